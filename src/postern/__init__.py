@@ -1,0 +1,1 @@
+"""Postern: a messaging system whose data paths are rows that the program executes. See ARCHITECTURE.md."""

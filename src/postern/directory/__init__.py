@@ -1,0 +1,1 @@
+"""Recipients, accounts and servers, over LDAP."""

@@ -1,0 +1,79 @@
+"""What the directory answers, under Active Directory's attribute names where it has one, and the interface of its adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+class RecipientType(StrEnum):
+    USER = "user"
+    GROUP = "group"
+    CONTACT = "contact"
+    ROOM = "room"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A mail-enabled entry. Addresses are lower case, without the "smtp:" prefix of proxyAddresses.
+
+    `guid` is objectGUID; `target` is targetAddress (a contact's outside address); `forward_to` is altRecipient as an
+    address, `deliver_and_forward` is deliverAndRedirect; `members` are the group's members' primary addresses;
+    `home_server` is the mailbox server's name; `max_receive` and `max_send` are bytes (0: the organization's limit).
+    """
+
+    guid: UUID
+    type: RecipientType
+    display_name: str
+    primary: str
+    addresses: tuple[str, ...]
+    home_server: str = ""
+    target: str = ""
+    forward_to: str = ""
+    deliver_and_forward: bool = False
+    members: tuple[str, ...] = ()
+    max_receive: int = 0
+    max_send: int = 0
+    quota: int = 0
+    accept_from_authenticated_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who may log on. `name` is userPrincipalName (or sAMAccountName of a server); `change` is a value that differs
+    after any change of the account (entryCSN, uSNChanged): what was remembered about it then counts no more."""
+
+    guid: UUID
+    name: str
+    enabled: bool
+    is_server: bool
+    change: str
+    recipient: str = ""
+    """Primary address of the mailbox, "" if there is none."""
+    send_as: tuple[str, ...] = ()
+    """Addresses this account may use as sender besides its mailbox's own."""
+
+
+class DirectoryUnavailable(Exception):
+    """No answer now; the caller says 4xx, [UNAVAILABLE] or tries again. Never the same as «there is no such entry»."""
+
+
+class Directory(Protocol):
+    """Read access as roles need it. Every method raises DirectoryUnavailable when no server answers."""
+
+    async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        """Recipients by any of their proxy addresses; an address that nobody has is missing from the answer."""
+        ...
+
+    async def recipient(self, address: str) -> Recipient | None: ...
+
+    async def account(self, name: str) -> Account | None:
+        """By userPrincipalName, primary address, sAMAccountName or DOMAIN\\name. Never answered from a cache."""
+        ...
+
+    async def verifier(self, account: Account, kind: str) -> str | None:
+        """A secret attribute, `kind` one of "argon2id", "nt", "scram-sha-256"; None if the account has none."""
+        ...

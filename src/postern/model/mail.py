@@ -1,0 +1,156 @@
+"""A message on its way: the envelope of RFC 5321 section 2.3.1 and what happens to each recipient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class BodyType(StrEnum):
+    SEVEN_BIT = "7BIT"
+    EIGHT_BIT_MIME = "8BITMIME"
+    BINARY_MIME = "BINARYMIME"
+
+
+@dataclass(frozen=True, slots=True)
+class EnvelopeRecipient:
+    """One RCPT TO. `notify` and `original` are RFC 3461's NOTIFY and ORCPT ("" when not given)."""
+
+    address: str
+    notify: frozenset[str] = frozenset()
+    original: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """MAIL FROM and RCPT TO with their parameters. `sender` is "" for the null reverse-path."""
+
+    sender: str
+    recipients: tuple[EnvelopeRecipient, ...]
+    body: BodyType = BodyType.SEVEN_BIT
+    smtputf8: bool = False
+    envelope_id: str = ""
+    ret: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """How a message came in: for Received lines, for tracking, and for what the categorizer trusts.
+
+    `path` is the row's id, `client` the peer's address, `helo` what it called itself, `identity` who it proved to be
+    ("" if nobody), `mechanism` and `cipher` as the reference's words and the TLS library's name.
+    """
+
+    path: str
+    client: str
+    helo: str = ""
+    identity: str = ""
+    mechanism: str = "Anonymous"
+    protocol: str = ""
+    cipher: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message's bytes (CRLF line ends). One chunk, or many for large spooled messages: joined they are the message."""
+
+    chunks: Sequence[bytes]
+    size: int
+
+    @staticmethod
+    def of(data: bytes) -> Content:
+        return Content((data,), len(data))
+
+    def bytes(self) -> bytes:
+        return self.chunks[0] if len(self.chunks) == 1 else b"".join(self.chunks)
+
+
+class Action(StrEnum):
+    """RFC 3464 section 2.3.3."""
+
+    DELIVERED = "delivered"
+    RELAYED = "relayed"
+    DELAYED = "delayed"
+    FAILED = "failed"
+    EXPANDED = "expanded"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientOutcome:
+    """What became of one recipient in one attempt. `status` is an enhanced code (RFC 3463), `diagnostic` the peer's words."""
+
+    address: str
+    action: Action
+    status: str
+    diagnostic: str = ""
+    remote: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the queue says once a message is safe: its id, and the message's Message-ID header if it has one."""
+
+    queue_id: str
+    message_id: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+class HopKind(StrEnum):
+    MAILBOX = "mailbox"
+    """A mailbox server, over hub-to-mailbox-mapi; `destination` is the server's name."""
+    SMTP = "smtp"
+    """Another organization by MX; `destination` is the domain."""
+    SMART_HOST = "smart-host"
+    """`destination` is "host" or "host:port"."""
+    HUB = "hub"
+    """Another hub of ours; `destination` is its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class NextHop:
+    """Where some recipients go next. `path` is the row's id that the connection will be on."""
+
+    kind: HopKind
+    destination: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One queued message for one next hop: `envelope.recipients` are only those that go there.
+
+    `mailboxes` gives each local recipient's objectGUID (hex) by address. `received` is when the queue took it (epoch seconds).
+    `content` reads from the queue's segment, so it stays valid only until the outcome is given back.
+    """
+
+    queue_id: str
+    message_id: str
+    envelope: Envelope
+    content: Content
+    origin: Origin
+    received: float
+    mailboxes: dict[str, str] = field(default_factory=dict)
+
+
+class Carrier(Protocol):
+    """Takes parcels one hop further: the store driver and the SMTP client implement it, the dispatcher calls it."""
+
+    max_batch: int
+
+    async def carry(self, hop: NextHop, parcels: Sequence[Parcel]) -> Sequence[Sequence[RecipientOutcome]]:
+        """Per parcel one outcome per recipient, in order. Never raises: what fails for now is Action.DELAYED."""
+        ...
+
+
+class Intake(Protocol):
+    """Where accepted messages go: the queue."""
+
+    async def accept(self, envelope: Envelope, content: Content, origin: Origin) -> Accepted:
+        """Returns once the message would survive a power cut. Raises IntakeError: then nothing was taken."""
+        ...
+
+
+class IntakeError(Exception):
+    """The queue cannot take a message now (disk full, back pressure): the sender hears 452 4.3.1."""

@@ -1,0 +1,173 @@
+"""The organization: what `postern.toml` says, as values. Parsing and its error messages are `host.configuration`'s."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+
+class Role(StrEnum):
+    HUB = "hub"
+    EDGE = "edge"
+    MAILBOX = "mailbox"
+    CLIENT_ACCESS = "client-access"
+    UNIFIED_MESSAGING = "unified-messaging"
+
+
+class Profile(StrEnum):
+    REFERENCE = "reference"
+    PRACTICAL = "practical"
+    HARDENED = "hardened"
+
+
+class DomainType(StrEnum):
+    AUTHORITATIVE = "authoritative"
+    INTERNAL_RELAY = "internal-relay"
+    EXTERNAL_RELAY = "external-relay"
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedDomain:
+    name: str
+    type: DomainType = DomainType.AUTHORITATIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One host. `addresses` are where its doors bind and where others reach it (IPv4 or IPv6 literals)."""
+
+    name: str
+    fqdn: str
+    roles: frozenset[Role]
+    addresses: tuple[str, ...]
+    site: str = "Default-First-Site-Name"
+    workers: int = 0
+    """Processes per role that can share a port; 0 means as many as the host has cores."""
+
+    @property
+    def machine_account(self) -> str:
+        """sAMAccountName of the computer: MS-ADTS 2.2.1, at most 15 characters and a dollar sign."""
+        return self.name.upper()[:15] + "$"
+
+
+@dataclass(frozen=True, slots=True)
+class SendConnector:
+    """Where mail for `domains` ("*" is any) leaves: by MX, or to smart hosts ("host" or "host:port")."""
+
+    name: str
+    domains: tuple[str, ...] = ("*",)
+    smart_hosts: tuple[str, ...] = ()
+    server: str = ""
+    """The hub that owns it; empty: every hub."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds, in bytes, seconds and counts. Every one is enforced where the bytes come in."""
+
+    message_size: int = 36_700_160
+    recipients: int = 5000
+    received_headers: int = 30
+    line_length: int = 8192
+    connections: int = 5000
+    connections_per_address: int = 100
+    idle_timeout: float = 300.0
+    imap_idle_timeout: float = 1860.0
+    errors_per_connection: int = 20
+    spool_threshold: int = 262_144
+    """A message larger than this is spooled to disk while it comes in."""
+    mailbox_quota: int = 2_147_483_648
+    queue_expiry: float = 172_800.0
+    queue_retry: tuple[float, ...] = (60.0, 300.0, 900.0, 1800.0, 3600.0)
+    connections_per_destination: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """All that is configured. `offset` is added to every port number, so that an organization can run unprivileged.
+
+    `rpc_ports` is the dynamic range of RPC endpoints (before the offset is applied it is already final: the range is
+    given as real port numbers). `realm` is the Kerberos realm or empty. `postgres` is a connection URL or empty for
+    the private cluster; `directory` likewise for the private slapd.
+    """
+
+    name: str
+    domains: tuple[AcceptedDomain, ...]
+    servers: tuple[Server, ...]
+    profile: Profile = Profile.PRACTICAL
+    realm: str = ""
+    keytab: str = ""
+    offset: int = 0
+    rpc_ports: tuple[int, int] = (20000, 20019)
+    postgres: str = ""
+    directory: str = ""
+    send_connectors: tuple[SendConnector, ...] = (SendConnector("internet"),)
+    limits: Limits = field(default_factory=Limits)
+    dns_servers: tuple[str, ...] = ()
+    """"address" or "address:port"; empty: the machine's own resolver."""
+    metrics: bool = False
+
+    def port(self, number: int) -> int:
+        """The real port number of a row's port number on this organization."""
+        return number + self.offset
+
+    def server(self, name: str) -> Server:
+        for server in self.servers:
+            if server.name == name:
+                return server
+        raise KeyError(name)
+
+    def with_role(self, role: Role) -> tuple[Server, ...]:
+        return tuple(server for server in self.servers if role in server.roles)
+
+    @property
+    def default_domain(self) -> str:
+        return self.domains[0].name
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder:
+    """Where everything of one host lives. Every path below is made by `host`, mode 0700.
+
+    `sockets` is a short path of its own, for a unix socket's name has 107 bytes at most (unix(7)).
+    """
+
+    root: Path
+    sockets: Path
+
+    @property
+    def certificates(self) -> Path:
+        return self.root / "certificates"
+
+    @property
+    def queue(self) -> Path:
+        return self.root / "queue"
+
+    @property
+    def postgres(self) -> Path:
+        return self.root / "postgres"
+
+    @property
+    def slapd(self) -> Path:
+        return self.root / "slapd"
+
+    @property
+    def logs(self) -> Path:
+        return self.root / "logs"
+
+    @property
+    def tracking(self) -> Path:
+        return self.root / "tracking"
+
+    @property
+    def observed(self) -> Path:
+        return self.root / "observed"
+
+    @property
+    def secrets(self) -> Path:
+        return self.root / "secrets"
+
+    @property
+    def spool(self) -> Path:
+        return self.root / "spool"

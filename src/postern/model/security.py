@@ -1,0 +1,84 @@
+"""Words for who someone is and how bytes are protected.
+
+Read by every layer; knows nothing of rows (`paths`) or of how an identity is proven (`trust`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class Mechanism(StrEnum):
+    """How a caller proves itself; the values are the Data Path Security Reference's own words."""
+
+    ANONYMOUS = "Anonymous"
+    BASIC = "Basic"
+    DIGEST = "Digest"
+    NTLM = "NTLM"
+    KERBEROS = "Kerberos"
+    NEGOTIATE = "Negotiate"
+    FORMS = "Forms"
+    CERTIFICATE = "Certificate"
+    DIRECT_TRUST = "Direct trust"
+    IP_ADDRESS = "By IP address"
+    # Ours: not in the reference.
+    SCRAM = "SCRAM-SHA-256"
+    PEER = "Peer credentials"
+    """The kernel's word (SO_PEERCRED) for who is at the other end of a unix socket: ncalrpc."""
+
+
+class Encryption(StrEnum):
+    """What a settled row asks of the bytes. `OFFERED`: always possible, never demanded."""
+
+    NEVER = "never"
+    OFFERED = "offered"
+    REQUIRED = "required"
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """What protects one connection now: `protocol` is "TLSv1.3", "TLSv1.2", "RPC privacy", "SASL" or "local"
+    (a unix socket, which never leaves the host); `cipher` is the cipher suite's or mechanism's name."""
+
+    protocol: str
+    cipher: str
+
+
+class PrincipalKind(StrEnum):
+    ANONYMOUS = "anonymous"
+    USER = "user"
+    SERVER = "server"
+    """A machine account, member of the Exchange Servers group's equivalent."""
+    PEER = "peer"
+    """Another organization's server, known by its certificate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is at the other end, and how that was proven.
+
+    `name` is the logon name (`alice@example.test`, `HUB1$`), `guid` the objectGUID of the directory entry.
+    """
+
+    kind: PrincipalKind
+    name: str
+    mechanism: Mechanism
+    guid: UUID | None = None
+
+
+NOBODY = Identity(PrincipalKind.ANONYMOUS, "", Mechanism.ANONYMOUS)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other end's transport address. For a unix socket `host` is "local", and uid and pid are the kernel's."""
+
+    host: str
+    port: int
+    uid: int | None = None
+    pid: int | None = None
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"

@@ -1,0 +1,151 @@
+"""Doors and dials: a listener or a connection exists only for rows of the table.
+
+Reads rows and addresses; leaves what is said to the service's Session, and what may be said to the guard.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path as FilePath
+
+from postern.net.link import Link, Session
+from postern.paths.row import Path, Port, Tls, Wire
+
+BACKLOG = 1024
+
+
+class Door:
+    """One listening socket of some rows. Counts its connections, in all and per address, and refuses beyond its bounds."""
+
+    def __init__(
+        self,
+        rows: Sequence[Path],
+        port: Port,
+        new_session: Callable[[], Session],
+        tls: ssl.SSLContext | None,
+        max_connections: int = 5000,
+        max_per_address: int = 100,
+    ) -> None:
+        if not rows or any(port.number not in {p.number for p in row.ports} for row in rows):
+            raise ValueError(f"no row for a door on {port}")
+        self.rows = tuple(rows)
+        self.port = port
+        self.links: set[Link] = set()
+        self.refused = 0
+        self._new_session = new_session
+        self._tls = tls
+        self._max = max_connections
+        self._max_per_address = max_per_address
+        self._by_address: Counter[str] = Counter()
+        self._server: asyncio.AbstractServer | None = None
+
+    async def open(self, host: str, number: int, shared: bool = True) -> None:
+        """Listens on a TCP address. With `shared`, several processes may hold the same port (SO_REUSEPORT)."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        sock = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shared:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.bind((host, number))
+        except OSError:
+            sock.close()
+            raise
+        implicit = self.port.tls is Tls.IMPLICIT
+        self._server = await asyncio.get_running_loop().create_server(
+            self._make, sock=sock, backlog=BACKLOG, ssl=self._tls if implicit else None,
+            **({"ssl_handshake_timeout": 30.0} if implicit else {}),
+        )
+
+    async def open_local(self, path: FilePath) -> None:
+        """Listens on a unix socket (ncalrpc); any former socket file is replaced. Mode 0600: only our own user connects."""
+        if self.port.wire is not Wire.UNIX:
+            raise ValueError("a local door needs a row with a unix port")
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        old = os.umask(0o177)
+        try:
+            sock.bind(str(path))
+        finally:
+            os.umask(old)
+        self._server = await asyncio.get_running_loop().create_unix_server(self._make, sock=sock, backlog=BACKLOG)
+
+    async def close(self, grace: float = 2.0) -> None:
+        """Stops listening, then closes what is open; after `grace` seconds it aborts what still lingers."""
+        if self._server is not None:
+            self._server.close()
+        for link in list(self.links):
+            link.close()
+        deadline = asyncio.get_running_loop().time() + grace
+        while self.links and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(0.02)
+        for link in list(self.links):
+            link.abort()
+
+    def _make(self) -> Link:
+        return Link(
+            self._new_session(), self._tls, self.port.tls is Tls.IMPLICIT, on_open=self._admit, on_close=self._forget
+        )
+
+    def _admit(self, link: Link) -> bool:
+        host = link.peer.host
+        if len(self.links) >= self._max or self._by_address[host] >= self._max_per_address > 0 and host != "local":
+            self.refused += 1
+            return False
+        self.links.add(link)
+        self._by_address[host] += 1
+        return True
+
+    def _forget(self, link: Link) -> None:
+        if link in self.links:
+            self.links.discard(link)
+            self._by_address[link.peer.host] -= 1
+            if not self._by_address[link.peer.host]:
+                del self._by_address[link.peer.host]
+
+
+async def dial(
+    row: Path,
+    session: Session,
+    host: str,
+    number: int,
+    port: Port,
+    tls: ssl.SSLContext | None = None,
+    server_hostname: str | None = None,
+    timeout: float = 30.0,
+) -> Link:
+    """Connects to `host` (an address literal) on the real port `number` that stands for `port` of `row`.
+
+    On an implicit port TLS is there when this returns; `tls` otherwise serves a later `start_tls`. Raises OSError,
+    ssl.SSLError, TimeoutError.
+    """
+    if port not in row.ports:
+        raise ValueError(f"{row.id} has no port {port}")
+    implicit = port.tls is Tls.IMPLICIT
+    async with asyncio.timeout(timeout):
+        _, link = await asyncio.get_running_loop().create_connection(
+            lambda: Link(session, tls, implicit),
+            host,
+            number,
+            ssl=tls if implicit else None,
+            server_hostname=(server_hostname or host) if implicit else None,
+        )
+    return link
+
+
+async def dial_local(row: Path, session: Session, path: FilePath, timeout: float = 5.0) -> Link:
+    """Connects to a unix socket of `row` (ncalrpc). Raises OSError, TimeoutError."""
+    if not any(port.wire is Wire.UNIX for port in row.ports):
+        raise ValueError(f"{row.id} has no local port")
+    async with asyncio.timeout(timeout):
+        _, link = await asyncio.get_running_loop().create_unix_connection(lambda: Link(session), str(path))
+    return link

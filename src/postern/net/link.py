@@ -1,0 +1,237 @@
+"""A link: one connection on a row, owner of its bytes and of its TLS.
+
+A service gives net a Session; net calls it with bytes and never keeps any: what a session has not consumed is the session's.
+`start_tls` drops, in the same step in which the upgrade begins, everything that came in clear text (RFC 3207 section 4.2:
+clear text sent behind STARTTLS must not be obeyed after the handshake).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import Callable
+from typing import Protocol, cast
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
+from postern.model.security import Peer, Seal
+
+
+class Session(Protocol):
+    """One conversation, as a service implements it. Called on the loop's thread; must not raise and must not block."""
+
+    def opened(self, link: Link) -> None:
+        """The connection is there (and, on an implicit TLS port, the handshake is done)."""
+        ...
+
+    def received(self, data: bytes) -> None: ...
+
+    def closed(self, error: Exception | None) -> None:
+        """Called once, last. `error` is None after an orderly end."""
+        ...
+
+
+class Link(asyncio.Protocol):
+    """The transport end of one Session. `peer` and `seal` are what the guard judges by."""
+
+    __slots__ = (
+        "_closed",
+        "_deaf",
+        "_drained",
+        "_loop",
+        "_on_close",
+        "_on_open",
+        "_transport",
+        "_upgrading",
+        "implicit_tls",
+        "local",
+        "peer",
+        "seal",
+        "session",
+        "tls",
+    )
+
+    def __init__(
+        self,
+        session: Session,
+        tls: ssl.SSLContext | None = None,
+        implicit_tls: bool = False,
+        on_open: Callable[[Link], bool] | None = None,
+        on_close: Callable[[Link], None] | None = None,
+    ) -> None:
+        self.session = session
+        self.tls = tls
+        self.implicit_tls = implicit_tls
+        self.peer = Peer("", 0)
+        self.local = Peer("", 0)
+        self.seal: Seal | None = None
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._on_open = on_open
+        self._on_close = on_close
+        self._upgrading = False
+        self._deaf = False
+        self._closed = False
+        self._drained: asyncio.Future[None] | None = None
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        if self._upgrading:
+            return
+        self.peer, self.local = _addresses(transport)
+        self.seal = _seal(transport)
+        if self._on_open is not None and not self._on_open(self):
+            self._deaf = True
+            self._transport.abort()
+            return
+        self.session.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._deaf:
+            self.session.received(data)
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        if self._on_close is not None:
+            self._on_close(self)
+        self.session.closed(exc)
+
+    def pause_writing(self) -> None:
+        if self._drained is None or self._drained.done():
+            self._drained = self._loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    # What a session may do
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None and not self._closed:
+            self._transport.write(data)
+
+    async def drained(self) -> None:
+        """Waits until the peer has taken most of what was written. Large answers call it between pieces."""
+        if self._drained is not None and not self._closed:
+            await asyncio.shield(self._drained)
+
+    @property
+    def congested(self) -> bool:
+        """The peer does not read: more than the transport's high-water mark is waiting."""
+        return self._drained is not None and not self._drained.done() and not self._closed
+
+    def pause(self) -> None:
+        """Stops reading: the session has enough to do."""
+        if self._transport is not None and not self._closed and self._transport.is_reading():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._closed and not self._transport.is_reading():
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Sends what is written, then closes."""
+        self._deaf = True
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        self._deaf = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed or self._transport is None or self._transport.is_closing()
+
+    async def start_tls(self, server_hostname: str | None = None) -> Seal:
+        """Upgrades to TLS with `self.tls`. Bytes that arrive before the handshake begins are dropped.
+
+        The session must have written its last clear-text answer and must clear its own buffer before calling.
+        Raises ssl.SSLError or OSError; the link is then closed.
+        """
+        if self._transport is None or self.tls is None or self.seal is not None:
+            raise RuntimeError("start_tls: no transport, no certificate, or TLS already")
+        self._upgrading = True
+        self._deaf = True
+        try:
+            transport = await self._loop.start_tls(
+                self._transport,
+                self,
+                self.tls,
+                server_side=server_hostname is None,
+                server_hostname=server_hostname,
+                ssl_handshake_timeout=30.0,
+            )
+        except BaseException:
+            self.abort()
+            raise
+        if transport is None or self._closed:
+            raise ConnectionResetError("connection lost during the TLS handshake")
+        self._transport = transport
+        self._deaf = False
+        self._upgrading = False
+        self.seal = _seal(transport)
+        assert self.seal is not None
+        return self.seal
+
+    def peer_certificate(self) -> bytes | None:
+        """DER of the certificate the peer showed, unvalidated unless the context validates."""
+        tls = self._tls_object()
+        return tls.getpeercert(binary_form=True) if tls is not None else None
+
+    def endpoint_binding(self) -> bytes | None:
+        """tls-server-end-point channel binding of our own certificate is the door's business; this is the peer's (RFC 5929 4.1)."""
+        der = self.peer_certificate()
+        return certificate_binding(der) if der is not None else None
+
+    def _tls_object(self) -> ssl.SSLObject | None:
+        return self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+
+
+def certificate_binding(der: bytes) -> bytes:
+    """RFC 5929 section 4.1: the certificate hashed by its own signature hash, SHA-256 where that is MD5 or SHA-1."""
+    algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
+    if algorithm is None or algorithm.name in ("md5", "sha1"):
+        algorithm = hashes.SHA256()
+    digest = hashes.Hash(algorithm)
+    digest.update(der)
+    return digest.finalize()
+
+
+def _seal(transport: asyncio.BaseTransport) -> Seal | None:
+    tls = transport.get_extra_info("ssl_object")
+    if tls is not None:
+        cipher = tls.cipher()
+        return Seal(tls.version() or "", cipher[0] if cipher else "")
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family == socket.AF_UNIX:
+        return Seal("local", "SO_PEERCRED")
+    return None
+
+
+def _addresses(transport: asyncio.BaseTransport) -> tuple[Peer, Peer]:
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.family == socket.AF_UNIX:
+        pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        return Peer("local", 0, uid, pid), Peer("local", 0)
+    peer = transport.get_extra_info("peername") or ("", 0)
+    name = transport.get_extra_info("sockname") or ("", 0)
+    return Peer(_plain(peer[0]), peer[1]), Peer(_plain(name[0]), name[1])
+
+
+def _plain(host: str) -> str:
+    """::ffff:192.0.2.1 and 192.0.2.1 are one peer."""
+    return host.removeprefix("::ffff:") if "." in host else host

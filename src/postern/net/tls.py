@@ -1,0 +1,58 @@
+"""TLS as the table wants it: 1.2 at least, forward secrecy, and three ways to look at the peer's certificate.
+
+Reads certificate files; keeps no policy: which way is used on a connection is its row's word.
+"""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+# RFC 9325 section 4.2: forward secrecy and authenticated encryption only.
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """PEM files of this server: the chain and its private key."""
+
+    chain: FilePath
+    key: FilePath
+
+
+def server_context(certificate: Certificate, ask_client: bool = False) -> ssl.SSLContext:
+    """For a door. With `ask_client` a client certificate is requested and, if it is signed by anyone, handed on unvalidated
+    only where the TLS library allows it: direct trust validates by presence in the directory, after the handshake."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    _floor(context)
+    context.load_cert_chain(certificate.chain, certificate.key)
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    if ask_client:
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def opportunistic_context(certificate: Certificate | None = None) -> ssl.SSLContext:
+    """For dialling strangers: encrypts to whoever answers (RFC 7435), validates nobody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    _floor(context)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if certificate is not None:
+        context.load_cert_chain(certificate.chain, certificate.key)
+    return context
+
+
+def validating_context(authorities: FilePath | None, certificate: Certificate | None = None) -> ssl.SSLContext:
+    """For dialling a peer whose certificate must be signed by one of `authorities` (None: the system's) and carry its name."""
+    context = ssl.create_default_context(cafile=str(authorities) if authorities else None)
+    _floor(context)
+    if certificate is not None:
+        context.load_cert_chain(certificate.chain, certificate.key)
+    return context
+
+
+def _floor(context: ssl.SSLContext) -> None:
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)

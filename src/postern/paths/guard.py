@@ -1,0 +1,124 @@
+"""The guard: for a connection that one or more rows answer, what may be advertised now, what is refused, and in which words.
+
+Pure. Reads settled rows (`table.settle`); each protocol's service turns a Refusal's code into its own grammar.
+A door such as port 25 answers for several rows at once (internet-to-hub, hub-to-hub, client-to-hub-smtp); which of them a
+connection is on is known only once its caller has proven who it is: `row_for`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from postern.model.security import Encryption, Identity, Mechanism, PrincipalKind, Seal
+from postern.paths.row import Party, Path
+
+MINIMUM_TLS = "TLSv1.2"
+"""RFC 8996: TLS 1.0 and 1.1 are not negotiated."""
+
+# SASL mechanism names (IANA) by the table's word. NEGOTIATE is HTTP's only.
+SASL_NAMES: dict[Mechanism, tuple[str, ...]] = {
+    Mechanism.KERBEROS: ("GSSAPI",),
+    Mechanism.SCRAM: ("SCRAM-SHA-256",),
+    Mechanism.NTLM: ("NTLM",),
+    Mechanism.BASIC: ("PLAIN", "LOGIN"),
+    Mechanism.CERTIFICATE: ("EXTERNAL",),
+    Mechanism.DIRECT_TRUST: ("EXTERNAL",),
+}
+CLEAR_TEXT = frozenset({Mechanism.BASIC, Mechanism.FORMS})
+"""Mechanisms that send the password itself: never without a seal, whatever the row says."""
+
+_SERVERS = frozenset(
+    {Party.HUB, Party.EDGE, Party.MAILBOX, Party.CLIENT_ACCESS, Party.UNIFIED_MESSAGING, Party.ANY_SERVER}
+)
+
+
+class Reason(StrEnum):
+    ENCRYPTION_REQUIRED = "encryption-required"
+    MECHANISM_NOT_LISTED = "mechanism-not-listed"
+    AUTHENTICATION_REQUIRED = "authentication-required"
+    NO_ROW = "no-row"
+    NOT_ALLOWED = "not-allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`text` is said to the peer as it stands; it names no path, version or reason that would help an attacker."""
+
+    reason: Reason
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the greeting, EHLO or CAPABILITY may show now. `mechanisms` are SASL names in the rows' order."""
+
+    upgrade: bool
+    mechanisms: tuple[str, ...]
+    login_disabled: bool
+    """True when a clear-text password command (IMAP LOGIN, POP USER) must be refused now."""
+
+
+class Guard:
+    """Speaks for the rows of one door. `available` are mechanisms this host can verify now (no realm: no Kerberos)."""
+
+    def __init__(self, rows: Sequence[Path], available: frozenset[Mechanism]) -> None:
+        if not rows:
+            raise ValueError("nothing listens or dials without a row")
+        self.rows = tuple(rows)
+        self.available = available
+
+    def offer(self, seal: Seal | None, can_upgrade: bool) -> Offer:
+        """What to advertise on a connection sealed by `seal` (None: clear)."""
+        names: list[str] = []
+        for row in self.rows:
+            if row.encryption is Encryption.REQUIRED and seal is None:
+                continue
+            for mechanism in row.supported_auth:
+                if mechanism not in self.available or (mechanism in CLEAR_TEXT and seal is None):
+                    continue
+                names.extend(name for name in SASL_NAMES.get(mechanism, ()) if name not in names)
+        upgrade = can_upgrade and seal is None and any(row.encryption is not Encryption.NEVER for row in self.rows)
+        return Offer(upgrade, tuple(names), self.check_mechanism(Mechanism.BASIC, seal) is not None)
+
+    def check_mechanism(self, mechanism: Mechanism, seal: Seal | None) -> Refusal | None:
+        """May a caller prove itself by `mechanism` on a connection sealed by `seal`?"""
+        listed = [row for row in self.rows if mechanism in row.supported_auth]
+        if not listed or mechanism not in self.available:
+            return Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
+        if seal is None and (
+            mechanism in CLEAR_TEXT or all(row.encryption is Encryption.REQUIRED for row in listed)
+        ):
+            return Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required before authentication")
+        return None
+
+    def check_sasl(self, name: str, seal: Seal | None) -> tuple[Mechanism | None, Refusal | None]:
+        """The table's mechanism for a SASL name (any case), or why not."""
+        for mechanism, names in SASL_NAMES.items():
+            if name.upper() in names and any(mechanism in row.supported_auth for row in self.rows):
+                refusal = self.check_mechanism(mechanism, seal)
+                return (None, refusal) if refusal else (mechanism, None)
+        return None, Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
+
+    def row_for(self, identity: Identity, seal: Seal | None) -> Path | Refusal:
+        """The row that a caller with this identity is on; a refusal if no row of this door admits it."""
+        refusal = Refusal(Reason.AUTHENTICATION_REQUIRED, "Authentication required")
+        for row in self.rows:
+            if identity.mechanism not in row.supported_auth or not _calls(row, identity.kind):
+                continue
+            if row.encryption is Encryption.REQUIRED and seal is None:
+                refusal = Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required first")
+                continue
+            return row
+        return refusal
+
+
+def _calls(row: Path, kind: PrincipalKind) -> bool:
+    """Whether a principal of this kind can be the row's caller: a user is no hub, and a hub is no client."""
+    servers = any(party in _SERVERS for party in row.caller)
+    if kind is PrincipalKind.SERVER:
+        return servers
+    if kind is PrincipalKind.USER:
+        return Party.CLIENT in row.caller or Party.ADMINISTRATOR in row.caller
+    return Party.INTERNET in row.caller or Party.GATEWAY in row.caller or Party.CLIENT in row.caller

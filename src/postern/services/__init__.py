@@ -1,0 +1,1 @@
+"""One file per conversation: a protocol machine, the guard, and the domain."""

@@ -1,0 +1,155 @@
+"""What every server-side conversation shares: bytes into a machine, events out one at a time, answers onto the link.
+
+A handler is called per event. Where it can answer at once it does so and returns None; where it must wait (a password, the
+queue's sync, the directory) it returns an awaitable, and no further event is taken until that is done: answers keep the order
+of commands (RFC 2920 section 3.1). While it waits the peer may send up to MAX_WAITING bytes; then reading stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from typing import Any
+
+from postern.net.link import Link
+from postern.telemetry.log import Event, log
+
+MAX_WAITING = 262_144
+
+
+class Conversation:
+    """Base of the server sessions. Subclasses give `feed`, `next_event`, `handle`, `outgoing`, and `timed_out`."""
+
+    idle_timeout = 300.0
+
+    def __init__(self) -> None:
+        self.link: Link | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._waiting: list[bytes] = []
+        self._waiting_size = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._last = 0.0
+        self._loop = asyncio.get_running_loop()
+
+    # What a subclass says
+
+    def greet(self) -> None:
+        """Called when the link is open: write the greeting into the machine."""
+
+    def feed(self, data: bytes) -> None:
+        raise NotImplementedError
+
+    def next_event(self) -> Any | None:
+        """The machine's next event, None if it needs more bytes."""
+        raise NotImplementedError
+
+    def handle(self, event: Any) -> Awaitable[None] | None:
+        raise NotImplementedError
+
+    def outgoing(self) -> bytes:
+        """Bytes the machine wants sent, emptied by the call."""
+        raise NotImplementedError
+
+    def timed_out(self) -> None:
+        """Nothing came for `idle_timeout` seconds: say goodbye in the protocol's words."""
+
+    def failed(self, error: BaseException) -> None:
+        """A handler raised what it should not: answer with the protocol's temporary failure. No trace reaches the peer."""
+
+    def ended(self) -> None:
+        """The link is closed: give back what was held."""
+
+    # net.Session
+
+    def opened(self, link: Link) -> None:
+        self.link = link
+        self._last = self._loop.time()
+        self._timer = self._loop.call_later(self.idle_timeout, self._check_idle)
+        self.greet()
+        self.flush()
+
+    def received(self, data: bytes) -> None:
+        self._last = self._loop.time()
+        if self._task is not None:
+            self._waiting.append(data)
+            self._waiting_size += len(data)
+            if self._waiting_size > MAX_WAITING and self.link is not None:
+                self.link.pause()
+            return
+        self.feed(data)
+        self._pump()
+
+    def closed(self, error: Exception | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+        self._waiting.clear()
+        self.ended()
+
+    # The pump
+
+    def flush(self) -> None:
+        data = self.outgoing()
+        if data and self.link is not None:
+            self.link.write(data)
+
+    def drop_pending(self) -> None:
+        """Forgets bytes that wait for the machine: called with the machine's own clearing when a link upgrades."""
+        self._waiting.clear()
+        self._waiting_size = 0
+
+    def _pump(self) -> None:
+        try:
+            while self.link is not None and not self.link.is_closed:
+                event = self.next_event()
+                if event is None:
+                    break
+                waiting = self.handle(event)
+                if waiting is not None:
+                    self.flush()
+                    self._task = self._loop.create_task(self._wait(waiting))
+                    return
+        except Exception as error:
+            self._fail(error)
+        self.flush()
+
+    async def _wait(self, waiting: Awaitable[None]) -> None:
+        try:
+            await waiting
+        except asyncio.CancelledError:
+            return
+        except ConnectionError:
+            if self.link is not None:
+                self.link.abort()
+        except Exception as error:
+            self._fail(error)
+        finally:
+            self._task = None
+        self._last = self._loop.time()
+        waiting_bytes, self._waiting = self._waiting, []
+        self._waiting_size = 0
+        if self.link is not None:
+            self.link.resume()
+        for data in waiting_bytes:
+            self.feed(data)
+        self._pump()
+
+    def _fail(self, error: BaseException) -> None:
+        log(Event.CONVERSATION_FAILED, conversation=type(self).__name__, error=repr(error), exc_info=error)
+        with contextlib.suppress(Exception):
+            self.failed(error)
+            self.flush()
+        if self.link is not None:
+            self.link.close()
+
+    def _check_idle(self) -> None:
+        quiet = self._loop.time() - self._last
+        if self._task is None and quiet >= self.idle_timeout:
+            self.timed_out()
+            self.flush()
+            if self.link is not None:
+                self.link.close()
+            return
+        self._timer = self._loop.call_later(max(1.0, self.idle_timeout - quiet), self._check_idle)

@@ -1,0 +1,1 @@
+"""Events, tracking, observation, metrics: what happened, said once and in one form."""

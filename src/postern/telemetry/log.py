@@ -1,0 +1,74 @@
+"""The registry of events: every line a log can hold has its name, level and sentence here; there is no free-text logging.
+
+`log` writes one JSON object a line to the process's log file (or standard error). Fields whose names are secrets' never pass.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TextIO
+
+import structlog
+
+_FORBIDDEN = frozenset({"password", "secret", "token", "verifier", "key", "authorization"})
+
+
+class Event(StrEnum):
+    """name = (level, sentence); docs/events.md is generated from these."""
+
+    level: str
+    sentence: str
+
+    def __new__(cls, value: str, level: str, sentence: str) -> Event:
+        event = str.__new__(cls, value)
+        event._value_ = value
+        event.level = level
+        event.sentence = sentence
+        return event
+
+    STARTED = "started", "info", "A role process is ready; its doors are open."
+    STOPPED = "stopped", "info", "A role process ended as it was told."
+    DIED = "died", "error", "A child process ended unasked and is started again."
+    DOOR_OPENED = "door-opened", "info", "A listening socket exists for these rows."
+    CONVERSATION_FAILED = "conversation-failed", "error", "A handler raised; the peer got a temporary failure."
+    REFUSED = "refused", "warning", "The guard refused what a peer asked."
+    AUTHENTICATED = "authenticated", "info", "A peer proved who it is."
+    AUTHENTICATION_FAILED = "authentication-failed", "warning", "A peer failed to prove who it is."
+    ROGUE_SOCKET = "rogue-socket", "critical", "The kernel shows a listener or connection that fits no row."
+    ACCEPTED = "accepted", "info", "A message is in the queue and was answered 250."
+    DELIVERED = "delivered", "info", "A message reached a mailbox."
+    RELAYED = "relayed", "info", "A message was taken by another server."
+    DEFERRED = "deferred", "warning", "A delivery failed for now and is tried again."
+    BOUNCED = "bounced", "warning", "A delivery failed for good; the sender is told."
+    QUEUE_ADOPTED = "queue-adopted", "warning", "A worker took over the queue of a dead one."
+    DIRECTORY_UNAVAILABLE = "directory-unavailable", "error", "No directory server answers."
+    STORE_UNAVAILABLE = "store-unavailable", "error", "The mailbox database does not answer."
+
+
+def configure(process: str, file: Path | None, level: str = "info") -> None:
+    """Sends this process's log lines to `file` (appended, 0600), or to standard error."""
+    stream: TextIO = sys.stderr if file is None else open(file, "a", buffering=1, encoding="utf-8")  # noqa: SIM115
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
+    )
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(process=process)
+
+
+def log(event: Event, **fields: Any) -> None:
+    """Writes one event. Raises ValueError for a field that is named like a secret: that is a programming error."""
+    if not _FORBIDDEN.isdisjoint(fields):
+        raise ValueError(f"secrets never reach logs: {sorted(_FORBIDDEN & fields.keys())}")
+    getattr(structlog.get_logger(), event.level)(event.value, **fields)

@@ -1,0 +1,1 @@
+"""Decisions about mail, and the queue."""

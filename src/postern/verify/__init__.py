@@ -1,0 +1,1 @@
+"""Dials every row from outside and compares what is seen with what the table declares."""
