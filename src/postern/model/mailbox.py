@@ -274,9 +274,7 @@ class Mailboxes(Protocol):
         """Removes items with the deleted flag (within `uids` if given) and says which UIDs."""
         ...
 
-    async def search(
-        self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()
-    ) -> list[int]:
+    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
         """UIDs that match, in UID order, or in the order of `sort`."""
         ...
 

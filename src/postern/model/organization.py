@@ -105,7 +105,7 @@ class Organization:
     send_connectors: tuple[SendConnector, ...] = (SendConnector("internet"),)
     limits: Limits = field(default_factory=Limits)
     dns_servers: tuple[str, ...] = ()
-    """"address" or "address:port"; empty: the machine's own resolver."""
+    """Each "address" or "address:port"; empty: the machine's own resolver."""
     metrics: bool = False
 
     def port(self, number: int) -> int:

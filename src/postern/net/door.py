@@ -61,8 +61,11 @@ class Door:
             raise
         implicit = self.port.tls is Tls.IMPLICIT
         self._server = await asyncio.get_running_loop().create_server(
-            self._make, sock=sock, backlog=BACKLOG, ssl=self._tls if implicit else None,
-            **({"ssl_handshake_timeout": 30.0} if implicit else {}),
+            self._make,
+            sock=sock,
+            backlog=BACKLOG,
+            ssl=self._tls if implicit else None,
+            ssl_handshake_timeout=30.0 if implicit else None,
         )
 
     async def open_local(self, path: FilePath) -> None:
@@ -98,7 +101,7 @@ class Door:
 
     def _admit(self, link: Link) -> bool:
         host = link.peer.host
-        if len(self.links) >= self._max or self._by_address[host] >= self._max_per_address > 0 and host != "local":
+        if len(self.links) >= self._max or (self._by_address[host] >= self._max_per_address > 0 and host != "local"):
             self.refused += 1
             return False
         self.links.add(link)

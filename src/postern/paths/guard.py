@@ -87,9 +87,7 @@ class Guard:
         listed = [row for row in self.rows if mechanism in row.supported_auth]
         if not listed or mechanism not in self.available:
             return Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
-        if seal is None and (
-            mechanism in CLEAR_TEXT or all(row.encryption is Encryption.REQUIRED for row in listed)
-        ):
+        if seal is None and (mechanism in CLEAR_TEXT or all(row.encryption is Encryption.REQUIRED for row in listed)):
             return Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required before authentication")
         return None
 

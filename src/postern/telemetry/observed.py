@@ -56,15 +56,15 @@ class Observed:
 
 def read(folder: Path) -> list[Observation]:
     """All processes' observations, summed."""
-    total: dict[tuple[str, ...], tuple[int, float]] = {}
-    for row in _rows(folder):
-        key, count, last = tuple(row[:5]), row[5], row[6]
+    total: dict[tuple[str, str, str, str, str], tuple[int, float]] = {}
+    for path, peer, mechanism, seal, cipher, count, last in _rows(folder):
+        key = (path, peer, mechanism, seal, cipher)
         former = total.get(key, (0, 0.0))
         total[key] = (former[0] + count, max(former[1], last))
-    return [Observation(*key, *value) for key, value in sorted(total.items())]  # type: ignore[call-arg,misc,arg-type]
+    return [Observation(*key, *value) for key, value in sorted(total.items())]
 
 
-def _rows(folder: Path) -> Iterator[list]:  # type: ignore[type-arg]
+def _rows(folder: Path) -> Iterator[tuple[str, str, str, str, str, int, float]]:
     for file in sorted(folder.glob("*.jsonl")):
         with open(file, encoding="utf-8") as lines:
             for line in lines:
