@@ -44,6 +44,7 @@ class Door:
         self._max_per_address = max_per_address
         self._by_address: Counter[str] = Counter()
         self._server: asyncio.AbstractServer | None = None
+        self._emptied = asyncio.Event()
 
     async def open(self, host: str, number: int, shared: bool = True) -> None:
         """Listens on a TCP address. With `shared`, several processes may hold the same port (SO_REUSEPORT)."""
@@ -73,7 +74,7 @@ class Door:
         if self.port.wire is not Wire.UNIX:
             raise ValueError("a local door needs a row with a unix port")
         with contextlib.suppress(FileNotFoundError):
-            path.unlink()
+            os.unlink(path)
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         old = os.umask(0o177)
         try:
@@ -88,9 +89,11 @@ class Door:
             self._server.close()
         for link in list(self.links):
             link.close()
-        deadline = asyncio.get_running_loop().time() + grace
-        while self.links and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                while self.links:
+                    self._emptied.clear()
+                    await self._emptied.wait()
         for link in list(self.links):
             link.abort()
 
@@ -111,6 +114,7 @@ class Door:
     def _forget(self, link: Link) -> None:
         if link in self.links:
             self.links.discard(link)
+            self._emptied.set()
             self._by_address[link.peer.host] -= 1
             if not self._by_address[link.peer.host]:
                 del self._by_address[link.peer.host]

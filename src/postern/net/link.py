@@ -14,9 +14,6 @@ import struct
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-
 from postern.model.security import Peer, Seal
 
 
@@ -192,23 +189,8 @@ class Link(asyncio.Protocol):
         tls = self._tls_object()
         return tls.getpeercert(binary_form=True) if tls is not None else None
 
-    def endpoint_binding(self) -> bytes | None:
-        """tls-server-end-point channel binding of our own certificate is the door's business; this is the peer's (RFC 5929 4.1)."""
-        der = self.peer_certificate()
-        return certificate_binding(der) if der is not None else None
-
     def _tls_object(self) -> ssl.SSLObject | None:
         return self._transport.get_extra_info("ssl_object") if self._transport is not None else None
-
-
-def certificate_binding(der: bytes) -> bytes:
-    """RFC 5929 section 4.1: the certificate hashed by its own signature hash, SHA-256 where that is MD5 or SHA-1."""
-    algorithm = x509.load_der_x509_certificate(der).signature_hash_algorithm
-    if algorithm is None or algorithm.name in ("md5", "sha1"):
-        algorithm = hashes.SHA256()
-    digest = hashes.Hash(algorithm)
-    digest.update(der)
-    return digest.finalize()
 
 
 def _seal(transport: asyncio.BaseTransport) -> Seal | None:

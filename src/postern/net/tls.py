@@ -6,6 +6,7 @@ Reads certificate files; keeps no policy: which way is used on a connection is i
 from __future__ import annotations
 
 import ssl
+import warnings
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
@@ -56,3 +57,17 @@ def validating_context(authorities: FilePath | None, certificate: Certificate | 
 def _floor(context: ssl.SSLContext) -> None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(CIPHERS)
+
+
+def outdated_context() -> ssl.SSLContext:
+    """A client that knows nothing newer than TLS 1.1, for the verifier alone: every server of ours must refuse it (RFC 8996)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
+    # OpenSSL signs nothing with SHA-1 above security level 0: without this the client itself would refuse, not the server.
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    return context

@@ -1,0 +1,77 @@
+"""The door to strangers (internet-to-hub): mail for our mailboxes is taken from anybody, nothing is relayed, TLS is offered.
+
+The envelope is given and taken back (RSET): no message is left behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+from collections.abc import Sequence
+
+from postern.model.security import Mechanism
+from postern.net.tls import outdated_context
+from postern.paths.row import Port
+from postern.verify.mail_checks import Setting
+from postern.verify.mail_probe import SmtpConnection
+from postern.verify.report import MechanismReport, RowReport, Verdict
+
+
+def check_internet_row(ports: Sequence[Port], setting: Setting, report: RowReport) -> None:
+    """Asks port by port, in clear text and over TLS. Never raises."""
+    for port in ports:
+        try:
+            clear = _connect(setting, port)
+            report.check(f"TLS is offered on port {port.number}", clear.offers_upgrade(), "no STARTTLS is shown")
+            _envelope(clear, setting, report, "in clear text")
+            clear.close()
+            sealed = _connect(setting, port)
+            sealed.upgrade(setting.validating)
+            seal = sealed.seal()
+            _envelope(sealed, setting, report, "over TLS")
+            sealed.close()
+            report.mechanisms.append(MechanismReport(Mechanism.ANONYMOUS, Verdict.PASS, "", seal))
+            _old_tls(setting, port, report)
+            report.ports.append(f"{port.number}/TCP (TLS)")
+        except (OSError, EOFError, smtplib.SMTPException) as error:
+            report.check(f"port {port.number}/TCP answers", False, f"{type(error).__name__}: {error}")
+    report.settle()
+
+
+def _connect(setting: Setting, port: Port) -> SmtpConnection:
+    connection = setting.connect(port, None)
+    assert isinstance(connection, SmtpConnection)
+    return connection
+
+
+def _envelope(connection: SmtpConnection, setting: Setting, report: RowReport, how: str) -> None:
+    client = connection.client
+    code, words = client.mail("verify@stranger.invalid")
+    report.check(f"a stranger may begin {how}", code == 250, _said(code, words))
+    code, words = client.rcpt(setting.credentials.name)
+    report.check(f"a mailbox is accepted {how}", code == 250, _said(code, words))
+    code, words = client.rcpt("postmaster")
+    report.check(f"postmaster is accepted {how}", code == 250, _said(code, words))
+    domain = setting.credentials.name.partition("@")[2]
+    code, words = client.rcpt(f"nobody-has-this-name@{domain}")
+    report.check(f"an unknown mailbox is refused {how}", code == 550, _said(code, words))
+    code, words = client.rcpt("someone@elsewhere.invalid")
+    report.check(f"relaying is refused {how}", 500 <= code < 600, _said(code, words))
+    client.rset()
+
+
+def _old_tls(setting: Setting, port: Port, report: RowReport) -> None:
+    connection = _connect(setting, port)
+    try:
+        connection.upgrade(outdated_context())
+        seal = connection.seal()
+        report.check("TLS 1.1 is refused", False, f"negotiated {seal.protocol if seal else 'nothing'}")
+    except (OSError, EOFError, smtplib.SMTPException):
+        report.check("TLS 1.1 is refused", True)
+    finally:
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            connection.close()
+
+
+def _said(code: int, words: bytes) -> str:
+    return f"{code} {words.decode(errors='replace')}"

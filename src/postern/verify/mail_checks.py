@@ -1,0 +1,187 @@
+"""What is asked of every mail row: each listed mechanism succeeds, all others are refused, nothing secret goes in clear text.
+
+Reads a settled row and a way to connect; writes into a RowReport. A check that cannot fail is worth nothing:
+`tests/verify` points each at a deliberately weak server, where it must fail.
+"""
+
+from __future__ import annotations
+
+import secrets
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from postern.model.security import Encryption, Mechanism
+from postern.net.tls import outdated_context
+from postern.paths.guard import CLEAR_TEXT, SASL_NAMES
+from postern.paths.row import Path, Port, Tls
+from postern.verify.mail_probe import Answer, ProbeConnection
+from postern.verify.report import MechanismReport, RowReport, Verdict
+from postern.verify.sasl_client import CannotAuthenticate, Credentials, exchange_for
+
+Connect = Callable[[Port, ssl.SSLContext | None], ProbeConnection]
+"""Opens a connection on a row's port; with a context TLS is there from the first byte."""
+
+# What mail servers in the field know; whatever of it a row does not list must be refused.
+KNOWN_SASL = ("PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", "SCRAM-SHA-1", "SCRAM-SHA-256", "GSSAPI", "EXTERNAL",
+              "XOAUTH2", "ANONYMOUS")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the probes work with. `waiting` says why a mechanism cannot be there now ("no realm"); `validating` is the TLS
+    context that trusts the organization's authority alone; `host_name` what the certificate and the ticket must name."""
+
+    connect: Connect
+    validating: ssl.SSLContext
+    credentials: Credentials
+    waiting: dict[Mechanism, str]
+    host_name: str
+    door_mechanisms: frozenset[Mechanism]
+    """What the other rows of the same door list: they are shown on it too, and no fault of this row."""
+
+
+def check_mail_row(row: Path, ports: Sequence[Port], setting: Setting, report: RowReport) -> None:
+    """Runs everything on every port. Never raises: what cannot be reached is a failed check."""
+    outcomes: dict[Mechanism, list[MechanismReport]] = {mechanism: [] for mechanism in row.supported_auth}
+    for port in ports:
+        label = f"{port.number}/TCP"
+        try:
+            for mechanism in row.supported_auth:
+                outcomes[mechanism].append(_mechanism(mechanism, port, setting))
+            _refusals(row, port, setting, report)
+            report.ports.append(f"{label} ({'SSL' if port.tls is Tls.IMPLICIT else 'TLS'})")
+        except (OSError, EOFError, ValueError, CannotAuthenticate) as error:
+            report.check(f"port {label} answers", False, f"{type(error).__name__}: {error}")
+        except Exception as error:  # the clients' own error classes have no common base
+            report.check(f"port {label} speaks the protocol", False, f"{type(error).__name__}: {error}")
+    for reports in filter(None, outcomes.values()):
+        report.mechanisms.append(next((r for r in reports if r.verdict is Verdict.FAIL), reports[0]))
+    report.settle()
+
+
+def _sealed(port: Port, setting: Setting, context: ssl.SSLContext | None = None) -> ProbeConnection:
+    context = context or setting.validating
+    if port.tls is Tls.IMPLICIT:
+        return setting.connect(port, context)
+    connection = setting.connect(port, None)
+    try:
+        connection.upgrade(context)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _try(connection: ProbeConnection, sasl: str, who: Credentials, host: str) -> Answer:
+    """One attempt; the connection is used up."""
+    try:
+        return connection.authenticate(sasl, exchange_for(sasl, who, connection.service, host))
+    except CannotAuthenticate:
+        raise
+    except Exception as error:  # a client that gives up on the server's answer has been refused
+        return Answer(False, f"{type(error).__name__}: {error}")
+    finally:
+        connection.close()
+
+
+def _mechanism(mechanism: Mechanism, port: Port, setting: Setting) -> MechanismReport:
+    names = SASL_NAMES.get(mechanism, ())
+    connection = _sealed(port, setting)
+    shown = connection.mechanisms()
+    seal = connection.seal()
+    if reason := setting.waiting.get(mechanism):
+        connection.close()
+        if extra := set(names) & set(shown):
+            return MechanismReport(mechanism, Verdict.FAIL, f"{', '.join(sorted(extra))} is shown, though {reason}")
+        return MechanismReport(mechanism, Verdict.NOT_DEPLOYED, reason)
+    if missing := [name for name in names if name not in shown]:
+        connection.close()
+        return MechanismReport(mechanism, Verdict.FAIL, f"{', '.join(missing)} is not shown on port {port.number}")
+    for name in names:
+        try:
+            answer = _try(connection, name, setting.credentials, setting.host_name)
+        except CannotAuthenticate as error:
+            return MechanismReport(mechanism, Verdict.FAIL, f"{name}: {error}")
+        if not answer.yes:
+            return MechanismReport(mechanism, Verdict.FAIL, f"{name} on port {port.number}: {answer.words}")
+        if name != names[-1]:
+            connection = _sealed(port, setting)
+    return MechanismReport(mechanism, Verdict.PASS, "", seal)
+
+
+def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> None:
+    listed = {name for m in row.supported_auth for name in SASL_NAMES.get(m, ())}
+    others = {name for m in setting.door_mechanisms for name in SASL_NAMES.get(m, ())}
+    where = f"on port {port.number}"
+
+    connection = _sealed(port, setting)
+    extra = [name for name in connection.mechanisms() if name not in listed | others]
+    connection.close()
+    report.check(
+        f"only listed mechanisms are shown {where}", not extra, f"also shows {', '.join(extra)}" if extra else ""
+    )
+
+    for name in KNOWN_SASL:
+        if name in listed | others:
+            continue
+        answer = _try_unlisted(port, setting, name)
+        report.check(f"{name} is refused {where}", not answer.yes, answer.words)
+
+    wrong = Credentials(setting.credentials.name, secrets.token_urlsafe(12))
+    tried = next((name for name in ("PLAIN", "SCRAM-SHA-256", "NTLM") if name in connection_names(row, setting)), "")
+    if tried:
+        answer = _try(_sealed(port, setting), tried, wrong, setting.host_name)
+        report.check(f"a wrong password is refused {where}", not answer.yes, answer.words)
+
+    if port.tls is Tls.UPGRADE:
+        _clear_text(row, port, setting, report, where)
+    _old_tls(port, setting, report, where)
+
+
+def connection_names(row: Path, setting: Setting) -> set[str]:
+    """SASL names of the row that can be tried now."""
+    return {n for m in row.supported_auth if m not in setting.waiting for n in SASL_NAMES.get(m, ())}
+
+
+def _try_unlisted(port: Port, setting: Setting, name: str) -> Answer:
+    try:
+        return _try(_sealed(port, setting), name, setting.credentials, setting.host_name)
+    except CannotAuthenticate:
+        # Without a ticket there is nothing to say; saying nothing useful must be refused as well.
+        connection = _sealed(port, setting)
+        try:
+            return connection.authenticate(name, lambda _: b"verify")
+        except Exception as error:
+            return Answer(False, f"{type(error).__name__}: {error}")
+        finally:
+            connection.close()
+
+
+def _clear_text(row: Path, port: Port, setting: Setting, report: RowReport, where: str) -> None:
+    connection = setting.connect(port, None)
+    try:
+        report.check(f"TLS is offered {where}", connection.offers_upgrade(), "no STARTTLS or STLS is shown")
+        shown = connection.mechanisms()
+        must_hide = {n for m in CLEAR_TEXT for n in SASL_NAMES.get(m, ())}
+        if row.encryption is Encryption.REQUIRED:
+            must_hide = {n for m in row.supported_auth for n in SASL_NAMES.get(m, ())} | must_hide
+        bad = [name for name in shown if name in must_hide]
+        report.check(f"no mechanism is shown before TLS {where}", not bad, f"shows {', '.join(bad)}")
+        # The right password: only the missing seal can be the reason for a no.
+        answer = connection.clear_login(setting.credentials.name, setting.credentials.password)
+        report.check(f"a password in clear text is refused {where}", not answer.yes, answer.words)
+    finally:
+        connection.close()
+
+
+def _old_tls(port: Port, setting: Setting, report: RowReport, where: str) -> None:
+    context = outdated_context()
+    try:
+        connection = _sealed(port, setting, context)
+    except (OSError, EOFError):
+        report.check(f"TLS 1.1 is refused {where}", True)
+        return
+    seal = connection.seal()
+    connection.close()
+    report.check(f"TLS 1.1 is refused {where}", False, f"negotiated {seal.protocol if seal else 'nothing'}")

@@ -1,0 +1,104 @@
+"""What the verifier says of a row: the reference's columns declared and observed, and a verdict for it and each mechanism.
+
+Pure values and their JSON. The dialling is the probes', the printing is `cli.verify`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from postern.model.security import Mechanism, Seal
+from postern.paths.row import Path
+
+
+class Verdict(StrEnum):
+    """Only PASS counts as passed; only FAIL makes the exit status a failure."""
+
+    PASS = "pass"  # noqa: S105 a verdict, not a password
+    FAIL = "fail"
+    NOT_BUILT = "not built"
+    NOT_DEPLOYED = "not deployed"
+
+
+@dataclass(slots=True)
+class Check:
+    """One probe: what was tried, and what came of it. `expected` is in words a person understands."""
+
+    name: str
+    passed: bool
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class MechanismReport:
+    mechanism: Mechanism
+    verdict: Verdict
+    detail: str = ""
+    seal: Seal | None = None
+
+
+@dataclass(slots=True)
+class RowReport:
+    """`checks` are the refusals and the seal; `mechanisms` one entry for each that the row lists under the profile."""
+
+    row: Path
+    verdict: Verdict = Verdict.NOT_BUILT
+    detail: str = ""
+    mechanisms: list[MechanismReport] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    ports: list[str] = field(default_factory=list)
+    """Ports that answered, as "25/TCP (TLS)"."""
+
+    def check(self, name: str, passed: bool, detail: str = "") -> None:
+        self.checks.append(Check(name, passed, detail))
+
+    def settle(self) -> None:
+        """Derives the row's verdict: a failure anywhere fails it; nothing that passed leaves it where it was."""
+        failures = [f"{check.name}: {check.detail}" for check in self.checks if not check.passed]
+        failures += [f"{m.mechanism}: {m.detail}" for m in self.mechanisms if m.verdict is Verdict.FAIL]
+        if failures:
+            self.verdict, self.detail = Verdict.FAIL, "; ".join(failures)
+        elif any(m.verdict is Verdict.PASS for m in self.mechanisms):
+            self.verdict = Verdict.PASS
+            waiting = [
+                f"{m.mechanism} {m.verdict}: {m.detail}" for m in self.mechanisms if m.verdict is not Verdict.PASS
+            ]
+            self.detail = "; ".join(waiting)
+        elif self.mechanisms:
+            first = self.mechanisms[0]
+            self.verdict, self.detail = first.verdict, first.detail
+
+    def json(self) -> dict[str, Any]:
+        seals = [m.seal for m in self.mechanisms if m.seal is not None]
+        words = self.row.words
+        return {
+            "id": self.row.id,
+            "declared": {
+                "ports": words.ports,
+                "default_auth": words.default_auth,
+                "supported_auth": words.supported_auth,
+                "encryption": words.encryption,
+                "encrypted_by_default": words.encrypted_by_default,
+                "profile_auth": [str(m) for m in self.row.supported_auth],
+                "profile_encryption": str(self.row.encryption),
+            },
+            "observed": {
+                "ports": self.ports,
+                "auth": [str(m.mechanism) for m in self.mechanisms if m.verdict is Verdict.PASS],
+                "encryption": sorted({f"{seal.protocol} {seal.cipher}" for seal in seals}),
+            },
+            "verdict": str(self.verdict),
+            "detail": self.detail,
+            "mechanisms": [
+                {
+                    "mechanism": str(m.mechanism),
+                    "verdict": str(m.verdict),
+                    "detail": m.detail,
+                    "encryption": f"{m.seal.protocol} {m.seal.cipher}" if m.seal else "none",
+                }
+                for m in self.mechanisms
+            ],
+            "checks": [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in self.checks],
+        }

@@ -1,0 +1,115 @@
+"""Runs the probes of every deployed row, one after another, and tells how far it is.
+
+Reads the organization, the settled table and the probe account's password; writes nothing. Wrong passwords are tried on the
+probe account alone, which the server's back-off counts apart from every other account.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from postern.model.organization import Organization, Role, Server
+from postern.model.security import Mechanism
+from postern.net.tls import validating_context
+from postern.paths.row import Path, Port, Tls, Wire
+from postern.verify.internet_checks import check_internet_row
+from postern.verify.mail_checks import Connect, Setting, check_mail_row
+from postern.verify.mail_probe import ImapConnection, Pop3Connection, ProbeConnection, SmtpConnection
+from postern.verify.plan import verdict_without_probe, waiting_mechanisms
+from postern.verify.report import RowReport, Verdict
+from postern.verify.rpc_checks import check_rpc_row
+from postern.verify.sasl_client import Credentials
+
+Progress = Callable[[str, int, int], None]
+"""Called before each row with its id, how many are done, and how many there are."""
+
+_CLIENTS: dict[str, tuple[Role, Callable[[str, int, ssl.SSLContext | None, str], ProbeConnection]]] = {
+    "internet-to-hub": (Role.HUB, SmtpConnection),
+    "client-to-hub-smtp": (Role.HUB, SmtpConnection),
+    "imap4": (Role.CLIENT_ACCESS, ImapConnection),
+    "pop3": (Role.CLIENT_ACCESS, Pop3Connection),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is verified, and with what: the organization, its authority's certificate, the probe account and a machine account.
+
+    `enabled` are the mechanisms an administrator switched on for users; `machine` is for rows between servers.
+    """
+
+    organization: Organization
+    rows: Mapping[str, Path]
+    authority: FilePath
+    probe: Credentials
+    machine: Credentials
+    enabled: frozenset[Mechanism]
+
+
+def verify(subject: Subject, ids: Iterable[str] = (), progress: Progress | None = None) -> list[RowReport]:
+    """Reports for the rows named by `ids`, or for all. Raises KeyError for an id that no row has."""
+    rows = [subject.rows[name] for name in ids] or list(subject.rows.values())
+    reports = []
+    for done, row in enumerate(rows):
+        if progress is not None:
+            progress(row.id, done, len(rows))
+        reports.append(_verify_row(subject, row))
+    return reports
+
+
+def _verify_row(subject: Subject, row: Path) -> RowReport:
+    report = RowReport(row)
+    waiting = verdict_without_probe(row, subject.organization)
+    if waiting is not None:
+        report.verdict, report.detail = waiting
+        return report
+    if row.id not in _CLIENTS:
+        check_rpc_row(row, subject.organization, subject.machine, subject.probe, report)
+        return report
+    role, client = _CLIENTS[row.id]
+    for server in subject.organization.with_role(role):
+        setting = _setting(subject, row, server, client)
+        ports = [port for port in row.ports if port.wire is Wire.TCP and port.number is not None]
+        if row.id == "internet-to-hub":
+            check_internet_row(ports, setting, report)
+        else:
+            check_mail_row(row, [port for port in ports if port.tls is not Tls.NONE], setting, report)
+    return report
+
+
+def _setting(
+    subject: Subject,
+    row: Path,
+    server: Server,
+    client: Callable[[str, int, ssl.SSLContext | None, str], ProbeConnection],
+) -> Setting:
+    organization = subject.organization
+
+    def connect(port: Port, context: ssl.SSLContext | None) -> ProbeConnection:
+        assert port.number is not None
+        return client(server.addresses[0], organization.port(port.number), context, server.fqdn)
+
+    numbers = {port.number for port in row.ports}
+    beside = frozenset(
+        mechanism
+        for other in subject.rows.values()
+        if other.callee is row.callee and other.id != row.id and numbers & {port.number for port in other.ports}
+        for mechanism in other.supported_auth
+    )
+    shared: Connect = connect
+    return Setting(
+        connect=shared,
+        validating=validating_context(subject.authority),
+        credentials=subject.probe,
+        waiting=waiting_mechanisms(organization, subject.enabled),
+        host_name=server.fqdn,
+        door_mechanisms=beside,
+    )
+
+
+def failed(reports: Iterable[RowReport]) -> bool:
+    """Whether monitoring should raise the alarm."""
+    return any(report.verdict is Verdict.FAIL for report in reports)

@@ -1,0 +1,110 @@
+"""The caller's side of the SASL mechanisms, for the probes: independent of what `trust` does on the other side.
+
+NTLM comes from pyspnego, GSSAPI from MIT's library, SCRAM from RFC 5802 itself. Nothing here opens a connection.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import spnego
+
+Exchange = Callable[[bytes], bytes]
+"""Answers a challenge. A client that speaks first is called with b"" for its first words."""
+
+
+class CannotAuthenticate(Exception):
+    """This side cannot even try (no ticket, no library), or the server did not prove that it knows the verifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    name: str
+    password: str
+
+
+def exchange_for(sasl: str, who: Credentials, service: str, host: str) -> Exchange:
+    """The exchange of a SASL mechanism, by its IANA name. Unknown names send something plausible, to be refused."""
+    if sasl == "PLAIN":
+        return lambda _: b"\0" + who.name.encode() + b"\0" + who.password.encode()  # RFC 4616 section 2
+    if sasl == "LOGIN":
+        answers = iter((who.name.encode(), who.password.encode()))
+        return lambda challenge: next(answers, b"") if challenge else b""
+    if sasl == "NTLM":
+        return _ntlm(who, host)
+    if sasl == "SCRAM-SHA-256":
+        return _Scram(who).step
+    if sasl == "GSSAPI":
+        return _gssapi(service, host)
+    if sasl == "CRAM-MD5":  # RFC 2195 section 2
+        return lambda c: (f"{who.name} " + hmac.new(who.password.encode(), c, "md5").hexdigest()).encode() if c else b""
+    return lambda _: who.name.encode()
+
+
+def _ntlm(who: Credentials, host: str) -> Exchange:
+    context = spnego.client(
+        who.name, who.password, hostname=host, protocol="ntlm", options=spnego.NegotiateOptions.use_ntlm
+    )
+
+    def step(challenge: bytes) -> bytes:
+        return context.step(challenge or None) or b""
+
+    return step
+
+
+class _Scram:
+    """RFC 5802 section 3 and RFC 7677, without channel binding."""
+
+    def __init__(self, who: Credentials) -> None:
+        self._who = who
+        self._nonce = base64.b64encode(secrets.token_bytes(18)).decode()
+        name = who.name.replace("=", "=3D").replace(",", "=2C")
+        self._first_bare = f"n={name},r={self._nonce}"
+        self._server_signature = b""
+
+    def step(self, challenge: bytes) -> bytes:
+        if not challenge:
+            return ("n,," + self._first_bare).encode()
+        fields = dict(part.split("=", 1) for part in challenge.decode().split(",") if "=" in part)
+        if "v" in fields:
+            if not hmac.compare_digest(base64.b64decode(fields["v"]), self._server_signature):
+                raise CannotAuthenticate("the server does not know the SCRAM verifier")
+            return b""
+        if not fields.get("r", "").startswith(self._nonce) or int(fields.get("i", "0")) < 4096:
+            raise CannotAuthenticate("the server's SCRAM challenge breaks RFC 7677")
+        salted = hashlib.pbkdf2_hmac(
+            "sha256", self._who.password.encode(), base64.b64decode(fields["s"]), int(fields["i"])
+        )
+        client_key = hmac.digest(salted, b"Client Key", "sha256")
+        without_proof = f"c=biws,r={fields['r']}"
+        message = ",".join((self._first_bare, challenge.decode(), without_proof)).encode()
+        signature = hmac.digest(hashlib.sha256(client_key).digest(), message, "sha256")
+        proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
+        self._server_signature = hmac.digest(hmac.digest(salted, b"Server Key", "sha256"), message, "sha256")
+        return f"{without_proof},p={base64.b64encode(proof).decode()}".encode()
+
+
+def _gssapi(service: str, host: str) -> Exchange:
+    """RFC 4752 section 3.1 with no security layer: the row's TLS seals."""
+    try:
+        import gssapi
+    except ImportError as error:
+        raise CannotAuthenticate("the extra postern[kerberos] is not installed") from error
+    name = gssapi.Name(f"{service}@{host}", gssapi.NameType.hostbased_service)
+    context = gssapi.SecurityContext(name=name, usage="initiate", mech=gssapi.MechType.kerberos)
+
+    def step(challenge: bytes) -> bytes:
+        try:
+            if not context.complete:
+                return context.step(challenge or None) or b""
+            context.unwrap(challenge)
+            return bytes(context.wrap(b"\x01\x00\x00\x00", False).message)
+        except gssapi.raw.GSSError as error:
+            raise CannotAuthenticate(str(error)) from error
+
+    return step
