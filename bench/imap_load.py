@@ -36,9 +36,8 @@ class Client:
             if not data:
                 raise RuntimeError("connection lost: " + tail.decode(errors="replace"))
             tail = tail[-4096:] + data
-            if tail.endswith(b"\r\n"):
-                if end == b"\r\n" or _last_line(tail).startswith(end):
-                    return tail
+            if tail.endswith(b"\r\n") and (end == b"\r\n" or _last_line(tail).startswith(end)):
+                return tail
 
     def command(self, line: bytes, literal: bytes | None = None) -> bytes:
         self.number += 1
