@@ -1,1 +1,1 @@
-"""This host: configuration, certificates, private engines, and the supervisor that starts, watches and stops the role processes."""
+"""This host: configuration, certificates, private engines, and the supervisor of the role processes."""

@@ -1,7 +1,8 @@
-"""Who the servers are. Nothing of Postern that answers a network runs as root: started by root, PostgreSQL, slapd and the
-roles run under one unprivileged account, which owns the state folder; started by a user, they are that user.
+"""Who the servers are. Nothing of Postern that answers a network runs as root: started by root, PostgreSQL, slapd
+and the roles run under one unprivileged account, which owns the state folder; started by a user, they are that user.
 
-Reads the machine's accounts. A role keeps of root's powers only the right to bind ports below 1024.
+Reads the machine's accounts. A role keeps of root's powers only the right to bind ports below 1024; and, where the
+program itself lies in a folder that only root can enter, the right to read (Python imports modules when it needs them).
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ import ctypes
 import os
 import pwd
 import signal
+import stat
 import struct
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 NAMES = ("postern", "nobody")
 """Tried in this order when root starts the servers; `make setup` makes the first."""
@@ -20,9 +24,11 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 # prctl(2) and capability.h
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_KEEPCAPS = 8
 _PR_SET_NO_NEW_PRIVS = 38
 _CAPABILITY_VERSION_3 = 0x20080522
+_CAP_DAC_READ_SEARCH = 2
 _CAP_NET_BIND_SERVICE = 10
 
 
@@ -60,25 +66,57 @@ def owner(path: str | os.PathLike[str]) -> Account:
 def become(account: Account, keep_low_ports: bool = False) -> None:
     """Turns this whole process into `account`, for good. Nothing happens if it is that already.
 
-    With `keep_low_ports` the right to bind ports below 1024 stays, and nothing else of root's. Raises OSError.
+    With `keep_low_ports` the right to bind ports below 1024 stays. Raises OSError.
     """
     if os.geteuid() != 0 or account.uid == 0:
         return
-    if keep_low_ports:
+    kept = [_CAP_NET_BIND_SERVICE] if keep_low_ports else []
+    if program_hidden_from(account) is not None:
+        kept.append(_CAP_DAC_READ_SEARCH)
+    if kept:
         _prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setresgid(account.gid, account.gid, account.gid)
     os.setresuid(account.uid, account.uid, account.uid)
-    if keep_low_ports:
-        _keep_only(_CAP_NET_BIND_SERVICE)
+    if kept:
+        _keep_only(kept)
         _prctl(_PR_SET_KEEPCAPS, 0)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
-def die_with(parent: int, how: signal.Signals = signal.SIGKILL) -> None:
-    """Called in a child, after `become` (a change of credentials clears it: prctl(2)): it gets `how` once `parent` is gone.
+def program_hidden_from(account: Account) -> Path | None:
+    """The folder that keeps `account` from reading Postern or its Python; None if it can read them."""
+    for place in (__file__, sys.prefix, sys.base_prefix):
+        barrier = barrier_to(Path(place).resolve(), account)
+        if barrier is not None:
+            return barrier
+    return None
 
-    A parent that died before the call is noticed here, and the child ends at once.
+
+def barrier_to(path: Path, account: Account) -> Path | None:
+    """The first of the folders above `path` that `account` may not pass; None if it may pass all."""
+    for parent in reversed(path.parents):
+        status = parent.stat()
+        if status.st_uid == account.uid:
+            bit = stat.S_IXUSR
+        elif status.st_gid == account.gid:
+            bit = stat.S_IXGRP
+        else:
+            bit = stat.S_IXOTH
+        if not status.st_mode & bit:
+            return parent
+    return None
+
+
+def stay_inspectable() -> None:
+    """After `become`: /proc/PID/fd of this process and its forks can be read by the same account again (proc(5)), which
+    the supervisor's look at their sockets needs. A process that holds fewer capabilities still cannot."""
+    _prctl(_PR_SET_DUMPABLE, 1)
+
+
+def die_with(parent: int, how: signal.Signals = signal.SIGKILL) -> None:
+    """Called in a child, after `become` (a change of credentials clears it: prctl(2)): when `parent` is gone, it gets
+    the signal `how`. A parent that died before the call is noticed here, and the child ends at once.
     """
     _prctl(_PR_SET_PDEATHSIG, how)
     if os.getppid() != parent:
@@ -98,11 +136,11 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(code, f"prctl {option}: {os.strerror(code)}")
 
 
-def _keep_only(capability: int) -> None:
-    """capset(2): permitted and effective hold this one capability, inheritable none."""
+def _keep_only(capabilities: list[int]) -> None:
+    """capset(2): permitted and effective hold these (all below 32), inheritable none."""
     header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
-    bit = 1 << capability
-    data = ctypes.create_string_buffer(struct.pack("=6I", bit, bit, 0, 0, 0, 0))
+    bits = sum(1 << capability for capability in capabilities)
+    data = ctypes.create_string_buffer(struct.pack("=6I", bits, bits, 0, 0, 0, 0))
     if _libc.capset(header, data) != 0:
         code = ctypes.get_errno()
         raise OSError(code, f"capset: {os.strerror(code)}")

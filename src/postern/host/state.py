@@ -1,7 +1,7 @@
 """The state folder: where everything of one host lives, and who may enter it.
 
-Reads the environment and the file system. The folder belongs to the account that serves (see `account`), mode 0700, with
-everything in it; a folder of someone else, or a symbolic link of someone else, is never entered.
+Reads the environment and the file system. The folder belongs to the account that serves (see `account`), mode
+0700, with everything in it; a folder of someone else, or a symbolic link of someone else, is never entered.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class StateError(Exception):
 
 
 def find(state_dir: str | os.PathLike[str] | None) -> StateFolder:
-    """The state folder that a command means: the one given, else $POSTERN_STATE, else root's /var/lib/postern or the user's
-    $XDG_STATE_HOME/postern (~/.local/state/postern). It need not exist; nothing is made."""
+    """The state folder that a command means: the one given, else $POSTERN_STATE, else root's /var/lib/postern or
+    the user's $XDG_STATE_HOME/postern (~/.local/state/postern). It need not exist; nothing is made."""
     chosen = state_dir or os.environ.get("POSTERN_STATE") or _default()
     root = Path(os.path.realpath(chosen))
     return StateFolder(root, _sockets(root))
@@ -46,13 +46,17 @@ def create(state_dir: str | os.PathLike[str] | None) -> StateFolder:
             state.root.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         elif not is_ours(state) and any(state.root.iterdir()):
             raise StateError(f"{state.root} is no state folder of Postern and is not empty: choose another --state")
+        barrier = account.barrier_to(state.root, owner)
+        if barrier is not None:
+            raise StateError(f"the account {owner.name} may not pass {barrier}: choose a --state it can reach")
         _own(state.root, owner)
+        state = find(state.root)  # a path of sockets outside follows from the owner, who is settled now
         for part in _PARTS:
             _own(state.root / part, owner)
         _own(state.sockets, owner)
+        _mark(state, owner)
     except OSError as error:
         raise StateError(f"{error.filename or state.root}: {error.strerror}; choose another --state") from None
-    _check_reachable(state.root, owner)
     return state
 
 
@@ -62,8 +66,8 @@ def is_ours(state: StateFolder) -> bool:
 
 
 def act_as_owner(state: StateFolder) -> None:
-    """A command that root gives on a state folder is carried out as the folder's owner: files it writes stay readable for
-    the servers, and sockets see the peer they expect. Raises StateError if there is no such folder."""
+    """A command that root gives on a state folder is carried out as the folder's owner: files it writes stay
+    readable for the servers, and sockets see the peer they expect. Raises StateError without such a folder."""
     if not is_ours(state):
         raise StateError(f"no organization at {state.root}: start one with «postern run», or name it with --state")
     account.become(account.owner(state.root))
@@ -95,7 +99,7 @@ def _sockets(root: Path) -> Path:
 
 
 def _own(folder: Path, owner: account.Account) -> None:
-    """Makes `folder` with mode 0700, or takes one that is there: only if it is a real folder, and root's, or the owner's."""
+    """Makes `folder` with mode 0700, or takes one that is there: only a real folder, and only root's or the owner's."""
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
@@ -114,15 +118,10 @@ def _own(folder: Path, owner: account.Account) -> None:
         os.close(handle)
 
 
-def _check_reachable(root: Path, owner: account.Account) -> None:
-    """As root we pass every folder, but the account that serves must too."""
-    for parent in root.parents:
-        status = parent.stat()
-        if status.st_uid == owner.uid:
-            bit = stat.S_IXUSR
-        elif status.st_gid == owner.gid:
-            bit = stat.S_IXGRP
-        else:
-            bit = stat.S_IXOTH
-        if not status.st_mode & bit:
-            raise StateError(f"the account {owner.name} may not pass {parent}: choose a --state it can reach")
+def _mark(state: StateFolder, owner: account.Account) -> None:
+    """The lock's file is what makes a folder known as a state folder."""
+    handle = os.open(state.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        os.fchown(handle, owner.uid, owner.gid)
+    finally:
+        os.close(handle)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol
+from enum import Enum, StrEnum
+from typing import Literal, Protocol
 from uuid import UUID
+
+from postern.model.organization import AcceptedDomain
 
 
 class RecipientType(StrEnum):
@@ -57,6 +59,15 @@ class Account:
     """Addresses this account may use as sender besides its mailbox's own."""
 
 
+class Unknown(Enum):
+    """What a cache says that has no answer: neither «there is such a recipient» nor «there is none»."""
+
+    UNKNOWN = "unknown"
+
+
+UNKNOWN = Unknown.UNKNOWN
+
+
 class DirectoryUnavailable(Exception):
     """No answer now; the caller says 4xx, [UNAVAILABLE] or tries again. Never the same as «there is no such entry»."""
 
@@ -70,10 +81,28 @@ class Directory(Protocol):
 
     async def recipient(self, address: str) -> Recipient | None: ...
 
+    def cached_recipient(self, address: str) -> Recipient | Literal[Unknown.UNKNOWN] | None:
+        """What `recipient(address)` would say, if the adapter's bounded cache of positive and negative answers still
+        knows it; else UNKNOWN. Never waits, never raises: RCPT TO of a known address costs no task. The address is
+        compared as `recipient` compares it (lower case). An adapter without a cache always says UNKNOWN."""
+        ...
+
     async def account(self, name: str) -> Account | None:
         """By userPrincipalName, primary address, sAMAccountName or DOMAIN\\name. Never answered from a cache."""
         ...
 
     async def verifier(self, account: Account, kind: str) -> str | None:
         """A secret attribute, `kind` one of "argon2id", "nt", "scram-sha-256"; None if the account has none."""
+        ...
+
+
+class Policy(Protocol):
+    """What an administrator keeps in the directory beside postern.toml. Raises DirectoryUnavailable like `Directory`."""
+
+    async def enabled_verifiers(self) -> frozenset[str]:
+        """Kinds of verifier that users' passwords are kept in besides argon2id: of "nt" and "scram-sha-256"."""
+        ...
+
+    async def accepted_domains(self) -> tuple[AcceptedDomain, ...]:
+        """Domains beyond those of postern.toml."""
         ...

@@ -86,6 +86,11 @@ class RecipientOutcome:
     status: str
     diagnostic: str = ""
     remote: str = ""
+    mechanism: str = ""
+    """How we proved ourselves to `remote`, in the reference's words."""
+    cipher: str = ""
+    notifies: bool = False
+    """The peer supports RFC 3461 and has taken over the duty to report."""
 
 
 @dataclass(frozen=True, slots=True)

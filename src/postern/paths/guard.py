@@ -29,6 +29,11 @@ SASL_NAMES: dict[Mechanism, tuple[str, ...]] = {
 CLEAR_TEXT = frozenset({Mechanism.BASIC, Mechanism.FORMS})
 """Mechanisms that send the password itself: never without a seal, whatever the row says."""
 
+_OF_TLS = frozenset({Mechanism.CERTIFICATE, Mechanism.DIRECT_TRUST})
+"""What they prove was shown in the TLS handshake: without one there is nothing to look at."""
+_BROKEN = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1"})
+"""RFC 6176, 7568, 8996. `net` never negotiates them; should a library do so, they seal nothing."""
+
 _SERVERS = frozenset(
     {Party.HUB, Party.EDGE, Party.MAILBOX, Party.CLIENT_ACCESS, Party.UNIFIED_MESSAGING, Party.ANY_SERVER}
 )
@@ -73,12 +78,9 @@ class Guard:
         """What to advertise on a connection sealed by `seal` (None: clear)."""
         names: list[str] = []
         for row in self.rows:
-            if row.encryption is Encryption.REQUIRED and seal is None:
-                continue
             for mechanism in row.supported_auth:
-                if mechanism not in self.available or (mechanism in CLEAR_TEXT and seal is None):
-                    continue
-                names.extend(name for name in SASL_NAMES.get(mechanism, ()) if name not in names)
+                if mechanism in self.available and _allows(row, mechanism, seal):
+                    names.extend(name for name in SASL_NAMES.get(mechanism, ()) if name not in names)
         upgrade = can_upgrade and seal is None and any(row.encryption is not Encryption.NEVER for row in self.rows)
         return Offer(upgrade, tuple(names), self.check_mechanism(Mechanism.BASIC, seal) is not None)
 
@@ -87,17 +89,20 @@ class Guard:
         listed = [row for row in self.rows if mechanism in row.supported_auth]
         if not listed or mechanism not in self.available:
             return Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
-        if seal is None and (mechanism in CLEAR_TEXT or all(row.encryption is Encryption.REQUIRED for row in listed)):
+        if not any(_allows(row, mechanism, seal) for row in listed):
             return Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required before authentication")
         return None
 
     def check_sasl(self, name: str, seal: Seal | None) -> tuple[Mechanism | None, Refusal | None]:
         """The table's mechanism for a SASL name (any case), or why not."""
+        refusal: Refusal | None = None
         for mechanism, names in SASL_NAMES.items():
             if name.upper() in names and any(mechanism in row.supported_auth for row in self.rows):
-                refusal = self.check_mechanism(mechanism, seal)
-                return (None, refusal) if refusal else (mechanism, None)
-        return None, Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
+                objection = self.check_mechanism(mechanism, seal)
+                if objection is None:
+                    return mechanism, None
+                refusal = refusal or objection
+        return None, refusal or Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
 
     def row_for(self, identity: Identity, seal: Seal | None) -> Path | Refusal:
         """The row that a caller with this identity is on; a refusal if no row of this door admits it."""
@@ -105,11 +110,22 @@ class Guard:
         for row in self.rows:
             if identity.mechanism not in row.supported_auth or not _calls(row, identity.kind):
                 continue
-            if row.encryption is Encryption.REQUIRED and seal is None:
+            if not _allows(row, identity.mechanism, seal):
                 refusal = Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required first")
                 continue
             return row
         return refusal
+
+
+def _allows(row: Path, mechanism: Mechanism, seal: Seal | None) -> bool:
+    """Whether what seals the connection is enough for a caller who proves itself by a mechanism that the row lists."""
+    if mechanism is Mechanism.PEER:
+        return seal is not None and seal.protocol == "local"
+    if mechanism in _OF_TLS:
+        return seal is not None and seal.protocol.startswith("TLS") and seal.protocol not in _BROKEN
+    if row.encryption is Encryption.REQUIRED or mechanism in CLEAR_TEXT:
+        return seal is not None and seal.protocol not in _BROKEN
+    return True
 
 
 def _calls(row: Path, kind: PrincipalKind) -> bool:

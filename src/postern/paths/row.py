@@ -42,6 +42,9 @@ class Party(StrEnum):
     ANY_SERVER = "any-server"
     """Every host of the organization."""
     MONITOR = "monitor"
+    TIME_SERVER = "time-server"
+    NEIGHBOUR = "neighbour"
+    """Whoever shares the link: routers, DHCP servers, other hosts."""
 
 
 class Wire(StrEnum):
@@ -59,14 +62,27 @@ class Tls(StrEnum):
     IMPLICIT = "implicit"
 
 
+class End(StrEnum):
+    """At which end of the path a port listens."""
+
+    CALLEE = "callee"
+    CALLER = "caller"
+    """The caller's own: DHCP's 68, where the answer comes as a datagram of its own."""
+    BOTH = "both"
+    """The conversation may be opened from either end: mail between two organizations, media, neighbour discovery."""
+    LOCAL = "local"
+    """The callee's, and only for callers on the same host: no packet of it leaves the machine."""
+
+
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One port of a path. `number` None: dynamic (RPC range, random). `label` is what tells it apart in configuration and words."""
+    """One port of a path. `number` None: dynamic (RPC range, random). `label` tells it apart in configuration and words."""
 
     number: int | None
     wire: Wire = Wire.TCP
     tls: Tls = Tls.NONE
     label: str = ""
+    end: End = End.CALLEE
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,3 +120,10 @@ class Path:
     @property
     def ours(self) -> bool:
         return self.table is Table.OURS
+
+    def port(self, key: int | str, wire: Wire | None = None) -> Port:
+        """The row's own port by number or label (and wire, where both TCP and UDP have it). Raises KeyError."""
+        for port in self.ports:
+            if (port.label if isinstance(key, str) else port.number) == key and wire in (None, port.wire):
+                return port
+        raise KeyError(f"{self.id} has no port {key}")

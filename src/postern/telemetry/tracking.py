@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import IO
@@ -45,6 +45,11 @@ class TrackingRecord:
     time: float = field(default_factory=time.time)
 
 
+# Once a message: dataclasses.asdict and a new encoder each time cost a quarter of what taking a message by SMTP costs.
+_NAMES = tuple(field.name for field in fields(TrackingRecord))
+_encode = json.JSONEncoder(ensure_ascii=False).encode
+
+
 class Tracker:
     """Writes records. `flush` is called by the process's timer every second; `record` does not touch the disk."""
 
@@ -58,9 +63,9 @@ class Tracker:
 
     def record(self, record: TrackingRecord) -> None:
         if self._folder is not None:
-            row = asdict(record)
-            row["server"] = row["server"] or self._server
-            self._lines.append(json.dumps({k: v for k, v in row.items() if v}, ensure_ascii=False))
+            row = {name: value for name in _NAMES if (value := getattr(record, name))}
+            row.setdefault("server", self._server)
+            self._lines.append(_encode(row))
 
     def flush(self) -> None:
         if not self._lines or self._folder is None:

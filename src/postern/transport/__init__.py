@@ -1,1 +1,1 @@
-"""Decisions about mail, and the queue."""
+"""The queue and what decides about mail: where a message goes next, when it is tried again, what its sender is told."""

@@ -1,0 +1,50 @@
+# Every chore by name; `make help` lists them. All of Python lives in .venv.
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-fast verify bench fuzz docs lint clean
+PYTHON := .venv/bin/python
+MINUTES ?= 5
+PORTS ?= 10000
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Install what running needs: Debian packages and .venv (the others call it)
+	@scripts/setup run
+
+run: setup ## Start a demo organization on ports shifted by 10000 (PORTS=N), until Ctrl-C
+	@exec .venv/bin/postern run --offset $(PORTS) --demo --demo-password postern-demo
+
+test: ## Lint, then every test (30 minutes on 2 cores)
+	@scripts/setup test
+	@$(MAKE) --no-print-directory lint
+	@$(PYTHON) -m pytest -q
+
+test-fast: ## Lint, then the tests without servers (3 minutes)
+	@scripts/setup test
+	@$(MAKE) --no-print-directory lint
+	@$(PYTHON) -m pytest -q -m "not slow and not root"
+
+verify: setup ## Dial every data path of the running organization, or of a temporary one
+	@scripts/verify
+
+bench: ## Measure against Postfix and Dovecot; results in bench/results
+	@scripts/setup bench
+	@$(PYTHON) -m bench
+
+fuzz: ## Fuzz the protocol machines for MINUTES=5
+	@scripts/setup fuzz
+	@$(PYTHON) -m tests.fuzz --minutes $(MINUTES)
+
+docs: setup ## Generate docs/paths.md from the table
+	@.venv/bin/postern paths --markdown > docs/paths.md
+
+lint: ## ruff, mypy --strict and the layers' contracts
+	@scripts/setup test
+	@.venv/bin/ruff check --quiet src tests
+	@.venv/bin/ruff format --check --quiet src tests
+	@.venv/bin/mypy --no-error-summary
+	@.venv/bin/lint-imports --no-cache > /dev/null || .venv/bin/lint-imports
+
+clean: ## Remove .venv and caches; state folders stay
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,306 @@
+"""`postern paths`: the table to read, one row in full, a host's firewall, and what was really used.
+
+Reads the settled rows, and for a firewall, the observations or an organization's profile its state folder. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from postern.cli.paths_page import CELLS, HEADINGS, cells, differences, document, enforcement, why
+from postern.model.organization import Organization, Profile, StateFolder
+from postern.model.security import Encryption
+from postern.paths.deployment import NOT_BUILT
+from postern.paths.row import Party, Path, Table
+from postern.paths.table import TABLE, deviations, settle
+
+_PROFILES = click.Choice([profile.value for profile in Profile])
+_STATE = click.option("--state", "state_dir", metavar="DIR", help="The state folder of the organization.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+_STYLES = {Encryption.REQUIRED: "green", Encryption.OFFERED: "yellow", Encryption.NEVER: "red"}
+_MEANINGS = {
+    Encryption.REQUIRED: " (clear text is refused), ",
+    Encryption.OFFERED: " (to strangers, who may decline) or ",
+    Encryption.NEVER: " there.",
+}
+WIDE = 120
+"""From this many columns on, who talks to whom has a column of its own."""
+
+
+@click.group("paths", invoke_without_command=True)
+@click.option(
+    "--role", type=click.Choice([party.value for party in Party]), help="Only rows with this party at an end."
+)
+@click.option(
+    "--profile", type=_PROFILES, help="As this profile settles them; default: the organization's, else reference."
+)
+@click.option("--against", type=_PROFILES, help="Only what differs from this profile, with the reasons.")
+@_STATE
+@_JSON
+@click.pass_context
+def paths(
+    context: click.Context,
+    role: str | None,
+    profile: str | None,
+    against: str | None,
+    state_dir: str | None,
+    as_json: bool,
+) -> None:
+    """The data paths: who calls whom, on which ports, proven how, sealed by what."""
+    context.obj = state_dir
+    if context.invoked_subcommand is not None:
+        return
+    chosen = Profile(profile) if profile else _profile(state_dir)
+    if against:
+        pairs = [(row, other) for row, other in deviations(chosen, Profile(against)) if _has(row, role)]
+        _print_deviations(pairs, chosen, Profile(against), as_json)
+        return
+    rows = [row for row in settle(chosen).values() if _has(row, role)]
+    if as_json:
+        _print_json([cells(row) for row in rows])
+    else:
+        _print_table(rows, chosen)
+
+
+@paths.command()
+@click.argument("row_id", metavar="ID")
+@_JSON
+def show(row_id: str, as_json: bool) -> None:
+    """One row in full: its cells, what each profile makes of it and why, and how it is enforced."""
+    if row_id not in TABLE:
+        raise click.ClickException(f"no row is called {row_id!r}; `postern paths` lists them")
+    settled = {profile: settle(profile)[row_id] for profile in Profile}
+    if as_json:
+        whole: dict[str, Any] = cells(TABLE[row_id])
+        whole["notes"] = TABLE[row_id].words.notes
+        whole["profiles"] = {
+            profile.value: cells(row)
+            | {"asks": row.encryption.value, "reasons": list(row.reasons), "enforced": enforcement(row)}
+            for profile, row in settled.items()
+        }
+        whole["waits_for"] = NOT_BUILT.get(row_id, "")
+        _print_json(whole)
+    else:
+        _print_row(settled)
+
+
+@paths.command()
+@click.option("--host", required=True, metavar="NAME", help="A server of the organization's file.")
+@_STATE
+@click.pass_obj
+def firewall(parent: str | None, host: str, state_dir: str | None) -> None:
+    """A host's whole nftables ruleset: default deny in and out, only its rows, only between the right peers."""
+    from postern.paths.firewall import ruleset
+
+    organization = _organization(state_dir or parent)
+    names = [server.name for server in organization.servers]
+    if host not in names:
+        raise click.ClickException(f"no server is called {host!r}; the organization has {', '.join(names)}")
+    click.echo(ruleset(organization, host), nl=False)
+
+
+@paths.command()
+@_STATE
+@_JSON
+@click.pass_obj
+def observed(parent: str | None, state_dir: str | None, as_json: bool) -> None:
+    """What was really used: path, peer, mechanism, cipher, how often, and when last."""
+    from postern.telemetry.observed import read
+
+    seen = read(_state(state_dir or parent).observed)
+    if as_json:
+        _print_json([asdict(one) for one in seen])
+        return
+    if not seen:
+        click.echo(
+            "Nothing was observed yet: no connection of a running organization has proven itself or carried mail."
+        )
+        return
+    grid = _grid("Path", "Peer", "Proven by", "Sealed by", "Count", "Last seen", title="Data paths as they were used")
+    grid.columns[4].justify = "right"
+    for one in sorted(
+        seen, key=lambda one: (list(TABLE).index(one.path) if one.path in TABLE else len(TABLE), one.peer)
+    ):
+        sealed = Text(one.seal, style="red" if one.seal == "none" else "green")
+        if one.cipher:
+            sealed.append(f"\n{one.cipher}", style="dim")
+        when = datetime.fromtimestamp(one.last_seen).astimezone()
+        grid.add_row(_id(one.path), one.peer, one.mechanism, sealed, str(one.count), f"{when:%Y-%m-%d %H:%M:%S}")
+    Console().print(grid)
+
+
+@paths.command()
+def docs() -> None:
+    """The page docs/paths.md, on standard output."""
+    click.echo(document(), nl=False)
+
+
+# What the organization says
+
+
+def _state(state_dir: str | None) -> StateFolder:
+    from postern.host.state import find
+
+    return find(state_dir)
+
+
+def _organization(state_dir: str | None) -> Organization:
+    from postern.host.configuration import ConfigurationError, load
+
+    try:
+        return load(_state(state_dir))
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _profile(state_dir: str | None) -> Profile:
+    """The organization's; the reference where there is none. A folder that was named must hold one."""
+    from postern.host.configuration import path
+
+    there = path(_state(state_dir))
+    try:
+        known = there.exists()
+    except OSError:
+        known = False
+    return _organization(state_dir).profile if state_dir or known else Profile.REFERENCE
+
+
+def _has(row: Path, role: str | None) -> bool:
+    return role is None or role in (*row.caller, row.callee)
+
+
+# How it looks
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def _grid(*headings: str, title: str) -> Grid:
+    grid = Grid(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in headings:
+        grid.add_column(heading, overflow="fold", header_style="bold dim")
+    return grid
+
+
+def _id(row_id: str) -> Text:
+    return Text(row_id, style="bold cyan")
+
+
+def _ends(row: Path) -> str:
+    return f"{', '.join(row.caller)} → {row.callee}"
+
+
+def _lines(words: str) -> str:
+    """A cell's parts under each other."""
+    return words.replace("; ", "\n")
+
+
+def _sealed(row: Path) -> Text:
+    text = Text(row.words.encryption + "\n", style=_STYLES[row.encryption])
+    return text.append(str(row.encryption), style="dim")
+
+
+def _print_table(rows: Sequence[Path], profile: Profile) -> None:
+    console = Console()
+    wide = console.width >= WIDE
+    for table in Table:
+        these = [row for row in rows if row.table is table]
+        if not these:
+            continue
+        headings = ("Path", *(("Who calls whom",) if wide else ()), "Ports", "Proven by", "Sealed by")
+        grid = _grid(*headings, title=f"{HEADINGS[table]} ({len(these)})")
+        widths = (40, 30, 24, 24, 14) if wide else (27, 16, 18, 12)
+        for column, width in zip(grid.columns, widths, strict=True):
+            column.ratio = width
+        grid.expand = True
+        for row in these:
+            mark = " °" if row.id in NOT_BUILT else ""
+            first = _id(row.id).append(f"{mark}\n{row.name}", style="not bold default")
+            if not wide:
+                first.append(f"\n{_ends(row)}", style="not bold dim default")
+            who = (_ends(row),) if wide else ()
+            grid.add_row(first, *who, _lines(row.words.ports), _proven(row), _sealed(row))
+            grid.add_row()
+        console.print(grid)
+    waiting = sum(row.id in NOT_BUILT for row in rows)
+    legend = Text(f"{len(rows)} paths under the profile {profile}. Encryption is ")
+    for encryption, meaning in _MEANINGS.items():
+        legend.append(str(encryption), style=_STYLES[encryption]).append(meaning)
+    if waiting:
+        legend.append(f" ° {waiting} are not built yet.")
+    console.print(legend.append(" postern paths show ID tells all of one."))
+
+
+def _proven(row: Path) -> Text:
+    text = Text(row.words.default_auth)
+    further = [one for one in row.supported_auth if one not in row.default_auth]
+    return text.append(f"\nalso {', '.join(further)}", style="dim") if further else text
+
+
+def _print_deviations(pairs: Sequence[tuple[Path, Path]], profile: Profile, against: Profile, as_json: bool) -> None:
+    if as_json:
+        _print_json([cells(row) | {"against": cells(other), "reasons": why(row, other)} for row, other in pairs])
+        return
+    console = Console()
+    if not pairs:
+        console.print(f"{profile} and {against} do not differ here.", highlight=False)
+        return
+    console.print(Text(f"What {profile} has otherwise than {against}: {len(pairs)} rows", style="bold"))
+    for row, other in pairs:
+        grid = _cells()
+        for heading, was, now in differences(row, other):
+            grid.add_row(heading, Text(was, style="dim").append(" → ").append(now, style="not dim default"))
+        for reason in why(row, other):
+            grid.add_row("Because", Text(reason, style="italic"))
+        console.print("\n", _id(row.id), "  ", row.name, sep="")
+        console.print(Padding(grid, (0, 0, 0, 2)))
+
+
+def _cells() -> Grid:
+    """Headings on the left, words on the right."""
+    grid = Grid(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
+    grid.add_column(style="dim", no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid
+
+
+def _print_row(settled: dict[Profile, Path]) -> None:
+    console = Console()
+    row = settled[Profile.REFERENCE]
+    console.print(_id(row.id).append(f"  {row.name}", style="not cyan default"))
+    console.print(f"{_ends(row)}; {HEADINGS[row.table]}", highlight=False)
+    if row.words.notes:
+        console.print(Text(row.words.notes, style="italic"))
+    if row.id in NOT_BUILT:
+        console.print(Text(f"Not built yet: {NOT_BUILT[row.id]}.", style="yellow"))
+    former: Path | None = None
+    for profile, one in settled.items():
+        console.print()
+        if former is not None and cells(one) == cells(former) and one.reasons == former.reasons:
+            console.print(Text(f"{profile}: the same.", style="bold"))
+            continue
+        former = one
+        console.print(Text(str(profile), style="bold"))
+        console.print(Padding(_described(one), (0, 0, 0, 2)))
+
+
+def _described(row: Path) -> Grid:
+    grid = _cells()
+    for key, heading in CELLS.items():
+        grid.add_row(heading, str(cells(row)[key]))
+    for reason in row.reasons:
+        grid.add_row("Because", Text(reason, style="italic"))
+    for index, line in enumerate(enforcement(row)):
+        grid.add_row("Enforced" if index == 0 else "", line)
+    return grid

@@ -1,0 +1,321 @@
+"""What an administrator writes into the private directory: users, groups, contacts and rooms (`settings` has the rest).
+ The command line and the first start (`host.accounts`) call it.
+
+Writes through `directory.ldap`. Passwords never come here: `trust.passwords` makes verifiers of them. That an address or
+a name belongs to one entry only is held by slapd itself (slapo-unique), whoever writes at the same time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID, uuid4
+
+from postern.directory import entries
+from postern.directory.entries import (
+    ACCOUNT_DISABLED,
+    NORMAL_ACCOUNT,
+    OPENLDAP,
+    ROOM,
+    VERIFIER_ATTRIBUTES,
+    fold,
+)
+from postern.directory.ldap import (
+    ADD,
+    DELETE,
+    ONE_LEVEL,
+    REPLACE,
+    SUBTREE,
+    AlreadyThere,
+    Change,
+    Entry,
+    NoSuchEntry,
+    escape,
+    escape_rdn,
+)
+from postern.directory.settings import AdministrationError, Settings, checked
+from postern.model.directory import RecipientType
+
+_CONTAINER_OF = {
+    RecipientType.USER: "Users",
+    RecipientType.ROOM: "Rooms",
+    RecipientType.GROUP: "Groups",
+    RecipientType.CONTACT: "Contacts",
+}
+_LISTED = (
+    *(*entries.RECIPIENT_ATTRIBUTES, "userPrincipalName", "sAMAccountName", "userAccountControl"),
+    *("msExchHideFromAddressLists", "posternSendAs", *VERIFIER_ATTRIBUTES.values()),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """An entry as an administrator sees it. `name` is what one logs on with, or a group's or contact's address;
+    `aliases` are the addresses besides the primary; `members` and `forward_to` are distinguished names' addresses."""
+
+    guid: UUID
+    type: RecipientType
+    name: str
+    display_name: str
+    primary: str
+    aliases: tuple[str, ...] = ()
+    enabled: bool = True
+    hidden: bool = False
+    home_server: str = ""
+    quota: int = 0
+    target: str = ""
+    members: tuple[str, ...] = ()
+    send_as: tuple[str, ...] = ()
+    verifiers: tuple[str, ...] = ()
+
+
+class Administration(Settings):
+    """Every method may raise DirectoryUnavailable, and AdministrationError for what cannot be."""
+
+    # People and rooms
+
+    async def add_user(
+        self,
+        address: str,
+        verifiers: Mapping[str, str],
+        display_name: str = "",
+        aliases: Sequence[str] = (),
+        home_server: str = "",
+        quota: int = 0,
+        hidden: bool = False,
+        room: bool = False,
+    ) -> UUID:
+        """A mailbox with its account; one logs on with `address`. `quota` is bytes, 0 for the organization's.
+        A room's account is disabled. `home_server` "" leaves the mailbox without one: say it before mail comes."""
+        address = checked(address)
+        guid = uuid4()
+        attributes: dict[str, list[bytes]] = {
+            "objectClass": [b"user"],
+            "cn": [address.encode()],
+            "objectGUID": [guid.bytes_le],
+            "userPrincipalName": [address.encode()],
+            "userAccountControl": [str(NORMAL_ACCOUNT | (ACCOUNT_DISABLED if room else 0)).encode()],
+            "displayName": [(display_name or address.partition("@")[0]).encode()],
+            "proxyAddresses": entries.proxy_addresses(address, [checked(alias) for alias in aliases]),
+            "mail": [address.encode()] if address.isascii() else [],
+            "msExchHomeServerName": [_server_path(home_server)] if home_server else [],
+            "mDBOverHardQuotaLimit": [str(_kilobytes(quota)).encode()] if quota else [],
+            "msExchHideFromAddressLists": [b"TRUE"] if hidden else [],
+            "msExchResourceMetaData": [ROOM.encode()] if room else [],
+            **{VERIFIER_ATTRIBUTES[kind]: [value.encode()] for kind, value in verifiers.items()},
+        }
+        container = _CONTAINER_OF[RecipientType.ROOM if room else RecipientType.USER]
+        dn = f"cn={escape_rdn(address)},ou={container},{self._suffix}"
+        await self._refuse_taken([address, *aliases])
+        for account_name in _account_names(address):
+            attributes["sAMAccountName"] = [account_name.encode()]
+            try:
+                await self._client.add(dn, attributes)
+                return guid
+            except AlreadyThere:
+                await self._refuse_taken([address, *aliases])  # else it was the short name: the next one
+        raise AdministrationError(f"no short logon name (sAMAccountName) is left for {address}")
+
+    async def set_verifiers(self, name: str, verifiers: Mapping[str, str]) -> None:
+        """A new password: kinds that are not given are removed, for they are of the old one."""
+        entry = await self._find(name, "user")
+        await self._client.modify(
+            entry.dn,
+            [
+                (REPLACE, attribute, [verifiers[kind].encode()] if kind in verifiers else None)
+                for kind, attribute in VERIFIER_ATTRIBUTES.items()
+            ],
+        )
+
+    async def set_enabled(self, name: str, enabled: bool) -> None:
+        """A disabled account cannot log on; mail still reaches its mailbox."""
+        entry = await self._find(name, "user")
+        bits = entries.number(entry.attributes, "userAccountControl")
+        bits = bits & ~ACCOUNT_DISABLED if enabled else bits | ACCOUNT_DISABLED
+        await self._client.modify(entry.dn, [(REPLACE, "userAccountControl", [str(bits).encode()])])
+
+    async def set_home_server(self, name: str, server: str) -> None:
+        entry = await self._find(name, "user")
+        await self._client.modify(entry.dn, [(REPLACE, "msExchHomeServerName", [_server_path(server)])])
+
+    async def set_quota(self, name: str, quota: int) -> None:
+        """Bytes, rounded up to KB as mDBOverHardQuotaLimit counts; 0 is the organization's limit again."""
+        entry = await self._find(name, "user")
+        value = [str(_kilobytes(quota)).encode()] if quota else None
+        await self._client.modify(entry.dn, [(REPLACE, "mDBOverHardQuotaLimit", value)])
+
+    async def set_forwarding(self, name: str, to: str, keep: bool) -> None:
+        """altRecipient: mail for `name` goes to the recipient `to` of this organization ("" ends it); with `keep` the
+        mailbox gets it too."""
+        entry = await self._find(name, "user")
+        target = (await self._find(to)).dn.encode() if to else None
+        if target == entry.dn.encode():
+            raise AdministrationError(f"{name} cannot forward to itself")
+        await self._client.modify(
+            entry.dn,
+            [
+                (REPLACE, "altRecipient", [target] if target else None),
+                (REPLACE, "deliverAndRedirect", [b"TRUE"] if target and keep else None),
+            ],
+        )
+
+    async def add_send_as(self, name: str, address: str) -> None:
+        entry = await self._find(name, "user")
+        await self._change(entry, (ADD, "posternSendAs", [checked(address).encode()]))
+
+    async def remove_send_as(self, name: str, address: str) -> None:
+        entry = await self._find(name, "user")
+        await self._change(entry, (DELETE, "posternSendAs", [fold(address).encode()]))
+
+    # Groups and contacts
+
+    async def add_group(self, address: str, display_name: str = "", members: Sequence[str] = ()) -> UUID:
+        names = [(await self._find(member)).dn.encode() for member in members]
+        return await self._add_plain(RecipientType.GROUP, address, display_name, {"member": names})
+
+    async def add_contact(self, address: str, target: str, display_name: str = "") -> UUID:
+        """An address of ours whose mail goes to `target` outside."""
+        values = {"targetAddress": [f"SMTP:{checked(target)}".encode()]}
+        return await self._add_plain(RecipientType.CONTACT, address, display_name, values)
+
+    async def add_member(self, group: str, member: str) -> None:
+        entry = await self._find(group, "group")
+        name = (await self._find(member)).dn
+        if fold(name) == fold(entry.dn):
+            raise AdministrationError(f"{group} cannot be a member of itself")
+        await self._change(entry, (ADD, "member", [name.encode()]))
+
+    async def remove_member(self, group: str, member: str) -> None:
+        entry = await self._find(group, "group")
+        await self._change(entry, (DELETE, "member", [(await self._find(member)).dn.encode()]))
+
+    # What all have
+
+    async def add_alias(self, name: str, alias: str) -> None:
+        entry = await self._find(name)
+        await self._refuse_taken([alias])
+        await self._change(entry, (ADD, "proxyAddresses", [f"smtp:{checked(alias)}".encode()]))
+
+    async def remove_alias(self, name: str, alias: str) -> None:
+        entry = await self._find(name)
+        if fold(alias) == entries.primary_of(entry.attributes):
+            raise AdministrationError(f"{alias} is the primary address of {name}: it goes only with the entry")
+        await self._change(entry, (DELETE, "proxyAddresses", [f"smtp:{fold(alias)}".encode()]))
+
+    async def remove(self, name: str, kind: RecipientType) -> Listing:
+        """Removes the entry; a mailbox's content stays until the store is told. What it was is returned."""
+        listing = await self.show(name, kind)
+        await self._client.delete((await self._find(name)).dn)
+        return listing
+
+    async def show(self, name: str, kind: RecipientType | None = None) -> Listing:
+        entry = await self._find(name)
+        listing = (await self._listings([entry]))[0]
+        if kind is not None and listing.type is not kind:
+            raise AdministrationError(f"{name} is a {listing.type}, not a {kind}")
+        return listing
+
+    async def listings(self, kind: RecipientType) -> list[Listing]:
+        base = f"ou={_CONTAINER_OF[kind]},{self._suffix}"
+        found = await self._client.search(base, ONE_LEVEL, "(objectGUID=*)", _LISTED)
+        return sorted(await self._listings(found), key=lambda listing: listing.name)
+
+    # Within
+
+    async def _add_plain(
+        self, kind: RecipientType, address: str, display_name: str, more: Mapping[str, Sequence[bytes]]
+    ) -> UUID:
+        address = checked(address)
+        guid = uuid4()
+        await self._refuse_taken([address])
+        try:
+            await self._client.add(
+                f"cn={escape_rdn(address)},ou={_CONTAINER_OF[kind]},{self._suffix}",
+                {
+                    "objectClass": [kind.value.encode()],
+                    "cn": [address.encode()],
+                    "objectGUID": [guid.bytes_le],
+                    "displayName": [(display_name or address.partition("@")[0]).encode()],
+                    "proxyAddresses": entries.proxy_addresses(address, ()),
+                    "mail": [address.encode()] if address.isascii() else [],
+                    **more,
+                },
+            )
+        except AlreadyThere:
+            raise AdministrationError(f"{address} is taken") from None
+        return guid
+
+    async def _change(self, entry: Entry, change: Change) -> None:
+        try:
+            await self._client.modify(entry.dn, [change])
+        except AlreadyThere:
+            raise AdministrationError("it has that already") from None
+        except NoSuchEntry:
+            raise AdministrationError("it does not have that") from None
+
+    async def _refuse_taken(self, addresses: Iterable[str]) -> None:
+        for address in addresses:
+            wanted = escape(fold(address))
+            which = f"(|(proxyAddresses=smtp:{wanted})(userPrincipalName={wanted}))"
+            for entry in await self._client.search(self._suffix, SUBTREE, which, ("cn",), limit=2):
+                raise AdministrationError(f"{address} is taken by {entries.text(entry.attributes, 'cn')}")
+
+    async def _find(self, name: str, of_class: str = "") -> Entry:
+        """By any address, logon name or short name."""
+        wanted = escape(fold(name))
+        which = f"(|(proxyAddresses=smtp:{wanted})(userPrincipalName={wanted})(sAMAccountName={wanted}))"
+        narrowed = f"(&(objectClass={of_class}){which})" if of_class else f"(&(!(objectClass=computer)){which})"
+        found = await self._client.search(self._suffix, SUBTREE, narrowed, _LISTED)
+        if len(found) != 1:
+            what = of_class or "entry"
+            problem = "there is no" if not found else "there is more than one"
+            raise AdministrationError(f"{problem} {what} with the name or address {name}")
+        return found[0]
+
+    async def _listings(self, found: Sequence[Entry]) -> list[Listing]:
+        names = [name for entry in found for name in entries.references(entry.attributes)]
+        known: dict[str, str] = {}
+        for start in range(0, len(names), 100):
+            which = "".join(f"({OPENLDAP.name}={escape(name)})" for name in names[start : start + 100])
+            for entry in await self._client.search(self._suffix, SUBTREE, f"(|{which})", ("proxyAddresses",)):
+                known[fold(entry.dn)] = entries.primary_of(entry.attributes)
+        return [_listing(entry, known) for entry in found]
+
+
+def _listing(entry: Entry, known: Mapping[str, str]) -> Listing:
+    values = entry.attributes
+    recipient = entries.recipient(values, known)
+    return Listing(
+        guid=recipient.guid,
+        type=recipient.type,
+        name=entries.text(values, "userPrincipalName") or recipient.primary,
+        display_name=recipient.display_name,
+        primary=recipient.primary,
+        aliases=recipient.addresses[1:],
+        enabled=not entries.number(values, "userAccountControl") & ACCOUNT_DISABLED,
+        hidden=entries.flag(values, "msExchHideFromAddressLists"),
+        home_server=recipient.home_server,
+        quota=recipient.quota,
+        target=recipient.target or recipient.forward_to,
+        members=recipient.members,
+        send_as=tuple(value.decode() for value in values.get("posternSendAs", ())),
+        verifiers=tuple(kind for kind, name in VERIFIER_ATTRIBUTES.items() if name in values),
+    )
+
+
+def _account_names(address: str) -> Iterable[str]:
+    """sAMAccountName candidates: the local part within 20 characters (MS-ADA3 2.222), then with a number."""
+    stem = re.sub(r"[\"/\\\[\]:;|=,+*?<>@\s]", "_", address.partition("@")[0])[:20].rstrip(".")
+    yield stem
+    for number in range(2, 1000):
+        yield f"{stem[: 20 - len(str(number))]}{number}"
+
+
+def _server_path(server: str) -> bytes:
+    """msExchHomeServerName's form, of which the last part is read."""
+    return f"/o=Postern/ou=Exchange Administrative Group/cn=Configuration/cn=Servers/cn={server}".encode()
+
+
+def _kilobytes(size: int) -> int:
+    return -(-size // 1024)

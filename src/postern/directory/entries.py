@@ -1,0 +1,144 @@
+"""What an entry's attributes mean, under Active Directory's names: bytes of LDAP to the values of `model.directory`, and back.
+
+Pure. Both adapters read through it; where a directory differs (the name of an attribute, the form of a value) the
+adapter says so in its Dialect.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from postern.model.directory import Account, Recipient, RecipientType
+
+ACCOUNT_DISABLED = 0x0002
+NORMAL_ACCOUNT = 0x0200
+WORKSTATION_ACCOUNT = 0x1000
+"""MS-ADTS 2.2.16: bits of userAccountControl; a server's account is a workstation's."""
+
+ROOM = "ResourceType:Room"
+
+VERIFIER_ATTRIBUTES = {
+    "argon2id": "posternArgon2id",
+    "nt": "posternNTHash",
+    "scram-sha-256": "posternScramSha256",
+}
+
+RECIPIENT_ATTRIBUTES = (
+    *("objectGUID", "objectClass", "displayName", "proxyAddresses", "msExchHomeServerName", "targetAddress"),
+    *("altRecipient", "deliverAndRedirect", "member", "delivContLength", "submissionContLength"),
+    *("mDBOverHardQuotaLimit", "msExchRequireAuthToSendTo", "msExchResourceMetaData"),
+)
+ACCOUNT_ATTRIBUTES = (
+    *("objectGUID", "objectClass", "userPrincipalName", "sAMAccountName", "userAccountControl"),
+    *("proxyAddresses", "posternSendAs"),
+)
+
+Values = Mapping[str, Sequence[bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """Where directories differ: the attribute that changes with an entry, and the one that matches its own name."""
+
+    change: str
+    name: str
+
+
+OPENLDAP = Dialect("entryCSN", "entryDN")
+
+
+def fold(address: str) -> str:
+    """An address as it is compared everywhere: lower case, composed (RFC 6532 section 3.1)."""
+    return address.lower() if address.isascii() else unicodedata.normalize("NFC", address.lower())
+
+
+def primary_of(values: Values) -> str:
+    """The address behind SMTP: of proxyAddresses, "" if there is none."""
+    for value in values.get("proxyAddresses", ()):
+        if value.startswith(b"SMTP:"):
+            return fold(value[5:].decode())
+    return ""
+
+
+def addresses_of(values: Values) -> tuple[str, ...]:
+    """The primary address, then the others in their order."""
+    primary = primary_of(values)
+    found = (value.decode().partition(":") for value in values.get("proxyAddresses", ()))
+    others = [fold(rest) for scheme, _, rest in found if scheme.lower() == "smtp"]
+    return (primary, *(other for other in others if other != primary)) if primary else tuple(others)
+
+
+def proxy_addresses(primary: str, others: Iterable[str]) -> list[bytes]:
+    return [b"SMTP:" + primary.encode(), *(b"smtp:" + other.encode() for other in others)]
+
+
+def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient:
+    """`addresses_by_name` are the primary addresses of what `member` and `altRecipient` name, by `fold`ed name."""
+    classes = {value.lower() for value in values.get("objectClass", ())}
+    if b"group" in classes:
+        kind = RecipientType.GROUP
+    elif b"contact" in classes:
+        kind = RecipientType.CONTACT
+    elif ROOM.encode() in values.get("msExchResourceMetaData", ()):
+        kind = RecipientType.ROOM
+    else:
+        kind = RecipientType.USER
+    members = (addresses_by_name.get(fold(name.decode()), "") for name in values.get("member", ()))
+    target = text(values, "targetAddress")
+    return Recipient(
+        guid=guid_of(values),
+        type=kind,
+        display_name=text(values, "displayName"),
+        primary=primary_of(values),
+        addresses=addresses_of(values),
+        home_server=text(values, "msExchHomeServerName").rpartition("/cn=")[2],
+        target=fold(target[5:]) if target[:5].lower() == "smtp:" else fold(target),
+        forward_to=addresses_by_name.get(fold(text(values, "altRecipient")), ""),
+        deliver_and_forward=flag(values, "deliverAndRedirect"),
+        members=tuple(address for address in members if address),
+        max_receive=number(values, "delivContLength") * 1024,
+        max_send=number(values, "submissionContLength") * 1024,
+        quota=number(values, "mDBOverHardQuotaLimit") * 1024,
+        accept_from_authenticated_only=flag(values, "msExchRequireAuthToSendTo"),
+    )
+
+
+def account(values: Values, dialect: Dialect) -> Account:
+    is_server = any(value.lower() == b"computer" for value in values.get("objectClass", ()))
+    name = text(values, "sAMAccountName")
+    return Account(
+        guid=guid_of(values),
+        name=name if is_server else text(values, "userPrincipalName") or name,
+        enabled=not number(values, "userAccountControl") & ACCOUNT_DISABLED,
+        is_server=is_server,
+        change=text(values, dialect.change),
+        recipient=primary_of(values),
+        send_as=tuple(fold(value.decode()) for value in values.get("posternSendAs", ())),
+    )
+
+
+def references(values: Values) -> list[str]:
+    """The names (distinguished) that a recipient's meaning depends on."""
+    return [value.decode() for name in ("member", "altRecipient") for value in values.get(name, ())]
+
+
+def guid_of(values: Values) -> UUID:
+    """MS-DTYP 2.3.4.2: objectGUID's octets are little-endian."""
+    return UUID(bytes_le=bytes(values["objectGUID"][0]))
+
+
+def text(values: Values, name: str) -> str:
+    found = values.get(name)
+    return found[0].decode() if found else ""
+
+
+def number(values: Values, name: str) -> int:
+    found = values.get(name)
+    return int(found[0]) if found else 0
+
+
+def flag(values: Values, name: str) -> bool:
+    return values.get(name, (b"FALSE",))[0].upper() == b"TRUE"

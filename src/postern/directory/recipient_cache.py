@@ -1,0 +1,116 @@
+"""Answers about recipients, remembered for seconds: a mail server asks for the same few addresses thousands of times.
+
+Addresses that are asked for in one turn of the event loop go out together, and who asks for one that is already on its
+way waits for the same answer. An answer that says «nobody» is forgotten sooner, so that a new mailbox gets its mail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
+
+from postern.directory.entries import fold
+from postern.model.directory import UNKNOWN, Recipient, Unknown
+
+Fetch = Callable[[Sequence[str]], Awaitable[dict[str, Recipient]]]
+
+MAX_BATCH = 100
+"""Addresses in one search filter."""
+
+
+class RecipientCache:
+    """`known` and `unknown` are how long, in seconds, a recipient and its absence are remembered; `size` how many."""
+
+    def __init__(
+        self,
+        fetch: Fetch,
+        known: float = 5.0,
+        unknown: float = 2.0,
+        size: int = 20_000,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._fetch = fetch
+        self._known = known
+        self._unknown = unknown
+        self._size = size
+        self._clock = clock
+        self._answers: OrderedDict[str, tuple[float, Recipient | None]] = OrderedDict()
+        self._asked: dict[str, asyncio.Future[Recipient | None]] = {}
+        self._waiting: list[str] = []
+        self._batches: set[asyncio.Task[None]] = set()
+
+    def peek(self, address: str) -> Recipient | Literal[Unknown.UNKNOWN] | None:
+        answer = self._answers.get(fold(address))
+        return UNKNOWN if answer is None or answer[0] < self._clock() else answer[1]
+
+    async def get(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        """By the addresses as they were given; who has no recipient is missing. Raises what `fetch` raises."""
+        found: dict[str, Recipient] = {}
+        waiting: list[tuple[str, asyncio.Future[Recipient | None]]] = []
+        for address in addresses:
+            answer = self.peek(address)
+            if answer is UNKNOWN:
+                waiting.append((address, self._ask(fold(address))))
+            elif answer is not None:
+                found[address] = answer
+        for address, future in waiting:
+            recipient = await asyncio.shield(future)
+            if recipient is not None:
+                found[address] = recipient
+        return found
+
+    def clear(self) -> None:
+        """Forgets what is remembered; what is on its way still arrives."""
+        self._answers.clear()
+
+    def _ask(self, address: str) -> asyncio.Future[Recipient | None]:
+        future = self._asked.get(address)
+        if future is None:
+            loop = asyncio.get_running_loop()
+            future = self._asked[address] = loop.create_future()
+            future.add_done_callback(_retrieved)
+            if not self._waiting:
+                loop.call_soon(self._send)
+            self._waiting.append(address)
+        return future
+
+    def _send(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for start in range(0, len(waiting), MAX_BATCH):
+            task = asyncio.get_running_loop().create_task(self._answer(waiting[start : start + MAX_BATCH]))
+            self._batches.add(task)
+            task.add_done_callback(self._batches.discard)
+
+    async def _answer(self, batch: Sequence[str]) -> None:
+        try:
+            found = await self._fetch(batch)
+        except BaseException as error:
+            for address in batch:
+                future = self._asked.pop(address)
+                if not future.done():
+                    future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+            return
+        now = self._clock()
+        for address in batch:
+            answer = found.get(address)
+            self._remember(address, now + (self._unknown if answer is None else self._known), answer)
+            future = self._asked.pop(address)
+            if not future.done():
+                future.set_result(answer)
+
+    def _remember(self, address: str, until: float, answer: Recipient | None) -> None:
+        self._answers[address] = (until, answer)
+        self._answers.move_to_end(address)
+        if len(self._answers) > self._size:
+            self._answers.popitem(last=False)
+
+
+def _retrieved(future: asyncio.Future[Recipient | None]) -> None:
+    """All that asked may have gone away: their answer's error then troubles nobody."""
+    if not future.cancelled():
+        future.exception()

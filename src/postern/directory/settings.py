@@ -1,0 +1,172 @@
+"""What the directory keeps for the whole organization: its containers, accepted domains beyond postern.toml, which
+verifiers users' passwords are kept in, and the servers' machine accounts.
+
+Writes through `directory.ldap`; secrets come in as verifiers only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from uuid import uuid4
+
+from postern.directory.entries import VERIFIER_ATTRIBUTES, WORKSTATION_ACCOUNT, fold
+from postern.directory.ldap import (
+    ADD,
+    BASE,
+    DELETE,
+    REPLACE,
+    SUBTREE,
+    AlreadyThere,
+    Change,
+    Client,
+    NoSuchEntry,
+    escape,
+    escape_rdn,
+)
+from postern.model.organization import AcceptedDomain, Server
+
+VERIFIER_KINDS = frozenset({"nt", "scram-sha-256"})
+"""What can be enabled beside argon2id."""
+
+_CONTAINERS = ("Users", "Groups", "Contacts", "Rooms", "Servers")
+_DOMAINS = "cn=Accepted Domains,cn=Configuration"
+_POLICY = "cn=Authentication,cn=Configuration"
+# RFC 5321 sections 4.1.2 and 4.5.3.1, RFC 6531: enough to keep out what no address can be.
+_ADDRESS = re.compile(r"[^\s@\x00-\x1f\x7f<>()\[\],;:\\\"]{1,64}@[^\s@\x00-\x1f\x7f<>()\[\],;:\\\"_]{1,255}")
+
+
+class AdministrationError(Exception):
+    """What was asked cannot be done; the text says why and what to do."""
+
+
+class Settings:
+    """Every method may raise DirectoryUnavailable, and AdministrationError for what cannot be."""
+
+    def __init__(self, client: Client, suffix: str) -> None:
+        self._client = client
+        self._suffix = suffix
+
+    async def seed(self) -> None:
+        """Makes the containers; what is there already stays as it is."""
+        organization = self._suffix.partition("=")[2]
+        await self._ensure(self._suffix, {"objectClass": [b"organization"], "o": [organization.encode()]})
+        for name in _CONTAINERS:
+            await self._ensure(
+                f"ou={name},{self._suffix}", {"objectClass": [b"organizationalUnit"], "ou": [name.encode()]}
+            )
+        for dn, kind in (
+            ("cn=Configuration", b"container"),
+            (_DOMAINS, b"container"),
+            (_POLICY, b"authenticationPolicy"),
+        ):
+            name = dn.partition(",")[0][3:]
+            await self._ensure(f"{dn},{self._suffix}", {"objectClass": [kind], "cn": [name.encode()]})
+
+    # Servers
+
+    async def ensure_server(self, server: Server, verifiers: Mapping[str, str]) -> None:
+        """The machine account of a server, enabled, with these verifiers of its secret (at least "nt")."""
+        dn = f"cn={escape_rdn(server.name)},ou=Servers,{self._suffix}"
+        secret = {VERIFIER_ATTRIBUTES[kind]: [value.encode()] for kind, value in verifiers.items()}
+        host = server.fqdn.encode()
+        settled = {
+            "dNSHostName": [host],
+            "userAccountControl": [str(WORKSTATION_ACCOUNT).encode()],
+            "servicePrincipalName": [b"HOST/" + host, b"SMTP/" + host, b"exchangeMDB/" + host],
+            **secret,
+        }
+        try:
+            await self._client.add(
+                dn,
+                {
+                    "objectClass": [b"computer"],
+                    "cn": [server.name.encode()],
+                    "objectGUID": [uuid4().bytes_le],
+                    "sAMAccountName": [server.machine_account.encode()],
+                    **settled,
+                },
+            )
+        except AlreadyThere:
+            found = await self._client.search(dn, BASE, "(objectClass=computer)", tuple(settled))
+            if not found:
+                raise AdministrationError(
+                    f"another server's account is called {server.machine_account}: rename {server.name}"
+                ) from None
+            changes: list[Change] = [
+                (REPLACE, name, values)
+                for name, values in settled.items()
+                if sorted(found[0].attributes.get(name, [])) != sorted(values)
+            ]
+            if changes:
+                await self._client.modify(dn, changes)
+
+    # Configuration
+
+    async def add_domain(self, domain: AcceptedDomain) -> None:
+        name = fold(domain.name)
+        if _ADDRESS.fullmatch(f"x@{name}") is None or "." not in name.strip("."):
+            raise AdministrationError(f"«{domain.name}» is no domain name")
+        try:
+            await self._client.add(
+                f"cn={escape_rdn(name)},{_DOMAINS},{self._suffix}",
+                {
+                    "objectClass": [b"acceptedDomain"],
+                    "cn": [name.encode()],
+                    "posternDomainType": [domain.type.value.encode()],
+                },
+            )
+        except AlreadyThere:
+            raise AdministrationError(f"{name} is an accepted domain already") from None
+
+    async def remove_domain(self, name: str) -> None:
+        used = await self._client.search(
+            self._suffix, SUBTREE, f"(proxyAddresses=smtp:*@{escape(fold(name))})", ("cn",), limit=0
+        )
+        if used:
+            raise AdministrationError(f"{len(used)} entries still have addresses in {name}: remove those first")
+        try:
+            await self._client.delete(f"cn={escape_rdn(fold(name))},{_DOMAINS},{self._suffix}")
+        except NoSuchEntry:
+            raise AdministrationError(
+                f"{name} is not among the directory's domains; those of postern.toml are removed there"
+            ) from None
+
+    async def enable_verifier(self, kind: str) -> None:
+        await self._set_verifier_policy(ADD, kind)
+
+    async def disable_verifier(self, kind: str) -> int:
+        """Removes the verifiers that users have, too: what is not used is not kept. Servers keep theirs. Says of how
+        many."""
+        await self._set_verifier_policy(DELETE, kind)
+        attribute = VERIFIER_ATTRIBUTES[kind]
+        found = await self._client.search(self._suffix, SUBTREE, f"(&(objectClass=user)({attribute}=*))", ("cn",))
+        for entry in found:
+            await self._client.modify(entry.dn, [(REPLACE, attribute, None)])
+        return len(found)
+
+    # Within
+
+    async def _ensure(self, dn: str, attributes: Mapping[str, Sequence[bytes]]) -> None:
+        try:
+            await self._client.add(dn, attributes)
+        except AlreadyThere:
+            pass
+
+    async def _set_verifier_policy(self, kind_of_change: int, kind: str) -> None:
+        if kind not in VERIFIER_KINDS:
+            raise AdministrationError(f"«{kind}» cannot be enabled or disabled")
+        try:
+            await self._client.modify(
+                f"{_POLICY},{self._suffix}", [(kind_of_change, "posternVerifier", [kind.encode()])]
+            )
+        except (AlreadyThere, NoSuchEntry):
+            pass  # it was so already
+
+
+def checked(address: str) -> str:
+    """The address as it is kept. Raises AdministrationError for what cannot be one."""
+    folded = fold(address)
+    if _ADDRESS.fullmatch(folded) is None or ".." in folded or folded.startswith(".") or ".@" in folded:
+        raise AdministrationError(f"«{address}» is no mail address (like alice@example.org)")
+    return folded

@@ -1,0 +1,130 @@
+"""The directory as roles need it, answered by the private slapd.
+
+Reads through `directory.ldap`; what attributes mean is `directory.entries`', what is written `directory.administration`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from postern.directory import entries
+from postern.directory.entries import OPENLDAP, VERIFIER_ATTRIBUTES, fold
+from postern.directory.ldap import SUBTREE, Client, escape
+from postern.directory.recipient_cache import RecipientCache
+from postern.model.directory import Account, Recipient, Unknown
+from postern.model.organization import AcceptedDomain, DomainType
+from postern.paths.row import Path
+from postern.telemetry.observed import Observed
+
+SUFFIX = "o=postern"
+"""Where the private directory's entries stand."""
+SERVICE = f"cn=postern,{SUFFIX}"
+"""Postern's own account there: the only one that reads secrets, and the only one that writes."""
+
+_MAX_NAMES = 100
+"""Distinguished names in one filter."""
+_MAX_NAME = 512
+"""Longest logon name that is looked up at all; nobody's is longer (RFC 5321 section 4.5.3.1 allows 320)."""
+
+
+class SlapdDirectory:
+    """Implements `model.directory.Directory` and `Policy`."""
+
+    def __init__(self, client: Client, suffix: str, cache_known: float = 5.0, cache_unknown: float = 2.0) -> None:
+        self._client = client
+        self._suffix = suffix
+        self._cache = RecipientCache(self._fetch, cache_known, cache_unknown)
+
+    @staticmethod
+    def open(row: Path, uri: str, password: str, observed: Observed | None = None) -> SlapdDirectory:
+        """The private directory behind `uri` on the row `private-directory`; `password` is the service account's."""
+        return SlapdDirectory(Client(row, uri, SERVICE, password, observed=observed), SUFFIX)
+
+    async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        return await self._cache.get(addresses)
+
+    async def recipient(self, address: str) -> Recipient | None:
+        answer = self._cache.peek(address)
+        if isinstance(answer, Unknown):
+            return (await self._cache.get((address,))).get(address)
+        return answer
+
+    def cached_recipient(self, address: str) -> Recipient | Literal[Unknown.UNKNOWN] | None:
+        return self._cache.peek(address)
+
+    async def account(self, name: str) -> Account | None:
+        if not name or len(name) > _MAX_NAME:
+            return None
+        wanted = escape(name.rpartition("\\")[2])
+        if "@" in name:
+            which = f"(|(userPrincipalName={wanted})(proxyAddresses=smtp:{wanted}))"
+        else:
+            which = f"(sAMAccountName={wanted})"
+        found = await self._client.search(self._suffix, SUBTREE, which, _ACCOUNT)
+        accounts = [
+            entries.account(entry.attributes, OPENLDAP) for entry in found if "userAccountControl" in entry.attributes
+        ]
+        if "@" not in name:
+            return accounts[0] if len(accounts) == 1 else None
+        folded = fold(name)
+        for account in accounts:
+            if fold(account.name) == folded:
+                return account
+        return next((account for account in accounts if account.recipient == folded), None)
+
+    async def verifier(self, account: Account, kind: str) -> str | None:
+        attribute = VERIFIER_ATTRIBUTES[kind]
+        which = f"(objectGUID={_octets(account.guid.bytes_le)})"
+        found = await self._client.search(self._suffix, SUBTREE, which, (attribute,))
+        return entries.text(found[0].attributes, attribute) or None if found else None
+
+    async def enabled_verifiers(self) -> frozenset[str]:
+        found = await self._client.search(
+            self._suffix, SUBTREE, "(objectClass=authenticationPolicy)", ("posternVerifier",)
+        )
+        return frozenset(value.decode() for entry in found for value in entry.attributes.get("posternVerifier", ()))
+
+    async def accepted_domains(self) -> tuple[AcceptedDomain, ...]:
+        found = await self._client.search(
+            self._suffix, SUBTREE, "(objectClass=acceptedDomain)", ("cn", "posternDomainType")
+        )
+        domains = (
+            AcceptedDomain(
+                entries.text(e.attributes, "cn"), DomainType(entries.text(e.attributes, "posternDomainType"))
+            )
+            for e in found
+        )
+        return tuple(sorted(domains, key=lambda domain: domain.name))
+
+    async def _fetch(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        """Asks slapd. `addresses` are folded, and few enough for one filter."""
+        which = "".join(f"(proxyAddresses=smtp:{escape(address)})" for address in addresses)
+        found = await self._client.search(self._suffix, SUBTREE, f"(|{which})", entries.RECIPIENT_ATTRIBUTES)
+        names = await self._addresses_of(name for entry in found for name in entries.references(entry.attributes))
+        answer: dict[str, Recipient] = {}
+        for entry in found:
+            recipient = entries.recipient(entry.attributes, names)
+            answer.update(dict.fromkeys(recipient.addresses, recipient))
+        return answer
+
+    async def _addresses_of(self, names: Iterable[str]) -> dict[str, str]:
+        """Primary addresses by folded distinguished name; what has no address is missing."""
+        wanted = list(dict.fromkeys(names))
+        answer: dict[str, str] = {}
+        for start in range(0, len(wanted), _MAX_NAMES):
+            which = "".join(f"({OPENLDAP.name}={escape(name)})" for name in wanted[start : start + _MAX_NAMES])
+            found = await self._client.search(self._suffix, SUBTREE, f"(|{which})", ("proxyAddresses",))
+            answer.update({fold(entry.dn): entries.primary_of(entry.attributes) for entry in found})
+        return answer
+
+    async def close(self) -> None:
+        await self._client.close()
+
+
+_ACCOUNT = (*entries.ACCOUNT_ATTRIBUTES, OPENLDAP.change)
+
+
+def _octets(value: bytes) -> str:
+    """RFC 4515 section 3: octets in a filter."""
+    return "".join(f"\\{octet:02x}" for octet in value)

@@ -1,0 +1,218 @@
+"""`postern run`, from the first look at the state folder to the last process gone.
+
+Puts the pieces of `host` in their order; every step that can fail says in one sentence what is wrong. What is printed is
+the command line's.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import importlib
+import os
+import platform
+import resource
+import signal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from postern.host import account, certificates, configuration, engines, ports, processes, seed, sockets, state, watch
+from postern.host.apart import apart
+from postern.host.certificates import Certificates
+from postern.host.supervisor import Engine, Plan, Supervisor
+from postern.host.worker import Start
+from postern.model.organization import Organization, Role, Server, StateFolder
+from postern.paths.fit import listeners
+from postern.paths.table import settle
+from postern.telemetry.log import configure
+
+SEEDING = 30.0
+DEMO = 120.0
+_MAX_FILES = 65536
+
+
+class LaunchError(Exception):
+    """The organization cannot be started; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line asks. `offset` None: as configured. `server` None: the one that this host is."""
+
+    state_dir: str | None = None
+    offset: int | None = None
+    server: str | None = None
+    demo: bool = False
+    demo_password: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenDoor:
+    """A listener as the kernel shows it, with the ids of its rows."""
+
+    address: str
+    port: int
+    rows: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A started organization, for whoever tells the user. `notes` are sentences; `demo` is its password, or ""."""
+
+    state: StateFolder
+    organization: Organization
+    server: Server
+    certificates: Certificates
+    roles: tuple[Role, ...]
+    doors: tuple[OpenDoor, ...]
+    notes: tuple[str, ...]
+    demo: str
+
+
+def run(request: Request, step: Callable[[str], None], ready: Callable[[Ready], None]) -> None:
+    """Starts, tells `ready`, serves until a signal, stops. `step` hears what is going on.
+
+    Raises StateError, Held, ConfigurationError, PortError, CertificateError, ClusterError, SlapdError, ApartError,
+    StartError or LaunchError, each with its sentence; whatever was started is stopped by then.
+    """
+    os.umask(0o077)
+    folder = state.create(request.state_dir)
+    lock = processes.Lock(folder)
+    try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        _Launch(folder, lock, request, step).run(ready)
+    finally:
+        lock.release()
+
+
+class _Launch:
+    def __init__(
+        self, folder: StateFolder, lock: processes.Lock, request: Request, step: Callable[[str], None]
+    ) -> None:
+        self.state = folder
+        self.lock = lock
+        self.request = request
+        self.step = step
+        self.notes: list[str] = []
+        self.started: list[Engine] = []
+
+    def run(self, ready: Callable[[Ready], None]) -> None:
+        organization = self._organization()
+        server = configuration.this_server(organization, self.request.server, platform.node())
+        self._prepare_host(organization, server)
+        now = datetime.datetime.now(datetime.UTC)
+        papers = certificates.ensure(self.state, organization, server, now)
+        starts = self._load_roles(server)
+        wanted = engines.needed(organization, server, self.state)
+        configured = organization
+        organization = engines.resolved(configured, self.state)
+        try:
+            self._start_engines(wanted)
+            self.step("preparing the directory and the mailbox database")
+            apart(lambda: seed.seed(self.state, organization, server), SEEDING)
+        except BaseException:
+            for engine in reversed(self.started):
+                engine.stop()
+            raise
+        supervisor = Supervisor(
+            Plan(
+                organization=organization,
+                server=server,
+                state=self.state,
+                rows=settle(organization.profile),
+                starts=starts,
+                workers=server.workers or len(os.sched_getaffinity(0)),
+                engines=wanted,
+                watch=watch.Watch(configured, server, self.state),
+            ),
+            self.lock,
+        )
+        try:
+            self.step("opening the doors")
+            supervisor.start()
+            password = self._demo(organization, server)
+            if not supervisor.stopping:
+                ready(
+                    Ready(
+                        state=self.state,
+                        organization=organization,
+                        server=server,
+                        certificates=papers,
+                        roles=tuple(starts),
+                        doors=_doors(configured, server, supervisor.processes()),
+                        notes=tuple(self.notes),
+                        demo=password,
+                    )
+                )
+            supervisor.serve()
+            self.step("stopping")
+        finally:
+            supervisor.stop()
+
+    def _organization(self) -> Organization:
+        if not configuration.path(self.state).exists():
+            return configuration.default(self.state, self.request.offset or 0)
+        organization = configuration.load(self.state)
+        if self.request.offset is not None and self.request.offset != organization.offset:
+            organization = configuration.move(self.state, self.request.offset)
+        return organization
+
+    def _prepare_host(self, organization: Organization, server: Server) -> None:
+        """What needs root comes first, while we may be root; then, for good, we are not."""
+        for orphan in processes.end_orphans(self.state):
+            self.notes.append(f"{orphan.name} (process {orphan.pid}) had outlived a crash and was stopped.")
+        ports.check(organization, server)
+        self.notes.extend(ports.reserve(organization, server))
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        limit = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        owner = account.owner(self.state.root)
+        if os.geteuid() == 0 and (hidden := account.program_hidden_from(owner)) is not None:
+            self.notes.append(
+                f"The account {owner.name} may not read this program in {hidden}, so its processes keep the right "
+                "to read every file of this machine. Install Postern where all may read, and they will not."
+            )
+        account.become(owner, keep_low_ports=True)
+        account.stay_inspectable()
+        configure("supervisor", self.state.logs / "supervisor.jsonl")
+
+    def _load_roles(self, server: Server) -> dict[Role, Start]:
+        """Imports what the roles of this host need, once, for all processes to share."""
+        gc.disable()
+        starts: dict[Role, Start] = {}
+        for role in (role for role in Role if role in server.roles):
+            name = f"postern.roles.{role.value.replace('-', '_')}"
+            try:
+                starts[role] = importlib.import_module(name).start
+            except ModuleNotFoundError as error:
+                if error.name != name:
+                    raise
+                self.notes.append(f"The role {role.value} is not built yet; it is left out.")
+        if not starts:
+            raise LaunchError(
+                f"{server.name} has no role that is built: see its roles in {configuration.path(self.state)}"
+            )
+        return starts
+
+    def _start_engines(self, wanted: list[Engine]) -> None:
+        for engine in wanted:
+            self.step(f"starting {engine.name}")
+            self.started.append(engine)
+            engine.start()
+            if engine.pid is not None:
+                processes.note(self.state, engine.name, engine.pid)
+
+    def _demo(self, organization: Organization, server: Server) -> str:
+        if not self.request.demo:
+            return ""
+        self.step("filling the mailboxes of alice, bob and carol")
+        given = self.request.demo_password
+        return apart(lambda: seed.demo(self.state, organization, server, given), DEMO)
+
+
+def _doors(organization: Organization, server: Server, children: Iterable[int]) -> tuple[OpenDoor, ...]:
+    """What really listens, by port: workers that share a port count once."""
+    rows = {number: ids for wire, number, ids in listeners(organization, server, settle(organization.profile).values())}
+    held = sockets.of_processes(children).values()
+    doors = {(s.local_port, s.local) for found in held for s in found if s.listening and s.wire == "TCP"}
+    return tuple(OpenDoor(address, port, tuple(rows.get(port, ()))) for port, address in sorted(doors))

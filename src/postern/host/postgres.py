@@ -1,0 +1,280 @@
+"""The private PostgreSQL cluster: made, started and stopped from the machine's own binaries.
+
+It listens on a unix socket only. Two locks keep others out: the socket's folder is mode 0700, and the server asks the
+kernel who connects (`peer`) and knows our own user's name alone. PostgreSQL refuses to run as root, so a supervisor that
+is root starts it as `postgres`. Reads nothing of the organization; the mailbox schema is `store`'s.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import pwd
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+BINARIES = Path("/usr/lib/postgresql")
+SUPERUSER = "postgres"
+OWNER = "postern"
+_PR_SET_PDEATHSIG = 1
+
+_SETTINGS = """\
+# Written by Postern at every start.
+listen_addresses = ''
+unix_socket_directories = '{sockets}'
+unix_socket_permissions = 0700
+fsync = on
+synchronous_commit = on
+full_page_writes = on
+# Within a machine's 400 MB for the whole organization.
+shared_buffers = 64MB
+max_connections = {connections}
+work_mem = 8MB
+maintenance_work_mem = 32MB
+wal_buffers = 4MB
+max_wal_size = 1GB
+min_wal_size = 128MB
+wal_compression = lz4
+checkpoint_timeout = 15min
+default_toast_compression = lz4
+# Rows are fetched by key; these keep the planner and the idle server quiet.
+random_page_cost = 1.1
+jit = off
+max_worker_processes = 4
+max_parallel_workers_per_gather = 0
+max_wal_senders = 2
+autovacuum_max_workers = 2
+autovacuum_naptime = 20s
+# A client that vanished must not hold a mailbox's row.
+idle_in_transaction_session_timeout = 60s
+client_connection_check_interval = 10s
+timezone = 'UTC'
+lc_messages = 'C'
+logging_collector = off
+log_line_prefix = '%m [%p] '
+log_min_messages = warning
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+"""
+
+
+class ClusterError(Exception):
+    """The cluster cannot be made or started; the text says what to do about it."""
+
+
+def binaries() -> Path:
+    """The newest installed `bin` folder. Raises ClusterError when PostgreSQL is not installed."""
+    found = sorted(
+        (path for path in BINARIES.glob("*/bin") if (path / "postgres").exists()),
+        key=lambda path: int(re.sub(r"\D", "", path.parent.name) or 0),
+    )
+    if not found:
+        raise ClusterError(f"no PostgreSQL server under {BINARIES}: install the package postgresql-15")
+    return found[-1]
+
+
+class PrivateCluster:
+    """One cluster in `data`, its socket in `sockets` (an absolute path under 90 bytes), its log in `log`.
+
+    `start` makes the cluster the first time, ends the orphan of a crash, and returns when connections are accepted.
+    The server dies with the thread that called `start` (PR_SET_PDEATHSIG), so call it from one that lives as long
+    as the organization does.
+    """
+
+    def __init__(self, data: Path, sockets: Path, log: Path, connections: int = 60) -> None:
+        self.data = data
+        self.sockets = sockets
+        self.log = log
+        self.connections = connections
+        self._bin = binaries()
+        self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+        self._server: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._server.pid if self._server is not None and self._server.poll() is None else None
+
+    def conninfo(self, database: str, user: str = OWNER) -> str:
+        return f"host={self.sockets} dbname={database} user={user}"
+
+    def start(self, timeout: float = 30.0) -> None:
+        """Raises ClusterError with the server's own last words if it is not ready within `timeout` seconds."""
+        if len(os.fsencode(self.sockets)) > 90:
+            raise ClusterError(f"{self.sockets} is too long for a unix socket's name (unix(7): 107 bytes)")
+        for folder in (self.data, self.sockets):
+            self._own(folder)
+        self._end_orphan()
+        if not (self.data / "PG_VERSION").exists():
+            self._initialize()
+        self._same_version()
+        self._configure()
+        with open(self.log, "ab") as log:
+            self._server = subprocess.Popen(
+                [self._bin / "postgres", "-D", self.data],
+                cwd=self.data,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self._environment(),
+                preexec_fn=_die_with_parent(signal.SIGINT),
+                start_new_session=True,
+                **self._as_account(),
+            )
+        self._wait_ready(timeout)
+        self._create_owner()
+
+    def create_database(self, name: str) -> None:
+        """Creates a database of Postern's own role, if it is not there."""
+        with psycopg.connect(self.conninfo("postgres", SUPERUSER), autocommit=True) as connection:
+            if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
+                # Locale C: text is compared as bytes, which substring search needs and which never changes with libc.
+                connection.execute(
+                    sql.SQL("CREATE DATABASE {} OWNER {} ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0").format(
+                        sql.Identifier(name), sql.Identifier(OWNER)
+                    )
+                )
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Fast shutdown (open transactions are rolled back); immediate if that takes longer than `timeout` seconds."""
+        if self._server is None:
+            return
+        for sign in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
+            if self._server.poll() is None:
+                self._server.send_signal(sign)
+            try:
+                self._server.wait(timeout)
+                break
+            except subprocess.TimeoutExpired:
+                continue
+        self._server = None
+
+    def _own(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            os.chown(folder, self._account.pw_uid, self._account.pw_gid)
+        folder.chmod(0o700)
+
+    def _as_account(self) -> dict[str, int | list[int]]:
+        if os.geteuid() != 0:
+            return {}
+        return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
+
+    def _environment(self) -> dict[str, str]:
+        return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": str(self.data)}
+
+    def _initialize(self) -> None:
+        done = subprocess.run(
+            [
+                *(self._bin / "initdb", "-D", self.data, "-U", SUPERUSER, "--no-instructions"),
+                *("--encoding=UTF8", "--locale=C", "--auth=peer", "--data-checksums"),
+            ],
+            cwd="/",
+            env=self._environment(),
+            capture_output=True,
+            text=True,
+            **self._as_account(),  # type: ignore[call-overload]
+        )
+        if done.returncode != 0:
+            raise ClusterError(f"initdb failed: {done.stderr.strip()[-500:]}")
+
+    def _same_version(self) -> None:
+        have = (self.data / "PG_VERSION").read_text().strip()
+        if have != self._bin.parent.name:
+            raise ClusterError(
+                f"{self.data} was made by PostgreSQL {have}, installed is {self._bin.parent.name}: use pg_upgrade"
+            )
+
+    def _configure(self) -> None:
+        """Only the user that we are, and the one the server runs as, map onto the two database roles."""
+        ours = sorted({pwd.getpwuid(os.geteuid()).pw_name, self._account.pw_name})
+        identities = "".join(f'ours "{name}" {role}\n' for name in ours for role in (SUPERUSER, OWNER))
+        settings = _SETTINGS.format(sockets=self.sockets, connections=self.connections)
+        for name, text in (
+            ("postgresql.conf", settings),
+            ("pg_hba.conf", "local all all peer map=ours\n"),
+            ("pg_ident.conf", identities),
+        ):
+            path = self.data / name
+            path.write_text(text)
+            if os.geteuid() == 0:
+                os.chown(path, self._account.pw_uid, self._account.pw_gid)
+            path.chmod(0o600)
+
+    def _wait_ready(self, timeout: float) -> None:
+        """The last line of postmaster.pid says "ready" once connections are accepted (PostgreSQL 10 and later)."""
+        assert self._server is not None
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if self._server.poll() is not None:
+                break
+            lines = _lines(self.data / "postmaster.pid")
+            if len(lines) >= 8 and lines[0] == str(self._server.pid) and lines[7].strip() == "ready":
+                return
+            time.sleep(0.01)
+        self.stop()
+        words = self.log.read_bytes()[-500:].decode(errors="replace").strip()
+        raise ClusterError(f"PostgreSQL did not start: {words}")
+
+    def _create_owner(self) -> None:
+        with psycopg.connect(self.conninfo("postgres", SUPERUSER), autocommit=True) as connection:
+            if connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (OWNER,)).fetchone() is None:
+                connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(OWNER)))
+
+    def _end_orphan(self) -> None:
+        """A server that outlived its supervisor still holds this folder: it is ended, gently first. A pid file
+        whose process is gone, or is something else by now, is only removed."""
+        file = self.data / "postmaster.pid"
+        lines = _lines(file)
+        if not lines:
+            return
+        pid = int(lines[0]) if lines[0].strip().isdigit() else 0
+        for sign, patience in ((signal.SIGINT, 5.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 2.0)):
+            if not _serves(pid, self.data):
+                file.unlink(missing_ok=True)
+                return
+            os.kill(pid, sign)
+            deadline = time.monotonic() + patience
+            while time.monotonic() < deadline and _serves(pid, self.data):
+                time.sleep(0.02)
+        if _serves(pid, self.data):
+            raise ClusterError(f"a PostgreSQL server (process {pid}) holds {self.data} and does not end")
+        file.unlink(missing_ok=True)
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether this process is a PostgreSQL server whose working folder is `data`."""
+    if pid <= 1:
+        return False
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+        return state != "Z" and name == "postgres" and os.path.samefile(f"/proc/{pid}/cwd", data)
+    except (OSError, IndexError):
+        return False
+
+
+def _die_with_parent(sign: signal.Signals) -> Callable[[], None]:
+    """To be run in the child after its user is set (a change of user would clear it, prctl(2))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    parent = os.getpid()
+
+    def apply() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, sign, 0, 0, 0)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return apply

@@ -1,0 +1,120 @@
+"""Which processes are ours: a note for each child, the children that outlived a crash, and the lock that one supervisor holds.
+
+Reads /proc. A pid alone proves nothing, for pids are used again: a note holds the start time too, and whoever has
+another one is left alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from postern.host.state import LOCK, processes
+from postern.model.organization import StateFolder
+
+
+class Held(Exception):
+    """Another supervisor runs on this state folder; the text says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """`started` is field 22 of /proc/PID/stat: clock ticks after the host's start (proc(5))."""
+
+    name: str
+    pid: int
+    started: int
+
+
+class Lock:
+    """Held by one supervisor at a time; the kernel gives it back however that ends."""
+
+    def __init__(self, state: StateFolder) -> None:
+        self._handle = os.open(state.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(self._handle, 200, 0).decode(errors="replace").strip()
+            os.close(self._handle)
+            raise Held(
+                f"{state.root} is held by {holder or 'another process'}; stop that one, or choose another --state"
+            ) from None
+        os.ftruncate(self._handle, 0)
+        now = time.strftime("%Y-%m-%d %H:%M:%S")
+        os.pwrite(self._handle, f"the «postern run» of process {os.getpid()}, since {now}\n".encode(), 0)
+
+    def forget(self) -> None:
+        """In a forked child: the lock stays the parent's alone, so that it falls when the parent does."""
+        os.close(self._handle)
+
+    def release(self) -> None:
+        os.ftruncate(self._handle, 0)
+        os.close(self._handle)
+
+
+def running(state: StateFolder) -> bool:
+    """Whether a supervisor holds this state folder now."""
+    try:
+        handle = os.open(state.root / LOCK, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        return False
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+
+
+def start_time(pid: int) -> int | None:
+    """When this process started (see Noted.started); None if there is none, or if it is only waiting to be reaped."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def note(state: StateFolder, name: str, pid: int) -> None:
+    """Remembers a child. Raises OSError."""
+    (processes(state) / name).write_text(f"{pid} {start_time(pid) or 0}\n")
+
+
+def strike(state: StateFolder, name: str) -> None:
+    """Forgets a child that has ended."""
+    (processes(state) / name).unlink(missing_ok=True)
+
+
+def noted(state: StateFolder) -> Iterator[Noted]:
+    """The children that are noted and still live."""
+    for file in sorted(processes(state).iterdir()):
+        with contextlib.suppress(ValueError, OSError):
+            pid, started = (int(word) for word in file.read_text().split())
+            if pid > 1 and start_time(pid) == started:
+                yield Noted(file.name, pid, started)
+
+
+def end_orphans(state: StateFolder, patience: float = 3.0) -> list[Noted]:
+    """Ends children that outlived their supervisor: asked first, killed after `patience` seconds. Says which they were.
+
+    Only the holder of the Lock may call it: while another supervisor lives, its children are no orphans.
+    """
+    orphans = list(noted(state))
+    for how, wait in ((signal.SIGTERM, patience), (signal.SIGKILL, 2.0)):
+        for orphan in orphans:
+            if start_time(orphan.pid) == orphan.started:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(orphan.pid, how)
+        deadline = time.monotonic() + wait
+        while time.monotonic() < deadline and any(start_time(o.pid) == o.started for o in orphans):
+            time.sleep(0.02)
+    for file in processes(state).iterdir():
+        file.unlink()
+    return orphans

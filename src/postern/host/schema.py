@@ -1,0 +1,169 @@
+"""The shape of postern.toml: pydantic's models of its tables, and what each value must look like.
+
+Knows single values; how they fit together, and in which words a mistake is told, is `configuration`'s.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from postern.model.organization import DomainType, Profile, Role
+
+MAX_OFFSET = 65535 - 50636
+"""50636 (EdgeSync) is the highest port number of the table."""
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+
+def _domain_name(value: str) -> str:
+    name = value.lower().rstrip(".")
+    if len(name) > 253 or "." not in name or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError(
+            f'"{value}" is no domain name; write one such as "example.test" (letters beyond ASCII as xn--)'
+        )
+    return name
+
+
+def _connector_domain(value: str) -> str:
+    if value == "*":
+        return value
+    try:
+        return "*." + _domain_name(value[2:]) if value.startswith("*.") else _domain_name(value)
+    except ValueError:
+        raise ValueError(f'"{value}" is no domain; write "*", "example.test" or "*.example.test"') from None
+
+
+def _server_name(value: str) -> str:
+    if not re.fullmatch(r"(?!-)[a-z0-9-]{1,15}(?<!-)", value):
+        raise ValueError(f'"{value}" is no server name; write 1 to 15 of a-z, 0-9 and "-", such as "hub1"')
+    return value
+
+
+def _address(value: str) -> str:
+    try:
+        address = ipaddress.ip_address(value)
+    except ValueError:
+        raise ValueError(f'"{value}" is no IP address; write one such as "192.0.2.1" or "2001:db8::1"') from None
+    if address.is_unspecified or address.is_multicast:
+        raise ValueError(f'"{value}" is no address of one host; write the address that others reach it by')
+    return str(address)
+
+
+def _address_and_port(value: str) -> str:
+    host, _, port = value.rpartition(":") if value.count(":") == 1 or "]:" in value else (value, "", "53")
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+        if not 0 < int(port) < 65536:
+            raise ValueError
+    except ValueError:
+        raise ValueError(
+            f'"{value}" is no name server; write "192.0.2.53", "192.0.2.53:5353" or "[2001:db8::1]:53"'
+        ) from None
+    return value
+
+
+def _smart_host(value: str) -> str:
+    match = re.fullmatch(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>\d{1,5}))?", value)
+    if match is None or not 0 < int(match["port"] or 25) < 65536:
+        raise ValueError(f'"{value}" is no smart host; write "host", "host:port" or "[address]:port"')
+    return value
+
+
+def _realm(value: str) -> str:
+    if value and not re.fullmatch(r"[A-Z0-9][A-Z0-9.-]*", value):
+        raise ValueError(f'"{value}" is no Kerberos realm; realms are written in capitals, such as "{value.upper()}"')
+    return value
+
+
+def _postgres_url(value: str) -> str:
+    if value and not value.startswith(("postgresql://", "postgres://")):
+        raise ValueError(
+            'is no PostgreSQL URL; write "postgresql://host/database", or leave it out for the private cluster'
+        )
+    return value
+
+
+def _directory_url(value: str) -> str:
+    if value and not value.startswith(("ldap://", "ldaps://", "ldapi://")):
+        raise ValueError('is no LDAP URL; write "ldaps://host", or leave it out for the private directory')
+    return value
+
+
+DomainName = Annotated[str, AfterValidator(_domain_name)]
+Bytes = Annotated[int, Field(ge=1024, le=2**40)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Seconds = Annotated[float, Field(ge=0.1, le=31_536_000)]
+PortNumber = Annotated[int, Field(ge=1024, le=65535)]
+
+
+class Shape(BaseModel):
+    """Keys are written with hyphens; a key that is not listed is a mistake; "5" is no number and 1 no truth value."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, alias_generator=lambda name: name.replace("_", "-"))
+
+
+class OrganizationShape(Shape):
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    profile: Annotated[Profile, Field(strict=False)] = Profile.PRACTICAL
+    offset: Annotated[int, Field(ge=0, le=MAX_OFFSET)] = 0
+    rpc_ports: Annotated[list[PortNumber], Field(min_length=2, max_length=2)] | None = None
+    realm: Annotated[str, AfterValidator(_realm)] = ""
+    keytab: str = ""
+    postgres: Annotated[str, AfterValidator(_postgres_url)] = ""
+    directory: Annotated[str, AfterValidator(_directory_url)] = ""
+    dns_servers: list[Annotated[str, AfterValidator(_address_and_port)]] = []
+    metrics: bool = False
+
+
+class DomainShape(Shape):
+    name: DomainName
+    type: Annotated[DomainType, Field(strict=False)] = DomainType.AUTHORITATIVE
+
+
+class ServerShape(Shape):
+    name: Annotated[str, AfterValidator(_server_name)]
+    fqdn: DomainName
+    roles: Annotated[list[Annotated[Role, Field(strict=False)]], Field(min_length=1)]
+    addresses: Annotated[list[Annotated[str, AfterValidator(_address)]], Field(min_length=1)]
+    site: Annotated[str, Field(min_length=1, max_length=64)] = "Default-First-Site-Name"
+    workers: Annotated[int, Field(ge=0, le=64)] = 0
+
+
+class SendConnectorShape(Shape):
+    name: Annotated[str, Field(min_length=1, max_length=64)]
+    domains: Annotated[list[Annotated[str, AfterValidator(_connector_domain)]], Field(min_length=1)] = ["*"]
+    smart_hosts: list[Annotated[str, AfterValidator(_smart_host)]] = []
+    server: str = ""
+
+
+class LimitsShape(Shape):
+    """The defaults stand in model.organization.Limits; here None means: not written."""
+
+    message_size: Bytes | None = None
+    recipients: Count | None = None
+    received_headers: Annotated[int, Field(ge=1, le=1000)] | None = None
+    line_length: Annotated[int, Field(ge=1000, le=1_048_576)] | None = None
+    connections: Count | None = None
+    connections_per_address: Count | None = None
+    idle_timeout: Seconds | None = None
+    imap_idle_timeout: Annotated[float, Field(ge=1800, le=31_536_000)] | None = None
+    errors_per_connection: Count | None = None
+    spool_threshold: Bytes | None = None
+    mailbox_quota: Annotated[int, Field(ge=0, le=2**50)] | None = None
+    queue_expiry: Seconds | None = None
+    queue_retry: Annotated[list[Seconds], Field(min_length=1, max_length=50)] | None = None
+    connections_per_destination: Count | None = None
+
+
+class Shapes(Shape):
+    """The whole file."""
+
+    organization: OrganizationShape
+    domain: Annotated[list[DomainShape], Field(min_length=1)]
+    server: Annotated[list[ServerShape], Field(min_length=1)]
+    send_connector: list[SendConnectorShape] | None = None
+    limits: LimitsShape = LimitsShape()

@@ -1,0 +1,36 @@
+"""Secrets that this host's processes share: one random value a file in the state folder's `secrets`, mode 0600.
+
+Reads and writes those files. Names in use: "directory" (the service account of the private slapd), "machine-account"
+(this server's password in the directory), "demo-password".
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from postern.model.organization import StateFolder
+
+DIRECTORY = "directory"
+MACHINE_ACCOUNT = "machine-account"
+DEMO_PASSWORD = "demo-password"  # noqa: S105 (a file's name)
+
+
+def obtain(state: StateFolder, name: str) -> str:
+    """The secret of this name; made, with 256 random bits, when it is asked for the first time. Raises OSError."""
+    try:
+        return (state.secrets / name).read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return keep(state, name, secrets.token_urlsafe(32))
+
+
+def keep(state: StateFolder, name: str, value: str) -> str:
+    """Writes a secret, replacing a former one at once."""
+    temporary = state.secrets / (name + ".new")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8") as out:
+        out.write(value + "\n")
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(temporary, state.secrets / name)
+    return value

@@ -1,0 +1,295 @@
+"""The supervisor: forks the role processes of this host, waits until their doors are open, restarts what dies, stops all.
+
+It has one thread and no event loop, so that a fork copies nothing that is in use; every module that a role needs is
+imported before, and its memory shared. What runs inside a child is `worker`'s; PostgreSQL and slapd are `engines`'.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NoReturn, Protocol
+
+from postern.host import processes
+from postern.host.worker import READY, STOP_GRACE, Start, become_worker
+from postern.model.organization import Organization, Role, Server, StateFolder
+from postern.paths.row import Path
+from postern.roles.runtime import Runtime
+from postern.telemetry.log import Event, log
+from postern.telemetry.observed import Observed
+from postern.telemetry.tracking import Tracker
+
+READY_WITHIN = 30.0
+"""Seconds a worker has to open its doors."""
+FIRST_BACK_OFF = 0.1
+LAST_BACK_OFF = 30.0
+CALM = 60.0
+"""A worker that lived this many seconds starts its back-off anew."""
+WATCH_EVERY = 3.0
+
+
+class StartError(Exception):
+    """A worker could not start; the text is what it said."""
+
+
+class Engine(Protocol):
+    """A server program that roles need: PostgreSQL, slapd."""
+
+    name: str
+
+    @property
+    def pid(self) -> int | None: ...
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+@dataclass(slots=True)
+class Child:
+    """One worker slot; `pid` is 0 while it waits for `again` (monotonic seconds) to be started."""
+
+    role: Role
+    worker: int
+    pid: int = 0
+    pipe: int = -1
+    said: bytes = b""
+    ready: bool = False
+    started: float = 0.0
+    again: float = 0.0
+    back_off: float = FIRST_BACK_OFF
+
+    @property
+    def name(self) -> str:
+        return f"{self.role.value}.{self.worker}"
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a supervisor runs: `starts` gives each role of this host its starter, `workers` how many processes it gets.
+
+    `watch` is called every WATCH_EVERY seconds with the name and pid of each child: the look at the kernel's sockets.
+    """
+
+    organization: Organization
+    server: Server
+    state: StateFolder
+    rows: Mapping[str, Path]
+    starts: Mapping[Role, Start]
+    workers: int
+    engines: Sequence[Engine] = ()
+    watch: Callable[[Mapping[int, str]], None] = field(default=lambda children: None)
+
+
+class Supervisor:
+    """One a host and state folder. `start`, then `serve` until a signal, then `stop`; `stop` is right after any failure."""
+
+    def __init__(self, plan: Plan, lock: processes.Lock) -> None:
+        self.plan = plan
+        self.lock = lock
+        self.children = [Child(role, worker) for role in plan.starts for worker in range(plan.workers)]
+        self._engine_again = dict.fromkeys((engine.name for engine in plan.engines), 0.0)
+        self.stopping = False
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._listen()
+
+    def start(self) -> None:
+        """Forks every worker and returns once all doors are open. Raises StartError with the first failure.
+
+        The engines run already: what they hold is made ready (see `engines`) before anything is forked.
+        """
+        gc.collect()
+        gc.freeze()
+        for child in self.children:
+            self._fork(child)
+        deadline = time.monotonic() + READY_WITHIN
+        while not self.stopping and not all(child.ready for child in self.children):
+            self._wait(deadline)
+            for child in self.children:
+                if child.pid and not child.ready and (status := _ended(child.pid)) is not None:
+                    self._hear(child)
+                    self._gone(child)
+                    raise StartError(f"{child.name}: {_words(child, status)}")
+            if time.monotonic() >= deadline:
+                late = ", ".join(child.name for child in self.children if not child.ready)
+                raise StartError(f"{late}: not ready within {READY_WITHIN:.0f} seconds; see {self.plan.state.logs}")
+
+    def serve(self) -> None:
+        """Restarts what dies and watches, until SIGTERM, SIGINT or SIGHUP comes."""
+        watch_at = time.monotonic()
+        while not self.stopping:
+            now = time.monotonic()
+            if now >= watch_at:
+                self.plan.watch(self.processes())
+                watch_at = time.monotonic() + WATCH_EVERY
+            waiting = [child.again for child in self.children if not child.pid]
+            self._wait(min([watch_at, *waiting]))
+            self._tend()
+
+    def stop(self) -> None:
+        """Roles first, then the engines in reverse; within five seconds."""
+        self.stopping = True
+        living = [child for child in self.children if child.pid]
+        for how, grace in ((signal.SIGTERM, STOP_GRACE + 0.3), (signal.SIGKILL, 1.0)):
+            for child in living:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child.pid, how)
+            deadline = time.monotonic() + grace
+            while living and time.monotonic() < deadline:
+                for child in [child for child in living if _ended(child.pid) is not None]:
+                    self._gone(child)
+                    living.remove(child)
+                if living:
+                    self._wait(min(deadline, time.monotonic() + 0.05))
+        for engine in reversed(self.plan.engines):
+            engine.stop()
+            processes.strike(self.plan.state, engine.name)
+
+    def processes(self) -> dict[int, str]:
+        """Our children by pid: workers and engines."""
+        found = {child.pid: child.name for child in self.children if child.pid}
+        for engine in self.plan.engines:
+            if engine.pid is not None:
+                found[engine.pid] = engine.name
+        return found
+
+    # Signals and waiting
+
+    def _listen(self) -> None:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signal.getsignal(number) is not signal.SIG_IGN or number is signal.SIGTERM:
+                signal.signal(number, self._told)
+        signal.signal(signal.SIGCHLD, lambda number, frame: None)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+
+    def _told(self, number: int, frame: object) -> None:
+        self.stopping = True
+
+    def _wait(self, until: float) -> None:
+        """Sleeps until a signal, a child's word, or the time `until`; takes in what children said."""
+        poll = select.poll()
+        poll.register(self._wake_read, select.POLLIN)
+        by_pipe = {child.pipe: child for child in self.children if child.pipe >= 0}
+        for pipe in by_pipe:
+            poll.register(pipe, select.POLLIN)
+        for handle, _ in poll.poll(max(0.0, until - time.monotonic()) * 1000):
+            if handle == self._wake_read:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(handle, 4096)
+            else:
+                self._hear(by_pipe[handle])
+
+    def _hear(self, child: Child) -> None:
+        if child.pipe < 0:
+            return
+        data = b""
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(child.pipe, 4096)
+            if not data:
+                os.close(child.pipe)
+                child.pipe = -1
+        child.said = (child.said + data)[:4096]
+        child.ready = child.ready or child.said.startswith(READY)
+
+    # Children
+
+    def _fork(self, child: Child) -> None:
+        runtime = self._runtime(child)
+        report, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        parent = os.getpid()
+        # A signal between fork and the child's own handlers would run ours in the child.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        pid = os.fork()
+        if pid == 0:
+            self._in_child(child, runtime, parent, told)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        os.close(told)
+        child.pid, child.pipe, child.said, child.ready, child.started = pid, report, b"", False, time.monotonic()
+        processes.note(self.plan.state, child.name, pid)
+
+    def _in_child(self, child: Child, runtime: Runtime, parent: int, told: int) -> NoReturn:
+        signal.set_wakeup_fd(-1)
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        self.lock.forget()
+        for handle in (self._wake_read, self._wake_write, *(c.pipe for c in self.children if c.pipe >= 0)):
+            os.close(handle)
+        become_worker(child.name, runtime, self.plan.starts[child.role], parent, told)
+
+    def _runtime(self, child: Child) -> Runtime:
+        plan, process = self.plan, child.name
+        return Runtime(
+            organization=plan.organization,
+            server=plan.server,
+            state=plan.state,
+            worker=child.worker,
+            rows=plan.rows,
+            observed=Observed(plan.state.observed / f"{process}.jsonl"),
+            tracker=Tracker(plan.state.tracking, process, plan.server.name),
+        )
+
+    def _tend(self) -> None:
+        """Takes note of what has ended and starts again what is due."""
+        now = time.monotonic()
+        for child in self.children:
+            if child.pid and not child.ready and now > child.started + READY_WITHIN:
+                os.kill(child.pid, signal.SIGKILL)
+            if child.pid and (status := _ended(child.pid)) is not None:
+                self._hear(child)
+                if child.ready and now > child.started + CALM:
+                    child.back_off = FIRST_BACK_OFF
+                log(Event.DIED, child=child.name, pid=child.pid, words=_words(child, status), again_in=child.back_off)
+                self._gone(child)
+                child.again = now + child.back_off
+                child.back_off = min(child.back_off * 2, LAST_BACK_OFF)
+            if not child.pid and now >= child.again and not self.stopping:
+                self._fork(child)
+        for engine in self.plan.engines:
+            if engine.pid is None and now >= self._engine_again[engine.name] and not self.stopping:
+                self._engine_again[engine.name] = now + 1.0
+                log(Event.DIED, child=engine.name)
+                self._restart(engine)
+
+    def _restart(self, engine: Engine) -> None:
+        """One that does not come back is tried again at the next turn; the roles say 4xx meanwhile."""
+        try:
+            engine.start()
+        except Exception as error:
+            log(Event.DIED, child=engine.name, words=str(error))
+            return
+        if engine.pid is not None:
+            processes.note(self.plan.state, engine.name, engine.pid)
+
+    def _gone(self, child: Child) -> None:
+        if child.pipe >= 0:
+            os.close(child.pipe)
+        child.pid, child.pipe = 0, -1
+        processes.strike(self.plan.state, child.name)
+
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
+
+
+def _ended(pid: int) -> int | None:
+    """The wait status of a child that has ended, taken once; None while it lives."""
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return 0
+    return status if found else None
+
+
+def _words(child: Child, status: int) -> str:
+    said = child.said.removeprefix(READY).decode(errors="replace").strip()
+    if said:
+        return said
+    if os.WIFSIGNALED(status):
+        return f"ended by {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"ended with status {os.waitstatus_to_exitcode(status)}"

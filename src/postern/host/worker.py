@@ -1,0 +1,100 @@
+"""A role process from the inside: forked from the supervisor, it becomes one worker of one role and ends when told.
+
+Leaves to `roles` what the worker does, and to `supervisor` when it starts, ends and starts again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import faulthandler
+import gc
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import uvloop
+
+from postern.host import account
+from postern.roles.runtime import Running, Runtime
+from postern.telemetry.log import Event, configure, log
+
+Start = Callable[[Runtime], Awaitable[Running]]
+"""What a role module's `start` is."""
+
+READY = b"ready\n"
+STOP_GRACE = 2.0
+"""Seconds that a role has to close its doors."""
+
+_TRACKING_EVERY = 1.0
+_OBSERVED_EVERY = 3.0
+
+
+def become_worker(name: str, runtime: Runtime, start: Start, parent: int, report: int) -> NoReturn:
+    """Runs in the forked child and never returns. READY, or what went wrong, is written to the pipe `report`."""
+    status = 1
+    try:
+        _detach(name, runtime, parent)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(name, runtime, start, report))
+        status = 0
+    except Exception as error:
+        traceback.print_exc()
+        with contextlib.suppress(OSError):
+            os.write(report, f"{type(error).__name__}: {error}".encode()[:4000])
+    finally:
+        with contextlib.suppress(Exception):
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _detach(name: str, runtime: Runtime, parent: int) -> None:
+    """Takes off what the fork inherited: signals, terminal, standard files, the frozen collector."""
+    # Ctrl-C reaches the terminal's whole process group; only the supervisor is to hear it and to say what follows.
+    os.setpgid(0, 0)
+    account.die_with(parent, signal.SIGKILL)
+    errors = os.open(runtime.state.logs / f"{name}.err", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (errors, 1), (errors, 2)):
+        os.dup2(source, target)
+    os.close(errors)
+    os.close(nothing)
+    faulthandler.enable()
+    gc.enable()
+    configure(name, runtime.state.logs / f"{name}.jsonl")
+
+
+async def _serve(name: str, runtime: Runtime, start: Start, report: int) -> None:
+    loop = asyncio.get_running_loop()
+    told = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, told.set)
+    for other in (signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(other, lambda: None)
+    running = await start(runtime)
+    log(Event.STARTED, role=name, pid=os.getpid())
+    os.write(report, READY)
+    os.close(report)
+    flushing = (
+        loop.create_task(_every(_TRACKING_EVERY, runtime.tracker.flush)),
+        loop.create_task(_every(_OBSERVED_EVERY, runtime.observed.flush)),
+    )
+    await told.wait()
+    for task in flushing:
+        task.cancel()
+    try:
+        await asyncio.wait_for(running.stop(), STOP_GRACE)
+    finally:
+        runtime.tracker.flush()
+        runtime.observed.flush()
+    log(Event.STOPPED, role=name, pid=os.getpid())
+
+
+async def _every(seconds: float, act: Callable[[], None]) -> None:
+    """A full disk must not end a role: what cannot be written now is tried again at the next turn."""
+    while True:
+        await asyncio.sleep(seconds)
+        with contextlib.suppress(OSError):
+            act()

@@ -1,0 +1,65 @@
+"""Which rows an organization deploys, and what each of the others waits for. What is closed here is closed in the firewall, and a
+socket on it is a rogue.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from postern.model.organization import Organization, Role
+from postern.paths.row import Path
+
+_EDGE = "waits for the edge transport role"
+_UM = "waits for the unified messaging role"
+_AD = "waits for Active Directory as directory"
+_WEB = "waits for the web services of client access"
+_REPLICATION = "waits for database replication"
+_BACKUP = "waits for backup"
+_ADMINISTRATION = "waits for remote administration"
+_ATTENDANT = "waits for the system attendant"
+_AGENTS = "waits for the anti-spam agents"
+
+NOT_BUILT: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(("hub-to-edge", "edge-to-hub", "edge-to-edge", "edgesync", "edge-adam"), _EDGE)
+    | dict.fromkeys(("um-to-hub", "um-submission", "um-to-mailbox", "um-fax", "um-phone", "um-web-service"), _UM)
+    | dict.fromkeys(("cas-to-um", "rtp", "sip-redirect"), _UM)
+    | dict.fromkeys(("hub-to-ad", "mailbox-to-ad", "attendant-to-ad", "recipient-update-to-ad", "dsaccess-to-ad"), _AD)
+    | dict.fromkeys(("oab-to-ad", "rus-rpc", "ad-topology"), _AD)
+    | dict.fromkeys(
+        ("log-shipping", "seeding", "clustering", "cluster-heartbeat", "database-replication"), _REPLICATION
+    )
+    | dict.fromkeys(("vss-backup", "legacy-backup"), _BACKUP)
+    | dict.fromkeys(("admin-remote-registry", "admin-smb"), _ADMINISTRATION)
+    | dict.fromkeys(("attendant-listen", "attendant-mapi"), _ATTENDANT)
+    | dict.fromkeys(("mailbox-webdav", "autodiscover", "availability", "owa", "outlook-anywhere", "activesync"), _WEB)
+    | dict.fromkeys(("cas-to-cas-activesync", "cas-to-cas-owa", "cas-webdav", "outlook-oab-web"), _WEB)
+    | dict.fromkeys(("mapi-over-http", "acme"), _WEB)
+    | dict.fromkeys(("recipient-filter", "dnsbl", "open-proxy-test"), _AGENTS)
+    | {
+        "mapi-access": "waits for MAPI (EMSMDB and NSPI)",
+        "mailbox-assistants": "waits for the mailbox assistants",
+        "availability-to-mailbox": "waits for the availability service",
+        "content-indexing": "waits for the content index",
+        "outlook-oab-rpc": "waits for the offline address book",
+        "cas-to-legacy-mailbox": "waits for coexistence with earlier versions",
+    }
+)
+"""Rows that the program does not speak yet, and what each waits for."""
+
+
+def closed(organization: Organization, row: Path) -> str:
+    """Why no socket may exist on this row in this organization; "" if one may."""
+    if row.id in NOT_BUILT:
+        return NOT_BUILT[row.id]
+    if row.id in ("internet-to-hub", "hub-to-internet") and organization.with_role(Role.EDGE):
+        return "strangers' mail passes the edge, not the hub"
+    if row.id == "any-server-to-kdc" and not organization.realm:
+        return "the organization has no realm"
+    if row.id == "metrics" and not organization.metrics:
+        return "metrics are switched off"
+    if row.id == "private-directory" and not organization.directory:
+        return "the private directory listens on its unix socket only"
+    if row.id == "postgresql" and not organization.postgres:
+        return "the private database cluster listens on its unix socket only"
+    return ""

@@ -1,0 +1,84 @@
+"""Does a socket that the kernel shows fit a row? The supervisor asks this for its children's sockets; what fits none is a rogue.
+
+Pure: the kernel's tables are read by whoever asks. Unix sockets are not judged: they lie in a folder that only our own
+account enters.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from postern.model.organization import Organization, Server
+from postern.paths.openings import ANYONE, Opening, openings, plain
+from postern.paths.row import Path, Wire
+from postern.paths.table import settle
+
+EPHEMERAL = (32768, 60999)
+"""Linux's default net.ipv4.ip_local_port_range."""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSocket:
+    """One line of /proc/net/{tcp,tcp6,udp,udp6}. `remote_port` is 0 where there is no peer; a UDP socket never listens."""
+
+    wire: Wire
+    local: str
+    local_port: int
+    remote: str
+    remote_port: int
+    listening: bool
+
+
+def listeners(organization: Organization, server: Server, rows: Iterable[Path]) -> list[tuple[Wire, int, list[str]]]:
+    """Every port that `server` may listen on, by wire and real number, each with the ids of its rows."""
+    found: dict[tuple[Wire, int], list[str]] = {}
+    for one in openings(organization, server, rows):
+        if one.inward and one.wire is not Wire.ICMP:
+            for number in range(one.first, one.last + 1):
+                ids = found.setdefault((one.wire, number), [])
+                if one.row not in ids:
+                    ids.append(one.row)
+    return [(wire, number, ids) for (wire, number), ids in sorted(found.items())]
+
+
+def fits(
+    organization: Organization, server: Server, socket: KernelSocket, ephemeral: tuple[int, int] = EPHEMERAL
+) -> tuple[str, ...]:
+    """The ids of the rows that a process of `server` may have this socket for, in the table's order; () for a rogue.
+
+    A UDP socket without a peer that stands on an ephemeral port is taken for a question to one of the host's UDP callees.
+    """
+    found: dict[str, None] = {}
+    for one in _openings(organization, server):
+        if one.wire is socket.wire and _matches(one, server, socket, ephemeral):
+            found[one.row] = None
+    return tuple(found)
+
+
+def _matches(one: Opening, server: Server, socket: KernelSocket, ephemeral: tuple[int, int]) -> bool:
+    here = one.first <= socket.local_port <= one.last
+    if socket.listening:
+        return one.inward and here
+    if socket.remote_port == 0:
+        if socket.wire is not Wire.UDP:
+            return False
+        return here if one.inward else ephemeral[0] <= socket.local_port <= ephemeral[1]
+    there = one.first <= socket.remote_port <= one.last
+    return (here if one.inward else there) and _is_peer(one, server, socket.remote)
+
+
+def _is_peer(one: Opening, server: Server, remote: str) -> bool:
+    if one.remote is ANYONE:
+        return True
+    address = plain(remote)
+    if address in one.remote:
+        return True
+    return one.at_home and (ipaddress.ip_address(address).is_loopback or address in map(plain, server.addresses))
+
+
+@lru_cache(maxsize=4)
+def _openings(organization: Organization, server: Server) -> tuple[Opening, ...]:
+    return tuple(openings(organization, server, settle(organization.profile).values()))

@@ -1,0 +1,52 @@
+"""The port groups that several rows share, as the reference's "required ports" cells name them.
+
+A Door or a dial takes one of these very values: `row.port(25)`, `row.port("rpc")`.
+"""
+
+from __future__ import annotations
+
+from postern.paths.row import End, Port, Tls, Wire
+
+SMTP = (Port(25, tls=Tls.UPGRADE),)
+SMTP_SSL = SMTP
+"""The reference writes um-submission's port as "25/TCP (SSL)"; nothing speaks TLS on 25 before STARTTLS."""
+SUBMISSION = (Port(25, tls=Tls.UPGRADE), Port(587, tls=Tls.UPGRADE))
+EDGE_TO_EDGE = (
+    Port(25, tls=Tls.UPGRADE, end=End.BOTH),
+    Port(389, label="revocation", end=End.CALLER),
+    Port(389, Wire.UDP, label="revocation", end=End.CALLER),
+    Port(80, label="revocation", end=End.CALLER),
+)
+RPC = (Port(135, label="epm"), Port(None, label="rpc"))
+"""The endpoint mapper, and the port of the dynamic range that it answers with."""
+NCALRPC = Port(None, Wire.UNIX, label="ncalrpc")
+EDGESYNC = (Port(50636, tls=Tls.IMPLICIT), Port(50389))
+ADAM = (Port(50389, end=End.LOCAL),)
+ACTIVE_DIRECTORY = (
+    Port(389, label="ldap"),
+    Port(389, Wire.UDP, label="ldap"),
+    Port(3268, label="global catalogue"),
+    Port(88, label="kerberos"),
+    Port(88, Wire.UDP, label="kerberos"),
+    Port(53, label="dns"),
+    Port(53, Wire.UDP, label="dns"),
+    Port(135, label="epm"),
+    Port(None, label="rpc"),
+)
+SMB = (Port(445),)
+LOCAL_SMB = (Port(445, end=End.LOCAL),)
+RANDOM = (Port(None, label="random"),)
+CLUSTER = (Port(135, label="epm"), Port(3343, Wire.UDP, label="heartbeat", end=End.BOTH), Port(None, label="rpc"))
+WEB = (Port(80), Port(443, tls=Tls.IMPLICIT))
+POP3 = (Port(110, tls=Tls.UPGRADE), Port(995, tls=Tls.IMPLICIT))
+IMAP4 = (Port(143, tls=Tls.UPGRADE), Port(993, tls=Tls.IMPLICIT))
+SIP = (Port(5060), Port(5061, tls=Tls.IMPLICIT), Port(5062), Port(None, label="sip worker"))
+SIP_BOTH_WAYS = (
+    Port(5060, end=End.BOTH),
+    Port(5061, tls=Tls.IMPLICIT, end=End.BOTH),
+    Port(5062),
+    Port(None, label="sip worker"),
+)
+DNS = (Port(53, Wire.UDP), Port(53, Wire.TCP))
+LDAP = (Port(None, Wire.UNIX, label="ldapi"), Port(389, tls=Tls.UPGRADE), Port(636, tls=Tls.IMPLICIT))
+POSTGRESQL = (Port(None, Wire.UNIX, label="postgresql"), Port(5432, tls=Tls.UPGRADE))

@@ -1,0 +1,386 @@
+"""The server's machine: binds are answered, security handshakes handed out step by step, calls put together, answers cut.
+
+Reads bytes; gives `AuthStep`, `Request`, `Cancel` and `Closing`. Between an `AuthStep` and its `auth_reply` or `auth_refused`
+nothing further may be pulled: the next PDUs may be sealed by what that step makes. Whether a caller may call at all is
+left to the service: a request says under which security context it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from postern.protocols.dcerpc import trailer
+from postern.protocols.dcerpc.interface import Syntax
+from postern.protocols.dcerpc.pdu import (
+    ABSTRACT_SYNTAX_NOT_SUPPORTED,
+    CALL_HEADER,
+    FEATURES_SUPPORTED,
+    LIMIT_EXCEEDED,
+    MAX_FRAGMENT,
+    MIN_FRAGMENT,
+    NDR,
+    STRANGER_FRAGMENT,
+    TRANSFER_SYNTAXES_NOT_SUPPORTED,
+    WHOLE,
+    BindAnswer,
+    Kind,
+    Nak,
+    Offer,
+    PduError,
+    Pfc,
+    Result,
+    Status,
+    bind_answer_body,
+    cut,
+    fault,
+    nak,
+    pdu,
+    read_bind,
+    uncut,
+    with_token,
+)
+from postern.protocols.dcerpc.protection import Association, Level, Protection
+from postern.protocols.dcerpc.receiving import Partial, Received, Splitter, drain
+
+MAX_CONTEXTS = 32
+MAX_ASSOCIATIONS = 8
+MAX_PARTIAL_CALLS = 16
+FIRST_REQUEST_LIMIT = 16_384
+"""Bytes of all unfinished requests together while nobody has proven who they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthStep:
+    """A token of the handshake `association`; the service answers with `auth_reply` or `auth_refused`. `first` is true where
+    a handshake begins, `expects_answer` is false for the last leg of three (AUTH3)."""
+
+    association: Association
+    token: bytes
+    first: bool
+    expects_answer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A whole call. `association` is None for one that is neither signed nor preceded by a CONNECT-level handshake."""
+
+    call_id: int
+    context: int
+    syntax: Syntax
+    opnum: int
+    stub: bytes | memoryview
+    association: Association | None
+    object: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The client no longer wants the answer (co_cancel), or has gone on (orphaned: it expects none)."""
+
+    call_id: int
+    orphaned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The peer broke the protocol. Send what is outgoing, then close."""
+
+    reason: str
+
+
+Event = AuthStep | Request | Cancel | Closing
+
+
+@dataclass(slots=True)
+class _Binding:
+    """A bind or alter_context (or AUTH3: `answer` None) whose handshake step is being worked on."""
+
+    kind: int
+    call_id: int
+    answer: BindAnswer | None
+    flags: int
+    association: Association
+
+
+class ServerMachine:
+    """One connection. `syntaxes` are the interfaces that may be bound; `address` is the secondary address of a bind_ack.
+
+    `request_limit` bounds the bytes of unfinished requests; the service raises it once the caller is trusted.
+    """
+
+    def __init__(
+        self, syntaxes: Iterable[Syntax], address: str = "", max_fragment: int = MAX_FRAGMENT, group: int = 1
+    ) -> None:
+        self._syntaxes = {(syntax.uuid, syntax.major): syntax for syntax in syntaxes}
+        self._address = address
+        self._group = group
+        self._splitter = Splitter()
+        self._max_fragment = max_fragment
+        self._max_xmit = STRANGER_FRAGMENT
+        self._bound = False
+        self._dead = False
+        self._sign_header = False
+        self._contexts: dict[int, Syntax] = {}
+        self._associations: dict[int, Association] = {}
+        self._binding: _Binding | None = None
+        self._partial: dict[int, Partial] = {}
+        self._out: list[bytes] = []
+        self.request_limit = FIRST_REQUEST_LIMIT
+
+    def receive(self, data: bytes) -> None:
+        if not self._dead:
+            self._splitter.receive(data)
+
+    @property
+    def held(self) -> int:
+        return self._splitter.held
+
+    def outgoing(self) -> bytes:
+        return drain(self._out)
+
+    def next_event(self) -> Event | None:
+        """None: more bytes are needed (or an `AuthStep` is still open). Never raises."""
+        while not self._dead and self._binding is None:
+            try:
+                received = self._splitter.next()
+                if received is None:
+                    return None
+                event = self._take(received)
+            except PduError as error:
+                return self._close(str(error))
+            if event is not None:
+                return event
+        return None
+
+    # Answers
+
+    def reply(self, request: Request, stub: bytes | bytearray) -> None:
+        self._out.append(
+            cut(
+                Kind.RESPONSE,
+                request.call_id,
+                request.context,
+                0,
+                stub,
+                self._max_xmit,
+                request.association,
+                self._sign_header,
+            )
+        )
+
+    def fault(self, request: Request, status: int, executed: bool = False) -> None:
+        self._out.append(fault(request.call_id, request.context, status, executed))
+
+    def auth_reply(self, token: bytes, protection: Protection | None) -> None:
+        """The handshake goes on with `token`, or is complete if there is a `protection`."""
+        binding = self._finish_binding()
+        binding.association.protection = protection
+        if binding.answer is None:
+            return
+        kind = Kind.BIND_ACK if binding.kind == Kind.BIND else Kind.ALTER_CONTEXT_RESP
+        body = bind_answer_body(binding.answer, self._address if kind == Kind.BIND_ACK else "")
+        # A completed SPNEGO handshake may have nothing left to say; then there is no verifier either.
+        verifier, size = b"", 0
+        if token:
+            body, verifier = with_token(body, binding.association, token)
+            size = len(token)
+        self._out.append(pdu(kind, binding.flags, binding.call_id, body, verifier, size))
+
+    def auth_refused(self, reason: Nak = Nak.NOT_SPECIFIED) -> None:
+        """A bind is refused; after the last leg there is no answer, so that every call under it is."""
+        binding = self._finish_binding()
+        binding.association.failed = True
+        if binding.kind == Kind.BIND:
+            self._out.append(nak(binding.call_id, reason))
+            self._dead = True
+        elif binding.kind == Kind.ALTER_CONTEXT:
+            self._out.append(fault(binding.call_id, 0, Status.ACCESS_DENIED, False))
+
+    def _finish_binding(self) -> _Binding:
+        if self._binding is None:
+            raise RuntimeError("no handshake step is open")
+        binding, self._binding = self._binding, None
+        return binding
+
+    # PDUs
+
+    def _take(self, received: Received) -> Event | None:
+        kind = received.kind
+        if kind == Kind.REQUEST:
+            return self._request(received)
+        if kind == Kind.BIND:
+            if self._bound:
+                return self._close("a second bind")
+            return self._bind(received)
+        if not self._bound:
+            return self._close("not bound")
+        if kind == Kind.ALTER_CONTEXT:
+            return self._bind(received)
+        if kind == Kind.AUTH3:
+            return self._auth3(received)
+        if kind in (Kind.CO_CANCEL, Kind.ORPHANED):
+            if kind == Kind.ORPHANED:
+                self._partial.pop(received.call_id, None)
+            return Cancel(received.call_id, kind == Kind.ORPHANED)
+        return self._close("a PDU that no client sends")
+
+    def _bind(self, received: Received) -> Event | None:
+        bind = read_bind(received.body)
+        if received.kind == Kind.BIND:
+            if bind.max_xmit < MIN_FRAGMENT or bind.max_recv < MIN_FRAGMENT:
+                self._out.append(nak(received.call_id, Nak.LOCAL_LIMIT))
+                return self._close("fragments too small")
+            self._bound = True
+            self._max_xmit = min(bind.max_recv, self._max_fragment)
+            self._sign_header = bool(received.flags & Pfc.SIGN_HEADER)
+        flags = WHOLE | (received.flags & Pfc.MULTIPLEX) | (Pfc.SIGN_HEADER if self._sign_header else 0)
+        receives = min(bind.max_xmit, self._max_fragment)
+        results = tuple(self._result(offer) for offer in bind.offers)
+        answer = BindAnswer(self._max_xmit, receives, bind.group or self._group, results)
+        verifier = received.verifier()
+        if verifier is None:
+            kind = Kind.BIND_ACK if received.kind == Kind.BIND else Kind.ALTER_CONTEXT_RESP
+            body = bind_answer_body(answer, self._address if kind == Kind.BIND_ACK else "")
+            self._out.append(pdu(kind, flags, received.call_id, body))
+            return None
+        known = self._associations.get(verifier.id)
+        if known is None and len(self._associations) >= MAX_ASSOCIATIONS:
+            return self._close("too many security contexts")
+        if known is not None and (known.protection is not None or known.failed):
+            return self._close("a handshake that is over")
+        if known is None:
+            if verifier.level not in Level.__members__.values():
+                self._out.append(nak(received.call_id, Nak.AUTH_TYPE))
+                return self._close("an unknown level")
+            level = Level(verifier.level)
+            known = Association(verifier.id, verifier.type, level)
+            self._associations[verifier.id] = known
+            first = True
+        else:
+            first = False
+        self._binding = _Binding(received.kind, received.call_id, answer, flags, known)
+        return AuthStep(known, verifier.token, first, True)
+
+    def _result(self, offer: Offer) -> tuple[int, int]:
+        features = offer.features
+        if features is not None:
+            return Result.NEGOTIATE_ACK, features & FEATURES_SUPPORTED
+        syntax = self._syntaxes.get((offer.abstract.uuid, offer.abstract.major))
+        if syntax is None or offer.abstract.minor > syntax.minor:
+            return Result.PROVIDER_REJECTION, ABSTRACT_SYNTAX_NOT_SUPPORTED
+        if not any(transfer.uuid == NDR.uuid and transfer.major == NDR.major for transfer in offer.transfers):
+            return Result.PROVIDER_REJECTION, TRANSFER_SYNTAXES_NOT_SUPPORTED
+        if offer.id not in self._contexts and len(self._contexts) >= MAX_CONTEXTS:
+            return Result.PROVIDER_REJECTION, LIMIT_EXCEEDED
+        self._contexts[offer.id] = syntax
+        return Result.ACCEPTED, 0
+
+    def _auth3(self, received: Received) -> Event | None:
+        # Four bytes of padding stand between header and verifier: MS-RPCE 2.2.2.10.
+        verifier = received.verifier()
+        known = self._associations.get(verifier.id) if verifier is not None else None
+        if verifier is None or known is None or known.protection is not None or known.failed:
+            return self._close("an AUTH3 without its handshake")
+        self._binding = _Binding(Kind.AUTH3, received.call_id, None, 0, known)
+        return AuthStep(known, verifier.token, False, False)
+
+    # Requests
+
+    def _request(self, received: Received) -> Event | None:
+        data = received.data
+        if len(data) < CALL_HEADER.size:
+            return self._close("a request that is cut off")
+        *_, context, opnum = CALL_HEADER.unpack_from(data)
+        body_at, object_ = CALL_HEADER.size, None
+        if received.flags & Pfc.OBJECT:
+            body_at += 16
+            if len(data) < body_at:
+                return self._close("a request that is cut off")
+            object_ = UUID(bytes_le=bytes(data[CALL_HEADER.size : body_at]))
+        association, refusal = self._association(received, body_at)
+        if refusal is not None:
+            self._out.append(fault(received.call_id, context, refusal, False))
+            return self._close("a request without the protection that was agreed")
+        piece: bytes | memoryview = data[body_at:]
+        verifier = received.verifier(body_at) if association is not None else None
+        if association is not None and verifier is not None:
+            clear = uncut(data, body_at, verifier, association, self._sign_header)
+            if clear is None:
+                self._out.append(fault(received.call_id, context, Status.SECURITY, False))
+                return self._close("a request that was changed on the way")
+            piece = clear
+        partial = self._collect(received, piece, (context, opnum, association.id if association else -1))
+        if not isinstance(partial, Partial):
+            return partial
+        return self._whole(received, partial, context, opnum, association, object_)
+
+    def _association(self, received: Received, body_at: int) -> tuple[Association | None, Status | None]:
+        """Under which security context a fragment comes. One without a verifier belongs to a CONNECT-level handshake, or
+        to nobody if there was no handshake at all."""
+        if not self._bound:
+            return None, Status.PROTOCOL
+        verifier = received.verifier(body_at)
+        if verifier is not None:
+            known = self._associations.get(verifier.id)
+            if known is None or known.protection is None or known.failed or known.level <= Level.CONNECT:
+                return None, Status.ACCESS_DENIED
+            return known, None
+        if not self._associations:
+            return None, None
+        for known in self._associations.values():
+            if known.level <= Level.CONNECT and known.protection is not None and not known.failed:
+                return known, None
+        return None, Status.ACCESS_DENIED
+
+    def _collect(self, received: Received, piece: bytes | memoryview, key: tuple[int, ...]) -> Partial | Event | None:
+        """The call once its last fragment is there."""
+        call_id = received.call_id
+        if received.flags & Pfc.FIRST:
+            if call_id in self._partial:
+                return self._close("a call that begins twice")
+            partial = Partial(key)
+            if not received.flags & Pfc.LAST:
+                if len(self._partial) >= MAX_PARTIAL_CALLS:
+                    return self._close("too many calls at once")
+                self._partial[call_id] = partial
+        else:
+            found = self._partial.get(call_id)
+            if found is None or found.key != key:
+                return self._close("a fragment of no call")
+            partial = found
+        partial.add(piece)
+        if sum(p.size for p in self._partial.values()) > self.request_limit or partial.size > self.request_limit:
+            self._out.append(fault(call_id, key[0], Status.NO_MEMORY, False))
+            return self._close("a request too large")
+        if not received.flags & Pfc.LAST:
+            return None
+        self._partial.pop(call_id, None)
+        return partial
+
+    def _whole(
+        self,
+        received: Received,
+        partial: Partial,
+        context: int,
+        opnum: int,
+        association: Association | None,
+        object_: UUID | None,
+    ) -> Event | None:
+        syntax = self._contexts.get(context)
+        if syntax is None:
+            self._out.append(fault(received.call_id, context, Status.UNKNOWN_INTERFACE, False))
+            return None
+        stub = partial.stub()
+        if association is not None and association.level > Level.CONNECT:
+            kept = trailer.strip(bytes(stub), syntax, received.call_id, context, opnum, self._sign_header)
+            if kept is None:
+                self._out.append(fault(received.call_id, context, Status.SECURITY, False))
+                return self._close("a verification trailer that contradicts")
+            stub = kept
+        return Request(received.call_id, context, syntax, opnum, stub, association, object_)
+
+    def _close(self, reason: str) -> Closing:
+        self._dead = True
+        return Closing(reason)

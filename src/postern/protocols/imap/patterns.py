@@ -1,0 +1,60 @@
+"""LIST's patterns (RFC 9051 section 6.3.9): "*" matches anything, "%" anything within one level.
+
+Matched by following all positions of the pattern at once, so that no pattern costs more than its length for each character.
+"""
+
+from __future__ import annotations
+
+import re
+
+DELIMITER = "/"
+MAX_PATTERN = 255
+MAX_WILDCARDS = 20
+
+
+def canonical(reference: str, pattern: str) -> str | None:
+    """The whole pattern with runs of wildcards made one and INBOX in upper case; None if it is too long to serve."""
+    whole = pattern if pattern.startswith(DELIMITER) else reference + pattern
+    whole = re.sub(r"[%*]*\*[%*]*", "*", whole)
+    whole = re.sub(r"%+", "%", whole)
+    if len(whole) > MAX_PATTERN or len(re.findall(r"[%*]", whole)) > MAX_WILDCARDS:
+        return None
+    if whole[:5].upper() == "INBOX" and whole[5:6] in ("", "/", "%", "*"):
+        whole = "INBOX" + whole[5:]
+    return whole
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a whole name matches a canonical pattern. INBOX alone is matched in any case (RFC 9051 section 5.1)."""
+    if pattern == "*":
+        return True
+    if name == "INBOX":
+        pattern = pattern.upper()
+    return _matches(pattern, name)
+
+
+def _matches(pattern: str, name: str) -> bool:
+    end = len(pattern)
+    at = _past_wildcards(pattern, {0})
+    for character in name:
+        after = set()
+        for position in at:
+            mark = pattern[position] if position < end else ""
+            if mark == "*" or (mark == "%" and character != DELIMITER):
+                after.add(position)
+            elif mark == character:
+                after.add(position + 1)
+        at = _past_wildcards(pattern, after)
+        if not at:
+            return False
+    return end in at
+
+
+def _past_wildcards(pattern: str, positions: set[int]) -> set[int]:
+    """A wildcard may match nothing: the position behind it is reached too."""
+    reached = set(positions)
+    for position in positions:
+        while position < len(pattern) and pattern[position] in "%*":
+            position += 1
+            reached.add(position)
+    return reached

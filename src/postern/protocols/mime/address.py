@@ -1,0 +1,180 @@
+"""Address lists (RFC 5322 section 3.4), read leniently and rendered as IMAP's envelope has them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from postern.protocols.mime.grammar import nstring
+from postern.protocols.mime.words import decode_words
+
+MAX_ADDRESSES = 10_000
+_MISSING_DOMAIN = b"MISSING_DOMAIN"
+_MISSING_MAILBOX = b"MISSING_MAILBOX"
+
+# What nearly every address looks like: no comment, no escape, no route, no group.
+_SIMPLE = re.compile(
+    rb"""\s*(?:(?:"([^"\\\r\n]*)"|([^"<>@,;:()\\\[\]]*?))\s*<([^\s"<>@,;:()\\\[\]]+)@([^\s"<>@,;:()\\\[\]]+)>"""
+    rb"""|([^\s"<>@,;:()\\\[\]]+)@([^\s"<>@,;:()\\\[\]]+))\s*(?:,|\Z)"""
+)
+_TOKEN = re.compile(
+    rb"""[\s]+|"(?:[^"\\]|\\.)*"?|\[(?:[^\]\\]|\\.)*\]?|[<>@,;:()]|[^\s"\[<>@,;:()]+""", re.DOTALL
+)
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`name` is raw (encoded words as they stand); a group's start has only `mailbox`, its end has nothing."""
+
+    name: bytes | None
+    route: bytes | None
+    mailbox: bytes | None
+    host: bytes | None
+
+    def render(self) -> bytes:
+        """RFC 9051 section 7.5.2: (name source-route mailbox host)."""
+        return b"(%b %b %b %b)" % (
+            nstring(self.name),
+            nstring(self.route),
+            nstring(self.mailbox),
+            nstring(self.host),
+        )
+
+    @property
+    def display(self) -> str:
+        """The name as text, else mailbox@host (RFC 5957 section 3)."""
+        return decode_words(self.name) if self.name else self.address
+
+    @property
+    def address(self) -> str:
+        return decode_words((self.mailbox or b"") + (b"@" + self.host if self.host else b""))
+
+
+@lru_cache(maxsize=1024)
+def _cached(value: bytes) -> tuple[tuple[Address, ...], bytes]:
+    addresses = tuple(_parse(value))
+    return addresses, b"(%b)" % b"".join([a.render() for a in addresses]) if addresses else b"NIL"
+
+
+def address_list(value: bytes | None) -> tuple[tuple[Address, ...], bytes]:
+    """The addresses and their rendering, NIL when there are none."""
+    if not value:
+        return (), b"NIL"
+    if len(value) <= 512:
+        return _cached(value)
+    return _cached.__wrapped__(value)
+
+
+def _parse(value: bytes) -> list[Address]:
+    result: list[Address] = []
+    place = 0
+    while place < len(value) and len(result) < MAX_ADDRESSES:
+        match = _SIMPLE.match(value, place)
+        if match is None:
+            return result + _Tokens(value[place:]).addresses(MAX_ADDRESSES - len(result))
+        name = match[1] if match[1] is not None else match[2]
+        result.append(Address(name.strip() or None if name else None, None, match[3] or match[5], match[4] or match[6]))
+        place = match.end()
+    return result
+
+
+class _Tokens:
+    """The whole grammar, obsolete forms included; what fits nothing becomes part of a name."""
+
+    def __init__(self, value: bytes) -> None:
+        self._tokens = _without_comments([match[0] for match in _TOKEN.finditer(value)])
+        self._place = 0
+
+    def addresses(self, most: int) -> list[Address]:
+        result: list[Address] = []
+        in_group = False
+        words: list[bytes] = []
+        while self._place < len(self._tokens) and len(result) < most:
+            token = self._tokens[self._place]
+            self._place += 1
+            if token[0] in b",;":
+                self._plain(words, result)
+                if token == b";" and in_group:
+                    result.append(Address(None, None, None, None))
+                    in_group = False
+            elif token == b":" and not in_group and b"@" not in words:
+                result.append(Address(None, None, _phrase(words) or b"", None))
+                words.clear()
+                in_group = True
+            elif token == b"<":
+                result.append(self._angle(_phrase(words)))
+                words.clear()
+                self._skip_to_end()
+            else:
+                words.append(token)
+        self._plain(words, result)
+        if in_group:
+            result.append(Address(None, None, None, None))
+        return result
+
+    def _plain(self, words: list[bytes], result: list[Address]) -> None:
+        """An address without angle brackets."""
+        if any(not word.isspace() for word in words):
+            mailbox, host = _split(words)
+            result.append(Address(None, None, mailbox, host))
+        words.clear()
+
+    def _angle(self, name: bytes | None) -> Address:
+        inside: list[bytes] = []
+        while self._place < len(self._tokens):
+            token = self._tokens[self._place]
+            self._place += 1
+            if token == b">":
+                break
+            inside.append(token)
+        route = None
+        if b":" in inside and inside[0] == b"@":  # obs-route (RFC 5322 section 4.4)
+            colon = inside.index(b":")
+            route = b"".join(inside[:colon])
+            inside = inside[colon + 1 :]
+        mailbox, host = _split(inside)
+        return Address(name, route, mailbox, host)
+
+    def _skip_to_end(self) -> None:
+        while self._place < len(self._tokens) and self._tokens[self._place] not in (b",", b";", b"<"):
+            self._place += 1
+        if self._place < len(self._tokens) and self._tokens[self._place] == b",":
+            self._place += 1
+
+
+def _without_comments(tokens: list[bytes]) -> list[bytes]:
+    result = []
+    depth = 0
+    for token in tokens:
+        if token == b"(":
+            depth += 1
+        elif token == b")":
+            depth = max(0, depth - 1)
+        elif depth == 0:
+            result.append(token)
+    return result
+
+
+def _unquoted(token: bytes) -> bytes:
+    if token[:1] != b'"':
+        return token
+    inner = token[1:-1] if len(token) > 1 and token.endswith(b'"') else token[1:]
+    return _ESCAPED.sub(rb"\1", inner) if b"\\" in inner else inner
+
+
+def _phrase(tokens: list[bytes]) -> bytes | None:
+    text = b" ".join(b"".join([b" " if t.isspace() else _unquoted(t) for t in tokens]).split())
+    return text or None
+
+
+def _split(tokens: list[bytes]) -> tuple[bytes, bytes]:
+    solid = [token for token in tokens if not token.isspace()]
+    if b"@" in solid:
+        at = len(solid) - 1 - solid[::-1].index(b"@")
+        mailbox = b"".join([_unquoted(token) for token in solid[:at]])
+        return mailbox or _MISSING_MAILBOX, b"".join(solid[at + 1 :]) or _MISSING_DOMAIN
+    return (_phrase(tokens) or _MISSING_MAILBOX), _MISSING_DOMAIN
+
+

@@ -1,0 +1,79 @@
+"""Content-Type, Content-Disposition and the like: a value with parameters (RFC 2045 section 5.1, RFC 2231)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from postern.protocols.mime.charsets import decode
+from postern.protocols.mime.words import decode_words
+
+_MAX_PARAMETERS = 64
+_PARAMETER = re.compile(
+    rb"""\s*;[\s;]*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s;"][^;]*)|)""", re.DOTALL
+)
+_ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
+_COMMENT = re.compile(rb"\([^()]*\)")
+
+Parameters = tuple[tuple[bytes, bytes], ...]
+
+
+@lru_cache(maxsize=2048)
+def parse_value(value: bytes) -> tuple[bytes, Parameters]:
+    """The value before the first semicolon (stripped, lower case) and its parameters: names in lower case, continuations
+    of RFC 2231 section 3 put together; a name that ends in "*" has a value with charset and percent encoding."""
+    head, semicolon, rest = value.partition(b";")
+    if b"(" in head:
+        head = _COMMENT.sub(b"", head)
+    if not semicolon:
+        return head.strip().lower(), ()
+    found: dict[bytes, bytes] = {}
+    pieces: dict[bytes, dict[int, tuple[bool, bytes]]] = {}
+    place, rest = 0, b";" + rest
+    for _ in range(_MAX_PARAMETERS):
+        match = _PARAMETER.match(rest, place)
+        if match is None:
+            place = rest.find(b";", place + 1)
+            if place < 0:
+                break
+            continue
+        place = match.end()
+        name = match[1].lower()
+        text = _ESCAPED.sub(rb"\1", match[2]) if match[2] is not None else (match[3] or b"").rstrip()
+        stem, star, number = name.partition(b"*")
+        digits = number.rstrip(b"*")
+        if star and digits.isdigit() and len(digits) < 4:
+            pieces.setdefault(stem, {})[int(digits)] = (number.endswith(b"*"), text)
+        else:
+            found.setdefault(name, text)
+    for stem, numbered in pieces.items():
+        name, text = _join(stem, numbered)
+        found.setdefault(name, text)
+    return head.strip().lower(), tuple(found.items())
+
+
+def _join(stem: bytes, numbered: dict[int, tuple[bool, bytes]]) -> tuple[bytes, bytes]:
+    extended = numbered.get(0, (False, b""))[0]
+    parts = []
+    for index in range(len(numbered)):
+        if index not in numbered:
+            break
+        percent, text = numbered[index]
+        # A plain piece of an extended value must not have its percent signs taken for encoding.
+        parts.append(text.replace(b"%", b"%25") if extended and not percent else text)
+    return (stem + b"*" if extended else stem), b"".join(parts)
+
+
+def parameter(parameters: Parameters, name: bytes) -> str:
+    """A parameter as text; "" if it is not there. RFC 2231's form is preferred, RFC 2047's (forbidden, common) understood."""
+    plain = None
+    for key, value in parameters:
+        if key == name + b"*":
+            charset, _, rest = value.partition(b"'")
+            _, quote, encoded = rest.partition(b"'")
+            data = unquote_to_bytes(encoded if quote else value)
+            return decode(data, charset.decode("ascii", "replace") if quote else "")
+        if key == name:
+            plain = value
+    return "" if plain is None else decode_words(plain)

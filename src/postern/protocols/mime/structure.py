@@ -1,0 +1,193 @@
+"""The tree of a message's parts (RFC 2046) and its rendering as BODYSTRUCTURE and BODY (RFC 9051 section 7.5.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from postern.protocols.mime.envelope import render_envelope
+from postern.protocols.mime.grammar import nstring, string
+from postern.protocols.mime.header import Fields, first, header_end, parse_fields
+from postern.protocols.mime.parameters import Parameters, parse_value
+
+MAX_DEPTH = 64
+MAX_PARTS = 4096
+_MAX_BOUNDARY = 1000  # section 5.1.1 says 70; programs write more
+
+_EMPTY_PART = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)'
+_ENCODINGS = {b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"}
+
+
+@dataclass(slots=True)
+class Part:
+    """A part of the content between these offsets: its header from `start`, its body from `body` to `end`.
+
+    `children` are a multipart's parts; a message/rfc822's only child is the message in it.
+    """
+
+    start: int
+    body: int
+    end: int
+    fields: Fields
+    type: bytes
+    subtype: bytes
+    parameters: Parameters
+    children: list[Part] = field(default_factory=list)
+
+    @property
+    def is_multipart(self) -> bool:
+        return self.type == b"multipart" and bool(self.children)
+
+    @property
+    def is_message(self) -> bool:
+        return self.type == b"message" and bool(self.children)
+
+    @property
+    def encoding(self) -> bytes:
+        value = first(self.fields, b"content-transfer-encoding")
+        if value is None:
+            return b"7bit"
+        encoding = parse_value(value)[0]
+        return encoding if encoding else b"7bit"
+
+
+class _Scan:
+    """One pass over one content; counts the parts."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+        self.parts = 0
+
+    def part(self, start: int, end: int, depth: int, default: tuple[bytes, bytes]) -> Part:
+        self.parts += 1
+        body = header_end(self.content, start, end)
+        fields = parse_fields(self.content, start, body)
+        type_, subtype, parameters = _content_type(first(fields, b"content-type"), default)
+        part = Part(start, body, end, fields, type_, subtype, parameters)
+        if depth >= MAX_DEPTH:
+            return part
+        if type_ == b"multipart":
+            boundary = next((value for key, value in parameters if key == b"boundary"), b"")[:_MAX_BOUNDARY]
+            if boundary:
+                self._divide(part, boundary, depth)
+        elif type_ == b"message" and subtype in (b"rfc822", b"global") and part.encoding in _IDENTITY:
+            # An encoded message (RFC 2046 section 5.2.1 forbids it) is not looked into.
+            if self.parts < MAX_PARTS:
+                part.children.append(self.part(body, end, depth + 1, _TEXT))
+        return part
+
+    def _divide(self, part: Part, boundary: bytes, depth: int) -> None:
+        default = _MESSAGE if part.subtype == b"digest" else _TEXT
+        begin = -1
+        for before, after, closing in _delimiters(self.content, part.body, part.end, boundary):
+            if begin >= 0:
+                part.children.append(self.part(begin, max(begin, before), depth + 1, default))
+            begin = after
+            if closing:
+                return
+            if self.parts >= MAX_PARTS:
+                break
+        if begin >= 0 and self.parts < MAX_PARTS:
+            part.children.append(self.part(begin, part.end, depth + 1, default))
+
+
+def _delimiters(content: bytes, start: int, end: int, boundary: bytes) -> Iterator[tuple[int, int, bool]]:
+    """Of each delimiter line: where the part before it ends, where the next begins, and whether it closes."""
+    delimiter = b"\n--" + boundary
+    found = start if content.startswith(delimiter[1:], start, end) else content.find(delimiter, start, end)
+    while found >= 0:
+        after = found + len(delimiter) - (content[found] != 10)
+        line_end = content.find(b"\n", after, end)
+        stop = end if line_end < 0 else line_end
+        rest = content[after : min(stop, after + 200)].strip()
+        # Something else behind it: another boundary that begins alike.
+        if not rest or rest.startswith(b"--"):
+            # The line break before a delimiter belongs to the delimiter (RFC 2046 section 5.1.1).
+            before = found - 1 if found > start and content[found - 1] == 13 else found
+            yield before, min(stop + 1, end), bool(rest)
+        found = content.find(delimiter, stop if line_end >= 0 else end, end)
+
+
+_TEXT = (b"text", b"plain")
+_MESSAGE = (b"message", b"rfc822")
+_IDENTITY = (b"7bit", b"8bit", b"binary")
+
+
+def scan(content: bytes) -> Part:
+    """The whole message as a part."""
+    return _Scan(content).part(0, len(content), 0, _TEXT)
+
+
+def _content_type(value: bytes | None, default: tuple[bytes, bytes]) -> tuple[bytes, bytes, Parameters]:
+    if value is None:
+        return (*default, ())
+    kind, parameters = parse_value(value)
+    type_, _, subtype = kind.partition(b"/")
+    type_, subtype = type_.strip(), subtype.strip()
+    if not type_ or not subtype:
+        # RFC 2045 section 5.2: a syntactically invalid field is as good as none.
+        return b"text", b"plain", ()
+    return type_, subtype, parameters
+
+
+def render_structure(content: bytes, part: Part, extended: bool) -> bytes:
+    """BODYSTRUCTURE if `extended`, else BODY."""
+    if part.type == b"multipart" and (part.children or _has_boundary(part)):
+        parts = b"".join([render_structure(content, child, extended) for child in part.children]) or _EMPTY_PART
+        if not extended:
+            return b"(%b %b)" % (parts, string(part.subtype))
+        return b"(%b %b %b %b)" % (parts, string(part.subtype), _parameters(part.parameters), _extension(part))
+    size = part.end - part.body
+    head = b"%b %b %b %b %b %b %d" % (
+        string(part.type),
+        string(part.subtype),
+        _parameters(part.parameters if part.parameters else _implied(part)),
+        nstring(first(part.fields, b"content-id")),
+        nstring(first(part.fields, b"content-description")),
+        string(part.encoding),
+        size,
+    )
+    if part.type == b"text":
+        head = b"%b %d" % (head, content.count(b"\n", part.body, part.end))
+    elif part.is_message:
+        inner = part.children[0]
+        head = b"%b %b %b %d" % (
+            head,
+            render_envelope(inner.fields),
+            render_structure(content, inner, extended),
+            content.count(b"\n", part.body, part.end),
+        )
+    if not extended:
+        return b"(%b)" % head
+    return b"(%b %b %b)" % (head, nstring(first(part.fields, b"content-md5")), _extension(part))
+
+
+def _has_boundary(part: Part) -> bool:
+    return any(key == b"boundary" and value for key, value in part.parameters)
+
+
+def _implied(part: Part) -> Parameters:
+    """RFC 2045 section 5.2."""
+    return ((b"charset", b"us-ascii"),) if part.type == b"text" and part.subtype == b"plain" else ()
+
+
+def _parameters(parameters: Parameters) -> bytes:
+    if not parameters:
+        return b"NIL"
+    return b"(%b)" % b" ".join([b"%b %b" % (string(key), string(value)) for key, value in parameters])
+
+
+def _extension(part: Part) -> bytes:
+    """Disposition, language, location."""
+    disposition = first(part.fields, b"content-disposition")
+    rendered = b"NIL"
+    if disposition:
+        kind, parameters = parse_value(disposition)
+        if kind:
+            rendered = b"(%b %b)" % (string(kind), _parameters(parameters))
+    language = first(part.fields, b"content-language")
+    languages = [tag for tag in (word.strip() for word in (language or b"").split(b",")) if tag]
+    tongue = b"NIL"
+    if languages:
+        tongue = b"(%b)" % b" ".join([string(tag) for tag in languages]) if len(languages) > 1 else string(languages[0])
+    return b"%b %b %b" % (rendered, tongue, nstring(first(part.fields, b"content-location")))

@@ -1,0 +1,112 @@
+"""The text of a message as its reader sees it, for SEARCH: decoded, tags of HTML removed, folded for comparison."""
+
+from __future__ import annotations
+
+import html
+import re
+
+from postern.protocols.mime.charsets import decode
+from postern.protocols.mime.header import Fields
+from postern.protocols.mime.parameters import parameter, parse_value
+from postern.protocols.mime.structure import Part
+from postern.protocols.mime.transfer import from_transfer
+from postern.protocols.mime.words import decode_words, fold
+
+MAX_TEXT = 8 << 20
+"""Octets of text that one message gives to search."""
+
+_TAG = re.compile(r"<(?:!|/?([a-zA-Z][a-zA-Z0-9]*))[^<>]*>")
+_INLINE = frozenset(
+    "a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd label mark q s samp small span strike strong sub "
+    "sup tt u var wbr".split()
+)
+_SPACES = re.compile(r"[ \t\r\f\v]*\n\s*|[ \t\r\f\v\xa0]{2,}")
+_HIDDEN = ("script", "style")
+
+
+def header_text(fields: Fields, hint: str = "") -> str:
+    """"\\nname:value" of every field, decoded and folded."""
+    parts = []
+    for name, value in fields:
+        parts.append("\n%s:%s" % (name.decode("latin-1"), decode_words(value, hint)))  # noqa: UP031
+    return fold("".join(parts))
+
+
+def body_text(content: bytes, root: Part) -> str:
+    """All text parts, the headers of messages within, and the names of attachments; folded."""
+    parts: list[str] = []
+    room = MAX_TEXT
+    stack = [root]
+    while stack and room > 0:
+        part = stack.pop()
+        if part is not root:
+            for _, value in part.fields:
+                parts.append(decode_words(value, _charset(part)))
+            _add_file_name(part, parts)
+        if part.children:
+            stack.extend(reversed(part.children))
+        elif part.type == b"text" or part.type == b"message":
+            raw = content[part.body : min(part.end, part.body + room)]
+            room -= len(raw)
+            parts.append(_leaf_text(part, raw))
+    return fold("\n".join(parts))
+
+
+def _charset(part: Part) -> str:
+    return parameter(part.parameters, b"charset")
+
+
+def _leaf_text(part: Part, raw: bytes) -> str:
+    encoding = part.encoding.decode("latin-1")
+    text = decode(from_transfer(raw, encoding), _charset(part))
+    if part.subtype == b"html":
+        return html_text(text)
+    return text.replace("\r\n", "\n") if "\r" in text else text
+
+
+def _add_file_name(part: Part, parts: list[str]) -> None:
+    """A name in RFC 2231's encoding is not to be found in the raw field."""
+    for name, value in part.fields:
+        if name == b"content-disposition" and b"*" in value:
+            parts.append(parameter(parse_value(value)[1], b"filename"))
+        elif name == b"content-type" and b"*" in value:
+            parts.append(parameter(part.parameters, b"name"))
+
+
+def html_text(source: str) -> str:
+    """What a browser would show: no tags, comments, scripts or styles; inline tags join, others part lines."""
+    text = source
+    if "<!--" in text:
+        text = _without(text, text, "<!--", "-->")
+    lowered = text.lower()
+    for name in _HIDDEN:
+        if f"<{name}" in lowered and len(lowered) == len(text):
+            text = _without(text, lowered, f"<{name}", f"</{name}")
+            lowered = text.lower()
+    text = _TAG.sub(_tag, text)
+    if "&" in text:
+        text = html.unescape(text)
+    return _SPACES.sub(_space, text).strip()
+
+
+def _tag(match: re.Match[str]) -> str:
+    name = match[1]
+    return "" if name is not None and name.lower() in _INLINE else "\n"
+
+
+def _space(match: re.Match[str]) -> str:
+    return "\n" if "\n" in match[0] else " "
+
+
+def _without(text: str, lowered: str, opening: str, closing: str) -> str:
+    """Without everything from each `opening` to the next `closing`; an unclosed one stays. One pass."""
+    kept = []
+    place = 0
+    while (start := lowered.find(opening, place)) >= 0:
+        stop = lowered.find(closing, start)
+        if stop < 0:
+            break
+        kept.append(text[place:start])
+        place = stop + len(closing)
+    kept.append(text[place:])
+    return "".join(kept)

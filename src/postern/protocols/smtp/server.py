@@ -1,0 +1,442 @@
+"""The server's half of SMTP: RFC 5321 with PIPELINING (2920), CHUNKING (3030), STARTTLS (3207), AUTH (4954), SIZE (1870),
+8BITMIME (6152), SMTPUTF8 (6531), DSN (3461) and ENHANCEDSTATUSCODES (2034).
+
+Keeps the order of commands, the bounds of lines, messages, recipients and errors, and the transaction; answers by itself what
+is wrong with syntax and order. Who may speak, and whether a recipient exists, the service says with `reply`.
+Smuggling: a stray CR or LF in a command ends the connection; in content, the message is refused once its true end has come
+(whatever a liar believes to be the end, no byte behind it is taken for a command), and the connection ends.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Literal
+
+from postern.model.mail import Envelope, EnvelopeRecipient
+from postern.protocols.smtp.commands import TOO_LARGE, decode_base64, parse_auth, parse_bdat, parse_mail, parse_rcpt
+from postern.protocols.smtp.content import PIECE, ChunkReader, DotReader
+from postern.protocols.smtp.events import (
+    Authenticate,
+    Cancelled,
+    Close,
+    Dropped,
+    Event,
+    Hello,
+    Mail,
+    Message,
+    Piece,
+    Rcpt,
+    Response,
+    StartTls,
+)
+from postern.protocols.smtp.parameters import PLAIN
+from postern.protocols.smtp.reply import Reply
+
+MAX_AUTH_LINE = 12_288
+"""RFC 4954 section 4: what a line of an exchange may hold at least."""
+
+_NOT_NAME = re.compile(r"[^A-Za-z0-9._:\-\[\]]")
+
+# Verbs of other protocols: a browser has been tricked into talking to us.
+_FOREIGN = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"CONNECT", b"OPTIONS", b"HOST:", b"USER-AGENT:"})
+
+_OK = b"250 2.0.0 Ok\r\n"
+_GO_AHEAD = b"354 End data with <CR><LF>.<CR><LF>\r\n"
+_BARE = Reply(554, "5.6.0", "Bare CR or LF is not allowed (RFC 5321 section 2.3.8)")
+_NO_HELLO = Reply(503, "5.5.1", "Send EHLO first")
+_NO_MAIL = Reply(503, "5.5.1", "Send MAIL first")
+_NO_RECIPIENT = Reply(554, "5.5.1", "No valid recipients")
+_NO_ARGUMENT = Reply(501, "5.5.4", "No argument is allowed here")
+_TOO_LONG = Reply(500, "5.5.2", "Line too long")
+
+
+class _Need(Enum):
+    BYTES = "bytes"
+
+
+_MORE = _Need.BYTES
+"""A step could not be finished: the buffer holds too little."""
+
+_Step = Event | Literal[_Need.BYTES] | None
+"""What one step comes to; None: the machine has answered by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerBounds:
+    """Octets and counts. `errors` are replies of 500 and above before 421 ends the connection."""
+
+    line_length: int = 8192
+    message_size: int = 36_700_160
+    recipients: int = 5000
+    errors: int = 20
+    piece: int = PIECE
+
+
+class Server:
+    """One connection's machine. See `events` for what each event asks for."""
+
+    def __init__(self, bounds: ServerBounds) -> None:
+        self.helo = ""
+        self.extended = False
+        self.authenticated = False
+        self.sender: str | None = None
+        """MAIL FROM's address while a transaction is open."""
+        self.recipients: list[EnvelopeRecipient] = []
+        self.errors = 0
+        self.closing = False
+        self._bounds = bounds
+        self._max_line = max(bounds.line_length, MAX_AUTH_LINE)
+        self._buffer = bytearray()
+        self._searched = 0
+        self._skipping_line = False
+        self._out: list[bytes] = []
+        self._asked: Event | None = None
+        self._close_told = False
+        self._in_auth = False
+        self._parameters = PLAIN
+        self._dots: DotReader | None = None
+        self._chunks: ChunkReader | None = None
+        self._chunk_left = 0
+        self._chunk_last = False
+        self._chunk_refusal: Reply | None = None
+        self._in_chunk = False
+        self._size = 0
+
+    # Bytes
+
+    def receive(self, data: bytes) -> None:
+        if not self.closing:
+            self._buffer += data
+
+    def outgoing(self) -> bytes:
+        """Bytes to send, emptied by the call."""
+        if not self._out:
+            return b""
+        out, self._out = self._out, []
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    def next_event(self) -> Event | None:
+        """The next event; None if more bytes or an answer are needed first."""
+        if self._asked is not None:
+            return None
+        while not self.closing:
+            if self._in_chunk:
+                step = self._take_chunk()
+            elif not self._buffer:
+                return None
+            elif self._dots is not None:
+                step = self._take_data(self._dots)
+            else:
+                step = self._take_line()
+            if step is _MORE:
+                return None
+            if step is not None:
+                return step
+        if self._close_told:
+            return None
+        self._close_told = True
+        self._buffer.clear()
+        return Close()
+
+    # Answers
+
+    def greet(self, text: str) -> None:
+        self._out.append(f"220 {text}\r\n".encode())
+
+    def reply(self, reply: Reply) -> None:
+        """Answers the event that asks; the code decides what becomes of the transaction. 421 closes."""
+        asked, self._asked = self._asked, None
+        self._say(reply)
+        positive = reply.code < 300
+        if isinstance(asked, Rcpt):
+            if positive:
+                self.recipients.append(EnvelopeRecipient(asked.address, asked.notify, asked.original))
+        elif isinstance(asked, Mail):
+            if positive:
+                self.sender = asked.sender
+                self._parameters = asked.parameters
+        elif isinstance(asked, Message):
+            self._reset()
+        elif isinstance(asked, Authenticate | Response):
+            self._in_auth = False
+            self.authenticated = positive
+
+    def welcome(self, text: str, extensions: Sequence[str] = ()) -> None:
+        """Answers Hello; `extensions` are shown to EHLO only (RFC 5321 section 4.1.1.1)."""
+        self._asked = None
+        lines = (text, *extensions) if self.extended else (text,)
+        self._say(Reply(250, "", "\n".join(lines)))
+
+    def challenge(self, data: bytes) -> None:
+        """Answers Authenticate or Response with 334: the client's next line is a Response."""
+        self._asked = None
+        self._in_auth = True
+        self._out.append(b"334 " + base64.b64encode(data) + b"\r\n")
+
+    def upgraded(self) -> None:
+        """RFC 3207 section 4.2: nothing said or sent in clear text counts any more."""
+        self._buffer.clear()
+        self._searched = 0
+        self._skipping_line = False
+        self.helo = ""
+        self.authenticated = False
+        self._reset()
+
+    def close(self, reply: Reply) -> None:
+        """Says a last word unasked (421: time-out, shutdown) and closes."""
+        self._asked = None
+        self._say(reply)
+        self.closing = True
+
+    def _say(self, reply: Reply) -> None:
+        self._out.append(reply.encode())
+        if reply.code == 421:
+            self.closing = True
+        elif reply.code >= 500:
+            self.errors += 1
+            if self.errors > self._bounds.errors and not self.closing:
+                self._out.append(b"421 4.7.0 Too many errors\r\n")
+                self.closing = True
+
+    def _answer(self, reply: Reply) -> _Step:
+        """What a command comes to that needs nobody else."""
+        self._say(reply)
+        return None
+
+    def _ask(self, event: Event) -> Event:
+        self._asked = event
+        return event
+
+    def _reset(self) -> None:
+        self.sender = None
+        self.recipients = []
+        self._dots = self._chunks = None
+        self._in_chunk = False
+        self._size = 0
+
+    # Lines
+
+    def _take_line(self) -> _Step:
+        buffer = self._buffer
+        end = buffer.find(b"\n", self._searched)
+        if end < 0:
+            self._searched = len(buffer)
+            if self._skipping_line or len(buffer) >= self._max_line:
+                self._skipping_line = True
+                buffer.clear()
+                self._searched = 0
+            return _MORE
+        line = bytes(buffer[:end])
+        del buffer[: end + 1]
+        self._searched = 0
+        if self._skipping_line or end >= self._max_line:
+            return self._too_long()
+        if line.find(b"\r") != end - 1 or not line:
+            self._say(_BARE)
+            self.closing = True
+            return None
+        if self._in_auth:
+            return self._take_response(line[:-1])
+        verb, _, rest = line[:-1].partition(b" ")
+        handler = _VERBS.get(verb.upper())
+        if handler is None:
+            self._say(Reply(500, "5.5.1", "Command not recognized"))
+            self.closing = self.closing or verb.upper() in _FOREIGN
+            return None
+        try:
+            text = rest.decode()
+        except UnicodeDecodeError:
+            self._say(Reply(500, "5.5.2", "Commands are ASCII, or UTF-8 where SMTPUTF8 is in use"))
+            return None
+        return handler(self, text.rstrip(" "))
+
+    def _too_long(self) -> _Step:
+        self._skipping_line = False
+        self._say(_TOO_LONG)
+        if self._in_auth:
+            self._in_auth = False
+            return Cancelled()
+        return None
+
+    def _ehlo(self, text: str) -> _Step:
+        return self._hello(text, True)
+
+    def _helo(self, text: str) -> _Step:
+        return self._hello(text, False)
+
+    def _hello(self, text: str, extended: bool) -> _Step:
+        name = text.split(" ", 1)[0]
+        if not name:
+            return self._answer(Reply(501, "5.5.4", "A host name is needed"))
+        self.helo = _NOT_NAME.sub("?", name[:255])
+        self.extended = extended
+        self._reset()
+        return self._ask(Hello(self.helo, extended))
+
+    def _starttls(self, text: str) -> _Step:
+        return self._answer(_NO_ARGUMENT) if text else self._ask(StartTls())
+
+    def _auth(self, text: str) -> _Step:
+        if self.authenticated or self.sender is not None:
+            # RFC 4954 section 4: once, and not within a transaction.
+            return self._answer(Reply(503, "5.5.1", "AUTH is not possible now"))
+        if not self.helo or not self.extended:
+            return self._answer(_NO_HELLO)
+        parsed = parse_auth(text)
+        return self._answer(parsed) if isinstance(parsed, Reply) else self._ask(parsed)
+
+    def _take_response(self, line: bytes) -> Event:
+        data = decode_base64(line)
+        if line == b"*" or data is None:
+            # RFC 4954 section 4: both end the exchange with 501.
+            self._in_auth = False
+            self._say(Reply(501, "5.5.2" if data is None and line != b"*" else "5.7.0", "Authentication cancelled"))
+            return Cancelled()
+        return self._ask(Response(data))
+
+    def _mail(self, text: str) -> _Step:
+        if not self.helo:
+            return self._answer(_NO_HELLO)
+        if self.sender is not None:
+            return self._answer(Reply(503, "5.5.1", "A transaction is open already"))
+        parsed = parse_mail(text, self._bounds.message_size)
+        return self._answer(parsed) if isinstance(parsed, Reply) else self._ask(parsed)
+
+    def _rcpt(self, text: str) -> _Step:
+        if self.sender is None or self._chunks is not None:
+            return self._answer(_NO_MAIL)
+        if len(self.recipients) >= self._bounds.recipients:
+            # RFC 5321 section 4.5.3.1.10.
+            return self._answer(Reply(452, "4.5.3", "Too many recipients"))
+        parsed = parse_rcpt(text, self._parameters.smtputf8)
+        return self._answer(parsed) if isinstance(parsed, Reply) else self._ask(parsed)
+
+    def _rset(self, text: str) -> _Step:
+        if text:
+            return self._answer(_NO_ARGUMENT)
+        self._reset()
+        self._out.append(_OK)
+        return Dropped()
+
+    def _noop(self, text: str) -> _Step:
+        self._out.append(_OK)
+        return None
+
+    def _quit(self, text: str) -> _Step:
+        if text:
+            return self._answer(_NO_ARGUMENT)
+        self._out.append(b"221 2.0.0 Bye\r\n")
+        self.closing = True
+        return None
+
+    def _vrfy(self, text: str) -> _Step:
+        if not text:
+            return self._answer(Reply(501, "5.5.4", "An address is needed"))
+        # RFC 5321 section 7.3: who exists is not told to whoever asks.
+        return self._answer(Reply(252, "2.0.0", "Cannot verify, but a message will be tried"))
+
+    def _expn(self, text: str) -> _Step:
+        return self._answer(Reply(502, "5.5.1", "Lists are not expanded here"))
+
+    def _help(self, text: str) -> _Step:
+        return self._answer(Reply(214, "2.0.0", "See RFC 5321"))
+
+    # Content
+
+    def _data(self, text: str) -> _Step:
+        if text:
+            return self._answer(_NO_ARGUMENT)
+        if self.sender is None or self._chunks is not None:
+            # RFC 3030 section 2: DATA and BDAT do not mix in one transaction.
+            return self._answer(_NO_MAIL)
+        if not self.recipients:
+            return self._answer(_NO_RECIPIENT)
+        self._out.append(_GO_AHEAD)
+        self._dots = DotReader(self._bounds.piece)
+        return None
+
+    def _take_data(self, dots: DotReader) -> _Step:
+        data, ended = dots.take(self._buffer)
+        self._size += len(data)
+        refused = dots.bare or self._size > self._bounds.message_size
+        if ended:
+            return self._refuse_content(_BARE if dots.bare else TOO_LARGE) if refused else self._complete(data)
+        if not data:
+            return _MORE
+        return None if refused else Piece(data)
+
+    def _bdat(self, text: str) -> _Step:
+        parsed = parse_bdat(text)
+        if parsed is None:
+            # How many octets follow is unknown: nothing behind this line can be told from content.
+            self.closing = True
+            return self._answer(Reply(501, "5.5.4", "BDAT needs a size, and LAST or nothing"))
+        self._in_chunk = True
+        self._chunk_left, self._chunk_last = parsed
+        self._chunk_refusal = _NO_MAIL if self.sender is None else None if self.recipients else _NO_RECIPIENT
+        if self._chunk_refusal is None and self._chunks is None:
+            self._chunks = ChunkReader()
+        return None
+
+    def _take_chunk(self) -> _Step:
+        """RFC 3030 section 2: the octets of a refused chunk are taken and forgotten."""
+        size = min(self._chunk_left, len(self._buffer))
+        ended = size == self._chunk_left
+        if not ended and size < self._bounds.piece:
+            return _MORE
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        self._chunk_left -= size
+        self._size += size
+        if self._chunk_refusal is None and self._chunks is not None:
+            self._chunks.look(data, ended and self._chunk_last)
+            if self._chunks.bare:
+                self._chunk_refusal = _BARE
+            elif self._size > self._bounds.message_size:
+                self._chunk_refusal = TOO_LARGE
+        if not ended:
+            return Piece(data) if self._chunk_refusal is None else None
+        self._in_chunk = False
+        if self._chunk_refusal is not None:
+            # Chunks that are pipelined behind it find no transaction.
+            return self._refuse_content(self._chunk_refusal)
+        if self._chunk_last:
+            return self._complete(data)
+        self._say(Reply(250, "2.0.0", f"{self._size} octets received"))
+        return Piece(data)
+
+    def _complete(self, data: bytes) -> Event:
+        words = self._parameters
+        envelope = Envelope(
+            self.sender or "", tuple(self.recipients), words.body, words.smtputf8, words.envelope_id, words.ret
+        )
+        self._dots = None
+        return self._ask(Message(data, envelope))
+
+    def _refuse_content(self, refusal: Reply) -> Event:
+        self._reset()
+        self._say(refusal)
+        self.closing = self.closing or refusal is _BARE
+        return Dropped()
+
+
+_VERBS: dict[bytes, Callable[[Server, str], _Step]] = {
+    b"EHLO": Server._ehlo,
+    b"HELO": Server._helo,
+    b"MAIL": Server._mail,
+    b"RCPT": Server._rcpt,
+    b"DATA": Server._data,
+    b"BDAT": Server._bdat,
+    b"RSET": Server._rset,
+    b"NOOP": Server._noop,
+    b"QUIT": Server._quit,
+    b"VRFY": Server._vrfy,
+    b"EXPN": Server._expn,
+    b"HELP": Server._help,
+    b"STARTTLS": Server._starttls,
+    b"AUTH": Server._auth,
+}

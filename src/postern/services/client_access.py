@@ -1,0 +1,144 @@
+"""What IMAP and POP3 share: from a proven identity to an opened mailbox, under the guard's eyes.
+
+Reads the directory for the mailbox's home; leaves proof to `trust` and each refusal's wording to the protocol's session.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from postern.model.directory import Directory, DirectoryUnavailable, Recipient, RecipientType
+from postern.model.mailbox import MailboxError, Mailboxes, MailboxInfo
+from postern.model.organization import Limits
+from postern.model.security import Identity, Mechanism
+from postern.net.link import Link
+from postern.paths.guard import Guard, Reason, Refusal
+from postern.services.mailbox_changes import MailboxChanges
+from postern.telemetry.log import Event, log
+from postern.telemetry.observed import Observed
+from postern.trust.outcome import FAILED, Denied, Granted
+
+if TYPE_CHECKING:
+    from postern.trust.authenticator import Authenticator
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxServer:
+    """One mailbox server as this process reaches it: its mailboxes and the one wait for changes on them."""
+
+    mailboxes: Mailboxes
+    changes: MailboxChanges
+
+
+@dataclass(frozen=True, slots=True)
+class ClientAccess:
+    """What the sessions of one door share. `server` finds a mailbox server by its name (Recipient.home_server).
+
+    `host` is the name in greetings, `guard` speaks for the door's rows.
+    """
+
+    guard: Guard
+    authenticator: Authenticator
+    directory: Directory
+    server: Callable[[str], MailboxServer]
+    observed: Observed
+    limits: Limits
+    host: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A logged-on user's mailbox. `quota` in bytes, as the directory says it."""
+
+    identity: Identity
+    mailbox: UUID
+    quota: int
+    mailboxes: Mailboxes
+    changes: MailboxChanges
+    info: MailboxInfo
+
+
+class Cause(Enum):
+    """Why there is no mailbox, as RFC 5530 and RFC 3206 divide it."""
+
+    FAILED = "authentication failed"
+    PRIVACY = "encryption required"
+    UNAVAILABLE = "try again later"
+    CONTACT = "ask the administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class NotOpened:
+    cause: Cause
+    text: str
+
+
+async def open_with_password(access: ClientAccess, link: Link, name: str, password: str) -> Opened | NotOpened:
+    """LOGIN, USER and PASS: the guard first, then the authenticator, then the mailbox."""
+    refusal = access.guard.check_mechanism(Mechanism.BASIC, link.seal)
+    if refusal is not None:
+        return refused(refusal)
+    outcome = await access.authenticator.password(name, password, link.peer)
+    if isinstance(outcome, Granted):
+        return await open_mailbox(access, link, outcome.identity)
+    return denied(link, outcome)
+
+
+async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> Opened | NotOpened:
+    """The mailbox of someone who has proven who it is, if a row of this door admits them."""
+    row = access.guard.row_for(identity, link.seal)
+    if isinstance(row, Refusal):
+        return refused(row)
+    try:
+        recipient = await _recipient(access.directory, identity)
+        if recipient is None or recipient.type not in (RecipientType.USER, RecipientType.ROOM):
+            return NotOpened(Cause.CONTACT, "This account has no mailbox")
+        server = access.server(recipient.home_server)
+        quota = recipient.quota or access.limits.mailbox_quota
+        info = await server.mailboxes.logon(recipient.guid, quota)
+    except DirectoryUnavailable:
+        return NotOpened(Cause.UNAVAILABLE, "The directory does not answer")
+    except MailboxError as error:
+        if error.code == "UNAVAILABLE":
+            return NotOpened(Cause.UNAVAILABLE, "The mailbox does not answer")
+        return NotOpened(Cause.CONTACT, "The mailbox cannot be opened")
+    access.observed.seen(row.id, link.peer.host, identity.mechanism.value, link.seal, time.time())
+    log(
+        Event.AUTHENTICATED,
+        path=row.id,
+        peer=str(link.peer),
+        name=identity.name,
+        mechanism=identity.mechanism.value,
+        cipher=link.seal.cipher if link.seal else "",
+    )
+    return Opened(identity, recipient.guid, quota, server.mailboxes, server.changes, info)
+
+
+async def _recipient(directory: Directory, identity: Identity) -> Recipient | None:
+    """By logon name, which mostly is the primary address (answered from the cache), else through the account."""
+    recipient = await directory.recipient(identity.name)
+    if recipient is not None and recipient.guid == identity.guid:
+        return recipient
+    account = await directory.account(identity.name)
+    if account is None or account.guid != identity.guid or not account.recipient:
+        return None
+    recipient = await directory.recipient(account.recipient)
+    return recipient if recipient is not None and recipient.guid == account.guid else None
+
+
+def denied(link: Link, outcome: Denied) -> NotOpened:
+    log(Event.AUTHENTICATION_FAILED, peer=str(link.peer), temporary=outcome.temporary)
+    return NotOpened(Cause.UNAVAILABLE if outcome.temporary else Cause.FAILED, outcome.text)
+
+
+def refused(refusal: Refusal) -> NotOpened:
+    if refusal.reason is Reason.ENCRYPTION_REQUIRED:
+        return NotOpened(Cause.PRIVACY, refusal.text)
+    if refusal.reason is Reason.MECHANISM_NOT_LISTED:
+        return NotOpened(Cause.FAILED, refusal.text)
+    return NotOpened(Cause.FAILED, FAILED)

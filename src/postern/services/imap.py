@@ -1,0 +1,367 @@
+"""The IMAP4 session: greeting, capabilities, TLS, authentication, and the way of each command to its group.
+
+The guard says what may be advertised and refused; the groups (imap_folders, imap_selected, imap_fetch, imap_store, imap_search)
+obey the commands; `client_access` opens the mailbox. Standards: RFC 9051 and RFC 3501, and the extensions of CAPABILITIES.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from postern.model.mailbox import MailboxError
+from postern.model.security import Identity
+from postern.net.link import Link
+from postern.paths.guard import Offer
+from postern.protocols.imap.commands import (
+    Authenticate,
+    Command,
+    Enable,
+    Invalid,
+    Login,
+    Overflow,
+    Response,
+)
+from postern.protocols.imap.machine import MEMBER_COMMAND, ServerMachine
+from postern.services import imap_fetch, imap_folders, imap_search, imap_selected, imap_store
+from postern.services.client_access import (
+    Cause,
+    ClientAccess,
+    NotOpened,
+    Opened,
+    denied,
+    open_mailbox,
+    open_with_password,
+    refused,
+)
+from postern.services.conversation import Conversation
+from postern.services.imap_state import Answer, ImapState
+from postern.telemetry.log import Event, log
+from postern.trust.outcome import Challenge, Denied, Granted
+from postern.trust.sasl import SaslServer
+
+BASE = b"IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE"
+CAPABILITIES = (
+    b"NAMESPACE UIDPLUS MOVE UNSELECT CONDSTORE SPECIAL-USE CHILDREN LIST-EXTENDED LIST-STATUS ESEARCH SEARCHRES SORT "
+    b"THREAD=REFERENCES THREAD=ORDEREDSUBJECT MULTIAPPEND BINARY QUOTA QUOTA=RES-STORAGE UTF8=ACCEPT STATUS=SIZE"
+)
+"""After authentication, besides BASE and APPENDLIMIT."""
+ENABLED = {"CONDSTORE", "IMAP4REV2", "UTF8=ACCEPT"}
+
+CAUSES = {
+    Cause.FAILED: b"AUTHENTICATIONFAILED",
+    Cause.PRIVACY: b"PRIVACYREQUIRED",
+    Cause.UNAVAILABLE: b"UNAVAILABLE",
+    Cause.CONTACT: b"CONTACTADMIN",
+}
+"""RFC 5530 section 3."""
+MAX_LOGIN_FAILURES = 5
+APPEND_MESSAGES = 2
+"""An APPEND's messages together may be this many times the largest message."""
+
+Handler = Callable[[ImapState, Any], Awaitable[None]]
+GROUPS: dict[str, Handler] = {
+    "SELECT": imap_selected.select,
+    "EXAMINE": imap_selected.select,
+    "CLOSE": imap_selected.close,
+    "UNSELECT": imap_selected.unselect,
+    "EXPUNGE": imap_selected.expunge,
+    "CHECK": imap_selected.check,
+    "FETCH": imap_fetch.fetch,
+    "STORE": imap_store.store,
+    "COPY": imap_store.copy,
+    "MOVE": imap_store.copy,
+    "APPEND": imap_store.append,
+    "SEARCH": imap_search.search,
+    "SORT": imap_search.sort,
+    "THREAD": imap_search.thread,
+    "LIST": imap_folders.list_folders,
+    "LSUB": imap_folders.list_folders,
+    "STATUS": imap_folders.status,
+    "CREATE": imap_folders.create,
+    "DELETE": imap_folders.delete,
+    "RENAME": imap_folders.rename,
+    "SUBSCRIBE": imap_folders.subscribe,
+    "UNSUBSCRIBE": imap_folders.subscribe,
+    "NAMESPACE": imap_folders.namespace,
+    "GETQUOTA": imap_folders.quota,
+    "GETQUOTAROOT": imap_folders.quota,
+}
+
+
+class ImapSession(Conversation):
+    """One connection to a door of the row imap4."""
+
+    def __init__(self, access: ClientAccess) -> None:
+        super().__init__()
+        self._access = access
+        self._machine = ServerMachine()
+        self._state = ImapState(access, self._machine)
+        self._sasl: SaslServer | None = None
+        self._granted: Identity | None = None
+        """Who is granted already, while the client has yet to answer the last words of the mechanism."""
+        self._idle: imap_selected.Idle | None = None
+        self._bad = 0
+        self._failures = 0
+        self.idle_timeout = access.limits.idle_timeout
+
+    # Conversation
+
+    def opened(self, link: Link) -> None:
+        self._state.link = link
+        super().opened(link)
+
+    def greet(self) -> None:
+        self._machine.send(
+            b"* OK [CAPABILITY " + self._capabilities() + b"] " + self._access.host.encode() + b" IMAP4 ready\r\n"
+        )
+
+    def feed(self, data: bytes) -> None:
+        self._machine.receive(data)
+
+    def next_event(self) -> Command | None:
+        return self._machine.next_event()
+
+    def outgoing(self) -> bytes:
+        return self._machine.outgoing()
+
+    def timed_out(self) -> None:
+        self._machine.send(b"* BYE Idle for too long\r\n")
+
+    def failed(self, error: BaseException) -> None:
+        self._machine.send(b"* BYE [UNAVAILABLE] Internal error\r\n")
+
+    def ended(self) -> None:
+        if self._idle is not None:
+            self._idle.stop()
+            self._idle = None
+
+    def handle(self, event: Command) -> Awaitable[None] | None:
+        if isinstance(event, (Invalid, Overflow)):
+            self._refuse(event)
+            return None
+        name = event.name.removeprefix("UID ")
+        if name in GROUPS:
+            return self._obey(GROUPS[name], event)
+        return _SESSION[name](self, event)
+
+    async def _obey(self, handler: Handler, command: Command) -> None:
+        """Runs a handler; what the store or the command's state refuses is the tagged answer."""
+        try:
+            await handler(self._state, command)
+        except Answer as answer:
+            self._state.done(command, answer.text, answer.code.encode(), answer.status.encode())
+            if answer.status == "BAD":
+                self._count_bad()
+        except MailboxError as error:
+            if error.code == "UNAVAILABLE":
+                log(Event.STORE_UNAVAILABLE, command=command.name)
+            self._state.done(command, str(error), error.code.encode(), b"NO")
+
+    def _refuse(self, event: Invalid | Overflow) -> None:
+        if event.name == "IDLE" and self._idle is not None:
+            self._idle.stop()
+            self._idle = None
+        if event.name == "" and (self._sasl or self._granted):
+            self._sasl = self._granted = None
+        if isinstance(event, Overflow):
+            self._machine.send(b"* BYE [TOOBIG] " + event.text.encode() + b"\r\n")
+            self._close()
+            return
+        status = b"NO" if event.code else b"BAD"
+        code = b"[" + event.code.encode() + b"] " if event.code else b""
+        self._machine.send(event.tag + b" " + status + b" " + code + event.text.encode() + b"\r\n")
+        if not event.code:
+            self._count_bad()
+
+    def _count_bad(self) -> None:
+        self._bad += 1
+        if self._bad >= self._access.limits.errors_per_connection:
+            self._machine.send(b"* BYE Too many bad commands\r\n")
+            self._close()
+
+    def _close(self) -> None:
+        self.flush()
+        if self.link is not None:
+            self.link.close()
+
+    # Any state
+
+    def _offer(self) -> Offer:
+        link = self._state.link
+        assert link is not None
+        return self._access.guard.offer(link.seal, can_upgrade=link.tls is not None)
+
+    def _capabilities(self) -> bytes:
+        limit = b" APPENDLIMIT=%d" % self._access.limits.message_size
+        if self._state.authenticated:
+            return BASE + b" " + CAPABILITIES + limit
+        offer = self._offer()
+        words = [BASE]
+        if offer.upgrade:
+            words.append(b"STARTTLS")
+        if offer.login_disabled:
+            words.append(b"LOGINDISABLED")
+        words.extend(b"AUTH=" + name.encode() for name in offer.mechanisms)
+        return b" ".join(words)
+
+    def _capability(self, command: Command) -> None:
+        self._state.send(b"CAPABILITY " + self._capabilities())
+        self._state.done(command)
+
+    def _noop(self, command: Command) -> Awaitable[None] | None:
+        if self._state.view is not None:
+            return self._obey(imap_selected.noop, command)
+        self._state.done(command)
+        return None
+
+    def _logout(self, command: Command) -> None:
+        self._state.send(b"BYE Logging out")
+        self._state.done(command)
+        self._close()
+
+    def _id(self, command: Command) -> None:
+        """RFC 2971: our name, no version: a stranger need not know which bugs we have."""
+        self._state.send(b'ID ("name" "Postern")')
+        self._state.done(command)
+
+    def _enable(self, command: Command) -> None:
+        assert isinstance(command, Enable)
+        if not self._state.authenticated:
+            self._state.done(command, "Authenticate first", status=b"BAD")
+            return
+        enabled = [name for name in dict.fromkeys(command.capabilities) if name in ENABLED]
+        state = self._state
+        state.condstore = state.condstore or "CONDSTORE" in enabled
+        state.rev2 = state.rev2 or "IMAP4REV2" in enabled
+        state.utf8 = self._machine.utf8 = state.utf8 or bool({"IMAP4REV2", "UTF8=ACCEPT"} & set(enabled))
+        names = [b"IMAP4rev2" if name == "IMAP4REV2" else name.encode() for name in enabled]
+        state.send(b" ".join([b"ENABLED", *names]))
+        state.done(command)
+
+    def _begin_idle(self, command: Command) -> Awaitable[None]:
+        async def begin(state: ImapState, command: Command) -> None:
+            self._idle = await imap_selected.begin_idle(state, command)
+
+        return self._obey(begin, command)
+
+    def _end_idle(self, command: Command) -> Awaitable[None] | None:
+        idle, self._idle = self._idle, None
+        return idle.done() if idle is not None else None
+
+    # TLS and authentication
+
+    def _start_tls(self, command: Command) -> Awaitable[None] | None:
+        if self._state.authenticated or not self._offer().upgrade:
+            self._state.done(command, "TLS is not available now", status=b"BAD")
+            return None
+        return self._upgrade(command)
+
+    async def _upgrade(self, command: Command) -> None:
+        """Everything that came in clear text behind STARTTLS is dropped before the handshake (RFC 9051 section 6.2.1)."""
+        assert self.link is not None
+        self._state.done(command, "Begin TLS negotiation")
+        self.flush()
+        self._machine.clear()
+        self.drop_pending()
+        try:
+            await self.link.start_tls()
+        except OSError:
+            self.link.abort()
+
+    def _login(self, command: Command) -> Awaitable[None] | None:
+        assert isinstance(command, Login)
+        if self._state.authenticated:
+            self._state.done(command, "Already authenticated", status=b"BAD")
+            return None
+        return self._log_in(command)
+
+    async def _log_in(self, command: Login) -> None:
+        assert self.link is not None
+        self._answer_login(command, await open_with_password(self._access, self.link, command.user, command.password))
+
+    def _answer_login(self, command: Command, outcome: Opened | NotOpened) -> None:
+        self._sasl = self._granted = None
+        if isinstance(outcome, Opened):
+            limits = self._access.limits
+            self._state.opened = outcome
+            self._machine.max_command = MEMBER_COMMAND
+            self._machine.max_message = limits.message_size
+            self._machine.max_append = APPEND_MESSAGES * limits.message_size
+            self.idle_timeout = limits.imap_idle_timeout
+            self._state.done(command, "Logged in", b"CAPABILITY " + self._capabilities())
+            return
+        self._state.done(command, outcome.text, CAUSES[outcome.cause], b"NO")
+        if outcome.cause is not Cause.UNAVAILABLE:
+            self._failures += 1
+        if self._failures >= MAX_LOGIN_FAILURES:
+            self._machine.send(b"* BYE Too many failed logins\r\n")
+            self._close()
+
+    def _authenticate(self, command: Command) -> Awaitable[None] | None:
+        assert isinstance(command, Authenticate)
+        link = self.link
+        assert link is not None
+        if self._state.authenticated:
+            self._state.done(command, "Already authenticated", status=b"BAD")
+            return None
+        _, refusal = self._access.guard.check_sasl(command.mechanism, link.seal)
+        if refusal is not None:
+            self._answer_login(command, refused(refusal))
+            return None
+        self._sasl = self._access.authenticator.sasl(command.mechanism, link.peer, link.seal, link.peer_certificate())
+        if self._sasl is None:
+            self._state.done(command, "Authentication mechanism is not supported here", b"CANNOT", b"NO")
+            return None
+        return self._step(command, command.initial)
+
+    def _response(self, command: Command) -> Awaitable[None] | None:
+        assert isinstance(command, Response)
+        if command.data == b"*":  # RFC 9051 section 6.2.2: the client cancels
+            self._sasl = self._granted = None
+            self._state.done(command, "Authentication cancelled", status=b"BAD")
+            return None
+        return self._step(command, command.data)
+
+    async def _step(self, command: Command, encoded: bytes | None) -> None:
+        assert self.link is not None
+        if self._granted is not None:
+            self._answer_login(command, await open_mailbox(self._access, self.link, self._granted))
+            return
+        assert self._sasl is not None
+        try:
+            response = binascii.a2b_base64(encoded, strict_mode=True) if encoded else encoded
+        except ValueError:
+            self._sasl = None
+            self._state.done(command, "Not valid base64", status=b"BAD")
+            self._count_bad()
+            return
+        outcome = await self._sasl.step(response)
+        if isinstance(outcome, Challenge):
+            self._machine.challenge(_encoded(outcome.data))
+        elif isinstance(outcome, Denied):
+            self._answer_login(command, denied(self.link, outcome))
+        elif isinstance(outcome, Granted) and outcome.data:  # RFC 4422 section 3.6: IMAP has no data with success
+            self._granted = outcome.identity
+            self._machine.challenge(_encoded(outcome.data))
+        else:
+            self._answer_login(command, await open_mailbox(self._access, self.link, outcome.identity))
+
+
+def _encoded(data: bytes) -> bytes:
+    return binascii.b2a_base64(data, newline=False)
+
+
+_SESSION: dict[str, Callable[[ImapSession, Command], Awaitable[None] | None]] = {
+    "CAPABILITY": ImapSession._capability,
+    "NOOP": ImapSession._noop,
+    "LOGOUT": ImapSession._logout,
+    "ID": ImapSession._id,
+    "ENABLE": ImapSession._enable,
+    "IDLE": ImapSession._begin_idle,
+    "DONE": ImapSession._end_idle,
+    "STARTTLS": ImapSession._start_tls,
+    "LOGIN": ImapSession._login,
+    "AUTHENTICATE": ImapSession._authenticate,
+}

@@ -1,0 +1,215 @@
+"""Commands on folders: LIST and its kin, STATUS, CREATE, DELETE, RENAME, SUBSCRIBE, NAMESPACE, QUOTA (RFC 9051 section 6.3)."""
+
+from __future__ import annotations
+
+from postern.model.mailbox import Folder, FolderKind, SearchTerm
+from postern.protocols.imap.commands import Command, List, OnMailbox, Rename, Status
+from postern.protocols.imap.patterns import canonical, matches
+from postern.protocols.imap.responses import string
+from postern.services.imap_state import ImapState, Path, no, path_of
+
+SPECIAL_USE = {
+    FolderKind.SENT: b"\\Sent",
+    FolderKind.DRAFTS: b"\\Drafts",
+    FolderKind.DELETED: b"\\Trash",
+    FolderKind.JUNK: b"\\Junk",
+    FolderKind.ARCHIVE: b"\\Archive",
+}
+"""RFC 6154 section 2."""
+KILOBYTE = 1024
+
+
+async def namespace(state: ImapState, command: Command) -> None:
+    assert state.opened
+    state.send(b'NAMESPACE (("" "/")) NIL NIL')
+    state.done(command)
+
+
+async def list_folders(state: ImapState, command: List) -> None:
+    """LIST, with RFC 5258's options, RFC 5819's STATUS and RFC 6154's special uses; LSUB."""
+    assert state.opened
+    if command.patterns == ("",) and not command.selection:
+        state.send(command.name.encode() + b' (\\Noselect) "/" ""')  # asks for the delimiter
+        state.done(command)
+        return
+    lines = _Lines(state, command)
+    await lines.send()
+    state.done(command)
+
+
+class _Lines:
+    """One LIST's answer."""
+
+    def __init__(self, state: ImapState, command: List) -> None:
+        self._state = state
+        self._command = command
+        self._patterns = [
+            pattern
+            for asked in command.patterns
+            if asked and (pattern := canonical(command.reference, asked)) is not None
+        ]
+        self._lsub = command.name == "LSUB"
+        self._subscribed_only = self._lsub or "SUBSCRIBED" in command.selection
+        self._subscribed: set[Path] = set()
+        self._folders: dict[Path, Folder] = {}
+        self._parents: set[Path] = set()
+
+    async def send(self) -> None:
+        state, command = self._state, self._command
+        folders = self._folders = {folder.path: folder for folder in await state.folders()}
+        self._parents = {path[:depth] for path in folders for depth in range(1, len(path))}
+        if self._subscribed_only or "SUBSCRIBED" in command.returns:
+            self._subscribed = set(await state.opened.mailboxes.subscriptions(state.opened.mailbox))
+        for path in sorted(folders.keys() | self._subscribed, key=_inbox_first):
+            folder = folders.get(path)
+            attributes = self._attributes(path, folder)
+            if attributes is None:
+                continue
+            extra = b""
+            if "RECURSIVEMATCH" in command.selection and self._chosen_below(path):
+                extra = b' ("CHILDINFO" ("' + self._child_criteria() + b'"))'
+            name = state.mailbox("/".join(path))
+            state.send(command.name.encode() + b" (" + b" ".join(attributes) + b') "/" ' + name + extra)
+            if command.status and folder is not None:
+                state.send(await status_line(state, folder, command.status))
+        if self._lsub:
+            self._send_lsub_parents()
+
+    def _attributes(self, path: Path, folder: Folder | None) -> list[bytes] | None:
+        """What stands in brackets; None if this name is not in the answer."""
+        name = "/".join(path)
+        if not any(matches(pattern, name) for pattern in self._patterns):
+            return None
+        subscribed = path in self._subscribed
+        special = SPECIAL_USE.get(folder.kind) if folder else None
+        chosen = subscribed or not self._subscribed_only
+        if "SPECIAL-USE" in self._command.selection and special is None:
+            chosen = False
+        recursive = "RECURSIVEMATCH" in self._command.selection and folder is not None
+        if not chosen and not (recursive and self._chosen_below(path)):
+            return None
+        if folder is None:
+            if not self._subscribed_only:
+                return None
+            return [b"\\Noselect"] if self._lsub else [b"\\Subscribed", b"\\NonExistent"]
+        if self._lsub:
+            return []
+        attributes = [b"\\HasChildren" if path in self._parents else b"\\HasNoChildren"]
+        if special:
+            attributes.append(special)
+        if subscribed:
+            attributes.append(b"\\Subscribed")
+        return attributes
+
+    def _chosen_below(self, path: Path) -> bool:
+        """RECURSIVEMATCH (RFC 5258 section 3.5): something below is chosen by the other criteria."""
+        if "SUBSCRIBED" in self._command.selection:
+            return any(_is_below(path, other) for other in self._subscribed)
+        return any(f.kind in SPECIAL_USE and _is_below(path, other) for other, f in self._folders.items())
+
+    def _child_criteria(self) -> bytes:
+        return b"SUBSCRIBED" if "SUBSCRIBED" in self._command.selection else b"SPECIAL-USE"
+
+    def _send_lsub_parents(self) -> None:
+        """RFC 3501 section 6.3.9: with "%", a level that is not subscribed but holds subscribed names is told as \\Noselect."""
+        if not any("%" in pattern for pattern in self._patterns):
+            return
+        above = {path[:depth] for path in self._subscribed for depth in range(1, len(path))} - self._subscribed
+        for path in sorted(above, key=_inbox_first):
+            name = "/".join(path)
+            if any(matches(pattern, name) for pattern in self._patterns):
+                self._state.send(b'LSUB (\\Noselect) "/" ' + self._state.mailbox(name))
+
+
+def _is_below(path: Path, other: Path) -> bool:
+    return len(other) > len(path) and other[: len(path)] == path
+
+
+def _inbox_first(path: Path) -> tuple[bool, Path]:
+    return path[0] != "INBOX", path
+
+
+async def status(state: ImapState, command: Status) -> None:
+    folder = await state.folder(command.mailbox)
+    state.send(await status_line(state, folder, command.items))
+    state.done(command)
+
+
+async def status_line(state: ImapState, folder: Folder, items: tuple[str, ...]) -> bytes:
+    """RFC 9051 section 6.3.11."""
+    if "HIGHESTMODSEQ" in items:
+        state.condstore = True  # RFC 7162 section 3.1
+    values = {
+        "MESSAGES": folder.messages,
+        "UIDNEXT": folder.uid_next,
+        "UIDVALIDITY": folder.uid_validity,
+        "UNSEEN": folder.unseen,
+        "DELETED": folder.deleted,
+        "SIZE": folder.size,
+        "HIGHESTMODSEQ": folder.highest_modseq,
+        "APPENDLIMIT": state.access.limits.message_size,
+    }
+    if "RECENT" in items:
+        values["RECENT"] = await _recent(state, folder)
+    told = b" ".join([b"%b %d" % (item.encode(), values[item]) for item in items])
+    return b"STATUS " + state.mailbox("/".join(folder.path)) + b" (" + told + b")"
+
+
+async def _recent(state: ImapState, folder: Folder) -> int:
+    if folder.recent_uid >= folder.uid_next:
+        return 0
+    fresh = SearchTerm("uid", uids=((folder.recent_uid, folder.uid_next - 1),))
+    return len(await state.opened.mailboxes.search(state.opened.mailbox, folder.id, fresh))
+
+
+async def create(state: ImapState, command: OnMailbox) -> None:
+    opened = state.opened
+    path = path_of(
+        command.mailbox.removesuffix("/")
+    )  # RFC 9051 section 6.3.4: a trailing delimiter only declares intent
+    folder = await opened.mailboxes.create_folder(opened.mailbox, path)
+    state.paths[folder.path] = folder.id
+    state.done(command)
+
+
+async def delete(state: ImapState, command: OnMailbox) -> None:
+    opened = state.opened
+    folder = await state.folder(command.mailbox)
+    if folder.kind is FolderKind.INBOX:
+        raise no("INBOX stays", "CANNOT")
+    await opened.mailboxes.delete_folder(opened.mailbox, folder.id)
+    state.paths.clear()
+    if state.view is not None and state.view.folder.id == folder.id:
+        state.view = None
+        state.send(b"OK [CLOSED] The selected mailbox is deleted")
+    state.done(command)
+
+
+async def rename(state: ImapState, command: Rename) -> None:
+    opened = state.opened
+    folder = await state.folder(command.mailbox)
+    await opened.mailboxes.rename_folder(opened.mailbox, folder.id, path_of(command.target))
+    state.paths.clear()
+    state.done(command)
+
+
+async def subscribe(state: ImapState, command: OnMailbox) -> None:
+    opened = state.opened
+    path = path_of(command.mailbox)
+    await opened.mailboxes.subscribe(opened.mailbox, path, command.name == "SUBSCRIBE")
+    state.done(command)
+
+
+async def quota(state: ImapState, command: OnMailbox) -> None:
+    """GETQUOTA and GETQUOTAROOT (RFC 9208): one root, named "", for the whole mailbox."""
+    opened = state.opened
+    if command.name == "GETQUOTAROOT":
+        folder = await state.folder(command.mailbox)
+        state.send(b"QUOTAROOT " + state.mailbox("/".join(folder.path)) + b' ""')
+    elif command.mailbox:
+        raise no("No such quota root", "NONEXISTENT")
+    info = await opened.mailboxes.logon(opened.mailbox, opened.quota)
+    used, limit = -(-info.used // KILOBYTE), info.quota // KILOBYTE
+    resource = b"STORAGE %d %d" % (used, limit) if limit else b""
+    state.send(b"QUOTA " + string(b"") + b" (" + resource + b")")
+    state.done(command)

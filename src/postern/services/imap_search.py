@@ -1,0 +1,168 @@
+"""SEARCH, SORT and THREAD (RFC 9051 section 6.4.4, RFC 4731, RFC 5256): programs are made ready here and run by the store.
+
+What only the session knows is put in first: sequence numbers and "$" become UIDs, \\Recent becomes UID ranges, keywords bits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from postern.model.mailbox import KEYWORD_BASE, Column, Flag, SearchTerm, SortKey
+from postern.protocols.imap.commands import Search, Sort, Thread
+from postern.protocols.imap.cursor import SAVED, Ranges
+from postern.protocols.imap.responses import number_set
+from postern.services.imap_state import ImapState
+from postern.services.imap_view import FolderView
+
+NOTHING = SearchTerm("not", terms=(SearchTerm("all"),))
+_NUMBER = re.compile(rb"\d+")
+
+
+async def search(state: ImapState, command: Search) -> None:
+    view = state.selected
+    saves = command.returns is not None and "SAVE" in command.returns
+    if saves:
+        state.saved = []  # RFC 9051 section 6.4.4.1: a failing SEARCH with SAVE empties "$"
+    asks_modseq = _asks_modseq(command.program)
+    if asks_modseq:
+        state.condstore = True
+    uids = await _run(state, view, command.program, ())
+    if uids and (len(view.uids) == 0 or uids[-1] > view.uids[-1]):
+        await state.refresh(expunges=False)
+    known = uids if _all_known(view, uids) else [uid for uid in uids if view.position(uid) is not None]
+    if saves:
+        state.saved = _saved(command.returns or frozenset(), known)
+    numbers = known if command.uid else _numbers(view, known)
+    highest = await _highest_modseq(state, view, known) if asks_modseq and known else 0
+    if command.returns is None and not state.rev2:
+        modseq = b" (MODSEQ %d)" % highest if highest else b""
+        state.send(b" ".join([b"SEARCH", *map(_digits, numbers)]) + modseq)
+    elif command.returns != frozenset({"SAVE"}):
+        state.send(_extended(command, command.returns or frozenset({"ALL"}), numbers, highest))
+    state.done(command)
+
+
+async def sort(state: ImapState, command: Sort) -> None:
+    view = state.selected
+    uids = await _run(state, view, command.program, command.keys)
+    if uids and (len(view.uids) == 0 or max(uids) > view.uids[-1]):
+        await state.refresh(expunges=False)
+    known = [uid for uid in uids if view.position(uid) is not None]
+    state.send(b" ".join([b"SORT", *map(_digits, known if command.uid else _numbers(view, known))]))
+    state.done(command)
+
+
+async def thread(state: ImapState, command: Thread) -> None:
+    view = await state.loaded()
+    term = await _resolve(state, view, command.program)
+    await state.refresh(expunges=False)
+    threads = await state.opened.mailboxes.thread(state.opened.mailbox, view.folder.id, term, command.algorithm)
+    if not command.uid:
+        threads = _NUMBER.sub(lambda match: _digits((view.position(int(match.group())) or 0) + 1), threads)
+    state.send(b"THREAD " + threads if threads else b"THREAD")
+    state.done(command)
+
+
+async def _run(state: ImapState, view: FolderView, program: SearchTerm, keys: Sequence[SortKey]) -> list[int]:
+    await state.loaded()
+    term = await _resolve(state, view, program)
+    if term.key == "all" and not keys:
+        await state.refresh(expunges=False)
+        return list(view.uids)
+    return list(await state.opened.mailboxes.search(state.opened.mailbox, view.folder.id, term, keys))
+
+
+async def _resolve(state: ImapState, view: FolderView, term: SearchTerm) -> SearchTerm:
+    """The program with only the store's keys in it."""
+    key = term.key
+    if key in ("sequence", "uid"):
+        return _of_uids(await _ranges(state, view, term.uids, key == "uid"))
+    if key == "keyword":
+        return await _keyword(state, view, term.text)
+    if key == "recent":
+        return _of_uids(view.recent)
+    if key == "old":
+        return SearchTerm("not", terms=(_of_uids(view.recent),))
+    if key == "new":
+        unseen = SearchTerm("not", terms=(SearchTerm("flag", number=Flag.SEEN),))
+        return SearchTerm("and", terms=(_of_uids(view.recent), unseen))
+    if term.terms:
+        terms = tuple([await _resolve(state, view, inner) for inner in term.terms])
+        return SearchTerm(key, terms=terms)
+    return term
+
+
+def _of_uids(ranges: Sequence[tuple[int, int]]) -> SearchTerm:
+    return SearchTerm("uid", uids=tuple(ranges)) if ranges else NOTHING
+
+
+async def _ranges(state: ImapState, view: FolderView, ranges: Ranges, by_uid: bool) -> list[tuple[int, int]]:
+    if ranges == SAVED:
+        return view.uid_ranges(view.of_uids(state.saved))
+    if not by_uid:  # numbers beyond the folder match nothing; they are no error in SEARCH
+        count = len(view)
+        ranges = tuple((first, last) for first, last in ranges if min(first or count, last or count) <= count)
+        ranges = tuple((min(first, count), min(last, count)) for first, last in ranges)
+    return view.uid_ranges(view.slices(ranges, by_uid) or [])
+
+
+async def _keyword(state: ImapState, view: FolderView, name: str) -> SearchTerm:
+    lowered = [known.lower() for known in view.folder.keywords]
+    if name.lower() in lowered:
+        bits = 1 << (KEYWORD_BASE + lowered.index(name.lower()))
+    else:
+        bits = await state.opened.mailboxes.keywords(state.opened.mailbox, view.folder.id, [name], False)
+    return SearchTerm("flag", number=bits) if bits else NOTHING
+
+
+def _asks_modseq(term: SearchTerm) -> bool:
+    return term.key == "modseq" or any(_asks_modseq(inner) for inner in term.terms)
+
+
+async def _highest_modseq(state: ImapState, view: FolderView, uids: list[int]) -> int:
+    found = await state.opened.mailboxes.fetch(
+        state.opened.mailbox, view.folder.id, view.uid_ranges(view.of_uids(uids)), Column.MODSEQ
+    )
+    return max(found.modseqs, default=0)
+
+
+def _all_known(view: FolderView, uids: list[int]) -> bool:
+    return len(uids) == len(view.uids) and uids == list(view.uids)
+
+
+def _saved(returns: frozenset[str], uids: list[int]) -> list[int]:
+    """What "$" holds: all, or only the least and greatest where only these were asked for (RFC 9051 section 6.4.4.1)."""
+    if not uids or not returns & {"MIN", "MAX"} or returns & {"ALL", "COUNT"}:
+        return uids
+    ends = ([uids[0]] if "MIN" in returns else []) + ([uids[-1]] if "MAX" in returns else [])
+    return sorted(set(ends))
+
+
+def _numbers(view: FolderView, uids: list[int]) -> list[int]:
+    if _all_known(view, uids):
+        return list(range(1, len(uids) + 1))
+    return [at + 1 for uid in uids if (at := view.position(uid)) is not None]
+
+
+def _extended(command: Search, returns: frozenset[str], numbers: list[int], highest: int) -> bytes:
+    """ESEARCH (RFC 9051 section 7.3.4)."""
+    parts = [b'ESEARCH (TAG "' + command.tag + b'")']
+    if command.uid:
+        parts.append(b"UID")
+    if numbers:
+        if "MIN" in returns:
+            parts.append(b"MIN %d" % numbers[0])
+        if "MAX" in returns:
+            parts.append(b"MAX %d" % numbers[-1])
+        if "ALL" in returns:
+            parts.append(b"ALL " + number_set(numbers))
+    if "COUNT" in returns:
+        parts.append(b"COUNT %d" % len(numbers))
+    if highest:
+        parts.append(b"MODSEQ %d" % highest)
+    return b" ".join(parts)
+
+
+def _digits(number: int) -> bytes:
+    return b"%d" % number

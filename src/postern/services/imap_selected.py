@@ -1,0 +1,164 @@
+"""SELECT and what ends or refreshes it (RFC 9051 sections 6.3.2, 6.3.3, 6.3.13, 6.4.1 to 6.4.3; UNSELECT, UIDPLUS, CONDSTORE)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+from postern.model.mailbox import Folder, SearchTerm
+from postern.protocols.imap.commands import Command, Expunge, Select
+from postern.services.imap_state import ImapState, bad, no
+from postern.services.imap_view import FolderView
+from postern.services.mailbox_changes import Watch
+
+
+async def select(state: ImapState, command: Select) -> None:
+    """SELECT and EXAMINE: only the folder's counters are read, whatever its size."""
+    if not state.authenticated:
+        raise bad("Authenticate first")
+    if state.view is not None:
+        state.view = None
+        state.send(b"OK [CLOSED] Previous mailbox closed")  # RFC 7162 section 3.2.11
+    state.saved = []
+    state.condstore = state.condstore or command.condstore
+    folder = await state.folder(command.mailbox)
+    read_only = command.name == "EXAMINE"
+    folder, recent, count = await _recent(state, folder, read_only)
+    state.view = FolderView(folder, read_only, recent)
+    state.tell_known_flags()
+    state.send(b"%d EXISTS" % folder.messages)
+    if not state.rev2:
+        state.send(b"%d RECENT" % count)
+    state.send(b"OK [UIDVALIDITY %d] UIDs valid" % folder.uid_validity)
+    state.send(b"OK [UIDNEXT %d] Predicted next UID" % folder.uid_next)
+    state.send(b"OK [HIGHESTMODSEQ %d] Highest" % folder.highest_modseq)
+    if state.rev2:  # RFC 9051 section 6.3.2
+        state.send(b'LIST () "/" ' + state.mailbox("/".join(folder.path)))
+    code = b"READ-ONLY" if read_only else b"READ-WRITE"
+    state.done(command, code=code)
+
+
+async def _recent(state: ImapState, folder: Folder, read_only: bool) -> tuple[Folder, list[tuple[int, int]], int]:
+    """The folder with what is recent for this session (RFC 3501 section 2.3.2), claimed by SELECT, only seen by EXAMINE."""
+    if state.rev2 or folder.recent_uid >= folder.uid_next:
+        return folder, [], 0
+    mailboxes, mailbox = state.opened.mailboxes, state.opened.mailbox
+    if not read_only:
+        folder = await mailboxes.folder(mailbox, folder.id, claim_recent=True)
+    recent = (folder.recent_uid, folder.uid_next - 1)
+    if recent[0] > recent[1]:
+        return folder, [], 0
+    found = await mailboxes.search(mailbox, folder.id, SearchTerm("uid", uids=(recent,)))
+    return folder, [recent] if found else [], len(found)
+
+
+async def close(state: ImapState, command: Command) -> None:
+    """CLOSE removes deleted messages silently unless the folder was only examined."""
+    view = state.selected
+    if not view.read_only:
+        await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id)
+    state.view = None
+    state.done(command)
+
+
+async def unselect(state: ImapState, command: Command) -> None:
+    assert state.selected
+    state.view = None
+    state.done(command)
+
+
+async def expunge(state: ImapState, command: Command) -> None:
+    view = state.selected
+    if view.read_only:
+        raise no("Mailbox is read-only", "READ-ONLY")
+    ranges = None
+    if isinstance(command, Expunge):
+        ranges = view.uid_ranges(await state.slices(command.messages, True))
+        if not ranges:
+            state.done(command)
+            return
+    await state.loaded()
+    gone = await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id, ranges)
+    known = set(view.vanished)
+    view.vanished += [uid for uid in gone if uid not in known]
+    await state.refresh(expunges=True)
+    state.done(command)
+
+
+async def noop(state: ImapState, command: Command) -> None:
+    if state.view is not None:
+        await state.refresh(expunges=True)
+    state.done(command)
+
+
+async def check(state: ImapState, command: Command) -> None:
+    assert state.selected
+    await noop(state, command)
+
+
+class Idle:
+    """IDLE (RFC 9051 section 6.3.13): between "+" and DONE, changes are told as they come."""
+
+    def __init__(self, state: ImapState, command: Command, change: int) -> None:
+        self._state = state
+        self._command = command
+        self._again = False
+        self._task: asyncio.Task[None] | None = None
+        self._watch: Watch | None = None
+        if state.view is not None:
+            self._watch = state.opened.changes.watch(state.opened.mailbox, change, self._changed)
+
+    def _changed(self) -> None:
+        if self._task is not None:
+            self._again = True
+            return
+        self._task = asyncio.get_running_loop().create_task(self._tell())
+
+    async def _tell(self) -> None:
+        try:
+            again = True
+            while again and self._state.view is not None:
+                self._again = False
+                await self._state.refresh(expunges=True)
+                await self._state.pour(())
+                again = self._again
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        except Exception:
+            if self._state.link is not None:  # the mailbox is gone or does not answer: the client reconnects
+                self._state.send(b"BYE [UNAVAILABLE] The mailbox does not answer")
+                self._state.link.write(self._state.machine.outgoing())
+                self._state.link.close()
+        finally:
+            self._task = None
+
+    def stop(self) -> None:
+        """The connection ended."""
+        if self._watch is not None:
+            self._watch.close()
+        if self._task is not None:
+            self._task.cancel()
+
+    def done(self) -> Awaitable[None] | None:
+        """DONE came: what is being told is told first."""
+        if self._watch is not None:
+            self._watch.close()
+        if self._task is None:
+            self._state.done(self._command)
+            return None
+        return self._finish(self._task)
+
+    async def _finish(self, task: asyncio.Task[None]) -> None:
+        await task
+        self._state.done(self._command)
+
+
+async def begin_idle(state: ImapState, command: Command) -> Idle:
+    """Tells what is new, then listens: the change number is read first, so that nothing falls in between."""
+    opened = state.opened
+    change = 0
+    if state.view is not None:
+        change = (await opened.mailboxes.logon(opened.mailbox, opened.quota)).change
+        await state.refresh(expunges=True)
+    state.machine.idle()
+    return Idle(state, command, change)

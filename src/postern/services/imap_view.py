@@ -1,0 +1,174 @@
+"""A selected folder as one IMAP session sees it: sequence numbers, and what the client has been told (RFC 9051 section 2.3.1.2).
+
+SELECT needs only the folder's counters. The UIDs come when the first number is needed, as packed words, so that a folder of
+100,000 messages costs its session 1.2 MB and SELECT nothing. What others expunge keeps its number until the client is told.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from postern.model.mailbox import Folder, Index
+from postern.protocols.imap.cursor import STAR, Ranges
+
+Slice = tuple[int, int]
+"""Positions [first, last) in the view."""
+
+WORD = "I" if array("I").itemsize == 4 else "L"
+FEW = 16
+"""Up to this many expunged messages are cut out one by one; more are filtered out in one pass."""
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one look at the store brought: how many messages are new, and the positions whose flags differ."""
+
+    arrived: int
+    flagged: list[int]
+
+
+class FolderView:
+    """`modseq` is up to where the view has seen the folder's changes. `recent` are UID ranges this session may call recent."""
+
+    def __init__(self, folder: Folder, read_only: bool, recent: list[tuple[int, int]]) -> None:
+        self.folder = folder
+        self.read_only = read_only
+        self.recent = recent
+        self.loaded = False
+        self.modseq = folder.highest_modseq
+        self.uids: array[int] = array(WORD)
+        self.flags: array[int] = array("Q")
+        self.vanished: list[int] = []
+        """UIDs that are gone but that the client still counts."""
+        self.flag_texts: dict[int, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self.uids) if self.loaded else self.folder.messages
+
+    def load(self, now: Index, since: Index | None) -> None:
+        """The first look: `now` is the whole folder, `since` what changed after SELECT (None: nothing). What came after
+        SELECT is left for the next `apply`; what vanished after it takes its place again, to be told as expunged."""
+        uids, flags = words(now.uids), array("Q", now.flags)
+        known = bisect_left(uids, self.folder.uid_next)
+        uids, flags = uids[:known], flags[:known]
+        gone = [uid for uid in words(since.vanished) if uid < self.folder.uid_next] if since else []
+        self.vanished = sorted(set(gone))
+        if gone:
+            merged = dict(zip(uids, flags, strict=True))
+            for uid in gone:
+                merged.setdefault(uid, 0)
+            uids = array(WORD, sorted(merged))
+            flags = array("Q", [merged[uid] for uid in uids])
+        self.uids, self.flags = uids, flags
+        self.loaded = True
+
+    def apply(self, index: Index) -> Changes:
+        """Takes what changed since `modseq`. Vanished messages only go into `vanished`."""
+        last = self.uids[-1] if self.uids else 0
+        last = max(last, self.folder.uid_next - 1)
+        uids, flags = words(index.uids), array("Q", index.flags)
+        fresh = bisect_right(uids, last)
+        flagged = []
+        for uid, word in zip(uids[:fresh], flags[:fresh], strict=True):
+            position = self.position(uid)
+            if position is not None and self.flags[position] != word:
+                self.flags[position] = word
+                flagged.append(position)
+        self.uids += uids[fresh:]
+        self.flags += flags[fresh:]
+        pending = set(self.vanished)
+        self.vanished += [uid for uid in words(index.vanished) if uid not in pending and self.position(uid) is not None]
+        self.modseq = max(self.modseq, index.highest_modseq)
+        return Changes(len(uids) - fresh, flagged)
+
+    def position(self, uid: int) -> int | None:
+        at = bisect_left(self.uids, uid)
+        return at if at < len(self.uids) and self.uids[at] == uid else None
+
+    def expunge(self, uids: Iterable[int]) -> list[int]:
+        """Takes messages out and says their sequence numbers, highest first, as EXPUNGE tells them (RFC 9051 section 7.5.1)."""
+        found = sorted({at for uid in uids if (at := self.position(uid)) is not None}, reverse=True)
+        if len(found) <= FEW:
+            for at in found:
+                del self.uids[at]
+                del self.flags[at]
+        else:
+            gone = set(found)
+            keep = [at for at in range(len(self.uids)) if at not in gone]
+            self.uids = array(WORD, [self.uids[at] for at in keep])
+            self.flags = array("Q", [self.flags[at] for at in keep])
+        return [at + 1 for at in found]
+
+    def slices(self, ranges: Ranges, by_uid: bool) -> list[Slice] | None:
+        """The positions a sequence set names, in order and each once. None: a sequence number that is not there."""
+        count = len(self.uids)
+        found: list[Slice] = []
+        for first, last in ranges:
+            if by_uid:
+                top = self.uids[-1] if count else 0
+                low, high = sorted((top if first == STAR else first, top if last == STAR else last))
+                low, high = bisect_left(self.uids, low), bisect_right(self.uids, high)
+            else:
+                low, high = sorted((count if first == STAR else first, count if last == STAR else last))
+                if high > count or low < 1:
+                    if count:
+                        return None
+                    continue
+                low -= 1
+            if low < high:
+                found.append((low, high))
+        return merged(found)
+
+    def of_uids(self, uids: Sequence[int]) -> list[Slice]:
+        """The slices of these UIDs, as far as they are here."""
+        positions = sorted({at for uid in uids if (at := self.position(uid)) is not None})
+        return merged([(at, at + 1) for at in positions])
+
+    def uid_ranges(self, slices: Iterable[Slice]) -> list[tuple[int, int]]:
+        return [(self.uids[low], self.uids[high - 1]) for low, high in slices]
+
+    def numbers(self, uids: Sequence[int], slices: Sequence[Slice]) -> Iterable[int]:
+        """Sequence numbers of UIDs that the store gave for `slices`: the slices' own, unless some have gone."""
+        if sum(high - low for low, high in slices) == len(uids):
+            if len(slices) == 1:
+                return range(slices[0][0] + 1, slices[0][1] + 1)
+            return [number for low, high in slices for number in range(low + 1, high + 1)]
+        return [bisect_left(self.uids, uid) + 1 for uid in uids]
+
+    def is_recent(self, uid: int) -> bool:
+        return any(first <= uid <= last for first, last in self.recent)
+
+
+def words(data: bytes) -> array[int]:
+    return array(WORD, data)
+
+
+def merged(slices: list[Slice]) -> list[Slice]:
+    """Overlapping and touching slices as one."""
+    result: list[Slice] = []
+    for low, high in sorted(slices):
+        if result and low <= result[-1][1]:
+            result[-1] = (result[-1][0], max(high, result[-1][1]))
+        else:
+            result.append((low, high))
+    return result
+
+
+def batches(slices: Iterable[Slice], size: int) -> Iterator[list[Slice]]:
+    """Cuts slices into groups of at most `size` messages."""
+    group: list[Slice] = []
+    room = size
+    for low, high in slices:
+        while low < high:
+            take = min(high - low, room)
+            group.append((low, low + take))
+            low += take
+            room -= take
+            if not room:
+                yield group
+                group, room = [], size
+    if group:
+        yield group

@@ -1,0 +1,152 @@
+"""A message's content while it comes in: in memory up to a threshold, behind that in a nameless file of the spool folder; and
+the Received field that we put in front (RFC 5321 section 4.4).
+
+Leaves it to `smtp_receive` what is accepted, and to `transport.submission` what is put right.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from email.utils import formatdate
+from pathlib import Path
+from typing import IO, overload
+
+from postern.model.mail import Content, Envelope
+from postern.model.security import Identity, Peer, PrincipalKind, Seal
+
+READ = 262_144
+
+
+class SpoolError(Exception):
+    """The spool folder takes no more: 452 4.3.1."""
+
+
+class SpooledChunks(Sequence[bytes]):
+    """The beginning of a message in memory, the rest in a file, read as it is asked for."""
+
+    def __init__(self, first: bytes, file: int, size: int) -> None:
+        self._first = first
+        self._file = file
+        self._size = size
+
+    def __len__(self) -> int:
+        return 1 + (self._size + READ - 1) // READ
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._first if index == 0 else os.pread(self._file, READ, (index - 1) * READ)
+
+
+class Gathering:
+    """One message's content. The header section must end within the part that stays in memory."""
+
+    def __init__(self, folder: Path, threshold: int) -> None:
+        self._folder = folder
+        self._threshold = threshold
+        self._pieces: list[bytes] = []
+        self._in_memory = 0
+        self._in_file = 0
+        self._file: IO[bytes] | None = None
+        self._failed = False
+        self.ascii = True
+
+    def add(self, data: bytes) -> None:
+        """Takes the next piece. Never raises: a full disk is told by `finish`."""
+        self.ascii = self.ascii and data.isascii()
+        if self._in_memory < self._threshold:
+            self._pieces.append(data)
+            self._in_memory += len(data)
+            return
+        if self._failed:
+            return
+        try:
+            if self._file is None:
+                # No name: nothing of it is left behind, however this process ends.
+                self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
+            view = memoryview(data)
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError:
+            self._failed = True
+        self._in_file += len(data)
+
+    def split(self) -> tuple[bytes, bytes] | None:
+        """Header lines (without the empty line) and what of the rest is in memory, the empty line first. None: no end of the
+        header section within what is in memory. Raises SpoolError."""
+        if self._failed:
+            raise SpoolError
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        if data.startswith(b"\r\n"):
+            return b"", data
+        end = data.find(b"\r\n\r\n")
+        if end >= 0:
+            return data[: end + 2], data[end + 2 :]
+        return None if self._in_file else (data, b"")
+
+    def content(self, first: bytes) -> Content:
+        """The message that begins with `first` (what `split` gave, changed) and goes on with what was spooled."""
+        if self._file is None:
+            return Content((first,), len(first))
+        return Content(SpooledChunks(first, self._file.fileno(), self._in_file), len(first) + self._in_file)
+
+    def close(self) -> None:
+        """Forgets it all. Content made of it is no longer valid."""
+        self._pieces.clear()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class Clock:
+    """RFC 5322 dates of a time in seconds; the last one is remembered, for thousands share a second."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def date(self, now: float) -> str:
+        second = int(now)
+        if second != self._second:
+            self._second, self._text = second, formatdate(second).replace("-0000", "+0000")
+        return self._text
+
+
+def with_protocol(extended: bool, envelope: Envelope, identity: Identity, seal: Seal | None) -> str:
+    """RFC 3848 and RFC 6531 section 4.3."""
+    if not extended:
+        return "SMTP"
+    authenticated = identity.kind in (PrincipalKind.USER, PrincipalKind.SERVER)
+    suffix = ("S" if seal is not None else "") + ("A" if authenticated else "")
+    return ("UTF8SMTP" if envelope.smtputf8 else "ESMTP") + suffix
+
+
+def received_field(
+    helo: str, peer: Peer, seal: Seal | None, fqdn: str, protocol: str, envelope: Envelope, date: str
+) -> bytes:
+    """The trace line (RFC 5321 section 4.4), its TLS clause as RFC 8314 section 4.3 registers it."""
+    # RFC 5321 section 4.1.3: an IPv6 literal is tagged.
+    literal = f"IPv6:{peer.host}" if ":" in peer.host else peer.host
+    tls = f"\r\n\t({seal.protocol}) tls {seal.cipher}" if seal is not None else ""
+    # RFC 5321 section 7.6: several recipients are not told of each other.
+    single = envelope.recipients[0].address if len(envelope.recipients) == 1 else ""
+    recipient = f"\r\n\tfor <{single}>" if single and (single.isascii() or envelope.smtputf8) else ""
+    return (
+        f"Received: from {helo} ([{literal}])\r\n\tby {fqdn} (Postern) with {protocol}{tls}{recipient};\r\n\t{date}\r\n"
+    ).encode()
+
+
+def count_received(header: bytes) -> int:
+    """How many servers have had the message (RFC 5321 section 6.3)."""
+    lower = header.lower()
+    return lower.count(b"\nreceived:") + lower.startswith(b"received:")

@@ -1,0 +1,278 @@
+"""Connections to the mailbox database: a pool in which every request is one statement.
+
+Each operation of the store is one prepared statement or function call, so that it is one round trip and one transaction,
+and no transaction is ever left open. Built on psycopg's libpq layer: its cursors cost twice the time of a short query.
+A caller that is cancelled leaves its statement running; the connection goes back to the pool when the answer is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import psycopg
+from psycopg import pq
+from psycopg.pq.abc import PGresult
+
+from postern.model.mailbox import MailboxError
+from postern.store.wire import Parameter
+
+_CODES = {
+    "PM001": "NONEXISTENT",
+    "PM002": "ALREADYEXISTS",
+    "PM003": "CANNOT",
+    "PM004": "OVERQUOTA",
+    "PM005": "LIMIT",
+}
+"""SQLSTATEs that our own functions raise."""
+
+# All access is by key; the planner need not guess from statistics that lag behind.
+_OPTIONS = "-c enable_seqscan=off -c enable_mergejoin=off -c enable_hashjoin=off -c jit=off"
+_BINARY = pq.Format.BINARY
+_ANSWERS = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
+
+Row = tuple[bytes | None, ...]
+
+
+class Rejected(Exception):
+    """The database refused a statement with this SQLSTATE."""
+
+    def __init__(self, sqlstate: str, text: str) -> None:
+        super().__init__(f"{sqlstate} {text}")
+        self.sqlstate = sqlstate
+
+
+class Connection:
+    """One connection, one request at a time. `broken` once the server is gone, which is noticed also while idle."""
+
+    def __init__(self, owner: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
+        self._owner = owner  # keeps the libpq connection alive
+        self._pgconn = owner.pgconn
+        self._pgconn.nonblocking = 1
+        self._pgconn.notify_handler = self._notified
+        self._loop = asyncio.get_running_loop()
+        self._descriptor = self._pgconn.socket
+        self._statements: dict[str, bytes] = {}
+        self._named = 0
+        self._answer: asyncio.Future[PGresult] | None = None
+        self._result: PGresult | None = None
+        self.broken = False
+        self.notified: Callable[[str], None] | None = None
+        """Called with the payload of each NOTIFY heard."""
+        self.lost: Callable[[], None] | None = None
+        """Called once when the server is gone."""
+        self._loop.add_reader(self._descriptor, self._readable)
+
+    @staticmethod
+    async def open(conninfo: str, application: str) -> Connection:
+        """Raises MailboxError("UNAVAILABLE")."""
+        try:
+            owner = await psycopg.AsyncConnection.connect(
+                conninfo, autocommit=True, application_name=application, connect_timeout=10, options=_OPTIONS
+            )
+        except psycopg.OperationalError as error:
+            raise _unavailable() from error
+        return Connection(owner)
+
+    async def run(self, statement: str, parameters: Sequence[Parameter] = (), prepare: bool = True) -> list[Row]:
+        """The rows of one statement, all in binary. Raises Rejected; MailboxError for what our functions refuse, and
+        as UNAVAILABLE when the server is lost."""
+        formats = [_BINARY] * len(parameters)
+        if not prepare:
+            query = statement.encode()
+            return _rows(
+                await self._ask(
+                    lambda: self._pgconn.send_query_params(query, parameters, None, formats, _BINARY)
+                )
+            )
+        name = self._statements.get(statement)
+        if name is None:
+            self._named += 1
+            name = b"s%d" % self._named
+            new = name
+            await self._ask(lambda: self._pgconn.send_prepare(new, statement.encode()))
+            self._statements[statement] = name
+        known = name
+        return _rows(await self._ask(lambda: self._pgconn.send_query_prepared(known, parameters, formats, _BINARY)))
+
+    async def script(self, text: str) -> None:
+        """Several statements at once, without parameters, as one transaction."""
+        await self._ask(lambda: self._pgconn.send_query(text.encode()))
+
+    def close(self) -> None:
+        if not self.broken:
+            self.broken = True
+            self._loop.remove_reader(self._descriptor)
+            self._loop.remove_writer(self._descriptor)
+            self._pgconn.finish()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(_unavailable())
+            self._answer.exception()
+
+    def when_idle(self, call: Callable[[], None]) -> None:
+        """Calls at once, or when a request that nobody waits for any more is answered."""
+        if self._answer is None or self._answer.done():
+            call()
+        else:
+            self._answer.add_done_callback(lambda _: call())
+
+    async def _ask(self, send: Callable[[], None]) -> PGresult:
+        if self.broken:
+            raise _unavailable()
+        self._answer = self._loop.create_future()
+        self._result = None
+        try:
+            send()
+            if self._pgconn.flush():
+                self._loop.add_writer(self._descriptor, self._writable)
+        except psycopg.Error as error:
+            self._lose()
+            raise _unavailable() from error
+        result = await asyncio.shield(self._answer)
+        if result.status not in _ANSWERS:
+            raise _refusal(result)
+        return result
+
+    def _writable(self) -> None:
+        try:
+            if not self._pgconn.flush():
+                self._loop.remove_writer(self._descriptor)
+        except psycopg.Error:
+            self._lose()
+
+    def _readable(self) -> None:
+        pgconn = self._pgconn
+        try:
+            pgconn.consume_input()
+            while self._answer is not None and not pgconn.is_busy():
+                result = pgconn.get_result()
+                if result is None:
+                    self._finish()
+                    break
+                # The last result counts, or the first that is an error.
+                if self._result is None or self._result.status in _ANSWERS:
+                    self._result = result
+            while (notice := pgconn.notifies()) is not None:
+                self._notified(notice)
+        except psycopg.Error:
+            self._lose()
+
+    def _finish(self) -> None:
+        answer, result = self._answer, self._result
+        if answer is None or answer.done():
+            return
+        if result is None or result.status == pq.ExecStatus.FATAL_ERROR and _is_gone(result):
+            self._lose()
+        else:
+            answer.set_result(result)
+
+    def _notified(self, notice: pq.misc.PGnotify) -> None:
+        if self.notified is not None:
+            self.notified(notice.extra.decode("utf-8", "replace"))
+
+    def _lose(self) -> None:
+        first = not self.broken
+        self.close()
+        if first and self.lost is not None:
+            self.lost()
+
+
+class Pool:
+    """Up to `size` connections, opened when needed. Requests wait in order of arrival."""
+
+    def __init__(self, conninfo: str, size: int, application: str) -> None:
+        self._conninfo = conninfo
+        self._size = size
+        self._application = application
+        self._idle: list[Connection] = []
+        self._open = 0
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._closed = False
+
+    async def run(self, statement: str, parameters: Sequence[Parameter] = (), prepare: bool = True) -> list[Row]:
+        """As Connection.run, on any connection."""
+        connection = await self._take()
+        try:
+            return await connection.run(statement, parameters, prepare)
+        finally:
+            connection.when_idle(lambda: self._give(connection))
+
+    async def close(self) -> None:
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+        while self._waiting:
+            self._pass_on(None)
+
+    async def _take(self) -> Connection:
+        while not self._closed:
+            while self._idle:
+                connection = self._idle.pop()
+                if not connection.broken:
+                    return connection
+                self._open -= 1
+            if self._open < self._size:
+                return await self._connect()
+            future: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(future)
+            try:
+                given = await future
+            except asyncio.CancelledError:
+                if future.done() and not future.cancelled() and (handed := future.result()) is not None:
+                    self._give(handed)
+                raise
+            if given is not None:
+                return given
+        raise _unavailable()
+
+    async def _connect(self) -> Connection:
+        self._open += 1
+        try:
+            return await Connection.open(self._conninfo, self._application)
+        except BaseException:
+            self._open -= 1
+            self._pass_on(None)
+            raise
+
+    def _give(self, connection: Connection) -> None:
+        if connection.broken or self._closed:
+            connection.close()
+            self._open -= 1
+            self._pass_on(None)
+        elif not self._pass_on(connection):
+            self._idle.append(connection)
+
+    def _pass_on(self, connection: Connection | None) -> bool:
+        """Wakes the next in line: with a connection, or with None to look again."""
+        while self._waiting:
+            future = self._waiting.popleft()
+            if not future.done():
+                future.set_result(connection)
+                return True
+        return False
+
+
+def _rows(result: PGresult) -> list[Row]:
+    columns = range(result.nfields)
+    return [tuple([result.get_value(row, column) for column in columns]) for row in range(result.ntuples)]
+
+
+def _is_gone(result: PGresult) -> bool:
+    """No SQLSTATE: libpq itself lost the server. Class 57P: it is shutting down or was crashed."""
+    sqlstate = result.error_field(pq.DiagnosticField.SQLSTATE) or b""
+    return sqlstate == b"" or sqlstate.startswith(b"57P")
+
+
+def _refusal(result: PGresult) -> Exception:
+    sqlstate = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
+    text = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode("utf-8", "replace")
+    if sqlstate in _CODES:
+        return MailboxError(_CODES[sqlstate], text)
+    if sqlstate[:2] in ("08", "53", "57"):  # connection, resources (disk full), operator intervention
+        return _unavailable()
+    return Rejected(sqlstate, text)
+
+
+def _unavailable() -> MailboxError:
+    return MailboxError("UNAVAILABLE", "The mailbox database does not answer")

@@ -1,0 +1,164 @@
+"""The mailbox database: `model.mailbox.Mailboxes` on PostgreSQL. The work itself stands in the modules of its subjects."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from postern.model.mailbox import (
+    Column,
+    CopyResult,
+    Delivery,
+    DeliveryStatus,
+    FetchedItems,
+    FlagChange,
+    FlagResult,
+    Folder,
+    FolderKind,
+    Index,
+    MailboxInfo,
+    NewItem,
+    SearchTerm,
+    SortKey,
+)
+from postern.store import delivery, folders, items, search
+from postern.store.connection import Connection, Pool
+from postern.store.migrations import migrate
+from postern.store.notices import Notices
+
+REMEMBERED = 7 * 86_400
+"""Seconds for which a delivery said again is known: longer than any queue keeps a message."""
+_SWEEP = 500
+
+
+class MailboxDatabase:
+    """One database of mailboxes. Many processes may open the same one."""
+
+    def __init__(self, pool: Pool, notices: Notices) -> None:
+        self._pool = pool
+        self._notices = notices
+
+    @staticmethod
+    async def open(conninfo: str, connections: int = 8) -> MailboxDatabase:
+        """Brings the schema up to date first. `connections` bounds what this process opens, besides two for notices.
+
+        Raises MailboxError("UNAVAILABLE") when the server does not answer, SchemaError when it holds a newer schema.
+        """
+        connection = await Connection.open(conninfo, "postern-migrate")
+        try:
+            await migrate(connection)
+        finally:
+            connection.close()
+        pool = Pool(conninfo, connections, "postern")
+        notices = Notices(conninfo, pool)
+        await notices.start()
+        return MailboxDatabase(pool, notices)
+
+    async def close(self) -> None:
+        await self._notices.close()
+        await self._pool.close()
+
+    async def maintain(self) -> None:
+        """Housekeeping, to be called every few minutes by one process: frees contents that nothing refers to and
+        forgets old delivery ids. Safe when several do it at once."""
+        while await delivery.sweep(self._pool, _SWEEP) == _SWEEP:
+            pass
+        await delivery.forget_deliveries(self._pool, int(time.time()) - REMEMBERED)
+
+    async def waiting_mailboxes(self) -> list[UUID]:
+        """Mailboxes with submitted items that no hub has finished, whoever they belong to."""
+        return await delivery.waiting_mailboxes(self._pool)
+
+    async def logon(self, mailbox: UUID, quota: int = 0) -> MailboxInfo:
+        """A quota of 0 leaves what is set."""
+        return await folders.logon(self._pool, mailbox, quota)
+
+    async def folders(self, mailbox: UUID) -> list[Folder]:
+        return await folders.folders(self._pool, mailbox)
+
+    async def folder(self, mailbox: UUID, folder: int, claim_recent: bool = False) -> Folder:
+        return await folders.folder(self._pool, mailbox, folder, claim_recent)
+
+    async def create_folder(
+        self, mailbox: UUID, path: Sequence[str], kind: FolderKind = FolderKind.USER
+    ) -> Folder:
+        return await folders.create_folder(self._pool, self._notices, mailbox, path, kind)
+
+    async def rename_folder(self, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
+        await folders.rename_folder(self._pool, self._notices, mailbox, folder, path)
+
+    async def delete_folder(self, mailbox: UUID, folder: int) -> None:
+        await folders.delete_folder(self._pool, self._notices, mailbox, folder)
+
+    async def subscriptions(self, mailbox: UUID) -> list[tuple[str, ...]]:
+        return await folders.subscriptions(self._pool, mailbox)
+
+    async def subscribe(self, mailbox: UUID, path: Sequence[str], subscribed: bool) -> None:
+        await folders.subscribe(self._pool, mailbox, path, subscribed)
+
+    async def keywords(self, mailbox: UUID, folder: int, names: Sequence[str], create: bool) -> int:
+        return await folders.keywords(self._pool, mailbox, folder, names, create)
+
+    async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index:
+        return await items.index(self._pool, mailbox, folder, since)
+
+    async def fetch(
+        self,
+        mailbox: UUID,
+        folder: int,
+        uids: Sequence[tuple[int, int]],
+        columns: Column,
+        changed_since: int = 0,
+    ) -> FetchedItems:
+        return await items.fetch(self._pool, mailbox, folder, uids, columns, changed_since)
+
+    async def change_flags(
+        self,
+        mailbox: UUID,
+        folder: int,
+        uids: Sequence[tuple[int, int]],
+        change: FlagChange,
+        flags: int,
+        unchanged_since: int | None = None,
+    ) -> FlagResult:
+        """All items that passed the condition, as they stand now; a mod-sequence grows only where a flag changed."""
+        return await items.change_flags(
+            self._pool, self._notices, mailbox, folder, uids, change, flags, unchanged_since
+        )
+
+    async def append(self, mailbox: UUID, folder: int, items_: Sequence[NewItem]) -> CopyResult:
+        return await items.append(self._pool, self._notices, mailbox, folder, items_)
+
+    async def copy(
+        self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]], target: int, move: bool = False
+    ) -> CopyResult:
+        return await items.copy(self._pool, self._notices, mailbox, folder, uids, target, move)
+
+    async def expunge(
+        self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]] | None = None
+    ) -> list[int]:
+        return await items.expunge(self._pool, self._notices, mailbox, folder, uids)
+
+    async def search(
+        self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()
+    ) -> list[int]:
+        return await search.search(self._pool, mailbox, folder, term, sort)
+
+    async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
+        return await search.thread(self._pool, mailbox, folder, term, algorithm)
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
+        return await delivery.deliver(self._pool, self._notices, deliveries)
+
+    async def submit(self, mailbox: UUID, uid: int) -> None:
+        await delivery.submit(self._pool, self._notices, mailbox, uid)
+
+    async def outbox(self, mailbox: UUID) -> list[int]:
+        return await delivery.outbox(self._pool, mailbox)
+
+    async def submitted(self, mailbox: UUID, uid: int) -> None:
+        await delivery.submitted(self._pool, self._notices, mailbox, uid)
+
+    async def wait(self, mailboxes: dict[UUID, int], timeout: float) -> dict[UUID, int]:
+        return await self._notices.wait(mailboxes, timeout)

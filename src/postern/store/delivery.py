@@ -1,0 +1,106 @@
+"""Delivery of batches, one commit each, and the outbox of those who send."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from uuid import UUID
+
+from postern.model.mailbox import Delivery, DeliveryStatus
+from postern.store import wire
+from postern.store.connection import Pool, Rejected
+from postern.store.items import retried
+from postern.store.notices import Notices
+from postern.store.rendered import PLACES, Batch, placeholders
+
+_DELIVER = f"""SELECT statuses, changed, changes FROM deliver(
+    $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, {placeholders(6, PLACES)})"""
+
+
+async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
+    if not deliveries:
+        return []
+    try:
+        return await _deliver(pool, notices, deliveries)
+    except Rejected:
+        if len(deliveries) == 1:
+            return [[DeliveryStatus.TEMPORARY] * len(deliveries[0].mailboxes)]
+    # One of them is poison: each on its own, so that the rest arrives.
+    return [(await deliver(pool, notices, [delivery]))[0] for delivery in deliveries]
+
+
+async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
+    batch = await Batch.of([with_return_path(delivery) for delivery in deliveries])
+    now = int(time.time())
+    places: dict[tuple[UUID, str], int] = {}
+    which: list[int] = []
+    dates: list[int] = []
+    for delivery, place in zip(deliveries, batch.places, strict=True):
+        for mailbox in delivery.mailboxes:
+            if places.setdefault((mailbox, delivery.delivery_id), len(which)) == len(which):
+                which.append(place)
+                dates.append(delivery.received or now)
+    rows = await retried(
+        pool,
+        _DELIVER,
+        [
+            wire.int8s(which),
+            wire.uuids([mailbox for mailbox, _ in places]),
+            wire.texts([delivery_id for _, delivery_id in places]),
+            wire.int8s(dates),
+            wire.int8(now),
+            *batch.parameters(),
+        ],
+    )
+    statuses, changed, changes = rows[0]
+    for guid, change in zip(wire.to_array(changed), wire.to_array(changes), strict=True):
+        notices.changed(UUID(bytes=guid), wire.to_int8(change))
+    said = [DeliveryStatus(wire.to_int8(status)) for status in wire.to_array(statuses)]
+    return [
+        [said[places[mailbox, delivery.delivery_id]] for mailbox in delivery.mailboxes] for delivery in deliveries
+    ]
+
+
+def with_return_path(delivery: Delivery) -> bytes:
+    """Final delivery writes the reverse-path into the message (RFC 5321 section 4.4)."""
+    if delivery.content[:12].lower() == b"return-path:":
+        return delivery.content
+    path = delivery.return_path.encode("utf-8", "replace").translate(None, b"\r\n\0<>")
+    return b"Return-Path: <%b>\r\n%b" % (path, delivery.content)
+
+
+async def submit(pool: Pool, notices: Notices, mailbox: UUID, uid: int) -> None:
+    rows = await pool.run("SELECT submit_item($1::uuid, $2::bigint)", [mailbox.bytes, wire.int8(uid)])
+    notices.changed(mailbox, wire.to_int8(rows[0][0]))
+
+
+async def outbox(pool: Pool, mailbox: UUID) -> list[int]:
+    rows = await pool.run(
+        "SELECT o.uid FROM outbox o JOIN mailboxes m ON m.id = o.mailbox WHERE m.guid = $1::uuid ORDER BY o.uid",
+        [mailbox.bytes],
+    )
+    return [wire.to_int8(row[0]) for row in rows]
+
+
+async def submitted(pool: Pool, notices: Notices, mailbox: UUID, uid: int) -> None:
+    rows = await pool.run("SELECT submitted_item($1::uuid, $2::bigint)", [mailbox.bytes, wire.int8(uid)])
+    notices.changed(mailbox, wire.to_int8(rows[0][0]))
+
+
+async def waiting_mailboxes(pool: Pool) -> list[UUID]:
+    """Mailboxes whose outbox holds something: what the Mail Submission Service looks at when it starts."""
+    rows = await pool.run("SELECT DISTINCT m.guid FROM outbox o JOIN mailboxes m ON m.id = o.mailbox")
+    return [UUID(bytes=row[0]) for row in rows]
+
+
+async def forget_deliveries(pool: Pool, before: int) -> None:
+    """Delivery ids older than any hub will repeat."""
+    await pool.run("DELETE FROM delivered WHERE at < $1::bigint", [wire.int8(before)])
+
+
+
+
+async def sweep(pool: Pool, most: int) -> int:
+    """Frees contents that lost their last item; looks at `most` candidates at most and says at how many it did."""
+    rows = await pool.run("SELECT sweep($1::bigint)", [wire.int8(most)])
+    return wire.to_int8(rows[0][0])

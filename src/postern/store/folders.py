@@ -1,0 +1,173 @@
+"""Mailboxes, their folders, subscriptions and keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from postern.model.mailbox import (
+    KEYWORD_BASE,
+    MAX_KEYWORDS,
+    Folder,
+    FolderKind,
+    MailboxError,
+    MailboxInfo,
+)
+from postern.store import wire
+from postern.store.connection import Pool, Row
+from postern.store.notices import Notices
+
+MAX_FOLDERS = 10_000
+_MAX_DEPTH = 32
+_MAX_NAME = 255
+
+_FOLDER = """
+    SELECT f.id, f.path, f.kind, f.uid_validity, f.uid_next, f.highest_modseq, f.messages, f.unseen, f.deleted, f.size,
+        f.recent_uid, EXISTS (SELECT FROM subscriptions s WHERE s.mailbox = f.mailbox AND s.path = f.path), f.keywords
+    FROM mailboxes m JOIN folders f ON f.mailbox = m.id WHERE m.guid = $1::uuid
+"""
+_ONE = _FOLDER + " AND f.id = $2::bigint"
+_CLAIM = """
+    WITH old AS (
+        SELECT f.id, f.recent_uid FROM folders f JOIN mailboxes m ON m.id = f.mailbox
+        WHERE m.guid = $1::uuid AND f.id = $2::bigint FOR NO KEY UPDATE OF f
+    )
+    UPDATE folders f SET recent_uid = f.uid_next FROM old WHERE f.id = old.id AND f.recent_uid <> f.uid_next
+    RETURNING old.recent_uid
+"""
+
+
+async def logon(pool: Pool, mailbox: UUID, quota: int) -> MailboxInfo:
+    row = (
+        await pool.run(
+            "SELECT used, quota, items, change FROM logon($1::uuid, $2::bigint)",
+            [mailbox.bytes, wire.int8(quota)],
+        )
+    )[0]
+    used, limit, items, change = map(wire.to_int8, row)
+    return MailboxInfo(mailbox, used, limit, items, change)
+
+
+async def folders(pool: Pool, mailbox: UUID) -> list[Folder]:
+    rows = await pool.run(_FOLDER + " ORDER BY f.path", [mailbox.bytes])
+    if not rows:
+        raise _nonexistent("No such mailbox")
+    return [_folder(row) for row in rows]
+
+
+async def folder(pool: Pool, mailbox: UUID, folder: int, claim_recent: bool) -> Folder:
+    parameters = [mailbox.bytes, wire.int8(folder)]
+    old: int | None = None
+    if claim_recent:
+        claimed = await pool.run(_CLAIM, parameters)
+        if claimed:
+            old = wire.to_int8(claimed[0][0])
+    rows = await pool.run(_ONE, parameters)
+    if not rows:
+        raise _nonexistent("No such folder")
+    return _folder(rows[0], old)
+
+
+async def create_folder(
+    pool: Pool, notices: Notices, mailbox: UUID, path: Sequence[str], kind: FolderKind
+) -> Folder:
+    rows = await pool.run(
+        "SELECT create_folder($1::uuid, $2::text[], $3::text, $4::bigint)",
+        [mailbox.bytes, wire.texts(checked_path(path)), wire.text(kind.value), wire.int8(MAX_FOLDERS)],
+    )
+    made = await folder(pool, mailbox, wire.to_int8(rows[0][0]), False)
+    notices.changed(mailbox, made.highest_modseq)
+    return made
+
+
+async def rename_folder(pool: Pool, notices: Notices, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
+    rows = await pool.run(
+        "SELECT rename_folder($1::uuid, $2::bigint, $3::text[], $4::bigint)",
+        [mailbox.bytes, wire.int8(folder), wire.texts(checked_path(path)), wire.int8(MAX_FOLDERS)],
+    )
+    notices.changed(mailbox, wire.to_int8(rows[0][0]))
+
+
+async def delete_folder(pool: Pool, notices: Notices, mailbox: UUID, folder: int) -> None:
+    rows = await pool.run("SELECT delete_folder($1::uuid, $2::bigint)", [mailbox.bytes, wire.int8(folder)])
+    notices.changed(mailbox, wire.to_int8(rows[0][0]))
+
+
+async def subscriptions(pool: Pool, mailbox: UUID) -> list[tuple[str, ...]]:
+    rows = await pool.run(
+        "SELECT s.path FROM subscriptions s JOIN mailboxes m ON m.id = s.mailbox WHERE m.guid = $1::uuid ORDER BY s.path",
+        [mailbox.bytes],
+    )
+    return [wire.to_texts(row[0]) for row in rows]
+
+
+async def subscribe(pool: Pool, mailbox: UUID, path: Sequence[str], subscribed: bool) -> None:
+    if subscribed:
+        statement = """
+            INSERT INTO subscriptions SELECT m.id, $2::text[] FROM mailboxes m
+            WHERE m.guid = $1::uuid AND (SELECT count(*) FROM subscriptions s WHERE s.mailbox = m.id) < $3::bigint
+            ON CONFLICT DO NOTHING
+        """
+        parameters = [mailbox.bytes, wire.texts(checked_path(path)), wire.int8(2 * MAX_FOLDERS)]
+    else:
+        statement = """
+            DELETE FROM subscriptions s USING mailboxes m
+            WHERE m.guid = $1::uuid AND s.mailbox = m.id AND s.path = $2::text[]
+        """
+        parameters = [mailbox.bytes, wire.texts(normal_path(path))]
+    await pool.run(statement, parameters)
+
+
+async def keywords(pool: Pool, mailbox: UUID, folder: int, names: Sequence[str], create: bool) -> int:
+    rows = await pool.run(
+        "SELECT keyword_bits($1::uuid, $2::bigint, $3::text[], $4::boolean, $5::bigint, $6::bigint)",
+        [
+            mailbox.bytes,
+            wire.int8(folder),
+            wire.texts(names),
+            wire.boolean(create),
+            wire.int8(KEYWORD_BASE),
+            wire.int8(MAX_KEYWORDS),
+        ],
+    )
+    return wire.to_int8(rows[0][0])
+
+
+def normal_path(path: Sequence[str]) -> tuple[str, ...]:
+    """INBOX is the one name that knows no case (RFC 9051 section 5.1)."""
+    if path and path[0].upper() == "INBOX":
+        return ("INBOX", *path[1:])
+    return tuple(path)
+
+
+def checked_path(path: Sequence[str]) -> tuple[str, ...]:
+    """Raises MailboxError for names that no folder can have."""
+    if not path or len(path) > _MAX_DEPTH:
+        raise MailboxError("CANNOT", "A folder's path has between 1 and 32 names")
+    for name in path:
+        if not name or len(name.encode("utf-8", "replace")) > _MAX_NAME or not name.isprintable():
+            raise MailboxError("CANNOT", "A folder's name has 1 to 255 octets, all of them printable")
+    return normal_path(path)
+
+
+def _folder(row: Row, recent_uid: int | None = None) -> Folder:
+    number = wire.to_int8
+    return Folder(
+        id=number(row[0]),
+        path=wire.to_texts(row[1]),
+        kind=FolderKind((row[2] or b"").decode()),
+        uid_validity=number(row[3]),
+        uid_next=number(row[4]),
+        highest_modseq=number(row[5]),
+        messages=number(row[6]),
+        unseen=number(row[7]),
+        deleted=number(row[8]),
+        size=number(row[9]),
+        recent_uid=number(row[10]) if recent_uid is None else recent_uid,
+        subscribed=row[11] == b"\x01",
+        keywords=wire.to_texts(row[12]),
+    )
+
+
+def _nonexistent(text: str) -> MailboxError:
+    return MailboxError("NONEXISTENT", text)

@@ -1,0 +1,80 @@
+-- Delivers a batch: pair n puts message `which[n]` (counted from 1) into the inbox of `guids[n]`, unless `delivery_ids[n]`
+-- came there before. Statuses are those of model.mailbox.DeliveryStatus. What one mailbox refuses does not touch the rest.
+CREATE OR REPLACE FUNCTION deliver(
+    which bigint[], guids uuid[], delivery_ids text[], dates bigint[], now bigint,
+    rendering bigint, hashes bytea[], sizes bigint[], header_sizes bigint[],
+    envelopes bytea[], structures bytea[], bodies bytea[], datas bytea[],
+    sents bigint[], sent_days bigint[], subjects text[], base_subjects text[], replies bigint[],
+    sort_froms text[], sort_tos text[], sort_ccs text[], display_froms text[], display_tos text[],
+    message_ids text[], refs text[], fields text[], body_texts text[],
+    OUT statuses bigint[], OUT changed uuid[], OUT changes bigint[]
+) LANGUAGE plpgsql AS $$
+DECLARE
+    ids bigint[];
+    full_box record;
+    room bigint;
+BEGIN
+    PERFORM 1 FROM mailboxes m WHERE m.guid = ANY (guids) ORDER BY m.id FOR NO KEY UPDATE;
+
+    SELECT array_agg(s.status ORDER BY s.n) INTO statuses
+    FROM (
+        SELECT p.n, CASE
+            WHEN m.id IS NULL THEN 3
+            WHEN d.mailbox IS NOT NULL THEN 1
+            WHEN m.quota > 0 AND m.used + sum(sizes[p.which]) OVER (PARTITION BY m.id) > m.quota THEN 2
+            ELSE 0 END AS status
+        FROM unnest($1, $2, $3) WITH ORDINALITY AS p(which, guid, delivery_id, n)
+        LEFT JOIN mailboxes m ON m.guid = p.guid
+        LEFT JOIN delivered d ON d.mailbox = m.id AND d.delivery_id = p.delivery_id
+    ) AS s;
+
+    IF 2 = ANY (statuses) THEN
+        -- All of them together do not fit: take one after the other while there is room.
+        FOR full_box IN
+            SELECT DISTINCT m.guid, m.quota - m.used AS room
+            FROM unnest(guids, statuses) AS p(guid, status) JOIN mailboxes m ON m.guid = p.guid WHERE p.status = 2
+        LOOP
+            room := full_box.room;
+            FOR n IN 1 .. cardinality(guids) LOOP
+                IF statuses[n] = 2 AND guids[n] = full_box.guid AND sizes[which[n]] <= room THEN
+                    statuses[n] := 0;
+                    room := room - sizes[which[n]];
+                END IF;
+            END LOOP;
+        END LOOP;
+    END IF;
+    IF 0 <> ALL (statuses) THEN
+        RETURN;
+    END IF;
+
+    ids := store_contents(rendering, hashes, sizes, header_sizes, envelopes, structures, bodies, datas, sents, sent_days,
+        subjects, base_subjects, replies, sort_froms, sort_tos, sort_ccs, display_froms, display_tos, message_ids, refs,
+        fields, body_texts);
+    WITH taken AS MATERIALIZED (
+        SELECT p.n, ids[p.which] AS content, sizes[p.which] AS size, m.id AS mailbox, p.delivery_id, p.date, f.id AS folder,
+            f.uid_next - 1 + row_number() OVER (PARTITION BY f.id ORDER BY p.n) AS uid, m.change + 1 AS modseq
+        FROM unnest($1, $2, $3, $4, statuses) WITH ORDINALITY AS p(which, guid, delivery_id, date, status, n)
+        JOIN mailboxes m ON m.guid = p.guid
+        JOIN folders f ON f.mailbox = m.id AND f.path = '{INBOX}'
+        WHERE p.status = 0
+    ), i AS (
+        INSERT INTO items (folder, uid, content, flags, modseq, internal_date, size)
+        SELECT t.folder, t.uid, t.content, 0, t.modseq, t.date, t.size FROM taken t
+    ), d AS (
+        INSERT INTO delivered SELECT t.mailbox, t.delivery_id, $5 FROM taken t
+    ), o AS (
+        INSERT INTO orphans SELECT u.id FROM unnest(ids) AS u(id) WHERE NOT EXISTS (SELECT FROM taken t WHERE t.content = u.id)
+    ), sums AS (
+        SELECT t.mailbox, t.folder, count(*) AS count, sum(t.size) AS bytes, max(t.modseq) AS modseq
+        FROM taken t GROUP BY t.mailbox, t.folder
+    ), f AS (
+        UPDATE folders f SET uid_next = f.uid_next + s.count, messages = f.messages + s.count, unseen = f.unseen + s.count,
+            size = f.size + s.bytes, highest_modseq = s.modseq
+        FROM sums s WHERE f.id = s.folder
+    ), m AS (
+        UPDATE mailboxes m SET change = s.modseq, used = m.used + s.bytes, items = m.items + s.count
+        FROM sums s WHERE m.id = s.mailbox
+        RETURNING m.guid, m.change
+    )
+    SELECT array_agg(m.guid), array_agg(m.change) INTO changed, changes FROM m;
+END $$;

@@ -1,0 +1,92 @@
+"""Messages on their way into the database: rendered, hashed, and laid out as the parallel arrays of `store_contents`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from postern.protocols.mime.message import RENDERING, Rendered, render
+from postern.store.wire import Parameter, byteas, int8, int8s, texts
+
+_AT_ONCE = 65_536
+"""Octets that are rendered between two turns of the event loop; larger messages are rendered in a thread."""
+
+
+@dataclass(slots=True)
+class Batch:
+    """Different messages, each once, and where each given message is among them (counted from 1)."""
+
+    contents: list[bytes]
+    hashes: list[bytes]
+    rendered: list[Rendered]
+    places: list[int]
+
+    @staticmethod
+    async def of(messages: Sequence[bytes]) -> Batch:
+        batch = Batch([], [], [], [])
+        known: dict[bytes, int] = {}
+        since = 0
+        for content in messages:
+            digest = sha256(content).digest()
+            place = known.get(digest)
+            if place is None:
+                if len(content) > _AT_ONCE:
+                    rendered = await asyncio.to_thread(render, content)
+                else:
+                    rendered = render(content)
+                    since += len(content)
+                    if since > _AT_ONCE:
+                        since = 0
+                        await asyncio.sleep(0)
+                batch.contents.append(content)
+                batch.hashes.append(digest)
+                batch.rendered.append(rendered)
+                place = known[digest] = len(batch.contents)
+            batch.places.append(place)
+        return batch
+
+    def parameters(self) -> list[Parameter]:
+        """In the order of `store_contents`."""
+        items = self.rendered
+        return [
+            int8(RENDERING),
+            byteas(self.hashes),
+            int8s([r.size for r in items]),
+            int8s([r.header_size for r in items]),
+            byteas([r.envelope for r in items]),
+            byteas([r.structure for r in items]),
+            byteas([r.body_structure for r in items]),
+            byteas(self.contents),
+            *words(items),
+        ]
+
+
+def words(items: Sequence[Rendered]) -> list[Parameter]:
+    """What SEARCH, SORT and THREAD read, as the last fourteen arrays."""
+    return [
+        int8s([r.sent for r in items]),
+        int8s([r.sent_day for r in items]),
+        texts([r.subject for r in items]),
+        texts([r.base_subject for r in items]),
+        int8s([r.is_reply for r in items]),
+        texts([r.sort_from for r in items]),
+        texts([r.sort_to for r in items]),
+        texts([r.sort_cc for r in items]),
+        texts([r.display_from for r in items]),
+        texts([r.display_to for r in items]),
+        texts([r.message_id for r in items]),
+        texts([" ".join(r.references) for r in items]),
+        texts([r.fields for r in items]),
+        texts([r.body for r in items]),
+    ]
+
+
+PLACES = 22
+"""How many parameters `Batch.parameters` gives."""
+
+
+def placeholders(start: int, count: int) -> str:
+    """"$start, ..., $(start+count-1)"."""
+    return ", ".join(f"${number}" for number in range(start, start + count))

@@ -1,0 +1,226 @@
+"""SEARCH (RFC 9051 section 6.4.4) as one statement, SORT and THREAD (RFC 5256) on what it finds.
+
+Text was decoded and folded at delivery (`protocols.mime`); the string to look for is folded the same way and then compared
+as bytes, so that the answer is exact for every charset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from postern.model.mailbox import MailboxError, SearchTerm, SortKey
+from postern.protocols.mime.words import fold
+from postern.store import wire
+from postern.store.connection import Pool
+from postern.store.ranges import merged
+from postern.store.threads import Message, ordered_subject, references
+
+_DAY = 86_400
+_MAX_TERMS = 1000
+_MAX_DEPTH = 100
+
+_SENT = "coalesce(nullif(c.sent, 0), i.internal_date)"
+_SENT_DAY = f"CASE WHEN c.sent = 0 THEN i.internal_date / {_DAY} ELSE c.sent_day END"
+
+_SORT_KEYS = {
+    "arrival": "i.internal_date",
+    "cc": "c.sort_cc",
+    "date": _SENT,
+    "from": "c.sort_from",
+    "size": "i.size",
+    "subject": "c.base_subject",
+    "to": "c.sort_to",
+    "displayfrom": "c.display_from",
+    "displayto": "c.display_to",
+}
+
+
+class _Program:
+    """A SEARCH program on its way to SQL: expressions, parameters, and which tables they need."""
+
+    def __init__(self, mailbox: UUID, folder: int) -> None:
+        self.parameters: list[wire.Parameter] = [mailbox.bytes, wire.int8(folder)]
+        self.contents = False
+        self.texts = False
+        self._terms = 0
+
+    def number(self, value: int) -> str:
+        self.parameters.append(wire.int8(max(-(1 << 63), min((1 << 63) - 1, value))))
+        return f"${len(self.parameters)}::bigint"
+
+    def text(self, value: str) -> str:
+        self.parameters.append(wire.text(value))
+        return f"${len(self.parameters)}::text"
+
+    def expression(self, term: SearchTerm, depth: int = 0) -> str:
+        self._terms += 1
+        if self._terms > _MAX_TERMS or depth > _MAX_DEPTH:
+            raise MailboxError("LIMIT", "The search program is too long")
+        if term.key in ("and", "or", "not"):
+            inner = [self.expression(child, depth + 1) for child in term.terms]
+            if term.key == "or":
+                return f"({' OR '.join(inner)})" if inner else "false"
+            joined = f"({' AND '.join(inner)})" if inner else "true"
+            return f"NOT {joined}" if term.key == "not" else joined
+        build = _TERMS.get(term.key)
+        if build is None:
+            raise MailboxError("CANNOT", "That search key is not supported")
+        return build(self, term)
+
+    def field(self, name: str, value: str) -> str:
+        """A header field whose value holds this string; with an empty string: that is there at all."""
+        self.texts = True
+        start = self.text(f"\n{fold(name)}:")
+        if not value:
+            return f"strpos(t.fields, {start}) > 0"
+        needle = self.text(fold(value))
+        # The cheap test first; what passes it is looked at field by field.
+        return (
+            f"(strpos(t.fields, {needle}) > 0 AND EXISTS (SELECT FROM unnest((string_to_array(t.fields, {start}))[2:])"
+            f" AS v(value) WHERE strpos(split_part(v.value, E'\\n', 1), {needle}) > 0))"
+        )
+
+    def statement(self, what: str, inner: str, condition: str, order: str) -> str:
+        joins = " JOIN contents c ON c.id = i.content" if self.contents else ""
+        joins += " JOIN texts t ON t.content = i.content" if self.texts else ""
+        owned = "(SELECT f.id FROM folders f JOIN mailboxes m ON m.id = f.mailbox WHERE m.guid = $1::uuid AND f.id = $2::bigint)"
+        return (
+            f"SELECT {owned}, {what} FROM (SELECT {inner} FROM items i{joins}"
+            f" WHERE i.folder = $2::bigint AND {condition} ORDER BY {order}) AS x"
+        )
+
+
+def _all(_program: _Program, _term: SearchTerm) -> str:
+    return "true"
+
+
+def _flag(program: _Program, term: SearchTerm) -> str:
+    bits = program.number(term.number)
+    return f"i.flags & {bits} = {bits}"
+
+
+def _uid(_program: _Program, term: SearchTerm) -> str:
+    """UIDs are numbers that we have checked: as parameters, a long set would be as many."""
+    lows, highs = merged(term.uids)
+    pieces = [f"i.uid BETWEEN {low} AND {high}" for low, high in zip(lows, highs, strict=True) if low < high]
+    singles = [str(low) for low, high in zip(lows, highs, strict=True) if low == high]
+    if singles:
+        pieces.append(f"i.uid = ANY ('{{{','.join(singles)}}}'::bigint[])")
+    return f"({' OR '.join(pieces)})" if pieces else "false"
+
+
+def _compare(left: str, operator: str, scale: int = 1, sent: bool = False) -> Callable[[_Program, SearchTerm], str]:
+    def build(program: _Program, term: SearchTerm) -> str:
+        program.contents |= sent
+        return f"{left} {operator} {program.number(term.number * scale)}"
+
+    return build
+
+
+def _day(left: str, sent: bool) -> Callable[[_Program, SearchTerm], str]:
+    def build(program: _Program, term: SearchTerm) -> str:
+        program.contents |= sent
+        return f"{left} = {program.number(term.number)}"
+
+    return build
+
+
+def _address(name: str) -> Callable[[_Program, SearchTerm], str]:
+    return lambda program, term: program.field(name, term.text)
+
+
+def _header(program: _Program, term: SearchTerm) -> str:
+    return program.field(term.name, term.text)
+
+
+def _subject(program: _Program, term: SearchTerm) -> str:
+    program.contents = True
+    return f"strpos(c.subject, {program.text(fold(term.text))}) > 0"
+
+
+def _body(program: _Program, term: SearchTerm) -> str:
+    program.texts = True
+    return f"strpos(t.body, {program.text(fold(term.text))}) > 0"
+
+
+def _text(program: _Program, term: SearchTerm) -> str:
+    program.texts = True
+    needle = program.text(fold(term.text))
+    return f"(strpos(t.body, {needle}) > 0 OR strpos(t.fields, {needle}) > 0)"
+
+
+_TERMS: dict[str, Callable[[_Program, SearchTerm], str]] = {
+    "all": _all,
+    "flag": _flag,
+    "uid": _uid,
+    "before": _compare("i.internal_date", "<", _DAY),
+    "since": _compare("i.internal_date", ">=", _DAY),
+    "on": _day(f"i.internal_date / {_DAY}", False),
+    "sentbefore": _compare(_SENT_DAY, "<", sent=True),
+    "sentsince": _compare(_SENT_DAY, ">=", sent=True),
+    "senton": _day(_SENT_DAY, True),
+    "larger": _compare("i.size", ">"),
+    "smaller": _compare("i.size", "<"),
+    "modseq": _compare("i.modseq", ">="),
+    "from": _address("from"),
+    "to": _address("to"),
+    "cc": _address("cc"),
+    "bcc": _address("bcc"),
+    "header": _header,
+    "subject": _subject,
+    "body": _body,
+    "text": _text,
+}
+
+
+async def search(
+    pool: Pool, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey]
+) -> list[int]:
+    program = _Program(mailbox, folder)
+    condition = program.expression(term)
+    order = []
+    for key in sort:
+        column = _SORT_KEYS.get(key.key)
+        if column is None:
+            raise MailboxError("CANNOT", "That sort key is not supported")
+        program.contents |= column.startswith(("c.", "coalesce"))
+        order.append(f"{column} {'DESC' if key.reverse else 'ASC'}")
+    # "the message sequence number is the final key" (RFC 5256 section 3)
+    statement = program.statement("string_agg(int8send(x.uid), '')", "i.uid", condition, ", ".join([*order, "i.uid"]))
+    row = (await pool.run(statement, program.parameters, prepare=False))[0]
+    if row[0] is None:
+        raise MailboxError("NONEXISTENT", "No such folder")
+    return list(wire.words32(row[1]))
+
+
+async def thread(pool: Pool, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
+    build = {"REFERENCES": references, "ORDEREDSUBJECT": ordered_subject}.get(algorithm)
+    if build is None:
+        raise MailboxError("CANNOT", "That threading algorithm is not supported")
+    program = _Program(mailbox, folder)
+    condition = program.expression(term)
+    program.contents = True
+    statement = program.statement(
+        "array_agg(x.message_id), array_agg(x.refs), array_agg(x.base_subject), string_agg(int8send(x.uid), ''),"
+        " string_agg(int8send(x.sent), ''), string_agg(int8send(x.reply), '')",
+        f"i.uid, {_SENT} AS sent, c.message_id, c.refs, c.base_subject, c.is_reply::integer::bigint AS reply",
+        condition,
+        "i.uid",
+    )
+    row = (await pool.run(statement, program.parameters, prepare=False))[0]
+    if row[0] is None:
+        raise MailboxError("NONEXISTENT", "No such folder")
+    messages = [
+        Message(uid, sent, bytes(message_id), tuple(refs.split()), bytes(subject), bool(reply))
+        for uid, sent, message_id, refs, subject, reply in zip(
+            wire.words32(row[4]),
+            wire.words64(row[5]),
+            wire.to_array(row[1]),
+            wire.to_array(row[2]),
+            wire.to_array(row[3]),
+            wire.words64(row[6]),
+            strict=True,
+        )
+    ]
+    return build(messages)

@@ -1,0 +1,196 @@
+"""THREAD (RFC 5256 section 3): ORDEREDSUBJECT and REFERENCES, as pure functions of messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`sent` in seconds since the epoch; `subject` is the base subject, `references` are ids, the parent last."""
+
+    uid: int
+    sent: int
+    message_id: bytes
+    references: tuple[bytes, ...]
+    subject: bytes
+    is_reply: bool
+
+
+def ordered_subject(messages: Sequence[Message]) -> bytes:
+    """By base subject, then by sent date; threads in the order of their first messages' dates."""
+    groups: dict[bytes, list[Message]] = {}
+    for message in sorted(messages, key=lambda m: (m.sent, m.uid)):
+        groups.setdefault(message.subject, []).append(message)
+    answer = []
+    for group in groups.values():
+        first, *rest = group
+        if len(rest) > 1:
+            answer.append(b"(%d %b)" % (first.uid, b"".join([b"(%d)" % m.uid for m in rest])))
+        else:
+            answer.append(b"(%b)" % b" ".join([b"%d" % m.uid for m in group]))
+    return b"".join(answer)
+
+
+@dataclass(eq=False, slots=True)
+class _Node:
+    message: Message | None = None
+    parent: _Node | None = None
+    children: list[_Node] = field(default_factory=list)
+
+    def take(self, child: _Node) -> None:
+        if child.parent is not None:
+            child.parent.children.remove(child)
+        child.parent = self
+        self.children.append(child)
+
+    def is_below(self, other: _Node) -> bool:
+        node: _Node | None = self
+        while node is not None:
+            if node is other:
+                return True
+            node = node.parent
+        return False
+
+
+def references(messages: Sequence[Message]) -> bytes:
+    roots = _by_subject(_pruned(_linked(messages)))
+    _sort(roots)
+    return b"".join([_render(root) for root in roots])
+
+
+def _linked(messages: Sequence[Message]) -> list[_Node]:
+    """Steps 1 and 2: nodes linked by their references; those without a parent."""
+    nodes: dict[bytes, _Node] = {}
+    everything: list[_Node] = []
+
+    def node_of(message_id: bytes) -> _Node:
+        node = nodes.get(message_id)
+        if node is None:
+            node = nodes[message_id] = _Node()
+            everything.append(node)
+        return node
+
+    for message in messages:
+        node = node_of(message.message_id) if message.message_id else _Node()
+        if node.message is not None or not message.message_id:
+            # "a message that has the same Message ID as another" is treated as if it had a unique one
+            node = _Node()
+            everything.append(node)
+        node.message = message
+        parent: _Node | None = None
+        for reference in message.references:
+            child = node_of(reference)
+            if parent is not None and child.parent is None and not _loops(parent, child):
+                parent.take(child)
+            parent = child
+        if parent is not None and node.parent is not parent and not _loops(parent, node):
+            parent.take(node)
+    return [node for node in everything if node.parent is None]
+
+
+def _loops(parent: _Node, child: _Node) -> bool:
+    return parent is child or bool(child.children) and parent.is_below(child)
+
+
+def _pruned(roots: list[_Node]) -> list[_Node]:
+    """Step 3: dummies without children go; others give their children to their parent, but a root only an only child."""
+    for node in reversed(_all_below(roots)):  # children before parents
+        kept: list[_Node] = []
+        for child in node.children:
+            if child.message is not None:
+                kept.append(child)
+            else:
+                kept.extend(child.children)
+        node.children = kept
+    result = []
+    for root in roots:
+        if root.message is None and len(root.children) <= 1:
+            result.extend(root.children)
+        else:
+            result.append(root)
+    return result
+
+
+def _all_below(roots: list[_Node]) -> list[_Node]:
+    """Every node, parents before children. Not by recursion: a thread may be thousands deep."""
+    found = list(roots)
+    for node in found:
+        found.extend(node.children)
+    return found
+
+
+def _by_subject(roots: list[_Node]) -> list[_Node]:
+    """Steps 4 and 5: threads whose roots have the same base subject become one."""
+    roots = sorted(roots, key=_early)
+    table: dict[bytes, _Node] = {}
+    for root in roots:
+        subject = _head(root).subject
+        known = table.get(subject)
+        if subject and (
+            known is None
+            or root.message is None
+            and known.message is not None
+            or _head(known).is_reply
+            and not _head(root).is_reply
+        ):
+            table[subject] = root
+    merged: dict[int, _Node] = {}
+    for root in roots:
+        subject = _head(root).subject
+        other = table.get(subject, root)
+        if other is root:
+            merged.setdefault(id(root), root)
+            continue
+        if other.message is None and root.message is None:
+            other.children.extend(root.children)
+        elif other.message is None or _head(root).is_reply and not _head(other).is_reply:
+            other.children.append(root)
+        else:
+            dummy = _Node(children=[other, root])
+            table[subject] = dummy
+            merged.pop(id(other), None)
+            other = dummy
+        merged.setdefault(id(other), other)
+    return list(merged.values())
+
+
+def _head(node: _Node) -> Message:
+    """Of a dummy its first child's: at the root, a dummy has children that are messages."""
+    while node.message is None:
+        node = min(node.children, key=_early)
+    return node.message
+
+
+def _early(node: _Node) -> tuple[int, int]:
+    message = _head(node)
+    return message.sent, message.uid
+
+
+def _sort(roots: list[_Node]) -> None:
+    """Step 6."""
+    for node in reversed(_all_below(roots)):
+        node.children.sort(key=_early)
+    roots.sort(key=_early)
+
+
+def _render(root: _Node) -> bytes:
+    """thread-list: "(" thread-members / thread-nested ")" (RFC 5256 section 5)."""
+    parts: list[bytes] = []
+    stack: list[_Node | bytes] = [b")", root, b"("]
+    while stack:
+        top = stack.pop()
+        if isinstance(top, bytes):
+            parts.append(top)
+            continue
+        if top.message is not None:
+            parts.append(b"%d" % top.message.uid)
+        if len(top.children) == 1 and top.message is not None:
+            stack += [top.children[0], b" "]
+        elif top.children:
+            if top.message is not None:
+                parts.append(b" ")
+            for child in reversed(top.children):
+                stack += [b")", child, b"("]
+    return b"".join(parts)

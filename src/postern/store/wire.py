@@ -1,0 +1,117 @@
+"""PostgreSQL's binary formats of the few types that the store uses, as parameters and in results.
+
+Written by hand because a batch crosses as a dozen arrays, and a fetched folder as packed columns: both are one pass here.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+from uuid import UUID
+
+Parameter = bytes | None
+
+_INT8 = struct.Struct(">q")
+_ARRAY_HEAD = struct.Struct(">iiIii")
+_LENGTH = struct.Struct(">i")
+_OID_INT8, _OID_BYTEA, _OID_TEXT, _OID_UUID = 20, 17, 25, 2950
+_NULL = b"\xff\xff\xff\xff"
+
+int8 = _INT8.pack
+
+
+def uuid(value: UUID) -> bytes:
+    return value.bytes
+
+
+def boolean(value: bool) -> bytes:
+    return b"\x01" if value else b"\x00"
+
+
+def text(value: str) -> bytes:
+    """PostgreSQL's text holds no NUL and no lone surrogate."""
+    return value.encode("utf-8", "replace").replace(b"\0", b"")
+
+
+def int8s(values: Iterable[int]) -> bytes:
+    words = list(values)
+    head = _ARRAY_HEAD.pack(1, 0, _OID_INT8, len(words), 1) if words else _empty(_OID_INT8)
+    return head + b"".join([b"\x00\x00\x00\x08" + _INT8.pack(word) for word in words])
+
+
+def byteas(values: Sequence[bytes | None]) -> bytes:
+    return _array(_OID_BYTEA, values)
+
+
+def texts(values: Iterable[str | None]) -> bytes:
+    return _array(_OID_TEXT, [None if value is None else text(value) for value in values])
+
+
+def uuids(values: Iterable[UUID]) -> bytes:
+    return _array(_OID_UUID, [value.bytes for value in values])
+
+
+def _empty(oid: int) -> bytes:
+    return struct.pack(">iiI", 0, 0, oid)
+
+
+def _array(oid: int, values: Sequence[bytes | None]) -> bytes:
+    if not values:
+        return _empty(oid)
+    parts = [_ARRAY_HEAD.pack(1, 1 if None in values else 0, oid, len(values), 1)]
+    for value in values:
+        if value is None:
+            parts.append(_NULL)
+        else:
+            parts.append(_LENGTH.pack(len(value)))
+            parts.append(value)
+    return b"".join(parts)
+
+
+def to_int8(data: bytes | None) -> int:
+    """NULL reads as 0."""
+    return 0 if data is None else int(_INT8.unpack(data)[0])
+
+
+def to_array(data: bytes | None) -> list[bytes]:
+    """The elements of a one-dimensional array; NULL elements read as empty."""
+    if data is None or len(data) < 20:
+        return []
+    count, place, result = struct.unpack_from(">i", data, 12)[0], 20, []
+    for _ in range(count):
+        length = _LENGTH.unpack_from(data, place)[0]
+        place += 4
+        if length < 0:
+            result.append(b"")
+            continue
+        result.append(data[place : place + length])
+        place += length
+    return result
+
+
+def to_texts(data: bytes | None) -> tuple[str, ...]:
+    return tuple(element.decode() for element in to_array(data))
+
+
+def words64(data: bytes | None) -> array[int]:
+    """Packed big-endian int8, as `string_agg(int8send(x), '')` makes them."""
+    words = array("q", data or b"")
+    words.byteswap()
+    return words
+
+
+def words32(data: bytes | None) -> array[int]:
+    """The low halves of packed big-endian int8."""
+    words = array("I", data or b"")
+    words.byteswap()
+    return words[1::2]
+
+
+def slices(data: bytes | None, lengths: bytes | None) -> list[bytes]:
+    """Cuts `string_agg(column, '')` by `string_agg(int8send(length(column)), '')`."""
+    if not data:
+        return [b""] * (len(lengths or b"") // 8)
+    ends = list(accumulate(words32(lengths)))
+    return [data[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]

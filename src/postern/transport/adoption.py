@@ -1,0 +1,90 @@
+"""Whose queue it is: each worker opens its own folder, and takes over, until they are empty, those whose workers are gone.
+
+A folder must be found without owner in two rounds before it is adopted, so that a worker that is only being restarted finds its
+own queue free.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from postern.telemetry.log import Event, log
+from postern.transport import control
+from postern.transport.dispatcher import Dispatcher
+from postern.transport.lock import QueueLocked, is_locked
+from postern.transport.queue import Queue
+
+ROUND = 10.0
+"""Seconds between rounds."""
+LOOKS, LOOK = 10, 0.02
+"""How often, and seconds between, a lock is asked for: others take it for a moment to see whether it is free."""
+
+
+def open_own(root: Path, worker: int) -> Queue:
+    """Opens a worker's queue below the state folder's `queue`. If another has just adopted it, a fresh one beside it.
+    Raises OSError, sqlite3.Error."""
+    for number in range(1000):
+        folder = root / (f"{worker}" if number == 0 else f"{worker}.{number}")
+        for _ in range(LOOKS):
+            with contextlib.suppress(QueueLocked):
+                return Queue(folder)
+            time.sleep(LOOK)
+    raise OSError(f"{root}: every queue of worker {worker} is locked")
+
+
+class Adopter:
+    """Adopts below `root`. `make` gives a dispatcher for an adopted queue, not yet started."""
+
+    def __init__(self, root: Path, make: Callable[[Queue], Dispatcher], interval: float = ROUND) -> None:
+        self._root = root
+        self._make = make
+        self._interval = interval
+        self._orphans: set[Path] = set()
+        self._adopted: list[Dispatcher] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        while self._adopted:
+            await self._release(self._adopted[0])
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(self._interval)
+            try:
+                await self.round()
+            except (OSError, sqlite3.Error) as error:
+                log(Event.CONVERSATION_FAILED, conversation="adoption", error=repr(error))
+
+    async def round(self) -> None:
+        """Gives back what is finished, adopts what was without owner in the last round too."""
+        for dispatcher in [d for d in self._adopted if d.idle]:
+            await self._release(dispatcher)
+        orphans = {f for f in control.folders(self._root) if not is_locked(f) and _has_mail(f)}
+        for folder in orphans & self._orphans:
+            with contextlib.suppress(QueueLocked):
+                queue = Queue(folder)
+                log(Event.QUEUE_ADOPTED, queue=folder.name)
+                dispatcher = self._make(queue)
+                await dispatcher.start()
+                self._adopted.append(dispatcher)
+        self._orphans = orphans
+
+    async def _release(self, dispatcher: Dispatcher) -> None:
+        self._adopted.remove(dispatcher)
+        await dispatcher.stop()
+        await dispatcher.queue.close()
+
+
+def _has_mail(folder: Path) -> bool:
+    return next(control.listed(folder), None) is not None

@@ -1,0 +1,249 @@
+"""The categorizer: where each recipient of a message goes next. Pure.
+
+Reads the organization and the directory's answers. A Resolution says which addresses it `needs`; its caller asks the directory
+and gives the `answer`, until nothing is needed; then `routed` has each final recipient once, with its next hop or its failure.
+Who is asked and when, and what becomes of the hops, is the dispatcher's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from postern.model.directory import Recipient, RecipientType
+from postern.model.mail import Action, HopKind, NextHop, RecipientOutcome
+from postern.model.organization import DomainType, Organization, Role, SendConnector
+
+MAX_DEPTH = 20
+"""Groups within groups, forwardings after forwardings."""
+MAX_EXPANSION = 20_000
+"""Addresses that one message may grow to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An envelope's recipient to resolve. `final`: it came out of an expansion, so only its next hop is asked for."""
+
+    number: int
+    address: str
+    final: bool = False
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """One final recipient. `source` is the Target it stands for; `direct`: it is that target itself. `mailbox` is the
+    objectGUID in hex. Either `hop` or `failure` is there."""
+
+    source: int
+    direct: bool
+    address: str
+    hop: NextHop | None = None
+    mailbox: str = ""
+    failure: RecipientOutcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Node:
+    target: Target
+    address: str
+    trail: tuple[str, ...] = ()
+    """The addresses of the groups and forwardings that led here, lower case."""
+
+
+class Categorizer:
+    """Makes Resolutions for one hub of an organization. `server` is this hub's name."""
+
+    def __init__(self, organization: Organization, server: str) -> None:
+        self.organization = organization
+        self.server = server
+        self.domains = {domain.name.lower(): domain.type for domain in organization.domains}
+        self._site = organization.server(server).site
+        self._mailbox_hops: dict[str, NextHop] = {}
+
+    def resolve(self, targets: Iterable[Target], size: int, authenticated: bool) -> Resolution:
+        """`size` is the message's in bytes; `authenticated` tells that its sender proved who it is."""
+        return Resolution(self, targets, size, authenticated)
+
+    def mailbox_hop(self, home_server: str) -> NextHop:
+        """To a mailbox server of our own site directly, to that of another site by a hub there."""
+        hop = self._mailbox_hops.get(home_server)
+        if hop is None:
+            hop = self._mailbox_hops[home_server] = self._find_mailbox_hop(home_server)
+        return hop
+
+    def _find_mailbox_hop(self, home_server: str) -> NextHop:
+        sites = {server.name: server.site for server in self.organization.servers}
+        site = sites.get(home_server, self._site)
+        hubs = [server.name for server in self.organization.with_role(Role.HUB) if server.site == site]
+        if site != self._site and hubs:
+            return NextHop(HopKind.HUB, hubs[0], "hub-to-hub")
+        return NextHop(HopKind.MAILBOX, home_server, "hub-to-mailbox-mapi")
+
+    def outside_hop(self, domain: str, attempts: int) -> NextHop | None:
+        """By the send connector whose domain matches best; None if none matches. Smart hosts take turns by attempt."""
+        connector = max(self.organization.send_connectors, key=lambda c: _match(c, domain), default=None)
+        if connector is None or _match(connector, domain) < 0:
+            return None
+        if connector.server and connector.server != self.server:
+            return NextHop(HopKind.HUB, connector.server, "hub-to-hub")
+        if connector.smart_hosts:
+            host = connector.smart_hosts[attempts % len(connector.smart_hosts)]
+            return NextHop(HopKind.SMART_HOST, host, "hub-to-internet")
+        return NextHop(HopKind.SMTP, domain, "hub-to-internet")
+
+
+def _match(connector: SendConnector, domain: str) -> int:
+    """How well a connector's best pattern fits: -1 not at all, 0 for "*", else longer is better and exact is best."""
+    best = -1
+    for pattern in connector.domains:
+        pattern = pattern.lower()
+        if pattern == "*":
+            best = max(best, 0)
+        elif pattern == domain:
+            best = max(best, 1000)
+        elif pattern.startswith("*.") and domain.endswith(pattern[1:]):
+            best = max(best, len(pattern))
+    return best
+
+
+class Resolution:
+    """One message's recipients on their way to next hops."""
+
+    def __init__(self, categorizer: Categorizer, targets: Iterable[Target], size: int, authenticated: bool) -> None:
+        self._categorizer = categorizer
+        self._size = size
+        self._authenticated = authenticated
+        self.routed: list[Routed] = []
+        self.expanded: dict[int, str] = {}
+        """Targets that others stand for, by number, with the words for the tracking log."""
+        self._waiting: list[_Node] = []
+        self._seen: set[str] = set()
+        """Final destinations that a recipient has already."""
+        self._opened: set[str] = set()
+        """Groups whose members are in already."""
+        self._count = 0
+        self._overflowed: set[int] = set()
+        for target in targets:
+            self._place(_Node(target, target.address))
+
+    @property
+    def needs(self) -> set[str]:
+        """Addresses to look up now, lower case; empty when all is resolved."""
+        needs: set[str] = set()
+        for node in self._waiting:
+            needs.update(self._keys(node.address))
+        return needs
+
+    def answer(self, found: Mapping[str, Recipient]) -> None:
+        """What the directory said to `needs`: those it knows, by the address asked for."""
+        waiting, self._waiting = self._waiting, []
+        for node in waiting:
+            for key in self._keys(node.address):
+                recipient = found.get(key)
+                if recipient is not None:
+                    self._known(node, recipient)
+                    break
+            else:
+                self._unknown(node)
+
+    def _keys(self, address: str) -> tuple[str, ...]:
+        """Under which an address of ours may stand: itself, without its "+tag", and postmaster everywhere (RFC 5321 4.5.1)."""
+        key = address.lower()
+        local, _, domain = key.rpartition("@")
+        if local == "postmaster":
+            return key, f"postmaster@{self._categorizer.organization.default_domain.lower()}"
+        user, plus, _ = local.partition("+")
+        return (key, f"{user}@{domain}") if plus and user else (key,)
+
+    def _place(self, node: _Node) -> None:
+        """Ours: ask the directory. Somebody else's: a send connector."""
+        if "@" not in node.address:
+            # RFC 5321 section 2.3.5: only postmaster may come without a domain.
+            node = _Node(node.target, f"{node.address}@{self._categorizer.organization.default_domain}", node.trail)
+        self._count += 1
+        if self._count > MAX_EXPANSION:
+            if node.target.number not in self._overflowed:
+                self._overflowed.add(node.target.number)
+                self._fail(node, "5.2.4", "The distribution list is too large")
+        elif _domain(node.address) in self._categorizer.domains:
+            self._waiting.append(node)
+        else:
+            self._outside(node)
+
+    def _outside(self, node: _Node) -> None:
+        domain = _domain(node.address)
+        hop = self._categorizer.outside_hop(domain, node.target.attempts)
+        if hop is None:
+            self._fail(node, "5.4.4", f"No send connector leads to {domain}")
+        else:
+            local = node.address.rpartition("@")[0]
+            self._route(node, f"{local}@{domain}", hop, "")
+
+    def _unknown(self, node: _Node) -> None:
+        if self._categorizer.domains[_domain(node.address)] is DomainType.AUTHORITATIVE:
+            self._fail(node, "5.1.1", "There is no such recipient here")
+        else:
+            self._outside(node)
+
+    def _known(self, node: _Node, recipient: Recipient) -> None:
+        if recipient.accept_from_authenticated_only and not self._authenticated and not node.trail:
+            self._fail(node, "5.7.1", "The recipient accepts mail from authenticated senders only")
+        elif 0 < recipient.max_receive < self._size:
+            self._fail(node, "5.2.3", f"The message is larger than the {recipient.max_receive} bytes that it accepts")
+        elif recipient.type is RecipientType.GROUP:
+            self._open_group(node, recipient)
+        elif recipient.forward_to and not node.target.final:
+            if recipient.deliver_and_forward:
+                self._deliver(node, recipient)
+            self._follow(node, recipient, recipient.forward_to)
+        elif recipient.home_server:
+            self._deliver(node, recipient)
+        elif recipient.target:
+            self._follow(node, recipient, recipient.target)
+        else:
+            self._fail(node, "5.1.1", "The recipient has no mailbox and no other address")
+
+    def _deliver(self, node: _Node, recipient: Recipient) -> None:
+        if recipient.home_server:
+            hop = self._categorizer.mailbox_hop(recipient.home_server)
+            self._route(node, recipient.guid.hex, hop, recipient.guid.hex)
+
+    def _open_group(self, node: _Node, group: Recipient) -> None:
+        key = group.primary.lower()
+        self.expanded.setdefault(node.target.number, group.primary)
+        if key in self._opened:
+            return
+        if len(node.trail) >= MAX_DEPTH:
+            self._fail(node, "5.2.4", "Distribution lists are nested too deep")
+            return
+        self._opened.add(key)
+        for member in group.members:
+            self._place(_Node(node.target, member, (*node.trail, key)))
+
+    def _follow(self, node: _Node, recipient: Recipient, address: str) -> None:
+        """A forwarding or a contact's outside address."""
+        key = recipient.primary.lower()
+        self.expanded.setdefault(node.target.number, address)
+        if key in node.trail or len(node.trail) >= MAX_DEPTH:
+            # RFC 3463 X.4.6: routing loop detected.
+            self._fail(node, "5.4.6", f"Forwarding of {recipient.primary} leads back to itself")
+        else:
+            self._place(_Node(node.target, address, (*node.trail, key)))
+
+    def _route(self, node: _Node, key: str, hop: NextHop, mailbox: str) -> None:
+        if key in self._seen:
+            # Someone who is reached twice, by name and by a group, gets the message once.
+            if not node.trail:
+                self.expanded.setdefault(node.target.number, "duplicate")
+            return
+        self._seen.add(key)
+        self.routed.append(Routed(node.target.number, not node.trail, node.address, hop, mailbox))
+
+    def _fail(self, node: _Node, status: str, text: str) -> None:
+        outcome = RecipientOutcome(node.address, Action.FAILED, status, f"550 {status} {text}")
+        self.routed.append(Routed(node.target.number, not node.trail, node.address, failure=outcome))
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()

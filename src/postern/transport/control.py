@@ -1,0 +1,228 @@
+"""What an administrator may do with queued mail: look, try again, hold, drop.
+
+Looking reads the queue's file. Changing goes through whoever holds the queue's lock: while a worker runs, as a request file in
+the queue's `control` folder, which the worker's dispatcher polls and answers; while none runs, the command takes the lock and
+changes the file itself. A request that nobody answers is taken back, so that it is not obeyed hours later.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.transport.dispatcher import Dispatcher
+from postern.transport.envelopes import FILE, load, queue_id
+from postern.transport.lock import QueueLocked, is_locked, lock
+from postern.transport.queued import NEVER, QueuedMessage, State
+
+FOLDER = "control"
+STALE = 30.0
+"""Seconds after which a request is too old to be obeyed."""
+
+
+class Verb(StrEnum):
+    RETRY = "retry"
+    HOLD = "hold"
+    DROP = "drop"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`queue_ids`, or all whose last hop is `hop` ("kind:destination" or a destination alone); neither means all messages.
+    RETRY lets go of held messages only when they are named."""
+
+    verb: Verb
+    queue_ids: tuple[str, ...] = ()
+    hop: str = ""
+
+    def __contains__(self, message: QueuedMessage) -> bool:
+        if self.queue_ids:
+            return message.queue_id in self.queue_ids
+        return not self.hop or any(_is_hop(r.hop, self.hop) for r in message.recipients)
+
+
+class NoAnswer(Exception):
+    """The worker that holds the queue did not answer in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Hit:
+    number: int
+    message_id: str
+    sender: str
+
+
+def folders(root: Path) -> list[Path]:
+    """The queues below a state folder's `queue`."""
+    return sorted(path.parent for path in root.glob(f"*/{FILE}"))
+
+
+def listed(folder: Path) -> Iterator[QueuedMessage]:
+    """Every message of a queue, oldest first, as its file knows it. Raises sqlite3.Error."""
+    with _reading(folder) as database:
+        (name,) = database.execute("SELECT name FROM identity").fetchone()
+        for (number,) in database.execute("SELECT id FROM messages ORDER BY id").fetchall():
+            message = load(database, name, number)
+            if message is not None:
+                yield message
+
+
+def ask(folder: Path, request: Request, timeout: float = 5.0) -> int:
+    """Has a request obeyed; says how many messages it met. Raises NoAnswer, OSError, sqlite3.Error."""
+    deadline = time.monotonic() + timeout
+    token = secrets.token_hex(8)
+    control = folder / FOLDER
+    file, answer = control / f"{token}.request", control / f"{token}.answer"
+    try:
+        while True:
+            with contextlib.suppress(QueueLocked):
+                return _change_alone(folder, request)
+            if not file.exists() and not answer.exists():
+                control.mkdir(mode=0o700, exist_ok=True)
+                _write(file, {"verb": request.verb, "ids": request.queue_ids, "hop": request.hop})
+            while time.monotonic() < deadline:
+                if answer.exists():
+                    return int(json.loads(answer.read_text())["count"])
+                if not is_locked(folder):
+                    break
+                time.sleep(0.05)
+            else:
+                raise NoAnswer(f"the worker of queue {folder.name} does not answer")
+    finally:
+        file.unlink(missing_ok=True)
+        answer.unlink(missing_ok=True)
+
+
+class Control:
+    """The worker's end: obeys the requests for one queue. An instance is the dispatcher's `poll`."""
+
+    def __init__(self, folder: Path, tracker: Tracker) -> None:
+        self._control = folder / FOLDER
+        self._tracker = tracker
+
+    async def __call__(self, dispatcher: Dispatcher) -> None:
+        try:
+            names = [name for name in os.listdir(self._control) if name.endswith(".request")]
+        except FileNotFoundError:
+            return
+        for name in names:
+            file = self._control / name
+            with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+                fresh = time.time() - file.stat().st_mtime < STALE
+                said = json.loads(file.read_text())
+                file.unlink()
+                if fresh:
+                    count = await self._obey(
+                        dispatcher, Request(Verb(said["verb"]), tuple(said["ids"]), str(said["hop"]))
+                    )
+                    _write(file.with_suffix(".answer"), {"count": count})
+
+    async def _obey(self, dispatcher: Dispatcher, request: Request) -> int:
+        queue = dispatcher.queue
+        active = [message for message in queue.active.values() if message in request]
+        for message in active:
+            message.hold = request.verb is Verb.HOLD
+            message.drop = message.drop or request.verb is Verb.DROP
+        hits = await queue.change_waiting(lambda database: _edit(database, request))
+        if request.verb is Verb.DROP:
+            for hit in hits:
+                self._tracker.record(
+                    TrackingRecord(
+                        Step.FAIL,
+                        hit.message_id,
+                        queue_id(queue.name, hit.number),
+                        sender=hit.sender,
+                        outcome="dropped by an administrator",
+                    )
+                )
+        if request.verb is Verb.RETRY:
+            dispatcher.retry_now()
+        return len(active) + len(hits)
+
+
+def _change_alone(folder: Path, request: Request) -> int:
+    """Nobody holds the queue: the lock is ours for the while. Bodies of dropped messages go at the next start."""
+    descriptor = lock(folder)
+    try:
+        with contextlib.closing(sqlite3.connect(folder / FILE, isolation_level=None)) as database:
+            database.execute("PRAGMA synchronous=FULL")
+            database.execute("BEGIN IMMEDIATE")
+            database.execute("UPDATE messages SET due = 0 WHERE due IS NULL")
+            hits = _edit(database, request)
+            database.execute("COMMIT")
+            return len(hits)
+    finally:
+        os.close(descriptor)
+
+
+def _edit(database: sqlite3.Connection, request: Request) -> list[_Hit]:
+    """Changes what waits in the file, within the caller's transaction."""
+    hits = list(_find(database, request))
+    numbers = [(hit.number,) for hit in hits]
+    if request.verb is Verb.DROP:
+        database.executemany("DELETE FROM recipients WHERE message = ?", numbers)
+        database.executemany("DELETE FROM messages WHERE id = ?", numbers)
+    elif request.verb is Verb.HOLD:
+        database.executemany(
+            "UPDATE recipients SET state = ? WHERE message = ? AND state = ?",
+            [(State.HELD, hit.number, State.PENDING) for hit in hits],
+        )
+        database.executemany("UPDATE messages SET due = ? WHERE id = ?", [(NEVER, hit.number) for hit in hits])
+    else:
+        released = State.HELD if request.queue_ids else State.PENDING
+        database.executemany(
+            "UPDATE recipients SET state = ?1, due = 0 WHERE message = ?2 AND state IN (?1, ?3)",
+            [(State.PENDING, hit.number, released) for hit in hits],
+        )
+        database.executemany(
+            "UPDATE messages SET due = 0 WHERE id = ?1 AND EXISTS"
+            " (SELECT 1 FROM recipients WHERE message = ?1 AND state = ?2)",
+            [(hit.number, State.PENDING) for hit in hits],
+        )
+    return hits
+
+
+def _find(database: sqlite3.Connection, request: Request) -> Iterator[_Hit]:
+    (name,) = database.execute("SELECT name FROM identity").fetchone()
+    rows = database.execute("SELECT id, message_id, sender FROM messages WHERE due IS NOT NULL ORDER BY id").fetchall()
+    for row in rows:
+        hit = _Hit(*row)
+        if request.queue_ids:
+            if queue_id(name, hit.number) in request.queue_ids:
+                yield hit
+        elif not request.hop or any(
+            _is_hop(hop, request.hop)
+            for (hop,) in database.execute("SELECT hop FROM recipients WHERE message = ?", (hit.number,))
+        ):
+            yield hit
+
+
+def _is_hop(hop: str, wanted: str) -> bool:
+    return hop == wanted or hop.partition(":")[2] == wanted
+
+
+@contextlib.contextmanager
+def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(folder / FILE, isolation_level=None)) as database:
+        database.execute("PRAGMA query_only=1")
+        database.execute("PRAGMA busy_timeout=5000")
+        database.execute("BEGIN")
+        yield database
+
+
+def _write(file: Path, values: dict[str, object]) -> None:
+    """Appears whole or not at all."""
+    temporary = file.with_suffix(".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as out:
+        json.dump(values, out)
+    temporary.replace(file)

@@ -1,0 +1,244 @@
+"""Delivery status notifications: what a sender is told about its message (RFC 3461 to 3464, UTF-8 as RFC 6533 says).
+
+Builds a multipart/report: words for a person, fields for a program, and the message or its header. Reads only what it is
+given; that it goes out through the queue is the dispatcher's.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from email.utils import formatdate
+
+from postern.model.mail import (
+    Action,
+    BodyType,
+    Content,
+    Envelope,
+    EnvelopeRecipient,
+    Origin,
+    RecipientOutcome,
+)
+from postern.model.organization import Organization
+from postern.telemetry.log import Event, log
+from postern.transport.queued import QueuedMessage, QueuedRecipient
+
+Pairs = Sequence[tuple[QueuedRecipient, RecipientOutcome]]
+
+MAX_RETURNED = 1_048_576
+"""Bytes up to which RET=FULL gets the whole message back."""
+MAX_HEADER = 65_536
+MAX_LISTED = 1000
+"""Recipients that one report lists."""
+
+_NOTIFY = {
+    Action.FAILED: "FAILURE",
+    Action.DELAYED: "DELAY",
+    Action.DELIVERED: "SUCCESS",
+    Action.RELAYED: "SUCCESS",
+    Action.EXPANDED: "SUCCESS",
+}
+_SUBJECT = {
+    Action.FAILED: "Undeliverable",
+    Action.DELAYED: "Delayed",
+    Action.DELIVERED: "Delivered",
+    Action.RELAYED: "Relayed",
+    Action.EXPANDED: "Expanded",
+}
+_OPENING = {
+    Action.FAILED: "Your message could not be delivered to these recipients, and it will not be tried again:",
+    Action.DELAYED: "Your message has not reached these recipients yet. It is still being tried;\n"
+    "you do not need to send it again:",
+    Action.DELIVERED: "Your message was delivered to these recipients:",
+    Action.RELAYED: "Your message was passed on to the server of these recipients, which may not tell you\n"
+    "when it arrives:",
+    Action.EXPANDED: "Your message was passed on to the members of these lists:",
+}
+# What a person can do, by the enhanced code's class-less part (RFC 3463 section 3), longest match first.
+_ADVICE = {
+    "1.1": "The address does not exist. Check its spelling, or ask for the right one by other means.",
+    "1.2": "The domain behind the @ does not exist or takes no mail. Check its spelling.",
+    "1.10": "The domain behind the @ takes no mail. Check its spelling.",
+    "2.1": "The mailbox is switched off. Ask the recipient by other means.",
+    "2.2": "The mailbox is full. Send it again once the recipient has made room.",
+    "2.3": "The message is too large for this recipient. Send it in parts, or put the file somewhere to be fetched.",
+    "2.4": "The distribution list cannot be opened. Tell the one who looks after it.",
+    "3.4": "The message is too large for the recipient's server. Send it in parts.",
+    "4.4": "No server for the recipient's domain was found. Check the address.",
+    "4.6": "The message went round in a circle. Tell your administrator.",
+    "4.7": "The recipient's server could not be reached in time. Try again later, or ask your administrator.",
+    "6.7": "The recipient's server does not take addresses in this script. Use an address in ASCII if there is one.",
+    "7": "The recipient's server does not accept this message from you. Ask the recipient, or your administrator.",
+    "1": "Something is wrong with the address. Check it.",
+    "4": "The network or the recipient's server had trouble. Try again later, or ask your administrator.",
+}
+_ADVICE_OTHERWISE = "Send it again later; if that fails too, show this report to your administrator."
+
+
+class Reporter:
+    """Builds reports in the name of one server. `origin` is what their messages carry in the queue."""
+
+    def __init__(self, organization: Organization, fqdn: str) -> None:
+        self._fqdn = fqdn
+        self._from = f"postmaster@{organization.default_domain}"
+        self._name = organization.name
+        self.origin = Origin("", "local", fqdn, fqdn)
+
+    def wanted(
+        self, message: QueuedMessage, action: Action, pairs: Pairs
+    ) -> list[tuple[QueuedRecipient, RecipientOutcome]]:
+        """Those whose sender is to hear of this. RFC 3461 section 4.1: NOTIFY decides; without it failures and delays are told.
+        Never to a null sender (RFC 5321 section 4.5.5): then a failure is only logged."""
+        if not message.envelope.sender:
+            if action is Action.FAILED:
+                log(Event.BOUNCED, queue_id=message.queue_id, sender="", diagnostic="a report could not be delivered")
+            return []
+        word = _NOTIFY[action]
+        by_default = word != "SUCCESS"
+        return [(r, outcome) for r, outcome in pairs if (word in r.notify if r.notify else by_default)]
+
+    def build(self, message: QueuedMessage, action: Action, pairs: Pairs, now: float) -> tuple[Envelope, Content]:
+        """A report about these recipients. `now` is epoch seconds. The body parts are 8bit at most."""
+        international = message.envelope.smtputf8 or not _is_ascii(message.envelope.sender)
+        identity = zlib.crc32(f"{action}{now}{[r.number for r, _ in pairs]}".encode())
+        boundary = f"=_{message.queue_id}.{identity:08x}"
+        listed = pairs[:MAX_LISTED]
+        parts = [
+            _part("text/plain; charset=utf-8", "8bit", self._words(message, action, listed, len(pairs))),
+            _part(
+                "message/global-delivery-status" if international else "message/delivery-status",
+                "8bit" if international else "7bit",
+                self._fields(message, action, listed, now, international),
+            ),
+            _returned(message, action, international),
+        ]
+        while any(boundary.encode() in part for part in parts):
+            boundary += "="
+        head = self._head(message, action, boundary, f"{message.queue_id}.{identity:08x}", now)
+        body = b"".join(b"--%s\r\n%s\r\n" % (boundary.encode(), part) for part in parts)
+        data = head + body + b"--%s--\r\n" % boundary.encode()
+        # RFC 3461 section 5.2.7 and RFC 5321 4.5.5: null sender, and nobody is told of its failure.
+        recipient = EnvelopeRecipient(message.envelope.sender, frozenset({"NEVER"}))
+        envelope = Envelope("", (recipient,), BodyType.EIGHT_BIT_MIME, smtputf8=international)
+        return envelope, Content.of(data)
+
+    def _head(self, message: QueuedMessage, action: Action, boundary: str, identity: str, now: float) -> bytes:
+        lines = [
+            f"From: Mail Delivery System <{self._from}>",
+            f"To: <{message.envelope.sender}>",
+            f"Subject: {_SUBJECT[action]}: delivery report",
+            f"Date: {formatdate(now, localtime=False)}",
+            f"Message-ID: <{identity}@{self._fqdn}>",
+            *([f"In-Reply-To: {message.message_id}"] if _is_plain(message.message_id) else []),
+            *([f"References: {message.message_id}"] if _is_plain(message.message_id) else []),
+            # RFC 3834 section 5: no robot answers a report.
+            "Auto-Submitted: auto-replied",
+            "MIME-Version: 1.0",
+            "Content-Type: multipart/report; report-type="
+            + ("global-delivery-status" if message.envelope.smtputf8 else "delivery-status")
+            + ";",
+            f' boundary="{boundary}"',
+            "",
+            "",
+        ]
+        return "\r\n".join(lines).encode()
+
+    def _words(self, message: QueuedMessage, action: Action, pairs: Pairs, count: int) -> bytes:
+        lines = [f"This is the mail system of {self._name} on {self._fqdn}.", "", *_OPENING[action].split("\n"), ""]
+        for recipient, outcome in pairs:
+            lines.append(f"  {_clean(recipient.address)}")
+            if action in (Action.FAILED, Action.DELAYED):
+                lines.append(f"    {_advice(outcome.status)}")
+                said = f"{outcome.remote} said: " if outcome.remote else ""
+                lines.append(f"    ({said}{_clean(outcome.diagnostic) or outcome.status})")
+            lines.append("")
+        if count > len(pairs):
+            lines += [f"  and {count - len(pairs)} more.", ""]
+        if message.message_id:
+            lines += [f"The message was {_clean(message.message_id)}.", ""]
+        return "\r\n".join(lines).encode()
+
+    def _fields(self, message: QueuedMessage, action: Action, pairs: Pairs, now: float, international: bool) -> bytes:
+        """RFC 3464 section 2: fields of the message, then a group for each recipient."""
+        lines = [f"Reporting-MTA: dns; {self._fqdn}"]
+        if message.envelope.envelope_id:
+            lines.insert(0, f"Original-Envelope-Id: {_clean(_from_xtext(message.envelope.envelope_id))}")
+        if message.origin.helo:
+            lines.append(f"Received-From-MTA: dns; {_clean(message.origin.helo)}")
+        lines.append(f"Arrival-Date: {formatdate(message.received, localtime=False)}")
+        for recipient, outcome in pairs:
+            lines.append("")
+            if recipient.original:
+                lines.append(f"Original-Recipient: {_clean(recipient.original)}")
+            kind = "rfc822" if _is_ascii(recipient.address) else "utf-8"
+            lines.append(f"Final-Recipient: {kind}; {_clean(recipient.address)}")
+            lines.append(f"Action: {action}")
+            lines.append(f"Status: {_status(action, outcome.status)}")
+            if outcome.remote:
+                lines.append(f"Remote-MTA: dns; {_clean(outcome.remote)}")
+            if outcome.diagnostic:
+                lines.append(f"Diagnostic-Code: smtp; {_clean(outcome.diagnostic)}")
+            if action is not Action.DELIVERED:
+                lines.append(f"Last-Attempt-Date: {formatdate(now, localtime=False)}")
+        text = "\r\n".join(lines) + "\r\n"
+        return text.encode() if international else text.encode("ascii", "replace")
+
+
+def _returned(message: QueuedMessage, action: Action, international: bool) -> bytes:
+    """RFC 3461 section 4.3: RET=FULL gives a failed message back whole, within bounds; otherwise its header."""
+    content = message.content
+    if action is Action.FAILED and message.envelope.ret == "FULL" and content.size <= MAX_RETURNED:
+        kind = "message/global" if international else "message/rfc822"
+        binary = message.envelope.body is not BodyType.SEVEN_BIT or international
+        return _part(kind, "8bit" if binary else "7bit", content.bytes())
+    first = content.chunks[0] if len(content.chunks) else b""
+    end = first.find(b"\r\n\r\n", 0, MAX_HEADER)
+    header = first[: end + 2] if end >= 0 else first[: first.rfind(b"\r\n", 0, MAX_HEADER) + 2]
+    if international:
+        return _part("message/global-headers", "8bit", header)
+    kind = "text/rfc822-headers" if header.isascii() else "text/rfc822-headers; charset=utf-8"
+    return _part(kind, "7bit" if header.isascii() else "8bit", header)
+
+
+def _part(kind: str, encoding: str, body: bytes) -> bytes:
+    return f"Content-Type: {kind}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n".encode() + body
+
+
+def _advice(status: str) -> str:
+    _, _, rest = status.partition(".")
+    return _ADVICE.get(rest) or _ADVICE.get(rest.partition(".")[0]) or _ADVICE_OTHERWISE
+
+
+def _status(action: Action, status: str) -> str:
+    """RFC 3464 section 2.3.4 wants the class to fit the action."""
+    wanted = {Action.FAILED: "5", Action.DELAYED: "4"}.get(action, "2")
+    head, dot, rest = status.partition(".")
+    if not dot or not head.isdigit():
+        return f"{wanted}.0.0"
+    # A message that expired failed for a persistent transient reason (4.4.7): that is what peers write, and it is true.
+    return status if head == wanted or (action is Action.FAILED and head == "4") else f"{wanted}.{rest}"
+
+
+def _clean(words: str) -> str:
+    """On one line, without control characters: a peer's words must not make fields of our report."""
+    return "".join(c if c.isprintable() else " " for c in words).strip()
+
+
+def _from_xtext(words: str) -> str:
+    """RFC 3461 section 4: "+" and two hex digits stand for a character. Left as it is where it is not well formed."""
+    pieces = words.split("+")
+    text = pieces[0]
+    for piece in pieces[1:]:
+        try:
+            text += chr(int(piece[:2], 16)) + piece[2:]
+        except ValueError:
+            return words
+    return text
+
+
+def _is_ascii(words: str) -> bool:
+    return words.isascii()
+
+
+def _is_plain(message_id: str) -> bool:
+    return message_id.isascii() and message_id.isprintable() and message_id.startswith("<")

@@ -1,0 +1,386 @@
+"""The dispatcher: takes what is due from one queue, asks the categorizer where it goes, hands it to carriers in batches by next
+hop, and writes down what became of it.
+
+Reads the directory through its interface; leaves the sending to the carriers, what a report says to `delivery_status`, and all
+writing to the queue. A crash between a carrier's success and the queue's commit makes the message be carried again under the same
+queue id, by which a mailbox drops the duplicate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+
+from postern.model.directory import Directory, DirectoryUnavailable, Recipient
+from postern.model.mail import (
+    Action,
+    Carrier,
+    Envelope,
+    HopKind,
+    NextHop,
+    Parcel,
+    RecipientOutcome,
+)
+from postern.model.organization import Organization
+from postern.telemetry.log import Event, log
+from postern.telemetry.tracking import Step, Tracker
+from postern.transport.categorize import Categorizer, Resolution, Routed, Target
+from postern.transport.hop import OWN_RETRY, Hop, Load, delay, schedule_for
+from postern.transport.outcomes import Outcomes
+from postern.transport.queue import ACTIVE_MESSAGES, Queue
+from postern.transport.queued import NEVER, Change, QueuedMessage, QueuedRecipient, State
+
+CATEGORIZED_AT_ONCE = 500
+RECIPIENTS_PER_PARCEL = 100
+"""RFC 5321 section 4.5.3.1.8: every server takes at least 100 recipients."""
+WAITING_PER_HOP = ACTIVE_MESSAGES // 4
+"""More than that for one hop waits in the file, so that a slow hop does not fill the memory that others need."""
+OVERFLOW_DELAY = 10.0
+OWN_CONCURRENCY = 2
+"""Batches under way to one mailbox server: few, so that each fills one commit."""
+LONGEST_SLEEP = 60.0
+POLL = 0.5
+"""Seconds between looks at what an administrator asked for."""
+
+
+class Dispatcher:
+    """One per queue. `carriers` by kind of hop; a hop without a carrier delays its mail. `poll` is called every POLL seconds:
+    an administrator's requests (`control`).
+
+    `start` begins (and opens the queue for taking), `stop` ends within `grace` seconds; the queue's `close` is the caller's.
+    """
+
+    def __init__(
+        self,
+        queue: Queue,
+        directory: Directory,
+        carriers: Mapping[HopKind, Carrier],
+        organization: Organization,
+        server: str,
+        tracker: Tracker,
+        poll: Callable[[Dispatcher], Awaitable[None]] | None = None,
+    ) -> None:
+        self.queue = queue
+        self._directory = directory
+        self._carriers = carriers
+        self._limits = organization.limits
+        self._categorizer = Categorizer(organization, server)
+        fqdn = organization.server(server).fqdn
+        self._outcomes = Outcomes(queue, organization, fqdn, tracker, self._spawn)
+        self._poll = poll
+        self._hops: dict[NextHop, Hop] = {}
+        self._filled: dict[NextHop, Hop] = {}
+        """Hops that got something since their senders were last looked at."""
+        self._fresh: list[QueuedMessage] = []
+        self._wake = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._main: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._directory_failures = 0
+
+    async def start(self) -> None:
+        self.queue.start(self._arrived)
+        loop = asyncio.get_running_loop()
+        self._main = [loop.create_task(self._run())]
+        if self._poll is not None:
+            self._main.append(loop.create_task(self._poll_always(self._poll)))
+
+    async def stop(self, grace: float = 3.0) -> None:
+        """Lets batches that are under way end; what is left is carried after the next start."""
+        self._stopping = True
+        self._wake.set()
+        for task in self._main:
+            task.cancel()
+        await asyncio.gather(*self._main, return_exceptions=True)
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is in memory and nothing waits in the file: an adopted queue is then finished."""
+        return not self.queue.active and not self._fresh and self.queue.next_due >= NEVER
+
+    def retry_now(self) -> None:
+        """Forgets that hops did not answer, and looks again at what is due."""
+        for hop in self._hops.values():
+            hop.until = 0.0
+        self.queue.next_due = 0.0
+        self._wake.set()
+
+    def _arrived(self, messages: Sequence[QueuedMessage]) -> None:
+        self._fresh.extend(messages)
+        self._wake.set()
+
+    # Taking
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            timer = loop.call_later(self._pause(), self._wake.set)
+            await self._wake.wait()
+            timer.cancel()
+            self._wake.clear()
+            try:
+                await self._take()
+            except Exception as error:
+                # Disk or database trouble below the queue: it is tried again; nothing is lost by waiting.
+                log(Event.CONVERSATION_FAILED, conversation="dispatcher", error=repr(error), exc_info=error)
+                await asyncio.sleep(1.0)
+
+    def _pause(self) -> float:
+        """Seconds to sleep unless woken."""
+        if self._fresh:
+            return 0.0
+        if len(self.queue.active) >= ACTIVE_MESSAGES // 2:
+            return POLL
+        return min(max(0.0, self.queue.next_due - self.queue.clock()), LONGEST_SLEEP)
+
+    async def _poll_always(self, poll: Callable[[Dispatcher], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(POLL)
+            try:
+                await poll(self)
+            except Exception as error:
+                log(Event.CONVERSATION_FAILED, conversation="queue control", error=repr(error), exc_info=error)
+
+    async def _take(self) -> None:
+        while self._fresh:
+            messages = self._fresh[:CATEGORIZED_AT_ONCE]
+            del self._fresh[:CATEGORIZED_AT_ONCE]
+            await self._categorize_safely(messages)
+        while self.queue.next_due <= self.queue.clock() and len(self.queue.active) < ACTIVE_MESSAGES // 2:
+            await self._categorize_safely(await self.queue.take_due(CATEGORIZED_AT_ONCE))
+
+    async def _categorize_safely(self, messages: Sequence[QueuedMessage]) -> None:
+        try:
+            await self._categorize(messages)
+        except Exception as error:
+            # A defect must not strand mail in memory: what went nowhere waits in the file.
+            log(Event.CONVERSATION_FAILED, conversation="categorizer", error=repr(error), exc_info=error)
+            due = self.queue.clock() + delay(self._limits.queue_retry, 1)
+            stranded = [m for m in messages if m.flying == 0 and m.id in self.queue.active]
+            self.queue.record([Change(message, due=due, recipients=message.recipients) for message in stranded])
+
+    # Categorizing
+
+    async def _categorize(self, messages: Sequence[QueuedMessage]) -> None:
+        now = self.queue.clock()
+        work = [(message, self._resolution(message, now)) for message in messages]
+        while needs := set().union(*(resolution.needs for _, resolution in work)):
+            answers = await self._look_up(needs)
+            for _, resolution in work:
+                resolution.answer(answers)
+        changes: list[Change] = []
+        for message, resolution in work:
+            message.flying += 1  # so that it is not finished before all its parcels are with their hops
+            try:
+                self._route(message, resolution, changes)
+            finally:
+                message.flying -= 1
+            if message.flying == 0:
+                changes.append(self._outcomes.finish(message))
+        if changes:
+            self.queue.record(changes)
+        filled, self._filled = self._filled, {}
+        for hop in filled.values():
+            self._start_senders(hop)
+
+    def _resolution(self, message: QueuedMessage, now: float) -> Resolution:
+        return self._categorizer.resolve(
+            [Target(r.number, r.address, r.expanded, r.attempts) for r in message.pending(now)],
+            message.location.size,
+            bool(message.origin.identity),
+        )
+
+    async def _look_up(self, needs: Iterable[str]) -> dict[str, Recipient]:
+        """Asks until a directory server answers: mail waits, in memory, for it."""
+        while True:
+            try:
+                answers = await self._directory.recipients(sorted(needs))
+            except DirectoryUnavailable as error:
+                self._directory_failures += 1
+                log(Event.DIRECTORY_UNAVAILABLE, error=str(error), failures=self._directory_failures)
+                await asyncio.sleep(delay(OWN_RETRY, self._directory_failures))
+            else:
+                self._directory_failures = 0
+                return answers
+
+    def _route(self, message: QueuedMessage, resolution: Resolution, changes: list[Change]) -> None:
+        if resolution.expanded:
+            self._expand(message, resolution, changes)
+        by_hop: dict[NextHop, list[tuple[QueuedRecipient, Routed]]] = {}
+        failures: list[tuple[QueuedRecipient, RecipientOutcome]] = []
+        for routed in resolution.routed:
+            recipient = self._recipient_of(message, routed)
+            if routed.hop is not None:
+                by_hop.setdefault(routed.hop, []).append((recipient, routed))
+            elif routed.failure is not None:
+                failures.append((recipient, routed.failure))
+        if failures:
+            self._outcomes.settle(message, None, [r for r, _ in failures], [o for _, o in failures], changes)
+        if resolution.expanded:
+            changes.append(Change(message, recipients=list(message.recipients)))
+        for next_hop, pairs in by_hop.items():
+            for start in range(0, len(pairs), RECIPIENTS_PER_PARCEL):
+                self._enqueue(message, next_hop, pairs[start : start + RECIPIENTS_PER_PARCEL], changes)
+
+    def _recipient_of(self, message: QueuedMessage, routed: Routed) -> QueuedRecipient:
+        source = message.recipients[routed.source]
+        if routed.direct:
+            return source
+        # RFC 3461 section 5.2.7: members inherit what was asked for, but not the report of success, which is the list's.
+        recipient = QueuedRecipient(
+            len(message.recipients),
+            routed.address,
+            source.notify - {"SUCCESS"} if source.notify else source.notify,
+            source.original,
+            expanded=True,
+        )
+        if source.notify == {"SUCCESS"}:
+            recipient.notify = frozenset({"NEVER"})
+        message.recipients.append(recipient)
+        return recipient
+
+    def _expand(self, message: QueuedMessage, resolution: Resolution, changes: list[Change]) -> None:
+        """Marks recipients that others now stand for."""
+        direct = {routed.source for routed in resolution.routed if routed.direct}
+        reported = []
+        for number, why in resolution.expanded.items():
+            recipient = message.recipients[number]
+            recipient.expanded = True
+            if number not in direct:
+                recipient.state, recipient.status = State.EXPANDED, "2.1.5"
+                if "SUCCESS" in recipient.notify:
+                    reported.append((recipient, RecipientOutcome(recipient.address, Action.EXPANDED, "2.1.5", why)))
+            self._outcomes.track(Step.EXPAND, message, (recipient.address,), why)
+        if reported:
+            self._outcomes.report(message, Action.EXPANDED, reported)
+
+    def _enqueue(
+        self,
+        message: QueuedMessage,
+        next_hop: NextHop,
+        pairs: Sequence[tuple[QueuedRecipient, Routed]],
+        changes: list[Change],
+    ) -> None:
+        recipients = [recipient for recipient, _ in pairs]
+        hop = self._hop(next_hop)
+        now = self.queue.clock()
+        if hop is None:
+            words = f"Nothing here carries mail by {next_hop.kind}"
+            self._outcomes.settle(message, None, recipients, _delayed(recipients, "4.3.5", words), changes)
+            return
+        if hop.until > now or len(hop.waiting) >= WAITING_PER_HOP:
+            self._park(message, recipients, hop, max(hop.until, now + OVERFLOW_DELAY * (hop.until <= now)))
+            return
+        message.flying += 1
+        hop.waiting.append(Load(message, recipients, _parcel(message, pairs)))
+        self._filled[next_hop] = hop
+
+    def _hop(self, next_hop: NextHop) -> Hop | None:
+        hop = self._hops.get(next_hop)
+        if hop is None:
+            carrier = self._carriers.get(next_hop.kind)
+            if carrier is None:
+                return None
+            retry = schedule_for(next_hop.kind, self._limits.queue_retry)
+            hop = self._hops[next_hop] = Hop(next_hop, carrier, retry)
+        return hop
+
+    # Sending
+
+    def _start_senders(self, hop: Hop) -> None:
+        own = hop.hop.kind in (HopKind.MAILBOX, HopKind.HUB)
+        limit = OWN_CONCURRENCY if own else self._limits.connections_per_destination
+        limit = min(limit, hop.senders + -(-len(hop.waiting) // max(1, hop.carrier.max_batch)))
+        while hop.waiting and hop.senders < limit and not self._stopping:
+            hop.senders += 1
+            self._spawn(self._send(hop))
+        if not hop.waiting and not hop.senders and hop.until <= self.queue.clock():
+            self._hops.pop(hop.hop, None)
+
+    async def _send(self, hop: Hop) -> None:
+        try:
+            while hop.waiting and not self._stopping:
+                loads = hop.batch()
+                outcomes = await self._carry(hop, loads)
+                now = self.queue.clock()
+                hop.judge(outcomes, now)
+                changes: list[Change] = []
+                for load, parcel_outcomes in zip(loads, outcomes, strict=True):
+                    load.message.flying -= 1
+                    self._outcomes.settle(load.message, hop, load.recipients, parcel_outcomes, changes)
+                    if load.message.flying == 0:
+                        changes.append(self._outcomes.finish(load.message))
+                if hop.until > now:
+                    self._park_waiting(hop, changes)
+                self.queue.record(changes)
+        finally:
+            hop.senders -= 1
+        self._start_senders(hop)
+
+    async def _carry(self, hop: Hop, loads: Sequence[Load]) -> Sequence[Sequence[RecipientOutcome]]:
+        try:
+            outcomes = await hop.carrier.carry(hop.hop, [load.parcel for load in loads])
+            if [len(o) for o in outcomes] == [len(load.recipients) for load in loads]:
+                return outcomes
+            error: Exception = ValueError("a carrier gave outcomes that do not match its parcels")
+        except Exception as raised:
+            error = raised
+        # A defect of the carrier must neither lose mail nor stop the others.
+        log(Event.CONVERSATION_FAILED, conversation=f"carrier {hop.label}", error=repr(error), exc_info=error)
+        return [_delayed(load.recipients, "4.3.0", "Internal error") for load in loads]
+
+    def _park_waiting(self, hop: Hop, changes: list[Change]) -> None:
+        while hop.waiting:
+            load = hop.waiting.popleft()
+            load.message.flying -= 1
+            self._park(load.message, load.recipients, hop, hop.until)
+            if load.message.flying == 0:
+                changes.append(self._outcomes.finish(load.message))
+
+    def _park(self, message: QueuedMessage, recipients: Iterable[QueuedRecipient], hop: Hop, due: float) -> None:
+        """Not tried: its hop does not answer, or has too much to do. That counts as no attempt, but it may expire."""
+        now = self.queue.clock()
+        expired = []
+        for recipient in recipients:
+            if now - message.received >= self._limits.queue_expiry:
+                expired.append(recipient)
+            recipient.due, recipient.hop, recipient.status = due, hop.label, "4.4.1"
+            recipient.error = hop.why or "The next hop is busy"
+        if expired:
+            self._outcomes.give_up(message, expired)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _parcel(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Routed]]) -> Parcel:
+    envelope = message.envelope
+    if not len(pairs) == len(message.recipients) == len(envelope.recipients):
+        envelope = Envelope(
+            envelope.sender,
+            tuple(recipient.envelope_recipient() for recipient, _ in pairs),
+            envelope.body,
+            envelope.smtputf8,
+            envelope.envelope_id,
+            envelope.ret,
+        )
+    return Parcel(
+        message.queue_id,
+        message.message_id,
+        envelope,
+        message.content,
+        message.origin,
+        message.received,
+        {recipient.address: routed.mailbox for recipient, routed in pairs if routed.mailbox},
+    )
+
+
+def _delayed(recipients: Sequence[QueuedRecipient], status: str, words: str) -> list[RecipientOutcome]:
+    return [RecipientOutcome(r.address, Action.DELAYED, status, words) for r in recipients]

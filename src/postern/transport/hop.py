@@ -1,0 +1,78 @@
+"""What waits for one next hop, and whether that hop answers at all.
+
+Values and arithmetic for the dispatcher: no I/O and no clock of its own.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from postern.model.mail import Action, Carrier, HopKind, NextHop, Parcel, RecipientOutcome
+from postern.transport.queued import QueuedMessage, QueuedRecipient
+
+OWN_RETRY = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
+"""Seconds between attempts at our own servers: they come back after a restart, and nobody minds being asked again."""
+BATCH_BYTES = 16_777_216
+
+
+@dataclass(slots=True)
+class Load:
+    """A parcel and the recipients that it is for, in the parcel's order."""
+
+    message: QueuedMessage
+    recipients: list[QueuedRecipient]
+    parcel: Parcel
+
+
+@dataclass(slots=True)
+class Hop:
+    """`until`: nothing is sent before (epoch seconds), for the hop did not answer `failures` times in a row."""
+
+    hop: NextHop
+    carrier: Carrier
+    retry: Sequence[float]
+    waiting: deque[Load] = field(default_factory=deque)
+    senders: int = 0
+    failures: int = 0
+    until: float = 0.0
+    why: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.hop.kind}:{self.hop.destination}"
+
+    def batch(self) -> list[Load]:
+        """The next loads, as many as the carrier takes at once and memory bears."""
+        loads: list[Load] = []
+        size = 0
+        while self.waiting and len(loads) < self.carrier.max_batch:
+            size += self.waiting[0].parcel.content.size
+            if loads and size > BATCH_BYTES:
+                break
+            loads.append(self.waiting.popleft())
+        return loads
+
+    def judge(self, outcomes: Sequence[Sequence[RecipientOutcome]], now: float) -> None:
+        """Learns from a batch. RFC 3463 X.4.x is the network or the routing: then it is the hop that fails, not the mail."""
+        down = bool(outcomes) and all(
+            outcome.action is Action.DELAYED and outcome.status.startswith("4.4.")
+            for parcel in outcomes
+            for outcome in parcel
+        )
+        if not down:
+            self.failures, self.until, self.why = 0, 0.0, ""
+        elif now >= self.until:
+            self.failures += 1
+            self.until = now + delay(self.retry, self.failures)
+            self.why = outcomes[0][0].diagnostic if outcomes[0] else ""
+
+
+def delay(schedule: Sequence[float], attempts: int) -> float:
+    """Seconds to wait after this many attempts."""
+    return schedule[min(max(attempts, 1), len(schedule)) - 1]
+
+
+def schedule_for(kind: HopKind, configured: Sequence[float]) -> Sequence[float]:
+    return OWN_RETRY if kind in (HopKind.MAILBOX, HopKind.HUB) else configured

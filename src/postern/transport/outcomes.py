@@ -1,0 +1,234 @@
+"""What became of recipients: into the message, the tracking log, and reports to the sender.
+
+Used by the dispatcher on the loop's thread. A failure is final only once the report of it is safe in the queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import replace
+
+from postern.model.mail import Action, IntakeError, RecipientOutcome
+from postern.model.organization import Organization
+from postern.telemetry.log import Event, log
+from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.transport.delivery_status import Reporter
+from postern.transport.hop import Hop, delay
+from postern.transport.queue import Queue
+from postern.transport.queued import Change, QueuedMessage, QueuedRecipient, State
+
+DELAY_WARNING = 14_400.0
+"""Seconds after which a sender hears that its message is late."""
+RETRY_REPORT = 0.5
+"""Seconds until a report that the queue would not take is given to it again."""
+MAX_DIAGNOSTIC = 500
+
+
+class Outcomes:
+    """`spawn` starts a task that the dispatcher ends with itself."""
+
+    def __init__(
+        self,
+        queue: Queue,
+        organization: Organization,
+        fqdn: str,
+        tracker: Tracker,
+        spawn: Callable[[Coroutine[None, None, None]], None],
+    ) -> None:
+        self._queue = queue
+        self._limits = organization.limits
+        self._reporter = Reporter(organization, fqdn)
+        self._tracker = tracker
+        self._spawn = spawn
+
+    def settle(
+        self,
+        message: QueuedMessage,
+        hop: Hop | None,
+        recipients: Sequence[QueuedRecipient],
+        outcomes: Sequence[RecipientOutcome],
+        changes: list[Change],
+    ) -> None:
+        """Writes outcomes into the message, the tracking log and the reports. `changes` gets what is not the whole story yet."""
+        now = self._queue.clock()
+        sorted_out: dict[Action, list[tuple[QueuedRecipient, RecipientOutcome]]] = {}
+        for recipient, outcome in zip(recipients, outcomes, strict=True):
+            recipient.attempts += 1
+            recipient.status = outcome.status
+            recipient.error = _clean(outcome.diagnostic)
+            recipient.hop = hop.label if hop is not None else ""
+            sorted_out.setdefault(outcome.action, []).append((recipient, outcome))
+        for action, pairs in sorted_out.items():
+            if action is Action.DELAYED:
+                self._delay(message, hop, pairs, now)
+            elif action is Action.FAILED:
+                self._fail(message, hop, pairs)
+            else:
+                self._succeed(message, hop, action, pairs)
+        if message.flying > 0:
+            changes.append(Change(message, recipients=list(recipients)))
+
+    def _succeed(
+        self,
+        message: QueuedMessage,
+        hop: Hop | None,
+        action: Action,
+        pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
+    ) -> None:
+        wanted = []
+        for recipient, outcome in pairs:
+            recipient.state = State.DELIVERED
+            if "SUCCESS" in recipient.notify and not outcome.notifies:
+                wanted.append((recipient, outcome))
+        step = Step.DELIVER if action is Action.DELIVERED else Step.SEND
+        self.track(step, message, tuple(r.address for r, _ in pairs), pairs[0][1].status, hop, pairs[0][1])
+        if wanted:
+            self.report(message, action, wanted)
+
+    def _delay(
+        self,
+        message: QueuedMessage,
+        hop: Hop | None,
+        pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
+        now: float,
+    ) -> None:
+        if now - message.received >= self._limits.queue_expiry:
+            self.give_up(message, [recipient for recipient, _ in pairs])
+            return
+        retry = hop.retry if hop is not None else self._limits.queue_retry
+        late = []
+        for recipient, outcome in pairs:
+            wait = delay(retry, recipient.attempts)
+            recipient.due = max(now + wait, hop.until if hop is not None else 0.0)
+            if now - message.received >= DELAY_WARNING and not recipient.warned:
+                recipient.warned = True
+                if not recipient.notify or "DELAY" in recipient.notify:
+                    late.append((recipient, outcome))
+        recipient, outcome = pairs[0]
+        addresses = tuple(r.address for r, _ in pairs)
+        self.track(Step.DEFER, message, addresses, f"{outcome.status} {recipient.error}", hop, outcome)
+        log(
+            Event.DEFERRED,
+            queue_id=message.queue_id,
+            path=hop.hop.path if hop is not None else "",
+            hop=recipient.hop,
+            recipients=len(pairs),
+            status=outcome.status,
+            diagnostic=recipient.error,
+            seconds=round(recipient.due - now, 1),
+        )
+        if late:
+            self.report(message, Action.DELAYED, late)
+
+    def give_up(self, message: QueuedMessage, recipients: Sequence[QueuedRecipient]) -> None:
+        """RFC 3463 X.4.7: delivery time expired."""
+        pairs = [
+            (r, RecipientOutcome(r.address, Action.FAILED, "4.4.7", r.error or "Delivery time expired"))
+            for r in recipients
+        ]
+        self._fail(message, None, pairs)
+
+    def _fail(
+        self,
+        message: QueuedMessage,
+        hop: Hop | None,
+        pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
+    ) -> None:
+        for recipient, _ in pairs:
+            recipient.state = State.REPORTING
+        _, outcome = pairs[0]
+        words = f"{outcome.status} {_clean(outcome.diagnostic)}"
+        self.track(Step.FAIL, message, tuple(r.address for r, _ in pairs), words, hop, outcome)
+        log(
+            Event.BOUNCED,
+            queue_id=message.queue_id,
+            path=hop.hop.path if hop is not None else "",
+            recipients=len(pairs),
+            status=outcome.status,
+            diagnostic=_clean(outcome.diagnostic),
+        )
+        self.report(message, Action.FAILED, pairs)
+
+    def finish(self, message: QueuedMessage) -> Change:
+        """The last parcel of a message is back: it is done, or waits in the file."""
+        if message.drop:
+            self.track(Step.FAIL, message, tuple(r.address for r in message.recipients), "dropped by an administrator")
+            return Change(message, done=True)
+        if message.hold:
+            for recipient in message.recipients:
+                if recipient.state is State.PENDING:
+                    recipient.state = State.HELD
+        due = message.next_due
+        if due is None:
+            return Change(message, done=True)
+        return Change(message, due=due, recipients=message.recipients)
+
+    def report(
+        self,
+        message: QueuedMessage,
+        action: Action,
+        pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
+    ) -> None:
+        """Queues a report to the sender. The message stays until that is safe."""
+        asked = self._reporter.wanted(message, action, pairs)
+        if not asked:
+            self._reported(pairs)
+            return
+        message.flying += 1
+        self._spawn(self._queue_report(message, action, pairs, [(replace(r), outcome) for r, outcome in asked]))
+
+    async def _queue_report(
+        self,
+        message: QueuedMessage,
+        action: Action,
+        pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
+        asked: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
+    ) -> None:
+        envelope, content = self._reporter.build(message, action, asked, self._queue.clock())
+        while True:
+            try:
+                accepted = await self._queue.accept(envelope, content, self._reporter.origin)
+                break
+            except IntakeError:
+                await asyncio.sleep(RETRY_REPORT)
+        self._reported(pairs)
+        self.track(Step.DSN, message, (message.envelope.sender,), f"{action} {accepted.message_id}")
+        message.flying -= 1
+        if message.flying == 0:
+            self._queue.record([self.finish(message)])
+
+    def _reported(self, pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]]) -> None:
+        for recipient, _ in pairs:
+            if recipient.state is State.REPORTING:
+                recipient.state = State.FAILED
+
+    def track(
+        self,
+        step: Step,
+        message: QueuedMessage,
+        recipients: tuple[str, ...],
+        words: str,
+        hop: Hop | None = None,
+        outcome: RecipientOutcome | None = None,
+    ) -> None:
+        self._tracker.record(
+            TrackingRecord(
+                step,
+                message.message_id,
+                message.queue_id,
+                hop.hop.path if hop is not None else "",
+                (outcome.remote if outcome is not None else "") or (hop.hop.destination if hop is not None else ""),
+                outcome.mechanism if outcome is not None else "",
+                outcome.cipher if outcome is not None else "",
+                message.envelope.sender,
+                recipients,
+                words,
+                time=self._queue.clock(),
+            )
+        )
+
+
+def _clean(words: str) -> str:
+    """A peer's words, bounded, and writable as UTF-8 whatever they were."""
+    return words[:MAX_DIAGNOSTIC].encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,164 @@
+"""The queue: takes messages so that a power cut loses none, and remembers what became of each recipient.
+
+The loop's side of it: futures, and the messages in memory. All writing is the committer's thread's: 250 is said after body and
+envelope are synced. Which message goes where is the dispatcher's. Each worker of a role owns one folder, locked as long as it
+lives; another worker opens the folder of a dead one the same way (`adoption`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from postern.model.mail import Accepted, Content, Envelope, IntakeError, Origin
+from postern.transport.committer import Arrival, Committer
+from postern.transport.files import Files
+from postern.transport.queued import NEVER, Change, QueuedMessage
+
+T = TypeVar("T")
+
+MINIMUM_FREE = 104_857_600
+"""Bytes that must stay free on the queue's disk; what would take them is refused (back pressure)."""
+ACTIVE_MESSAGES = 20_000
+"""Messages in memory; beyond it they wait in the file."""
+KEPT_BODIES = 67_108_864
+"""Bytes of bodies in memory."""
+
+
+class Queue:
+    """Implements model.mail.Intake. All methods but the constructor are for the loop's thread.
+
+    `clock` gives epoch seconds. The constructor recovers what is in the folder; it raises QueueLocked, OSError, sqlite3.Error.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        files: Files | None = None,
+        minimum_free: int = MINIMUM_FREE,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.folder = folder
+        self.clock = clock
+        self._committer = Committer(folder, files or Files(), minimum_free, clock)
+        self.name = self._committer.name
+        self.next_due = self._committer.next_due()
+        """When the next message that waits in the file is due (epoch seconds); NEVER if none waits."""
+        self.active: dict[int, QueuedMessage] = {}
+        """Messages in memory, by number."""
+        self._kept = 0
+        self._listener: Callable[[Sequence[QueuedMessage]], None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self, listener: Callable[[Sequence[QueuedMessage]], None] | None = None) -> None:
+        """Begins to take. `listener` is called on the loop's thread with messages just committed, which from then on are in
+        memory until they are recorded as done or as due later. Without one, messages wait in the file."""
+        self._loop = asyncio.get_running_loop()
+        self._listener = listener
+        self._committer.start(self._loop, self)
+
+    async def accept(self, envelope: Envelope, content: Content, origin: Origin) -> Accepted:
+        """Returns once body and envelope are synced. Raises IntakeError: then nothing was taken."""
+        loop = self._loop
+        if loop is None:
+            raise IntakeError("the queue is not open")
+        future: asyncio.Future[Accepted] = loop.create_future()
+        self._committer.put(Arrival(envelope, content, origin, future))
+        return await future
+
+    def record(self, changes: list[Change]) -> None:
+        """Writes what became of messages, soon and in batches. What is lost of it in a crash is carried again."""
+        for change in changes:
+            if change.done or change.due is not None:
+                self._forget(change.message)
+                if change.due is not None:
+                    self.next_due = min(self.next_due, change.due)
+        self._committer.put(changes)
+
+    async def take_due(self, limit: int) -> list[QueuedMessage]:
+        """Brings messages that are due into memory, longest waiting first, and sets `next_due`."""
+        room = min(limit, ACTIVE_MESSAGES - len(self.active))
+        if room <= 0:
+            return []
+        self.next_due = NEVER  # what is recorded from now on lowers it again
+        messages, next_due = await self._call(lambda: self._committer.take(room))
+        self.next_due = min(self.next_due, next_due)
+        for message in messages:
+            self.active[message.id] = message
+        return messages
+
+    async def change_waiting(self, edit: Callable[[sqlite3.Connection], T]) -> T:
+        """One transaction of an administrator on what waits in the file. Raises sqlite3.Error."""
+        result, next_due = await self._call(lambda: self._committer.edit_waiting(edit))
+        self.next_due = min(self.next_due, next_due)
+        return result
+
+    async def settled(self) -> None:
+        """Returns once everything recorded before is written (or is being tried again)."""
+        await self._call(lambda: None)
+
+    async def close(self) -> None:
+        """Commits what was given, then lets go of the folder."""
+        loop = asyncio.get_running_loop()
+        self._loop = None
+        await loop.run_in_executor(None, self._committer.close)
+
+    async def _call(self, work: Callable[[], T]) -> T:
+        """Runs `work` on the committer's thread, after what was recorded before."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def run() -> None:
+            try:
+                result = work()
+            except Exception as error:
+                loop.call_soon_threadsafe(_set_exception, future, error)
+            else:
+                loop.call_soon_threadsafe(_set_result, future, result)
+
+        self._committer.put(run)
+        return await future
+
+    def _forget(self, message: QueuedMessage) -> None:
+        if self.active.pop(message.id, None) is not None and isinstance(message.content.chunks, tuple):
+            self._kept -= message.content.size
+
+    # committer.Loop
+
+    def room(self) -> tuple[int, int]:
+        messages = ACTIVE_MESSAGES - len(self.active) if self._listener is not None else 0
+        return messages, KEPT_BODIES - self._kept
+
+    def committed(self, arrivals: Sequence[Arrival]) -> None:
+        fresh = []
+        for arrival in arrivals:
+            message = arrival.message
+            assert message is not None
+            if arrival.due is None:
+                self.active[message.id] = message
+                if isinstance(message.content.chunks, tuple):
+                    self._kept += message.content.size
+                fresh.append(message)
+            else:
+                self.next_due = min(self.next_due, arrival.due)
+            _set_result(arrival.future, Accepted(message.queue_id, message.message_id))
+        if self._listener is not None:
+            self._listener(fresh)
+
+    def refused(self, futures: Sequence[asyncio.Future[Accepted]], text: str) -> None:
+        for future in futures:
+            _set_exception(future, IntakeError(text))
+
+
+def _set_result(future: asyncio.Future[Any], result: Any) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _set_exception(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,140 @@
+"""What the submission service makes of a user's message (RFC 6409 section 8): Date, Message-ID and Sender are put right, Bcc
+is taken out, and the From and Sender that the message claims are held against what the user may send as.
+
+Pure: header octets in, header octets or a refusal out. The clock and the unique part of a Message-ID come in as arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from email.utils import formatdate
+
+from postern.protocols.smtp.address import parse_mailbox
+
+MAX_AUTHORS = 100
+
+_FIELD_END = re.compile(rb"\r\n(?![ \t])")
+_QUOTED = r'"(?:[^"\\]|\\.)*"'
+_MAILBOX = re.compile(rf'\s*(?:(?:{_QUOTED}|[^"<>,:;@\\\[\]])*<\s*([^<>]+?)\s*>|([^<>,:;\s]+))\s*(,|$)', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Submitter:
+    """Who submits: the mailbox's primary address, and every address (lower case) that may stand as sender."""
+
+    primary: str
+    allowed: frozenset[str]
+
+    def may_send_as(self, address: str) -> bool:
+        return address.lower() in self.allowed
+
+
+@dataclass(frozen=True, slots=True)
+class NotAllowed:
+    """Why the message is refused, as SMTP says it."""
+
+    code: int
+    enhanced: str
+    text: str
+
+
+_MALFORMED = NotAllowed(550, "5.6.0", "The From or Sender field is not as RFC 5322 section 3.6.2 wants it")
+_NOT_AS = NotAllowed(550, "5.7.1", "You may not send as the address in From")
+
+
+def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqdn: str) -> bytes | NotAllowed:
+    """The header section put right. `header` are its lines, each ended by CRLF, without the empty line; so is the answer.
+
+    `unique` is the left side of a Message-ID that has never been used; `fqdn` its right side.
+    """
+    fields = _FIELD_END.split(header.removesuffix(b"\r\n")) if header else []
+    named: dict[bytes, list[bytes]] = {}
+    kept: list[bytes] = []
+    added: list[bytes] = []
+    for field in fields:
+        name, _, value = field.partition(b":")
+        name = name.strip().lower()
+        named.setdefault(name, []).append(value)
+        # Blind copies are not the other recipients' business; Return-Path is the last server's to write (RFC 5321 section 4.4).
+        if name not in (b"bcc", b"return-path", b"sender"):
+            kept.append(field)
+    authors = _authors(named.get(b"from", []), submitter)
+    if isinstance(authors, NotAllowed):
+        return authors
+    senders = named.get(b"sender", [])
+    sender = _mailboxes(senders[0]) if len(senders) == 1 else None
+    if sender is not None and len(sender) == 1 and submitter.may_send_as(sender[0]):
+        added.append(b"Sender:" + senders[0])
+    elif senders or len(authors) > 1:
+        # RFC 6409 section 8.1; RFC 5322 section 3.6.2 wants Sender where From holds several.
+        added.append(b"Sender: <" + submitter.primary.encode() + b">")
+    if b"from" not in named:
+        added.append(b"From: <" + submitter.primary.encode() + b">")
+    if b"date" not in named:
+        added.append(b"Date: " + formatdate(now).replace("-0000", "+0000").encode())
+    if b"message-id" not in named:
+        added.append(f"Message-ID: <{unique}@{fqdn}>".encode())
+    return b"".join(line + b"\r\n" for line in added + kept)
+
+
+def _authors(values: list[bytes], submitter: Submitter) -> list[str] | NotAllowed:
+    if not values:
+        return [] if submitter.primary else _MALFORMED
+    authors = _mailboxes(values[0]) if len(values) == 1 else None
+    if not authors:
+        return _MALFORMED
+    return authors if all(map(submitter.may_send_as, authors)) else _NOT_AS
+
+
+def _mailboxes(value: bytes) -> list[str] | None:
+    """Every address of a mailbox-list (RFC 5322 section 3.4); None if it is anything else: what two readers could
+    understand in two ways must not carry a sender's name."""
+    text = value.decode("utf-8", "replace").replace("\r\n", "")
+    if "(" in text:
+        without = _without_comments(text)
+        if without is None:
+            return None
+        text = without
+    found: list[str] = []
+    position = 0
+    while len(found) < MAX_AUTHORS:
+        match = _MAILBOX.match(text, position)
+        if match is None:
+            return None
+        address = parse_mailbox(match[1] or match[2])
+        if not address:
+            return None
+        found.append(address)
+        position = match.end()
+        if not match[3]:
+            return found
+    return None
+
+
+def _without_comments(text: str) -> str | None:
+    """RFC 5322 section 3.2.2: comments nest, and quoted strings hide them."""
+    kept: list[str] = []
+    depth = 0
+    quoted = escaped = False
+    for character in text:
+        if escaped:
+            escaped = False
+        elif character == "\\":
+            escaped = True
+        elif quoted:
+            quoted = character != '"'
+        elif character == '"' and not depth:
+            quoted = True
+        elif character == "(":
+            depth += 1
+            continue
+        elif character == ")":
+            depth -= 1
+            if depth < 0:
+                return None
+            kept.append(" ")
+            continue
+        if not depth:
+            kept.append(character)
+    return None if depth or quoted else "".join(kept)

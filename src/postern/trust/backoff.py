@@ -1,0 +1,175 @@
+"""How long a guess has to wait: the bounds on guessing passwords, per account and per address.
+
+Pure bookkeeping; the clock comes in. Three counts of recent failures: of an account from an address, of an account from
+anywhere, of an address for anyone. Each has some free failures, then each guess waits twice as long as the one before.
+Guesses under way count as failures until they turn out otherwise, so that many at once gain nothing. An address from
+which the account logged on before sees the first count only: an attack from elsewhere does not lock its owner out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import OrderedDict
+from dataclasses import dataclass
+
+MAX_WAIT = 30.0
+"""Seconds; a guess that would have to wait longer is turned away at once."""
+_FORGET = 900.0
+"""Seconds without a failure after which an account or address starts anew."""
+_TRUSTED_FOR = 30 * 86_400.0
+_SIZE = 20_000
+"""Entries of each table; the one that was touched longest ago gives way."""
+
+
+@dataclass(slots=True)
+class _Count:
+    failures: int = 0
+    pending: int = 0
+    next: float = 0.0
+    touched: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """`free` failures cost nothing; the next guess waits `first` seconds, and so on up to `most`. With `side_by_side`
+    guesses under way do not count: a relay or a gateway logs on many accounts at once, and fails with few."""
+
+    free: int
+    first: float
+    most: float
+    side_by_side: bool = False
+
+    def delay(self, failures: int) -> float:
+        over = failures - self.free
+        return 0.0 if over < 0 else min(self.most, self.first * float(2 ** min(over, 16)))
+
+    def load(self, count: _Count) -> int:
+        return count.failures if self.side_by_side else count.failures + count.pending
+
+    def wait(self, count: _Count, now: float) -> float:
+        """Seconds until the next place of this count."""
+        if now - count.touched > _FORGET or self.load(count) < self.free:
+            return 0.0
+        return max(0.0, count.next - now)
+
+
+_PAIR = _Bound(free=5, first=1.0, most=30.0)
+_ACCOUNT = _Bound(free=20, first=0.5, most=10.0)
+_ADDRESS = _Bound(free=50, first=0.25, most=30.0, side_by_side=True)
+
+_Key = tuple[str, str]
+
+
+class Guess:
+    """One attempt that was let in. `wait` is how many seconds it must wait first; then it ends once, by one of two ways."""
+
+    __slots__ = ("_address", "_backoff", "_counts", "_done", "account", "wait")
+
+    def __init__(
+        self, backoff: Backoff, account: str, address: str, counts: list[tuple[_Count, _Bound]], wait: float
+    ) -> None:
+        self._backoff = backoff
+        self._counts = counts
+        self._address = address
+        self._done = False
+        self.account = account
+        self.wait = wait
+
+    def failed(self, now: float) -> None:
+        if not self._done:
+            self._done = True
+            for count, bound in self._counts:
+                count.pending -= 1
+                count.failures += 1
+                count.touched = now
+                count.next = max(count.next, now + bound.delay(count.failures))
+
+    def succeeded(self, now: float) -> None:
+        if not self._done:
+            self.undecided()
+            self._backoff.trust(self.account, self._address, now)
+
+    def undecided(self) -> None:
+        """The directory did not answer, or the peer went away: it counts as nothing."""
+        if not self._done:
+            self._done = True
+            for count, _ in self._counts:
+                count.pending -= 1
+
+
+class Backoff:
+    """`size` bounds each table."""
+
+    def __init__(self, size: int = _SIZE) -> None:
+        self._size = size
+        self._pairs: OrderedDict[_Key, _Count] = OrderedDict()
+        self._accounts: OrderedDict[_Key, _Count] = OrderedDict()
+        self._addresses: OrderedDict[_Key, _Count] = OrderedDict()
+        self._trusted: OrderedDict[_Key, float] = OrderedDict()
+
+    def is_free(self, account: str, host: str, now: float) -> bool:
+        """Whether a guess now would not have to wait. Costs three dictionary look-ups."""
+        address = network(host)
+        pair = self._pairs.get((account, address))
+        if pair is not None and _PAIR.wait(pair, now) > 0:
+            return False
+        if self._is_trusted(account, address, now):
+            return True
+        of_account, of_address = self._accounts.get((account, "")), self._addresses.get(("", address))
+        return (of_account is None or _ACCOUNT.wait(of_account, now) <= 0) and (
+            of_address is None or _ADDRESS.wait(of_address, now) <= 0
+        )
+
+    def enter(self, account: str, host: str, now: float) -> Guess | None:
+        """Takes the next place for a guess; None if that is more than MAX_WAIT seconds away."""
+        address = network(host)
+        rows = [(self._count(self._pairs, (account, address), now), _PAIR)]
+        if not self._is_trusted(account, address, now):
+            rows.append((self._count(self._accounts, (account, ""), now), _ACCOUNT))
+            rows.append((self._count(self._addresses, ("", address), now), _ADDRESS))
+        wait = max(bound.wait(count, now) for count, bound in rows)
+        if wait > MAX_WAIT:
+            return None
+        for count, bound in rows:
+            count.next = max(count.next, now + wait + bound.delay(bound.load(count) + 1))
+            count.pending += 1
+            count.touched = now
+        return Guess(self, account, address, rows, wait)
+
+    def trust(self, account: str, address: str, now: float) -> None:
+        """The account proved itself from there: its own failures from there are forgiven, nobody else's."""
+        pair = self._pairs.get((account, address))
+        if pair is not None:
+            pair.failures, pair.next = 0, 0.0
+        self._trusted[account, address] = now
+        self._trusted.move_to_end((account, address))
+        if len(self._trusted) > self._size:
+            self._trusted.popitem(last=False)
+
+    def _is_trusted(self, account: str, address: str, now: float) -> bool:
+        since = self._trusted.get((account, address))
+        return since is not None and now - since < _TRUSTED_FOR
+
+    def _count(self, table: OrderedDict[_Key, _Count], key: _Key, now: float) -> _Count:
+        count = table.get(key)
+        if count is None:
+            count = table[key] = _Count()
+            if len(table) > self._size:
+                table.popitem(last=False)
+        elif now - count.touched > _FORGET:
+            count.failures, count.next = 0, 0.0
+        table.move_to_end(key)
+        return count
+
+
+def network(host: str) -> str:
+    """Whose address it is: an IPv6 subscriber has a whole /64."""
+    if ":" not in host:
+        return host
+    try:
+        address = ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, 64), strict=False).network_address) + "/64"

@@ -1,0 +1,373 @@
+"""NTLM as MS-NLMP has it: version 2 only, both sides of the handshake, and the keys that sign and seal what follows.
+
+Reads the raw tokens and asks for NT hashes through a callable; names no account store. NTLMv1, LM answers and anonymous
+logons are refused. SASL, HTTP and RPC use the same acceptor; `trust.contexts` turns its result into a security context.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import IntEnum, IntFlag
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
+
+from postern.trust.md4 import md4
+
+SIGNATURE = b"NTLMSSP\0"
+MAX_TOKEN = 12_000
+"""Bytes of one token; real ones are under 1 KB."""
+_VERSION = bytes.fromhex("0601b11d0000000f")
+_MIC_AT = 72
+_TEMP_AT = 44  # NTProofStr 16 and the fixed part of NTLMv2_CLIENT_CHALLENGE 28: MS-NLMP 2.2.2.7
+
+
+class Flags(IntFlag):
+    """MS-NLMP 2.2.2.5."""
+
+    UNICODE = 0x00000001
+    REQUEST_TARGET = 0x00000004
+    SIGN = 0x00000010
+    SEAL = 0x00000020
+    NTLM = 0x00000200
+    ALWAYS_SIGN = 0x00008000
+    TARGET_TYPE_SERVER = 0x00020000
+    ESS = 0x00080000
+    """Extended session security: the signatures and keys of NTLMv2."""
+    TARGET_INFO = 0x00800000
+    VERSION = 0x02000000
+    KEY_128 = 0x20000000
+    KEY_EXCHANGE = 0x40000000
+
+
+_WANTED = (
+    Flags.UNICODE
+    | Flags.REQUEST_TARGET
+    | Flags.SIGN
+    | Flags.SEAL
+    | Flags.NTLM
+    | Flags.ALWAYS_SIGN
+    | Flags.ESS
+    | Flags.TARGET_INFO
+    | Flags.KEY_128
+    | Flags.KEY_EXCHANGE
+)
+SEALING = Flags.ESS | Flags.KEY_128 | Flags.KEY_EXCHANGE
+"""What both sides must have agreed on before anything is signed or sealed."""
+
+
+class Av(IntEnum):
+    """Attribute-value pairs of the target information: MS-NLMP 2.2.2.1."""
+
+    EOL = 0
+    NB_COMPUTER = 1
+    NB_DOMAIN = 2
+    DNS_COMPUTER = 3
+    DNS_DOMAIN = 4
+    FLAGS = 6
+    TIMESTAMP = 7
+    TARGET_NAME = 9
+    CHANNEL_BINDINGS = 10
+
+
+AV_FLAG_MIC = 2
+Lookup = Callable[[str], Awaitable[bytes | None]]
+"""NT hash (16 bytes) of an account by its name (`alice`, `alice@example.test`, `DOMAIN\\HUB1$`), None if there is none."""
+
+
+class NtlmError(ValueError):
+    """A token that is not what MS-NLMP says, or that asks for what is not done here. Its text holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class NtlmResult:
+    """A proven logon. `name` is as looked up, `session_key` is ExportedSessionKey, `flags` what was negotiated."""
+
+    name: str
+    user: str
+    domain: str
+    workstation: str
+    session_key: bytes
+    flags: Flags
+
+    @property
+    def can_seal(self) -> bool:
+        return self.flags & SEALING == SEALING
+
+
+def nt_hash(password: str) -> bytes:
+    """NTOWFv1, the form in which a directory keeps the password: MS-NLMP 3.3.1."""
+    return md4(password.encode("utf-16-le", "surrogatepass"))
+
+
+def channel_binding_hash(application_data: bytes) -> bytes:
+    """MD5 of the gss_channel_bindings_struct (RFC 2744 3.11) that has no addresses: MS-NLMP 2.2.2.1, MsvAvChannelBindings.
+
+    `application_data` is for example b"tls-server-end-point:" and the certificate's hash (RFC 5929 section 4).
+    """
+    return _md5(bytes(16) + struct.pack("<I", len(application_data)) + application_data)
+
+
+class NtlmAcceptor:
+    """The server's side of one handshake: `negotiate` once, then `authenticate` once.
+
+    `server_name` is the NetBIOS (or machine) name and `domain` the NetBIOS or DNS domain that the challenge shows.
+    With `channel_binding` (see `channel_binding_hash`), an answer bound to another channel is refused; one without a
+    binding passes unless `require_binding`.
+    """
+
+    def __init__(
+        self,
+        server_name: str,
+        domain: str,
+        lookup: Lookup,
+        channel_binding: bytes | None = None,
+        require_binding: bool = False,
+    ) -> None:
+        self._server_name = server_name
+        self._domain = domain
+        self._lookup = lookup
+        self._binding = channel_binding
+        self._require_binding = require_binding
+        self._negotiate = b""
+        self._challenge = b""
+        self._nonce = secrets.token_bytes(8)
+
+    def negotiate(self, token: bytes) -> bytes:
+        """Answers NEGOTIATE_MESSAGE with CHALLENGE_MESSAGE. Raises NtlmError."""
+        flags = Flags(_header(token, 1, 16)[0] & 0xFFFFFFFF)
+        if Flags.UNICODE not in flags:
+            raise NtlmError("a client without Unicode is not supported")
+        self._negotiate = token
+        flags = (flags & _WANTED) | Flags.TARGET_TYPE_SERVER | Flags.TARGET_INFO | Flags.NTLM | Flags.VERSION
+        flags |= Flags.REQUEST_TARGET
+        short = self._domain.split(".")[0].upper()[:15]
+        info = _pairs(
+            {
+                Av.NB_DOMAIN: _utf16(short),
+                Av.NB_COMPUTER: _utf16(self._server_name.split(".")[0].upper()[:15]),
+                Av.DNS_DOMAIN: _utf16(self._domain.lower()),
+                Av.DNS_COMPUTER: _utf16(self._server_name.lower()),
+                Av.TIMESTAMP: struct.pack("<Q", _filetime(time.time())),
+            }
+        )
+        target = _utf16(short)
+        head = SIGNATURE + struct.pack("<I", 2) + _field(len(target), 56) + struct.pack("<I", flags) + self._nonce
+        head += bytes(8) + _field(len(info), 56 + len(target)) + _VERSION
+        self._challenge = head + target + info
+        self._flags = flags
+        return self._challenge
+
+    async def authenticate(self, token: bytes) -> NtlmResult | None:
+        """Judges AUTHENTICATE_MESSAGE: None if it does not prove the account's secret (unknown account, wrong password,
+        broken integrity code, other channel). Raises NtlmError for what is no NTLMv2 at all."""
+        if not self._challenge:
+            raise NtlmError("AUTHENTICATE before NEGOTIATE")
+        challenge, self._challenge = self._challenge, b""
+        flags = Flags(_header(token, 3, 64, at=60)[0]) & self._flags
+        answer, domain, user = (_payload(token, at) for at in (20, 28, 36))
+        if len(answer) < _TEMP_AT + 4 or answer[16:18] != b"\x01\x01" or not user:
+            raise NtlmError("only NTLM version 2 is accepted")
+        name, realm = _text(user), _text(domain)
+        known = await self._lookup(f"{realm}\\{name}" if realm and "@" not in name else name)
+        key = _ntowf2(known or bytes(16), name, realm)
+        proof = _hmac(key, self._nonce + answer[16:])
+        if not hmac.compare_digest(proof, answer[:16]) or known is None:
+            return None
+        exported = _hmac(key, proof)
+        if Flags.KEY_EXCHANGE in flags:
+            sealed = _payload(token, 52)
+            if len(sealed) != 16:
+                raise NtlmError("no session key was exchanged")
+            exported = _rc4(exported).update(sealed)
+        pairs = _read_pairs(answer[_TEMP_AT:])
+        if not self._bound(pairs) or not self._intact(token, pairs, challenge, exported):
+            return None
+        return NtlmResult(
+            f"{realm}\\{name}" if realm and "@" not in name else name,
+            name,
+            realm,
+            _text(_payload(token, 44)),
+            exported,
+            flags,
+        )
+
+    def _intact(self, token: bytes, pairs: dict[int, bytes], challenge: bytes, key: bytes) -> bool:
+        """The MIC covers the three messages as they were on the wire: MS-NLMP 3.2.5.1.2. That there is one stands
+        inside what NTProofStr covers, so it cannot be taken away."""
+        flags = pairs.get(Av.FLAGS, b"")
+        if len(flags) != 4 or not int.from_bytes(flags, "little") & AV_FLAG_MIC:
+            return True
+        if len(token) < _MIC_AT + 16:
+            return False
+        blank = token[:_MIC_AT] + bytes(16) + token[_MIC_AT + 16 :]
+        mic = _hmac(key, self._negotiate + challenge + blank)
+        return hmac.compare_digest(mic, token[_MIC_AT : _MIC_AT + 16])
+
+    def _bound(self, pairs: dict[int, bytes]) -> bool:
+        if self._binding is None:
+            return True
+        shown = pairs.get(Av.CHANNEL_BINDINGS, bytes(16))
+        if shown == bytes(16):
+            return not self._require_binding
+        return hmac.compare_digest(shown, self._binding)
+
+
+class NtlmInitiator:
+    """The client's side of one handshake: `negotiate()`, then `authenticate(challenge)`; `result` holds the key after that.
+
+    `target` is the service principal name that is written into the answer ("" for none).
+    """
+
+    def __init__(
+        self, user: str, domain: str, secret: bytes, target: str = "", channel_binding: bytes | None = None
+    ) -> None:
+        self._user = user
+        self._domain = domain
+        self._secret = secret
+        self._target = target
+        self._binding = channel_binding
+        self._negotiate = b""
+        self.result: NtlmResult | None = None
+
+    def negotiate(self) -> bytes:
+        flags = _WANTED | Flags.VERSION
+        self._negotiate = SIGNATURE + struct.pack("<II", 1, flags) + bytes(16) + _VERSION
+        return self._negotiate
+
+    def authenticate(self, challenge: bytes) -> bytes:
+        """Answers CHALLENGE_MESSAGE. Raises NtlmError if the server's token is none or cannot do what is needed."""
+        flags = Flags(_header(challenge, 2, 48, at=20)[0]) & (_WANTED | Flags.VERSION)
+        if flags & SEALING != SEALING or Flags.TARGET_INFO not in flags:
+            raise NtlmError("the server does not offer NTLM version 2 with 128-bit keys")
+        pairs = _read_pairs(_payload(challenge, 40))
+        stamp = pairs.get(Av.TIMESTAMP, b"")
+        if len(stamp) != 8:
+            stamp = struct.pack("<Q", _filetime(time.time()))
+        pairs[Av.FLAGS] = struct.pack("<I", AV_FLAG_MIC)
+        pairs[Av.CHANNEL_BINDINGS] = self._binding or bytes(16)
+        pairs[Av.TARGET_NAME] = _utf16(self._target)
+        temp = b"\x01\x01" + bytes(6) + stamp + secrets.token_bytes(8) + bytes(4) + _pairs(pairs) + bytes(4)
+        key = _ntowf2(self._secret, self._user, self._domain)
+        proof = _hmac(key, challenge[24:32] + temp)
+        exported = secrets.token_bytes(16)
+        sealed = _rc4(_hmac(key, proof)).update(exported)
+        token = self._assemble(flags, proof + temp, sealed)
+        mic = _hmac(exported, self._negotiate + challenge + token)
+        self.result = NtlmResult(self._user, self._user, self._domain, "", exported, flags)
+        return token[:_MIC_AT] + mic + token[_MIC_AT + 16 :]
+
+    def _assemble(self, flags: Flags, answer: bytes, sealed: bytes) -> bytes:
+        """AUTHENTICATE_MESSAGE with a zero MIC. The LM answer is 24 zero bytes: MS-NLMP 3.1.5.1.2."""
+        payload, fields = b"", b""
+        for part in (bytes(24), answer, _utf16(self._domain), _utf16(self._user), b"", sealed):
+            fields += _field(len(part), _MIC_AT + 16 + len(payload))
+            payload += part
+        return SIGNATURE + struct.pack("<I", 3) + fields + struct.pack("<I", flags) + _VERSION + bytes(16) + payload
+
+
+class NtlmKeys:
+    """One direction of a session's signing and sealing (MS-NLMP 3.4), with its own cipher state and sequence number."""
+
+    __slots__ = ("_cipher", "_seal_key", "_sequence", "_sign_key")
+
+    def __init__(self, session_key: bytes, from_client: bool) -> None:
+        way = b"client-to-server" if from_client else b"server-to-client"
+        self._sign_key = _md5(session_key + b"session key to " + way + b" signing key magic constant\0")
+        self._seal_key = _md5(session_key + b"session key to " + way + b" sealing key magic constant\0")
+        self._sequence = 0
+        self.reset_cipher()
+
+    def reset_cipher(self) -> None:
+        """RC4 starts anew, the sequence goes on: what both sides do after SPNEGO's mechListMIC (MS-SPNG 3.2.5.1)."""
+        self._cipher = _rc4(self._seal_key).update
+
+    def cipher(self, data: bytes | bytearray | memoryview) -> bytes:
+        """Seals or unseals: RC4 is its own reverse. Comes before the signature in either direction."""
+        return self._cipher(data)
+
+    def signature(self, message: bytes) -> bytes:
+        """NTLMSSP_MESSAGE_SIGNATURE (16 bytes) of the clear message, for the next sequence number."""
+        sequence = struct.pack("<I", self._sequence)
+        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        digest = hmac.digest(self._sign_key, sequence + message, "md5")[:8]
+        return b"\x01\0\0\0" + self._cipher(digest) + sequence
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        return hmac.compare_digest(self.signature(message), signature)
+
+
+def _ntowf2(secret: bytes, user: str, domain: str) -> bytes:
+    """NTOWFv2. Upper case character by character, as Windows does: never one letter to two."""
+    upper = "".join(c.upper() if len(c.upper()) == 1 else c for c in user)
+    return _hmac(secret, _utf16(upper + domain))
+
+
+def _header(token: bytes, kind: int, size: int, at: int = 12) -> tuple[int]:
+    if not size <= len(token) <= MAX_TOKEN or not token.startswith(SIGNATURE + struct.pack("<I", kind)):
+        raise NtlmError(f"not an NTLM message of type {kind}")
+    return struct.unpack_from("<I", token, at)
+
+
+def _field(size: int, at: int) -> bytes:
+    return struct.pack("<HHI", size, size, at)
+
+
+def _payload(token: bytes, at: int) -> bytes:
+    size, _, offset = struct.unpack_from("<HHI", token, at)
+    if offset + size > len(token):
+        raise NtlmError("a field points outside the token")
+    return token[offset : offset + size]
+
+
+def _pairs(pairs: dict[int, bytes]) -> bytes:
+    body = b"".join(struct.pack("<HH", key, len(value)) + value for key, value in pairs.items() if key != Av.EOL)
+    return body + bytes(4)
+
+
+def _read_pairs(data: bytes) -> dict[int, bytes]:
+    pairs: dict[int, bytes] = {}
+    at = 0
+    while at + 4 <= len(data):
+        key, size = struct.unpack_from("<HH", data, at)
+        if key == Av.EOL:
+            break
+        if at + 4 + size > len(data):
+            raise NtlmError("target information is cut off")
+        pairs[key] = data[at + 4 : at + 4 + size]
+        at += 4 + size
+    return pairs
+
+
+def _utf16(text: str) -> bytes:
+    return text.encode("utf-16-le", "surrogatepass")
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-16-le")
+    except UnicodeDecodeError as error:
+        raise NtlmError("a name is not UTF-16") from error
+
+
+def _filetime(seconds: float) -> int:
+    """100-nanosecond steps since 1601: MS-DTYP 2.3.3."""
+    return int((seconds + 11_644_473_600) * 10_000_000)
+
+
+def _hmac(key: bytes, data: bytes) -> bytes:
+    return hmac.digest(key, data, "md5")
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def _rc4(key: bytes) -> CipherContext:
+    return Cipher(ARC4(key), None).encryptor()

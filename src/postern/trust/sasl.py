@@ -1,0 +1,149 @@
+"""SASL's server side (RFC 4422): one exchange by one mechanism, from octets to an outcome. The protocol frames the octets.
+
+Here PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), EXTERNAL (RFC 4422 appendix A) and NTLM (MS-SMTPNTLM 3.2);
+`sasl_scram` and `sasl_gssapi` have the others. -PLUS variants are not offered: TLS' channel binding is not at hand here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from postern.model.directory import Account, DirectoryUnavailable
+from postern.model.security import Identity, Mechanism, Peer
+from postern.trust.backoff import Guess
+from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, identity_of
+from postern.trust.ntlm import NtlmAcceptor, NtlmError
+from postern.trust.outcome import Challenge, Denied, Granted
+
+MAX_RESPONSE = 65_536
+"""Octets of one response; Kerberos tickets with large authorization data come near 48 KB."""
+MALFORMED = Denied(False, "Malformed authentication response")
+
+Outcome = Challenge | Granted | Denied
+
+Validator = Callable[[bytes, Peer], Awaitable[Identity | None]]
+"""Whose certificate (DER) this is, None if nobody's: direct trust, or X.509 validation. May raise DirectoryUnavailable."""
+
+
+class SaslServer(Protocol):
+    async def step(self, response: bytes | None) -> Outcome:
+        """The client's next response; None at first when it sent no initial response. After Granted or Denied the
+        exchange is over."""
+        ...
+
+
+class Plain:
+    def __init__(self, judge: Judge, peer: Peer) -> None:
+        self._judge = judge
+        self._peer = peer
+        self._asked = False
+
+    async def step(self, response: bytes | None) -> Outcome:
+        if not response and not self._asked:
+            self._asked = True
+            return Challenge(b"")
+        parts = _text(response or b"").split("\0")
+        if len(parts) != 3 or not parts[1] or not parts[2]:
+            return MALFORMED
+        authzid, name, password = parts
+        outcome = await self._judge.password(name, password, self._peer)
+        # RFC 4616 section 2: acting for someone else is not supported, naming oneself is.
+        if isinstance(outcome, Granted) and authzid.lower() not in ("", name.lower(), outcome.identity.name.lower()):
+            return FAILED
+        return outcome
+
+
+class Login:
+    def __init__(self, judge: Judge, peer: Peer) -> None:
+        self._judge = judge
+        self._peer = peer
+        self._asked = False
+        self._name: str | None = None
+
+    async def step(self, response: bytes | None) -> Outcome:
+        if not response and not self._asked:
+            self._asked = True
+            return Challenge(b"Username:")
+        if self._name is None:
+            self._name = _text(response or b"")
+            return Challenge(b"Password:") if self._name else MALFORMED
+        return await self._judge.password(self._name, _text(response or b""), self._peer)
+
+
+class External:
+    """The certificate speaks; what the client asks to be must be what the certificate says."""
+
+    def __init__(self, validator: Validator, peer: Peer, certificate: bytes) -> None:
+        self._validator = validator
+        self._peer = peer
+        self._certificate = certificate
+
+    async def step(self, response: bytes | None) -> Outcome:
+        if response is None:
+            return Challenge(b"")
+        try:
+            identity = await self._validator(self._certificate, self._peer)
+        except DirectoryUnavailable:
+            return UNAVAILABLE
+        if identity is None or _text(response).lower() not in ("", identity.name.lower()):
+            return FAILED
+        return Granted(identity)
+
+
+class Ntlm:
+    """The NTLM messages as they are, one a response."""
+
+    def __init__(self, judge: Judge, peer: Peer, server_name: str, domain: str) -> None:
+        self._judge = judge
+        self._peer = peer
+        self._acceptor = NtlmAcceptor(server_name, domain, self._lookup)
+        self._steps = 0
+        self._account: Account | None = None
+        self._guess: Guess | None = None
+
+    async def step(self, response: bytes | None) -> Outcome:
+        if not response and self._steps == 0:
+            return Challenge(b"")
+        self._steps += 1
+        try:
+            if self._steps == 1:
+                return Challenge(self._acceptor.negotiate(response or b""))
+            result = await self._acceptor.authenticate(response or b"") if self._steps == 2 else None
+        except NtlmError:
+            self._settle(False)
+            return MALFORMED
+        except DirectoryUnavailable:
+            return UNAVAILABLE
+        if self._guess is None:
+            return TOO_MANY
+        self._settle(result is not None)
+        if result is None or self._account is None:
+            return FAILED
+        return Granted(identity_of(self._account, Mechanism.NTLM))
+
+    def _settle(self, right: bool) -> None:
+        if self._guess is not None:
+            self._judge.settle(self._guess, right)
+
+    async def _lookup(self, name: str) -> bytes | None:
+        directory = self._judge.directory
+        account = await directory.account(name)
+        self._guess = await self._judge.enter(name, account, self._peer)
+        if self._guess is None or account is None or not account.enabled:
+            return None
+        try:
+            known = await directory.verifier(account, "nt")
+        except BaseException:
+            self._guess.undecided()
+            raise
+        self._account = account
+        return bytes.fromhex(known) if known else None
+
+
+def _text(response: bytes) -> str:
+    """ "" for what is too long or not UTF-8: every mechanism here refuses an empty name or password."""
+    try:
+        return response.decode() if len(response) <= MAX_RESPONSE else ""
+    except UnicodeDecodeError:
+        return ""

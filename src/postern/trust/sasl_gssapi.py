@@ -1,0 +1,102 @@
+"""SASL GSSAPI (RFC 4752), the server's side, on python-gssapi. No security layer: the connection's TLS is the layer.
+
+Reads the keytab. A principal is someone's only in our own realm, and only while the directory has an enabled account.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from postern.model.directory import DirectoryUnavailable
+from postern.model.security import Mechanism
+from postern.trust.judge import FAILED, UNAVAILABLE, Judge, identity_of
+from postern.trust.outcome import Challenge, Denied, Granted
+
+gssapi: Any
+try:
+    gssapi = importlib.import_module("gssapi")
+except (ImportError, OSError):  # the extra postern[kerberos] is not installed, or libkrb5 is missing
+    gssapi = None
+
+_MAX_TOKEN = 65_536
+_MAX_STEPS = 6
+_NO_LAYER = b"\x01"
+_OFFER = _NO_LAYER + b"\0\0\0"  # RFC 4752 section 3.1: with no layer the size is zero
+
+
+def usable(keytab: str) -> bool:
+    """Whether tickets can be accepted with this keytab."""
+    if gssapi is None:
+        return False
+    try:
+        _credentials(keytab)
+    except gssapi.exceptions.GSSError:
+        return False
+    return True
+
+
+class GssapiServer:
+    def __init__(self, judge: Judge, realm: str, keytab: str) -> None:
+        self._judge = judge
+        self._realm = realm
+        self._keytab = keytab
+        self._context: Any = None
+        self._steps = 0
+        self._offered = False
+
+    async def step(self, response: bytes | None) -> Challenge | Granted | Denied:
+        if not response and self._steps == 0:
+            self._steps = 1
+            return Challenge(b"")
+        self._steps += 1
+        if self._steps > _MAX_STEPS or len(response or b"") > _MAX_TOKEN:
+            return FAILED
+        try:
+            if self._offered:
+                return await self._finish(response or b"")
+            if self._context is None or not self._context.complete:
+                token = await self._judge.in_pool(lambda: self._accept(response or b""))
+                if token or not self._context.complete:
+                    return Challenge(token)
+            elif response:
+                return FAILED
+            self._offered = True
+            return Challenge(bytes(self._context.wrap(_OFFER, False).message))
+        except gssapi.exceptions.GSSError:
+            return FAILED
+        except DirectoryUnavailable:
+            return UNAVAILABLE
+
+    def _accept(self, token: bytes) -> bytes:
+        """Blocks: libkrb5 reads the keytab and syncs its replay cache."""
+        if self._context is None:
+            credentials = _credentials(self._keytab)
+            self._context = gssapi.SecurityContext(creds=credentials, usage="accept")
+            self._context.__DEFER_STEP_ERRORS__ = False  # else a failed step looks like one that goes on
+        return bytes(self._context.step(token) or b"")
+
+    async def _finish(self, response: bytes) -> Granted | Denied:
+        """The client's choice of layer and the name it wants: RFC 4752 section 3.2."""
+        choice = bytes(self._context.unwrap(response).message)
+        if len(choice) < 4 or choice[:1] != _NO_LAYER:
+            return FAILED
+        user, _, realm = str(self._context.initiator_name).rpartition("@")
+        if realm != self._realm or not user:
+            return FAILED
+        directory = self._judge.directory
+        account = await directory.account(f"{user}@{realm.lower()}") or await directory.account(user)
+        if account is None or not account.enabled:
+            return FAILED
+        try:
+            authzid = choice[4:].decode().lower()
+        except UnicodeDecodeError:
+            return FAILED
+        if authzid not in ("", user.lower(), f"{user}@{realm}".lower(), account.name.lower()):
+            return FAILED
+        return Granted(identity_of(account, Mechanism.KERBEROS))
+
+
+def _credentials(keytab: str) -> Any:
+    """Any service key of the keytab may answer: smtp, imap, pop."""
+    return gssapi.Credentials(usage="accept", store={"keytab": keytab}, mechs=[gssapi.MechType.kerberos])

@@ -1,0 +1,133 @@
+"""SCRAM-SHA-256 (RFC 5802, RFC 7677), the server's side, without channel binding.
+
+The password never comes here, nor does anything that could stand in for it: the directory keeps StoredKey and ServerKey.
+A name without them is led through the same exchange with a salt that is made up, and refused at the end.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+
+from postern.model.directory import Account, DirectoryUnavailable
+from postern.model.security import Mechanism, Peer
+from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, identity_of
+from postern.trust.outcome import Challenge, Denied, Granted
+from postern.trust.passwords import SCRAM_ITERATIONS, ScramKeys
+from postern.trust.sasl import MALFORMED
+
+_MAX_MESSAGE = 2048
+
+
+class _Malformed(ValueError):
+    pass
+
+
+class ScramServer:
+    def __init__(self, judge: Judge, peer: Peer) -> None:
+        self._judge = judge
+        self._peer = peer
+        self._asked = False
+        self._name = ""
+        self._header = b""
+        self._first = ""
+        self._nonce = ""
+        self._keys: ScramKeys | None = None
+        self._account: Account | None = None
+
+    async def step(self, response: bytes | None) -> Challenge | Granted | Denied:
+        if not response and not self._asked:
+            self._asked = True
+            return Challenge(b"")
+        try:
+            message = _message(response or b"")
+            if self._keys is None:
+                self._keys = await self._begin(message)
+                return Challenge(self._first.partition("\0")[2].encode())
+            return await self._finish(message, self._keys)
+        except _Malformed:
+            return MALFORMED
+        except DirectoryUnavailable:
+            return UNAVAILABLE
+
+    async def _begin(self, message: str) -> ScramKeys:
+        """client-first-message: RFC 5802 section 7."""
+        flag, comma, rest = message.partition(",")
+        authzid, comma2, bare = rest.partition(",")
+        # "p=" asks for channel binding by a mechanism whose name does not have it: section 6.
+        if flag not in ("n", "y") or not comma or not comma2 or authzid[:2] not in ("", "a="):
+            raise _Malformed
+        parts = bare.split(",")
+        if len(parts) < 2 or parts[0][:2] != "n=" or parts[1][:2] != "r=" or len(parts[1]) < 10:
+            raise _Malformed  # "m=" first: an extension that must be understood, and is not
+        self._name = _saslname(parts[0][2:])
+        if authzid and _saslname(authzid[2:]).lower() != self._name.lower():
+            raise _Malformed
+        self._header = f"{flag},{authzid},".encode()
+        self._nonce = parts[1][2:] + base64.b64encode(secrets.token_bytes(18)).decode()
+        keys = await self._lookup()
+        salt = base64.b64encode(keys.salt).decode()
+        self._first = f"{bare}\0r={self._nonce},s={salt},i={keys.iterations}"
+        return keys
+
+    async def _finish(self, message: str, keys: ScramKeys) -> Granted | Denied:
+        """client-final-message."""
+        without_proof, _, proof_text = message.rpartition(",p=")
+        parts = without_proof.split(",")
+        if len(parts) < 2 or parts[0][:2] != "c=" or parts[1][:2] != "r=":
+            raise _Malformed
+        proof = _decoded(proof_text)
+        if _decoded(parts[0][2:]) != self._header or len(proof) != 32:
+            raise _Malformed
+        guess = await self._judge.enter(self._name, self._account, self._peer)
+        if guess is None:
+            return TOO_MANY
+        exchange = f"{self._first},{without_proof}".replace("\0", ",").encode()
+        signature = hmac.digest(keys.stored_key, exchange, "sha256")
+        client_key = bytes(a ^ b for a, b in zip(proof, signature, strict=True))
+        right = hmac.compare_digest(hashlib.sha256(client_key).digest(), keys.stored_key)
+        right &= hmac.compare_digest(parts[1][2:].encode(), self._nonce.encode())
+        account = self._account
+        self._judge.settle(guess, right and account is not None)
+        if not right or account is None:
+            return FAILED
+        server_signature = base64.b64encode(hmac.digest(keys.server_key, exchange, "sha256"))
+        return Granted(identity_of(account, Mechanism.SCRAM), b"v=" + server_signature)
+
+    async def _lookup(self) -> ScramKeys:
+        directory = self._judge.directory
+        account = await directory.account(self._name)
+        known = await directory.verifier(account, "scram-sha-256") if account is not None else None
+        if known and account is not None and account.enabled:
+            self._account = account
+            return ScramKeys.parse(known)
+        salt = self._judge.made_up_salt(self._name)
+        return ScramKeys(SCRAM_ITERATIONS, salt, secrets.token_bytes(32), secrets.token_bytes(32))
+
+
+def _message(response: bytes) -> str:
+    try:
+        text = response.decode()
+    except UnicodeDecodeError:
+        raise _Malformed from None
+    if len(response) > _MAX_MESSAGE or "\0" in text:
+        raise _Malformed
+    return text
+
+
+def _saslname(text: str) -> str:
+    """Section 5.1: "=2C" is a comma, "=3D" an equals sign, no other "=" may stand."""
+    name = text.replace("=2C", ",").replace("=3D", "\0")
+    if not name or "=" in name:
+        raise _Malformed
+    return name.replace("\0", "=")
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise _Malformed from None

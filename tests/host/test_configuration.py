@@ -1,0 +1,122 @@
+"""postern.toml: what is right is read, what is wrong is told. covers: schema
+
+Each file of bad-configurations begins with the messages it must give, as comments «#! line».
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from postern.host import configuration, state
+from postern.model.organization import DomainType, Limits, Organization, Profile, Role
+from tests.host.folders import short_folder
+
+BAD = sorted((Path(__file__).parent / "bad-configurations").glob("*.toml"))
+
+GOOD = """
+[organization]
+name = "Example"
+profile = "hardened"
+realm = "EXAMPLE.TEST"
+keytab = "/etc/postern.keytab"
+rpc-ports = [25000, 25100]
+dns-servers = ["192.0.2.53", "[2001:db8::1]:5353"]
+[[domain]]
+name = "Example.TEST"
+[[domain]]
+name = "partner.test"
+type = "internal-relay"
+[[server]]
+name = "hub1"
+fqdn = "hub1.example.test"
+roles = ["hub"]
+addresses = ["192.0.2.1", "2001:DB8::1"]
+[[server]]
+name = "mbx1"
+fqdn = "mbx1.example.test"
+roles = ["mailbox", "client-access"]
+addresses = ["192.0.2.2"]
+workers = 4
+[[send-connector]]
+name = "out"
+domains = ["*", "*.partner.test"]
+smart-hosts = ["relay.example.net:2525"]
+server = "hub1"
+[limits]
+message-size = 1048576
+queue-retry = [1.0, 2.0]
+"""
+
+
+def test_everything_that_can_be_said_is_read() -> None:
+    organization = configuration.parse(GOOD)
+    assert organization.profile is Profile.HARDENED
+    assert [domain.name for domain in organization.domains] == ["example.test", "partner.test"]
+    assert organization.domains[1].type is DomainType.INTERNAL_RELAY
+    assert organization.servers[0].addresses == ("192.0.2.1", "2001:db8::1")
+    assert organization.servers[1].roles == {Role.MAILBOX, Role.CLIENT_ACCESS}
+    assert organization.rpc_ports == (25000, 25100)
+    assert organization.send_connectors[0].smart_hosts == ("relay.example.net:2525",)
+    assert organization.limits == dataclasses.replace(Limits(), message_size=1048576, queue_retry=(1.0, 2.0))
+    assert organization.dns_servers == ("192.0.2.53", "[2001:db8::1]:5353")
+
+
+def test_the_default_is_written_and_found_again() -> None:
+    with short_folder() as folder:
+        made = state.create(folder)
+        first = configuration.default(made, 10000)
+        assert configuration.load(made) == first
+        assert first.servers[0].roles == {Role.HUB, Role.MAILBOX, Role.CLIENT_ACCESS}
+        assert first.servers[0].addresses == ("127.0.0.1",)
+        assert first.default_domain == "example.test"
+        assert (first.offset, first.rpc_ports) == (10000, (30000, 30019))
+
+
+def test_another_offset_moves_the_ports_and_nothing_else() -> None:
+    with short_folder() as folder:
+        made = state.create(folder)
+        first = configuration.default(made, 10000)
+        moved = configuration.move(made, 5000)
+        assert configuration.load(made) == moved
+        assert moved == dataclasses.replace(first, offset=5000, rpc_ports=(25000, 25019))
+
+
+def test_without_a_file_the_way_to_one_is_told() -> None:
+    with short_folder() as folder, pytest.raises(configuration.ConfigurationError, match="postern run"):
+        configuration.load(state.create(folder))
+
+
+def test_what_is_commented_out_in_the_default_shows_the_defaults() -> None:
+    lines = configuration.DEFAULT.format(offset=0).splitlines()
+    limits = lines[lines.index("[limits]") + 1 :]
+    bare = "\n".join(line.removeprefix("# ").replace("  bytes", "  # bytes").split("  ")[0] for line in limits)
+    text = "\n".join(lines[: lines.index("[limits]") + 1]) + "\n" + bare
+    assert configuration.parse(text).limits == Limits()
+
+
+@pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+def test_bad_configurations_are_told_in_these_words(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    expected = [line[3:] for line in text.splitlines() if line.startswith("#! ")]
+    assert expected
+    with pytest.raises(configuration.ConfigurationError) as raised:
+        configuration.parse(text, file.name)
+    assert str(raised.value).splitlines() == expected
+
+
+def _two() -> Organization:
+    return configuration.parse(GOOD)
+
+
+def test_this_host_is_the_server_that_is_called_like_it() -> None:
+    assert configuration.this_server(_two(), None, "mbx1").name == "mbx1"
+    assert configuration.this_server(_two(), None, "HUB1.example.test").name == "hub1"
+    assert configuration.this_server(_two(), "hub1", "elsewhere").name == "hub1"
+
+
+def test_a_host_that_is_none_of_the_servers_hears_which_there_are() -> None:
+    with pytest.raises(configuration.ConfigurationError, match="hub1, mbx1"):
+        configuration.this_server(_two(), None, "elsewhere")

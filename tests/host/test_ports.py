@@ -1,0 +1,98 @@
+"""Ports that are taken, too low, or the kernel's to lend."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from postern.host import configuration, ports
+from postern.model.organization import Organization
+
+BASE = configuration.parse(configuration.DEFAULT.format(offset=0))
+
+
+def shifted(offset: int) -> Organization:
+    return dataclasses.replace(BASE, offset=offset, rpc_ports=(20000 + offset, 20019 + offset))
+
+
+@contextlib.contextmanager
+def taken(host: str = "127.0.0.1") -> Iterator[int]:
+    """An offset at which somebody, sharing the port as our workers do, listens where IMAP4 would."""
+    for offset in range(13000, 14000):
+        with contextlib.closing(socket.socket()) as holder:
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            with contextlib.suppress(OSError):
+                holder.bind((host, offset + 143))
+                holder.listen()
+                yield offset
+                return
+    raise AssertionError("no free port")
+
+
+def test_needs_are_the_tables() -> None:
+    found = {need.port: need.rows for need in ports.needs(shifted(10000), BASE.servers[0])}
+    assert {10025, 10587, 10465, 10143, 10993, 10110, 10995, 10135, 30000, 30019} <= set(found)
+    assert "imap4" in found[10143]
+    assert "internet-to-hub" in found[10025]
+    assert 10443 not in found, "a row that is not built opens nothing"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_taken_port_is_named_with_its_row_and_the_way_out(host: str) -> None:
+    with taken(host) as offset:
+        with pytest.raises(ports.PortError) as raised:
+            ports.check(shifted(offset), BASE.servers[0])
+        words = str(raised.value)
+        assert words.startswith(f"port {offset + 143} (imap4) on {host} is taken by process {os.getpid()} (")
+        way_out = int(words.rpartition("--offset ")[2])
+        assert way_out != offset
+        ports.check(shifted(way_out), BASE.servers[0])
+
+
+def test_another_address_of_this_machine_is_no_conflict() -> None:
+    with taken("127.0.0.2") as offset:
+        ports.check(shifted(offset), BASE.servers[0])
+
+
+def test_low_ports_need_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    (tmp_path / "ip_unprivileged_port_start").write_text("1024\n")
+    monkeypatch.setattr(ports, "_IPV4", tmp_path)
+    with pytest.raises(ports.PortError, match=r"port 25 .* needs root: .* --offset 10000"):
+        ports.check(BASE, BASE.servers[0])
+
+
+def test_ports_in_the_ephemeral_range_are_reserved_beside_others(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    reserved = tmp_path / "reserved"
+    reserved.write_text("40000-40001,33005\n")
+    monkeypatch.setattr(ports, "_RESERVED", reserved)
+    organization = dataclasses.replace(shifted(10000), rpc_ports=(33004, 33006))
+    said = ports.reserve(organization, BASE.servers[0])
+    assert len(said) == 1
+    assert "33004,33006" in said[0]
+    assert reserved.read_text() == "40000-40001,33005,33004,33006\n"
+    assert ports.reserve(organization, BASE.servers[0]) == [], "once is enough"
+
+
+def test_where_they_cannot_be_reserved_the_way_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    class Closed(type(tmp_path)):  # type: ignore[misc]
+        def write_text(self, *args: object, **kwargs: object) -> int:
+            raise PermissionError
+
+    closed = Closed(tmp_path / "reserved")
+    (tmp_path / "reserved").write_text("\n")
+    monkeypatch.setattr(ports, "_RESERVED", closed)
+    organization = dataclasses.replace(shifted(10000), rpc_ports=(33004, 33004))
+    assert "sysctl net.ipv4.ip_local_reserved_ports=33004" in ports.reserve(organization, BASE.servers[0])[0]
+
+
+def test_ports_below_the_range_need_nothing() -> None:
+    assert ports.reserve(shifted(10000), BASE.servers[0]) == []

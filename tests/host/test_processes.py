@@ -1,0 +1,79 @@
+"""Notes about children, and the orphans of a crash."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from postern.host import processes, state
+from postern.model.organization import StateFolder
+from tests.host.folders import short_folder
+
+
+@pytest.fixture
+def folder() -> Iterator[StateFolder]:
+    with short_folder() as made:
+        yield state.create(made)
+
+
+@pytest.fixture
+def sleeper() -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(["sleep", "600"])
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_an_orphan_is_found_and_ended(folder: StateFolder, sleeper: subprocess.Popen[bytes]) -> None:
+    processes.note(folder, "hub.0", sleeper.pid)
+    assert [(one.name, one.pid) for one in processes.noted(folder)] == [("hub.0", sleeper.pid)]
+    assert [one.name for one in processes.end_orphans(folder)] == ["hub.0"]
+    assert sleeper.wait(5) == -signal.SIGTERM
+    assert list(processes.noted(folder)) == []
+
+
+def test_an_orphan_that_does_not_listen_is_killed(folder: StateFolder) -> None:
+    deaf = subprocess.Popen(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 600; done"], stdout=subprocess.PIPE)
+    try:
+        assert deaf.stdout is not None
+        assert deaf.stdout.readline() == b"up\n"
+        processes.note(folder, "hub.0", deaf.pid)
+        processes.end_orphans(folder, patience=0.1)
+        assert deaf.wait(5) == -signal.SIGKILL
+    finally:
+        deaf.kill()
+        deaf.wait()
+
+
+def test_a_pid_that_was_used_again_is_left_alone(folder: StateFolder, sleeper: subprocess.Popen[bytes]) -> None:
+    started = processes.start_time(sleeper.pid)
+    assert started is not None
+    (processes.processes(folder) / "hub.0").write_text(f"{sleeper.pid} {started - 1}\n")
+    assert processes.end_orphans(folder) == []
+    assert sleeper.poll() is None
+
+
+def test_a_torn_note_is_passed_over(folder: StateFolder) -> None:
+    (processes.processes(folder) / "hub.0").write_text("12")
+    (processes.processes(folder) / "hub.1").write_text("")
+    assert list(processes.noted(folder)) == []
+    assert processes.end_orphans(folder) == []
+
+
+def test_a_zombie_counts_as_gone() -> None:
+    process = subprocess.Popen(["true"])
+    deadline = time.monotonic() + 10
+    while processes.start_time(process.pid) is not None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert processes.start_time(process.pid) is None
+    process.wait()
+
+
+def test_nothing_runs_on_a_folder_that_is_not_there(folder: StateFolder) -> None:
+    assert not processes.running(state.find(folder.root / "none"))

@@ -1,0 +1,128 @@
+"""Profiles deviate from the reference only with a reason, and as the design says."""
+
+from __future__ import annotations
+
+import pytest
+
+from postern.model.organization import Profile
+from postern.model.security import Encryption, Mechanism
+from postern.paths.profiles import HARDENED, PRACTICAL
+from postern.paths.row import Tls, Wire
+from postern.paths.table import REFERENCE, TABLE, deviations, same, settle
+
+LOCAL_RPC = ("hub-to-mailbox-mapi", "mailbox-to-hub-submission", "cas-to-mailbox")
+WEAK = {Mechanism.NTLM, Mechanism.DIGEST, Mechanism.BASIC}
+STRONG = {Mechanism.KERBEROS, Mechanism.SCRAM, Mechanism.CERTIFICATE}
+
+
+@pytest.mark.parametrize("profile", [Profile.PRACTICAL, Profile.HARDENED])
+def test_each_deviation_has_a_reason_and_nothing_else_has(profile: Profile) -> None:
+    for row in settle(profile).values():
+        assert bool(row.reasons) == (not same(row, TABLE[row.id])), row.id
+
+
+def test_the_reference_has_no_reasons_to_give() -> None:
+    assert not any(row.reasons for row in TABLE.values())
+
+
+def test_deviations_name_rows_that_exist() -> None:
+    assert {one.row for one in PRACTICAL + HARDENED} <= set(TABLE)
+
+
+def test_words_change_where_a_cell_changes_and_nowhere_else() -> None:
+    for profile in Profile:
+        for row in settle(profile).values():
+            was = TABLE[row.id]
+            assert (row.words.ports == was.words.ports) == (row.ports == was.ports)
+            assert (row.words.default_auth == was.words.default_auth) == (row.default_auth == was.default_auth)
+            assert (row.words.supported_auth == was.words.supported_auth) == (row.supported_auth == was.supported_auth)
+            assert (row.words.encryption == was.words.encryption) == (row.seal == was.seal)
+            assert row.words.notes == was.words.notes
+
+
+def test_practical_submission_is_what_clients_can() -> None:
+    row = settle(Profile.PRACTICAL)["client-to-hub-smtp"]
+    assert [(port.number, port.tls) for port in row.ports] == [
+        (25, Tls.UPGRADE),
+        (587, Tls.UPGRADE),
+        (465, Tls.IMPLICIT),
+    ]
+    assert row.default_auth[0] is Mechanism.BASIC
+    assert set(row.supported_auth) == {Mechanism.BASIC, Mechanism.NTLM, Mechanism.KERBEROS, Mechanism.SCRAM}
+    assert row.encryption is Encryption.REQUIRED
+    assert row.words.ports == "25/TCP (TLS); 587/TCP (TLS); 465/TCP (SSL)"
+    assert row.words.default_auth == "Basic, NTLM, Kerberos"
+
+
+@pytest.mark.parametrize("row_id", ["imap4", "pop3"])
+def test_practical_adds_scram_to_mail_clients(row_id: str) -> None:
+    row, was = settle(Profile.PRACTICAL)[row_id], TABLE[row_id]
+    assert row.supported_auth == (*was.supported_auth, Mechanism.SCRAM)
+    assert (row.ports, row.default_auth) == (was.ports, was.default_auth)
+
+
+@pytest.mark.parametrize("profile", [Profile.PRACTICAL, Profile.HARDENED])
+@pytest.mark.parametrize("row_id", LOCAL_RPC)
+def test_both_roles_on_one_host_speak_over_a_unix_socket(row_id: str, profile: Profile) -> None:
+    row = settle(profile)[row_id]
+    assert row.port("ncalrpc").wire is Wire.UNIX
+    assert Mechanism.PEER in row.supported_auth
+    assert row.default_auth[0] is not Mechanism.PEER  # a caller on another host tries the first
+    assert row.words.ports == TABLE[row_id].words.ports + "; unix socket (ncalrpc)"
+
+
+def test_only_those_rows_know_peer_credentials_among_the_references() -> None:
+    rows = settle(Profile.PRACTICAL)
+    assert {row.id for row in REFERENCE if Mechanism.PEER in rows[row.id].supported_auth} == set(LOCAL_RPC)
+    assert not any(Mechanism.PEER in row.supported_auth for row in REFERENCE)
+
+
+def test_practical_encrypts_every_path_that_can_carry_it() -> None:
+    rows = settle(Profile.PRACTICAL)
+    assert {row.id for row in REFERENCE if rows[row.id].encryption is Encryption.NEVER} == {"vss-backup"}
+    for row in REFERENCE:
+        order = list(Encryption)
+        assert order.index(rows[row.id].encryption) >= order.index(row.encryption)
+    assert 50389 not in {port.number for port in rows["edgesync"].ports}
+
+
+def test_practical_drops_no_mechanism() -> None:
+    for row, was in deviations(Profile.PRACTICAL, Profile.REFERENCE):
+        assert set(was.supported_auth) <= set(row.supported_auth)
+
+
+def test_hardened_drops_what_is_weak_where_something_strong_can_do_its_work() -> None:
+    for row in settle(Profile.HARDENED).values():
+        strong = STRONG | {Mechanism.NEGOTIATE}
+        if row.id in ("private-directory", "recipient-filter"):
+            assert Mechanism.BASIC in row.supported_auth  # a service's own random password
+        elif strong & set(row.supported_auth):
+            assert not WEAK & set(row.supported_auth), row.id
+
+
+def test_no_row_of_the_reference_keeps_a_weak_mechanism_under_hardened() -> None:
+    rows = settle(Profile.HARDENED)
+    assert not [row.id for row in REFERENCE if WEAK & set(rows[row.id].supported_auth)]
+
+
+def test_hardened_submission_leaves_out_what_practical_admits() -> None:
+    row = settle(Profile.HARDENED)["client-to-hub-smtp"]
+    assert row.supported_auth == (Mechanism.KERBEROS, Mechanism.SCRAM)
+    assert row.default_auth == (Mechanism.KERBEROS,)
+    assert 465 in {port.number for port in row.ports}
+    assert not any("password (PLAIN" in reason for reason in row.reasons)
+
+
+def test_hardened_is_never_softer_than_practical() -> None:
+    order = list(Encryption)
+    practical = settle(Profile.PRACTICAL)
+    for row in settle(Profile.HARDENED).values():
+        assert order.index(row.encryption) >= order.index(practical[row.id].encryption)
+        assert not (set(row.supported_auth) - set(practical[row.id].supported_auth)) & WEAK
+
+
+def test_certificates_stand_only_where_rows_list_them() -> None:
+    listed = {row.id for row in REFERENCE if Mechanism.CERTIFICATE in row.supported_auth}
+    assert listed == {"edge-to-edge", "owa", "activesync", "cas-to-cas-activesync"}
+    practical = settle(Profile.PRACTICAL)
+    assert {row.id for row in REFERENCE if Mechanism.CERTIFICATE in practical[row.id].supported_auth} == listed

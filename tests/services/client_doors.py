@@ -1,0 +1,141 @@
+"""IMAP and POP3 doors on free ports with a directory in memory and a real Authenticator: what the tests of both dial.
+
+Run as a program it serves a database or memory until it is stopped: for foreign clients and measurements by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import sys
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
+
+import trustme
+
+from postern.model.directory import UNKNOWN, Account, Recipient, RecipientType, Unknown
+from postern.model.mailbox import Mailboxes
+from postern.model.organization import Limits, Profile
+from postern.net.door import Door
+from postern.paths.guard import Guard
+from postern.paths.table import settle
+from postern.services.client_access import ClientAccess, MailboxServer
+from postern.services.imap import ImapSession
+from postern.services.mailbox_changes import MailboxChanges
+from postern.telemetry.observed import Observed
+from postern.trust.authenticator import Authenticator
+from postern.trust.passwords import verifiers
+
+PASSWORD = "right horse 말"
+
+
+class MemoryDirectory:
+    """alice, bob and carol, all with the same password."""
+
+    def __init__(self, password: str = PASSWORD) -> None:
+        self._verifiers = verifiers(password)
+        self.accounts: dict[str, Account] = {}
+        self.mail: dict[str, Recipient] = {}
+        for name in ("alice", "bob", "carol"):
+            guid, address = uuid.uuid5(uuid.NAMESPACE_DNS, name), f"{name}@example.test"
+            self.accounts[address] = Account(guid, address, True, False, "1", address)
+            self.mail[address] = Recipient(guid, RecipientType.USER, name.title(), address, (address,), "MBX1")
+
+    async def recipient(self, address: str) -> Recipient | None:
+        return self.mail.get(address.lower())
+
+    async def recipients(self, addresses: Any) -> dict[str, Recipient]:
+        return {a: self.mail[a.lower()] for a in addresses if a.lower() in self.mail}
+
+    def cached_recipient(self, address: str) -> Recipient | Literal[Unknown.UNKNOWN] | None:
+        return UNKNOWN
+
+    async def account(self, name: str) -> Account | None:
+        return self.accounts.get(name.lower()) or self.accounts.get(f"{name.lower()}@example.test")
+
+    async def verifier(self, account: Account, kind: str) -> str | None:
+        return self._verifiers.get(kind)
+
+
+class Doors:
+    """`authority` signs the certificate that `127.0.0.1`, `::1` and `localhost` show."""
+
+    def __init__(
+        self, mailboxes: Mailboxes, limits: Limits | None = None, profile: Profile = Profile.PRACTICAL
+    ) -> None:
+        self.mailboxes = mailboxes
+        self.limits = limits or Limits()
+        self.directory = MemoryDirectory()
+        self.authenticator = Authenticator(self.directory)
+        self.changes = MailboxChanges(mailboxes)
+        self.observed = Observed(None)
+        self.authority = trustme.CA()
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost").configure_cert(self.tls)
+        self.ports: dict[int, int] = {}
+        self._rows = settle(profile)
+        self._doors: list[Door] = []
+
+    def access(self, row: str) -> ClientAccess:
+        server = MailboxServer(self.mailboxes, self.changes)
+        return ClientAccess(
+            Guard([self._rows[row]], self.authenticator.available),
+            self.authenticator,
+            self.directory,
+            lambda name: server,
+            self.observed,
+            self.limits,
+            "mail.example.test",
+        )
+
+    async def open(self, row: str, session: Callable[[ClientAccess], Any]) -> None:
+        access = self.access(row)
+        for port in self._rows[row].ports:
+            door = Door([self._rows[row]], port, lambda: session(access), self.tls, max_per_address=10_000)
+            number = free_port()
+            await door.open("127.0.0.1", number)
+            self._doors.append(door)
+            self.ports[port.number or 0] = number
+
+    async def close(self) -> None:
+        await self.changes.close()
+        for door in self._doors:
+            await door.close(0.5)
+        self.authenticator.close()
+
+    def client_tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        self.authority.configure_trust(context)
+        return context
+
+
+def free_port() -> int:
+    """A port outside the kernel's ephemeral range (32768-60999), free at this moment."""
+    for number in range(20000 + os.getpid() % 5000, 32768):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", number))
+            except OSError:
+                continue
+            return number
+    raise OSError("no free port")
+
+
+async def serve(folder: Path) -> None:
+    """Writes the authority's certificate and the ports into `folder`, and serves until killed."""
+    from tests.services.fake_mailboxes import FakeMailboxes
+
+    doors = Doors(FakeMailboxes())
+    await doors.open("imap4", ImapSession)
+    (folder / "ca.pem").write_bytes(doors.authority.cert_pem.bytes())
+    (folder / "ports").write_text(repr(doors.ports))
+    print(doors.ports, flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1])))
