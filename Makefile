@@ -36,7 +36,7 @@ fuzz: ## Fuzz the protocol machines for MINUTES=5
 	@$(PYTHON) -m tests.fuzz --minutes $(MINUTES)
 
 docs: setup ## Generate docs/paths.md from the table
-	@.venv/bin/postern paths --markdown > docs/paths.md
+	@.venv/bin/postern paths docs > docs/paths.md
 
 lint: ## ruff, mypy --strict and the layers' contracts
 	@scripts/setup test

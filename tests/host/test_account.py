@@ -1,4 +1,7 @@
-"""Root's powers are laid down; children die with their parent. covers: apart, secret_files"""
+"""Root's powers are laid down; children die with their parent.
+
+covers: apart, secret_files
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""postern.toml: what is right is read, what is wrong is told. covers: schema
+"""postern.toml: what is right is read, what is wrong is told.
+
+covers: schema
 
 Each file of bad-configurations begins with the messages it must give, as comments «#! line».
 """

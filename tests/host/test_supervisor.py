@@ -1,4 +1,7 @@
-"""The supervisor with real processes: what dies is started again, and nothing outlives it. covers: worker, watch"""
+"""The supervisor with real processes: what dies is started again, and nothing outlives it.
+
+covers: worker
+"""
 
 from __future__ import annotations
 
@@ -151,6 +154,19 @@ def test_a_worker_that_dies_again_and_again_is_started_with_patience(folder: Pat
 
 def _another(one: Host, pid: int) -> bool:
     return one.children().get("client-access.0", pid) != pid
+
+
+def test_workers_are_replaced_when_what_they_read_has_changed(folder: Path) -> None:
+    with host(folder, "renew") as one:
+        assert one.line() == "ready"
+        before = one.children()
+        (folder / "renew").touch()
+        eventually(
+            lambda: len(found := one.children()) == 2 and not set(found.values()) & set(before.values()),
+            "both workers are new",
+        )
+        died = [line for line in (one.state.logs / "supervisor.jsonl").read_text().splitlines() if '"died"' in line]
+        assert len(died) == 2
 
 
 def test_nothing_survives_a_killed_supervisor(folder: Path) -> None:

@@ -1,7 +1,8 @@
 """A supervisor of toy roles, for the tests to start, strike and stop: `python -m tests.host.toy_host STATE PORT [how]`.
 
 `how`: "fail" (a worker raises at its start), "deaf" (a worker does not end when told), "silent" (a worker dies without a word).
-A worker that gets SIGUSR1 opens sockets that fit no row. It prints "ready" and whatever ended it.
+The file "renew" in the state folder replaces the
+workers. A worker that gets SIGUSR1 opens sockets that fit no row. It prints "ready" and whatever ended it.
 """
 
 from __future__ import annotations
@@ -63,6 +64,15 @@ def starter(how: str) -> supervisor.Start:
     return start
 
 
+def _taken_away(file: Path) -> bool:
+    """Whether the file was there: the test's word that something has changed, heard once."""
+    try:
+        file.unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def main(folder: str, offset: int, how: str) -> None:
     os.umask(0o077)
     made = state.create(folder)
@@ -83,7 +93,9 @@ def main(folder: str, offset: int, how: str) -> None:
         starts={Role.CLIENT_ACCESS: starter(how)},
         workers=2,
         watch=watch.Watch(organization, server, made),
+        refresh=lambda: _taken_away(made.root / "renew"),
     )
+    supervisor.REFRESH_EVERY = 0.1
     supervisor.WATCH_EVERY = 0.2
     one = supervisor.Supervisor(plan, lock)
     try:

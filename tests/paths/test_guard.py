@@ -89,7 +89,10 @@ def test_names_are_taken_in_any_case_and_unknown_ones_are_not_listed() -> None:
 
 def test_external_is_whichever_of_its_mechanisms_is_there() -> None:
     rows = [TABLE["edge-to-edge"], TABLE["hub-to-edge"]]
-    assert Guard(rows, frozenset({Mechanism.DIRECT_TRUST})).check_sasl("EXTERNAL", TLS) == (Mechanism.DIRECT_TRUST, None)
+    assert Guard(rows, frozenset({Mechanism.DIRECT_TRUST})).check_sasl("EXTERNAL", TLS) == (
+        Mechanism.DIRECT_TRUST,
+        None,
+    )
     assert Guard(rows, frozenset({Mechanism.CERTIFICATE})).check_sasl("EXTERNAL", TLS) == (Mechanism.CERTIFICATE, None)
     assert Guard(rows, ALL).check_sasl("EXTERNAL", None)[0] is None
 

@@ -30,7 +30,7 @@ from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
 from postern.trust.passwords import verifiers
 
-PASSWORD = "right horse 말"
+PASSWORD = "right horse"
 
 
 class MemoryDirectory:

@@ -1,9 +1,10 @@
-"""A private MIT Kerberos KDC for tests: its own realm, its files in a temporary folder, on a free port of 127.0.0.1. No root needed.
+"""A private MIT Kerberos KDC for tests: its own realm, its files in a temporary folder, on a free port of 127.0.0.1.
+No root needed.
 
-    with running_kdc() as kdc:
-        kdc.add_user("alice", "wonderland")
-        keytab = kdc.add_service("smtp/localhost")
-        environment = kdc.environment(kdc.kinit("alice", "wonderland"))
+with running_kdc() as kdc:
+    kdc.add_user("alice", "wonderland")
+    keytab = kdc.add_service("smtp/localhost")
+    environment = kdc.environment(kdc.kinit("alice", "wonderland"))
 """
 
 from __future__ import annotations

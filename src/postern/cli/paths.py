@@ -23,6 +23,7 @@ from postern.model.security import Encryption
 from postern.paths.deployment import NOT_BUILT
 from postern.paths.row import Party, Path, Table
 from postern.paths.table import TABLE, deviations, settle
+from postern.telemetry.observed import Observation, read
 
 _PROFILES = click.Choice([profile.value for profile in Profile])
 _STATE = click.option("--state", "state_dir", metavar="DIR", help="The state folder of the organization.")
@@ -39,7 +40,10 @@ WIDE = 120
 
 @click.group("paths", invoke_without_command=True)
 @click.option(
-    "--role", type=click.Choice([party.value for party in Party]), help="Only rows with this party at an end."
+    "--role",
+    type=click.Choice([party.value for party in Party]),
+    metavar="ROLE",
+    help="Only rows with this role, or another party, at an end.",
 )
 @click.option(
     "--profile", type=_PROFILES, help="As this profile settles them; default: the organization's, else reference."
@@ -72,7 +76,7 @@ def paths(
         _print_table(rows, chosen)
 
 
-@paths.command()
+@paths.command(short_help="One row in full.")
 @click.argument("row_id", metavar="ID")
 @_JSON
 def show(row_id: str, as_json: bool) -> None:
@@ -94,7 +98,7 @@ def show(row_id: str, as_json: bool) -> None:
         _print_row(settled)
 
 
-@paths.command()
+@paths.command(short_help="A host's nftables ruleset.")
 @click.option("--host", required=True, metavar="NAME", help="A server of the organization's file.")
 @_STATE
 @click.pass_obj
@@ -109,14 +113,12 @@ def firewall(parent: str | None, host: str, state_dir: str | None) -> None:
     click.echo(ruleset(organization, host), nl=False)
 
 
-@paths.command()
+@paths.command(short_help="What was really used.")
 @_STATE
 @_JSON
 @click.pass_obj
 def observed(parent: str | None, state_dir: str | None, as_json: bool) -> None:
     """What was really used: path, peer, mechanism, cipher, how often, and when last."""
-    from postern.telemetry.observed import read
-
     seen = read(_state(state_dir or parent).observed)
     if as_json:
         _print_json([asdict(one) for one in seen])
@@ -126,20 +128,10 @@ def observed(parent: str | None, state_dir: str | None, as_json: bool) -> None:
             "Nothing was observed yet: no connection of a running organization has proven itself or carried mail."
         )
         return
-    grid = _grid("Path", "Peer", "Proven by", "Sealed by", "Count", "Last seen", title="Data paths as they were used")
-    grid.columns[4].justify = "right"
-    for one in sorted(
-        seen, key=lambda one: (list(TABLE).index(one.path) if one.path in TABLE else len(TABLE), one.peer)
-    ):
-        sealed = Text(one.seal, style="red" if one.seal == "none" else "green")
-        if one.cipher:
-            sealed.append(f"\n{one.cipher}", style="dim")
-        when = datetime.fromtimestamp(one.last_seen).astimezone()
-        grid.add_row(_id(one.path), one.peer, one.mechanism, sealed, str(one.count), f"{when:%Y-%m-%d %H:%M:%S}")
-    Console().print(grid)
+    _print_observed(seen)
 
 
-@paths.command()
+@paths.command(short_help="The page docs/paths.md.")
 def docs() -> None:
     """The page docs/paths.md, on standard output."""
     click.echo(document(), nl=False)
@@ -187,7 +179,7 @@ def _print_json(value: object) -> None:
 
 
 def _grid(*headings: str, title: str) -> Grid:
-    grid = Grid(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    grid = Grid(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), pad_edge=False)
     for heading in headings:
         grid.add_column(heading, overflow="fold", header_style="bold dim")
     return grid
@@ -240,6 +232,32 @@ def _print_table(rows: Sequence[Path], profile: Profile) -> None:
     if waiting:
         legend.append(f" ° {waiting} are not built yet.")
     console.print(legend.append(" postern paths show ID tells all of one."))
+
+
+def _print_observed(seen: Sequence[Observation]) -> None:
+    console = Console()
+    wide = console.width >= WIDE
+    headings = ("Path", *(("Peer",) if wide else ()), "Proven by", "Sealed by", "Count", "Last seen")
+    grid = _grid(*headings, title="Data paths as they were used")
+    grid.columns[0].min_width = 26
+    grid.columns[-2].justify = "right"
+    order = list(TABLE)
+    for one in sorted(seen, key=lambda one: (order.index(one.path) if one.path in TABLE else len(order), one.peer)):
+        first = _id(one.path) if wide else _id(one.path).append(f"\n{one.peer}", style="not bold default")
+        sealed = Text(one.seal, style="red" if one.seal == "none" else "green")
+        if one.cipher:
+            sealed.append(f"\n{one.cipher}", style="dim")
+        when = datetime.fromtimestamp(one.last_seen).astimezone()
+        peer = (one.peer,) if wide else ()
+        grid.add_row(
+            first,
+            *peer,
+            one.mechanism,
+            sealed,
+            str(one.count),
+            f"{when:%Y-%m-%d %H:%M:%S}" if wide else f"{when:%Y-%m-%d}\n{when:%H:%M:%S}",
+        )
+    console.print(grid)
 
 
 def _proven(row: Path) -> Text:

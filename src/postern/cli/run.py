@@ -5,6 +5,7 @@ What is done is `host.launch`'s; this prints. The supervisor forks, so nothing h
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING
 
 import click
@@ -12,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from postern.host.launch import Ready
+    from postern.host.launch import OpenDoor, Ready
 
 _DOORS = {
     25: "SMTP, from other servers (STARTTLS)",
@@ -41,7 +42,7 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
 
     from postern.host import launch
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(highlight=False, soft_wrap=True, markup=False)
     request = launch.Request(state_dir, offset, server, demo or demo_password is not None, demo_password)
     launch.run(
         request,
@@ -52,47 +53,54 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
 
 
 def _summary(console: Console, what: Ready) -> None:
-    from rich.table import Table
-
     organization = what.organization
-    console.print()
+    console.print("\nPostern is ready", style="bold green", end="")
     console.print(
-        f"[bold green]Postern is ready[/]: {organization.name} ({organization.default_domain}), "
-        f"server {what.server.name}, profile {organization.profile}"
+        f": {organization.name} ({organization.default_domain}), server {what.server.name}, "
+        f"profile {organization.profile}"
     )
-    doors = Table(box=None, padding=(0, 2), show_header=False)
     for door in what.doors:
-        address = f"[{door.address}]" if ":" in door.address else door.address
         words = _DOORS.get(door.port - organization.offset, "RPC")
-        doors.add_row(f"{address}:{door.port}", words, ", ".join(door.rows), style=None)
-    console.print(doors)
-    console.print(f"  Trust this authority:  {what.certificates.authority}")
-    console.print(f"  Configuration, logs:   {what.state.root}/postern.toml, {what.state.logs}")
+        console.print(f"  {_at(door)}".ljust(24) + words.ljust(38) + ", ".join(door.rows))
+    console.print(f"  Authority to trust:   {what.certificates.authority}")
+    console.print(f"  Configuration, logs:  {what.state.root}/postern.toml, {what.state.logs}")
     for note in what.notes:
         console.print(f"  Note: {note}", style="yellow")
     _next_commands(console, what)
-    console.print("Ctrl-C stops it.")
+    console.print("\nCtrl-C stops it.")
 
 
 def _next_commands(console: Console, what: Ready) -> None:
+    """Lines to copy: each works as it stands."""
     ports = {door.port - what.organization.offset: door for door in what.doors}
-    domain, authority = what.organization.default_domain, what.certificates.authority
-    state = f" --state {what.state.root}"
+    domain, state = what.organization.default_domain, _state_option(what)
     console.print("\nNext:")
-    if what.demo:
-        console.print(f"  The mailboxes alice@{domain}, bob@{domain}, carol@{domain}; password: {what.demo}")
-    else:
+    if not what.demo:
         console.print(f"  postern user add alice@{domain}{state}", style="bold")
-    if what.demo and (door := ports.get(587)):
-        console.print(
-            f"  swaks --server {door.address}:{door.port} --tls --auth PLAIN --auth-user alice@{domain} "
-            f"--auth-password '{what.demo}' --from alice@{domain} --to bob@{domain} --header 'Subject: Hello'",
-            style="bold",
-        )
-    if what.demo and (door := ports.get(993)):
-        console.print(
-            f"  curl --cacert {authority} --user 'bob@{domain}:{what.demo}' "
-            f"'imaps://{door.address}:{door.port}/INBOX;MAILINDEX=*'",
-            style="bold",
-        )
+    else:
+        console.print(f"  Mailboxes: alice@{domain}, bob@{domain}, carol@{domain}; password: {what.demo}")
+        if door := ports.get(587):
+            console.print(
+                f"  swaks --server {_at(door)} --tls --auth PLAIN --auth-user alice@{domain} "
+                f"--auth-password {shlex.quote(what.demo)} --from alice@{domain} --to bob@{domain}",
+                style="bold",
+            )
+        if door := ports.get(993):
+            user = shlex.quote(f"bob@{domain}:{what.demo}")
+            console.print(
+                f"  curl --cacert {shlex.quote(str(what.certificates.authority))} --user {user} "
+                f"'imaps://{_at(door)}/INBOX;MAILINDEX=*'",
+                style="bold",
+            )
     console.print(f"  postern verify{state}", style="bold")
+
+
+def _at(door: OpenDoor) -> str:
+    return f"[{door.address}]:{door.port}" if ":" in door.address else f"{door.address}:{door.port}"
+
+
+def _state_option(what: Ready) -> str:
+    """Only where the other commands would not find the folder by themselves."""
+    from postern.host import state
+
+    return "" if state.find(None) == what.state else f" --state {shlex.quote(str(what.state.root))}"

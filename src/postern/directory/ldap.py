@@ -12,6 +12,7 @@ import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import ldap
 import ldap.dn
@@ -19,7 +20,7 @@ import ldap.filter
 from ldap.ldapobject import SimpleLDAPObject
 
 from postern.model.directory import DirectoryUnavailable
-from postern.model.security import Mechanism, Seal
+from postern.model.security import Encryption, Mechanism, Seal
 from postern.paths.row import Path
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
@@ -65,7 +66,8 @@ class Refused(Exception):
 
 
 class Client:
-    """Requests to one directory server (or several in `uri`, separated by blanks: the first that answers serves).
+    """Requests to one directory server (or several in `uri`, separated by blanks, all ldapi:, all ldaps: or all ldap:
+    with StartTLS: the first that answers serves).
 
     Every request raises DirectoryUnavailable when there is no connection or no answer within `timeout` seconds. A
     search that met a dying connection is sent once more; a write is not, for it may have been done.
@@ -152,14 +154,16 @@ class Client:
 
     async def _open(self) -> _Connection:
         try:
-            handle = await asyncio.to_thread(_bind, self._uri, self._bind_dn, self._password, self._timeout)
+            sealed = self.row.encryption is Encryption.REQUIRED
+            handle = await asyncio.to_thread(_bind, self._uri, self._bind_dn, self._password, self._timeout, sealed)
         except ldap.LDAPError as error:
             log(Event.DIRECTORY_UNAVAILABLE, path=self.row.id, error=_describe(error))
             raise DirectoryUnavailable(self.row.id) from None
         self._connection = _Connection(handle, self.row.id, self._timeout)
         if self._observed is not None:
-            seal = Seal("local", "unix") if self._uri.startswith("ldapi:") else None
-            self._observed.seen(self.row.id, "local", Mechanism.BASIC, seal, time.time())
+            seal, peer = _seal(handle), urlsplit(self._uri.split()[0]).hostname or ""
+            local = seal is not None and seal.protocol == "local"
+            self._observed.seen(self.row.id, "local" if local else peer, Mechanism.BASIC, seal, time.time())
         return self._connection
 
 
@@ -263,19 +267,33 @@ def answers(uri: str, bind_dn: str, password: str) -> None:
         raise DirectoryUnavailable(_describe(error)) from None
 
 
-def _bind(uri: str, bind_dn: str, password: str, timeout: float) -> SimpleLDAPObject:
+def _bind(uri: str, bind_dn: str, password: str, timeout: float, sealed: bool = True) -> SimpleLDAPObject:
+    """The password goes over a unix socket or, where the row asks for it (`sealed`), inside TLS 1.2 or later only."""
     handle = SimpleLDAPObject(uri)
     handle.protocol_version = ldap.VERSION3
     handle.set_option(ldap.OPT_NETWORK_TIMEOUT, timeout)
     handle.set_option(ldap.OPT_TIMEOUT, timeout)
     handle.set_option(ldap.OPT_REFERRALS, ldap.OPT_OFF)
     try:
+        if not uri.startswith("ldapi:"):
+            handle.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
+            handle.set_option(ldap.OPT_X_TLS_PROTOCOL_MIN, ldap.OPT_X_TLS_PROTOCOL_TLS1_2)
+            handle.set_option(ldap.OPT_X_TLS_NEWCTX, 0)
+        if uri.startswith("ldap:") and sealed:
+            handle.start_tls_s()  # RFC 4511 section 4.14
         handle.simple_bind_s(bind_dn, password)
     except ldap.LDAPError:
         with contextlib.suppress(ldap.LDAPError):
             handle.unbind_ext()
         raise
     return handle
+
+
+def _seal(handle: SimpleLDAPObject) -> Seal | None:
+    if str(handle.get_option(ldap.OPT_URI)).startswith("ldapi:"):
+        return Seal("local", "unix")
+    version, cipher = handle.get_option(ldap.OPT_X_TLS_VERSION), handle.get_option(ldap.OPT_X_TLS_CIPHER)
+    return Seal(str(version).replace("TLS1", "TLSv1"), str(cipher)) if version else None
 
 
 def _translate(error: ldap.LDAPError, row_id: str) -> Exception:

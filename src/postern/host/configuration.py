@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import platform
 import re
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -116,9 +117,10 @@ def write(state: StateFolder, text: str) -> None:
     os.replace(temporary, path(state))
 
 
-def this_server(organization: Organization, name: str | None, host_name: str) -> Server:
+def this_server(organization: Organization, name: str | None = None, host_name: str | None = None) -> Server:
     """Which of the organization's servers this host is: the named one, the only one, or the one called like the host."""
-    named = name or (organization.servers[0].name if len(organization.servers) == 1 else host_name)
+    only = organization.servers[0].name if len(organization.servers) == 1 else ""
+    named = name or only or host_name or platform.node()
     for server in organization.servers:
         if named.lower() in (server.name, server.fqdn, server.fqdn.partition(".")[0]):
             return server

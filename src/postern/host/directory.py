@@ -25,9 +25,6 @@ PROBE_PASSWORD = "probe-account"  # noqa: S105 (a file's name)
 SCRAM_SALTS = "scram-salts"
 """The secret that the Authenticators of all processes take as `salt_key`."""
 
-MECHANISMS = {"ntlm": "nt", "scram": "scram-sha-256"}
-"""The command line's words by kind of verifier."""
-
 
 @dataclass(frozen=True, slots=True)
 class OpenDirectory:

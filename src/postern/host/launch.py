@@ -10,7 +10,6 @@ import datetime
 import gc
 import importlib
 import os
-import platform
 import resource
 import signal
 from collections.abc import Callable, Iterable
@@ -18,13 +17,13 @@ from dataclasses import dataclass
 
 from postern.host import account, certificates, configuration, engines, ports, processes, seed, sockets, state, watch
 from postern.host.apart import apart
-from postern.host.certificates import Certificates
+from postern.host.certificates import CertificateError, Certificates
 from postern.host.supervisor import Engine, Plan, Supervisor
 from postern.host.worker import Start
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.fit import listeners
 from postern.paths.table import settle
-from postern.telemetry.log import configure
+from postern.telemetry.log import Event, configure, log
 
 SEEDING = 30.0
 DEMO = 120.0
@@ -98,10 +97,9 @@ class _Launch:
 
     def run(self, ready: Callable[[Ready], None]) -> None:
         organization = self._organization()
-        server = configuration.this_server(organization, self.request.server, platform.node())
+        server = configuration.this_server(organization, self.request.server)
         self._prepare_host(organization, server)
-        now = datetime.datetime.now(datetime.UTC)
-        papers = certificates.ensure(self.state, organization, server, now)
+        papers = self._certificates(organization, server)
         starts = self._load_roles(server)
         wanted = engines.needed(organization, server, self.state)
         configured = organization
@@ -124,6 +122,7 @@ class _Launch:
                 workers=server.workers or len(os.sched_getaffinity(0)),
                 engines=wanted,
                 watch=watch.Watch(configured, server, self.state),
+                refresh=lambda: self._renewed(configured, server),
             ),
             self.lock,
         )
@@ -156,6 +155,19 @@ class _Launch:
         if self.request.offset is not None and self.request.offset != organization.offset:
             organization = configuration.move(self.state, self.request.offset)
         return organization
+
+    def _certificates(self, organization: Organization, server: Server) -> Certificates:
+        return certificates.ensure(self.state, organization, server, datetime.datetime.now(datetime.UTC))
+
+    def _renewed(self, organization: Organization, server: Server) -> bool:
+        try:
+            renewed = self._certificates(organization, server).renewed
+        except (CertificateError, OSError) as error:
+            log(Event.CERTIFICATE_FAILED, words=str(error))
+            return False
+        if renewed:
+            log(Event.CERTIFICATE_RENEWED)
+        return renewed
 
     def _prepare_host(self, organization: Organization, server: Server) -> None:
         """What needs root comes first, while we may be root; then, for good, we are not."""

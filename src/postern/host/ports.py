@@ -17,6 +17,9 @@ from postern.paths.fit import listeners
 from postern.paths.row import Wire
 from postern.paths.table import settle
 
+OF_THE_MACHINE = frozenset({"ssh", "ntp", "dhcp", "neighbour-discovery"})
+"""Rows that the machine's own services use: the firewall opens them, no process of ours ever does."""
+
 _IPV4 = Path("/proc/sys/net/ipv4")
 _RESERVED = _IPV4 / "ip_local_reserved_ports"
 
@@ -35,7 +38,7 @@ class Need:
 
 def needs(organization: Organization, server: Server) -> list[Need]:
     """Every TCP port that the table lets this server listen on."""
-    rows = settle(organization.profile).values()
+    rows = [row for row in settle(organization.profile).values() if row.id not in OF_THE_MACHINE]
     return [
         Need(number, ", ".join(ids)) for wire, number, ids in listeners(organization, server, rows) if wire is Wire.TCP
     ]

@@ -1,29 +1,28 @@
 """The private PostgreSQL cluster: made, started and stopped from the machine's own binaries.
 
 It listens on a unix socket only. Two locks keep others out: the socket's folder is mode 0700, and the server asks the
-kernel who connects (`peer`) and knows our own user's name alone. PostgreSQL refuses to run as root, so a supervisor that
-is root starts it as `postgres`. Reads nothing of the organization; the mailbox schema is `store`'s.
+kernel who connects (`peer`) and knows only the account it runs as, which is the roles' too, and root if root started it.
+Reads nothing of the organization; the mailbox schema is `store`'s.
 """
 
 from __future__ import annotations
 
-import ctypes
 import os
 import pwd
 import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 from psycopg import sql
 
+from postern.host.account import Account, die_with, serving
+
 BINARIES = Path("/usr/lib/postgresql")
 SUPERUSER = "postgres"
 OWNER = "postern"
-_PR_SET_PDEATHSIG = 1
 
 _SETTINGS = """\
 # Written by Postern at every start.
@@ -88,13 +87,16 @@ class PrivateCluster:
     as the organization does.
     """
 
-    def __init__(self, data: Path, sockets: Path, log: Path, connections: int = 60) -> None:
+    def __init__(
+        self, data: Path, sockets: Path, log: Path, account: Account | None = None, connections: int = 60
+    ) -> None:
+        """`account` is who the server runs as; by default the one that all servers of Postern run as."""
         self.data = data
         self.sockets = sockets
         self.log = log
         self.connections = connections
         self._bin = binaries()
-        self._account = pwd.getpwnam("postgres") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
+        self._account = serving() if account is None else account
         self._server: subprocess.Popen[bytes] | None = None
 
     @property
@@ -115,17 +117,20 @@ class PrivateCluster:
             self._initialize()
         self._same_version()
         self._configure()
+        parent = os.getpid()
         with open(self.log, "ab") as log:
-            self._server = subprocess.Popen(
+            self._server = subprocess.Popen(  # noqa: S603
                 [self._bin / "postgres", "-D", self.data],
                 cwd=self.data,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env=self._environment(),
-                preexec_fn=_die_with_parent(signal.SIGINT),
+                preexec_fn=lambda: die_with(parent, signal.SIGINT),
                 start_new_session=True,
-                **self._as_account(),
+                user=self._user(),
+                group=self._group(),
+                extra_groups=self._groups(),
             )
         self._wait_ready(timeout)
         self._create_owner()
@@ -158,19 +163,24 @@ class PrivateCluster:
     def _own(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
-            os.chown(folder, self._account.pw_uid, self._account.pw_gid)
+            os.chown(folder, self._account.uid, self._account.gid)
         folder.chmod(0o700)
 
-    def _as_account(self) -> dict[str, int | list[int]]:
-        if os.geteuid() != 0:
-            return {}
-        return {"user": self._account.pw_uid, "group": self._account.pw_gid, "extra_groups": []}
+    # None leaves us who we are; only root may change that.
+    def _user(self) -> int | None:
+        return self._account.uid if os.geteuid() == 0 else None
+
+    def _group(self) -> int | None:
+        return self._account.gid if os.geteuid() == 0 else None
+
+    def _groups(self) -> list[int] | None:
+        return [] if os.geteuid() == 0 else None
 
     def _environment(self) -> dict[str, str]:
         return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "HOME": str(self.data)}
 
     def _initialize(self) -> None:
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603
             [
                 *(self._bin / "initdb", "-D", self.data, "-U", SUPERUSER, "--no-instructions"),
                 *("--encoding=UTF8", "--locale=C", "--auth=peer", "--data-checksums"),
@@ -179,7 +189,9 @@ class PrivateCluster:
             env=self._environment(),
             capture_output=True,
             text=True,
-            **self._as_account(),  # type: ignore[call-overload]
+            user=self._user(),
+            group=self._group(),
+            extra_groups=self._groups(),
         )
         if done.returncode != 0:
             raise ClusterError(f"initdb failed: {done.stderr.strip()[-500:]}")
@@ -193,7 +205,7 @@ class PrivateCluster:
 
     def _configure(self) -> None:
         """Only the user that we are, and the one the server runs as, map onto the two database roles."""
-        ours = sorted({pwd.getpwuid(os.geteuid()).pw_name, self._account.pw_name})
+        ours = sorted({pwd.getpwuid(os.geteuid()).pw_name, self._account.name})
         identities = "".join(f'ours "{name}" {role}\n' for name in ours for role in (SUPERUSER, OWNER))
         settings = _SETTINGS.format(sockets=self.sockets, connections=self.connections)
         for name, text in (
@@ -204,7 +216,7 @@ class PrivateCluster:
             path = self.data / name
             path.write_text(text)
             if os.geteuid() == 0:
-                os.chown(path, self._account.pw_uid, self._account.pw_gid)
+                os.chown(path, self._account.uid, self._account.gid)
             path.chmod(0o600)
 
     def _wait_ready(self, timeout: float) -> None:
@@ -265,16 +277,3 @@ def _serves(pid: int, data: Path) -> bool:
         return state != "Z" and name == "postgres" and os.path.samefile(f"/proc/{pid}/cwd", data)
     except (OSError, IndexError):
         return False
-
-
-def _die_with_parent(sign: signal.Signals) -> Callable[[], None]:
-    """To be run in the child after its user is set (a change of user would clear it, prctl(2))."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    parent = os.getpid()
-
-    def apply() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, sign, 0, 0, 0)
-        if os.getppid() != parent:
-            os._exit(1)
-
-    return apply

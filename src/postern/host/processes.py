@@ -83,13 +83,15 @@ def start_time(pid: int) -> int | None:
 
 
 def note(state: StateFolder, name: str, pid: int) -> None:
-    """Remembers a child. Raises OSError."""
-    (processes(state) / name).write_text(f"{pid} {start_time(pid) or 0}\n")
+    """Remembers a child. On a full disk it is not: the note only finds what PR_SET_PDEATHSIG should have ended."""
+    with contextlib.suppress(OSError):
+        (processes(state) / name).write_text(f"{pid} {start_time(pid) or 0}\n")
 
 
 def strike(state: StateFolder, name: str) -> None:
     """Forgets a child that has ended."""
-    (processes(state) / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        (processes(state) / name).unlink(missing_ok=True)
 
 
 def noted(state: StateFolder) -> Iterator[Noted]:

@@ -60,9 +60,9 @@ index cn,displayName eq,sub
 
 # A name or an address belongs to one entry, whoever writes at the same time.
 overlay unique
-unique_uri ldap:///?proxyAddresses?sub
-unique_uri ldap:///?userPrincipalName?sub
-unique_uri ldap:///?sAMAccountName?sub
+unique_uri "serialize ldap:///?proxyAddresses?sub"
+unique_uri "serialize ldap:///?userPrincipalName?sub"
+unique_uri "serialize ldap:///?sAMAccountName?sub"
 # Who is removed or renamed leaves no dangling name in groups and forwards.
 overlay refint
 refint_attributes member altRecipient

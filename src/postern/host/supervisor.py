@@ -32,6 +32,7 @@ LAST_BACK_OFF = 30.0
 CALM = 60.0
 """A worker that lived this many seconds starts its back-off anew."""
 WATCH_EVERY = 3.0
+REFRESH_EVERY = 6 * 3600.0
 
 
 class StartError(Exception):
@@ -64,6 +65,8 @@ class Child:
     started: float = 0.0
     again: float = 0.0
     back_off: float = FIRST_BACK_OFF
+    stale: bool = False
+    """It is to be replaced: what it read at its start has changed."""
 
     @property
     def name(self) -> str:
@@ -75,6 +78,7 @@ class Plan:
     """What a supervisor runs: `starts` gives each role of this host its starter, `workers` how many processes it gets.
 
     `watch` is called every WATCH_EVERY seconds with the name and pid of each child: the look at the kernel's sockets.
+    `refresh` is called every REFRESH_EVERY seconds and says whether the workers must be replaced: a new certificate.
     """
 
     organization: Organization
@@ -85,6 +89,7 @@ class Plan:
     workers: int
     engines: Sequence[Engine] = ()
     watch: Callable[[Mapping[int, str]], None] = field(default=lambda children: None)
+    refresh: Callable[[], bool] = field(default=lambda: False)
 
 
 class Supervisor:
@@ -123,14 +128,21 @@ class Supervisor:
     def serve(self) -> None:
         """Restarts what dies and watches, until SIGTERM, SIGINT or SIGHUP comes."""
         watch_at = time.monotonic()
+        refresh_at = watch_at + REFRESH_EVERY
         while not self.stopping:
             now = time.monotonic()
             if now >= watch_at:
-                self.plan.watch(self.processes())
+                self._watch()
                 watch_at = time.monotonic() + WATCH_EVERY
+            if now >= refresh_at:
+                refresh_at = now + REFRESH_EVERY
+                if self.plan.refresh():
+                    for child in self.children:
+                        child.stale = True
             waiting = [child.again for child in self.children if not child.pid]
             self._wait(min([watch_at, *waiting]))
             self._tend()
+            self._replace_one()
 
     def stop(self) -> None:
         """Roles first, then the engines in reverse; within five seconds."""
@@ -158,6 +170,13 @@ class Supervisor:
             if engine.pid is not None:
                 found[engine.pid] = engine.name
         return found
+
+    def _watch(self) -> None:
+        """A defect in looking on must not end what is looked at."""
+        try:
+            self.plan.watch(self.processes())
+        except Exception as error:
+            log(Event.WATCH_FAILED, error=repr(error), exc_info=error)
 
     # Signals and waiting
 
@@ -230,6 +249,7 @@ class Supervisor:
             server=plan.server,
             state=plan.state,
             worker=child.worker,
+            workers=plan.workers,
             rows=plan.rows,
             observed=Observed(plan.state.observed / f"{process}.jsonl"),
             tracker=Tracker(plan.state.tracking, process, plan.server.name),
@@ -257,6 +277,15 @@ class Supervisor:
                 log(Event.DIED, child=engine.name)
                 self._restart(engine)
 
+    def _replace_one(self) -> None:
+        """Stale workers end one after another, so that the doors stay open: the next when all others are ready."""
+        stale = next((child for child in self.children if child.stale), None)
+        if stale is not None and all(child.ready for child in self.children):
+            stale.stale = stale.ready = False
+            stale.back_off = FIRST_BACK_OFF
+            stale.started = time.monotonic()
+            os.kill(stale.pid, signal.SIGTERM)
+
     def _restart(self, engine: Engine) -> None:
         """One that does not come back is tried again at the next turn; the roles say 4xx meanwhile."""
         try:
@@ -270,7 +299,7 @@ class Supervisor:
     def _gone(self, child: Child) -> None:
         if child.pipe >= 0:
             os.close(child.pipe)
-        child.pid, child.pipe = 0, -1
+        child.pid, child.pipe, child.ready = 0, -1, False
         processes.strike(self.plan.state, child.name)
 
 

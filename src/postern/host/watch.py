@@ -6,6 +6,7 @@ Reads `sockets`; what may exist is `paths.fit`'s word. Alarms go to the log and 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -14,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from postern.host import sockets
+from postern.host.ports import OF_THE_MACHINE
 from postern.model.organization import Organization, Server, StateFolder
 from postern.paths import fit
 from postern.paths.row import Wire
@@ -65,16 +67,19 @@ class Watch:
             wire=Wire(socket.wire),
             local=socket.local,
             local_port=socket.local_port,
-            remote=socket.remote,
+            remote=socket.remote or "0.0.0.0",  # noqa: S104 (as the kernel writes «nobody»)
             remote_port=socket.remote_port,
             listening=socket.listening and socket.wire == Wire.TCP,
         )
-        return bool(fit.fits(self._organization, self._server, asked, self._ephemeral))
+        rows = fit.fits(self._organization, self._server, asked, self._ephemeral)
+        return not OF_THE_MACHINE.issuperset(rows)
 
     def _raise(self, alarm: Alarm) -> None:
         log(Event.ROGUE_SOCKET, child=alarm.process, pid=alarm.pid, socket=alarm.socket)
         self._count += 1
-        if self._count <= MAX_ALARMS:
+        if self._count > MAX_ALARMS:
+            return
+        with contextlib.suppress(OSError):
             handle = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
             with os.fdopen(handle, "a", encoding="utf-8") as out:
                 out.write(json.dumps(asdict(alarm)) + "\n")

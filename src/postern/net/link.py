@@ -154,15 +154,16 @@ class Link(asyncio.Protocol):
         return self._closed or self._transport is None or self._transport.is_closing()
 
     async def start_tls(self, server_hostname: str | None = None) -> Seal:
-        """Upgrades to TLS with `self.tls`. Bytes that arrive before the handshake begins are dropped.
+        """Upgrades to TLS with `self.tls`.
 
-        The session must have written its last clear-text answer and must clear its own buffer before calling.
+        The session must have written its last clear-text answer and must clear its own buffer before calling: from the call on
+        nothing in clear text reaches it. What the peer sends right behind its last handshake message is received before this
+        returns, and is the session's to keep.
         Raises ssl.SSLError or OSError; the link is then closed.
         """
         if self._transport is None or self.tls is None or self.seal is not None:
             raise RuntimeError("start_tls: no transport, no certificate, or TLS already")
         self._upgrading = True
-        self._deaf = True
         try:
             transport = await self._loop.start_tls(
                 self._transport,
@@ -178,7 +179,6 @@ class Link(asyncio.Protocol):
         if transport is None or self._closed:
             raise ConnectionResetError("connection lost during the TLS handshake")
         self._transport = transport
-        self._deaf = False
         self._upgrading = False
         self.seal = _seal(transport)
         assert self.seal is not None

@@ -51,14 +51,19 @@ def fits(
 
     A UDP socket without a peer that stands on an ephemeral port is taken for a question to one of the host's UDP callees.
     """
+    known, own = _known(organization, server)
+    remote = plain(socket.remote)
+    at_home = remote in own or ipaddress.ip_address(remote).is_loopback
     found: dict[str, None] = {}
-    for one in _openings(organization, server):
-        if one.wire is socket.wire and _matches(one, server, socket, ephemeral):
+    for one in known:
+        if one.wire is not socket.wire or not _on_its_ports(one, socket, ephemeral):
+            continue
+        if socket.remote_port == 0 or one.remote is ANYONE or remote in one.remote or (one.at_home and at_home):
             found[one.row] = None
     return tuple(found)
 
 
-def _matches(one: Opening, server: Server, socket: KernelSocket, ephemeral: tuple[int, int]) -> bool:
+def _on_its_ports(one: Opening, socket: KernelSocket, ephemeral: tuple[int, int]) -> bool:
     here = one.first <= socket.local_port <= one.last
     if socket.listening:
         return one.inward and here
@@ -66,19 +71,11 @@ def _matches(one: Opening, server: Server, socket: KernelSocket, ephemeral: tupl
         if socket.wire is not Wire.UDP:
             return False
         return here if one.inward else ephemeral[0] <= socket.local_port <= ephemeral[1]
-    there = one.first <= socket.remote_port <= one.last
-    return (here if one.inward else there) and _is_peer(one, server, socket.remote)
-
-
-def _is_peer(one: Opening, server: Server, remote: str) -> bool:
-    if one.remote is ANYONE:
-        return True
-    address = plain(remote)
-    if address in one.remote:
-        return True
-    return one.at_home and (ipaddress.ip_address(address).is_loopback or address in map(plain, server.addresses))
+    return here if one.inward else one.first <= socket.remote_port <= one.last
 
 
 @lru_cache(maxsize=4)
-def _openings(organization: Organization, server: Server) -> tuple[Opening, ...]:
-    return tuple(openings(organization, server, settle(organization.profile).values()))
+def _known(organization: Organization, server: Server) -> tuple[tuple[Opening, ...], frozenset[str]]:
+    """What this host is allowed, and its own addresses."""
+    allowed = openings(organization, server, settle(organization.profile).values())
+    return tuple(allowed), frozenset(map(plain, server.addresses))

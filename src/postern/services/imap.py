@@ -37,6 +37,7 @@ from postern.services.client_access import (
 )
 from postern.services.conversation import Conversation
 from postern.services.imap_state import Answer, ImapState
+from postern.services.imap_view import NO_COLUMNS, Ahead
 from postern.telemetry.log import Event, log
 from postern.trust.outcome import Challenge, Denied, Granted
 from postern.trust.sasl import SaslServer
@@ -148,6 +149,8 @@ class ImapSession(Conversation):
 
     async def _obey(self, handler: Handler, command: Command) -> None:
         """Runs a handler; what the store or the command's state refuses is the tagged answer."""
+        if self._state.view is not None and handler is not imap_fetch.fetch:
+            self._state.view.ahead = Ahead(NO_COLUMNS)
         try:
             await handler(self._state, command)
         except Answer as answer:

@@ -5,19 +5,23 @@ A batch is bounded in messages, and in bytes where whole messages are wanted; a 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 from postern.model.mailbox import Column, FetchedItems, Flag, FlagChange
 from postern.protocols.imap.commands import Fetch
 from postern.protocols.imap.fetch_plan import FetchPlan, UnknownEncoding
+from postern.services.imap_ahead import read_one
 from postern.services.imap_state import ImapState, no
 from postern.services.imap_view import FolderView, Slice, batches
 
 ROWS = 1000
 """Messages of a batch."""
-WHOLE_ROWS = 100
-WHOLE_BYTES = 4 * 1024 * 1024
+WHOLE_ROWS = 500
+WHOLE_BYTES = 1024 * 1024
 """Bounds of a batch of whole messages; one message alone may be larger."""
+CHANGING = Column.FLAGS | Column.MODSEQ
+"""All other columns of a UID never change (RFC 9051 section 2.3.1.1), so they may be read ahead."""
 
 
 async def fetch(state: ImapState, command: Fetch) -> None:
@@ -51,17 +55,46 @@ async def _from_view(state: ImapState, view: FolderView, plan: FetchPlan, slices
 async def _from_store(
     state: ImapState, view: FolderView, plan: FetchPlan, slices: list[Slice], changed_since: int
 ) -> None:
-    mailboxes, mailbox, folder = state.opened.mailboxes, state.opened.mailbox, view.folder.id
-    async for group in _groups(state, view, plan, slices):
-        if plan.sets_seen and not view.read_only:
-            await _mark_seen(state, view, group, told=plan.asks_flags)
-        items = await mailboxes.fetch(mailbox, folder, view.uid_ranges(group), plan.columns, changed_since)
-        if plan.asks_flags:
-            await state.know_keywords(items.flags)
-            if len(items.uids) and not changed_since:
-                _learn(view, items)
-        rows = plan.rows(view.numbers(items.uids, group), items, state.texts)
-        await state.pour(rows)
+    """While one batch is rendered and sent, the store already works on the next."""
+    former: tuple[list[Slice], asyncio.Task[FetchedItems]] | None = None
+    try:
+        async for group in _groups(state, view, plan, slices):
+            task = asyncio.create_task(_read(state, view, plan, group, changed_since))
+            if former is not None:
+                await _send(state, view, plan, former[0], await former[1], changed_since)
+            former = (group, task)
+        if former is not None:
+            await _send(state, view, plan, former[0], await former[1], changed_since)
+    finally:
+        if former is not None:
+            former[1].cancel()
+
+
+async def _read(
+    state: ImapState, view: FolderView, plan: FetchPlan, group: list[Slice], changed_since: int
+) -> FetchedItems:
+    if plan.sets_seen and not view.read_only:
+        await _mark_seen(state, view, group, told=plan.asks_flags)
+    if not plan.columns & CHANGING and not changed_since and len(group) == 1 and group[0][1] - group[0][0] == 1:
+        return await read_one(state.opened, view, plan.columns, group[0][0])
+    return await state.opened.mailboxes.fetch(
+        state.opened.mailbox, view.folder.id, view.uid_ranges(group), plan.columns, changed_since
+    )
+
+
+async def _send(
+    state: ImapState,
+    view: FolderView,
+    plan: FetchPlan,
+    group: list[Slice],
+    items: FetchedItems,
+    changed_since: int,
+) -> None:
+    if plan.asks_flags:
+        await state.know_keywords(items.flags)
+        if len(items.uids) and not changed_since:
+            _learn(view, items)
+    await state.pour(plan.rows(view.numbers(items.uids, group), items, state.texts))
 
 
 async def _groups(

@@ -20,14 +20,14 @@ KILOBYTE = 1024
 
 
 async def namespace(state: ImapState, command: Command) -> None:
-    assert state.opened
+    state.require_authenticated()
     state.send(b'NAMESPACE (("" "/")) NIL NIL')
     state.done(command)
 
 
 async def list_folders(state: ImapState, command: List) -> None:
     """LIST, with RFC 5258's options, RFC 5819's STATUS and RFC 6154's special uses; LSUB."""
-    assert state.opened
+    state.require_authenticated()
     if command.patterns == ("",) and not command.selection:
         state.send(command.name.encode() + b' (\\Noselect) "/" ""')  # asks for the delimiter
         state.done(command)
@@ -195,7 +195,10 @@ async def rename(state: ImapState, command: Rename) -> None:
 
 async def subscribe(state: ImapState, command: OnMailbox) -> None:
     opened = state.opened
-    path = path_of(command.mailbox)
+    if command.name == "SUBSCRIBE":
+        path = (await state.folder(command.mailbox)).path  # RFC 9051 section 6.3.7: it may be asked to exist
+    else:
+        path = path_of(command.mailbox)
     await opened.mailboxes.subscribe(opened.mailbox, path, command.name == "SUBSCRIBE")
     state.done(command)
 

@@ -101,7 +101,7 @@ async def _ranges(state: ImapState, view: FolderView, ranges: Ranges, by_uid: bo
     if ranges == SAVED:
         return view.uid_ranges(view.of_uids(state.saved))
     if not by_uid:  # numbers beyond the folder match nothing; they are no error in SEARCH
-        count = len(view)
+        count = view.count
         ranges = tuple((first, last) for first, last in ranges if min(first or count, last or count) <= count)
         ranges = tuple((min(first, count), min(last, count)) for first, last in ranges)
     return view.uid_ranges(view.slices(ranges, by_uid) or [])

@@ -7,15 +7,14 @@ from collections.abc import Awaitable
 
 from postern.model.mailbox import Folder, SearchTerm
 from postern.protocols.imap.commands import Command, Expunge, Select
-from postern.services.imap_state import ImapState, bad, no
+from postern.services.imap_state import ImapState, no
 from postern.services.imap_view import FolderView
 from postern.services.mailbox_changes import Watch
 
 
 async def select(state: ImapState, command: Select) -> None:
     """SELECT and EXAMINE: only the folder's counters are read, whatever its size."""
-    if not state.authenticated:
-        raise bad("Authenticate first")
+    state.require_authenticated()
     if state.view is not None:
         state.view = None
         state.send(b"OK [CLOSED] Previous mailbox closed")  # RFC 7162 section 3.2.11
@@ -62,7 +61,7 @@ async def close(state: ImapState, command: Command) -> None:
 
 
 async def unselect(state: ImapState, command: Command) -> None:
-    assert state.selected
+    state.require_selected()
     state.view = None
     state.done(command)
 
@@ -92,7 +91,7 @@ async def noop(state: ImapState, command: Command) -> None:
 
 
 async def check(state: ImapState, command: Command) -> None:
-    assert state.selected
+    state.require_selected()
     await noop(state, command)
 
 
@@ -120,7 +119,7 @@ class Idle:
             while again and self._state.view is not None:
                 self._again = False
                 await self._state.refresh(expunges=True)
-                await self._state.pour(())
+                await self._state.drain()
                 again = self._again
         except (ConnectionError, asyncio.CancelledError):
             pass

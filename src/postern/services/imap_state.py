@@ -17,6 +17,8 @@ from postern.services.client_access import ClientAccess, Opened
 from postern.services.imap_view import FolderView, Slice
 
 Path = tuple[str, ...]
+SMALL = 32_768
+"""Bytes of an answer that are gathered before they are written."""
 
 
 class Answer(Exception):
@@ -53,6 +55,7 @@ class ImapState:
         self.condstore = False
         self.rev2 = False
         self.utf8 = False
+        self._poured = 0
 
     @property
     def authenticated(self) -> bool:
@@ -74,6 +77,14 @@ class ImapState:
             raise bad("No mailbox selected")
         return self.view
 
+    def require_authenticated(self) -> None:
+        """BAD before authentication."""
+        assert self.opened is not None
+
+    def require_selected(self) -> None:
+        """BAD without a selected folder."""
+        assert self.selected is not None
+
     # Answers
 
     def send(self, data: bytes) -> None:
@@ -82,6 +93,7 @@ class ImapState:
 
     def done(self, command: Command, text: str = "", code: bytes = b"", status: bytes = b"OK") -> None:
         """The tagged answer."""
+        self._poured = 0
         words = text.encode("utf-8", "replace") or command.name.encode() + b" completed"
         self.machine.send(command.tag + b" " + status + b" " + (b"[" + code + b"] " if code else b"") + words + b"\r\n")
 
@@ -89,11 +101,21 @@ class ImapState:
         return responses.mailbox(name, self.utf8)
 
     async def pour(self, pieces: Iterable[bytes]) -> None:
-        """Sends a large answer's pieces past the machine, and waits while the peer does not read."""
+        """Sends an answer's pieces. A small answer leaves in one write with the tagged line; a large one goes past the
+        machine, and waits while the peer does not read."""
+        data = b"".join(pieces)
+        self.machine.send(data)
+        self._poured += len(data)
+        if self._poured > SMALL:
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Writes what is said so far."""
+        self._poured = 0
         link = self.link
         if link is None or link.is_closed:
             raise ConnectionResetError("the peer is gone")
-        link.write(self.machine.outgoing() + b"".join(pieces))
+        link.write(self.machine.outgoing())
         if link.congested:
             await link.drained()
 
@@ -159,7 +181,7 @@ class ImapState:
         if changes.arrived:
             await self._claim(view, changes.arrived)
         if changes.arrived:
-            self.send(b"%d EXISTS" % len(view))
+            self.send(b"%d EXISTS" % view.count)
             if not self.rev2:
                 self.send(b"%d RECENT" % sum(map(view.is_recent, view.uids)) if view.recent else b"0 RECENT")
         if changes.flagged:
@@ -177,7 +199,7 @@ class ImapState:
         )
         view.folder = folder
         view.flag_texts.clear()
-        first, last = view.uids[len(view) - arrived], view.uids[-1]
+        first, last = view.uids[view.count - arrived], view.uids[-1]
         if folder.recent_uid <= last:
             view.recent.append((max(first, folder.recent_uid), last))
 

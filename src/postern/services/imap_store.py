@@ -8,7 +8,7 @@ from __future__ import annotations
 from postern.model.mailbox import KEYWORD_BASE, CopyResult, FlagChange, Folder, FolderKind, NewItem
 from postern.protocols.imap.commands import Append, Copy, NamedFlags, Store
 from postern.protocols.imap.responses import number_set
-from postern.services.imap_state import Answer, ImapState, bad, no
+from postern.services.imap_state import Answer, ImapState, no
 from postern.services.imap_view import FolderView
 
 
@@ -120,8 +120,7 @@ async def _target(state: ImapState, name: str) -> Folder:
 
 
 async def append(state: ImapState, command: Append) -> None:
-    if not state.authenticated:
-        raise bad("Authenticate first")
+    state.require_authenticated()
     if any(not message.content for message in command.messages):
         raise no("Message is empty")  # RFC 3502 section 6.3.11: an empty literal takes the append back
     folder = await _target(state, command.mailbox)

@@ -9,15 +9,16 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from postern.model.mailbox import Folder, Index
+from postern.model.mailbox import Column, FetchedItems, Folder, Index
 from postern.protocols.imap.cursor import STAR, Ranges
 
 Slice = tuple[int, int]
 """Positions [first, last) in the view."""
 
 WORD = "I" if array("I").itemsize == 4 else "L"
+NO_COLUMNS = Column(0)
 FEW = 16
 """Up to this many expunged messages are cut out one by one; more are filtered out in one pass."""
 
@@ -28,6 +29,17 @@ class Changes:
 
     arrived: int
     flagged: list[int]
+
+
+@dataclass(slots=True)
+class Ahead:
+    """What was read ahead for a client that fetches one message after the other: rows of `columns` by UID, kept until it
+    does something else. `position` is the message it asked for last; `sizes` bound the next reading."""
+
+    columns: Column
+    position: int = -1
+    rows: dict[int, FetchedItems] = field(default_factory=dict)
+    sizes: dict[int, int] = field(default_factory=dict)
 
 
 class FolderView:
@@ -44,8 +56,11 @@ class FolderView:
         self.vanished: list[int] = []
         """UIDs that are gone but that the client still counts."""
         self.flag_texts: dict[int, bytes] = {}
+        self.ahead = Ahead(NO_COLUMNS)
 
-    def __len__(self) -> int:
+    @property
+    def count(self) -> int:
+        """Messages as the client counts them."""
         return len(self.uids) if self.loaded else self.folder.messages
 
     def load(self, now: Index, since: Index | None) -> None:

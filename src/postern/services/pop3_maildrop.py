@@ -1,4 +1,4 @@
-"""A POP3 session's snapshot of INBOX (RFC 1939 section 5): numbers, sizes, what was retrieved and what is to go; and reading ahead."""
+"""A POP3 session's snapshot of INBOX (RFC 1939 section 5): numbers, sizes, what was retrieved, what is to go; reading ahead."""
 
 from __future__ import annotations
 

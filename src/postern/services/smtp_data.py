@@ -13,7 +13,7 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import IO, overload
 
-from postern.model.mail import Content, Envelope
+from postern.model.mail import BodyType, Content, Envelope
 from postern.model.security import Identity, Peer, PrincipalKind, Seal
 
 READ = 262_144
@@ -150,3 +150,13 @@ def count_received(header: bytes) -> int:
     """How many servers have had the message (RFC 5321 section 6.3)."""
     lower = header.lower()
     return lower.count(b"\nreceived:") + lower.startswith(b"received:")
+
+
+def honest(envelope: Envelope, content_is_ascii: bool) -> Envelope:
+    """What the message really needs of the next hop, whatever its sender declared (RFC 6152, RFC 6531 section 3.2)."""
+    ascii_addresses = envelope.sender.isascii() and all(r.address.isascii() for r in envelope.recipients)
+    body = BodyType.SEVEN_BIT if content_is_ascii else BodyType.EIGHT_BIT_MIME
+    utf8 = envelope.smtputf8 and not (content_is_ascii and ascii_addresses)
+    if body is envelope.body and utf8 == envelope.smtputf8:
+        return envelope
+    return Envelope(envelope.sender, envelope.recipients, body, utf8, envelope.envelope_id, envelope.ret)

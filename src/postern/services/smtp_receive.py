@@ -10,102 +10,29 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path as FilePath
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any
 
-from postern.model.directory import UNKNOWN, Directory, DirectoryUnavailable, Recipient
-from postern.model.mail import BodyType, Content, Envelope, Intake, IntakeError, Origin
-from postern.model.organization import AcceptedDomain, DomainType, Limits
+from postern.model.directory import UNKNOWN, DirectoryUnavailable, Recipient
+from postern.model.mail import Content, Envelope, IntakeError, Origin
+from postern.model.organization import DomainType
 from postern.model.security import NOBODY, Identity, Peer, PrincipalKind, Seal
-from postern.paths.guard import Guard, Offer, Reason, Refusal
+from postern.paths.guard import Offer, Reason, Refusal
 from postern.paths.row import Path
 from postern.protocols.smtp import events
 from postern.protocols.smtp.address import domain_of
 from postern.protocols.smtp.reply import Reply
-from postern.protocols.smtp.server import Server, ServerBounds
+from postern.protocols.smtp.server import Server
 from postern.services.conversation import Conversation
-from postern.services.smtp_data import Clock, Gathering, SpoolError, count_received, received_field, with_protocol
+from postern.services.receive_connector import ReceiveConnector
+from postern.services.smtp_data import Gathering, SpoolError, count_received, honest, received_field, with_protocol
 from postern.telemetry.log import Event, log
-from postern.telemetry.observed import Observed
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.tracking import Step, TrackingRecord
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 from postern.trust.outcome import Challenge, Denied, Granted
+from postern.trust.sasl import SaslServer
 
 _MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
-
-
-class SaslExchange(Protocol):
-    """One authentication under way, as `trust` runs it."""
-
-    async def step(self, response: bytes) -> Challenge | Granted | Denied: ...
-
-
-class SaslAuthenticator(Protocol):
-    """What a receive connector needs of `trust.authenticator`."""
-
-    def sasl(self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None) -> SaslExchange | None: ...
-
-
-class ReceiveConnector:
-    """What all sessions of one door share. The door's rows, which the guard speaks for, decide whether it is one for
-    the internet, for clients, for our own servers, or for several of them."""
-
-    def __init__(
-        self,
-        guard: Guard,
-        authenticator: SaslAuthenticator,
-        directory: Directory,
-        domains: Sequence[AcceptedDomain],
-        intake: Intake,
-        limits: Limits,
-        observed: Observed,
-        tracker: Tracker,
-        fqdn: str,
-        spool: FilePath,
-    ) -> None:
-        self.guard = guard
-        self.authenticator = authenticator
-        self.directory = directory
-        self.domains = {domain.name.lower(): domain.type for domain in domains}
-        self.default_domain = domains[0].name.lower()
-        self.intake = intake
-        self.limits = limits
-        self.observed = observed
-        self.tracker = tracker
-        self.fqdn = fqdn
-        self.spool = spool
-        self.clock = Clock()
-        self._strangers: dict[bool, Path | Refusal] = {}
-        self._offers: dict[tuple[bool, bool], tuple[Offer, tuple[str, ...]]] = {}
-        self.bounds = ServerBounds(
-            limits.line_length, limits.message_size, limits.recipients, limits.errors_per_connection
-        )
-
-    def stranger(self, seal: Seal | None) -> Path | Refusal:
-        """The row of a caller who has proven nothing. Asked of the guard once: only whether there is a seal matters."""
-        sealed = seal is not None
-        if sealed not in self._strangers:
-            self._strangers[sealed] = self.guard.row_for(NOBODY, seal)
-        return self._strangers[sealed]
-
-    def offer(self, seal: Seal | None, can_upgrade: bool) -> tuple[Offer, tuple[str, ...]]:
-        """What the guard offers on such a connection now, and as the lines that EHLO shows."""
-        key = seal is not None, can_upgrade
-        if key not in self._offers:
-            offer = self.guard.offer(seal, can_upgrade)
-            lines = [f"SIZE {self.limits.message_size}", *_ALWAYS]
-            lines += ["STARTTLS"] if offer.upgrade else []
-            lines += ["AUTH " + " ".join(offer.mechanisms)] if offer.mechanisms else []
-            self._offers[key] = offer, tuple(lines)
-        return self._offers[key]
-
-    def session(self) -> ReceiveSession:
-        """A new conversation: what a Door is given as its `new_session`."""
-        return ReceiveSession(self)
-
-
-_ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES")
 
 _RECIPIENT_OK = Reply(250, "2.1.5", "Ok")
 _NO_RECIPIENT = Reply(550, "5.1.1", "No such recipient here")
@@ -128,14 +55,18 @@ class ReceiveSession(Conversation):
         self._submitter: Submitter | None = None
         self._row: Path | Refusal = connector.stranger(None)
         self._gathering: Gathering | None = None
-        self._sasl: SaslExchange | None = None
+        self._sasl: SaslServer | None = None
         self._granted: Granted | None = None
         self.idle_timeout = connector.limits.idle_timeout
-        self.feed = self._server.receive  # type: ignore[method-assign]
-        self.next_event = self._server.next_event  # type: ignore[method-assign]
-        self.outgoing = self._server.outgoing  # type: ignore[method-assign]
 
-    # Conversation
+    def feed(self, data: bytes) -> None:
+        self._server.receive(data)
+
+    def next_event(self) -> events.Event | None:
+        return self._server.next_event()
+
+    def outgoing(self) -> bytes:
+        return self._server.outgoing()
 
     def greet(self) -> None:
         self._row = self._c.stranger(self._seal)
@@ -232,27 +163,16 @@ class ReceiveSession(Conversation):
         if self._sasl is None:
             self._server.reply(Reply(504, "5.5.4", "Authentication mechanism is not supported here"))
             return None
-        if event.initial is None and event.mechanism != "LOGIN":
-            # RFC 4954 section 4: a mechanism in which the client speaks first begins with an empty challenge.
-            self._server.challenge(b"")
-            return None
-        return self._first_step(event)
+        return self._step(self._sasl, event.initial)
 
-    async def _first_step(self, event: events.Authenticate) -> None:
-        assert self._sasl is not None
-        if event.mechanism == "LOGIN":
-            # LOGIN asks first; an initial response is the answer to what it would have asked.
-            challenge = await self._sasl.step(b"")
-            if event.initial is None:
-                await self._outcome(challenge)
-                return
-        await self._outcome(await self._sasl.step(event.initial or b""))
+    async def _step(self, sasl: SaslServer, response: bytes | None) -> None:
+        await self._outcome(await sasl.step(response))
 
     async def _response(self, event: events.Response) -> None:
         if self._granted is not None:
             await self._grant(self._granted.identity)
         elif self._sasl is not None:
-            await self._outcome(await self._sasl.step(event.data))
+            await self._step(self._sasl, event.data)
         else:
             self._server.reply(Reply(503, "5.5.1", "No authentication is under way"))
 
@@ -297,9 +217,6 @@ class ReceiveSession(Conversation):
         recipient = await self._c.directory.recipient(account.recipient) if account.recipient else None
         own = (*recipient.addresses, recipient.primary) if recipient is not None else ()
         return Submitter(account.recipient, frozenset(a.lower() for a in own + account.send_as))
-
-    def _cancelled(self, event: events.Cancelled) -> None:
-        self._sasl = self._granted = None
 
     # The transaction
 
@@ -413,7 +330,7 @@ class ReceiveSession(Conversation):
             protocol,
             seal.cipher if seal is not None else "",
         )
-        return _honest(envelope, gathering.ascii), gathering.content(trace + header + rest), origin
+        return honest(envelope, gathering.ascii), gathering.content(trace + header + rest), origin
 
     async def _accept(self, gathering: Gathering, envelope: Envelope, content: Content, origin: Origin) -> None:
         try:
@@ -467,22 +384,12 @@ def _candidates(address: str) -> tuple[str, ...]:
     return (address, f"{base}@{domain}") if plus and base else (address,)
 
 
-def _honest(envelope: Envelope, content_is_ascii: bool) -> Envelope:
-    """What the message really needs of the next hop, whatever its sender declared (RFC 6152, RFC 6531 section 3.2)."""
-    ascii_addresses = envelope.sender.isascii() and all(r.address.isascii() for r in envelope.recipients)
-    body = BodyType.SEVEN_BIT if content_is_ascii else BodyType.EIGHT_BIT_MIME
-    utf8 = envelope.smtputf8 and not (content_is_ascii and ascii_addresses)
-    if body is envelope.body and utf8 == envelope.smtputf8:
-        return envelope
-    return Envelope(envelope.sender, envelope.recipients, body, utf8, envelope.envelope_id, envelope.ret)
-
-
 _HANDLERS: dict[type, Callable[[ReceiveSession, Any], Awaitable[None] | None]] = {
     events.Hello: ReceiveSession._hello,
     events.StartTls: ReceiveSession._starttls,
     events.Authenticate: ReceiveSession._authenticate,
     events.Response: ReceiveSession._response,
-    events.Cancelled: ReceiveSession._cancelled,
+    events.Cancelled: lambda session, event: None,
     events.Mail: ReceiveSession._mail,
     events.Rcpt: ReceiveSession._rcpt,
     events.Piece: ReceiveSession._piece,

@@ -28,7 +28,7 @@ _CODES = {
 """SQLSTATEs that our own functions raise."""
 
 # All access is by key; the planner need not guess from statistics that lag behind.
-_OPTIONS = "-c enable_seqscan=off -c enable_mergejoin=off -c enable_hashjoin=off -c jit=off"
+_OPTIONS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_mergejoin=off -c enable_hashjoin=off -c jit=off"
 _BINARY = pq.Format.BINARY
 _ANSWERS = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
 
@@ -82,9 +82,7 @@ class Connection:
         if not prepare:
             query = statement.encode()
             return _rows(
-                await self._ask(
-                    lambda: self._pgconn.send_query_params(query, parameters, None, formats, _BINARY)
-                )
+                await self._ask(lambda: self._pgconn.send_query_params(query, parameters, None, formats, _BINARY))
             )
         name = self._statements.get(statement)
         if name is None:
@@ -162,7 +160,7 @@ class Connection:
         answer, result = self._answer, self._result
         if answer is None or answer.done():
             return
-        if result is None or result.status == pq.ExecStatus.FATAL_ERROR and _is_gone(result):
+        if result is None or (result.status == pq.ExecStatus.FATAL_ERROR and _is_gone(result)):
             self._lose()
         else:
             answer.set_result(result)

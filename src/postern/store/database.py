@@ -80,9 +80,7 @@ class MailboxDatabase:
     async def folder(self, mailbox: UUID, folder: int, claim_recent: bool = False) -> Folder:
         return await folders.folder(self._pool, mailbox, folder, claim_recent)
 
-    async def create_folder(
-        self, mailbox: UUID, path: Sequence[str], kind: FolderKind = FolderKind.USER
-    ) -> Folder:
+    async def create_folder(self, mailbox: UUID, path: Sequence[str], kind: FolderKind = FolderKind.USER) -> Folder:
         return await folders.create_folder(self._pool, self._notices, mailbox, path, kind)
 
     async def rename_folder(self, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
@@ -135,14 +133,10 @@ class MailboxDatabase:
     ) -> CopyResult:
         return await items.copy(self._pool, self._notices, mailbox, folder, uids, target, move)
 
-    async def expunge(
-        self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]] | None = None
-    ) -> list[int]:
+    async def expunge(self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]] | None = None) -> list[int]:
         return await items.expunge(self._pool, self._notices, mailbox, folder, uids)
 
-    async def search(
-        self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()
-    ) -> list[int]:
+    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
         return await search.search(self._pool, mailbox, folder, term, sort)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:

@@ -14,7 +14,7 @@ from postern.store.notices import Notices
 from postern.store.rendered import PLACES, Batch, placeholders
 
 _DELIVER = f"""SELECT statuses, changed, changes FROM deliver(
-    $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, {placeholders(6, PLACES)})"""
+    $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, {placeholders(6, PLACES)})"""  # noqa: S608
 
 
 async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
@@ -56,9 +56,7 @@ async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery])
     for guid, change in zip(wire.to_array(changed), wire.to_array(changes), strict=True):
         notices.changed(UUID(bytes=guid), wire.to_int8(change))
     said = [DeliveryStatus(wire.to_int8(status)) for status in wire.to_array(statuses)]
-    return [
-        [said[places[mailbox, delivery.delivery_id]] for mailbox in delivery.mailboxes] for delivery in deliveries
-    ]
+    return [[said[places[mailbox, delivery.delivery_id]] for mailbox in delivery.mailboxes] for delivery in deliveries]
 
 
 def with_return_path(delivery: Delivery) -> bytes:
@@ -96,8 +94,6 @@ async def waiting_mailboxes(pool: Pool) -> list[UUID]:
 async def forget_deliveries(pool: Pool, before: int) -> None:
     """Delivery ids older than any hub will repeat."""
     await pool.run("DELETE FROM delivered WHERE at < $1::bigint", [wire.int8(before)])
-
-
 
 
 async def sweep(pool: Pool, most: int) -> int:

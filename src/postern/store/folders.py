@@ -68,9 +68,7 @@ async def folder(pool: Pool, mailbox: UUID, folder: int, claim_recent: bool) -> 
     return _folder(rows[0], old)
 
 
-async def create_folder(
-    pool: Pool, notices: Notices, mailbox: UUID, path: Sequence[str], kind: FolderKind
-) -> Folder:
+async def create_folder(pool: Pool, notices: Notices, mailbox: UUID, path: Sequence[str], kind: FolderKind) -> Folder:
     rows = await pool.run(
         "SELECT create_folder($1::uuid, $2::text[], $3::text, $4::bigint)",
         [mailbox.bytes, wire.texts(checked_path(path)), wire.text(kind.value), wire.int8(MAX_FOLDERS)],

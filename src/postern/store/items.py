@@ -28,7 +28,9 @@ _MOST_AT_ONCE = 1 << 24
 _FLAG_MASK = (1 << 63) - 1
 _HEAVY = Column.HEADER | Column.CONTENT
 
-_OWNED = "(SELECT f.id FROM folders f JOIN mailboxes m ON m.id = f.mailbox WHERE m.guid = $1::uuid AND f.id = $2::bigint)"
+_OWNED = (
+    "(SELECT f.id FROM folders f JOIN mailboxes m ON m.id = f.mailbox WHERE m.guid = $1::uuid AND f.id = $2::bigint)"
+)
 _INDEX = f"""
     SELECT f.highest_modseq, f.uid_next, f.messages, x.uids, x.flags, x.modseqs, CASE WHEN $3::bigint > 0 THEN (
         SELECT string_agg(int8send(u.uid), '') FROM (
@@ -39,12 +41,12 @@ _INDEX = f"""
             string_agg(int8send(i.modseq), '') AS modseqs
         FROM (SELECT i.uid, i.flags, i.modseq FROM items i WHERE i.folder = f.id {{since}} ORDER BY i.uid) AS i) AS x
     WHERE f.id = {_OWNED}
-"""
+"""  # noqa: S608
 _INDEX_ALL = _INDEX.format(since="")
 _INDEX_SINCE = _INDEX.format(since="AND i.modseq > $3::bigint")
 
 _APPEND = f"""SELECT validity, first_uid, change FROM append_items(
-    $1::uuid, $2::bigint, $3::bigint[], $4::bigint[], $5::bigint[], {placeholders(6, PLACES)})"""
+    $1::uuid, $2::bigint, $3::bigint[], $4::bigint[], $5::bigint[], {placeholders(6, PLACES)})"""  # noqa: S608
 
 
 async def index(pool: Pool, mailbox: UUID, folder: int, since: int) -> Index:
@@ -108,7 +110,7 @@ def _fetch_statement(columns: Column, ranges: bool, changed_since: bool) -> str:
     if changed_since:
         where += " AND i.modseq > $5::bigint"
     return (
-        f"SELECT {_OWNED}, {', '.join(outer)} FROM "
+        f"SELECT {_OWNED}, {', '.join(outer)} FROM "  # noqa: S608
         f"(SELECT {', '.join(inner)} FROM {source}{joins} {where} ORDER BY i.uid) AS x"
     )
 
@@ -222,14 +224,10 @@ async def change_flags(
     )
     found, new, modseqs, modified, number = rows[0]
     notices.changed(mailbox, wire.to_int8(number))
-    return FlagResult(
-        wire.words32(found), wire.words64(new), wire.words64(modseqs), wire.words32(modified)
-    )
+    return FlagResult(wire.words32(found), wire.words64(new), wire.words64(modseqs), wire.words32(modified))
 
 
-async def append(
-    pool: Pool, notices: Notices, mailbox: UUID, folder: int, items: Sequence[NewItem]
-) -> CopyResult:
+async def append(pool: Pool, notices: Notices, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> CopyResult:
     if not items:
         raise MailboxError("CANNOT", "There is nothing to append")
     batch = await Batch.of([item.content for item in items])

@@ -19,6 +19,8 @@ _CHANNEL = "postern_changes"
 _DOUBT = 30.0
 _PAYLOAD = 180  # changes in one NOTIFY: its payload has 8000 bytes at most
 _RETRY = 1.0
+_GATHER = 0.01
+"""Seconds for which changes are gathered: waiters of this process are woken at once, others that much later."""
 
 
 class Notices:
@@ -138,12 +140,11 @@ class Notices:
         try:
             while True:
                 await self._to_tell.wait()
+                await asyncio.sleep(_GATHER)
                 self._to_tell.clear()
                 told, self._untold = self._untold, {}
                 entries = [f"{mailbox.hex}:{change}" for mailbox, change in told.items()]
-                payloads = [
-                    " ".join(entries[start : start + _PAYLOAD]) for start in range(0, len(entries), _PAYLOAD)
-                ]
+                payloads = [" ".join(entries[start : start + _PAYLOAD]) for start in range(0, len(entries), _PAYLOAD)]
                 try:
                     if connection is None or connection.broken:
                         connection = await Connection.open(self._conninfo, "postern-notify")

@@ -88,5 +88,5 @@ PLACES = 22
 
 
 def placeholders(start: int, count: int) -> str:
-    """"$start, ..., $(start+count-1)"."""
+    """ "$start, ..., $(start+count-1)"."""
     return ", ".join(f"${number}" for number in range(start, start + count))

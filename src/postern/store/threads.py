@@ -91,7 +91,7 @@ def _linked(messages: Sequence[Message]) -> list[_Node]:
 
 
 def _loops(parent: _Node, child: _Node) -> bool:
-    return parent is child or bool(child.children) and parent.is_below(child)
+    return parent is child or (bool(child.children) and parent.is_below(child))
 
 
 def _pruned(roots: list[_Node]) -> list[_Node]:
@@ -130,10 +130,8 @@ def _by_subject(roots: list[_Node]) -> list[_Node]:
         known = table.get(subject)
         if subject and (
             known is None
-            or root.message is None
-            and known.message is not None
-            or _head(known).is_reply
-            and not _head(root).is_reply
+            or (root.message is None and known.message is not None)
+            or (_head(known).is_reply and not _head(root).is_reply)
         ):
             table[subject] = root
     merged: dict[int, _Node] = {}
@@ -145,7 +143,7 @@ def _by_subject(roots: list[_Node]) -> list[_Node]:
             continue
         if other.message is None and root.message is None:
             other.children.extend(root.children)
-        elif other.message is None or _head(root).is_reply and not _head(other).is_reply:
+        elif other.message is None or (_head(root).is_reply and not _head(other).is_reply):
             other.children.append(root)
         else:
             dummy = _Node(children=[other, root])

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 from enum import StrEnum
@@ -32,12 +33,15 @@ class Event(StrEnum):
     STARTED = "started", "info", "A role process is ready; its doors are open."
     STOPPED = "stopped", "info", "A role process ended as it was told."
     DIED = "died", "error", "A child process ended unasked and is started again."
+    CERTIFICATE_RENEWED = "certificate-renewed", "info", "This host signed itself a new certificate; workers take it up."
+    CERTIFICATE_FAILED = "certificate-failed", "error", "The server's certificate cannot be read or renewed."
     DOOR_OPENED = "door-opened", "info", "A listening socket exists for these rows."
     CONVERSATION_FAILED = "conversation-failed", "error", "A handler raised; the peer got a temporary failure."
     REFUSED = "refused", "warning", "The guard refused what a peer asked."
     AUTHENTICATED = "authenticated", "info", "A peer proved who it is."
     AUTHENTICATION_FAILED = "authentication-failed", "warning", "A peer failed to prove who it is."
     ROGUE_SOCKET = "rogue-socket", "critical", "The kernel shows a listener or connection that fits no row."
+    WATCH_FAILED = "watch-failed", "error", "The look at the kernel's sockets failed; it is tried again."
     ACCEPTED = "accepted", "info", "A message is in the queue and was answered 250."
     DELIVERED = "delivered", "info", "A message reached a mailbox."
     RELAYED = "relayed", "info", "A message was taken by another server."
@@ -71,4 +75,6 @@ def log(event: Event, **fields: Any) -> None:
     """Writes one event. Raises ValueError for a field that is named like a secret: that is a programming error."""
     if not _FORBIDDEN.isdisjoint(fields):
         raise ValueError(f"secrets never reach logs: {sorted(_FORBIDDEN & fields.keys())}")
-    getattr(structlog.get_logger(), event.level)(event.value, **fields)
+    # A full disk must stop neither mail nor the supervisor: the line is lost, the work is not.
+    with contextlib.suppress(OSError):
+        getattr(structlog.get_logger(), event.level)(event.value, **fields)

@@ -91,5 +91,6 @@ def read(folder: Path) -> Iterator[TrackingRecord]:
                 except ValueError:
                     continue
                 row["step"] = Step(row["step"])
+                row.setdefault("message_id", "")
                 row["recipients"] = tuple(row.get("recipients", ()))
                 yield TrackingRecord(**row)

@@ -222,6 +222,8 @@ class Committer:
                 self._write_envelopes(batch.arrivals, changes)
         except (OSError, ValueError, sqlite3.Error, DamagedBody) as error:
             self._unsaved = changes
+            if _is_full(error):
+                self._envelopes.make_room()
             if isinstance(error, ValueError) and len(batch.arrivals) > 1:
                 # One of them is not what it says: the others must not suffer for it.
                 for arrival in batch.arrivals:

@@ -118,8 +118,9 @@ class Control:
             file = self._control / name
             with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
                 fresh = time.time() - file.stat().st_mtime < STALE
-                said = json.loads(file.read_text())
+                text = file.read_text()
                 file.unlink()
+                said = json.loads(text)
                 if fresh:
                     count = await self._obey(
                         dispatcher, Request(Verb(said["verb"]), tuple(said["ids"]), str(said["hop"]))
@@ -178,6 +179,8 @@ def _edit(database: sqlite3.Connection, request: Request) -> list[_Hit]:
         )
         database.executemany("UPDATE messages SET due = ? WHERE id = ?", [(NEVER, hit.number) for hit in hits])
     else:
+        if not request.queue_ids:
+            hits = [hit for hit in hits if _has_pending(database, hit)]
         released = State.HELD if request.queue_ids else State.PENDING
         database.executemany(
             "UPDATE recipients SET state = ?1, due = 0 WHERE message = ?2 AND state IN (?1, ?3)",
@@ -204,6 +207,11 @@ def _find(database: sqlite3.Connection, request: Request) -> Iterator[_Hit]:
             for (hop,) in database.execute("SELECT hop FROM recipients WHERE message = ?", (hit.number,))
         ):
             yield hit
+
+
+def _has_pending(database: sqlite3.Connection, hit: _Hit) -> bool:
+    query = "SELECT 1 FROM recipients WHERE message = ? AND state = ?"
+    return database.execute(query, (hit.number, State.PENDING)).fetchone() is not None
 
 
 def _is_hop(hop: str, wanted: str) -> bool:

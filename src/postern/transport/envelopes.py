@@ -7,6 +7,7 @@ read-only by `postern queue`. Every method may raise sqlite3.Error.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 import sqlite3
@@ -92,6 +93,11 @@ class Envelopes:
         if self.database.in_transaction:
             self.database.execute("ROLLBACK")
 
+    def make_room(self) -> None:
+        """The disk is full: what the write-ahead log holds goes where it belongs, and the log is cut."""
+        with contextlib.suppress(sqlite3.Error):
+            self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def close(self) -> None:
         self.database.close()
 
@@ -124,12 +130,13 @@ class Envelopes:
         self.database.executemany(_UPSERT, recipients)
 
     def change(self, changes: Sequence[Change]) -> None:
-        done = [(change.message.id,) for change in changes if change.done]
+        done = {change.message.id for change in changes if change.done}
         if done:
-            self.database.executemany("DELETE FROM recipients WHERE message = ?", done)
-            self.database.executemany("DELETE FROM messages WHERE id = ?", done)
+            numbers = [(number,) for number in done]
+            self.database.executemany("DELETE FROM recipients WHERE message = ?", numbers)
+            self.database.executemany("DELETE FROM messages WHERE id = ?", numbers)
         for change in changes:
-            if not change.done:
+            if change.message.id not in done:
                 self.database.executemany(_UPSERT, [_row(change.message.id, r) for r in change.recipients])
                 if change.due is not None:
                     self.database.execute("UPDATE messages SET due = ? WHERE id = ?", (change.due, change.message.id))

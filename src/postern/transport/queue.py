@@ -25,6 +25,7 @@ MINIMUM_FREE = 104_857_600
 """Bytes that must stay free on the queue's disk; what would take them is refused (back pressure)."""
 ACTIVE_MESSAGES = 20_000
 """Messages in memory; beyond it they wait in the file."""
+RETRY_TAKE = 1.0
 KEPT_BODIES = 67_108_864
 """Bytes of bodies in memory."""
 
@@ -80,12 +81,16 @@ class Queue:
         self._committer.put(changes)
 
     async def take_due(self, limit: int) -> list[QueuedMessage]:
-        """Brings messages that are due into memory, longest waiting first, and sets `next_due`."""
+        """Brings messages that are due into memory, longest waiting first, and sets `next_due`. Raises sqlite3.Error, OSError."""
         room = min(limit, ACTIVE_MESSAGES - len(self.active))
         if room <= 0:
             return []
         self.next_due = NEVER  # what is recorded from now on lowers it again
-        messages, next_due = await self._call(lambda: self._committer.take(room))
+        try:
+            messages, next_due = await self._call(lambda: self._committer.take(room))
+        except Exception:
+            self.next_due = self.clock() + RETRY_TAKE
+            raise
         self.next_due = min(self.next_due, next_due)
         for message in messages:
             self.active[message.id] = message
@@ -93,7 +98,12 @@ class Queue:
 
     async def change_waiting(self, edit: Callable[[sqlite3.Connection], T]) -> T:
         """One transaction of an administrator on what waits in the file. Raises sqlite3.Error."""
-        result, next_due = await self._call(lambda: self._committer.edit_waiting(edit))
+        self.next_due, before = NEVER, self.next_due
+        try:
+            result, next_due = await self._call(lambda: self._committer.edit_waiting(edit))
+        except Exception:
+            self.next_due = min(self.next_due, before)
+            raise
         self.next_due = min(self.next_due, next_due)
         return result
 

@@ -1,15 +1,14 @@
 """Security contexts for RPC: a handshake of tokens, then signing and sealing of PDUs (protocols.dcerpc.protection.Protection).
 
-`Acceptors` begins the server's side for a mechanism's number, `Initiators` the client's. NTLM is here and in `ntlm`, Kerberos
-in `kerberos` (only where the gssapi extra is installed), SPNEGO in `spnego`. Who a proven name is stands in the directory.
+What every context has, and NTLM's. Kerberos is in `kerberos` (only where the gssapi extra is installed), SPNEGO in `spnego`;
+`handshakes` begins them all.
 """
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from postern.model.directory import Directory
-from postern.model.security import Identity, Mechanism, PrincipalKind
+from postern.model.security import Mechanism
 from postern.protocols.dcerpc.protection import AuthType, Level
 from postern.trust.ntlm import SEALING, NtlmAcceptor, NtlmError, NtlmInitiator, NtlmKeys, NtlmResult
 
@@ -21,11 +20,19 @@ class SecurityFailure(Exception):
 class SecurityContext(Protocol):
     """One side of one handshake. Complete contexts are a `Protection`."""
 
-    auth_type: AuthType
-    mechanism: Mechanism
-    complete: bool
-    cipher: str
-    """What seals, for the record: "NTLM RC4-128", "Kerberos AES256-CTS-HMAC-SHA1-96"."""
+    @property
+    def auth_type(self) -> AuthType: ...
+
+    @property
+    def mechanism(self) -> Mechanism: ...
+
+    @property
+    def complete(self) -> bool: ...
+
+    @property
+    def cipher(self) -> str:
+        """What seals, for the record: "NTLM RC4-128", "Kerberos AES256-SHA1"."""
+        ...
 
     @property
     def name(self) -> str:
@@ -48,6 +55,12 @@ class SecurityContext(Protocol):
     def unprotect(
         self, level: Level, sign_header: bool, head: bytes, stub: bytes, trailer: bytes, token: bytes
     ) -> bytes | None: ...
+
+    def sign(self, message: bytes) -> bytes:
+        """SPNEGO's mechListMIC over `message`, and what both sides do to their state after it."""
+        ...
+
+    def verify(self, message: bytes, signature: bytes) -> bool: ...
 
 
 class _NtlmSealed:
@@ -90,8 +103,6 @@ class _NtlmSealed:
     ) -> bytes | None:
         clear = self._receiving.cipher(stub) if level == Level.PRIVACY else stub
         return clear if self._receiving.verify(b"".join((head, clear, trailer)), token) else None
-
-    # What SPNEGO's mechListMIC needs: MS-SPNG 3.2.5.1
 
     def sign(self, message: bytes) -> bytes:
         signature = self._sending.signature(message)
@@ -143,44 +154,3 @@ class NtlmInitiatorContext(_NtlmSealed):
         assert self._initiator.result is not None
         self._begin(self._initiator.result, client=True)
         return answer
-
-
-class Acceptors:
-    """The server's side of every mechanism this host can verify, for one server name.
-
-    `server_name` is the host's name, `domain` the organization's DNS domain; `directory` says who may log on and holds the
-    NT hashes of the machine accounts; `keytab` is a file's path, "" where there is no realm.
-    """
-
-    def __init__(self, server_name: str, domain: str, directory: Directory, keytab: str = "") -> None:
-        self._server_name = server_name
-        self._domain = domain
-        self._directory = directory
-        self._keytab = keytab
-        from postern.trust import kerberos  # the extra may be missing: the module itself says so
-
-        self._kerberos = bool(keytab) and kerberos.AVAILABLE
-        known = {Mechanism.NTLM} | ({Mechanism.KERBEROS} if self._kerberos else set())
-        self.available: frozenset[Mechanism] = frozenset(known)
-
-    def begin(self, auth_type: int) -> SecurityContext | None:
-        """A new handshake, None for a mechanism that cannot be verified here."""
-        if auth_type == AuthType.NTLM:
-            return NtlmAcceptorContext(NtlmAcceptor(self._server_name, self._domain, self._nt_hash))
-        return None
-
-    async def identity(self, context: SecurityContext) -> Identity | None:
-        """Whom a complete context's name belongs to; None if there is no such enabled account (any more).
-        Raises DirectoryUnavailable."""
-        account = await self._directory.account(context.name)
-        if account is None or not account.enabled:
-            return None
-        kind = PrincipalKind.SERVER if account.is_server else PrincipalKind.USER
-        return Identity(kind, account.name, context.mechanism, account.guid)
-
-    async def _nt_hash(self, name: str) -> bytes | None:
-        account = await self._directory.account(name)
-        if account is None or not account.enabled:
-            return None
-        known = await self._directory.verifier(account, "nt")
-        return bytes.fromhex(known) if known else None

@@ -31,11 +31,17 @@ REMEMBERED = 300.0
 MAX_NAME = 512
 _MAX_REMEMBERED = 20_000
 _MAX_VERIFYING = 64
-"""Passwords that may wait for the pool; more than this is an attack or an overload, and hears «try later»."""
+"""Passwords that may be in the pool or wait for it; more than this is an overload, and hears «try later»."""
+_MAX_WAITING = 5000
+"""Guesses that wait out earlier failures; they cost a timer each, and hold up nobody else."""
 
 UNAVAILABLE = Denied(True, "Temporary authentication failure")
 TOO_MANY = Denied(True, "Too many failed attempts, try again later")
 FAILED = Denied()
+
+
+class _Overloaded(Exception):
+    """The pool has as many passwords as it may hold."""
 
 
 class Judge:
@@ -56,6 +62,7 @@ class Judge:
         self._remembered: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._verifying: dict[bytes, asyncio.Task[bool]] = {}
         self._pool = ThreadPoolExecutor(max(1, os.cpu_count() or 1), "argon2")
+        self._in_pool = 0
 
     async def password(self, name: str, password: str, peer: Peer) -> Granted | Denied:
         """Judges a name (userPrincipalName, primary address, sAMAccountName, DOMAIN\\name) and a password. Waits out
@@ -75,9 +82,10 @@ class Judge:
         under_way = self._verifying.get(mac)
         if under_way is None:
             guess = self._backoff.enter(known_as, peer.host, self._clock())
-            if guess is None or len(self._verifying) >= _MAX_VERIFYING:
-                if guess is not None:
-                    guess.undecided()
+            if guess is None:
+                return TOO_MANY
+            if len(self._verifying) >= _MAX_WAITING:
+                guess.undecided()
                 return TOO_MANY
             under_way = asyncio.create_task(self._judge(account, password, guess))
             self._verifying[mac] = under_way
@@ -87,6 +95,8 @@ class Judge:
             right = await asyncio.shield(under_way)
         except DirectoryUnavailable:
             return UNAVAILABLE
+        except _Overloaded:
+            return TOO_MANY
         if not right or account is None:
             return FAILED
         self._remember(account, mac)
@@ -130,12 +140,21 @@ class Judge:
                 prepared = saslprep(password)
             except ValueError:
                 prepared, verifier = "", None
-            right = await asyncio.get_running_loop().run_in_executor(self._pool, passwords.matches, verifier, prepared)
+            right = await self._matches(verifier, prepared)
         except BaseException:
             guess.undecided()
             raise
         self.settle(guess, right)
         return right
+
+    async def _matches(self, verifier: str | None, prepared: str) -> bool:
+        if self._in_pool >= _MAX_VERIFYING:
+            raise _Overloaded
+        self._in_pool += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, passwords.matches, verifier, prepared)
+        finally:
+            self._in_pool -= 1
 
     def _judged(self, mac: bytes, task: asyncio.Task[bool]) -> None:
         self._verifying.pop(mac, None)

@@ -62,7 +62,7 @@ class Login:
         self._name: str | None = None
 
     async def step(self, response: bytes | None) -> Outcome:
-        if not response and not self._asked:
+        if not response and not self._asked and self._name is None:
             self._asked = True
             return Challenge(b"Username:")
         if self._name is None:

@@ -39,7 +39,7 @@ class ScramServer:
         self._account: Account | None = None
 
     async def step(self, response: bytes | None) -> Challenge | Granted | Denied:
-        if not response and not self._asked:
+        if not response and not self._asked and self._keys is None:
             self._asked = True
             return Challenge(b"")
         try:

@@ -240,16 +240,17 @@ class ServerMachine:
         results = tuple(self._result(offer) for offer in bind.offers)
         answer = BindAnswer(self._max_xmit, receives, bind.group or self._group, results)
         verifier = received.verifier()
-        if verifier is None:
+        known = self._associations.get(verifier.id) if verifier is not None else None
+        # Samba's client repeats the token of its AUTH3 where it only adds an interface: that proves nothing more or less.
+        if verifier is None or (known is not None and known.protection is not None):
             kind = Kind.BIND_ACK if received.kind == Kind.BIND else Kind.ALTER_CONTEXT_RESP
             body = bind_answer_body(answer, self._address if kind == Kind.BIND_ACK else "")
             self._out.append(pdu(kind, flags, received.call_id, body))
             return None
-        known = self._associations.get(verifier.id)
         if known is None and len(self._associations) >= MAX_ASSOCIATIONS:
             return self._close("too many security contexts")
-        if known is not None and (known.protection is not None or known.failed):
-            return self._close("a handshake that is over")
+        if known is not None and known.failed:
+            return self._close("a handshake that failed")
         if known is None:
             if verifier.level not in Level.__members__.values():
                 self._out.append(nak(received.call_id, Nak.AUTH_TYPE))

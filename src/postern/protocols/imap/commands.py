@@ -120,7 +120,7 @@ class BodyPart:
     kind: str = "BODY"
     part: tuple[int, ...] = ()
     what: str = ""
-    fields: tuple[str, ...] = ()
+    fields: tuple[bytes, ...] = ()
     partial: tuple[int, int] | None = None
     peek: bool = False
 

@@ -12,7 +12,7 @@ from postern.model.mailbox import Column, FetchedItems
 from postern.protocols.imap.commands import BodyPart, FetchItem
 from postern.protocols.imap.dates import internal_date
 from postern.protocols.imap.responses import literal
-from postern.protocols.mime.sections import Fields, binary, section
+from postern.protocols.mime.sections import Missing, binary, section
 
 FlagTexts = Callable[[Sequence[int], Sequence[int]], Iterable[bytes]]
 """Given UIDs and their flag words, each one's names in brackets."""
@@ -77,7 +77,6 @@ class _PartColumn:
     def __init__(self, item: BodyPart, header_only: bool) -> None:
         self._item = item
         self._header_only = header_only
-        self._fields: Fields = Fields.of(item.fields)
 
     def values(self, items: FetchedItems, flag_texts: FlagTexts) -> list[Iterable[object]]:
         sources = items.headers if self._header_only else items.contents
@@ -86,12 +85,12 @@ class _PartColumn:
     def _value(self, source: bytes) -> bytes:
         item = self._item
         if item.kind == "BODY":
-            data = section(source, item.part, item.what, self._fields)
+            data = section(source, item.part, item.what, item.fields)
         else:
-            try:
-                data = binary(source, item.part)
-            except ValueError:
-                raise UnknownEncoding from None
+            decoded = binary(source, item.part)
+            if decoded is Missing.UNKNOWN_CTE:
+                raise UnknownEncoding
+            data = decoded if isinstance(decoded, bytes) else None
         if item.kind == "BINARY.SIZE":
             return b"%d" % len(data or b"")
         if data is None:

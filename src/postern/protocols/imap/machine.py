@@ -215,9 +215,9 @@ class ServerMachine:
             if self._messages > self.max_append:
                 return Invalid(tag, "APPEND", "Messages too large together", "LIMIT")
             return None
-        self._size += size
-        if self._size > self.max_command:
+        if self._size + size > self.max_command:
             return Invalid(tag, "", "Literal too large")
+        self._size += size
         return None
 
     def _reset(self) -> None:

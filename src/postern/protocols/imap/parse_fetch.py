@@ -94,7 +94,7 @@ def _section(cursor: Cursor, word: str) -> BodyPart:
         kind,
         tuple(part),
         what,
-        tuple(field.decode("ascii") for field in fields),
+        fields,
         partial,
         peek=word != kind or kind == "BINARY.SIZE",
     )

@@ -18,9 +18,7 @@ _SIMPLE = re.compile(
     rb"""\s*(?:(?:"([^"\\\r\n]*)"|([^"<>@,;:()\\\[\]]*?))\s*<([^\s"<>@,;:()\\\[\]]+)@([^\s"<>@,;:()\\\[\]]+)>"""
     rb"""|([^\s"<>@,;:()\\\[\]]+)@([^\s"<>@,;:()\\\[\]]+))\s*(?:,|\Z)"""
 )
-_TOKEN = re.compile(
-    rb"""[\s]+|"(?:[^"\\]|\\.)*"?|\[(?:[^\]\\]|\\.)*\]?|[<>@,;:()]|[^\s"\[<>@,;:()]+""", re.DOTALL
-)
+_TOKEN = re.compile(rb"""[\s]+|"(?:[^"\\]|\\.)*"?|\[(?:[^\]\\]|\\.)*\]?|[<>@,;:()]|[^\s"\[<>@,;:()]+""", re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -176,5 +174,3 @@ def _split(tokens: list[bytes]) -> tuple[bytes, bytes]:
         mailbox = b"".join([_unquoted(token) for token in solid[:at]])
         return mailbox or _MISSING_MAILBOX, b"".join(solid[at + 1 :]) or _MISSING_DOMAIN
     return (_phrase(tokens) or _MISSING_MAILBOX), _MISSING_DOMAIN
-
-

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 MAX_HEADER = 1 << 20
 """Octets of one header that are looked at; what comes after is content of the message and no more."""
 MAX_FIELDS = 2000
 
-Fields = list[tuple[bytes, bytes]]
-"""Lower-case names and values, unfolded (the line breaks removed) and stripped."""
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Lower-case names and values, unfolded (the line breaks removed) and stripped; `named` gives the first of a name."""
+
+    ordered: list[tuple[bytes, bytes]]
+    named: dict[bytes, bytes]
+
 
 _FOLD = re.compile(rb"\r?\n(?=[ \t])")
 
@@ -30,18 +37,12 @@ def header_end(content: bytes, start: int, end: int) -> int:
 def parse_fields(content: bytes, start: int, end: int) -> Fields:
     """Lines that are no field are left out."""
     block = content[start : min(end, start + MAX_HEADER)]
-    fields: Fields = []
+    found: list[tuple[bytes, bytes]] = []
     for line in _FOLD.sub(b"", block).split(b"\n")[:MAX_FIELDS]:
         name, colon, value = line.partition(b":")
-        if colon:
-            name = name.rstrip()
-            if name and b" " not in name and b"\t" not in name:
-                fields.append((name.lower(), value.strip()))
-    return fields
-
-
-def first(fields: Fields, name: bytes) -> bytes | None:
-    for key, value in fields:
-        if key == name:
-            return value
-    return None
+        if colon and name:
+            if name[-1] <= 32:
+                name = name.rstrip()
+            if b" " not in name and b"\t" not in name:
+                found.append((name.lower(), value.strip()))
+    return Fields(found, dict(reversed(found)))

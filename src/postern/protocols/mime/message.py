@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.dates import parse_date
 from postern.protocols.mime.envelope import render_envelope
-from postern.protocols.mime.header import Fields, first
+from postern.protocols.mime.header import Fields
 from postern.protocols.mime.parameters import parameter
 from postern.protocols.mime.structure import render_structure, scan
 from postern.protocols.mime.subject import base_subject
@@ -52,20 +52,21 @@ class Rendered:
 def render(content: bytes) -> Rendered:
     """Never raises, whatever the bytes."""
     root = scan(content)
-    fields = root.fields
+    fields, named = root.fields, root.fields.named
+    structure, body_structure = render_structure(content, root)
     hint = parameter(root.parameters, b"charset")
-    subject = fold(decode_words(first(fields, b"subject") or b"", hint))
+    subject = fold(decode_words(named.get(b"subject", b""), hint))
     base, is_reply = base_subject(subject)
-    sent = parse_date(first(fields, b"date")) or (0, 0)
-    sort_from, display_from = _sort_names(first(fields, b"from"))
-    sort_to, display_to = _sort_names(first(fields, b"to"))
-    message_id = _MESSAGE_ID.search(first(fields, b"message-id") or b"")
+    sent = parse_date(named.get(b"date")) or (0, 0)
+    sort_from, display_from = _sort_names(named.get(b"from"))
+    sort_to, display_to = _sort_names(named.get(b"to"))
+    message_id = _MESSAGE_ID.search(named.get(b"message-id", b""))
     return Rendered(
         size=len(content),
         header_size=root.body,
         envelope=render_envelope(fields),
-        structure=render_structure(content, root, extended=True),
-        body_structure=render_structure(content, root, extended=False),
+        structure=structure,
+        body_structure=body_structure,
         sent=sent[0],
         sent_day=sent[1],
         subject=subject,
@@ -73,7 +74,7 @@ def render(content: bytes) -> Rendered:
         is_reply=is_reply,
         sort_from=sort_from,
         sort_to=sort_to,
-        sort_cc=_sort_names(first(fields, b"cc"))[0],
+        sort_cc=_sort_names(named.get(b"cc"))[0],
         display_from=display_from,
         display_to=display_to,
         message_id=message_id[1].decode("latin-1") if message_id else "",
@@ -94,12 +95,11 @@ def _sort_names(value: bytes | None) -> tuple[str, str]:
 
 def _references(fields: Fields) -> tuple[str, ...]:
     """References, or else the first id of In-Reply-To (RFC 5256 section 3, THREAD=REFERENCES step 1)."""
-    value = first(fields, b"references")
+    named = fields.named
+    value = named.get(b"references")
     if value:
         found = [match.decode("latin-1") for match in _MESSAGE_ID.findall(value)]
         if found:
             return tuple(found[-_MAX_REFERENCES:])
-    match = _MESSAGE_ID.search(first(fields, b"in-reply-to") or b"")
+    match = _MESSAGE_ID.search(named.get(b"in-reply-to", b""))
     return (match[1].decode("latin-1"),) if match else ()
-
-

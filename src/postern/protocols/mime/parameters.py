@@ -10,9 +10,7 @@ from postern.protocols.mime.charsets import decode
 from postern.protocols.mime.words import decode_words
 
 _MAX_PARAMETERS = 64
-_PARAMETER = re.compile(
-    rb"""\s*;[\s;]*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s;"][^;]*)|)""", re.DOTALL
-)
+_PARAMETER = re.compile(rb"""\s*;[\s;]*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s;"][^;]*)|)""", re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _COMMENT = re.compile(rb"\([^()]*\)")
 

@@ -7,14 +7,17 @@ from dataclasses import dataclass, field
 
 from postern.protocols.mime.envelope import render_envelope
 from postern.protocols.mime.grammar import nstring, string
-from postern.protocols.mime.header import Fields, first, header_end, parse_fields
+from postern.protocols.mime.header import Fields, header_end, parse_fields
 from postern.protocols.mime.parameters import Parameters, parse_value
 
 MAX_DEPTH = 64
 MAX_PARTS = 4096
 _MAX_BOUNDARY = 1000  # section 5.1.1 says 70; programs write more
 
-_EMPTY_PART = b'("text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0)'
+# What the grammar wants in a multipart without parts and in a message that is not looked into.
+_EMPTY = b'"text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0'
+_EMPTY_PARTS = (b"(%b NIL NIL NIL NIL)" % _EMPTY, b"(%b)" % _EMPTY)
+_EMPTY_ENVELOPE = b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"
 _ENCODINGS = {b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"}
 
 
@@ -44,7 +47,7 @@ class Part:
 
     @property
     def encoding(self) -> bytes:
-        value = first(self.fields, b"content-transfer-encoding")
+        value = self.fields.named.get(b"content-transfer-encoding")
         if value is None:
             return b"7bit"
         encoding = parse_value(value)[0]
@@ -62,7 +65,7 @@ class _Scan:
         self.parts += 1
         body = header_end(self.content, start, end)
         fields = parse_fields(self.content, start, body)
-        type_, subtype, parameters = _content_type(first(fields, b"content-type"), default)
+        type_, subtype, parameters = _content_type(fields.named.get(b"content-type"), default)
         part = Part(start, body, end, fields, type_, subtype, parameters)
         if depth >= MAX_DEPTH:
             return part
@@ -70,10 +73,8 @@ class _Scan:
             boundary = next((value for key, value in parameters if key == b"boundary"), b"")[:_MAX_BOUNDARY]
             if boundary:
                 self._divide(part, boundary, depth)
-        elif type_ == b"message" and subtype in (b"rfc822", b"global") and part.encoding in _IDENTITY:
-            # An encoded message (RFC 2046 section 5.2.1 forbids it) is not looked into.
-            if self.parts < MAX_PARTS:
-                part.children.append(self.part(body, end, depth + 1, _TEXT))
+        elif type_ == b"message" and self.parts < MAX_PARTS and _is_open(part):
+            part.children.append(self.part(body, end, depth + 1, _TEXT))
         return part
 
     def _divide(self, part: Part, boundary: bytes, depth: int) -> None:
@@ -110,7 +111,13 @@ def _delimiters(content: bytes, start: int, end: int, boundary: bytes) -> Iterat
 
 _TEXT = (b"text", b"plain")
 _MESSAGE = (b"message", b"rfc822")
+_MESSAGES = (b"rfc822", b"global")
 _IDENTITY = (b"7bit", b"8bit", b"binary")
+
+
+def _is_open(part: Part) -> bool:
+    """An encoded message (RFC 2046 section 5.2.1 forbids it) is not looked into."""
+    return part.subtype in _MESSAGES and part.encoding in _IDENTITY
 
 
 def scan(content: bytes) -> Part:
@@ -130,36 +137,39 @@ def _content_type(value: bytes | None, default: tuple[bytes, bytes]) -> tuple[by
     return type_, subtype, parameters
 
 
-def render_structure(content: bytes, part: Part, extended: bool) -> bytes:
-    """BODYSTRUCTURE if `extended`, else BODY."""
+def render_structure(content: bytes, part: Part) -> tuple[bytes, bytes]:
+    """BODYSTRUCTURE, and BODY, which lacks the extension data."""
     if part.type == b"multipart" and (part.children or _has_boundary(part)):
-        parts = b"".join([render_structure(content, child, extended) for child in part.children]) or _EMPTY_PART
-        if not extended:
-            return b"(%b %b)" % (parts, string(part.subtype))
-        return b"(%b %b %b %b)" % (parts, string(part.subtype), _parameters(part.parameters), _extension(part))
-    size = part.end - part.body
+        rendered = [render_structure(content, child) for child in part.children] or [_EMPTY_PARTS]
+        subtype = string(part.subtype)
+        full = b"(%b %b %b %b)" % (
+            b"".join([pair[0] for pair in rendered]),
+            subtype,
+            _parameters(part.parameters),
+            _extension(part.fields),
+        )
+        return full, b"(%b %b)" % (b"".join([pair[1] for pair in rendered]), subtype)
+    named = part.fields.named
     head = b"%b %b %b %b %b %b %d" % (
         string(part.type),
         string(part.subtype),
-        _parameters(part.parameters if part.parameters else _implied(part)),
-        nstring(first(part.fields, b"content-id")),
-        nstring(first(part.fields, b"content-description")),
+        _parameters(part.parameters or _implied(part)),
+        nstring(named.get(b"content-id")),
+        nstring(named.get(b"content-description")),
         string(part.encoding),
-        size,
+        part.end - part.body,
     )
+    full = brief = head
     if part.type == b"text":
-        head = b"%b %d" % (head, content.count(b"\n", part.body, part.end))
-    elif part.is_message:
-        inner = part.children[0]
-        head = b"%b %b %b %d" % (
-            head,
-            render_envelope(inner.fields),
-            render_structure(content, inner, extended),
-            content.count(b"\n", part.body, part.end),
-        )
-    if not extended:
-        return b"(%b)" % head
-    return b"(%b %b %b)" % (head, nstring(first(part.fields, b"content-md5")), _extension(part))
+        full = brief = b"%b %d" % (head, content.count(b"\n", part.body, part.end))
+    elif part.type == b"message" and part.subtype in _MESSAGES:
+        envelope, inside = _EMPTY_ENVELOPE, _EMPTY_PARTS
+        if part.children:
+            envelope = render_envelope(part.children[0].fields)
+            inside = render_structure(content, part.children[0])
+        lines = content.count(b"\n", part.body, part.end)
+        full, brief = [b"%b %b %b %d" % (head, envelope, inner, lines) for inner in inside]
+    return b"(%b %b %b)" % (full, nstring(named.get(b"content-md5")), _extension(part.fields)), b"(%b)" % brief
 
 
 def _has_boundary(part: Part) -> bool:
@@ -177,17 +187,18 @@ def _parameters(parameters: Parameters) -> bytes:
     return b"(%b)" % b" ".join([b"%b %b" % (string(key), string(value)) for key, value in parameters])
 
 
-def _extension(part: Part) -> bytes:
+def _extension(fields: Fields) -> bytes:
     """Disposition, language, location."""
-    disposition = first(part.fields, b"content-disposition")
+    named = fields.named
+    disposition = named.get(b"content-disposition")
     rendered = b"NIL"
     if disposition:
         kind, parameters = parse_value(disposition)
         if kind:
             rendered = b"(%b %b)" % (string(kind), _parameters(parameters))
-    language = first(part.fields, b"content-language")
-    languages = [tag for tag in (word.strip() for word in (language or b"").split(b",")) if tag]
+    language = named.get(b"content-language")
     tongue = b"NIL"
-    if languages:
-        tongue = b"(%b)" % b" ".join([string(tag) for tag in languages]) if len(languages) > 1 else string(languages[0])
-    return b"%b %b %b" % (rendered, tongue, nstring(first(part.fields, b"content-location")))
+    if language:
+        tags = [string(tag) for tag in (word.strip() for word in language.split(b",")) if tag]
+        tongue = b"NIL" if not tags else tags[0] if len(tags) == 1 else b"(%b)" % b" ".join(tags)
+    return b"%b %b %b" % (rendered, tongue, nstring(named.get(b"content-location")))

@@ -16,20 +16,29 @@ MAX_TEXT = 8 << 20
 """Octets of text that one message gives to search."""
 
 _TAG = re.compile(r"<(?:!|/?([a-zA-Z][a-zA-Z0-9]*))[^<>]*>")
-_INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd label mark q s samp small span strike strong sub "
-    "sup tt u var wbr".split()
-)
+_INLINE_NAMES = """
+    a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd label mark q s samp small span strike strong sub sup
+    tt u var wbr
+"""
+_INLINE = frozenset(_INLINE_NAMES.split())
 _SPACES = re.compile(r"[ \t\r\f\v]*\n\s*|[ \t\r\f\v\xa0]{2,}")
 _HIDDEN = ("script", "style")
 
 
 def header_text(fields: Fields, hint: str = "") -> str:
-    """"\\nname:value" of every field, decoded and folded."""
-    parts = []
-    for name, value in fields:
-        parts.append("\n%s:%s" % (name.decode("latin-1"), decode_words(value, hint)))  # noqa: UP031
-    return fold("".join(parts))
+    """ "\\nname:value" of every field, decoded and folded."""
+    block = b"".join([b"\n%b:%b" % field for field in fields.ordered])
+    if block.isascii() and b"=?" not in block:
+        return block.decode("ascii").lower()
+    return fold(
+        "".join(["\n%s:%s" % (name.decode("latin-1"), _line(value, hint)) for name, value in fields.ordered])  # noqa: UP031
+    )
+
+
+def _line(value: bytes, hint: str) -> str:
+    """One field is one line, whatever an encoded word may hold."""
+    text = decode_words(value, hint)
+    return text.replace("\n", " ") if "\n" in text else text
 
 
 def body_text(content: bytes, root: Part) -> str:
@@ -40,7 +49,7 @@ def body_text(content: bytes, root: Part) -> str:
     while stack and room > 0:
         part = stack.pop()
         if part is not root:
-            for _, value in part.fields:
+            for _, value in part.fields.ordered:
                 parts.append(decode_words(value, _charset(part)))
             _add_file_name(part, parts)
         if part.children:
@@ -59,14 +68,12 @@ def _charset(part: Part) -> str:
 def _leaf_text(part: Part, raw: bytes) -> str:
     encoding = part.encoding.decode("latin-1")
     text = decode(from_transfer(raw, encoding), _charset(part))
-    if part.subtype == b"html":
-        return html_text(text)
-    return text.replace("\r\n", "\n") if "\r" in text else text
+    return html_text(text) if part.subtype == b"html" else text
 
 
 def _add_file_name(part: Part, parts: list[str]) -> None:
     """A name in RFC 2231's encoding is not to be found in the raw field."""
-    for name, value in part.fields:
+    for name, value in part.fields.ordered:
         if name == b"content-disposition" and b"*" in value:
             parts.append(parameter(parse_value(value)[1], b"filename"))
         elif name == b"content-type" and b"*" in value:

@@ -16,6 +16,8 @@ def decode_words(value: bytes, hint: str = "") -> str:
     """A header's text. White space between encoded words is dropped (section 6.2). A character that was split between
     words of one charset, which section 5 forbids and programs do, is put together again."""
     if b"=?" not in value:
+        if value.isascii():
+            return value.decode("ascii")
         return decode(value, "", hint)
     parts: list[str] = []
     pending, charset, end = b"", "", 0
@@ -49,6 +51,6 @@ def fold(text: str) -> str:
     if not unicodedata.is_normalized("NFKC", text):
         text = unicodedata.normalize("NFKC", text)
     folded = text.casefold()
-    if folded is not text and not unicodedata.is_normalized("NFKC", folded):
+    if not unicodedata.is_normalized("NFKC", folded):
         folded = unicodedata.normalize("NFKC", folded)
-    return folded.replace("\0", "")
+    return folded

@@ -17,22 +17,10 @@ from enum import Enum
 from typing import Literal
 
 from postern.model.mail import Envelope, EnvelopeRecipient
+from postern.protocols.smtp import events
 from postern.protocols.smtp.commands import TOO_LARGE, decode_base64, parse_auth, parse_bdat, parse_mail, parse_rcpt
 from postern.protocols.smtp.content import PIECE, ChunkReader, DotReader
-from postern.protocols.smtp.events import (
-    Authenticate,
-    Cancelled,
-    Close,
-    Dropped,
-    Event,
-    Hello,
-    Mail,
-    Message,
-    Piece,
-    Rcpt,
-    Response,
-    StartTls,
-)
+from postern.protocols.smtp.lines import BadLine, LineReader
 from postern.protocols.smtp.parameters import PLAIN
 from postern.protocols.smtp.reply import Reply
 
@@ -44,7 +32,15 @@ _NOT_NAME = re.compile(r"[^A-Za-z0-9._:\-\[\]]")
 # Verbs of other protocols: a browser has been tricked into talking to us.
 _FOREIGN = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"CONNECT", b"OPTIONS", b"HOST:", b"USER-AGENT:"})
 
-_OK = b"250 2.0.0 Ok\r\n"
+_CONSTANT = {
+    b"NOOP": Reply(250, "2.0.0", "Ok"),
+    b"HELP": Reply(214, "2.0.0", "See RFC 5321"),
+    # RFC 5321 section 7.3: who exists is not told to whoever asks.
+    b"VRFY": Reply(252, "2.0.0", "Cannot verify, but a message will be tried"),
+    b"EXPN": Reply(502, "5.5.1", "Lists are not expanded here"),
+}
+"""Commands that are answered the same whatever stands behind them."""
+
 _GO_AHEAD = b"354 End data with <CR><LF>.<CR><LF>\r\n"
 _BARE = Reply(554, "5.6.0", "Bare CR or LF is not allowed (RFC 5321 section 2.3.8)")
 _NO_HELLO = Reply(503, "5.5.1", "Send EHLO first")
@@ -61,7 +57,7 @@ class _Need(Enum):
 _MORE = _Need.BYTES
 """A step could not be finished: the buffer holds too little."""
 
-_Step = Event | Literal[_Need.BYTES] | None
+_Step = events.Event | Literal[_Need.BYTES] | None
 """What one step comes to; None: the machine has answered by itself."""
 
 
@@ -89,12 +85,10 @@ class Server:
         self.errors = 0
         self.closing = False
         self._bounds = bounds
-        self._max_line = max(bounds.line_length, MAX_AUTH_LINE)
+        self._lines = LineReader(max(bounds.line_length, MAX_AUTH_LINE))
         self._buffer = bytearray()
-        self._searched = 0
-        self._skipping_line = False
         self._out: list[bytes] = []
-        self._asked: Event | None = None
+        self._asked: events.Event | None = None
         self._close_told = False
         self._in_auth = False
         self._parameters = PLAIN
@@ -105,8 +99,6 @@ class Server:
         self._chunk_refusal: Reply | None = None
         self._in_chunk = False
         self._size = 0
-
-    # Bytes
 
     def receive(self, data: bytes) -> None:
         if not self.closing:
@@ -119,7 +111,7 @@ class Server:
         out, self._out = self._out, []
         return out[0] if len(out) == 1 else b"".join(out)
 
-    def next_event(self) -> Event | None:
+    def next_event(self) -> events.Event | None:
         """The next event; None if more bytes or an answer are needed first."""
         if self._asked is not None:
             return None
@@ -140,7 +132,7 @@ class Server:
             return None
         self._close_told = True
         self._buffer.clear()
-        return Close()
+        return events.Close()
 
     # Answers
 
@@ -152,16 +144,16 @@ class Server:
         asked, self._asked = self._asked, None
         self._say(reply)
         positive = reply.code < 300
-        if isinstance(asked, Rcpt):
+        if isinstance(asked, events.Rcpt):
             if positive:
                 self.recipients.append(EnvelopeRecipient(asked.address, asked.notify, asked.original))
-        elif isinstance(asked, Mail):
+        elif isinstance(asked, events.Mail):
             if positive:
                 self.sender = asked.sender
                 self._parameters = asked.parameters
-        elif isinstance(asked, Message):
+        elif isinstance(asked, events.Message):
             self._reset()
-        elif isinstance(asked, Authenticate | Response):
+        elif isinstance(asked, events.Authenticate | events.Response):
             self._in_auth = False
             self.authenticated = positive
 
@@ -180,8 +172,7 @@ class Server:
     def upgraded(self) -> None:
         """RFC 3207 section 4.2: nothing said or sent in clear text counts any more."""
         self._buffer.clear()
-        self._searched = 0
-        self._skipping_line = False
+        self._lines.clear()
         self.helo = ""
         self.authenticated = False
         self._reset()
@@ -207,7 +198,7 @@ class Server:
         self._say(reply)
         return None
 
-    def _ask(self, event: Event) -> Event:
+    def _ask(self, event: events.Event) -> events.Event:
         self._asked = event
         return event
 
@@ -221,31 +212,21 @@ class Server:
     # Lines
 
     def _take_line(self) -> _Step:
-        buffer = self._buffer
-        end = buffer.find(b"\n", self._searched)
-        if end < 0:
-            self._searched = len(buffer)
-            if self._skipping_line or len(buffer) >= self._max_line:
-                self._skipping_line = True
-                buffer.clear()
-                self._searched = 0
+        line = self._lines.take(self._buffer)
+        if line is None:
             return _MORE
-        line = bytes(buffer[:end])
-        del buffer[: end + 1]
-        self._searched = 0
-        if self._skipping_line or end >= self._max_line:
-            return self._too_long()
-        if line.find(b"\r") != end - 1 or not line:
-            self._say(_BARE)
-            self.closing = True
-            return None
+        if isinstance(line, BadLine):
+            return self._bad_line(line)
         if self._in_auth:
-            return self._take_response(line[:-1])
-        verb, _, rest = line[:-1].partition(b" ")
-        handler = _VERBS.get(verb.upper())
+            return self._take_response(line)
+        verb, _, rest = line.partition(b" ")
+        verb = verb.upper()
+        handler = _VERBS.get(verb)
         if handler is None:
+            if verb in _CONSTANT:
+                return self._answer(_CONSTANT[verb])
             self._say(Reply(500, "5.5.1", "Command not recognized"))
-            self.closing = self.closing or verb.upper() in _FOREIGN
+            self.closing = self.closing or verb in _FOREIGN
             return None
         try:
             text = rest.decode()
@@ -254,19 +235,15 @@ class Server:
             return None
         return handler(self, text.rstrip(" "))
 
-    def _too_long(self) -> _Step:
-        self._skipping_line = False
+    def _bad_line(self, line: BadLine) -> _Step:
+        if line is BadLine.BARE:
+            self.closing = True
+            return self._answer(_BARE)
         self._say(_TOO_LONG)
         if self._in_auth:
             self._in_auth = False
-            return Cancelled()
+            return events.Cancelled()
         return None
-
-    def _ehlo(self, text: str) -> _Step:
-        return self._hello(text, True)
-
-    def _helo(self, text: str) -> _Step:
-        return self._hello(text, False)
 
     def _hello(self, text: str, extended: bool) -> _Step:
         name = text.split(" ", 1)[0]
@@ -275,10 +252,10 @@ class Server:
         self.helo = _NOT_NAME.sub("?", name[:255])
         self.extended = extended
         self._reset()
-        return self._ask(Hello(self.helo, extended))
+        return self._ask(events.Hello(self.helo, extended))
 
     def _starttls(self, text: str) -> _Step:
-        return self._answer(_NO_ARGUMENT) if text else self._ask(StartTls())
+        return self._answer(_NO_ARGUMENT) if text else self._ask(events.StartTls())
 
     def _auth(self, text: str) -> _Step:
         if self.authenticated or self.sender is not None:
@@ -289,14 +266,14 @@ class Server:
         parsed = parse_auth(text)
         return self._answer(parsed) if isinstance(parsed, Reply) else self._ask(parsed)
 
-    def _take_response(self, line: bytes) -> Event:
+    def _take_response(self, line: bytes) -> events.Event:
         data = decode_base64(line)
         if line == b"*" or data is None:
             # RFC 4954 section 4: both end the exchange with 501.
             self._in_auth = False
             self._say(Reply(501, "5.5.2" if data is None and line != b"*" else "5.7.0", "Authentication cancelled"))
-            return Cancelled()
-        return self._ask(Response(data))
+            return events.Cancelled()
+        return self._ask(events.Response(data))
 
     def _mail(self, text: str) -> _Step:
         if not self.helo:
@@ -319,12 +296,8 @@ class Server:
         if text:
             return self._answer(_NO_ARGUMENT)
         self._reset()
-        self._out.append(_OK)
-        return Dropped()
-
-    def _noop(self, text: str) -> _Step:
-        self._out.append(_OK)
-        return None
+        self._say(_CONSTANT[b"NOOP"])
+        return events.Dropped()
 
     def _quit(self, text: str) -> _Step:
         if text:
@@ -332,18 +305,6 @@ class Server:
         self._out.append(b"221 2.0.0 Bye\r\n")
         self.closing = True
         return None
-
-    def _vrfy(self, text: str) -> _Step:
-        if not text:
-            return self._answer(Reply(501, "5.5.4", "An address is needed"))
-        # RFC 5321 section 7.3: who exists is not told to whoever asks.
-        return self._answer(Reply(252, "2.0.0", "Cannot verify, but a message will be tried"))
-
-    def _expn(self, text: str) -> _Step:
-        return self._answer(Reply(502, "5.5.1", "Lists are not expanded here"))
-
-    def _help(self, text: str) -> _Step:
-        return self._answer(Reply(214, "2.0.0", "See RFC 5321"))
 
     # Content
 
@@ -367,7 +328,7 @@ class Server:
             return self._refuse_content(_BARE if dots.bare else TOO_LARGE) if refused else self._complete(data)
         if not data:
             return _MORE
-        return None if refused else Piece(data)
+        return None if refused else events.Piece(data)
 
     def _bdat(self, text: str) -> _Step:
         parsed = parse_bdat(text)
@@ -399,7 +360,7 @@ class Server:
             elif self._size > self._bounds.message_size:
                 self._chunk_refusal = TOO_LARGE
         if not ended:
-            return Piece(data) if self._chunk_refusal is None else None
+            return events.Piece(data) if self._chunk_refusal is None else None
         self._in_chunk = False
         if self._chunk_refusal is not None:
             # Chunks that are pipelined behind it find no transaction.
@@ -407,36 +368,32 @@ class Server:
         if self._chunk_last:
             return self._complete(data)
         self._say(Reply(250, "2.0.0", f"{self._size} octets received"))
-        return Piece(data)
+        return events.Piece(data)
 
-    def _complete(self, data: bytes) -> Event:
+    def _complete(self, data: bytes) -> events.Event:
         words = self._parameters
         envelope = Envelope(
             self.sender or "", tuple(self.recipients), words.body, words.smtputf8, words.envelope_id, words.ret
         )
         self._dots = None
-        return self._ask(Message(data, envelope))
+        return self._ask(events.Message(data, envelope))
 
-    def _refuse_content(self, refusal: Reply) -> Event:
+    def _refuse_content(self, refusal: Reply) -> events.Event:
         self._reset()
         self._say(refusal)
         self.closing = self.closing or refusal is _BARE
-        return Dropped()
+        return events.Dropped()
 
 
 _VERBS: dict[bytes, Callable[[Server, str], _Step]] = {
-    b"EHLO": Server._ehlo,
-    b"HELO": Server._helo,
+    b"EHLO": lambda server, text: server._hello(text, extended=True),
+    b"HELO": lambda server, text: server._hello(text, extended=False),
     b"MAIL": Server._mail,
     b"RCPT": Server._rcpt,
     b"DATA": Server._data,
     b"BDAT": Server._bdat,
     b"RSET": Server._rset,
-    b"NOOP": Server._noop,
     b"QUIT": Server._quit,
-    b"VRFY": Server._vrfy,
-    b"EXPN": Server._expn,
-    b"HELP": Server._help,
     b"STARTTLS": Server._starttls,
     b"AUTH": Server._auth,
 }

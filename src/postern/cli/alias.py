@@ -1,0 +1,69 @@
+"""`postern alias`: further addresses of users, rooms, groups and contacts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from postern.cli.directory import accepted_address, in_directory, json_option, print_json, print_table, state_option
+from postern.model.directory import RecipientType
+
+if TYPE_CHECKING:
+    from postern.directory.administration import Listing
+    from postern.host.directory import OpenDirectory
+    from postern.model.organization import Organization, StateFolder
+
+
+@click.group("alias")
+def alias() -> None:
+    """Aliases: mail to an alias reaches whoever has it."""
+
+
+@alias.command("add")
+@click.argument("name")
+@click.argument("address")
+@state_option
+def add(name: str, address: str, state_dir: str | None) -> None:
+    """Give the recipient NAME the further ADDRESS."""
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> str:
+        full = await accepted_address(directory, organization, address)
+        await directory.write.add_alias(name, full)
+        return full
+
+    click.echo(f"{in_directory(state_dir, work)} reaches {name}")
+
+
+@alias.command("list")
+@click.argument("name", required=False)
+@json_option
+@state_option
+def listing(name: str | None, as_json: bool, state_dir: str | None) -> None:
+    """List aliases: of everyone, or of NAME."""
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[Listing]:
+        if name is not None:
+            return [await directory.write.show(name)]
+        return [one for kind in RecipientType for one in await directory.write.listings(kind)]
+
+    pairs = sorted((address, one.primary) for one in in_directory(state_dir, work) for address in one.aliases)
+    if as_json:
+        print_json([{"alias": address, "recipient": primary} for address, primary in pairs])
+    else:
+        print_table(("alias", "reaches"), pairs, "there is no alias")
+
+
+@alias.command("remove")
+@click.argument("address")
+@state_option
+def remove(address: str, state_dir: str | None) -> None:
+    """Take an alias away from whoever has it."""
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> str:
+        full = address if "@" in address else f"{address}@{organization.default_domain}"
+        owner = await directory.write.show(full)
+        await directory.write.remove_alias(full, full)
+        return f"{full} reaches {owner.primary} no more"
+
+    click.echo(in_directory(state_dir, work))

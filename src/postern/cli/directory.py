@@ -1,0 +1,166 @@
+"""What the commands about users, groups, aliases and domains share: the open directory, passwords, tables and JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from postern.model.directory import DirectoryUnavailable
+
+if TYPE_CHECKING:
+    from postern.directory.administration import Listing
+    from postern.host.directory import OpenDirectory
+    from postern.model.organization import Organization, StateFolder
+
+T = TypeVar("T")
+Work = Callable[["OpenDirectory", "Organization", "StateFolder"], Awaitable[T]]
+
+MINIMUM_LENGTH = 8
+"""Characters of a new password: NIST SP 800-63B section 5.1.1.1."""
+
+state_option = click.option("--state", "state_dir", metavar="DIR", help="The organization's state folder.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
+password_option = click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
+
+
+def in_directory(state_dir: str | None, work: Work[T]) -> T:
+    """Runs `work` on the organization's directory."""
+    from postern.directory.ldap import Refused
+    from postern.host import configuration, engines, state
+    from postern.host.directory import opened
+
+    folder = state.find(state_dir)
+    organization = engines.resolved(configuration.load(folder), folder)
+
+    async def run() -> T:
+        async with opened(folder, organization) as directory:
+            return await work(directory, organization, folder)
+
+    try:
+        return asyncio.run(run())
+    except DirectoryUnavailable:
+        raise click.ClickException(
+            f"the directory of {folder.root} does not answer: start the organization with «postern run», or name "
+            "another with --state"
+        ) from None
+    except Refused as error:
+        raise click.ClickException(f"the directory refused that: {error}") from None
+
+
+async def accepted_address(directory: OpenDirectory, organization: Organization, address: str) -> str:
+    """The address, completed by the default domain; only in a domain that this organization accepts mail for."""
+    if "@" not in address:
+        return f"{address}@{organization.default_domain}"
+    names = [domain.name.lower() for domain in organization.domains]
+    names += [domain.name for domain in await directory.read.accepted_domains()]
+    domain = address.rpartition("@")[2].lower()
+    if domain not in names:
+        raise click.ClickException(
+            f"{domain} is no accepted domain of this organization ({', '.join(names)}): «postern domain add {domain}»"
+        )
+    return address
+
+
+def new_password(from_stdin: bool) -> str:
+    """By prompt, twice, or the first line of standard input; never as an argument, where every process sees it."""
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    elif sys.stdin.isatty():
+        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    else:
+        raise click.UsageError("there is no terminal to ask for a password: use --password-stdin")
+    if len(password) < MINIMUM_LENGTH:
+        raise click.ClickException(f"a password has at least {MINIMUM_LENGTH} characters")
+    return password
+
+
+async def verifiers_of(directory: OpenDirectory, password: str) -> dict[str, str]:
+    try:
+        return await directory.verifiers(password)
+    except ValueError as error:
+        raise click.ClickException(f"this password cannot be used: {error}") from None
+
+
+def as_dict(listing: Listing) -> dict[str, Any]:
+    return {
+        "guid": str(listing.guid),
+        "type": listing.type.value,
+        "name": listing.name,
+        "display_name": listing.display_name,
+        "primary": listing.primary,
+        "aliases": list(listing.aliases),
+        "enabled": listing.enabled,
+        "hidden": listing.hidden,
+        "home_server": listing.home_server,
+        "quota": listing.quota,
+        "target": listing.target,
+        "members": list(listing.members),
+        "send_as": list(listing.send_as),
+        "verifiers": list(listing.verifiers),
+    }
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
+    if not rows:
+        click.echo(empty)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for number, column in enumerate(columns):
+        table.add_column(column, no_wrap=number == 0, overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def print_listing(listing: Listing) -> None:
+    """One entry, a line for each thing that it has."""
+    for label, value in (
+        ("name", listing.name),
+        ("display name", listing.display_name),
+        ("type", listing.type.value),
+        ("address", listing.primary),
+        ("aliases", ", ".join(listing.aliases)),
+        ("members", ", ".join(listing.members)),
+        ("forwards to", listing.target),
+        ("may send as", ", ".join(listing.send_as)),
+        ("mailbox server", listing.home_server),
+        ("quota", size(listing.quota) if listing.quota else ""),
+        ("password", ", ".join(listing.verifiers)),
+        ("log on", "" if listing.enabled else "disabled"),
+        ("address lists", "hidden" if listing.hidden else ""),
+        ("objectGUID", str(listing.guid)),
+    ):
+        if value:
+            click.echo(f"{label + ':':<16}{value}")
+
+
+def size(octets: int) -> str:
+    """Bytes as people read them."""
+    amount = float(octets)
+    for unit in ("bytes", "KB", "MB", "GB"):
+        if amount < 1024 or unit == "GB":
+            break
+        amount /= 1024
+    return f"{amount:.4g} {unit}"
+
+
+def octets(text: str | int) -> int:
+    """A size as people write it: 2G, 500M, 100K, or bytes. For `type=` of an option."""
+    word = str(text).strip().upper().removesuffix("B")
+    factor = {"K": 1024, "M": 1024**2, "G": 1024**3}.get(word[-1:], 1)
+    digits = word[:-1] if factor > 1 else word
+    if not digits.isdecimal():
+        raise click.BadParameter(f"{text} is no size: 2G, 500M, 100K, or a number of bytes")
+    return int(digits) * factor

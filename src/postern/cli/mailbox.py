@@ -1,0 +1,107 @@
+"""`postern mailbox`: how much is in mailboxes. Reads the mailbox database of this host itself, and makes nothing in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from postern.cli.directory import in_directory, json_option, print_json, print_table, size, state_option
+from postern.model.directory import RecipientType
+from postern.model.mailbox import Folder, MailboxError
+
+if TYPE_CHECKING:
+    from postern.directory.administration import Listing
+    from postern.host.directory import OpenDirectory
+    from postern.model.organization import Organization, StateFolder
+
+
+@dataclass(frozen=True, slots=True)
+class _Mailbox:
+    """`folders` is empty for a mailbox that nothing has reached yet."""
+
+    owner: Listing
+    quota: int
+    folders: list[Folder]
+
+    @property
+    def used(self) -> int:
+        return sum(folder.size for folder in self.folders)
+
+
+@click.group("mailbox")
+def mailbox() -> None:
+    """Mailboxes: what is in them. Users are added and removed by «postern user»."""
+
+
+@mailbox.command("stats")
+@click.argument("name", required=False)
+@json_option
+@state_option
+def stats(name: str | None, as_json: bool, state_dir: str | None) -> None:
+    """Messages and sizes: of all mailboxes, or of the folders of NAME's."""
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[_Mailbox]:
+        if name is not None:
+            return await _mailboxes([await directory.write.show(name)], organization)
+        owners = [
+            *await directory.write.listings(RecipientType.USER),
+            *await directory.write.listings(RecipientType.ROOM),
+        ]
+        return await _mailboxes(owners, organization)
+
+    found = in_directory(state_dir, work)
+    if as_json:
+        print_json([_as_dict(one) for one in found])
+    elif name is not None:
+        folders = [("/".join(f.path), str(f.messages), str(f.unseen), size(f.size)) for f in found[0].folders]
+        print_table(("folder", "messages", "unseen", "size"), folders, "nothing has reached this mailbox yet")
+    else:
+        rows = [
+            (
+                one.owner.name,
+                str(sum(folder.messages for folder in one.folders)),
+                str(sum(folder.unseen for folder in one.folders)),
+                size(one.used),
+                size(one.quota),
+                f"{100 * one.used / one.quota:.0f} %" if one.quota else "",
+            )
+            for one in found
+        ]
+        print_table(("mailbox", "messages", "unseen", "size", "quota", "full"), rows, "there is no mailbox")
+
+
+async def _mailboxes(owners: list[Listing], organization: Organization) -> list[_Mailbox]:
+    from postern.store.database import MailboxDatabase
+
+    try:
+        database = await MailboxDatabase.open(organization.postgres, 1)
+    except MailboxError as error:
+        raise click.ClickException(f"the mailbox database does not answer: {error}") from None
+    try:
+        found = []
+        for owner in owners:
+            try:
+                folders = await database.folders(owner.guid)
+            except MailboxError as error:
+                if error.code != "NONEXISTENT":
+                    raise
+                folders = []
+            found.append(_Mailbox(owner, owner.quota or organization.limits.mailbox_quota, folders))
+        return found
+    finally:
+        await database.close()
+
+
+def _as_dict(one: _Mailbox) -> dict[str, object]:
+    return {
+        "mailbox": str(one.owner.guid),
+        "name": one.owner.name,
+        "messages": sum(folder.messages for folder in one.folders),
+        "size": one.used,
+        "quota": one.quota,
+        "folders": [
+            {"path": list(f.path), "messages": f.messages, "unseen": f.unseen, "size": f.size} for f in one.folders
+        ],
+    }

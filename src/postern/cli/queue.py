@@ -1,0 +1,181 @@
+"""`postern queue`: what waits, why, and when it is tried again; and to try it now, hold it or drop it.
+
+Reads the queues of the state folder, whether their workers run or not; changes go through `transport.control`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from postern.transport import control
+from postern.transport.control import Request, Verb
+from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, State
+
+_STATE = click.option("--state", "state_dir", metavar="DIR", help="The state folder of the organization.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+class NothingMeant(click.UsageError):
+    def __init__(self) -> None:
+        super().__init__("name queue ids, or --hop, or --all")
+
+
+@click.group("queue")
+def queue() -> None:
+    """Messages on their way: list, show, retry, hold, drop."""
+
+
+@queue.command("list")
+@click.option("--hop", default="", help="Only those that last went this way, for example smtp:example.org.")
+@_STATE
+@_JSON
+def list_(hop: str, state_dir: str | None, as_json: bool) -> None:
+    """Every message in the queues, oldest first."""
+    now = time.time()
+    wanted = Request(Verb.RETRY, hop=hop)
+    messages = [m for folder in _folders(state_dir) for m in control.listed(folder) if m in wanted]
+    messages.sort(key=lambda message: message.received)
+    if as_json:
+        click.echo(json.dumps([_row(message) for message in messages], ensure_ascii=False, indent=2))
+        return
+    if not messages:
+        click.echo("The queues are empty.")
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("QUEUE ID", "AGE", "SIZE", "FROM", "TO", "STATE", "LAST ERROR"):
+        table.add_column(heading, no_wrap=heading in ("QUEUE ID", "AGE", "SIZE"), overflow="fold")
+    for message in messages:
+        open_ = _open(message)
+        first = open_[0] if open_ else None
+        table.add_row(
+            message.queue_id,
+            _span(now - message.received),
+            _size(message.location.size),
+            escape(message.envelope.sender or "<>"),
+            escape(first.address if first else "") + (f" and {len(open_) - 1} more" if len(open_) > 1 else ""),
+            _state(first, now) if first else "finishing",
+            escape(f"{first.status} {first.error}".strip()) if first else "",
+        )
+    Console().print(table)
+    click.echo(f"{len(messages)} in all")
+
+
+@queue.command()
+@click.argument("queue_id")
+@_STATE
+@_JSON
+def show(queue_id: str, state_dir: str | None, as_json: bool) -> None:
+    """One message, recipient by recipient."""
+    now = time.time()
+    for folder in _folders(state_dir):
+        for message in control.listed(folder):
+            if message.queue_id == queue_id:
+                if as_json:
+                    click.echo(json.dumps(_row(message), ensure_ascii=False, indent=2))
+                else:
+                    _print(message, now)
+                return
+    raise click.ClickException(f"no queue has a message {queue_id}")
+
+
+def _change(verb: Verb, help_: str) -> None:
+    @queue.command(verb.value, help=help_)
+    @click.argument("queue_ids", nargs=-1)
+    @click.option("--hop", default="", help="All that last went this way, for example smtp:example.org.")
+    @click.option("--all", "all_", is_flag=True, help="All messages.")
+    @_STATE
+    @_JSON
+    def command(queue_ids: tuple[str, ...], hop: str, all_: bool, state_dir: str | None, as_json: bool) -> None:
+        if bool(queue_ids) + bool(hop) + all_ != 1:
+            raise NothingMeant
+        request = Request(verb, queue_ids, hop)
+        count = sum(control.ask(folder, request) for folder in _folders(state_dir))
+        if as_json:
+            click.echo(json.dumps({"verb": verb, "messages": count}))
+        else:
+            click.echo(f"{verb}: {count} message{'' if count == 1 else 's'}")
+        if queue_ids and count < len(queue_ids):
+            raise click.ClickException("not every one of these is in a queue")
+
+
+_change(Verb.RETRY, "Try messages again now. Held ones are let go when they are named by id.")
+_change(Verb.HOLD, "Keep messages until they are retried by id.")
+_change(Verb.DROP, "Delete messages. Nobody is told; the tracking log says who was not reached.")
+
+
+def _folders(state_dir: str | None) -> list[Path]:
+    from postern.host import state
+
+    return control.folders(state.find(state_dir).queue)
+
+
+def _open(message: QueuedMessage) -> list[QueuedRecipient]:
+    return [r for r in message.recipients if r.state in (State.PENDING, State.HELD)]
+
+
+def _row(message: QueuedMessage) -> dict[str, Any]:
+    return {
+        "queue_id": message.queue_id,
+        "message_id": message.message_id,
+        "sender": message.envelope.sender,
+        "received": message.received,
+        "size": message.location.size,
+        "path": message.origin.path,
+        "client": message.origin.client,
+        "recipients": [
+            {
+                "address": r.address,
+                "state": r.state.name.lower(),
+                "attempts": r.attempts,
+                "next_attempt": r.due if r.state is State.PENDING and r.due < NEVER else None,
+                "hop": r.hop,
+                "status": r.status,
+                "error": r.error,
+            }
+            for r in message.recipients
+        ],
+    }
+
+
+def _print(message: QueuedMessage, now: float) -> None:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row("queue id", message.queue_id)
+    grid.add_row("message id", escape(message.message_id))
+    grid.add_row("from", escape(message.envelope.sender or "<>"))
+    came = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(message.received))
+    grid.add_row("came", f"{came} from {escape(message.origin.client)} on {message.origin.path or '-'}")
+    grid.add_row("size", _size(message.location.size))
+    console = Console()
+    console.print(grid)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("RECIPIENT", "STATE", "ATTEMPTS", "NEXT HOP", "LAST ERROR"):
+        table.add_column(heading, overflow="fold")
+    for r in message.recipients:
+        words = escape(f"{r.status} {r.error}".strip())
+        table.add_row(escape(r.address), _state(r, now), str(r.attempts), escape(r.hop), words)
+    console.print(table)
+
+
+def _state(recipient: QueuedRecipient, now: float) -> str:
+    if recipient.state is not State.PENDING:
+        return recipient.state.name.lower()
+    return f"in {_span(recipient.due - now)}" if recipient.due > now else "now"
+
+
+def _span(seconds: float) -> str:
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(0, seconds):.0f} s"
+
+
+def _size(size: int) -> str:
+    return f"{size / 1048576:.1f} MB" if size >= 1048576 else f"{max(1, size // 1024)} KB"

@@ -1,0 +1,86 @@
+"""`postern trace`: what happened to a message, or to an address's mail, step by step and across roles.
+
+Reads the tracking files of the state folder. They are buffered for a second, so the newest steps may be a moment late.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from postern.telemetry import tracking
+from postern.telemetry.tracking import TrackingRecord
+
+MAX_MESSAGES = 100
+
+
+@click.command("trace")
+@click.argument("what", metavar="MESSAGE-ID|QUEUE-ID|ADDRESS")
+@click.option("--last", default=MAX_MESSAGES, help="How many of the newest messages to show.", show_default=True)
+@click.option("--state", "state_dir", metavar="DIR", help="The state folder of the organization.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
+    """Every step of a message: time, step, path, peer, mechanism, cipher, outcome."""
+    from postern.host import state
+
+    folder = state.find(state_dir).tracking
+    # Twice through the files instead of all of them in memory: first which messages, then their steps.
+    messages = newest_messages(tracking.read(folder), what, last)
+    steps = [record for record in tracking.read(folder) if _key(record) in messages]
+    steps.sort(key=lambda record: record.time)
+    if as_json:
+        click.echo(json.dumps([asdict(record) for record in steps], ensure_ascii=False, indent=2))
+    elif steps:
+        _print(steps)
+    if not steps:
+        raise click.ClickException(f"no message of {what} is in the tracking log")
+
+
+def matches(record: TrackingRecord, what: str) -> bool:
+    """`what` is a Message-ID with or without its brackets, a queue id, or an address in any case."""
+    if what.strip("<>") in (record.message_id.strip("<>"), record.queue_id):
+        return True
+    address = what.lower()
+    return address == record.sender.lower() or any(address == r.lower() for r in record.recipients)
+
+
+def newest_messages(records: Iterable[TrackingRecord], what: str, last: int) -> set[str]:
+    """The keys of the `last` messages that match and were seen most recently."""
+    seen: dict[str, float] = {}
+    for record in records:
+        if matches(record, what):
+            key = _key(record)
+            seen[key] = max(seen.get(key, 0.0), record.time)
+    return set(sorted(seen, key=lambda key: seen[key])[-last:]) if last > 0 else set()
+
+
+def _key(record: TrackingRecord) -> str:
+    """A message keeps its Message-ID from role to role; one without is known by its queue id."""
+    return record.message_id or record.queue_id
+
+
+def _print(steps: list[TrackingRecord]) -> None:
+    console = Console()
+    by_message: dict[str, list[TrackingRecord]] = {}
+    for record in steps:
+        by_message.setdefault(_key(record), []).append(record)
+    for key, records in by_message.items():
+        sender = next((record.sender for record in records if record.sender), "<>")
+        console.print(f"[bold]{escape(key)}[/bold] from {escape(sender)}")
+        table = Table(box=None, pad_edge=False)
+        for heading in ("TIME", "STEP", "SERVER", "PATH", "PEER", "MECHANISM", "CIPHER", "RECIPIENTS", "OUTCOME"):
+            table.add_column(heading, overflow="fold", no_wrap=heading in ("TIME", "STEP"))
+        for record in records:
+            moment = time.strftime("%H:%M:%S", time.localtime(record.time)) + f".{int(record.time % 1 * 1000):03d}"
+            day = time.strftime("%Y-%m-%d ", time.localtime(record.time))
+            cells = (record.server, record.path, record.peer, record.mechanism, record.cipher)
+            people = ", ".join(record.recipients)
+            table.add_row(day + moment, record.step, *map(escape, (*cells, people, record.outcome)))
+        console.print(table)

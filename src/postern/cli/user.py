@@ -1,0 +1,240 @@
+"""`postern user`: the organization's users and rooms, with their passwords, forwarding and quotas."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from postern.cli.directory import (
+    accepted_address,
+    as_dict,
+    in_directory,
+    json_option,
+    new_password,
+    octets,
+    password_option,
+    print_json,
+    print_listing,
+    print_table,
+    size,
+    state_option,
+    verifiers_of,
+)
+from postern.model.directory import RecipientType
+
+if TYPE_CHECKING:
+    from postern.directory.administration import Listing
+    from postern.host.directory import OpenDirectory
+    from postern.model.organization import Organization, StateFolder
+
+
+@click.group("user")
+def user() -> None:
+    """Users and rooms: who has a mailbox, and who may log on.
+
+    NAME is a logon name (alice@example.org), any address, or a short name (alice).
+    """
+
+
+@user.command("add")
+@click.argument("address")
+@click.option("--name", "display_name", default="", metavar="TEXT", help="The display name.")
+@click.option("--alias", "aliases", multiple=True, metavar="ADDRESS", help="A further address; may be repeated.")
+@click.option("--quota", type=octets, default=0, help="2G, 500M …; the organization's limit otherwise.")
+@click.option("--server", default="", metavar="NAME", help="The mailbox server; the first one otherwise.")
+@click.option("--room", is_flag=True, help="A room's mailbox: nobody logs on to it.")
+@click.option("--hidden", is_flag=True, help="Leave it out of address lists.")
+@password_option
+@state_option
+def add(
+    address: str,
+    display_name: str,
+    aliases: tuple[str, ...],
+    quota: int,
+    server: str,
+    room: bool,
+    hidden: bool,
+    password_stdin: bool,
+    state_dir: str | None,
+) -> None:
+    """Add a user with a mailbox. ADDRESS is the logon name too; without a domain it gets the default one."""
+    password = "" if room else new_password(password_stdin)
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> str:
+        full = await accepted_address(directory, organization, address)
+        further = [await accepted_address(directory, organization, alias) for alias in aliases]
+        await directory.write.add_user(
+            full,
+            await verifiers_of(directory, password) if password else {},
+            display_name=display_name,
+            aliases=further,
+            home_server=_home_server(organization, server),
+            quota=quota,
+            hidden=hidden,
+            room=room,
+        )
+        return full
+
+    click.echo(f"added {in_directory(state_dir, work)}")
+
+
+@user.command("list")
+@click.option("--rooms", is_flag=True, help="Rooms instead of people.")
+@json_option
+@state_option
+def listing(rooms: bool, as_json: bool, state_dir: str | None) -> None:
+    """List users."""
+    kind = RecipientType.ROOM if rooms else RecipientType.USER
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[Listing]:
+        return await directory.write.listings(kind)
+
+    found = in_directory(state_dir, work)
+    if as_json:
+        print_json([as_dict(one) for one in found])
+        return
+    rows = [
+        (
+            one.name,
+            one.display_name,
+            ", ".join(one.aliases),
+            one.home_server,
+            size(one.quota) if one.quota else "",
+            "yes" if one.enabled else "no",
+        )
+        for one in found
+    ]
+    print_table(("name", "display name", "aliases", "server", "quota", "log on"), rows, "there is none")
+
+
+@user.command("show")
+@click.argument("name")
+@json_option
+@state_option
+def show(name: str, as_json: bool, state_dir: str | None) -> None:
+    """Show one user."""
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
+        return await directory.write.show(name)
+
+    found = in_directory(state_dir, work)
+    if as_json:
+        print_json(as_dict(found))
+    else:
+        print_listing(found)
+
+
+@user.command("passwd")
+@click.argument("name")
+@password_option
+@state_option
+def passwd(name: str, password_stdin: bool, state_dir: str | None) -> None:
+    """Set a user's password. The old one is refused at once, everywhere."""
+    password = new_password(password_stdin)
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[str]:
+        made = await verifiers_of(directory, password)
+        await directory.write.set_verifiers(name, made)
+        return sorted(made)
+
+    click.echo(f"password set (kept as {', '.join(in_directory(state_dir, work))})")
+
+
+@user.command("enable")
+@click.argument("name")
+@state_option
+def enable(name: str, state_dir: str | None) -> None:
+    """Let a user log on again."""
+    _set_enabled(name, True, state_dir)
+
+
+@user.command("disable")
+@click.argument("name")
+@state_option
+def disable(name: str, state_dir: str | None) -> None:
+    """Keep a user from logging on; mail still reaches the mailbox."""
+    _set_enabled(name, False, state_dir)
+
+
+@user.command("quota")
+@click.argument("name")
+@click.argument("quota", type=octets)
+@state_option
+def quota(name: str, quota: int, state_dir: str | None) -> None:
+    """Set how much a mailbox may hold: 2G, 500M …; 0 is the organization's limit."""
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
+        await directory.write.set_quota(name, quota)
+
+    in_directory(state_dir, work)
+    click.echo(f"quota of {name}: {size(quota) if quota else 'the organization’s limit'}")
+
+
+@user.command("forward")
+@click.argument("name")
+@click.argument("to", required=False, default="")
+@click.option("--keep", is_flag=True, help="The mailbox gets a copy too.")
+@state_option
+def forward(name: str, to: str, keep: bool, state_dir: str | None) -> None:
+    """Forward a user's mail to another recipient of this organization; without TO, stop that."""
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
+        await directory.write.set_forwarding(name, to, keep)
+
+    in_directory(state_dir, work)
+    click.echo(f"{name} forwards to {to}" if to else f"{name} forwards no more")
+
+
+@user.command("send-as")
+@click.argument("name")
+@click.argument("address")
+@click.option("--remove", is_flag=True, help="Take the right back.")
+@state_option
+def send_as(name: str, address: str, remove: bool, state_dir: str | None) -> None:
+    """Let a user send as an address besides the mailbox's own."""
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
+        if remove:
+            await directory.write.remove_send_as(name, address)
+        else:
+            await directory.write.add_send_as(name, address)
+
+    in_directory(state_dir, work)
+    click.echo(f"{name} may {'no longer ' if remove else ''}send as {address}")
+
+
+@user.command("remove")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@state_option
+def remove(name: str, yes: bool, state_dir: str | None) -> None:
+    """Remove a user or room from the directory. What is in the mailbox stays in the mailbox database."""
+    if not yes:
+        click.confirm(f"Remove {name}?", abort=True)
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
+        kind = (await directory.write.show(name)).type
+        if kind not in (RecipientType.USER, RecipientType.ROOM):
+            raise click.ClickException(f"{name} is a {kind}: «postern {kind} remove {name}»")
+        return await directory.write.remove(name, kind)
+
+    gone = in_directory(state_dir, work)
+    click.echo(f"removed {gone.name}; its mailbox {gone.guid} stays in the mailbox database")
+
+
+def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
+        await directory.write.set_enabled(name, enabled)
+
+    in_directory(state_dir, work)
+    click.echo(f"{name} may {'log on' if enabled else 'not log on any more'}")
+
+
+def _home_server(organization: Organization, wanted: str) -> str:
+    from postern.model.organization import Role
+
+    names = [server.name for server in organization.with_role(Role.MAILBOX)]
+    if wanted and wanted not in names:
+        raise click.ClickException(f"{wanted} is no mailbox server of this organization ({', '.join(names) or 'none'})")
+    return wanted or (names[0] if names else "")

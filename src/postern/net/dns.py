@@ -1,0 +1,115 @@
+"""Names to addresses, by DNS: where a domain takes its mail (RFC 5321 section 5.1, RFC 7505), and a host's addresses.
+
+Wraps dnspython, which opens its own sockets, for one row of the table. Reads the organization's name servers, or the machine's.
+Answers are cached as long as their TTL says, in a bounded cache.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import dns.asyncresolver
+import dns.exception
+import dns.nameserver
+import dns.rdatatype
+import dns.resolver
+
+from postern.paths.row import Path
+
+CACHED_ANSWERS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class MailHost:
+    """One MX record: lower `preference` comes first."""
+
+    preference: int
+    name: str
+
+
+class DnsError(Exception):
+    """No usable answer. `status` is the enhanced code (RFC 3463) that mail delivery gets from it; a status of class 4 may
+    change when it is asked again."""
+
+    def __init__(self, status: str, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+class Resolver:
+    """One a process. `servers` are "address" or "address:port" ("[v6]:port"); none: the machine's own. `timeout` bounds one
+    question to one server, `lifetime` all of them, in seconds."""
+
+    def __init__(self, row: Path, servers: Sequence[str] = (), timeout: float = 3.0, lifetime: float = 10.0) -> None:
+        self.row = row
+        self._resolver = dns.asyncresolver.Resolver(configure=not servers)
+        if servers:
+            self._resolver.nameservers = [dns.nameserver.Do53Nameserver(*_endpoint(server)) for server in servers]
+        self._resolver.timeout = timeout
+        self._resolver.lifetime = lifetime
+        self._resolver.cache = dns.resolver.LRUCache(CACHED_ANSWERS)
+
+    async def mail_hosts(self, domain: str) -> list[MailHost]:
+        """The domain's MX records by preference; the domain itself where it has none (RFC 5321 section 5.1). Raises DnsError:
+        5.1.2 no such domain, 5.1.10 it takes no mail (RFC 7505), 4.4.3 no answer now."""
+        try:
+            answer = await self._resolver.resolve(_ascii(domain), "MX", search=False)
+        except dns.resolver.NoAnswer:
+            return [MailHost(0, domain)]
+        except dns.resolver.NXDOMAIN:
+            raise DnsError("5.1.2", f"The domain {domain} does not exist") from None
+        except (dns.exception.DNSException, OSError) as error:
+            raise DnsError("4.4.3", f"No answer from DNS about {domain}: {type(error).__name__}") from error
+        hosts = [MailHost(record.preference, record.exchange.to_text(omit_final_dot=True)) for record in answer]
+        hosts = [MailHost(host.preference, "" if host.name in (".", "@") else host.name.lower()) for host in hosts]
+        named = sorted((host for host in hosts if host.name), key=lambda host: host.preference)
+        if not named:
+            # RFC 7505 section 3: a lone MX of "." says that no mail is taken.
+            raise DnsError("5.1.10", f"The domain {domain} takes no mail (null MX)")
+        return named
+
+    async def addresses(self, host: str) -> list[str]:
+        """IPv4 and IPv6 addresses in turn, of a name or a literal. Raises DnsError: 5.4.4 it has none, 4.4.3 no answer now."""
+        try:
+            return [str(ipaddress.ip_address(host.strip("[]")))]
+        except ValueError:
+            pass
+        four, six = await asyncio.gather(self._resolve(host, "A"), self._resolve(host, "AAAA"))
+        found = [address for pair in zip(four or (), six or (), strict=False) for address in pair]
+        found += [address for address in (*(four or ()), *(six or ())) if address not in found]
+        if found:
+            return found
+        if four is None or six is None:
+            raise DnsError("4.4.3", f"No answer from DNS about {host}")
+        raise DnsError("5.4.4", f"The host {host} has no address")
+
+    async def _resolve(self, host: str, kind: str) -> list[str] | None:
+        """[] if there is no such record, None if there is no answer."""
+        try:
+            answer = await self._resolver.resolve(_ascii(host), kind, search=False)
+        except (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN):
+            return []
+        except (dns.exception.DNSException, OSError):
+            return None
+        return [record.address for record in answer]
+
+
+def _ascii(name: str) -> str:
+    """A-labels for U-labels (RFC 5890); what cannot be encoded is left to fail as no such name."""
+    if name.isascii():
+        return name
+    try:
+        return name.encode("idna").decode()
+    except UnicodeError as error:
+        raise DnsError("5.1.2", f"{name} is no domain name") from error
+
+
+def _endpoint(server: str) -> tuple[str, int]:
+    host, colon, port = server.rpartition(":")
+    if colon and port.isdigit() and (":" not in host or host.startswith("[")):
+        return host.strip("[]"), int(port)
+    return server.strip("[]"), 53

@@ -1,0 +1,29 @@
+"""The interface of mailbox-to-hub-submission: the Mail Submission Service tells a hub that messages wait in outboxes."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from postern.protocols.dcerpc.interface import Interface, Operation, Syntax
+from postern.protocols.dcerpc.ndr import U8, Array, Text
+
+MAIL_SUBMISSION = Interface(
+    "postern_mail_submission",
+    Syntax(UUID("2f9b6c70-51de-4f57-b1a3-90c84e27d5aa"), 1),
+    (
+        Operation(
+            "notify",
+            (("server", Text()), ("mailboxes", Array(U8))),
+            (),
+            "Items wait in the outboxes of these mailboxes (UUIDs of 16 bytes) of this mailbox server. The hub answers 0 once\n"
+            "it has noted that, 1 if it takes no more now, and fetches them by itself over hub-to-mailbox-mapi.",
+        ),
+    ),
+    """Postern mail submission
+
+This interface is Postern's own: Exchange's counterpart has no public specification, so the UUID was minted here.
+Path of the table: mailbox-to-hub-submission. Callers: mailbox servers of the organization, under packet privacy
+(RPC_C_AUTHN_LEVEL_PKT_PRIVACY; NTLM or Kerberos) over ncacn_ip_tcp, or with the kernel's word over a unix socket.
+
+This file is generated from postern.protocols.dcerpc.""",
+)

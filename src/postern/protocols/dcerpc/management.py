@@ -1,0 +1,38 @@
+"""The remote management interface that every RPC server has (C706 appendix Q): which interfaces are here, and is it listening."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from postern.protocols.dcerpc.interface import Syntax
+from postern.protocols.dcerpc.ndr import Writer
+
+MANAGEMENT = Syntax(UUID("afa8bd80-7d8a-11c9-bef4-08002b102989"), 1)
+INQ_IF_IDS, IS_SERVER_LISTENING = 0, 2
+_REFERENT = 0x00020000
+
+
+def inq_if_ids_reply(syntaxes: Sequence[Syntax]) -> bytes:
+    """rpc_mgmt_inq_if_ids: a pointer to a vector of pointers to interface ids, then status 0."""
+    out = Writer()
+    out.u32(_REFERENT)
+    out.u32(len(syntaxes))
+    out.u32(len(syntaxes))
+    for i in range(len(syntaxes)):
+        out.u32(_REFERENT + 4 * (i + 1))
+    for syntax in syntaxes:
+        out.align(4)
+        out.raw(syntax.uuid.bytes_le)
+        out.u16(syntax.major)
+        out.u16(syntax.minor)
+    out.u32(0)
+    return bytes(out.data)
+
+
+def is_server_listening_reply() -> bytes:
+    """Status 0 and the boolean TRUE."""
+    out = Writer()
+    out.u32(0)
+    out.u32(1)
+    return bytes(out.data)

@@ -1,0 +1,108 @@
+"""Sections of a message as IMAP names them (RFC 9051 section 6.4.5): what BODY[...] and BINARY[...] answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from enum import Enum
+
+from postern.protocols.mime.header import header_end
+from postern.protocols.mime.structure import Part, scan
+from postern.protocols.mime.transfer import can_decode, from_transfer
+
+_FIELD = re.compile(rb"([^\r\n:]*)[^\n]*\n?(?:[ \t][^\n]*\n?)*")
+
+
+class Missing(Enum):
+    """Why BINARY has nothing: there is no such part, or its transfer encoding is not known (RFC 3516 UNKNOWN-CTE)."""
+
+    NO_PART = 0
+    UNKNOWN_CTE = 1
+
+
+def section(content: bytes, part: Sequence[int], what: str = "", fields: Sequence[bytes] = ()) -> bytes | None:
+    """The octets of a section, None (NIL) where the message has no such thing.
+
+    `part` are the numbers ("2.1" is (2, 1), nothing is the whole message); `what` is "", "HEADER", "TEXT", "MIME",
+    "HEADER.FIELDS" or "HEADER.FIELDS.NOT" in upper case, the last two with names in `fields`.
+    """
+    if not part:
+        if what == "":
+            return content
+        return _of_message(content, 0, header_end(content, 0, len(content)), len(content), what, fields)
+    found = find_part(scan(content), part)
+    if found is None:
+        return None
+    if what == "":
+        return content[found.body : found.end]
+    if what == "MIME":
+        return content[found.start : found.body]
+    if not found.is_message:
+        return None
+    message = found.children[0]
+    return _of_message(content, message.start, message.body, message.end, what, fields)
+
+
+def find_part(root: Part, numbers: Sequence[int]) -> Part | None:
+    """The part with these numbers. A message that is no multipart has its body as part 1."""
+    part = root
+    for depth, number in enumerate(numbers):
+        if depth == 0:
+            message: Part | None = root
+        elif part.is_message:
+            message = part.children[0]
+        else:
+            message = None
+        container = part if message is None else message
+        if container.is_multipart:
+            if not 1 <= number <= len(container.children):
+                return None
+            part = container.children[number - 1]
+        elif message is not None and number == 1:
+            part = message
+        else:
+            return None
+    return part
+
+
+def binary(content: bytes, part: Sequence[int]) -> bytes | Missing:
+    """A part without its transfer encoding (RFC 9051 section 6.4.5, BINARY). A multipart has none."""
+    found = find_part(scan(content), part)
+    if found is None:
+        return Missing.NO_PART
+    if not part:
+        return content
+    encoding = found.encoding.decode("latin-1")
+    data = content[found.body : found.end]
+    if found.is_multipart or found.is_message:
+        return data
+    return from_transfer(data, encoding) if can_decode(encoding) else Missing.UNKNOWN_CTE
+
+
+def header_fields(header: bytes, names: Sequence[bytes], exclude: bool = False) -> bytes:
+    """The lines of these fields as they stand, or of all others, and an empty line."""
+    wanted = {name.lower() for name in names}
+    kept = []
+    place = 0
+    while place < len(header):
+        match = _FIELD.match(header, place)
+        if match is None or match.end() == place:
+            break
+        line = match[0]
+        place = match.end()
+        if line in (b"\r\n", b"\n"):
+            break
+        if (match[1].rstrip().lower() in wanted) != exclude:
+            kept.append(line if line.endswith(b"\n") else line + b"\r\n")
+    kept.append(b"\r\n")
+    return b"".join(kept)
+
+
+def _of_message(content: bytes, start: int, body: int, end: int, what: str, fields: Sequence[bytes]) -> bytes | None:
+    if what == "HEADER":
+        return content[start:body]
+    if what == "TEXT":
+        return content[body:end]
+    if what in ("HEADER.FIELDS", "HEADER.FIELDS.NOT"):
+        return header_fields(content[start:body], fields, exclude=what.endswith("NOT"))
+    return None

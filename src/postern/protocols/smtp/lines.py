@@ -1,0 +1,44 @@
+"""Command lines out of a buffer (RFC 5321 section 2.3.8): ended by CRLF and nothing else, and bounded."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class BadLine(Enum):
+    TOO_LONG = "too-long"
+    BARE = "bare"
+    """A CR without LF, or LF without CR."""
+
+
+class LineReader:
+    """`limit` is in octets, the line's end included. What is beyond it is forgotten as it comes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._searched = 0
+        self._skipping = False
+
+    def take(self, buffer: bytearray) -> bytes | BadLine | None:
+        """The next line without its end; None if it is not complete. What is taken leaves the buffer."""
+        end = buffer.find(b"\n", self._searched)
+        if end < 0:
+            self._searched = len(buffer)
+            if self._skipping or len(buffer) >= self._limit:
+                self._skipping = True
+                buffer.clear()
+                self._searched = 0
+            return None
+        line = bytes(buffer[:end])
+        del buffer[: end + 1]
+        self._searched = 0
+        if self._skipping or end >= self._limit:
+            self._skipping = False
+            return BadLine.TOO_LONG
+        if not line or line.find(b"\r") != end - 1:
+            return BadLine.BARE
+        return line[:-1]
+
+    def clear(self) -> None:
+        self._searched = 0
+        self._skipping = False

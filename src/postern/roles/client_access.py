@@ -1,0 +1,71 @@
+"""The client access role: mail clients read and sort their mailboxes by IMAP4 and POP3."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from postern.model.organization import Role
+from postern.net.link import Session
+from postern.net.tls import server_context
+from postern.paths.row import Path, Tls
+from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS
+from postern.roles.doors import Doors
+from postern.roles.logon import Logon
+from postern.roles.rpc import Rpc
+from postern.roles.runtime import Runtime
+from postern.services.client_access import ClientAccess, MailboxServer
+from postern.services.imap import ImapSession
+from postern.services.mailbox_changes import MailboxChanges
+from postern.services.mailbox_client import MailboxClient
+from postern.services.pop3 import Pop3Session
+from postern.services.rpc_client import RpcClient
+
+
+class Access:
+    """A started client access process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.logon = Logon(runtime)
+        self.doors = Doors(runtime)
+        rpc = Rpc(runtime, self.logon.directory)
+        row = runtime.rows["cas-to-mailbox"]
+        self.clients = {
+            server.name: MailboxClient(
+                RpcClient(MAILBOX_ACCESS, rpc.target(row, server, Role.MAILBOX), runtime.observed), MAILBOX_ACCESS
+            )
+            for server in runtime.organization.with_role(Role.MAILBOX)
+        }
+        self.servers = {name: MailboxServer(client, MailboxChanges(client)) for name, client in self.clients.items()}
+
+    async def start(self) -> None:
+        await self.logon.start()
+        await self._open(self.runtime.rows["imap4"], ImapSession)
+        await self._open(self.runtime.rows["pop3"], Pop3Session)
+
+    async def _open(self, row: Path, session: Callable[[ClientAccess], Session]) -> None:
+        runtime, logon = self.runtime, self.logon
+        limits, fqdn = runtime.organization.limits, runtime.server.fqdn
+        access = ClientAccess(
+            logon.guard(row), logon.authenticator, logon.directory, self._server, runtime.observed, limits, fqdn
+        )
+        tls = server_context(logon.certificate)
+        for port in row.ports:
+            if port.tls is not Tls.NONE:
+                await self.doors.open([row], port, lambda: session(access), tls)
+
+    def _server(self, name: str) -> MailboxServer:
+        return self.servers[name]
+
+    async def stop(self) -> None:
+        await self.doors.close()
+        await asyncio.gather(*(server.changes.close() for server in self.servers.values()))
+        await asyncio.gather(*(client.close() for client in self.clients.values()))
+        await self.logon.stop()
+
+
+async def start(runtime: Runtime) -> Access:
+    access = Access(runtime)
+    await access.start()
+    return access

@@ -1,0 +1,48 @@
+"""The doors of one role process: opened on every address of the server, closed together."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Sequence
+from pathlib import Path as FilePath
+
+from postern.net.door import Door
+from postern.net.link import Session
+from postern.paths.row import Path, Port
+from postern.roles.runtime import Runtime
+from postern.telemetry.log import Event, log
+
+
+class Doors:
+    """`open` and `open_local` before the role is ready, `close` when it ends."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._doors: list[Door] = []
+
+    async def open(
+        self,
+        rows: Sequence[Path],
+        port: Port,
+        session: Callable[[], Session],
+        tls: ssl.SSLContext | None = None,
+        number: int | None = None,
+    ) -> None:
+        """`number` is the real port of a dynamic one; else it is the row's, shifted by the organization's offset. Raises OSError."""
+        limits = self._runtime.organization.limits
+        real = number if number is not None else self._runtime.organization.port(port.number or 0)
+        for address in self._runtime.server.addresses:
+            door = Door(rows, port, session, tls, limits.connections, limits.connections_per_address)
+            await door.open(address, real)
+            self._doors.append(door)
+            log(Event.DOOR_OPENED, address=address, port=real, paths=[row.id for row in rows])
+
+    async def open_local(self, rows: Sequence[Path], port: Port, session: Callable[[], Session], file: FilePath) -> None:
+        """A unix socket for the roles of this host (ncalrpc). Raises OSError."""
+        door = Door(rows, port, session, None, self._runtime.organization.limits.connections, 0)
+        await door.open_local(file)
+        self._doors.append(door)
+
+    async def close(self) -> None:
+        await asyncio.gather(*(door.close(0.5) for door in self._doors))

@@ -1,0 +1,79 @@
+"""What a role that asks who is there needs: the directory, the authenticator, and a guard per door that follows both.
+
+Reads the state folder's secrets; the directory is asked every few seconds which mechanisms an administrator enabled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from postern.directory.slapd_adapter import SlapdDirectory
+from postern.model.directory import DirectoryUnavailable
+from postern.model.organization import AcceptedDomain
+from postern.net.tls import Certificate
+from postern.paths.guard import Guard
+from postern.paths.row import Path
+from postern.roles.runtime import Runtime
+from postern.telemetry.log import Event, log
+from postern.trust.authenticator import Authenticator
+
+REFRESH = 3.0
+"""Seconds until an enabled mechanism or a new domain is known everywhere."""
+
+
+class Logon:
+    """One a process. `start` first, `stop` last."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        organization, state = runtime.organization, runtime.state
+        password = (state.secrets / "directory").read_text(encoding="utf-8").strip()
+        salt_key = (state.secrets / "scram-salts").read_text(encoding="utf-8").strip().encode()
+        row = runtime.rows["private-directory"]
+        self.directory = SlapdDirectory.open(row, organization.directory, password, runtime.observed)
+        self.authenticator = Authenticator(
+            self.directory,
+            self.directory,
+            server_name=runtime.server.name,
+            domain=organization.name,
+            realm=organization.realm,
+            keytab=organization.keytab,
+            salt_key=salt_key,
+        )
+        self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
+        self.domains: list[AcceptedDomain] = list(organization.domains)
+        self._configured = organization.domains
+        self._guards: list[Guard] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._refresh()
+        self._task = asyncio.create_task(self._refresh_always())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.directory.close()
+
+    def guard(self, *rows: Path) -> Guard:
+        guard = Guard(rows, self.authenticator.available)
+        self._guards.append(guard)
+        return guard
+
+    async def _refresh_always(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH)
+            with contextlib.suppress(DirectoryUnavailable):
+                await self._refresh()
+
+    async def _refresh(self) -> None:
+        before = self.authenticator.available
+        available = await self.authenticator.refresh()
+        known = {domain.name for domain in self._configured}
+        added = [domain for domain in await self.directory.accepted_domains() if domain.name not in known]
+        self.domains[:] = [*self._configured, *added]
+        if available != before:
+            log(Event.STARTED, mechanisms=sorted(available))
+        for guard in self._guards:
+            guard.available = available

@@ -1,0 +1,58 @@
+"""The mailbox role: mailboxes in PostgreSQL, reached by hubs and client access servers over RPC alone."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from postern.model.mailbox import MailboxError
+from postern.model.organization import Role
+from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.roles.doors import Doors
+from postern.roles.logon import Logon
+from postern.roles.rpc import Rpc
+from postern.roles.runtime import Runtime
+from postern.services.mailbox_server import MailboxService
+from postern.store.database import MailboxDatabase
+
+HOUSEKEEPING = 300.0
+
+
+class Mailbox:
+    """A started mailbox process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.logon = Logon(runtime)
+        self.doors = Doors(runtime)
+        self.rpc = Rpc(runtime, self.logon.directory)
+
+    async def start(self) -> None:
+        await self.logon.start()
+        self.database = await MailboxDatabase.open(self.runtime.organization.postgres)
+        rows = self.runtime.rows
+        services = [
+            MailboxService(MAILBOX_ACCESS, rows["cas-to-mailbox"], self.database),
+            MailboxService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], self.database),
+        ]
+        await self.rpc.open(self.doors, Role.MAILBOX, services)
+        self._housekeeping = asyncio.create_task(self._keep_house())
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(HOUSEKEEPING)
+            if self.runtime.worker == 0:
+                with contextlib.suppress(MailboxError):
+                    await self.database.maintain()
+
+    async def stop(self) -> None:
+        self._housekeeping.cancel()
+        await self.doors.close()
+        await self.database.close()
+        await self.logon.stop()
+
+
+async def start(runtime: Runtime) -> Mailbox:
+    mailbox = Mailbox(runtime)
+    await mailbox.start()
+    return mailbox

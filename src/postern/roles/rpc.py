@@ -1,0 +1,71 @@
+"""What a role that serves or calls RPC needs: who it is to others, whom it admits, and where each server is reached.
+
+A role's RPC services stand on one port of the dynamic range and one unix socket a worker; port 135 is every RPC role's, and each
+process can say the whole map. Callers on this host take the socket of the worker with their own number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+
+from postern.model.directory import Directory
+from postern.model.organization import Role, Server
+from postern.model.security import Identity
+from postern.paths.row import Path, Wire
+from postern.roles.doors import Doors
+from postern.roles.runtime import Runtime
+from postern.services.endpoint_mapper import EndpointMapper, endpoints, rpc_port
+from postern.services.rpc_client import RpcTarget
+from postern.services.rpc_server import RpcServer, RpcService
+from postern.trust.handshakes import Acceptors, Initiators
+from postern.trust.ntlm import nt_hash
+
+
+class Rpc:
+    """One a process."""
+
+    def __init__(self, runtime: Runtime, directory: Directory) -> None:
+        self._runtime = runtime
+        organization, server = runtime.organization, runtime.server
+        secret = (runtime.state.secrets / "machine-account").read_text(encoding="utf-8").strip()
+        account, realm, keytab = server.machine_account, organization.realm, organization.keytab
+        self._initiators = Initiators(account, organization.default_domain, nt_hash(secret), realm, keytab)
+        self._acceptors = Acceptors(server.name, organization.default_domain, directory, realm, keytab)
+
+    def target(self, row: Path, server: Server, role: Role) -> RpcTarget:
+        """Where `role` of `server` is reached on `row`."""
+        runtime = self._runtime
+        here = server.name == runtime.server.name
+        socket = _socket(runtime, role, runtime.worker % runtime.workers) if here else None
+        mapper = runtime.organization.port(135)
+        return RpcTarget(row, server.addresses[0], server.fqdn, mapper, self._initiators, socket)
+
+    async def open(self, doors: Doors, role: Role, services: Sequence[RpcService]) -> None:
+        """Opens port 135, the role's port and its unix socket. Raises OSError."""
+        runtime = self._runtime
+        mapper = EndpointMapper(endpoints(runtime.organization, runtime.server))
+        rows = [service.row for service in services if service.row is not None]
+        await doors.open(rows, rows[0].port("epm"), self._serve([mapper]).session)
+        remote = self._serve(services)
+        await doors.open(rows, rows[0].port("rpc"), remote.session, number=rpc_port(runtime.organization, role))
+        local = [row for row in rows if any(port.wire is Wire.UNIX for port in row.ports)]
+        if local:
+            file = _socket(runtime, role, runtime.worker)
+            await doors.open_local(local, local[0].port("ncalrpc"), remote.session, file)
+
+    def _serve(self, services: Sequence[RpcService]) -> RpcServer:
+        runtime = self._runtime
+        account = runtime.server.machine_account
+        return RpcServer(services, self._acceptors, self._may_call, runtime.observed, account, runtime.server.fqdn)
+
+    def _may_call(self, identity: Identity, row: Path) -> bool:
+        """A machine account calls as the roles that its server has: a client access server is no hub."""
+        for server in self._runtime.organization.servers:
+            if server.machine_account == identity.name:
+                return bool({str(role) for role in server.roles} & {str(party) for party in row.caller})
+        return False
+
+
+def _socket(runtime: Runtime, role: Role, worker: int) -> FilePath:
+    return runtime.state.sockets / f"{role}.{worker}"

@@ -1,0 +1,185 @@
+"""The mailbox interfaces' server side: a call's parameters become a call of any `model.mailbox.Mailboxes`.
+
+Who may call was judged before (`rpc_server`); what a mailbox does is the store's. A MailboxError becomes the operation's
+returned number and its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from postern.model.mailbox import Column, FlagChange, Folder, MailboxError, Mailboxes
+from postern.paths.row import Path
+from postern.protocols.dcerpc import mailbox_values as values
+from postern.protocols.dcerpc.interface import Interface, Operation
+from postern.protocols.dcerpc.mailbox_store import ERRORS
+from postern.services.rpc_server import Caller, Procedure
+
+MAX_WAIT = 1800.0
+"""Seconds that one `wait` may last."""
+_UNAVAILABLE = ERRORS.index("UNAVAILABLE")
+
+Out = Sequence[Any]
+Handler = Callable[..., Awaitable[Out]]
+
+
+class MailboxService:
+    """Serves MAILBOX_ACCESS or MAILBOX_DELIVERY on `row`. `submitted` is told each mailbox that has just submitted an item."""
+
+    def __init__(
+        self,
+        interface: Interface,
+        row: Path,
+        mailboxes: Mailboxes,
+        submitted: Callable[[UUID], None] = lambda mailbox: None,
+    ) -> None:
+        self.syntax = interface.syntax
+        self.row = row
+        dispatch = MailboxDispatch(mailboxes, submitted)
+        self._procedures = [
+            _procedure(operation, getattr(dispatch, operation.name)) for operation in interface.operations
+        ]
+
+    def procedure(self, opnum: int) -> Procedure | None:
+        return self._procedures[opnum] if opnum < len(self._procedures) else None
+
+
+def _procedure(operation: Operation, handler: Handler) -> Procedure:
+    decode, encode = operation.request.decode, operation.reply.encode
+
+    async def run(stub: bytes | memoryview, caller: Caller) -> bytearray:
+        try:
+            return encode((*await handler(*decode(stub)), b"", 0))
+        except MailboxError as error:
+            number = ERRORS.index(error.code) if error.code in ERRORS[1:] else _UNAVAILABLE
+            return encode((*operation.zero[:-1], str(error).encode("utf-8", "replace"), number))
+
+    return run
+
+
+class MailboxDispatch:
+    """One method an operation, by its name in the interface; parameters in the interface's order."""
+
+    def __init__(self, mailboxes: Mailboxes, submitted: Callable[[UUID], None]) -> None:
+        self._mailboxes = mailboxes
+        self._submitted = submitted
+
+    async def logon(self, mailbox: UUID, quota: int) -> Out:
+        info = await self._mailboxes.logon(mailbox, quota)
+        return info.used, info.quota, info.items, info.change
+
+    # Folders
+
+    async def folders(self, mailbox: UUID) -> Out:
+        return values.folders(await self._mailboxes.folders(mailbox))
+
+    async def folder(self, mailbox: UUID, folder: int, claim_recent: int) -> Out:
+        return _one(await self._mailboxes.folder(mailbox, folder, bool(claim_recent)))
+
+    async def create_folder(self, mailbox: UUID, kind: int, path: list[bytes]) -> Out:
+        made = await self._mailboxes.create_folder(mailbox, values.read_texts(path), values.read_kind(kind))
+        return _one(made)
+
+    async def rename_folder(self, mailbox: UUID, folder: int, path: list[bytes]) -> Out:
+        await self._mailboxes.rename_folder(mailbox, folder, values.read_texts(path))
+        return ()
+
+    async def delete_folder(self, mailbox: UUID, folder: int) -> Out:
+        await self._mailboxes.delete_folder(mailbox, folder)
+        return ()
+
+    async def subscriptions(self, mailbox: UUID) -> Out:
+        return values.paths(await self._mailboxes.subscriptions(mailbox))
+
+    async def subscribe(self, mailbox: UUID, subscribed: int, path: list[bytes]) -> Out:
+        await self._mailboxes.subscribe(mailbox, values.read_texts(path), bool(subscribed))
+        return ()
+
+    async def keywords(self, mailbox: UUID, folder: int, create: int, names: list[bytes]) -> Out:
+        return (await self._mailboxes.keywords(mailbox, folder, values.read_texts(names), bool(create)),)
+
+    # Items
+
+    async def index(self, mailbox: UUID, folder: int, since: int) -> Out:
+        found = await self._mailboxes.index(mailbox, folder, since)
+        return (
+            found.highest_modseq,
+            found.uid_next,
+            found.messages,
+            found.uids,
+            found.flags,
+            found.modseqs,
+            found.vanished,
+        )
+
+    async def fetch(self, mailbox: UUID, folder: int, since: int, columns: int, uids: bytes) -> Out:
+        ranges = values.read_ranges(uids)
+        return values.fetched(await self._mailboxes.fetch(mailbox, folder, ranges, Column(columns), since))
+
+    async def change_flags(
+        self, mailbox: UUID, folder: int, change: int, flags: int, conditional: int, since: int, uids: bytes
+    ) -> Out:
+        found = await self._mailboxes.change_flags(
+            mailbox,
+            folder,
+            values.read_ranges(uids),
+            FlagChange(change),
+            flags,
+            since if conditional else None,
+        )
+        return (
+            values.words(found.uids),
+            values.long_words(found.flags),
+            values.long_words(found.modseqs),
+            values.words(found.modified),
+        )
+
+    async def append(self, mailbox: UUID, folder: int, flags: bytes, dates: bytes, contents: list[bytes]) -> Out:
+        items = values.read_new_items(flags, dates, contents)
+        copied = await self._mailboxes.append(mailbox, folder, items)
+        return copied.uid_validity, values.words(copied.sources), values.words(copied.targets)
+
+    async def copy(self, mailbox: UUID, folder: int, target: int, move: int, uids: bytes) -> Out:
+        copied = await self._mailboxes.copy(mailbox, folder, values.read_ranges(uids), target, bool(move))
+        return copied.uid_validity, values.words(copied.sources), values.words(copied.targets)
+
+    async def expunge(self, mailbox: UUID, folder: int, limited: int, uids: bytes) -> Out:
+        ranges = values.read_ranges(uids) if limited else None
+        return (values.words(await self._mailboxes.expunge(mailbox, folder, ranges)),)
+
+    async def search(self, mailbox: UUID, folder: int, *parameters: Any) -> Out:
+        *term, keys, reverse = parameters
+        sort = values.read_sort_keys(keys, reverse)
+        return (values.words(await self._mailboxes.search(mailbox, folder, values.read_term(term), sort)),)
+
+    async def thread(self, mailbox: UUID, folder: int, algorithm: str, *term: Any) -> Out:
+        return (await self._mailboxes.thread(mailbox, folder, values.read_term(term), algorithm),)
+
+    # Delivery, submission, notification
+
+    async def deliver(self, *parameters: Any) -> Out:
+        statuses = await self._mailboxes.deliver(values.read_deliveries(parameters))
+        return (bytes([status for row in statuses for status in row]),)
+
+    async def submit(self, mailbox: UUID, uid: int) -> Out:
+        await self._mailboxes.submit(mailbox, uid)
+        self._submitted(mailbox)
+        return ()
+
+    async def outbox(self, mailbox: UUID) -> Out:
+        return (values.words(await self._mailboxes.outbox(mailbox)),)
+
+    async def submitted(self, mailbox: UUID, uid: int) -> Out:
+        await self._mailboxes.submitted(mailbox, uid)
+        return ()
+
+    async def wait(self, milliseconds: int, mailboxes: bytes, changes: bytes) -> Out:
+        known = dict(zip(values.read_uuids(mailboxes), values.read_long_words(changes), strict=True))
+        found = await self._mailboxes.wait(known, min(milliseconds / 1000, MAX_WAIT))
+        return values.uuids(list(found)), values.long_words(list(found.values()))
+
+
+def _one(folder: Folder) -> Out:
+    return values.folders((folder,))

@@ -1,0 +1,249 @@
+"""The hub's side of mail submission: messages out of an outbox, checked and put right like SMTP's, into the queue.
+
+The envelope is made of the header: From's (or Sender's) owner must be the mailbox itself, To, Cc and Bcc are the recipients,
+and Bcc is taken out (`transport.submission`). What is refused is reported into the sender's own mailbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from email.header import decode_header, make_header
+from email.utils import formatdate, getaddresses
+from uuid import UUID, uuid5
+
+from postern.model.directory import Directory, DirectoryUnavailable
+from postern.model.mail import BodyType, Content, Envelope, EnvelopeRecipient, Intake, IntakeError, Origin
+from postern.model.mailbox import Column, Delivery, FolderKind, MailboxError
+from postern.model.organization import Limits
+from postern.protocols.smtp.address import parse_mailbox
+from postern.services.mailbox_client import MailboxClient
+from postern.telemetry.log import Event, log
+from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.transport.submission import NotAllowed, Submitter, fix_header
+
+MAX_NOTED = 10_000
+WORKERS = 4
+_RETRY = 5.0
+_NO_RECIPIENTS = NotAllowed(554, "5.5.1", "The message names no recipient that can be understood")
+_NOT_YOURS = NotAllowed(550, "5.7.1", "You may not send as the address in From")
+_TOO_MANY = NotAllowed(452, "5.5.3", "The message names too many recipients")
+_TOO_LARGE = NotAllowed(552, "5.3.4", "The message is too large")
+_SPACE = UUID("a3c5a0de-0f0c-4d8e-8d75-5e0d4b6d4a11")
+
+Key = tuple[str, UUID]
+
+
+class OutboxTaker:
+    """One a hub process. `server` finds a mailbox server's client by its name; `fqdn` stands in Message-IDs and trace lines."""
+
+    def __init__(
+        self,
+        server: Callable[[str], MailboxClient | None],
+        directory: Directory,
+        intake: Intake,
+        tracker: Tracker,
+        limits: Limits,
+        fqdn: str,
+    ) -> None:
+        self._server = server
+        self._directory = directory
+        self._intake = intake
+        self._tracker = tracker
+        self._limits = limits
+        self._fqdn = fqdn
+        self._noted: dict[Key, None] = {}
+        self._active: set[Key] = set()
+        self._wake = asyncio.Condition()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._tasks = [loop.create_task(self._work()) for _ in range(WORKERS)]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    def noted(self, server: str, mailboxes: Sequence[UUID]) -> bool:
+        """Takes note; False if there is too much to do already."""
+        if len(self._noted) + len(mailboxes) > MAX_NOTED:
+            return False
+        self._noted.update(dict.fromkeys((server, mailbox) for mailbox in mailboxes))
+        self._awake()
+        return True
+
+    def _awake(self) -> None:
+        async def tell() -> None:
+            async with self._wake:
+                self._wake.notify_all()
+
+        self._telling = asyncio.get_running_loop().create_task(tell())
+
+    def _next(self) -> Key | None:
+        """A mailbox that nobody works on: its messages leave in order."""
+        return next((key for key in self._noted if key not in self._active), None)
+
+    async def _work(self) -> None:
+        while True:
+            async with self._wake:
+                while (key := self._next()) is None:
+                    await self._wake.wait()
+                del self._noted[key]
+                self._active.add(key)
+            try:
+                done = await self._take(*key)
+            finally:
+                self._active.discard(key)
+            if not done:
+                asyncio.get_running_loop().call_later(_RETRY, self.noted, key[0], [key[1]])
+            elif key in self._noted:
+                self._awake()
+
+    async def _take(self, server: str, mailbox: UUID) -> bool:
+        """Everything of one outbox; False if it has to be tried again."""
+        client = self._server(server)
+        if client is None:
+            return True
+        try:
+            uids = await client.outbox(mailbox)
+            if not uids:
+                return True
+            folders = await client.folders(mailbox)
+            outbox = next(folder.id for folder in folders if folder.kind is FolderKind.OUTBOX)
+            for uid in uids:
+                found = await client.fetch(mailbox, outbox, [(uid, uid)], Column.CONTENT)
+                if found.contents:
+                    await self._queue(client, mailbox, uid, found.contents[0])
+                await client.submitted(mailbox, uid)
+        except (MailboxError, IntakeError, DirectoryUnavailable, StopIteration) as error:
+            log(Event.DEFERRED, path=client.rpc.target.row.id, peer=server, diagnostic=str(error))
+            return False
+        return True
+
+    async def _queue(self, client: MailboxClient, mailbox: UUID, uid: int, content: bytes) -> None:
+        now = time.time()
+        made = await self._make(mailbox, uid, content, now)
+        if isinstance(made, NotAllowed):
+            report = _report(made, content, self._fqdn, now)
+            await client.deliver([Delivery(f"refused/{mailbox.hex}/{uid}", report, (mailbox,), "", int(now))])
+            log(Event.BOUNCED, path=client.rpc.target.row.id, diagnostic=made.text)
+            return
+        envelope, data = made
+        seal = client.rpc.seal
+        origin = Origin(
+            client.rpc.target.row.id,
+            client.rpc.target.fqdn,
+            client.rpc.target.fqdn,
+            envelope.sender,
+            client.rpc.mechanism,
+            "MAPI",
+            seal.cipher if seal is not None else "",
+        )
+        accepted = await self._intake.accept(envelope, Content.of(data), origin)
+        self._tracker.record(
+            TrackingRecord(
+                Step.SUBMIT,
+                accepted.message_id,
+                accepted.queue_id,
+                origin.path,
+                origin.client,
+                origin.mechanism,
+                origin.cipher,
+                envelope.sender,
+                tuple(recipient.address for recipient in envelope.recipients),
+            )
+        )
+
+    async def _make(self, mailbox: UUID, uid: int, content: bytes, now: float) -> tuple[Envelope, bytes] | NotAllowed:
+        """The message as it is queued, or why it is not."""
+        if len(content) > self._limits.message_size:
+            return _TOO_LARGE
+        header, rest = _split(content)
+        submitter = await self._submitter(mailbox, header)
+        if submitter is None:
+            return _NOT_YOURS
+        recipients = _recipients(header)
+        if not recipients:
+            return _NO_RECIPIENTS
+        if len(recipients) > self._limits.recipients:
+            return _TOO_MANY
+        # The same item gets the same Message-ID should it be taken twice.
+        fixed = fix_header(header, submitter, now, uuid5(_SPACE, f"{mailbox}/{uid}").hex, self._fqdn)
+        if isinstance(fixed, NotAllowed):
+            return fixed
+        ascii_only = content.isascii()
+        addresses = all(map(str.isascii, (submitter.primary, *recipients)))
+        envelope = Envelope(
+            submitter.primary,
+            tuple(EnvelopeRecipient(address) for address in recipients),
+            BodyType.SEVEN_BIT if ascii_only else BodyType.EIGHT_BIT_MIME,
+            not addresses or not header.isascii(),
+        )
+        trace = f"Received: from mailbox by {self._fqdn} (Postern) with MAPI;\r\n\t{formatdate(now)}\r\n".encode()
+        return envelope, trace + fixed + rest
+
+    async def _submitter(self, mailbox: UUID, header: bytes) -> Submitter | None:
+        """The mailbox's owner: whom Sender or From names must have this very mailbox."""
+        for address in (*_addresses(header, b"sender"), *_addresses(header, b"from"))[:20]:
+            recipient = await self._directory.recipient(address.lower())
+            if recipient is not None and recipient.guid == mailbox:
+                account = await self._directory.account(recipient.primary)
+                if account is None or not account.enabled:
+                    return None
+                allowed = {recipient.primary, *recipient.addresses, *account.send_as}
+                return Submitter(recipient.primary, frozenset(a.lower() for a in allowed))
+        return None
+
+
+def _split(content: bytes) -> tuple[bytes, bytes]:
+    """Header lines, and the rest with the empty line first."""
+    end = content.find(b"\r\n\r\n")
+    if content.startswith(b"\r\n"):
+        return b"", content
+    return (content[: end + 2], content[end + 2 :]) if end >= 0 else (content, b"\r\n")
+
+
+def _fields(header: bytes, name: bytes) -> list[str]:
+    unfolded = header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
+    lines = (line.partition(b":") for line in unfolded.split(b"\r\n"))
+    return [value.decode("utf-8", "replace") for key, _, value in lines if key.strip().lower() == name]
+
+
+def _addresses(header: bytes, *names: bytes) -> list[str]:
+    """Addresses of these fields in order, each once."""
+    fields = [value for name in names for value in _fields(header, name)]
+    found = (parse_mailbox(address) for _, address in getaddresses(fields))
+    return list(dict.fromkeys(address for address in found if address))
+
+
+def _recipients(header: bytes) -> list[str]:
+    return _addresses(header, b"to", b"cc", b"bcc")
+
+
+def _report(refused: NotAllowed, content: bytes, fqdn: str, now: float) -> bytes:
+    """A note to the sender. It stays within the mailbox, so it is no delivery report of RFC 3464."""
+    subjects = _fields(_split(content)[0], b"subject")
+    try:
+        subject = str(make_header(decode_header(subjects[0]))).strip() if subjects else ""
+    except (ValueError, LookupError):
+        subject = ""
+    subject = " ".join(subject.split())[:200]
+    return (
+        f"From: Mail Delivery System <postmaster@{fqdn}>\r\n"
+        "Subject: Your message was not sent\r\n"
+        f"Date: {formatdate(now)}\r\n"
+        f"Message-ID: <{int(now * 1000)}.{abs(hash(content)):x}@{fqdn}>\r\n"
+        "Auto-Submitted: auto-generated\r\n"
+        "MIME-Version: 1.0\r\n"
+        "Content-Type: text/plain; charset=utf-8\r\n"
+        "Content-Transfer-Encoding: 8bit\r\n"
+        "\r\n"
+        f"Your message was not sent: {refused.text} ({refused.enhanced}).\r\n"
+        f"Its subject: {subject}\r\n"
+    ).encode("utf-8", "replace")

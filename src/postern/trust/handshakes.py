@@ -1,0 +1,90 @@
+"""Where handshakes of RPC begin: `Acceptors` for a server, `Initiators` for a client, each for one host of the organization.
+
+Reads the directory for who may log on and for machine accounts' NT hashes, and keytabs through `kerberos`. Which mechanism a
+path allows is its row's word, not said here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from postern.model.directory import Directory
+from postern.model.security import Identity, Mechanism, PrincipalKind
+from postern.protocols.dcerpc.protection import AuthType
+from postern.trust import kerberos
+from postern.trust.contexts import NtlmAcceptorContext, NtlmInitiatorContext, SecurityContext
+from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator
+from postern.trust.spnego import SpnegoAcceptor
+
+
+class Acceptors:
+    """The server's side of every mechanism that can be verified here.
+
+    `server_name` is this host's name, `domain` the organization's DNS domain, `keytab` a file's path ("" where there is no
+    realm) and `realm` the only realm whose principals are anyone here. Only servers' accounts can log on: users' guesses
+    would need the back-off that `Authenticator` has.
+    """
+
+    def __init__(self, server_name: str, domain: str, directory: Directory, realm: str = "", keytab: str = "") -> None:
+        self._server_name = server_name
+        self._domain = domain
+        self._directory = directory
+        self._realm = realm
+        self._keytab = keytab
+        found = {Mechanism.NTLM}
+        if realm and keytab and kerberos.AVAILABLE:
+            found.add(Mechanism.KERBEROS)
+        self.available = frozenset(found)
+
+    def begin(self, auth_type: int) -> SecurityContext | None:
+        """A new handshake; None for a mechanism that cannot be verified here."""
+        if auth_type == AuthType.NTLM:
+            return NtlmAcceptorContext(NtlmAcceptor(self._server_name, self._domain, self._nt_hash))
+        if auth_type == AuthType.KERBEROS and Mechanism.KERBEROS in self.available:
+            return kerberos.KerberosAcceptorContext(self._keytab, self._realm)
+        if auth_type == AuthType.SPNEGO:
+            return SpnegoAcceptor(self.begin)
+        return None
+
+    async def identity(self, context: SecurityContext) -> Identity | None:
+        """Whom a complete context's name belongs to; None if there is no such enabled server account (any more).
+        Raises DirectoryUnavailable."""
+        account = await self._directory.account(context.name)
+        if account is None or not account.enabled or not account.is_server:
+            return None
+        return Identity(PrincipalKind.SERVER, account.name, context.mechanism, account.guid)
+
+    async def _nt_hash(self, name: str) -> bytes | None:
+        account = await self._directory.account(name)
+        if account is None or not account.enabled or not account.is_server:
+            return None
+        known = await self._directory.verifier(account, "nt")
+        return bytes.fromhex(known) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Initiators:
+    """How this host proves itself to others: its machine account (`HUB1$`), the NT hash of its password (b"" for none), and
+    a keytab with its keys ("" for none)."""
+
+    account: str
+    domain: str
+    nt_hash: bytes = b""
+    realm: str = ""
+    keytab: str = ""
+
+    @property
+    def available(self) -> frozenset[Mechanism]:
+        found = {Mechanism.NTLM} if self.nt_hash else set()
+        if self.realm and self.keytab and kerberos.AVAILABLE:
+            found.add(Mechanism.KERBEROS)
+        return frozenset(found)
+
+    def begin(self, mechanism: Mechanism, host: str) -> SecurityContext | None:
+        """A new handshake with the server whose name is `host` (its FQDN); None if we have nothing to prove it with.
+        May raise SecurityFailure."""
+        if mechanism not in self.available:
+            return None
+        if mechanism is Mechanism.NTLM:
+            return NtlmInitiatorContext(NtlmInitiator(self.account, self.domain, self.nt_hash, f"host/{host}"))
+        return kerberos.KerberosInitiatorContext(self.account, self.realm, self.keytab, f"host@{host}")

@@ -1,0 +1,172 @@
+"""SPNEGO's acceptor (RFC 4178, MS-SPNG): finds the mechanism inside and leaves the proof to that mechanism's own context.
+
+The mechListMIC is checked and answered if the client sends one. It is demanded only where the client's first choice was
+not taken, for only then could someone on the way have changed the outcome; clients of DCE/RPC often leave it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from postern.model.security import Mechanism
+from postern.protocols.dcerpc.protection import AuthType, Level
+from postern.trust.contexts import SecurityContext, SecurityFailure
+
+_SPNEGO = bytes.fromhex("06062b0601050502")
+_OIDS: dict[bytes, AuthType] = {
+    bytes.fromhex("2b06010401823702020a"): AuthType.NTLM,
+    bytes.fromhex("2a864886f712010202"): AuthType.KERBEROS,
+    bytes.fromhex("2a864882f712010202"): AuthType.KERBEROS,  # an old misprint that is still sent: MS-SPNG 2.2.1
+}
+_COMPLETED, _INCOMPLETE = 0, 1
+_MAX_TOKEN = 65_536
+
+
+class SpnegoAcceptor:
+    """The server's side. `begin` makes the inner context by its number, None for one that is not available."""
+
+    auth_type = AuthType.SPNEGO
+
+    def __init__(self, begin: Callable[[int], SecurityContext | None]) -> None:
+        self._begin = begin
+        self._inner: SecurityContext | None = None
+        self._mech_types = b""
+        self._mic_needed = False
+        self.complete = False
+
+    @property
+    def mechanism(self) -> Mechanism:
+        return self._inner.mechanism if self._inner is not None else Mechanism.NEGOTIATE
+
+    @property
+    def cipher(self) -> str:
+        return self._inner.cipher if self._inner is not None else ""
+
+    @property
+    def name(self) -> str:
+        return self._inner.name if self._inner is not None else ""
+
+    @property
+    def session_key(self) -> bytes:
+        return self._inner.session_key if self._inner is not None else b""
+
+    async def step(self, token: bytes) -> bytes:
+        if not token or len(token) > _MAX_TOKEN:
+            raise SecurityFailure("no SPNEGO token")
+        chosen = b""
+        try:
+            if self._inner is None:
+                chosen, inner_token, mic = self._choose(token)
+            else:
+                fields = _fields(token, 0xA1)
+                inner_token, mic = _octets(fields, 0xA2), _octets(fields, 0xA3)
+        except IndexError as error:
+            raise SecurityFailure("a broken SPNEGO token") from error
+        inner = self._inner
+        assert inner is not None
+        answer = await inner.step(inner_token) if inner_token and not inner.complete else b""
+        own_mic = b""
+        if mic and inner.complete:
+            if not inner.verify(self._mech_types, mic):
+                raise SecurityFailure("the list of mechanisms was changed on the way")
+            self._mic_needed = False
+            own_mic = inner.sign(self._mech_types)
+        self.complete = inner.complete and not self._mic_needed
+        if inner.complete and not self.complete:
+            raise SecurityFailure("the list of mechanisms is not proven")
+        return _response(_COMPLETED if self.complete else _INCOMPLETE, chosen, answer, own_mic)
+
+    def _choose(self, token: bytes) -> tuple[bytes, bytes, bytes]:
+        """Of a NegTokenInit: the mechanism taken, its token if that was the client's first choice, and the MIC."""
+        tag, body, _ = _element(token, 0)
+        if tag != 0x60 or not body.startswith(_SPNEGO):
+            raise SecurityFailure("not SPNEGO")
+        fields = _fields(body[len(_SPNEGO) :], 0xA0)
+        self._mech_types = fields.get(0xA0, b"")
+        _, listed, _ = _element(self._mech_types, 0)
+        for place, (_, oid) in enumerate(_elements(listed)):
+            inner = self._begin(_OIDS[oid]) if oid in _OIDS else None
+            if inner is not None:
+                self._inner = inner
+                self._mic_needed = place > 0
+                return oid, b"" if place else _octets(fields, 0xA2), _octets(fields, 0xA3)
+        raise SecurityFailure("no mechanism of the client is available")
+
+    # A Protection by its inner context
+
+    def token_size(self, level: Level, size: int) -> int:
+        assert self._inner is not None
+        return self._inner.token_size(level, size)
+
+    def protect(self, level: Level, sign_header: bool, head: bytes, stub: bytes, trailer: bytes) -> tuple[bytes, bytes]:
+        assert self._inner is not None
+        return self._inner.protect(level, sign_header, head, stub, trailer)
+
+    def unprotect(
+        self, level: Level, sign_header: bool, head: bytes, stub: bytes, trailer: bytes, token: bytes
+    ) -> bytes | None:
+        assert self._inner is not None
+        return self._inner.unprotect(level, sign_header, head, stub, trailer, token)
+
+    def sign(self, message: bytes) -> bytes:
+        assert self._inner is not None
+        return self._inner.sign(message)
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        assert self._inner is not None
+        return self._inner.verify(message, signature)
+
+
+# DER, as far as these two structures need it (X.690)
+
+
+def _element(data: bytes, at: int) -> tuple[int, bytes, int]:
+    """Tag, value and where the next element begins. Raises IndexError for what is cut off."""
+    tag, size = data[at], data[at + 1]
+    at += 2
+    if size & 0x80:
+        count = size & 0x7F
+        if not 0 < count < 4:
+            raise IndexError("a length that is none")
+        size = int.from_bytes(data[at : at + count], "big")
+        at += count
+    if at + size > len(data):
+        raise IndexError("an element that is cut off")
+    return tag, data[at : at + size], at + size
+
+
+def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at < len(data):
+        tag, value, at = _element(data, at)
+        yield tag, value
+
+
+def _fields(data: bytes, outer: int) -> dict[int, bytes]:
+    """The context-tagged fields of a SEQUENCE inside the tag `outer`."""
+    tag, body, _ = _element(data, 0)
+    inner, sequence, _ = _element(body, 0)
+    if tag != outer or inner != 0x30:
+        raise IndexError("another structure")
+    return dict(_elements(sequence))
+
+
+def _octets(fields: dict[int, bytes], tag: int) -> bytes:
+    return _element(fields[tag], 0)[1] if tag in fields else b""
+
+
+def _der(tag: int, value: bytes) -> bytes:
+    size = len(value)
+    if size < 0x80:
+        return bytes((tag, size)) + value
+    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(length))) + length + value
+
+
+def _response(state: int, chosen: bytes, token: bytes, mic: bytes) -> bytes:
+    """NegTokenResp."""
+    body = _der(0xA0, _der(0x0A, bytes([state])))
+    body += _der(0xA1, _der(0x06, chosen)) if chosen else b""
+    body += _der(0xA2, _der(0x04, token)) if token else b""
+    body += _der(0xA3, _der(0x04, mic)) if mic else b""
+    return _der(0xA1, _der(0x30, body))

@@ -1,0 +1,255 @@
+"""`postern user`, `group`, `alias` and `domain` on a running private directory.
+
+covers: user, group, alias, domain
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from postern.cli.alias import alias
+from postern.cli.directory import octets
+from postern.cli.domain import domain
+from postern.cli.group import group
+from postern.cli.user import user
+from postern.directory.settings import AdministrationError
+from postern.host import configuration, directory, engines, secret_files
+from postern.host import state as state_folder
+from postern.model.organization import Organization, StateFolder
+from postern.model.security import Peer
+from postern.trust.authenticator import Authenticator
+from postern.trust.outcome import Granted
+
+COMMANDS: dict[str, click.Command] = {"user": user, "group": group, "alias": alias, "domain": domain}
+PASSWORD = "through the glass"
+
+
+class Organized:
+    def __init__(self, state: StateFolder, organization: Organization) -> None:
+        self.state = state
+        self.organization = organization
+
+    def postern(self, *words: str, typed: str | None = None) -> Result:
+        command, *rest = words
+        return CliRunner().invoke(COMMANDS[command], [*rest, "--state", str(self.state.root)], input=typed)
+
+    def done(self, *words: str, typed: str | None = None) -> str:
+        result = self.postern(*words, typed=typed)
+        assert result.exit_code == 0, result.output or repr(result.exception)
+        return result.output
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.done(*words, "--json"))
+
+    def refused(self, *words: str, typed: str | None = None) -> str:
+        """The one line that a person sees."""
+        result = self.postern(*words, typed=typed)
+        assert result.exit_code != 0
+        if isinstance(result.exception, AdministrationError):
+            return str(result.exception)
+        assert isinstance(result.exception, SystemExit), repr(result.exception)
+        return result.output
+
+    def add(self, name: str, *more: str) -> None:
+        self.done("user", "add", name, *more, "--password-stdin", typed=PASSWORD + "\n")
+
+    def logs_on(self, name: str, password: str) -> bool:
+        async def ask() -> bool:
+            async with directory.opened(self.state, self.organization) as opened:
+                authenticator = Authenticator(opened.read)
+                outcome = await authenticator.password(name, password, Peer("192.0.2.1", 1))
+                authenticator.close()
+                return isinstance(outcome, Granted)
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture(scope="module")
+def started() -> Iterator[Organized]:
+    folder = Path(tempfile.mkdtemp(prefix="cli-", dir="/tmp"))
+    folder.chmod(0o711)
+    state = state_folder.create(folder / "state")
+    organization = engines.resolved(configuration.default(state), state)
+    engine = engines.SlapdEngine(state)
+    engine.start()
+    try:
+        asyncio.run(directory.seed(state, organization, organization.servers[0]))
+        yield Organized(state, organization)
+    finally:
+        engine.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def org(started: Organized) -> Organized:
+    """Without what other tests added."""
+    for kind in ("group", "user"):
+        for entry in started.json(kind, "list"):
+            if not entry["hidden"]:
+                started.done(kind, "remove", entry["name"], "--yes")
+    for entry in started.json("domain", "list"):
+        if entry["source"] == "directory":
+            started.done("domain", "remove", entry["name"])
+    for mechanism in ("ntlm", "scram"):
+        started.done("domain", "auth", "disable", mechanism)
+    return started
+
+
+pytestmark = pytest.mark.slow
+
+
+def test_a_user_from_first_to_last(org: Organized) -> None:
+    org.add("alice", "--name", "Alice 앨리스", "--alias", "al@example.test", "--quota", "2G")
+    (alice,) = [one for one in org.json("user", "list") if not one["hidden"]]
+    assert alice == org.json("user", "show", "al@example.test")
+    assert (alice["name"], alice["display_name"], alice["aliases"]) == (
+        "alice@example.test", "Alice 앨리스", ["al@example.test"])  # fmt: skip
+    assert alice["quota"] == 2 * 1024**3 and alice["home_server"] == org.organization.servers[0].name
+    assert alice["verifiers"] == ["argon2id"]
+    assert org.logs_on("alice@example.test", PASSWORD)
+
+    org.done("user", "disable", "alice")
+    assert not org.logs_on("alice@example.test", PASSWORD)
+    org.done("user", "enable", "alice@example.test")
+    assert org.logs_on("alice@example.test", PASSWORD)
+
+    org.done("user", "passwd", "alice", "--password-stdin", typed="another password\n")
+    assert org.logs_on("alice", "another password") and not org.logs_on("alice", PASSWORD)
+
+    org.done("user", "quota", "alice", "0")
+    org.done("user", "send-as", "alice", "sales@example.test")
+    shown = org.done("user", "show", "alice")
+    assert "alice@example.test" in shown and "sales@example.test" in shown and "quota" not in shown
+    assert "alice@example.test" in org.done("user", "list")
+
+    assert alice["guid"] in org.done("user", "remove", "alice", "--yes")
+    assert not org.logs_on("alice", "another password")
+    assert "there is no" in org.refused("user", "show", "alice")
+
+
+def test_passwords_come_by_standard_input_or_prompt_only(org: Organized) -> None:
+    assert "at least 8" in org.refused("user", "add", "alice", "--password-stdin", typed="short\n")
+    assert "at least 8" in org.refused("user", "add", "alice", "--password-stdin", typed="")
+    assert "--password-stdin" in org.refused("user", "add", "alice", typed=PASSWORD)  # no terminal
+    assert "cannot be used" in org.refused("user", "add", "alice", "--password-stdin", typed="bell\x07bell\n")
+    for command in (user.commands["add"], user.commands["passwd"]):
+        assert not any(parameter.name == "password" for parameter in command.params)
+    assert org.refused("user", "show", "alice")
+
+
+def test_addresses_stay_within_accepted_domains(org: Organized) -> None:
+    words = org.refused("user", "add", "alice@other.test", "--password-stdin", typed=PASSWORD)
+    assert "other.test is no accepted domain" in words and "postern domain add other.test" in words
+    assert "accepted (authoritative)" in org.done("domain", "add", "other.test")
+    assert {"name": "other.test", "type": "authoritative", "source": "directory"} in org.json("domain", "list")
+    org.add("alice@other.test")
+    assert "still have addresses" in org.refused("domain", "remove", "other.test")
+    assert "postern.toml already" in org.refused("domain", "add", "example.test")
+    assert "no domain name" in org.refused("domain", "add", "other_test")
+
+
+def test_who_has_an_address_keeps_it(org: Organized) -> None:
+    org.add("alice")
+    org.add("bob")
+    assert "taken by alice@example.test" in org.refused("user", "add", "ALICE", "--password-stdin", typed=PASSWORD)
+    assert "al@example.test reaches alice" in org.done("alias", "add", "alice", "al")
+    assert "taken by alice@example.test" in org.refused("alias", "add", "bob", "al@example.test")
+    assert {"alias": "al@example.test", "recipient": "alice@example.test"} in org.json("alias", "list")
+    assert org.json("alias", "list", "bob") == []
+    assert "reaches alice@example.test no more" in org.done("alias", "remove", "al")
+    assert "primary address" in org.refused("alias", "remove", "alice")
+
+
+def test_a_group_from_first_to_last(org: Organized) -> None:
+    org.add("alice")
+    org.add("bob")
+    org.done("group", "add", "all", "--name", "Everyone", "--member", "alice")
+    org.done("group", "member", "add", "all@example.test", "bob")
+    (everyone,) = org.json("group", "list")
+    assert everyone["members"] == ["alice@example.test", "bob@example.test"]
+    org.done("group", "member", "remove", "all@example.test", "alice")
+    assert org.json("group", "show", "all@example.test")["members"] == ["bob@example.test"]
+    assert "bob@example.test" in org.done("group", "show", "all@example.test")
+    assert "is a group" in org.refused("user", "remove", "all@example.test", "--yes")
+    assert "is a user, not a group" in org.refused("group", "remove", "alice@example.test", "--yes")
+    assert org.postern("group", "remove", "all@example.test", typed="n\n").exit_code != 0
+    org.done("group", "remove", "all@example.test", typed="y\n")
+    assert org.json("group", "list") == []
+
+
+def test_forwarding(org: Organized) -> None:
+    org.add("alice")
+    org.add("bob")
+    org.done("user", "forward", "alice", "bob", "--keep")
+    assert org.json("user", "show", "alice")["target"] == "bob@example.test"
+    org.done("user", "forward", "alice")
+    assert org.json("user", "show", "alice")["target"] == ""
+
+
+def test_rooms(org: Organized) -> None:
+    org.done("user", "add", "blue-room", "--room")
+    (room,) = org.json("user", "list", "--rooms")
+    assert (room["type"], room["enabled"], room["verifiers"]) == ("room", False, [])
+    org.done("user", "remove", "blue-room@example.test", "--yes")
+
+
+def test_ntlm_and_scram_need_an_administrator_and_a_new_password(org: Organized) -> None:
+    org.add("alice")
+    assert org.json("domain", "auth", "list") == [
+        {"mechanism": "ntlm", "enabled": False}, {"mechanism": "scram", "enabled": False}]  # fmt: skip
+    words = org.done("domain", "auth", "enable", "ntlm")
+    assert "1 users (alice@example.test)" in words and "postern user passwd" in words
+    assert org.json("user", "show", "alice")["verifiers"] == ["argon2id"]
+    org.done("user", "passwd", "alice", "--password-stdin", typed=PASSWORD)
+    org.done("domain", "auth", "enable", "scram")
+    org.add("bob")
+    assert org.json("user", "show", "alice")["verifiers"] == ["argon2id", "nt"]
+    assert org.json("user", "show", "bob")["verifiers"] == ["argon2id", "nt", "scram-sha-256"]
+    # verify's own account follows at once.
+    probe = org.json("user", "show", "postern-probe@example.test")
+    assert probe["verifiers"] == ["argon2id", "nt", "scram-sha-256"] and probe["hidden"]
+    assert "3 passwords" in org.done("domain", "auth", "disable", "ntlm")
+    assert org.json("user", "show", "alice")["verifiers"] == ["argon2id"]
+
+
+def test_no_secret_is_ever_printed(org: Organized) -> None:
+    org.add("alice")
+    printed = org.done("user", "show", "alice") + org.done("user", "list", "--json") + org.done("user", "list")
+    for secret in ("$argon2id$", PASSWORD, secret_files.obtain(org.state, "probe-account")):
+        assert secret not in printed
+
+
+def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="cli-", dir="/tmp"))
+    folder.chmod(0o711)
+    try:
+        state = state_folder.create(folder / "state")
+        nowhere = Organized(state, configuration.default(state))
+        words = nowhere.refused("user", "list")
+        assert "does not answer" in words and "postern run" in words
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("2G", 2 * 1024**3), ("500m", 500 * 1024**2), ("10KB", 10_240), ("12345", 12_345), (" 1 ", 1), (7, 7)],
+)
+def test_sizes(text: str | int, size: int) -> None:
+    assert octets(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "G", "-1", "1.5G", "2T", "two"])
+def test_what_is_no_size(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        octets(text)

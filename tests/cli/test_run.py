@@ -1,0 +1,75 @@
+"""What `postern run` prints when it is ready: lines that can be copied as they stand."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from postern.cli import run
+from postern.host import configuration
+from postern.host.certificates import Certificates
+from postern.host.launch import OpenDoor, Ready
+from postern.model.organization import Role, StateFolder
+from postern.net.tls import Certificate
+
+ORGANIZATION = configuration.parse(configuration.DEFAULT.format(offset=10000))
+ROOT = Path("/tmp/a state")
+
+
+def told(demo: str, notes: tuple[str, ...] = ()) -> list[str]:
+    ready = Ready(
+        state=StateFolder(ROOT, ROOT / "sockets"),
+        organization=ORGANIZATION,
+        server=ORGANIZATION.servers[0],
+        certificates=Certificates(
+            ROOT / "ca.pem", Certificate(ROOT / "s.pem", ROOT / "s.key"), datetime.datetime.now(datetime.UTC), False
+        ),
+        roles=(Role.HUB,),
+        doors=(
+            OpenDoor("127.0.0.1", 10587, ("client-to-hub-smtp",)),
+            OpenDoor("::1", 10993, ("imap4",)),
+            OpenDoor("127.0.0.1", 30001, ("cas-to-mailbox",)),
+        ),
+        notes=notes,
+        demo=demo,
+    )
+    out = io.StringIO()
+    run._summary(Console(file=out, highlight=False, soft_wrap=True, markup=False), ready)
+    return out.getvalue().splitlines()
+
+
+def test_every_door_is_told_with_its_rows() -> None:
+    lines = told("")
+    assert any(line.split() == ["[::1]:10993", "IMAP4", "(TLS)", "imap4"] for line in lines)
+    assert any(line.split() == ["127.0.0.1:30001", "RPC", "cas-to-mailbox"] for line in lines)
+
+
+@pytest.mark.parametrize("password", ["simple", "with space and 'quote'", "[bold]$HOME"])
+def test_the_demos_commands_survive_the_shell(password: str) -> None:
+    lines = told(password)
+    swaks = shlex.split(next(line for line in lines if "swaks" in line))
+    assert swaks[swaks.index("--auth-password") + 1] == password
+    curl = shlex.split(next(line for line in lines if "curl" in line))
+    assert curl[curl.index("--user") + 1] == f"bob@example.test:{password}"
+    assert curl[curl.index("--cacert") + 1] == str(ROOT / "ca.pem")
+    assert curl[-1] == "imaps://[::1]:10993/INBOX;MAILINDEX=*"
+
+
+def test_without_the_demo_the_next_step_is_a_user() -> None:
+    command = shlex.split(next(line for line in told("") if "user add" in line))
+    assert command == ["postern", "user", "add", "alice@example.test", "--state", str(ROOT)]
+
+
+def test_notes_are_shown() -> None:
+    assert "  Note: [ports] are reserved now." in told("", ("[ports] are reserved now.",))
+
+
+def test_the_default_folder_needs_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(os.environ, "POSTERN_STATE", str(ROOT))
+    assert not any("--state" in line for line in told(""))

@@ -1,0 +1,86 @@
+"""`postern trace` over the tracking files of several processes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from postern.cli.trace import trace
+from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    folder = tmp_path / "tracking"
+    folder.mkdir()
+    edge, hub = Tracker(folder, "edge-0", "edge1"), Tracker(folder, "hub-0", "hub1")
+    hub.record(
+        TrackingRecord(
+            Step.DELIVER,
+            "<one@x>",
+            "q-1",
+            "hub-to-mailbox-mapi",
+            "mbx1",
+            "Kerberos",
+            "AES256",
+            "s@x",
+            ("alice@example.test",),
+            "[2.1.5]",
+            time=1002.5,
+        )
+    )
+    edge.record(
+        TrackingRecord(
+            Step.RECEIVE,
+            "<one@x>",
+            "e-9",
+            "internet-to-hub",
+            "192.0.2.1",
+            sender="s@x",
+            recipients=("Alice@example.test",),
+            time=1001.25,
+        )
+    )
+    edge.record(
+        TrackingRecord(Step.RECEIVE, "<two@x>", "e-10", sender="s@x", recipients=("bob@example.test",), time=900.0)
+    )
+    edge.record(TrackingRecord(Step.FAIL, "", "e-11", sender="t@x", recipients=("bob@example.test",), time=950.0))
+    for tracker in (edge, hub):
+        tracker.flush()
+    return tmp_path
+
+
+def call(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(trace, [str(a) for a in arguments], env={"COLUMNS": "220"})
+
+
+def steps(state: Path, *arguments: str) -> list[tuple[str, str]]:
+    result = call("--json", "--state", state, *arguments)
+    assert result.exit_code == 0, result.output
+    return [(row["message_id"] or row["queue_id"], row["step"]) for row in json.loads(result.output)]
+
+
+def test_a_message_over_all_roles_in_order(state: Path) -> None:
+    for what in ("<one@x>", "one@x", "q-1", "ALICE@example.test"):
+        assert steps(state, what) == [("<one@x>", "receive"), ("<one@x>", "deliver")]
+
+
+def test_an_address_has_many_messages_of_which_the_newest_count(state: Path) -> None:
+    assert steps(state, "bob@example.test") == [("<two@x>", "receive"), ("e-11", "fail")]
+    assert steps(state, "bob@example.test", "--last", "1") == [("e-11", "fail")]
+
+
+def test_the_table_has_the_reference_words(state: Path) -> None:
+    text = call("one@x", "--state", state).output
+    for word in ("hub-to-mailbox-mapi", "Kerberos", "AES256", "[2.1.5]", "edge1", "hub1", ".250", ".500"):
+        assert word in text
+
+
+def test_what_is_not_there_is_said(state: Path) -> None:
+    result = call("nobody@x", "--state", state)
+    assert result.exit_code == 1
+    assert "nobody@x" in result.output
+    assert json.loads(call("nobody@x", "--json", "--state", state).output.splitlines()[0]) == []

@@ -1,0 +1,255 @@
+"""What every directory adapter must answer, whatever server stands behind it. A test module of an adapter subclasses
+DirectoryContract and says how to open one: reading by the adapter, writing by whatever that directory is written with.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
+from uuid import UUID
+
+import pytest
+
+from postern.model.directory import UNKNOWN, Directory, RecipientType
+from postern.model.organization import Server
+
+VERIFIERS = {"argon2id": "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA", "nt": "0" * 32}
+
+
+class Writer(Protocol):
+    """What the contract needs written; `directory.administration.Administration` has this shape."""
+
+    async def add_user(
+        self,
+        address: str,
+        verifiers: Mapping[str, str],
+        display_name: str = ...,
+        aliases: Sequence[str] = ...,
+        home_server: str = ...,
+        quota: int = ...,
+        hidden: bool = ...,
+        room: bool = ...,
+    ) -> UUID: ...
+    async def add_group(self, address: str, display_name: str = ..., members: Sequence[str] = ...) -> UUID: ...
+    async def add_contact(self, address: str, target: str, display_name: str = ...) -> UUID: ...
+    async def set_verifiers(self, name: str, verifiers: Mapping[str, str]) -> None: ...
+    async def set_enabled(self, name: str, enabled: bool) -> None: ...
+    async def set_forwarding(self, name: str, to: str, keep: bool) -> None: ...
+    async def add_alias(self, name: str, alias: str) -> None: ...
+    async def remove(self, name: str, kind: RecipientType) -> Any: ...
+    async def ensure_server(self, server: Server, verifiers: Mapping[str, str]) -> None: ...
+
+
+Opened = Callable[[], AbstractAsyncContextManager[tuple[Directory, Writer]]]
+
+
+def check(opened: Opened, steps: Callable[[Directory, Writer], Any]) -> None:
+    async def run() -> None:
+        async with opened() as (read, write):
+            await steps(read, write)
+
+    asyncio.run(run())
+
+
+class DirectoryContract:
+    """Subclasses give the fixture `opened`: an empty directory whose adapter has no cache to wait for."""
+
+    @pytest.fixture
+    def opened(self) -> Opened:
+        raise NotImplementedError
+
+    def test_a_user_is_found_by_every_address_in_any_case(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            guid = await write.add_user(
+                "Alice@Example.Test",
+                VERIFIERS,
+                display_name="Alice 앨리스",
+                aliases=["al@example.test", "wonder@other.test"],
+                home_server="mbx1",
+                quota=10_240_000,
+            )
+            asked = ["ALICE@example.test", "wonder@OTHER.test", "nobody@example.test"]
+            found = await read.recipients(asked)
+            assert set(found) == set(asked[:2])
+            alice = found[asked[0]]
+            assert alice == found[asked[1]] == await read.recipient("al@example.test")
+            assert (alice.guid, alice.type, alice.display_name) == (guid, RecipientType.USER, "Alice 앨리스")
+            assert alice.primary == "alice@example.test"
+            assert alice.addresses[0] == alice.primary
+            assert set(alice.addresses) == {"alice@example.test", "al@example.test", "wonder@other.test"}
+            assert (alice.home_server, alice.quota) == ("mbx1", 10_240_000)
+            assert await read.recipient("nobody@example.test") is None
+
+        check(opened, steps)
+
+    def test_an_address_beyond_ascii_is_an_address(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            await write.add_user("홍길동@example.test", VERIFIERS)
+            found = await read.recipient("홍길동@EXAMPLE.test")
+            assert found is not None and found.primary == "홍길동@example.test"
+
+        check(opened, steps)
+
+    @pytest.mark.parametrize(
+        "hostile", ["*", "a*@example.test", "*)(objectClass=*", "\\2a", "a\0b", "(|(cn=*))", "é" * 300]
+    )
+    def test_what_an_address_holds_is_never_part_of_a_filter(self, opened: Opened, hostile: str) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            await write.add_user("alice@example.test", VERIFIERS)
+            assert await read.recipients([hostile]) == {}
+            assert await read.account(hostile) is None
+
+        check(opened, steps)
+
+    def test_many_addresses_at_once(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            addresses = [f"user{number}@example.test" for number in range(130)]
+            for address in addresses:
+                await write.add_user(address, {})
+            found = await read.recipients([*addresses, "other@example.test"])
+            assert sorted(found) == sorted(addresses)
+            assert {recipient.primary for recipient in found.values()} == set(addresses)
+
+        check(opened, steps)
+
+    def test_a_group_tells_its_members_addresses(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            await write.add_user("alice@example.test", VERIFIERS, aliases=["a@example.test"])
+            await write.add_contact("carol@example.test", "carol@elsewhere.test")
+            await write.add_group("inner@example.test", members=["carol@example.test"])
+            await write.add_group("all@example.test", members=["a@example.test", "inner@example.test"])
+            group = await read.recipient("all@example.test")
+            assert group is not None and group.type is RecipientType.GROUP
+            assert set(group.members) == {"alice@example.test", "inner@example.test"}
+
+        check(opened, steps)
+
+    def test_who_is_removed_is_a_member_no_more(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            await write.add_user("alice@example.test", VERIFIERS)
+            await write.add_user("bob@example.test", VERIFIERS)
+            await write.add_group("all@example.test", members=["alice@example.test", "bob@example.test"])
+            await write.set_forwarding("bob@example.test", "alice@example.test", keep=True)
+            await write.remove("alice@example.test", RecipientType.USER)
+            group, bob = await read.recipient("all@example.test"), await read.recipient("bob@example.test")
+            assert group is not None and group.members == ("bob@example.test",)
+            assert bob is not None and bob.forward_to == ""
+            assert await read.account("alice@example.test") is None
+
+        check(opened, steps)
+
+    def test_a_contact_says_where_its_mail_goes(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            await write.add_contact("carol@example.test", "Carol@Elsewhere.test")
+            contact = await read.recipient("carol@example.test")
+            assert contact is not None
+            assert (contact.type, contact.target) == (RecipientType.CONTACT, "carol@elsewhere.test")
+            assert await read.account("carol@example.test") is None
+
+        check(opened, steps)
+
+    def test_forwarding_says_to_whom_and_whether_a_copy_stays(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            await write.add_user("alice@example.test", VERIFIERS)
+            await write.add_user("bob@example.test", VERIFIERS)
+            await write.set_forwarding("alice@example.test", "bob@example.test", keep=True)
+            alice = await read.recipient("alice@example.test")
+            assert alice is not None and (alice.forward_to, alice.deliver_and_forward) == ("bob@example.test", True)
+            await write.set_forwarding("alice@example.test", "", keep=False)
+            alice = await read.recipient("alice@example.test")
+            assert alice is not None and (alice.forward_to, alice.deliver_and_forward) == ("", False)
+
+        check(opened, steps)
+
+    def test_a_room_has_a_mailbox_and_no_log_on(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            await write.add_user("blue@example.test", {}, room=True)
+            room, account = await read.recipient("blue@example.test"), await read.account("blue@example.test")
+            assert room is not None and room.type is RecipientType.ROOM
+            assert account is not None and not account.enabled
+
+        check(opened, steps)
+
+    def test_an_account_is_found_by_each_of_its_names(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            guid = await write.add_user("alice@example.test", VERIFIERS, aliases=["al@example.test"])
+            for name in ("alice@example.test", "ALICE@Example.test", "alice", "Alice", "EXAMPLE\\alice"):
+                account = await read.account(name)
+                assert account is not None, name
+                assert (account.guid, account.name) == (guid, "alice@example.test")
+                assert account.enabled and not account.is_server
+                assert account.recipient == "alice@example.test"
+            for name in ("al@example.test", "al", "", "alice@", "@example.test", "alic", "x" * 2000):
+                assert await read.account(name) is None, name
+
+        check(opened, steps)
+
+    def test_two_users_with_one_local_part_have_different_short_names(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            first = await write.add_user("alice@example.test", VERIFIERS)
+            second = await write.add_user("alice@other.test", VERIFIERS)
+            short = await read.account("alice")
+            assert short is not None and short.guid == first
+            by_address = await read.account("alice@other.test")
+            assert by_address is not None and by_address.guid == second
+
+        check(opened, steps)
+
+    def test_any_change_of_an_account_shows_at_once(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            await write.add_user("alice@example.test", VERIFIERS)
+            seen = set()
+            for change in (
+                lambda: write.set_enabled("alice@example.test", False),
+                lambda: write.set_enabled("alice@example.test", True),
+                lambda: write.set_verifiers("alice@example.test", {"argon2id": "other"}),
+                lambda: write.add_alias("alice@example.test", "al@example.test"),
+            ):
+                await change()
+                account = await read.account("alice@example.test")
+                assert account is not None
+                seen.add(account.change)
+            assert len(seen) == 4 and "" not in seen
+            await write.set_enabled("alice@example.test", False)
+            account = await read.account("alice@example.test")
+            assert account is not None and not account.enabled
+
+        check(opened, steps)
+
+    def test_a_new_password_leaves_nothing_of_the_old_one(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            await write.add_user("alice@example.test", VERIFIERS)
+            account = await read.account("alice")
+            assert account is not None
+            assert await read.verifier(account, "argon2id") == VERIFIERS["argon2id"]
+            assert await read.verifier(account, "nt") == VERIFIERS["nt"]
+            assert await read.verifier(account, "scram-sha-256") is None
+            await write.set_verifiers("alice", {"argon2id": "new"})
+            assert await read.verifier(account, "argon2id") == "new"
+            assert await read.verifier(account, "nt") is None
+
+        check(opened, steps)
+
+    def test_a_server_has_a_machine_account(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            server = Server("hub1", "hub1.example.test", frozenset(), ("127.0.0.1",))
+            await write.ensure_server(server, {"nt": "1" * 32})
+            before = await read.account("HUB1$")
+            await write.ensure_server(server, {"nt": "1" * 32})
+            account = await read.account("EXAMPLE\\hub1$")
+            assert account is not None and account == before
+            assert (account.name, account.is_server, account.enabled) == ("HUB1$", True, True)
+            assert await read.verifier(account, "nt") == "1" * 32
+            assert await read.recipient("hub1$") is None
+
+        check(opened, steps)
+
+    def test_a_cache_never_invents_an_answer(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            assert read.cached_recipient("alice@example.test") is UNKNOWN
+            await write.add_user("alice@example.test", VERIFIERS)
+            assert await read.recipient("alice@example.test") is not None
+
+        check(opened, steps)

@@ -1,0 +1,168 @@
+"""What an administrator may write, and what is refused with words that help. covers: settings"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from postern.directory.administration import Administration
+from postern.directory.ldap import SUBTREE
+from postern.directory.settings import AdministrationError, checked
+from postern.directory.slapd_adapter import SUFFIX, SlapdDirectory
+from postern.model.directory import RecipientType
+from postern.model.organization import AcceptedDomain, Server
+from tests.directory.conftest import RunningSlapd
+
+Steps = Callable[[SlapdDirectory, Administration], Awaitable[None]]
+
+
+def check(slapd: RunningSlapd, steps: Steps) -> None:
+    async def run() -> None:
+        async with slapd.opened() as (read, write):
+            await steps(read, write)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "address", ["", "alice", "@x.test", "a@", "a b@x.test", "a@x@y", "a..b@x.test", ".a@x.test", "a.@x.test", "a\n@x.test",
+                "a,b@x.test", "<a@x.test>", "a" * 65 + "@x.test", "a@x_y.test", "a@" + "x" * 300]
+)  # fmt: skip
+def test_what_is_no_address(address: str) -> None:
+    with pytest.raises(AdministrationError, match="no mail address"):
+        checked(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["a@x.test", "a.b+c@x.test", "o'neil@x.test", "=?@x.test", "홍길동@예.test", "A@X.TEST"]
+)
+def test_what_is_one(address: str) -> None:
+    assert checked(address) == address.lower()
+
+
+@pytest.mark.slow
+class TestOnSlapd:
+    def test_an_address_belongs_to_one(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.add_user("alice@x.test", {}, aliases=["al@x.test"])
+            await write.add_user("bob@x.test", {})
+            for attempt in (
+                write.add_user("AL@x.test", {}),
+                write.add_user("carol@x.test", {}, aliases=["alice@x.test"]),
+                write.add_group("alice@x.test"),
+                write.add_contact("al@x.test", "a@elsewhere.test"),
+                write.add_alias("bob@x.test", "Alice@x.test"),
+                write.add_alias("alice@x.test", "al@x.test"),
+            ):
+                with pytest.raises(AdministrationError, match=r"taken by alice@x\.test"):
+                    await attempt
+            assert [one.name for one in await write.listings(RecipientType.USER)] == ["alice@x.test", "bob@x.test"]
+
+        check(empty_slapd, steps)
+
+    def test_slapd_itself_holds_that(self, empty_slapd: RunningSlapd) -> None:
+        """Two administrators at the same time both see a free address; one of them must fail."""
+
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            results = await asyncio.gather(
+                *(write.add_user(f"u{number}@x.test", {}, aliases=["shared@x.test"]) for number in range(8)),
+                return_exceptions=True,
+            )
+            failures = [result for result in results if isinstance(result, Exception)]
+            assert len(failures) == 7 and {type(failure) for failure in failures} == {AdministrationError}
+
+        check(empty_slapd, steps)
+
+    def test_what_is_not_there(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.add_user("alice@x.test", {})
+            await write.add_group("all@x.test")
+            await write.ensure_server(Server("hub1", "hub1.x.test", frozenset(), ()), {"nt": "0" * 32})
+            for attempt in (
+                write.show("nobody@x.test"),
+                write.set_enabled("all@x.test", False),
+                write.set_enabled("HUB1$", False),
+                write.add_member("alice@x.test", "all@x.test"),
+                write.add_member("all@x.test", "nobody@x.test"),
+                write.remove("HUB1$", RecipientType.USER),
+            ):
+                with pytest.raises(AdministrationError, match="there is no"):
+                    await attempt
+            for attempt, words in (
+                (write.remove("all@x.test", RecipientType.USER), "is a group, not a user"),
+                (write.remove_alias("alice@x.test", "alice@x.test"), "primary address"),
+                (write.remove_alias("alice@x.test", "al@x.test"), "does not have that"),
+                (write.remove_member("all@x.test", "alice@x.test"), "does not have that"),
+                (write.add_member("all@x.test", "all@x.test"), "member of itself"),
+                (write.set_forwarding("alice@x.test", "alice@x.test", False), "forward to itself"),
+                (write.remove_domain("y.test"), "postern.toml"),
+                (write.add_domain(AcceptedDomain("no domain")), "no domain name"),
+                (write.enable_verifier("md5"), "cannot be enabled"),
+            ):  # fmt: skip
+                with pytest.raises(AdministrationError, match=words):
+                    await attempt
+
+        check(empty_slapd, steps)
+
+    def test_a_domain_in_use_stays(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.add_domain(AcceptedDomain("y.test"))
+            with pytest.raises(AdministrationError, match="already"):
+                await write.add_domain(AcceptedDomain("Y.test"))
+            await write.add_user("alice@y.test", {})
+            with pytest.raises(AdministrationError, match="1 entries still"):
+                await write.remove_domain("y.test")
+            await write.remove("alice@y.test", RecipientType.USER)
+            await write.remove_domain("Y.test")
+            assert await read.accepted_domains() == ()
+
+        check(empty_slapd, steps)
+
+    def test_the_rights_and_limits_of_a_user(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.add_user("alice@x.test", {"argon2id": "a"}, hidden=True)
+            await write.add_send_as("alice", "Sales@x.test")
+            await write.set_quota("alice", 1_000_000)
+            await write.set_home_server("alice", "mbx2")
+            account, recipient = await read.account("alice"), await read.recipient("alice@x.test")
+            assert account is not None and account.send_as == ("sales@x.test",)
+            assert recipient is not None and (recipient.quota, recipient.home_server) == (1_000_448, "mbx2")
+            listing = await write.show("alice@x.test")
+            assert listing.hidden and listing.verifiers == ("argon2id",) and listing.send_as == ("sales@x.test",)
+            await write.remove_send_as("alice", "sales@x.test")
+            await write.set_quota("alice", 0)
+            account, recipient = await read.account("alice"), await read.recipient("alice@x.test")
+            assert account is not None and account.send_as == ()
+            assert recipient is not None and recipient.quota == 0
+
+        check(empty_slapd, steps)
+
+    def test_seeding_twice_changes_nothing(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            client = empty_slapd.client()
+            before = await client.search(SUFFIX, SUBTREE, "(objectClass=*)", ("entryCSN",))
+            await write.seed()
+            after = await client.search(SUFFIX, SUBTREE, "(objectClass=*)", ("entryCSN",))
+            assert sorted(before) == sorted(after) and len(before) >= 9
+            await client.close()
+
+        check(empty_slapd, steps)
+
+    def test_a_server_account_follows_its_server(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.ensure_server(Server("hub1", "old.x.test", frozenset(), ()), {"nt": "0" * 32})
+            await write.ensure_server(Server("hub1", "new.x.test", frozenset(), ()), {"nt": "1" * 32})
+            client = empty_slapd.client()
+            (entry,) = await client.search(SUFFIX, SUBTREE, "(cn=hub1)", ("dNSHostName", "posternNTHash"))
+            assert entry.attributes == {"dNSHostName": [b"new.x.test"], "posternNTHash": [b"1" * 32]}
+            await client.close()
+            with pytest.raises(AdministrationError, match="rename"):
+                long = Server("HUB1", "other.x.test", frozenset(), ())
+                await write._client.delete(f"cn=hub1,ou=Servers,{SUFFIX}")
+                await write.add_user("hub1@x.test", {})
+                await write._client.modify(f"cn=hub1@x.test,ou=Users,{SUFFIX}", [(2, "sAMAccountName", [b"HUB1$"])])
+                await write.ensure_server(long, {"nt": "0" * 32})
+
+        check(empty_slapd, steps)

@@ -1,0 +1,71 @@
+"""The private slapd answers as every directory must; and what only it keeps. covers: entries"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postern.directory import entries
+from postern.directory.slapd_adapter import SlapdDirectory
+from postern.model.organization import AcceptedDomain, DomainType
+from tests.directory.conftest import RunningSlapd
+from tests.directory.contract import DirectoryContract, Opened, check
+
+
+@pytest.mark.slow
+class TestSlapdDirectory(DirectoryContract):
+    @pytest.fixture
+    def opened(self, empty_slapd: RunningSlapd) -> Opened:
+        return empty_slapd.opened
+
+    def test_verifiers_are_kept_once_an_administrator_wants_them(self, opened: Opened) -> None:
+        async def steps(read: SlapdDirectory, write) -> None:
+            assert await read.enabled_verifiers() == frozenset()
+            await write.enable_verifier("nt")
+            await write.enable_verifier("nt")
+            assert await read.enabled_verifiers() == {"nt"}
+            await write.add_user("alice@example.test", {"argon2id": "a", "nt": "0" * 32})
+            assert await write.disable_verifier("nt") == 1
+            account = await read.account("alice")
+            assert await read.verifier(account, "nt") is None
+            assert await read.verifier(account, "argon2id") == "a"
+            assert await read.enabled_verifiers() == frozenset()
+
+        check(opened, steps)
+
+    def test_accepted_domains(self, opened: Opened) -> None:
+        async def steps(read: SlapdDirectory, write) -> None:
+            await write.add_domain(AcceptedDomain("Other.Test", DomainType.INTERNAL_RELAY))
+            await write.add_domain(AcceptedDomain("another.test"))
+            assert await read.accepted_domains() == (
+                AcceptedDomain("another.test"),
+                AcceptedDomain("other.test", DomainType.INTERNAL_RELAY),
+            )
+            await write.remove_domain("other.test")
+            assert await read.accepted_domains() == (AcceptedDomain("another.test"),)
+
+        check(opened, steps)
+
+
+_LOCAL = st.text(st.characters(categories=("Ll", "Nd", "Lo"), exclude_characters=":"), min_size=1, max_size=20)
+
+
+@given(st.lists(_LOCAL.map(lambda local: entries.fold(local) + "@example.test"), min_size=1, max_size=6, unique=True))
+def test_addresses_come_back_as_they_were_written(addresses: list[str]) -> None:
+    values = {"proxyAddresses": list(reversed(entries.proxy_addresses(addresses[0], addresses[1:])))}
+    assert entries.primary_of(values) == addresses[0]
+    assert entries.addresses_of(values)[0] == addresses[0]
+    assert set(entries.addresses_of(values)) == set(addresses)
+
+
+def test_what_is_no_mail_address_is_passed_over() -> None:
+    values = {
+        "proxyAddresses": [
+            b"X400:c=US;a= ;p=Org",
+            b"SMTP:a@example.test",
+            b"sip:a@example.test",
+            b"smtp:b@example.test",
+        ]
+    }
+    assert entries.addresses_of(values) == ("a@example.test", "b@example.test")

@@ -1,0 +1,238 @@
+"""The ruleset: what stands in it, whether nft takes it, and, between two network namespaces, whether it does what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path as FilePath
+
+import pytest
+
+from postern.model.organization import Organization, Profile
+from postern.paths.firewall import LOG_GROUP, ruleset
+from tests.paths.organizations import BOTH, MAILBOX, ONE, OUTSIDE, THREE, WITH_EDGE
+
+PROBE = FilePath(__file__).parent / "probe.py"
+
+
+def chain(text: str, name: str) -> list[str]:
+    return text.partition(f"chain {name} {{")[2].partition("\n\t}")[0].split("\n")
+
+
+def test_everything_is_denied_that_no_rule_admits() -> None:
+    text = ruleset(THREE, "mb1")
+    for name in ("input", "output", "forward"):
+        assert f"type filter hook {name} priority filter; policy drop;" in text
+    accepting = [line for line in text.splitlines() if line.endswith("accept") and "counter" not in line]
+    assert len(accepting) == 4  # what belongs to a connection, and the loopback, in each direction
+
+
+def test_rules_name_ports_peers_and_rows() -> None:
+    text = ruleset(THREE, "mb1")
+    incoming = "\n".join(chain(text, "input"))
+    assert (
+        "ip saddr 192.0.2.3 tcp dport { 10135, 30000-30019 } "
+        'counter name "in-hub-to-mailbox-mapi" counter name "in-cas-to-mailbox" accept'
+    ) in incoming
+    assert (
+        'ip6 saddr 2001:db8::1 tcp dport { 10135, 30000-30019 } counter name "in-hub-to-mailbox-mapi" accept'
+    ) in incoming
+    assert "10025" not in text
+    assert "2001:db8::2" not in text  # its own address is nobody's peer
+
+
+def test_every_counter_that_is_used_is_there_and_the_other_way_round() -> None:
+    for organization, server in (
+        (THREE, "hub1"),
+        (THREE, "mb1"),
+        (ONE, "server1"),
+        (OUTSIDE, "all1"),
+        (WITH_EDGE, "hub1"),
+    ):
+        text = ruleset(organization, server)
+        declared = set(re.findall(r"^\tcounter (\S+) \{", text, re.MULTILINE))
+        assert declared == set(re.findall(r'counter name "(\S+)"', text))
+        assert {"dropped-in", "dropped-out"} <= declared
+
+
+def test_rules_with_known_peers_stand_before_those_for_anyone() -> None:
+    lines = [line for line in chain(ruleset(THREE, "hub1"), "input") if "tcp dport" in line]
+    known = [index for index, line in enumerate(lines) if "saddr" in line]
+    anyone = [index for index, line in enumerate(lines) if "saddr" not in line]
+    assert max(known) < min(anyone)
+
+
+def test_a_single_host_shows_the_world_its_clients_doors_only() -> None:
+    incoming = "\n".join(chain(ruleset(ONE, "server1"), "input"))
+    assert "10135" not in incoming
+    assert "30000" not in incoming
+    for number in (10025, 10110, 10143, 10465, 10587, 10993, 10995):
+        assert str(number) in incoming
+
+
+def test_an_unknown_host_has_no_firewall() -> None:
+    with pytest.raises(KeyError):
+        ruleset(THREE, "nobody")
+
+
+# From here on with the kernel.
+
+
+def can_make_namespaces() -> bool:
+    if os.geteuid() != 0 or shutil.which("ip") is None or shutil.which("nft") is None:
+        return False
+    return subprocess.run(["unshare", "-n", "nft", "list", "ruleset"], capture_output=True, check=False).returncode == 0
+
+
+with_namespaces = pytest.mark.skipif(
+    not can_make_namespaces(), reason="needs root, iproute2 and nftables in a network namespace"
+)
+
+
+@pytest.mark.root
+@with_namespaces
+@pytest.mark.parametrize("profile", Profile)
+@pytest.mark.parametrize("organization", [ONE, THREE, OUTSIDE, WITH_EDGE], ids=["one", "three", "outside", "edge"])
+def test_nft_takes_it_for_every_host(organization: Organization, profile: Profile) -> None:
+    for server in organization.servers:
+        text = ruleset(replace(organization, profile=profile), server.name)
+        done = subprocess.run(
+            ["unshare", "-n", "nft", "-c", "-f", "-"],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+
+class Host:
+    """A network namespace with some addresses, and what runs in it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.children: list[subprocess.Popen[str]] = []
+
+    def run(self, *words: str, text: str | None = None, timeout: float = 20) -> str:
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.name, *words],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Starts the probe in this host and waits until it says that it is ready."""
+        child = subprocess.Popen(
+            ["ip", "netns", "exec", self.name, sys.executable, str(PROBE), *words], stdout=subprocess.PIPE, text=True
+        )
+        self.children.append(child)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        return child
+
+    def reaches(self, address: str, port: int, source: str = "") -> bool:
+        words = ["connect", address, str(port), *([source] if source else [])]
+        return self.run(sys.executable, str(PROBE), *words).strip() == "answered"
+
+    def counters(self) -> dict[str, int]:
+        listing = json.loads(self.run("nft", "-j", "list", "counters", "table", "inet", "postern"))
+        return {one["counter"]["name"]: one["counter"]["packets"] for one in listing["nftables"] if "counter" in one}
+
+
+@pytest.fixture
+def hosts() -> Iterator[tuple[Host, Host]]:
+    """hub1 under its firewall, and a neighbour that is a stranger (192.0.2.99) and mb1 (192.0.2.2) at once."""
+    mark = f"pf{os.getpid() % 100000}"
+    hub, other = Host(f"{mark}h"), Host(f"{mark}o")
+
+    def outside(*words: str) -> None:
+        subprocess.run(words, check=True, capture_output=True, timeout=20)
+
+    try:
+        for host in (hub, other):
+            outside("ip", "netns", "add", host.name)
+        outside(
+            "ip", "link", "add", "eth0", "netns", hub.name, "type", "veth", "peer", "name", "eth0", "netns", other.name
+        )
+        for host, addresses in (
+            (hub, ("192.0.2.1/24", "2001:db8::1/64")),
+            (other, ("192.0.2.99/24", "192.0.2.2/24", "2001:db8::99/64")),
+        ):
+            host.run("ip", "link", "set", "lo", "up")
+            for address in addresses:
+                host.run("ip", "address", "add", address, "dev", "eth0", *(("nodad",) if ":" in address else ()))
+            host.run("ip", "link", "set", "eth0", "up")
+        hub.run("nft", "-f", "-", text=ruleset(THREE, "hub1"))
+        yield hub, other
+    finally:
+        for host in (hub, other):
+            for child in host.children:
+                child.kill()
+                child.wait()
+            subprocess.run(["ip", "netns", "del", host.name], capture_output=True, check=False)
+
+
+@pytest.mark.root
+@pytest.mark.slow
+@with_namespaces
+class TestBetweenTwoHosts:
+    def test_a_row_passes_and_is_counted_over_both_families(self, hosts: tuple[Host, Host]) -> None:
+        hub, other = hosts
+        hub.start("listen", "10025", "10587")
+        assert other.reaches("192.0.2.1", 10025)
+        assert other.reaches("2001:db8::1", 10587)
+        counters = hub.counters()
+        assert counters["in-internet-to-hub"] == 1
+        assert counters["in-client-to-hub-smtp"] == 2
+        assert counters["dropped-in"] == counters["dropped-out"] == counters["invalid-in"] == 0
+
+    def test_a_port_without_a_row_is_dropped_counted_and_logged(self, hosts: tuple[Host, Host]) -> None:
+        hub, other = hosts
+        hub.start("listen", "10999")
+        log = hub.start("log", str(LOG_GROUP))
+        assert not other.reaches("192.0.2.1", 10999)
+        assert not other.reaches("2001:db8::1", 10999)
+        assert hub.counters()["dropped-in"] >= 2
+        assert log.stdout is not None
+        assert log.stdout.readline() == "postern dropped-in: \n"
+
+    def test_nothing_leaves_without_a_row_either(self, hosts: tuple[Host, Host]) -> None:
+        hub, other = hosts
+        other.start("listen", "25", "9999")
+        log = hub.start("log", str(LOG_GROUP))
+        assert hub.reaches("192.0.2.99", 25)
+        assert not hub.reaches("192.0.2.99", 9999)
+        counters = hub.counters()
+        assert counters["out-hub-to-internet"] == 1
+        assert counters["dropped-out"] >= 1
+        assert log.stdout is not None
+        assert log.stdout.readline() == "postern dropped-out: \n"
+
+    def test_a_servers_row_is_open_to_that_server_only(self, hosts: tuple[Host, Host]) -> None:
+        hub, other = hosts
+        hub.start("listen", "10135", "30007")
+        for port in (10135, 30007):
+            assert other.reaches("192.0.2.1", port, source="192.0.2.2")
+            assert not other.reaches("192.0.2.1", port, source="192.0.2.99")
+        assert hub.counters()["in-mailbox-to-hub-submission"] == 2
+
+    def test_loading_it_again_replaces_it(self, hosts: tuple[Host, Host]) -> None:
+        hub, other = hosts
+        hub.start("listen", "10143", "10025")
+        hub.run("nft", "-f", "-", text=ruleset(THREE, BOTH.name))
+        assert other.reaches("192.0.2.1", 10143)
+        hub.run("nft", "-f", "-", text=ruleset(THREE, MAILBOX.name))
+        assert not other.reaches("192.0.2.1", 10143)
+        assert not other.reaches("192.0.2.1", 10025)

@@ -1,0 +1,140 @@
+"""What the table means for one host: who may reach which of its ports, and whom it may reach.
+
+covers: deployment
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from postern.model.organization import Organization, Profile, Role, Server
+from postern.paths.deployment import NOT_BUILT, closed
+from postern.paths.openings import ANYONE, Opening, openings, plain
+from postern.paths.row import Wire
+from postern.paths.table import TABLE, settle
+from tests.paths.organizations import BOTH, HUB, MAILBOX, ONE, OUTSIDE, THREE, WITH_EDGE
+
+
+def of(organization: Organization, server: Server, row: str, inward: bool) -> list[Opening]:
+    rows = settle(organization.profile).values()
+    return [one for one in openings(organization, server, rows) if one.row == row and one.inward == inward]
+
+
+def numbers(found: list[Opening]) -> set[tuple[int, int]]:
+    return {(one.first, one.last) for one in found}
+
+
+def test_only_rows_that_a_host_plays_a_part_in() -> None:
+    ids = {one.row for one in openings(THREE, MAILBOX, settle(THREE.profile).values())}
+    assert ids == {
+        "hub-to-mailbox-mapi",
+        "mailbox-to-hub-submission",
+        "cas-to-mailbox",
+        "any-server-to-dns",
+        "ssh",
+        "ntp",
+        "dhcp",
+        "neighbour-discovery",
+    }
+
+
+def test_rpc_between_the_right_servers_only() -> None:
+    found = of(THREE, MAILBOX, "cas-to-mailbox", inward=True)
+    assert numbers(found) == {(10135, 10135), (30000, 30019)}
+    assert all(one.remote == ("192.0.2.3",) and not one.at_home for one in found)
+    found = of(THREE, BOTH, "cas-to-mailbox", inward=False)
+    assert all(one.remote == ("192.0.2.2", "2001:db8::2") for one in found)
+    assert of(THREE, HUB, "cas-to-mailbox", inward=False) == []
+
+
+def test_clients_are_anyone_and_our_ports_are_shifted() -> None:
+    found = of(THREE, HUB, "client-to-hub-smtp", inward=True)
+    assert numbers(found) == {(10025, 10025), (10587, 10587), (10465, 10465)}
+    assert all(one.remote is ANYONE for one in found)
+
+
+def test_a_strangers_port_is_never_shifted() -> None:
+    assert numbers(of(THREE, HUB, "hub-to-internet", inward=False)) == {(25, 25)}
+    assert numbers(of(THREE, HUB, "internet-to-hub", inward=True)) == {(10025, 10025)}
+    assert numbers(of(THREE, HUB, "ssh", inward=True)) == {(22, 22)}
+    assert numbers(of(THREE, HUB, "any-server-to-dns", inward=False)) == {(53, 53)}
+
+
+def test_one_host_that_plays_both_ends_needs_nobody_outside() -> None:
+    found = of(ONE, ONE.servers[0], "hub-to-mailbox-mapi", inward=True)
+    assert found and all(one.remote == () and one.at_home for one in found)
+
+
+def test_what_the_organization_names_is_taken_from_it() -> None:
+    assert {one.remote for one in of(OUTSIDE, HUB, "any-server-to-dns", inward=False)} == {
+        ("192.0.2.53", "2001:db8::53")
+    }
+    assert numbers(of(OUTSIDE, HUB, "any-server-to-dns", inward=False)) == {(53, 53), (5353, 5353)}
+    assert of(OUTSIDE, HUB, "private-directory", inward=False) == [
+        Opening("private-directory", False, Wire.TCP, 636, 636, ("192.0.2.9",), False)
+    ]
+    assert numbers(of(OUTSIDE, HUB, "hub-to-internet", inward=False)) == {(25, 25), (587, 587)}
+    assert {one.remote for one in of(OUTSIDE, HUB, "any-server-to-kdc", inward=False)} == {ANYONE}
+    assert {one.remote for one in of(OUTSIDE, HUB, "metrics", inward=True)} == {
+        ("192.0.2.2", "2001:db8::2", "192.0.2.3")
+    }
+    assert numbers(of(OUTSIDE, HUB, "metrics", inward=True)) == {(19464, 19464)}
+
+
+def test_a_database_on_one_of_our_hosts_is_reached_from_mailbox_servers_only() -> None:
+    second = Server("mb2", "mb2.example.test", frozenset({Role.MAILBOX}), ("192.0.2.4",))
+    organization = replace(OUTSIDE, servers=(*OUTSIDE.servers, second))
+    (inward,) = of(organization, MAILBOX, "postgresql", inward=True)
+    assert (inward.first, inward.remote, inward.at_home) == (6432, ("192.0.2.4",), True)
+    (outward,) = of(organization, second, "postgresql", inward=False)
+    assert (outward.first, outward.remote) == (6432, ("192.0.2.2", "2001:db8::2"))
+    assert of(organization, HUB, "postgresql", inward=False) == []
+
+
+def test_a_database_known_by_name_only_may_be_anywhere_on_its_port() -> None:
+    organization = replace(OUTSIDE, postgres="postgresql://db.example.net,db2.example.net:6543/mail")
+    found = of(organization, MAILBOX, "postgresql", inward=False)
+    assert numbers(found) == {(5432, 5432), (6543, 6543)}
+    assert {one.remote for one in found} == {ANYONE}
+
+
+@pytest.mark.parametrize("url", ["postgresql:///mail?host=/run/postgresql", ""])
+def test_a_database_behind_a_socket_opens_nothing(url: str) -> None:
+    assert of(replace(THREE, postgres=url), MAILBOX, "postgresql", inward=False) == []
+
+
+def test_with_an_edge_strangers_never_meet_the_hub() -> None:
+    assert of(WITH_EDGE, HUB, "internet-to-hub", inward=True) == []
+    assert of(WITH_EDGE, HUB, "hub-to-internet", inward=False) == []
+
+
+def test_what_is_not_built_or_not_wanted_is_closed_with_its_reason() -> None:
+    assert set(NOT_BUILT) <= set(TABLE)
+    for row_id, reason in NOT_BUILT.items():
+        assert reason.startswith("waits for ")
+        assert closed(OUTSIDE, TABLE[row_id]) == reason
+    open_rows = {row_id for row_id, row in TABLE.items() if not closed(THREE, row)}
+    for row_id in ("any-server-to-kdc", "metrics", "private-directory", "postgresql"):
+        assert row_id not in open_rows
+        assert closed(OUTSIDE, TABLE[row_id]) == ""
+    assert {"internet-to-hub", "client-to-hub-smtp", "imap4", "pop3", "hub-to-hub", "cas-to-mailbox"} <= open_rows
+
+
+def test_465_is_open_only_where_the_profile_has_it() -> None:
+    reference = replace(THREE, profile=Profile.REFERENCE)
+    assert (10465, 10465) not in numbers(of(reference, HUB, "client-to-hub-smtp", inward=True))
+
+
+def test_a_dhcp_servers_answer_comes_to_our_own_port() -> None:
+    assert numbers(of(THREE, HUB, "dhcp", inward=True)) == {(68, 68), (546, 546)}
+    assert numbers(of(THREE, HUB, "dhcp", inward=False)) == {(67, 67), (547, 547)}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("::ffff:192.0.2.1", "192.0.2.1"), ("fe80::1%eth0", "fe80::1"), ("2001:DB8:0::1", "2001:db8::1")],
+)
+def test_one_address_is_compared_in_one_form(written: str, meant: str) -> None:
+    assert plain(written) == meant

@@ -1,0 +1,98 @@
+"""Plays a scripted dialog (tests/dialogs/imap, tests/dialogs/pop3) against doors, line by line, over TLS.
+
+«C:» sends a line, «S:» expects exactly this line, «S~» a regular expression, «S...» passes lines over up to this one; a number
+behind the letter names another connection, which logs on as the same user. «@message SUBJECT» appends a message of 27 octets or
+so to INBOX, «@select NAME» selects it, «@stranger» leaves the first connection unauthenticated, «@pop3» speaks POP3 from here
+on, «@limits NAME=NUMBER ...» sets limits. Empty lines and «#» say nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from pathlib import Path
+
+from postern.model.organization import Limits
+from postern.services.imap import ImapSession
+from postern.services.pop3 import Pop3Session
+from tests.services.client_doors import PASSWORD, Doors
+from tests.services.fake_mailboxes import FakeMailboxes
+
+TIMEOUT = 20.0
+_LINE = re.compile(r"([CS])(\d?)(:|~|\.\.\.)(?: (.*))?$")
+
+
+class Player:
+    def __init__(self, script: str) -> None:
+        self._lines = script.split("\n")
+        self._connections: dict[str, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
+        self._number = 0
+        self._pop3 = False
+        self._stranger = "@stranger" in self._lines
+        self._doors: Doors
+
+    async def play(self) -> None:
+        given = next((line.split()[1:] for line in self._lines if line.startswith("@limits")), [])
+        limits = Limits(**{name: int(value) for name, value in (pair.split("=") for pair in given)})  # type: ignore[arg-type]
+        self._doors = Doors(FakeMailboxes(), limits)
+        await self._doors.open("imap4", ImapSession)
+        await self._doors.open("pop3", Pop3Session)
+        try:
+            for at, line in enumerate(self._lines, 1):
+                async with asyncio.timeout(TIMEOUT):
+                    await self._step(at, line)
+        finally:
+            for _, writer in self._connections.values():
+                writer.close()
+            await self._doors.close()
+
+    async def _step(self, at: int, line: str) -> None:
+        if line.startswith("@message"):
+            text = f"Subject: {line.removeprefix('@message ')}\r\n\r\nfirst body"
+            await self._command(f"APPEND INBOX {{{len(text)}+}}\r\n{text}")
+        elif line.startswith("@select"):
+            await self._command("SELECT " + line.removeprefix("@select "))
+        elif line.startswith("@pop3"):
+            self._pop3 = True
+            self._connections.clear()
+        match = _LINE.match(line)
+        if match is None:
+            assert not line or line[0] in "@#", f"line {at}: {line}"
+            return
+        side, which, how, text = match.group(1), match.group(2), match.group(3), match.group(4) or ""
+        reader, writer = await self._connection(which)
+        if side == "C":
+            writer.write(text.encode() + b"\r\n")
+            return
+        said = (await reader.readline()).decode()
+        while how == "..." and said.removesuffix("\r\n") != text:
+            assert said.startswith("* "), f"line {at}: {said!r}"
+            said = (await reader.readline()).decode()
+        said = said.removesuffix("\r\n")
+        if how == "~":
+            assert re.fullmatch(text, said), f"line {at}: {said}"
+        else:
+            assert said == text, f"line {at}: {said}"
+
+    async def _connection(self, which: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if which not in self._connections:
+            port = self._doors.ports[995 if self._pop3 else 993]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=self._doors.client_tls())
+            await reader.readline()
+            self._connections[which] = (reader, writer)
+            if not self._pop3 and not (self._stranger and not which):
+                await self._command(f'LOGIN alice@example.test "{PASSWORD}"', which)
+        return self._connections[which]
+
+    async def _command(self, text: str, which: str = "") -> None:
+        reader, writer = await self._connection(which)
+        self._number += 1
+        tag = f"T{self._number} "
+        writer.write(f"{tag}{text}\r\n".encode())
+        while not (line := (await reader.readline()).decode()).startswith(tag):
+            assert line, "connection lost"
+        assert line.startswith(tag + "OK"), line
+
+
+def scripts(folder: str) -> list[Path]:
+    return sorted((Path(__file__).parents[1] / "dialogs" / folder).glob("*.txt"))

@@ -1,0 +1,179 @@
+"""SMTP doors on free ports with a directory in memory, a real Authenticator, and a queue that remembers: what the tests dial.
+
+Run as a program it serves until it is stopped: for foreign clients and measurements by hand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import ssl
+import sys
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import trustme
+
+from postern.model.directory import UNKNOWN, Account, DirectoryUnavailable, Recipient, RecipientType, Unknown
+from postern.model.mail import Accepted, Content, Envelope, IntakeError, Origin
+from postern.model.organization import AcceptedDomain, DomainType, Limits, Profile
+from postern.net.door import Door
+from postern.paths.guard import Guard
+from postern.paths.row import Path as Row
+from postern.paths.row import Port
+from postern.paths.table import settle
+from postern.services.receive_connector import ReceiveConnector
+from postern.services.smtp_receive import ReceiveSession
+from postern.telemetry.observed import Observed
+from postern.telemetry.tracking import Tracker
+from postern.trust.authenticator import Authenticator
+from postern.trust.passwords import verifiers
+
+PASSWORD = "right horse"
+FQDN = "hub.example.test"
+DOMAINS = (AcceptedDomain("example.test"), AcceptedDomain("relay.test", DomainType.INTERNAL_RELAY))
+
+
+class SmtpDirectory:
+    """alice, bob and carol, all with the same password. alice may send as sales@; carol takes mail from authenticated
+    senders only; bob is in the cache. While not `available`, nobody answers."""
+
+    def __init__(self) -> None:
+        self._verifiers = verifiers(PASSWORD, ("nt", "scram-sha-256"))
+        self.available = True
+        self.accounts: dict[str, Account] = {}
+        self.mail: dict[str, Recipient] = {}
+        for name in ("alice", "bob", "carol"):
+            guid, address = uuid.uuid5(uuid.NAMESPACE_DNS, name), f"{name}@example.test"
+            also = ("sales@example.test",) if name == "alice" else ()
+            self.accounts[name] = Account(guid, address, True, False, "1", address, also)
+            kind, title = RecipientType.USER, name.title()
+            self.mail[address] = Recipient(
+                guid, kind, title, address, (address,), "MBX1", accept_from_authenticated_only=name == "carol"
+            )
+
+    async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        if not self.available:
+            raise DirectoryUnavailable
+        return {address: self.mail[address] for address in addresses if address in self.mail}
+
+    async def recipient(self, address: str) -> Recipient | None:
+        return (await self.recipients([address])).get(address)
+
+    def cached_recipient(self, address: str) -> Recipient | Literal[Unknown.UNKNOWN] | None:
+        return self.mail[address] if address == "bob@example.test" else UNKNOWN
+
+    async def account(self, name: str) -> Account | None:
+        return self.accounts.get(name.lower().removesuffix("@example.test"))
+
+    async def verifier(self, account: Account, kind: str) -> str | None:
+        return self._verifiers.get(kind)
+
+    async def enabled_verifiers(self) -> frozenset[str]:
+        return frozenset({"nt", "scram-sha-256"})
+
+    async def accepted_domains(self) -> tuple[AcceptedDomain, ...]:
+        return ()
+
+
+@dataclass
+class MemoryQueue:
+    """An Intake that keeps what it is given; `broken`: as if the disk were full."""
+
+    taken: list[tuple[Envelope, bytes, Origin]] = field(default_factory=list)
+    broken: bool = False
+
+    async def accept(self, envelope: Envelope, content: Content, origin: Origin) -> Accepted:
+        if self.broken:
+            raise IntakeError("disk full")
+        await asyncio.sleep(0)
+        data = content.bytes()
+        assert len(data) == content.size
+        self.taken.append((envelope, data, origin))
+        return Accepted(f"Q{len(self.taken)}", "<id@x>")
+
+
+class SmtpDoors:
+    """`port` opens a door for some rows; `authority` signs what localhost and 127.0.0.1 show."""
+
+    def __init__(self, limits: Limits | None = None, profile: Profile = Profile.PRACTICAL) -> None:
+        self.limits = limits or Limits()
+        self.directory = SmtpDirectory()
+        self.authenticator = Authenticator(self.directory, self.directory)
+        self.queue = MemoryQueue()
+        self.observed = Observed(None)
+        self.authority = trustme.CA()
+        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost").configure_cert(self.tls)
+        self.rows: dict[str, Row] = settle(profile)
+        self.spool = tempfile.TemporaryDirectory(prefix="sp-", dir="/tmp")
+        self._doors: list[Door] = []
+
+    def connector(self, rows: Sequence[Row]) -> ReceiveConnector:
+        return ReceiveConnector(
+            Guard(rows, self.authenticator.available),
+            self.authenticator,
+            self.directory,
+            DOMAINS,
+            self.queue,
+            self.limits,
+            self.observed,
+            Tracker(None, "test"),
+            FQDN,
+            Path(self.spool.name),
+        )
+
+    async def open(self, *names: str, number: int = 25, tls: bool = True) -> int:
+        """A door for the rows on their port `number`; the real port that it is on."""
+        await self.authenticator.refresh()
+        rows = [self.rows[name] for name in names]
+        port: Port = next(port for port in rows[-1].ports if port.number == number)
+        connector = self.connector(rows)
+        door = Door(rows, port, lambda: ReceiveSession(connector), self.tls if tls else None)
+        real = free_port()
+        await door.open("127.0.0.1", real)
+        self._doors.append(door)
+        return real
+
+    async def close(self) -> None:
+        for door in self._doors:
+            await door.close(0.5)
+        self.authenticator.close()
+        self.spool.cleanup()
+
+    def client_tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        self.authority.configure_trust(context)
+        return context
+
+
+def free_port() -> int:
+    """A port outside the kernel's ephemeral range (32768-60999), free at this moment."""
+    for number in range(25_000 + os.getpid() % 5000, 32_768):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", number))
+            except OSError:
+                continue
+            return number
+    raise OSError("no free port")
+
+
+async def serve(folder: Path) -> None:
+    """Writes the authority's certificate into `folder`, prints the ports, and serves until killed."""
+    doors = SmtpDoors()
+    internet = await doors.open("internet-to-hub", "client-to-hub-smtp")
+    submission = await doors.open("client-to-hub-smtp", number=587)
+    implicit = await doors.open("client-to-hub-smtp", number=465)
+    (folder / "ca.pem").write_bytes(doors.authority.cert_pem.bytes())
+    print(internet, submission, implicit, flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1])))

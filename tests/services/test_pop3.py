@@ -1,0 +1,145 @@
+"""The POP3 service: a scripted dialog, TLS and its injection, deletions at QUIT only. covers: pop3_maildrop"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from postern.model.mailbox import NewItem
+from postern.services.pop3 import Pop3Session
+from tests.services.client_doors import PASSWORD, Doors
+from tests.services.dialog import Player, scripts
+from tests.services.fake_mailboxes import FakeMailboxes
+
+
+@pytest.mark.parametrize("script", scripts("pop3"), ids=lambda path: path.stem)
+def test_dialog(script: Path) -> None:
+    asyncio.run(Player(script.read_text(encoding="utf-8")).play())
+
+
+@asynccontextmanager
+async def opened(messages: int = 0) -> AsyncIterator[Doors]:
+    doors = Doors(FakeMailboxes())
+    await doors.open("pop3", Pop3Session)
+    guid = doors.directory.mail["alice@example.test"].guid
+    await doors.mailboxes.logon(guid)
+    inbox = next(f.id for f in await doors.mailboxes.folders(guid) if f.path == ("INBOX",))
+    if messages:
+        await doors.mailboxes.append(guid, inbox, [NewItem(b"%03d\r\n" % n) for n in range(messages)])
+    try:
+        async with asyncio.timeout(30):
+            yield doors
+    finally:
+        await doors.close()
+
+
+@asynccontextmanager
+async def dialled(doors: Doors, port: int = 995) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    tls = doors.client_tls() if port == 995 else None
+    reader, writer = await asyncio.open_connection("127.0.0.1", doors.ports[port], ssl=tls)
+    try:
+        assert (await reader.readline()).startswith(b"+OK ")
+        yield reader, writer
+    finally:
+        writer.close()
+
+
+async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: bytes) -> bytes:
+    writer.write(text + b"\r\n")
+    return await reader.readline()
+
+
+async def log_in(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    assert await says(reader, writer, b"USER alice@example.test") == b"+OK\r\n"
+    assert (await says(reader, writer, b"PASS " + PASSWORD.encode())).startswith(b"+OK ")
+
+
+def test_in_clear_text_only_tls_is_offered() -> None:
+    async def run() -> None:
+        async with opened() as doors, dialled(doors, 110) as (reader, writer):
+            writer.write(b"CAPA\r\n")
+            capabilities = await reader.readuntil(b"\r\n.\r\n")
+            assert b"\r\nSTLS\r\n" in capabilities and b"USER" not in capabilities and b"SASL" not in capabilities
+            assert (await says(reader, writer, b"USER alice@example.test")).startswith(b"-ERR [SYS/PERM] Encryption")
+
+    asyncio.run(run())
+
+
+def test_stls_injection() -> None:
+    """RFC 2595 section 4: what came in clear text behind STLS is not obeyed after the handshake."""
+
+    async def run() -> None:
+        async with opened() as doors, dialled(doors, 110) as (reader, writer):
+            writer.write(b"STLS\r\nCAPA\r\nUSER al")
+            assert await reader.readline() == b"+OK Begin TLS negotiation\r\n"
+            await writer.start_tls(doors.client_tls(), server_hostname="localhost")
+            await log_in(reader, writer)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("initial", [True, False])
+def test_auth_plain(initial: bool) -> None:
+    async def run() -> None:
+        plain = base64.b64encode(b"\0alice@example.test\0" + PASSWORD.encode())
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            if initial:
+                answer = await says(reader, writer, b"AUTH PLAIN " + plain)
+            else:
+                assert await says(reader, writer, b"AUTH PLAIN") == b"+ \r\n"
+                answer = await says(reader, writer, plain)
+            assert answer == b"+OK 0 messages\r\n"
+
+    asyncio.run(run())
+
+
+def test_deletions_happen_at_quit_only() -> None:
+    async def run() -> None:
+        async with opened(3) as doors:
+            async with dialled(doors) as (reader, writer):
+                await log_in(reader, writer)
+                assert await says(reader, writer, b"DELE 1") == b"+OK\r\n"
+            async with dialled(doors) as (reader, writer):
+                await log_in(reader, writer)
+                assert await says(reader, writer, b"STAT") == b"+OK 3 15\r\n"
+                assert await says(reader, writer, b"DELE 2") == b"+OK\r\n"
+                assert await says(reader, writer, b"QUIT") == b"+OK Bye\r\n"
+                assert await reader.read() == b""
+            async with dialled(doors) as (reader, writer):
+                await log_in(reader, writer)
+                assert await says(reader, writer, b"STAT") == b"+OK 2 10\r\n"
+
+    asyncio.run(run())
+
+
+def test_a_quit_that_cannot_be_kept_says_so() -> None:
+    async def run() -> None:
+        async with opened(1) as doors, dialled(doors) as (reader, writer):
+            await log_in(reader, writer)
+            await says(reader, writer, b"DELE 1")
+            assert isinstance(doors.mailboxes, FakeMailboxes)
+            doors.mailboxes.unavailable = True
+            assert (await says(reader, writer, b"QUIT")).startswith(b"-ERR [SYS/TEMP] ")
+
+    asyncio.run(run())
+
+
+def test_pipelined_retrieval_reads_ahead() -> None:
+    async def run() -> None:
+        async with opened(150) as doors, dialled(doors) as (reader, writer):
+            await log_in(reader, writer)
+            assert isinstance(doors.mailboxes, FakeMailboxes)
+            doors.mailboxes.calls.clear()
+            writer.write(b"".join(b"RETR %d\r\n" % n for n in range(1, 151)))
+            for number in range(150):
+                assert await reader.readline() == b"+OK 5 octets\r\n"
+                assert await reader.readline() == b"%03d\r\n" % number
+                assert await reader.readline() == b".\r\n"
+            assert doors.mailboxes.calls.count("fetch") < 8
+
+    asyncio.run(run())

@@ -1,0 +1,274 @@
+"""The receive connector on a real door: what it offers, refuses, accepts and writes, over real TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from postern.model.mail import BodyType
+from postern.model.organization import Limits, Profile
+from tests.services.smtp_doors import PASSWORD, SmtpDoors
+from tests.services.talk import Talk, talk
+
+Test = Callable[[SmtpDoors], Awaitable[None]]
+MESSAGE = b"From: alice@example.test\r\nTo: bob@example.test\r\nSubject: hi\r\n\r\nText\r\n.\r\n"
+
+
+def plain(name: str, password: str = PASSWORD) -> str:
+    return "AUTH PLAIN " + base64.b64encode(f"\0{name}\0{password}".encode()).decode()
+
+
+def play(test: Test, limits: Limits | None = None, profile: Profile = Profile.PRACTICAL) -> None:
+    async def run() -> None:
+        doors = SmtpDoors(limits, profile)
+        try:
+            async with asyncio.timeout(60):
+                await test(doors)
+        finally:
+            await doors.close()
+
+    asyncio.run(run())
+
+
+async def deliver(say: Talk, sender: str = "x@remote.test", recipient: str = "bob@example.test") -> str:
+    assert (await say.ask(f"MAIL FROM:<{sender}>")).startswith("250 2.1.0")
+    assert (await say.ask(f"RCPT TO:<{recipient}>")).startswith("250 2.1.5")
+    assert (await say.ask("DATA")).startswith("354")
+    return await say.ask(MESSAGE)
+
+
+async def logged_on(doors: SmtpDoors, port: int, name: str = "alice") -> AsyncIterator[Talk]:
+    async with talk(port) as say:
+        await say.reply()
+        await say.ask("EHLO client.test")
+        await say.start_tls(doors.client_tls())
+        await say.ask("EHLO client.test")
+        assert (await say.ask(plain(name))).startswith("235 2.7.0")
+        yield say
+
+
+def test_a_message_from_the_internet() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub", "client-to-hub-smtp")
+        async with talk(port) as say:
+            assert (await say.reply()).startswith("220 hub.example.test ESMTP")
+            hello = await say.ask("EHLO client.test")
+            assert "STARTTLS" in hello and "AUTH" not in hello and "BINARYMIME" not in hello
+            assert await deliver(say) == "250 2.0.0 Ok: queued as Q1"
+            assert (await say.ask("QUIT")).startswith("221")
+            assert await say.is_closed()
+        envelope, content, origin = doors.queue.taken[0]
+        assert (envelope.sender, [r.address for r in envelope.recipients]) == ("x@remote.test", ["bob@example.test"])
+        trace, _, rest = content.partition(b"From: ")
+        assert b"from client.test ([127.0.0.1])" in trace and b"with ESMTP\r\n" in trace
+        assert b"for <bob@example.test>;" in trace
+        assert rest == MESSAGE[len(b"From: ") : -3]
+        assert (origin.path, origin.client, origin.identity) == ("internet-to-hub", "127.0.0.1", "")
+
+    play(test)
+
+
+def test_who_exists_and_who_may_relay() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        async with talk(await doors.open("internet-to-hub", "client-to-hub-smtp")) as say:
+            await say.reply()
+            await say.ask("EHLO client.test", "MAIL FROM:<x@remote.test>")
+            for recipient, code in {
+                "alice@example.test": "250 2.1.5",
+                "ALICE+tag@Example.TEST": "250 2.1.5",
+                "nobody@example.test": "550 5.1.1",
+                "carol@example.test": "550 5.7.1",
+                "anyone@relay.test": "250 2.1.5",
+                "bob@elsewhere.test": "550 5.7.1",
+                "bob@[127.0.0.1]": "550 5.7.1",
+                "postmaster@example.test": "250 2.1.5",
+                "postmaster": "250 2.1.5",
+            }.items():
+                assert (await say.ask(f"RCPT TO:<{recipient}>")).startswith(code), recipient
+            doors.directory.available = False
+            assert (await say.ask("RCPT TO:<alice@example.test>")).startswith("451 4.3.0")
+            await say.ask("DATA")
+            await say.ask(MESSAGE)
+        assert doors.queue.taken[0][0].recipients[-1].address == "postmaster@example.test"
+
+    play(test)
+
+
+def test_submission_needs_tls_then_a_password() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp", number=587)
+        async with talk(port) as say:
+            await say.reply()
+            assert "AUTH" not in await say.ask("EHLO client.test")
+            assert (await say.ask("MAIL FROM:<alice@example.test>")).startswith("530 5.7.0 Must issue a STARTTLS")
+            assert (await say.ask(plain("alice"))).startswith("538 5.7.11")
+            await say.start_tls(doors.client_tls())
+            assert (await say.ask(plain("alice"))).startswith("503")
+            assert "AUTH NTLM PLAIN LOGIN SCRAM-SHA-256" in await say.ask("EHLO client.test")
+            assert (await say.ask("STARTTLS")).startswith("503")
+            assert (await say.ask("MAIL FROM:<alice@example.test>")).startswith("530 5.7.0")
+            assert (await say.ask("AUTH CRAM-MD5")).startswith("504 5.5.4")
+            assert (await say.ask(plain("alice", "wrong"))).startswith("535 5.7.8")
+            assert (await say.ask(plain("alice"))).startswith("235 2.7.0")
+            assert (await deliver(say, "alice@example.test", "far@away.test")).startswith("250 2.0.0")
+        _, content, origin = doors.queue.taken[0]
+        assert (origin.path, origin.identity, origin.mechanism) == ("client-to-hub-smtp", "alice@example.test", "Basic")
+        assert b"with ESMTPSA\r\n\t(TLSv1.3) tls TLS_" in content
+        assert b"\r\nDate: " in content and b"\r\nMessage-ID: <" in content
+
+    play(test)
+
+
+def test_the_reference_knows_no_passwords_in_smtp() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp", number=587)
+        async with talk(port) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            await say.start_tls(doors.client_tls())
+            assert "AUTH NTLM\n" in await say.ask("EHLO client.test") + "\n"
+            assert (await say.ask(plain("alice"))).startswith("504 5.5.4")
+
+    play(test, profile=Profile.REFERENCE)
+
+
+def test_who_may_send_as_whom() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp", number=465)
+        async with talk(port, doors.client_tls()) as say:
+            await say.reply()
+            await say.ask("EHLO client.test", plain("alice"))
+            assert (await say.ask("MAIL FROM:<bob@example.test>")).startswith("550 5.7.1")
+            for sender in ("", "ALICE@example.test", "sales@example.test"):
+                assert (await deliver(say, sender)).startswith("250 2.0.0")
+            await say.ask("MAIL FROM:<alice@example.test>", "RCPT TO:<bob@example.test>", "DATA")
+            forged = MESSAGE.replace(b"From: alice", b"From: bob")
+            assert (await say.ask(forged)).startswith("550 5.7.1")
+            assert (await say.ask("NOOP")).startswith("250")
+        assert len(doors.queue.taken) == 3
+
+    play(test)
+
+
+def test_words_behind_starttls_are_not_obeyed() -> None:
+    """notes/models: with asyncio's streams, clear text sent behind STARTTLS is obeyed after the handshake."""
+
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub")
+        async with talk(port) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            say.send(b"STARTTLS\r\nEHLO evil.test\r\nMAIL FROM:<evil@remote.test>\r\nRCPT TO:<bob@example.test>\r\n")
+            assert (await say.reply()).startswith("220")
+            await say.writer.start_tls(doors.client_tls(), server_hostname="localhost")
+            # Were the words obeyed, the answer to the first command would be theirs.
+            assert (await say.ask("RCPT TO:<bob@example.test>")).startswith("503 5.5.1")
+            assert "STARTTLS" not in await say.ask("EHLO client.test")
+            assert (await say.ask("RCPT TO:<bob@example.test>")).startswith("503 5.5.1")
+
+    play(test)
+
+
+def test_large_messages_are_spooled() -> None:
+    body = b"Subject: big\r\n\r\n" + (b"0123456789" * 9 + b"\r\n") * 20_000
+
+    async def test(doors: SmtpDoors) -> None:
+        async with talk(await doors.open("internet-to-hub")) as say:
+            await say.reply()
+            await say.ask("EHLO c", "MAIL FROM:<x@remote.test>", "RCPT TO:<bob@example.test>", "DATA")
+            assert (await say.ask(body + b".\r\n")).startswith("250 2.0.0")
+            await say.ask("MAIL FROM:<x@remote.test>", "RCPT TO:<bob@example.test>")
+            assert (await say.ask(f"BDAT {len(body)} LAST\r\n".encode() + body)).startswith("250 2.0.0")
+            await say.ask("MAIL FROM:<x@remote.test>", "RCPT TO:<bob@example.test>", "DATA")
+            assert (await say.ask(b"X: " + b"x" * 400_000 + b"\r\n\r\n.\r\n")).startswith("552 5.3.4")
+        assert [content.endswith(b"\r\n" + body) for _, content, _ in doors.queue.taken] == [True, True]
+
+    play(test)
+
+
+def test_limits() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        async with talk(await doors.open("internet-to-hub")) as say:
+            await say.reply()
+            await say.ask("EHLO c")
+            assert (await say.ask("MAIL FROM:<x@remote.test> SIZE=2001")).startswith("552 5.3.4")
+            await say.ask("MAIL FROM:<x@remote.test>", "RCPT TO:<bob@example.test>")
+            assert (await say.ask("RCPT TO:<bob@example.test>")).startswith("452 4.5.3")
+            await say.ask("DATA")
+            assert (await say.ask(b"Received: x\r\n" * 4 + b"\r\n.\r\n")).startswith("554 5.4.6")
+            doors.queue.broken = True
+            assert (await deliver(say)).startswith("452 4.3.1")
+            assert (await say.ask("FROB", "FROB")).startswith("500")
+            assert (await say.ask("FROB", b"")).startswith("421 4.7.0")
+            assert await say.is_closed()
+
+    play(test, Limits(message_size=2000, recipients=1, received_headers=3, errors_per_connection=4))
+
+
+def test_silence_ends_with_421() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        async with talk(await doors.open("internet-to-hub")) as say:
+            await say.reply()
+            assert (await say.reply()).startswith("421 4.4.2")
+            assert await say.is_closed()
+
+    play(test, Limits(idle_timeout=0.05))
+
+
+def test_who_does_not_read_is_not_answered_for_ever() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub")
+        async with talk(port) as say:
+            say.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            for _ in range(200):
+                say.send(b"HELP\r\n" * 10_000)
+                try:
+                    async with asyncio.timeout(0.5):
+                        await say.writer.drain()
+                except TimeoutError:
+                    break
+            else:
+                pytest.fail("2 million commands were taken without their answers being read")
+
+    play(test)
+
+
+def test_declared_or_not_the_envelope_says_what_the_content_needs() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        async with talk(await doors.open("internet-to-hub")) as say:
+            await say.reply()
+            await say.ask("EHLO c", "MAIL FROM:<x@remote.test> SMTPUTF8", "RCPT TO:<bob@example.test>", "DATA")
+            await say.ask("Subject: 안녕\r\n\r\n.".encode() + b"\r\n")
+            await say.ask("MAIL FROM:<x@remote.test> SMTPUTF8 BODY=8BITMIME", "RCPT TO:<bob@example.test>", "DATA")
+            await say.ask(b"Subject: a\r\n\r\n.\r\n")
+        envelopes = [envelope for envelope, _, _ in doors.queue.taken]
+        assert [(e.body, e.smtputf8) for e in envelopes] == [
+            (BodyType.EIGHT_BIT_MIME, True),
+            (BodyType.SEVEN_BIT, False),
+        ]
+
+    play(test)
+
+
+def test_what_was_seen_is_observed() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        seen: list[Any] = []
+        doors.observed.seen = lambda *what: seen.append(what[:3])  # type: ignore[method-assign]
+        port = await doors.open("internet-to-hub", "client-to-hub-smtp")
+        async with talk(port) as say:
+            await say.reply()
+            await say.ask("EHLO c")
+            await deliver(say)
+        async for say in logged_on(doors, port):
+            await deliver(say, "alice@example.test")
+        assert seen == [
+            ("internet-to-hub", "127.0.0.1", "Anonymous"),
+            ("client-to-hub-smtp", "127.0.0.1", "Basic"),
+            ("client-to-hub-smtp", "127.0.0.1", "Basic"),
+        ]
+
+    play(test)

@@ -1,0 +1,105 @@
+"""What a host can verify now; and the whole of it on a real private slapd."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+import spnego
+from scramp import ScramClient
+
+from postern.model.directory import DirectoryUnavailable
+from postern.model.security import Mechanism, Seal
+from postern.trust import passwords
+from postern.trust.authenticator import Authenticator
+from postern.trust.judge import FAILED
+from postern.trust.outcome import Challenge, Granted
+from tests.directory.conftest import RunningSlapd, empty_slapd, slapd
+from tests.trust.people import PEER, People, run
+
+__all__ = ["empty_slapd", "slapd"]  # fixtures
+
+TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
+
+
+@pytest.fixture
+def people() -> People:
+    return People()
+
+
+@pytest.fixture
+def authenticator(people: People) -> Iterator[Authenticator]:
+    made = Authenticator(people, people)
+    yield made
+    made.close()
+
+
+def test_mechanisms_join_when_an_administrator_enables_them(authenticator: Authenticator, people: People) -> None:
+    assert authenticator.available == {Mechanism.BASIC}
+    assert run(authenticator.refresh()) == {Mechanism.BASIC}
+    for kind, mechanism, name in (("nt", Mechanism.NTLM, "NTLM"), ("scram-sha-256", Mechanism.SCRAM, "scram-sha-256")):
+        assert authenticator.sasl(name, PEER, TLS, None) is None
+        people.enabled = {kind}
+        assert run(authenticator.refresh()) == {Mechanism.BASIC, mechanism}
+        assert authenticator.sasl(name, PEER, TLS, None) is not None
+    people.away = True
+    with pytest.raises(DirectoryUnavailable):
+        run(authenticator.refresh())
+    assert authenticator.available == {Mechanism.BASIC, Mechanism.SCRAM}
+
+
+def test_no_password_goes_in_the_clear(authenticator: Authenticator) -> None:
+    for name in ("PLAIN", "LOGIN"):
+        assert authenticator.sasl(name, PEER, None, None) is None
+        assert authenticator.sasl(name, PEER, TLS, None) is not None
+
+
+@pytest.mark.parametrize(
+    "name", ["", "CRAM-MD5", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1", "ANONYMOUS", "GSSAPI", "EXTERNAL", "PLAIN "]
+)
+def test_what_is_not_done_here(authenticator: Authenticator, name: str) -> None:
+    assert authenticator.sasl(name, PEER, TLS, b"certificate") is None
+
+
+@pytest.mark.slow
+def test_every_mechanism_on_slapd(empty_slapd: RunningSlapd) -> None:
+    async def steps() -> None:
+        async with empty_slapd.opened() as (read, write):
+            for kind in ("nt", "scram-sha-256"):
+                await write.enable_verifier(kind)
+            made = passwords.verifiers("wonderland", await read.enabled_verifiers())
+            await write.add_user("alice@example.test", made)
+            authenticator = Authenticator(read, read, server_name="mail", domain="example.test")
+            assert await authenticator.refresh() == {Mechanism.BASIC, Mechanism.NTLM, Mechanism.SCRAM}
+            for name in ("alice@example.test", "alice", "EXAMPLE\\alice"):
+                assert isinstance(await authenticator.password(name, "wonderland", PEER), Granted)
+                assert await authenticator.password(name, "wrong", PEER) == FAILED
+
+            client = spnego.client("alice@example.test", "wonderland", protocol="ntlm")
+            server = authenticator.sasl("NTLM", PEER, TLS, None)
+            assert server is not None
+            challenge = await server.step(client.step())
+            assert isinstance(challenge, Challenge)
+            assert isinstance(await server.step(client.step(challenge.data)), Granted)
+
+            scram = ScramClient(["SCRAM-SHA-256"], "alice@example.test", "wonderland")
+            server = authenticator.sasl("SCRAM-SHA-256", PEER, TLS, None)
+            assert server is not None
+            challenge = await server.step(scram.get_client_first().encode())
+            assert isinstance(challenge, Challenge)
+            scram.set_server_first(challenge.data.decode())
+            granted = await server.step(scram.get_client_final().encode())
+            assert isinstance(granted, Granted)
+            scram.set_server_final(granted.data.decode())
+
+            # What was remembered is forgotten with the account's next change.
+            await write.set_enabled("alice", False)
+            assert await authenticator.password("alice", "wonderland", PEER) == FAILED
+            await write.set_enabled("alice", True)
+            assert isinstance(await authenticator.password("alice", "wonderland", PEER), Granted)
+            await write.set_verifiers("alice", passwords.verifiers("through the glass"))
+            assert await authenticator.password("alice", "wonderland", PEER) == FAILED
+            authenticator.close()
+
+    asyncio.run(steps())

@@ -1,0 +1,190 @@
+"""SCRAM-SHA-256 against a client nobody here wrote (scramp), and by the words of RFC 5802 and 7677."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Iterator
+
+import pytest
+from scramp import ScramClient, ScramException
+
+from postern.model.security import Mechanism, Seal
+from postern.trust import sasl_scram
+from postern.trust.authenticator import Authenticator
+from postern.trust.judge import FAILED, UNAVAILABLE
+from postern.trust.outcome import Challenge, Denied, Granted
+from postern.trust.passwords import scram_keys
+from postern.trust.sasl import MALFORMED
+from postern.trust.sasl_scram import ScramServer
+from tests.trust.people import PEER, People, run
+
+TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
+
+
+@pytest.fixture
+def people() -> People:
+    made = People()
+    made.add("alice@example.test", "wonderland")
+    made.add("gone@example.test", "wonderland", enabled=False)
+    made.add("홍길동@example.test", "비밀번호예요")
+    made.add("a,b=c@example.test", "wonderland")
+    return made
+
+
+@pytest.fixture
+def authenticator(people: People) -> Iterator[Authenticator]:
+    made = Authenticator(people, people)
+    yield made
+    made.close()
+
+
+def exchange(
+    authenticator: Authenticator, user: str, password: str, change: Callable[[str], str] = lambda text: text
+) -> Granted | Denied | Challenge:
+    """scramp's client against our server; `change` bends the client's last message."""
+
+    async def steps() -> Granted | Denied | Challenge:
+        client = ScramClient(["SCRAM-SHA-256"], user, password)
+        server = ScramServer(authenticator, PEER)
+        challenge = await server.step(client.get_client_first().encode())
+        if not isinstance(challenge, Challenge):
+            return challenge
+        client.set_server_first(challenge.data.decode())
+        outcome = await server.step(change(client.get_client_final()).encode())
+        if isinstance(outcome, Granted):
+            client.set_server_final(outcome.data.decode())  # raises if the server does not know the password's keys
+        return outcome
+
+    return run(steps())
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [
+        ("alice@example.test", "wonderland"),
+        ("홍길동@example.test", "비밀번호예요"),
+        ("a,b=c@example.test", "wonderland"),
+    ],
+)
+def test_both_sides_prove_themselves(authenticator: Authenticator, user: str, password: str) -> None:
+    outcome = exchange(authenticator, user, password)
+    assert isinstance(outcome, Granted)
+    assert (outcome.identity.name, outcome.identity.mechanism) == (user, Mechanism.SCRAM)
+
+
+@pytest.mark.parametrize(
+    ("user", "password"),
+    [("alice@example.test", "wrong"), ("gone@example.test", "wonderland"), ("nobody@example.test", "wonderland")],
+)
+def test_it_denies(authenticator: Authenticator, user: str, password: str) -> None:
+    assert exchange(authenticator, user, password) == FAILED
+
+
+def _with_proof(text: str, proof: bytes) -> str:
+    return text.rpartition(",p=")[0] + ",p=" + base64.b64encode(proof).decode()
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [
+        (lambda text: text.replace("c=biws", "c=eSws"), MALFORMED),  # another header than it began with
+        (lambda text: text.replace(",r=", ",r=x"), FAILED),
+        (lambda text: text.replace(",p=", ",x=y,p="), FAILED),  # what the proof does not cover
+        (lambda text: _with_proof(text, bytes(32)), FAILED),
+        (lambda text: _with_proof(text, bytes(31)), MALFORMED),
+        (lambda text: _with_proof(text, b""), MALFORMED),
+        (lambda text: text.rpartition(",p=")[0], MALFORMED),
+        (lambda text: text[:-4] + "====", MALFORMED),
+        (lambda text: "", MALFORMED),
+    ],
+)
+def test_a_last_message_that_is_not_right(
+    authenticator: Authenticator, change: Callable[[str], str], outcome: Denied
+) -> None:
+    assert exchange(authenticator, "alice@example.test", "wonderland", change) == outcome
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        b"p=tls-unique,,n=alice,r=0123456789",  # channel binding without -PLUS
+        b"x,,n=alice,r=0123456789",
+        b"n,a=bob,n=alice,r=0123456789",
+        b"n,b=alice,n=alice,r=0123456789",
+        b"n,,m=ext,n=alice,r=0123456789",
+        b"n,,n=al=ice,r=0123456789",
+        b"n,,n=,r=0123456789",
+        b"n,,n=alice,r=",
+        b"n,,n=alice",
+        b"n,,r=0123456789,n=alice",
+        b"n,,n=alice\0,r=0123456789",
+        b"n,,n=\xff,r=0123456789",
+        b"n,,n=" + b"a" * 3000 + b",r=0123456789",
+        b"alice",
+    ],
+)
+def test_a_first_message_that_is_not_right(authenticator: Authenticator, first: bytes) -> None:
+    assert run(ScramServer(authenticator, PEER).step(first)) == MALFORMED
+
+
+def test_rfc_7677_section_3(authenticator: Authenticator, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    people.add("user", "pencil")
+    keys = scram_keys("pencil", base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="), 4096)
+    people.verifiers["user"]["scram-sha-256"] = str(keys)
+    nonce = base64.b64decode("%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0".translate({ord(c): "A" for c in "%)$"}) + "==")
+    monkeypatch.setattr(sasl_scram.secrets, "token_bytes", lambda size: nonce)
+    monkeypatch.setattr(
+        sasl_scram.base64, "b64encode", lambda data: b"%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0" if data is nonce else _b64(data)
+    )
+
+    async def steps() -> None:
+        server = ScramServer(authenticator, PEER)
+        assert await server.step(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO") == Challenge(
+            b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
+        )
+        outcome = await server.step(
+            b"c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ="
+        )
+        assert isinstance(outcome, Granted)
+        assert outcome.data == b"v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="
+
+    run(steps())
+
+
+_b64 = base64.b64encode
+
+
+def _salt(authenticator: Authenticator, name: str) -> bytes:
+    challenge = run(ScramServer(authenticator, PEER).step(f"n,,n={name},r=0123456789".encode()))
+    assert isinstance(challenge, Challenge)
+    return challenge.data.partition(b",")[2]
+
+
+def test_a_name_that_nobody_has_looks_like_any_other(people: People) -> None:
+    """In every process: a salt that changes from one to the next would tell."""
+    one, other = (Authenticator(people, salt_key=b"k" * 32) for _ in range(2))
+    assert _salt(one, "nobody") == _salt(other, "nobody") == _salt(one, "NOBODY") != _salt(one, "noone")
+    assert len(_salt(one, "nobody")) == len(_salt(one, "alice"))
+    one.close()
+    other.close()
+
+
+def test_no_answer_from_the_directory(authenticator: Authenticator, people: People) -> None:
+    people.away = True
+    assert exchange(authenticator, "alice@example.test", "wonderland") == UNAVAILABLE
+
+
+def test_guesses_are_counted(authenticator: Authenticator) -> None:
+    for number in range(5):
+        exchange(authenticator, "alice@example.test", f"guess {number}")
+    assert not authenticator._backoff.is_free("alice@example.test", PEER.host, authenticator._clock())
+
+
+def test_a_server_that_knows_nothing_is_noticed() -> None:
+    """The control: scramp does check what the server says last."""
+    client = ScramClient(["SCRAM-SHA-256"], "alice", "wonderland")
+    client.get_client_first()
+    client.set_server_first(f"r={client.c_nonce}x,s=c2FsdHNhbHRzYWx0c2FsdA==,i=4096")
+    client.get_client_final()
+    with pytest.raises(ScramException):
+        client.set_server_final("v=" + base64.b64encode(bytes(32)).decode())
