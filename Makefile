@@ -29,22 +29,22 @@ verify: setup ## Dial every data path of the running organization, or of a tempo
 
 bench: ## Measure against Postfix and Dovecot; results in bench/results
 	@scripts/setup bench
-	@$(PYTHON) -m bench
+	@$(PYTHON) -m bench.run
 
 fuzz: ## Fuzz the protocol machines for MINUTES=5
 	@scripts/setup fuzz
-	@$(PYTHON) -m tests.fuzz --minutes $(MINUTES)
+	@scripts/fuzz $(MINUTES)
 
 docs: setup ## Generate docs/paths.md from the table
 	@.venv/bin/postern paths docs > docs/paths.md
 
 lint: ## ruff, mypy --strict and the layers' contracts
 	@scripts/setup test
-	@.venv/bin/ruff check --quiet src tests
-	@.venv/bin/ruff format --check --quiet src tests
+	@.venv/bin/ruff check --quiet src tests bench
+	@.venv/bin/ruff format --check --quiet src tests bench
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-cache > /dev/null || .venv/bin/lint-imports
 
 clean: ## Remove .venv and caches; state folders stay
-	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache src/*.egg-info
+	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .fuzz src/*.egg-info
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""The queue alone: messages accepted a second, with the disk's real syncs, and CPU a thousand; then with the dispatcher behind it.
+"""The queue alone: messages accepted a second, with the disk's real syncs, and CPU a thousand; then with its dispatcher.
 
     python -m bench.queue [FOLDER]
 
@@ -113,7 +113,7 @@ async def measure(folder: Path, waiters: int, count: int, size: int, dispatched:
 
     before, started = _cpu(), time.perf_counter()
     await asyncio.gather(*(sender() for _ in range(waiters)))
-    while dispatched and not dispatcher.idle:
+    while dispatched and not dispatcher.idle:  # noqa: ASYNC110 (it tells nobody)
         await asyncio.sleep(0.001)
     figure = Figure(count / (time.perf_counter() - started), (_cpu() - before) / count * 1000)
     if dispatched:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import io
-import os
 import shlex
 from pathlib import Path
 
@@ -22,7 +21,7 @@ ORGANIZATION = configuration.parse(configuration.DEFAULT.format(offset=10000))
 ROOT = Path("/tmp/a state")
 
 
-def told(demo: str, notes: tuple[str, ...] = ()) -> list[str]:
+def told(demo: str, notes: tuple[str, ...] = (), usual: Path = Path("/elsewhere")) -> list[str]:
     ready = Ready(
         state=StateFolder(ROOT, ROOT / "sockets"),
         organization=ORGANIZATION,
@@ -40,7 +39,9 @@ def told(demo: str, notes: tuple[str, ...] = ()) -> list[str]:
         demo=demo,
     )
     out = io.StringIO()
-    run._summary(Console(file=out, highlight=False, soft_wrap=True, markup=False), ready)
+    run._summary(
+        Console(file=out, highlight=False, soft_wrap=True, markup=False), ready, StateFolder(usual, usual / "sockets")
+    )
     return out.getvalue().splitlines()
 
 
@@ -70,6 +71,5 @@ def test_notes_are_shown() -> None:
     assert "  Note: [ports] are reserved now." in told("", ("[ports] are reserved now.",))
 
 
-def test_the_default_folder_needs_no_option(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(os.environ, "POSTERN_STATE", str(ROOT))
-    assert not any("--state" in line for line in told(""))
+def test_the_default_folder_needs_no_option() -> None:
+    assert not any("--state" in line for line in told("", usual=ROOT))

@@ -8,11 +8,15 @@ import secrets
 import shutil
 import signal
 import socket
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from postern.directory.administration import Administration
 from postern.directory.ldap import SUBTREE, AlreadyThere, Client, NoSuchEntry, Refused
@@ -182,3 +186,80 @@ def test_its_use_is_observed(slapd: RunningSlapd, tmp_path: Path) -> None:
     asyncio.run(run())
     (observation,) = read(tmp_path)
     assert (observation.path, observation.mechanism, observation.seal) == ("private-directory", "Basic", "local")
+
+
+_ASK = """
+import asyncio, sys
+from pathlib import Path
+from postern.directory.ldap import SUBTREE, Client
+from postern.directory.slapd_adapter import SERVICE, SUFFIX
+from postern.model.directory import DirectoryUnavailable
+from postern.paths.table import TABLE
+from postern.telemetry.observed import Observed, read
+
+async def ask(uri, folder):
+    observed = Observed(Path(folder) / "one.jsonl")
+    client = Client(TABLE["private-directory"], uri, SERVICE, sys.stdin.read(), observed=observed)
+    try:
+        found = await client.search(SUFFIX, SUBTREE, "(ou=Users)", ("ou",))
+    except DirectoryUnavailable:
+        print("unavailable")
+        return
+    finally:
+        await client.close()
+    observed.flush()
+    (one,) = read(Path(folder))
+    print(len(found), one.peer, one.seal, bool(one.cipher))
+
+asyncio.run(ask(*sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("scheme", ["ldap", "ldaps"])
+def test_a_directory_elsewhere_is_asked_inside_tls(own_slapd: RunningSlapd, scheme: str, tmp_path: Path) -> None:
+    """Another slapd on TCP: with a certificate that is trusted it serves, with any other it does not."""
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1", common_name="127.0.0.1")  # libldap insists on a common name
+    folder = own_slapd.server.folder
+    own_slapd.server.stop()
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    certificate.private_key_pem.write_to_path(tmp_path / "key.pem")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "stranger.pem")
+    settings = (folder / "slapd.conf").read_text().split("database mdb")
+    settings[0] += f"TLSCertificateFile {tmp_path}/certificate.pem\nTLSCertificateKeyFile {tmp_path}/key.pem\n\n"
+    (tmp_path / "slapd.conf").write_text("database mdb".join(settings))
+    url = f"{scheme}://127.0.0.1:{port}"
+    words = [
+        "/usr/sbin/slapd",
+        "-d",
+        "none",
+        "-f",
+        str(tmp_path / "slapd.conf"),
+        "-h",
+        url,
+    ]
+    server = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+
+    def ask(trusted: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-c", _ASK, url, str(tmp_path)],
+            input=own_slapd.password,
+            env={**os.environ, "LDAPTLS_CACERT": str(tmp_path / trusted)},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        return done.stdout.strip().rpartition("\n")[2]
+
+    try:
+        deadline = time.monotonic() + 10
+        while (answer := ask("authority.pem")) == "unavailable" and time.monotonic() < deadline:
+            assert server.poll() is None
+        assert answer == "0 127.0.0.1 TLSv1.3 True"
+        assert ask("stranger.pem") == "unavailable"
+    finally:
+        server.terminate()
+        server.wait(10)

@@ -219,3 +219,10 @@ def test_sockets_without_a_row_raise_the_alarm(folder: Path) -> None:
         assert words[0] == "listening"
         assert "to" in words
         assert not any(str(one.port) in alarm.socket for alarm in alarms)
+        shown = subprocess.run(
+            [sys.executable, "-m", "tests.host.toy_run", "paths", "observed", "--state", str(folder)],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+        )
+        assert all(f"no row for {alarm.socket}: client-access.0" in shown.stderr for alarm in alarms)

@@ -1,18 +1,12 @@
-"""IMAP and POP3 doors on free ports with a directory in memory and a real Authenticator: what the tests of both dial.
-
-Run as a program it serves a database or memory until it is stopped: for foreign clients and measurements by hand.
-"""
+"""IMAP and POP3 doors on free ports with a directory in memory and a real Authenticator: what the tests of both dial."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import ssl
-import sys
 import uuid
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import trustme
@@ -24,7 +18,6 @@ from postern.net.door import Door
 from postern.paths.guard import Guard
 from postern.paths.table import settle
 from postern.services.client_access import ClientAccess, MailboxServer
-from postern.services.imap import ImapSession
 from postern.services.mailbox_changes import MailboxChanges
 from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
@@ -33,14 +26,17 @@ from postern.trust.passwords import verifiers
 PASSWORD = "right horse"
 
 
-class MemoryDirectory:
-    """alice, bob and carol, all with the same password."""
+NAMES = ("alice", "bob", "carol")
 
-    def __init__(self, password: str = PASSWORD) -> None:
+
+class MemoryDirectory:
+    """Users with the same password."""
+
+    def __init__(self, names: Sequence[str] = NAMES, password: str = PASSWORD) -> None:
         self._verifiers = verifiers(password)
         self.accounts: dict[str, Account] = {}
         self.mail: dict[str, Recipient] = {}
-        for name in ("alice", "bob", "carol"):
+        for name in names:
             guid, address = uuid.uuid5(uuid.NAMESPACE_DNS, name), f"{name}@example.test"
             self.accounts[address] = Account(guid, address, True, False, "1", address)
             self.mail[address] = Recipient(guid, RecipientType.USER, name.title(), address, (address,), "MBX1")
@@ -65,11 +61,15 @@ class Doors:
     """`authority` signs the certificate that `127.0.0.1`, `::1` and `localhost` show."""
 
     def __init__(
-        self, mailboxes: Mailboxes, limits: Limits | None = None, profile: Profile = Profile.PRACTICAL
+        self,
+        mailboxes: Mailboxes,
+        limits: Limits | None = None,
+        profile: Profile = Profile.PRACTICAL,
+        names: Sequence[str] = NAMES,
     ) -> None:
         self.mailboxes = mailboxes
         self.limits = limits or Limits()
-        self.directory = MemoryDirectory()
+        self.directory = MemoryDirectory(names)
         self.authenticator = Authenticator(self.directory)
         self.changes = MailboxChanges(mailboxes)
         self.observed = Observed(None)
@@ -123,19 +123,3 @@ def free_port() -> int:
                 continue
             return number
     raise OSError("no free port")
-
-
-async def serve(folder: Path) -> None:
-    """Writes the authority's certificate and the ports into `folder`, and serves until killed."""
-    from tests.services.fake_mailboxes import FakeMailboxes
-
-    doors = Doors(FakeMailboxes())
-    await doors.open("imap4", ImapSession)
-    (folder / "ca.pem").write_bytes(doors.authority.cert_pem.bytes())
-    (folder / "ports").write_text(repr(doors.ports))
-    print(doors.ports, flush=True)
-    await asyncio.Event().wait()
-
-
-if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1])))

@@ -1,8 +1,8 @@
 """Plays a scripted dialog (tests/dialogs/imap, tests/dialogs/pop3) against doors, line by line, over TLS.
 
 «C:» sends a line, «S:» expects exactly this line, «S~» a regular expression, «S...» passes lines over up to this one; a number
-behind the letter names another connection, which logs on as the same user. «@message SUBJECT» appends a message of 27 octets or
-so to INBOX, «@select NAME» selects it, «@stranger» leaves the first connection unauthenticated, «@pop3» speaks POP3 from here
+behind the letter names another connection, which logs on as the same user. «@message SUBJECT» appends a message of some 26 octets
+to INBOX, «@select NAME» selects it, «@stranger» leaves the first connection unauthenticated, «@pop3» speaks POP3 from here
 on, «@limits NAME=NUMBER ...» sets limits. Empty lines and «#» say nothing.
 """
 

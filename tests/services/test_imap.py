@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -84,13 +85,20 @@ def test_in_clear_text_only_tls_is_offered() -> None:
 def test_starttls_injection() -> None:
     """RFC 9051 section 6.2.1: what came in clear text behind STARTTLS is not obeyed after the handshake."""
 
+    def client(doors: Doors) -> None:
+        with socket.create_connection(("127.0.0.1", doors.ports[143]), timeout=20) as plain:
+            plain.recv(4096)
+            plain.sendall(b"a STARTTLS\r\ni NOOP\r\nj LOGIN {5+}\r\nali")
+            assert plain.recv(4096) == b"a OK Begin TLS negotiation\r\n"
+            with doors.client_tls().wrap_socket(plain, server_hostname="localhost") as sealed:
+                sealed.sendall(b"b NOOP\r\n")
+                assert sealed.recv(4096) == b"b OK NOOP completed\r\n"
+                sealed.sendall(LOGIN + b"\r\n")
+                assert sealed.recv(4096).startswith(b"l OK ")
+
     async def run() -> None:
-        async with opened() as doors, dialled(doors, 143) as (reader, writer):
-            writer.write(b"a STARTTLS\r\ni NOOP\r\nj LOGIN {5+}\r\nali")
-            assert await reader.readline() == b"a OK Begin TLS negotiation\r\n"
-            await writer.start_tls(doors.client_tls(), server_hostname="localhost")
-            assert await command(reader, writer, b"b NOOP") == [b"b OK NOOP completed\r\n"]
-            assert (await command(reader, writer, LOGIN))[0].startswith(b"l OK ")
+        async with opened() as doors:
+            await asyncio.to_thread(client, doors)
 
     asyncio.run(run())
 
@@ -202,16 +210,12 @@ def test_a_folder_that_changed_between_select_and_the_first_fetch() -> None:
                 b"* 3 FETCH (UID 3)\r\n",
                 b"g OK FETCH completed\r\n",
             ]
-            assert (
-                await command(reader, writer, b"h NOOP")
-                == [
-                    b"* 4 EXISTS\r\n",
-                    b"* 1 RECENT\r\n",
-                    b"* 1 EXPUNGE\r\n",
-                    b"h OK NOOP completed\r\n",
-                ]
-                or True
-            )
+            assert await command(reader, writer, b"h NOOP") == [
+                b"* 4 EXISTS\r\n",
+                b"* 3 RECENT\r\n",
+                b"* 1 EXPUNGE\r\n",
+                b"h OK NOOP completed\r\n",
+            ]
 
     asyncio.run(run())
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+import uvloop
 
 from postern.model.mail import BodyType
 from postern.model.organization import Limits, Profile
@@ -31,7 +32,8 @@ def play(test: Test, limits: Limits | None = None, profile: Profile = Profile.PR
         finally:
             await doors.close()
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
 
 
 async def deliver(say: Talk, sender: str = "x@remote.test", recipient: str = "bob@example.test") -> str:

@@ -88,3 +88,26 @@ def test_a_worker_whose_queue_is_taken_opens_another_beside_it(tmp_path: Path) -
             await queue.close()
 
     asyncio.run(run())
+
+
+def test_a_queue_that_cannot_be_read_keeps_nobody_from_the_others(tmp_path: Path) -> None:
+    leave_mail(tmp_path / "1")
+    for name, data in (("0", b"this is no database" * 100), ("2", b"")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "queue.sqlite").write_bytes(data)
+
+    async def run() -> None:
+        adopted: list[str] = []
+
+        def make(queue: Queue) -> Dispatcher:
+            adopted.append(queue.folder.name)
+            return Dispatcher(queue, FakeDirectory(), {}, organization(), "hub1", Memory())
+
+        adopter = Adopter(tmp_path, make)
+        for _ in range(2):
+            await adopter.round()
+        await adopter.stop()
+        assert adopted == ["1"]
+
+    asyncio.run(run())
+    assert list(control.listed(tmp_path / "2")) == []

@@ -337,3 +337,43 @@ def test_without_a_carrier_mail_waits(tmp_path: Path) -> None:
             assert world.queue.next_due == world.clock.now + 60
 
     asyncio.run(run())
+
+
+def test_connections_to_the_outside_are_bounded_and_mailboxes_do_not_wait_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatcher_module, "OUTSIDE_SENDERS", 5)
+
+    class Counting(FakeCarrier):
+        now = most = 0
+
+        async def carry(self, hop, parcels):  # type: ignore[no-untyped-def]
+            if hop.kind is HopKind.MAILBOX:
+                return await FakeCarrier.carry(mailbox, hop, parcels)
+            self.now += 1
+            self.most = max(self.most, self.now)
+            try:
+                return await super().carry(hop, parcels)
+            finally:
+                self.now -= 1
+
+    async def run() -> None:
+        async with World(tmp_path / "0", carrier=Counting()) as world:
+            world.carrier.gate.clear()
+            await asyncio.gather(*(world.send(f"x@domain{i}.test") for i in range(30)))
+            await world.send("alice@example.test")
+            await world.until(lambda: mailbox.carried == ["alice@example.test"])
+            assert world.carrier.now == 5
+            world.carrier.gate.set()
+            await world.rest()
+            assert world.carrier.most == 5
+            assert len(world.carrier.carried) == 30
+            assert world.dispatcher._hops == {}
+
+    async def start() -> None:
+        nonlocal mailbox
+        mailbox = FakeCarrier()
+        await run()
+
+    mailbox: FakeCarrier = None  # type: ignore[assignment]
+    asyncio.run(start())

@@ -348,7 +348,7 @@ def test_files_are_for_their_owner_only(tmp_path: Path) -> None:
 
     asyncio.run(run())
     assert (tmp_path / "queue" / "0").stat().st_mode & 0o077 == 0
-    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "queue" / "0").glob("*.segment"))
+    assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "queue" / "0").iterdir())
 
 
 def test_without_a_message_id_the_answer_has_none(tmp_path: Path) -> None:
@@ -365,3 +365,12 @@ def test_without_a_message_id_the_answer_has_none(tmp_path: Path) -> None:
         await queue.close()
 
     asyncio.run(run())
+
+
+def test_a_queue_of_another_format_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "0").mkdir()
+    with sqlite3.connect(tmp_path / "0" / "queue.sqlite") as database:
+        database.execute("PRAGMA user_version=99")
+    with pytest.raises(sqlite3.DatabaseError, match="format 99"):
+        Queue(tmp_path / "0")
+    assert not is_locked(tmp_path / "0")

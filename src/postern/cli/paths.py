@@ -118,17 +118,19 @@ def firewall(parent: str | None, host: str, state_dir: str | None) -> None:
 @_JSON
 @click.pass_obj
 def observed(parent: str | None, state_dir: str | None, as_json: bool) -> None:
-    """What was really used: path, peer, mechanism, cipher, how often, and when last."""
-    seen = read(_state(state_dir or parent).observed)
+    """What was really used: path, peer, mechanism, cipher, how often, and when last; and sockets that fit no row."""
+    folder = _state(state_dir or parent)
+    seen = read(folder.observed)
     if as_json:
         _print_json([asdict(one) for one in seen])
         return
-    if not seen:
+    if seen:
+        _print_observed(seen)
+    else:
         click.echo(
             "Nothing was observed yet: no connection of a running organization has proven itself or carried mail."
         )
-        return
-    _print_observed(seen)
+    _print_alarms(folder)
 
 
 @paths.command(short_help="The page docs/paths.md.")
@@ -258,6 +260,19 @@ def _print_observed(seen: Sequence[Observation]) -> None:
             f"{when:%Y-%m-%d %H:%M:%S}" if wide else f"{when:%Y-%m-%d}\n{when:%H:%M:%S}",
         )
     console.print(grid)
+
+
+def _print_alarms(folder: StateFolder) -> None:
+    """What the supervisor saw in the kernel's tables that no row allows: on standard error, for it is no observation."""
+    from postern.host import watch
+
+    for alarm in watch.read(folder):
+        when = datetime.fromtimestamp(alarm.time).astimezone()
+        click.secho(
+            f"ALARM {when:%Y-%m-%d %H:%M:%S} no row for {alarm.socket}: {alarm.process}, process {alarm.pid}",
+            fg="red",
+            err=True,
+        )
 
 
 def _proven(row: Path) -> Text:

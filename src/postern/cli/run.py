@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from postern.host.launch import OpenDoor, Ready
+    from postern.model.organization import StateFolder
 
 _DOORS = {
     25: "SMTP, from other servers (STARTTLS)",
@@ -40,19 +41,20 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
     """
     from rich.console import Console
 
-    from postern.host import launch
+    from postern.host import launch, state
 
+    usual = state.find(None)  # asked now: once started, we may be another account, with another default
     console = Console(highlight=False, soft_wrap=True, markup=False)
     request = launch.Request(state_dir, offset, server, demo or demo_password is not None, demo_password)
     launch.run(
         request,
         step=lambda words: console.print(f"· {words}", style="dim"),
-        ready=lambda what: _summary(console, what),
+        ready=lambda what: _summary(console, what, usual),
     )
     console.print("Postern has stopped.")
 
 
-def _summary(console: Console, what: Ready) -> None:
+def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
     organization = what.organization
     console.print("\nPostern is ready", style="bold green", end="")
     console.print(
@@ -66,14 +68,16 @@ def _summary(console: Console, what: Ready) -> None:
     console.print(f"  Configuration, logs:  {what.state.root}/postern.toml, {what.state.logs}")
     for note in what.notes:
         console.print(f"  Note: {note}", style="yellow")
-    _next_commands(console, what)
+    _next_commands(console, what, usual)
     console.print("\nCtrl-C stops it.")
 
 
-def _next_commands(console: Console, what: Ready) -> None:
+def _next_commands(console: Console, what: Ready, usual: StateFolder) -> None:
     """Lines to copy: each works as it stands."""
     ports = {door.port - what.organization.offset: door for door in what.doors}
-    domain, state = what.organization.default_domain, _state_option(what)
+    domain = what.organization.default_domain
+    # Only where the other commands would not find the folder by themselves.
+    state = "" if usual == what.state else f" --state {shlex.quote(str(what.state.root))}"
     console.print("\nNext:")
     if not what.demo:
         console.print(f"  postern user add alice@{domain}{state}", style="bold")
@@ -97,10 +101,3 @@ def _next_commands(console: Console, what: Ready) -> None:
 
 def _at(door: OpenDoor) -> str:
     return f"[{door.address}]:{door.port}" if ":" in door.address else f"{door.address}:{door.port}"
-
-
-def _state_option(what: Ready) -> str:
-    """Only where the other commands would not find the folder by themselves."""
-    from postern.host import state
-
-    return "" if state.find(None) == what.state else f" --state {shlex.quote(str(what.state.root))}"

@@ -278,6 +278,9 @@ def _bind(uri: str, bind_dn: str, password: str, timeout: float, sealed: bool = 
         if not uri.startswith("ldapi:"):
             handle.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
             handle.set_option(ldap.OPT_X_TLS_PROTOCOL_MIN, ldap.OPT_X_TLS_PROTOCOL_TLS1_2)
+            for option in (ldap.OPT_X_TLS_CACERTFILE, ldap.OPT_X_TLS_CACERTDIR):  # a context of our own has none
+                if authorities := ldap.get_option(option):
+                    handle.set_option(option, authorities)
             handle.set_option(ldap.OPT_X_TLS_NEWCTX, 0)
         if uri.startswith("ldap:") and sealed:
             handle.start_tls_s()  # RFC 4511 section 4.14

@@ -78,7 +78,8 @@ def run(request: Request, step: Callable[[str], None], ready: Callable[[Ready], 
     folder = state.create(request.state_dir)
     lock = processes.Lock(folder)
     try:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, signal.default_int_handler)
         _Launch(folder, lock, request, step).run(ready)
     finally:
         lock.release()

@@ -181,9 +181,10 @@ class Supervisor:
     # Signals and waiting
 
     def _listen(self) -> None:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if signal.getsignal(number) is not signal.SIG_IGN or number is signal.SIGTERM:
-                signal.signal(number, self._told)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._told)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup(1)
+            signal.signal(signal.SIGHUP, self._told)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
 

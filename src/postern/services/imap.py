@@ -142,6 +142,8 @@ class ImapSession(Conversation):
         if isinstance(event, (Invalid, Overflow)):
             self._refuse(event)
             return None
+        if isinstance(event, Response):
+            return self._response(event)
         name = event.name.removeprefix("UID ")
         if name in GROUPS:
             return self._obey(GROUPS[name], event)
@@ -319,8 +321,7 @@ class ImapSession(Conversation):
             return None
         return self._step(command, command.initial)
 
-    def _response(self, command: Command) -> Awaitable[None] | None:
-        assert isinstance(command, Response)
+    def _response(self, command: Response) -> Awaitable[None] | None:
         if command.data == b"*":  # RFC 9051 section 6.2.2: the client cancels
             self._sasl = self._granted = None
             self._state.done(command, "Authentication cancelled", status=b"BAD")

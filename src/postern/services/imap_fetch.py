@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from postern.model.mailbox import Column, FetchedItems, Flag, FlagChange
 from postern.protocols.imap.commands import Fetch
@@ -34,7 +35,7 @@ async def fetch(state: ImapState, command: Fetch) -> None:
         await _from_view(state, view, plan, slices)
     elif slices:
         try:
-            await _from_store(state, view, plan, slices, command.changed_since)
+            await _from_store(state, view, plan, slices, command)
         except UnknownEncoding:
             raise no("Content-Transfer-Encoding is not known", "UNKNOWN-CTE") from None
     state.done(command)
@@ -52,49 +53,51 @@ async def _from_view(state: ImapState, view: FolderView, plan: FetchPlan, slices
             await state.pour(rows)
 
 
-async def _from_store(
-    state: ImapState, view: FolderView, plan: FetchPlan, slices: list[Slice], changed_since: int
-) -> None:
+async def _from_store(state: ImapState, view: FolderView, plan: FetchPlan, slices: list[Slice], command: Fetch) -> None:
     """While one batch is rendered and sent, the store already works on the next."""
-    former: tuple[list[Slice], asyncio.Task[FetchedItems]] | None = None
+    former: asyncio.Task[_Batch] | None = None
     try:
         async for group in _groups(state, view, plan, slices):
-            task = asyncio.create_task(_read(state, view, plan, group, changed_since))
-            if former is not None:
-                await _send(state, view, plan, former[0], await former[1], changed_since)
-            former = (group, task)
+            ready, former = former, asyncio.create_task(_read(state, view, plan, group, command))
+            if ready is not None:
+                await _send(state, view, await ready, command.changed_since)
         if former is not None:
-            await _send(state, view, plan, former[0], await former[1], changed_since)
+            await _send(state, view, await former, command.changed_since)
     finally:
         if former is not None:
-            former[1].cancel()
+            former.cancel()
 
 
-async def _read(
-    state: ImapState, view: FolderView, plan: FetchPlan, group: list[Slice], changed_since: int
-) -> FetchedItems:
-    if plan.sets_seen and not view.read_only:
-        await _mark_seen(state, view, group, told=plan.asks_flags)
-    if not plan.columns & CHANGING and not changed_since and len(group) == 1 and group[0][1] - group[0][0] == 1:
-        return await read_one(state.opened, view, plan.columns, group[0][0])
-    return await state.opened.mailboxes.fetch(
-        state.opened.mailbox, view.folder.id, view.uid_ranges(group), plan.columns, changed_since
-    )
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """What the store gave for one group, and the plan to render it by."""
+
+    plan: FetchPlan
+    group: list[Slice]
+    items: FetchedItems
 
 
-async def _send(
-    state: ImapState,
-    view: FolderView,
-    plan: FetchPlan,
-    group: list[Slice],
-    items: FetchedItems,
-    changed_since: int,
-) -> None:
-    if plan.asks_flags:
+async def _read(state: ImapState, view: FolderView, plan: FetchPlan, group: list[Slice], command: Fetch) -> _Batch:
+    if plan.sets_seen and not view.read_only and await _mark_seen(state, view, group) and not plan.asks_flags:
+        # The change is told in the same answer: clients take the first FETCH for the one they asked for.
+        plan = FetchPlan((*command.items, "FLAGS"), command.uid, state.condstore)
+    single = len(group) == 1 and group[0][1] - group[0][0] == 1
+    if single and not plan.columns & CHANGING and not command.changed_since:
+        items = await read_one(state.opened, view, plan.columns, group[0][0])
+    else:
+        items = await state.opened.mailboxes.fetch(
+            state.opened.mailbox, view.folder.id, view.uid_ranges(group), plan.columns, command.changed_since
+        )
+    return _Batch(plan, group, items)
+
+
+async def _send(state: ImapState, view: FolderView, batch: _Batch, changed_since: int) -> None:
+    items = batch.items
+    if batch.plan.asks_flags:
         await state.know_keywords(items.flags)
         if len(items.uids) and not changed_since:
             _learn(view, items)
-    await state.pour(plan.rows(view.numbers(items.uids, group), items, state.texts))
+    await state.pour(batch.plan.rows(view.numbers(items.uids, batch.group), items, state.texts))
 
 
 async def _groups(
@@ -120,23 +123,14 @@ async def _groups(
             yield view.of_uids(found.uids[first:])
 
 
-async def _mark_seen(state: ImapState, view: FolderView, group: list[Slice], told: bool) -> None:
-    """BODY[] without PEEK sets \\Seen; the client is told unless it asked for flags anyway."""
-    unseen = [at for low, high in group for at in range(low, high) if not view.flags[at] & Flag.SEEN]
+async def _mark_seen(state: ImapState, view: FolderView, group: list[Slice]) -> bool:
+    """BODY[] without PEEK sets \\Seen. Says whether any message had not been seen."""
+    unseen = [view.uids[at] for low, high in group for at in range(low, high) if not view.flags[at] & Flag.SEEN]
     if not unseen:
-        return
-    slices = view.of_uids([view.uids[at] for at in unseen])
-    result = await state.opened.mailboxes.change_flags(
-        state.opened.mailbox, view.folder.id, view.uid_ranges(slices), FlagChange.ADD, Flag.SEEN
-    )
-    changed = []
-    for uid, word in zip(result.uids, result.flags, strict=True):
-        at = view.position(uid)
-        if at is not None:
-            view.flags[at] = word
-            changed.append(at)
-    if not told:
-        await state.tell_flags(changed)
+        return False
+    ranges = view.uid_ranges(view.of_uids(unseen))
+    await state.opened.mailboxes.change_flags(state.opened.mailbox, view.folder.id, ranges, FlagChange.ADD, Flag.SEEN)
+    return True
 
 
 def _learn(view: FolderView, items: FetchedItems) -> None:

@@ -64,22 +64,26 @@ class Gathering:
     def add(self, data: bytes) -> None:
         """Takes the next piece. Never raises: a full disk is told by `finish`."""
         self.ascii = self.ascii and data.isascii()
-        if self._in_memory < self._threshold:
+        room = self._threshold - self._in_memory
+        if len(data) > room:
+            self._spool(memoryview(data)[room:])
+            data = data[:room]
+        if data:
             self._pieces.append(data)
             self._in_memory += len(data)
-            return
+
+    def _spool(self, data: memoryview) -> None:
+        self._in_file += len(data)
         if self._failed:
             return
         try:
             if self._file is None:
                 # No name: nothing of it is left behind, however this process ends.
                 self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
-            view = memoryview(data)
-            while view:
-                view = view[self._file.write(view) :]
+            while data:
+                data = data[self._file.write(data) :]
         except OSError:
             self._failed = True
-        self._in_file += len(data)
 
     def split(self) -> tuple[bytes, bytes] | None:
         """Header lines (without the empty line) and what of the rest is in memory, the empty line first. None: no end of the

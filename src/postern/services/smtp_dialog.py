@@ -162,7 +162,7 @@ class Dialog:
         reply = await self._ask("STARTTLS")
         if reply.code != 220:
             raise TlsFailed("4.7.0", f"{self.remote}: STARTTLS refused: {reply.words}")
-        if not self.client.upgraded() or self._answers:
+        if not self.client.upgraded() or self._answers or self._fault:
             raise DialogError("4.7.0", f"{self.remote}: words behind the answer to STARTTLS")
         try:
             await self.link.start_tls(host)
@@ -256,9 +256,15 @@ class Dialog:
         elif any(map(_taken, replies)):
             final = await (self._bdat(parcel) if chunking else self._data(parcel))
         if final is None or not _taken(final):
-            # Whatever is left of the transaction, at the peer's, must not meet the next one.
-            await self._ask("RSET")
+            await self._reset()
         return [final if final is not None and _taken(reply) else reply for reply in replies]
+
+    async def _reset(self) -> None:
+        """What is left of a transaction at the peer's must not meet the next one; if it does not answer, there is none."""
+        try:
+            await self._ask("RSET")
+        except DialogError as error:
+            self._fault = self._fault or error.text
 
     async def _pipelined(
         self, parcel: Parcel, recipients: Sequence[EnvelopeRecipient], with_content: bool

@@ -34,6 +34,8 @@ class Notices:
         self._waiters: dict[UUID, set[asyncio.Event]] = {}
         self._untold: dict[UUID, int] = {}
         self._to_tell = asyncio.Event()
+        self._listenings = 0
+        """How often listening began: what was said in between is unknown."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -61,9 +63,9 @@ class Notices:
             self._waiters.setdefault(mailbox, set()).add(event)
         try:
             while True:
+                listening, looked = self._listenings, time.monotonic()
                 await self._look(mailboxes)
-                looked = time.monotonic()
-                while time.monotonic() < looked + _DOUBT:
+                while listening == self._listenings and time.monotonic() < looked + _DOUBT:
                     news = {
                         mailbox: change
                         for mailbox, seen in mailboxes.items()
@@ -87,6 +89,7 @@ class Notices:
                 waiters.discard(event)
                 if not waiters:
                     del self._waiters[mailbox]
+                    self._known.pop(mailbox, None)
 
     async def _look(self, mailboxes: dict[UUID, int]) -> None:
         rows = await self._pool.run(
@@ -98,9 +101,7 @@ class Notices:
     def _heard(self, mailbox: UUID, change: int) -> None:
         waiters = self._waiters.get(mailbox)
         if waiters is None:
-            # Nobody watches it: whoever will asks the database first.
-            self._known.pop(mailbox, None)
-            return
+            return  # nobody watches it; whoever will asks the database first
         if self._known.get(mailbox, 0) < change:
             self._known[mailbox] = change
             for event in waiters:
@@ -123,6 +124,7 @@ class Notices:
                 connection.notified = self._payload
                 connection.lost = gone.set
                 await connection.run(f"LISTEN {_CHANNEL}", prepare=False)
+                self._listenings += 1
                 for event in {event for waiters in self._waiters.values() for event in waiters}:
                     event.set()
                 ready.set()

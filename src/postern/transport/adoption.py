@@ -61,30 +61,34 @@ class Adopter:
     async def _run(self) -> None:
         while True:
             await asyncio.sleep(self._interval)
-            try:
-                await self.round()
-            except (OSError, sqlite3.Error) as error:
-                log(Event.CONVERSATION_FAILED, conversation="adoption", error=repr(error))
+            await self.round()
 
     async def round(self) -> None:
         """Gives back what is finished, adopts what was without owner in the last round too."""
         for dispatcher in [d for d in self._adopted if d.idle]:
             await self._release(dispatcher)
-        orphans = {f for f in control.folders(self._root) if not is_locked(f) and _has_mail(f)}
-        for folder in orphans & self._orphans:
-            with contextlib.suppress(QueueLocked):
-                queue = Queue(folder)
-                log(Event.QUEUE_ADOPTED, queue=folder.name)
-                dispatcher = self._make(queue)
-                await dispatcher.start()
-                self._adopted.append(dispatcher)
+        orphans = set()
+        for folder in control.folders(self._root):
+            try:
+                if not is_locked(folder) and control.has_mail(folder):
+                    orphans.add(folder)
+                    if folder in self._orphans:
+                        await self._adopt(folder)
+            except QueueLocked:
+                pass
+            except (OSError, sqlite3.Error) as error:
+                # One queue that cannot be read keeps nobody from the others.
+                log(Event.CONVERSATION_FAILED, conversation=f"adoption of {folder.name}", error=repr(error))
         self._orphans = orphans
+
+    async def _adopt(self, folder: Path) -> None:
+        queue = Queue(folder)
+        log(Event.QUEUE_ADOPTED, queue=folder.name)
+        dispatcher = self._make(queue)
+        await dispatcher.start()
+        self._adopted.append(dispatcher)
 
     async def _release(self, dispatcher: Dispatcher) -> None:
         self._adopted.remove(dispatcher)
         await dispatcher.stop()
         await dispatcher.queue.close()
-
-
-def _has_mail(folder: Path) -> bool:
-    return next(control.listed(folder), None) is not None

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
 from postern.transport.dispatcher import Dispatcher
-from postern.transport.envelopes import FILE, load, queue_id
+from postern.transport.envelopes import FILE, is_made, load, queue_id
 from postern.transport.lock import QueueLocked, is_locked, lock
 from postern.transport.queued import NEVER, QueuedMessage, State
 
@@ -69,11 +69,19 @@ def folders(root: Path) -> list[Path]:
 def listed(folder: Path) -> Iterator[QueuedMessage]:
     """Every message of a queue, oldest first, as its file knows it. Raises sqlite3.Error."""
     with _reading(folder) as database:
+        if not is_made(database):
+            return
         (name,) = database.execute("SELECT name FROM identity").fetchone()
         for (number,) in database.execute("SELECT id FROM messages ORDER BY id").fetchall():
             message = load(database, name, number)
             if message is not None:
                 yield message
+
+
+def has_mail(folder: Path) -> bool:
+    """There is a message in this queue. Raises sqlite3.Error."""
+    with _reading(folder) as database:
+        return is_made(database) and database.execute("SELECT 1 FROM messages LIMIT 1").fetchone() is not None
 
 
 def ask(folder: Path, request: Request, timeout: float = 5.0) -> int:
@@ -156,6 +164,8 @@ def _change_alone(folder: Path, request: Request) -> int:
     try:
         with contextlib.closing(sqlite3.connect(folder / FILE, isolation_level=None)) as database:
             database.execute("PRAGMA synchronous=FULL")
+            if not is_made(database):
+                return 0
             database.execute("BEGIN IMMEDIATE")
             database.execute("UPDATE messages SET due = 0 WHERE due IS NULL")
             hits = _edit(database, request)

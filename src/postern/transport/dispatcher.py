@@ -15,17 +15,15 @@ from postern.model.directory import Directory, DirectoryUnavailable, Recipient
 from postern.model.mail import (
     Action,
     Carrier,
-    Envelope,
     HopKind,
     NextHop,
-    Parcel,
     RecipientOutcome,
 )
 from postern.model.organization import Organization
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker
 from postern.transport.categorize import Categorizer, Resolution, Routed, Target
-from postern.transport.hop import OWN_RETRY, Hop, Load, delay, schedule_for
+from postern.transport.hop import OWN_RETRY, Hop, Load, delay, parcel_of, schedule_for
 from postern.transport.outcomes import Outcomes
 from postern.transport.queue import ACTIVE_MESSAGES, Queue
 from postern.transport.queued import NEVER, Change, QueuedMessage, QueuedRecipient, State
@@ -38,6 +36,10 @@ WAITING_PER_HOP = ACTIVE_MESSAGES // 4
 OVERFLOW_DELAY = 10.0
 OWN_CONCURRENCY = 2
 """Batches under way to one mailbox server: few, so that each fills one commit."""
+OUTSIDE_SENDERS = 200
+"""Batches under way to other organizations, in all: each may be a connection."""
+REMEMBERED_HOPS = 1000
+"""More hops than that are looked through for idle ones."""
 LONGEST_SLEEP = 60.0
 POLL = 0.5
 """Seconds between looks at what an administrator asked for."""
@@ -71,6 +73,9 @@ class Dispatcher:
         self._hops: dict[NextHop, Hop] = {}
         self._filled: dict[NextHop, Hop] = {}
         """Hops that got something since their senders were last looked at."""
+        self._starved: dict[NextHop, Hop] = {}
+        """Hops that wait for others to need fewer senders, longest first."""
+        self._senders = 0
         self._fresh: list[QueuedMessage] = []
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -277,7 +282,7 @@ class Dispatcher:
             self._park(message, recipients, hop, max(hop.until, now + OVERFLOW_DELAY * (hop.until <= now)))
             return
         message.flying += 1
-        hop.waiting.append(Load(message, recipients, _parcel(message, pairs)))
+        hop.waiting.append(Load(message, recipients, parcel_of(message, pairs)))
         self._filled[next_hop] = hop
 
     def _hop(self, next_hop: NextHop) -> Hop | None:
@@ -286,6 +291,8 @@ class Dispatcher:
             carrier = self._carriers.get(next_hop.kind)
             if carrier is None:
                 return None
+            if len(self._hops) >= REMEMBERED_HOPS:
+                self._hops = {key: known for key, known in self._hops.items() if not self._is_idle(known)}
             retry = schedule_for(next_hop.kind, self._limits.queue_retry)
             hop = self._hops[next_hop] = Hop(next_hop, carrier, retry)
         return hop
@@ -293,14 +300,29 @@ class Dispatcher:
     # Sending
 
     def _start_senders(self, hop: Hop) -> None:
-        own = hop.hop.kind in (HopKind.MAILBOX, HopKind.HUB)
-        limit = OWN_CONCURRENCY if own else self._limits.connections_per_destination
+        limit = OWN_CONCURRENCY if hop.is_own else self._limits.connections_per_destination
         limit = min(limit, hop.senders + -(-len(hop.waiting) // max(1, hop.carrier.max_batch)))
         while hop.waiting and hop.senders < limit and not self._stopping:
+            if not hop.is_own:
+                if self._senders >= OUTSIDE_SENDERS:
+                    self._starved[hop.hop] = hop
+                    return
+                self._senders += 1
             hop.senders += 1
             self._spawn(self._send(hop))
-        if not hop.waiting and not hop.senders and hop.until <= self.queue.clock():
+
+    def _sender_ended(self, hop: Hop) -> None:
+        hop.senders -= 1
+        if not hop.is_own:
+            self._senders -= 1
+            if self._starved:
+                self._start_senders(self._starved.pop(next(iter(self._starved))))
+        self._start_senders(hop)
+        if self._is_idle(hop):
             self._hops.pop(hop.hop, None)
+
+    def _is_idle(self, hop: Hop) -> bool:
+        return not hop.waiting and not hop.senders and hop.until <= self.queue.clock()
 
     async def _send(self, hop: Hop) -> None:
         try:
@@ -319,8 +341,7 @@ class Dispatcher:
                     self._park_waiting(hop, changes)
                 self.queue.record(changes)
         finally:
-            hop.senders -= 1
-        self._start_senders(hop)
+            self._sender_ended(hop)
 
     async def _carry(self, hop: Hop, loads: Sequence[Load]) -> Sequence[Sequence[RecipientOutcome]]:
         try:
@@ -358,28 +379,6 @@ class Dispatcher:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _parcel(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Routed]]) -> Parcel:
-    envelope = message.envelope
-    if not len(pairs) == len(message.recipients) == len(envelope.recipients):
-        envelope = Envelope(
-            envelope.sender,
-            tuple(recipient.envelope_recipient() for recipient, _ in pairs),
-            envelope.body,
-            envelope.smtputf8,
-            envelope.envelope_id,
-            envelope.ret,
-        )
-    return Parcel(
-        message.queue_id,
-        message.message_id,
-        envelope,
-        message.content,
-        message.origin,
-        message.received,
-        {recipient.address: routed.mailbox for recipient, routed in pairs if routed.mailbox},
-    )
 
 
 def _delayed(recipients: Sequence[QueuedRecipient], status: str, words: str) -> list[RecipientOutcome]:

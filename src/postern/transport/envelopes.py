@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -62,6 +63,8 @@ class Envelopes:
 
     def __init__(self, folder: Path, files: Files) -> None:
         self._files = files
+        # SQLite gives its other files the mode of this one.
+        os.close(os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self.database = sqlite3.connect(
             folder / FILE, isolation_level=None, check_same_thread=False, cached_statements=64
         )
@@ -71,7 +74,7 @@ class Envelopes:
         run("PRAGMA busy_timeout=5000")
         run(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         self.begin()
-        if run("PRAGMA user_version").fetchone()[0] == 0:
+        if not is_made(self.database):
             for statement in _SCHEMA.split(";\n"):
                 run(statement)
             run("INSERT INTO identity VALUES (?, 0)", (secrets.token_hex(4),))
@@ -170,6 +173,14 @@ class Envelopes:
 
     def load(self, number: int) -> QueuedMessage | None:
         return load(self.database, self.name, number)
+
+
+def is_made(database: sqlite3.Connection) -> bool:
+    """The tables are there; False after a crash in a queue's first moment. Raises sqlite3.DatabaseError for another version."""
+    (version,) = database.execute("PRAGMA user_version").fetchone()
+    if version not in (0, _VERSION):
+        raise sqlite3.DatabaseError(f"the queue has format {version}; this Postern knows {_VERSION}")
+    return bool(version)
 
 
 def load(database: sqlite3.Connection, name: str, number: int) -> QueuedMessage | None:

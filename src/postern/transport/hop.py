@@ -9,11 +9,13 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from postern.model.mail import Action, Carrier, HopKind, NextHop, Parcel, RecipientOutcome
+from postern.model.mail import Action, Carrier, Envelope, HopKind, NextHop, Parcel, RecipientOutcome
+from postern.transport.categorize import Routed
 from postern.transport.queued import QueuedMessage, QueuedRecipient
 
 OWN_RETRY = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
 """Seconds between attempts at our own servers: they come back after a restart, and nobody minds being asked again."""
+_OWN = frozenset({HopKind.MAILBOX, HopKind.HUB})
 BATCH_BYTES = 16_777_216
 
 
@@ -42,6 +44,11 @@ class Hop:
     @property
     def label(self) -> str:
         return f"{self.hop.kind}:{self.hop.destination}"
+
+    @property
+    def is_own(self) -> bool:
+        """It leads to a server of our own organization."""
+        return self.hop.kind in _OWN
 
     def batch(self) -> list[Load]:
         """The next loads, as many as the carrier takes at once and memory bears."""
@@ -75,4 +82,27 @@ def delay(schedule: Sequence[float], attempts: int) -> float:
 
 
 def schedule_for(kind: HopKind, configured: Sequence[float]) -> Sequence[float]:
-    return OWN_RETRY if kind in (HopKind.MAILBOX, HopKind.HUB) else configured
+    return OWN_RETRY if kind in _OWN else configured
+
+
+def parcel_of(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Routed]]) -> Parcel:
+    """What a carrier gets: the message, for these recipients."""
+    envelope = message.envelope
+    if not len(pairs) == len(message.recipients) == len(envelope.recipients):
+        envelope = Envelope(
+            envelope.sender,
+            tuple(recipient.envelope_recipient() for recipient, _ in pairs),
+            envelope.body,
+            envelope.smtputf8,
+            envelope.envelope_id,
+            envelope.ret,
+        )
+    return Parcel(
+        message.queue_id,
+        message.message_id,
+        envelope,
+        message.content,
+        message.origin,
+        message.received,
+        {recipient.address: routed.mailbox for recipient, routed in pairs if routed.mailbox},
+    )

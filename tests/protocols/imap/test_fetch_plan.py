@@ -63,7 +63,7 @@ def answer(items: str, uid: bool = False, modseq: bool = False) -> bytes:
         ("BODY[HEADER]<0.4>", b"BODY[HEADER]<0> {4}\r\nFrom"),
         (
             "BODY[HEADER.FIELDS (x-percent%s from)]",
-            b"BODY[HEADER.FIELDS ({10}\r\nx-percent%s FROM)] {35}\r\nFrom: a@b\r\nX-Percent%s: 100%\r\n\r\n",
+            b"BODY[HEADER.FIELDS ({11}\r\nx-percent%s FROM)] {32}\r\nFrom: a@b\r\nX-Percent%s: 100%\r\n\r\n",
         ),
         ("BINARY[2]", b"BINARY[2] ~{4}\r\n\x00bin"),
         ("BINARY.SIZE[2]", b"BINARY.SIZE[2] 4"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,7 +39,7 @@ def test_chunking_changes_nothing(cuts: list[int]) -> None:
     expected = events(whole, TALK)
     machine, found = member(), []
     edges = [0, *sorted(cuts), len(TALK)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         found += events(machine, TALK[start:end])
     assert found == expected
     assert machine.outgoing() == whole.outgoing() == b"+ OK\r\n+ OK\r\n"

@@ -222,57 +222,9 @@ def test_list_extended() -> None:
     assert said("STATUS a (MESSAGES SIZE)") == Status(b"a1", "STATUS", "a", ("MESSAGES", "SIZE"))
 
 
-WORDS = st.lists(
-    st.sampled_from(
-        [
-            "a1",
-            "UID",
-            "FETCH",
-            "STORE",
-            "SEARCH",
-            "SORT",
-            "LIST",
-            "LOGIN",
-            "APPEND",
-            "SELECT",
-            "STATUS",
-            "ENABLE",
-            "ID",
-            "NIL",
-            "(",
-            ")",
-            "[",
-            "]",
-            "<",
-            ">",
-            '"',
-            "{3}",
-            "$",
-            "*",
-            "1:*",
-            "0",
-            "2,3",
-            "BODY[",
-            "BODY.PEEK[",
-            "HEADER.FIELDS",
-            "TEXT",
-            "MIME",
-            "1.2",
-            "OR",
-            "NOT",
-            "SUBJECT",
-            "CHARSET",
-            "UTF-8",
-            "RETURN",
-            "MIN",
-            "+FLAGS",
-            "\\Seen",
-            "UTF8",
-            "~{2}",
-        ]
-    ),
-    max_size=12,
-)
+TOKENS = """a1 UID FETCH STORE SEARCH SORT LIST LOGIN APPEND SELECT STATUS ENABLE ID NIL ( ) [ ] < > " {3} $ * 1:* 0 2,3 BODY[
+BODY.PEEK[ HEADER.FIELDS TEXT MIME 1.2 OR NOT SUBJECT CHARSET UTF-8 RETURN MIN +FLAGS \\Seen UTF8 ~{2}"""
+WORDS = st.lists(st.sampled_from(TOKENS.split()), max_size=12)
 
 
 @given(WORDS, st.sampled_from([" ", ""]))

@@ -72,6 +72,8 @@ def test_structure_and_sizes_of_a_plain_message() -> None:
         (b"someone", [[None, None, b"someone", b"MISSING_DOMAIN"]]),
         (b"a@[192.0.2.1]", [[None, None, b"a", b"[192.0.2.1]"]]),
         (b"<a@b.c>", [[None, None, b"a", b"b.c"]]),
+        (b"a . b @ c . d", [[None, None, b"a.b", b"c.d"]]),
+        (b"a@b.c (Alice (A.) B)", [[b"Alice (A.) B", None, b"a", b"b.c"]]),
         (b", ,a@b.c,,", [[None, None, b"a", b"b.c"]]),
         (b"=?utf-8?B?7ZqM?= <a@b.c>", [[b"=?utf-8?B?7ZqM?=", None, b"a", b"b.c"]]),
     ],
@@ -181,7 +183,7 @@ def test_parameters_of_rfc_2231() -> None:
     )
     structure = parse(render(content).structure)
     assert isinstance(structure, list)
-    assert structure[2] == [b"name*", b"utf-8''%ED%9A%8C100%25%EC%9D%98"]
+    assert structure[2] == [b"name*", b"utf-8''%ED%9A%8C100%25%EC%9D%98", b"charset", b"us-ascii"]
     assert structure[9] == [b"attachment", [b"filename", b'a;b"c.txt', b"size", b"5"]]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ TALK = (
 def test_chunking_changes_nothing(cuts: list[int]) -> None:
     machine, found = ServerMachine(), []
     edges = [0, *sorted(cuts), len(TALK)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         found += events(machine, TALK[start:end])
     assert found == [
         Command("USER", text="alice"),

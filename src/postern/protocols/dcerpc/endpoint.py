@@ -106,9 +106,7 @@ def _read_floor(floor: Sequence[bytes]) -> Syntax:
     left, right = floor
     if len(left) != 19 or left[0] != _FLOOR_UUID or len(right) < 2:
         raise NdrError("a floor that names no syntax")
-    return Syntax(
-        UUID(bytes_le=left[1:17]), int.from_bytes(left[17:], "little"), int.from_bytes(right[:2], "little")
-    )
+    return Syntax(UUID(bytes_le=left[1:17]), int.from_bytes(left[17:], "little"), int.from_bytes(right[:2], "little"))
 
 
 # ept_lookup

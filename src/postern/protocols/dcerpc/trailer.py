@@ -26,7 +26,7 @@ def append(stub: bytes | bytearray, abstract: Syntax, call_id: int, context: int
 
 
 def strip(stub: bytes, abstract: Syntax, call_id: int, context: int, opnum: int, header_signing: bool) -> bytes | None:
-    """The stub without its trailer (as it is if it has none); None if the trailer contradicts what was received.
+    """The stub without its trailer, padding left (as it is if it has none); None if the trailer contradicts what was received.
 
     A trailer stands at the very end; bytes that only look like its magic are a parameter's own.
     """

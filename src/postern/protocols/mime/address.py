@@ -72,8 +72,8 @@ def _parse(value: bytes) -> list[Address]:
         match = _SIMPLE.match(value, place)
         if match is None:
             return result + _Tokens(value[place:]).addresses(MAX_ADDRESSES - len(result))
-        name = match[1] if match[1] is not None else match[2]
-        result.append(Address(name.strip() or None if name else None, None, match[3] or match[5], match[4] or match[6]))
+        name = match[1] if match[1] is not None else b" ".join((match[2] or b"").split())
+        result.append(Address(name or None, None, match[3] or match[5], match[4] or match[6]))
         place = match.end()
     return result
 
@@ -82,7 +82,7 @@ class _Tokens:
     """The whole grammar, obsolete forms included; what fits nothing becomes part of a name."""
 
     def __init__(self, value: bytes) -> None:
-        self._tokens = _without_comments([match[0] for match in _TOKEN.finditer(value)])
+        self._tokens = _tokens(value)
         self._place = 0
 
     def addresses(self, most: int) -> list[Address]:
@@ -113,10 +113,11 @@ class _Tokens:
         return result
 
     def _plain(self, words: list[bytes], result: list[Address]) -> None:
-        """An address without angle brackets."""
-        if any(not word.isspace() for word in words):
+        """An address without angle brackets: a comment behind it is the name (the custom of RFC 822's time)."""
+        if any(_is_word(word) for word in words):
             mailbox, host = _split(words)
-            result.append(Address(None, None, mailbox, host))
+            comments = [word[1:-1].strip() for word in words if word[0] == 40]
+            result.append(Address(comments[-1] or None if comments else None, None, mailbox, host))
         words.clear()
 
     def _angle(self, name: bytes | None) -> Address:
@@ -128,6 +129,7 @@ class _Tokens:
                 break
             inside.append(token)
         route = None
+        inside = [token for token in inside if _is_word(token)]
         if b":" in inside and inside[0] == b"@":  # obs-route (RFC 5322 section 4.4)
             colon = inside.index(b":")
             route = b"".join(inside[:colon])
@@ -142,17 +144,28 @@ class _Tokens:
             self._place += 1
 
 
-def _without_comments(tokens: list[bytes]) -> list[bytes]:
-    result = []
+def _tokens(value: bytes) -> list[bytes]:
+    """Comments with what is nested in them are one token each, in parentheses."""
+    result: list[bytes] = []
+    comment: list[bytes] = []
     depth = 0
-    for token in tokens:
-        if token == b"(":
-            depth += 1
-        elif token == b")":
-            depth = max(0, depth - 1)
-        elif depth == 0:
+    for match in _TOKEN.finditer(value):
+        token = match[0]
+        depth += token == b"("
+        if depth:
+            comment.append(token)
+        else:
             result.append(token)
+        if token == b")" and depth:
+            depth -= 1
+            if not depth:
+                result.append(b"".join(comment))
+                comment = []
     return result
+
+
+def _is_word(token: bytes) -> bool:
+    return not token.isspace() and token[0] != 40
 
 
 def _unquoted(token: bytes) -> bytes:
@@ -163,14 +176,14 @@ def _unquoted(token: bytes) -> bytes:
 
 
 def _phrase(tokens: list[bytes]) -> bytes | None:
-    text = b" ".join(b"".join([b" " if t.isspace() else _unquoted(t) for t in tokens]).split())
+    text = b" ".join(b"".join([_unquoted(t) if _is_word(t) else b" " for t in tokens]).split())
     return text or None
 
 
 def _split(tokens: list[bytes]) -> tuple[bytes, bytes]:
-    solid = [token for token in tokens if not token.isspace()]
+    solid = [token for token in tokens if _is_word(token)]
     if b"@" in solid:
         at = len(solid) - 1 - solid[::-1].index(b"@")
         mailbox = b"".join([_unquoted(token) for token in solid[:at]])
-        return mailbox or _MISSING_MAILBOX, b"".join(solid[at + 1 :]) or _MISSING_DOMAIN
+        return mailbox if at else _MISSING_MAILBOX, b"".join(solid[at + 1 :]) or _MISSING_DOMAIN
     return (_phrase(tokens) or _MISSING_MAILBOX), _MISSING_DOMAIN

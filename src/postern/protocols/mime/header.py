@@ -12,13 +12,13 @@ MAX_FIELDS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Lower-case names and values, unfolded (the line breaks removed) and stripped; `named` gives the first of a name."""
+    """Lower-case names and values, unfolded (a line break and the space or tab after it are one space) and stripped; `named` gives the first of a name."""
 
     ordered: list[tuple[bytes, bytes]]
     named: dict[bytes, bytes]
 
 
-_FOLD = re.compile(rb"\r?\n(?=[ \t])")
+_FOLD = re.compile(rb"\r?\n[ \t]")
 
 
 def header_end(content: bytes, start: int, end: int) -> int:
@@ -38,7 +38,7 @@ def parse_fields(content: bytes, start: int, end: int) -> Fields:
     """Lines that are no field are left out."""
     block = content[start : min(end, start + MAX_HEADER)]
     found: list[tuple[bytes, bytes]] = []
-    for line in _FOLD.sub(b"", block).split(b"\n")[:MAX_FIELDS]:
+    for line in _FOLD.sub(b" ", block).split(b"\n")[:MAX_FIELDS]:
         name, colon, value = line.partition(b":")
         if colon and name:
             if name[-1] <= 32:

@@ -6,11 +6,14 @@ import re
 from collections.abc import Sequence
 from enum import Enum
 
-from postern.protocols.mime.header import header_end
+from postern.protocols.mime.header import Fields, header_end
 from postern.protocols.mime.structure import Part, scan
 from postern.protocols.mime.transfer import can_decode, from_transfer
 
 _FIELD = re.compile(rb"([^\r\n:]*)[^\n]*\n?(?:[ \t][^\n]*\n?)*")
+
+
+_NO_FIELDS = Fields([], {})
 
 
 class Missing(Enum):
@@ -55,9 +58,12 @@ def find_part(root: Part, numbers: Sequence[int]) -> Part | None:
             message = None
         container = part if message is None else message
         if container.is_multipart:
-            if not 1 <= number <= len(container.children):
+            if number == 1 and not container.children:
+                part = Part(container.end, container.end, container.end, _NO_FIELDS, b"text", b"plain", ())
+            elif 1 <= number <= len(container.children):
+                part = container.children[number - 1]
+            else:
                 return None
-            part = container.children[number - 1]
         elif message is not None and number == 1:
             part = message
         else:

@@ -39,7 +39,8 @@ class Part:
 
     @property
     def is_multipart(self) -> bool:
-        return self.type == b"multipart" and bool(self.children)
+        """Without children where no boundary was found: it is said to hold one empty part."""
+        return self.type == b"multipart"
 
     @property
     def is_message(self) -> bool:
@@ -139,7 +140,7 @@ def _content_type(value: bytes | None, default: tuple[bytes, bytes]) -> tuple[by
 
 def render_structure(content: bytes, part: Part) -> tuple[bytes, bytes]:
     """BODYSTRUCTURE, and BODY, which lacks the extension data."""
-    if part.type == b"multipart" and (part.children or _has_boundary(part)):
+    if part.type == b"multipart":
         rendered = [render_structure(content, child) for child in part.children] or [_EMPTY_PARTS]
         subtype = string(part.subtype)
         full = b"(%b %b %b %b)" % (
@@ -153,7 +154,7 @@ def render_structure(content: bytes, part: Part) -> tuple[bytes, bytes]:
     head = b"%b %b %b %b %b %b %d" % (
         string(part.type),
         string(part.subtype),
-        _parameters(part.parameters or _implied(part)),
+        _parameters(_with_charset(part)),
         nstring(named.get(b"content-id")),
         nstring(named.get(b"content-description")),
         string(part.encoding),
@@ -172,13 +173,11 @@ def render_structure(content: bytes, part: Part) -> tuple[bytes, bytes]:
     return b"(%b %b %b)" % (full, nstring(named.get(b"content-md5")), _extension(part.fields)), b"(%b)" % brief
 
 
-def _has_boundary(part: Part) -> bool:
-    return any(key == b"boundary" and value for key, value in part.parameters)
-
-
-def _implied(part: Part) -> Parameters:
-    """RFC 2045 section 5.2."""
-    return ((b"charset", b"us-ascii"),) if part.type == b"text" and part.subtype == b"plain" else ()
+def _with_charset(part: Part) -> Parameters:
+    """Text without a charset is US-ASCII (RFC 2045 section 5.2), and is said to be."""
+    if part.type != b"text" or any(key in (b"charset", b"charset*") for key, _ in part.parameters):
+        return part.parameters
+    return (*part.parameters, (b"charset", b"us-ascii"))
 
 
 def _parameters(parameters: Parameters) -> bytes:
@@ -200,5 +199,5 @@ def _extension(fields: Fields) -> bytes:
     tongue = b"NIL"
     if language:
         tags = [string(tag) for tag in (word.strip() for word in language.split(b",")) if tag]
-        tongue = b"NIL" if not tags else tags[0] if len(tags) == 1 else b"(%b)" % b" ".join(tags)
+        tongue = b"(%b)" % b" ".join(tags) if tags else b"NIL"
     return b"%b %b %b" % (rendered, tongue, nstring(named.get(b"content-location")))

@@ -1,0 +1,11 @@
+"""What docs/idl holds: every interface of our own as IDL, by its file's name."""
+
+from __future__ import annotations
+
+from postern.protocols.dcerpc.interface import idl
+from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
+from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
+
+
+def published() -> dict[str, str]:
+    return {f"{one.name}.idl": idl(one) for one in (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION)}

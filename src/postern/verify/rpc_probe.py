@@ -1,0 +1,191 @@
+"""The verifier's calls over DCE/RPC: one connection a call, proven and protected in any way, also in ways that must be refused.
+
+Our own client machine over `net`, but NTLM is pyspnego's and Kerberos is MIT's: neither end's proof is judged by the code that
+made it. Reads nothing; `rpc_checks` says what is asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+import spnego
+from spnego.iov import BufferType
+
+from postern.model.security import Mechanism
+from postern.net.door import dial, dial_local
+from postern.paths.row import Path
+from postern.protocols.dcerpc.endpoint import ENDPOINT_MAPPER, MAP, map_request, read_map_reply
+from postern.protocols.dcerpc.interface import Interface, Syntax
+from postern.protocols.dcerpc.ndr import NdrError
+from postern.protocols.dcerpc.protection import AuthType, Level
+from postern.services.rpc_client import RpcConnection, RpcError
+from postern.trust.contexts import SecurityContext, SecurityFailure
+from postern.verify.sasl_client import Credentials
+
+_REQUEST = (
+    spnego.ContextReq.integrity
+    | spnego.ContextReq.confidentiality
+    | spnego.ContextReq.replay_detect
+    | spnego.ContextReq.sequence_detect
+    | spnego.ContextReq.dce_style
+)
+
+
+class SpnegoContext:
+    """NTLM by pyspnego, bare or inside SPNEGO (`auth_type`), as a `trust.contexts.SecurityContext`."""
+
+    mechanism = Mechanism.NTLM
+    cipher = "NTLM RC4-128"
+    name = ""
+
+    def __init__(self, who: Credentials, domain: str, host: str, auth_type: AuthType = AuthType.NTLM) -> None:
+        self.auth_type = auth_type
+        negotiated = auth_type is AuthType.SPNEGO
+        options = spnego.NegotiateOptions.use_ntlm | (
+            spnego.NegotiateOptions.use_negotiate if negotiated else spnego.NegotiateOptions.none
+        )
+        self._context = spnego.client(
+            who.name if "@" in who.name else f"{domain}\\{who.name}",
+            who.password,
+            hostname=host,
+            service="host",
+            protocol="negotiate" if negotiated else "ntlm",
+            options=options,
+            context_req=_REQUEST,
+        )
+
+    @property
+    def complete(self) -> bool:
+        return bool(self._context.complete)
+
+    @property
+    def session_key(self) -> bytes:
+        return bytes(self._context.session_key)
+
+    async def step(self, token: bytes) -> bytes:
+        try:
+            return self._context.step(token or None) or b""
+        except (spnego.exceptions.SpnegoError, ValueError) as error:
+            raise SecurityFailure(str(error)) from error
+
+    def token_size(self, level: Level, size: int) -> int:
+        return 16  # MS-NLMP 2.2.2.9
+
+    def protect(self, level: Level, sign_header: bool, head: bytes, stub: bytes, trailer: bytes) -> tuple[bytes, bytes]:
+        if level != Level.PRIVACY:
+            return stub, bytes(self._context.sign(b"".join((head, stub, trailer))))
+        signed = BufferType.sign_only
+        parts = [BufferType.header, (signed, head), (BufferType.data, stub), (signed, trailer)]
+        buffers = self._context.wrap_iov(parts).buffers
+        return bytes(buffers[2].data or b""), bytes(buffers[0].data or b"")
+
+    def unprotect(
+        self, level: Level, sign_header: bool, head: bytes, stub: bytes, trailer: bytes, token: bytes
+    ) -> bytes | None:
+        signed = BufferType.sign_only
+        try:
+            if level != Level.PRIVACY:
+                self._context.verify(b"".join((head, stub, trailer)), token)
+                return stub
+            parts = [(BufferType.header, token), (signed, head), (BufferType.data, stub), (signed, trailer)]
+            return bytes(self._context.unwrap_iov(parts).buffers[2].data or b"")
+        except spnego.exceptions.SpnegoError:
+            return None
+
+    def sign(self, message: bytes) -> bytes:
+        return bytes(self._context.sign(message))
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        try:
+            self._context.verify(message, signature)
+        except spnego.exceptions.SpnegoError:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A call that changes nothing: the operation of an interface with its [in] parameters."""
+
+    interface: Interface
+    operation: str
+    parameters: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a row is answered: a server's address and the real numbers of its mapper's and its own port."""
+
+    row: Path
+    host: str
+    mapper: int
+    number: int = 0
+
+
+async def mapped(place: Place, syntax: Syntax) -> int:
+    """The port that the endpoint mapper names; 0 if it knows none. Raises OSError, RpcError."""
+    connection = RpcConnection()
+    await dial(place.row, connection, place.host, place.mapper, place.row.port("epm"))
+    try:
+        await connection.bind(ENDPOINT_MAPPER, None, Level.NONE)
+        towers = read_map_reply(await connection.call(MAP, map_request(syntax)))
+    except NdrError as error:
+        raise RpcError(f"the endpoint mapper's answer: {error}") from error
+    finally:
+        connection.close()
+    return next((tower.port for tower in towers if tower.syntax.uuid == syntax.uuid), 0)
+
+
+async def ask(
+    place: Place,
+    question: Question,
+    context: SecurityContext | None,
+    level: Level,
+    after_bind: Callable[[RpcConnection], None] | None = None,
+) -> None:
+    """Connects, binds, calls, and reads the answer. Raises OSError where nobody listens, RpcError or SecurityFailure for every
+    kind of refusal."""
+    connection = RpcConnection()
+    await dial(place.row, connection, place.host, place.number, place.row.port("rpc"))
+    await _ask(connection, question, context, level, after_bind)
+
+
+async def ask_locally(row: Path, socket: FilePath, question: Question) -> None:
+    """The same over a unix socket, with nothing but the kernel's word for who we are."""
+    connection = RpcConnection()
+    await dial_local(row, connection, socket)
+    await _ask(connection, question, None, Level.NONE, None)
+
+
+async def _ask(
+    connection: RpcConnection,
+    question: Question,
+    context: SecurityContext | None,
+    level: Level,
+    after_bind: Callable[[RpcConnection], None] | None,
+) -> None:
+    interface = question.interface
+    number = interface.numbers[question.operation]
+    operation = interface.operations[number]
+    try:
+        await connection.bind(interface.syntax, context, level)
+        if after_bind is not None:
+            after_bind(connection)
+        reply = await connection.call(number, operation.request.encode(question.parameters))
+        operation.reply.decode(reply)
+    except NdrError as error:
+        raise RpcError(f"the answer: {error}") from error
+    finally:
+        connection.close()
+
+
+async def refusal(asking: Awaitable[None]) -> str | None:
+    """The words of a refusal; None if the call was answered. Raises OSError: nobody was there to refuse."""
+    try:
+        await asking
+    except (RpcError, SecurityFailure) as error:
+        return str(error)
+    return None

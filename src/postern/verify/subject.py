@@ -1,0 +1,33 @@
+"""What is verified, and with what: values only, filled in by `host.probes`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+
+from postern.model.organization import Organization, Server
+from postern.model.security import Mechanism
+from postern.paths.row import Path
+from postern.verify.sasl_client import Credentials
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The organization with URLs in place of its private engines, and this host's server in it.
+
+    `probe` is a user, `machine` this server's account, `service` the directory's service account (its DN). `enabled` are the
+    mechanisms an administrator switched on for users. `sockets` is the folder of this host's unix sockets; `reached` are
+    those that a process of another account could open, None where that could not be tried (only root can).
+    """
+
+    organization: Organization
+    here: Server
+    rows: Mapping[str, Path]
+    authority: FilePath
+    probe: Credentials
+    machine: Credentials
+    service: Credentials
+    enabled: frozenset[Mechanism]
+    sockets: FilePath
+    reached: frozenset[FilePath] | None = None

@@ -1,0 +1,110 @@
+"""An organization with a running private directory and nothing else, for the commands that need no more."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from postern.cli.alias import alias
+from postern.cli.domain import domain
+from postern.cli.group import group
+from postern.cli.mailbox import mailbox
+from postern.cli.user import user
+from postern.directory.settings import AdministrationError
+from postern.host import configuration, directory, engines
+from postern.host import state as state_folder
+from postern.model.organization import Organization, StateFolder
+from postern.model.security import Peer
+from postern.trust.authenticator import Authenticator
+from postern.trust.outcome import Granted
+
+COMMANDS: dict[str, click.Command] = {
+    "user": user,
+    "group": group,
+    "alias": alias,
+    "domain": domain,
+    "mailbox": mailbox,
+}
+PASSWORD = "through the glass"
+
+
+class Organized:
+    """Gives commands on one state folder."""
+
+    def __init__(self, state: StateFolder, organization: Organization) -> None:
+        self.state = state
+        self.organization = organization
+
+    def postern(self, *words: str, typed: str | None = None) -> Result:
+        command, *rest = words
+        return CliRunner().invoke(COMMANDS[command], [*rest, "--state", str(self.state.root)], input=typed)
+
+    def done(self, *words: str, typed: str | None = None) -> str:
+        result = self.postern(*words, typed=typed)
+        assert result.exit_code == 0, result.output or repr(result.exception)
+        return result.output
+
+    def json(self, *words: str) -> Any:
+        return json.loads(self.done(*words, "--json"))
+
+    def refused(self, *words: str, typed: str | None = None) -> str:
+        """The one line that a person sees."""
+        result = self.postern(*words, typed=typed)
+        assert result.exit_code != 0
+        if isinstance(result.exception, AdministrationError):
+            return str(result.exception)
+        assert isinstance(result.exception, SystemExit), repr(result.exception)
+        return result.output
+
+    def add(self, name: str, *more: str) -> None:
+        self.done("user", "add", name, *more, "--password-stdin", typed=PASSWORD + "\n")
+
+    def logs_on(self, name: str, password: str) -> bool:
+        async def ask() -> bool:
+            async with directory.opened(self.state, self.organization) as opened:
+                authenticator = Authenticator(opened.read)
+                outcome = await authenticator.password(name, password, Peer("192.0.2.1", 1))
+                authenticator.close()
+                return isinstance(outcome, Granted)
+
+        return asyncio.run(ask())
+
+
+@pytest.fixture(scope="session")
+def started() -> Iterator[Organized]:
+    folder = Path(tempfile.mkdtemp(prefix="cli-", dir="/tmp"))
+    folder.chmod(0o711)
+    state = state_folder.create(folder / "state")
+    organization = engines.resolved(configuration.default(state), state)
+    engine = engines.SlapdEngine(state)
+    engine.start()
+    try:
+        asyncio.run(directory.seed(state, organization, organization.servers[0]))
+        yield Organized(state, organization)
+    finally:
+        engine.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def org(started: Organized) -> Organized:
+    """Without what other tests added."""
+    for kind in ("group", "user"):
+        for entry in started.json(kind, "list"):
+            if not entry["hidden"]:
+                started.done(kind, "remove", entry["name"], "--yes")
+    for entry in started.json("domain", "list"):
+        if entry["source"] == "directory":
+            started.done("domain", "remove", entry["name"])
+    for mechanism in ("ntlm", "scram"):
+        started.done("domain", "auth", "disable", mechanism)
+    return started

@@ -1,0 +1,79 @@
+"""Fuzz target for the IMAP and POP3 machines: `python tests/fuzz/fuzz_imap.py -max_total_time=300`, with atheris.
+
+The first octet says how the rest is cut and whether the client is known; a machine must give the same events whole and cut,
+must not raise, and must keep its buffers within their bounds.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    import atheris
+
+    with atheris.instrument_imports(include=["postern.protocols.imap", "postern.protocols.pop3"]):
+        from postern.protocols.imap import machine as imap
+        from postern.protocols.imap.commands import Command
+        from postern.protocols.pop3 import machine as pop3
+else:
+    from postern.protocols.imap import machine as imap
+    from postern.protocols.imap.commands import Command
+    from postern.protocols.pop3 import machine as pop3
+
+BOUND = 600
+MESSAGE = 300
+
+
+def imap_events(pieces: list[bytes], known: bool) -> tuple[list[Command], bytes]:
+    machine = imap.ServerMachine()
+    machine.max_command = BOUND
+    if known:
+        machine.max_message, machine.max_append, machine.utf8 = MESSAGE, 2 * MESSAGE, True
+    found, said = [], []
+    for piece in pieces:
+        machine.receive(piece)
+        while (event := machine.next_event()) is not None:
+            found.append(event)
+            if event.name == "IDLE" and type(event) is Command:
+                machine.idle()
+            elif event.name == "AUTHENTICATE":
+                machine.challenge(b"")
+            elif event.name == "STARTTLS" and type(event) is Command:
+                machine.clear()
+        kept = sum(map(len, machine._text)) + sum(map(len, machine._literals)) + len(machine._literal or b"")
+        assert kept <= BOUND + 2 * MESSAGE + 100, kept
+        said.append(machine.outgoing())
+    return found, b"".join(said)
+
+
+def pop3_events(pieces: list[bytes]) -> list[pop3.Event]:
+    machine = pop3.ServerMachine()
+    found = []
+    for piece in pieces:
+        machine.receive(piece)
+        while (event := machine.next_event()) is not None:
+            found.append(event)
+            if isinstance(event, pop3.Command) and event.name == "AUTH":
+                machine.challenge(b"")
+        assert len(machine._buffer) <= pop3.MAX_RESPONSE
+    return found
+
+
+def one_input(data: bytes) -> None:
+    """Raises AssertionError (or anything else) where the machines do what they must not."""
+    if not data:
+        return
+    seed, wire = data[0], data[1:]
+    step = 1 + seed // 8
+    pieces = [wire[start : start + step] for start in range(0, len(wire), step)]
+    known = bool(seed & 1)
+    if b"STARTTLS" not in wire.upper():  # after STARTTLS it matters what had come in already
+        assert imap_events([wire], known) == imap_events(pieces, known)
+    else:
+        imap_events(pieces, known)
+    assert pop3_events([wire]) == pop3_events(pieces)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()

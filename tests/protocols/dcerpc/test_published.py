@@ -1,0 +1,26 @@
+"""docs/idl is what the declarations say now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
+from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.published import published
+
+FOLDER = Path(__file__).parents[3] / "docs" / "idl"
+
+
+def test_docs_are_current() -> None:
+    assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.idl")} == published()
+
+
+def test_no_two_interfaces_share_a_uuid() -> None:
+    syntaxes = {one.syntax.uuid for one in (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION)}
+    assert len(syntaxes) == 3
+
+
+def test_a_hub_cannot_read_mailboxes_at_will() -> None:
+    """The delivery interface has what delivery and submission need, and nothing else."""
+    assert set(MAILBOX_DELIVERY.numbers) == {"logon", "deliver", "folders", "outbox", "fetch", "submitted"}
+    assert "deliver" not in MAILBOX_ACCESS.numbers and "submitted" not in MAILBOX_ACCESS.numbers

@@ -1,0 +1,71 @@
+"""A mailbox database and mailboxes in it, driven from ordinary test functions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import pytest
+
+from postern.model.mailbox import FolderKind, NewItem, SearchTerm
+from postern.store.database import MailboxDatabase
+
+T = TypeVar("T")
+
+
+@dataclass
+class Store:
+    """`run` waits for a coroutine on the database's own event loop."""
+
+    database: MailboxDatabase
+    loop: asyncio.AbstractEventLoop
+    dsn: str
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return self.loop.run_until_complete(asyncio.wait_for(coroutine, 60))
+
+    def mailbox(self, quota: int = 0) -> Box:
+        guid = uuid4()
+        self.run(self.database.logon(guid, quota))
+        folders = {folder.kind: folder.id for folder in self.run(self.database.folders(guid))}
+        return Box(self, guid, folders)
+
+
+@dataclass
+class Box:
+    """One mailbox and the ids of its well-known folders."""
+
+    store: Store
+    guid: UUID
+    folders: dict[FolderKind, int]
+
+    @property
+    def inbox(self) -> int:
+        return self.folders[FolderKind.INBOX]
+
+    def append(self, *contents: bytes, folder: int = 0, flags: int = 0, date: int | None = None) -> list[int]:
+        items = [NewItem(content, flags, date) for content in contents]
+        result = self.store.run(self.store.database.append(self.guid, folder or self.inbox, items))
+        return list(result.targets)
+
+    def search(self, key: str, folder: int = 0, **values: Any) -> list[int]:
+        term = SearchTerm(key, **values)
+        return self.store.run(self.store.database.search(self.guid, folder or self.inbox, term))
+
+
+@pytest.fixture(scope="module")
+def store(postgres_dsn: str) -> Iterator[Store]:
+    loop = asyncio.new_event_loop()
+    database = loop.run_until_complete(MailboxDatabase.open(postgres_dsn, connections=8))
+    yield Store(database, loop, postgres_dsn)
+    loop.run_until_complete(database.close())
+    loop.close()
+
+
+def message(subject: str = "hello", body: str = "text", **headers: str) -> bytes:
+    """A small message; header names with underscores for hyphens."""
+    lines = [f"Subject: {subject}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
+    return ("\r\n".join(lines) + f"\r\n\r\n{body}\r\n").encode()

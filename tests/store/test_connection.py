@@ -1,0 +1,109 @@
+"""The pool: callers that give up, a server that goes away and comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from postern.host.postgres import PrivateCluster
+from postern.model.mailbox import MailboxError, NewItem
+from postern.store import wire
+from postern.store.connection import Pool, Rejected
+from postern.store.database import MailboxDatabase
+from tests.store.conftest import message
+
+pytestmark = pytest.mark.slow
+
+
+def test_more_callers_than_connections(postgres_dsn: str) -> None:
+    async def scene() -> None:
+        pool = Pool(postgres_dsn, 2, "test")
+        rows = await asyncio.gather(*[pool.run("SELECT $1::bigint", [wire.int8(n)]) for n in range(50)])
+        assert [wire.to_int8(row[0][0]) for row in rows] == list(range(50))
+        assert pool._open <= 2
+        await pool.close()
+
+    asyncio.run(scene())
+
+
+def test_callers_that_give_up_cost_no_connection(postgres_dsn: str) -> None:
+    async def scene() -> None:
+        pool = Pool(postgres_dsn, 2, "test")
+        for _ in range(5):
+            tasks = [asyncio.create_task(pool.run("SELECT pg_sleep(0.05)")) for _ in range(6)]
+            await asyncio.sleep(0.02)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        rows = await asyncio.gather(*[pool.run("SELECT $1::bigint", [wire.int8(n)]) for n in range(10)])
+        assert [wire.to_int8(row[0][0]) for row in rows] == list(range(10))
+        assert pool._open <= 2
+        await pool.close()
+
+    asyncio.run(scene())
+
+
+def test_an_error_leaves_the_connection_usable(postgres_dsn: str) -> None:
+    async def scene() -> None:
+        pool = Pool(postgres_dsn, 1, "test")
+        with pytest.raises(Rejected) as caught:
+            await pool.run("SELECT 1 / $1::bigint", [wire.int8(0)])
+        assert caught.value.sqlstate == "22012"
+        with pytest.raises(Rejected):
+            await pool.run("SELEKT")
+        assert wire.to_int8((await pool.run("SELECT 5::bigint"))[0][0]) == 5
+        await pool.close()
+
+    asyncio.run(scene())
+
+
+def test_a_large_parameter_and_a_large_answer(postgres_dsn: str) -> None:
+    async def scene() -> None:
+        pool = Pool(postgres_dsn, 1, "test")
+        data = bytes(range(256)) * 200_000
+        assert (await pool.run("SELECT $1::bytea", [data]))[0][0] == data
+        await pool.close()
+
+    asyncio.run(scene())
+
+
+def test_the_server_goes_away_and_comes_back() -> None:
+    folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))
+    folder.chmod(0o711)
+    cluster = PrivateCluster(folder / "data", folder / "s", folder / "log", connections=20)
+    try:
+        cluster.start()
+        cluster.create_database("mail")
+
+        async def scene() -> None:
+            database = await MailboxDatabase.open(cluster.conninfo("mail"), connections=3)
+            guid = uuid4()
+            change = (await database.logon(guid)).change
+            inbox = next(f.id for f in await database.folders(guid) if f.path == ("INBOX",))
+            waiting = asyncio.create_task(database.wait({guid: change}, 60))
+            running = [
+                asyncio.create_task(database._pool.run("SELECT pg_sleep(30)")) for _ in range(2)
+            ]
+            await asyncio.sleep(0.2)
+            cluster.stop()
+            for result in await asyncio.gather(*running, return_exceptions=True):
+                assert isinstance(result, MailboxError) and result.code == "UNAVAILABLE"
+            with pytest.raises(MailboxError) as caught:
+                await database.append(guid, inbox, [NewItem(message())])
+            assert caught.value.code == "UNAVAILABLE"
+            with pytest.raises(MailboxError):
+                await MailboxDatabase.open(cluster.conninfo("mail"))
+            cluster.start()
+            await database.append(guid, inbox, [NewItem(message())])
+            assert await waiting == {guid: change + 1}
+            await database.close()
+
+        asyncio.run(scene())
+    finally:
+        cluster.stop()
+        shutil.rmtree(folder, ignore_errors=True)

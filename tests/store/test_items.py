@@ -1,0 +1,297 @@
+"""Items: appended, indexed, fetched, flagged, copied and expunged, with counters and mod-sequences that add up."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import Sequence
+
+import psycopg
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
+
+from postern.model.mailbox import Column, FlagChange, FolderKind, Index, MailboxError, NewItem
+from tests.store.conftest import Box, Store, message
+
+pytestmark = pytest.mark.slow
+
+
+def _words(data: bytes, code: str = "I") -> list[int]:
+    return list(array(code, data))
+
+
+def test_append_fetch_index(store: Store) -> None:
+    box = store.mailbox()
+    contents = [message(f"number {n}", "본문 " * n) for n in range(4)]
+    assert box.append(*contents, flags=1, date=1234567890) == [1, 2, 3, 4]
+    everything = Column(511)
+    got = store.run(store.database.fetch(box.guid, box.inbox, [(3, 9), (1, 1)], everything))
+    chosen = [contents[0], contents[2], contents[3]]
+    assert list(got.uids) == [1, 3, 4]
+    assert list(got.contents) == chosen
+    assert list(got.headers) == [c[: c.index(b"\r\n\r\n") + 4] for c in chosen]
+    assert list(got.sizes) == [len(c) for c in chosen]
+    assert list(got.dates) == [1234567890] * 3
+    assert list(got.flags) == [1, 1, 1]
+    assert b'"number 2"' in got.envelopes[1]
+    assert got.structures[0].startswith(b'("text" "plain"')
+    index = store.run(store.database.index(box.guid, box.inbox))
+    assert _words(index.uids) == [1, 2, 3, 4]
+    assert _words(index.flags, "Q") == [1] * 4
+    assert set(_words(index.modseqs, "Q")) == {index.highest_modseq}
+    assert (index.uid_next, index.messages) == (5, 4)
+
+
+def test_fetch_of_nothing(store: Store) -> None:
+    box = store.mailbox()
+    for ranges in ([], [(1, 10)], [(0, 0)]):
+        for columns in (Column.FLAGS, Column.CONTENT):
+            got = store.run(store.database.fetch(box.guid, box.inbox, ranges, columns))
+            assert list(got.uids) == []
+
+
+def test_large_contents_come_in_portions_and_whole(store: Store) -> None:
+    box = store.mailbox()
+    contents = [message(f"big {n}", f"{n}" * 7_000_000) for n in range(4)]
+    for content in contents:
+        box.append(content)
+    got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.CONTENT | Column.SIZE))
+    assert list(got.uids) == [1, 2, 3, 4]
+    assert list(got.contents) == contents
+
+
+def test_an_empty_message_and_one_of_any_octets(store: Store) -> None:
+    box = store.mailbox()
+    odd = [b"", b"\0\xff\xfe", bytes(range(256)) * 3]
+    box.append(*odd)
+    got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 3)], Column.CONTENT | Column.HEADER))
+    assert list(got.contents) == odd
+
+
+def test_equal_contents_are_kept_once_and_swept_when_unused(store: Store) -> None:
+    one, other = store.mailbox(), store.mailbox()
+    content = message("kept once", "only here: zebra")
+    one.append(content, content)
+    other.append(content)
+
+    def rows() -> int:
+        with psycopg.connect(store.dsn) as connection:
+            row = connection.execute("SELECT count(*) FROM contents WHERE subject = 'kept once'").fetchone()
+            assert row is not None
+            return int(row[0])
+
+    assert rows() == 1
+    for box in (one, other):
+        store.run(store.database.change_flags(box.guid, box.inbox, [(1, 9)], FlagChange.ADD, 8))
+    assert store.run(store.database.expunge(one.guid, one.inbox)) == [1, 2]
+    store.run(store.database.maintain())
+    assert rows() == 1
+    assert list(store.run(store.database.fetch(other.guid, other.inbox, [(1, 1)], Column.CONTENT)).contents) == [content]
+    store.run(store.database.expunge(other.guid, other.inbox))
+    store.run(store.database.maintain())
+    assert rows() == 0
+    one.append(content)
+    assert rows() == 1
+
+
+def test_flags_and_conditions(store: Store) -> None:
+    box = store.mailbox()
+    box.append(message("a"), message("b"), message("c"))
+
+    def change(how: FlagChange, flags: int, uids: Sequence[tuple[int, int]], limit: int | None = None) -> list[list[int]]:
+        result = store.run(store.database.change_flags(box.guid, box.inbox, uids, how, flags, limit))
+        return [list(result.uids), list(result.flags), list(result.modseqs), list(result.modified)]
+
+    before = store.run(store.database.folder(box.guid, box.inbox)).highest_modseq
+    uids, flags, modseqs, _ = change(FlagChange.ADD, 1, [(1, 2)])
+    assert (uids, flags, modseqs) == ([1, 2], [1, 1], [before + 1, before + 1])
+    # Nothing changes: said as it stands, the mod-sequence stays.
+    assert change(FlagChange.ADD, 1, [(1, 1)])[2] == [before + 1]
+    assert store.run(store.database.folder(box.guid, box.inbox)).highest_modseq == before + 1
+    assert change(FlagChange.REPLACE, 2 | 8, [(3, 3)]) == [[3], [10], [before + 2], []]
+    assert change(FlagChange.REMOVE, 1, [(1, 3)], before) == [[], [], [], [1, 2, 3]]
+    assert change(FlagChange.REMOVE, 1, [(1, 3)], before + 1)[3] == [3]
+    folder = store.run(store.database.folder(box.guid, box.inbox))
+    assert (folder.messages, folder.unseen, folder.deleted) == (3, 3, 1)
+
+
+def test_what_changed_and_vanished_since(store: Store) -> None:
+    box = store.mailbox()
+    box.append(*[message(str(n)) for n in range(6)])
+    start = store.run(store.database.index(box.guid, box.inbox)).highest_modseq
+    store.run(store.database.change_flags(box.guid, box.inbox, [(2, 3), (5, 5)], FlagChange.ADD, 8))
+    assert store.run(store.database.expunge(box.guid, box.inbox, [(1, 4)])) == [2, 3]
+    news: Index = store.run(store.database.index(box.guid, box.inbox, since=start))
+    assert (_words(news.uids), _words(news.vanished), news.messages) == ([5], [2, 3], 4)
+    later = store.run(store.database.index(box.guid, box.inbox, since=news.highest_modseq))
+    assert (later.uids, later.vanished) == (b"", b"")
+    changed = store.run(store.database.fetch(box.guid, box.inbox, [(1, 99)], Column.MODSEQ, changed_since=start))
+    assert list(changed.uids) == [5]
+
+
+def test_copy_maps_keywords_and_move_vanishes(store: Store) -> None:
+    box = store.mailbox()
+    target = box.folders[FolderKind.ARCHIVE]
+    run, database = store.run, store.database
+    run(database.keywords(box.guid, target, ["other"], True))
+    bits = run(database.keywords(box.guid, box.inbox, ["$Work", "OTHER"], True))
+    box.append(message("a"), message("b"), flags=bits | 2)
+    copied = run(database.copy(box.guid, box.inbox, [(1, 1)], target))
+    assert (list(copied.sources), list(copied.targets)) == ([1], [1])
+    there = run(database.folder(box.guid, target))
+    assert copied.uid_validity == there.uid_validity
+    assert there.keywords == ("other", "$Work")
+    flags = list(run(database.fetch(box.guid, target, [(1, 1)], Column.FLAGS)).flags)[0]
+    assert flags == 2 | run(database.keywords(box.guid, target, ["$work", "other"], False))
+    since = run(database.folder(box.guid, box.inbox)).highest_modseq
+    moved = run(database.copy(box.guid, box.inbox, [(2, 7)], target, move=True))
+    assert (list(moved.sources), list(moved.targets)) == ([2], [2])
+    assert _words(run(database.index(box.guid, box.inbox, since=since)).vanished) == [2]
+    within = run(database.copy(box.guid, target, [(1, 2)], target, move=True))
+    assert list(within.targets) == [3, 4]
+    assert [run(database.folder(box.guid, f)).messages for f in (box.inbox, target)] == [1, 2]
+
+
+def test_quota_holds_for_append_and_copy(store: Store) -> None:
+    content = message(body="x" * 400)
+    box = store.mailbox(quota=len(content) * 2)
+    box.append(content)
+    for request in (
+        store.database.append(box.guid, box.inbox, [NewItem(content), NewItem(content + b"y")]),
+        store.database.append(box.guid, box.inbox, [NewItem(content * 2)]),
+    ):
+        with pytest.raises(MailboxError) as caught:
+            store.run(request)
+        assert caught.value.code == "OVERQUOTA"
+    assert store.run(store.database.logon(box.guid)).items == 1
+    store.run(store.database.copy(box.guid, box.inbox, [(1, 1)], box.folders[FolderKind.DRAFTS]))
+    with pytest.raises(MailboxError):
+        store.run(store.database.copy(box.guid, box.inbox, [(1, 1)], box.folders[FolderKind.DRAFTS]))
+    store.run(store.database.copy(box.guid, box.inbox, [(1, 1)], box.folders[FolderKind.JUNK], move=True))
+
+
+def test_outbox(store: Store) -> None:
+    box = store.mailbox()
+    outbox, sent = box.folders[FolderKind.OUTBOX], box.folders[FolderKind.SENT]
+    uid = box.append(message("to go"), folder=outbox)[0]
+    run, database = store.run, store.database
+    assert run(database.outbox(box.guid)) == []
+    run(database.submit(box.guid, uid))
+    run(database.submit(box.guid, uid))
+    assert run(database.outbox(box.guid)) == [uid]
+    assert box.guid in run(database.waiting_mailboxes())
+    run(database.submitted(box.guid, uid))
+    run(database.submitted(box.guid, uid))
+    assert run(database.outbox(box.guid)) == []
+    there = run(database.folder(box.guid, sent))
+    assert (there.messages, there.unseen) == (1, 0)
+    with pytest.raises(MailboxError) as caught:
+        run(database.submit(box.guid, 99))
+    assert caught.value.code == "NONEXISTENT"
+
+
+def test_sessions_at_once_on_one_folder(store: Store) -> None:
+    """Appending, flagging, moving both ways and expunging together neither deadlock nor lose count."""
+    box = store.mailbox()
+    archive = box.folders[FolderKind.ARCHIVE]
+    database, guid = store.database, box.guid
+    box.append(*[message(str(n)) for n in range(40)])
+
+    async def appends() -> None:
+        for n in range(20):
+            await database.append(guid, box.inbox, [NewItem(message(f"new {n}"))])
+
+    async def flags() -> None:
+        for n in range(30):
+            await database.change_flags(guid, box.inbox, [(1, 99)], FlagChange.ADD if n % 2 else FlagChange.REMOVE, 1)
+
+    async def moves(source: int, target: int) -> None:
+        for _ in range(15):
+            await database.copy(guid, source, [(1, 99)], target, move=True)
+
+    async def expunges() -> None:
+        for n in range(15):
+            await database.change_flags(guid, box.inbox, [(n, n)], FlagChange.ADD, 8)
+            await database.expunge(guid, box.inbox)
+
+    async def everything() -> None:
+        await asyncio.gather(
+            appends(), appends(), flags(), flags(), moves(box.inbox, archive), moves(archive, box.inbox), expunges()
+        )
+
+    store.run(everything())
+    _check_counters(box)
+
+
+def _check_counters(box: Box) -> None:
+    """What folders and mailbox count is what a count of the items gives."""
+    run, database = box.store.run, box.store.database
+    used = items = 0
+    for folder in run(database.folders(box.guid)):
+        got = run(database.fetch(box.guid, folder.id, [(1, 1 << 31)], Column.FLAGS | Column.SIZE | Column.MODSEQ))
+        assert folder.messages == len(got.uids)
+        assert folder.size == sum(got.sizes)
+        assert folder.unseen == sum(1 for flags in got.flags if not flags & 1)
+        assert folder.deleted == sum(1 for flags in got.flags if flags & 8)
+        assert folder.uid_next > max(got.uids, default=0)
+        assert folder.highest_modseq >= max(got.modseqs, default=0)
+        used, items = used + folder.size, items + folder.messages
+    info = run(database.logon(box.guid))
+    assert (info.used, info.items) == (used, items)
+
+
+def test_any_sequence_of_operations_matches_a_model(store: Store) -> None:
+    """The folder against a dictionary, and a client that follows by `since` against the folder."""
+
+    class Machine(RuleBasedStateMachine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.box = store.mailbox()
+            self.model: dict[int, int] = {}
+            self.client: dict[int, int] = {}
+            self.seen = 0
+            self.next = 1
+
+        @rule(flags=st.integers(0, 31), count=st.integers(1, 3))
+        def append(self, flags: int, count: int) -> None:
+            for uid in self.box.append(*[message(str(n)) for n in range(count)], flags=flags):
+                assert uid == self.next
+                self.model[uid] = flags
+                self.next += 1
+
+        @rule(low=st.integers(1, 12), span=st.integers(0, 4), how=st.sampled_from(FlagChange), flags=st.integers(0, 31))
+        def change(self, low: int, span: int, how: FlagChange, flags: int) -> None:
+            store.run(store.database.change_flags(self.box.guid, self.box.inbox, [(low, low + span)], how, flags))
+            for uid in range(low, low + span + 1):
+                if uid in self.model:
+                    old = self.model[uid]
+                    self.model[uid] = {0: flags, 1: old | flags, 2: old & ~flags}[how]
+
+        @rule(low=st.integers(1, 12), span=st.integers(0, 6))
+        def expunge(self, low: int, span: int) -> None:
+            gone = store.run(store.database.expunge(self.box.guid, self.box.inbox, [(low, low + span)]))
+            assert gone == [u for u, f in sorted(self.model.items()) if f & 8 and low <= u <= low + span]
+            for uid in gone:
+                del self.model[uid]
+
+        @rule()
+        def follow(self) -> None:
+            news = store.run(store.database.index(self.box.guid, self.box.inbox, self.seen))
+            for uid in _words(news.vanished):
+                self.client.pop(uid, None)
+            self.client.update(zip(_words(news.uids), _words(news.flags, "Q"), strict=True))
+            self.seen = news.highest_modseq
+            assert self.client == self.model
+
+        @invariant()
+        def counters(self) -> None:
+            _check_counters(self.box)
+
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        Machine,
+        settings=settings(
+            max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

@@ -1,0 +1,98 @@
+"""The schema: every version can be brought to the newest with what it holds, by many processes at once."""
+
+from __future__ import annotations
+
+import asyncio
+from hashlib import sha256
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from postern.host.postgres import PrivateCluster
+from postern.model.mailbox import Column, SearchTerm, SortKey
+from postern.store.connection import Connection
+from postern.store.database import MailboxDatabase
+from postern.store.migrations import SchemaError, migrate, steps
+from tests.store.conftest import message
+
+pytestmark = pytest.mark.slow
+
+
+def _fresh(cluster: PrivateCluster) -> str:
+    name = f"m_{uuid4().hex[:12]}"
+    cluster.create_database(name)
+    return cluster.conninfo(name)
+
+
+def test_steps_are_numbered_without_gaps() -> None:
+    assert [number for number, _ in steps()] == list(range(1, len(steps()) + 1))
+
+
+def test_from_version_1_with_data_to_the_newest(postgres_cluster: PrivateCluster) -> None:
+    dsn = _fresh(postgres_cluster)
+    guid = uuid4()
+    contents = [message(f"회의 {n}", f"본문 {n}", Message_ID=f"<{n}@x>") for n in range(450)]
+
+    async def to_version_1() -> None:
+        connection = await Connection.open(dsn, "test")
+        await migrate(connection, until=1)
+        connection.close()
+
+    asyncio.run(to_version_1())
+    with psycopg.connect(dsn) as connection:
+        connection.execute("INSERT INTO mailboxes (guid, used, items, change) VALUES (%s, 9, %s, 7)", (guid, len(contents)))
+        connection.execute(
+            "INSERT INTO folders (mailbox, path, kind, uid_validity, uid_next, messages, highest_modseq)"
+            " VALUES (1, '{INBOX}', 'inbox', 5, %s, %s, 7)",
+            (len(contents) + 1, len(contents)),
+        )
+        for n, content in enumerate(contents, 1):
+            connection.execute(
+                "INSERT INTO contents (hash, size, header_size, rendering, envelope, structure, body)"
+                " VALUES (%s, %s, 1, 1, 'old', 'old', 'old')",
+                (sha256(content).digest(), len(content)),
+            )
+            connection.execute("INSERT INTO bodies VALUES (%s, %s)", (n, content))
+            connection.execute(
+                "INSERT INTO items (folder, uid, content, flags, modseq, internal_date, size) VALUES (1, %s, %s, 1, 7, 0, %s)",
+                (n, n, len(content)),
+            )
+
+    async def use_the_newest() -> None:
+        database = await MailboxDatabase.open(dsn, connections=2)
+        try:
+            got = await database.fetch(guid, 1, [(1, 1000)], Column.CONTENT | Column.ENVELOPE | Column.HEADER)
+            assert list(got.contents) == contents
+            assert all(b"<%d@x>" % n in envelope for n, envelope in enumerate(got.envelopes))
+            assert got.headers[3].endswith(b"\r\n\r\n")
+            assert await database.search(guid, 1, SearchTerm("subject", text="회의 44")) == [45, *range(441, 451)]
+            assert await database.search(guid, 1, SearchTerm("body", text="본문 449"), [SortKey("subject")]) == [450]
+        finally:
+            await database.close()
+
+    asyncio.run(use_the_newest())
+
+
+def test_many_processes_open_a_new_database_at_once(postgres_cluster: PrivateCluster) -> None:
+    dsn = _fresh(postgres_cluster)
+
+    async def open_all() -> None:
+        databases = await asyncio.gather(*[MailboxDatabase.open(dsn, connections=1) for _ in range(6)])
+        for database in databases:
+            await database.close()
+
+    asyncio.run(open_all())
+
+
+def test_a_newer_schema_is_left_alone(postgres_cluster: PrivateCluster) -> None:
+    dsn = _fresh(postgres_cluster)
+
+    async def open_and_close() -> None:
+        await (await MailboxDatabase.open(dsn, connections=1)).close()
+
+    asyncio.run(open_and_close())
+    with psycopg.connect(dsn) as connection:
+        connection.execute("UPDATE schema_version SET version = 9999")
+    with pytest.raises(SchemaError, match="9999"):
+        asyncio.run(open_and_close())

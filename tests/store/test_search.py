@@ -1,0 +1,164 @@
+"""SEARCH is exact whatever the charset; SORT and THREAD as RFC 5256 says."""
+
+from __future__ import annotations
+
+import base64
+import quopri
+from typing import Any
+
+import pytest
+
+from postern.model.mailbox import MailboxError, SearchTerm, SortKey
+from tests.store.conftest import Box, Store, message
+
+pytestmark = pytest.mark.slow
+
+_WORDS = {"회의록": ("euc-kr", "cp949", "utf-8"), "議事録": ("iso-2022-jp", "shift_jis", "euc-jp"), "会议记录": ("gb18030", "gb2312"),
+          "會議記錄": ("big5", "utf-8")}  # fmt: skip
+
+
+def _encoded(word: str, charset: str, encoding: str) -> bytes:
+    body = f"앞 {word}뒤".replace("앞 ", "< ").replace("뒤", " >").encode(charset)
+    if encoding == "base64":
+        body = base64.encodebytes(body)
+    elif encoding == "quoted-printable":
+        body = quopri.encodestring(body)
+    subject = base64.b64encode(word.encode(charset))
+    return (
+        b"Subject: =?%b?B?%b?=\r\nContent-Type: text/plain; charset=%b\r\nContent-Transfer-Encoding: %b\r\n\r\n%b"
+        % (charset.encode(), subject, charset.encode(), encoding.encode(), body)
+    )
+
+
+@pytest.fixture(scope="module")
+def asian(store: Store) -> tuple[Box, dict[str, list[int]]]:
+    box = store.mailbox()
+    where: dict[str, list[int]] = {}
+    for word, charsets in _WORDS.items():
+        for charset in charsets:
+            for encoding in ("8bit", "base64", "quoted-printable"):
+                where.setdefault(word, []).extend(box.append(_encoded(word, charset, encoding)))
+    box.append(message("other", "nothing of it"))
+    return box, where
+
+
+@pytest.mark.parametrize("word", _WORDS)
+@pytest.mark.parametrize("key", ["subject", "body", "text"])
+def test_words_in_any_charset(asian: tuple[Box, dict[str, list[int]]], word: str, key: str) -> None:
+    box, where = asian
+    assert box.search(key, text=word) == where[word]
+    assert box.search(key, text=word[1:]) == where[word]
+
+
+def _and(*terms: SearchTerm) -> dict[str, Any]:
+    return {"terms": terms}
+
+
+@pytest.fixture(scope="module")
+def mixed(store: Store) -> Box:
+    box = store.mailbox()
+    date = 1_700_000_000  # 14 November 2023, 22:13:20 UTC: day 19675
+    html = "<html><body>Bud<b>get</b> &amp; plan<style>hidden{}</style></body></html>"
+    box.append(message("Budget 100%_\\", "quick brown Fox", From="Alice <alice@example.org>", To="bob@x.org"), date=date)
+    box.append(message("Re: budget", html, Content_Type="text/html", From="bob@x.org", Cc="alice@example.org"), date=date + 86400)  # noqa: E501
+    box.append(message("STRASSE", "Straße", Date="Wed, 15 Nov 2023 01:00:00 +0900", X_Note="alice@example.org"), date=date)
+    box.append(message("long", "z" * 9000, List_Id="<l.x>"), date=date, flags=1 | 4)
+    return box
+
+
+@pytest.mark.parametrize(
+    ("key", "values", "uids"),
+    [
+        ("all", {}, [1, 2, 3, 4]),
+        ("subject", {"text": "BUDGET"}, [1, 2]),
+        ("subject", {"text": "100%_\\"}, [1]),
+        ("subject", {"text": "0%x"}, []),
+        ("body", {"text": "budget & plan"}, [2]),
+        ("body", {"text": "hidden"}, []),
+        ("body", {"text": "budget 100"}, []),
+        ("text", {"text": "budget"}, [1, 2]),
+        ("text", {"text": "strasse"}, [3]),
+        ("body", {"text": "STRASSE"}, [3]),
+        ("from", {"text": "alice"}, [1]),
+        ("cc", {"text": "EXAMPLE.org"}, [2]),
+        ("to", {"text": "example.org"}, []),
+        ("header", {"name": "X-Note", "text": "alice"}, [3]),
+        ("header", {"name": "list-id", "text": ""}, [4]),
+        ("header", {"name": "x", "text": ""}, []),
+        ("larger", {"number": 9000}, [4]),
+        ("smaller", {"number": 9000}, [1, 2, 3]),
+        ("before", {"number": 19676}, [1, 3, 4]),
+        ("on", {"number": 19676}, [2]),
+        ("since", {"number": 19676}, [2]),
+        ("senton", {"number": 19676}, [2, 3]),
+        ("sentbefore", {"number": 19676}, [1, 4]),
+        ("sentsince", {"number": 19676}, [2, 3]),
+        ("flag", {"number": 4}, [4]),
+        ("flag", {"number": 5}, [4]),
+        ("uid", {"uids": ((2, 2), (4, 3))}, [2, 3, 4]),
+        ("uid", {"uids": ()}, []),
+        ("not", _and(SearchTerm("flag", number=1)), [1, 2, 3]),
+        ("or", _and(SearchTerm("flag", number=1), SearchTerm("from", text="bob")), [2, 4]),
+        ("and", _and(SearchTerm("subject", text="budget"), SearchTerm("not", terms=(SearchTerm("uid", uids=((1, 1),)),))), [2]),
+        ("and", _and(), [1, 2, 3, 4]),
+        ("or", _and(), []),
+    ],
+)  # fmt: skip
+def test_keys(mixed: Box, key: str, values: dict[str, Any], uids: list[int]) -> None:
+    assert mixed.search(key, **values) == uids
+
+
+def test_modseq(mixed: Box) -> None:
+    folder = mixed.store.run(mixed.store.database.folder(mixed.guid, mixed.inbox))
+    assert mixed.search("modseq", number=folder.highest_modseq) == [4]
+
+
+@pytest.mark.parametrize("term", [SearchTerm("nonsense"), SearchTerm("and", terms=(SearchTerm("all"),) * 2000)])
+def test_what_is_no_program_is_refused(mixed: Box, term: SearchTerm) -> None:
+    with pytest.raises(MailboxError):
+        mixed.store.run(mixed.store.database.search(mixed.guid, mixed.inbox, term))
+
+
+def test_quotes_in_needles_are_data(mixed: Box) -> None:
+    assert mixed.search("text", text="'); DROP TABLE items; --") == []
+    assert mixed.search("header", name="a'\n:", text="\0'") == []
+    assert mixed.search("all") == [1, 2, 3, 4]
+
+
+def test_sort(store: Store) -> None:
+    box = store.mailbox()
+    box.append(message("[x] re: Beta", From="Zoe <carol@x>", Date="Mon, 1 Jan 2024 00:00:00 +0000"), date=30)
+    box.append(message("alpha", From="Adam <dave@x>", Date="Tue, 2 Jan 2024 00:00:00 +0000"), date=20)
+    box.append(message("BETA", From="bob@x", Date="Sun, 31 Dec 2023 00:00:00 +0000"), date=10)
+
+    def sort(*keys: tuple[str, bool]) -> list[int]:
+        chosen = [SortKey(key, reverse) for key, reverse in keys]
+        return store.run(store.database.search(box.guid, box.inbox, SearchTerm("all"), chosen))
+
+    assert sort(("subject", False)) == [2, 1, 3]
+    assert sort(("subject", False), ("date", False)) == [2, 3, 1]
+    assert sort(("subject", True)) == [1, 3, 2]
+    assert sort(("arrival", False)) == [3, 2, 1]
+    assert sort(("date", True)) == [2, 1, 3]
+    assert sort(("from", False)) == [3, 1, 2]
+    assert sort(("displayfrom", False)) == [2, 3, 1]
+    with pytest.raises(MailboxError):
+        sort(("colour", False))
+
+
+def test_thread(store: Store) -> None:
+    box = store.mailbox()
+    day = "{} Jan 2024 00:00:00 +0000"
+    box.append(message("start", Message_ID="<1@x>", Date=day.format(1)))
+    box.append(message("Re: start", Message_ID="<2@x>", In_Reply_To="<1@x>", Date=day.format(2)))
+    box.append(message("Re: start", Message_ID="<3@x>", References="<1@x> <2@x>", Date=day.format(3)))
+    box.append(message("Re: start", Message_ID="<4@x>", References="<1@x>", Date=day.format(4)))
+    box.append(message("else", Message_ID="<5@x>", Date=day.format(5)))
+
+    def thread(algorithm: str) -> bytes:
+        return store.run(store.database.thread(box.guid, box.inbox, SearchTerm("all"), algorithm))
+
+    assert thread("REFERENCES") == b"(1 (2 3)(4))(5)"
+    assert thread("ORDEREDSUBJECT") == b"(1 (2)(3)(4))(5)"
+    with pytest.raises(MailboxError):
+        thread("REFS")

@@ -1,0 +1,107 @@
+"""What submission makes of a user's header, and whom it lets a user be."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postern.transport.submission import NotAllowed, Submitter, fix_header
+
+ALICE = Submitter("alice@example.test", frozenset({"alice@example.test", "sales@example.test"}))
+NOW = 1_790_000_000.0
+WHOLE = b"Date: Mon, 1 Jan 2024 00:00:00 +0000\r\nMessage-ID: <1@x>\r\n"
+
+
+def fix(header: bytes) -> bytes | NotAllowed:
+    return fix_header(header, ALICE, NOW, "unique", "hub.example.test")
+
+
+def test_what_is_missing_is_added_in_front() -> None:
+    assert fix(b"From: alice@example.test\r\nSubject: x\r\n\tfolded\r\n") == (
+        b"Date: Mon, 21 Sep 2026 14:13:20 +0000\r\nMessage-ID: <unique@hub.example.test>\r\n"
+        b"From: alice@example.test\r\nSubject: x\r\n\tfolded\r\n"
+    )
+    assert fix(b"") == (
+        b"From: <alice@example.test>\r\nDate: Mon, 21 Sep 2026 14:13:20 +0000\r\n"
+        b"Message-ID: <unique@hub.example.test>\r\n"
+    )
+
+
+def test_what_is_right_stays() -> None:
+    header = b"From: Alice <ALICE@example.test>\r\n" + WHOLE
+    assert fix(header) == header
+
+
+def test_blind_copies_and_return_path_go() -> None:
+    assert fix(b"Bcc: x@y.test,\r\n z@y.test\r\nReturn-Path: <a@b>\r\nFrom: alice@example.test\r\n" + WHOLE) == (
+        b"From: alice@example.test\r\n" + WHOLE
+    )
+
+
+@pytest.mark.parametrize(
+    ("sender", "kept"),
+    [
+        (b"sales@example.test", b"Sender: sales@example.test\r\n"),
+        (b"bob@example.test", b"Sender: <alice@example.test>\r\n"),
+        (b"nonsense", b"Sender: <alice@example.test>\r\n"),
+    ],
+)
+def test_sender_tells_the_truth(sender: bytes, kept: bytes) -> None:
+    author = b"From: alice@example.test\r\n"
+    assert fix(b"Sender: " + sender + b"\r\n" + author + WHOLE) == kept + author + WHOLE
+
+
+def test_several_authors_need_a_sender() -> None:
+    authors = b"From: alice@example.test, Sales <sales@example.test>\r\n"
+    assert fix(authors + WHOLE) == b"Sender: <alice@example.test>\r\n" + authors + WHOLE
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        b"alice@example.test",
+        b" <alice@example.test>",
+        b'"bob@example.test" <alice@example.test>',
+        b"Alice Smith <sales@example.test>",
+        b"=?utf-8?B?7JWg?= <alice@example.test> (a (nested) comment)",
+        b"\r\n Alice\r\n <alice@example.test>",
+        "앨리스 <alice@example.test>".encode(),
+        b'"Smith, \\"Al\\" <x@y>" <alice@example.test>',
+    ],
+)
+def test_authors_that_are_alice(author: bytes) -> None:
+    assert isinstance(fix(b"From: " + author + b"\r\n"), bytes)
+
+
+@pytest.mark.parametrize(
+    "author",
+    [
+        b"bob@example.test",
+        b"alice@example.test, bob@example.test",
+        b'"alice@example.test" <bob@example.test>',
+        b"(<alice@example.test>) bob@example.test",
+        b"alice@example.test <bob@example.test>",
+        b"bob@example.test <alice@example.test>",
+        b"<bob@example.test> <alice@example.test>",
+        b"<alice@example.test> bob@example.test",
+        b"Friends: alice@example.test;",
+        b"alice@example.test\r\nFrom: alice@example.test",
+        b"alice@example.test\r\nfrom : bob@example.test",
+        b"",
+        b"alice",
+        b"<alice@example.test",
+        b'"alice@example.test',
+        b"(alice@example.test",
+        b"alice@example.test)",
+        b"<@evil.test:alice@example.test>",
+    ],
+)
+def test_authors_that_are_not(author: bytes) -> None:
+    assert isinstance(fix(b"From: " + author + b"\r\n"), NotAllowed)
+
+
+@given(st.binary(max_size=120))
+def test_no_header_makes_it_fail(author: bytes) -> None:
+    fix(b"From: " + author + b"\r\n")
+    fix(author)
