@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 
 from postern.cli.alias import alias
@@ -108,3 +109,10 @@ def org(started: Organized) -> Organized:
     for mechanism in ("ntlm", "scram"):
         started.done("domain", "auth", "disable", mechanism)
     return started
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Commands quieten the log of their process; here that is the tests' own."""
+    yield
+    structlog.reset_defaults()

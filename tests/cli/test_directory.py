@@ -149,7 +149,7 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
         state = state_folder.create(folder / "state")
         nowhere = Organized(state, configuration.default(state))
         words = nowhere.refused("user", "list")
-        assert "does not answer" in words and "postern run" in words
+        assert words.count("\n") == 1 and "does not answer" in words and "postern run" in words
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

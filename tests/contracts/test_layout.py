@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from postern.model.organization import Role
+
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "postern"
 MODULES = sorted(SOURCE.rglob("*.py"))
@@ -24,6 +26,7 @@ OPENING_CALLS = {
 }
 MAX_LINES = 400
 ROLE_LINES = 80
+ROLES = {role.value.replace("-", "_") for role in Role}
 
 
 def _name(module: Path) -> str:
@@ -39,7 +42,7 @@ def test_a_module_says_what_it_is_and_stays_small(module: Path) -> None:
     text = module.read_text(encoding="utf-8")
     assert ast.get_docstring(ast.parse(text)), "no docstring opens the module"
     assert module.stem not in FORBIDDEN_NAMES
-    limit = ROLE_LINES if module.parent.name == "roles" else MAX_LINES
+    limit = ROLE_LINES if module.parent.name == "roles" and module.stem in ROLES else MAX_LINES
     assert len(text.splitlines()) <= limit, f"over {limit} lines: does its name still say what is in it?"
 
 

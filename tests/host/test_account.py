@@ -160,6 +160,14 @@ class TestApart:
         with pytest.raises(ApartError, match="did not end"):
             apart(work, 0.2)
 
+    def test_work_that_is_given_up_is_ended(self) -> None:
+        async def work() -> str:
+            signal.pause()
+            return ""
+
+        with pytest.raises(ApartError):
+            apart(work, 600, lambda: True)
+
 
 def test_a_secret_is_made_once_and_for_us_alone() -> None:
     with short_folder() as folder:

@@ -20,9 +20,9 @@ from postern.host.apart import apart
 from postern.host.processes import start_time
 from postern.model.organization import StateFolder
 from postern.store.database import MailboxDatabase
-from tests.host.folders import short_folder
+from tests.host.folders import free_offset, short_folder
 from tests.host.test_account import in_child
-from tests.host.test_supervisor import PATIENCE, ROOT, eventually, free_offset
+from tests.host.test_supervisor import PATIENCE, ROOT, eventually
 
 pytestmark = pytest.mark.slow
 
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 class Run:
     """One `postern run`. `output` is what it said until it was ready, or until it ended."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, until: str = "Ctrl-C stops it") -> None:
         self.state: StateFolder = state.find(folder)
         command = [sys.executable, "-m", "tests.host.toy_run", "run", "--state", str(folder), *options]
         self.process = subprocess.Popen(
@@ -45,7 +45,7 @@ class Run:
         assert self.process.stdout is not None
         for line in self.process.stdout:
             self.output += line
-            if "Ctrl-C stops it" in line:
+            if until in line:
                 break
 
     def pids(self) -> dict[str, int]:
@@ -120,6 +120,7 @@ def test_a_first_start_makes_everything_and_tells_how_to_reach_it(folder: Path, 
         assert {"postgresql", "slapd", "hub.0", "mailbox.0", "client-access.0"} <= set(pids)
         for pid in [run.process.pid, *pids.values()]:
             assert os.stat(f"/proc/{pid}").st_uid != 0, "nothing runs as root"
+        assert "\nThreads:\t1\n" in Path(f"/proc/{run.process.pid}/status").read_text(), "fit to fork"
         mails = int(mails_of(folder, "alice"))
         assert mails > 100
         assert "Postern has stopped." in run.stop()
@@ -153,7 +154,8 @@ def test_a_taken_port_is_named(folder: Path, offset: str) -> None:
     with short_folder() as other, running(folder):
         second = Run(other / "state", "--offset", offset)
         assert second.process.wait(PATIENCE) == 1
-        assert f"port {int(offset) + 135} (" in second.output or f"port {int(offset) + 587} (" in second.output
+        assert any(f"port {int(offset) + number} (" in second.output for number in (135, 587, 993))
+        assert "(python" in second.output
         assert "shift all ports: --offset" in second.output
 
 
@@ -172,6 +174,20 @@ def test_nothing_survives_a_killed_supervisor(folder: Path) -> None:
         pids = run.pids()
         run.process.kill()
         eventually(lambda: not [pid for pid in pids.values() if start_time(pid)], "engines and workers are gone")
+
+
+def test_a_signal_before_it_is_ready_stops_it_too(folder: Path) -> None:
+    run = Run(folder, "--demo", until="starting postgresql")
+    try:
+        last = run.stop(signal.SIGTERM)
+        assert "is ready" not in last
+        assert not run.pids()
+        with running(folder) as again:
+            assert "Postern is ready" in again.output
+            again.stop()
+    finally:
+        run.process.kill()
+        run.process.communicate()
 
 
 def test_a_hardened_organization_without_a_realm_is_refused(folder: Path) -> None:

@@ -94,9 +94,7 @@ def test_nobody_else_connects(folder: Path) -> None:
             psycopg.connect(cluster.conninfo("postgres", "somebody"))
         if os.geteuid() == 0:
             # Another account, even if the folder let it in, is refused by the server itself.
-            other = next(
-                entry for entry in pwd.getpwall() if entry.pw_uid not in (0, cluster.data.stat().st_uid)
-            )
+            other = next(entry for entry in pwd.getpwall() if entry.pw_uid not in (0, cluster.data.stat().st_uid))
             cluster.sockets.chmod(0o755)
             socket.chmod(0o777)
             done = subprocess.run(

@@ -24,24 +24,12 @@ import pytest
 from postern.host import processes, state, watch
 from postern.host.processes import start_time
 from postern.model.organization import StateFolder
-from tests.host.folders import short_folder
+from tests.host.folders import free_offset, short_folder
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
 T = TypeVar("T")
-
-
-def free_offset() -> int:
-    """An offset at which the toy's door (143) is free now, below the ephemeral range."""
-    for offset in range(14000 + os.getpid() % 500, 14899):
-        with contextlib.closing(socket.socket()) as probe:
-            try:
-                probe.bind(("127.0.0.1", offset + 143))
-                return offset
-            except OSError:
-                continue
-    raise AssertionError("no free port")
 
 
 def eventually(look: Callable[[], T], what: str) -> T:

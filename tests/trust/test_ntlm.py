@@ -51,7 +51,9 @@ def test_the_specifications_keys() -> None:
     assert nt_hash("Password").hex() == "a4f49c406510bdcab6824ee7c30fd852"
     key = ntlm._ntowf2(nt_hash("Password"), "User", "Domain")
     assert key.hex() == "0c868a403bfd7a93a3001ef22ef02e3f"
-    target = ntlm._pairs({ntlm.Av.NB_DOMAIN: "Domain".encode("utf-16-le"), ntlm.Av.NB_COMPUTER: "Server".encode("utf-16-le")})
+    target = ntlm._pairs(
+        {ntlm.Av.NB_DOMAIN: "Domain".encode("utf-16-le"), ntlm.Av.NB_COMPUTER: "Server".encode("utf-16-le")}
+    )
     temp = b"\x01\x01" + bytes(6) + bytes(8) + b"\xaa" * 8 + bytes(4) + target + bytes(4)
     proof = ntlm._hmac(key, bytes.fromhex("0123456789abcdef") + temp)
     assert proof.hex() == "68cd0ab851e51c96aabc927bebef6a1c"
@@ -73,9 +75,7 @@ def test_the_right_password(user: str, domain: str) -> None:
     assert result.name == (f"{domain}\\{user}" if domain else user)
 
 
-@pytest.mark.parametrize(
-    ("user", "secret"), [("alice", nt_hash("wrong")), ("mallory", HASH), ("mallory", bytes(16))]
-)
+@pytest.mark.parametrize(("user", "secret"), [("alice", nt_hash("wrong")), ("mallory", HASH), ("mallory", bytes(16))])
 def test_the_wrong_password_and_an_unknown_account(user: str, secret: bytes) -> None:
     assert shake(NtlmInitiator(user, "EX", secret)) is None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import hmac
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -188,3 +190,26 @@ def test_a_server_that_knows_nothing_is_noticed() -> None:
     client.get_client_final()
     with pytest.raises(ScramException):
         client.set_server_final("v=" + base64.b64encode(bytes(32)).decode())
+
+
+def test_a_proof_over_another_nonce_is_a_replay(authenticator: Authenticator) -> None:
+    """A right proof, but of an exchange that this server did not begin: RFC 5802 section 5.1, the r attribute."""
+
+    async def steps(nonce_of: Callable[[str], str]) -> Granted | Denied | Challenge:
+        server = ScramServer(authenticator, PEER)
+        bare = "n=alice@example.test,r=0123456789"
+        challenge = await server.step(b"n,," + bare.encode())
+        assert isinstance(challenge, Challenge)
+        first = challenge.data.decode()
+        nonce, salt, count = (part[2:] for part in first.split(","))
+        final = f"c=biws,r={nonce_of(nonce)}"
+        salted = hashlib.pbkdf2_hmac("sha256", b"wonderland", base64.b64decode(salt), int(count))
+        client_key = hmac.digest(salted, b"Client Key", "sha256")
+        exchange = f"{bare},{first},{final}".encode()
+        signature = hmac.digest(hashlib.sha256(client_key).digest(), exchange, "sha256")
+        proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))
+        return await server.step(f"{final},p={base64.b64encode(proof).decode()}".encode())
+
+    assert isinstance(run(steps(lambda nonce: nonce)), Granted)
+    assert run(steps(lambda nonce: nonce[:10])) == FAILED
+    assert run(steps(lambda nonce: nonce[:-1] + ("A" if nonce[-1] != "A" else "B"))) == FAILED

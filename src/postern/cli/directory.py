@@ -33,7 +33,9 @@ def in_directory(state_dir: str | None, work: Work[T]) -> T:
     from postern.directory.ldap import Refused
     from postern.host import configuration, engines, state
     from postern.host.directory import opened
+    from postern.telemetry.log import configure
 
+    configure("postern", None, "critical")  # a person reads one line of ours, a program reads JSON
     folder = state.find(state_dir)
     organization = engines.resolved(configuration.load(folder), folder)
 

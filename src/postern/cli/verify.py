@@ -27,19 +27,19 @@ _STYLES = {
 
 
 @click.command("verify")
-@click.option("--state", "state_dir", metavar="DIR", help="The state folder of the organization.")
+@click.option("--state", "folder", metavar="DIR", help="The state folder of the organization.")
 @click.option("--path", "ids", metavar="ID", multiple=True, help="Only this row; may be given again.")
 @click.option(
     "--json", "as_json", is_flag=True, help="A list of {id, declared, observed, verdict, detail, mechanisms}."
 )
 @click.option("--all", "everything", is_flag=True, help="Also list the rows that are not built yet.")
-def verify(state_dir: str | None, ids: Sequence[str], as_json: bool, everything: bool) -> None:
+def verify(folder: str | None, ids: Sequence[str], as_json: bool, everything: bool) -> None:
     """Dial every data path from outside and compare what is seen with what is declared."""
     from postern.host.probes import subject
     from postern.verify.runner import failed
     from postern.verify.runner import verify as run
 
-    what = subject(state_dir)
+    what = subject(folder)
     unknown = [name for name in ids if name not in what.rows]
     if unknown:
         raise click.ClickException(f"no row is called {unknown[0]!r}; `postern paths` lists them")

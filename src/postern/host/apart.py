@@ -16,15 +16,19 @@ from typing import Any
 
 from postern.host import account
 
+_LOOK_UP = 100
+"""Milliseconds after which a signal that came meanwhile is noticed."""
+
 
 class ApartError(Exception):
     """The work failed; the text is what it raised."""
 
 
-def apart(work: Callable[[], Coroutine[Any, Any, str]], seconds: float) -> str:
-    """Runs the coroutine in a forked child and returns its answer. The child is killed after `seconds`, and dies with us.
-
-    Raises ApartError.
+def apart(
+    work: Callable[[], Coroutine[Any, Any, str]], seconds: float, given_up: Callable[[], bool] = lambda: False
+) -> str:
+    """Runs the coroutine in a forked child and returns its answer. The child is killed after `seconds`, or once
+    `given_up` says so, and dies with us. Raises ApartError.
     """
     parent = os.getpid()
     reading, writing = os.pipe2(os.O_CLOEXEC)
@@ -33,7 +37,7 @@ def apart(work: Callable[[], Coroutine[Any, Any, str]], seconds: float) -> str:
         _work(work, parent, writing)
     os.close(writing)
     try:
-        answer = _read(reading, time.monotonic() + seconds)
+        answer = _read(reading, time.monotonic() + seconds, given_up)
     finally:
         os.close(reading)
         with contextlib.suppress(ProcessLookupError):
@@ -68,11 +72,13 @@ def _work(work: Callable[[], Coroutine[Any, Any, str]], parent: int, writing: in
         os._exit(0)
 
 
-def _read(handle: int, deadline: float) -> bytes | None:
+def _read(handle: int, deadline: float, given_up: Callable[[], bool]) -> bytes | None:
     data = b""
     poll = select.poll()
     poll.register(handle, select.POLLIN)
-    while poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+    while time.monotonic() < deadline and not given_up():
+        if not poll.poll(_LOOK_UP):
+            continue
         piece = os.read(handle, 65536)
         if not piece:
             return data

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from postern.host import account, certificates, configuration, engines, ports, processes, seed, sockets, state, watch
-from postern.host.apart import apart
+from postern.host.apart import ApartError, apart
 from postern.host.certificates import CertificateError, Certificates
 from postern.host.supervisor import Engine, Plan, Supervisor
 from postern.host.worker import Start
@@ -130,7 +130,7 @@ class _Launch:
         try:
             self.step("opening the doors")
             supervisor.start()
-            password = self._demo(organization, server)
+            password = self._demo(organization, server, lambda: supervisor.stopping)
             if not supervisor.stopping:
                 ready(
                     Ready(
@@ -215,12 +215,17 @@ class _Launch:
             if engine.pid is not None:
                 processes.note(self.state, engine.name, engine.pid)
 
-    def _demo(self, organization: Organization, server: Server) -> str:
-        if not self.request.demo:
+    def _demo(self, organization: Organization, server: Server, given_up: Callable[[], bool]) -> str:
+        if not self.request.demo or given_up():
             return ""
         self.step("filling the mailboxes of alice, bob and carol")
         given = self.request.demo_password
-        return apart(lambda: seed.demo(self.state, organization, server, given), DEMO)
+        try:
+            return apart(lambda: seed.demo(self.state, organization, server, given), DEMO, given_up)
+        except ApartError:
+            if given_up():
+                return ""
+            raise
 
 
 def _doors(organization: Organization, server: Server, children: Iterable[int]) -> tuple[OpenDoor, ...]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from postern.model.organization import Role
 from postern.net.link import Session
 from postern.net.tls import server_context
 from postern.paths.row import Path, Tls
@@ -17,9 +16,7 @@ from postern.roles.runtime import Runtime
 from postern.services.client_access import ClientAccess, MailboxServer
 from postern.services.imap import ImapSession
 from postern.services.mailbox_changes import MailboxChanges
-from postern.services.mailbox_client import MailboxClient
 from postern.services.pop3 import Pop3Session
-from postern.services.rpc_client import RpcClient
 
 
 class Access:
@@ -29,15 +26,9 @@ class Access:
         self.runtime = runtime
         self.logon = Logon(runtime)
         self.doors = Doors(runtime)
-        rpc = Rpc(runtime, self.logon.directory)
-        row = runtime.rows["cas-to-mailbox"]
-        self.clients = {
-            server.name: MailboxClient(
-                RpcClient(MAILBOX_ACCESS, rpc.target(row, server, Role.MAILBOX), runtime.observed), MAILBOX_ACCESS
-            )
-            for server in runtime.organization.with_role(Role.MAILBOX)
-        }
-        self.servers = {name: MailboxServer(client, MailboxChanges(client)) for name, client in self.clients.items()}
+        self.rpc = Rpc(runtime, self.logon.directory)
+        clients = self.rpc.mailboxes(runtime.rows["cas-to-mailbox"], MAILBOX_ACCESS)
+        self.servers = {name: MailboxServer(client, MailboxChanges(client)) for name, client in clients.items()}
 
     async def start(self) -> None:
         await self.logon.start()
@@ -61,7 +52,7 @@ class Access:
     async def stop(self) -> None:
         await self.doors.close()
         await asyncio.gather(*(server.changes.close() for server in self.servers.values()))
-        await asyncio.gather(*(client.close() for client in self.clients.values()))
+        await self.rpc.close()
         await self.logon.stop()
 
 

@@ -29,7 +29,7 @@ class Doors:
         tls: ssl.SSLContext | None = None,
         number: int | None = None,
     ) -> None:
-        """`number` is the real port of a dynamic one; else it is the row's, shifted by the organization's offset. Raises OSError."""
+        """`number` is the real port of a dynamic one; else it is the row's, shifted by the offset. Raises OSError."""
         limits = self._runtime.organization.limits
         real = number if number is not None else self._runtime.organization.port(port.number or 0)
         for address in self._runtime.server.addresses:
@@ -38,7 +38,9 @@ class Doors:
             self._doors.append(door)
             log(Event.DOOR_OPENED, address=address, port=real, paths=[row.id for row in rows])
 
-    async def open_local(self, rows: Sequence[Path], port: Port, session: Callable[[], Session], file: FilePath) -> None:
+    async def open_local(
+        self, rows: Sequence[Path], port: Port, session: Callable[[], Session], file: FilePath
+    ) -> None:
         """A unix socket for the roles of this host (ncalrpc). Raises OSError."""
         door = Door(rows, port, session, None, self._runtime.organization.limits.connections, 0)
         await door.open_local(file)

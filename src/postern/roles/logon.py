@@ -10,7 +10,7 @@ import contextlib
 
 from postern.directory.slapd_adapter import SlapdDirectory
 from postern.model.directory import DirectoryUnavailable
-from postern.model.organization import AcceptedDomain
+from postern.model.organization import DomainType
 from postern.net.tls import Certificate
 from postern.paths.guard import Guard
 from postern.paths.row import Path
@@ -41,8 +41,9 @@ class Logon:
             salt_key=salt_key,
         )
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
-        self.domains: list[AcceptedDomain] = list(organization.domains)
-        self._configured = organization.domains
+        self._domains = {domain.name.lower(): domain.type for domain in organization.domains}
+        self._configured = dict(self._domains)
+        self._followers: list[dict[str, DomainType]] = []
         self._guards: list[Guard] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -61,6 +62,11 @@ class Logon:
         self._guards.append(guard)
         return guard
 
+    def follow(self, domains: dict[str, DomainType]) -> None:
+        """Keeps this mapping like the accepted domains: those of postern.toml and those of the directory."""
+        domains.update(self._domains)
+        self._followers.append(domains)
+
     async def _refresh_always(self) -> None:
         while True:
             await asyncio.sleep(REFRESH)
@@ -70,9 +76,12 @@ class Logon:
     async def _refresh(self) -> None:
         before = self.authenticator.available
         available = await self.authenticator.refresh()
-        known = {domain.name for domain in self._configured}
-        added = [domain for domain in await self.directory.accepted_domains() if domain.name not in known]
-        self.domains[:] = [*self._configured, *added]
+        added = {domain.name.lower(): domain.type for domain in await self.directory.accepted_domains()}
+        self._domains = added | self._configured
+        for follower in self._followers:
+            for gone in follower.keys() - self._domains.keys():
+                del follower[gone]
+            follower.update(self._domains)
         if available != before:
             log(Event.STARTED, mechanisms=sorted(available))
         for guard in self._guards:

@@ -7,12 +7,15 @@ import contextlib
 
 from postern.model.mailbox import MailboxError
 from postern.model.organization import Role
+from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.roles.doors import Doors
 from postern.roles.logon import Logon
 from postern.roles.rpc import Rpc
 from postern.roles.runtime import Runtime
+from postern.services.mail_submission import SubmissionNotifier
 from postern.services.mailbox_server import MailboxService
+from postern.services.rpc_client import RpcClient
 from postern.store.database import MailboxDatabase
 
 HOUSEKEEPING = 300.0
@@ -30,9 +33,17 @@ class Mailbox:
     async def start(self) -> None:
         await self.logon.start()
         self.database = await MailboxDatabase.open(self.runtime.organization.postgres)
-        rows = self.runtime.rows
+        runtime, rows = self.runtime, self.runtime.rows
+        notify = rows["mailbox-to-hub-submission"]
+        hubs = [
+            RpcClient(MAIL_SUBMISSION, self.rpc.target(notify, hub, Role.HUB), runtime.observed)
+            for hub in runtime.organization.with_role(Role.HUB)
+        ]
+        self.notifier = SubmissionNotifier(runtime.server.name, hubs, self.database.waiting_mailboxes)
+        self.notifier.start()
+        submitted = self.notifier.submitted
         services = [
-            MailboxService(MAILBOX_ACCESS, rows["cas-to-mailbox"], self.database),
+            MailboxService(MAILBOX_ACCESS, rows["cas-to-mailbox"], self.database, submitted),
             MailboxService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], self.database),
         ]
         await self.rpc.open(self.doors, Role.MAILBOX, services)
@@ -48,6 +59,7 @@ class Mailbox:
     async def stop(self) -> None:
         self._housekeeping.cancel()
         await self.doors.close()
+        await self.notifier.close()
         await self.database.close()
         await self.logon.stop()
 

@@ -13,10 +13,12 @@ from postern.model.directory import Directory
 from postern.model.organization import Role, Server
 from postern.model.security import Identity
 from postern.paths.row import Path, Wire
+from postern.protocols.dcerpc.interface import Interface
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.services.endpoint_mapper import EndpointMapper, endpoints, rpc_port
-from postern.services.rpc_client import RpcTarget
+from postern.services.mailbox_client import MailboxClient
+from postern.services.rpc_client import RpcClient, RpcTarget
 from postern.services.rpc_server import RpcServer, RpcService
 from postern.trust.handshakes import Acceptors, Initiators
 from postern.trust.ntlm import nt_hash
@@ -31,6 +33,7 @@ class Rpc:
         secret = (runtime.state.secrets / "machine-account").read_text(encoding="utf-8").strip()
         account, realm, keytab = server.machine_account, organization.realm, organization.keytab
         self._initiators = Initiators(account, organization.default_domain, nt_hash(secret), realm, keytab)
+        self._clients: dict[str, MailboxClient] = {}
         self._acceptors = Acceptors(server.name, organization.default_domain, directory, realm, keytab)
 
     def target(self, row: Path, server: Server, role: Role) -> RpcTarget:
@@ -40,6 +43,18 @@ class Rpc:
         socket = _socket(runtime, role, runtime.worker % runtime.workers) if here else None
         mapper = runtime.organization.port(135)
         return RpcTarget(row, server.addresses[0], server.fqdn, mapper, self._initiators, socket)
+
+    def mailboxes(self, row: Path, interface: Interface) -> dict[str, MailboxClient]:
+        """A client of each mailbox server's `interface` on `row`, by the server's name."""
+        runtime = self._runtime
+        for server in runtime.organization.with_role(Role.MAILBOX):
+            rpc = RpcClient(interface, self.target(row, server, Role.MAILBOX), runtime.observed)
+            self._clients[server.name] = MailboxClient(rpc, interface)
+        return self._clients
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.close()
 
     async def open(self, doors: Doors, role: Role, services: Sequence[RpcService]) -> None:
         """Opens port 135, the role's port and its unix socket. Raises OSError."""

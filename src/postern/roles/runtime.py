@@ -14,7 +14,8 @@ from postern.telemetry.tracking import Tracker
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """`worker` counts from 0 within the role, which has `workers` on this host; `rows` is the table settled by the organization's profile, by id."""
+    """`worker` counts from 0 within the role, which has `workers` on this host;
+    `rows` is the table settled by the organization's profile, by id."""
 
     organization: Organization
     server: Server

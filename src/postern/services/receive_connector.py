@@ -51,6 +51,7 @@ class ReceiveConnector:
         self.authenticator = authenticator
         self.directory = directory
         self.domains = {domain.name.lower(): domain.type for domain in domains}
+        """Accepted domains by name; whoever knows of new ones adds them here."""
         self.default_domain = domains[0].name.lower()
         self.intake = intake
         self.limits = limits

@@ -67,6 +67,8 @@ class Dispatcher:
         self._carriers = carriers
         self._limits = organization.limits
         self._categorizer = Categorizer(organization, server)
+        self.domains = self._categorizer.domains
+        """Accepted domains by name; whoever knows of new ones adds them here."""
         fqdn = organization.server(server).fqdn
         self._outcomes = Outcomes(queue, organization, fqdn, tracker, self._spawn)
         self._poll = poll
@@ -112,7 +114,7 @@ class Dispatcher:
         """Forgets that hops did not answer, and looks again at what is due."""
         for hop in self._hops.values():
             hop.until = 0.0
-        self.queue.next_due = 0.0
+        self.queue.next_due = 0.0  # the file knows better, and is asked at once
         self._wake.set()
 
     def _arrived(self, messages: Sequence[QueuedMessage]) -> None:

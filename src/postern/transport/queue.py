@@ -51,6 +51,8 @@ class Queue:
         """When the next message that waits in the file is due (epoch seconds); NEVER if none waits."""
         self.active: dict[int, QueuedMessage] = {}
         """Messages in memory, by number."""
+        self._lowest = NEVER
+        """The earliest due time recorded since the file was last asked."""
         self._kept = 0
         self._listener: Callable[[Sequence[QueuedMessage]], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -77,7 +79,7 @@ class Queue:
             if change.done or change.due is not None:
                 self._forget(change.message)
                 if change.due is not None:
-                    self.next_due = min(self.next_due, change.due)
+                    self._lower(change.due)
         self._committer.put(changes)
 
     async def take_due(self, limit: int) -> list[QueuedMessage]:
@@ -85,27 +87,14 @@ class Queue:
         room = min(limit, ACTIVE_MESSAGES - len(self.active))
         if room <= 0:
             return []
-        self.next_due = NEVER  # what is recorded from now on lowers it again
-        try:
-            messages, next_due = await self._call(lambda: self._committer.take(room))
-        except Exception:
-            self.next_due = self.clock() + RETRY_TAKE
-            raise
-        self.next_due = min(self.next_due, next_due)
+        messages = await self._ask(lambda: self._committer.take(room))
         for message in messages:
             self.active[message.id] = message
         return messages
 
     async def change_waiting(self, edit: Callable[[sqlite3.Connection], T]) -> T:
         """One transaction of an administrator on what waits in the file. Raises sqlite3.Error."""
-        self.next_due, before = NEVER, self.next_due
-        try:
-            result, next_due = await self._call(lambda: self._committer.edit_waiting(edit))
-        except Exception:
-            self.next_due = min(self.next_due, before)
-            raise
-        self.next_due = min(self.next_due, next_due)
-        return result
+        return await self._ask(lambda: self._committer.edit_waiting(edit))
 
     async def settled(self) -> None:
         """Returns once everything recorded before is written (or is being tried again)."""
@@ -116,6 +105,21 @@ class Queue:
         loop = asyncio.get_running_loop()
         self._loop = None
         await loop.run_in_executor(None, self._committer.close)
+
+    async def _ask(self, work: Callable[[], tuple[T, float]]) -> T:
+        """Runs work that also tells the file's `next_due`. What is recorded meanwhile may be due before that."""
+        self._lowest = NEVER
+        try:
+            result, next_due = await self._call(work)
+        except Exception:
+            self.next_due = self.clock() + RETRY_TAKE
+            raise
+        self.next_due = min(self._lowest, next_due)
+        return result
+
+    def _lower(self, due: float) -> None:
+        self.next_due = min(self.next_due, due)
+        self._lowest = min(self._lowest, due)
 
     async def _call(self, work: Callable[[], T]) -> T:
         """Runs `work` on the committer's thread, after what was recorded before."""
@@ -154,7 +158,7 @@ class Queue:
                     self._kept += message.content.size
                 fresh.append(message)
             else:
-                self.next_due = min(self.next_due, arrival.due)
+                self._lower(arrival.due)
             _set_result(arrival.future, Accepted(message.queue_id, message.message_id))
         if self._listener is not None:
             self._listener(fresh)

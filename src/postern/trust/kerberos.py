@@ -144,22 +144,25 @@ class KerberosAcceptorContext(_KerberosSealed):
 
 
 class KerberosInitiatorContext(_KerberosSealed):
-    """The client's side, by the keytab of `account` (None: the ticket cache of the environment). `target` is
-    "service@host"."""
+    """The client's side, by the keytab of `account` (None: the ticket cache of the environment), or by `credentials` that
+    were got otherwise. `target` is "service@host"."""
 
-    def __init__(self, account: str, realm: str, keytab: str | None, target: str) -> None:
+    def __init__(self, account: str, realm: str, keytab: str | None, target: str, credentials: Any = None) -> None:
         super().__init__(self._begin)
+        self._credentials = credentials
         self._principal = f"{account}@{realm}"
         self._keytab = keytab
         self._target = target
 
     def _begin(self) -> Any:
-        store = None
-        name = gssapi.Name(self._principal, gssapi.NameType.kerberos_principal)
-        if self._keytab is not None:
-            # The cache is this process's own; tickets are got anew when they end.
-            store = {b"client_keytab": self._keytab.encode(), b"ccache": b"MEMORY:postern-rpc"}
-        credentials = gssapi.Credentials(name=name, usage="initiate", store=store)
+        credentials = self._credentials
+        if credentials is None:
+            store = None
+            name = gssapi.Name(self._principal, gssapi.NameType.kerberos_principal)
+            if self._keytab is not None:
+                # The cache is this process's own; tickets are got anew when they end.
+                store = {b"client_keytab": self._keytab.encode(), b"ccache": b"MEMORY:postern-rpc"}
+            credentials = gssapi.Credentials(name=name, usage="initiate", store=store)
         flag = gssapi.RequirementFlag
         return gssapi.SecurityContext(
             name=gssapi.Name(self._target, gssapi.NameType.hostbased_service),

@@ -30,7 +30,7 @@ def check_internet_row(ports: Sequence[Port], setting: Setting, report: RowRepor
             seal = sealed.seal()
             _envelope(sealed, setting, report, "over TLS")
             sealed.close()
-            report.mechanisms.append(MechanismReport(Mechanism.ANONYMOUS, Verdict.PASS, "", seal))
+            report.mechanism(MechanismReport(Mechanism.ANONYMOUS, Verdict.PASS, "", seal))
             _old_tls(setting, port, report)
             report.ports.append(f"{port.number}/TCP (TLS)")
         except (OSError, EOFError, smtplib.SMTPException) as error:

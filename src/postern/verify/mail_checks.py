@@ -56,7 +56,7 @@ def check_mail_row(row: Path, ports: Sequence[Port], setting: Setting, report: R
         except Exception as error:  # the clients' own error classes have no common base
             report.check(f"port {label} speaks the protocol", False, f"{type(error).__name__}: {error}")
     for reports in filter(None, outcomes.values()):
-        report.mechanisms.append(next((r for r in reports if r.verdict is Verdict.FAIL), reports[0]))
+        report.mechanism(next((r for r in reports if r.verdict is Verdict.FAIL), reports[0]))
     report.settle()
 
 

@@ -54,6 +54,15 @@ class RowReport:
     def check(self, name: str, passed: bool, detail: str = "") -> None:
         self.checks.append(Check(name, passed, detail))
 
+    def mechanism(self, report: MechanismReport) -> None:
+        """One entry a mechanism: of several servers, ports or sockets, the first that failed stands for all."""
+        for place, known in enumerate(self.mechanisms):
+            if known.mechanism is report.mechanism:
+                if report.verdict is Verdict.FAIL and known.verdict is not Verdict.FAIL:
+                    self.mechanisms[place] = report
+                return
+        self.mechanisms.append(report)
+
     def settle(self) -> None:
         """Derives the row's verdict: a failure anywhere fails it; nothing that passed leaves it where it was."""
         failures = [f"{check.name}: {check.detail}" for check in self.checks if not check.passed]

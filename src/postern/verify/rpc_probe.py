@@ -6,7 +6,7 @@ made it. Reads nothing; `rpc_checks` says what is asked.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any
@@ -17,6 +17,7 @@ from spnego.iov import BufferType
 from postern.model.security import Mechanism
 from postern.net.door import dial, dial_local
 from postern.paths.row import Path
+from postern.protocols.dcerpc.client import Bound
 from postern.protocols.dcerpc.endpoint import ENDPOINT_MAPPER, MAP, map_request, read_map_reply
 from postern.protocols.dcerpc.interface import Interface, Syntax
 from postern.protocols.dcerpc.ndr import NdrError
@@ -78,8 +79,9 @@ class SpnegoContext:
         if level != Level.PRIVACY:
             return stub, bytes(self._context.sign(b"".join((head, stub, trailer))))
         signed = BufferType.sign_only
-        parts = [BufferType.header, (signed, head), (BufferType.data, stub), (signed, trailer)]
-        buffers = self._context.wrap_iov(parts).buffers
+        buffers = self._context.wrap_iov(
+            [BufferType.header, (signed, head), (BufferType.data, stub), (signed, trailer)]
+        ).buffers
         return bytes(buffers[2].data or b""), bytes(buffers[0].data or b"")
 
     def unprotect(
@@ -125,9 +127,35 @@ class Place:
     number: int = 0
 
 
+class ProbeConnection(RpcConnection):
+    """Handshakes of SPNEGO too, whose later legs go by alter_context (MS-RPCE 3.3.1.5.2.2)."""
+
+    async def bind(self, syntax: Syntax, context: SecurityContext | None, level: Level) -> None:
+        if context is None or context.auth_type != AuthType.SPNEGO:
+            await super().bind(syntax, context, level)
+            return
+        self.machine.bind((syntax,), context.auth_type, level, await context.step(b""))
+        answer = await self._answer()
+        if not answer.accepted or not answer.accepted[0]:
+            raise RpcError("the server does not have this interface", executed=False)
+        while token := await context.step(answer.token):
+            self.machine.alter_context(token)
+            answer = await self._answer()
+            if context.complete:
+                break
+        if not context.complete:
+            raise SecurityFailure("the handshake did not end")
+        self.machine.secured(context)
+
+    async def _answer(self) -> Bound:
+        self._bound = self._loop.create_future()
+        self._flush()
+        return await self._bound
+
+
 async def mapped(place: Place, syntax: Syntax) -> int:
     """The port that the endpoint mapper names; 0 if it knows none. Raises OSError, RpcError."""
-    connection = RpcConnection()
+    connection = ProbeConnection()
     await dial(place.row, connection, place.host, place.mapper, place.row.port("epm"))
     try:
         await connection.bind(ENDPOINT_MAPPER, None, Level.NONE)
@@ -144,36 +172,27 @@ async def ask(
     question: Question,
     context: SecurityContext | None,
     level: Level,
-    after_bind: Callable[[RpcConnection], None] | None = None,
 ) -> None:
     """Connects, binds, calls, and reads the answer. Raises OSError where nobody listens, RpcError or SecurityFailure for every
     kind of refusal."""
-    connection = RpcConnection()
+    connection = ProbeConnection()
     await dial(place.row, connection, place.host, place.number, place.row.port("rpc"))
-    await _ask(connection, question, context, level, after_bind)
+    await _ask(connection, question, context, level)
 
 
 async def ask_locally(row: Path, socket: FilePath, question: Question) -> None:
     """The same over a unix socket, with nothing but the kernel's word for who we are."""
-    connection = RpcConnection()
+    connection = ProbeConnection()
     await dial_local(row, connection, socket)
-    await _ask(connection, question, None, Level.NONE, None)
+    await _ask(connection, question, None, Level.NONE)
 
 
-async def _ask(
-    connection: RpcConnection,
-    question: Question,
-    context: SecurityContext | None,
-    level: Level,
-    after_bind: Callable[[RpcConnection], None] | None,
-) -> None:
+async def _ask(connection: ProbeConnection, question: Question, context: SecurityContext | None, level: Level) -> None:
     interface = question.interface
     number = interface.numbers[question.operation]
     operation = interface.operations[number]
     try:
         await connection.bind(interface.syntax, context, level)
-        if after_bind is not None:
-            after_bind(connection)
         reply = await connection.call(number, operation.request.encode(question.parameters))
         operation.reply.decode(reply)
     except NdrError as error:

@@ -7,21 +7,19 @@ probe account alone, which the server's back-off counts apart from every other a
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path as FilePath
+from collections.abc import Callable, Iterable
 
-from postern.model.organization import Organization, Role, Server
-from postern.model.security import Mechanism
+from postern.model.organization import Role, Server
 from postern.net.tls import validating_context
 from postern.paths.row import Path, Port, Tls, Wire
+from postern.verify.engine_checks import ENGINE_ROWS
 from postern.verify.internet_checks import check_internet_row
 from postern.verify.mail_checks import Connect, Setting, check_mail_row
 from postern.verify.mail_probe import ImapConnection, Pop3Connection, ProbeConnection, SmtpConnection
 from postern.verify.plan import verdict_without_probe, waiting_mechanisms
 from postern.verify.report import RowReport, Verdict
-from postern.verify.rpc_checks import check_rpc_row
-from postern.verify.sasl_client import Credentials
+from postern.verify.rpc_checks import RPC_ROWS, check_rpc_row
+from postern.verify.subject import Subject
 
 Progress = Callable[[str, int, int], None]
 """Called before each row with its id, how many are done, and how many there are."""
@@ -32,21 +30,6 @@ _CLIENTS: dict[str, tuple[Role, Callable[[str, int, ssl.SSLContext | None, str],
     "imap4": (Role.CLIENT_ACCESS, ImapConnection),
     "pop3": (Role.CLIENT_ACCESS, Pop3Connection),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is verified, and with what: the organization, its authority's certificate, the probe account and a machine account.
-
-    `enabled` are the mechanisms an administrator switched on for users; `machine` is for rows between servers.
-    """
-
-    organization: Organization
-    rows: Mapping[str, Path]
-    authority: FilePath
-    probe: Credentials
-    machine: Credentials
-    enabled: frozenset[Mechanism]
 
 
 def verify(subject: Subject, ids: Iterable[str] = (), progress: Progress | None = None) -> list[RowReport]:
@@ -66,8 +49,11 @@ def _verify_row(subject: Subject, row: Path) -> RowReport:
     if waiting is not None:
         report.verdict, report.detail = waiting
         return report
-    if row.id not in _CLIENTS:
-        check_rpc_row(row, subject.organization, subject.machine, subject.probe, report)
+    if row.id in RPC_ROWS:
+        check_rpc_row(row, subject, report)
+        return report
+    if row.id in ENGINE_ROWS:
+        ENGINE_ROWS[row.id](row, subject, report)
         return report
     role, client = _CLIENTS[row.id]
     for server in subject.organization.with_role(role):

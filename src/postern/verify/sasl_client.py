@@ -1,6 +1,7 @@
 """The caller's side of the SASL mechanisms, for the probes: independent of what `trust` does on the other side.
 
-NTLM comes from pyspnego, GSSAPI from MIT's library, SCRAM from RFC 5802 itself. Nothing here opens a connection.
+NTLM comes from pyspnego, GSSAPI from MIT's library, SCRAM from RFC 5802 itself. Nothing here opens a connection, except that
+MIT's library asks the realm's KDC for tickets.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import importlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import spnego
 
@@ -24,8 +28,11 @@ class CannotAuthenticate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
+    """`principal` is the name in Kerberos, with its realm; "" where there is none."""
+
     name: str
     password: str
+    principal: str = ""
 
 
 def exchange_for(sasl: str, who: Credentials, service: str, host: str) -> Exchange:
@@ -40,7 +47,7 @@ def exchange_for(sasl: str, who: Credentials, service: str, host: str) -> Exchan
     if sasl == "SCRAM-SHA-256":
         return _Scram(who).step
     if sasl == "GSSAPI":
-        return _gssapi(service, host)
+        return _gssapi(who, service, host)
     if sasl == "CRAM-MD5":  # RFC 2195 section 2
         return lambda c: (f"{who.name} " + hmac.new(who.password.encode(), c, "md5").hexdigest()).encode() if c else b""
     return lambda _: who.name.encode()
@@ -89,14 +96,17 @@ class _Scram:
         return f"{without_proof},p={base64.b64encode(proof).decode()}".encode()
 
 
-def _gssapi(service: str, host: str) -> Exchange:
+def _gssapi(who: Credentials, service: str, host: str) -> Exchange:
     """RFC 4752 section 3.1 with no security layer: the row's TLS seals."""
-    try:
-        import gssapi
-    except ImportError as error:
-        raise CannotAuthenticate("the extra postern[kerberos] is not installed") from error
-    name = gssapi.Name(f"{service}@{host}", gssapi.NameType.hostbased_service)
-    context = gssapi.SecurityContext(name=name, usage="initiate", mech=gssapi.MechType.kerberos)
+    credentials = kerberos_credentials(who)
+    gssapi = importlib.import_module("gssapi")
+    context = gssapi.SecurityContext(
+        name=gssapi.Name(f"{service}@{host}", gssapi.NameType.hostbased_service),
+        creds=credentials,
+        usage="initiate",
+        mech=gssapi.MechType.kerberos,
+    )
+    context.__DEFER_STEP_ERRORS__ = False
 
     def step(challenge: bytes) -> bytes:
         try:
@@ -104,7 +114,33 @@ def _gssapi(service: str, host: str) -> Exchange:
                 return context.step(challenge or None) or b""
             context.unwrap(challenge)
             return bytes(context.wrap(b"\x01\x00\x00\x00", False).message)
-        except gssapi.raw.GSSError as error:
-            raise CannotAuthenticate(str(error)) from error
+        except gssapi.exceptions.GSSError as error:
+            raise CannotAuthenticate(f"Kerberos: {_said(error)}") from error
 
     return step
+
+
+@lru_cache(maxsize=8)
+def kerberos_credentials(who: Credentials) -> Any:
+    """A ticket-granting ticket for a name and password: no ticket cache of whoever runs this is looked at. Raises
+    CannotAuthenticate."""
+    try:
+        gssapi = importlib.import_module("gssapi")
+        raw = importlib.import_module("gssapi.raw")
+    except (ImportError, OSError) as error:
+        raise CannotAuthenticate("the extra postern[kerberos] is not installed") from error
+    if not who.principal:
+        raise CannotAuthenticate("the account has no name in Kerberos")
+    name = gssapi.Name(who.principal, gssapi.NameType.kerberos_principal)
+    try:
+        made = raw.acquire_cred_with_password(
+            name, who.password.encode(), mechs=[gssapi.MechType.kerberos], usage="initiate"
+        )
+    except gssapi.exceptions.GSSError as error:
+        raise CannotAuthenticate(f"no ticket for {who.principal}: {_said(error)}") from error
+    return gssapi.Credentials(base=made.creds)
+
+
+def _said(error: Any) -> str:
+    """The library's own words: "Client not found in Kerberos database"."""
+    return str(error.get_all_statuses(error.min_code, False)[0]) if error.min_code else str(error)

@@ -1,0 +1,215 @@
+"""What is asked of every RPC row: from outside over TCP, by way of the endpoint mapper, each listed mechanism succeeds
+under packet privacy; no proof, less protection, a wrong password, a user's account and every other mechanism are refused.
+
+Over the unix socket of this host only our own account is somebody. The calls change nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable
+from functools import partial
+from typing import cast
+from uuid import UUID, uuid4
+
+from postern.model.organization import Role, Server
+from postern.model.security import Encryption, Mechanism, Seal
+from postern.paths.row import Path, Wire
+from postern.protocols.dcerpc.interface import Interface, Syntax
+from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
+from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.protection import AuthType, Level
+from postern.services.rpc_client import RpcError
+from postern.trust import kerberos
+from postern.trust.contexts import SecurityContext, SecurityFailure
+from postern.verify.plan import no_realm
+from postern.verify.report import MechanismReport, RowReport, Verdict
+from postern.verify.rpc_probe import Place, Question, SpnegoContext, ask, ask_locally, mapped, refusal
+from postern.verify.sasl_client import CannotAuthenticate, Credentials, kerberos_credentials
+from postern.verify.subject import Subject
+from postern.verify.unix_sockets import check_socket
+
+RPC_ROWS: dict[str, tuple[Role, Interface]] = {
+    "cas-to-mailbox": (Role.MAILBOX, MAILBOX_ACCESS),
+    "hub-to-mailbox-mapi": (Role.MAILBOX, MAILBOX_DELIVERY),
+    "mailbox-to-hub-submission": (Role.HUB, MAIL_SUBMISSION),
+}
+"""Which role answers each row, and by which interface."""
+
+_NO_MAILBOX = UUID(int=0)
+_FOREIGN = {14: "Schannel", 17: "DPA", 68: "Netlogon"}
+"""MS-RPCE 2.2.1.1.7: nobody lists them."""
+_LOWER = {Level.CONNECT: "connect", Level.PACKET: "packet", Level.INTEGRITY: "integrity"}
+Begin = Callable[[], SecurityContext]
+
+
+def check_rpc_row(row: Path, subject: Subject, report: RowReport) -> None:
+    """Asks every server of the row's role. Never raises: what cannot be reached is a failed check."""
+    role, interface = RPC_ROWS[row.id]
+    question = _harmless(interface, subject)
+    for server in subject.organization.with_role(role):
+        try:
+            asyncio.run(_Probe(row, server, question, subject, report).run())
+        except (OSError, TimeoutError, RpcError, SecurityFailure) as error:
+            report.check(f"{server.fqdn} answers", False, f"{type(error).__name__}: {error}")
+        if server.name == subject.here.name and any(port.wire is Wire.UNIX for port in row.ports):
+            asyncio.run(_local(row, role, question, subject, report))
+    report.settle()
+
+
+def _harmless(interface: Interface, subject: Subject) -> Question:
+    """A call that every admitted caller may make and that changes nothing: the folders of a mailbox that nobody has, a notice
+    about no mailbox."""
+    if interface is MAIL_SUBMISSION:
+        return Question(interface, "notify", (subject.here.name, b""))
+    return Question(interface, "folders", (_NO_MAILBOX,))
+
+
+class _Probe:
+    """One row on one server, over TCP."""
+
+    def __init__(self, row: Path, server: Server, question: Question, subject: Subject, report: RowReport) -> None:
+        self.row, self.server, self.question = row, server, question
+        self.subject, self.report = subject, report
+        self.domain = subject.organization.default_domain
+        self.waiting = no_realm(subject.organization)
+        self.place = Place(row, server.addresses[0], subject.organization.port(135))
+
+    async def run(self) -> None:
+        """Raises OSError, RpcError: nobody answers where the table says."""
+        number = await mapped(self.place, self.question.interface.syntax)
+        first, last = self.subject.organization.rpc_ports
+        self.report.ports.append("135/TCP (RPC)")
+        inside = first <= number <= last
+        self.report.check("the dynamic port is of the organization's range", inside, f"{number} is not")
+        if not inside:
+            return
+        self.place = Place(self.row, self.place.host, self.place.mapper, number)
+        self.report.ports.append(f"{number}/TCP (RPC)")
+        for mechanism in self.row.supported_auth:
+            if mechanism is not Mechanism.PEER:
+                self.report.mechanism(await self._succeeds(mechanism))
+        await self._unproven()
+        for mechanism in self.row.supported_auth:
+            if mechanism in _MECHANISMS and not self._waits(mechanism):
+                await self._less_protected(mechanism)
+                await self._others_accounts(mechanism)
+        await self._unlisted()
+        await self._elsewhere()
+
+    # What must succeed
+
+    async def _succeeds(self, mechanism: Mechanism) -> MechanismReport:
+        if reason := self._waits(mechanism):
+            return MechanismReport(mechanism, Verdict.NOT_DEPLOYED, reason)
+        level = Level.INTEGRITY if self.row.encryption is Encryption.NEVER else Level.PRIVACY
+        try:
+            context = self._begin(mechanism, self.subject.machine)
+            await ask(self.place, self.question, context, level)
+        except (RpcError, SecurityFailure, CannotAuthenticate) as error:
+            return MechanismReport(mechanism, Verdict.FAIL, str(error))
+        seal = Seal("RPC privacy" if level is Level.PRIVACY else "RPC integrity", context.cipher)
+        return MechanismReport(mechanism, Verdict.PASS, "", seal)
+
+    def _waits(self, mechanism: Mechanism) -> str:
+        """Servers always have machine accounts, so that NTLM waits for nothing."""
+        if mechanism is Mechanism.KERBEROS:
+            return self.waiting
+        return "" if mechanism is Mechanism.NTLM else "no probe"
+
+    def _begin(self, mechanism: Mechanism, who: Credentials) -> SecurityContext:
+        if mechanism is Mechanism.NTLM:
+            return SpnegoContext(who, self.domain, self.server.fqdn)
+        target = f"host@{self.server.fqdn}"
+        organization = self.subject.organization
+        if who is self.subject.machine:
+            return kerberos.KerberosInitiatorContext(who.name, organization.realm, organization.keytab, target)
+        return kerberos.KerberosInitiatorContext(who.name, organization.realm, None, target, kerberos_credentials(who))
+
+    # What must be refused
+
+    async def _refused(self, what: str, begin: Begin | None, level: Level, question: Question | None = None) -> None:
+        """Checks that such a call is refused. A handshake that cannot even begin on our side refuses nothing."""
+        try:
+            context = begin() if begin is not None else None
+        except CannotAuthenticate as error:
+            self.report.check(f"{what} is refused", False, f"it could not be tried: {error}")
+            return
+        words = await refusal(ask(self.place, question or self.question, context, level))
+        self.report.check(f"{what} is refused", words is not None, "the call was answered")
+
+    async def _unproven(self) -> None:
+        await self._refused("a call without authentication", None, Level.NONE)
+
+    async def _less_protected(self, mechanism: Mechanism) -> None:
+        if self.row.encryption is not Encryption.REQUIRED:
+            return
+        for level, name in _LOWER.items():
+            await self._refused(
+                f"{mechanism} at the level {name}", lambda: self._begin(mechanism, self.subject.machine), level
+            )
+
+    async def _others_accounts(self, mechanism: Mechanism) -> None:
+        probe, machine = self.subject.probe, self.subject.machine
+        await self._refused(f"a user's account by {mechanism}", lambda: self._begin(mechanism, probe), Level.PRIVACY)
+        if mechanism is Mechanism.NTLM:  # by Kerberos it is the KDC that a wrong password never passes
+            wrong = Credentials(machine.name, secrets.token_urlsafe(24))
+            nobody = Credentials("VERIFY-NOBODY$", machine.password)
+            await self._refused("a wrong password by NTLM", lambda: self._begin(mechanism, wrong), Level.PRIVACY)
+            await self._refused("an unknown account by NTLM", lambda: self._begin(mechanism, nobody), Level.PRIVACY)
+
+    async def _unlisted(self) -> None:
+        """Mechanisms that Windows' RPC knows, bare and inside SPNEGO, with the right secret where there is one."""
+        machine, host = self.subject.machine, self.server.fqdn
+        if Mechanism.NTLM not in self.row.supported_auth:
+            await self._refused("NTLM", lambda: self._begin(Mechanism.NTLM, machine), Level.PRIVACY)
+            await self._refused(
+                "NTLM inside SPNEGO", lambda: SpnegoContext(machine, self.domain, host, AuthType.SPNEGO), Level.PRIVACY
+            )
+        if Mechanism.KERBEROS not in self.row.supported_auth and not self.waiting:
+            await self._refused("Kerberos", lambda: self._begin(Mechanism.KERBEROS, machine), Level.PRIVACY)
+        for number, name in _FOREIGN.items():
+            await self._refused(name, partial(self._foreign, number), Level.PRIVACY)
+
+    def _foreign(self, number: int) -> SecurityContext:
+        """A right NTLM handshake under another mechanism's number."""
+        context = SpnegoContext(self.subject.machine, self.domain, self.server.fqdn)
+        context.auth_type = cast(AuthType, number)
+        return context
+
+    async def _elsewhere(self) -> None:
+        """An interface that nobody serves, and the row's interface on the endpoint mapper's port, which anyone may call."""
+        interface = self.question.interface
+        unknown = Interface("unknown", Syntax(uuid4(), 1), interface.operations, "")
+        question = Question(unknown, self.question.operation, self.question.parameters)
+        machine = self.subject.machine
+        await self._refused(
+            "an unknown interface", lambda: self._begin(Mechanism.NTLM, machine), Level.PRIVACY, question
+        )
+        there = Place(self.row, self.place.host, self.place.mapper, self.place.mapper)
+        words = await refusal(ask(there, self.question, None, Level.NONE))
+        self.report.check(
+            "the endpoint mapper's port serves the mapper alone", words is not None, "it was answered there"
+        )
+
+
+_MECHANISMS = (Mechanism.NTLM, Mechanism.KERBEROS)
+
+
+async def _local(row: Path, role: Role, question: Question, subject: Subject, report: RowReport) -> None:
+    """ncalrpc: the kernel says who calls, so the socket must be nobody's but ours."""
+    files = sorted(subject.sockets.glob(f"{role}.*"))
+    if not files:
+        report.mechanism(MechanismReport(Mechanism.PEER, Verdict.FAIL, f"{role} has no unix socket on this host"))
+        return
+    report.ports.append("unix socket (ncalrpc)")
+    for file in files:
+        try:
+            check_socket(file, subject, report)
+            words = await refusal(ask_locally(row, file, question))
+        except (OSError, TimeoutError) as error:
+            words = f"{type(error).__name__}: {error}"
+        verdict, detail = (Verdict.PASS, "") if words is None else (Verdict.FAIL, f"{file.name}: {words}")
+        seal = Seal("local", "unix") if words is None else None
+        report.mechanism(MechanismReport(Mechanism.PEER, verdict, detail, seal))

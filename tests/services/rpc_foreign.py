@@ -1,0 +1,266 @@
+"""The program that test_rpc_foreign.py runs inside a network namespace: our RPC server on the true port 135, a KDC, and the
+clients that nobody here wrote, each as a process of its own. Prints one JSON object: what each of them saw.
+
+`python -m tests.services.rpc_foreign serve` is the whole of it; `impacket`, `samba` and `samba-kerberos` are the clients.
+Samba's bindings belong to Debian's Python, so its client imports nothing from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import uuid
+from pathlib import Path
+from typing import Any
+
+INTERFACE = ("6b0f0a52-7c1d-4e0e-9a64-5d2f8c3b9e01", 1)
+MAILBOX = uuid.UUID("11111111-2222-3333-4444-555555555555")
+LOGON = MAILBOX.bytes_le + struct.pack("<Q", 0)
+APPEND_OPNUM = 12
+CONTENT = bytes(range(256)) * 1000
+HOST = "mbx1.example.test"
+
+
+def append_stub() -> bytes:
+    """`append` of one item of 256,000 bytes, marshalled by hand: many fragments."""
+    head = MAILBOX.bytes_le + struct.pack("<q", 1)
+    flags = struct.pack("<IIIxxxxQ", 1, 0x20000, 1, 0)
+    dates = struct.pack("<IIIxxxxq", 1, 0x20004, 1, 5)
+    sizes = struct.pack("<IIII", 1, 0x20008, 1, len(CONTENT))
+    return head + flags + dates + sizes + struct.pack("<III", len(CONTENT), 0x2000C, len(CONTENT)) + CONTENT
+
+
+def tried(call: Any) -> Any:
+    """What a call gives, or the words of its refusal."""
+    try:
+        return call()
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+# Clients
+
+
+def impacket() -> dict[str, Any]:
+    from impacket.dcerpc.v5 import epm, mgmt, transport
+    from impacket.dcerpc.v5.rpcrt import (
+        RPC_C_AUTHN_LEVEL_CONNECT,
+        RPC_C_AUTHN_LEVEL_PKT_INTEGRITY,
+        RPC_C_AUTHN_LEVEL_PKT_PRIVACY,
+    )
+    from impacket.uuid import uuidtup_to_bin
+
+    syntax = uuidtup_to_bin((INTERFACE[0], "1.0"))
+
+    def connect(port: int, password: str = "", level: int = 0) -> Any:
+        maker = transport.DCERPCTransportFactory(f"ncacn_ip_tcp:127.0.0.1[{port}]")
+        if level:
+            maker.set_credentials("CAS1$", password, "EXAMPLE", "", "", None)
+        dce = maker.get_dce_rpc()
+        if level:
+            dce.set_auth_level(level)
+        dce.connect()
+        return dce
+
+    binding = epm.hept_map("127.0.0.1", syntax, protocol="ncacn_ip_tcp")
+    port = int(binding.partition("[")[2].rstrip("]"))
+
+    def call(password: str, level: int, opnum: int = 0, stub: bytes = LOGON, fragment: int = 0, bound: Any = syntax) -> Any:
+        dce = connect(port, password, level)
+        dce.bind(bound)
+        if fragment:
+            dce.set_max_fragment_size(fragment)
+        dce.call(opnum, stub)
+        answer = dce.recv()
+        dce.disconnect()
+        return len(answer)
+
+    unlisted = uuidtup_to_bin(("6b0f0a52-7c1d-4e0e-9a64-5d2f8c3b9eff", "1.0"))
+    privacy = RPC_C_AUTHN_LEVEL_PKT_PRIVACY
+
+    def listening() -> bool:
+        dce = connect(port)
+        dce.bind(mgmt.MSRPC_UUID_MGMT)
+        return bool(mgmt.his_server_listening(dce)["status"] == 0)
+
+    return {
+        "binding": binding,
+        "annotations": [entry["annotation"].decode().rstrip("\0") for entry in epm.hept_lookup("127.0.0.1")],
+        "listening": tried(listening),
+        "logon": tried(lambda: call("cas-secret", privacy)),
+        "append": tried(lambda: call("cas-secret", privacy, APPEND_OPNUM, append_stub())),
+        "tiny fragments": tried(lambda: call("cas-secret", privacy, fragment=8)),
+        "wrong password": tried(lambda: call("wrong", privacy)),
+        "no authentication": tried(lambda: call("", 0)),
+        "integrity": tried(lambda: call("cas-secret", RPC_C_AUTHN_LEVEL_PKT_INTEGRITY)),
+        "connect": tried(lambda: call("cas-secret", RPC_C_AUTHN_LEVEL_CONNECT)),
+        "unlisted": tried(lambda: call("cas-secret", privacy, bound=unlisted)),
+        "operation": tried(lambda: call("cas-secret", privacy, 99)),
+    }
+
+
+def samba(kerberos: bool) -> dict[str, Any]:
+    from samba.credentials import DONT_USE_KERBEROS, MUST_USE_KERBEROS, Credentials
+    from samba.dcerpc import base, epmapper, mgmt, misc
+    from samba.param import LoadParm
+
+    settings = LoadParm()
+    settings.set("realm", "EXAMPLE.TEST")
+
+    def call(port: int, options: str, password: str = "cas-secret") -> Any:
+        who = Credentials()
+        who.guess(settings)
+        who.set_username("CAS1$")
+        who.set_domain("EXAMPLE")
+        who.set_realm("EXAMPLE.TEST")
+        who.set_password(password)
+        who.set_kerberos_state(MUST_USE_KERBEROS if kerberos else DONT_USE_KERBEROS)
+        binding = f"ncacn_ip_tcp:127.0.0.1[{port},{options},target_hostname={HOST}]"
+        # The bindings cannot log on with an interface that they have no table for: the first bind is mgmt's, ours is added.
+        known = mgmt.mgmt(binding, settings, who)
+        ours = base.ClientConnection(binding, INTERFACE, settings, who, basis_connection=known)
+        ours.request(0, LOGON)
+        answer = ours.request(APPEND_OPNUM, append_stub())
+        return [len(answer), struct.unpack("<I", answer[-4:])[0]]
+
+    def paged() -> list[int]:
+        mapper = epmapper.epmapper("ncacn_ip_tcp:127.0.0.1", settings)
+        handle, counts = misc.policy_handle(), []
+        while True:
+            handle, entries, *_ = mapper.epm_Lookup(0, None, None, 1, handle, 1)
+            counts.append(len(entries))
+            if handle.uuid == misc.policy_handle().uuid:
+                return counts
+
+    def mapped() -> str:
+        """Without a port the bindings ask the endpoint mapper on 135, then bind and call, which is refused."""
+        anonymous = base.ClientConnection("ncacn_ip_tcp:127.0.0.1", INTERFACE, settings)
+        return str(tried(lambda: anonymous.request(0, LOGON)))
+
+    port = int(sys.argv[2])
+    mechanism = "krb5" if kerberos else "ntlm"
+    found: dict[str, Any] = {
+        "raw": tried(lambda: call(port, f"{mechanism},seal")),
+        "spnego": tried(lambda: call(port, "spnego,seal")),
+        "sign": tried(lambda: call(port, f"{mechanism},sign")),
+    }
+    if not kerberos:
+        found["wrong password"] = tried(lambda: call(port, "spnego,seal", "wrong"))
+        found["paged"] = tried(paged)
+        found["mapped"] = mapped()
+        known = mgmt.mgmt(f"ncacn_ip_tcp:127.0.0.1[{port}]", settings)
+        found["interfaces"] = tried(lambda: known.inq_if_ids().count)
+    return found
+
+
+# The server
+
+
+async def client(name: str, python: str, environment: dict[str, str], *arguments: str) -> Any:
+    process = await asyncio.create_subprocess_exec(
+        python, __file__, name, *arguments, stdout=subprocess.PIPE, env=environment
+    )
+    try:
+        out, _ = await asyncio.wait_for(process.communicate(), 60)
+    finally:
+        if process.returncode is None:
+            process.kill()
+    lines = out.splitlines()
+    return json.loads(lines[-1]) if lines and process.returncode == 0 else f"ended with {process.returncode}"
+
+
+async def serve_all() -> dict[str, Any]:
+    from tests.services.fake_mailboxes import FakeMailboxes
+    from tests.services.rpc_parts import DOMAIN, MachineDirectory, serve
+    from tests.trust.kdc import running_kdc
+
+    from postern.trust.handshakes import Acceptors
+
+    own, debian = sys.executable, "/usr/bin/python3"
+    found: dict[str, Any] = {}
+    with running_kdc() as kdc:
+        keytab = kdc.add_service(f"host/{HOST}")
+        kdc.add_user("CAS1$", "cas-secret")
+        os.environ.update(kdc.environment())
+        # Heimdal, inside Samba, asks by UDP unless it is told otherwise.
+        heimdal = kdc.folder / "heimdal.conf"
+        heimdal.write_text(kdc.krb5_conf.read_text().replace("kdc = ", "kdc = tcp/"))
+        environment = {**kdc.environment(), "KRB5_CONFIG": str(heimdal)}
+        acceptors = Acceptors("mbx1", DOMAIN, MachineDirectory(), kdc.realm, str(keytab))
+        async with serve(FakeMailboxes(), acceptors=acceptors, mapper=135) as served:
+            plain = {**os.environ, "PYTHONPATH": os.getcwd()}
+            with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+                os.chmod(folder, 0o777)  # tshark gives up its privileges before it writes
+                capture = Path(folder) / "rpc.pcapng"
+                async with capturing(capture):
+                    found["impacket"] = await client("impacket", own, plain)
+                found["tshark"] = await dissected(capture, served.port)
+            found["samba"] = await client("samba", debian, plain, str(served.port))
+            found["samba-kerberos"] = await client("samba-kerberos", debian, environment, str(served.port))
+            found["observed"] = sorted({"/".join((key[0], key[2], key[4])) for key in served.observed._counts})
+    return found
+
+
+class capturing:
+    """tshark on the loopback interface while the block runs."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    async def __aenter__(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            "tshark", "-i", "lo", "-f", "tcp", "-w", str(self.file), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+        )
+        assert self.process.stderr is not None
+        async with asyncio.timeout(20):
+            while b"Capturing" not in (line := await self.process.stderr.readline()):
+                assert line, "tshark does not capture"
+            # It says so a little early: the file's first block is written when it really listens.
+            while not self.file.exists() or not self.file.stat().st_size:
+                await asyncio.sleep(0.02)
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.sleep(0.5)  # what the kernel still holds back for the capture
+        self.process.terminate()
+        await self.process.communicate()
+
+
+async def dissected(capture: Path, port: int) -> dict[str, Any]:
+    """What tshark makes of our traffic: packet types, what is malformed, and the stubs that it could unseal."""
+    options = ["-r", str(capture), "-d", f"tcp.port=={port},dcerpc", "-o", "ntlmssp.nt_password:cas-secret"]
+
+    async def fields(shown: str, *names: str) -> list[str]:
+        process = await asyncio.create_subprocess_exec(
+            "tshark",
+            *options,
+            "-Y",
+            shown,
+            "-T",
+            "fields",
+            *(word for name in names for word in ("-e", name)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        out, _ = await process.communicate()
+        return out.decode().splitlines()
+
+    types = await fields("dcerpc", "dcerpc.pkt_type")
+    return {
+        "types": sorted({int(number) for line in types for number in line.split(",") if number}),
+        "malformed": await fields("_ws.malformed", "frame.number", "_ws.col.Info"),
+        "unsealed": len(await fields("dcerpc.decrypted_stub_data", "frame.number")),
+        "undissected": len(await fields(f"tcp.port=={port} && tcp.len>0 && !dcerpc", "frame.number")),
+    }
+
+
+if __name__ == "__main__":
+    what = sys.argv[1]
+    if what == "serve":
+        print(json.dumps(asyncio.run(serve_all())))
+    else:
+        print(json.dumps(impacket() if what == "impacket" else samba(what == "samba-kerberos")))
