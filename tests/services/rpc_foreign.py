@@ -8,6 +8,7 @@ Samba's bindings belong to Debian's Python, so its client imports nothing from h
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import struct
@@ -70,7 +71,9 @@ def impacket() -> dict[str, Any]:
     binding = epm.hept_map("127.0.0.1", syntax, protocol="ncacn_ip_tcp")
     port = int(binding.partition("[")[2].rstrip("]"))
 
-    def call(password: str, level: int, opnum: int = 0, stub: bytes = LOGON, fragment: int = 0, bound: Any = syntax) -> Any:
+    def call(
+        password: str, level: int, opnum: int = 0, stub: bytes = LOGON, fragment: int = 0, bound: Any = syntax
+    ) -> Any:
         dce = connect(port, password, level)
         dce.bind(bound)
         if fragment:
@@ -175,11 +178,10 @@ async def client(name: str, python: str, environment: dict[str, str], *arguments
 
 
 async def serve_all() -> dict[str, Any]:
+    from postern.trust.handshakes import Acceptors
     from tests.services.fake_mailboxes import FakeMailboxes
     from tests.services.rpc_parts import DOMAIN, MachineDirectory, serve
     from tests.trust.kdc import running_kdc
-
-    from postern.trust.handshakes import Acceptors
 
     own, debian = sys.executable, "/usr/bin/python3"
     found: dict[str, Any] = {}
@@ -198,41 +200,81 @@ async def serve_all() -> dict[str, Any]:
                 os.chmod(folder, 0o777)  # tshark gives up its privileges before it writes
                 capture = Path(folder) / "rpc.pcapng"
                 async with capturing(capture):
-                    found["impacket"] = await client("impacket", own, plain)
+                    await own_calls(served)
                 found["tshark"] = await dissected(capture, served.port)
+            found["impacket"] = await client("impacket", own, plain)
             found["samba"] = await client("samba", debian, plain, str(served.port))
             found["samba-kerberos"] = await client("samba-kerberos", debian, environment, str(served.port))
             found["observed"] = sorted({"/".join((key[0], key[2], key[4])) for key in served.observed._counts})
     return found
 
 
+async def own_calls(served: Any) -> None:
+    """Our client's, of many fragments in both directions and with a refusal: what tshark reads."""
+    from postern.model.mailbox import Column, MailboxError, NewItem
+    from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS
+    from postern.services.mailbox_client import MailboxClient
+    from postern.services.rpc_client import RpcClient
+    from tests.services.rpc_parts import ROWS
+
+    row = ROWS["cas-to-mailbox"]
+    mailboxes = MailboxClient(
+        RpcClient(MAILBOX_ACCESS, served.target(row.id, "CAS1$"), served.observed), MAILBOX_ACCESS
+    )
+    await mailboxes.logon(MAILBOX)
+    inbox = (await mailboxes.folders(MAILBOX))[0].id
+    await mailboxes.append(MAILBOX, inbox, [NewItem(CONTENT)])
+    fetched = await mailboxes.fetch(MAILBOX, inbox, [(1, 1)], Column.CONTENT | Column.FLAGS)
+    assert fetched.contents == [CONTENT]
+    with contextlib.suppress(MailboxError):
+        await mailboxes.folder(MAILBOX, 999)
+    await mailboxes.close()
+
+
 class capturing:
-    """tshark on the loopback interface while the block runs."""
+    """tshark on the loopback interface while the block runs. A connection to a port where nobody listens, seen in what tshark
+    prints, tells that it captures, and at the end that it has all that came before."""
+
+    MARK = 9
 
     def __init__(self, file: Path) -> None:
         self.file = file
+        self.marked = asyncio.Event()
 
     async def __aenter__(self) -> None:
         self.process = await asyncio.create_subprocess_exec(
-            "tshark", "-i", "lo", "-f", "tcp", "-w", str(self.file), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
+            *("tshark", "-i", "lo", "-f", "tcp", "-n", "-l", "-P", "-w", str(self.file)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
-        assert self.process.stderr is not None
-        async with asyncio.timeout(20):
-            while b"Capturing" not in (line := await self.process.stderr.readline()):
-                assert line, "tshark does not capture"
-            # It says so a little early: the file's first block is written when it really listens.
-            while not self.file.exists() or not self.file.stat().st_size:
-                await asyncio.sleep(0.02)
+        self.reading = asyncio.create_task(self.read())
+        await self.mark()
 
     async def __aexit__(self, *_: object) -> None:
-        await asyncio.sleep(0.5)  # what the kernel still holds back for the capture
+        self.marked.clear()
+        await self.mark()
         self.process.terminate()
-        await self.process.communicate()
+        await self.process.wait()
+        self.reading.cancel()
+
+    async def read(self) -> None:
+        assert self.process.stdout is not None
+        async for line in self.process.stdout:
+            if f" {self.MARK} [SYN]".encode() in line:
+                self.marked.set()
+
+    async def mark(self) -> None:
+        async with asyncio.timeout(20):
+            while not self.marked.is_set():
+                with contextlib.suppress(OSError):
+                    await asyncio.open_connection("127.0.0.1", self.MARK)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self.marked.wait(), 0.2)
 
 
 async def dissected(capture: Path, port: int) -> dict[str, Any]:
     """What tshark makes of our traffic: packet types, what is malformed, and the stubs that it could unseal."""
-    options = ["-r", str(capture), "-d", f"tcp.port=={port},dcerpc", "-o", "ntlmssp.nt_password:cas-secret"]
+    options = ["-2", "-r", str(capture), "-d", f"tcp.port=={port},dcerpc", "-o", "ntlmssp.nt_password:cas-secret"]
 
     async def fields(shown: str, *names: str) -> list[str]:
         process = await asyncio.create_subprocess_exec(
@@ -254,7 +296,9 @@ async def dissected(capture: Path, port: int) -> dict[str, Any]:
         "types": sorted({int(number) for line in types for number in line.split(",") if number}),
         "malformed": await fields("_ws.malformed", "frame.number", "_ws.col.Info"),
         "unsealed": len(await fields("dcerpc.decrypted_stub_data", "frame.number")),
-        "undissected": len(await fields(f"tcp.port=={port} && tcp.len>0 && !dcerpc", "frame.number")),
+        "undissected": len(
+            await fields(f"tcp.port=={port} && tcp.len>0 && !dcerpc && !tcp.reassembled_in", "frame.number")
+        ),
     }
 
 

@@ -1,4 +1,4 @@
-"""Every operation of Mailboxes says the same through the RPC interface as without it, over the unix socket and sealed over TCP."""
+"""Every operation of Mailboxes says the same through the RPC interface as without it, over the unix socket and sealed TCP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The receive connector on a real door: what it offers, refuses, accepts and writes, over real TLS."""
+"""The receive connector on a real door: what it offers, refuses, accepts and writes, over real TLS.
+
+covers: receive_connector
+"""
 
 from __future__ import annotations
 

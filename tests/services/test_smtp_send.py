@@ -1,4 +1,7 @@
-"""The send connector against our own receive connector, and against servers that misbehave as they are told."""
+"""The send connector against our own receive connector, and against servers that misbehave as they are told.
+
+covers: smtp_dialog
+"""
 
 from __future__ import annotations
 

@@ -374,3 +374,27 @@ def test_a_queue_of_another_format_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.DatabaseError, match="format 99"):
         Queue(tmp_path / "0")
     assert not is_locked(tmp_path / "0")
+
+
+def test_what_could_not_be_written_for_a_while_is_still_due_on_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "RETRY_SAVE", 0.01)
+
+    async def run() -> None:
+        files, clock = FaultyFiles(tmp_path / "0"), Clock()
+        queue = Queue(tmp_path / "0", files, clock=clock)
+        fresh: list[QueuedMessage] = []
+        queue.start(fresh.extend)
+        await queue.accept(ENVELOPE, Content.of(MESSAGE), ORIGIN)
+        files.commit_error = _sqlite_error(sqlite3.SQLITE_FULL)
+        queue.record([Change(fresh[0], due=clock.now + 60)])
+        await queue.settled()
+        files.commit_error = None
+        assert await queue.change_waiting(lambda db: db.execute("SELECT count(*) FROM messages").fetchone()) == (1,)
+        async with asyncio.timeout(10):
+            while queue.next_due != clock.now + 60:  # noqa: ASYNC110 (the committer tries again by itself)
+                await asyncio.sleep(0.005)
+        await queue.close()
+
+    asyncio.run(run())

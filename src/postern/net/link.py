@@ -198,6 +198,8 @@ def _seal(transport: asyncio.BaseTransport) -> Seal | None:
     if tls is not None:
         cipher = tls.cipher()
         return Seal(tls.version() or "", cipher[0] if cipher else "")
+    if isinstance(transport.get_extra_info("peername"), tuple):
+        return None
     sock = transport.get_extra_info("socket")
     if sock is not None and sock.family == socket.AF_UNIX:
         return Seal("local", "SO_PEERCRED")
@@ -205,13 +207,15 @@ def _seal(transport: asyncio.BaseTransport) -> Seal | None:
 
 
 def _addresses(transport: asyncio.BaseTransport) -> tuple[Peer, Peer]:
+    peer = transport.get_extra_info("peername")
+    if isinstance(peer, tuple):
+        name = transport.get_extra_info("sockname")
+        return Peer(_plain(peer[0]), peer[1]), Peer(_plain(name[0]), name[1])
     sock = transport.get_extra_info("socket")
     if sock is not None and sock.family == socket.AF_UNIX:
         pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
         return Peer("local", 0, uid, pid), Peer("local", 0)
-    peer = transport.get_extra_info("peername") or ("", 0)
-    name = transport.get_extra_info("sockname") or ("", 0)
-    return Peer(_plain(peer[0]), peer[1]), Peer(_plain(name[0]), name[1])
+    return Peer("", 0), Peer("", 0)
 
 
 def _plain(host: str) -> str:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 
 from postern.net.door import Door
 from postern.net.link import Session
 from postern.paths.row import Path, Port
 from postern.roles.runtime import Runtime
 from postern.telemetry.log import Event, log
+
+if TYPE_CHECKING:
+    import ssl
 
 
 class Doors:

@@ -84,6 +84,10 @@ class Loop(Protocol):
 
     def committed(self, arrivals: Sequence[Arrival]) -> None: ...
 
+    def lower(self, due: float) -> None:
+        """Something in the file is due then."""
+        ...
+
     def refused(self, futures: Sequence[asyncio.Future[Accepted]], text: str) -> None: ...
 
 
@@ -231,6 +235,9 @@ class Committer:
             else:
                 self._refuse(batch.arrivals, str(error))
             return
+        if self._unsaved and self._queue is not None:
+            # The file may have been asked for its next due time while it did not know of these.
+            self._tell(self._queue.lower, min(change.due or NEVER for change in self._unsaved))
         self._unsaved = []
         for arrival in batch.arrivals:
             assert arrival.message is not None

@@ -79,7 +79,7 @@ class Queue:
             if change.done or change.due is not None:
                 self._forget(change.message)
                 if change.due is not None:
-                    self._lower(change.due)
+                    self.lower(change.due)
         self._committer.put(changes)
 
     async def take_due(self, limit: int) -> list[QueuedMessage]:
@@ -116,10 +116,6 @@ class Queue:
             raise
         self.next_due = min(self._lowest, next_due)
         return result
-
-    def _lower(self, due: float) -> None:
-        self.next_due = min(self.next_due, due)
-        self._lowest = min(self._lowest, due)
 
     async def _call(self, work: Callable[[], T]) -> T:
         """Runs `work` on the committer's thread, after what was recorded before."""
@@ -158,10 +154,14 @@ class Queue:
                     self._kept += message.content.size
                 fresh.append(message)
             else:
-                self._lower(arrival.due)
+                self.lower(arrival.due)
             _set_result(arrival.future, Accepted(message.queue_id, message.message_id))
         if self._listener is not None:
             self._listener(fresh)
+
+    def lower(self, due: float) -> None:
+        self.next_due = min(self.next_due, due)
+        self._lowest = min(self._lowest, due)
 
     def refused(self, futures: Sequence[asyncio.Future[Accepted]], text: str) -> None:
         for future in futures:

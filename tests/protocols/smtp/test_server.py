@@ -1,4 +1,7 @@
-"""The server machine: order, bounds, content, smuggling; and that cuts and garbage change nothing."""
+"""The server machine: order, bounds, content, smuggling; and that cuts and garbage change nothing.
+
+covers: events
+"""
 
 from __future__ import annotations
 

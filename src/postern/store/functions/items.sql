@@ -43,40 +43,67 @@ CREATE OR REPLACE FUNCTION change_flags(
     OUT uids bytea, OUT flags bytea, OUT modseqs bytea, OUT modified bytea, OUT change bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    m mailboxes := lock_mailbox(guid);
-    f folders := folder_of(m, folder);
-    touched bigint;
+    box integer;
+    next bigint;
+    seq bigint;
+    old bigint;
+    new bigint;
+    touched bigint := 0;
     unseen_more bigint;
     deleted_more bigint;
 BEGIN
-    WITH target AS MATERIALIZED (
-        SELECT i.uid, i.modseq, i.flags AS old,
-            CASE how WHEN 0 THEN mask WHEN 1 THEN i.flags | mask ELSE i.flags & ~mask END AS new
-        FROM unnest(lows, highs) AS r(low, high) JOIN items i ON i.folder = f.id AND i.uid BETWEEN r.low AND r.high
-    ), written AS (
-        UPDATE items i SET flags = t.new, modseq = m.change + 1
-        FROM target t
-        WHERE i.folder = f.id AND i.uid = t.uid AND t.new <> t.old AND (limit_modseq < 0 OR t.modseq <= limit_modseq)
-    ), answer AS (
-        SELECT t.uid, t.new, t.old, t.new <> t.old AS differs, t.modseq,
-            limit_modseq < 0 OR t.modseq <= limit_modseq AS passed
-        FROM target t ORDER BY t.uid
-    )
-    SELECT string_agg(int8send(a.uid), '') FILTER (WHERE a.passed),
-        string_agg(int8send(a.new), '') FILTER (WHERE a.passed),
-        string_agg(int8send(CASE WHEN a.differs THEN m.change + 1 ELSE a.modseq END), '') FILTER (WHERE a.passed),
-        string_agg(int8send(a.uid), '') FILTER (WHERE NOT a.passed),
-        count(*) FILTER (WHERE a.passed AND a.differs),
-        sum((a.old & 1) - (a.new & 1)) FILTER (WHERE a.passed),
-        sum((a.new >> 3 & 1) - (a.old >> 3 & 1)) FILTER (WHERE a.passed)
-    INTO uids, flags, modseqs, modified, touched, unseen_more, deleted_more
-    FROM answer a;
-    change := m.change;
+    SELECT m.id, m.change + 1 INTO box, next FROM mailboxes m WHERE m.guid = $1 FOR NO KEY UPDATE;
+    IF NOT EXISTS (SELECT FROM folders f WHERE f.id = $2 AND f.mailbox = box) THEN
+        RAISE EXCEPTION 'No such folder' USING ERRCODE = 'PM001';
+    END IF;
+    IF lows = highs AND cardinality(lows) = 1 THEN
+        -- One message marked as read is what happens most: it has its own short way.
+        SELECT i.flags, i.modseq INTO old, seq FROM items i WHERE i.folder = $2 AND i.uid = lows[1];
+        IF FOUND AND limit_modseq >= 0 AND seq > limit_modseq THEN
+            modified := int8send(lows[1]);
+        ELSIF FOUND THEN
+            new := CASE how WHEN 0 THEN mask WHEN 1 THEN old | mask ELSE old & ~mask END;
+            IF new <> old THEN
+                UPDATE items i SET flags = new, modseq = next WHERE i.folder = $2 AND i.uid = lows[1];
+                touched := 1;
+                seq := next;
+                unseen_more := (old & 1) - (new & 1);
+                deleted_more := (new >> 3 & 1) - (old >> 3 & 1);
+            END IF;
+            uids := int8send(lows[1]);
+            flags := int8send(new);
+            modseqs := int8send(seq);
+        END IF;
+    ELSE
+        WITH target AS MATERIALIZED (
+            SELECT i.uid, i.modseq, i.flags AS old,
+                CASE how WHEN 0 THEN mask WHEN 1 THEN i.flags | mask ELSE i.flags & ~mask END AS new
+            FROM unnest(lows, highs) AS r(low, high) JOIN items i ON i.folder = $2 AND i.uid BETWEEN r.low AND r.high
+        ), written AS (
+            UPDATE items i SET flags = t.new, modseq = next
+            FROM target t
+            WHERE i.folder = $2 AND i.uid = t.uid AND t.new <> t.old AND (limit_modseq < 0 OR t.modseq <= limit_modseq)
+        ), answer AS (
+            SELECT t.uid, t.new, t.old, t.new <> t.old AS differs, t.modseq,
+                limit_modseq < 0 OR t.modseq <= limit_modseq AS passed
+            FROM target t ORDER BY t.uid
+        )
+        SELECT string_agg(int8send(a.uid), '') FILTER (WHERE a.passed),
+            string_agg(int8send(a.new), '') FILTER (WHERE a.passed),
+            string_agg(int8send(CASE WHEN a.differs THEN next ELSE a.modseq END), '') FILTER (WHERE a.passed),
+            string_agg(int8send(a.uid), '') FILTER (WHERE NOT a.passed),
+            count(*) FILTER (WHERE a.passed AND a.differs),
+            sum((a.old & 1) - (a.new & 1)) FILTER (WHERE a.passed),
+            sum((a.new >> 3 & 1) - (a.old >> 3 & 1)) FILTER (WHERE a.passed)
+        INTO uids, flags, modseqs, modified, touched, unseen_more, deleted_more
+        FROM answer a;
+    END IF;
+    change := next - 1;
     IF touched > 0 THEN
-        change := m.change + 1;
-        UPDATE folders o SET highest_modseq = m.change + 1, unseen = o.unseen + unseen_more, deleted = o.deleted + deleted_more
-        WHERE o.id = f.id;
-        UPDATE mailboxes o SET change = m.change + 1 WHERE o.id = m.id;
+        change := next;
+        UPDATE folders o SET highest_modseq = next, unseen = o.unseen + unseen_more, deleted = o.deleted + deleted_more
+        WHERE o.id = $2;
+        UPDATE mailboxes o SET change = next WHERE o.id = box;
     END IF;
 END $$;
 
