@@ -164,5 +164,5 @@ def test_words_for_what_cannot_work(folder: Path) -> None:
         long.start()
     (folder / "data").mkdir()
     (folder / "data" / "PG_VERSION").write_text("9.6\n")
-    with pytest.raises(ClusterError, match="made by PostgreSQL 9.6"):
+    with pytest.raises(ClusterError, match=r"made by PostgreSQL 9\.6"):
         _cluster(folder).start()

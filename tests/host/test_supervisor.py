@@ -182,7 +182,9 @@ def test_one_supervisor_a_state_folder(folder: Path) -> None:
 
 def test_a_worker_that_cannot_start_says_why(folder: Path) -> None:
     with host(folder, "fail") as one:
-        assert one.line() == "failed client-access.0: OSError: [Errno 98] Address already in use"
+        name, _, words = one.line().partition(": ")
+        assert name in ("failed client-access.0", "failed client-access.1")
+        assert words == "OSError: [Errno 98] Address already in use"
         assert one.line() == "stopped"
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -72,14 +75,14 @@ def initiators(account: str = "HUB1$", password: str | None = None) -> Initiator
     return Initiators(account, "EXAMPLE", nt_hash(PASSWORDS[account] if password is None else password))
 
 
+_numbers = itertools.count(21000 + os.getpid() * 37 % 8000)
+
+
 def free_port() -> int:
-    """A TCP port outside the kernel's own range."""
-    for number in range(21000, 32000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", number))
-            except OSError:
-                continue
+    """A TCP port outside the kernel's own range, another one each time."""
+    for number in itertools.islice(_numbers, 1000):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", number))
             return number
     raise RuntimeError("no free port")
 
@@ -119,7 +122,7 @@ async def serve(
     ]
     observed = Observed(None)
     acceptors = acceptors or Acceptors("mbx1", DOMAIN, MachineDirectory())
-    port, mapper = free_port(), mapper
+    port = free_port()
     server = RpcServer(services, acceptors, may_call, observed, local_account, str(port))
     endpoints = [Endpoint(service.syntax, port, "Postern mailbox") for service in services]
     epm = RpcServer([EndpointMapper(endpoints)], acceptors, may_call, observed, local_account, "135")

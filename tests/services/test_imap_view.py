@@ -113,3 +113,18 @@ def test_merged_and_batches_keep_every_position_once(slices: list[tuple[int, int
     groups = list(batches(whole, 4))
     assert [at for group in groups for low, high in group for at in range(low, high)] == positions
     assert all(sum(high - low for low, high in group) <= 4 for group in groups)
+
+
+@given(UIDS, st.lists(st.integers(1, 4), max_size=8))
+def test_recent_messages_are_counted_and_kept_in_few_ranges(uids: list[int], lengths: list[int]) -> None:
+    made, recent, next_uid = view(uids), set(), max(uids, default=0) + 1
+    for at, length in enumerate(lengths):
+        new = list(range(next_uid, next_uid + length))
+        made.apply(index(new, modseq=2 + at))
+        if at % 3 != 1:
+            made.add_recent(new[0], new[-1])
+            recent |= set(new)
+        next_uid += length + 1
+    assert made.recent_count() == len(recent)
+    assert {uid for uid in made.uids if made.is_recent(uid)} == recent
+    assert len(made.recent) <= 1 + sum(at % 3 == 1 for at in range(len(lengths)))

@@ -56,6 +56,14 @@ def test_many_chunks_are_read_from_the_file(tmp_path: Path) -> None:
         content.chunks[len(content.chunks)]
 
 
+def test_content_outlives_the_session_that_gathered_it(tmp_path: Path) -> None:
+    gathering = Gathering(tmp_path, 8)
+    gathering.add(b"A: b\r\n\r\nspooled")
+    content = gathering.content(b"first ")
+    gathering.close()
+    assert content.bytes() == b"first spooled"
+
+
 @pytest.mark.parametrize(
     ("content", "parts"),
     [

@@ -26,7 +26,9 @@ ALICE, BOB = UUID(int=1), UUID(int=2)
 def parcel(number: int, *people: tuple[str, UUID | None], content: bytes = b"Subject: x\r\n\r\nbody\r\n") -> Parcel:
     envelope = Envelope("s@x.test", tuple(EnvelopeRecipient(address) for address, _ in people))
     guids = {address: guid.hex for address, guid in people if guid is not None}
-    return Parcel(f"q{number}", "", envelope, Content.of(content), Origin("internet-to-hub", "192.0.2.1"), 1000.0, guids)
+    return Parcel(
+        f"q{number}", "", envelope, Content.of(content), Origin("internet-to-hub", "192.0.2.1"), 1000.0, guids
+    )
 
 
 class Store(FakeMailboxes):

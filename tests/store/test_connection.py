@@ -86,9 +86,7 @@ def test_the_server_goes_away_and_comes_back() -> None:
             change = (await database.logon(guid)).change
             inbox = next(f.id for f in await database.folders(guid) if f.path == ("INBOX",))
             waiting = asyncio.create_task(database.wait({guid: change}, 60))
-            running = [
-                asyncio.create_task(database._pool.run("SELECT pg_sleep(30)")) for _ in range(2)
-            ]
+            running = [asyncio.create_task(database._pool.run("SELECT pg_sleep(30)")) for _ in range(2)]
             await asyncio.sleep(0.2)
             cluster.stop()
             for result in await asyncio.gather(*running, return_exceptions=True):

@@ -88,7 +88,9 @@ def test_equal_contents_are_kept_once_and_swept_when_unused(store: Store) -> Non
     assert store.run(store.database.expunge(one.guid, one.inbox)) == [1, 2]
     store.run(store.database.maintain())
     assert rows() == 1
-    assert list(store.run(store.database.fetch(other.guid, other.inbox, [(1, 1)], Column.CONTENT)).contents) == [content]
+    assert list(store.run(store.database.fetch(other.guid, other.inbox, [(1, 1)], Column.CONTENT)).contents) == [
+        content
+    ]
     store.run(store.database.expunge(other.guid, other.inbox))
     store.run(store.database.maintain())
     assert rows() == 0
@@ -100,7 +102,9 @@ def test_flags_and_conditions(store: Store) -> None:
     box = store.mailbox()
     box.append(message("a"), message("b"), message("c"))
 
-    def change(how: FlagChange, flags: int, uids: Sequence[tuple[int, int]], limit: int | None = None) -> list[list[int]]:
+    def change(
+        how: FlagChange, flags: int, uids: Sequence[tuple[int, int]], limit: int | None = None
+    ) -> list[list[int]]:
         result = store.run(store.database.change_flags(box.guid, box.inbox, uids, how, flags, limit))
         return [list(result.uids), list(result.flags), list(result.modseqs), list(result.modified)]
 
@@ -143,7 +147,7 @@ def test_copy_maps_keywords_and_move_vanishes(store: Store) -> None:
     there = run(database.folder(box.guid, target))
     assert copied.uid_validity == there.uid_validity
     assert there.keywords == ("other", "$Work")
-    flags = list(run(database.fetch(box.guid, target, [(1, 1)], Column.FLAGS)).flags)[0]
+    (flags,) = run(database.fetch(box.guid, target, [(1, 1)], Column.FLAGS)).flags
     assert flags == 2 | run(database.keywords(box.guid, target, ["$work", "other"], False))
     since = run(database.folder(box.guid, box.inbox)).highest_modseq
     moved = run(database.copy(box.guid, box.inbox, [(2, 7)], target, move=True))

@@ -41,7 +41,9 @@ def test_from_version_1_with_data_to_the_newest(postgres_cluster: PrivateCluster
 
     asyncio.run(to_version_1())
     with psycopg.connect(dsn) as connection:
-        connection.execute("INSERT INTO mailboxes (guid, used, items, change) VALUES (%s, 9, %s, 7)", (guid, len(contents)))
+        connection.execute(
+            "INSERT INTO mailboxes (guid, used, items, change) VALUES (%s, 9, %s, 7)", (guid, len(contents))
+        )
         connection.execute(
             "INSERT INTO folders (mailbox, path, kind, uid_validity, uid_next, messages, highest_modseq)"
             " VALUES (1, '{INBOX}', 'inbox', 5, %s, %s, 7)",

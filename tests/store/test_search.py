@@ -13,8 +13,12 @@ from tests.store.conftest import Box, Store, message
 
 pytestmark = pytest.mark.slow
 
-_WORDS = {"회의록": ("euc-kr", "cp949", "utf-8"), "議事録": ("iso-2022-jp", "shift_jis", "euc-jp"), "会议记录": ("gb18030", "gb2312"),
-          "會議記錄": ("big5", "utf-8")}  # fmt: skip
+_WORDS = {
+    "회의록": ("euc-kr", "cp949", "utf-8"),
+    "議事録": ("iso-2022-jp", "shift_jis", "euc-jp"),
+    "会议记录": ("gb18030", "gb2312"),
+    "會議記錄": ("big5", "utf-8"),
+}
 
 
 def _encoded(word: str, charset: str, encoding: str) -> bytes:
@@ -59,9 +63,16 @@ def mixed(store: Store) -> Box:
     box = store.mailbox()
     date = 1_700_000_000  # 14 November 2023, 22:13:20 UTC: day 19675
     html = "<html><body>Bud<b>get</b> &amp; plan<style>hidden{}</style></body></html>"
-    box.append(message("Budget 100%_\\", "quick brown Fox", From="Alice <alice@example.org>", To="bob@x.org"), date=date)
-    box.append(message("Re: budget", html, Content_Type="text/html", From="bob@x.org", Cc="alice@example.org"), date=date + 86400)  # noqa: E501
-    box.append(message("STRASSE", "Straße", Date="Wed, 15 Nov 2023 01:00:00 +0900", X_Note="alice@example.org"), date=date)
+    box.append(
+        message("Budget 100%_\\", "quick brown Fox", From="Alice <alice@example.org>", To="bob@x.org"), date=date
+    )
+    box.append(
+        message("Re: budget", html, Content_Type="text/html", From="bob@x.org", Cc="alice@example.org"),
+        date=date + 86400,
+    )
+    box.append(
+        message("STRASSE", "Straße", Date="Wed, 15 Nov 2023 01:00:00 +0900", X_Note="alice@example.org"), date=date
+    )
     box.append(message("long", "z" * 9000, List_Id="<l.x>"), date=date, flags=1 | 4)
     return box
 

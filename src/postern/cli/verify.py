@@ -11,21 +11,32 @@ import sys
 from collections.abc import Sequence
 
 import click
+from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
-from postern.verify.report import RowReport, Verdict
+from postern.paths.row import Path
+from postern.verify.report import MechanismReport, RowReport, Verdict
+from postern.verify.subject import Subject
+
+
+class CannotRun(click.ClickException):
+    """Nothing could be verified; said in one line."""
+
+    exit_code = 2
+
 
 _STYLES = {
-    Verdict.PASS: "bold green",
+    Verdict.PASS: "green",
     Verdict.FAIL: "bold red",
     Verdict.NOT_BUILT: "dim",
     Verdict.NOT_DEPLOYED: "yellow",
 }
 
 
+# The option is not called state_dir as elsewhere: root tries the unix sockets as nobody before it becomes the folder's owner.
 @click.command("verify")
 @click.option("--state", "folder", metavar="DIR", help="The state folder of the organization.")
 @click.option("--path", "ids", metavar="ID", multiple=True, help="Only this row; may be given again.")
@@ -34,77 +45,118 @@ _STYLES = {
 )
 @click.option("--all", "everything", is_flag=True, help="Also list the rows that are not built yet.")
 def verify(folder: str | None, ids: Sequence[str], as_json: bool, everything: bool) -> None:
-    """Dial every data path from outside and compare what is seen with what is declared."""
-    from postern.host.probes import subject
+    """Dial every data path from outside and compare what is seen with what is declared.
+
+    The exit status is 0 if nothing failed, 1 if a row failed, 2 if it could not run.
+    """
+    from postern.telemetry.log import configure
     from postern.verify.runner import failed
     from postern.verify.runner import verify as run
 
-    what = subject(folder)
-    unknown = [name for name in ids if name not in what.rows]
+    configure("verify", None, "critical")  # what the probes provoke is no news
+    subject = _subject(folder)
+    unknown = [name for name in ids if name not in subject.rows]
     if unknown:
-        raise click.ClickException(f"no row is called {unknown[0]!r}; `postern paths` lists them")
-    console = Console(stderr=True)
+        raise CannotRun(f"no row is called {unknown[0]}; «postern paths» lists them")
     with Progress(
-        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
-        console=console,
+        TextColumn("{task.description}"),
+        console=Console(stderr=True),
         disable=as_json,
         transient=True,
     ) as bar:
-        task = bar.add_task("verify", total=None)
+        task = bar.add_task("", total=None)
         reports = run(
-            what, ids, lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
+            subject, ids, lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
         )
     if as_json:
         click.echo(json.dumps([report.json() for report in reports], indent=1, ensure_ascii=False))
     else:
-        _print(reports, everything or bool(ids))
+        _print(Console(highlight=False), reports, everything or bool(ids))
     sys.exit(1 if failed(reports) else 0)
 
 
-def _print(reports: Sequence[RowReport], everything: bool) -> None:
-    table = Table(title="Data paths: declared and observed", title_justify="left", expand=False)
-    for heading in ("Path", "Declared", "Observed", "Verdict"):
-        table.add_column(heading, overflow="fold")
-    hidden = 0
+def _subject(folder: str | None) -> Subject:
+    from postern.host import probes
+
+    try:
+        return probes.subject(folder)
+    except Exception as error:
+        # A defect shows itself as such; every exception of ours is a sentence that says why nothing can be asked.
+        if not type(error).__module__.startswith("postern.") and not isinstance(error, OSError):
+            raise
+        raise CannotRun(str(error)) from None
+
+
+def _print(console: Console, reports: Sequence[RowReport], everything: bool) -> None:
+    asked = [report for report in reports if report.mechanisms or report.checks]
+    if asked:
+        console.print(_seen(asked))
+    others = [report for report in reports if report not in asked]
+    shown = [report for report in others if everything or report.verdict is not Verdict.NOT_BUILT]
+    if shown:
+        console.print(_waiting(shown))
     for report in reports:
-        if report.verdict is Verdict.NOT_BUILT and not everything:
-            hidden += 1
-            continue
-        table.add_row(report.row.id, _declared(report), _observed(report), _verdict(report))
-    console = Console()
-    console.print(table)
-    counts = {verdict: sum(r.verdict is verdict for r in reports) for verdict in Verdict}
-    console.print(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count), highlight=False)
-    if hidden:
-        console.print(f"{hidden} rows are not built yet; --all lists them and what each waits for.", style="dim")
+        if report.verdict is Verdict.FAIL:
+            console.print(Text(f"{report.row.id} failed:", style="bold red"))
+            for words in report.failures():
+                console.print(f"  · {words}", markup=False)
+    counts = {verdict: sum(report.verdict is verdict for report in reports) for verdict in Verdict}
+    said = [Text(f"{count} {verdict}", style=_STYLES[verdict]) for verdict, count in counts.items() if count]
+    console.print(Text(", ").join(said))
+    if len(shown) < len(others):
+        console.print("--all also lists what is not built yet, and what each row waits for.", style="dim")
 
 
-def _declared(report: RowReport) -> str:
-    words = report.row.words
-    auth = ", ".join(str(m) for m in report.row.supported_auth) or words.supported_auth
-    return f"{words.ports}\n{auth}\n{words.encryption}; encryption {report.row.encryption}"
+def _seen(reports: Sequence[RowReport]) -> Table:
+    """A section a row: its ports, a line for each mechanism, and how many refusals held."""
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("Path and mechanism", overflow="fold", min_width=25)
+    table.add_column("Declared", overflow="fold")
+    table.add_column("Observed", overflow="fold")
+    table.add_column("Verdict", no_wrap=True, width=12)
+    for report in reports:
+        row = report.row
+        ports = ", ".join(dict.fromkeys(report.ports))
+        table.add_row(Text(row.id, style="bold"), row.words.ports, ports, _verdict(report.verdict, strong=True))
+        for mechanism in report.mechanisms:
+            table.add_row(
+                f"  {mechanism.mechanism}", _asked(row, mechanism), _observed(mechanism), _verdict(mechanism.verdict)
+            )
+        if report.checks:
+            held = sum(check.passed for check in report.checks)
+            verdict = Verdict.PASS if held == len(report.checks) else Verdict.FAIL
+            table.add_row(
+                "  everything else", "refused", f"{held} of {len(report.checks)} as declared", _verdict(verdict)
+            )
+        table.add_section()
+    return table
 
 
-def _observed(report: RowReport) -> Text:
-    text = Text()
-    for port in dict.fromkeys(report.ports):
-        text.append(port + "  ")
-    for mechanism in report.mechanisms:
-        seal = f" {mechanism.seal.protocol} {mechanism.seal.cipher}" if mechanism.seal else ""
-        text.append(f"\n{mechanism.mechanism}{seal} ")
-        text.append(str(mechanism.verdict), style=_STYLES[mechanism.verdict])
-        if mechanism.verdict is Verdict.NOT_DEPLOYED:
-            text.append(f": {mechanism.detail}", style="dim")
-    if report.checks:
-        passed = sum(check.passed for check in report.checks)
-        text.append(f"\n{passed} of {len(report.checks)} refusals and seals as declared")
-    return text
+def _asked(row: Path, report: MechanismReport) -> str:
+    """What the table says of a mechanism: whether a caller tries it first, and what must seal it."""
+    place = "default" if report.mechanism in row.default_auth else "supported"
+    seal = f"{row.words.encryption} {row.encryption}" if row.encryption.value != "never" else "not encrypted"
+    return f"{place}; {seal}"
 
 
-def _verdict(report: RowReport) -> Text:
-    text = Text(str(report.verdict), style=_STYLES[report.verdict])
-    if report.verdict is not Verdict.PASS and report.detail:
-        text.append("\n" + report.detail, style="")
-    return text
+def _observed(report: MechanismReport) -> Text:
+    if report.seal is not None:
+        cipher = report.seal.cipher.removeprefix("TLS_")
+        return Text(f"{report.seal.protocol} {cipher}")
+    return Text(report.detail, style="dim" if report.verdict is not Verdict.FAIL else "red")
+
+
+def _verdict(verdict: Verdict, strong: bool = False) -> Text:
+    return Text(str(verdict), style=f"bold {_STYLES[verdict]}" if strong else _STYLES[verdict])
+
+
+def _waiting(reports: Sequence[RowReport]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("Not dialled", min_width=25, overflow="fold")
+    table.add_column("Why", overflow="fold")
+    table.add_column("Verdict", no_wrap=True, width=12)
+    for report in reports:
+        table.add_row(report.row.id, report.detail, _verdict(report.verdict))
+    return table

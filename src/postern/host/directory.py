@@ -58,6 +58,16 @@ async def seed(state: StateFolder, organization: Organization, server: Server) -
         await directory.write.seed()
         await ensure_server(directory, state, server)
         await ensure_probe_account(directory, state, organization)
+        await _ensure_postmaster(directory, organization)
+
+
+async def _ensure_postmaster(directory: OpenDirectory, organization: Organization) -> None:
+    """RFC 5321 section 4.5.1: postmaster exists from the first moment. Its mailbox opens once it is given a password
+    (`postern user passwd`); as an alias of somebody it is nobody's mailbox here."""
+    name = f"postmaster@{organization.default_domain}"
+    home = organization.with_role(Role.MAILBOX)
+    if home and await directory.read.recipient(name) is None:
+        await directory.write.add_user(name, {}, display_name="Postmaster", home_server=home[0].name)
 
 
 async def ensure_server(directory: OpenDirectory, state: StateFolder, server: Server) -> str:

@@ -221,7 +221,8 @@ class ImapSession(Conversation):
         self._state.done(command)
         return None
 
-    def _logout(self, command: Command) -> None:
+    async def _logout(self, command: Command) -> None:
+        await self._state.leave()
         self._state.send(b"BYE Logging out")
         self._state.done(command)
         self._close()

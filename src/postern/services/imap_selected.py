@@ -16,7 +16,7 @@ async def select(state: ImapState, command: Select) -> None:
     """SELECT and EXAMINE: only the folder's counters are read, whatever its size."""
     state.require_authenticated()
     if state.view is not None:
-        state.view = None
+        await state.leave()
         state.send(b"OK [CLOSED] Previous mailbox closed")  # RFC 7162 section 3.2.11
     state.saved = []
     state.condstore = state.condstore or command.condstore
@@ -56,13 +56,13 @@ async def close(state: ImapState, command: Command) -> None:
     view = state.selected
     if not view.read_only:
         await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id)
-    state.view = None
+    await state.leave()
     state.done(command)
 
 
 async def unselect(state: ImapState, command: Command) -> None:
     state.require_selected()
-    state.view = None
+    await state.leave()
     state.done(command)
 
 

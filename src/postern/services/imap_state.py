@@ -5,6 +5,7 @@ Holds the opened mailbox, the selected folder's view and what the client enabled
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 
 from postern.model.mailbox import Column, Folder, MailboxError
@@ -179,29 +180,25 @@ class ImapState:
         index = await self.opened.mailboxes.index(self.opened.mailbox, view.folder.id, view.modseq)
         changes = view.apply(index)
         if changes.arrived:
-            await self._claim(view, changes.arrived)
-        if changes.arrived:
             self.send(b"%d EXISTS" % view.count)
             if not self.rev2:
-                self.send(b"%d RECENT" % sum(map(view.is_recent, view.uids)) if view.recent else b"0 RECENT")
+                # RFC 3501 section 2.3.2: where it is not known who was told first, a message is recent. It is claimed
+                # when this session leaves the folder: claiming is a write, and mail comes often.
+                view.add_recent(view.uids[view.count - changes.arrived], view.uids[-1])
+                view.unclaimed = not view.read_only
+                self.send(b"%d RECENT" % view.recent_count())
         if changes.flagged:
             await self.tell_flags(changes.flagged)
         if expunges and view.vanished:
             gone, view.vanished = view.vanished, []
             self.tell_expunged(gone)
 
-    async def _claim(self, view: FolderView, arrived: int) -> None:
-        """Makes new messages recent for this session if it is the first to tell of them (RFC 3501 section 2.3.2)."""
-        if self.rev2:
-            return
-        folder = await self.opened.mailboxes.folder(
-            self.opened.mailbox, view.folder.id, claim_recent=not view.read_only
-        )
-        view.folder = folder
-        view.flag_texts.clear()
-        first, last = view.uids[view.count - arrived], view.uids[-1]
-        if folder.recent_uid <= last:
-            view.recent.append((max(first, folder.recent_uid), last))
+    async def leave(self) -> None:
+        """Ends the selection, if there is one."""
+        view, self.view = self.view, None
+        if view is not None and view.unclaimed:
+            with contextlib.suppress(MailboxError):  # the folder may be gone
+                await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id, claim_recent=True)
 
     def tell_expunged(self, uids: Sequence[int]) -> None:
         view = self.selected

@@ -50,7 +50,12 @@ class FolderView:
         self.read_only = read_only
         self.recent = recent
         self.loaded = False
+        self._messages = folder.messages
         self.modseq = folder.highest_modseq
+        self.next_uid = folder.uid_next
+        """UIDs below are known, or are known to be gone. `folder` may be looked at anew; this only moves with what is told."""
+        self.unclaimed = False
+        """Messages came that are recent here and that no session has claimed."""
         self.uids: array[int] = array(WORD)
         self.flags: array[int] = array("Q")
         self.vanished: list[int] = []
@@ -61,15 +66,15 @@ class FolderView:
     @property
     def count(self) -> int:
         """Messages as the client counts them."""
-        return len(self.uids) if self.loaded else self.folder.messages
+        return len(self.uids) if self.loaded else self._messages
 
     def load(self, now: Index, since: Index | None) -> None:
         """The first look: `now` is the whole folder, `since` what changed after SELECT (None: nothing). What came after
         SELECT is left for the next `apply`; what vanished after it takes its place again, to be told as expunged."""
         uids, flags = words(now.uids), array("Q", now.flags)
-        known = bisect_left(uids, self.folder.uid_next)
+        known = bisect_left(uids, self.next_uid)
         uids, flags = uids[:known], flags[:known]
-        gone = [uid for uid in words(since.vanished) if uid < self.folder.uid_next] if since else []
+        gone = [uid for uid in words(since.vanished) if uid < self.next_uid] if since else []
         self.vanished = sorted(set(gone))
         if gone:
             merged = dict(zip(uids, flags, strict=True))
@@ -82,16 +87,16 @@ class FolderView:
 
     def apply(self, index: Index) -> Changes:
         """Takes what changed since `modseq`. Vanished messages only go into `vanished`."""
-        last = self.uids[-1] if self.uids else 0
-        last = max(last, self.folder.uid_next - 1)
         uids, flags = words(index.uids), array("Q", index.flags)
-        fresh = bisect_right(uids, last)
+        fresh = bisect_left(uids, self.next_uid)
         flagged = []
         for uid, word in zip(uids[:fresh], flags[:fresh], strict=True):
             position = self.position(uid)
             if position is not None and self.flags[position] != word:
                 self.flags[position] = word
                 flagged.append(position)
+        if fresh < len(uids):
+            self.next_uid = uids[-1] + 1
         self.uids += uids[fresh:]
         self.flags += flags[fresh:]
         pending = set(self.vanished)
@@ -152,6 +157,15 @@ class FolderView:
                 return range(slices[0][0] + 1, slices[0][1] + 1)
             return [number for low, high in slices for number in range(low + 1, high + 1)]
         return [bisect_left(self.uids, uid) + 1 for uid in uids]
+
+    def add_recent(self, first: int, last: int) -> None:
+        """Makes the UIDs from `first` to `last` recent; they are above all that are so already."""
+        if self.recent and bisect_right(self.uids, self.recent[-1][1]) == bisect_left(self.uids, first):
+            first = self.recent.pop()[0]
+        self.recent.append((first, last))
+
+    def recent_count(self) -> int:
+        return sum(bisect_right(self.uids, last) - bisect_left(self.uids, first) for first, last in self.recent)
 
     def is_recent(self, uid: int) -> bool:
         return any(first <= uid <= last for first, last in self.recent)

@@ -24,12 +24,16 @@ class SpoolError(Exception):
 
 
 class SpooledChunks(Sequence[bytes]):
-    """The beginning of a message in memory, the rest in a file, read as it is asked for."""
+    """The beginning of a message in memory, the rest in a file, read as it is asked for, by any thread. The file is closed
+    with the last reference to this: whoever still reads, when a connection is lost and its session gone, reads what is right."""
 
-    def __init__(self, first: bytes, file: int, size: int) -> None:
+    def __init__(self, first: bytes, file: IO[bytes], size: int) -> None:
         self._first = first
         self._file = file
         self._size = size
+
+    def __del__(self) -> None:
+        self._file.close()
 
     def __len__(self) -> int:
         return 1 + (self._size + READ - 1) // READ
@@ -45,7 +49,7 @@ class SpooledChunks(Sequence[bytes]):
             index += len(self)
         if not 0 <= index < len(self):
             raise IndexError(index)
-        return self._first if index == 0 else os.pread(self._file, READ, (index - 1) * READ)
+        return self._first if index == 0 else os.pread(self._file.fileno(), READ, (index - 1) * READ)
 
 
 class Gathering:
@@ -99,13 +103,15 @@ class Gathering:
         return None if self._in_file else (data, b"")
 
     def content(self, first: bytes) -> Content:
-        """The message that begins with `first` (what `split` gave, changed) and goes on with what was spooled."""
-        if self._file is None:
+        """The message that begins with `first` (what `split` gave, changed) and goes on with what was spooled, which is from
+        now on the content's own."""
+        file, self._file = self._file, None
+        if file is None:
             return Content((first,), len(first))
-        return Content(SpooledChunks(first, self._file.fileno(), self._in_file), len(first) + self._in_file)
+        return Content(SpooledChunks(first, file, self._in_file), len(first) + self._in_file)
 
     def close(self) -> None:
-        """Forgets it all. Content made of it is no longer valid."""
+        """Forgets what no content was made of."""
         self._pieces.clear()
         if self._file is not None:
             self._file.close()

@@ -297,7 +297,7 @@ class ReceiveSession(Conversation):
             gathering.close()
             self._server.reply(made)
             return None
-        return self._accept(gathering, *made)
+        return self._accept(*made)
 
     def _make(self, envelope: Envelope, gathering: Gathering) -> tuple[Envelope, Content, Origin] | Reply:
         """The message as it is queued: trace line in front, a user's header put right, the envelope's words true."""
@@ -332,14 +332,12 @@ class ReceiveSession(Conversation):
         )
         return honest(envelope, gathering.ascii), gathering.content(trace + header + rest), origin
 
-    async def _accept(self, gathering: Gathering, envelope: Envelope, content: Content, origin: Origin) -> None:
+    async def _accept(self, envelope: Envelope, content: Content, origin: Origin) -> None:
         try:
             accepted = await self._c.intake.accept(envelope, content, origin)
         except IntakeError:
             self._server.reply(_FULL)
             return
-        finally:
-            gathering.close()
         self._server.reply(Reply(250, "2.0.0", f"Ok: queued as {accepted.queue_id}"))
         self._c.observed.seen(origin.path, origin.client, origin.mechanism, self._seal, time.time())
         self._c.tracker.record(

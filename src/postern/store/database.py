@@ -22,7 +22,7 @@ from postern.model.mailbox import (
     SearchTerm,
     SortKey,
 )
-from postern.store import delivery, folders, items, search
+from postern.store import delivery, fetching, folders, items, search
 from postern.store.connection import Connection, Pool
 from postern.store.migrations import migrate
 from postern.store.notices import Notices
@@ -109,7 +109,7 @@ class MailboxDatabase:
         columns: Column,
         changed_since: int = 0,
     ) -> FetchedItems:
-        return await items.fetch(self._pool, mailbox, folder, uids, columns, changed_since)
+        return await fetching.fetch(self._pool, mailbox, folder, uids, columns, changed_since)
 
     async def change_flags(
         self,

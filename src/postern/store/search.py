@@ -13,6 +13,7 @@ from postern.model.mailbox import MailboxError, SearchTerm, SortKey
 from postern.protocols.mime.words import fold
 from postern.store import wire
 from postern.store.connection import Pool
+from postern.store.fetching import OWNED, no_folder
 from postern.store.ranges import merged
 from postern.store.threads import Message, ordered_subject, references
 
@@ -84,11 +85,10 @@ class _Program:
     def statement(self, what: str, inner: str, condition: str, order: str) -> str:
         joins = " JOIN contents c ON c.id = i.content" if self.contents else ""
         joins += " JOIN texts t ON t.content = i.content" if self.texts else ""
-        owned = "(SELECT f.id FROM folders f JOIN mailboxes m ON m.id = f.mailbox WHERE m.guid = $1::uuid AND f.id = $2::bigint)"
         return (
             # Made of our own words; what users write is a parameter.
-            f"SELECT {owned}, {what} FROM (SELECT {inner} FROM items i{joins}"  # noqa: S608
-            f" WHERE i.folder = $2::bigint AND {condition} ORDER BY {order}) AS x"
+            f"SELECT {OWNED}, {what} FROM (SELECT {inner} FROM items i{joins}"  # noqa: S608
+            f" WHERE i.folder = {OWNED} AND {condition} ORDER BY {order}) AS x"
         )
 
 
@@ -189,7 +189,7 @@ async def search(pool: Pool, mailbox: UUID, folder: int, term: SearchTerm, sort:
     statement = program.statement("string_agg(int8send(x.uid), '')", "i.uid", condition, ", ".join([*order, "i.uid"]))
     row = (await pool.run(statement, program.parameters, prepare=False))[0]
     if row[0] is None:
-        raise MailboxError("NONEXISTENT", "No such folder")
+        raise no_folder()
     return list(wire.words32(row[1]))
 
 
@@ -209,7 +209,7 @@ async def thread(pool: Pool, mailbox: UUID, folder: int, term: SearchTerm, algor
     )
     row = (await pool.run(statement, program.parameters, prepare=False))[0]
     if row[0] is None:
-        raise MailboxError("NONEXISTENT", "No such folder")
+        raise no_folder()
     messages = [
         Message(uid, sent, bytes(message_id), tuple(refs.split()), bytes(subject), bool(reply))
         for uid, sent, message_id, refs, subject, reply in zip(

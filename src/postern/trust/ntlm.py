@@ -142,11 +142,10 @@ class NtlmAcceptor:
     def negotiate(self, token: bytes) -> bytes:
         """Answers NEGOTIATE_MESSAGE with CHALLENGE_MESSAGE. Raises NtlmError."""
         flags = Flags(_header(token, 1, 16)[0] & 0xFFFFFFFF)
-        if Flags.UNICODE not in flags:
-            raise NtlmError("a client without Unicode is not supported")
         self._negotiate = token
         flags = (flags & _WANTED) | Flags.TARGET_TYPE_SERVER | Flags.TARGET_INFO | Flags.NTLM | Flags.VERSION
-        flags |= Flags.REQUEST_TARGET
+        # Unicode is chosen even for a client that asks for OEM strings alone (curl): all of them take it, and names need it.
+        flags |= Flags.REQUEST_TARGET | Flags.UNICODE
         short = self._domain.split(".")[0].upper()[:15]
         info = _pairs(
             {

@@ -6,7 +6,6 @@ An engine that the configuration names by a URL is not ours to verify.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import secrets
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from pathlib import Path as FilePath
 
 import psycopg
 
-from postern.directory.ldap import BASE, Client, NoSuchEntry, Refused
+from postern.directory.ldap import answers
 from postern.model.directory import DirectoryUnavailable
 from postern.model.security import Mechanism, Seal
 from postern.paths.row import Path
@@ -26,17 +25,12 @@ _LOCAL = Seal("local", "unix")
 
 
 def check_directory_row(row: Path, subject: Subject, report: RowReport) -> None:
-    """The service account reads; nobody else reads anything, with a wrong password or with none. Never raises."""
+    """The service account is admitted; nobody else is, with a wrong password or with none. Never raises."""
     uri, service = subject.organization.directory, subject.service
     if not uri.startswith("ldapi:"):
         return _another(row, "the organization's own directory server, named in postern.toml", report)
     report.ports.append("unix socket (ldapi)")
-    base = service.name.partition(",")[2]
-
-    def reads(dn: str, password: str) -> str | None:
-        return asyncio.run(_reads(row, uri, dn, password, base))
-
-    words = reads(service.name, service.password)
+    words = _refusal(uri, service.name, service.password)
     verdict = Verdict.PASS if words is None else Verdict.FAIL
     report.mechanism(MechanismReport(Mechanism.BASIC, verdict, words or "", _LOCAL if words is None else None))
     if Mechanism.KERBEROS in row.supported_auth:
@@ -47,25 +41,20 @@ def check_directory_row(row: Path, subject: Subject, report: RowReport) -> None:
         ("an anonymous caller", "", ""),
         ("a name without password", service.name, ""),
         ("a wrong password", service.name, wrong),
-        ("an unknown account", f"cn=verify-nobody,{base}", service.password),
+        ("an unknown account", "cn=verify-nobody," + service.name.partition(",")[2], service.password),
     ):
-        report.check(f"{what} is refused", reads(dn, password) is not None, "entries could be read")
+        report.check(f"{what} is refused", _refusal(uri, dn, password) is not None, "the bind succeeded")
     _socket(subject.sockets / "slapd" / "ldapi", subject, report)
     report.settle()
 
 
-async def _reads(row: Path, uri: str, dn: str, password: str, base: str) -> str | None:
-    """Why nothing can be read; None if it can."""
-    client = Client(row, uri, dn, password)
+def _refusal(uri: str, dn: str, password: str) -> str | None:
+    """The words of a bind that failed; None if it succeeded."""
     try:
-        found = await client.search(base, BASE, "(objectClass=*)", ["objectClass"])
-        return None if found else "nothing is there"
-    except DirectoryUnavailable:
-        return "the bind was refused, or nobody answers"
-    except (Refused, NoSuchEntry) as error:
-        return f"refused: {error}"
-    finally:
-        await client.close()
+        answers(uri, dn, password)
+    except DirectoryUnavailable as error:
+        return str(error)
+    return None
 
 
 def check_database_row(row: Path, subject: Subject, report: RowReport) -> None:

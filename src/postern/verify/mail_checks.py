@@ -6,6 +6,7 @@ Reads a settled row and a way to connect; writes into a RowReport. A check that 
 
 from __future__ import annotations
 
+import dataclasses
 import secrets
 import ssl
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from postern.paths.guard import CLEAR_TEXT, SASL_NAMES
 from postern.paths.row import Path, Port, Tls
 from postern.verify.mail_probe import Answer, ProbeConnection
 from postern.verify.report import MechanismReport, RowReport, Verdict
-from postern.verify.sasl_client import CannotAuthenticate, Credentials, exchange_for
+from postern.verify.sasl_client import CannotAuthenticate, Credentials, Exchange, exchange_for, spoiled
 
 Connect = Callable[[Port, ssl.SSLContext | None], ProbeConnection]
 """Opens a connection on a row's port; with a context TLS is there from the first byte."""
@@ -30,10 +31,12 @@ KNOWN_SASL = ("PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", "SCRAM-SHA-1",
 @dataclass(frozen=True, slots=True)
 class Setting:
     """What the probes work with. `waiting` says why a mechanism cannot be there now ("no realm"); `validating` is the TLS
-    context that trusts the organization's authority alone; `host_name` what the certificate and the ticket must name."""
+    context that trusts the organization's authority alone, `stranger` the same with a client certificate that nobody here
+    signed; `host_name` what the certificate and the ticket must name."""
 
     connect: Connect
     validating: ssl.SSLContext
+    stranger: ssl.SSLContext
     credentials: Credentials
     waiting: dict[Mechanism, str]
     host_name: str
@@ -73,10 +76,11 @@ def _sealed(port: Port, setting: Setting, context: ssl.SSLContext | None = None)
     return connection
 
 
-def _try(connection: ProbeConnection, sasl: str, who: Credentials, host: str) -> Answer:
-    """One attempt; the connection is used up."""
+def _try(connection: ProbeConnection, sasl: str, who: Credentials, host: str, spoil: bool = False) -> Answer:
+    """One attempt; the connection is used up. Raises CannotAuthenticate if our side cannot begin."""
     try:
-        return connection.authenticate(sasl, exchange_for(sasl, who, connection.service, host))
+        exchange: Exchange = exchange_for(sasl, who, connection.service, host)
+        return connection.authenticate(sasl, spoiled(exchange) if spoil else exchange)
     except CannotAuthenticate:
         raise
     except Exception as error:  # a client that gives up on the server's answer has been refused
@@ -122,31 +126,30 @@ def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> Non
         f"only listed mechanisms are shown {where}", not extra, f"also shows {', '.join(extra)}" if extra else ""
     )
 
-    for name in KNOWN_SASL:
-        if name in listed | others:
-            continue
-        answer = _try_unlisted(port, setting, name)
-        report.check(f"{name} is refused {where}", not answer.yes, answer.words)
+    waiting = {name for m in row.supported_auth if m in setting.waiting for name in SASL_NAMES.get(m, ())}
+    for name in dict.fromkeys((*KNOWN_SASL, *sorted(waiting))):
+        if name in waiting or name not in listed | others:
+            answer = _try_unlisted(port, setting, name)
+            report.check(f"{name} is refused {where}", not answer.yes, answer.words)
 
-    wrong = Credentials(setting.credentials.name, secrets.token_urlsafe(12))
-    tried = next((name for name in ("PLAIN", "SCRAM-SHA-256", "NTLM") if name in connection_names(row, setting)), "")
-    if tried:
-        answer = _try(_sealed(port, setting), tried, wrong, setting.host_name)
-        report.check(f"a wrong password is refused {where}", not answer.yes, answer.words)
+    wrong = dataclasses.replace(setting.credentials, password=secrets.token_urlsafe(12))
+    for name in sorted(listed - waiting):
+        # By Kerberos it is the KDC that a wrong password never passes: here the ticket is spoiled on its way.
+        kerberos = name in SASL_NAMES[Mechanism.KERBEROS]
+        who, what = (setting.credentials, "a spoiled ticket") if kerberos else (wrong, "a wrong password")
+        answer = _try(_sealed(port, setting), name, who, setting.host_name, spoil=kerberos)
+        report.check(f"{what} by {name} is refused {where}", not answer.yes, answer.words)
 
     if port.tls is Tls.UPGRADE:
         _clear_text(row, port, setting, report, where)
     _old_tls(port, setting, report, where)
 
 
-def connection_names(row: Path, setting: Setting) -> set[str]:
-    """SASL names of the row that can be tried now."""
-    return {n for m in row.supported_auth if m not in setting.waiting for n in SASL_NAMES.get(m, ())}
-
-
 def _try_unlisted(port: Port, setting: Setting, name: str) -> Answer:
+    """With everything right, so that only the mechanism can be the reason for a no."""
+    context = setting.stranger if name == "EXTERNAL" else None
     try:
-        return _try(_sealed(port, setting), name, setting.credentials, setting.host_name)
+        return _try(_sealed(port, setting, context), name, setting.credentials, setting.host_name)
     except CannotAuthenticate:
         # Without a ticket there is nothing to say; saying nothing useful must be refused as well.
         connection = _sealed(port, setting)

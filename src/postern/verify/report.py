@@ -65,9 +65,7 @@ class RowReport:
 
     def settle(self) -> None:
         """Derives the row's verdict: a failure anywhere fails it; nothing that passed leaves it where it was."""
-        failures = [f"{check.name}: {check.detail}" for check in self.checks if not check.passed]
-        failures += [f"{m.mechanism}: {m.detail}" for m in self.mechanisms if m.verdict is Verdict.FAIL]
-        if failures:
+        if failures := self.failures():
             self.verdict, self.detail = Verdict.FAIL, "; ".join(failures)
         elif any(m.verdict is Verdict.PASS for m in self.mechanisms):
             self.verdict = Verdict.PASS
@@ -78,6 +76,11 @@ class RowReport:
         elif self.mechanisms:
             first = self.mechanisms[0]
             self.verdict, self.detail = first.verdict, first.detail
+
+    def failures(self) -> list[str]:
+        """A sentence for each probe that failed."""
+        failures = [f"{m.mechanism}: {m.detail}" for m in self.mechanisms if m.verdict is Verdict.FAIL]
+        return failures + [f"{check.name}: {check.detail}" for check in self.checks if not check.passed]
 
     def json(self) -> dict[str, Any]:
         seals = [m.seal for m in self.mechanisms if m.seal is not None]

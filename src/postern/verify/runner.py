@@ -19,6 +19,7 @@ from postern.verify.mail_probe import ImapConnection, Pop3Connection, ProbeConne
 from postern.verify.plan import verdict_without_probe, waiting_mechanisms
 from postern.verify.report import RowReport, Verdict
 from postern.verify.rpc_checks import RPC_ROWS, check_rpc_row
+from postern.verify.stranger import stranger_context
 from postern.verify.subject import Subject
 
 Progress = Callable[[str, int, int], None]
@@ -89,6 +90,7 @@ def _setting(
     return Setting(
         connect=shared,
         validating=validating_context(subject.authority),
+        stranger=stranger_context(subject.authority, subject.probe.name),
         credentials=subject.probe,
         waiting=waiting_mechanisms(organization, subject.enabled),
         host_name=server.fqdn,

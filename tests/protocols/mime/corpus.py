@@ -14,8 +14,7 @@ def _addresses() -> list[bytes]:
         b"A B C <a@b.c>,\r\n\tD <d@e.f>", b"A  B <a@b.c>", b'""@b.c', b'"" <a@b.c>',
     ]  # fmt: skip
     return [
-        b"From: %b\r\nTo: x@y.z\r\nSubject: addresses %d\r\n\r\nbody\r\n" % (value, n)
-        for n, value in enumerate(values)
+        b"From: %b\r\nTo: x@y.z\r\nSubject: addresses %d\r\n\r\nbody\r\n" % (value, n) for n, value in enumerate(values)
     ]
 
 
@@ -44,7 +43,7 @@ def _types() -> list[bytes]:
     messages = [b"Content-Type: %b\r\nSubject: types\r\n\r\nline one\r\nline two\r\n" % value for value in values]
     messages += [
         b"Content-Type: text/plain\r\nContent-Transfer-Encoding: BASE64\r\nContent-ID: <c@d>\r\nContent-Description: words\r\n"
-        b"Content-MD5: Q2hlY2s=\r\nContent-Disposition: Attachment; FileName=\"a.txt\"; size=3\r\n"
+        b'Content-MD5: Q2hlY2s=\r\nContent-Disposition: Attachment; FileName="a.txt"; size=3\r\n'
         b"Content-Language: en, ko\r\nContent-Location: http://x/y\r\n\r\nYWJj\r\n",
         b"Content-Type: text/plain\r\nContent-Disposition: inline\r\nContent-Language: de\r\n\r\nx\r\n",
     ]
@@ -54,12 +53,16 @@ def _types() -> list[bytes]:
 def _multiparts() -> list[bytes]:
     head = b'Subject: parts\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary="b"\r\n\r\n'
     inner = b"Subject: inner\r\nFrom: i@j.k\r\n\r\ninner body\r\nsecond\r\n"
-    nested = b"Content-Type: multipart/alternative; boundary=i\r\n\r\n--i\r\n\r\none\r\n--i\r\nContent-Type: text/html\r\n\r\n<p>\r\n--i--\r\n"
+    nested = (
+        b"Content-Type: multipart/alternative; boundary=i\r\n\r\n--i\r\n\r\none\r\n"
+        b"--i\r\nContent-Type: text/html\r\n\r\n<p>\r\n--i--\r\n"
+    )
+    picture = b"--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--\r\n"
     return [
         head + b"--b\r\n\r\none\r\n--b\r\nContent-Type: text/html\r\n\r\n<b>two</b>\r\n--b--\r\n",
         head + b"preamble\r\n--b\r\nX: y\r\n\r\none\r\n--b--\r\nepilogue\r\n",
         head + b"--b\r\nContent-Type: message/rfc822\r\n\r\n" + inner + b"\r\n--b--\r\n",
-        head + b"--b\r\n" + nested + b"\r\n--b\r\nContent-Type: image/png\r\nContent-Transfer-Encoding: base64\r\n\r\nAAAA\r\n--b--\r\n",
+        head + b"--b\r\n" + nested + b"\r\n" + picture,
         head + b"--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: deep\r\n" + nested + b"\r\n--b--\r\n",
         head.replace(b"mixed", b"digest") + b"--b\r\n\r\nSubject: d1\r\n\r\nx\r\n--b\r\n\r\nSubject: d2\r\n\r\ny\r\n--b--\r\n",
         head + b"--b\r\n\r\nnever closed\r\n",
@@ -67,7 +70,8 @@ def _multiparts() -> list[bytes]:
         head + b"nothing here\r\n",
         b"Content-Type: message/rfc822\r\n\r\n" + inner,
         b"Content-Type: multipart/mixed\r\nSubject: no boundary\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n",
-        b"Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\r\nx\r\n--o\r\n\r\ny\r\n--o--\r\n",
+        b"Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n"
+        b"--i\r\n\r\nx\r\n--o\r\n\r\ny\r\n--o--\r\n",
     ]  # fmt: skip
 
 

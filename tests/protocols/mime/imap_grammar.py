@@ -15,7 +15,7 @@ def parse(data: bytes) -> Value:
     """Raises ValueError unless `data` is exactly one value."""
     value, place = _value(data, 0)
     if place != len(data):
-        raise ValueError(f"left over: {data[place:place + 40]!r}")
+        raise ValueError(f"left over: {data[place : place + 40]!r}")
     return value
 
 
@@ -27,7 +27,7 @@ def _value(data: bytes, place: int) -> tuple[Value, int]:
             if items and data.startswith(b" ", place):
                 place += 1
             elif items and not (isinstance(items[-1], list) and data.startswith(b"(", place)):
-                raise ValueError(f"no space at {place}: {data[place:place + 40]!r}")
+                raise ValueError(f"no space at {place}: {data[place : place + 40]!r}")
             item, place = _value(data, place)
             items.append(item)
         return items, place + 1
@@ -43,7 +43,7 @@ def _value(data: bytes, place: int) -> tuple[Value, int]:
         return value, end
     if match := _NUMBER.match(data, place):
         return int(match[0]), match.end()
-    raise ValueError(f"nothing at {place}: {data[place:place + 40]!r}")
+    raise ValueError(f"nothing at {place}: {data[place : place + 40]!r}")
 
 
 def check_envelope(value: Value) -> None:

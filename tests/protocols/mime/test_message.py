@@ -19,7 +19,7 @@ PLAIN = (
     b"Date: Mon, 23 Nov 2026 10:00:00 +0900\r\n"
     b'From: "Kim, Bob" <bob@example.org>\r\n'
     b"To: alice@example.test,\r\n\tCarol <carol@example.test>\r\n"
-    b"Subject: a \"quoted\" back\\slash\r\n"
+    b'Subject: a "quoted" back\\slash\r\n'
     b"Message-ID: <1@example.org>\r\n"
     b"\r\n"
     b"one\r\ntwo\r\n"
@@ -179,7 +179,7 @@ def test_digest_parts_are_messages() -> None:
 def test_parameters_of_rfc_2231() -> None:
     content = (
         b"Content-Type: text/plain; name*0*=utf-8''%ED%9A%8C; name*1=100%; name*2*=%EC%9D%98\r\n"
-        b"Content-Disposition: attachment; filename=\"a;b\\\"c.txt\"; size=5\r\n\r\n"
+        b'Content-Disposition: attachment; filename="a;b\\"c.txt"; size=5\r\n\r\n'
     )
     structure = parse(render(content).structure)
     assert isinstance(structure, list)

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from postern.protocols.mime.sections import Missing, binary, header_fields, section
 
-INNER = b"Subject: inner\r\nContent-Type: multipart/alternative; boundary=i\r\n\r\n--i\r\n\r\nfirst\r\n--i\r\nX: y\r\n\r\nsecond\r\n--i--\r\n"
+INNER = (
+    b"Subject: inner\r\nContent-Type: multipart/alternative; boundary=i\r\n\r\n--i\r\n\r\n"
+    b"first\r\n--i\r\nX: y\r\n\r\nsecond\r\n--i--\r\n"
+)
 MIXED = (
     b"From: a@b.c\r\nSubject: two\r\n lines\r\nsubject: again\r\nContent-Type: multipart/mixed; boundary=o\r\n\r\n"
     b"--o\r\nContent-Transfer-Encoding: base64\r\n\r\naGVsbG8=\r\n--o\r\nContent-Type: message/rfc822\r\n\r\n"
@@ -70,7 +73,9 @@ def test_binary_decodes() -> None:
     assert binary(b"Content-Transfer-Encoding: quoted-printable\r\n\r\na=3Db=\r\nc", (1,)) == b"a=bc"
 
 
-@given(st.binary(max_size=200), st.lists(st.integers(0, 3), max_size=4), st.sampled_from(["", "HEADER", "TEXT", "MIME"]))
+@given(
+    st.binary(max_size=200), st.lists(st.integers(0, 3), max_size=4), st.sampled_from(["", "HEADER", "TEXT", "MIME"])
+)
 def test_never_raises(content: bytes, part: list[int], what: str) -> None:
     section(content, part, what)
     binary(content, part)
@@ -83,7 +88,11 @@ def test_header_and_text_are_the_message(content: bytes) -> None:
     assert header + text == content
 
 
-@given(st.binary(max_size=120).filter(lambda b: b"\n\r\n" not in b and b"\n\n" not in b and not b.startswith((b"\r\n", b"\n"))))
+@given(
+    st.binary(max_size=120).filter(
+        lambda b: b"\n\r\n" not in b and b"\n\n" not in b and not b.startswith((b"\r\n", b"\n"))
+    )
+)
 def test_chosen_and_not_chosen_fields_are_all(header: bytes) -> None:
     header = (b"x: y\r\n" + header).rstrip(b"\r\n") + b"\r\n\r\n"
     chosen = header_fields(header, [b"a"])[:-2]

@@ -37,7 +37,9 @@ TAIWANESE = "會議記錄與預算"
     ],
 )
 def test_each_charset_reads_as_the_same_text(text: str, charset: str) -> None:
-    codec = {"euc-kr": "cp949", "ks_c_5601-1987": "cp949", "gb2312": "gbk", "iso-8859-1": "cp1252"}.get(charset, charset)
+    codec = {"euc-kr": "cp949", "ks_c_5601-1987": "cp949", "gb2312": "gbk", "iso-8859-1": "cp1252"}.get(
+        charset, charset
+    )
     assert decode(text.encode(codec), charset) == text
     assert decode(text.encode(codec), charset.upper()) == text
 

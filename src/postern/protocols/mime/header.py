@@ -12,7 +12,10 @@ MAX_FIELDS = 2000
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Lower-case names and values, unfolded (a line break and the space or tab after it are one space) and stripped; `named` gives the first of a name."""
+    """Lower-case names and values, unfolded (a line break and the white space after it are one space) and stripped.
+
+    `named` gives the first field of a name.
+    """
 
     ordered: list[tuple[bytes, bytes]]
     named: dict[bytes, bytes]

@@ -6,7 +6,7 @@ CREATE OR REPLACE FUNCTION store_contents(
     sents bigint[], sent_days bigint[], subjects text[], base_subjects text[], replies bigint[],
     sort_froms text[], sort_tos text[], sort_ccs text[], display_froms text[], display_tos text[],
     message_ids text[], refs text[], fields text[], body_texts text[]
-) RETURNS bigint[] LANGUAGE plpgsql AS $$
+) RETURNS bigint[] LANGUAGE plpgsql SET enable_hashjoin = on AS $$
 DECLARE
     fresh bigint[];
     known bigint[];
@@ -33,12 +33,10 @@ BEGIN
     ), t AS (
         INSERT INTO texts (content, fields, body) SELECT given.id, given.fields, given.body_text FROM given
     )
-    SELECT array_agg(new.id) INTO fresh FROM new;
-
+    SELECT array_agg(new.id ORDER BY h.n) INTO fresh
+    FROM unnest($2) WITH ORDINALITY AS h(hash, n) JOIN new ON new.hash = h.hash;
     IF cardinality(fresh) = cardinality(hashes) THEN
-        SELECT array_agg(c.id ORDER BY h.n) INTO result
-        FROM unnest(hashes) WITH ORDINALITY AS h(hash, n) JOIN contents c ON c.hash = h.hash;
-        RETURN result;
+        RETURN fresh;
     END IF;
 
     -- What was there before is held, so that a sweep does not take it away while we refer to it.

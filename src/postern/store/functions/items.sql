@@ -1,8 +1,9 @@
 -- Items of a folder within UID ranges. Ranges are sorted and do not overlap.
 
+-- `total`, `unseen_count` and `deleted_count` are what the caller counted of the items it gives.
 CREATE OR REPLACE FUNCTION append_items(
-    guid uuid, folder bigint, which bigint[], flags bigint[], dates bigint[],
-    rendering bigint, hashes bytea[], sizes bigint[], header_sizes bigint[],
+    guid uuid, folder bigint, which bigint[], flags bigint[], dates bigint[], total bigint, unseen_count bigint,
+    deleted_count bigint, rendering bigint, hashes bytea[], sizes bigint[], header_sizes bigint[],
     envelopes bytea[], structures bytea[], bodies bytea[], datas bytea[],
     sents bigint[], sent_days bigint[], subjects text[], base_subjects text[], replies bigint[],
     sort_froms text[], sort_tos text[], sort_ccs text[], display_froms text[], display_tos text[],
@@ -10,30 +11,31 @@ CREATE OR REPLACE FUNCTION append_items(
     OUT validity bigint, OUT first_uid bigint, OUT change bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
-    m mailboxes := lock_mailbox(guid);
-    f folders := folder_of(m, folder);
+    box integer;
+    room bigint;
     ids bigint[];
-    total bigint;
 BEGIN
-    SELECT sum(sizes[w.n]) INTO total FROM unnest(which) AS w(n);
-    IF m.quota > 0 AND m.used + total > m.quota THEN
+    SELECT m.id, m.change + 1, CASE WHEN m.quota > 0 THEN m.quota - m.used ELSE total END INTO box, change, room
+    FROM mailboxes m WHERE m.guid = $1 FOR NO KEY UPDATE;
+    SELECT f.uid_validity, f.uid_next INTO validity, first_uid FROM folders f WHERE f.id = $2 AND f.mailbox = box;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'No such folder' USING ERRCODE = 'PM001';
+    END IF;
+    IF total > room THEN
         RAISE EXCEPTION 'The mailbox is full' USING ERRCODE = 'PM004';
     END IF;
     ids := store_contents(rendering, hashes, sizes, header_sizes, envelopes, structures, bodies, datas, sents, sent_days,
         subjects, base_subjects, replies, sort_froms, sort_tos, sort_ccs, display_froms, display_tos, message_ids, refs,
         fields, body_texts);
-    validity := f.uid_validity;
-    first_uid := f.uid_next;
-    change := m.change + 1;
     INSERT INTO items (folder, uid, content, flags, modseq, internal_date, size)
-    SELECT f.id, f.uid_next + w.n - 1, ids[w.which], w.flags, m.change + 1, w.date, sizes[w.which]
+    SELECT $2, first_uid + w.n - 1, ids[w.which], w.flags, change, w.date, sizes[w.which]
     FROM unnest($3, $4, $5) WITH ORDINALITY AS w(which, flags, date, n);
-    UPDATE folders o SET uid_next = o.uid_next + cardinality(which), highest_modseq = m.change + 1,
-        messages = o.messages + cardinality(which), size = o.size + total,
-        unseen = o.unseen + (SELECT count(*) FROM unnest($4) AS w(flags) WHERE w.flags & 1 = 0),
-        deleted = o.deleted + (SELECT count(*) FROM unnest($4) AS w(flags) WHERE w.flags & 8 <> 0)
-    WHERE o.id = f.id;
-    UPDATE mailboxes o SET change = m.change + 1, used = o.used + total, items = o.items + cardinality(which) WHERE o.id = m.id;
+    UPDATE folders o SET uid_next = first_uid + cardinality($3), highest_modseq = append_items.change,
+        messages = o.messages + cardinality($3), size = o.size + total, unseen = o.unseen + unseen_count,
+        deleted = o.deleted + deleted_count
+    WHERE o.id = $2;
+    UPDATE mailboxes o SET change = append_items.change, used = o.used + total, items = o.items + cardinality($3)
+    WHERE o.id = box;
 END $$;
 
 -- STORE (RFC 9051 section 6.4.6, RFC 7162 section 3.1.3). `how`: 0 replace, 1 add, 2 remove. `limit_modseq` -1: no condition.
@@ -107,7 +109,7 @@ BEGIN
     END IF;
 END $$;
 
--- Removes items of these ranges whose deleted flag is set, or all of them if `every`.
+-- Removes the items of these ranges whose deleted flag is set.
 CREATE OR REPLACE FUNCTION expunge_items(
     guid uuid, folder bigint, lows bigint[], highs bigint[], OUT uids bytea, OUT change bigint
 ) LANGUAGE plpgsql AS $$

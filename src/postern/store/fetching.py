@@ -1,0 +1,168 @@
+"""FETCH: columns of items, as few values as the wire allows.
+
+What is small comes as one row of packed columns: a row object for each item would cost more than the rest of the work.
+Headers and contents come as rows, which spares copying them into one value, and in portions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from uuid import UUID
+
+from postern.model.mailbox import Column, FetchedItems, MailboxError
+from postern.store import wire
+from postern.store.connection import Pool, Row
+from postern.store.ranges import merged
+
+_PORTION = 1 << 24
+"""Octets of content that one statement brings."""
+_HEAVY = Column.HEADER | Column.CONTENT
+
+OWNED = (
+    "(SELECT f.id FROM folders f JOIN mailboxes m ON m.id = f.mailbox WHERE m.guid = $1::uuid AND f.id = $2::bigint)"
+)
+"""The folder's id if it is this mailbox's, else NULL."""
+
+_NUMBERS = (
+    (Column.FLAGS, "i.flags"),
+    (Column.MODSEQ, "i.modseq"),
+    (Column.SIZE, "i.size"),
+    (Column.INTERNAL_DATE, "i.internal_date"),
+)
+_BYTES = (
+    (Column.ENVELOPE, "c.envelope"),
+    (Column.BODYSTRUCTURE, "c.structure"),
+    (Column.BODY, "c.body"),
+    (Column.HEADER, "substring(b.data FROM 1 FOR c.header_size::integer)"),
+    (Column.CONTENT, "b.data"),
+)
+_FIELDS = {
+    Column.FLAGS: "flags",
+    Column.MODSEQ: "modseqs",
+    Column.SIZE: "sizes",
+    Column.INTERNAL_DATE: "dates",
+    Column.ENVELOPE: "envelopes",
+    Column.BODYSTRUCTURE: "structures",
+    Column.BODY: "bodies",
+    Column.HEADER: "headers",
+    Column.CONTENT: "contents",
+}
+
+
+async def fetch(
+    pool: Pool, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]], columns: Column, changed_since: int
+) -> FetchedItems:
+    """As Mailboxes.fetch."""
+    lows, highs = merged(uids)
+    heavy = columns & _HEAVY and not (len(lows) == 1 and lows[0] == highs[0])
+    first = await _packed(pool, mailbox, folder, lows, highs, Column.SIZE if heavy else columns, changed_since)
+    if not heavy:
+        return first
+    rows: list[Row] = []
+    for portion in _portions(first.uids, first.sizes):
+        lows, highs = _runs(portion)
+        statement = _statement(columns, ranges=True, changed_since=changed_since > 0, packed=False)
+        rows += await pool.run(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges=True))
+    return _from_rows(rows, columns)
+
+
+@lru_cache(maxsize=2048)
+def _statement(columns: Column, ranges: bool, changed_since: bool, packed: bool) -> str:
+    inner, outer, joins = ["i.uid"], ["string_agg(int8send(x.uid), '')"], ""
+    for column, expression in _NUMBERS:
+        if columns & column:
+            inner.append(f"{expression} AS c{column.value}")
+            outer.append(f"string_agg(int8send(x.c{column.value}), '')")
+    for column, expression in _BYTES:
+        if columns & column:
+            inner.append(f"{expression} AS c{column.value}")
+            outer.append(f"string_agg(x.c{column.value}, '')")
+            outer.append(f"string_agg(int8send(length(x.c{column.value})), '')")
+    if columns & (Column.ENVELOPE | Column.BODYSTRUCTURE | Column.BODY | Column.HEADER):
+        joins += " JOIN contents c ON c.id = i.content"
+    if columns & _HEAVY:
+        joins += " JOIN bodies b ON b.content = i.content"
+    if ranges:
+        source = "unnest($3::bigint[], $4::bigint[]) AS r(low, high) JOIN items i ON i.uid BETWEEN r.low AND r.high"
+        where = f"i.folder = {OWNED}"
+    else:
+        source, where = "items i", f"i.folder = {OWNED} AND i.uid BETWEEN $3::bigint AND $4::bigint"
+    if changed_since:
+        where += " AND i.modseq > $5::bigint"
+    # Our own words only; what is asked for are parameters.
+    rows = f"SELECT {', '.join(inner)} FROM {source}{joins} WHERE {where} ORDER BY i.uid"  # noqa: S608
+    return f"SELECT {OWNED}, {', '.join(outer)} FROM ({rows}) AS x" if packed else rows  # noqa: S608
+
+
+def _parameters(
+    mailbox: UUID, folder: int, lows: list[int], highs: list[int], changed_since: int, ranges: bool
+) -> list[wire.Parameter]:
+    return [
+        mailbox.bytes,
+        wire.int8(folder),
+        wire.int8s(lows) if ranges else wire.int8(lows[0]),
+        wire.int8s(highs) if ranges else wire.int8(highs[0]),
+        *([wire.int8(changed_since)] if changed_since > 0 else []),
+    ]
+
+
+async def _packed(
+    pool: Pool, mailbox: UUID, folder: int, lows: list[int], highs: list[int], columns: Column, changed_since: int
+) -> FetchedItems:
+    ranges = len(lows) != 1
+    statement = _statement(columns, ranges, changed_since > 0, packed=True)
+    row = (await pool.run(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges)))[0]
+    if row[0] is None:
+        raise no_folder()
+    values = iter(row[1:])
+    found = wire.words32(next(values))
+    got: dict[str, Sequence[int] | Sequence[bytes]] = {}
+    for column, _ in _NUMBERS:
+        if columns & column:
+            got[_FIELDS[column]] = wire.words64(next(values))
+    for column, _ in _BYTES:
+        if columns & column:
+            got[_FIELDS[column]] = wire.slices(next(values), next(values))
+    return FetchedItems(uids=found, **got)  # type: ignore[arg-type]
+
+
+def _from_rows(rows: list[Row], columns: Column) -> FetchedItems:
+    got: dict[str, Sequence[int] | Sequence[bytes]] = {}
+    place = 1
+    for column, _ in _NUMBERS:
+        if columns & column:
+            got[_FIELDS[column]] = [wire.to_int8(row[place]) for row in rows]
+            place += 1
+    for column, _ in _BYTES:
+        if columns & column:
+            got[_FIELDS[column]] = [row[place] or b"" for row in rows]
+            place += 1
+    return FetchedItems(uids=[wire.to_int8(row[0]) for row in rows], **got)  # type: ignore[arg-type]
+
+
+def _portions(uids: Sequence[int], sizes: Sequence[int]) -> Iterator[Sequence[int]]:
+    begin, total = 0, 0
+    for place, size in enumerate(sizes):
+        if total + size > _PORTION and place > begin:
+            yield uids[begin:place]
+            begin, total = place, 0
+        total += size
+    if begin < len(uids):
+        yield uids[begin:]
+
+
+def _runs(uids: Sequence[int]) -> tuple[list[int], list[int]]:
+    """As ranges of these UIDs and no others."""
+    lows, highs = [uids[0]], [uids[0]]
+    for uid in uids[1:]:
+        if uid == highs[-1] + 1:
+            highs[-1] = uid
+        else:
+            lows.append(uid)
+            highs.append(uid)
+    return lows, highs
+
+
+def no_folder() -> MailboxError:
+    return MailboxError("NONEXISTENT", "No such folder")

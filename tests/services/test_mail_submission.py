@@ -1,0 +1,298 @@
+"""A message from an outbox to the queue: the mailbox server's notice, the hub's fetching, its checks, and what is refused."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from email import message_from_bytes
+from uuid import UUID, uuid5
+
+import pytest
+
+from postern.model.directory import Account, Recipient, RecipientType
+from postern.model.mail import Accepted, Content, Envelope, IntakeError, Origin
+from postern.model.mailbox import Column, FolderKind, Mailboxes, NewItem
+from postern.model.organization import Limits
+from postern.net.door import Door
+from postern.protocols.dcerpc import mailbox_values as values
+from postern.protocols.dcerpc.endpoint import Endpoint
+from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
+from postern.protocols.dcerpc.mailbox_store import MAILBOX_DELIVERY
+from postern.services.endpoint_mapper import EndpointMapper
+from postern.services.mail_submission import SubmissionNotifier, SubmissionService
+from postern.services.mailbox_client import MailboxClient
+from postern.services.outbox import OutboxTaker
+from postern.services.rpc_client import RpcClient, RpcError, RpcTarget
+from postern.services.rpc_server import RpcServer
+from postern.store.database import MailboxDatabase
+from postern.telemetry.observed import Observed
+from postern.telemetry.tracking import Tracker
+from postern.trust.handshakes import Acceptors
+from tests.services.fake_mailboxes import FakeMailboxes
+from tests.services.rpc_parts import (
+    DOMAIN,
+    MAILBOX,
+    ROWS,
+    SERVER,
+    MachineDirectory,
+    free_port,
+    initiators,
+    may_call,
+    serve,
+)
+
+pytestmark = pytest.mark.slow
+ALICE = "alice@example.test"
+MESSAGE = (
+    b"From: Alice <alice@example.test>\r\nTo: Bob <bob@example.test>, carol@other.test\r\nCc: =?utf-8?q?D=C3=A9?= <d@x.test>\r\n"
+    b"Bcc: secret@example.test\r\nSubject: hello\r\n\r\nbody\r\n"
+)
+
+
+class People(MachineDirectory):
+    def __init__(self) -> None:
+        super().__init__()
+        guid = MAILBOX
+        self.recipients_by_address[ALICE] = Recipient(guid, RecipientType.USER, "Alice", ALICE, (ALICE,), "mbx1")
+
+    async def account(self, name: str) -> Account | None:
+        if name == ALICE:
+            return Account(uuid5(MAILBOX, name), ALICE, True, False, "1", ALICE, ("sales@example.test",))
+        return await super().account(name)
+
+
+class Queue:
+    """An Intake that remembers, and refuses as often as it is told."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[Envelope, bytes, Origin]] = []
+        self.full = 0
+        self.changed = asyncio.Condition()
+
+    async def accept(self, envelope: Envelope, content: Content, origin: Origin) -> Accepted:
+        if self.full:
+            self.full -= 1
+            raise IntakeError("full")
+        async with self.changed:
+            self.taken.append((envelope, content.bytes(), origin))
+            self.changed.notify_all()
+        return Accepted(f"q{len(self.taken)}")
+
+    async def holds(self, count: int) -> None:
+        async with self.changed:
+            await self.changed.wait_for(lambda: len(self.taken) >= count)
+
+
+@dataclass
+class Chain:
+    mailboxes: Mailboxes
+    notifier: SubmissionNotifier
+    taker: OutboxTaker
+    queue: Queue
+    hub: RpcTarget
+    observed: Observed
+
+    async def outbox(self) -> int:
+        return next(f.id for f in await self.mailboxes.folders(MAILBOX) if f.kind is FolderKind.OUTBOX)
+
+    async def send(self, content: bytes) -> None:
+        await self.mailboxes.logon(MAILBOX)
+        appended = await self.mailboxes.append(MAILBOX, await self.outbox(), [NewItem(content)])
+        await self.mailboxes.submit(MAILBOX, appended.targets[0])
+        self.notifier.submitted(MAILBOX)
+
+    async def emptied(self) -> None:
+        while await self.mailboxes.outbox(MAILBOX):  # noqa: ASYNC110 - a store has nothing to wait on
+            await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def chain(
+    mailboxes: Mailboxes, account: str = "MBX1$", waiting: list[UUID] | None = None
+) -> AsyncIterator[Chain]:
+    """A mailbox server and a hub on one host, but speaking NTLM over TCP as if they were on two."""
+    directory, queue = People(), Queue()
+    row = ROWS["mailbox-to-hub-submission"]
+    async with serve(mailboxes) as served:
+        client = MailboxClient(
+            RpcClient(MAILBOX_DELIVERY, served.target("hub-to-mailbox-mapi", "HUB1$"), served.observed),
+            MAILBOX_DELIVERY,
+        )
+        taker = OutboxTaker({"mbx1": client}.get, directory, queue, Tracker(None, "hub"), Limits(), "hub1.example.test")
+        taker.start()
+        service = SubmissionService(row, taker, {"mbx1": "MBX1$"})
+        acceptors = Acceptors("hub1", DOMAIN, directory)
+        port, mapper = free_port(), 0
+        server = RpcServer([service], acceptors, may_call, served.observed, "HUB1$", str(port))
+        door = Door([row], row.port("rpc"), server.session, None)
+        await door.open("127.0.0.1", port)
+        epm = RpcServer(
+            [EndpointMapper([Endpoint(service.syntax, port)])], acceptors, may_call, served.observed, "HUB1$"
+        )
+        mapper_door = Door([row], row.port("epm"), epm.session, None)
+        mapper = free_port()
+        await mapper_door.open("127.0.0.1", mapper)
+        hub = RpcTarget(row, "127.0.0.1", SERVER.fqdn, mapper, initiators(account))
+
+        async def outboxes() -> list[UUID]:
+            return waiting or []
+
+        notifier = SubmissionNotifier("mbx1", [RpcClient(MAIL_SUBMISSION, hub, served.observed)], outboxes)
+        notifier.start()
+        try:
+            yield Chain(mailboxes, notifier, taker, queue, hub, served.observed)
+        finally:
+            await notifier.close()
+            await taker.close()
+            await client.close()
+            await door.close(0.5)
+            await mapper_door.close(0.5)
+
+
+def run(test: Callable[[], Awaitable[None]]) -> None:
+    asyncio.run(asyncio.wait_for(test(), 40))
+
+
+def test_a_submitted_message_is_queued_with_the_headers_envelope() -> None:
+    async def test() -> None:
+        async with chain(FakeMailboxes()) as c:
+            await c.send(MESSAGE)
+            await c.queue.holds(1)
+            await c.emptied()
+            envelope, content, origin = c.queue.taken[0]
+            assert envelope.sender == ALICE
+            assert [r.address for r in envelope.recipients] == [
+                "bob@example.test",
+                "carol@other.test",
+                "d@x.test",
+                "secret@example.test",
+            ]
+            message = message_from_bytes(content)
+            assert message["Bcc"] is None and b"secret" not in content
+            assert message["Message-ID"].endswith("@hub1.example.test>") and message["Date"]
+            assert "with MAPI" in message["Received"] and message.get_payload() == "body\r\n"
+            assert (origin.path, origin.mechanism, origin.cipher) == ("hub-to-mailbox-mapi", "NTLM", "NTLM RC4-128")
+            paths = {key[0] for key in c.observed._counts}
+            assert {"mailbox-to-hub-submission", "hub-to-mailbox-mapi"} <= paths
+
+    run(test)
+
+
+def test_on_the_real_store_it_moves_to_sent_items(postgres_dsn: str) -> None:
+    async def test() -> None:
+        database = await MailboxDatabase.open(postgres_dsn)
+        try:
+            async with chain(database) as c:
+                await c.send(MESSAGE)
+                await c.send(MESSAGE.replace(b"hello", b"again"))
+                await c.queue.holds(2)
+                await c.emptied()
+                kinds = {f.kind: f.messages for f in await database.folders(MAILBOX)}
+                assert (kinds[FolderKind.OUTBOX], kinds[FolderKind.SENT]) == (0, 2)
+        finally:
+            await database.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (MESSAGE.replace(b"alice@example.test", b"boss@example.test"), b"send as"),
+        (MESSAGE.replace(b"From: Alice <alice@example.test>\r\n", b""), b"send as"),
+        (b"From: alice@example.test\r\nSubject: to nobody\r\n\r\n", b"no recipient"),
+        (MESSAGE.replace(b"From:", b"Sender: alice@example.test\r\nFrom: boss@example.test,"), b"send as"),
+    ],
+)
+def test_what_is_refused_is_reported_into_the_senders_mailbox(content: bytes, words: bytes) -> None:
+    async def test() -> None:
+        async with chain(FakeMailboxes()) as c:
+            await c.send(content)
+            await c.emptied()
+            assert c.queue.taken == []
+            inbox = next(f.id for f in await c.mailboxes.folders(MAILBOX) if f.kind is FolderKind.INBOX)
+            (report,) = (await c.mailboxes.fetch(MAILBOX, inbox, [(1, 9)], Column.CONTENT)).contents
+            assert words in report and b"was not sent" in report
+
+    run(test)
+
+
+def test_send_as_is_allowed_where_the_directory_says_so() -> None:
+    async def test() -> None:
+        async with chain(FakeMailboxes()) as c:
+            await c.send(b"Sender: alice@example.test\r\n" + MESSAGE.replace(b"alice@", b"sales@"))
+            await c.queue.holds(1)
+            assert c.queue.taken[0][0].sender == ALICE
+
+    run(test)
+
+
+def test_a_full_queue_leaves_the_message_in_the_outbox_and_it_goes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    from postern.services import outbox
+
+    monkeypatch.setattr(outbox, "_RETRY", 0.05)
+
+    async def test() -> None:
+        async with chain(FakeMailboxes()) as c:
+            c.queue.full = 3
+            await c.send(MESSAGE)
+            await c.queue.holds(1)
+            await c.emptied()
+            assert len(c.queue.taken) == 1
+
+    run(test)
+
+
+def test_a_message_taken_twice_has_one_message_id() -> None:
+    async def test() -> None:
+        class Forgetful(FakeMailboxes):
+            forgotten = asyncio.Event()
+
+            async def submitted(self, mailbox: UUID, uid: int) -> None:
+                if self.forgotten.is_set():
+                    await super().submitted(mailbox, uid)
+                self.forgotten.set()
+
+        store = Forgetful()
+        async with chain(store) as c:
+            await c.send(MESSAGE)
+            await store.forgotten.wait()
+            c.notifier.submitted(MAILBOX)
+            await c.queue.holds(2)
+            first, second = (message_from_bytes(content)["Message-ID"] for _, content, _ in c.queue.taken)
+            assert first == second
+
+    run(test)
+
+
+def test_what_waits_at_the_start_is_told_without_anybody_saying_so() -> None:
+    async def test() -> None:
+        store = FakeMailboxes()
+        await store.logon(MAILBOX)
+        outbox = next(f.id for f in await store.folders(MAILBOX) if f.kind is FolderKind.OUTBOX)
+        appended = await store.append(MAILBOX, outbox, [NewItem(MESSAGE)])
+        await store.submit(MAILBOX, appended.targets[0])
+        async with chain(store, waiting=[MAILBOX]) as c:
+            await c.queue.holds(1)
+
+    run(test)
+
+
+def test_a_server_speaks_for_itself_only() -> None:
+    async def test() -> None:
+        async with chain(FakeMailboxes()) as c:
+            notice = ("mbx1", values.uuids([MAILBOX]))
+            ours = RpcClient(MAIL_SUBMISSION, c.hub, c.observed)
+            assert await ours.call("notify", notice) == [0]
+            for server, account in (("mbx2", "MBX1$"), ("mbx1", "HUB1$"), ("mbx1", "CAS1$")):
+                target = RpcTarget(c.hub.row, c.hub.host, c.hub.fqdn, c.hub.mapper, initiators(account))
+                other = RpcClient(MAIL_SUBMISSION, target, c.observed)
+                with pytest.raises(RpcError) as refused:
+                    await other.call("notify", (server, notice[1]))
+                assert refused.value.status == 5
+                await other.close()
+            await ours.close()
+
+    run(test)
