@@ -18,6 +18,7 @@ from postern.protocols.imap.commands import (
     Authenticate,
     Command,
     Enable,
+    Fetch,
     Invalid,
     Login,
     Overflow,
@@ -144,6 +145,9 @@ class ImapSession(Conversation):
             return None
         if isinstance(event, Response):
             return self._response(event)
+        if isinstance(event, Fetch) and self.link is not None and not self.link.congested:
+            if imap_fetch.fetch_ahead(self._state, event):
+                return None
         name = event.name.removeprefix("UID ")
         if name in GROUPS:
             return self._obey(GROUPS[name], event)

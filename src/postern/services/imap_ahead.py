@@ -16,6 +16,16 @@ SIZES = 1000
 """Sizes asked for at once, so that a large message is never read ahead."""
 
 
+def take(view: FolderView, position: int) -> FetchedItems | None:
+    """The message at `position` if it is next in line and was read ahead."""
+    if view.ahead.position != position - 1:
+        return None
+    row = view.ahead.rows.pop(view.uids[position], None)
+    if row is not None:
+        view.ahead.position = position
+    return row
+
+
 async def read_one(opened: Opened, view: FolderView, columns: Column, position: int) -> FetchedItems:
     """The columns of the message at `position`, out of what was read ahead if it was the next in line."""
     ahead, uid = view.ahead, view.uids[position]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from postern.model.mailbox import Column, FetchedItems, Flag, FlagChange
 from postern.protocols.imap.commands import Fetch
-from postern.protocols.imap.fetch_plan import FetchPlan, UnknownEncoding
-from postern.services.imap_ahead import read_one
+from postern.protocols.imap.fetch_plan import FetchPlan, UnknownEncoding, plan_of
+from postern.services.imap_ahead import read_one, take
 from postern.services.imap_state import ImapState, no
 from postern.services.imap_view import FolderView, Slice, batches
 
@@ -25,12 +25,34 @@ CHANGING = Column.FLAGS | Column.MODSEQ
 """All other columns of a UID never change (RFC 9051 section 2.3.1.1), so they may be read ahead."""
 
 
+def fetch_ahead(state: ImapState, command: Fetch) -> bool:
+    """Answers at once, without waiting for anything, if what is asked for was read ahead. Says whether it was."""
+    view = state.view
+    if view is None or not view.ahead.rows or len(command.messages) != 1 or command.changed_since:
+        return False
+    plan = plan_of(command.items, command.uid, state.condstore)
+    if plan.columns != view.ahead.columns or plan.sets_seen or plan.columns & CHANGING:
+        return False
+    slices = view.slices(command.messages, command.uid)
+    if slices is None or len(slices) != 1 or slices[0][1] - slices[0][0] != 1:
+        return False
+    row = take(view, slices[0][0])
+    if row is None:
+        return False
+    try:
+        state.machine.send(b"".join(plan.rows([slices[0][1]], row, state.texts)))
+    except UnknownEncoding:
+        return False
+    state.done(command)
+    return True
+
+
 async def fetch(state: ImapState, command: Fetch) -> None:
     view = state.selected
     if "MODSEQ" in command.items or command.changed_since:  # RFC 7162 section 3.1: these enable CONDSTORE
         state.condstore = True
     slices = await state.slices(command.messages, command.uid)
-    plan = FetchPlan(command.items, command.uid, state.condstore)
+    plan = plan_of(command.items, command.uid, state.condstore)
     if plan.from_view and not command.changed_since:
         await _from_view(state, view, plan, slices)
     elif slices:
@@ -80,7 +102,7 @@ class _Batch:
 async def _read(state: ImapState, view: FolderView, plan: FetchPlan, group: list[Slice], command: Fetch) -> _Batch:
     if plan.sets_seen and not view.read_only and await _mark_seen(state, view, group) and not plan.asks_flags:
         # The change is told in the same answer: clients take the first FETCH for the one they asked for.
-        plan = FetchPlan((*command.items, "FLAGS"), command.uid, state.condstore)
+        plan = plan_of((*command.items, "FLAGS"), command.uid, state.condstore)
     single = len(group) == 1 and group[0][1] - group[0][0] == 1
     if single and not plan.columns & CHANGING and not command.changed_since:
         items = await read_one(state.opened, view, plan.columns, group[0][0])

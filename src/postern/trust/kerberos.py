@@ -6,6 +6,7 @@ someone's only in our own realm.
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 from collections.abc import Callable
 from typing import Any
@@ -49,6 +50,9 @@ class _KerberosSealed:
     async def step(self, token: bytes) -> bytes:
         if len(token) > MAX_TOKEN:
             raise SecurityFailure("a token too large")
+        return self._step(token)
+
+    def _step(self, token: bytes) -> bytes:
         try:
             if self._context is None:
                 self._context = self._make()
@@ -161,7 +165,7 @@ class KerberosInitiatorContext(_KerberosSealed):
             name = gssapi.Name(self._principal, gssapi.NameType.kerberos_principal)
             if self._keytab is not None:
                 # The cache is this process's own; tickets are got anew when they end.
-                store = {b"client_keytab": self._keytab.encode(), b"ccache": b"MEMORY:postern-rpc"}
+                store = {b"client_keytab": self._keytab.encode(), b"ccache": f"MEMORY:rpc-{self._keytab}".encode()}
             credentials = gssapi.Credentials(name=name, usage="initiate", store=store)
         flag = gssapi.RequirementFlag
         return gssapi.SecurityContext(

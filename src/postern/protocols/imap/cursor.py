@@ -71,6 +71,10 @@ class Cursor:
     def at_end(self) -> bool:
         return self._at >= len(self._text)
 
+    def rest(self) -> bytes:
+        """Everything that is left, not taken."""
+        return self._text[self._at :]
+
     def end(self) -> None:
         if self._at < len(self._text):
             raise Syntax("Too many arguments")

@@ -7,6 +7,7 @@ so that a FETCH of 10,000 envelopes is little more than a copy.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 from postern.model.mailbox import Column, FetchedItems
 from postern.protocols.imap.commands import BodyPart, FetchItem
@@ -71,6 +72,12 @@ class FetchPlan:
         self.columns |= Column.HEADER if header_only else Column.CONTENT
         self._columns.append(_PartColumn(item, header_only).values)
         return label + b" %b"
+
+
+@lru_cache(maxsize=512)
+def plan_of(items: tuple[FetchItem, ...], uid: bool, modseq: bool) -> FetchPlan:
+    """The plan for these items, which many commands share: a plan holds no state."""
+    return FetchPlan(items, uid, modseq)
 
 
 class _PartColumn:

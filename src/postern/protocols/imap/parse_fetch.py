@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from postern.protocols.imap.commands import BodyPart, Command, Fetch, FetchItem
 from postern.protocols.imap.cursor import Cursor, Syntax
@@ -27,10 +28,30 @@ MAX_DEPTH = 100
 MAX_FIELDS = 200
 
 
+MAX_REMEMBERED = 200
+"""Bytes of an items text that is kept with its meaning: clients ask for the same few again and again."""
+
+
 def fetch(cursor: Cursor, tag: bytes, name: str) -> Command:
     cursor.space()
     messages = cursor.ranges()
     cursor.space()
+    rest = cursor.rest()
+    if len(rest) > MAX_REMEMBERED or b"\r" in rest:  # too long to keep, or with literals, which are not in the text
+        items, changed_since = _items(cursor)
+    else:
+        cursor.skip(rest)
+        items, changed_since = _remembered(rest)
+    return Fetch(tag, name, messages, items, changed_since)
+
+
+@lru_cache(maxsize=512)
+def _remembered(rest: bytes) -> tuple[tuple[FetchItem, ...], int]:
+    return _items(Cursor(rest, []))
+
+
+def _items(cursor: Cursor) -> tuple[tuple[FetchItem, ...], int]:
+    """The items without duplicates, and CHANGEDSINCE's mod-sequence or 0."""
     items: tuple[FetchItem, ...]
     if cursor.peek() == b"(":
         items = tuple(cursor.listed(lambda: _item(cursor)))
@@ -49,7 +70,8 @@ def fetch(cursor: Cursor, tag: bytes, name: str) -> Command:
         cursor.take(b")")
         if "MODSEQ" not in items:  # RFC 7162 section 3.1.4.1: CHANGEDSINCE asks for MODSEQ too
             items = (*items, "MODSEQ")
-    return Fetch(tag, name, messages, tuple(dict.fromkeys(items)), changed_since)
+    cursor.end()
+    return tuple(dict.fromkeys(items)), changed_since
 
 
 def _item(cursor: Cursor, macros: bool = False) -> FetchItem:
