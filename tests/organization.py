@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -25,8 +26,9 @@ READY_TIMEOUT = 90.0
 
 
 def free_offset() -> int:
-    """A shift for which all ports are free now."""
-    for offset in range(1000, 12000, 700):
+    """A shift for which all ports are free now. A random one: our doors share their ports with other processes of the same
+    account (SO_REUSEPORT), so two test runs that found the same free range would answer each other's calls."""
+    for offset in random.sample(range(1000, 12000), 100):
         if all(_free(offset + port) for port in (*PORTS, 20000, 20001)):
             return offset
     raise RuntimeError("no free range of ports")
@@ -112,9 +114,10 @@ def start(
     configuration: Mapping[str, str] | None = None,
     command: tuple[str, ...] = (POSTERN,),
     environment: Mapping[str, str] | None = None,
+    arguments: tuple[str, ...] = (),
 ) -> Organization:
     """Starts and waits until the doors are open. `configuration` are replacements in postern.toml, made before the start
-    (the file is written by a first, short start if it is not there)."""
+    (the file is written by a first, short start if it is not there); `arguments` are further ones of `run`."""
     state = state or Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp")) / "state"
     # The account that serves must reach the folder (PostgreSQL and slapd never run as root).
     state.parent.chmod(0o755)
@@ -128,9 +131,10 @@ def start(
             text = text.replace(old, new)
         (state / "postern.toml").write_text(text)
     log = state.parent / "run.log"
+    said_before = log.stat().st_size if log.exists() else 0
     with open(log, "ab") as out:
         process = subprocess.Popen(
-            [*command, "run", "--state", str(state), "--offset", str(offset)],
+            [*command, "run", "--state", str(state), "--offset", str(offset), *arguments],
             stdout=out,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -139,7 +143,7 @@ def start(
     organization = Organization(state, offset, process, log, dict(environment or {}))
     deadline = time.monotonic() + READY_TIMEOUT
     while time.monotonic() < deadline:
-        if b"Postern is ready" in log.read_bytes().rpartition(b"starting postgresql")[2]:
+        if b"Postern is ready" in log.read_bytes()[said_before:]:
             return organization
         if process.poll() is not None:
             break

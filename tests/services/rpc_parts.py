@@ -123,9 +123,9 @@ async def serve(
     observed = Observed(None)
     acceptors = acceptors or Acceptors("mbx1", DOMAIN, MachineDirectory())
     port = free_port()
-    server = RpcServer(services, acceptors, may_call, observed, local_account, str(port))
+    server = RpcServer(services, acceptors, may_call, observed, local_account)
     endpoints = [Endpoint(service.syntax, port, "Postern mailbox") for service in services]
-    epm = RpcServer([EndpointMapper(endpoints)], acceptors, may_call, observed, local_account, "135")
+    epm = RpcServer([EndpointMapper(endpoints)], acceptors, may_call, observed, local_account)
     with tempfile.TemporaryDirectory(prefix="rpc-", dir="/tmp") as folder:
         doors = []
         try:

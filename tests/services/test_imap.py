@@ -1,6 +1,6 @@
 """The IMAP service: scripted dialogs, TLS and its injection, bounds, failures of the store.
 
-covers: imap_state, imap_selected, imap_fetch, imap_folders, imap_search, imap_store, client_access
+covers: imap_state, imap_selected, imap_fetch, imap_ahead, imap_folders, imap_search, imap_store, client_access
 """
 
 from __future__ import annotations

@@ -115,16 +115,35 @@ def test_merged_and_batches_keep_every_position_once(slices: list[tuple[int, int
     assert all(sum(high - low for low, high in group) <= 4 for group in groups)
 
 
-@given(UIDS, st.lists(st.integers(1, 4), max_size=8))
-def test_recent_messages_are_counted_and_kept_in_few_ranges(uids: list[int], lengths: list[int]) -> None:
+@given(UIDS, st.lists(st.integers(1, 4), max_size=8), st.booleans())
+def test_recent_messages_are_counted_and_kept_in_few_ranges(uids: list[int], lengths: list[int], loaded: bool) -> None:
     made, recent, next_uid = view(uids), set(), max(uids, default=0) + 1
+    if not loaded:
+        made = FolderView(folder(len(uids), next_uid), False, [])
+    all_uids = list(uids)
     for at, length in enumerate(lengths):
         new = list(range(next_uid, next_uid + length))
-        made.apply(index(new, modseq=2 + at))
+        all_uids += new
+        if loaded:
+            assert made.apply(index(new, modseq=2 + at)).arrived == length
+        else:
+            assert made.apply_unloaded(index(new, modseq=2 + at)) == length
         if at % 3 != 1:
-            made.add_recent(new[0], new[-1])
+            made.add_recent(new[0], new[-1], length)
             recent |= set(new)
-        next_uid += length + 1
-    assert made.recent_count() == len(recent)
+        next_uid += length + (1 if at % 2 else 0)
+    assert made.count == len(all_uids)
+    if not loaded:
+        made.load(index(all_uids, modseq=99), None)
+    assert list(made.uids) == all_uids and made.recent_count == len(recent)
     assert {uid for uid in made.uids if made.is_recent(uid)} == recent
-    assert len(made.recent) <= 1 + sum(at % 3 == 1 for at in range(len(lengths)))
+    made.expunge(all_uids[::2])
+    assert made.recent_count == len(recent - set(all_uids[::2]))
+
+
+def test_without_a_look_only_arrivals_are_taken() -> None:
+    made = FolderView(folder(3, 10), False, [])
+    assert made.apply_unloaded(index([9], modseq=2)) is None
+    assert made.apply_unloaded(index([], None, [4], 2)) is None
+    assert made.apply_unloaded(index([11, 12], modseq=2)) == 2
+    assert (made.count, made.next_uid, made.modseq) == (5, 13, 2)

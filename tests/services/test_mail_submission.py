@@ -125,7 +125,7 @@ async def chain(
         service = SubmissionService(row, taker, {"mbx1": "MBX1$"})
         acceptors = Acceptors("hub1", DOMAIN, directory)
         port, mapper = free_port(), 0
-        server = RpcServer([service], acceptors, may_call, served.observed, "HUB1$", str(port))
+        server = RpcServer([service], acceptors, may_call, served.observed, "HUB1$")
         door = Door([row], row.port("rpc"), server.session, None)
         await door.open("127.0.0.1", port)
         epm = RpcServer(
@@ -176,6 +176,20 @@ def test_a_submitted_message_is_queued_with_the_headers_envelope() -> None:
             assert (origin.path, origin.mechanism, origin.cipher) == ("hub-to-mailbox-mapi", "NTLM", "NTLM RC4-128")
             paths = {key[0] for key in c.observed._counts}
             assert {"mailbox-to-hub-submission", "hub-to-mailbox-mapi"} <= paths
+
+    run(test)
+
+
+def test_bare_line_ends_do_not_leave_the_outbox() -> None:
+    """What a mail client appended with LF alone is sent as lines of RFC 5322, and smuggles nothing."""
+
+    async def test() -> None:
+        async with chain(FakeMailboxes()) as c:
+            await c.send(MESSAGE.replace(b"\r\n", b"\n") + b"\n.\r\nMAIL FROM:<x@x.test>\r.\n")
+            await c.queue.holds(1)
+            content = c.queue.taken[0][1].replace(b"\r\n", b"")
+            assert b"\r" not in content and b"\n" not in content
+            assert len(c.queue.taken[0][0].recipients) == 4
 
     run(test)
 

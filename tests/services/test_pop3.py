@@ -1,4 +1,7 @@
-"""The POP3 service: a scripted dialog, TLS and its injection, deletions at QUIT only. covers: pop3_maildrop"""
+"""The POP3 service: a scripted dialog, TLS and its injection, deletions at QUIT only.
+
+covers: pop3_maildrop
+"""
 
 from __future__ import annotations
 

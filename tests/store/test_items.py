@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from array import array
 from collections.abc import Sequence
+from typing import Any
 
 import psycopg
 import pytest
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from postern.model.mailbox import Column, FlagChange, FolderKind, Index, MailboxError, NewItem
+from postern.store import fetching
+from postern.store.connection import Rejected
 from tests.store.conftest import Box, Store, message
 
 pytestmark = pytest.mark.slow
@@ -60,6 +63,23 @@ def test_large_contents_come_in_portions_and_whole(store: Store) -> None:
     got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.CONTENT | Column.SIZE))
     assert list(got.uids) == [1, 2, 3, 4]
     assert list(got.contents) == contents
+
+
+def test_envelopes_too_long_for_one_value_still_come(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    box = store.mailbox()
+    box.append(message("one"), message("two"))
+    packed = fetching._packed
+
+    async def refuse(*arguments: Any) -> Any:
+        if arguments[5] & Column.ENVELOPE:
+            raise Rejected("54000", "string buffer exceeds maximum allowed length")
+        return await packed(*arguments)
+
+    expected = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.ENVELOPE | Column.FLAGS))
+    monkeypatch.setattr(fetching, "_packed", refuse)
+    got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.ENVELOPE | Column.FLAGS))
+    assert list(got.envelopes) == list(expected.envelopes)
+    assert (list(got.uids), list(got.flags)) == ([1, 2], [0, 0])
 
 
 def test_an_empty_message_and_one_of_any_octets(store: Store) -> None:

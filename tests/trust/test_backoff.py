@@ -130,3 +130,15 @@ def test_the_tables_are_bounded() -> None:
 )
 def test_whose_address_it_is(host: str, whose: str) -> None:
     assert network(host) == whose
+
+
+def test_a_harmless_account_s_failures_count_against_it_alone() -> None:
+    backoff, now = Backoff(), 0.0
+    for _ in range(200):
+        guess = backoff.enter("postern-probe", "192.0.2.1", now, harmless=True)
+        assert guess is not None
+        now += guess.wait
+        guess.failed(now)
+    assert not backoff.is_free("postern-probe", "192.0.2.1", now)
+    assert backoff.is_free("alice", "192.0.2.1", now)
+    assert fail(backoff, "alice", "192.0.2.1", now) == 0

@@ -20,12 +20,26 @@ from postern.verify.mail_checks import Setting, check_mail_row
 from postern.verify.mail_probe import ImapConnection, Pop3Connection, SmtpConnection
 from postern.verify.report import RowReport, Verdict
 from postern.verify.sasl_client import Credentials
+from postern.verify.stranger import stranger_context
 from tests.verify.weak_server import Weakness, WeakServer, weak_server
 
 pytestmark = pytest.mark.slow
 
 CONNECTIONS = {"smtp": SmtpConnection, "imap": ImapConnection, "pop3": Pop3Connection}
 MAIL_WEAKNESSES = [w for w in Weakness if w not in (Weakness.OPEN_RELAY, Weakness.ANY_RECIPIENT)]
+NOTICED = {
+    Weakness.CLEAR_LOGIN: "a password in clear text is refused",
+    Weakness.SHOWS_BEFORE_TLS: "no mechanism is shown before TLS",
+    Weakness.ANY_PASSWORD: "a wrong password by PLAIN is refused",
+    Weakness.ANY_MECHANISM: "EXTERNAL is refused",
+    Weakness.SHOWS_MORE: "only listed mechanisms are shown",
+    Weakness.NO_UPGRADE: "port 1/TCP",
+    Weakness.OLD_TLS: "TLS 1.1 is refused",
+    Weakness.WRONG_CERTIFICATE: "CERTIFICATE_VERIFY_FAILED",
+    Weakness.HIDES_LISTED: "is not shown",
+    Weakness.REFUSES_RIGHT_PASSWORD: "Basic: PLAIN on port 1",
+}
+"""A word of the probe that must notice it: another one's failing would prove nothing."""
 UPGRADE_ONLY = {Weakness.CLEAR_LOGIN, Weakness.SHOWS_BEFORE_TLS, Weakness.NO_UPGRADE}
 
 
@@ -49,6 +63,7 @@ def _setting(protocol: str, server: WeakServer) -> Setting:
     return Setting(
         connect=lambda port, context: CONNECTIONS[protocol]("127.0.0.1", server.port, context, "server.example.test"),
         validating=validating_context(server.authority),
+        stranger=stranger_context(server.authority, server.name),
         credentials=Credentials(server.name, server.password),
         waiting={Mechanism.KERBEROS: "no realm"},
         host_name="server.example.test",
@@ -80,11 +95,13 @@ def test_a_strict_server_passes(protocol: str, tls: Tls, tmp_path: Path) -> None
 def test_each_weakness_is_noticed(protocol: str, weakness: Weakness, tmp_path: Path) -> None:
     report = _verify(protocol, tmp_path, Tls.UPGRADE, weakness)
     assert report.verdict is Verdict.FAIL, f"{weakness} went unnoticed by {protocol}"
+    assert NOTICED[weakness] in report.detail
 
 
 @pytest.mark.parametrize("weakness", [w for w in MAIL_WEAKNESSES if w not in UPGRADE_ONLY])
 def test_each_weakness_is_noticed_behind_implicit_tls(weakness: Weakness, tmp_path: Path) -> None:
-    assert _verify("imap", tmp_path, Tls.IMPLICIT, weakness).verdict is Verdict.FAIL
+    report = _verify("imap", tmp_path, Tls.IMPLICIT, weakness)
+    assert report.verdict is Verdict.FAIL and NOTICED[weakness] in report.detail
 
 
 def test_a_mechanism_that_should_wait_must_not_be_shown(tmp_path: Path) -> None:

@@ -111,10 +111,10 @@ def _print(console: Console, reports: Sequence[RowReport], everything: bool) -> 
 
 def _seen(reports: Sequence[RowReport]) -> Table:
     """A section a row: its ports, a line for each mechanism, and how many refusals held."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("Path and mechanism", overflow="fold", min_width=25)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("Path and mechanism", overflow="fold", width=25)
     table.add_column("Declared", overflow="fold")
-    table.add_column("Observed", overflow="fold")
+    table.add_column("Observed", overflow="fold", min_width=18)
     table.add_column("Verdict", no_wrap=True, width=12)
     for report in reports:
         row = report.row
@@ -153,8 +153,8 @@ def _verdict(verdict: Verdict, strong: bool = False) -> Text:
 
 
 def _waiting(reports: Sequence[RowReport]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("Not dialled", min_width=25, overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("Not dialled", width=25, overflow="fold")
     table.add_column("Why", overflow="fold")
     table.add_column("Verdict", no_wrap=True, width=12)
     for report in reports:

@@ -15,12 +15,12 @@ from postern.directory.administration import Administration
 from postern.directory.ldap import Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
 from postern.host import secret_files
+from postern.model.directory import PROBE
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
 from postern.trust import passwords
 from postern.trust.ntlm import nt_hash
 
-PROBE = "postern-probe"
 PROBE_PASSWORD = "probe-account"  # noqa: S105 (a file's name)
 SCRAM_SALTS = "scram-salts"
 """The secret that the Authenticators of all processes take as `salt_key`."""

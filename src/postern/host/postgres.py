@@ -118,6 +118,7 @@ class PrivateCluster:
         self._same_version()
         self._configure()
         parent = os.getpid()
+        rotate(self.log)
         with open(self.log, "ab") as log:
             self._server = subprocess.Popen(  # noqa: S603
                 [self._bin / "postgres", "-D", self.data],

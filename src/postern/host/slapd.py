@@ -116,6 +116,7 @@ class PrivateSlapd:
         self._configure()
         self.socket.unlink(missing_ok=True)
         parent, is_root = os.getpid(), os.geteuid() == 0
+        rotate(self.log)
         with open(self.log, "ab") as log:
             self._server = subprocess.Popen(  # noqa: S603
                 [program, "-d", "none", "-f", str(self._file), "-h", self.uri],  # -d: it stays our child

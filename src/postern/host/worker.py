@@ -21,6 +21,7 @@ import uvloop
 from postern.host import account
 from postern.roles.runtime import Running, Runtime
 from postern.telemetry.log import Event, configure, log
+from postern.telemetry.rotation import rotate
 
 Start = Callable[[Runtime], Awaitable[Running]]
 """What a role module's `start` is."""
@@ -56,7 +57,9 @@ def _detach(name: str, runtime: Runtime, parent: int) -> None:
     # Ctrl-C reaches the terminal's whole process group; only the supervisor is to hear it and to say what follows.
     os.setpgid(0, 0)
     account.die_with(parent, signal.SIGKILL)
-    errors = os.open(runtime.state.logs / f"{name}.err", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    said = runtime.state.logs / f"{name}.err"
+    rotate(said)
+    errors = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (errors, 1), (errors, 2)):
         os.dup2(source, target)

@@ -10,6 +10,9 @@ from uuid import UUID
 
 from postern.model.organization import AcceptedDomain
 
+PROBE = "postern-probe"
+"""Name of the mailbox that `postern verify` logs on to, in the default domain: `run` creates it, and nobody else may be it."""
+
 
 class RecipientType(StrEnum):
     USER = "user"

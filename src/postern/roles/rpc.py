@@ -72,7 +72,7 @@ class Rpc:
     def _serve(self, services: Sequence[RpcService]) -> RpcServer:
         runtime = self._runtime
         account = runtime.server.machine_account
-        return RpcServer(services, self._acceptors, self._may_call, runtime.observed, account, runtime.server.fqdn)
+        return RpcServer(services, self._acceptors, self._may_call, runtime.observed, account)
 
     def _may_call(self, identity: Identity, row: Path) -> bool:
         """A machine account calls as the roles that its server has: a client access server is no hub."""

@@ -145,13 +145,16 @@ class ImapSession(Conversation):
             return None
         if isinstance(event, Response):
             return self._response(event)
-        if isinstance(event, Fetch) and self.link is not None and not self.link.congested:
-            if imap_fetch.fetch_ahead(self._state, event):
-                return None
+        if isinstance(event, Fetch) and self._is_free() and imap_fetch.fetch_ahead(self._state, event):
+            return None
         name = event.name.removeprefix("UID ")
         if name in GROUPS:
             return self._obey(GROUPS[name], event)
         return _SESSION[name](self, event)
+
+    def _is_free(self) -> bool:
+        """The peer reads what it is sent."""
+        return self.link is not None and not self.link.congested
 
     async def _obey(self, handler: Handler, command: Command) -> None:
         """Runs a handler; what the store or the command's state refuses is the tagged answer."""

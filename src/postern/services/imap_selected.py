@@ -23,7 +23,7 @@ async def select(state: ImapState, command: Select) -> None:
     folder = await state.folder(command.mailbox)
     read_only = command.name == "EXAMINE"
     folder, recent, count = await _recent(state, folder, read_only)
-    state.view = FolderView(folder, read_only, recent)
+    state.view = FolderView(folder, read_only, recent, count)
     state.tell_known_flags()
     state.send(b"%d EXISTS" % folder.messages)
     if not state.rev2:

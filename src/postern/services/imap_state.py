@@ -8,14 +8,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Sequence
 
-from postern.model.mailbox import Column, Folder, MailboxError
+from postern.model.mailbox import Column, Folder, Index, MailboxError
 from postern.net.link import Link
 from postern.protocols.imap import responses
 from postern.protocols.imap.commands import Command
 from postern.protocols.imap.cursor import SAVED, Ranges
 from postern.protocols.imap.machine import ServerMachine
 from postern.services.client_access import ClientAccess, Opened
-from postern.services.imap_view import FolderView, Slice
+from postern.services.imap_view import FolderView, Slice, words
 
 Path = tuple[str, ...]
 SMALL = 32_768
@@ -176,22 +176,33 @@ class ImapState:
             folder = await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id)
             if folder.highest_modseq == view.modseq:
                 return
-            await self.loaded()
         index = await self.opened.mailboxes.index(self.opened.mailbox, view.folder.id, view.modseq)
+        if not view.loaded:
+            arrived = view.apply_unloaded(index)
+            if arrived is not None:
+                self._tell_arrived(view, arrived, index)
+                return
+            await self.loaded()
+            index = await self.opened.mailboxes.index(self.opened.mailbox, view.folder.id, view.modseq)
         changes = view.apply(index)
-        if changes.arrived:
-            self.send(b"%d EXISTS" % view.count)
-            if not self.rev2:
-                # RFC 3501 section 2.3.2: where it is not known who was told first, a message is recent. It is claimed
-                # when this session leaves the folder: claiming is a write, and mail comes often.
-                view.add_recent(view.uids[view.count - changes.arrived], view.uids[-1])
-                view.unclaimed = not view.read_only
-                self.send(b"%d RECENT" % view.recent_count())
+        self._tell_arrived(view, changes.arrived, index)
         if changes.flagged:
             await self.tell_flags(changes.flagged)
         if expunges and view.vanished:
             gone, view.vanished = view.vanished, []
             self.tell_expunged(gone)
+
+    def _tell_arrived(self, view: FolderView, arrived: int, index: Index) -> None:
+        if not arrived:
+            return
+        self.send(b"%d EXISTS" % view.count)
+        if not self.rev2:
+            # RFC 3501 section 2.3.2: where it is not known who was told first, a message is recent. It is claimed when
+            # this session leaves the folder: claiming is a write, and mail comes often.
+            came = words(index.uids)[-arrived:]
+            view.add_recent(came[0], came[-1], arrived)
+            view.unclaimed = not view.read_only
+            self.send(b"%d RECENT" % view.recent_count)
 
     async def leave(self) -> None:
         """Ends the selection, if there is one."""

@@ -45,15 +45,18 @@ class Ahead:
 class FolderView:
     """`modseq` is up to where the view has seen the folder's changes. `recent` are UID ranges this session may call recent."""
 
-    def __init__(self, folder: Folder, read_only: bool, recent: list[tuple[int, int]]) -> None:
+    def __init__(self, folder: Folder, read_only: bool, recent: list[tuple[int, int]], recent_count: int = 0) -> None:
         self.folder = folder
         self.read_only = read_only
         self.recent = recent
+        self.recent_count = recent_count
         self.loaded = False
         self._messages = folder.messages
         self.modseq = folder.highest_modseq
         self.next_uid = folder.uid_next
         """UIDs below are known, or are known to be gone. `folder` may be looked at anew; this only moves with what is told."""
+        self._last_before = 0
+        """The highest UID that was known before the messages that came last."""
         self.unclaimed = False
         """Messages came that are recent here and that no session has claimed."""
         self.uids: array[int] = array(WORD)
@@ -85,6 +88,22 @@ class FolderView:
         self.uids, self.flags = uids, flags
         self.loaded = True
 
+    def apply_unloaded(self, index: Index) -> int | None:
+        """Before the first look, mail that only came is counted without one: many idle sessions see nothing else. Says how
+        many came; None if more than that happened."""
+        uids = words(index.uids)
+        if index.vanished or (len(uids) and uids[0] < self.next_uid):
+            return None
+        self._arrive(uids)
+        self._messages += len(uids)
+        self.modseq = max(self.modseq, index.highest_modseq)
+        return len(uids)
+
+    def _arrive(self, uids: array[int]) -> None:
+        if len(uids):
+            self._last_before = self.next_uid - 1
+            self.next_uid = uids[-1] + 1
+
     def apply(self, index: Index) -> Changes:
         """Takes what changed since `modseq`. Vanished messages only go into `vanished`."""
         uids, flags = words(index.uids), array("Q", index.flags)
@@ -95,8 +114,7 @@ class FolderView:
             if position is not None and self.flags[position] != word:
                 self.flags[position] = word
                 flagged.append(position)
-        if fresh < len(uids):
-            self.next_uid = uids[-1] + 1
+        self._arrive(uids[fresh:])
         self.uids += uids[fresh:]
         self.flags += flags[fresh:]
         pending = set(self.vanished)
@@ -111,6 +129,8 @@ class FolderView:
     def expunge(self, uids: Iterable[int]) -> list[int]:
         """Takes messages out and says their sequence numbers, highest first, as EXPUNGE tells them (RFC 9051 section 7.5.1)."""
         found = sorted({at for uid in uids if (at := self.position(uid)) is not None}, reverse=True)
+        if self.recent:
+            self.recent_count -= sum(self.is_recent(self.uids[at]) for at in found)
         if len(found) <= FEW:
             for at in found:
                 del self.uids[at]
@@ -158,14 +178,12 @@ class FolderView:
             return [number for low, high in slices for number in range(low + 1, high + 1)]
         return [bisect_left(self.uids, uid) + 1 for uid in uids]
 
-    def add_recent(self, first: int, last: int) -> None:
-        """Makes the UIDs from `first` to `last` recent; they are above all that are so already."""
-        if self.recent and bisect_right(self.uids, self.recent[-1][1]) == bisect_left(self.uids, first):
+    def add_recent(self, first: int, last: int, count: int) -> None:
+        """Makes `count` messages from `first` to `last` recent; they are above all that were known before."""
+        if self.recent and self.recent[-1][1] == self._last_before:
             first = self.recent.pop()[0]
         self.recent.append((first, last))
-
-    def recent_count(self) -> int:
-        return sum(bisect_right(self.uids, last) - bisect_left(self.uids, first) for first, last in self.recent)
+        self.recent_count += count
 
     def is_recent(self, uid: int) -> bool:
         return any(first <= uid <= last for first, last in self.recent)

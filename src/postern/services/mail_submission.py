@@ -68,8 +68,10 @@ class SubmissionNotifier:
 
     async def _run(self) -> None:
         while True:
-            with contextlib.suppress(MailboxError):
+            try:
                 self._mailboxes.update(dict.fromkeys(await self._waiting()))
+            except MailboxError:
+                log(Event.STORE_UNAVAILABLE)
             taken = True
             while self._mailboxes and taken:
                 taken = await self._notify(list(self._mailboxes)[:NOTICES])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import Callable, Sequence
 from email.header import decode_header, make_header
@@ -32,6 +33,8 @@ _NOT_YOURS = NotAllowed(550, "5.7.1", "You may not send as the address in From")
 _TOO_MANY = NotAllowed(452, "5.5.3", "The message names too many recipients")
 _TOO_LARGE = NotAllowed(552, "5.3.4", "The message is too large")
 _SPACE = UUID("a3c5a0de-0f0c-4d8e-8d75-5e0d4b6d4a11")
+
+_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 Key = tuple[str, UUID]
 
@@ -98,6 +101,10 @@ class OutboxTaker:
                 self._active.add(key)
             try:
                 done = await self._take(*key)
+            except Exception as error:
+                # The notifier names the mailbox again when it looks at the outboxes; others do not wait for this one.
+                log(Event.CONVERSATION_FAILED, conversation="outbox", error=repr(error), exc_info=error)
+                done = True
             finally:
                 self._active.discard(key)
             if not done:
@@ -164,6 +171,7 @@ class OutboxTaker:
         """The message as it is queued, or why it is not."""
         if len(content) > self._limits.message_size:
             return _TOO_LARGE
+        content = _with_line_ends(content)
         header, rest = _split(content)
         submitter = await self._submitter(mailbox, header)
         if submitter is None:
@@ -199,6 +207,13 @@ class OutboxTaker:
                 allowed = {recipient.primary, *recipient.addresses, *account.send_as}
                 return Submitter(recipient.primary, frozenset(a.lower() for a in allowed))
         return None
+
+
+def _with_line_ends(content: bytes) -> bytes:
+    """RFC 5321 section 2.3.8: a bare CR or LF never leaves us. Clients append to the outbox what SMTP would refuse."""
+    if content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r"):
+        return content
+    return _LINE_END.sub(b"\r\n", content)
 
 
 def _split(content: bytes) -> tuple[bytes, bytes]:

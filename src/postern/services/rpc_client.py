@@ -208,7 +208,7 @@ class RpcClient:
         connection: RpcConnection | None = None
         try:
             async with asyncio.timeout(timeout):
-                connection = self._alone.pop() if self._alone else await self._connect()
+                connection = self._idle() or await self._connect()
                 reply = await connection.call(number, operation.request.encode(values))
             self._alone.append(connection)
             return operation.reply.decode(reply)
@@ -219,6 +219,14 @@ class RpcClient:
         finally:
             if connection is not None and connection not in self._alone:
                 connection.close()
+
+    def _idle(self) -> RpcConnection | None:
+        """A connection of earlier waiting calls that still lives."""
+        while self._alone:
+            connection = self._alone.pop()
+            if connection.alive:
+                return connection
+        return None
 
     async def close(self) -> None:
         for connection in (*self._pool, *self._alone):

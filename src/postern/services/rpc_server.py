@@ -38,6 +38,7 @@ from postern.trust.handshakes import Acceptors
 
 MAX_CALLS = 64
 """Calls of one connection at the same time; beyond that its bytes are not read."""
+TRUSTED_IDLE = 3600.0
 REQUEST_LIMIT = 134_217_728
 """Bytes of a trusted caller's unfinished requests."""
 
@@ -110,7 +111,6 @@ class RpcServer:
         may_call: Callable[[Identity, Path], bool],
         observed: Observed,
         account: str,
-        address: str = "",
     ) -> None:
         everything: list[RpcService] = [*services, Management([service.syntax for service in services])]
         self.services = {service.syntax: service for service in everything}
@@ -118,7 +118,6 @@ class RpcServer:
         self.may_call = may_call
         self.observed = observed
         self.account = account
-        self.address = address
         rows = [service.row for service in services if service.row is not None]
         self.listed = frozenset(mechanism for row in rows for mechanism in row.supported_auth)
         self.guards = {row.id: Guard([row], acceptors.available) for row in rows}
@@ -131,12 +130,13 @@ class RpcServer:
 class RpcConversation(Conversation):
     """One connection of a door."""
 
-    idle_timeout = 3600.0
+    idle_timeout = 60.0
+    """Until the caller is trusted; then TRUSTED_IDLE."""
 
     def __init__(self, server: RpcServer) -> None:
         super().__init__()
         self._server = server
-        self._machine = ServerMachine(server.services, server.address)
+        self._machine = ServerMachine(server.services)
         self._handshakes: dict[int, SecurityContext] = {}
         self._identities: dict[int, Identity] = {}
         self._callers: dict[tuple[Syntax, int], Caller | None] = {}
@@ -152,7 +152,9 @@ class RpcConversation(Conversation):
                 link.abort()
                 return
             self._local = Identity(PrincipalKind.SERVER, self._server.account, Mechanism.PEER)
-            self._machine.request_limit = REQUEST_LIMIT
+            self._trust()
+        else:
+            self._machine.address = str(link.local.port)
         super().opened(link)
 
     def next_event(self) -> Event | None:
@@ -181,6 +183,10 @@ class RpcConversation(Conversation):
     def ended(self) -> None:
         for task in self._calls.values():
             task.cancel()
+
+    def _trust(self) -> None:
+        self._machine.request_limit = REQUEST_LIMIT
+        self.idle_timeout = TRUSTED_IDLE
 
     def _close(self) -> None:
         self.flush()
@@ -212,8 +218,7 @@ class RpcConversation(Conversation):
         else:
             if identity is not None:
                 self._identities[association.id] = identity
-                if identity.kind is PrincipalKind.SERVER:
-                    self._machine.request_limit = REQUEST_LIMIT
+                self._trust()
             self._machine.auth_reply(token, handshake if handshake.complete else None)
 
     def _handshake(self, step: AuthStep) -> SecurityContext | None:

@@ -28,7 +28,10 @@ _CODES = {
 """SQLSTATEs that our own functions raise."""
 
 # All access is by key; the planner need not guess from statistics that lag behind.
-_OPTIONS = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_mergejoin=off -c enable_hashjoin=off -c jit=off"
+_OPTIONS = (
+    "-c search_path=public,functions -c plan_cache_mode=force_generic_plan"
+    " -c enable_seqscan=off -c enable_mergejoin=off -c enable_hashjoin=off -c jit=off"
+)
 _BINARY = pq.Format.BINARY
 _ANSWERS = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
 

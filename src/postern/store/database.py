@@ -17,12 +17,14 @@ from postern.model.mailbox import (
     Folder,
     FolderKind,
     Index,
+    Mailboxes,
     MailboxInfo,
     NewItem,
     SearchTerm,
     SortKey,
 )
-from postern.store import delivery, fetching, folders, items, search
+from postern.store import delivery, fetching, folders, search
+from postern.store import items as item_work
 from postern.store.connection import Connection, Pool
 from postern.store.migrations import migrate
 from postern.store.notices import Notices
@@ -32,7 +34,7 @@ REMEMBERED = 7 * 86_400
 _SWEEP = 500
 
 
-class MailboxDatabase:
+class MailboxDatabase(Mailboxes):
     """One database of mailboxes. Many processes may open the same one."""
 
     def __init__(self, pool: Pool, notices: Notices) -> None:
@@ -99,7 +101,7 @@ class MailboxDatabase:
         return await folders.keywords(self._pool, mailbox, folder, names, create)
 
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index:
-        return await items.index(self._pool, mailbox, folder, since)
+        return await item_work.index(self._pool, mailbox, folder, since)
 
     async def fetch(
         self,
@@ -121,20 +123,20 @@ class MailboxDatabase:
         unchanged_since: int | None = None,
     ) -> FlagResult:
         """All items that passed the condition, as they stand now; a mod-sequence grows only where a flag changed."""
-        return await items.change_flags(
+        return await item_work.change_flags(
             self._pool, self._notices, mailbox, folder, uids, change, flags, unchanged_since
         )
 
-    async def append(self, mailbox: UUID, folder: int, items_: Sequence[NewItem]) -> CopyResult:
-        return await items.append(self._pool, self._notices, mailbox, folder, items_)
+    async def append(self, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> CopyResult:
+        return await item_work.append(self._pool, self._notices, mailbox, folder, items)
 
     async def copy(
         self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]], target: int, move: bool = False
     ) -> CopyResult:
-        return await items.copy(self._pool, self._notices, mailbox, folder, uids, target, move)
+        return await item_work.copy(self._pool, self._notices, mailbox, folder, uids, target, move)
 
     async def expunge(self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]] | None = None) -> list[int]:
-        return await items.expunge(self._pool, self._notices, mailbox, folder, uids)
+        return await item_work.expunge(self._pool, self._notices, mailbox, folder, uids)
 
     async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
         return await search.search(self._pool, mailbox, folder, term, sort)

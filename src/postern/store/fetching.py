@@ -12,12 +12,14 @@ from uuid import UUID
 
 from postern.model.mailbox import Column, FetchedItems, MailboxError
 from postern.store import wire
-from postern.store.connection import Pool, Row
+from postern.store.connection import Pool, Rejected, Row
 from postern.store.ranges import merged
 
 _PORTION = 1 << 24
 """Octets of content that one statement brings."""
 _HEAVY = Column.HEADER | Column.CONTENT
+_TOO_LONG = "54000"
+"""program_limit_exceeded: envelopes of many hostile messages can be more than one value holds (1 GB)."""
 
 OWNED = (
     "(SELECT f.id FROM folders f JOIN mailboxes m ON m.id = f.mailbox WHERE m.guid = $1::uuid AND f.id = $2::bigint)"
@@ -55,10 +57,13 @@ async def fetch(
 ) -> FetchedItems:
     """As Mailboxes.fetch."""
     lows, highs = merged(uids)
-    heavy = columns & _HEAVY and not (len(lows) == 1 and lows[0] == highs[0])
-    first = await _packed(pool, mailbox, folder, lows, highs, Column.SIZE if heavy else columns, changed_since)
-    if not heavy:
-        return first
+    if not columns & _HEAVY or (len(lows) == 1 and lows[0] == highs[0]):
+        try:
+            return await _packed(pool, mailbox, folder, lows, highs, columns, changed_since)
+        except Rejected as error:
+            if error.sqlstate != _TOO_LONG:
+                raise
+    first = await _packed(pool, mailbox, folder, lows, highs, Column.SIZE, changed_since)
     rows: list[Row] = []
     for portion in _portions(first.uids, first.sizes):
         lows, highs = _runs(portion)

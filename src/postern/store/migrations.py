@@ -16,6 +16,7 @@ from postern.store.rendered import words
 
 _LOCK = 0x506F7374  # "Post": any number that nobody else in this database uses
 _BATCH = 200
+_BATCH_OCTETS = 1 << 24
 
 
 class SchemaError(Exception):
@@ -61,7 +62,12 @@ async def migrate(connection: Connection, until: int | None = None) -> None:
         text = functions()
         digest = hashlib.sha256(text.encode()).hexdigest()
         if digest != installed:
-            await connection.script(f"{text}; UPDATE schema_version SET functions = '{digest}'")  # noqa: S608
+            # In a schema of their own, so that one with an older signature goes with it.
+            await connection.script(
+                f"BEGIN; DROP SCHEMA IF EXISTS functions CASCADE; CREATE SCHEMA functions;"  # noqa: S608
+                f" SET LOCAL search_path = functions, public; {text};"
+                f" UPDATE public.schema_version SET functions = '{digest}'; COMMIT"
+            )
         await _render_anew(connection)
     finally:
         if not connection.broken:
@@ -73,9 +79,10 @@ async def _render_anew(connection: Connection) -> None:
     last = 0
     while True:
         rows = await connection.run(
-            "SELECT c.id, b.data FROM contents c JOIN bodies b ON b.content = c.id"
-            " WHERE c.id > $1::bigint AND c.rendering < $2::bigint ORDER BY c.id LIMIT $3::bigint",
-            [wire.int8(last), wire.int8(RENDERING), wire.int8(_BATCH)],
+            "SELECT x.id, b.data FROM (SELECT c.id, sum(c.size) OVER (ORDER BY c.id) - c.size AS before FROM contents c"
+            " WHERE c.id > $1::bigint AND c.rendering < $2::bigint ORDER BY c.id LIMIT $3::bigint) AS x"
+            " JOIN bodies b ON b.content = x.id WHERE x.before < $4::bigint ORDER BY x.id",
+            [wire.int8(last), wire.int8(RENDERING), wire.int8(_BATCH), wire.int8(_BATCH_OCTETS)],
         )
         if not rows:
             return

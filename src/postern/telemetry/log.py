@@ -10,9 +10,11 @@ import logging
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import structlog
+
+from postern.telemetry.rotation import RotatingFile
 
 _FORBIDDEN = frozenset({"password", "secret", "token", "verifier", "key", "authorization"})
 
@@ -53,8 +55,8 @@ class Event(StrEnum):
 
 
 def configure(process: str, file: Path | None, level: str = "info") -> None:
-    """Sends this process's log lines to `file` (appended, 0600), or to standard error."""
-    stream: TextIO = sys.stderr if file is None else open(file, "a", buffering=1, encoding="utf-8")  # noqa: SIM115
+    """Sends this process's log lines to `file` (appended, 0600, bounded: `rotation`), or to standard error. Raises OSError."""
+    stream: Any = sys.stderr if file is None else RotatingFile(file)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

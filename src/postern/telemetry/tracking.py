@@ -1,7 +1,7 @@
 """Message tracking: one line for each step of each message, across roles, which `postern trace` puts together again.
 
-Append-only JSON lines, one file a process and day in the state folder's `tracking`. Buffered: a line may be lost in a crash,
-a message never is; the queue, not the log, is the truth.
+Append-only JSON lines, one file a process and day in the state folder's `tracking`, kept for KEPT_DAYS. Buffered: a line may be
+lost in a crash, a message never is; the queue, not the log, is the truth.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import IO
+
+
+KEPT_DAYS = 30
 
 
 class Step(StrEnum):
@@ -81,10 +84,21 @@ class Tracker:
             if self._out is not None:
                 self._out.close()
             self._day = day
+            remove_old(self._folder, time.time())
+            # Open for as long as the day lasts.
             self._out = open(self._folder / f"{day}.{self._process}.jsonl", "a", encoding="utf-8")  # noqa: SIM115
         lines, self._lines = self._lines, []
         self._out.write("\n".join(lines) + "\n")
         self._out.flush()
+
+
+def remove_old(folder: Path, now: float) -> None:
+    """Removes the files of days more than KEPT_DAYS before `now` (seconds since the epoch), of whichever process: workers
+    that are no longer started leave some. Each process does so at its first record of a day, so others may have done it."""
+    first = time.strftime("%Y-%m-%d", time.gmtime(now - KEPT_DAYS * 86_400))
+    for file in folder.glob("????-??-??.*.jsonl"):
+        if file.name[:10] < first:
+            file.unlink(missing_ok=True)
 
 
 def read(folder: Path) -> Iterator[TrackingRecord]:

@@ -120,13 +120,16 @@ class Backoff:
             of_address is None or _ADDRESS.wait(of_address, now) <= 0
         )
 
-    def enter(self, account: str, host: str, now: float) -> Guess | None:
-        """Takes the next place for a guess; None if that is more than MAX_WAIT seconds away."""
+    def enter(self, account: str, host: str, now: float, harmless: bool = False) -> Guess | None:
+        """Takes the next place for a guess; None if that is more than MAX_WAIT seconds away. A guess at a `harmless` account,
+        whose password nobody can guess and whose own verifier fails on purpose, counts against that account alone: others at
+        the same address never wait for it."""
         address = network(host)
         rows = [(self._count(self._pairs, (account, address), now), _PAIR)]
         if not self._is_trusted(account, address, now):
             rows.append((self._count(self._accounts, (account, ""), now), _ACCOUNT))
-            rows.append((self._count(self._addresses, ("", address), now), _ADDRESS))
+            if not harmless:
+                rows.append((self._count(self._addresses, ("", address), now), _ADDRESS))
         wait = max(bound.wait(count, now) for count, bound in rows)
         if wait > MAX_WAIT:
             return None

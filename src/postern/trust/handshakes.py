@@ -6,7 +6,7 @@ path allows is its row's word, not said here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from postern.model.directory import Directory
 from postern.model.security import Identity, Mechanism, PrincipalKind
@@ -69,7 +69,7 @@ class Initiators:
 
     account: str
     domain: str
-    nt_hash: bytes = b""
+    nt_hash: bytes = field(default=b"", repr=False)
     realm: str = ""
     keytab: str = ""
 

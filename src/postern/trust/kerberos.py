@@ -38,14 +38,10 @@ class _KerberosSealed:
         self._make = make
         self._context: Any = None
         self._sizes: dict[Level, int] = {}
+        self._cipher_number = 0
+        self.session_key = b""
         self.complete = False
         self.name = ""
-
-    @property
-    def session_key(self) -> bytes:
-        raw = importlib.import_module("gssapi.raw")
-        data = raw.inquire_sec_context_by_oid(self._context, _SESSION_KEY)
-        return bytes(data[0])
 
     async def step(self, token: bytes) -> bytes:
         if len(token) > MAX_TOKEN:
@@ -64,8 +60,11 @@ class _KerberosSealed:
         return bytes(answer) if answer else b""
 
     def _finish(self) -> None:
+        self.session_key, self._cipher_number = _session_key(self._context)
+        if self._cipher_number not in _CIPHERS:
+            raise SecurityFailure(f"Kerberos with cipher {self._cipher_number}")
+        self.cipher = _CIPHERS[self._cipher_number]
         self.complete = True
-        self.cipher = _cipher(self._context)
 
     def token_size(self, level: Level, size: int) -> int:
         # In DCE style everything but the data stands in the header, so that its size does not depend on the data's.
@@ -76,7 +75,8 @@ class _KerberosSealed:
 
     def _measure(self, level: Level) -> int:
         if level != Level.PRIVACY:
-            return len(self._context.get_signature(b""))
+            # A trial signature would use up a sequence number: RFC 4121 section 4.2.6.1, header and checksum.
+            return 16 + _CHECKSUMS[self._cipher_number]
         kind = iov.IOVBufferType
         message = iov.IOV(kind.header, (kind.data, False, bytes(16)), std_layout=False)
         iov.wrap_iov_length(self._context, message)
@@ -158,6 +158,10 @@ class KerberosInitiatorContext(_KerberosSealed):
         self._keytab = keytab
         self._target = target
 
+    async def step(self, token: bytes) -> bytes:
+        # Getting a ticket asks the key distribution centre, which may take its time: not on the loop's thread.
+        return await (super().step(token) if self._context is not None else asyncio.to_thread(self._step, token))
+
     def _begin(self) -> Any:
         credentials = self._credentials
         if credentials is None:
@@ -182,16 +186,10 @@ class KerberosInitiatorContext(_KerberosSealed):
         )
 
 
-def _cipher(context: Any) -> str:
-    """The ticket's cipher by its number (RFC 3961, 3962, 8009): the length of a DCE-style header tells it apart poorly, so the
-    session key's type is asked for."""
-    raw = importlib.import_module("gssapi.raw")
-    try:
-        kind = bytes(raw.inquire_sec_context_by_oid(context, _SESSION_KEY)[1])
-    except gssapi.exceptions.GSSError:
-        return "Kerberos"
-    number = int(kind.rsplit(b".", 1)[-1]) if b"." in kind else _last_arc(kind)
-    return _CIPHERS.get(number, f"Kerberos {number}")
+def _session_key(context: Any) -> tuple[bytes, int]:
+    """The key and its type (RFC 3961 section 8)."""
+    found = importlib.import_module("gssapi.raw").inquire_sec_context_by_oid(context, _SESSION_KEY)
+    return bytes(found[0]), _last_arc(bytes(found[1]))
 
 
 def _last_arc(oid: bytes) -> int:
@@ -210,8 +208,9 @@ _CIPHERS = {
     18: "Kerberos AES256-SHA1",
     19: "Kerberos AES128-SHA256",
     20: "Kerberos AES256-SHA384",
-    23: "Kerberos RC4",
 }
+"""By number (RFC 3962, 8009). Nothing weaker is spoken."""
+_CHECKSUMS = {17: 12, 18: 12, 19: 16, 20: 24}
 _SESSION_KEY = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2.5.5") if gssapi is not None else None
 """GSS_C_INQ_SSPI_SESSION_KEY: the key, and an identifier whose last number is its type."""
 

@@ -12,7 +12,7 @@ import secrets
 import struct
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
@@ -93,7 +93,7 @@ class NtlmResult:
     user: str
     domain: str
     workstation: str
-    session_key: bytes
+    session_key: bytes = field(repr=False)
     flags: Flags
 
     @property

@@ -1,4 +1,7 @@
-"""Commands to values. covers: cursor, commands, parse_fetch, parse_search"""
+"""Commands to values.
+
+covers: cursor, commands, parse_fetch, parse_search
+"""
 
 from __future__ import annotations
 

@@ -199,6 +199,37 @@ def test_depth_and_number_of_parts_are_bounded() -> None:
     check_structure(parse(render(nested).structure), extended=True)
 
 
+_N = 300_000
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"To: a" + b" " * _N + b"\r\n\r\n",
+        b"To: " + b'"' * _N + b"\r\n\r\n",
+        b"To: " + b"(" * _N + b"\r\n\r\n",
+        b"To: " + b"a" * _N + b"\r\n\r\n",
+        b"To: " + b"g:" * (_N // 2) + b"\r\n\r\n",
+        b"Subject: " + b"[]" * (_N // 2) + b"\r\n\r\n",
+        b"Subject: " + b"=?a?b?" * (_N // 6) + b"\r\n\r\n",
+        b"Content-Type: text/plain" + b";" * _N + b"\r\n\r\n",
+        b"Content-Type: text/plain; a=" + b"\\" * _N + b"\r\n\r\n",
+        b"References: " + b"<" * _N + b"\r\n\r\n",
+        b"Content-Type: text/html\r\n\r\n<" + b"a" * _N,
+        b"Content-Type: text/html\r\n\r\n" + b"<a " * (_N // 3),
+        b"Content-Type: text/html\r\n\r\n" + b"<!--" * (_N // 4),
+        b"Content-Type: text/html\r\n\r\n" + b"<script" * (_N // 7),
+        b"Content-Type: text/html\r\n\r\n&#" + b"9" * _N + b";&#x" + b"f" * _N,
+        b"Content-Type: text/html\r\n\r\n" + b" " * _N + b"x",
+        b"Content-Type: multipart/mixed; boundary=b\r\n\r\n" + b"\r\n--bX" * (_N // 6),
+    ],
+    ids=range(17),
+)
+def test_hostile_repetition_costs_no_more_than_its_length(content: bytes) -> None:
+    """Anything quadratic would take minutes here."""
+    check_envelope(parse(render(content).envelope))
+
+
 @pytest.mark.parametrize(
     ("date", "sent"),
     [
@@ -226,6 +257,9 @@ def test_dates(date: bytes, sent: tuple[int, int]) -> None:
         ("[fwd: Hello]", "hello", True),
         ("[only a blob]", "[only a blob]", False),
         ("Re:", "", True),
+        ("[a][b] re: [c] fwd: [d] x", "x", True),
+        ("re: [a][b]", "[b]", True),
+        ("[fwd: re: Hello (fwd)]", "hello", True),
         ("  many   spaces ", "many spaces", False),
         ("Re : 회의록", "회의록", True),
     ],

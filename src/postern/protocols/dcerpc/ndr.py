@@ -20,6 +20,8 @@ _REFERENT = 0x00020000
 _PADS = tuple(bytes(n) for n in range(8))
 Readable = bytes | memoryview
 
+_NO_BLOBS = _HEAD.pack(0, _REFERENT, 0) * 2
+
 
 class NdrError(ValueError):
     """The bytes are not what the declaration says: answered as nca_s_fault_ndr."""
@@ -203,6 +205,10 @@ class Blobs(Variable):
     zero: Any = ()
 
     def put(self, out: Writer, value: Any) -> None:
+        if not value:
+            out.align(4)
+            out.data += _NO_BLOBS
+            return
         sizes = struct.pack(f"<{len(value)}I", *map(len, value))
         out.align(4)
         out.data += _HEAD.pack(len(value), _REFERENT, len(value))
@@ -213,6 +219,10 @@ class Blobs(Variable):
             out.data += blob
 
     def get(self, data: Reader) -> list[bytes]:
+        at = data.at + (-data.at % 4)
+        if data.data[at : at + 24] == _NO_BLOBS:
+            data.at = at + 24
+            return []
         size = _conformance(data, 4)
         sizes = struct.unpack(f"<{size // 4}I", data.take(size))
         total = _conformance(data, 1)
@@ -261,12 +271,15 @@ class Text(Variable):
 def _conformance(data: Reader, element: int) -> int:
     """Reads the count, the pointer, and the count again as the array's conformance; returns the array's size in bytes.
     A null pointer is an empty array."""
-    count, referent = data.u32(), data.u32()
-    if not referent and not count:
+    at = data.at + (-data.at % 4)
+    if at + 12 <= data.size:
+        count, referent, again = _HEAD.unpack_from(data.data, at)
+        if referent and again == count and count * element <= data.size - at - 12:
+            data.at = at + 12
+            return count * element  # type: ignore[no-any-return]
+    if data.u32() == 0 and data.u32() == 0:
         return 0
-    if not referent or data.u32() != count or count * element > data.size - data.at:
-        raise NdrError("an array larger than the stub, or with two sizes")
-    return count * element
+    raise NdrError("an array larger than the stub, or with two sizes")
 
 
 class Run:

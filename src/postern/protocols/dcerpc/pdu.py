@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from uuid import UUID
 
 from postern.protocols.dcerpc.interface import Syntax
@@ -46,7 +46,9 @@ class Kind(IntEnum):
     ORPHANED = 19
 
 
-class Pfc(IntFlag):
+class Pfc:
+    """PFC flags, as plain numbers: they are looked at several times a fragment."""
+
     FIRST = 0x01
     LAST = 0x02
     SIGN_HEADER = 0x04

@@ -114,7 +114,7 @@ class ServerMachine:
         self, syntaxes: Iterable[Syntax], address: str = "", max_fragment: int = MAX_FRAGMENT, group: int = 1
     ) -> None:
         self._syntaxes = {(syntax.uuid, syntax.major): syntax for syntax in syntaxes}
-        self._address = address
+        self.address = address
         self._group = group
         self._splitter = Splitter()
         self._max_fragment = max_fragment
@@ -180,7 +180,7 @@ class ServerMachine:
         if binding.answer is None:
             return
         kind = Kind.BIND_ACK if binding.kind == Kind.BIND else Kind.ALTER_CONTEXT_RESP
-        body = bind_answer_body(binding.answer, self._address if kind == Kind.BIND_ACK else "")
+        body = bind_answer_body(binding.answer, self.address if kind == Kind.BIND_ACK else "")
         # A completed SPNEGO handshake may have nothing left to say; then there is no verifier either.
         verifier, size = b"", 0
         if token:
@@ -244,12 +244,13 @@ class ServerMachine:
         # Samba's client repeats the token of its AUTH3 where it only adds an interface: that proves nothing more or less.
         if verifier is None or (known is not None and known.protection is not None):
             kind = Kind.BIND_ACK if received.kind == Kind.BIND else Kind.ALTER_CONTEXT_RESP
-            body = bind_answer_body(answer, self._address if kind == Kind.BIND_ACK else "")
+            body = bind_answer_body(answer, self.address if kind == Kind.BIND_ACK else "")
             self._out.append(pdu(kind, flags, received.call_id, body))
             return None
         if known is None and len(self._associations) >= MAX_ASSOCIATIONS:
             return self._close("too many security contexts")
         if known is not None and known.failed:
+            self._out.append(fault(received.call_id, 0, Status.ACCESS_DENIED, False))
             return self._close("a handshake that failed")
         if known is None:
             if verifier.level not in Level.__members__.values():

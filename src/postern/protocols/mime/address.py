@@ -14,9 +14,10 @@ _MISSING_DOMAIN = b"MISSING_DOMAIN"
 _MISSING_MAILBOX = b"MISSING_MAILBOX"
 
 # What nearly every address looks like: no comment, no escape, no route, no group.
+# Possessive (*+) where letters could be given back in vain: a hostile header must not cost quadratic time.
 _SIMPLE = re.compile(
-    rb"""\s*(?:(?:"([^"\\\r\n]*)"|([^"<>@,;:()\\\[\]]*?))\s*<([^\s"<>@,;:()\\\[\]]+)@([^\s"<>@,;:()\\\[\]]+)>"""
-    rb"""|([^\s"<>@,;:()\\\[\]]+)@([^\s"<>@,;:()\\\[\]]+))\s*(?:,|\Z)"""
+    rb"""(?:(?:\s*+"([^"\\\r\n]*+)"\s*+|([^"<>@,;:()\\\[\]]*+))<([^\s"<>@,;:()\\\[\]]++)@([^\s"<>@,;:()\\\[\]]++)>"""
+    rb"""|\s*+([^\s"<>@,;:()\\\[\]]++)@([^\s"<>@,;:()\\\[\]]++))\s*+(?:,|\Z)"""
 )
 _TOKEN = re.compile(rb"""[\s]+|"(?:[^"\\]|\\.)*"?|\[(?:[^\]\\]|\\.)*\]?|[<>@,;:()]|[^\s"\[<>@,;:()]+""", re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)

@@ -15,13 +15,15 @@ from postern.protocols.mime.words import decode_words, fold
 MAX_TEXT = 8 << 20
 """Octets of text that one message gives to search."""
 
-_TAG = re.compile(r"<(?:!|/?([a-zA-Z][a-zA-Z0-9]*))[^<>]*>")
+# Possessive (*+): an unclosed tag must not cost quadratic time.
+_TAG = re.compile(r"<(?:!|/?([a-zA-Z][a-zA-Z0-9]*+))[^<>]*+>")
 _INLINE_NAMES = """
     a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd label mark q s samp small span strike strong sub sup
     tt u var wbr
 """
 _INLINE = frozenset(_INLINE_NAMES.split())
-_SPACES = re.compile(r"[ \t\r\f\v]*\n\s*|[ \t\r\f\v\xa0]{2,}")
+_SPACES = re.compile(r"[ \t\r\f\v]*+\n\s*+|[ \t\r\f\v\xa0]{2,}")
+_LONG_NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{10,}+")
 _HIDDEN = ("script", "style")
 
 
@@ -92,7 +94,8 @@ def html_text(source: str) -> str:
             lowered = text.lower()
     text = _TAG.sub(_tag, text)
     if "&" in text:
-        text = html.unescape(text)
+        # Numbers too long for int() are no characters.
+        text = html.unescape(_LONG_NUMBER.sub("", text))
     return _SPACES.sub(_space, text).strip()
 
 

@@ -1,6 +1,6 @@
 -- Stores messages that the database does not have yet, and gives the ids of all of them in the order of `hashes`
 -- (which must differ). Rows go in in the order of their hashes, so that two batches cannot wait for each other.
-CREATE OR REPLACE FUNCTION store_contents(
+CREATE FUNCTION store_contents(
     rendering bigint, hashes bytea[], sizes bigint[], header_sizes bigint[],
     envelopes bytea[], structures bytea[], bodies bytea[], datas bytea[],
     sents bigint[], sent_days bigint[], subjects text[], base_subjects text[], replies bigint[],
@@ -55,7 +55,7 @@ BEGIN
 END $$;
 
 -- Removes contents that no item refers to any more. Looks at no more than `most` candidates; gives how many it looked at.
-CREATE OR REPLACE FUNCTION sweep(most bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION sweep(most bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     candidates bigint[];
     free bigint[];

@@ -1,6 +1,6 @@
 -- Delivers a batch: pair n puts message `which[n]` (counted from 1) into the inbox of `guids[n]`, unless `delivery_ids[n]`
 -- came there before. Statuses are those of model.mailbox.DeliveryStatus. What one mailbox refuses does not touch the rest.
-CREATE OR REPLACE FUNCTION deliver(
+CREATE FUNCTION deliver(
     which bigint[], guids uuid[], delivery_ids text[], dates bigint[], now bigint,
     rendering bigint, hashes bytea[], sizes bigint[], header_sizes bigint[],
     envelopes bytea[], structures bytea[], bodies bytea[], datas bytea[],

@@ -1,7 +1,7 @@
 -- Items of a folder within UID ranges. Ranges are sorted and do not overlap.
 
 -- `total`, `unseen_count` and `deleted_count` are what the caller counted of the items it gives.
-CREATE OR REPLACE FUNCTION append_items(
+CREATE FUNCTION append_items(
     guid uuid, folder bigint, which bigint[], flags bigint[], dates bigint[], total bigint, unseen_count bigint,
     deleted_count bigint, rendering bigint, hashes bytea[], sizes bigint[], header_sizes bigint[],
     envelopes bytea[], structures bytea[], bodies bytea[], datas bytea[],
@@ -40,7 +40,7 @@ END $$;
 
 -- STORE (RFC 9051 section 6.4.6, RFC 7162 section 3.1.3). `how`: 0 replace, 1 add, 2 remove. `limit_modseq` -1: no condition.
 -- Gives every item that passed the condition as it stands now; a mod-sequence grows only where a flag really changed.
-CREATE OR REPLACE FUNCTION change_flags(
+CREATE FUNCTION change_flags(
     guid uuid, folder bigint, lows bigint[], highs bigint[], how bigint, mask bigint, limit_modseq bigint,
     OUT uids bytea, OUT flags bytea, OUT modseqs bytea, OUT modified bytea, OUT change bigint
 ) LANGUAGE plpgsql AS $$
@@ -110,7 +110,7 @@ BEGIN
 END $$;
 
 -- Removes the items of these ranges whose deleted flag is set.
-CREATE OR REPLACE FUNCTION expunge_items(
+CREATE FUNCTION expunge_items(
     guid uuid, folder bigint, lows bigint[], highs bigint[], OUT uids bytea, OUT change bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -145,7 +145,7 @@ BEGIN
 END $$;
 
 -- The keyword bits of `flags` as the target folder numbers them; keywords it lacks are added while there is room.
-CREATE OR REPLACE FUNCTION keyword_map(
+CREATE FUNCTION keyword_map(
     source folders, target folders, used bigint, OUT from_bits bigint[], OUT to_bits bigint[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -170,7 +170,7 @@ BEGIN
 END $$;
 
 -- COPY, and MOVE (RFC 6851): one change of the mailbox. Moved items keep their ids.
-CREATE OR REPLACE FUNCTION copy_items(
+CREATE FUNCTION copy_items(
     guid uuid, folder bigint, lows bigint[], highs bigint[], target bigint, move boolean,
     OUT validity bigint, OUT sources bytea, OUT targets bytea, OUT change bigint
 ) LANGUAGE plpgsql AS $$
@@ -231,7 +231,7 @@ BEGIN
 END $$;
 
 -- The Mail Submission Service's side of the outbox.
-CREATE OR REPLACE FUNCTION submit_item(guid uuid, item bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION submit_item(guid uuid, item bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);
     result bigint;
@@ -247,7 +247,7 @@ BEGIN
 END $$;
 
 -- A hub has queued the item: to Sent Items, as read. Said again it does nothing.
-CREATE OR REPLACE FUNCTION submitted_item(guid uuid, item bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION submitted_item(guid uuid, item bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);
     box bigint;

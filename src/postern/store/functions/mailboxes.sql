@@ -1,6 +1,6 @@
 -- Every change of a mailbox begins with its row locked; folders and items are touched after it. A batch locks its
 -- mailboxes in the order of their ids. So no two transactions can wait for each other.
-CREATE OR REPLACE FUNCTION lock_mailbox(wanted uuid) RETURNS mailboxes LANGUAGE plpgsql AS $$
+CREATE FUNCTION lock_mailbox(wanted uuid) RETURNS mailboxes LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes;
 BEGIN
@@ -12,7 +12,7 @@ BEGIN
 END $$;
 
 -- The folder as it stands under the mailbox's lock.
-CREATE OR REPLACE FUNCTION folder_of(m mailboxes, wanted bigint) RETURNS folders LANGUAGE plpgsql AS $$
+CREATE FUNCTION folder_of(m mailboxes, wanted bigint) RETURNS folders LANGUAGE plpgsql AS $$
 DECLARE
     f folders;
 BEGIN
@@ -24,7 +24,7 @@ BEGIN
 END $$;
 
 -- Opens a mailbox; the first time with its well-known folders.
-CREATE OR REPLACE FUNCTION logon(wanted uuid, new_quota bigint) RETURNS mailboxes LANGUAGE plpgsql AS $$
+CREATE FUNCTION logon(wanted uuid, new_quota bigint) RETURNS mailboxes LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes;
 BEGIN
@@ -47,7 +47,7 @@ BEGIN
 END $$;
 
 -- A new folder. Its UIDVALIDITY is larger than that of any folder the mailbox ever had (RFC 9051 section 6.3.4).
-CREATE OR REPLACE FUNCTION make_folder(box integer, new_path text[], new_kind text) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION make_folder(box integer, new_path text[], new_kind text) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     validity bigint;
     result bigint;
@@ -60,7 +60,7 @@ BEGIN
     RETURN result;
 END $$;
 
-CREATE OR REPLACE FUNCTION create_folder(guid uuid, new_path text[], new_kind text, most bigint) RETURNS bigint
+CREATE FUNCTION create_folder(guid uuid, new_path text[], new_kind text, most bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);
@@ -76,7 +76,7 @@ BEGIN
     RETURN make_folder(m.id, new_path, new_kind);
 END $$;
 
-CREATE OR REPLACE FUNCTION make_parents(box integer, of_path text[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION make_parents(box integer, of_path text[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     FOR depth IN 1 .. cardinality(of_path) - 1 LOOP
         IF NOT EXISTS (SELECT FROM folders f WHERE f.mailbox = box AND f.path = of_path[:depth]) THEN
@@ -85,7 +85,7 @@ BEGIN
     END LOOP;
 END $$;
 
-CREATE OR REPLACE FUNCTION rename_folder(guid uuid, folder bigint, new_path text[], most bigint) RETURNS bigint
+CREATE FUNCTION rename_folder(guid uuid, folder bigint, new_path text[], most bigint) RETURNS bigint
 LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);
@@ -118,7 +118,7 @@ BEGIN
     RETURN result;
 END $$;
 
-CREATE OR REPLACE FUNCTION delete_folder(guid uuid, folder bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+CREATE FUNCTION delete_folder(guid uuid, folder bigint) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);
     f folders := folder_of(m, folder);
@@ -137,7 +137,7 @@ BEGIN
 END $$;
 
 -- The bits of keywords (compared without case), made if `make`. Raises PM005 when a folder would have too many.
-CREATE OR REPLACE FUNCTION keyword_bits(guid uuid, folder bigint, names text[], make boolean, base bigint, most bigint)
+CREATE FUNCTION keyword_bits(guid uuid, folder bigint, names text[], make boolean, base bigint, most bigint)
 RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes;

@@ -1,0 +1,145 @@
+"""One mail at a time through a whole organization, by clients that nobody here wrote: in, out, back, late, and not at all.
+
+covers: internet-to-hub, client-to-hub-smtp, hub-to-internet, hub-to-mailbox-mapi, imap4, pop3
+"""
+
+from __future__ import annotations
+
+import json
+import smtplib
+from collections.abc import Iterator
+
+import pytest
+
+from tests import organization
+from tests.journeys.remote import Remote
+from tests.journeys.traveller import Traveller, from_a_stranger, new_id, steps, submitted, until
+from tests.organization import Organization
+from tests.services.smtp_doors import free_port
+
+pytestmark = pytest.mark.slow
+SECONDS = 10.0
+"""Within which the running roles know what an administrator changed."""
+
+
+@pytest.fixture(scope="module")
+def remote_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def here(remote_port: int) -> Iterator[Organization]:
+    """alice and bob; mail for others leaves to a smart host on the loopback."""
+    made = organization.start(configuration={"smart-hosts = []": f'smart-hosts = ["127.0.0.1:{remote_port}"]'})
+    try:
+        for name in ("alice", "bob"):
+            made.add_user(name)
+        yield made
+    finally:
+        organization.remove(made)
+
+
+@pytest.fixture
+def remote(remote_port: int) -> Iterator[Remote]:
+    server = Remote("127.0.0.1", remote_port)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def client(here: Organization) -> Traveller:
+    return Traveller(here)
+
+
+def answer(here: Organization, recipient: str) -> int:
+    """What a stranger hears at RCPT."""
+    with smtplib.SMTP("127.0.0.1", here.port(25), timeout=20) as smtp:
+        smtp.ehlo()
+        smtp.mail("stranger@elsewhere.test")
+        return smtp.rcpt(recipient)[0]
+
+
+def test_a_strangers_mail_is_read_by_imap_and_pop3(client: Traveller) -> None:
+    from_a_stranger(client, "alice@example.test")
+
+
+def test_a_submission_reaches_a_mailbox_and_the_internet(client: Traveller, remote: Remote) -> None:
+    submitted(client, "alice@example.test", "bob@example.test", remote)
+
+
+def test_a_refusal_elsewhere_comes_back_as_a_report(client: Traveller, remote: Remote) -> None:
+    message_id = new_id()
+    done = client.send(
+        "bob@example.test", "nobody@elsewhere.test", message_id, port=465, login="bob@example.test", secure="--tlsc"
+    )
+    assert done.returncode == 0, done.stdout
+    report = until(lambda: client.found_by_imap("bob@example.test", "We know nobody of that name"), "the report")
+    assert "multipart/report" in report
+    assert "Action: failed" in report
+    assert "Final-Recipient: rfc822; nobody@elsewhere.test" in report
+    assert message_id in report
+    trace = steps(client.organization, message_id, "dsn")
+    assert trace["fail"]["path"] == "hub-to-internet"
+    assert "5.1.1" in trace["fail"]["outcome"]
+
+
+def test_mail_waits_for_a_remote_server_and_leaves_when_told(
+    client: Traveller, here: Organization, remote_port: int
+) -> None:
+    message_id = new_id()
+    done = client.send("alice@example.test", "late@elsewhere.test", message_id, port=587, login="alice@example.test")
+    assert done.returncode == 0, done.stdout
+
+    def waiting() -> list[dict]:  # type: ignore[type-arg]
+        listed = json.loads(here.command("queue", "list", "--json").stdout)
+        return [m for m in listed if m["message_id"] == message_id and m["recipients"][0]["error"]]
+
+    (message,) = until(waiting, "the message in the queue")
+    (recipient,) = message["recipients"]
+    assert recipient["state"] == "pending"
+    assert recipient["status"].startswith("4.4.")
+    assert recipient["hop"] == f"smart-host:127.0.0.1:{remote_port}"
+    assert "late@elsewhere.test" in here.command("queue", "list").stdout
+    remote = Remote("127.0.0.1", remote_port)
+    try:
+        here.command("queue", "retry", message["queue_id"])
+        assert until(lambda: remote.has(message_id), "the message elsewhere")
+        until(lambda: not waiting(), "the end of waiting")
+    finally:
+        remote.stop()
+
+
+def test_a_disabled_user_is_refused_at_once(client: Traveller, here: Organization) -> None:
+    carol = here.add_user("carol")
+    assert client.logon(carol)
+    assert client.send(carol, "bob@example.test", new_id(), port=587, login=carol).returncode == 0
+    here.command("user", "disable", "carol")
+    assert not client.logon(carol)
+    refused = client.send(carol, "bob@example.test", new_id(), port=587, login=carol)
+    assert "535 5.7.8" in refused.stdout
+    here.command("user", "enable", "carol")
+    assert client.logon(carol)
+
+
+def test_the_directorys_commands_are_seen_by_the_running_roles(client: Traveller, here: Organization) -> None:
+    info, team = "info@second.test", "team@example.test"
+    assert answer(here, info) == 550
+    assert answer(here, team) == 550
+    here.command("domain", "add", "second.test")
+    here.command("alias", "add", "alice", info)
+    here.command("group", "add", team, "--member", "alice", "--member", "bob")
+    until(lambda: answer(here, info) == 250, "the alias and its domain", SECONDS)
+    until(lambda: answer(here, team) == 250, "the group", SECONDS)
+    to_alias, to_group = new_id(), new_id()
+    assert client.send("stranger@elsewhere.test", info, to_alias).returncode == 0
+    assert client.send("stranger@elsewhere.test", team, to_group).returncode == 0
+    until(lambda: client.found_by_imap("alice@example.test", to_alias), "the alias' mail")
+    for member in ("alice@example.test", "bob@example.test"):
+        until(lambda member=member: client.found_by_imap(member, to_group), "the group's mail")  # type: ignore[misc]
+    here.command("alias", "remove", info)
+    here.command("group", "remove", "--yes", team)
+    here.command("domain", "remove", "second.test")
+    until(lambda: answer(here, info) == 550, "the alias' end", SECONDS)
+    until(lambda: answer(here, team) == 550, "the group's end", SECONDS)

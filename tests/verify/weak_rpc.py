@@ -1,0 +1,200 @@
+"""An RPC server that obeys a list of weaknesses: the positive control of every refusal that the verifier asks of RPC rows.
+
+It is our own server, wired strictly; each weakness takes one thing out of it here, for nothing in src can.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import tempfile
+import threading
+from collections.abc import Iterator
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any
+
+from postern.model.organization import AcceptedDomain, Organization, Role, Server
+from postern.model.security import Encryption, Identity, Mechanism, PrincipalKind
+from postern.net.door import Door
+from postern.paths.guard import Guard
+from postern.paths.row import Path as Row
+from postern.protocols.dcerpc.endpoint import Endpoint
+from postern.protocols.dcerpc.mailbox_store import MAILBOX_DELIVERY
+from postern.protocols.dcerpc.protection import AuthType
+from postern.services.endpoint_mapper import EndpointMapper
+from postern.services.rpc_server import RpcConversation, RpcServer
+from postern.telemetry.observed import Observed
+from postern.trust.contexts import NtlmAcceptorContext, SecurityContext
+from postern.trust.handshakes import Acceptors
+from postern.trust.ntlm import NtlmAcceptor, nt_hash
+from postern.verify.sasl_client import Credentials
+from postern.verify.subject import Subject
+from tests.services.rpc_parts import DOMAIN, PASSWORDS, ROWS, MachineDirectory, free_port, may_call
+
+MACHINE, USER = Credentials("HUB1$", PASSWORDS["HUB1$"]), Credentials(f"alice@{DOMAIN}", PASSWORDS["alice"])
+BACKDOOR = "a password that is not the account's"
+HERE = Server("mbx1", f"mbx1.{DOMAIN}", frozenset({Role.MAILBOX, Role.HUB}), ("127.0.0.1",))
+
+
+class RpcWeakness(Enum):
+    NO_PROOF = auto()
+    LOWER_LEVELS = auto()
+    USERS = auto()
+    ANY_NAME = auto()
+    OTHER_PASSWORD = auto()
+    FOREIGN_MECHANISM = auto()
+    ANY_INTERFACE = auto()
+    MAPPER_SERVES_ALL = auto()
+    PORT_OUTSIDE_THE_RANGE = auto()
+    WRONG_MAP = auto()
+    OPEN_SOCKET = auto()
+    OPEN_FOLDER = auto()
+    NO_SOCKET = auto()
+    REFUSES_EVERYBODY = auto()
+
+
+class Store:
+    """The one operation that the verifier calls, on a store without mailboxes."""
+
+    syntax = MAILBOX_DELIVERY.syntax
+
+    def __init__(self, row: Row) -> None:
+        self.row = row
+
+    def procedure(self, opnum: int) -> Any:
+        return self._folders if opnum == MAILBOX_DELIVERY.numbers["folders"] else None
+
+    async def _folders(self, stub: bytes, caller: object) -> bytearray:
+        operation = MAILBOX_DELIVERY.operations[MAILBOX_DELIVERY.numbers["folders"]]
+        operation.request.decode(stub)
+        return operation.reply.encode((*operation.zero, 1))
+
+
+class _Gate(Guard):
+    """Lets everybody in."""
+
+    def row_for(self, identity: Identity, seal: object) -> Row:
+        return self.rows[0]
+
+
+class _Acceptors(Acceptors):
+    weak: frozenset[RpcWeakness]
+
+    def begin(self, auth_type: int) -> SecurityContext | None:
+        if auth_type not in (AuthType.NTLM, AuthType.SPNEGO) and RpcWeakness.FOREIGN_MECHANISM in self.weak:
+            return NtlmAcceptorContext(NtlmAcceptor("mbx1", DOMAIN, self._nt_hash))
+        return super().begin(auth_type)
+
+    async def identity(self, context: SecurityContext) -> Identity | None:
+        known = await super().identity(context)
+        if known is None and self.weak & {RpcWeakness.USERS, RpcWeakness.ANY_NAME}:
+            return Identity(PrincipalKind.SERVER, MACHINE.name, context.mechanism)
+        return known
+
+    async def _nt_hash(self, name: str) -> bytes | None:
+        if RpcWeakness.OTHER_PASSWORD in self.weak:
+            return nt_hash(BACKDOOR)
+        if RpcWeakness.USERS in self.weak and name.startswith("alice"):
+            return nt_hash(USER.password)
+        known = await super()._nt_hash(name)
+        return known or (nt_hash(MACHINE.password) if RpcWeakness.ANY_NAME in self.weak else None)
+
+
+class _Server(RpcServer):
+    weak: frozenset[RpcWeakness]
+
+    def session(self) -> RpcConversation:
+        conversation = super().session()
+        machine, service = conversation._machine, next(iter(self.services.values()))
+
+        def take(offer: Any) -> tuple[int, int]:
+            machine._contexts[offer.id] = offer.abstract
+            self.services[offer.abstract] = service
+            return 0, 0
+
+        if RpcWeakness.ANY_INTERFACE in self.weak:
+            machine._result = take  # type: ignore[method-assign]
+        return conversation
+
+
+@contextlib.contextmanager
+def weak_rpc(row: Row, *weaknesses: RpcWeakness) -> Iterator[Subject]:
+    """Serves hub-to-mailbox-mapi until the block ends. `row` is what the verifier goes by; the server's own row is practical's,
+    unless a weakness says otherwise."""
+    weak = frozenset(weaknesses)
+    with tempfile.TemporaryDirectory(prefix="rpc-", dir="/tmp") as folder:
+        mapper, port = free_port(), free_port()
+        loop, stop, ready = asyncio.new_event_loop(), asyncio.Event(), threading.Event()
+        work = _serve(weak, mapper, port, Path(folder), stop, ready)
+        thread = threading.Thread(target=lambda: loop.run_until_complete(work))
+        thread.start()
+        try:
+            assert ready.wait(10)
+            outside = RpcWeakness.PORT_OUTSIDE_THE_RANGE in weak
+            yield Subject(
+                organization=Organization(
+                    "test",
+                    (AcceptedDomain(DOMAIN),),
+                    (HERE,),
+                    offset=mapper - 135,
+                    rpc_ports=(port + 1, port + 2) if outside else (port, port),
+                ),
+                here=HERE,
+                rows={row.id: row},
+                authority=Path("/nonexistent"),
+                probe=USER,
+                machine=MACHINE,
+                service=Credentials("", ""),
+                enabled=frozenset({Mechanism.NTLM}),
+                sockets=Path(folder),
+            )
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join(10)
+            loop.close()
+
+
+async def _serve(
+    weak: frozenset[RpcWeakness], mapper: int, port: int, folder: Path, stop: asyncio.Event, ready: threading.Event
+) -> None:
+    row = ROWS["hub-to-mailbox-mapi"]
+    acceptors = _Acceptors("mbx1", DOMAIN, MachineDirectory())
+    acceptors.weak = weak
+    server = _Server([Store(row)], acceptors, may_call, Observed(None), MACHINE.name)
+    server.weak = weak
+    guarded = row
+    if RpcWeakness.LOWER_LEVELS in weak:
+        guarded = dataclasses.replace(row, encryption=Encryption.OFFERED)
+    if RpcWeakness.REFUSES_EVERYBODY in weak:
+        guarded = dataclasses.replace(row, supported_auth=())
+    gate = _Gate if weak & {RpcWeakness.NO_PROOF, RpcWeakness.MAPPER_SERVES_ALL} else Guard
+    server.guards[row.id] = gate([guarded], acceptors.available)
+    if weak & {RpcWeakness.NO_PROOF, RpcWeakness.MAPPER_SERVES_ALL}:
+        server.may_call = lambda identity, row: True
+    if RpcWeakness.FOREIGN_MECHANISM in weak:
+        server.listed = server.listed | {None}  # type: ignore[arg-type]  # what an unknown number looks up to
+    known = Endpoint(MAILBOX_DELIVERY.syntax, 0 if RpcWeakness.WRONG_MAP in weak else port)
+    services: list[Any] = [EndpointMapper([known])]
+    epm = RpcServer(services, acceptors, may_call, Observed(None), MACHINE.name)
+    if RpcWeakness.MAPPER_SERVES_ALL in weak:
+        epm.services.update(server.services)
+        epm.guards.update(server.guards)
+        epm.may_call = server.may_call
+    doors = [Door([row], row.port(key), made.session, None) for key, made in (("rpc", server), ("epm", epm))]
+    local = Door([row], row.port("ncalrpc"), server.session, None)
+    try:
+        await doors[0].open("127.0.0.1", port)
+        await doors[1].open("127.0.0.1", mapper)
+        if RpcWeakness.NO_SOCKET not in weak:
+            await local.open_local(folder / "mailbox.0")
+            if RpcWeakness.OPEN_SOCKET in weak:
+                (folder / "mailbox.0").chmod(0o666)
+        if RpcWeakness.OPEN_FOLDER in weak:
+            folder.chmod(0o755)
+        ready.set()
+        await stop.wait()
+    finally:
+        for door in (*doors, local):
+            await door.close(0.5)
