@@ -17,7 +17,7 @@ import pytest
 
 from postern.host import account, configuration
 from tests import organization as whole
-from tests.clients.people import Mailbox
+from tests.clients.people import KERBEROS_PASSWORD, Mailbox
 from tests.organization import PASSWORD, Organization
 from tests.trust import kdc
 
@@ -45,13 +45,13 @@ def organization(realm: kdc.Kdc | None) -> Iterator[Organization]:
     text = configuration.DEFAULT.format(offset=offset)
     if realm is not None:
         environment = with_kerberos(realm, folder)
-        text = text.replace("[organization]\n", f'[organization]\nrealm = "{realm.realm}"\nkeytab = "{folder}/keytab"\n')
+        text = text.replace(
+            "[organization]\n", f'[organization]\nrealm = "{realm.realm}"\nkeytab = "{folder}/keytab"\n'
+        )
     (state / "postern.toml").write_text(text)
     running = None
     try:
-        running = whole.start(
-            state, offset, environment=environment, arguments=("--demo", "--demo-password", PASSWORD)
-        )
+        running = whole.start(state, offset, environment=environment, arguments=("--demo", "--demo-password", PASSWORD))
         running.command("domain", "auth", "enable", "ntlm")
         running.command("domain", "auth", "enable", "scram")
         for name in ("alice", "bob"):
@@ -72,8 +72,8 @@ def with_kerberos(realm: kdc.Kdc, folder: Path) -> dict[str, str]:
     caches.mkdir(mode=0o700)
     for path in (folder / "keytab", caches):
         os.chown(path, serving.uid, serving.gid)
-    for name in ("alice", "bob", "stranger"):
-        realm.add_user(name, PASSWORD)
+    for name in ("alice", "stranger", "disabled"):
+        realm.add_user(name, KERBEROS_PASSWORD)
     return {"KRB5_CONFIG": str(realm.krb5_conf), "KRB5RCACHEDIR": str(caches)}
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import imaplib
 import os
-import re
 import shutil
 import smtplib
+import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 
 from tests.organization import PASSWORD, Organization
 
+KERBEROS_PASSWORD = "wonderland"
 SECONDS = 60
 HOST = "localhost"
 
@@ -145,9 +146,13 @@ def private(file: Path, text: str) -> Path:
     return file
 
 
-def names(found: Iterable[tuple[str, str]]) -> set[str]:
-    return {name for name, _ in found}
-
-
-def unfolded(text: str) -> str:
-    return re.sub(r"\\\n\s*", "", text)
+def free_port() -> int:
+    """Outside the kernel's ephemeral range, so that no client's own port can take it meanwhile."""
+    for port in range(28_000, 32_000):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("no free port")

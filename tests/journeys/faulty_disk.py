@@ -1,6 +1,6 @@
 """A disk that forgets, for whole processes: `faulty_disk.c` compiled and preloaded.
 
-    disk = FaultyDisk.build(folder, root)      # None where there is no C compiler
+    disk = FaultyDisk.build(folder, root)      # None where there is no C compiler; root may be a mount point
     subprocess.Popen(..., env=os.environ | disk.environment)
     ... kill the process ...
     disk.power_cut()                           # root is now what was synced, and nothing else
@@ -10,6 +10,7 @@ Only files synced while preloaded are known to it: what was below `root` before 
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -40,7 +41,13 @@ class FaultyDisk:
         return {"LD_PRELOAD": str(self.library), "FAULTY_ROOT": str(self.root), "FAULTY_SHADOW": str(self.shadow)}
 
     def power_cut(self) -> None:
-        """With the processes dead: every unsynced write below `root` is gone. Files never synced are gone whole."""
-        shutil.rmtree(self.root, ignore_errors=True)
+        """With the processes dead: every unsynced write below `root` is gone. Files never synced are gone whole. What is left
+        belongs to whom `root` belongs to."""
+        self.root.mkdir(exist_ok=True)
+        for entry in self.root.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
         self.shadow.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(self.shadow, self.root, ignore=shutil.ignore_patterns("*.tmp"))
+        shutil.copytree(self.shadow, self.root, ignore=shutil.ignore_patterns("*.tmp"), dirs_exist_ok=True)
+        owner = self.root.stat()
+        for path in self.root.rglob("*"):
+            os.chown(path, owner.st_uid, owner.st_gid)

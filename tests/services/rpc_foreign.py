@@ -178,9 +178,10 @@ async def client(name: str, python: str, environment: dict[str, str], *arguments
 
 
 async def serve_all() -> dict[str, Any]:
-    from postern.trust.handshakes import Acceptors
+    from postern.services.rpc_client import RpcTarget
+    from postern.trust.handshakes import Acceptors, Initiators
     from tests.services.fake_mailboxes import FakeMailboxes
-    from tests.services.rpc_parts import DOMAIN, MachineDirectory, serve
+    from tests.services.rpc_parts import DOMAIN, ROWS, MachineDirectory, serve
     from tests.trust.kdc import running_kdc
 
     own, debian = sys.executable, "/usr/bin/python3"
@@ -202,6 +203,11 @@ async def serve_all() -> dict[str, Any]:
                 async with capturing(capture):
                     await own_calls(served)
                 found["tshark"] = await dissected(capture, served.port)
+            clients = str(kdc.folder / "clients.keytab")
+            kdc._admin(f"ktadd -norandkey -k {clients} CAS1$@{kdc.realm}")
+            by_ticket = Initiators("CAS1$", "EXAMPLE", b"", kdc.realm, clients)
+            row = ROWS["cas-to-mailbox"]
+            found["own-kerberos"] = await own_calls(served, RpcTarget(row, "127.0.0.1", HOST, 135, by_ticket))
             found["impacket"] = await client("impacket", own, plain)
             found["samba"] = await client("samba", debian, plain, str(served.port))
             found["samba-kerberos"] = await client("samba-kerberos", debian, environment, str(served.port))
@@ -209,7 +215,7 @@ async def serve_all() -> dict[str, Any]:
     return found
 
 
-async def own_calls(served: Any) -> None:
+async def own_calls(served: Any, target: Any = None) -> str:
     """Our client's, of many fragments in both directions and with a refusal: what tshark reads."""
     from postern.model.mailbox import Column, MailboxError, NewItem
     from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS
@@ -218,17 +224,17 @@ async def own_calls(served: Any) -> None:
     from tests.services.rpc_parts import ROWS
 
     row = ROWS["cas-to-mailbox"]
-    mailboxes = MailboxClient(
-        RpcClient(MAILBOX_ACCESS, served.target(row.id, "CAS1$"), served.observed), MAILBOX_ACCESS
-    )
+    rpc = RpcClient(MAILBOX_ACCESS, target or served.target(row.id, "CAS1$"), served.observed)
+    mailboxes = MailboxClient(rpc, MAILBOX_ACCESS)
     await mailboxes.logon(MAILBOX)
     inbox = (await mailboxes.folders(MAILBOX))[0].id
     await mailboxes.append(MAILBOX, inbox, [NewItem(CONTENT)])
     fetched = await mailboxes.fetch(MAILBOX, inbox, [(1, 1)], Column.CONTENT | Column.FLAGS)
-    assert fetched.contents == [CONTENT]
+    assert list(fetched.contents) == [CONTENT]
     with contextlib.suppress(MailboxError):
         await mailboxes.folder(MAILBOX, 999)
     await mailboxes.close()
+    return str(rpc.seal)
 
 
 class capturing:

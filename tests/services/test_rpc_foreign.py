@@ -99,6 +99,11 @@ def test_samba_asks_the_endpoint_mapper(seen: dict[str, Any]) -> None:
     assert seen["samba"]["interfaces"] == 3
 
 
+def test_our_own_client_by_kerberos(seen: dict[str, Any]) -> None:
+    """Through the endpoint mapper on 135, with a ticket got by the machine account's keytab."""
+    assert seen["own-kerberos"] == "Seal(protocol='RPC privacy', cipher='Kerberos AES256-SHA1')"
+
+
 def test_tshark_understands_all_of_it(seen: dict[str, Any]) -> None:
     found = seen["tshark"]
     # request, response, bind, bind_ack, auth3

@@ -1,4 +1,4 @@
-"""An organization with a Kerberos realm: a KDC of its own, the server's keytab, and a ticket for whoever has the probe's password."""
+"""An organization with a Kerberos realm: a KDC of its own, the server's keytab, and the probe as one of its users."""
 
 from __future__ import annotations
 

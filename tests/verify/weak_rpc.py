@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import os
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -190,9 +191,9 @@ async def _serve(
         if RpcWeakness.NO_SOCKET not in weak:
             await local.open_local(folder / "mailbox.0")
             if RpcWeakness.OPEN_SOCKET in weak:
-                (folder / "mailbox.0").chmod(0o666)
-        if RpcWeakness.OPEN_FOLDER in weak:
-            folder.chmod(0o755)
+                os.chmod(folder / "mailbox.0", 0o666)
+            if RpcWeakness.OPEN_FOLDER in weak:
+                os.chmod(folder, 0o755)
         ready.set()
         await stop.wait()
     finally:

@@ -11,6 +11,7 @@ import socket
 import socketserver
 import ssl
 import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -59,7 +60,9 @@ def weak_server(protocol: str, tmp: Path, implicit: bool = False, *weaknesses: W
     state.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     if state.has(Weakness.OLD_TLS):
         state.context.set_ciphers("DEFAULT:@SECLEVEL=0")
-        state.context.minimum_version = ssl.TLSVersion.TLSv1
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            state.context.minimum_version = ssl.TLSVersion.TLSv1
     else:
         state.context.minimum_version = ssl.TLSVersion.TLSv1_2
     certificate.configure_cert(state.context)

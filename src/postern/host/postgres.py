@@ -19,6 +19,7 @@ import psycopg
 from psycopg import sql
 
 from postern.host.account import Account, die_with, serving
+from postern.telemetry.rotation import rotate
 
 BINARIES = Path("/usr/lib/postgresql")
 SUPERUSER = "postgres"

@@ -24,6 +24,7 @@ from postern.directory.ldap import answers
 from postern.directory.slapd_adapter import SERVICE, SUFFIX
 from postern.host import account
 from postern.model.directory import DirectoryUnavailable
+from postern.telemetry.rotation import rotate
 
 _SOCKET = "ldapi"
 _MAX_SOCKET_PATH = 107  # unix(7)

@@ -19,6 +19,8 @@ Slice = tuple[int, int]
 
 WORD = "I" if array("I").itemsize == 4 else "L"
 NO_COLUMNS = Column(0)
+UNTOLD = 1 << 63
+"""No flag word: the flags changed after SELECT, which the client has yet to be told."""
 FEW = 16
 """Up to this many expunged messages are cut out one by one; more are filtered out in one pass."""
 
@@ -86,6 +88,10 @@ class FolderView:
             uids = array(WORD, sorted(merged))
             flags = array("Q", [merged[uid] for uid in uids])
         self.uids, self.flags = uids, flags
+        for uid in words(since.uids) if since else ():
+            at = self.position(uid)
+            if at is not None:
+                flags[at] = UNTOLD
         self.loaded = True
 
     def apply_unloaded(self, index: Index) -> int | None:

@@ -35,7 +35,11 @@ class Event(StrEnum):
     STARTED = "started", "info", "A role process is ready; its doors are open."
     STOPPED = "stopped", "info", "A role process ended as it was told."
     DIED = "died", "error", "A child process ended unasked and is started again."
-    CERTIFICATE_RENEWED = "certificate-renewed", "info", "This host signed itself a new certificate; workers take it up."
+    CERTIFICATE_RENEWED = (
+        "certificate-renewed",
+        "info",
+        "This host signed itself a new certificate; workers take it up.",
+    )
     CERTIFICATE_FAILED = "certificate-failed", "error", "The server's certificate cannot be read or renewed."
     DOOR_OPENED = "door-opened", "info", "A listening socket exists for these rows."
     CONVERSATION_FAILED = "conversation-failed", "error", "A handler raised; the peer got a temporary failure."

@@ -6,6 +6,7 @@ lost in a crash, a message never is; the queue, not the log, is the truth.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator
@@ -13,7 +14,6 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import IO
-
 
 KEPT_DAYS = 30
 
@@ -83,6 +83,7 @@ class Tracker:
         if day != self._day or self._out is None:
             if self._out is not None:
                 self._out.close()
+                self._out = None  # so that a disk that takes no new file now is asked again
             self._day = day
             remove_old(self._folder, time.time())
             # Open for as long as the day lasts.
@@ -98,7 +99,8 @@ def remove_old(folder: Path, now: float) -> None:
     first = time.strftime("%Y-%m-%d", time.gmtime(now - KEPT_DAYS * 86_400))
     for file in folder.glob("????-??-??.*.jsonl"):
         if file.name[:10] < first:
-            file.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def read(folder: Path) -> Iterator[TrackingRecord]:

@@ -35,7 +35,10 @@ WAITING_PER_HOP = ACTIVE_MESSAGES // 4
 """More than that for one hop waits in the file, so that a slow hop does not fill the memory that others need."""
 OVERFLOW_DELAY = 10.0
 OWN_CONCURRENCY = 2
-"""Batches under way to one mailbox server: few, so that each fills one commit."""
+"""Batches under way to one server of our own: few, so that each fills one commit."""
+OWN_PACE = 0.1
+"""Seconds from the start of one batch to a server of our own to the next: while much comes in, what it costs to carry a batch
+is paid for many messages, and taking mail keeps the processor. Mail that comes after a pause does not wait."""
 OUTSIDE_SENDERS = 200
 """Batches under way to other organizations, in all: each may be a connection."""
 REMEMBERED_HOPS = 1000
@@ -329,6 +332,8 @@ class Dispatcher:
     async def _send(self, hop: Hop) -> None:
         try:
             while hop.waiting and not self._stopping:
+                if hop.is_own and len(hop.waiting) < hop.carrier.max_batch:
+                    await asyncio.sleep(hop.pause(self.queue.clock(), OWN_PACE))
                 loads = hop.batch()
                 outcomes = await self._carry(hop, loads)
                 now = self.queue.clock()

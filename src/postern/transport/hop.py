@@ -40,6 +40,8 @@ class Hop:
     failures: int = 0
     until: float = 0.0
     why: str = ""
+    begun: float = 0.0
+    """When the last batch set out (epoch seconds)."""
 
     @property
     def label(self) -> str:
@@ -49,6 +51,12 @@ class Hop:
     def is_own(self) -> bool:
         """It leads to a server of our own organization."""
         return self.hop.kind in _OWN
+
+    def pause(self, now: float, pace: float) -> float:
+        """Seconds until the next batch, if each begins `pace` after the last."""
+        wait = min(max(0.0, self.begun + pace - now), pace)
+        self.begun = now + wait
+        return wait
 
     def batch(self) -> list[Load]:
         """The next loads, as many as the carrier takes at once and memory bears."""

@@ -1,0 +1,73 @@
+"""Events: one JSON object a line, with its process and level; no secret ever."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from postern.telemetry import rotation
+from postern.telemetry.log import Event, configure, log
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Iterator[Path]:
+    file = tmp_path / "hub.0.jsonl"
+    configure("hub.0", file)
+    yield file
+    configure("tests", None, "critical")
+
+
+def test_a_line_says_what_where_and_how_bad(file: Path) -> None:
+    log(Event.REFUSED, path="imap4", peer="192.0.2.1", words="암호화가 필요합니다")
+    (line,) = map(json.loads, file.read_text(encoding="utf-8").splitlines())
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {
+        "event": "refused",
+        "level": "warning",
+        "process": "hub.0",
+        "path": "imap4",
+        "peer": "192.0.2.1",
+        "words": "암호화가 필요합니다",
+    }
+
+
+@pytest.mark.parametrize("name", ["password", "secret", "token", "verifier", "key", "authorization"])
+def test_secrets_are_a_defect(file: Path, name: str) -> None:
+    with pytest.raises(ValueError, match="never reach logs") as raised:
+        log(Event.AUTHENTICATED, **{name: "hunter2"})
+    assert "hunter2" not in str(raised.value)
+    assert file.read_text() == ""
+
+
+def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotation.RotatingFile.__init__, "__defaults__", (2000, 2))
+    file = tmp_path / "hub.1.jsonl"
+    configure("hub.1", file)
+    try:
+        for number in range(200):
+            log(Event.ACCEPTED, number=number)
+    finally:
+        configure("tests", None, "critical")
+    files = [file, tmp_path / "hub.1.jsonl.1", tmp_path / "hub.1.jsonl.2"]
+    assert sorted(tmp_path.iterdir()) == files
+    assert all(one.stat().st_size <= 2000 for one in files)
+    assert json.loads(file.read_text().splitlines()[-1])["number"] == 199
+
+
+def test_a_level_that_is_not_wanted_is_not_written(tmp_path: Path) -> None:
+    configure("verify", tmp_path / "log", "critical")
+    try:
+        log(Event.DEFERRED, path="hub-to-internet")
+        log(Event.ROGUE_SOCKET, port=1)
+    finally:
+        configure("tests", None, "critical")
+    assert [json.loads(line)["event"] for line in (tmp_path / "log").read_text().splitlines()] == ["rogue-socket"]
+
+
+def test_every_event_has_a_level_and_a_sentence() -> None:
+    for event in Event:
+        assert event.level in ("info", "warning", "error", "critical")
+        assert event.sentence.endswith(".")
