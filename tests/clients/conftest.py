@@ -5,7 +5,6 @@ Alice and bob are the demo's; tests that need an empty mailbox take a user of th
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import shutil

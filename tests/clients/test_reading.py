@@ -14,7 +14,7 @@ import pytest
 
 from tests.clients import dovecot
 from tests.clients.people import HOST, SECONDS, Mailbox, free_port, message, private, run, tool, trusting
-from tests.organization import PASSWORD, Organization
+from tests.organization import PASSWORD
 
 pytestmark = pytest.mark.slow
 MECHANISMS = ["PLAIN", "LOGIN", "NTLM"]

@@ -207,7 +207,7 @@ def test_the_supervisor_is_killed_and_the_queues_disk_forgets(world: World, tell
     world.here.stop()
     world.start()
     load.organization = world.here
-    tell(f"{ROUNDS} power cuts; {load.check()}")
+    tell(f"{ROUNDS} power cuts; {load.check(15)}")
 
 
 def test_the_queues_disk_is_full(world: World, tell: Callable[[str], None]) -> None:

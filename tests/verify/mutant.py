@@ -1,7 +1,7 @@
 """A running organization that can be broken from outside: it runs from a patched copy of the package.
 
-Nothing in src can weaken the guard. In the copy each worker executes a file before it serves; a mutation is that file's text,
-and it takes effect when the workers of its roles are ended and the supervisor starts them again.
+Nothing in src can weaken the guard. In the copy each worker executes its role's file before it serves; a mutation is that file's
+text, and it takes effect when the role's workers are ended and the supervisor starts them again.
 """
 
 from __future__ import annotations
@@ -25,26 +25,27 @@ _WORKER = """
 _become_worker = become_worker
 
 
-def become_worker(*arguments):
-    with open({file!r}) as text:
-        exec(compile(text.read(), {file!r}, "exec"), {{}})
-    _become_worker(*arguments)
+def become_worker(name, *arguments):
+    with open({folder!r} + "/" + name.partition(".")[0] + ".mutation") as text:
+        exec(compile(text.read(), "mutation", "exec"), {{}})
+    _become_worker(name, *arguments)
 """
 
 
 class Mutant:
     """The running organization. `outside` gives verify's command as a user has it: from the package as it is."""
 
-    def __init__(self, organization: Organization, mutation: Path) -> None:
+    def __init__(self, organization: Organization, folder: Path) -> None:
         self.organization = organization
         self.outside = dataclasses.replace(organization, environment={})
-        self._mutation = mutation
+        self._folder = folder
         self._broken: frozenset[str] = frozenset()
 
     def mutate(self, text: str, roles: Iterable[str]) -> None:
         """Breaks these roles, mends what was broken before, and returns once all of them serve again."""
         wanted = frozenset(roles)
-        self._mutation.write_text(text)
+        for role in ROLES:
+            _file(self._folder, role).write_text(text if role in wanted else "")
         self.restart(wanted | self._broken)
         self._broken = wanted
 
@@ -77,24 +78,29 @@ class Mutant:
         return pid != before and f'"pid": {pid}, "event": "started"' in log
 
 
+def _file(folder: Path, role: str) -> Path:
+    return folder / f"{role}.mutation"
+
+
 @contextlib.contextmanager
 def mutant() -> Iterator[Mutant]:
     folder = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
     folder.chmod(0o755)
-    source, mutation = folder / "src", folder / "mutation.py"
+    source = folder / "src"
     shutil.copytree(Path(postern.__file__).parent, source / "postern", ignore=shutil.ignore_patterns("__pycache__"))
     for path in (source, *source.rglob("*")):
         path.chmod(0o755)
-    mutation.write_text("")
-    mutation.chmod(0o644)
+    for role in ROLES:
+        _file(folder, role).write_text("")
+        _file(folder, role).chmod(0o644)
     with open(source / "postern" / "host" / "worker.py", "a") as worker:
-        worker.write(_WORKER.format(file=str(mutation)))
+        worker.write(_WORKER.format(folder=str(folder)))
     supervisor = source / "postern" / "host" / "supervisor.py"
     text = supervisor.read_text()
     assert "LAST_BACK_OFF = 30.0" in text
     supervisor.write_text(text.replace("LAST_BACK_OFF = 30.0", "LAST_BACK_OFF = 0.1"))
     organization = organizations.start(folder / "state", environment={"PYTHONPATH": str(source)})
     try:
-        yield Mutant(organization, mutation)
+        yield Mutant(organization, folder)
     finally:
         organizations.remove(organization)

@@ -67,7 +67,7 @@ def _setting(protocol: str, server: WeakServer) -> Setting:
         credentials=Credentials(server.name, server.password),
         waiting={Mechanism.KERBEROS: "no realm"},
         host_name="server.example.test",
-        door_mechanisms=frozenset({Mechanism.ANONYMOUS}),
+        beside={1: frozenset({Mechanism.ANONYMOUS})},
     )
 
 

@@ -156,8 +156,8 @@ MUTATIONS = (
         "old = SlapdDirectory.account\nasync def account(self, name):\n    known = await old(self, name)\n"
         "    return known and dataclasses.replace(known, is_server=True)\nSlapdDirectory.account = account\n"
         "Rpc._may_call = lambda self, identity, row: True",
-        HUB,
-        "mailbox-to-hub-submission",
+        MAILBOX,
+        "cas-to-mailbox",
         "a user's account by NTLM is refused",
     ),
     Mutation(

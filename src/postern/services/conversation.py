@@ -103,6 +103,9 @@ class Conversation:
     def _pump(self) -> None:
         try:
             while self.link is not None and not self.link.is_closed:
+                if self.link.congested:
+                    self._task = self._loop.create_task(self._wait(self._until_read()))
+                    return
                 event = self.next_event()
                 if event is None:
                     break
@@ -114,6 +117,15 @@ class Conversation:
         except Exception as error:
             self._fail(error)
         self.flush()
+
+    async def _until_read(self) -> None:
+        """Whoever sends commands and does not read answers (RFC 2920 section 3.1) gets no more, and is left in the end."""
+        assert self.link is not None
+        try:
+            async with asyncio.timeout(self.idle_timeout):
+                await self.link.drained()
+        except TimeoutError:
+            self.link.abort()
 
     async def _wait(self, waiting: Awaitable[None]) -> None:
         try:

@@ -7,7 +7,6 @@ accepted domains; hands messages to the queue. Leaves order and syntax to `proto
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -73,23 +72,7 @@ class ReceiveSession(Conversation):
         self._server.greet(f"{self._c.fqdn} ESMTP Postern")
 
     def handle(self, event: Any) -> Awaitable[None] | None:
-        assert self.link is not None
-        if self.link.congested:
-            return self._once_drained(event)
         return _HANDLERS[type(event)](self, event)
-
-    async def _once_drained(self, event: Any) -> None:
-        """Whoever pipelines and does not read answers (RFC 2920 section 3.1) gets no more of them queued."""
-        assert self.link is not None
-        try:
-            async with asyncio.timeout(self.idle_timeout):
-                await self.link.drained()
-        except TimeoutError:
-            self.link.abort()
-            return
-        waiting = _HANDLERS[type(event)](self, event)
-        if waiting is not None:
-            await waiting
 
     def timed_out(self) -> None:
         # RFC 5321 sections 3.8 and 4.5.3.2.7.

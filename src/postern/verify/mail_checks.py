@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import secrets
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from postern.model.security import Encryption, Mechanism
@@ -40,8 +40,8 @@ class Setting:
     credentials: Credentials
     waiting: dict[Mechanism, str]
     host_name: str
-    door_mechanisms: frozenset[Mechanism]
-    """What the other rows of the same door list: they are shown on it too, and no fault of this row."""
+    beside: Mapping[int, frozenset[Mechanism]]
+    """By port number, what the other rows of the same door list: it is shown there too, and no fault of this row."""
 
 
 def check_mail_row(row: Path, ports: Sequence[Port], setting: Setting, report: RowReport) -> None:
@@ -116,7 +116,7 @@ def _mechanism(mechanism: Mechanism, port: Port, setting: Setting) -> MechanismR
 
 def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> None:
     listed = {name for m in row.supported_auth for name in SASL_NAMES.get(m, ())}
-    others = {name for m in setting.door_mechanisms for name in SASL_NAMES.get(m, ())}
+    others = {name for m in setting.beside.get(port.number or 0, ()) for name in SASL_NAMES.get(m, ())}
     where = f"on port {port.number}"
 
     connection = _sealed(port, setting)

@@ -24,7 +24,7 @@ class Verdict(StrEnum):
 
 @dataclass(slots=True)
 class Check:
-    """One probe: what was tried, and what came of it. `expected` is in words a person understands."""
+    """One probe: what must hold, in words a person understands, and what was seen where it does not."""
 
     name: str
     passed: bool
@@ -51,8 +51,9 @@ class RowReport:
     ports: list[str] = field(default_factory=list)
     """Ports that answered, as "25/TCP (TLS)"."""
 
-    def check(self, name: str, passed: bool, detail: str = "") -> None:
-        self.checks.append(Check(name, passed, detail))
+    def check(self, name: str, passed: bool, failure: str = "") -> None:
+        """`failure` says what was seen instead; it is kept only if it was."""
+        self.checks.append(Check(name, passed, "" if passed else failure))
 
     def mechanism(self, report: MechanismReport) -> None:
         """One entry a mechanism: of several servers, ports or sockets, the first that failed stands for all."""

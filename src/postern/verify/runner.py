@@ -10,7 +10,9 @@ import ssl
 from collections.abc import Callable, Iterable
 
 from postern.model.organization import Role, Server
+from postern.model.security import Mechanism
 from postern.net.tls import validating_context
+from postern.paths.deployment import NOT_BUILT, closed
 from postern.paths.row import Path, Port, Tls, Wire
 from postern.verify.engine_checks import ENGINE_ROWS
 from postern.verify.internet_checks import check_internet_row
@@ -79,13 +81,6 @@ def _setting(
         assert port.number is not None
         return client(server.addresses[0], organization.port(port.number), context, server.fqdn)
 
-    numbers = {port.number for port in row.ports}
-    beside = frozenset(
-        mechanism
-        for other in subject.rows.values()
-        if other.callee is row.callee and other.id != row.id and numbers & {port.number for port in other.ports}
-        for mechanism in other.supported_auth
-    )
     shared: Connect = connect
     return Setting(
         connect=shared,
@@ -94,8 +89,21 @@ def _setting(
         credentials=subject.probe,
         waiting=waiting_mechanisms(organization, subject.enabled),
         host_name=server.fqdn,
-        door_mechanisms=beside,
+        beside=_beside(subject, row),
     )
+
+
+def _beside(subject: Subject, row: Path) -> dict[int, frozenset[Mechanism]]:
+    """By port number, the mechanisms of the other rows that the same door answers for in this organization."""
+    found: dict[int, frozenset[Mechanism]] = {}
+    for other in subject.rows.values():
+        if other.id == row.id or other.callee is not row.callee:
+            continue
+        if other.id in NOT_BUILT or closed(subject.organization, other):
+            continue
+        for number in {port.number for port in other.ports if port.number is not None}:
+            found[number] = found.get(number, frozenset()) | frozenset(other.supported_auth)
+    return found
 
 
 def failed(reports: Iterable[RowReport]) -> bool:
