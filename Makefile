@@ -35,13 +35,14 @@ fuzz: ## Fuzz the protocol machines for MINUTES=5
 	@scripts/setup fuzz
 	@scripts/fuzz $(MINUTES)
 
-docs: setup ## Generate docs/paths.md from the table
+docs: setup ## Generate docs/paths.md, specs.md and events.md from the source
 	@.venv/bin/postern paths docs > docs/paths.md
+	@$(PYTHON) scripts/documents.py
 
 lint: ## ruff, mypy --strict and the layers' contracts
 	@scripts/setup test
-	@.venv/bin/ruff check --quiet src tests bench
-	@.venv/bin/ruff format --check --quiet src tests bench
+	@.venv/bin/ruff check --quiet src tests bench scripts
+	@.venv/bin/ruff format --check --quiet src tests bench scripts
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-cache > /dev/null || .venv/bin/lint-imports
 

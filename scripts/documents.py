@@ -116,8 +116,8 @@ there is no free-text logging.
 
 A line is one JSON object with `event`, `level`, `process` (as `hub.0`) and `timestamp` (UTC), and what the event adds; what
 belongs to a connection names its row (`path`). Fields that are named like a secret are refused by the program. The files are
-`logs/*.jsonl` in the state folder, one a process; what a process said otherwise, before it died, is beside it in `.err`. A file of
-16 MB is put behind as `.1`, three of these are kept.
+`logs/*.jsonl` in the state folder, one a process; what a process said otherwise, before it died, is beside it in `.err`. A file
+of 16 MB is put behind as `.1`, three of these are kept.
 
 | Event | Level | Meaning |
 |---|---|---|

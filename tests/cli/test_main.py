@@ -68,6 +68,24 @@ def test_our_own_errors_are_one_line() -> None:
     assert done.stdout == ""
 
 
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root acts as another")
+def test_roots_default_folder_stays_the_one_that_is_meant() -> None:
+    code = (
+        "import os, sys\nfrom postern.cli import main\nfrom postern.host import state\n"
+        "state._default = lambda: sys.argv[1] if os.geteuid() == 0 else '/nowhere'\n"
+        "print(main._become_owner(None, None, None), os.geteuid())"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "POSTERN_STATE"}
+    with short_folder() as folder:
+        (folder / "lock").touch()
+        os.chown(folder, 65534, 65534)
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, env=environment
+        )
+    assert done.stdout == f"{folder} 65534\n", done.stderr
+
+
 def test_debug_shows_where() -> None:
     with short_folder() as folder:
         (folder / "letter.txt").write_text("mine")

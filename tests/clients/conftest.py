@@ -1,6 +1,7 @@
-"""One whole organization for all foreign clients: the demo, with Kerberos from a private KDC, and NTLM and SCRAM enabled.
+"""One whole organization for all foreign clients: the demo, with NTLM and SCRAM enabled.
 
-Alice and bob are the demo's; tests that need an empty mailbox take a user of their own from `mailbox`.
+Alice and bob are the demo's; tests that need an empty mailbox take a user of their own from `mailbox`. The tests of Kerberos
+give it a realm and start it again, in `with_realm`.
 """
 
 from __future__ import annotations
@@ -14,45 +15,25 @@ from pathlib import Path
 
 import pytest
 
-from postern.host import account, configuration
+from postern.host import account
 from tests import organization as whole
 from tests.clients.people import KERBEROS_PASSWORD, Mailbox
 from tests.organization import PASSWORD, Organization
 from tests.trust import kdc
 
 SERVICES = ("smtp", "imap", "pop", "host")
+HOSTS = ("localhost", "server1.example.test")
 
 
 @pytest.fixture(scope="session")
-def realm() -> Iterator[kdc.Kdc | None]:
-    """A running KDC, None where MIT's is not installed: then only the tests of Kerberos are skipped."""
-    if not kdc.installed():
-        yield None
-        return
-    with kdc.running_kdc() as running:
-        running.folder.chmod(0o711)
-        running.krb5_conf.chmod(0o644)
-        yield running
-
-
-@pytest.fixture(scope="session")
-def organization(realm: kdc.Kdc | None) -> Iterator[Organization]:
+def organization() -> Iterator[Organization]:
     folder = Path(tempfile.mkdtemp(prefix="clients-", dir="/tmp"))
-    folder.chmod(0o755)
-    state, offset, environment = folder / "state", whole.free_offset(), {}
-    state.mkdir()
-    text = configuration.DEFAULT.format(offset=offset)
-    if realm is not None:
-        environment = with_kerberos(realm, folder)
-        text = text.replace(
-            "[organization]\n", f'[organization]\nrealm = "{realm.realm}"\nkeytab = "{folder}/keytab"\n'
-        )
-    (state / "postern.toml").write_text(text)
     running = None
     try:
-        running = whole.start(state, offset, environment=environment, arguments=("--demo", "--demo-password", PASSWORD))
-        running.command("domain", "auth", "enable", "ntlm")
-        running.command("domain", "auth", "enable", "scram")
+        running = whole.start(folder / "state", arguments=("--demo", "--demo-password", PASSWORD))
+        for mechanism in ("ntlm", "scram"):
+            running.command("domain", "auth", "enable", mechanism)
+        # What these mechanisms need is kept of passwords that are set from now on.
         for name in ("alice", "bob"):
             running.command("user", "passwd", name, "--password-stdin", given=PASSWORD + "\n")
         yield running
@@ -62,22 +43,46 @@ def organization(realm: kdc.Kdc | None) -> Iterator[Organization]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def with_kerberos(realm: kdc.Kdc, folder: Path) -> dict[str, str]:
-    """Makes the services' keytab, readable by the account that serves; returns what the roles need to know."""
-    made = realm.add_service(*(f"{service}/{host}" for service in SERVICES for host in ("localhost", "server1")))
-    shutil.move(made, folder / "keytab")
-    serving = account.serving()
-    caches = folder / "caches"
-    caches.mkdir(mode=0o700)
-    for path in (folder / "keytab", caches):
-        os.chown(path, serving.uid, serving.gid)
-    for name in ("alice", "stranger", "disabled"):
-        realm.add_user(name, KERBEROS_PASSWORD)
-    return {"KRB5_CONFIG": str(realm.krb5_conf), "KRB5RCACHEDIR": str(caches)}
-
-
 @pytest.fixture(scope="session")
 def mailbox(organization: Organization) -> Callable[[], Mailbox]:
     """Makes a user with an empty mailbox."""
     numbers = itertools.count(1)
     return lambda: Mailbox(organization, organization.add_user(f"reader{next(numbers)}"))
+
+
+@pytest.fixture(scope="module")
+def realm() -> Iterator[kdc.Kdc]:
+    with kdc.running_kdc() as running:
+        running.folder.chmod(0o711)  # the roles are another user, and read its krb5.conf
+        for name in ("alice", "stranger", "disabled"):
+            running.add_user(name, KERBEROS_PASSWORD)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def with_realm(organization: Organization, realm: kdc.Kdc) -> Iterator[Organization]:
+    """The organization with the realm in its configuration; without it again afterwards. Clients that are offered GSSAPI
+    choose it even where they have no ticket, so the other tests do without."""
+    folder = organization.state.parent
+    environment = {"KRB5_CONFIG": str(realm.krb5_conf), "KRB5RCACHEDIR": str(folder / "caches")}
+    made = realm.add_service(*(f"{service}/{host}" for service in SERVICES for host in HOSTS))
+    shutil.move(made, folder / "keytab")
+    (folder / "caches").mkdir(mode=0o700)
+    serving = account.serving()
+    for path in (folder / "keytab", folder / "caches"):
+        os.chown(path, serving.uid, serving.gid)
+    file = organization.state / "postern.toml"
+    without = file.read_text()
+    lines = f'[organization]\nrealm = "{realm.realm}"\nkeytab = "{folder}/keytab"\n'
+    restart(organization, without.replace("[organization]\n", lines), environment)
+    try:
+        yield organization
+    finally:
+        restart(organization, without, {})
+
+
+def restart(organization: Organization, configuration: str, environment: dict[str, str]) -> None:
+    if organization.process.poll() is None:
+        organization.stop()
+    (organization.state / "postern.toml").write_text(configuration)
+    organization.process = whole.start(organization.state, organization.offset, environment=environment).process

@@ -18,10 +18,10 @@ ALICE, BOB, DISABLED = "alice@example.test", "bob@example.test", "disabled@examp
 
 
 @pytest.fixture(scope="module")
-def tickets(realm: kdc.Kdc, organization: Organization) -> dict[str, dict[str, str]]:
+def tickets(realm: kdc.Kdc, with_realm: Organization) -> dict[str, dict[str, str]]:
     """The environment of each principal after kinit. `stranger` has no account here, `disabled` a disabled one."""
-    organization.add_user(DISABLED)
-    organization.command("user", "disable", DISABLED)
+    with_realm.add_user(DISABLED)
+    with_realm.command("user", "disable", DISABLED)
     names = ("alice", "stranger", "disabled")
     return {name: realm.environment(realm.kinit(name, KERBEROS_PASSWORD)) for name in names}
 

@@ -5,6 +5,8 @@ NTLM is version 2 only: swaks' Perl library does that if it is told to, msmtp's 
 
 from __future__ import annotations
 
+import email
+import email.policy
 import smtplib
 import uuid
 from email.message import EmailMessage
@@ -128,10 +130,11 @@ def test_smtplib_and_a_korean_message(organization: Organization, bob: Mailbox, 
     with smtplib.SMTP_SSL(HOST, organization.port(465), context=trusting(organization), timeout=SECONDS) as smtp:
         smtp.login(ALICE, PASSWORD)
         assert smtp.send_message(message) == {}
-    content = bob.arrived(subject)
-    assert content.endswith(
-        message.get_payload(1).as_bytes().replace(b"\n", b"\r\n").split(b"\r\n\r\n")[1][-200:] + b""
-    )  # type: ignore[union-attr]
+    read = email.message_from_bytes(bob.arrived(subject), policy=email.policy.default)
+    assert read["Subject"] == f"안녕 {subject}"
+    body, attachment = read.iter_parts()  # type: ignore[attr-defined]
+    assert body.get_content().split() == ["안녕하세요"] * 10
+    assert attachment.get_filename() == "첨부.bin" and attachment.get_content() == bytes(range(256)) * 400
 
 
 def test_submission_makes_a_message_whole(organization: Organization, bob: Mailbox, subject: str) -> None:

@@ -22,13 +22,20 @@ def s_client(organization: Organization, port: int, *more: str, name: str = HOST
     )  # fmt: skip
 
 
+def assert_refused(done) -> None:  # type: ignore[no-untyped-def]
+    """By the server: OpenSSL itself was willing, and said its ClientHello."""
+    assert done.returncode != 0 and "Cipher is (NONE)" in done.stdout, done.stdout
+    written = re.search(r"read \d+ bytes and written (\d+) bytes", done.stdout)
+    assert written is not None and int(written[1]) > 100, done.stdout
+    assert "no protocols available" not in done.stdout and "no cipher match" not in done.stdout
+
+
 @pytest.mark.parametrize("port", DOORS)
 def test_old_versions_are_refused(organization: Organization, port: int) -> None:
     """At security level 0, else OpenSSL's own client would refuse before it asks."""
     for version in ("-tls1", "-tls1_1"):
         done = s_client(organization, port, version, "-cipher", "ALL:@SECLEVEL=0")
-        assert done.returncode != 0 and "Cipher is (NONE)" in done.stdout, done.stdout
-        assert re.search("alert protocol version|alert handshake failure", done.stdout), done.stdout
+        assert_refused(done)
 
 
 @pytest.mark.parametrize("port", DOORS)
@@ -40,11 +47,10 @@ def test_todays_versions_with_forward_secrecy(organization: Organization, port: 
     assert re.search(r"Server Temp Key: (X25519|ECDH)", done.stdout), done.stdout
 
 
-@pytest.mark.parametrize("cipher", ["kRSA", "aNULL", "eNULL", "3DES", "RC4", "DHE", "CBC"])
+@pytest.mark.parametrize("cipher", ["kRSA", "aNULL", "eNULL", "DHE", "ECDHE+SHA"])
 def test_weak_ciphers_are_refused(organization: Organization, cipher: str) -> None:
     done = s_client(organization, 993, "-tls1_2", "-cipher", f"{cipher}:@SECLEVEL=0")
-    assert done.returncode != 0, done.stdout
-    assert "alert handshake failure" in done.stdout or "no cipher match" in done.stdout, done.stdout
+    assert_refused(done)
 
 
 @pytest.mark.parametrize("port", [587, 993])

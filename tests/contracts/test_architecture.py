@@ -10,8 +10,12 @@ TEXT = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
 
 
 def test_every_named_file_exists() -> None:
-    named = set(re.findall(r"`([a-z_]+/[a-z0-9_./]+)`", TEXT)) | set(re.findall(r"`((?:src|tests|docs)/[\w./]+)`", TEXT))
-    missing = [name for name in sorted(named) if not (ROOT / name).exists() and not (ROOT / "src/postern" / name).exists()]
+    named = set(re.findall(r"`([a-z_]+/[a-z0-9_./]+)`", TEXT)) | set(
+        re.findall(r"`((?:src|tests|docs)/[\w./]+)`", TEXT)
+    )
+    missing = [
+        name for name in sorted(named) if not (ROOT / name).exists() and not (ROOT / "src/postern" / name).exists()
+    ]
     assert not missing
 
 

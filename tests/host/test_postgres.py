@@ -158,6 +158,24 @@ def test_an_orphan_is_ended_and_a_stale_pid_file_is_no_obstacle(folder: Path) ->
     third.stop()
 
 
+def test_a_backend_that_outlived_a_killed_postmaster_is_ended_too(folder: Path) -> None:
+    cluster = _cluster(folder)
+    cluster.start()
+    try:
+        with psycopg.connect(cluster.conninfo("postgres")) as connection:
+            backend = connection.info.backend_pid
+            assert cluster.pid is not None
+            os.kill(backend, signal.SIGSTOP)  # it does not notice
+            os.kill(cluster.pid, signal.SIGKILL)
+            assert _gone(cluster.pid)
+            cluster.start()
+            assert _gone(backend)
+        with psycopg.connect(cluster.conninfo("postgres")) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        cluster.stop()
+
+
 def test_words_for_what_cannot_work(folder: Path) -> None:
     long = PrivateCluster(folder / "data", folder / ("s" * 100), folder / "log")
     with pytest.raises(ClusterError, match="too long"):

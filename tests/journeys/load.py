@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import imaplib
 import itertools
+import json
 import random
 import re
 import smtplib
@@ -14,6 +15,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from tests.journeys.traveller import until
 from tests.organization import PASSWORD, Organization
@@ -130,6 +132,10 @@ class Load:
 
     # Arriving
 
+    def waiting(self) -> list[dict[str, Any]]:
+        """What is in the queues."""
+        return json.loads(self.organization.command("queue", "list", "--json").stdout)  # type: ignore[no-any-return]
+
     def check(self, patience: float = 90.0) -> str:
         """After the end: every acknowledged message is in its mailboxes. Returns the account with the duplicates."""
         assert not self.refused, self.refused[:5]
@@ -149,11 +155,9 @@ class Load:
         with contextlib.suppress(AssertionError):
             until(look, "all of it", patience)
         missing = want - found.keys()
-        waiting = self.organization.command("queue", "list", check=False).stdout
-        assert not missing, f"{len(missing)} of {len(want)} are not there: {sorted(missing)[:5]}\n{waiting[-3000:]}"
+        assert not missing, f"{len(missing)} of {len(want)} are not there: {sorted(missing)[:5]}; {self.waiting()[-5:]}"
         took = time.monotonic() - begin
-        empty = "The queues are empty."
-        until(lambda: empty in self.organization.command("queue", "list").stdout, "empty queues", 70)
+        until(lambda: not self.waiting(), "empty queues", 30)
         look()
         twice = sum(count - 1 for key, count in found.items() if key in want)
         return f"{self.account()}; {len(want)} deliveries, all there after {took:.1f} s, {twice} of them twice"

@@ -39,7 +39,10 @@ class Remote:
         self.taken: list[dict[str, Any]] = []
         words = [address, str(port), *([str(dns_port)] if dns_port else [])]
         self._process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "tests.journeys.remote", *words], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [*prefix, sys.executable, "-m", "tests.journeys.remote", *words],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         assert self._process.stdout is not None
         said = self._process.stdout.readline()

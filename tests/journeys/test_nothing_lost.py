@@ -38,6 +38,7 @@ class World:
         self.mounted: list[Path] = []
         try:
             self.here.stop()
+            self.configure("workers = 0", "workers = 2")
             self.mount_disks()
             self.start()
             for person in PEOPLE:
@@ -49,6 +50,13 @@ class World:
     @property
     def state(self) -> Path:
         return self.here.state
+
+    def configure(self, old: str, new: str) -> None:
+        """Counts from the next start."""
+        file = self.state / "postern.toml"
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
 
     def mount_disks(self) -> None:
         if os.geteuid() != 0:
@@ -166,6 +174,14 @@ def tell(capsys: pytest.CaptureFixture[str], request: pytest.FixtureRequest) -> 
     return told
 
 
+def test_a_loss_would_be_noticed(world: World) -> None:
+    with Load(world.here) as load:
+        pass
+    load.acknowledged["<lost@load.test>"] = PEOPLE
+    with pytest.raises(AssertionError, match="^2 of "):
+        load.check(5)
+
+
 def test_each_process_is_killed_in_turn(world: World, tell: Callable[[str], None]) -> None:
     kills = 0
     with Load(world.here) as load:
@@ -202,12 +218,13 @@ def test_the_supervisor_is_killed_and_the_queues_disk_forgets(world: World, tell
             load.more(150)
             world.crash()
             if disk is not None:
+                assert list(disk.shadow.glob("*/*.segment")), "the hub's syncs were not seen"
                 disk.power_cut()
             world.start(**environment)
     world.here.stop()
     world.start()
     load.organization = world.here
-    tell(f"{ROUNDS} power cuts; {load.check(15)}")
+    tell(f"{ROUNDS} power cuts; {load.check()}")
 
 
 def test_the_queues_disk_is_full(world: World, tell: Callable[[str], None]) -> None:
@@ -226,10 +243,12 @@ def test_the_stores_disk_is_full(world: World, tell: Callable[[str], None]) -> N
     folder = world.disk("postgres")
     log = world.state / "logs" / "postgresql.log"
     with Load(world.here) as load:
-        for _ in range(3):
+        for crash in (False, False, True):
             said = log.stat().st_size
             with full(folder):
                 until(lambda said=said: b"No space left" in log.read_bytes()[said:], "a full disk")  # type: ignore[misc]
+                if crash:  # and it cannot start again as long as the disk is full
+                    os.kill(world.processes()["postgresql"], signal.SIGKILL)
                 load.more(200)
             load.more(100)
     tell(load.check())
@@ -268,3 +287,20 @@ def test_postgresql_and_slapd_are_stopped(world: World, tell: Callable[[str], No
             until(lambda name=name: world.processes()[name] != processes[name], f"a new {name}")  # type: ignore[misc]
             load.more(100)
     tell(load.check())
+
+
+def test_a_host_with_fewer_workers_adopts_their_queues(world: World, tell: Callable[[str], None]) -> None:
+    with Load(world.here) as load:
+        for pid in world.here.workers("mailbox"):
+            os.kill(pid, signal.SIGSTOP)
+        load.more(60)
+    world.crash()
+    waiting = {message["queue_id"].partition("-")[0] for message in load.waiting()}
+    assert len(waiting) == 2, "mail waits in both queues"
+    world.configure("workers = 2", "workers = 1")
+    try:
+        world.start()
+        load.organization = world.here
+        tell(load.check())
+    finally:
+        world.configure("workers = 1", "workers = 2")

@@ -1,4 +1,7 @@
-"""The endpoint mapper's answers, as its own codec reads them and as impacket's NDR does."""
+"""The endpoint mapper's answers, as its own codec reads them and as impacket's NDR does.
+
+covers: protocols.dcerpc.endpoint
+"""
 
 from __future__ import annotations
 

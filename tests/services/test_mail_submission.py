@@ -1,4 +1,7 @@
-"""A message from an outbox to the queue: the mailbox server's notice, the hub's fetching, its checks, and what is refused."""
+"""A message from an outbox to the queue: the mailbox server's notice, the hub's fetching, its checks, and what is refused.
+
+covers: outbox
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every operation of Mailboxes says the same through the RPC interface as without it, over the unix socket and sealed TCP."""
+"""Every operation of Mailboxes says the same through the RPC interface as without it, over the unix socket and sealed TCP.
+
+covers: mailbox_server
+"""
 
 from __future__ import annotations
 

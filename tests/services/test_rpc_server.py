@@ -1,4 +1,7 @@
-"""Who may call what: every refusal beside the call that succeeds, over real sockets."""
+"""Who may call what: every refusal beside the call that succeeds, over real sockets.
+
+covers: protocols.dcerpc.management
+"""
 
 from __future__ import annotations
 

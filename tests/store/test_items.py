@@ -1,4 +1,7 @@
-"""Items: appended, indexed, fetched, flagged, copied and expunged, with counters and mod-sequences that add up."""
+"""Items: appended, indexed, fetched, flagged, copied and expunged, with counters and mod-sequences that add up.
+
+covers: database, fetching, rendered
+"""
 
 from __future__ import annotations
 

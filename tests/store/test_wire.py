@@ -1,4 +1,7 @@
-"""Binary formats and UID ranges, without a server."""
+"""Binary formats and UID ranges, without a server.
+
+covers: ranges
+"""
 
 from __future__ import annotations
 

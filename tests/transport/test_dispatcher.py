@@ -6,6 +6,7 @@ covers: hop, outcomes
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -65,7 +66,8 @@ def test_what_comes_while_a_hop_is_busy_goes_in_one_batch(tmp_path: Path) -> Non
             await world.carrier.entered.wait()
             for _ in range(30):
                 await world.send("alice@example.test")
-            await world.until(lambda: not world.dispatcher._fresh)
+            active = world.queue.active
+            await world.until(lambda: len(active) == 31 and all(message.flying for message in active.values()))
             world.carrier.gate.set()
             await world.rest()
             assert len(world.carrier.carried) == 31
@@ -139,6 +141,20 @@ def test_our_own_servers_are_asked_again_soon(tmp_path: Path) -> None:
             await world.send("alice@example.test")
             await world.rest()
             assert world.queue.next_due == world.clock.now + OWN_RETRY[0]
+
+    asyncio.run(run())
+
+
+def test_an_idle_dispatcher_wakes_for_what_it_put_off_itself(tmp_path: Path) -> None:
+    """It slept until the next message: what failed in between is due before that."""
+
+    async def run() -> None:
+        async with World(tmp_path / "0", clock=time.time) as world:  # type: ignore[arg-type]
+            answers = iter([always(Action.DELAYED, "4.4.1", "restarting")])
+            world.carrier.judge = lambda *what: next(answers, delivered)(*what)
+            await world.send("alice@example.test")
+            await world.until(lambda: world.dispatcher.idle)
+            assert world.tracker.steps == ["defer", "deliver"]
 
     asyncio.run(run())
 

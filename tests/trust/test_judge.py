@@ -211,6 +211,19 @@ def test_guesses_that_wait_hold_up_nobody(monkeypatch: pytest.MonkeyPatch) -> No
     judge.close()
 
 
+def test_the_verifier_s_wrong_passwords_slow_down_nobody_else(bench: Bench) -> None:
+    async def steps() -> None:
+        bench.people.add("postern-probe@example.test", "256 random bits")
+        for number in range(60):  # an address has 50 free failures
+            await bench.ask(f"guess {number}", "postern-probe@example.test")
+        bench.waited.clear()
+        assert await bench.ask("guess") == FAILED
+        assert isinstance(await bench.ask("wonderland"), Granted)
+        assert bench.waited == []
+
+    run(steps())
+
+
 def test_names_of_one_account_share_its_count(bench: Bench) -> None:
     async def steps() -> None:
         for number in range(3):

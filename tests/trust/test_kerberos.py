@@ -1,4 +1,7 @@
-"""Kerberos contexts in DCE style with tickets of a MIT KDC: our initiator against our acceptor, at every level, and the lies."""
+"""Kerberos contexts in DCE style with tickets of a MIT KDC: our initiator against our acceptor, at every level, and the lies.
+
+covers: handshakes
+"""
 
 from __future__ import annotations
 

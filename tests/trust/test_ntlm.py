@@ -1,4 +1,7 @@
-"""NTLM against MS-NLMP's own numbers (section 4.2.4), against pyspnego and impacket, and against those who lie."""
+"""NTLM against MS-NLMP's own numbers (section 4.2.4), against pyspnego and impacket, and against those who lie.
+
+covers: md4
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""SPNEGO's acceptor against pyspnego as client (which sends a mechListMIC), bare tokens, and what is broken."""
+"""SPNEGO's acceptor against pyspnego as client (which sends a mechListMIC), bare tokens, and what is broken.
+
+covers: contexts
+"""
 
 from __future__ import annotations
 

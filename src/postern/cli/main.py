@@ -110,6 +110,7 @@ def _become_owner(context: click.Context, parameter: click.Parameter, value: Any
     from postern.host import state
 
     folder = state.find(value)
-    if state.is_ours(folder):
-        state.act_as_owner(folder)
-    return value
+    if not state.is_ours(folder):
+        return value
+    state.act_as_owner(folder)
+    return str(folder.root)  # where nobody named one, the owner's default would be another than root's

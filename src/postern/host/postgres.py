@@ -7,12 +7,14 @@ Reads nothing of the organization; the mailbox schema is `store`'s.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pwd
 import re
 import signal
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psycopg
@@ -242,24 +244,31 @@ class PrivateCluster:
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(OWNER)))
 
     def _end_orphan(self) -> None:
-        """A server that outlived its supervisor still holds this folder: it is ended, gently first. A pid file
-        whose process is gone, or is something else by now, is only removed."""
+        """Servers that outlived their supervisor still hold this folder: they are ended, gently first. A postmaster that
+        was killed can leave backends that have not noticed; one of them writing beside a new server would ruin the data.
+
+        The pid file stays, for PostgreSQL looks by it for users of the old shared memory; only one that names a process
+        which is something else by now would keep it from starting.
+        """
         file = self.data / "postmaster.pid"
         lines = _lines(file)
         if not lines:
             return
         pid = int(lines[0]) if lines[0].strip().isdigit() else 0
-        for sign, patience in ((signal.SIGINT, 5.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 2.0)):
-            if not _serves(pid, self.data):
-                file.unlink(missing_ok=True)
-                return
-            os.kill(pid, sign)
-            deadline = time.monotonic() + patience
-            while time.monotonic() < deadline and _serves(pid, self.data):
-                time.sleep(0.02)
-        if _serves(pid, self.data):
-            raise ClusterError(f"a PostgreSQL server (process {pid}) holds {self.data} and does not end")
-        file.unlink(missing_ok=True)
+        for sign, patience in ((signal.SIGINT, 5.0), (signal.SIGQUIT, 5.0)):
+            if _serves(pid, self.data):
+                os.kill(pid, sign)
+                _await_end([pid], self.data, patience)
+        for sign in (signal.SIGQUIT, signal.SIGKILL):
+            left = _servers(self.data)
+            for one in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(one, sign)
+            _await_end(left, self.data, 2.0)
+        if left := _servers(self.data):
+            raise ClusterError(f"a PostgreSQL server (process {left[0]}) holds {self.data} and does not end")
+        if Path(f"/proc/{pid}").exists():
+            file.unlink(missing_ok=True)
 
 
 def _lines(file: Path) -> list[str]:
@@ -279,3 +288,14 @@ def _serves(pid: int, data: Path) -> bool:
         return state != "Z" and name == "postgres" and os.path.samefile(f"/proc/{pid}/cwd", data)
     except (OSError, IndexError):
         return False
+
+
+def _servers(data: Path) -> list[int]:
+    """Every server process of this folder, backends too."""
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*") if _serves(int(entry.name), data)]
+
+
+def _await_end(pids: Iterable[int], data: Path, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline and any(_serves(pid, data) for pid in pids):
+        time.sleep(0.02)

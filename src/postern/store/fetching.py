@@ -67,8 +67,9 @@ async def fetch(
     rows: list[Row] = []
     for portion in _portions(first.uids, first.sizes):
         lows, highs = _runs(portion)
-        statement = _statement(columns, ranges=True, changed_since=changed_since > 0, packed=False)
-        rows += await pool.run(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges=True))
+        ranges = len(lows) > 1
+        statement = _statement(columns, ranges, changed_since > 0, packed=False)
+        rows += await pool.run(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges))
     return _from_rows(rows, columns)
 
 
@@ -88,15 +89,16 @@ def _statement(columns: Column, ranges: bool, changed_since: bool, packed: bool)
         joins += " JOIN contents c ON c.id = i.content"
     if columns & _HEAVY:
         joins += " JOIN bodies b ON b.content = i.content"
-    if ranges:
-        source = "unnest($3::bigint[], $4::bigint[]) AS r(low, high) JOIN items i ON i.uid BETWEEN r.low AND r.high"
-        where = f"i.folder = {OWNED}"
-    else:
-        source, where = "items i", f"i.folder = {OWNED} AND i.uid BETWEEN $3::bigint AND $4::bigint"
-    if changed_since:
-        where += " AND i.modseq > $5::bigint"
+    # Of the items as they are found, never of the whole folder: OFFSET 0 keeps the planner from joining first.
+    low, high = ("r.low", "r.high") if ranges else ("$3::bigint", "$4::bigint")
+    since = " AND i.modseq > $5::bigint" if changed_since else ""
+    items = (
+        f"(SELECT * FROM items i WHERE i.folder = {OWNED} AND i.uid BETWEEN {low} AND {high}{since}"  # noqa: S608
+        " ORDER BY i.uid OFFSET 0) AS i"
+    )
+    source = f"unnest($3::bigint[], $4::bigint[]) AS r(low, high) CROSS JOIN LATERAL {items}" if ranges else items
     # Our own words only; what is asked for are parameters.
-    rows = f"SELECT {', '.join(inner)} FROM {source}{joins} WHERE {where} ORDER BY i.uid"  # noqa: S608
+    rows = f"SELECT {', '.join(inner)} FROM {source}{joins} ORDER BY i.uid"  # noqa: S608
     return f"SELECT {OWNED}, {', '.join(outer)} FROM ({rows}) AS x" if packed else rows  # noqa: S608
 
 

@@ -13,7 +13,7 @@ from postern.model.mail import Action, Carrier, Envelope, HopKind, NextHop, Parc
 from postern.transport.categorize import Routed
 from postern.transport.queued import QueuedMessage, QueuedRecipient
 
-OWN_RETRY = (1.0, 2.0, 5.0, 15.0, 30.0, 60.0)
+OWN_RETRY = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between attempts at our own servers: they come back after a restart, and nobody minds being asked again."""
 _OWN = frozenset({HopKind.MAILBOX, HopKind.HUB})
 BATCH_BYTES = 16_777_216

@@ -28,6 +28,8 @@ ACTIVE_MESSAGES = 20_000
 RETRY_TAKE = 1.0
 KEPT_BODIES = 67_108_864
 """Bytes of bodies in memory."""
+LINGER = 0.002
+"""Seconds that an arrival waits at most for as many others as came lately: a sync and what is around it cost more than a message."""
 
 
 class Queue:
@@ -54,12 +56,20 @@ class Queue:
         self._lowest = NEVER
         """The earliest due time recorded since the file was last asked."""
         self._kept = 0
+        self._gathered: list[Arrival] = []
+        """Arrivals that the committer does not have yet."""
+        self._in_hand = 0
+        """Arrivals that it has."""
+        self._company = 1
+        """How many senders wait for an answer at the same time, as far as lately seen."""
+        self._lingering: asyncio.TimerHandle | None = None
         self._listener: Callable[[Sequence[QueuedMessage]], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def start(self, listener: Callable[[Sequence[QueuedMessage]], None] | None = None) -> None:
         """Begins to take. `listener` is called on the loop's thread with messages just committed, which from then on are in
-        memory until they are recorded as done or as due later. Without one, messages wait in the file."""
+        memory until they are recorded as done or as due later; and without any when `next_due` comes nearer. Without a
+        listener, messages wait in the file."""
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._committer.start(self._loop, self)
@@ -70,7 +80,9 @@ class Queue:
         if loop is None:
             raise IntakeError("the queue is not open")
         future: asyncio.Future[Accepted] = loop.create_future()
-        self._committer.put(Arrival(envelope, content, origin, future))
+        self._gathered.append(Arrival(envelope, content, origin, future))
+        if not self._in_hand:
+            self._offer()
         return await future
 
     def record(self, changes: list[Change]) -> None:
@@ -104,7 +116,32 @@ class Queue:
         """Commits what was given, then lets go of the folder."""
         loop = asyncio.get_running_loop()
         self._loop = None
+        self._hand_over()
         await loop.run_in_executor(None, self._committer.close)
+
+    def _offer(self) -> None:
+        """Gives the committer what is gathered, or waits a little for more if more is likely: a lone sender never waits."""
+        if len(self._gathered) >= self._company:
+            self._hand_over()
+        elif self._lingering is None and self._loop is not None:
+            self._lingering = self._loop.call_later(LINGER, self._hand_over)
+
+    def _hand_over(self) -> None:
+        if self._lingering is not None:
+            self._lingering.cancel()
+            self._lingering = None
+        arrivals, self._gathered = self._gathered, []
+        self._in_hand += len(arrivals)
+        self._company = len(arrivals)
+        for arrival in arrivals:
+            self._committer.put(arrival)
+
+    def _back(self, count: int) -> None:
+        """That many arrivals have their answer. Who gets one may soon send again: the next batch waits for them too."""
+        self._in_hand -= count
+        if self._gathered and not self._in_hand:
+            self._company = max(self._company, count) + len(self._gathered)
+            self._offer()
 
     async def _ask(self, work: Callable[[], tuple[T, float]]) -> T:
         """Runs work that also tells the file's `next_due`. What is recorded meanwhile may be due before that."""
@@ -158,14 +195,19 @@ class Queue:
             _set_result(arrival.future, Accepted(message.queue_id, message.message_id))
         if self._listener is not None:
             self._listener(fresh)
+        self._back(len(arrivals))
 
     def lower(self, due: float) -> None:
-        self.next_due = min(self.next_due, due)
         self._lowest = min(self._lowest, due)
+        if due < self.next_due:
+            self.next_due = due
+            if self._listener is not None:
+                self._listener(())  # it sleeps until what was the next due time before
 
     def refused(self, futures: Sequence[asyncio.Future[Accepted]], text: str) -> None:
         for future in futures:
             _set_exception(future, IntakeError(text))
+        self._back(len(futures))
 
 
 def _set_result(future: asyncio.Future[Any], result: Any) -> None:

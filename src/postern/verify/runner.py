@@ -16,7 +16,7 @@ from postern.paths.deployment import NOT_BUILT, closed
 from postern.paths.row import Path, Port, Tls, Wire
 from postern.verify.engine_checks import ENGINE_ROWS
 from postern.verify.internet_checks import check_internet_row
-from postern.verify.mail_checks import Connect, Setting, check_mail_row
+from postern.verify.mail_checks import Setting, check_mail_row
 from postern.verify.mail_probe import ImapConnection, Pop3Connection, ProbeConnection, SmtpConnection
 from postern.verify.plan import verdict_without_probe, waiting_mechanisms
 from postern.verify.report import RowReport, Verdict
@@ -52,12 +52,19 @@ def _verify_row(subject: Subject, row: Path) -> RowReport:
     if waiting is not None:
         report.verdict, report.detail = waiting
         return report
+    try:
+        _dial(subject, row, report)
+    except Exception as error:  # a defect in one row's probe must not hide what the others saw
+        report.check("the probe itself works", False, f"{type(error).__name__}: {error}")
+        report.settle()
+    return report
+
+
+def _dial(subject: Subject, row: Path, report: RowReport) -> None:
     if row.id in RPC_ROWS:
-        check_rpc_row(row, subject, report)
-        return report
+        return check_rpc_row(row, subject, report)
     if row.id in ENGINE_ROWS:
-        ENGINE_ROWS[row.id](row, subject, report)
-        return report
+        return ENGINE_ROWS[row.id](row, subject, report)
     role, client = _CLIENTS[row.id]
     for server in subject.organization.with_role(role):
         setting = _setting(subject, row, server, client)
@@ -66,7 +73,6 @@ def _verify_row(subject: Subject, row: Path) -> RowReport:
             check_internet_row(ports, setting, report)
         else:
             check_mail_row(row, [port for port in ports if port.tls is not Tls.NONE], setting, report)
-    return report
 
 
 def _setting(
@@ -81,9 +87,8 @@ def _setting(
         assert port.number is not None
         return client(server.addresses[0], organization.port(port.number), context, server.fqdn)
 
-    shared: Connect = connect
     return Setting(
-        connect=shared,
+        connect=connect,
         validating=validating_context(subject.authority),
         stranger=stranger_context(subject.authority, subject.probe.name),
         credentials=subject.probe,

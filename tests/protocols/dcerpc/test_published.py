@@ -1,4 +1,7 @@
-"""docs/idl is what the declarations say now."""
+"""docs/idl is what the declarations say now.
+
+covers: interface, mail_submission, mailbox_store
+"""
 
 from __future__ import annotations
 

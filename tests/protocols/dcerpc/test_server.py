@@ -1,4 +1,7 @@
-"""The server's machine: binding, fragments, protection, refusals, bounds; and that neither cuts nor garbage matter."""
+"""The server's machine: binding, fragments, protection, refusals, bounds; and that neither cuts nor garbage matter.
+
+covers: pdu, protection, receiving, trailer
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A rendered message: what IMAP clients and search get to see, from well-formed, strange and hostile bytes."""
+"""A rendered message: what IMAP clients and search get to see, from well-formed, strange and hostile bytes.
+
+covers: address, dates, envelope, grammar, header, parameters, structure, subject, text, transfer
+"""
 
 from __future__ import annotations
 

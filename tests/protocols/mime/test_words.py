@@ -1,4 +1,7 @@
-"""Encoded words, charsets and folding: what a reader would call the same text must compare as the same."""
+"""Encoded words, charsets and folding: what a reader would call the same text must compare as the same.
+
+covers: charsets
+"""
 
 from __future__ import annotations
 
