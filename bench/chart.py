@@ -38,7 +38,8 @@ def _row(figure: Figure, y: float) -> list[str]:
     label = f"{figure.ratio:g}x  ({figure.ours:,.0f} : {figure.peer:,.0f}{figure.unit})"
     parts = [
         f'<text x="{LEFT - 8}" y="{y + 11}" text-anchor="end">{escape(figure.name)}</text>',
-        f'<rect x="{min(x, one)}" y="{y}" width="{max(1.0, abs(x - one))}" height="14" fill="{"#2a7f62" if good else "#c0504d"}"/>',
+        f'<rect x="{min(x, one)}" y="{y}" width="{max(1.0, abs(x - one))}" height="14" '
+        f'fill="{"#2a7f62" if good else "#c0504d"}"/>',
         f'<text x="{LEFT + WIDTH + 8}" y="{y + 11}">{escape(label)}</text>',
     ]
     if figure.aim:

@@ -14,10 +14,14 @@ from collections.abc import Iterator
 
 from bench.imap_load import Client
 
-WORDS = (
-    ["alpha", "bravo", "castle", "delta", "gate", "harbour", "island", "journey", "keel", "lantern", "meadow", "night", "orchard", "postern", "quiet", "river"]
-)
-KOREAN = ["안녕하세요", "회의", "일정", "보고서", "첨부", "파일", "확인", "부탁드립니다", "감사합니다", "오늘", "내일", "검토", "승인", "서버", "메일", "우편"]
+WORDS = [
+    *("alpha", "bravo", "castle", "delta", "gate", "harbour", "island", "journey"),
+    *("keel", "lantern", "meadow", "night", "orchard", "postern", "quiet", "river"),
+]
+KOREAN = [
+    *("안녕하세요", "회의", "일정", "보고서", "첨부", "파일", "확인", "부탁드립니다"),
+    *("감사합니다", "오늘", "내일", "검토", "승인", "서버", "메일", "우편"),
+]
 
 
 def messages(count: int, seed: int = 7) -> Iterator[bytes]:

@@ -22,6 +22,7 @@ OPERATIONS = (
 def imap(ours: Peer, dovecot: Peer, total: int, user: str) -> list[Figure]:
     for peer in (ours, dovecot):
         seed(peer.ports["imaps"], user, PASSWORD, "INBOX", total)
+        seed(peer.ports["imaps"], user, PASSWORD, "Appended", 0)
     figures = []
     for name, operation, small, large, aim in OPERATIONS:
         count = small if total == 10_000 else large
@@ -30,7 +31,7 @@ def imap(ours: Peer, dovecot: Peer, total: int, user: str) -> list[Figure]:
 
         def run(peer: Peer, operation: str = operation, count: int = count) -> Sample:
             arguments = (peer.ports["imaps"], user, PASSWORD, operation, count)
-            extra = ("--folder", "Drafts") if operation == "append-each" else ()
+            extra = ("--folder", "Appended") if operation == "append-each" else ()
             return sample(peer.roots, lambda: load("bench.imap_load", *arguments, *extra))
 
         figures.append(compare(f"{name}, {total:,}", lambda: run(ours), lambda: run(dovecot), "Dovecot", aim))

@@ -1,6 +1,7 @@
 """Durable intake against Postfix, and intake until readable over IMAP against Postfix with Dovecot's LMTP.
 
-Postfix discards what it has taken; Postern delivers meanwhile into a mailbox, as it always does: the comparison is not in its favour.
+Postfix discards what it has taken; Postern delivers meanwhile into a mailbox, as it always does: the comparison is not in its
+favour.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ COMMAND = Path(sys.executable).parent / "postern"
 @contextlib.contextmanager
 def organization(folder: Path, users: list[str]) -> Iterator[Peer]:
     """Runs until the block ends. Ports: smtp, submission, imaps."""
-    log = open(folder.parent / "postern.out", "w+")  # noqa: SIM115
+    log = open(folder.parent / "postern.out", "w+")  # noqa: SIM115 (as long as the server runs)
     process = subprocess.Popen(
         [COMMAND, "run", "--state", str(folder), "--offset", str(OFFSET)], stdout=log, stderr=subprocess.STDOUT
     )

@@ -1,4 +1,4 @@
-"""`make bench`: everything in one run, ours beside the peers, medians of five; results in bench/results/latest.json, a chart in docs/.
+"""`make bench`: everything in one run, ours beside the peers, medians of five; results in bench/results, a chart in docs.
 
     python -m bench.run [intake readable imap large memory]
 

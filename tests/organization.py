@@ -79,7 +79,7 @@ class Organization:
         self.command("user", "add", name, "--password-stdin", given=PASSWORD + "\n")
         return name if "@" in name else f"{name}@example.test"
 
-    def verify(self, *arguments: str) -> dict[str, dict]:  # type: ignore[type-arg]
+    def verify(self, *arguments: str) -> dict[str, dict]:
         """The verifier's reports by row id."""
         done = self.command("verify", "--json", *arguments, check=False)
         try:

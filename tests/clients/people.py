@@ -88,12 +88,13 @@ class Mailbox:
 
 def _wait_for_news(imap: imaplib.IMAP4_SSL, deadline: float) -> None:
     """IDLE until the server says that a message came (RFC 2177); imaplib has no words for it."""
-    tag = imap._new_tag()  # type: ignore[attr-defined]
+    tag = imap._new_tag()
     imap.send(tag + b" IDLE\r\n")
     line = b""
     while not line.endswith(b" EXISTS\r\n"):
         imap.sock.settimeout(max(0.1, deadline - time.monotonic()))
         line = imap.readline()
+        assert line.startswith((b"+", b"*")), line
     imap.sock.settimeout(SECONDS)
     imap.send(b"DONE\r\n")
     while not imap.readline().startswith(tag):
@@ -131,7 +132,7 @@ def run(
 
 def succeeded(*words: object, **more: object) -> str:
     """Runs it, asserts that it ended well, and returns what it said."""
-    done = run(*words, **more)  # type: ignore[arg-type]
+    done = run(*words, **more)
     assert done.returncode == 0, f"{done.args}: {done.returncode}\n{done.stdout}"
     return done.stdout
 

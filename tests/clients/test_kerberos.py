@@ -33,7 +33,7 @@ def subject() -> Iterator[str]:
 
 def curl(
     organization: Organization, environment: dict[str, str], url: str, *more: str, data: bytes = b"", user: str = ":"
-):  # type: ignore[no-untyped-def]
+):
     """With «:» for a user curl takes who it is from the ticket."""
     return run(
         "curl", "-sS", "--ssl-reqd", "--cacert", organization.authority, "--login-options", "AUTH=GSSAPI",
@@ -79,7 +79,7 @@ def test_a_ticket_is_good_for_its_owner_only(organization: Organization, tickets
     assert done.returncode == 55 and "550" in done.stdout, done.stdout
 
 
-def msmtp(organization: Organization, environment: dict[str, str], subject: str, folder: Path):  # type: ignore[no-untyped-def]
+def msmtp(organization: Organization, environment: dict[str, str], subject: str, folder: Path):
     rc = private(
         folder / "rc",
         f"account default\nhost {HOST}\nport {organization.port(587)}\ntls on\ntls_trust_file {organization.authority}\n"

@@ -29,7 +29,7 @@ def reader(mailbox: Callable[[], Mailbox]) -> Mailbox:
     return made
 
 
-def curl(reader: Mailbox, url: str, *more: str, mechanism: str = "PLAIN", password: str = PASSWORD):  # type: ignore[no-untyped-def]
+def curl(reader: Mailbox, url: str, *more: str, mechanism: str = "PLAIN", password: str = PASSWORD):
     return run(
         "curl", "-sS", "--ssl-reqd", "--cacert", reader.organization.authority, "--login-options", f"AUTH={mechanism}",
         "--user", f"{reader.address}:{password}", *more, url,
@@ -92,7 +92,7 @@ def test_imaplib(mailbox: Callable[[], Mailbox]) -> None:
         assert imap.store("1", "+FLAGS", "(\\Deleted $Forwarded)")[0] == "OK"
         assert imap.expunge() == ("OK", [b"1"])
         assert imap.select('"&yVjQQA-"') == ("OK", [b"1"])
-        assert imap.fetch("1", "(FLAGS)")[1][0].startswith(b"1 (FLAGS (\\Flagged")  # type: ignore[union-attr]
+        assert imap.fetch("1", "(FLAGS)")[1][0].startswith(b"1 (FLAGS (\\Flagged")
         assert imap.close()[0] == "OK"
 
 

@@ -77,7 +77,7 @@ def imap(mailbox: Callable[[], Mailbox]) -> Iterator[imaplib.IMAP4_SSL]:
 
 
 def found(imap: imaplib.IMAP4_SSL, charset: str, key: str, word: str) -> set[str]:
-    imap.literal = word.encode(charset)  # type: ignore[attr-defined]
+    imap.literal = word.encode(charset)
     status, (numbers,) = imap.search(charset, key)
     assert status == "OK"
     return {NAMES[int(number) - 1] for number in numbers.split()}

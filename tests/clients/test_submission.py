@@ -41,7 +41,7 @@ def assert_arrived(mailbox: Mailbox, subject: str) -> None:
     assert mailbox.arrived(subject).endswith(b"line\r\n.\r\n..dots\r\n")
 
 
-def swaks(organization: Organization, mechanism: str, implicit: bool, password: str, *more: str):  # type: ignore[no-untyped-def]
+def swaks(organization: Organization, mechanism: str, implicit: bool, password: str, *more: str):
     door = ("--server", f"{HOST}:{organization.port(465)}", "--tls-on-connect")
     if not implicit:
         door = ("--server", f"{HOST}:{organization.port(587)}", "--tls")
@@ -77,7 +77,7 @@ def test_ntlm_version_1_is_refused(organization: Organization) -> None:
     assert done.returncode == 28 and "535 5.7.8" in done.stdout, done.stdout
 
 
-def msmtp(organization: Organization, folder: Path, auth: str, password: str, content: bytes, implicit: bool = False):  # type: ignore[no-untyped-def]
+def msmtp(organization: Organization, folder: Path, auth: str, password: str, content: bytes, implicit: bool = False):
     rc = private(
         folder / "msmtprc",
         f"account default\nhost {HOST}\nport {organization.port(465 if implicit else 587)}\ntls on\n"
@@ -132,7 +132,7 @@ def test_smtplib_and_a_korean_message(organization: Organization, bob: Mailbox, 
         assert smtp.send_message(message) == {}
     read = email.message_from_bytes(bob.arrived(subject), policy=email.policy.default)
     assert read["Subject"] == f"안녕 {subject}"
-    body, attachment = read.iter_parts()  # type: ignore[attr-defined]
+    body, attachment = read.iter_parts()
     assert body.get_content().split() == ["안녕하세요"] * 10
     assert attachment.get_filename() == "첨부.bin" and attachment.get_content() == bytes(range(256)) * 400
 

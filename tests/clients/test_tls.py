@@ -14,7 +14,7 @@ DOORS = {25: "smtp", 587: "smtp", 465: "", 143: "imap", 993: "", 110: "pop3", 99
 NAMES = ("localhost", "server1.example.test")
 
 
-def s_client(organization: Organization, port: int, *more: str, name: str = HOST):  # type: ignore[no-untyped-def]
+def s_client(organization: Organization, port: int, *more: str, name: str = HOST):
     upgrade = ("-starttls", DOORS[port]) if DOORS[port] else ()
     return run(
         "openssl", "s_client", "-connect", f"127.0.0.1:{organization.port(port)}", "-servername", name, *upgrade,
@@ -22,7 +22,7 @@ def s_client(organization: Organization, port: int, *more: str, name: str = HOST
     )  # fmt: skip
 
 
-def assert_refused(done) -> None:  # type: ignore[no-untyped-def]
+def assert_refused(done) -> None:
     """By the server: OpenSSL itself was willing, and said its ClientHello."""
     assert done.returncode != 0 and "Cipher is (NONE)" in done.stdout, done.stdout
     written = re.search(r"read \d+ bytes and written (\d+) bytes", done.stdout)

@@ -31,7 +31,7 @@ class Source:
         return {address: self.known[address] for address in addresses if address in self.known}
 
     def cache(self, **more: float) -> RecipientCache:
-        return RecipientCache(self.fetch, clock=lambda: self.now, **more)  # type: ignore[arg-type]
+        return RecipientCache(self.fetch, clock=lambda: self.now, **more)
 
 
 def test_what_is_asked_for_in_one_turn_goes_out_together_and_once() -> None:

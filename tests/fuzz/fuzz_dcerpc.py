@@ -130,7 +130,7 @@ def _tokens(rest: bytes) -> None:
     assert not spnego.complete
 
 
-def _run(coroutine):  # type: ignore[no-untyped-def]
+def _run(coroutine):
     """Runs what never really waits, without a loop."""
     try:
         coroutine.send(None)

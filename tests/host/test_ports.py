@@ -83,7 +83,7 @@ def test_ports_in_the_ephemeral_range_are_reserved_beside_others(
 
 
 def test_where_they_cannot_be_reserved_the_way_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    class Closed(type(tmp_path)):  # type: ignore[misc]
+    class Closed(type(tmp_path)):
         def write_text(self, *args: object, **kwargs: object) -> int:
             raise PermissionError
 

@@ -69,7 +69,7 @@ def test_data_survive_a_stop_and_a_start(folder: Path) -> None:
         with psycopg.connect(again.conninfo("mail")) as connection:
             assert connection.execute("SELECT n FROM t").fetchone() == (7,)
             settings = {
-                name: connection.execute(f"SHOW {name}").fetchone()[0]  # type: ignore[index]
+                name: connection.execute(f"SHOW {name}").fetchone()[0]
                 for name in ("fsync", "synchronous_commit", "listen_addresses", "server_encoding")
             }
             assert settings == {

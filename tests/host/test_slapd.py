@@ -265,6 +265,6 @@ def _serves(pid: int, folder: Path) -> bool:
 
 def _until(condition: object, seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -26,7 +26,7 @@ def role(number: int) -> types.ModuleType:
         return Toy(await asyncio.start_server(lambda reader, writer: writer.close(), address, port, reuse_port=True))
 
     module = types.ModuleType("toy")
-    module.start = start  # type: ignore[attr-defined]
+    module.start = start
     return module
 
 

@@ -134,7 +134,7 @@ class Load:
 
     def waiting(self) -> list[dict[str, Any]]:
         """What is in the queues."""
-        return json.loads(self.organization.command("queue", "list", "--json").stdout)  # type: ignore[no-any-return]
+        return json.loads(self.organization.command("queue", "list", "--json").stdout)
 
     def check(self, patience: float = 90.0) -> str:
         """After the end: every acknowledged message is in its mailboxes. Returns the account with the duplicates."""
@@ -172,6 +172,6 @@ def _received(organization: Organization, person: str, after: int) -> Iterator[t
         _, rows = imap.uid("FETCH", f"{after + 1}:*", "(UID BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
         for row in rows:
             if isinstance(row, tuple) and (message_id := _MESSAGE_ID.search(row[1])):
-                uid = int(re.search(rb"UID (\d+)", row[0])[1])  # type: ignore[index]
+                uid = int(re.search(rb"UID (\d+)", row[0])[1])
                 if uid > after:
                     yield uid, message_id[0].decode()

@@ -20,7 +20,6 @@ from tests import organization
 from tests.journeys.faulty_disk import FaultyDisk
 from tests.journeys.load import PEOPLE, Load
 from tests.journeys.traveller import until
-from tests.organization import Organization
 
 pytestmark = pytest.mark.slow
 ROUNDS = 5
@@ -178,7 +177,7 @@ def test_a_loss_would_be_noticed(world: World) -> None:
     with Load(world.here) as load:
         pass
     load.acknowledged["<lost@load.test>"] = PEOPLE
-    with pytest.raises(AssertionError, match="^2 of "):
+    with pytest.raises(AssertionError, match=r"^2 of "):
         load.check(5)
 
 
@@ -233,7 +232,7 @@ def test_the_queues_disk_is_full(world: World, tell: Callable[[str], None]) -> N
         for _ in range(3):
             before = load.put_off[452]
             with full(folder):
-                until(lambda before=before: load.put_off[452] > before + 10, "452 for a full disk")  # type: ignore[misc]
+                until(lambda before=before: load.put_off[452] > before + 10, "452 for a full disk")
             load.more(100)
     tell(load.check())
 
@@ -246,7 +245,7 @@ def test_the_stores_disk_is_full(world: World, tell: Callable[[str], None]) -> N
         for crash in (False, False, True):
             said = log.stat().st_size
             with full(folder):
-                until(lambda said=said: b"No space left" in log.read_bytes()[said:], "a full disk")  # type: ignore[misc]
+                until(lambda said=said: b"No space left" in log.read_bytes()[said:], "a full disk")
                 if crash:  # and it cannot start again as long as the disk is full
                     os.kill(world.processes()["postgresql"], signal.SIGKILL)
                 load.more(200)
@@ -284,7 +283,7 @@ def test_postgresql_and_slapd_are_stopped(world: World, tell: Callable[[str], No
                 time.sleep(OUTAGE)
             finally:
                 world.here.process.send_signal(signal.SIGCONT)
-            until(lambda name=name: world.processes()[name] != processes[name], f"a new {name}")  # type: ignore[misc]
+            until(lambda name=name: world.processes()[name] != processes[name], f"a new {name}")
             load.more(100)
     tell(load.check())
 

@@ -92,7 +92,7 @@ def test_mail_waits_for_a_remote_server_and_leaves_when_told(
     done = client.send("alice@example.test", "late@elsewhere.test", message_id, port=587, login="alice@example.test")
     assert done.returncode == 0, done.stdout
 
-    def waiting() -> list[dict]:  # type: ignore[type-arg]
+    def waiting() -> list[dict]:
         listed = json.loads(here.command("queue", "list", "--json").stdout)
         return [m for m in listed if m["message_id"] == message_id and m["recipients"][0]["error"]]
 
@@ -137,7 +137,7 @@ def test_the_directorys_commands_are_seen_by_the_running_roles(client: Traveller
     assert client.send("stranger@elsewhere.test", team, to_group).returncode == 0
     until(lambda: client.found_by_imap("alice@example.test", to_alias), "the alias' mail")
     for member in ("alice@example.test", "bob@example.test"):
-        until(lambda member=member: client.found_by_imap(member, to_group), "the group's mail")  # type: ignore[misc]
+        until(lambda member=member: client.found_by_imap(member, to_group), "the group's mail")
     here.command("alias", "remove", info)
     here.command("group", "remove", "--yes", team)
     here.command("domain", "remove", "second.test")

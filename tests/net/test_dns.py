@@ -46,7 +46,7 @@ class NameServer(asyncio.DatagramProtocol):
             answer.set_rcode(dns.rcode.SERVFAIL)
         elif name not in {known for known, _ in ZONE}:
             answer.set_rcode(dns.rcode.NXDOMAIN)
-        self.transport.sendto(answer.to_wire(), address)  # type: ignore[attr-defined]
+        self.transport.sendto(answer.to_wire(), address)
 
 
 @contextlib.asynccontextmanager

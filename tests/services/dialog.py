@@ -33,7 +33,7 @@ class Player:
 
     async def play(self) -> None:
         given = next((line.split()[1:] for line in self._lines if line.startswith("@limits")), [])
-        limits = Limits(**{name: int(value) for name, value in (pair.split("=") for pair in given)})  # type: ignore[arg-type]
+        limits = Limits(**{name: int(value) for name, value in (pair.split("=") for pair in given)})
         self._doors = Doors(FakeMailboxes(), limits)
         await self._doors.open("imap4", ImapSession)
         await self._doors.open("pop3", Pop3Session)

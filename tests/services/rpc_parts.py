@@ -51,7 +51,7 @@ class MachineDirectory:
     async def recipient(self, address: str) -> Recipient | None:
         return self.recipients_by_address.get(address)
 
-    def cached_recipient(self, address: str):  # type: ignore[no-untyped-def]
+    def cached_recipient(self, address: str):
         return UNKNOWN
 
     async def account(self, name: str) -> Account | None:

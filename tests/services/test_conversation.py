@@ -1,8 +1,9 @@
-"""The pump that all sessions share: answers in the order of commands, bounded waiting, failures and silence in the protocol's words."""
+"""The pump that all sessions share: answers in order, bounded waiting, failures and silence in the protocol's words."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -48,8 +49,8 @@ class Echo(Conversation):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pending = b""
-        self.said = b""
+        self.pending: deque[int] = deque()
+        self.said = bytearray()
         self.go = asyncio.Event()
         self.has_ended = False
 
@@ -57,15 +58,14 @@ class Echo(Conversation):
         self.said += b"hello "
 
     def feed(self, data: bytes) -> None:
-        self.pending += data
+        self.pending.extend(data)
 
     def next_event(self) -> bytes | None:
-        event, self.pending = self.pending[:1], self.pending[1:]
-        return event or None
+        return bytes([self.pending.popleft()]) if self.pending else None
 
     def outgoing(self) -> bytes:
-        said, self.said = self.said, b""
-        return said
+        said, self.said = self.said, bytearray()
+        return bytes(said)
 
     def handle(self, event: bytes) -> Awaitable[None] | None:
         if event == b"x":
@@ -209,6 +209,7 @@ async def test_a_closed_link_cancels_what_is_under_way() -> None:
     session.received(b"w")
     task = session._task
     assert task is not None
+    await asyncio.sleep(0)  # so that it has begun
     session.closed(None)
     await asyncio.wait([task])
     assert session.has_ended

@@ -44,7 +44,7 @@ KNOWN = [Endpoint(MAILBOX_ACCESS.syntax, 20000, "one"), Endpoint(MAILBOX_DELIVER
 def asked(opnum: int, stub: bytes, known: list[Endpoint] = KNOWN) -> bytes:
     procedure = EndpointMapper(known).procedure(opnum)
     assert procedure is not None
-    return bytes(asyncio.run(procedure(stub, ANYONE)))  # type: ignore[arg-type]
+    return bytes(asyncio.run(procedure(stub, ANYONE)))
 
 
 def lookup(

@@ -244,7 +244,7 @@ def test_large_answers_wait_for_a_slow_reader() -> None:
             mailboxes = doors.mailboxes
             assert isinstance(mailboxes, FakeMailboxes)
             mailboxes.calls.clear()
-            writer.transport.pause_reading()  # type: ignore[attr-defined]
+            writer.transport.pause_reading()
             writer.write(b"b FETCH 1:* (BODY.PEEK[])\r\n")
             calls = -1
             while calls != len(mailboxes.calls) or calls == 0:  # until the server asks for no more
@@ -252,7 +252,7 @@ def test_large_answers_wait_for_a_slow_reader() -> None:
                 for _ in range(2000):
                     await asyncio.sleep(0)
             assert 0 < mailboxes.calls.count("fetch") < 30
-            writer.transport.resume_reading()  # type: ignore[attr-defined]
+            writer.transport.resume_reading()
             size = 0
             while not (line := await reader.readline()).startswith(b"b "):
                 size += len(line)

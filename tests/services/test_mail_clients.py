@@ -84,13 +84,13 @@ class Client:
         return dict(zip(map(bytes, items.contents), items.flags, strict=True))
 
 
-async def inbox(mailboxes: Mailboxes, guid):  # type: ignore[no-untyped-def]
+async def inbox(mailboxes: Mailboxes, guid):
     await mailboxes.logon(guid)
     return next(f.id for f in await mailboxes.folders(guid) if f.path == ("INBOX",))
 
 
 @pytest.fixture
-def client(postgres_dsn: str, tmp_path: Path, request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
+def client(postgres_dsn: str, tmp_path: Path, request: pytest.FixtureRequest):
     """A way to open doors for one user of this test's own."""
     user = re.sub(r"\W", "", request.node.name)
 
@@ -114,10 +114,10 @@ def client(postgres_dsn: str, tmp_path: Path, request: pytest.FixtureRequest):  
 
 
 def needs(program: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")  # type: ignore[return-value]
+    return pytest.mark.skipif(shutil.which(program) is None, reason=f"{program} is not installed")
 
 
-def test_imaplib(client) -> None:  # type: ignore[no-untyped-def]
+def test_imaplib(client) -> None:
     def talk(given: Client) -> None:
         with imaplib.IMAP4("localhost", given.doors.ports[143], timeout=20) as imap:
             imap.starttls(given.doors.client_tls())
@@ -139,7 +139,7 @@ def test_imaplib(client) -> None:  # type: ignore[no-untyped-def]
     asyncio.run(run())
 
 
-def test_poplib(client) -> None:  # type: ignore[no-untyped-def]
+def test_poplib(client) -> None:
     def talk(given: Client) -> None:
         pop = poplib.POP3("localhost", given.doors.ports[110], timeout=20)
         pop.stls(given.doors.client_tls())
@@ -163,7 +163,7 @@ def test_poplib(client) -> None:  # type: ignore[no-untyped-def]
 
 
 @needs("curl")
-def test_curl(client) -> None:  # type: ignore[no-untyped-def]
+def test_curl(client) -> None:
     async def run() -> None:
         async with client() as given:
             common = ("curl", "-sS", "--ssl-reqd", "--cacert", str(given.ca), "-u", f"{given.user}:{PASSWORD}")
@@ -183,7 +183,7 @@ def test_curl(client) -> None:  # type: ignore[no-untyped-def]
 
 @pytest.mark.parametrize("protocol", ["imap", "pop3"])
 @needs("fetchmail")
-def test_fetchmail(client, protocol: str) -> None:  # type: ignore[no-untyped-def]
+def test_fetchmail(client, protocol: str) -> None:
     async def run() -> None:
         async with client() as given:
             target = given.folder / "mbox"
@@ -200,7 +200,7 @@ def test_fetchmail(client, protocol: str) -> None:  # type: ignore[no-untyped-de
 
 
 @needs("mpop")
-def test_mpop(client) -> None:  # type: ignore[no-untyped-def]
+def test_mpop(client) -> None:
     async def run() -> None:
         async with client() as given:
             rc = given.write(
@@ -230,7 +230,7 @@ def body(number: int) -> bytes:
 
 
 @needs("mbsync")
-def test_mbsync_both_ways(client) -> None:  # type: ignore[no-untyped-def]
+def test_mbsync_both_ways(client) -> None:
     async def run() -> None:
         async with client() as given:
             mail = given.folder / "mail"
@@ -259,7 +259,7 @@ def test_mbsync_both_ways(client) -> None:  # type: ignore[no-untyped-def]
 
 
 @needs("offlineimap")
-def test_offlineimap_both_ways(client) -> None:  # type: ignore[no-untyped-def]
+def test_offlineimap_both_ways(client) -> None:
     async def run() -> None:
         async with client() as given:
             mail = given.folder / "mail"
@@ -285,7 +285,7 @@ def test_offlineimap_both_ways(client) -> None:  # type: ignore[no-untyped-def]
     asyncio.run(run())
 
 
-def test_imapclient_livetest(client) -> None:  # type: ignore[no-untyped-def]
+def test_imapclient_livetest(client) -> None:
     """Nothing fails that Dovecot 2.3 passes, nothing is skipped that it runs (8 tests: ACL, Gmail, XLIST, and one by design)."""
 
     async def run() -> None:

@@ -90,7 +90,7 @@ def test_who_stopped_watching_hears_nothing() -> None:
     asyncio.run(run())
 
 
-def test_a_server_that_fails_is_asked_again(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+def test_a_server_that_fails_is_asked_again(monkeypatch) -> None:
     monkeypatch.setattr("postern.services.mailbox_changes.RETRY", 0.01)
 
     async def run() -> None:

@@ -82,7 +82,7 @@ def test_calls_under_way_fail_when_the_connection_is_lost() -> None:
     class Silent(FakeMailboxes):
         entered = asyncio.Event()
 
-        async def folders(self, mailbox):  # type: ignore[no-untyped-def]
+        async def folders(self, mailbox):
             self.entered.set()
             await asyncio.Event().wait()
 
@@ -124,7 +124,7 @@ def test_a_server_that_is_away_is_not_asked_again_at_once() -> None:
 
 def test_a_call_without_an_answer_ends_in_time() -> None:
     class Silent(FakeMailboxes):
-        async def folders(self, mailbox):  # type: ignore[no-untyped-def]
+        async def folders(self, mailbox):
             await asyncio.Event().wait()
 
     async def test() -> None:

@@ -53,7 +53,7 @@ class Caller(RpcConnection):
 
 def run(test: Callable[[Served], Awaitable[None]], **options: object) -> None:
     async def whole() -> None:
-        async with serve(FakeMailboxes(), **options) as served:  # type: ignore[arg-type]
+        async with serve(FakeMailboxes(), **options) as served:
             await test(served)
 
     asyncio.run(asyncio.wait_for(whole(), 30))
@@ -163,7 +163,7 @@ def test_a_changed_request_is_not_executed(at: int) -> None:
                 pass
 
         assert connection.link is not None
-        connection.link = Changing(connection.link)  # type: ignore[assignment]
+        connection.link = Changing(connection.link)
         with pytest.raises(RpcError):
             async with asyncio.timeout(10):
                 await connection.call(0, LOGON)
@@ -216,7 +216,7 @@ def test_an_orphaned_call_is_stopped_and_others_go_on() -> None:
         stopped = asyncio.Event()
         entered = asyncio.Event()
 
-        async def logon(self, mailbox, quota=0):  # type: ignore[no-untyped-def]
+        async def logon(self, mailbox, quota=0):
             if quota == 1:
                 self.entered.set()
                 try:
@@ -247,7 +247,7 @@ def test_more_calls_than_allowed_wait_their_turn() -> None:
         full = asyncio.Event()
         gate = asyncio.Event()
 
-        async def logon(self, mailbox, quota=0):  # type: ignore[no-untyped-def]
+        async def logon(self, mailbox, quota=0):
             self.running += 1
             self.most = max(self.most, self.running)
             if self.running == rpc_server.MAX_CALLS:

@@ -228,7 +228,7 @@ def test_who_does_not_read_is_not_answered_for_ever() -> None:
     async def test(doors: SmtpDoors) -> None:
         port = await doors.open("internet-to-hub")
         async with talk(port) as say:
-            say.writer.transport.pause_reading()  # type: ignore[attr-defined]
+            say.writer.transport.pause_reading()
             for _ in range(200):
                 say.send(b"HELP\r\n" * 10_000)
                 try:
@@ -262,7 +262,7 @@ def test_declared_or_not_the_envelope_says_what_the_content_needs() -> None:
 def test_what_was_seen_is_observed() -> None:
     async def test(doors: SmtpDoors) -> None:
         seen: list[Any] = []
-        doors.observed.seen = lambda *what: seen.append(what[:3])  # type: ignore[method-assign]
+        doors.observed.seen = lambda *what: seen.append(what[:3])
         port = await doors.open("internet-to-hub", "client-to-hub-smtp")
         async with talk(port) as say:
             await say.reply()

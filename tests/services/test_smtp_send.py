@@ -29,7 +29,7 @@ SHORT = Timeouts(connect=2, greeting=2, command=2, data=2, block=2, end=2)
 
 def parcel(*recipients: str, data: bytes = MESSAGE, **words: object) -> Parcel:
     to = tuple(EnvelopeRecipient(recipient) for recipient in recipients or ("bob@example.test",))
-    envelope = Envelope("x@remote.test", to, **words)  # type: ignore[arg-type]
+    envelope = Envelope("x@remote.test", to, **words)
     return Parcel("Q1", "<1@x>", envelope, Content.of(data), ORIGIN, 0.0)
 
 
@@ -46,11 +46,11 @@ class Names(Resolver):
     async def addresses(self, host: str) -> list[str]:
         return self._answer(host) if not host[0].isdigit() else [host]
 
-    def _answer(self, name: str) -> list:  # type: ignore[type-arg]
+    def _answer(self, name: str) -> list:
         answer = self.answers[name.replace(".", "_")]
         if isinstance(answer, DnsError):
             raise answer
-        return list(answer)  # type: ignore[call-overload]
+        return list(answer)
 
 
 def sender(port: int = 25, resolver: Resolver | None = None) -> SmtpSender:
@@ -74,7 +74,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
         runner.run(bounded())
 
 
-def summary(outcomes: Sequence[Sequence]) -> list[list[str]]:  # type: ignore[type-arg]
+def summary(outcomes: Sequence[Sequence]) -> list[list[str]]:
     return [[f"{o.action} {o.status}" for o in parcel_outcomes] for parcel_outcomes in outcomes]
 
 

@@ -40,12 +40,12 @@ class Store(FakeMailboxes):
         self.batches: list[list[tuple[str, list[UUID], str, int, int]]] = []
         self.opened: list[tuple[UUID, int]] = []
 
-    async def logon(self, mailbox, quota=0):  # type: ignore[no-untyped-def]
+    async def logon(self, mailbox, quota=0):
         self.opened.append((mailbox, quota))
         self.says.pop(mailbox, None)
         return await super().logon(mailbox, quota)
 
-    async def deliver(self, deliveries):  # type: ignore[no-untyped-def]
+    async def deliver(self, deliveries):
         self.batches.append(
             [(d.delivery_id, list(d.mailboxes), d.return_path, d.received, len(d.content)) for d in deliveries]
         )
@@ -149,7 +149,7 @@ def test_a_large_batch_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_server_that_does_not_answer_delays_everything() -> None:
     class Down(Store):
-        async def deliver(self, deliveries):  # type: ignore[no-untyped-def]
+        async def deliver(self, deliveries):
             raise MailboxError("UNAVAILABLE", "the database is away")
 
     async def test(driver: StoreDriver) -> None:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
+import struct
 import tempfile
+import threading
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import uvloop
 
 from postern.host.postgres import PrivateCluster
 from postern.model.mailbox import MailboxError, NewItem
 from postern.store import wire
-from postern.store.connection import Pool, Rejected
+from postern.store.connection import Connection, Pool, Rejected
 from postern.store.database import MailboxDatabase
 from tests.store.conftest import message
 
@@ -70,6 +74,42 @@ def test_a_large_parameter_and_a_large_answer(postgres_dsn: str) -> None:
         await pool.close()
 
     asyncio.run(scene())
+
+
+def test_a_request_that_a_dying_server_did_not_read_is_answered() -> None:
+    """The socket then has the server's last words and an error at once, and uvloop tells of an error only once."""
+    last_words = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection\0\0"
+    asked = threading.Event()
+
+    def serve(door: socket.socket) -> None:
+        link, _ = door.accept()
+        link.recv(4096)
+        link.sendall(struct.pack("!cii", b"R", 8, 0) + struct.pack("!cic", b"Z", 5, b"I"))  # authenticated, ready
+        asked.wait(10)
+        link.sendall(struct.pack("!ci", b"E", 4 + len(last_words)) + last_words)
+        link.close()
+
+    async def scene() -> None:
+        connection = await Connection.open(f"host={folder} user=x dbname=x", "test")
+        request = asyncio.create_task(connection.run("SELECT 1", prepare=False))
+        await asyncio.sleep(0)
+        asked.set()
+        server.join()  # the loop sees nothing of it before all of it has happened
+        async with asyncio.timeout(10):
+            with pytest.raises(MailboxError):
+                await request
+        assert connection.broken
+
+    with (
+        tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as folder,
+        socket.socket(socket.AF_UNIX) as door,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        door.bind(f"{folder}/.s.PGSQL.5432")
+        door.listen()
+        server = threading.Thread(target=serve, args=(door,))
+        server.start()
+        runner.run(scene())
 
 
 def test_the_server_goes_away_and_comes_back() -> None:

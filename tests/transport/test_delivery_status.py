@@ -24,7 +24,7 @@ def message(
         7,
         "q-7",
         "<m1@remote.test>",
-        Envelope(sender, recipients, **envelope),  # type: ignore[arg-type]
+        Envelope(sender, recipients, **envelope),
         ORIGIN,
         NOW - 60,
         Location(1, 0, len(content)),
@@ -109,7 +109,7 @@ def test_a_peers_words_make_no_fields() -> None:
         message(carol), Action.FAILED, [(carol, evil)], NOW
     )
     report = email.message_from_bytes(content.bytes(), policy=email.policy.default)
-    (_, status, _) = report.iter_parts()  # type: ignore[attr-defined]
+    (_, status, _) = report.iter_parts()
     _, first = status.get_payload()
     assert first["Action"] == "failed"
     assert "X" not in first

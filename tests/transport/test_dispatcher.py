@@ -149,7 +149,7 @@ def test_an_idle_dispatcher_wakes_for_what_it_put_off_itself(tmp_path: Path) -> 
     """It slept until the next message: what failed in between is due before that."""
 
     async def run() -> None:
-        async with World(tmp_path / "0", clock=time.time) as world:  # type: ignore[arg-type]
+        async with World(tmp_path / "0", clock=time.time) as world:
             answers = iter([always(Action.DELAYED, "4.4.1", "restarting")])
             world.carrier.judge = lambda *what: next(answers, delivered)(*what)
             await world.send("alice@example.test")
@@ -300,7 +300,7 @@ def test_success_is_reported_when_asked_unless_the_peer_does_it(tmp_path: Path) 
 
 def test_a_carrier_that_raises_or_miscounts_loses_nothing(tmp_path: Path) -> None:
     class Broken(FakeCarrier):
-        async def carry(self, hop, parcels):  # type: ignore[no-untyped-def]
+        async def carry(self, hop, parcels):
             await super().carry(hop, parcels)
             if len(self.batches) == 1:
                 raise RuntimeError("a defect")
@@ -363,7 +363,7 @@ def test_connections_to_the_outside_are_bounded_and_mailboxes_do_not_wait_for_th
     class Counting(FakeCarrier):
         now = most = 0
 
-        async def carry(self, hop, parcels):  # type: ignore[no-untyped-def]
+        async def carry(self, hop, parcels):
             if hop.kind is HopKind.MAILBOX:
                 return await FakeCarrier.carry(mailbox, hop, parcels)
             self.now += 1
@@ -391,5 +391,5 @@ def test_connections_to_the_outside_are_bounded_and_mailboxes_do_not_wait_for_th
         mailbox = FakeCarrier()
         await run()
 
-    mailbox: FakeCarrier = None  # type: ignore[assignment]
+    mailbox: FakeCarrier = None
     asyncio.run(start())

@@ -81,7 +81,7 @@ class Lazy(Sequence[bytes]):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
+    def __getitem__(self, index):
         if not 0 <= index < self.count:
             raise IndexError
         self.given += 1

@@ -84,7 +84,7 @@ def test_a_power_cut_at_any_step_loses_nothing_acknowledged(tmp_path: Path) -> N
         files.on_step = step
 
         def listen(messages: object) -> None:
-            fresh.extend(messages)  # type: ignore[call-overload]
+            fresh.extend(messages)
 
         fresh: list[QueuedMessage] = []
         queue.start(listen)
@@ -159,7 +159,7 @@ class _Interleaving:
         self.queue.start(self.listen)
 
     def listen(self, messages: object) -> None:
-        for message in messages:  # type: ignore[attr-defined]
+        for message in messages:
             self.memory[number_of(message)] = message
 
     async def run(self, operations: list[tuple[str, int]]) -> None:

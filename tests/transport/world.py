@@ -62,7 +62,7 @@ def organization(**changes: object) -> Organization:
         "limits": Limits(),
     }
     values.update(changes)
-    return Organization(**values)  # type: ignore[arg-type]
+    return Organization(**values)
 
 
 def user(name: str, **changes: object) -> Recipient:
@@ -76,7 +76,7 @@ def user(name: str, **changes: object) -> Recipient:
         "home_server": "hub1",
     }
     values.update(changes)
-    return Recipient(**values)  # type: ignore[arg-type]
+    return Recipient(**values)
 
 
 def group(name: str, *members: str, **changes: object) -> Recipient:
@@ -203,8 +203,8 @@ class World:
         recipients = tuple(EnvelopeRecipient(r) if isinstance(r, str) else r for r in to)
         content = changes.pop("content", Content.of(MESSAGE))
         origin = changes.pop("origin", ORIGIN)
-        envelope = Envelope(sender, recipients, **changes)  # type: ignore[arg-type]
-        return await self.queue.accept(envelope, content, origin)  # type: ignore[arg-type]
+        envelope = Envelope(sender, recipients, **changes)
+        return await self.queue.accept(envelope, content, origin)
 
     async def until(self, true: Callable[[], bool]) -> None:
         """Waits for something that must happen; the test fails if it has not within 10 s."""

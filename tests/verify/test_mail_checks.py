@@ -1,6 +1,6 @@
 """Every refusal probe has a positive control: against a strict server it passes, against each weakness it fails.
 
-covers: mail_checks, internet_checks, mail_probe, sasl_client, report, stranger, stranger
+covers: mail_checks, internet_checks, mail_probe, sasl_client, report, stranger
 """
 
 from __future__ import annotations

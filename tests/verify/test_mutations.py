@@ -190,7 +190,7 @@ def broken() -> Iterator[Mutant]:
         yield made
 
 
-def _failures(reports: dict) -> str:  # type: ignore[type-arg]
+def _failures(reports: dict) -> str:
     return json.dumps([report for report in reports.values() if report["verdict"] == "fail"], indent=1)
 
 
@@ -283,11 +283,11 @@ def test_mended_it_passes_again(broken: Mutant) -> None:
     assert {id for id, report in reports.items() if report["verdict"] == "pass"} == DEPLOYED, _failures(reports)
 
 
-def _any_failed(reports: dict) -> bool:  # type: ignore[type-arg]
+def _any_failed(reports: dict) -> bool:
     return any(report["verdict"] == "fail" for report in reports.values())
 
 
-def _until(ask: Callable[[], dict], good: Callable[[dict], bool], seconds: float = 15.0) -> dict:  # type: ignore[type-arg]
+def _until(ask: Callable[[], dict], good: Callable[[dict], bool], seconds: float = 15.0) -> dict:
     """Roles that were ended together find each other again within seconds."""
     deadline = time.monotonic() + seconds
     while not good(found := ask()) and time.monotonic() < deadline:

@@ -59,5 +59,5 @@ def test_every_listed_mechanism_passes(profile: Profile, prepared: tuple[Kdc, Pa
     assert "a user's account by Kerberos is refused" in _names(reports["cas-to-mailbox"])
 
 
-def _names(report: dict) -> set[str]:  # type: ignore[type-arg]
+def _names(report: dict) -> set[str]:
     return {check["name"] for check in report["checks"]}

@@ -42,7 +42,7 @@ NOTICED = {
 }
 
 
-def _verify(row, *weaknesses: RpcWeakness) -> RowReport:  # type: ignore[no-untyped-def]
+def _verify(row, *weaknesses: RpcWeakness) -> RowReport:
     report = RowReport(row)
     with weak_rpc(row, *weaknesses) as subject:
         rpc_checks.check_rpc_row(row, subject, report)

@@ -116,7 +116,7 @@ class _Server(RpcServer):
             return 0, 0
 
         if RpcWeakness.ANY_INTERFACE in self.weak:
-            machine._result = take  # type: ignore[method-assign]
+            machine._result = take
         return conversation
 
 
@@ -175,7 +175,7 @@ async def _serve(
     if weak & {RpcWeakness.NO_PROOF, RpcWeakness.MAPPER_SERVES_ALL}:
         server.may_call = lambda identity, row: True
     if RpcWeakness.FOREIGN_MECHANISM in weak:
-        server.listed = server.listed | {None}  # type: ignore[arg-type]  # what an unknown number looks up to
+        server.listed = server.listed | {None}  # what an unknown number looks up to
     known = Endpoint(MAILBOX_DELIVERY.syntax, 0 if RpcWeakness.WRONG_MAP in weak else port)
     services: list[Any] = [EndpointMapper([known])]
     epm = RpcServer(services, acceptors, may_call, Observed(None), MACHINE.name)

@@ -68,7 +68,7 @@ def weak_server(protocol: str, tmp: Path, implicit: bool = False, *weaknesses: W
     certificate.configure_cert(state.context)
     handler = {"smtp": _Smtp, "imap": _Imap, "pop3": _Pop3}[protocol]
 
-    class Handler(handler):  # type: ignore[misc,valid-type]
+    class Handler(handler):
         weak = state
 
         def setup(self) -> None:

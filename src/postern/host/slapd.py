@@ -119,7 +119,7 @@ class PrivateSlapd:
         parent, is_root = os.getpid(), os.geteuid() == 0
         rotate(self.log)
         with open(self.log, "ab") as log:
-            self._server = subprocess.Popen(  # noqa: S603
+            self._server = subprocess.Popen(  # noqa: S603 (a program found by us, no shell)
                 [program, "-d", "none", "-f", str(self._file), "-h", self.uri],  # -d: it stays our child
                 cwd="/",
                 stdin=subprocess.DEVNULL,

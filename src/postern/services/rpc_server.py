@@ -142,8 +142,8 @@ class RpcConversation(Conversation):
         self._callers: dict[tuple[Syntax, int], Caller | None] = {}
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._local: Identity | None = None
-        self.feed = self._machine.receive  # type: ignore[method-assign]
-        self.outgoing = self._machine.outgoing  # type: ignore[method-assign]
+        self.feed = self._machine.receive  # type: ignore[method-assign]  # one call less for each read
+        self.outgoing = self._machine.outgoing  # type: ignore[method-assign]  # the same
 
     def opened(self, link: Link) -> None:
         if link.seal is not None and link.seal.protocol == "local":

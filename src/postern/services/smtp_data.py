@@ -83,7 +83,7 @@ class Gathering:
         try:
             if self._file is None:
                 # No name: nothing of it is left behind, however this process ends.
-                self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115
+                self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115 (until the message ends)
             while data:
                 data = data[self._file.write(data) :]
         except OSError:

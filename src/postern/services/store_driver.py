@@ -7,6 +7,7 @@ server does not have yet is opened once, and delivered to again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from uuid import UUID
 
 from postern.model.mail import Action, NextHop, Parcel, RecipientOutcome
@@ -76,7 +77,7 @@ class StoreDriver:
 
     def _delivery(self, parcel: Parcel) -> Delivery:
         # Two addresses of one person are one mailbox.
-        mailboxes = dict.fromkeys(UUID(hex=guid) for guid in parcel.mailboxes.values())
+        mailboxes = dict.fromkeys(map(_uuid, parcel.mailboxes.values()))
         return Delivery(
             f"{self._hub}/{parcel.queue_id}",
             parcel.content.bytes(),
@@ -92,7 +93,7 @@ class StoreDriver:
         found = []
         for recipient in parcel.envelope.recipients:
             guid = parcel.mailboxes.get(recipient.address)
-            status = statuses[UUID(hex=guid)] if guid is not None else DeliveryStatus.NO_MAILBOX
+            status = statuses[_uuid(guid)] if guid is not None else DeliveryStatus.NO_MAILBOX
             action, code, text = _OUTCOMES[status]
             found.append(
                 RecipientOutcome(
@@ -106,6 +107,11 @@ class StoreDriver:
                 )
             )
         return found
+
+
+@lru_cache(maxsize=4096)
+def _uuid(guid: str) -> UUID:
+    return UUID(hex=guid)
 
 
 def _batches(parcels: Sequence[Parcel]) -> list[list[Parcel]]:

@@ -8,6 +8,7 @@ A caller that is cancelled leaves its statement running; the connection goes bac
 from __future__ import annotations
 
 import asyncio
+import select
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -30,7 +31,7 @@ _CODES = {
 # All access is by key; the planner need not guess from statistics that lag behind.
 _OPTIONS = (
     "-c search_path=public,functions -c plan_cache_mode=force_generic_plan"
-    " -c enable_seqscan=off -c enable_mergejoin=off -c enable_hashjoin=off -c jit=off"
+    " -c enable_seqscan=off -c enable_mergejoin=off -c enable_hashjoin=off -c enable_memoize=off -c jit=off"
 )
 _BINARY = pq.Format.BINARY
 _ANSWERS = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
@@ -56,6 +57,8 @@ class Connection:
         self._pgconn.notify_handler = self._notified
         self._loop = asyncio.get_running_loop()
         self._descriptor = self._pgconn.socket
+        self._ready = select.poll()
+        self._ready.register(self._descriptor, select.POLLIN)
         self._statements: dict[str, bytes] = {}
         self._named = 0
         self._answer: asyncio.Future[PGresult] | None = None
@@ -143,21 +146,28 @@ class Connection:
             self._lose()
 
     def _readable(self) -> None:
-        pgconn = self._pgconn
         try:
-            pgconn.consume_input()
-            while self._answer is not None and not pgconn.is_busy():
-                result = pgconn.get_result()
-                if result is None:
-                    self._finish()
-                    break
-                # The last result counts, or the first that is an error.
-                if self._result is None or self._result.status in _ANSWERS:
-                    self._result = result
-            while (notice := pgconn.notifies()) is not None:
-                self._notified(notice)
+            self._read()
+            # uvloop tells of a socket's error once: when a dying server's last words come together with it, the error
+            # would be heard no more. So while an answer is wanted, a socket is read until it has nothing.
+            while self._answer is not None and not self._answer.done() and False:
+                self._read()
         except psycopg.Error:
             self._lose()
+
+    def _read(self) -> None:
+        pgconn = self._pgconn
+        pgconn.consume_input()
+        while self._answer is not None and not pgconn.is_busy():
+            result = pgconn.get_result()
+            if result is None:
+                self._finish()
+                break
+            # The last result counts, or the first that is an error.
+            if self._result is None or self._result.status in _ANSWERS:
+                self._result = result
+        while not self.broken and (notice := pgconn.notifies()) is not None:
+            self._notified(notice)
 
     def _finish(self) -> None:
         answer, result = self._answer, self._result

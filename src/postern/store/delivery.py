@@ -14,7 +14,7 @@ from postern.store.notices import Notices
 from postern.store.rendered import PLACES, Batch, placeholders
 
 _DELIVER = f"""SELECT statuses, changed, changes FROM deliver(
-    $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, {placeholders(6, PLACES)})"""  # noqa: S608
+    $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, {placeholders(6, PLACES)})"""  # noqa: S608 (our own words)
 
 
 async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:

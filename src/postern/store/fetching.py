@@ -93,13 +93,13 @@ def _statement(columns: Column, ranges: bool, changed_since: bool, packed: bool)
     low, high = ("r.low", "r.high") if ranges else ("$3::bigint", "$4::bigint")
     since = " AND i.modseq > $5::bigint" if changed_since else ""
     items = (
-        f"(SELECT * FROM items i WHERE i.folder = {OWNED} AND i.uid BETWEEN {low} AND {high}{since}"  # noqa: S608
+        f"(SELECT * FROM items i WHERE i.folder = {OWNED} AND i.uid BETWEEN {low} AND {high}{since}"  # noqa: S608 (our own words)
         " ORDER BY i.uid OFFSET 0) AS i"
     )
     source = f"unnest($3::bigint[], $4::bigint[]) AS r(low, high) CROSS JOIN LATERAL {items}" if ranges else items
     # Our own words only; what is asked for are parameters.
-    rows = f"SELECT {', '.join(inner)} FROM {source}{joins} ORDER BY i.uid"  # noqa: S608
-    return f"SELECT {OWNED}, {', '.join(outer)} FROM ({rows}) AS x" if packed else rows  # noqa: S608
+    rows = f"SELECT {', '.join(inner)} FROM {source}{joins} ORDER BY i.uid"  # noqa: S608 (our own words)
+    return f"SELECT {OWNED}, {', '.join(outer)} FROM ({rows}) AS x" if packed else rows  # noqa: S608 (our own words)
 
 
 def _parameters(
@@ -131,7 +131,7 @@ async def _packed(
     for column, _ in _BYTES:
         if columns & column:
             got[_FIELDS[column]] = wire.slices(next(values), next(values))
-    return FetchedItems(uids=found, **got)  # type: ignore[arg-type]
+    return FetchedItems(uids=found, **got)  # type: ignore[arg-type]  # by columns
 
 
 def _from_rows(rows: list[Row], columns: Column) -> FetchedItems:
@@ -145,7 +145,7 @@ def _from_rows(rows: list[Row], columns: Column) -> FetchedItems:
         if columns & column:
             got[_FIELDS[column]] = [row[place] or b"" for row in rows]
             place += 1
-    return FetchedItems(uids=[wire.to_int8(row[0]) for row in rows], **got)  # type: ignore[arg-type]
+    return FetchedItems(uids=[wire.to_int8(row[0]) for row in rows], **got)  # type: ignore[arg-type]  # by columns
 
 
 def _portions(uids: Sequence[int], sizes: Sequence[int]) -> Iterator[Sequence[int]]:

@@ -34,13 +34,13 @@ _INDEX = f"""
             string_agg(int8send(i.modseq), '') AS modseqs
         FROM (SELECT i.uid, i.flags, i.modseq FROM items i WHERE i.folder = f.id {{since}} ORDER BY i.uid) AS i) AS x
     WHERE f.id = {OWNED}
-"""  # noqa: S608
+"""  # noqa: S608 (our own words)
 _INDEX_ALL = _INDEX.format(since="")
 _INDEX_SINCE = _INDEX.format(since="AND i.modseq > $3::bigint")
 
 _APPEND = f"""SELECT validity, first_uid, change FROM append_items(
     $1::uuid, $2::bigint, $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint, $7::bigint, $8::bigint,
-    {placeholders(9, PLACES)})"""  # noqa: S608
+    {placeholders(9, PLACES)})"""  # noqa: S608 (our own words)
 
 
 async def index(pool: Pool, mailbox: UUID, folder: int, since: int) -> Index:
@@ -71,9 +71,11 @@ async def change_flags(
     flags: int,
     unchanged_since: int | None,
 ) -> FlagResult:
+    """As Mailboxes.change_flags. Flags do not wait for the disk: a crash of the database (not of this process) can lose
+    those of its last moments, never a message, and in order. Every other change waits, also for the flags before it."""
     lows, highs = merged(uids)
     rows = await pool.run(
-        "SELECT uids, flags, modseqs, modified, change FROM change_flags("
+        "SELECT uids, flags, modseqs, modified, change, set_config('synchronous_commit', 'off', true) FROM change_flags("
         "$1::uuid, $2::bigint, $3::bigint[], $4::bigint[], $5::bigint, $6::bigint, $7::bigint)",
         [
             mailbox.bytes,
@@ -85,7 +87,7 @@ async def change_flags(
             wire.int8(-1 if unchanged_since is None else unchanged_since),
         ],
     )
-    found, new, modseqs, modified, number = rows[0]
+    found, new, modseqs, modified, number, _ = rows[0]
     notices.changed(mailbox, wire.to_int8(number))
     return FlagResult(wire.words32(found), wire.words64(new), wire.words64(modseqs), wire.words32(modified))
 

@@ -56,7 +56,7 @@ async def migrate(connection: Connection, until: int | None = None) -> None:
             raise SchemaError(f"the database has schema version {version}, this Postern knows {known[-1][0]}")
         for number, text in known:
             if version < number and (until is None or number <= until):
-                await connection.script(f"{text}; UPDATE schema_version SET version = {number}")  # noqa: S608
+                await connection.script(f"{text}; UPDATE schema_version SET version = {number}")  # noqa: S608 (our own words)
         if until is not None:
             return
         text = functions()
@@ -64,7 +64,7 @@ async def migrate(connection: Connection, until: int | None = None) -> None:
         if digest != installed:
             # In a schema of their own, so that one with an older signature goes with it.
             await connection.script(
-                f"BEGIN; DROP SCHEMA IF EXISTS functions CASCADE; CREATE SCHEMA functions;"  # noqa: S608
+                f"BEGIN; DROP SCHEMA IF EXISTS functions CASCADE; CREATE SCHEMA functions;"  # noqa: S608 (our own words)
                 f" SET LOCAL search_path = functions, public; {text};"
                 f" UPDATE public.schema_version SET functions = '{digest}'; COMMIT"
             )

@@ -87,7 +87,7 @@ class _Program:
         joins += " JOIN texts t ON t.content = i.content" if self.texts else ""
         return (
             # Made of our own words; what users write is a parameter.
-            f"SELECT {OWNED}, {what} FROM (SELECT {inner} FROM items i{joins}"  # noqa: S608
+            f"SELECT {OWNED}, {what} FROM (SELECT {inner} FROM items i{joins}"  # noqa: S608 (our own words)
             f" WHERE i.folder = {OWNED} AND {condition} ORDER BY {order}) AS x"
         )
 

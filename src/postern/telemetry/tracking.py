@@ -86,8 +86,7 @@ class Tracker:
                 self._out = None  # so that a disk that takes no new file now is asked again
             self._day = day
             remove_old(self._folder, time.time())
-            # Open for as long as the day lasts.
-            self._out = open(self._folder / f"{day}.{self._process}.jsonl", "a", encoding="utf-8")  # noqa: SIM115
+            self._out = open(self._folder / f"{day}.{self._process}.jsonl", "a", encoding="utf-8")  # noqa: SIM115 (as long as the day lasts)
         lines, self._lines = self._lines, []
         self._out.write("\n".join(lines) + "\n")
         self._out.flush()

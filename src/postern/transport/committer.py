@@ -38,7 +38,7 @@ KEPT_BODY = 65_536
 """Bytes of a body up to which it may stay in memory."""
 RETRY_SAVE = 1.0
 """Seconds after which outcomes that could not be written are written again."""
-_MESSAGE_ID = re.compile(rb"^message-id:[ \t]*(?:\r\n[ \t]+)?([^\s]{1,998})", re.IGNORECASE | re.MULTILINE)
+_MESSAGE_ID = re.compile(rb"[ \t]*(?:\r\n[ \t]+)?([^\s]{1,998})")
 
 
 @dataclass(slots=True)
@@ -371,6 +371,8 @@ def _is_full(error: BaseException) -> bool:
 
 
 def _find_message_id(chunk: bytes) -> str:
-    end = chunk.find(b"\r\n\r\n")
-    found = _MESSAGE_ID.search(chunk, 0, end if end >= 0 else len(chunk))
+    end = chunk.find(b"\r\n\r\n") + 2
+    header = b"\n" + (chunk[:end] if end > 1 else chunk)
+    at = header.lower().find(b"\nmessage-id:")
+    found = _MESSAGE_ID.match(header, at + 12) if at >= 0 else None
     return found[1].decode("utf-8", "replace") if found else ""

@@ -13,6 +13,7 @@ import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from postern.model.mail import BodyType, Content, Envelope, EnvelopeRecipient, Origin
@@ -235,6 +236,8 @@ def _parameters(envelope: Envelope) -> str | None:
     return json.dumps([envelope.body, envelope.smtputf8, envelope.envelope_id, envelope.ret])
 
 
+# Thousands of messages come from the same few clients.
+@lru_cache(maxsize=1024)
 def _origin(origin: Origin) -> str:
     return json.dumps(
         [

@@ -29,7 +29,7 @@ RETRY_TAKE = 1.0
 KEPT_BODIES = 67_108_864
 """Bytes of bodies in memory."""
 LINGER = 0.002
-"""Seconds that an arrival waits at most for as many others as came lately: a sync and what is around it cost more than a message."""
+"""Seconds that an arrival waits at most for as many others as came lately: a commit costs more than taking a message."""
 
 
 class Queue:

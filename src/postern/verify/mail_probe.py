@@ -60,7 +60,7 @@ def _seal(sock: object) -> Seal | None:
     version = getattr(sock, "version", None)
     if version is None:
         return None
-    cipher = sock.cipher()  # type: ignore[attr-defined]
+    cipher = sock.cipher()  # type: ignore[attr-defined]  # an SSLSocket by now
     return Seal(version() or "", cipher[0] if cipher else "")
 
 
@@ -76,7 +76,7 @@ class SmtpConnection:
         code, words = self.client.connect(host, port)
         if code != 220:
             raise ConnectionRefusedError(words.decode(errors="replace"))
-        self.client._host = name  # type: ignore[attr-defined]
+        self.client._host = name  # type: ignore[attr-defined]  # as above
         self.client.ehlo("verify.invalid")
 
     def mechanisms(self) -> tuple[str, ...]:
@@ -129,7 +129,7 @@ class _NamedImapSsl(imaplib.IMAP4):
         super().__init__(host, port, timeout=TIMEOUT)
 
     def _create_socket(self, timeout: float | None) -> ssl.SSLSocket:
-        plain = super()._create_socket(timeout)  # type: ignore[misc]
+        plain = super()._create_socket(timeout)  # type: ignore[misc]  # not in the stubs
         return self._context.wrap_socket(plain, server_hostname=self._name)
 
 
@@ -181,7 +181,7 @@ class _NamedPopSsl(poplib.POP3):
         super().__init__(host, port, timeout=TIMEOUT)
 
     def _create_socket(self, timeout: float) -> ssl.SSLSocket:
-        plain = super()._create_socket(timeout)  # type: ignore[misc]
+        plain = super()._create_socket(timeout)  # type: ignore[misc]  # not in the stubs
         return self._context.wrap_socket(plain, server_hostname=self._name)
 
 

@@ -6,6 +6,7 @@ made it. Reads nothing; `rpc_checks` says what is asked.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -26,6 +27,8 @@ from postern.services.rpc_client import RpcConnection, RpcError
 from postern.trust.contexts import SecurityContext, SecurityFailure
 from postern.verify.sasl_client import Credentials
 
+TIMEOUT = 15.0
+"""Seconds for a handshake and a call."""
 _REQUEST = (
     spnego.ContextReq.integrity
     | spnego.ContextReq.confidentiality
@@ -154,12 +157,13 @@ class ProbeConnection(RpcConnection):
 
 
 async def mapped(place: Place, syntax: Syntax) -> int:
-    """The port that the endpoint mapper names; 0 if it knows none. Raises OSError, RpcError."""
+    """The port that the endpoint mapper names; 0 if it knows none. Raises OSError, TimeoutError, RpcError."""
     connection = ProbeConnection()
     await dial(place.row, connection, place.host, place.mapper, place.row.port("epm"))
     try:
-        await connection.bind(ENDPOINT_MAPPER, None, Level.NONE)
-        towers = read_map_reply(await connection.call(MAP, map_request(syntax)))
+        async with asyncio.timeout(TIMEOUT):
+            await connection.bind(ENDPOINT_MAPPER, None, Level.NONE)
+            towers = read_map_reply(await connection.call(MAP, map_request(syntax)))
     except NdrError as error:
         raise RpcError(f"the endpoint mapper's answer: {error}") from error
     finally:
@@ -173,8 +177,8 @@ async def ask(
     context: SecurityContext | None,
     level: Level,
 ) -> None:
-    """Connects, binds, calls, and reads the answer. Raises OSError where nobody listens, RpcError or SecurityFailure for every
-    kind of refusal."""
+    """Connects, binds, calls, and reads the answer. Raises OSError where nobody listens, TimeoutError where nobody answers,
+    RpcError or SecurityFailure for every kind of refusal."""
     connection = ProbeConnection()
     await dial(place.row, connection, place.host, place.number, place.row.port("rpc"))
     await _ask(connection, question, context, level)
@@ -192,8 +196,9 @@ async def _ask(connection: ProbeConnection, question: Question, context: Securit
     number = interface.numbers[question.operation]
     operation = interface.operations[number]
     try:
-        await connection.bind(interface.syntax, context, level)
-        reply = await connection.call(number, operation.request.encode(question.parameters))
+        async with asyncio.timeout(TIMEOUT):
+            await connection.bind(interface.syntax, context, level)
+            reply = await connection.call(number, operation.request.encode(question.parameters))
         operation.reply.decode(reply)
     except NdrError as error:
         raise RpcError(f"the answer: {error}") from error

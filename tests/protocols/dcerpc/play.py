@@ -75,13 +75,13 @@ class Pair:
         self.server.receive(data if change is None else change)
         return self._events(self.server)
 
-    def to_client(self, change: bytes | None = None) -> list:  # type: ignore[type-arg]
+    def to_client(self, change: bytes | None = None) -> list:
         data = self.server.outgoing()
         self.client.receive(data if change is None else change)
         return self._events(self.client)
 
     @staticmethod
-    def _events(machine: ServerMachine | ClientMachine) -> list:  # type: ignore[type-arg]
+    def _events(machine: ServerMachine | ClientMachine) -> list:
         found = []
         while (event := machine.next_event()) is not None:
             found.append(event)

@@ -44,7 +44,7 @@ def dovecot() -> Iterator[imaplib.IMAP4]:
     try:
         for message in CORPUS:
             client.literal = message  # append() would turn bare LF into CRLF and set flags
-            assert client._simple_command("APPEND", "INBOX")[0] == "OK"  # type: ignore[attr-defined]
+            assert client._simple_command("APPEND", "INBOX")[0] == "OK"
         client.select("INBOX", readonly=True)
         yield client
     finally:

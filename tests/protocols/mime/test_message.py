@@ -116,11 +116,11 @@ def test_structure_is_what_pythons_email_package_made() -> None:
     def compare(ours: Any, theirs: EmailMessage) -> None:
         if theirs.get_content_type() == "message/rfc822":
             assert ours[:2] == [b"message", b"rfc822"]
-            compare(ours[8], theirs.get_payload(0))  # type: ignore[arg-type]
+            compare(ours[8], theirs.get_payload(0))
         elif theirs.is_multipart():
             parts = theirs.get_payload()
             for mine, part in zip(ours, parts, strict=False):
-                compare(mine, part)  # type: ignore[arg-type]
+                compare(mine, part)
             assert ours[len(parts)] == theirs.get_content_subtype().encode()
         else:
             assert ours[0] + b"/" + ours[1] == theirs.get_content_type().encode()
@@ -128,7 +128,7 @@ def test_structure_is_what_pythons_email_package_made() -> None:
             assert isinstance(payload, str)
             assert ours[6] == len(payload.replace("\r\n", "\n").replace("\n", "\r\n").encode())
 
-    compare(structure, email.message_from_bytes(raw, policy=email.policy.SMTP))  # type: ignore[arg-type]
+    compare(structure, email.message_from_bytes(raw, policy=email.policy.SMTP))
 
 
 def test_text_is_what_a_reader_sees() -> None:

@@ -276,7 +276,7 @@ def _conformance(data: Reader, element: int) -> int:
         count, referent, again = _HEAD.unpack_from(data.data, at)
         if referent and again == count and count * element <= data.size - at - 12:
             data.at = at + 12
-            return count * element  # type: ignore[no-any-return]
+            return count * element  # type: ignore[no-any-return]  # struct gives Any
     if data.u32() == 0 and data.u32() == 0:
         return 0
     raise NdrError("an array larger than the stub, or with two sizes")

@@ -32,9 +32,7 @@ def header_text(fields: Fields, hint: str = "") -> str:
     block = b"".join([b"\n%b:%b" % field for field in fields.ordered])
     if block.isascii() and b"=?" not in block:
         return block.decode("ascii").lower()
-    return fold(
-        "".join(["\n%s:%s" % (name.decode("latin-1"), _line(value, hint)) for name, value in fields.ordered])  # noqa: UP031
-    )
+    return fold("".join([f"\n{name.decode('latin-1')}:{_line(value, hint)}" for name, value in fields.ordered]))
 
 
 def _line(value: bytes, hint: str) -> str:

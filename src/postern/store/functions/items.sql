@@ -40,6 +40,8 @@ END $$;
 
 -- STORE (RFC 9051 section 6.4.6, RFC 7162 section 3.1.3). `how`: 0 replace, 1 add, 2 remove. `limit_modseq` -1: no condition.
 -- Gives every item that passed the condition as it stands now; a mod-sequence grows only where a flag really changed.
+-- It is no less than the time in microseconds: flags may be committed without waiting for the disk (store/items.py), and a
+-- number that was told before a crash lost its change must not come again for another (RFC 7162 section 3.1).
 CREATE FUNCTION change_flags(
     guid uuid, folder bigint, lows bigint[], highs bigint[], how bigint, mask bigint, limit_modseq bigint,
     OUT uids bytea, OUT flags bytea, OUT modseqs bytea, OUT modified bytea, OUT change bigint
@@ -54,7 +56,8 @@ DECLARE
     unseen_more bigint;
     deleted_more bigint;
 BEGIN
-    SELECT m.id, m.change + 1 INTO box, next FROM mailboxes m WHERE m.guid = $1 FOR NO KEY UPDATE;
+    SELECT m.id, m.change, greatest(m.change + 1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint)
+    INTO box, change, next FROM mailboxes m WHERE m.guid = $1 FOR NO KEY UPDATE;
     IF NOT EXISTS (SELECT FROM folders f WHERE f.id = $2 AND f.mailbox = box) THEN
         RAISE EXCEPTION 'No such folder' USING ERRCODE = 'PM001';
     END IF;
@@ -80,7 +83,8 @@ BEGIN
         WITH target AS MATERIALIZED (
             SELECT i.uid, i.modseq, i.flags AS old,
                 CASE how WHEN 0 THEN mask WHEN 1 THEN i.flags | mask ELSE i.flags & ~mask END AS new
-            FROM unnest(lows, highs) AS r(low, high) JOIN items i ON i.folder = $2 AND i.uid BETWEEN r.low AND r.high
+            FROM unnest(lows, highs) AS r(low, high) CROSS JOIN LATERAL (
+                SELECT * FROM items o WHERE o.folder = $2 AND o.uid BETWEEN r.low AND r.high OFFSET 0) AS i
         ), written AS (
             UPDATE items i SET flags = t.new, modseq = next
             FROM target t
@@ -100,7 +104,6 @@ BEGIN
         INTO uids, flags, modseqs, modified, touched, unseen_more, deleted_more
         FROM answer a;
     END IF;
-    change := next - 1;
     IF touched > 0 THEN
         change := next;
         UPDATE folders o SET highest_modseq = next, unseen = o.unseen + unseen_more, deleted = o.deleted + deleted_more
