@@ -34,7 +34,6 @@ WITH_EDGE = replace(THREE, servers=(*THREE.servers, EDGE))
 OUTSIDE = replace(
     THREE,
     realm="EXAMPLE.TEST",
-    metrics=True,
     dns_servers=("192.0.2.53", "[2001:db8::53]:5353"),
     directory="ldaps://192.0.2.9",
     postgres="postgresql://postern@mb1.example.test:6432/mail",

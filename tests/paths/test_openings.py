@@ -77,10 +77,6 @@ def test_what_the_organization_names_is_taken_from_it() -> None:
     ]
     assert numbers(of(OUTSIDE, HUB, "hub-to-internet", inward=False)) == {(25, 25), (587, 587)}
     assert {one.remote for one in of(OUTSIDE, HUB, "any-server-to-kdc", inward=False)} == {ANYONE}
-    assert {one.remote for one in of(OUTSIDE, HUB, "metrics", inward=True)} == {
-        ("192.0.2.2", "2001:db8::2", "192.0.2.3")
-    }
-    assert numbers(of(OUTSIDE, HUB, "metrics", inward=True)) == {(19464, 19464)}
 
 
 def test_a_database_on_one_of_our_hosts_is_reached_from_mailbox_servers_only() -> None:
@@ -116,7 +112,7 @@ def test_what_is_not_built_or_not_wanted_is_closed_with_its_reason() -> None:
         assert reason.startswith("waits for ")
         assert closed(OUTSIDE, TABLE[row_id]) == reason
     open_rows = {row_id for row_id, row in TABLE.items() if not closed(THREE, row)}
-    for row_id in ("any-server-to-kdc", "metrics", "private-directory", "postgresql"):
+    for row_id in ("any-server-to-kdc", "private-directory", "postgresql"):
         assert row_id not in open_rows
         assert closed(OUTSIDE, TABLE[row_id]) == ""
     assert {"internet-to-hub", "client-to-hub-smtp", "imap4", "pop3", "hub-to-hub", "cas-to-mailbox"} <= open_rows

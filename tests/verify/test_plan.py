@@ -28,7 +28,7 @@ PLAIN = Organization("Example", (AcceptedDomain("example.test"),), (ALL,), postg
 EDGE = replace(ALL, name="edge", roles=frozenset({Role.EDGE}))
 ORGANIZATIONS = (
     PLAIN,
-    replace(PLAIN, realm="EXAMPLE.TEST", keytab="/k", metrics=True),
+    replace(PLAIN, realm="EXAMPLE.TEST", keytab="/k"),
     replace(PLAIN, servers=(ALL, EDGE)),
     replace(PLAIN, servers=(replace(ALL, roles=frozenset({Role.HUB})),)),
     replace(PLAIN, servers=(replace(ALL, roles=frozenset({Role.MAILBOX})),)),

@@ -155,7 +155,6 @@ def _organization(shapes: Shapes) -> Organization:
         send_connectors=connectors,
         limits=Limits(**given),
         dns_servers=tuple(main.dns_servers),
-        metrics=main.metrics,
     )
 
 

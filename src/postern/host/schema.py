@@ -116,7 +116,6 @@ class OrganizationShape(Shape):
     postgres: Annotated[str, AfterValidator(_postgres_url)] = ""
     directory: Annotated[str, AfterValidator(_directory_url)] = ""
     dns_servers: list[Annotated[str, AfterValidator(_address_and_port)]] = []
-    metrics: bool = False
 
 
 class DomainShape(Shape):

@@ -106,7 +106,6 @@ class Organization:
     limits: Limits = field(default_factory=Limits)
     dns_servers: tuple[str, ...] = ()
     """Each "address" or "address:port"; empty: the machine's own resolver."""
-    metrics: bool = False
 
     def port(self, number: int) -> int:
         """The real port number of a row's port number on this organization."""

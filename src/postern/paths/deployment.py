@@ -42,6 +42,7 @@ NOT_BUILT: Mapping[str, str] = MappingProxyType(
         "availability-to-mailbox": "waits for the availability service",
         "content-indexing": "waits for the content index",
         "outlook-oab-rpc": "waits for the offline address book",
+        "metrics": "waits for the metrics door",
         "cas-to-legacy-mailbox": "waits for coexistence with earlier versions",
     }
 )
@@ -56,8 +57,6 @@ def closed(organization: Organization, row: Path) -> str:
         return "strangers' mail passes the edge, not the hub"
     if row.id == "any-server-to-kdc" and not organization.realm:
         return "the organization has no realm"
-    if row.id == "metrics" and not organization.metrics:
-        return "metrics are switched off"
     if row.id == "private-directory" and not organization.directory:
         return "the private directory listens on its unix socket only"
     if row.id == "postgresql" and not organization.postgres:

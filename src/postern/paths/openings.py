@@ -129,7 +129,7 @@ def _numbers(
         yield 0, 0
     elif port.number is None:
         yield ACTIVE_DIRECTORY_DYNAMIC if listener is Party.ACTIVE_DIRECTORY else organization.rpc_ports
-    elif listener in _ROLES or row.id == "metrics":
+    elif listener in _ROLES:
         yield organization.port(port.number), organization.port(port.number)
     elif places := _places(organization, listener):
         yield from sorted({(number, number) for _, number in places})

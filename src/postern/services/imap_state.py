@@ -168,11 +168,11 @@ class ImapState:
             raise bad("Message number out of range")
         return found
 
-    async def refresh(self, expunges: bool) -> None:
+    async def refresh(self, expunges: bool, changed: bool = False) -> None:
         """Looks at the store and tells what changed: EXISTS and flags now, EXPUNGE only where the command allows it
-        (RFC 9051 section 7.5.1: never during FETCH, STORE or SEARCH, and not without a command)."""
+        (RFC 9051 section 7.5.1: never during FETCH, STORE or SEARCH, and not without a command). `changed`: something did."""
         view = self.selected
-        if not view.loaded:
+        if not view.loaded and not changed:
             folder = await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id)
             if folder.highest_modseq == view.modseq:
                 return

@@ -133,5 +133,5 @@ async def append(state: ImapState, command: Append) -> None:
         for uid in result.targets:
             await state.opened.mailboxes.submit(state.opened.mailbox, uid)
     if state.view is not None and state.view.folder.id == folder.id:
-        await state.refresh(expunges=True)
+        await state.refresh(expunges=True, changed=True)
     state.done(command, code=b"APPENDUID %d %b" % (result.uid_validity, number_set(result.targets)))

@@ -150,7 +150,7 @@ class Connection:
             self._read()
             # uvloop tells of a socket's error once: when a dying server's last words come together with it, the error
             # would be heard no more. So while an answer is wanted, a socket is read until it has nothing.
-            while self._answer is not None and not self._answer.done() and False:
+            while self._answer is not None and not self._answer.done() and self._ready.poll(0):
                 self._read()
         except psycopg.Error:
             self._lose()

@@ -1,1 +1,1 @@
-"""Events, tracking, observation, metrics: what happened, said once and in one form."""
+"""Events, tracking, observation: what happened, said once and in one form."""

@@ -34,7 +34,6 @@ _OUTWARD = {
     "hub-to-internet": "the hub dials strangers here; nobody can dial it («postern paths observed» shows its traffic)",
     "any-server-to-dns": "our servers ask the name servers here; nobody can dial it",
     "any-server-to-kdc": "our servers ask the realm's KDC here; it is not ours to verify",
-    "metrics": "waits for the metrics door",
     "ssh": "the machine's own, not Postern's",
     "ntp": "the machine's own, not Postern's",
     "dhcp": "the machine's own, not Postern's",
