@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from bench.peers import PASSWORD, Peer, wait_for
 
@@ -18,14 +19,13 @@ COMMAND = Path(sys.executable).parent / "postern"
 def organization(folder: Path, users: list[str]) -> Iterator[Peer]:
     """Runs until the block ends. Ports: smtp, submission, imaps."""
     log = open(folder.parent / "postern.out", "w+")  # noqa: SIM115 (as long as the server runs)
-    process = subprocess.Popen(
-        [COMMAND, "run", "--state", str(folder), "--offset", str(OFFSET)], stdout=log, stderr=subprocess.STDOUT
-    )
+    process = _start(folder, log)
     try:
-        try:
-            wait_for(OFFSET + 993, 120.0)
-        except RuntimeError:
-            raise RuntimeError(Path(log.name).read_text()) from None
+        # The first start wrote the file. A thousand clients on one address are one client here, as in the peers' settings.
+        _stop(process)
+        file = folder / "postern.toml"
+        file.write_text(file.read_text().replace("# connections-per-address = 100", "connections-per-address = 5000"))
+        process = _start(folder, log)
         for user in users:
             subprocess.run(
                 [COMMAND, "user", "add", user, "--password-stdin", "--state", str(folder)],
@@ -37,6 +37,22 @@ def organization(folder: Path, users: list[str]) -> Iterator[Peer]:
         ports = {"smtp": OFFSET + 25, "submission": OFFSET + 587, "imaps": OFFSET + 993}
         yield Peer("Postern", [process.pid], ports)
     finally:
-        process.terminate()
-        process.wait(20)
+        _stop(process)
         log.close()
+
+
+def _start(folder: Path, log: IO[str]) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [COMMAND, "run", "--state", str(folder), "--offset", str(OFFSET)], stdout=log, stderr=subprocess.STDOUT
+    )
+    try:
+        wait_for(OFFSET + 993, 120.0)
+    except RuntimeError:
+        _stop(process)
+        raise RuntimeError(Path(log.name).read_text()) from None
+    return process
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    process.wait(20)

@@ -55,8 +55,8 @@ def _octets(kind: str, line: str) -> bytes:
 def _dcerpc() -> Iterator[bytes]:
     """Streams for the server's machine (first octet 4n), stubs (4n + 1), and the tokens of a logon (4n + 3)."""
     for level in (Level.NONE, Level.PRIVACY):
-        pair = Pair(level=level)
-        for opnum, size in ((0, 0), (1, 40), (2, 9000)):
+        pair = Pair(level=level, max_fragment=1432)  # the smallest there is: fragments, and inputs that stay small
+        for opnum, size in ((0, 0), (1, 40), (2, 3000)):
             pair.client.call(0, opnum, bytes(size))
             yield bytes([8 if level is Level.NONE else 4]) + pair.client.outgoing()
     yield b"\x00" + pdu(Kind.BIND, WHOLE, 1, bytes(28), b"", 24) + cut(Kind.REQUEST, 2, 0, 1, b"stub", 1432)

@@ -104,7 +104,7 @@ class World:
     def disk(self, name: str) -> Path:
         folder = self.state / name
         if folder not in self.mounted:
-            pytest.skip("a small disk is a mount of tmpfs, which needs root")
+            pytest.skip("a small disk is a mount of tmpfs, which needs root and the right to mount")
         return folder
 
     def remove(self) -> None:

@@ -146,8 +146,8 @@ class Host:
         words = ["connect", address, str(port), *([source] if source else [])]
         return self.run(sys.executable, str(PROBE), *words).strip() == "answered"
 
-    def counters(self) -> dict[str, int]:
-        listing = json.loads(self.run("nft", "-j", "list", "counters", "table", "inet", "postern"))
+    def counters(self, table: str = "postern") -> dict[str, int]:
+        listing = json.loads(self.run("nft", "-j", "list", "counters", "table", "inet", table))
         return {one["counter"]["name"]: one["counter"]["packets"] for one in listing["nftables"] if "counter" in one}
 
 

@@ -331,9 +331,7 @@ class Dispatcher:
 
     async def _send(self, hop: Hop) -> None:
         try:
-            while hop.waiting and not self._stopping:
-                if hop.is_own and len(hop.waiting) < hop.carrier.max_batch:
-                    await asyncio.sleep(hop.pause(self.queue.clock(), OWN_PACE))
+            while await self._ready(hop):
                 loads = hop.batch()
                 outcomes = await self._carry(hop, loads)
                 now = self.queue.clock()
@@ -349,6 +347,12 @@ class Dispatcher:
                 self.queue.record(changes)
         finally:
             self._sender_ended(hop)
+
+    async def _ready(self, hop: Hop) -> bool:
+        """Keeps the pace; whether something waits then (another sender may have taken it)."""
+        if hop.is_own and 0 < len(hop.waiting) < hop.carrier.max_batch:
+            await asyncio.sleep(hop.pause(self.queue.clock(), OWN_PACE))
+        return bool(hop.waiting) and not self._stopping
 
     async def _carry(self, hop: Hop, loads: Sequence[Load]) -> Sequence[Sequence[RecipientOutcome]]:
         try:
