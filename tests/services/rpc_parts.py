@@ -99,7 +99,7 @@ class Served:
     def target(self, row: str, account: str = "", password: str | None = None) -> RpcTarget:
         """Over TCP if an account is given, else over the unix socket."""
         if not account:
-            return RpcTarget(ROWS[row], "127.0.0.1", SERVER.fqdn, 0, None, self.socket)
+            return RpcTarget(ROWS[row], "127.0.0.1", SERVER.fqdn, 0, None, (self.socket,))
         return RpcTarget(ROWS[row], "127.0.0.1", SERVER.fqdn, self.mapper, initiators(account, password))
 
 

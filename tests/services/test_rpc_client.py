@@ -61,6 +61,18 @@ def test_the_unix_socket_is_taken_where_there_is_one() -> None:
     run(test)
 
 
+def test_while_a_worker_is_away_its_callers_go_to_its_neighbour() -> None:
+    async def test() -> None:
+        async with serve(FakeMailboxes()) as served:
+            target = served.target("cas-to-mailbox")
+            away = served.socket.with_name("nobody")
+            client = client_of(dataclasses.replace(target, sockets=(away, *target.sockets)))
+            assert (await client.logon(MAILBOX)).mailbox == MAILBOX
+            await client.close()
+
+    run(test)
+
+
 def test_a_lost_connection_is_made_anew() -> None:
     async def test() -> None:
         async with serve(FakeMailboxes()) as served:

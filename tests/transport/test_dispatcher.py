@@ -72,6 +72,7 @@ def test_what_comes_while_a_hop_is_busy_goes_in_one_batch(tmp_path: Path) -> Non
             await world.rest()
             assert len(world.carrier.carried) == 31
             assert len(world.carrier.batches) <= 3
+            assert all(parcels for _, parcels in world.carrier.batches), "no call for nothing"
 
     asyncio.run(run())
 

@@ -17,6 +17,7 @@ import pytest
 from postern.model.mail import BodyType, Content, Envelope, EnvelopeRecipient, IntakeError, Origin
 from postern.transport import committer, segments
 from postern.transport import queue as queue_module
+from postern.transport.files import Files
 from postern.transport.lock import QueueLocked, is_locked
 from postern.transport.queue import Queue
 from postern.transport.queued import NEVER, Change, QueuedMessage, State
@@ -396,5 +397,51 @@ def test_what_could_not_be_written_for_a_while_is_still_due_on_time(
             while queue.next_due != clock.now + 60:  # noqa: ASYNC110 (the committer tries again by itself)
                 await asyncio.sleep(0.005)
         await queue.close()
+
+    asyncio.run(run())
+
+
+class CountedCommits(Files):
+    def __init__(self) -> None:
+        self.commits = 0
+
+    def commit(self, database: sqlite3.Connection) -> None:
+        self.commits += 1
+        super().commit(database)
+
+
+def test_senders_that_wait_together_share_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_module, "LINGER", 5.0)  # so that only the full company ends the wait
+    files = CountedCommits()
+
+    async def run() -> None:
+        queue = Queue(tmp_path / "0", files)
+        queue.start()
+
+        async def sender() -> None:
+            for _ in range(10):
+                await queue.accept(ENVELOPE, Content.of(MESSAGE), ORIGIN)
+
+        queue._company = 5
+        async with asyncio.timeout(4.0):  # waiting for more than the five would last longer
+            await asyncio.gather(*(sender() for _ in range(5)))
+        # Ten rounds of five; the committer may take a first one before the rest of its round is there.
+        assert files.commits <= 1 + 20
+        await queue.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_gathered_when_the_queue_closes_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue_module, "LINGER", 60.0)
+
+    async def run() -> None:
+        queue = Queue(tmp_path / "0")
+        queue.start()
+        queue._company = 2
+        waiting = asyncio.ensure_future(queue.accept(ENVELOPE, Content.of(MESSAGE), ORIGIN))
+        await asyncio.sleep(0)
+        await queue.close()
+        assert (await waiting).message_id == "<m1@remote.test>"
 
     asyncio.run(run())

@@ -1,7 +1,8 @@
 """What a role that serves or calls RPC needs: who it is to others, whom it admits, and where each server is reached.
 
 A role's RPC services stand on one port of the dynamic range and one unix socket a worker; port 135 is every RPC role's, and each
-process can say the whole map. Callers on this host take the socket of the worker with their own number.
+process can say the whole map. Callers on this host take the socket of the worker with their own number, and its neighbour's
+while that one does not answer.
 """
 
 from __future__ import annotations
@@ -40,9 +41,10 @@ class Rpc:
         """Where `role` of `server` is reached on `row`."""
         runtime = self._runtime
         here = server.name == runtime.server.name
-        socket = _socket(runtime, role, runtime.worker % runtime.workers) if here else None
+        turn = [(runtime.worker + i) % runtime.workers for i in range(runtime.workers)] if here else []
+        sockets = tuple(_socket(runtime, role, worker) for worker in turn)
         mapper = runtime.organization.port(135)
-        return RpcTarget(row, server.addresses[0], server.fqdn, mapper, self._initiators, socket)
+        return RpcTarget(row, server.addresses[0], server.fqdn, mapper, self._initiators, sockets)
 
     def mailboxes(self, row: Path, interface: Interface) -> dict[str, MailboxClient]:
         """A client of each mailbox server's `interface` on `row`, by the server's name."""

@@ -8,6 +8,7 @@ Reads the row and what this host can prove itself with; leaves the operations' m
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +47,7 @@ class RpcTarget:
     """One server as a caller reaches it on one row.
 
     `host` is an address literal, `fqdn` the server's name for Kerberos; `mapper` is the real port number of its endpoint
-    mapper. `socket` is the unix socket of the service if it is on this host, else None.
+    mapper. `sockets` are the unix sockets of the service's workers if it is on this host: tried in this order.
     """
 
     row: Path
@@ -54,7 +55,7 @@ class RpcTarget:
     fqdn: str
     mapper: int
     initiators: Initiators | None
-    socket: FilePath | None = None
+    sockets: tuple[FilePath, ...] = ()
 
 
 class RpcConnection:
@@ -270,10 +271,9 @@ class RpcClient:
     async def _dial(self) -> RpcConnection:
         target, row = self.target, self.target.row
         connection = RpcConnection()
-        local = target.socket is not None and any(port.wire is Wire.UNIX for port in row.ports)
+        local = bool(target.sockets) and any(port.wire is Wire.UNIX for port in row.ports)
         if local:
-            assert target.socket is not None
-            link = await dial_local(row, connection, target.socket)
+            link = await self._dial_local(connection)
             context, level, mechanism = None, Level.NONE, Mechanism.PEER
         else:
             context, mechanism = self._handshake()
@@ -291,6 +291,14 @@ class RpcClient:
         self.seal, self.mechanism = seal, mechanism
         self._observed.seen(row.id, link.peer.host, mechanism, seal, time.time())
         return connection
+
+    async def _dial_local(self, connection: RpcConnection) -> Link:
+        """To the first worker that answers: while one starts again, its callers go to its neighbour. Raises OSError."""
+        *others, last = self.target.sockets
+        for socket in others:
+            with contextlib.suppress(OSError):
+                return await dial_local(self.target.row, connection, socket)
+        return await dial_local(self.target.row, connection, last)
 
     def _handshake(self) -> tuple[SecurityContext, Mechanism]:
         """The first mechanism of the row that we have something to prove with: its default first."""

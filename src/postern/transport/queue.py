@@ -140,7 +140,9 @@ class Queue:
         """That many arrivals have their answer. Who gets one may soon send again: the next batch waits for them too."""
         self._in_hand -= count
         if self._gathered and not self._in_hand:
-            self._company = max(self._company, count) + len(self._gathered)
+            # Answered in one go, none of them can have sent again: who is gathered comes on top.
+            together = count == self._company
+            self._company = max(self._company * together + len(self._gathered), self._company)
             self._offer()
 
     async def _ask(self, work: Callable[[], tuple[T, float]]) -> T:
