@@ -63,7 +63,7 @@ def test_the_unix_socket_is_taken_where_there_is_one() -> None:
 
 def test_while_a_worker_is_away_its_callers_go_to_its_neighbour() -> None:
     async def test() -> None:
-        async with serve(FakeMailboxes()) as served:
+        async with serve(FakeMailboxes(), local_account="CAS1$") as served:
             target = served.target("cas-to-mailbox")
             away = served.socket.with_name("nobody")
             client = client_of(dataclasses.replace(target, sockets=(away, *target.sockets)))
