@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+import socket
 
 import pytest
 
-from tests.clients.people import HOST, run
+from tests.clients.people import HOST, SECONDS, run, trusting
 from tests.organization import Organization
 
 pytestmark = pytest.mark.slow
@@ -66,3 +67,13 @@ def test_the_printed_authority_is_the_one_that_signed(organization: Organization
     assert printed is not None and printed[1] == str(organization.authority)
     done = run("openssl", "s_client", "-connect", f"127.0.0.1:{organization.port(993)}", "-verify_return_error")
     assert done.returncode != 0, "trusted without being told of the authority"
+
+
+def test_no_ticket_to_resume_by(organization: Organization) -> None:
+    """Another worker could not read it, and offlineimap hangs when one comes right behind STARTTLS."""
+    with (
+        socket.create_connection((HOST, organization.port(993)), SECONDS) as clear,
+        trusting(organization).wrap_socket(clear, server_hostname=HOST) as sealed,
+    ):
+        assert sealed.recv(4) == b"* OK"
+        assert sealed.version() == "TLSv1.3" and sealed.session is not None and not sealed.session.has_ticket

@@ -29,6 +29,9 @@ def server_context(certificate: Certificate, ask_client: bool = False) -> ssl.SS
     _floor(context)
     context.load_cert_chain(certificate.chain, certificate.key)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    # No tickets to resume by: other workers could not read them, their key outlives the connections it protects (RFC 9325
+    # section 3.4), and right behind STARTTLS they make clients hang that read and write in two threads (offlineimap).
+    context.num_tickets = 0
     if ask_client:
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
