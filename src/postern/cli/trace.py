@@ -1,6 +1,6 @@
 """`postern trace`: what happened to a message, or to an address's mail, step by step and across roles.
 
-Reads the tracking files of the state folder. They are buffered for a second, so the newest steps may be a moment late.
+Reads the tracking files of the state folder. Processes write theirs every second: what is not found is looked for once more.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from postern.telemetry import tracking
 from postern.telemetry.tracking import TrackingRecord
 
 MAX_MESSAGES = 100
+WIDE = 150
+"""Columns of a terminal that take a step on one line; a narrower one gets two lines a step."""
+_BUFFERED = 1.2
+"""Seconds after which every process has written what it knew."""
 
 
 @click.command("trace")
@@ -33,6 +37,9 @@ def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
     folder = state.find(state_dir).tracking
     # Twice through the files instead of all of them in memory: first which messages, then their steps.
     messages = newest_messages(tracking.read(folder), what, last)
+    if not messages:
+        time.sleep(_BUFFERED)
+        messages = newest_messages(tracking.read(folder), what, last)
     steps = [record for record in tracking.read(folder) if _key(record) in messages]
     steps.sort(key=lambda record: record.time)
     if as_json:
@@ -74,13 +81,28 @@ def _print(steps: list[TrackingRecord]) -> None:
     for key, records in by_message.items():
         sender = next((record.sender for record in records if record.sender), "<>")
         console.print(f"[bold]{escape(key)}[/bold] from {escape(sender)}")
-        table = Table(box=None, pad_edge=False)
-        for heading in ("TIME", "STEP", "SERVER", "PATH", "PEER", "MECHANISM", "CIPHER", "RECIPIENTS", "OUTCOME"):
-            table.add_column(heading, overflow="fold", no_wrap=heading in ("TIME", "STEP"))
-        for record in records:
-            moment = time.strftime("%H:%M:%S", time.localtime(record.time)) + f".{int(record.time % 1 * 1000):03d}"
-            day = time.strftime("%Y-%m-%d ", time.localtime(record.time))
-            cells = (record.server, record.path, record.peer, record.mechanism, record.cipher)
-            people = ", ".join(record.recipients)
-            table.add_row(day + moment, record.step, *map(escape, (*cells, people, record.outcome)))
-        console.print(table)
+        (_print_wide if console.width >= WIDE else _print_narrow)(console, records)
+
+
+def _moment(record: TrackingRecord) -> str:
+    at = time.localtime(record.time)
+    return time.strftime("%Y-%m-%d %H:%M:%S", at) + f".{int(record.time % 1 * 1000):03d}"
+
+
+def _print_wide(console: Console, records: list[TrackingRecord]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("TIME", "STEP", "SERVER", "PATH", "PEER", "MECHANISM", "CIPHER", "RECIPIENTS", "OUTCOME"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("TIME", "STEP"))
+    for record in records:
+        cells = (record.server, record.path, record.peer, record.mechanism, record.cipher)
+        people = ", ".join(record.recipients)
+        table.add_row(_moment(record), record.step, *map(escape, (*cells, people, record.outcome)))
+    console.print(table)
+
+
+def _print_narrow(console: Console, records: list[TrackingRecord]) -> None:
+    for record in records:
+        line = f"{_moment(record)}  {record.step:<8} {record.path}  {record.outcome}"
+        console.print(escape(line.rstrip()), highlight=False, soft_wrap=True)
+        facts = (record.server, record.peer, record.mechanism, record.cipher, ", ".join(record.recipients))
+        console.print(escape("    " + " · ".join(filter(None, facts))), highlight=False, soft_wrap=True, style="dim")
