@@ -14,7 +14,7 @@ setup: ## Install what running needs: Debian packages and .venv (the others call
 run: setup ## Start a demo organization on ports shifted by 10000 (PORTS=N), until Ctrl-C
 	@exec .venv/bin/postern run --offset $(PORTS) --demo --demo-password postern-demo
 
-test: ## Lint, then every test (30 minutes on 2 cores)
+test: ## Lint, then every test (12 minutes on 2 cores)
 	@scripts/setup test
 	@$(MAKE) --no-print-directory lint
 	@$(PYTHON) -m pytest -q
