@@ -260,6 +260,8 @@ def test_mbsync_both_ways(client) -> None:
 
 @needs("offlineimap")
 def test_offlineimap_both_ways(client) -> None:
+    """On 993: with STARTTLS its reader thread may read the clear socket while its writer speaks TLS, and both wait."""
+
     async def run() -> None:
         async with client() as given:
             mail = given.folder / "mail"
@@ -268,8 +270,8 @@ def test_offlineimap_both_ways(client) -> None:
                 f"[general]\naccounts = a\nui = basic\nmetadata = {given.folder}/meta\n"
                 "[Account a]\nlocalrepository = l\nremoterepository = r\n"
                 f"[Repository l]\ntype = Maildir\nlocalfolders = {mail}\n"
-                f"[Repository r]\ntype = IMAP\nremotehost = localhost\nremoteport = {given.doors.ports[143]}\n"
-                f"remoteuser = {given.user}\nremotepass = {PASSWORD}\nssl = no\nstarttls = yes\n"
+                f"[Repository r]\ntype = IMAP\nremotehost = localhost\nremoteport = {given.doors.ports[993]}\n"
+                f"remoteuser = {given.user}\nremotepass = {PASSWORD}\nssl = yes\n"
                 f"sslcacertfile = {given.ca}\n",
             )
             await given.run("offlineimap", "-o", "-1", "-c", str(rc))
