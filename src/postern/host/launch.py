@@ -23,6 +23,7 @@ from postern.host.worker import Start
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.fit import listeners
 from postern.paths.table import settle
+from postern.roles.runtime import Part
 from postern.telemetry.log import Event, configure, log
 
 SEEDING = 30.0
@@ -101,7 +102,7 @@ class _Launch:
         server = configuration.this_server(organization, self.request.server)
         self._prepare_host(organization, server)
         papers = self._certificates(organization, server)
-        starts = self._load_roles(server)
+        starts = self._load_parts(organization, server)
         wanted = engines.needed(organization, server, self.state)
         configured = organization
         organization = engines.resolved(configured, self.state)
@@ -138,7 +139,7 @@ class _Launch:
                         organization=organization,
                         server=server,
                         certificates=papers,
-                        roles=tuple(starts),
+                        roles=tuple(part for part in starts if isinstance(part, Role)),
                         doors=_doors(configured, server, supervisor.processes()),
                         notes=tuple(self.notes),
                         demo=password,
@@ -189,19 +190,20 @@ class _Launch:
         account.stay_inspectable()
         configure("supervisor", self.state.logs / "supervisor.jsonl")
 
-    def _load_roles(self, server: Server) -> dict[Role, Start]:
-        """Imports what the roles of this host need, once, for all processes to share."""
+    def _load_parts(self, organization: Organization, server: Server) -> dict[Part, Start]:
+        """Imports what the processes of this host need, once, for all of them to share."""
         gc.disable()
-        starts: dict[Role, Start] = {}
-        for role in (role for role in Role if role in server.roles):
-            name = f"postern.roles.{role.value.replace('-', '_')}"
+        starts: dict[Part, Start] = {}
+        parts: list[Part] = [*organization.services(server), *(role for role in Role if role in server.roles)]
+        for part in parts:
+            name = f"postern.roles.{part.value.replace('-', '_')}"
             try:
-                starts[role] = importlib.import_module(name).start
+                starts[part] = importlib.import_module(name).start
             except ModuleNotFoundError as error:
                 if error.name != name:
                     raise
-                self.notes.append(f"The role {role.value} is not built yet; it is left out.")
-        if not starts:
+                self.notes.append(f"The role {part.value} is not built yet; it is left out.")
+        if not any(isinstance(part, Role) for part in starts):
             raise LaunchError(
                 f"{server.name} has no role that is built: see its roles in {configuration.path(self.state)}"
             )

@@ -18,9 +18,9 @@ from typing import NoReturn, Protocol
 
 from postern.host import processes
 from postern.host.worker import READY, STOP_GRACE, Start, become_worker
-from postern.model.organization import Organization, Role, Server, StateFolder
+from postern.model.organization import HostService, Organization, Server, StateFolder
 from postern.paths.row import Path
-from postern.roles.runtime import Runtime
+from postern.roles.runtime import Part, Runtime
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
@@ -56,7 +56,7 @@ class Engine(Protocol):
 class Child:
     """One worker slot; `pid` is 0 while it waits for `again` (monotonic seconds) to be started."""
 
-    role: Role
+    part: Part
     worker: int
     pid: int = 0
     pipe: int = -1
@@ -70,12 +70,12 @@ class Child:
 
     @property
     def name(self) -> str:
-        return f"{self.role.value}.{self.worker}"
+        return f"{self.part.value}.{self.worker}"
 
 
 @dataclass(slots=True)
 class Plan:
-    """What a supervisor runs: `starts` gives each role of this host its starter, `workers` how many processes it gets.
+    """What a supervisor runs: `starts` gives each part of this host its starter, `workers` how many processes a role gets.
 
     `watch` is called every WATCH_EVERY seconds with the name and pid of each child: the look at the kernel's sockets.
     `refresh` is called every REFRESH_EVERY seconds and says whether the workers must be replaced: a new certificate.
@@ -85,11 +85,15 @@ class Plan:
     server: Server
     state: StateFolder
     rows: Mapping[str, Path]
-    starts: Mapping[Role, Start]
+    starts: Mapping[Part, Start]
     workers: int
     engines: Sequence[Engine] = ()
     watch: Callable[[Mapping[int, str]], None] = field(default=lambda children: None)
     refresh: Callable[[], bool] = field(default=lambda: False)
+
+    def count(self, part: Part) -> int:
+        """How many processes a part has here."""
+        return 1 if isinstance(part, HostService) else self.workers
 
 
 class Supervisor:
@@ -98,7 +102,7 @@ class Supervisor:
     def __init__(self, plan: Plan, lock: processes.Lock) -> None:
         self.plan = plan
         self.lock = lock
-        self.children = [Child(role, worker) for role in plan.starts for worker in range(plan.workers)]
+        self.children = [Child(part, worker) for part in plan.starts for worker in range(plan.count(part))]
         self._engine_again = dict.fromkeys((engine.name for engine in plan.engines), 0.0)
         self.stopping = False
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -107,22 +111,28 @@ class Supervisor:
     def start(self) -> None:
         """Forks every worker and returns once all doors are open. Raises StartError with the first failure.
 
-        The engines run already: what they hold is made ready (see `engines`) before anything is forked.
+        The engines run already: what they hold is made ready (see `engines`) before anything is forked. The host's own
+        services come before the roles, which ask them.
         """
         gc.collect()
         gc.freeze()
-        for child in self.children:
-            self._fork(child)
+        services = [child for child in self.children if isinstance(child.part, HostService)]
+        for children in (services, [child for child in self.children if child not in services]):
+            for child in children:
+                self._fork(child)
+            self._await(children)
+
+    def _await(self, children: Sequence[Child]) -> None:
         deadline = time.monotonic() + READY_WITHIN
-        while not self.stopping and not all(child.ready for child in self.children):
+        while not self.stopping and not all(child.ready for child in children):
             self._wait(deadline)
-            for child in self.children:
+            for child in children:
                 if child.pid and not child.ready and (status := _ended(child.pid)) is not None:
                     self._hear(child)
                     self._gone(child)
                     raise StartError(f"{child.name}: {_words(child, status)}")
             if time.monotonic() >= deadline:
-                late = ", ".join(child.name for child in self.children if not child.ready)
+                late = ", ".join(child.name for child in children if not child.ready)
                 raise StartError(f"{late}: not ready within {READY_WITHIN:.0f} seconds; see {self.plan.state.logs}")
 
     def serve(self) -> None:
@@ -241,7 +251,7 @@ class Supervisor:
         self.lock.forget()
         for handle in (self._wake_read, self._wake_write, *(c.pipe for c in self.children if c.pipe >= 0)):
             os.close(handle)
-        become_worker(child.name, runtime, self.plan.starts[child.role], parent, told)
+        become_worker(child.name, runtime, self.plan.starts[child.part], parent, told)
 
     def _runtime(self, child: Child) -> Runtime:
         plan, process = self.plan, child.name
@@ -250,7 +260,7 @@ class Supervisor:
             server=plan.server,
             state=plan.state,
             worker=child.worker,
-            workers=plan.workers,
+            workers=plan.count(child.part),
             rows=plan.rows,
             observed=Observed(plan.state.observed / f"{process}.jsonl"),
             tracker=Tracker(plan.state.tracking, process, plan.server.name),

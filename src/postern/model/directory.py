@@ -8,7 +8,7 @@ from enum import Enum, StrEnum
 from typing import Literal, Protocol
 from uuid import UUID
 
-from postern.model.organization import AcceptedDomain
+from postern.model.organization import AcceptedDomain, Role
 
 PROBE = "postern-probe"
 """Name of the mailbox that `postern verify` logs on to, in the default domain: `run` creates it, and nobody else may be it."""
@@ -108,4 +108,79 @@ class Policy(Protocol):
 
     async def accepted_domains(self) -> tuple[AcceptedDomain, ...]:
         """Domains beyond those of postern.toml."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class DomainController:
+    """One controller as the topology service knows it. `latency` is the last CLDAP ping's, in seconds."""
+
+    fqdn: str
+    address: str
+    site: str
+    in_site: bool
+    """In the asking server's own site."""
+    global_catalogue: bool
+    up: bool = True
+    latency: float = 0.0
+
+
+class Locator(Protocol):
+    """Which domain controllers to ask."""
+
+    async def controllers(self) -> Sequence[DomainController]:
+        """Best first: up before down, own site before others, quick before slow. () if none is known."""
+        ...
+
+    def failed(self, controller: DomainController) -> None:
+        """The caller could not use it just now: it goes to the end until it answers a ping again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NtlmLogon:
+    """A user's answer to an NTLM challenge (MS-NLMP), to be judged by a domain controller (MS-NRPC 3.5.4.5.1)."""
+
+    domain: str
+    user: str
+    workstation: str
+    challenge: bytes
+    nt_response: bytes
+    lm_response: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NtlmVerdict:
+    """`session_base_key` is b"" where `status` (an NTSTATUS) is not 0. `name` is the account's sAMAccountName."""
+
+    status: int
+    name: str = ""
+    session_base_key: bytes = b""
+    groups: frozenset[str] = frozenset()
+    """SIDs ("S-1-5-21-...")."""
+
+
+class Logons(Protocol):
+    """Who judges a logon where the directory hands out no verifiers: Active Directory. DirectoryUnavailable if nobody can now."""
+
+    async def password(self, account: Account, password: str) -> bool: ...
+
+    async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict: ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedCertificate:
+    """Direct trust: a server of ours and the certificate that the directory has for it (DER)."""
+
+    server: str
+    fqdn: str
+    role: Role
+    der: bytes
+
+
+class Certificates(Protocol):
+    """The directory as direct trust reads it."""
+
+    async def trusted_certificates(self) -> tuple[TrustedCertificate, ...]:
+        """Of hubs (as an edge sees them) or of edges (as a hub sees them). Raises DirectoryUnavailable."""
         ...

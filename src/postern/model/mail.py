@@ -110,7 +110,9 @@ class HopKind(StrEnum):
     SMART_HOST = "smart-host"
     """`destination` is "host" or "host:port"."""
     HUB = "hub"
-    """Another hub of ours; `destination` is its name."""
+    """Another hub of ours, from a hub or an edge; `destination` is its name."""
+    EDGE = "edge"
+    """An edge of ours, from a hub; `destination` is its name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,17 @@ class Role(StrEnum):
     UNIFIED_MESSAGING = "unified-messaging"
 
 
+class HostService(StrEnum):
+    """Processes that a host runs beside its roles, one of each."""
+
+    TOPOLOGY = "topology"
+    """Which domain controllers there are and how they fare, and the host's one logon broker: wherever Active Directory is."""
+    ATTENDANT = "attendant"
+    """The System Attendant of a mailbox server in Active Directory: recipient update."""
+    EDGESYNC = "edgesync"
+    """A hub's replication to the edges."""
+
+
 class Profile(StrEnum):
     REFERENCE = "reference"
     PRACTICAL = "practical"
@@ -49,6 +60,31 @@ class Server:
     def machine_account(self) -> str:
         """sAMAccountName of the computer: MS-ADTS 2.2.1, at most 15 characters and a dollar sign."""
         return self.name.upper()[:15] + "$"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """What stands in the table and is no server of ours: a domain controller, the clients' network, another organization.
+
+    `parties` are values of `paths.row.Party` ("active-directory", "client", "internet", ...). `addresses` are IP addresses or,
+    for clients and administrators, networks ("192.0.2.0/24"). A party that some host plays is only those hosts, for firewalls.
+    """
+
+    name: str
+    parties: frozenset[str]
+    addresses: tuple[str, ...]
+    fqdn: str = ""
+    site: str = "Default-First-Site-Name"
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveDirectory:
+    """The domain that the organization lives in (an edge does not). Its controllers are found by DNS."""
+
+    domain: str
+    """DNS name, "corp.test"; the Kerberos realm is the same in capitals."""
+    netbios: str
+    """"CORP"; by default the domain's first label in capitals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +142,20 @@ class Organization:
     limits: Limits = field(default_factory=Limits)
     dns_servers: tuple[str, ...] = ()
     """Each "address" or "address:port"; empty: the machine's own resolver."""
+    active_directory: ActiveDirectory | None = None
+    """None: the private directory."""
+    hosts: tuple[Host, ...] = ()
+
+    def services(self, server: Server) -> tuple[HostService, ...]:
+        """What this server runs beside its roles."""
+        found = []
+        if self.active_directory is not None and Role.EDGE not in server.roles:
+            found.append(HostService.TOPOLOGY)
+            if Role.MAILBOX in server.roles:
+                found.append(HostService.ATTENDANT)
+        if Role.HUB in server.roles and self.with_role(Role.EDGE):
+            found.append(HostService.EDGESYNC)
+        return tuple(found)
 
     def port(self, number: int) -> int:
         """The real port number of a row's port number on this organization."""
@@ -162,6 +212,16 @@ class StateFolder:
     @property
     def observed(self) -> Path:
         return self.root / "observed"
+
+    @property
+    def adam(self) -> Path:
+        """The edge's own directory."""
+        return self.root / "adam"
+
+    @property
+    def keytab(self) -> Path:
+        """What `setup ad` writes, where postern.toml names no other."""
+        return self.root / "secrets" / "keytab"
 
     @property
     def secrets(self) -> Path:

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from postern.model.organization import Organization, Server, StateFolder
+from postern.model.organization import HostService, Organization, Role, Server, StateFolder
 from postern.paths.row import Path
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
 
+Part = Role | HostService
+"""What a process of a host is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """`worker` counts from 0 within the role, which has `workers` on this host;
+    """`worker` counts from 0 within the part, which has `workers` on this host (a HostService has one);
     `rows` is the table settled by the organization's profile, by id."""
 
     organization: Organization
