@@ -1,6 +1,6 @@
 """`postern paths`: what it prints for people, for programs and for nft, and that docs/paths.md is current.
 
-covers: paths_page
+covers: paths_page, paths_map
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def test_show_has_words_for_every_row(row_id: str) -> None:
 
 
 def test_show_says_what_an_unbuilt_row_waits_for() -> None:
-    assert "waits for the edge transport role" in said("show", "edgesync")
+    assert "waits for the unified messaging role" in said("show", "um-to-hub")
 
 
 def test_show_of_no_row_is_one_line() -> None:
@@ -188,6 +188,15 @@ def test_firewall_is_the_ruleset_of_that_host(state: str) -> None:
     assert "ip saddr 192.0.2.1" in text
     assert said("--state", state, "firewall", "--host", "mb1") == text
     assert "policy drop" in ruleset(ONE, "server1")
+
+
+def test_firewall_of_a_host_that_is_no_server(tmp_path: FilePath) -> None:
+    host = '[[host]]\nname = "admin1"\nparties = ["administrator"]\naddresses = ["192.0.2.9"]\n'
+    (tmp_path / "postern.toml").write_text(TOML + host, encoding="utf-8")
+    text = said("firewall", "--host", "admin1", "--state", str(tmp_path))
+    assert text.startswith("#!/usr/sbin/nft -f\n# admin1 (192.0.2.9): administrator; ")
+    assert 'tcp dport 22 counter name "out-ssh" accept' in text
+    assert "ip saddr 192.0.2.9 tcp dport 22" in said("firewall", "--host", "mb1", "--state", str(tmp_path))
 
 
 def test_firewall_of_an_unknown_host_names_those_that_there_are(state: str) -> None:
@@ -238,6 +247,45 @@ def test_observed_shows_what_was_used(state: str) -> None:
 def test_observed_of_a_quiet_organization_says_so(state: str) -> None:
     assert "Nothing was observed yet" in said("observed", "--state", state)
     assert as_json("observed", "--state", state) == []
+
+
+def test_map_draws_the_organization_with_what_it_observed(state: str) -> None:
+    observed = Observed(FilePath(state) / "observed" / "hub.0.jsonl")
+    observed.seen("client-to-hub-smtp", "203.0.113.7", "Kerberos", Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384"), 1.0)
+    observed.flush()
+    text = said("map", "--state", f"hub1={state}")
+    assert text.startswith("<svg ") and text.endswith("</svg>\n")
+    assert "clients to hub1, encryption required. Observed 1 time: Kerberos, TLSv1.3, TLS_AES_256_GCM_SHA384" in text
+    assert "1 of them observed in use" in text
+    assert "bserved" not in said("map", "--state", f"hub1={state}", "--declared")
+
+
+def test_map_takes_several_state_folders_and_writes_a_file(state: str, tmp_path: FilePath) -> None:
+    other = tmp_path / "mb1"
+    (other / "observed").mkdir(parents=True)
+    (other / "postern.toml").write_text(TOML, encoding="utf-8")
+    observed = Observed(other / "observed" / "mailbox.0.jsonl")
+    observed.seen("hub-to-mailbox-mapi", "192.0.2.1", "Kerberos", Seal("RPC privacy", "aes256"), 1.0)
+    observed.flush()
+    picture = tmp_path / "map.svg"
+    assert said("map", "--state", f"hub1={state}", "--state", str(other), "--output", str(picture)) == ""
+    assert "hub-to-mailbox-mapi: hub1 to mb1, encryption required. Observed 1 time" in picture.read_text()
+    result = run("map", "--state", f"hub1={state}", "--output", str(tmp_path / "no" / "map.svg"))
+    assert result.exit_code == 1 and "cannot be written: No such file" in result.output
+
+
+def test_map_asks_whose_folder_it_is(state: str) -> None:
+    result = run("map", "--state", state)
+    assert result.exit_code == 1
+    assert "--state NAME=" in result.output and "hub1, mb1" in result.output
+    assert run("map", "--state", f"mb7={state}").exit_code == 1
+    assert said("map", "--state", state, "--declared").startswith("<svg ")
+
+
+def test_map_without_an_organization_says_so() -> None:
+    result = run("map")
+    assert result.exit_code == 1
+    assert "there is none yet" in result.output
 
 
 def test_the_page_is_current() -> None:

@@ -1,6 +1,6 @@
 """postern.toml: what is right is read, what is wrong is told.
 
-covers: schema
+covers: schema, misfits, mistakes
 
 Each file of bad-configurations begins with the messages it must give, as comments «#! line».
 """
@@ -9,11 +9,23 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from postern.host import configuration, state
-from postern.model.organization import DomainType, Limits, Organization, Profile, Role
+from postern.host import configuration, schema, state
+from postern.model.organization import (
+    ActiveDirectory,
+    DomainType,
+    Host,
+    HostService,
+    Limits,
+    Organization,
+    Profile,
+    Role,
+)
+from postern.paths.places import ROLES
+from postern.paths.row import Party
 from tests.host.folders import short_folder
 
 BAD = sorted((Path(__file__).parent / "bad-configurations").glob("*.toml"))
@@ -24,6 +36,7 @@ name = "Example"
 profile = "hardened"
 realm = "EXAMPLE.TEST"
 keytab = "/etc/postern.keytab"
+authorities = "/etc/authorities.pem"
 rpc-ports = [25000, 25100]
 dns-servers = ["192.0.2.53", "[2001:db8::1]:5353"]
 [[domain]]
@@ -61,6 +74,7 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert organization.servers[0].addresses == ("192.0.2.1", "2001:db8::1")
     assert organization.servers[1].roles == {Role.MAILBOX, Role.CLIENT_ACCESS}
     assert organization.rpc_ports == (25000, 25100)
+    assert organization.authorities == "/etc/authorities.pem"
     assert organization.send_connectors[0].smart_hosts == ("relay.example.net:2525",)
     assert organization.limits == dataclasses.replace(Limits(), message_size=1048576, queue_retry=(1.0, 2.0))
     assert organization.dns_servers == ("192.0.2.53", "[2001:db8::1]:5353")
@@ -97,6 +111,114 @@ def test_what_is_commented_out_in_the_default_shows_the_defaults() -> None:
     bare = "\n".join(line.removeprefix("# ").replace("  bytes", "  # bytes").split("  ")[0] for line in limits)
     text = "\n".join(lines[: lines.index("[limits]") + 1]) + "\n" + bare
     assert configuration.parse(text).limits == Limits()
+
+
+DOMAIN = """
+[organization]
+name = "Corp"
+[active-directory]
+domain = "corp.test"
+[[domain]]
+name = "corp.test"
+[[server]]
+name = "hub1"
+fqdn = "hub1.corp.test"
+roles = ["hub"]
+addresses = ["10.77.1.20"]
+site = "Headquarters"
+[[host]]
+name = "dc1"
+parties = ["active-directory", "name-server"]
+addresses = ["10.77.1.10", "2001:DB8::10"]
+fqdn = "dc1.corp.test"
+site = "Headquarters"
+[[host]]
+name = "clients"
+parties = ["client"]
+addresses = ["10.77.3.0/24", "2001:DB8:3::/64"]
+"""
+
+
+def test_a_domain_and_what_stands_around_are_read() -> None:
+    organization = configuration.parse(DOMAIN)
+    assert organization.active_directory == ActiveDirectory("corp.test", "CORP")
+    assert (organization.realm, organization.keytab) == ("CORP.TEST", "")  # `setup ad` writes the keys
+    assert organization.hosts == (
+        Host(
+            "dc1",
+            frozenset({"active-directory", "name-server"}),
+            ("10.77.1.10", "2001:db8::10"),
+            "dc1.corp.test",
+            "Headquarters",
+        ),
+        Host("clients", frozenset({"client"}), ("10.77.3.0/24", "2001:db8:3::/64")),
+    )
+
+
+def test_a_domain_may_have_another_netbios_name_and_its_realm_be_written() -> None:
+    text = DOMAIN.replace('domain = "corp.test"\n', 'domain = "corp.test"\nnetbios = "ACME"\n')
+    text = text.replace('name = "Corp"', 'name = "Corp"\nrealm = "CORP.TEST"\nprofile = "hardened"')
+    organization = configuration.parse(text)
+    assert organization.active_directory == ActiveDirectory("corp.test", "ACME")
+    assert organization.profile is Profile.HARDENED
+
+
+def test_the_netbios_name_is_at_most_15_letters_of_the_first_label() -> None:
+    assert configuration.netbios("a-very-long-name-indeed.test") == "A-VERY-LONG-NAM"
+
+
+@pytest.mark.parametrize("profile", Profile)
+def test_an_edges_own_file_knows_itself_the_hubs_and_no_domain(profile: Profile) -> None:
+    organization = configuration.parse(
+        f"""
+[organization]
+name = "Corp"
+profile = "{profile}"
+dns-servers = ["203.0.113.25"]
+[[domain]]
+name = "corp.test"
+[[server]]
+name = "edge1"
+fqdn = "edge1.corp.test"
+roles = ["edge"]
+addresses = ["10.77.2.20"]
+[[server]]
+name = "hub1"
+fqdn = "hub1.corp.test"
+roles = ["hub"]
+addresses = ["10.77.1.20"]
+"""
+    )
+    assert (organization.realm, organization.active_directory) == ("", None)
+    assert configuration.this_server(organization, None, "edge1").name == "edge1"
+    assert HostService.TOPOLOGY not in organization.services(organization.servers[0])
+
+
+def test_every_party_of_a_host_is_a_party_of_the_table_and_no_role() -> None:
+    known = set(get_args(schema.HostParty))
+    assert known <= set(Party)
+    assert known.isdisjoint(ROLES)
+
+
+def test_what_is_commented_out_about_a_domain_can_be_taken_as_it_stands() -> None:
+    text = configuration.DEFAULT.format(offset=0)
+    wanted = (
+        "[active-directory]",
+        "domain = ",
+        "netbios = ",
+        "[[host]]",
+        "name = ",
+        "parties = ",
+        "addresses = ",
+        "fqdn = ",
+    )
+    lines = []
+    for line in text.splitlines():
+        bare = line.removeprefix("# ")
+        lines.append(bare.split("  ")[0] if bare.startswith(wanted) else line)
+    organization = configuration.parse("\n".join(lines))
+    assert organization.active_directory == ActiveDirectory("corp.example.test", "CORP")
+    assert [host.name for host in organization.hosts] == ["dc1"]
 
 
 @pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)

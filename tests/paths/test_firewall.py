@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -16,7 +17,18 @@ import pytest
 
 from postern.model.organization import Organization, Profile
 from postern.paths.firewall import LOG_GROUP, ruleset
-from tests.paths.organizations import BOTH, MAILBOX, ONE, OUTSIDE, THREE, WITH_EDGE
+from postern.paths.places import standings
+from tests.paths.organizations import (
+    BOTH,
+    CORP,
+    CORP_OF_THE_EDGE,
+    MAILBOX,
+    NETWORKS,
+    ONE,
+    OUTSIDE,
+    THREE,
+    WITH_EDGE,
+)
 
 PROBE = FilePath(__file__).parent / "probe.py"
 
@@ -54,6 +66,8 @@ def test_every_counter_that_is_used_is_there_and_the_other_way_round() -> None:
         (ONE, "server1"),
         (OUTSIDE, "all1"),
         (WITH_EDGE, "hub1"),
+        *((CORP, name) for name in ("edge1", "mbx1", "dc1", "client1", "internet1")),
+        (NETWORKS, "clients"),
     ):
         text = ruleset(organization, server)
         declared = set(re.findall(r"^\tcounter (\S+) \{", text, re.MULTILINE))
@@ -74,6 +88,30 @@ def test_a_single_host_shows_the_world_its_clients_doors_only() -> None:
     assert "30000" not in incoming
     for number in (10025, 10110, 10143, 10465, 10587, 10993, 10995):
         assert str(number) in incoming
+
+
+def test_a_host_that_is_no_server_of_ours_has_one_too() -> None:
+    text = ruleset(CORP, "client1")
+    assert text.startswith("#!/usr/sbin/nft -f\n# client1 (client1.corp.test): client; ")
+    outgoing = "\n".join(chain(text, "output"))
+    assert 'ip daddr 10.77.1.40 tcp dport { 143, 993 } counter name "out-imap4" accept' in outgoing
+    assert (
+        'ip daddr { 10.77.1.10, 10.77.4.10 } udp dport { 88, 53 } counter name "out-client-to-kdc" accept' in outgoing
+    )
+    assert "echo-request" in outgoing
+    assert "10.77.1.30" not in text and "10.77.2.20" not in text
+
+
+def test_networks_stand_behind_hosts_and_swallow_the_addresses_in_them() -> None:
+    lines = [line for line in chain(ruleset(NETWORKS, "hub1"), "input") if "tcp dport" in line]
+    known = [line for line in lines if "/" in line]
+    assert known and lines.index(known[0]) > max(
+        index for index, line in enumerate(lines) if "saddr" in line and line not in known
+    )
+    text = ruleset(NETWORKS, "hub1")
+    assert "ip saddr 10.77.3.0/24 tcp dport { 25, 587, 465 }" in text
+    assert "ip6 saddr 2001:db8:3::/64 tcp dport { 25, 587, 465 }" in text
+    assert "10.77.3.50" not in text
 
 
 def test_an_unknown_host_has_no_firewall() -> None:
@@ -98,10 +136,14 @@ with_namespaces = pytest.mark.skipif(
 @pytest.mark.root
 @with_namespaces
 @pytest.mark.parametrize("profile", Profile)
-@pytest.mark.parametrize("organization", [ONE, THREE, OUTSIDE, WITH_EDGE], ids=["one", "three", "outside", "edge"])
+@pytest.mark.parametrize(
+    "organization",
+    [ONE, THREE, OUTSIDE, WITH_EDGE, CORP, CORP_OF_THE_EDGE, NETWORKS],
+    ids=["one", "three", "outside", "edge", "corp", "edge's", "networks"],
+)
 def test_nft_takes_it_for_every_host(organization: Organization, profile: Profile) -> None:
-    for server in organization.servers:
-        text = ruleset(replace(organization, profile=profile), server.name)
+    for one in standings(organization):
+        text = ruleset(replace(organization, profile=profile), one.name)
         done = subprocess.run(
             ["unshare", "-n", "nft", "-c", "-f", "-"],
             input=text,
@@ -151,37 +193,44 @@ class Host:
         return {one["counter"]["name"]: one["counter"]["packets"] for one in listing["nftables"] if "counter" in one}
 
 
-@pytest.fixture
-def hosts() -> Iterator[tuple[Host, Host]]:
-    """hub1 under its firewall, and a neighbour that is a stranger (192.0.2.99) and mb1 (192.0.2.2) at once."""
+@contextlib.contextmanager
+def joined(first: tuple[str, ...], second: tuple[str, ...]) -> Iterator[tuple[Host, Host]]:
+    """Two hosts on one link, with these addresses."""
     mark = f"pf{os.getpid() % 100000}"
-    hub, other = Host(f"{mark}h"), Host(f"{mark}o")
+    one, other = Host(f"{mark}h"), Host(f"{mark}o")
 
     def outside(*words: str) -> None:
         subprocess.run(words, check=True, capture_output=True, timeout=20)
 
     try:
-        for host in (hub, other):
+        for host in (one, other):
             outside("ip", "netns", "add", host.name)
         outside(
-            "ip", "link", "add", "eth0", "netns", hub.name, "type", "veth", "peer", "name", "eth0", "netns", other.name
+            "ip", "link", "add", "eth0", "netns", one.name, "type", "veth", "peer", "name", "eth0", "netns", other.name
         )
-        for host, addresses in (
-            (hub, ("192.0.2.1/24", "2001:db8::1/64")),
-            (other, ("192.0.2.99/24", "192.0.2.2/24", "2001:db8::99/64")),
-        ):
+        for host, addresses in ((one, first), (other, second)):
             host.run("ip", "link", "set", "lo", "up")
             for address in addresses:
                 host.run("ip", "address", "add", address, "dev", "eth0", *(("nodad",) if ":" in address else ()))
             host.run("ip", "link", "set", "eth0", "up")
-        hub.run("nft", "-f", "-", text=ruleset(THREE, "hub1"))
-        yield hub, other
+        yield one, other
     finally:
-        for host in (hub, other):
+        for host in (one, other):
             for child in host.children:
                 child.kill()
                 child.wait()
             subprocess.run(["ip", "netns", "del", host.name], capture_output=True, check=False)
+
+
+@pytest.fixture
+def hosts() -> Iterator[tuple[Host, Host]]:
+    """hub1 under its firewall, and a neighbour that is a stranger (192.0.2.99) and mb1 (192.0.2.2) at once."""
+    with joined(("192.0.2.1/24", "2001:db8::1/64"), ("192.0.2.99/24", "192.0.2.2/24", "2001:db8::99/64")) as (
+        hub,
+        other,
+    ):
+        hub.run("nft", "-f", "-", text=ruleset(THREE, "hub1"))
+        yield hub, other
 
 
 @pytest.mark.root
@@ -227,6 +276,22 @@ class TestBetweenTwoHosts:
             assert other.reaches("192.0.2.1", port, source="192.0.2.2")
             assert not other.reaches("192.0.2.1", port, source="192.0.2.99")
         assert hub.counters()["in-mailbox-to-hub-submission"] == 2
+
+    def test_hosts_that_are_no_servers_of_ours_keep_to_their_rows_too(self) -> None:
+        with joined(("10.77.3.50/8",), ("10.77.1.10/8", "10.77.2.20/8")) as (client, controller):
+            client.run("nft", "-f", "-", text=ruleset(CORP, "client1"))
+            controller.run("nft", "-f", "-", text=ruleset(CORP, "dc1"))
+            controller.start("listen", "88", "389", "25")
+            client.start("listen", "88")
+            assert client.reaches("10.77.1.10", 88)
+            assert not client.reaches("10.77.1.10", 389)  # the client itself does not let it out
+            assert not client.reaches("10.77.2.20", 25)
+            assert not controller.reaches("10.77.3.50", 88)
+            assert client.counters()["out-client-to-kdc"] == controller.counters()["in-client-to-kdc"] == 1
+            assert controller.counters()["dropped-in"] == 0
+            client.run("nft", "flush", "ruleset")
+            assert not client.reaches("10.77.1.10", 389)  # and the controller does not let it in
+            assert controller.counters()["dropped-in"] >= 1
 
     def test_loading_it_again_replaces_it(self, hosts: tuple[Host, Host]) -> None:
         hub, other = hosts

@@ -8,7 +8,7 @@ from postern.model.organization import Organization, Server
 from postern.paths.fit import KernelSocket, fits, listeners
 from postern.paths.row import Wire
 from postern.paths.table import settle
-from tests.paths.organizations import HUB, MAILBOX, ONE, OUTSIDE, THREE
+from tests.paths.organizations import HUB, MAILBOX, NETWORKS, ONE, OUTSIDE, THREE
 
 HOME = ONE.servers[0]
 
@@ -90,3 +90,11 @@ def test_a_question_by_udp_fits_while_it_stands_on_an_ephemeral_port() -> None:
 
 def test_a_tcp_socket_that_is_bound_but_does_nothing_fits_nothing() -> None:
     assert fits(ONE, HOME, KernelSocket(Wire.TCP, "127.0.0.1", 40000, "0.0.0.0", 0, False)) == ()
+
+
+def test_a_peer_in_a_network_that_plays_the_party_fits() -> None:
+    hub = NETWORKS.server("hub1")
+    assert "client-to-hub-smtp" in fits(NETWORKS, hub, connected("10.77.1.20", 587, "10.77.3.77", 40000))
+    assert fits(NETWORKS, hub, connected("10.77.1.20", 587, "10.78.3.77", 40000)) == ()
+    assert fits(NETWORKS, hub, connected("10.77.1.20", 40000, "10.77.1.10", 389)) == ("hub-to-ad", "setup-ad")
+    assert fits(NETWORKS, hub, connected("10.77.1.20", 40000, "10.77.4.10", 389)) == ()  # no controller that is named

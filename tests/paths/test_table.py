@@ -1,6 +1,6 @@
 """The table is the reference: cell by cell against data-paths.tsv, and the typed values against the words.
 
-covers: transport mailbox client_access unified_messaging ours ports row wording
+covers: transport mailbox client_access unified_messaging ours surroundings ports row wording
 """
 
 from __future__ import annotations
@@ -165,6 +165,18 @@ def test_ours_are_marked_and_share_no_id_with_the_reference() -> None:
     assert {"internet-to-hub", "hub-to-internet", "any-server-to-dns", "postgresql", "private-directory", "ssh"} <= {
         row.id for row in ours
     }
+
+
+@pytest.mark.parametrize("row_id", ["client-access-to-ad", "mailbox-to-ad", "dsaccess-to-ad", "attendant-to-ad"])
+def test_all_servers_reach_active_directory_alike(row_id: str) -> None:
+    row, hubs = TABLE[row_id], TABLE["hub-to-ad"]
+    assert (row.ports, row.supported_auth, row.encryption, row.seal) == (
+        hubs.ports,
+        hubs.supported_auth,
+        hubs.encryption,
+        hubs.seal,
+    )
+    assert row.words.ports == hubs.words.ports
 
 
 def test_a_row_gives_its_own_port() -> None:

@@ -1,4 +1,4 @@
-"""`postern paths`: the table to read, one row in full, a host's firewall, and what was really used.
+"""`postern paths`: the table to read, one row in full, a host's firewall, the map, and what was really used.
 
 Reads the settled rows, and for a firewall, the observations or an organization's profile its state folder. Decides nothing.
 """
@@ -17,6 +17,7 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 from rich.text import Text
 
+from postern.cli.paths_map import paths_map
 from postern.cli.paths_page import CELLS, HEADINGS, cells, differences, document, enforcement, why
 from postern.model.organization import Organization, Profile, StateFolder
 from postern.model.security import Encryption
@@ -99,17 +100,18 @@ def show(row_id: str, as_json: bool) -> None:
 
 
 @paths.command(short_help="A host's nftables ruleset.")
-@click.option("--host", required=True, metavar="NAME", help="A server of the organization's file.")
+@click.option("--host", required=True, metavar="NAME", help="A server or host of the organization's file.")
 @_STATE
 @click.pass_obj
 def firewall(parent: str | None, host: str, state_dir: str | None) -> None:
     """A host's whole nftables ruleset: default deny in and out, only its rows, only between the right peers."""
     from postern.paths.firewall import ruleset
+    from postern.paths.places import standings
 
     organization = _organization(state_dir or parent)
-    names = [server.name for server in organization.servers]
+    names = [one.name for one in standings(organization)]
     if host not in names:
-        raise click.ClickException(f"no server is called {host!r}; the organization has {', '.join(names)}")
+        raise click.ClickException(f"no server or host is called {host!r}; the organization has {', '.join(names)}")
     click.echo(ruleset(organization, host), nl=False)
 
 
@@ -137,6 +139,9 @@ def observed(parent: str | None, state_dir: str | None, as_json: bool) -> None:
 def docs() -> None:
     """The page docs/paths.md, on standard output."""
     click.echo(document(), nl=False)
+
+
+paths.add_command(paths_map)
 
 
 # What the organization says

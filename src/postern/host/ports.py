@@ -13,12 +13,10 @@ from pathlib import Path
 
 from postern.host import sockets
 from postern.model.organization import Organization, Server
+from postern.paths.deployment import OF_THE_MACHINE
 from postern.paths.fit import listeners
 from postern.paths.row import Wire
 from postern.paths.table import settle
-
-OF_THE_MACHINE = frozenset({"ssh", "ntp", "dhcp", "neighbour-discovery"})
-"""Rows that the machine's own services use: the firewall opens them, no process of ours ever does."""
 
 _IPV4 = Path("/proc/sys/net/ipv4")
 _RESERVED = _IPV4 / "ip_local_reserved_ports"

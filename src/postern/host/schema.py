@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from postern.model.organization import DomainType, Profile, Role
 
@@ -51,6 +51,30 @@ def _address(value: str) -> str:
     if address.is_unspecified or address.is_multicast:
         raise ValueError(f'"{value}" is no address of one host; write the address that others reach it by')
     return str(address)
+
+
+def _address_or_network(value: str) -> str:
+    if "/" not in value:
+        return _address(value)
+    try:
+        network = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError(f'"{value}" is no network; write one such as "192.0.2.0/24" or "2001:db8::/64"') from None
+    if str(network) != value.lower():
+        raise ValueError(f'"{value}" has bits of a host in it; write the network "{network}", or the address alone')
+    return str(network)
+
+
+def _netbios(value: str) -> str:
+    if not re.fullmatch(r"[A-Z0-9][A-Z0-9-]{0,14}", value):
+        raise ValueError(f'"{value}" is no NetBIOS name; write 1 to 15 of A-Z, 0-9 and "-", such as "EXAMPLE"')
+    return value
+
+
+def _party(value: object) -> object:
+    if value in list(Role):
+        raise ValueError(f'"{value}" is a role; give it to a [[server]]')
+    return value
 
 
 def _address_and_port(value: str) -> str:
@@ -98,6 +122,18 @@ Bytes = Annotated[int, Field(ge=1024, le=2**40)]
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seconds = Annotated[float, Field(ge=0.1, le=31_536_000)]
 PortNumber = Annotated[int, Field(ge=1024, le=65535)]
+HostParty = Literal[
+    "active-directory",
+    "client",
+    "administrator",
+    "internet",
+    "name-server",
+    "time-server",
+    "monitor",
+    "gateway",
+    "legacy-mailbox",
+]
+"""Values of `paths.row.Party`."""
 
 
 class Shape(BaseModel):
@@ -113,6 +149,7 @@ class OrganizationShape(Shape):
     rpc_ports: Annotated[list[PortNumber], Field(min_length=2, max_length=2)] | None = None
     realm: Annotated[str, AfterValidator(_realm)] = ""
     keytab: str = ""
+    authorities: str = ""
     postgres: Annotated[str, AfterValidator(_postgres_url)] = ""
     directory: Annotated[str, AfterValidator(_directory_url)] = ""
     dns_servers: list[Annotated[str, AfterValidator(_address_and_port)]] = []
@@ -130,6 +167,21 @@ class ServerShape(Shape):
     addresses: Annotated[list[Annotated[str, AfterValidator(_address)]], Field(min_length=1)]
     site: Annotated[str, Field(min_length=1, max_length=64)] = "Default-First-Site-Name"
     workers: Annotated[int, Field(ge=0, le=64)] = 0
+
+
+class ActiveDirectoryShape(Shape):
+    domain: DomainName
+    netbios: Annotated[str, AfterValidator(_netbios)] | None = None
+
+
+class HostShape(Shape):
+    """What is no server of ours. Roles are for servers; what lists and URLs name (a database) stands there."""
+
+    name: Annotated[str, AfterValidator(_server_name)]
+    parties: Annotated[list[Annotated[HostParty, BeforeValidator(_party)]], Field(min_length=1)]
+    addresses: Annotated[list[Annotated[str, AfterValidator(_address_or_network)]], Field(min_length=1)]
+    fqdn: DomainName = ""
+    site: Annotated[str, Field(min_length=1, max_length=64)] = "Default-First-Site-Name"
 
 
 class SendConnectorShape(Shape):
@@ -164,5 +216,7 @@ class Shapes(Shape):
     organization: OrganizationShape
     domain: Annotated[list[DomainShape], Field(min_length=1)]
     server: Annotated[list[ServerShape], Field(min_length=1)]
+    active_directory: ActiveDirectoryShape | None = None
+    host: list[HostShape] = []
     send_connector: list[SendConnectorShape] | None = None
     limits: LimitsShape = LimitsShape()

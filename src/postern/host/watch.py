@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from postern.host import sockets
-from postern.host.ports import OF_THE_MACHINE
 from postern.model.organization import Organization, Server, StateFolder
 from postern.paths import fit
+from postern.paths.deployment import OF_THE_MACHINE
 from postern.paths.row import Wire
 from postern.telemetry.log import Event, log
 

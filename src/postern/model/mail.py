@@ -35,6 +35,10 @@ class Envelope:
     ret: str = ""
 
 
+FROM_STRANGERS = frozenset({"internet-to-hub", "edge-to-edge", "edge-to-hub"})
+"""Rows on which strangers' mail comes: whoever proved to be the caller of such a row has vouched for no sender."""
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """How a message came in: for Received lines, for tracking, and for what the categorizer trusts.
@@ -110,9 +114,9 @@ class HopKind(StrEnum):
     SMART_HOST = "smart-host"
     """`destination` is "host" or "host:port"."""
     HUB = "hub"
-    """Another hub of ours, from a hub or an edge; `destination` is its name."""
+    """Another hub of ours, from a hub or an edge; `destination` is its name, or several by commas: any of them will do."""
     EDGE = "edge"
-    """An edge of ours, from a hub; `destination` is its name."""
+    """An edge of ours, from a hub; `destination` is its name, or several by commas."""
 
 
 @dataclass(frozen=True, slots=True)

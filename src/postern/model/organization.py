@@ -24,6 +24,8 @@ class HostService(StrEnum):
     """The System Attendant of a mailbox server in Active Directory: recipient update."""
     EDGESYNC = "edgesync"
     """A hub's replication to the edges."""
+    EDGE_CREDENTIALS = "edge-credentials"
+    """An edge's keeper of the accounts that replicate to it."""
 
 
 class Profile(StrEnum):
@@ -146,6 +148,16 @@ class Organization:
     """None: the private directory."""
     hosts: tuple[Host, ...] = ()
 
+    authorities: str = ""
+    """PEM file of the authorities by which other organizations' servers are validated; empty: the machine's own."""
+
+    def update_domains(self, domains: dict[str, DomainType]) -> None:
+        """Makes a mapping that somebody reads meanwhile say what the accepted domains are, by name."""
+        now = {domain.name.lower(): domain.type for domain in self.domains}
+        for gone in domains.keys() - now.keys():
+            del domains[gone]
+        domains.update(now)
+
     def services(self, server: Server) -> tuple[HostService, ...]:
         """What this server runs beside its roles."""
         found = []
@@ -155,6 +167,8 @@ class Organization:
                 found.append(HostService.ATTENDANT)
         if Role.HUB in server.roles and self.with_role(Role.EDGE):
             found.append(HostService.EDGESYNC)
+        if Role.EDGE in server.roles:
+            found.append(HostService.EDGE_CREDENTIALS)
         return tuple(found)
 
     def port(self, number: int) -> int:
@@ -222,6 +236,16 @@ class StateFolder:
     def keytab(self) -> Path:
         """What `setup ad` writes, where postern.toml names no other."""
         return self.root / "secrets" / "keytab"
+
+    @property
+    def krb5_conf(self) -> Path:
+        """Where this host's processes find the realm's centres; the topology service writes it."""
+        return self.root / "krb5.conf"
+
+    @property
+    def topology(self) -> Path:
+        """The last known domain controllers."""
+        return self.root / "topology.json"
 
     @property
     def secrets(self) -> Path:

@@ -25,6 +25,8 @@ class Mechanism(StrEnum):
     IP_ADDRESS = "By IP address"
     # Ours: not in the reference.
     SCRAM = "SCRAM-SHA-256"
+    NETLOGON = "Netlogon"
+    """A member server's secure channel to its domain controller (MS-NRPC): the machine account's own proof on port 135's RPC."""
     PEER = "Peer credentials"
     """The kernel's word (SO_PEERCRED) for who is at the other end of a unix socket: ncalrpc."""
 
@@ -59,13 +61,15 @@ class PrincipalKind(StrEnum):
 class Identity:
     """Who is at the other end, and how that was proven.
 
-    `name` is the logon name (`alice@example.test`, `HUB1$`), `guid` the objectGUID of the directory entry.
+    `name` is the logon name (`alice@example.test`, `HUB1$`), `guid` the objectGUID of the directory entry. `groups` are SIDs
+    ("S-1-5-21-...") as a domain controller said them in a ticket or verdict; empty where none did.
     """
 
     kind: PrincipalKind
     name: str
     mechanism: Mechanism
     guid: UUID | None = None
+    groups: frozenset[str] = frozenset()
 
 
 NOBODY = Identity(PrincipalKind.ANONYMOUS, "", Mechanism.ANONYMOUS)

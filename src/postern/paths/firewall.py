@@ -11,8 +11,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator, Sequence
 
-from postern.model.organization import Organization
+from postern.model.organization import Organization, Server
 from postern.paths.openings import ANYONE, Opening, openings
+from postern.paths.places import Standing, standing, within
 from postern.paths.row import Wire
 from postern.paths.table import settle
 
@@ -64,20 +65,20 @@ _FORWARD = """\
 """
 
 
-def ruleset(organization: Organization, server_name: str) -> str:
-    """The whole ruleset of this host, for `nft -f`. Loading it again replaces it and starts its counters anew.
+def ruleset(organization: Organization, name: str) -> str:
+    """The whole ruleset of this server or host, for `nft -f`. Loading it again replaces it and starts its counters anew.
 
     It owns the table `inet postern` and touches no other. Raises KeyError for a name that the organization does not have.
     """
-    server = organization.server(server_name)
-    allowed = [one for one in openings(organization, server, settle(organization.profile).values()) if one.remote != ()]
+    who = standing(organization, name)
+    allowed = [one for one in openings(organization, who, settle(organization.profile).values()) if one.remote != ()]
     counters = [*dict.fromkeys(map(_counter, allowed)), "invalid-in", "invalid-out"]
     counters += ["dropped-in", "dropped-out", "dropped-forward"]
     parts = [
         _HEAD.format(
-            name=server.name,
-            fqdn=server.fqdn,
-            roles=", ".join(sorted(server.roles)),
+            name=who.name,
+            fqdn=who.fqdn or ", ".join(who.addresses),
+            roles=_part(who),
             profile=organization.profile,
             offset=organization.offset,
             table=TABLE_NAME,
@@ -88,6 +89,10 @@ def ruleset(organization: Organization, server_name: str) -> str:
         rules = "\n".join(_rules([one for one in allowed if one.inward == (way == "in")], way))
         parts.append(_CHAIN.format(chain=chain, way=way, loopback=loopback, rules=rules, group=LOG_GROUP))
     return "\n".join([*parts, _FORWARD])
+
+
+def _part(who: Standing) -> str:
+    return ", ".join(sorted(who.roles if isinstance(who, Server) else who.parties))
 
 
 def _counter(opening: Opening) -> str:
@@ -107,10 +112,15 @@ def _rules(allowed: Sequence[Opening], way: str) -> Iterator[str]:
     peers: dict[tuple[Wire, tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for (peer, wire, ids), numbers in ports.items():
         peers.setdefault((wire, ids, tuple(numbers)), []).append(peer)
-    for (wire, ids, known), where in sorted(peers.items(), key=lambda item: _ANY in item[1]):
+    for (wire, ids, known), where in sorted(peers.items(), key=lambda item: _breadth(item[1])):
         counted = " ".join(f'counter name "{way}-{row}"' for row in ids)
         for match in _matches(way, where, wire, known, "dhcp" in ids):
             yield f"\t\t{match} {counted} accept"
+
+
+def _breadth(peers: Sequence[str]) -> int:
+    """Hosts before networks before anyone: the counters of the narrower row shall count what is its own."""
+    return 2 if _ANY in peers else 1 if any("/" in peer for peer in peers) else 0
 
 
 def _matches(way: str, hosts: Sequence[str], wire: Wire, ports: Sequence[str], dhcp: bool) -> Iterator[str]:
@@ -126,7 +136,12 @@ def _matches(way: str, hosts: Sequence[str], wire: Wire, ports: Sequence[str], d
         yield f"{wire.lower()} dport {_set(ports)}"
     else:
         for family, version in (("ip", 4), ("ip6", 6)):
-            addresses = sorted(host for host in hosts if ipaddress.ip_address(host).version == version)
+            networks = [host for host in hosts if "/" in host]
+            addresses = sorted(
+                host
+                for host in hosts
+                if ipaddress.ip_network(host).version == version and (host in networks or not within(host, networks))
+            )
             if addresses:
                 end = "saddr" if way == "in" else "daddr"
                 yield f"{family} {end} {_set(addresses)} {wire.lower()} dport {_set(ports)}"

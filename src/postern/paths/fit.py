@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from postern.model.organization import Organization, Server
-from postern.paths.openings import ANYONE, Opening, openings, plain
+from postern.paths.openings import Opening, openings, plain
 from postern.paths.row import Path, Wire
 from postern.paths.table import settle
 
@@ -58,7 +58,7 @@ def fits(
     for one in known:
         if one.wire is not socket.wire or not _on_its_ports(one, socket, ephemeral):
             continue
-        if socket.remote_port == 0 or one.remote is ANYONE or remote in one.remote or (one.at_home and at_home):
+        if socket.remote_port == 0 or one.admits(remote) or (one.at_home and at_home):
             found[one.row] = None
     return tuple(found)
 

@@ -7,7 +7,7 @@ connection is on is known only once its caller has proven who it is: `row_for`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -104,11 +104,16 @@ class Guard:
                 refusal = refusal or objection
         return None, refusal or Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
 
-    def row_for(self, identity: Identity, seal: Seal | None) -> Path | Refusal:
-        """The row that a caller with this identity is on; a refusal if no row of this door admits it."""
+    def row_for(
+        self, identity: Identity, seal: Seal | None, admits: Callable[[Path], bool] | None = None
+    ) -> Path | Refusal:
+        """The row that a caller with this identity is on; a refusal if no row of this door admits it. `admits` knows more of
+        the caller than its kind: which roles a server has."""
         refusal = Refusal(Reason.AUTHENTICATION_REQUIRED, "Authentication required")
         for row in self.rows:
             if identity.mechanism not in row.supported_auth or not _calls(row, identity.kind):
+                continue
+            if admits is not None and not admits(row):
                 continue
             if not _allows(row, identity.mechanism, seal):
                 refusal = Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required first")

@@ -4,7 +4,8 @@ How the cells were read. Encryption "IPsec" with "no" by default is `NEVER`: IPs
 clear text on these rows under `reference`. "none" is `NEVER` too. "NTLM, Kerberos" keeps the reference's order; which one a
 process really uses is its account's affair (Local System: Kerberos; a user: NTLM). "Random port" is a port of the organization's
 dynamic range. "SMB (local)" never leaves the host. The caller, which the reference often leaves unsaid, is the one its
-notes describe: Local System consumers are mailbox servers, backups and the registry are an administrator's.
+notes describe: Local System consumers are mailbox servers, backups and the registry are an administrator's. The Active Directory
+Topology service runs on every server of the domain and is asked by that server's own services, so its ports are local.
 """
 
 from __future__ import annotations
@@ -201,9 +202,9 @@ MAILBOX: tuple[Path, ...] = (
         id="ad-topology",
         table=Table.MAILBOX,
         name="Active Directory Topology Service access",
-        caller=(Party.MAILBOX,),
-        callee=Party.MAILBOX,
-        ports=ports.RPC,
+        caller=(Party.ANY_SERVER,),
+        callee=Party.ANY_SERVER,
+        ports=ports.LOCAL_RPC,
         default_auth=(Mechanism.NTLM, Mechanism.KERBEROS),
         supported_auth=(Mechanism.NTLM, Mechanism.KERBEROS),
         encryption=Encryption.REQUIRED,

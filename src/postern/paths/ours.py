@@ -1,8 +1,7 @@
 """Rows beyond the reference, marked as ours: what a whole organization also needs, and the paths that stand only in the
 reference's notes (heartbeats, the open-proxy test, media, the redirect to workers, the recipient filter's look-up).
 
-Their words are in the style of the reference's cells. Ports of strangers and of the machine itself (DNS, time, SSH) are real
-numbers; only ports that Postern's own servers listen on are shifted by the organization's offset (see `parties`).
+Their words are in the style of the reference's cells. What a domain and every machine need stands in `surroundings`.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 from postern.model.security import Encryption, Mechanism
 from postern.paths import ports
 from postern.paths.row import End, Party, Path, Port, Table, Tls, Wire, Words
+from postern.paths.surroundings import DOMAIN, MACHINE
 
 _ANONYMOUS = (Mechanism.ANONYMOUS,)
 
@@ -249,146 +249,4 @@ CLIENTS: tuple[Path, ...] = (
     ),
 )
 
-MACHINE: tuple[Path, ...] = (
-    Path(
-        id="any-server-to-dns",
-        table=Table.OURS,
-        name="Any server to its name servers",
-        caller=(Party.ANY_SERVER,),
-        callee=Party.NAME_SERVER,
-        ports=ports.DNS,
-        default_auth=_ANONYMOUS,
-        supported_auth=_ANONYMOUS,
-        encryption=Encryption.NEVER,
-        words=Words("53/UDP; 53/TCP", "Anonymous", "Anonymous", "none", "no"),
-    ),
-    Path(
-        id="any-server-to-kdc",
-        table=Table.OURS,
-        name="Any server to the realm's key distribution centres",
-        caller=(Party.ANY_SERVER,),
-        callee=Party.ACTIVE_DIRECTORY,
-        ports=(Port(88, label="kerberos"), Port(88, Wire.UDP, label="kerberos")),
-        default_auth=(Mechanism.KERBEROS,),
-        supported_auth=(Mechanism.KERBEROS,),
-        encryption=Encryption.REQUIRED,
-        seal="Kerberos",
-        words=Words(
-            "88/TCP, 88/UDP (Kerberos)",
-            "Kerberos",
-            "Kerberos",
-            "Kerberos encryption",
-            "yes",
-            "the reference has it for hubs and mailbox servers only, as a part of their access to Active Directory",
-        ),
-    ),
-    Path(
-        id="metrics",
-        table=Table.OURS,
-        name="Monitoring reads a server's metrics",
-        caller=(Party.MONITOR,),
-        callee=Party.ANY_SERVER,
-        ports=(Port(9464),),
-        default_auth=_ANONYMOUS,
-        supported_auth=_ANONYMOUS,
-        encryption=Encryption.NEVER,
-        words=Words(
-            "9464/TCP",
-            "Anonymous",
-            "Anonymous",
-            "none",
-            "no",
-            "counts only, no address and no subject; open to the organization's own servers where it is switched on",
-        ),
-    ),
-    Path(
-        id="acme",
-        table=Table.OURS,
-        name="Any server to its certificate authority (ACME)",
-        caller=(Party.ANY_SERVER,),
-        callee=Party.INTERNET,
-        ports=(Port(443, tls=Tls.IMPLICIT), Port(80, label="http-01", end=End.CALLER)),
-        default_auth=(Mechanism.CERTIFICATE,),
-        supported_auth=(Mechanism.CERTIFICATE,),
-        encryption=Encryption.REQUIRED,
-        seal="TLS",
-        words=Words(
-            "443/TCP (SSL); 80/TCP (http-01)",
-            "Certificate",
-            "Certificate",
-            "HTTPS",
-            "yes",
-            "the account's key signs every request (RFC 8555); 80 answers the authority's challenge",
-        ),
-    ),
-    Path(
-        id="ssh",
-        table=Table.OURS,
-        name="Administrator to any server (SSH)",
-        caller=(Party.ADMINISTRATOR,),
-        callee=Party.ANY_SERVER,
-        ports=(Port(22),),
-        default_auth=(Mechanism.CERTIFICATE,),
-        supported_auth=(Mechanism.CERTIFICATE, Mechanism.KERBEROS),
-        encryption=Encryption.REQUIRED,
-        seal="SSH",
-        words=Words(
-            "22/TCP",
-            "Certificate",
-            "Certificate, Kerberos",
-            "SSH",
-            "yes",
-            "the machine's own; a public key is a certificate here",
-        ),
-    ),
-    Path(
-        id="ntp",
-        table=Table.OURS,
-        name="Any server to its time servers",
-        caller=(Party.ANY_SERVER,),
-        callee=Party.TIME_SERVER,
-        ports=(Port(123, Wire.UDP),),
-        default_auth=_ANONYMOUS,
-        supported_auth=_ANONYMOUS,
-        encryption=Encryption.NEVER,
-        words=Words("123/UDP", "Anonymous", "Anonymous", "none", "no", "Kerberos and certificates need the right time"),
-    ),
-    Path(
-        id="dhcp",
-        table=Table.OURS,
-        name="Any server to a DHCP server",
-        caller=(Party.ANY_SERVER,),
-        callee=Party.NEIGHBOUR,
-        ports=(
-            Port(67, Wire.UDP, label="dhcp"),
-            Port(68, Wire.UDP, label="dhcp", end=End.CALLER),
-            Port(547, Wire.UDP, label="dhcpv6"),
-            Port(546, Wire.UDP, label="dhcpv6", end=End.CALLER),
-        ),
-        default_auth=_ANONYMOUS,
-        supported_auth=_ANONYMOUS,
-        encryption=Encryption.NEVER,
-        words=Words("67/UDP, 68/UDP (DHCP); 547/UDP, 546/UDP (DHCPv6)", "Anonymous", "Anonymous", "none", "no"),
-    ),
-    Path(
-        id="neighbour-discovery",
-        table=Table.OURS,
-        name="Neighbour discovery, path MTU and echo",
-        caller=(Party.NEIGHBOUR,),
-        callee=Party.ANY_SERVER,
-        ports=(Port(None, Wire.ICMP, end=End.BOTH),),
-        default_auth=_ANONYMOUS,
-        supported_auth=_ANONYMOUS,
-        encryption=Encryption.NEVER,
-        words=Words(
-            "ICMP; ICMPv6",
-            "Anonymous",
-            "Anonymous",
-            "none",
-            "no",
-            "only the types of RFC 4861, 2710 and 3810, echo, and the errors that path MTU discovery needs",
-        ),
-    ),
-)
-
-OURS: tuple[Path, ...] = MAIL + STORAGE + CLIENTS + MACHINE
+OURS: tuple[Path, ...] = MAIL + STORAGE + CLIENTS + DOMAIN + MACHINE

@@ -19,6 +19,7 @@ EDGE_TO_EDGE = (
 )
 RPC = (Port(135, label="epm"), Port(None, label="rpc"))
 """The endpoint mapper, and the port of the dynamic range that it answers with."""
+LOCAL_RPC = (Port(135, label="epm", end=End.LOCAL), Port(None, label="rpc", end=End.LOCAL))
 NCALRPC = Port(None, Wire.UNIX, label="ncalrpc")
 EDGESYNC = (Port(50636, tls=Tls.IMPLICIT), Port(50389))
 ADAM = (Port(50389, end=End.LOCAL),)
@@ -32,6 +33,15 @@ ACTIVE_DIRECTORY = (
     Port(53, Wire.UDP, label="dns"),
     Port(135, label="epm"),
     Port(None, label="rpc"),
+)
+KERBEROS = (Port(88, label="kerberos"), Port(88, Wire.UDP, label="kerberos"))
+CLIENT_OF_DOMAIN = (*KERBEROS, Port(53, label="dns"), Port(53, Wire.UDP, label="dns"))
+SETUP_AD = (Port(389, label="ldap"), Port(389, Wire.UDP, label="ldap"), *CLIENT_OF_DOMAIN)
+DOMAIN_CONTROLLERS = (
+    *ACTIVE_DIRECTORY,
+    Port(445, label="smb"),
+    Port(464, label="kpasswd"),
+    Port(464, Wire.UDP, label="kpasswd"),
 )
 SMB = (Port(445),)
 LOCAL_SMB = (Port(445, end=End.LOCAL),)
@@ -48,5 +58,6 @@ SIP_BOTH_WAYS = (
     Port(None, label="sip worker"),
 )
 DNS = (Port(53, Wire.UDP), Port(53, Wire.TCP))
-LDAP = (Port(None, Wire.UNIX, label="ldapi"), Port(389, tls=Tls.UPGRADE), Port(636, tls=Tls.IMPLICIT))
+LDAPI = Port(None, Wire.UNIX, label="ldapi")
+LDAP = (LDAPI, Port(389, tls=Tls.UPGRADE), Port(636, tls=Tls.IMPLICIT))
 POSTGRESQL = (Port(None, Wire.UNIX, label="postgresql"), Port(5432, tls=Tls.UPGRADE))

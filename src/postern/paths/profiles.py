@@ -17,7 +17,7 @@ from postern.paths.wording import mechanism_words, port_words, seal_words
 _STRONG = frozenset(
     {Mechanism.KERBEROS, Mechanism.NEGOTIATE, Mechanism.SCRAM, Mechanism.CERTIFICATE, Mechanism.DIRECT_TRUST}
 )
-_SERVICE_PASSWORD = frozenset({"private-directory", "recipient-filter"})
+_SERVICE_PASSWORD = frozenset({"private-directory", "recipient-filter", "edgesync"})
 """Rows on which Basic carries a service's own 256 random bits, never a person's password: there is nothing to guess."""
 _WEAK = (Mechanism.NTLM, Mechanism.DIGEST, Mechanism.BASIC)
 
@@ -89,6 +89,20 @@ PRACTICAL: tuple[Deviation, ...] = (
         add_auth=(Mechanism.PEER,),
     ),
     Deviation(
+        "ad-topology",
+        _LOCAL_RPC,
+        add_ports=(ports.NCALRPC,),
+        default_auth=(Mechanism.NTLM, Mechanism.PEER),
+        add_auth=(Mechanism.PEER,),
+    ),
+    Deviation(
+        "rus-rpc",
+        _LOCAL_RPC,
+        add_ports=(ports.NCALRPC,),
+        default_auth=(Mechanism.KERBEROS, Mechanism.PEER),
+        add_auth=(Mechanism.PEER,),
+    ),
+    Deviation(
         "edgesync",
         "a password never crosses the perimeter in clear text: the port without SSL is gone",
         drop_ports=(50389,),
@@ -99,6 +113,12 @@ PRACTICAL: tuple[Deviation, ...] = (
         upgrade_ports=True,
         encryption=Encryption.REQUIRED,
         seal="TLS",
+    ),
+    Deviation(
+        "edge-adam",
+        "the edge's own processes ask over a unix socket (ldapi), where the kernel itself says who calls",
+        add_ports=(ports.LDAPI,),
+        add_auth=(Mechanism.PEER,),
     ),
     Deviation(
         "log-shipping",
@@ -154,12 +174,6 @@ HARDENED: tuple[Deviation, ...] = (
     ),
     Deviation(
         "activesync", "phones carry a client certificate instead of a password", default_auth=(Mechanism.CERTIFICATE,)
-    ),
-    Deviation(
-        "edgesync",
-        "LDAP takes the hub's certificate (SASL EXTERNAL, RFC 4513 section 5.2.3) instead of the replication account's password",
-        default_auth=(Mechanism.CERTIFICATE,),
-        add_auth=(Mechanism.CERTIFICATE,),
     ),
     *(
         Deviation(

@@ -1,0 +1,89 @@
+"""`postern paths map`: the organization as a picture, declared and observed.
+
+Reads the organization's file and what state folders hold of observations; what it looks like is `paths.map`'s affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from postern.model.organization import Organization, StateFolder
+from postern.paths.sightings import Sighting
+
+
+@click.command("map", short_help="The organization as a picture (SVG).")
+@click.option("--output", "-o", metavar="FILE.svg", help="Where to write it; default: standard output.")
+@click.option(
+    "--state",
+    "state_dirs",
+    metavar="[NAME=]DIR",
+    multiple=True,
+    help="A state folder whose observations count; several for several hosts, NAME the server that each belongs to. "
+    "The first one's organization is drawn.",
+)
+@click.option("--declared", is_flag=True, help="Only what is declared, whatever was observed.")
+@click.pass_obj
+def paths_map(parent: str | None, output: str | None, state_dirs: tuple[str, ...], declared: bool) -> None:
+    """The organization as a picture (SVG): hosts, an arrow for each path, coloured by encryption, thick where it was used."""
+    from postern.paths.map import draw
+
+    folders = [_named(text) for text in state_dirs] or [("", parent or "")]
+    organization = _organization(folders[0][1])
+    sightings = None if declared else [one for name, folder in folders for one in _sightings(name, folder)]
+    picture = draw(organization, sightings)
+    if output is None:
+        click.echo(picture, nl=False)
+        return
+    try:
+        Path(output).write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written: {error.strerror}") from None
+
+
+def _named(text: str) -> tuple[str, str]:
+    name, equals, folder = text.partition("=")
+    return (name, folder) if equals and "/" not in name else ("", text)
+
+
+def _folder(state_dir: str) -> StateFolder:
+    from postern.host.state import find
+
+    return find(state_dir or None)
+
+
+def _organization(state_dir: str) -> Organization:
+    from postern.host.configuration import ConfigurationError, load
+
+    try:
+        return load(_folder(state_dir))
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _sightings(name: str, state_dir: str) -> Iterator[Sighting]:
+    from postern.telemetry.observed import read
+
+    seer = _seer(name, state_dir)
+    for one in read(_folder(state_dir).observed):
+        how = ", ".join(filter(None, (one.mechanism, one.seal if one.seal != "none" else "clear text", one.cipher)))
+        yield Sighting(seer, one.path, one.peer, one.count, how)
+
+
+def _seer(name: str, state_dir: str) -> str:
+    """Whose folder this is: the server that was named, the only one, the one that the path names, or the one called like
+    this host."""
+    from postern.host.configuration import ConfigurationError, this_server
+
+    organization, folder = _organization(state_dir), _folder(state_dir)
+    known = {server.name for server in organization.servers}
+    in_path = next((part for part in reversed(folder.root.parts) if part in known), None)
+    try:
+        return this_server(organization, name or in_path).name
+    except ConfigurationError:
+        names = ", ".join(sorted(known))
+        raise click.ClickException(
+            f"whose observations are in {folder.root}? Write --state NAME={folder.root}, NAME one of {names}"
+        ) from None

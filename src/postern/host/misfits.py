@@ -1,0 +1,118 @@
+"""What no single value of postern.toml shows: settings that contradict each other, names that are there twice.
+
+Pure: reads the Organization that the file describes. How a mistake is told is `mistakes`' affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from postern.host.mistakes import Problem, nearest
+from postern.model.organization import Organization, Profile, Role
+from postern.paths.row import Party
+from postern.paths.table import TABLE
+
+_FIXED = {port.number for row in TABLE.values() for port in row.ports if port.number is not None}
+_OF_NETWORKS = frozenset({Party.CLIENT.value, Party.ADMINISTRATOR.value, Party.INTERNET.value, Party.GATEWAY.value})
+"""Who may be a whole network: whoever only calls, or answers wherever it is."""
+
+
+def misfits(organization: Organization) -> Iterator[Problem]:
+    """Every contradiction, in the order of the file's tables."""
+    yield from _twice("domain", [domain.name for domain in organization.domains])
+    yield from _twice("server", [server.name for server in organization.servers])
+    yield from _twice("send-connector", [connector.name for connector in organization.send_connectors])
+    yield from _ports(organization)
+    yield from _proofs(organization)
+    yield from _connectors(organization)
+    for index, server in enumerate(organization.servers):
+        if Role.EDGE in server.roles and len(server.roles) > 1:
+            yield Problem(
+                ("server", index, "roles"),
+                "edge stands alone, in the perimeter network; give the other roles to another server",
+            )
+    yield from _hosts(organization)
+
+
+def _ports(organization: Organization) -> Iterator[Problem]:
+    low, high = organization.rpc_ports
+    if low > high:
+        yield Problem(("organization", "rpc-ports"), f"{low} is above {high}; write [{high}, {low}]")
+    inside = [organization.port(number) for number in sorted(_FIXED) if low <= organization.port(number) <= high]
+    if inside:
+        yield Problem(
+            ("organization", "rpc-ports"), f"hold {inside[0]}, which is a door of its own; choose a range without it"
+        )
+
+
+def _proofs(organization: Organization) -> Iterator[Problem]:
+    """Realm, keytab, directory, and what Active Directory says of them."""
+    domain = organization.active_directory
+    if organization.profile is Profile.HARDENED and not organization.realm and not _of_an_edge(organization):
+        yield Problem(
+            ("organization", "profile"),
+            '"hardened" rests on Kerberos, and organization.realm is empty; set realm and keytab, or choose "practical"',
+        )
+    if domain is not None and organization.realm != domain.domain.upper():
+        yield Problem(
+            ("organization", "realm"),
+            f'"{organization.realm}" is not the realm of the domain {domain.domain}; '
+            f'leave it out, or write "{domain.domain.upper()}"',
+        )
+    elif organization.realm and not organization.keytab and domain is None:
+        yield Problem(
+            ("organization", "realm"), "a realm needs a keytab; set organization.keytab to its file's absolute path"
+        )
+    for key, file in (("keytab", organization.keytab), ("authorities", organization.authorities)):
+        if file and not file.startswith("/"):
+            yield Problem(("organization", key), f'"{file}" is no absolute path; write it from "/" on')
+    if domain is not None and organization.directory:
+        yield Problem(
+            ("organization", "directory"),
+            "contradicts [active-directory], whose controllers are found by DNS; leave one of the two out",
+        )
+    if domain is not None and all(Role.EDGE in server.roles for server in organization.servers):
+        yield Problem(
+            ("active-directory",),
+            "no server here is in a domain: an edge stands outside; leave the table out of the edge's own file",
+        )
+
+
+def _of_an_edge(organization: Organization) -> bool:
+    """Whether this is the file of an edge, which knows itself and the hubs, and proves itself by certificate."""
+    roles = {role for server in organization.servers for role in server.roles}
+    return Role.EDGE in roles and roles <= {Role.EDGE, Role.HUB}
+
+
+def _connectors(organization: Organization) -> Iterator[Problem]:
+    hubs = {server.name for server in organization.servers if server.roles & {Role.HUB, Role.EDGE}}
+    for index, connector in enumerate(organization.send_connectors):
+        if connector.server and connector.server not in hubs:
+            text = (
+                f'"{connector.server}" is no server with the hub or edge role{nearest(connector.server, sorted(hubs))}'
+            )
+            yield Problem(("send-connector", index, "server"), text)
+
+
+def _hosts(organization: Organization) -> Iterator[Problem]:
+    names = [host.name for host in organization.hosts]
+    yield from _twice("host", names)
+    servers = {server.name for server in organization.servers}
+    for index, host in enumerate(organization.hosts):
+        if host.name in servers:
+            yield Problem(
+                ("host", index, "name"), f'"{host.name}" is a server of ours already; give the host another name'
+            )
+        networks = [address for address in host.addresses if "/" in address]
+        strict = sorted(host.parties - _OF_NETWORKS)
+        if networks and strict:
+            yield Problem(
+                ("host", index, "addresses"),
+                f"{networks[0]} is a network, and {strict[0]} is a single host; write its address",
+            )
+
+
+def _twice(table: str, names: Sequence[str]) -> Iterator[Problem]:
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            yield Problem((table, index, "name"), f'"{name}" is there twice; give each {table} a name of its own')

@@ -1,0 +1,131 @@
+"""How mistakes in postern.toml are told: file and line, key, what is wrong; what would be right.
+
+Turns pydantic's errors into our words and finds the lines of the keys. What is wrong beyond single values is `misfits`' affair.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+from postern.host.schema import Shapes
+
+Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`key` as pydantic locates it: ("server", 0, "roles", 1)."""
+
+    key: Key
+    text: str
+
+
+def problem(detail: Any) -> Problem:
+    """One of pydantic's errors in our words: what is wrong; what would be right."""
+    key, kind, value, context = tuple(detail["loc"]), detail["type"], detail["input"], detail.get("ctx", {})
+    if kind == "value_error":
+        return Problem(key, str(context["error"]))
+    if kind == "extra_forbidden":
+        known = _known_keys(key[:-1])
+        return Problem(key, f"there is no such key{nearest(str(key[-1]), known)}")
+    if kind == "missing":
+        return Problem(
+            key, "is missing; " + (_MISSING.get(".".join(_names(key))) or _MISSING.get(str(key[-1]), "add it"))
+        )
+    if kind in ("enum", "literal_error"):
+        known = [word.strip(" '") for word in re.split(r",| or ", context["expected"])]
+        return Problem(key, f'"{value}" is not known{nearest(str(value), known)}')
+    return Problem(key, _SHORT[kind].format(value=_shown(value), **context) if kind in _SHORT else detail["msg"])
+
+
+_SHORT = {
+    "string_type": '{value} is no text; write it in quotes: "…"',
+    "int_type": "{value} is no whole number; write it without quotes",
+    "float_type": "{value} is no number; write it without quotes",
+    "bool_type": "{value} is neither true nor false; write one of them, without quotes",
+    "list_type": "{value} is no list; write it in brackets: […]",
+    "model_type": "{value} is no table; write it as [table]",
+    "greater_than_equal": "{value} is too small; {ge} is the least",
+    "less_than_equal": "{value} is too large; {le} is the most",
+    "too_short": "holds {actual_length}; {min_length} is the least",
+    "too_long": "holds too many; {max_length} is the most",
+    "string_too_short": "is empty; write at least one letter",
+    "string_too_long": "is too long; {max_length} letters are the most",
+}
+
+_MISSING = {
+    "organization": 'add [organization] with a line name = "…"',
+    "active-directory.domain": 'add the domain\'s name in DNS, such as domain = "corp.example.test"',
+    "domain": 'add [[domain]] with a line name = "example.test"',
+    "server": "add [[server]] with name, fqdn, roles and addresses",
+    "name": 'add name = "…"',
+    "fqdn": 'add the name in DNS, such as fqdn = "hub1.example.test"',
+    "roles": 'add such as roles = ["hub", "mailbox", "client-access"]',
+    "parties": 'add such as parties = ["active-directory"]',
+    "addresses": 'add such as addresses = ["192.0.2.1"]',
+}
+
+
+def _names(key: Key) -> Iterator[str]:
+    return (part for part in key if isinstance(part, str))
+
+
+def _shown(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else "a list" if isinstance(value, list) else str(value)
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """The end of a sentence about a word that is not known: the one that was meant, or all that there are."""
+    close = difflib.get_close_matches(word.lower().replace("_", "-"), known, 1, 0.5)
+    return f'; did you mean "{close[0]}"?' if close else f"; one of: {', '.join(known)}"
+
+
+def _known_keys(parents: Key) -> list[str]:
+    """The keys of the table at `parents`."""
+    shape: type[BaseModel] = Shapes
+    for name in parents:
+        if isinstance(name, str):
+            field = shape.model_fields[name.replace("-", "_")]
+            shape = next(_shapes_in(field.annotation))
+    return [name.replace("_", "-") for name in shape.model_fields]
+
+
+def _shapes_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _shapes_in(argument)
+
+
+def told(problems: Sequence[Problem], name: str, text: str) -> str:
+    """A line for each problem, in their order; `name` is what the file is called, `text` what stands in it."""
+    lines = _lines(text)
+    said = []
+    for one in problems:
+        line = next((lines[one.key[:n]] for n in range(len(one.key), 0, -1) if one.key[:n] in lines), 0)
+        key = ".".join(_names(one.key))
+        said.append(f"{name}{f':{line}' if line else ''}: {key}: {one.text}")
+    return "\n".join(said)
+
+
+def _lines(text: str) -> dict[Key, int]:
+    """On which line each table and key stands, for files written in the plain way (one key a line)."""
+    lines: dict[Key, int] = {}
+    table: Key = ()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[\[\s*([\w-]+)\s*\]\]", line):
+            index = sum(1 for key in lines if len(key) == 2 and key[0] == header[1] and isinstance(key[1], int))
+            table = (header[1], index)
+            lines[table] = number
+        elif header := re.match(r"\s*\[\s*([\w-]+)\s*\]", line):
+            table = (header[1],)
+            lines[table] = number
+        elif key := re.match(r"\s*([\w-]+)\s*=", line):
+            lines[(*table, key[1])] = number
+    return lines
