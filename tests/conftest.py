@@ -1,4 +1,5 @@
-"""Fixtures that several parts share: one private PostgreSQL cluster a test run, one fresh database a test module."""
+"""Fixtures that several parts share: one private PostgreSQL cluster and one Samba domain a test run, one fresh database a test
+module."""
 
 from __future__ import annotations
 
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from postern.host.postgres import ClusterError, PrivateCluster
+from tests.directory.samba import samba_domain, samba_second
+
+__all__ = ["postgres_cluster", "postgres_dsn", "samba_domain", "samba_second"]
 
 
 @pytest.fixture(scope="session")

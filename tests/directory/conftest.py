@@ -18,6 +18,9 @@ from postern.directory.ldap import SUBTREE, Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
 from postern.host.slapd import PrivateSlapd, SlapdError
 from postern.paths.table import TABLE
+from tests.directory.domain_reader import prepared
+
+__all__ = ["RunningSlapd", "empty_slapd", "prepared", "slapd"]
 
 ROW = TABLE["private-directory"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -117,5 +118,24 @@ def test_who_gives_up_takes_nobody_along() -> None:
         assert "a@x" in await patient
         with pytest.raises(asyncio.CancelledError):
             await impatient
+
+    asyncio.run(run())
+
+
+def test_what_changed_is_forgotten_with_all_that_names_it() -> None:
+    source = Source("a@x", "b@x", "c@x", "d@x", "e@x")
+    known = source.known
+    known["b@x"] = replace(known["b@x"], members=("a@x",))
+    known["c@x"] = replace(known["c@x"], forward_to="a@x")
+    known["alias@x"] = known["a@x"] = replace(known["a@x"], addresses=("a@x", "alias@x"))
+
+    async def run() -> None:
+        cache = source.cache(known=60.0, unknown=60.0)
+        await cache.get([*known, "new@x", "other@x"])
+        cache.forget({known["a@x"].guid}, {"New@x"})
+        kept = [name for name in (*known, "new@x", "other@x") if cache.peek(name) is not UNKNOWN]
+        assert kept == ["d@x", "e@x", "other@x"]
+        cache.forget(set(), set())
+        assert cache.peek("d@x") is not UNKNOWN
 
     asyncio.run(run())

@@ -22,7 +22,8 @@ if __name__ == "__main__":
         from postern.protocols.dcerpc.protection import Level
         from postern.protocols.dcerpc.server import AuthStep, Request
         from postern.trust.contexts import SecurityFailure
-        from postern.trust.ntlm import NtlmAcceptor, NtlmError
+        from postern.trust.ntlm import NtlmAcceptor
+        from postern.trust.ntlm_fields import NtlmError
         from postern.trust.spnego import SpnegoAcceptor
         from tests.protocols.dcerpc.play import ECHO, Pair, unbound
 else:
@@ -34,7 +35,8 @@ else:
     from postern.protocols.dcerpc.protection import Level
     from postern.protocols.dcerpc.server import AuthStep, Request
     from postern.trust.contexts import SecurityFailure
-    from postern.trust.ntlm import NtlmAcceptor, NtlmError
+    from postern.trust.ntlm import NtlmAcceptor
+    from postern.trust.ntlm_fields import NtlmError
     from postern.trust.spnego import SpnegoAcceptor
     from tests.protocols.dcerpc.play import ECHO, Pair, unbound
 
@@ -114,7 +116,7 @@ def _stub(rest: bytes) -> None:
         operation.reply.decode(rest[1:])
 
 
-async def _nobody(name: str) -> bytes | None:
+async def _nobody(logon: object) -> None:
     return None
 
 

@@ -12,7 +12,7 @@ import dns.rcode
 import dns.rrset
 import pytest
 
-from postern.net.dns import DnsError, MailHost, Resolver
+from postern.net.dns import DnsError, MailHost, Resolver, Service
 from postern.paths.table import TABLE
 
 ZONE = {
@@ -23,6 +23,12 @@ ZONE = {
     ("both.test.", "AAAA"): ["2001:db8::1"],
     ("xn--vv4b11d.test.", "MX"): ["1 mail.test."],
     ("nothing.test.", "TXT"): ["x"],
+    ("_ldap._tcp.dc._msdcs.two.test.", "SRV"): [
+        "10 0 389 far.two.test.",
+        "0 50 389 b.two.test.",
+        "0 100 389 A.two.test.",
+    ],
+    ("_none._tcp.two.test.", "SRV"): ["0 0 0 ."],
 }
 
 
@@ -105,5 +111,23 @@ def test_addresses() -> None:
                 with pytest.raises(DnsError) as raised:
                     await resolve.addresses(host)
                 assert raised.value.status == status
+
+    asyncio.run(test())
+
+
+def test_services() -> None:
+    async def test() -> None:
+        async with resolver() as (resolve, _):
+            assert await resolve.services("_ldap._tcp.dc._msdcs.two.test") == [
+                Service(0, 100, "a.two.test", 389),
+                Service(0, 50, "b.two.test", 389),
+                Service(10, 0, "far.two.test", 389),
+            ]
+            for name in ("_none._tcp.two.test", "missing.test", "nothing.test"):
+                assert await resolve.services(name) == []
+            for name in ("silent.test", "broken.test"):
+                with pytest.raises(DnsError) as raised:
+                    await resolve.services(name)
+                assert raised.value.status == "4.4.3"
 
     asyncio.run(test())

@@ -133,16 +133,9 @@ def test_a_dialling_server_shows_its_certificate_where_it_is_asked(
     dialling: object,
 ) -> None:
     mine = certificate(authority, tmp_path, "hub1.example.test")
-    server = server_context(certificate(authority, tmp_path), ask_client=True)
+    server = server_context(certificate(authority, tmp_path))
+    server.verify_mode = ssl.CERT_REQUIRED
     server.load_verify_locations(ca_file)
     client = validating_context(ca_file, mine) if dialling is validating_context else opportunistic_context(mine)
     _, there = shake(client, server)
     assert there.getpeercert(binary_form=True) == ssl.PEM_cert_to_DER_cert(mine.chain.read_text())
-
-
-def test_a_door_that_asks_takes_clients_without_certificate_too(
-    authority: trustme.CA, ca_file: Path, tmp_path: Path
-) -> None:
-    server = server_context(certificate(authority, tmp_path), ask_client=True)
-    _, there = shake(validating_context(ca_file), server)
-    assert there.getpeercert(binary_form=True) is None

@@ -17,7 +17,16 @@ from impacket import ntlm as impacket_ntlm
 
 from postern.trust import ntlm
 from postern.trust.md4 import md4
-from postern.trust.ntlm import Flags, NtlmAcceptor, NtlmError, NtlmInitiator, NtlmKeys, NtlmResult, nt_hash
+from postern.trust.ntlm import (
+    Flags,
+    NtlmAcceptor,
+    NtlmInitiator,
+    NtlmKeys,
+    NtlmResult,
+    by_hash,
+    nt_hash,
+)
+from postern.trust.ntlm_fields import NtlmError, put_pairs
 
 HASH = nt_hash("right horse")
 
@@ -27,7 +36,7 @@ async def lookup(name: str) -> bytes | None:
 
 
 def acceptor(binding: bytes | None = None, required: bool = False) -> NtlmAcceptor:
-    return NtlmAcceptor("hub1", "example.test", lookup, binding, required)
+    return NtlmAcceptor("hub1", "example.test", by_hash(lookup), binding, required)
 
 
 def shake(client: NtlmInitiator, server: NtlmAcceptor | None = None) -> NtlmResult | None:
@@ -54,7 +63,7 @@ def test_the_specifications_keys() -> None:
     assert nt_hash("Password").hex() == "a4f49c406510bdcab6824ee7c30fd852"
     key = ntlm._ntowf2(nt_hash("Password"), "User", "Domain")
     assert key.hex() == "0c868a403bfd7a93a3001ef22ef02e3f"
-    target = ntlm._pairs(
+    target = put_pairs(
         {ntlm.Av.NB_DOMAIN: "Domain".encode("utf-16-le"), ntlm.Av.NB_COMPUTER: "Server".encode("utf-16-le")}
     )
     temp = b"\x01\x01" + bytes(6) + bytes(8) + b"\xaa" * 8 + bytes(4) + target + bytes(4)

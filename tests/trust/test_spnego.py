@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from postern.model.security import Mechanism
 from postern.protocols.dcerpc.protection import AuthType, Level
 from postern.trust.contexts import NtlmAcceptorContext, NtlmInitiatorContext, SecurityContext, SecurityFailure
-from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator, nt_hash
+from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator, by_hash, nt_hash
 from postern.trust.spnego import SpnegoAcceptor, _der
 
 HASH = nt_hash("right horse")
@@ -29,7 +29,7 @@ async def lookup(name: str) -> bytes | None:
 
 
 def begin(kind: int) -> SecurityContext | None:
-    return NtlmAcceptorContext(NtlmAcceptor("hub1", "example.test", lookup)) if kind == AuthType.NTLM else None
+    return NtlmAcceptorContext(NtlmAcceptor("hub1", "example.test", by_hash(lookup))) if kind == AuthType.NTLM else None
 
 
 def init_token(oids: list[bytes], token: bytes, mic: bytes = b"") -> bytes:

@@ -34,7 +34,7 @@ from postern.directory.ldap import (
     escape,
     escape_rdn,
 )
-from postern.directory.settings import AdministrationError, Settings, checked
+from postern.directory.settings import AdministrationError, Settings, checked, server_path
 from postern.model.directory import RecipientType
 
 _CONTAINER_OF = {
@@ -73,6 +73,9 @@ class Listing:
 class Administration(Settings):
     """Every method may raise DirectoryUnavailable, and AdministrationError for what cannot be."""
 
+    _dialect = OPENLDAP
+    _listed: Sequence[str] = _LISTED
+
     # People and rooms
 
     async def add_user(
@@ -99,8 +102,8 @@ class Administration(Settings):
             "displayName": [(display_name or address.partition("@")[0]).encode()],
             "proxyAddresses": entries.proxy_addresses(address, [checked(alias) for alias in aliases]),
             "mail": [address.encode()] if address.isascii() else [],
-            "msExchHomeServerName": [_server_path(home_server)] if home_server else [],
-            "mDBOverHardQuotaLimit": [str(_kilobytes(quota)).encode()] if quota else [],
+            "msExchHomeServerName": [server_path(home_server).encode()] if home_server else [],
+            "mDBOverHardQuotaLimit": [str(kilobytes(quota)).encode()] if quota else [],
             "msExchHideFromAddressLists": [b"TRUE"] if hidden else [],
             "msExchResourceMetaData": [ROOM.encode()] if room else [],
             **{VERIFIER_ATTRIBUTES[kind]: [value.encode()] for kind, value in verifiers.items()},
@@ -108,7 +111,7 @@ class Administration(Settings):
         container = _CONTAINER_OF[RecipientType.ROOM if room else RecipientType.USER]
         dn = f"cn={escape_rdn(address)},ou={container},{self._suffix}"
         await self._refuse_taken([address, *aliases])
-        for account_name in _account_names(address):
+        for account_name in account_names(address):
             attributes["sAMAccountName"] = [account_name.encode()]
             try:
                 await self._client.add(dn, attributes)
@@ -137,12 +140,12 @@ class Administration(Settings):
 
     async def set_home_server(self, name: str, server: str) -> None:
         entry = await self._find(name, "user")
-        await self._client.modify(entry.dn, [(REPLACE, "msExchHomeServerName", [_server_path(server)])])
+        await self._client.modify(entry.dn, [(REPLACE, "msExchHomeServerName", [server_path(server).encode()])])
 
     async def set_quota(self, name: str, quota: int) -> None:
         """Bytes, rounded up to KB as mDBOverHardQuotaLimit counts; 0 is the organization's limit again."""
         entry = await self._find(name, "user")
-        value = [str(_kilobytes(quota)).encode()] if quota else None
+        value = [str(kilobytes(quota)).encode()] if quota else None
         await self._client.modify(entry.dn, [(REPLACE, "mDBOverHardQuotaLimit", value)])
 
     async def set_forwarding(self, name: str, to: str, keep: bool) -> None:
@@ -254,19 +257,22 @@ class Administration(Settings):
         except NoSuchEntry:
             raise AdministrationError("it does not have that") from None
 
-    async def _refuse_taken(self, addresses: Iterable[str]) -> None:
+    async def _refuse_taken(self, addresses: Iterable[str], but: str = "") -> None:
+        """By any other entry than the one of the distinguished name `but`."""
         for address in addresses:
             wanted = escape(fold(address))
             which = f"(|(proxyAddresses=smtp:{wanted})(userPrincipalName={wanted}))"
             for entry in await self._client.search(self._suffix, SUBTREE, which, ("cn",), limit=2):
+                if fold(entry.dn) == fold(but):
+                    continue
                 raise AdministrationError(f"{address} is taken by {entries.text(entry.attributes, 'cn')}")
 
     async def _find(self, name: str, of_class: str = "") -> Entry:
         """By any address, logon name or short name."""
         wanted = escape(fold(name))
         which = f"(|(proxyAddresses=smtp:{wanted})(userPrincipalName={wanted})(sAMAccountName={wanted}))"
-        narrowed = f"(&(objectClass={of_class}){which})" if of_class else f"(&(!(objectClass=computer)){which})"
-        found = await self._client.search(self._suffix, SUBTREE, narrowed, _LISTED)
+        narrowed = f"(&{f'(objectClass={of_class})' if of_class else ''}(!(objectClass=computer)){which})"
+        found = await self._client.search(self._suffix, SUBTREE, narrowed, self._listed)
         if len(found) != 1:
             what = of_class or "entry"
             problem = "there is no" if not found else "there is more than one"
@@ -277,7 +283,7 @@ class Administration(Settings):
         names = [name for entry in found for name in entries.references(entry.attributes)]
         known: dict[str, str] = {}
         for start in range(0, len(names), 100):
-            which = "".join(f"({OPENLDAP.name}={escape(name)})" for name in names[start : start + 100])
+            which = "".join(f"({self._dialect.name}={escape(name)})" for name in names[start : start + 100])
             for entry in await self._client.search(self._suffix, SUBTREE, f"(|{which})", ("proxyAddresses",)):
                 known[fold(entry.dn)] = entries.primary_of(entry.attributes)
         return [_listing(entry, known) for entry in found]
@@ -304,7 +310,7 @@ def _listing(entry: Entry, known: Mapping[str, str]) -> Listing:
     )
 
 
-def _account_names(address: str) -> Iterable[str]:
+def account_names(address: str) -> Iterable[str]:
     """sAMAccountName candidates: the local part within 20 characters (MS-ADA3 2.222), then with a number."""
     stem = re.sub(r"[\"/\\\[\]:;|=,+*?<>@\s]", "_", address.partition("@")[0])[:20].rstrip(".")
     yield stem
@@ -312,10 +318,5 @@ def _account_names(address: str) -> Iterable[str]:
         yield f"{stem[: 20 - len(str(number))]}{number}"
 
 
-def _server_path(server: str) -> bytes:
-    """msExchHomeServerName's form, of which the last part is read."""
-    return f"/o=Postern/ou=Exchange Administrative Group/cn=Configuration/cn=Servers/cn={server}".encode()
-
-
-def _kilobytes(size: int) -> int:
+def kilobytes(size: int) -> int:
     return -(-size // 1024)

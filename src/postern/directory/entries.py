@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from postern.model.directory import Account, Recipient, RecipientType
@@ -17,6 +17,12 @@ ACCOUNT_DISABLED = 0x0002
 NORMAL_ACCOUNT = 0x0200
 WORKSTATION_ACCOUNT = 0x1000
 """MS-ADTS 2.2.16: bits of userAccountControl; a server's account is a workstation's."""
+
+LOCKED_OUT = 0x0010
+"""A bit of msDS-User-Account-Control-Computed, MS-ADTS 3.1.1.4.5.17: lockoutTime counted with the domain's lock-out time."""
+_NEVER = (0, 0x7FFF_FFFF_FFFF_FFFF)
+_FILETIME_EPOCH = 11_644_473_600
+"""Seconds from 1601 to 1970 (MS-DTYP 2.3.3)."""
 
 ROOM = "ResourceType:Room"
 
@@ -36,6 +42,17 @@ ACCOUNT_ATTRIBUTES = (
     *("proxyAddresses", "posternSendAs"),
 )
 
+ACTIVE_DIRECTORY_ACCOUNT_ATTRIBUTES = (
+    *ACCOUNT_ATTRIBUTES,
+    *("memberOf", "accountExpires", "msDS-User-Account-Control-Computed", "pwdLastSet"),
+)
+
+_LOGON_STATE = (
+    *("pwdLastSet", "userAccountControl", "msDS-User-Account-Control-Computed", "accountExpires"),
+    *("userPrincipalName", "sAMAccountName"),
+)
+"""What an account's `change` consists of in Active Directory: all that decides whether a password is still right."""
+
 Values = Mapping[str, Sequence[bytes]]
 
 
@@ -48,6 +65,7 @@ class Dialect:
 
 
 OPENLDAP = Dialect("entryCSN", "entryDN")
+ACTIVE_DIRECTORY = Dialect("uSNChanged", "distinguishedName")
 
 
 def fold(address: str) -> str:
@@ -120,6 +138,26 @@ def account(values: Values, dialect: Dialect) -> Account:
     )
 
 
+def domain_account(values: Values, servers_group: str, now: float) -> Account:
+    """An account of Active Directory. `servers_group` is the distinguished name of our servers' group ("" for none): only its
+    members among the computers are servers of ours. `now` is in seconds since 1970: an account may have expired."""
+    groups = {fold(value.decode()) for value in values.get("memberOf", ())}
+    known = account(values, ACTIVE_DIRECTORY)
+    usable = not number(values, "msDS-User-Account-Control-Computed") & LOCKED_OUT
+    return replace(
+        known,
+        is_server=known.is_server and bool(servers_group) and fold(servers_group) in groups,
+        enabled=known.enabled and usable and not _expired(number(values, "accountExpires"), now),
+        # Not uSNChanged: it is one controller's own number, and every logon that is right or wrong moves it.
+        change="@".join(text(values, name) for name in _LOGON_STATE),
+    )
+
+
+def _expired(filetime: int, now: float) -> bool:
+    """MS-ADA1 2.2: accountExpires, in 100 nanoseconds since 1601."""
+    return filetime not in _NEVER and filetime / 10_000_000 - _FILETIME_EPOCH <= now
+
+
 def references(values: Values) -> list[str]:
     """The names (distinguished) that a recipient's meaning depends on."""
     return [value.decode() for name in ("member", "altRecipient") for value in values.get(name, ())]
@@ -142,3 +180,8 @@ def number(values: Values, name: str) -> int:
 
 def flag(values: Values, name: str) -> bool:
     return values.get(name, (b"FALSE",))[0].upper() == b"TRUE"
+
+
+def unicode_password(password: str) -> bytes:
+    """MS-ADTS 3.1.1.3.1.5.1: unicodePwd's form."""
+    return f'"{password}"'.encode("utf-16-le")

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Literal
+from uuid import UUID
 
 from postern.directory.entries import fold
 from postern.model.directory import UNKNOWN, Recipient, Unknown
@@ -65,6 +66,22 @@ class RecipientCache:
     def clear(self) -> None:
         """Forgets what is remembered; what is on its way still arrives."""
         self._answers.clear()
+
+    def forget(self, guids: Collection[UUID], addresses: Collection[str]) -> None:
+        """These recipients changed, or have these addresses now: what is remembered of them, and of groups and forwardings
+        that name them, counts no more."""
+        names = {fold(address) for address in addresses}
+        for _, answer in self._answers.values():
+            if answer is not None and answer.guid in guids:
+                names.update(answer.addresses)
+        gone = [
+            address
+            for address, (_, answer) in self._answers.items()
+            if address in names
+            or (answer is not None and (answer.forward_to in names or not names.isdisjoint(answer.members)))
+        ]
+        for address in gone:
+            del self._answers[address]
 
     def _ask(self, address: str) -> asyncio.Future[Recipient | None]:
         future = self._asked.get(address)

@@ -104,9 +104,7 @@ class Settings:
     # Configuration
 
     async def add_domain(self, domain: AcceptedDomain) -> None:
-        name = fold(domain.name)
-        if _ADDRESS.fullmatch(f"x@{name}") is None or "." not in name.strip("."):
-            raise AdministrationError(f"«{domain.name}» is no domain name")
+        name = checked_domain(domain.name)
         try:
             await self._client.add(
                 f"cn={escape_rdn(name)},{_DOMAINS},{self._suffix}",
@@ -170,3 +168,16 @@ def checked(address: str) -> str:
     if _ADDRESS.fullmatch(folded) is None or ".." in folded or folded.startswith(".") or ".@" in folded:
         raise AdministrationError(f"«{address}» is no mail address (like alice@example.org)")
     return folded
+
+
+def checked_domain(domain: str) -> str:
+    """The domain as it is kept. Raises AdministrationError for what cannot be one."""
+    name = fold(domain)
+    if _ADDRESS.fullmatch(f"x@{name}") is None or "." not in name.strip("."):
+        raise AdministrationError(f"«{domain}» is no domain name")
+    return name
+
+
+def server_path(server: str) -> str:
+    """msExchHomeServerName's form, of which the last part is read."""
+    return f"/o=Postern/ou=Exchange Administrative Group/cn=Configuration/cn=Servers/cn={server}"

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from postern.directory import entries
+from postern.directory import ad_names, entries
+from postern.directory.ad_values import certificates_of_edges
 from postern.directory.entries import OPENLDAP, VERIFIER_ATTRIBUTES, fold
 from postern.directory.ldap import SUBTREE, Client, escape
 from postern.directory.recipient_cache import RecipientCache
-from postern.model.directory import Account, Recipient, Unknown
+from postern.model.directory import Account, Recipient, TrustedCertificate, Unknown
 from postern.model.organization import AcceptedDomain, DomainType
 from postern.paths.row import Path
 from postern.telemetry.observed import Observed
@@ -29,7 +30,7 @@ _MAX_NAME = 512
 
 
 class SlapdDirectory:
-    """Implements `model.directory.Directory` and `Policy`."""
+    """Implements `model.directory.Directory`, `Policy` and `Certificates`."""
 
     def __init__(self, client: Client, suffix: str, cache_known: float = 5.0, cache_unknown: float = 2.0) -> None:
         self._client = client
@@ -96,6 +97,13 @@ class SlapdDirectory:
             for e in found
         )
         return tuple(sorted(domains, key=lambda domain: domain.name))
+
+    async def trusted_certificates(self) -> tuple[TrustedCertificate, ...]:
+        """Of the subscribed edges."""
+        which = f"(objectClass={ad_names.EDGE_SUBSCRIPTION_CLASS})"
+        attributes = ("cn", ad_names.SERVER_FQDN, ad_names.CERTIFICATE)
+        found = await self._client.search(self._suffix, SUBTREE, which, attributes)
+        return certificates_of_edges(entry.attributes for entry in found)
 
     async def _fetch(self, addresses: Sequence[str]) -> dict[str, Recipient]:
         """Asks slapd. `addresses` are folded, and few enough for one filter."""

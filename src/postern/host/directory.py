@@ -10,14 +10,22 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path as FilePath
 
+from postern.directory.active_directory import DomainDirectory
 from postern.directory.administration import Administration
+from postern.directory.domain_administration import PASSWORD, DomainAdministration
 from postern.directory.ldap import Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
-from postern.host import secret_files
+from postern.host import configuration, secret_files
 from postern.model.directory import PROBE
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
+from postern.roles import domain
+from postern.roles.runtime import Runtime
+from postern.services.topology_client import TopologyClient
+from postern.telemetry.observed import Observed
+from postern.telemetry.tracking import Tracker
 from postern.trust import passwords
 from postern.trust.ntlm import nt_hash
 
@@ -26,22 +34,35 @@ SCRAM_SALTS = "scram-salts"
 """The secret that the Authenticators of all processes take as `salt_key`."""
 
 
+class SeedError(Exception):
+    """The directory is not ready for this server; the text says what to do."""
+
+
 @dataclass(frozen=True, slots=True)
 class OpenDirectory:
     """Reading and writing on one connection."""
 
-    read: SlapdDirectory
+    read: SlapdDirectory | DomainDirectory
     write: Administration
+    locator: TopologyClient | None = None
+    """Who tells of the domain's controllers."""
 
     async def verifiers(self, password: str) -> dict[str, str]:
         """What is kept of a user's new password here and now. Raises ValueError for a password that cannot be one."""
+        if isinstance(self.read, DomainDirectory):
+            return {PASSWORD: password}
         kinds = await self.read.enabled_verifiers()
         return await asyncio.to_thread(passwords.verifiers, password, kinds)
 
 
 @asynccontextmanager
 async def opened(state: StateFolder, organization: Organization) -> AsyncIterator[OpenDirectory]:
-    """The directory of the organization (`engines.resolved`), closed again at the end."""
+    """The directory of the organization (`engines.resolved`), closed again at the end. In Active Directory it is asked as this
+    host's server, on the row of its role. Raises ConfigurationError where it cannot be said which server this host is."""
+    if organization.active_directory is not None:
+        async with _in_domain(of_command(state, organization)) as found:
+            yield found
+        return
     row = settle(organization.profile)["private-directory"]
     password = secret_files.obtain(state, secret_files.DIRECTORY)
     client = Client(row, organization.directory, SERVICE, password)
@@ -51,9 +72,37 @@ async def opened(state: StateFolder, organization: Organization) -> AsyncIterato
         await client.close()
 
 
+def of_command(state: StateFolder, organization: Organization) -> Runtime:
+    """What a command on this host has in the place of a role process: it counts and tracks nothing."""
+    server = configuration.this_server(organization, configuration.recorded(state))
+    rows, tracker = settle(organization.profile), Tracker(state.tracking, "command", server.name)
+    return Runtime(organization, server, state, 0, 1, rows, Observed(None), tracker)
+
+
+@asynccontextmanager
+async def _in_domain(runtime: Runtime) -> AsyncIterator[OpenDirectory]:
+    domain.use_kerberos(runtime)
+    part = next(role for role in (Role.HUB, Role.MAILBOX, Role.CLIENT_ACCESS) if role in runtime.server.roles)
+    here = domain.here(runtime)
+    locator = domain.locator(runtime, here)
+    read = domain.directory(runtime, part, locator)
+    try:
+        yield OpenDirectory(read, DomainAdministration(read.controller, domain.domain(runtime)), locator)
+    finally:
+        await read.close()
+        await locator.close()
+        await here.close()
+
+
 async def seed(state: StateFolder, organization: Organization, server: Server) -> None:
-    """Containers, this server's machine account, and the probe account. Said again it changes nothing."""
+    """Containers, this server's machine account, and the probe account. Said again it changes nothing. In Active Directory all
+    of that is `setup ad`'s: here it is only asked whether it was done. Raises SeedError."""
     secret_files.obtain(state, SCRAM_SALTS)
+    if organization.active_directory is not None:
+        for name in (state.secrets / secret_files.MACHINE_ACCOUNT, FilePath(organization.keytab)):
+            if not name.exists():
+                raise SeedError(f"{name} is missing: «postern setup ad» makes this server's account and its files")
+        return
     async with opened(state, organization) as directory:
         await directory.write.seed()
         await ensure_server(directory, state, server)
@@ -86,9 +135,15 @@ async def ensure_probe_account(
 ) -> tuple[str, str]:
     """The mailbox that `postern verify` logs on to, hidden from address lists; returns name and password.
 
-    Its verifiers follow what an administrator enabled since: a probe must be able to try every mechanism.
+    Its verifiers follow what an administrator enabled since: a probe must be able to try every mechanism. In Active Directory
+    `setup ad` makes it. Raises SeedError there, if this host does not have its password.
     """
     name = f"{PROBE}@{organization.default_domain}"
+    if organization.active_directory is not None:
+        file = state.secrets / PROBE_PASSWORD
+        if not file.exists():
+            raise SeedError(f"{file} is missing: «postern setup ad» makes the account that verify logs on with")
+        return name, file.read_text(encoding="utf-8").strip()
     password = secret_files.obtain(state, PROBE_PASSWORD)
     kinds = {"argon2id", *await directory.read.enabled_verifiers()}
     account = await directory.read.account(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote
 
-from postern.host import secret_files
+from postern.host import adam, secret_files
 from postern.host.postgres import PrivateCluster
 from postern.host.slapd import PrivateSlapd, uri
 from postern.host.supervisor import Engine
@@ -63,17 +63,28 @@ def needed(organization: Organization, server: Server, state: StateFolder) -> li
     engines: list[Engine] = []
     if Role.MAILBOX in server.roles and not organization.postgres:
         engines.append(PostgresEngine(state))
-    if not organization.directory:
+    if has_private_directory(organization, server):
         engines.append(SlapdEngine(state))
+    if Role.EDGE in server.roles:
+        engines.append(adam.AdamEngine(organization, server, state))
     return engines
 
 
-def resolved(organization: Organization, state: StateFolder) -> Organization:
-    """The organization with URLs in place of "private": what roles and commands connect to."""
+def has_private_directory(organization: Organization, server: Server) -> bool:
+    """Whether this host's directory is a slapd of its own for the whole organization, neither Active Directory nor an edge's."""
+    return not organization.directory and organization.active_directory is None and Role.EDGE not in server.roles
+
+
+def resolved(organization: Organization, state: StateFolder, server: Server | None = None) -> Organization:
+    """The organization with URLs in place of "private": what roles and commands of this host's `server` connect to."""
+    directory = "" if organization.active_directory is not None else uri(state.sockets / "slapd")
+    if server is not None and Role.EDGE in server.roles:
+        directory = adam.socket_uri(state)
     # libpq: a host that begins with a slash is the folder of a unix socket.
     folder = quote(str(state.sockets / "postgresql"), safe="")
     return replace(
         organization,
         postgres=organization.postgres or f"postgresql://postern@{folder}/{DATABASE}",
-        directory=organization.directory or uri(state.sockets / "slapd"),
+        directory=organization.directory or directory,
+        keytab=organization.keytab or (str(state.keytab) if organization.active_directory is not None else ""),
     )

@@ -15,7 +15,19 @@ import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from postern.host import account, certificates, configuration, engines, ports, processes, seed, sockets, state, watch
+from postern.host import (
+    account,
+    adam,
+    certificates,
+    configuration,
+    engines,
+    ports,
+    processes,
+    seed,
+    sockets,
+    state,
+    watch,
+)
 from postern.host.apart import ApartError, apart
 from postern.host.certificates import CertificateError, Certificates
 from postern.host.supervisor import Engine, Plan, Supervisor
@@ -101,11 +113,12 @@ class _Launch:
         organization = self._organization()
         server = configuration.this_server(organization, self.request.server)
         self._prepare_host(organization, server)
+        configuration.record(self.state, server)
         papers = self._certificates(organization, server)
         starts = self._load_parts(organization, server)
         wanted = engines.needed(organization, server, self.state)
         configured = organization
-        organization = engines.resolved(configured, self.state)
+        organization = engines.resolved(configured, self.state, server)
         try:
             self._start_engines(wanted)
             self.step("preparing the directory and the mailbox database")
@@ -169,6 +182,9 @@ class _Launch:
             return False
         if renewed:
             log(Event.CERTIFICATE_RENEWED)
+            for engine in self.started:
+                if isinstance(engine, adam.AdamEngine):
+                    engine.stop()  # the supervisor starts it again, with the new one
         return renewed
 
     def _prepare_host(self, organization: Organization, server: Server) -> None:

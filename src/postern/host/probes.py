@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from postern.directory.slapd_adapter import SERVICE
-from postern.host import certificates, configuration, directory, engines, secret_files, state
-from postern.model.directory import DirectoryUnavailable
+from postern.host import adam, certificates, configuration, directory, edge, engines, secret_files, state
+from postern.model.directory import PROBE, DirectoryUnavailable, DomainController, TrustedCertificate
+from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.model.security import Mechanism
 from postern.paths.table import settle
 from postern.verify.sasl_client import Credentials
@@ -32,35 +35,94 @@ def subject(state_dir: str | None, server: str | None = None) -> Subject:
         raise NothingRuns(f"no organization at {folder.root}: start one with «postern run», or name it with --state")
     reached = reachable(under(folder.sockets)) if os.geteuid() == 0 and folder.sockets.is_dir() else None
     state.act_as_owner(folder)
-    organization = engines.resolved(configuration.load(folder), folder)
-    here = configuration.this_server(organization, server, None)
-
-    async def ask() -> tuple[tuple[str, str], frozenset[str]]:
-        async with directory.opened(folder, organization) as opened:
-            probe = await directory.ensure_probe_account(opened, folder, organization)
-            return probe, await opened.read.enabled_verifiers()
-
+    configured = configuration.load(folder)
+    here = configuration.this_server(configured, server or configuration.recorded(folder), None)
+    organization = engines.resolved(configured, folder, here)
     try:
-        (name, password), kinds = asyncio.run(ask())
+        known = asyncio.run(
+            _edge(folder, organization, here) if Role.EDGE in here.roles else _ask(folder, organization, here)
+        )
     except DirectoryUnavailable:
         raise NothingRuns(
             f"the organization at {folder.root} does not run, or its directory does not answer: start it with «postern run»"
         ) from None
-    principal = f"{name.partition('@')[0]}@{organization.realm}" if organization.realm else ""
+    name, password = known.probe
+    realm = organization.realm
+    principal = f"{name.partition('@')[0]}@{realm}" if realm else ""
+    machine, keytab = f"{here.machine_account}@{realm}" if realm else "", organization.keytab if realm else ""
     return Subject(
         organization=organization,
         here=here,
         rows=settle(organization.profile),
         authority=certificates.authority_file(folder),
         probe=Credentials(name, password, principal),
-        machine=Credentials(here.machine_account, _secret(folder.secrets / secret_files.MACHINE_ACCOUNT)),
-        service=Credentials(SERVICE, _secret(folder.secrets / secret_files.DIRECTORY)),
-        enabled=frozenset(_ENABLED[kind] for kind in kinds if kind in _ENABLED),
+        machine=Credentials(
+            here.machine_account, _secret(folder.secrets / secret_files.MACHINE_ACCOUNT), machine, keytab
+        ),
+        service=_service(folder, organization, here),
+        enabled=frozenset(_ENABLED[kind] for kind in known.kinds if kind in _ENABLED),
         sockets=folder.sockets,
         reached=reached,
+        certificate=certificates.place(folder),
+        trusted=known.trusted,
+        controllers=known.controllers,
+        subscribed=known.subscribed,
+        replication=known.replication,
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the running directory says."""
+
+    probe: tuple[str, str]
+    kinds: frozenset[str] = frozenset()
+    trusted: tuple[TrustedCertificate, ...] = ()
+    controllers: tuple[DomainController, ...] = ()
+    subscribed: Mapping[str, str] = field(default_factory=dict)
+    replication: Mapping[str, tuple[Credentials, ...]] = field(default_factory=dict)
+
+
+async def _ask(folder: StateFolder, organization: Organization, here: Server) -> _Known:
+    """Raises DirectoryUnavailable, SeedError."""
+    async with directory.opened(folder, organization) as opened:
+        probe = await directory.ensure_probe_account(opened, folder, organization)
+        kinds = await opened.read.enabled_verifiers()
+        trusted = await opened.read.trusted_certificates()
+        controllers = tuple(await opened.locator.controllers()) if opened.locator is not None else ()
+    known = _Known(probe, kinds, trusted, controllers)
+    if Role.HUB not in here.roles or not organization.with_role(Role.EDGE):
+        return known
+    async with edge.hub_side(organization, here, folder) as side:
+        found = await side.logins()
+    sites = {name: site for name, (site, _) in found.items()}
+    accounts = {name: tuple(Credentials(*login) for login in logins) for name, (_, logins) in found.items()}
+    return replace(known, subscribed=sites, replication=accounts)
+
+
+async def _edge(folder: StateFolder, organization: Organization, here: Server) -> _Known:
+    """On an edge nobody has an account; the probe's address is known to it by EdgeSync. Raises DirectoryUnavailable."""
+    probe = f"{PROBE}@{organization.default_domain}", ""
+    async with edge.replica(organization, here, folder) as found:
+        return _Known(probe, trusted=await found.trusted_certificates())
+
+
+def _service(folder: StateFolder, organization: Organization, here: Server) -> Credentials:
+    """The account that this host's own directory knows its processes by; nobody where it is Active Directory."""
+    if Role.EDGE in here.roles:
+        keytab = Path(organization.keytab) if organization.keytab else folder.keytab
+        password = _secret(folder.secrets / adam.SERVICE)
+        return Credentials(adam.SERVICE, password, keytab=str(keytab) if keytab.exists() else "")
+    if organization.active_directory is not None:
+        return Credentials("", "")
+    return Credentials(SERVICE, _secret(folder.secrets / secret_files.DIRECTORY))
+
+
 def _secret(file: Path) -> str:
-    """It is there, for the organization has run: nothing is made up here. Raises OSError."""
-    return file.read_text(encoding="utf-8").strip()
+    """It is there, for the organization has run: nothing is made up here; an edge has no machine account. Raises OSError."""
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        if file.name != secret_files.MACHINE_ACCOUNT:
+            raise
+        return ""

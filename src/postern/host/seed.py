@@ -10,7 +10,7 @@ import os
 import time
 from uuid import UUID
 
-from postern.host import demo_mails, directory, secret_files
+from postern.host import demo_mails, directory, edge, secret_files
 from postern.model.mailbox import Delivery, Flag, FlagChange, FolderKind
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.store.database import MailboxDatabase
@@ -22,7 +22,12 @@ _DONE = "demo-delivered"
 
 async def seed(state: StateFolder, organization: Organization, server: Server) -> str:
     """Brings the database's schema up to date and makes the directory's entries that every start relies on."""
-    await directory.seed(state, organization, server)
+    if Role.EDGE in server.roles:
+        await edge.seed(organization, state)
+    else:
+        await directory.seed(state, organization, server)
+    if Role.HUB in server.roles and organization.with_role(Role.EDGE):
+        edge.prepare_hub(state)
     if Role.MAILBOX in server.roles:
         await (await MailboxDatabase.open(organization.postgres, 1)).close()
     return ""

@@ -1,8 +1,8 @@
-"""The private directory's server: OpenLDAP's slapd, configured, started and stopped from the machine's own package.
+"""A slapd of ours: OpenLDAP's server, configured, started and stopped from the machine's own package.
 
-It listens on a unix socket only, in a folder that nobody but the serving account enters, and refuses anonymous callers.
-What its entries mean is `directory`'s; this module knows schema, indexes and access rules. Everything written here is
-written anew at every start, so that an upgrade of Postern upgrades it too.
+Its Layout says what it holds and who may read what; the private directory's stands here, the edge's in `adam`. It listens on
+a unix socket in a folder that nobody but the serving account enters, and where else its layout says. What its entries mean
+is `directory`'s. Everything written here is written anew at every start, so that an upgrade of Postern upgrades it too.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from urllib.parse import quote
 
-from postern.directory.ldap import answers
+from postern.directory.ldap import answers, socket_uri
 from postern.directory.slapd_adapter import SERVICE, SUFFIX
 from postern.host import account
 from postern.model.directory import DirectoryUnavailable
@@ -32,28 +33,29 @@ _SCHEMAS = (Path("/etc/ldap/schema"), Path("/etc/openldap/schema"))
 _MODULES = (Path("/usr/lib/ldap"), Path("/usr/lib64/openldap"), Path("/usr/libexec/openldap"))
 _PROGRAMS = ("/usr/sbin/slapd", "/usr/local/sbin/slapd", "/usr/libexec/slapd")
 
-_CONFIGURATION = """\
+_FIRST_LINES = """\
 # Written by Postern at every start.
 include "{core}"
-include "{folder}/postern.schema"
+include "{folder}/{schema}"
 modulepath "{modules}"
 moduleload back_mdb
-moduleload refint
-moduleload unique
 pidfile "{folder}/slapd.pid"
 loglevel none
 threads 4
 disallow bind_anon
 require authc
-
+{before}
 database mdb
 suffix "{suffix}"
-rootdn "{service}"
+rootdn "{administrator}"
 rootpw {password}
 directory "{folder}/data"
 maxsize 4294967296
 checkpoint 1024 5
 sizelimit unlimited
+{after}"""
+
+_PRIVATE = """\
 index objectClass,objectGUID,entryCSN eq
 index sAMAccountName,userPrincipalName,proxyAddresses,servicePrincipalName eq
 index member,altRecipient eq
@@ -69,10 +71,35 @@ overlay refint
 refint_attributes member altRecipient
 
 # The service account stands above these rules (slapd.conf(5), rootdn): nobody else reads a secret, or writes.
-access to attrs=posternArgon2id,posternNTHash,posternScramSha256 by * none
+access to attrs=posternArgon2id,posternNTHash,posternScramSha256,posternSecret by * none
 access to attrs=userPassword by anonymous auth by * none
-access to * by dn.subtree="{suffix}" read by * none
+access to * by dn.subtree="o=postern" read by * none
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What a slapd holds, and where it listens besides its unix socket. `before` are lines of slapd.conf(5) ahead of the
+    database, `after` those inside it; `links` are symbolic links in its folder, by name; `listeners` are URLs."""
+
+    schema: str
+    suffix: str
+    administrator: str
+    after: str
+    before: str = ""
+    links: Mapping[str, Path] = field(default_factory=dict)
+    listeners: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+PRIVATE = Layout(
+    schema="postern.schema",
+    suffix=SUFFIX,
+    administrator=SERVICE,
+    before="moduleload refint\nmoduleload unique\n",
+    after=_PRIVATE,
+)
+"""The private directory: on its unix socket only."""
 
 
 class SlapdError(Exception):
@@ -86,7 +113,8 @@ class PrivateSlapd:
     called `start` (PR_SET_PDEATHSIG), so call it from one that lives as long as the organization does.
     """
 
-    def __init__(self, folder: Path, sockets: Path, log: Path, password: str) -> None:
+    def __init__(self, folder: Path, sockets: Path, log: Path, password: str, layout: Layout = PRIVATE) -> None:
+        self.layout = layout
         self.folder = folder
         self.sockets = sockets
         self.log = log
@@ -115,17 +143,19 @@ class PrivateSlapd:
             self._own(folder)
         self._end_orphan()
         self._configure()
+        self._link()
         self.socket.unlink(missing_ok=True)
         parent, is_root = os.getpid(), os.geteuid() == 0
+        urls = " ".join((self.uri, *self.layout.listeners))
         rotate(self.log)
         with open(self.log, "ab") as log:
             self._server = subprocess.Popen(  # noqa: S603 (a program found by us, no shell)
-                [program, "-d", "none", "-f", str(self._file), "-h", self.uri],  # -d: it stays our child
+                [program, "-d", "none", "-f", str(self._file), "-h", urls],  # -d: it stays our child
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C"},
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", **self.layout.environment},
                 preexec_fn=lambda: account.die_with(parent, signal.SIGTERM),
                 start_new_session=True,
                 user=self._account.uid if is_root else None,
@@ -158,22 +188,38 @@ class PrivateSlapd:
         folder.chmod(0o700)
 
     def _configure(self) -> None:
-        settings = _CONFIGURATION.format(
+        layout = self.layout
+        settings = _FIRST_LINES.format(
             core=_find(tuple(folder / "core.schema" for folder in _SCHEMAS)),
             modules=_find(_MODULES),
             folder=self.folder,
-            suffix=SUFFIX,
-            service=SERVICE,
+            schema=layout.schema,
+            before=layout.before,
+            suffix=layout.suffix,
+            administrator=layout.administrator,
             password=_salted(self._password),
+            after=layout.after,
         )
         # The program's own folder may be closed to the serving account, so the schema is copied.
-        schema = resources.files("postern.host").joinpath("postern.schema").read_text(encoding="utf-8")
-        for file, text in ((self._file, settings), (self.folder / "postern.schema", schema)):
+        schema = resources.files("postern.host").joinpath(layout.schema).read_text(encoding="utf-8")
+        for file, text in (
+            (self._file, settings),
+            (self.folder / layout.schema, schema),
+        ):
             handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
             with open(handle, "w", encoding="utf-8") as out:
                 if os.geteuid() == 0:
                     os.fchown(out.fileno(), self._account.uid, self._account.gid)
                 out.write(text)
+
+    def _link(self) -> None:
+        """Folders with links hold those of this layout and no others."""
+        for folder in {(self.folder / name).parent for name in self.layout.links}:
+            self._own(folder)
+            for old in folder.iterdir():
+                old.unlink()
+        for name, target in self.layout.links.items():
+            (self.folder / name).symlink_to(target)
 
     def _end_orphan(self) -> None:
         """A slapd of this folder that outlived its supervisor holds the database: it has to end first."""
@@ -205,7 +251,7 @@ class PrivateSlapd:
         deadline = time.monotonic() + timeout
         while self._server.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(DirectoryUnavailable):
-                answers(self.uri, SERVICE, self._password)
+                answers(self.uri, self.layout.administrator, self._password)
                 return
             time.sleep(0.02)
         code = self._server.poll()
@@ -217,7 +263,7 @@ class PrivateSlapd:
 
 def uri(sockets: Path) -> str:
     """The ldapi URL of the private slapd whose socket lies in this folder."""
-    return "ldapi://" + quote(str(sockets / _SOCKET), safe="")
+    return socket_uri(str(sockets / _SOCKET))
 
 
 def _find(candidates: tuple[Path | str, ...]) -> str:

@@ -1,4 +1,5 @@
-"""Names to addresses, by DNS: where a domain takes its mail (RFC 5321 section 5.1, RFC 7505), and a host's addresses.
+"""Names to addresses, by DNS: where a domain takes its mail (RFC 5321 section 5.1, RFC 7505), a host's addresses, and which hosts
+serve a service (RFC 2782).
 
 Wraps dnspython, which opens its own sockets, for one row of the table. Reads the organization's name servers, or the machine's.
 Answers are cached as long as their TTL says, in a bounded cache.
@@ -8,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dns.asyncresolver
 import dns.exception
@@ -18,6 +21,7 @@ import dns.rdatatype
 import dns.resolver
 
 from postern.paths.row import Path
+from postern.protocols.authentication.questions import UNKNOWN, Answer, Found, Kind, Question
 
 CACHED_ANSWERS = 10_000
 
@@ -28,6 +32,16 @@ class MailHost:
 
     preference: int
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One SRV record (RFC 2782): lower `priority` comes first, and within one, higher `weight` oftener."""
+
+    priority: int
+    weight: int
+    host: str
+    port: int
 
 
 class DnsError(Exception):
@@ -87,6 +101,37 @@ class Resolver:
             raise DnsError("4.4.3", f"No answer from DNS about {host}")
         raise DnsError("5.4.4", f"The host {host} has no address")
 
+    async def look_up(self, question: Question) -> Answer:
+        """What DNS says to a question of `protocols.authentication` or of a block list. Never raises."""
+        try:
+            answer = await self._resolver.resolve(_ascii(question.name), question.kind.value, search=False)
+        except dns.resolver.NoAnswer:
+            return Answer(Found.NOTHING)
+        except dns.resolver.NXDOMAIN:
+            return Answer(Found.NO_NAME)
+        except (dns.exception.DNSException, OSError, DnsError):
+            return UNKNOWN
+        records = sorted(answer, key=lambda record: record.preference) if question.kind is Kind.MX else list(answer)
+        ttl = max(0.0, answer.expiration - time.time())
+        return Answer(Found.YES, tuple(_text(record, question.kind) for record in records), ttl)
+
+    async def services(self, name: str) -> list[Service]:
+        """The SRV records of a name like "_ldap._tcp.dc._msdcs.example.org", by priority; [] if there are none. Raises DnsError
+        4.4.3: no answer now."""
+        try:
+            answer = await self._resolver.resolve(_ascii(name), "SRV", search=False)
+        except (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN):
+            return []
+        except (dns.exception.DNSException, OSError) as error:
+            raise DnsError("4.4.3", f"No answer from DNS about {name}: {type(error).__name__}") from error
+        found = [
+            Service(record.priority, record.weight, record.target.to_text(omit_final_dot=True).lower(), record.port)
+            for record in answer
+        ]
+        # RFC 2782: a target of "." says that the service is decidedly not there.
+        known = [service for service in found if service.host not in (".", "@", "")]
+        return sorted(known, key=lambda service: (service.priority, -service.weight, service.host))
+
     async def _resolve(self, host: str, kind: str) -> list[str] | None:
         """[] if there is no such record, None if there is no answer."""
         try:
@@ -96,6 +141,19 @@ class Resolver:
         except (dns.exception.DNSException, OSError):
             return None
         return [record.address for record in answer]
+
+
+def _text(record: Any, kind: Kind) -> str:
+    match kind:
+        case Kind.TXT:
+            # Latin-1: no octet is lost, and none is refused.
+            return b"".join(record.strings).decode("latin-1")
+        case Kind.MX:
+            return str(record.exchange.to_text(omit_final_dot=True))
+        case Kind.PTR:
+            return str(record.target.to_text(omit_final_dot=True))
+        case _:
+            return str(record.address)
 
 
 def _ascii(name: str) -> str:

@@ -14,7 +14,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 
-from postern.net.link import Link, Session
+from postern.net.link import Link, Session, TlsContext
+from postern.net.mutual import MutualContext
 from postern.paths.row import Path, Port, Tls, Wire
 
 BACKLOG = 1024
@@ -28,7 +29,7 @@ class Door:
         rows: Sequence[Path],
         port: Port,
         new_session: Callable[[], Session],
-        tls: ssl.SSLContext | None,
+        tls: TlsContext | None,
         max_connections: int = 5000,
         max_per_address: int = 100,
     ) -> None:
@@ -65,7 +66,7 @@ class Door:
             self._make,
             sock=sock,
             backlog=BACKLOG,
-            ssl=self._tls if implicit else None,
+            ssl=_from_the_start(self._tls) if implicit else None,
             ssl_handshake_timeout=30.0 if implicit else None,
         )
 
@@ -126,7 +127,7 @@ async def dial(
     host: str,
     number: int,
     port: Port,
-    tls: ssl.SSLContext | None = None,
+    tls: TlsContext | None = None,
     server_hostname: str | None = None,
     timeout: float = 30.0,
 ) -> Link:
@@ -143,7 +144,7 @@ async def dial(
             lambda: Link(session, tls, implicit),
             host,
             number,
-            ssl=tls if implicit else None,
+            ssl=_from_the_start(tls) if implicit else None,
             server_hostname=(server_hostname or host) if implicit else None,
         )
     return link
@@ -156,3 +157,10 @@ async def dial_local(row: Path, session: Session, path: FilePath, timeout: float
     async with asyncio.timeout(timeout):
         _, link = await asyncio.get_running_loop().create_unix_connection(lambda: Link(session), str(path))
     return link
+
+
+def _from_the_start(tls: TlsContext | None) -> ssl.SSLContext | None:
+    """No row that looks at any certificate has a port with TLS from the first byte."""
+    if isinstance(tls, MutualContext):
+        raise ValueError("net.mutual upgrades connections; it does not begin them")
+    return tls

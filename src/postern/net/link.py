@@ -15,6 +15,10 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from postern.model.security import Peer, Seal
+from postern.net.mutual import Mutual, MutualContext
+
+TlsContext = ssl.SSLContext | MutualContext
+"""How a link comes to TLS: by the loop's own layer, or by the one that looks at any certificate (`net.mutual`)."""
 
 
 class Session(Protocol):
@@ -54,7 +58,7 @@ class Link(asyncio.Protocol):
     def __init__(
         self,
         session: Session,
-        tls: ssl.SSLContext | None = None,
+        tls: TlsContext | None = None,
         implicit_tls: bool = False,
         on_open: Callable[[Link], bool] | None = None,
         on_close: Callable[[Link], None] | None = None,
@@ -165,14 +169,7 @@ class Link(asyncio.Protocol):
             raise RuntimeError("start_tls: no transport, no certificate, or TLS already")
         self._upgrading = True
         try:
-            transport = await self._loop.start_tls(
-                self._transport,
-                self,
-                self.tls,
-                server_side=server_hostname is None,
-                server_hostname=server_hostname,
-                ssl_handshake_timeout=30.0,
-            )
+            transport = await self._layered(self._transport, self.tls, server_hostname)
         except BaseException:
             self.abort()
             raise
@@ -184,16 +181,39 @@ class Link(asyncio.Protocol):
         assert self.seal is not None
         return self.seal
 
+    async def _layered(
+        self, transport: asyncio.Transport, tls: TlsContext, server_hostname: str | None
+    ) -> asyncio.Transport | None:
+        if isinstance(tls, MutualContext):
+            if tls.server is not (server_hostname is None):
+                raise RuntimeError("start_tls: the context is of the other side")
+            layer = Mutual(tls, self, server_hostname)
+            await layer.start(transport)
+            return layer
+        return await self._loop.start_tls(
+            transport,
+            self,
+            tls,
+            server_side=server_hostname is None,
+            server_hostname=server_hostname,
+            ssl_handshake_timeout=30.0,
+        )
+
     def peer_certificate(self) -> bytes | None:
         """DER of the certificate the peer showed, unvalidated unless the context validates."""
-        tls = self._tls_object()
+        if isinstance(self._transport, Mutual):
+            return self._transport.chain[0] if self._transport.chain else None
+        tls = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
         return tls.getpeercert(binary_form=True) if tls is not None else None
 
-    def _tls_object(self) -> ssl.SSLObject | None:
-        return self._transport.get_extra_info("ssl_object") if self._transport is not None else None
+    def peer_chain(self) -> tuple[bytes, ...]:
+        """DER of all that the peer showed, its own certificate first; () where the TLS layer is not `net.mutual`'s."""
+        return self._transport.chain if isinstance(self._transport, Mutual) else ()
 
 
 def _seal(transport: asyncio.BaseTransport) -> Seal | None:
+    if isinstance(transport, Mutual):
+        return transport.seal
     tls = transport.get_extra_info("ssl_object")
     if tls is not None:
         cipher = tls.cipher()

@@ -12,6 +12,7 @@ from pathlib import Path as FilePath
 
 # RFC 9325 section 4.2: forward secrecy and authenticated encryption only.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +23,22 @@ class Certificate:
     key: FilePath
 
 
-def server_context(certificate: Certificate, ask_client: bool = False) -> ssl.SSLContext:
-    """For a door. With `ask_client` a client certificate is requested and, if it is signed by anyone, handed on unvalidated
-    only where the TLS library allows it: direct trust validates by presence in the directory, after the handshake."""
+def certificate_der(certificate: Certificate) -> bytes:
+    """The server's own certificate, the first of its chain. Raises OSError, ValueError."""
+    first, end, _ = certificate.chain.read_text(encoding="ascii").partition(ssl.PEM_FOOTER)
+    return ssl.PEM_cert_to_DER_cert(first[first.index(ssl.PEM_HEADER) :] + end)
+
+
+def authorities_file(configured: str) -> FilePath | None:
+    """The file of authorities to validate strangers by: the configured one, or the machine's; None if it has none."""
+    if configured:
+        return FilePath(configured)
+    candidates = (ssl.get_default_verify_paths().cafile, *_BUNDLES)
+    return next((FilePath(one) for one in candidates if one and FilePath(one).is_file()), None)
+
+
+def server_context(certificate: Certificate) -> ssl.SSLContext:
+    """For a door that asks no client for a certificate (`net.mutual` does)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     _floor(context)
     context.load_cert_chain(certificate.chain, certificate.key)
@@ -32,8 +46,6 @@ def server_context(certificate: Certificate, ask_client: bool = False) -> ssl.SS
     # No tickets to resume by: other workers could not read them, their key outlives the connections it protects (RFC 9325
     # section 3.4), and right behind STARTTLS they make clients hang that read and write in two threads (offlineimap).
     context.num_tickets = 0
-    if ask_client:
-        context.verify_mode = ssl.CERT_OPTIONAL
     return context
 
 

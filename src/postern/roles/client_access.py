@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from postern.model.organization import Role
 from postern.net.link import Session
 from postern.net.tls import server_context
 from postern.paths.row import Path, Tls
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS
 from postern.roles.doors import Doors
 from postern.roles.logon import Logon
-from postern.roles.rpc import Rpc
 from postern.roles.runtime import Runtime
 from postern.services.client_access import ClientAccess, MailboxServer
 from postern.services.imap import ImapSession
@@ -24,9 +24,9 @@ class Access:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.logon = Logon(runtime)
+        self.logon = Logon(runtime, Role.CLIENT_ACCESS)
         self.doors = Doors(runtime)
-        self.rpc = Rpc(runtime, self.logon.directory)
+        self.rpc = self.logon.rpc
         clients = self.rpc.mailboxes(runtime.rows["cas-to-mailbox"], MAILBOX_ACCESS)
         self.servers = {name: MailboxServer(client, MailboxChanges(client)) for name, client in clients.items()}
 

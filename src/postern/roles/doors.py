@@ -5,16 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
-from typing import TYPE_CHECKING
 
 from postern.net.door import Door
-from postern.net.link import Session
+from postern.net.link import Session, TlsContext
 from postern.paths.row import Path, Port
 from postern.roles.runtime import Runtime
 from postern.telemetry.log import Event, log
-
-if TYPE_CHECKING:
-    import ssl
 
 
 class Doors:
@@ -29,7 +25,7 @@ class Doors:
         rows: Sequence[Path],
         port: Port,
         session: Callable[[], Session],
-        tls: ssl.SSLContext | None = None,
+        tls: TlsContext | None = None,
         number: int | None = None,
     ) -> None:
         """`number` is the real port of a dynamic one; else it is the row's, shifted by the offset. Raises OSError."""

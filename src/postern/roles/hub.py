@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from postern.model.mail import Carrier, HopKind
 from postern.model.organization import Role
-from postern.net.dns import Resolver
-from postern.protocols.dcerpc.mailbox_store import MAILBOX_DELIVERY
 from postern.roles.doors import Doors
 from postern.roles.logon import Logon
+from postern.roles.onward import Onward
 from postern.roles.reception import Reception
-from postern.roles.rpc import Rpc
 from postern.roles.runtime import Runtime
 from postern.services.mail_submission import SubmissionService
 from postern.services.outbox import OutboxTaker
-from postern.services.smtp_send import SmtpSender
-from postern.services.store_driver import StoreDriver
 from postern.transport.adoption import Adopter, open_own
 from postern.transport.control import Control
 from postern.transport.dispatcher import Dispatcher
@@ -25,41 +20,32 @@ class Hub:
     """A started hub transport process."""
 
     def __init__(self, runtime: Runtime) -> None:
-        organization, server, rows = runtime.organization, runtime.server, runtime.rows
         self.runtime = runtime
-        self.logon = Logon(runtime)
+        self.logon = Logon(runtime, Role.HUB)
         self.doors = Doors(runtime)
-        self.rpc = Rpc(runtime, self.logon.directory)
-        self.mailboxes = self.rpc.mailboxes(rows["hub-to-mailbox-mapi"], MAILBOX_DELIVERY)
-        driver = StoreDriver(self.mailboxes.get, server.name, organization.limits.mailbox_quota)
-        resolver = Resolver(rows["any-server-to-dns"], organization.dns_servers)
-        sender = SmtpSender(rows, organization, server.fqdn, resolver, runtime.observed)
-        self.carriers: dict[HopKind, Carrier] = {
-            HopKind.MAILBOX: driver,
-            HopKind.SMTP: sender,
-            HopKind.SMART_HOST: sender,
-            HopKind.HUB: sender,
-        }
+        self.rpc = self.logon.rpc
+        self.onward = Onward(runtime, self.logon)
 
     async def start(self) -> None:
         runtime, logon = self.runtime, self.logon
         await logon.start()
+        await self.onward.start()
         self.dispatcher = self._dispatch(open_own(runtime.state.queue, runtime.worker))
         await self.dispatcher.start()
         self.adopter = Adopter(runtime.state.queue, self._dispatch)
         self.adopter.start()
         limits, fqdn, queue = runtime.organization.limits, runtime.server.fqdn, self.dispatcher.queue
-        self.taker = OutboxTaker(self.mailboxes.get, logon.directory, queue, runtime.tracker, limits, fqdn)
+        self.taker = OutboxTaker(self.onward.mailboxes.get, logon.directory, queue, runtime.tracker, limits, fqdn)
         self.taker.start()
         accounts = {s.name: s.machine_account for s in runtime.organization.with_role(Role.MAILBOX)}
         submission = SubmissionService(runtime.rows["mailbox-to-hub-submission"], self.taker, accounts)
         await self.rpc.open(self.doors, Role.HUB, [submission])
-        await Reception(runtime, logon, queue).open(self.doors)
+        await Reception(runtime, logon, queue, self.onward).open(self.doors)
 
     def _dispatch(self, queue: Queue) -> Dispatcher:
         runtime, control = self.runtime, Control(queue.folder, self.runtime.tracker)
         organization, name, directory = runtime.organization, runtime.server.name, self.logon.directory
-        dispatcher = Dispatcher(queue, directory, self.carriers, organization, name, runtime.tracker, control)
+        dispatcher = Dispatcher(queue, directory, self.onward.carriers, organization, name, runtime.tracker, control)
         self.logon.follow(dispatcher.domains)
         return dispatcher
 
@@ -70,6 +56,7 @@ class Hub:
         await self.dispatcher.stop()
         await self.dispatcher.queue.close()
         await self.rpc.close()
+        await self.onward.stop()
         await self.logon.stop()
 
 

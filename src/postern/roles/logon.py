@@ -1,6 +1,6 @@
 """What a role that asks who is there needs: the directory, the authenticator, and a guard per door that follows both.
 
-Reads the state folder's secrets; the directory is asked every few seconds which mechanisms an administrator enabled.
+The directory is asked every few seconds which mechanisms an administrator enabled, and which domains are ours.
 """
 
 from __future__ import annotations
@@ -8,13 +8,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from postern.directory.slapd_adapter import SlapdDirectory
+from postern.directory.active_directory import DomainDirectory
 from postern.model.directory import DirectoryUnavailable
 from postern.model.organization import DomainType
 from postern.net.tls import Certificate
 from postern.paths.guard import Guard
 from postern.paths.row import Path
-from postern.roles.runtime import Runtime
+from postern.roles.opened import opened
+from postern.roles.rpc import Rpc
+from postern.roles.runtime import Part, Runtime
 from postern.telemetry.log import Event, log
 from postern.trust.authenticator import Authenticator
 
@@ -25,12 +27,11 @@ REFRESH = 3.0
 class Logon:
     """One a process. `start` first, `stop` last."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, part: Part) -> None:
         organization, state = runtime.organization, runtime.state
-        password = (state.secrets / "directory").read_text(encoding="utf-8").strip()
         salt_key = (state.secrets / "scram-salts").read_text(encoding="utf-8").strip().encode()
-        row = runtime.rows["private-directory"]
-        self.directory = SlapdDirectory.open(row, organization.directory, password, runtime.observed)
+        self.opened = opened(runtime, part)
+        self.directory = self.opened.directory
         self.authenticator = Authenticator(
             self.directory,
             self.directory,
@@ -39,7 +40,12 @@ class Logon:
             realm=organization.realm,
             keytab=organization.keytab,
             salt_key=salt_key,
+            logons=self.opened.logons,
+            netbios=self.opened.netbios,
+            servers=self.directory.servers_sid if isinstance(self.directory, DomainDirectory) else None,
         )
+        self.rpc = Rpc(runtime, self.directory, self.opened.proofs, self.opened.membership)
+        self._in_domain = organization.active_directory is not None
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
         self._domains = {domain.name.lower(): domain.type for domain in organization.domains}
         self._configured = dict(self._domains)
@@ -48,14 +54,16 @@ class Logon:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        await self._refresh()
+        """Raises DirectoryUnavailable where the directory is our own: it was started before us."""
+        with contextlib.suppress(*([DirectoryUnavailable] if self._in_domain else [])):
+            await self._refresh()
         self._task = asyncio.create_task(self._refresh_always())
 
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self.directory.close()
+        await self.opened.close()
 
     def guard(self, *rows: Path) -> Guard:
         guard = Guard(rows, self.authenticator.available)

@@ -11,7 +11,6 @@ from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.roles.doors import Doors
 from postern.roles.logon import Logon
-from postern.roles.rpc import Rpc
 from postern.roles.runtime import Runtime
 from postern.services.mail_submission import SubmissionNotifier
 from postern.services.mailbox_server import MailboxService
@@ -26,9 +25,9 @@ class Mailbox:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.logon = Logon(runtime)
+        self.logon = Logon(runtime, Role.MAILBOX)
         self.doors = Doors(runtime)
-        self.rpc = Rpc(runtime, self.logon.directory)
+        self.rpc = self.logon.rpc
 
     async def start(self) -> None:
         await self.logon.start()

@@ -1,40 +1,59 @@
-"""A hub's receive connectors: port 25 for strangers, our own servers and clients; 587 and 465 for clients alone."""
+"""A hub's receive connectors: port 25 for our own servers and clients, and for strangers where no edge takes their mail; 587 and
+465 for clients alone.
+"""
 
 from __future__ import annotations
 
 from functools import partial
 
 from postern.model.mail import Intake
+from postern.model.organization import Role
+from postern.model.security import Identity, Mechanism, PrincipalKind
+from postern.net.mutual import MutualContext
 from postern.net.tls import server_context
 from postern.paths.row import Path
 from postern.roles.doors import Doors
 from postern.roles.logon import Logon
+from postern.roles.onward import Onward
 from postern.roles.runtime import Runtime
 from postern.services.receive_connector import ReceiveConnector
 from postern.services.smtp_receive import ReceiveSession
 
-ON_25 = ("internet-to-hub", "hub-to-hub", "um-to-hub", "client-to-hub-smtp")
+OUR_OWN = ("hub-to-hub", "um-to-hub", "client-to-hub-smtp")
+"""Who speaks to any hub on 25."""
 
 
 class Reception:
-    """`open` once the queue takes messages."""
+    """`open` once the queue takes messages. `onward` says which edge it is that shows a certificate (where there are edges), and
+    its agents filter what strangers send (where there are none)."""
 
-    def __init__(self, runtime: Runtime, logon: Logon, intake: Intake) -> None:
+    def __init__(self, runtime: Runtime, logon: Logon, intake: Intake, onward: Onward) -> None:
         self._runtime = runtime
         self._logon = logon
         self._intake = intake
+        self._certificates = onward.certificates
+        self._agents = onward.filtering.agents if onward.certificates is None else None
 
     async def open(self, doors: Doors) -> None:
         """Raises OSError."""
-        tls = server_context(self._logon.certificate)
+        certificate, on_25 = self._logon.certificate, self._on_25()
+        tls, asking = server_context(certificate), MutualContext(certificate, server=True)
         clients = self._runtime.rows["client-to-hub-smtp"]
-        everybody = self._connector(*(self._runtime.rows[name] for name in ON_25))
         alone = self._connector(clients)
         for port in clients.ports:
-            connector = everybody if port.number == 25 else alone
-            await doors.open(connector.guard.rows, port, partial(ReceiveSession, connector), tls)
+            if port.number == 25:
+                everybody = self._connector(*on_25, strangers=True)
+                session = partial(ReceiveSession, everybody)
+                await doors.open(on_25, port, session, asking if self._certificates else tls)
+            else:
+                await doors.open(alone.guard.rows, port, partial(ReceiveSession, alone), tls)
 
-    def _connector(self, *rows: Path) -> ReceiveConnector:
+    def _on_25(self) -> list[Path]:
+        """With an edge, no stranger's mail is taken: it hears so at MAIL."""
+        first = "edge-to-hub" if self._runtime.organization.with_role(Role.EDGE) else "internet-to-hub"
+        return [self._runtime.rows[name] for name in (first, *OUR_OWN)]
+
+    def _connector(self, *rows: Path, strangers: bool = False) -> ReceiveConnector:
         runtime, logon = self._runtime, self._logon
         organization = runtime.organization
         connector = ReceiveConnector(
@@ -48,6 +67,14 @@ class Reception:
             runtime.tracker,
             runtime.server.fqdn,
             runtime.state.spool,
+            self._certificates if strangers else None,
+            self._agents if strangers else None,
+            may_call=self._may_call,
         )
         logon.follow(connector.domains)
         return connector
+
+    def _may_call(self, identity: Identity, row: Path) -> bool:
+        """A mailbox server is no hub, though both prove themselves by Kerberos. Certificates are of one role already."""
+        proven = identity.kind is not PrincipalKind.SERVER or identity.mechanism is Mechanism.DIRECT_TRUST
+        return proven or self._logon.rpc.may_call(identity, row)

@@ -13,36 +13,50 @@ from pathlib import Path as FilePath
 from postern.model.directory import Directory
 from postern.model.organization import Role, Server
 from postern.model.security import Identity
-from postern.paths.row import Path, Wire
+from postern.paths.row import Party, Path, Wire
 from postern.protocols.dcerpc.interface import Interface
 from postern.roles.doors import Doors
-from postern.roles.runtime import Runtime
+from postern.roles.runtime import Part, Runtime
 from postern.services.endpoint_mapper import EndpointMapper, endpoints, rpc_port
 from postern.services.mailbox_client import MailboxClient
 from postern.services.rpc_client import RpcClient, RpcTarget
 from postern.services.rpc_server import RpcServer, RpcService
 from postern.trust.handshakes import Acceptors, Initiators
+from postern.trust.membership import Membership
 from postern.trust.ntlm import nt_hash
+from postern.trust.proofs import Proofs
 
 
 class Rpc:
     """One a process."""
 
-    def __init__(self, runtime: Runtime, directory: Directory) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        directory: Directory,
+        proofs: Proofs | None = None,
+        membership: Membership | None = None,
+    ) -> None:
+        """`proofs` and `membership` are Active Directory's, where the organization is in one."""
         self._runtime = runtime
         organization, server = runtime.organization, runtime.server
         secret = (runtime.state.secrets / "machine-account").read_text(encoding="utf-8").strip()
         account, realm, keytab = server.machine_account, organization.realm, organization.keytab
-        self._initiators = Initiators(account, organization.default_domain, nt_hash(secret), realm, keytab)
+        netbios = organization.active_directory.netbios if organization.active_directory is not None else ""
+        domain = netbios or organization.default_domain
+        self._initiators = Initiators(account, domain, nt_hash(secret), realm, keytab)
         self._clients: dict[str, MailboxClient] = {}
-        self._acceptors = Acceptors(server.name, organization.default_domain, directory, realm, keytab)
+        self._acceptors = Acceptors(
+            server.name, organization.default_domain, directory, realm, keytab, proofs, membership, netbios
+        )
 
-    def target(self, row: Path, server: Server, role: Role) -> RpcTarget:
-        """Where `role` of `server` is reached on `row`."""
+    def target(self, row: Path, server: Server, part: Part) -> RpcTarget:
+        """Where `part` of `server` is reached on `row`."""
         runtime = self._runtime
         here = server.name == runtime.server.name
-        turn = [(runtime.worker + i) % runtime.workers for i in range(runtime.workers)] if here else []
-        sockets = tuple(_socket(runtime, role, worker) for worker in turn)
+        workers = runtime.workers if isinstance(part, Role) else 1
+        turn = [(runtime.worker + i) % workers for i in range(workers)] if here else []
+        sockets = tuple(socket(runtime, part, worker) for worker in turn)
         mapper = runtime.organization.port(135)
         return RpcTarget(row, server.addresses[0], server.fqdn, mapper, self._initiators, sockets)
 
@@ -58,31 +72,33 @@ class Rpc:
         for client in self._clients.values():
             await client.close()
 
-    async def open(self, doors: Doors, role: Role, services: Sequence[RpcService]) -> None:
-        """Opens port 135, the role's port and its unix socket. Raises OSError."""
+    async def open(self, doors: Doors, part: Part, services: Sequence[RpcService]) -> None:
+        """Opens port 135, the part's port and its unix socket. Raises OSError."""
         runtime = self._runtime
+        rows = list(dict.fromkeys(service.row for service in services if service.row is not None))
+        server = self._serve(services)
         mapper = EndpointMapper(endpoints(runtime.organization, runtime.server))
-        rows = [service.row for service in services if service.row is not None]
         await doors.open(rows, rows[0].port("epm"), self._serve([mapper]).session)
-        remote = self._serve(services)
-        await doors.open(rows, rows[0].port("rpc"), remote.session, number=rpc_port(runtime.organization, role))
+        await doors.open(rows, rows[0].port("rpc"), server.session, number=rpc_port(runtime.organization, part))
         local = [row for row in rows if any(port.wire is Wire.UNIX for port in row.ports)]
         if local:
-            file = _socket(runtime, role, runtime.worker)
-            await doors.open_local(local, local[0].port("ncalrpc"), remote.session, file)
+            file = socket(runtime, part, runtime.worker)
+            await doors.open_local(local, local[0].port("ncalrpc"), server.session, file)
 
     def _serve(self, services: Sequence[RpcService]) -> RpcServer:
         runtime = self._runtime
         account = runtime.server.machine_account
-        return RpcServer(services, self._acceptors, self._may_call, runtime.observed, account)
+        return RpcServer(services, self._acceptors, self.may_call, runtime.observed, account)
 
-    def _may_call(self, identity: Identity, row: Path) -> bool:
+    def may_call(self, identity: Identity, row: Path) -> bool:
         """A machine account calls as the roles that its server has: a client access server is no hub."""
         for server in self._runtime.organization.servers:
             if server.machine_account == identity.name:
-                return bool({str(role) for role in server.roles} & {str(party) for party in row.caller})
+                parties = {Party.ANY_SERVER, *(Party(role.value) for role in server.roles)}
+                return not parties.isdisjoint(row.caller)
         return False
 
 
-def _socket(runtime: Runtime, role: Role, worker: int) -> FilePath:
-    return runtime.state.sockets / f"{role}.{worker}"
+def socket(runtime: Runtime, part: Part, worker: int) -> FilePath:
+    """Where a worker's unix socket stands."""
+    return runtime.state.sockets / f"{part}.{worker}"

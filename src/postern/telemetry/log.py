@@ -41,6 +41,16 @@ class Event(StrEnum):
         "This host signed itself a new certificate; workers take it up.",
     )
     CERTIFICATE_FAILED = "certificate-failed", "error", "The server's certificate cannot be read or renewed."
+    CERTIFICATE_UNREADABLE = (
+        "certificate-unreadable",
+        "error",
+        "The directory has something for a server that is no certificate; it is passed over.",
+    )
+    CERTIFICATE_UNKNOWN = (
+        "certificate-unknown",
+        "info",
+        "A peer showed a certificate that proves nothing here; it is a stranger.",
+    )
     DOOR_OPENED = "door-opened", "info", "A listening socket exists for these rows."
     CONVERSATION_FAILED = "conversation-failed", "error", "A handler raised; the peer got a temporary failure."
     REFUSED = "refused", "warning", "The guard refused what a peer asked."
@@ -54,7 +64,56 @@ class Event(StrEnum):
     DEFERRED = "deferred", "warning", "A delivery failed for now and is tried again."
     BOUNCED = "bounced", "warning", "A delivery failed for good; the sender is told."
     QUEUE_ADOPTED = "queue-adopted", "warning", "A worker took over the queue of a dead one."
+    AGENT_REFUSED = "agent-refused", "info", "A transport agent refused a recipient or a message."
+    AGENT_FAILED = (
+        "agent-failed",
+        "error",
+        "A transport agent failed; it did what its line in `postern agent list` says.",
+    )
+    AGENTS_CHANGED = "agents-changed", "info", "A worker took up new settings of the transport agents."
     DIRECTORY_UNAVAILABLE = "directory-unavailable", "error", "No directory server answers."
+    RECIPIENTS_UPDATED = (
+        "recipients-updated",
+        "info",
+        "Recipient update gave recipients their addresses and address lists.",
+    )
+    RECIPIENT_UPDATE_FAILED = (
+        "recipient-update-failed",
+        "warning",
+        "A recipient could not be given its addresses, or a policy's filter means nothing; the rest is done.",
+    )
+    ATTENDANT_WORKS = "attendant-works", "info", "This server's attendant keeps the recipients now, or rests again."
+    TOPOLOGY_CHANGED = "topology-changed", "info", "Other domain controllers answer now, or in another order."
+    DNS_UNAVAILABLE = "dns-unavailable", "warning", "The name servers do not say which domain controllers there are."
+    SECURE_CHANNEL = "secure-channel", "info", "The machine account's secure channel to a domain controller is there."
+    SECURE_CHANNEL_FAILED = (
+        "secure-channel-failed",
+        "warning",
+        "A domain controller could not be used to judge logons; the next is asked.",
+    )
+    KERBEROS_FAILED = (
+        "kerberos-failed",
+        "error",
+        "A ticket could not be judged or got: a clock, a keytab or the key distribution centre.",
+    )
+    EDGE_SUBSCRIBED = "edge-subscribed", "info", "An edge was subscribed: its certificate is in the directory."
+    EDGE_UNSUBSCRIBED = "edge-unsubscribed", "info", "An edge is no longer trusted, and replicated to no more."
+    EDGE_SYNCHRONIZED = "edge-synchronized", "info", "EdgeSync brought an edge up to date."
+    EDGE_UNREACHABLE = "edge-unreachable", "error", "EdgeSync got no answer, or one with another certificate."
+    EDGE_CREDENTIAL = "edge-credential", "info", "A replication account of a hub on an edge was asked for, or made."
+    EDGE_CREDENTIAL_EXPIRED = (
+        "edge-credential-expired",
+        "error",
+        "A hub has no account on an edge that is good now: subscribe the edge anew.",
+    )
+    EDGE_ACCOUNT_ENDED = "edge-account-ended", "info", "A replication account on this edge is gone."
+    EDGE_REQUEST_REFUSED = (
+        "edge-request-refused",
+        "warning",
+        "This edge made no account, for the request was not right.",
+    )
+    EDGE_LEASE_TAKEN = "edge-lease-taken", "warning", "A hub took over the replication to an edge from another."
+    EDGE_LEASE_STALE = "edge-lease-stale", "error", "No hub has replicated to an edge for longer than its lease."
     STORE_UNAVAILABLE = "store-unavailable", "error", "The mailbox database does not answer."
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from postern.model.directory import Directory, Policy
+from postern.model.directory import Directory, Logons, Policy
 from postern.model.security import Mechanism, Peer, Seal
 from postern.trust.judge import Judge
+from postern.trust.membership import GroupSid, Membership
+from postern.trust.principal import Principals
+from postern.trust.proofs import DomainProofs
 from postern.trust.sasl import External, Login, Ntlm, Plain, SaslServer, Validator
 from postern.trust.sasl_gssapi import GssapiServer, usable
 from postern.trust.sasl_scram import ScramServer
@@ -21,7 +24,10 @@ _KIND_OF = {Mechanism.NTLM: "nt", Mechanism.SCRAM: "scram-sha-256"}
 
 class Authenticator(Judge):
     """One a process. `policy` says which verifiers users have. `external` says whose a certificate is, for the mechanisms
-    `external_as`. `realm` and `keytab` together make Kerberos possible, where the extra postern[kerberos] is installed."""
+    `external_as`. `realm` and `keytab` together make Kerberos possible, where the extra postern[kerberos] is installed.
+
+    In Active Directory `logons` judges passwords and NTLM answers, `netbios` is the domain's short name and `servers` gives the
+    SID of the servers' group: NTLM is then there without anybody enabling it."""
 
     def __init__(
         self,
@@ -36,17 +42,24 @@ class Authenticator(Judge):
         external_as: frozenset[Mechanism] = frozenset(),
         salt_key: bytes | None = None,
         clock: Callable[[], float] = time.monotonic,
+        logons: Logons | None = None,
+        netbios: str = "",
+        servers: GroupSid | None = None,
     ) -> None:
-        super().__init__(directory, salt_key, clock)
+        proofs = DomainProofs(directory, logons, netbios) if logons is not None else None
+        super().__init__(directory, salt_key, clock, proofs, Membership(servers))
         self._policy = policy
         self._server_name = server_name
         self._domain = domain
-        self._realm = realm
+        self._netbios = netbios
+        self._principals = Principals(directory, realm, netbios)
         self._keytab = keytab
         self._external = external
         always = {Mechanism.BASIC}
         if realm and keytab and usable(keytab):
             always.add(Mechanism.KERBEROS)
+        if logons is not None:
+            always.add(Mechanism.NTLM)
         if external is not None:
             always |= external_as
         self._always = frozenset(always)
@@ -72,9 +85,9 @@ class Authenticator(Judge):
             case "SCRAM-SHA-256" if Mechanism.SCRAM in self.available:
                 return ScramServer(self, peer)
             case "NTLM" if Mechanism.NTLM in self.available:
-                return Ntlm(self, peer, self._server_name, self._domain)
+                return Ntlm(self, peer, self._server_name, self._domain, self._netbios)
             case "GSSAPI" if Mechanism.KERBEROS in self.available:
-                return GssapiServer(self, self._realm, self._keytab)
+                return GssapiServer(self, self._principals, self._keytab)
             case "EXTERNAL" if self._external is not None and certificate:
                 return External(self._external, peer, certificate)
         return None

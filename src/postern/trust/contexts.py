@@ -10,7 +10,8 @@ from typing import Protocol
 
 from postern.model.security import Mechanism
 from postern.protocols.dcerpc.protection import AuthType, Level
-from postern.trust.ntlm import SEALING, NtlmAcceptor, NtlmError, NtlmInitiator, NtlmKeys, NtlmResult
+from postern.trust.ntlm import SEALING, NtlmAcceptor, NtlmInitiator, NtlmKeys, NtlmResult
+from postern.trust.ntlm_fields import NtlmError
 
 
 class SecurityFailure(Exception):
@@ -37,6 +38,11 @@ class SecurityContext(Protocol):
     @property
     def name(self) -> str:
         """The other side's name as proven; "" before that, and for a client."""
+        ...
+
+    @property
+    def groups(self) -> frozenset[str]:
+        """SIDs of the other side's groups, where a domain controller said them."""
         ...
 
     @property
@@ -78,6 +84,10 @@ class _NtlmSealed:
     @property
     def name(self) -> str:
         return self.result.name if self.result is not None else ""
+
+    @property
+    def groups(self) -> frozenset[str]:
+        return self.result.groups if self.result is not None else frozenset()
 
     @property
     def session_key(self) -> bytes:

@@ -1,19 +1,21 @@
 """Where handshakes of RPC begin: `Acceptors` for a server, `Initiators` for a client, each for one host of the organization.
 
-Reads the directory for who may log on and for machine accounts' NT hashes, and keytabs through `kerberos`. Which mechanism a
-path allows is its row's word, not said here.
+Reads the directory for who may log on, asks `proofs` whether an NTLM answer is right, and reads keytabs through `kerberos`.
+Which mechanism a path allows is its row's word, not said here.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from postern.model.directory import Directory
+from postern.model.directory import Account, Directory, NtlmLogon
 from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.protocols.dcerpc.protection import AuthType
 from postern.trust import kerberos
 from postern.trust.contexts import NtlmAcceptorContext, NtlmInitiatorContext, SecurityContext
-from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator
+from postern.trust.membership import Membership
+from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator, Proof, account_name, matches
+from postern.trust.proofs import Pool, Proofs, Verifiers
 from postern.trust.spnego import SpnegoAcceptor
 
 
@@ -22,10 +24,24 @@ class Acceptors:
 
     `server_name` is this host's name, `domain` the organization's DNS domain, `keytab` a file's path ("" where there is no
     realm) and `realm` the only realm whose principals are anyone here. Only servers' accounts can log on: users' guesses
-    would need the back-off that `Authenticator` has.
+    would need the back-off that `Authenticator` has. In Active Directory `proofs` is the domain's, `membership` knows the
+    servers' group, and `netbios` is the domain's short name; else the directory's verifiers and its own word count.
     """
 
-    def __init__(self, server_name: str, domain: str, directory: Directory, realm: str = "", keytab: str = "") -> None:
+    def __init__(
+        self,
+        server_name: str,
+        domain: str,
+        directory: Directory,
+        realm: str = "",
+        keytab: str = "",
+        proofs: Proofs | None = None,
+        membership: Membership | None = None,
+        netbios: str = "",
+    ) -> None:
+        self._proofs: Proofs = proofs or Verifiers(directory, Pool("argon2"))
+        self._membership = membership or Membership()
+        self._netbios = netbios
         self._server_name = server_name
         self._domain = domain
         self._directory = directory
@@ -39,7 +55,7 @@ class Acceptors:
     def begin(self, auth_type: int) -> SecurityContext | None:
         """A new handshake; None for a mechanism that cannot be verified here."""
         if auth_type == AuthType.NTLM:
-            return NtlmAcceptorContext(NtlmAcceptor(self._server_name, self._domain, self._nt_hash))
+            return self._ntlm()
         if auth_type == AuthType.KERBEROS and Mechanism.KERBEROS in self.available:
             return kerberos.KerberosAcceptorContext(self._keytab, self._realm)
         if auth_type == AuthType.SPNEGO:
@@ -50,16 +66,24 @@ class Acceptors:
         """Whom a complete context's name belongs to; None if there is no such enabled server account (any more).
         Raises DirectoryUnavailable."""
         account = await self._directory.account(context.name)
-        if account is None or not account.enabled or not account.is_server:
+        if account is None or not account.enabled:
             return None
-        return Identity(PrincipalKind.SERVER, account.name, context.mechanism, account.guid)
+        identity = await self._membership.identity(account, context.mechanism, context.groups)
+        return identity if identity.kind is PrincipalKind.SERVER else None
 
-    async def _nt_hash(self, name: str) -> bytes | None:
-        account = await self._directory.account(name)
-        if account is None or not account.enabled or not account.is_server:
-            return None
-        known = await self._directory.verifier(account, "nt")
-        return bytes.fromhex(known) if known else None
+    def _ntlm(self) -> NtlmAcceptorContext:
+        return NtlmAcceptorContext(NtlmAcceptor(self._server_name, self._domain, self._prove, netbios=self._netbios))
+
+    async def _prove(self, logon: NtlmLogon) -> Proof | None:
+        """Nobody guesses users' passwords here: only a machine's, which is random, is judged at all."""
+        account = await self._directory.account(account_name(logon))
+        if account is None or not _may_be_server(account):
+            return matches(None, logon)
+        return await self._proofs.ntlm(account, logon)
+
+
+def _may_be_server(account: Account) -> bool:
+    return account.is_server or account.name.endswith("$")
 
 
 @dataclass(frozen=True, slots=True)

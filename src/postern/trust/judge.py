@@ -1,9 +1,9 @@
-"""The judge of passwords: against the directory, with what is remembered and the bounds on guessing.
+"""The judge of passwords: who it is by the directory, whether it is right by `proofs`, with what is remembered and the bounds on
+guessing.
 
-Reads accounts (never from a cache) and their verifiers through `model.directory.Directory`. A password that was right is
-remembered for five minutes as a keyed MAC that counts only for the account as it stands; argon2id runs in a bounded pool.
-Unknown names, wrong passwords and disabled accounts cost the same work and hear the same words. The mechanisms that ask
-it are `trust.sasl`'s.
+Reads accounts (never from a cache) through `model.directory.Directory`. A password that was right is remembered for five
+minutes as a keyed MAC that counts only for the account as it stands. Unknown names, wrong passwords and disabled accounts
+cost the same work and hear the same words. The mechanisms that ask it are `trust.sasl`'s.
 """
 
 from __future__ import annotations
@@ -11,27 +11,25 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
-import os
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
 from postern.model.directory import PROBE, Account, Directory, DirectoryUnavailable
-from postern.model.security import Identity, Mechanism, Peer, PrincipalKind
+from postern.model.security import Mechanism, Peer
 from postern.trust import passwords
 from postern.trust.backoff import Backoff, Guess, network
+from postern.trust.membership import Membership
 from postern.trust.outcome import Denied, Granted
-from postern.trust.saslprep import saslprep
+from postern.trust.proofs import Overloaded, Pool, Proofs, Verifiers
 
 REMEMBERED = 300.0
 """Seconds a right password spares argon2id."""
 MAX_NAME = 512
 _MAX_REMEMBERED = 20_000
-_MAX_VERIFYING = 64
-"""Passwords that may be in the pool or wait for it; more than this is an overload, and hears «try later»."""
+_MAX_TICKETS = 1024
 _MAX_WAITING = 5000
 """Guesses that wait out earlier failures; they cost a timer each, and hold up nobody else."""
 
@@ -40,29 +38,29 @@ TOO_MANY = Denied(True, "Too many failed attempts, try again later")
 FAILED = Denied()
 
 
-class _Overloaded(Exception):
-    """The pool has as many passwords as it may hold."""
-
-
 class Judge:
     """One a process. `salt_key` (from state.secrets, the same in every process) makes up SCRAM salts for names that
-    nobody has, so that they look like anyone's."""
+    nobody has, so that they look like anyone's. `proofs` None: the directory's verifiers."""
 
     def __init__(
         self,
         directory: Directory,
         salt_key: bytes | None = None,
         clock: Callable[[], float] = time.monotonic,
+        proofs: Proofs | None = None,
+        membership: Membership | None = None,
     ) -> None:
         self.directory = directory
+        self.membership = membership or Membership()
         self._clock = clock
         self._backoff = Backoff()
         self._key = secrets.token_bytes(32)
         self._salt_key = salt_key or secrets.token_bytes(32)
         self._remembered: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._verifying: dict[bytes, asyncio.Task[bool]] = {}
-        self._pool = ThreadPoolExecutor(max(1, os.cpu_count() or 1), "argon2")
-        self._in_pool = 0
+        self._pool = Pool("argon2")
+        self._tickets = Pool("tickets", most=_MAX_TICKETS)
+        self.proofs: Proofs = proofs or Verifiers(directory, self._pool)
 
     async def password(self, name: str, password: str, peer: Peer) -> Granted | Denied:
         """Judges a name (userPrincipalName, primary address, sAMAccountName, DOMAIN\\name) and a password. Waits out
@@ -78,7 +76,7 @@ class Judge:
         if self._recalls(account, known_as, peer, mac):
             assert account is not None
             self._backoff.trust(known_as, network(peer.host), self._clock())
-            return Granted(identity_of(account, Mechanism.BASIC))
+            return Granted(await self.membership.identity(account, Mechanism.BASIC))
         under_way = self._verifying.get(mac)
         if under_way is None:
             guess = self._backoff.enter(known_as, peer.host, self._clock(), _is_probe(account))
@@ -95,12 +93,12 @@ class Judge:
             right = await asyncio.shield(under_way)
         except DirectoryUnavailable:
             return UNAVAILABLE
-        except _Overloaded:
+        except Overloaded:
             return TOO_MANY
         if not right or account is None:
             return FAILED
         self._remember(account, mac)
-        return Granted(identity_of(account, Mechanism.BASIC))
+        return Granted(await self.membership.identity(account, Mechanism.BASIC))
 
     async def enter(self, name: str, account: Account | None, peer: Peer) -> Guess | None:
         """For mechanisms that prove a password without showing it: takes and waits out a guess's place. None: too many."""
@@ -124,37 +122,23 @@ class Judge:
         return hmac.digest(self._salt_key, name.lower().encode(), "sha256")[:16]
 
     async def in_pool(self, work: Callable[[], bytes]) -> bytes:
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        """For tickets, which block for a moment. Raises Overloaded."""
+        return await self._tickets.run(work)
 
     def close(self) -> None:
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._pool.close()
+        self._tickets.close()
 
     async def _judge(self, account: Account | None, password: str, guess: Guess) -> bool:
         try:
             if guess.wait:
                 await asyncio.sleep(guess.wait)
-            verifier = await self.directory.verifier(account or _NOBODY, "argon2id")
-            if account is None or not account.enabled:
-                verifier = None
-            try:
-                prepared = saslprep(password)
-            except ValueError:
-                prepared, verifier = "", None
-            right = await self._matches(verifier, prepared)
+            right = await self.proofs.password(account, password)
         except BaseException:
             guess.undecided()
             raise
         self.settle(guess, right)
         return right
-
-    async def _matches(self, verifier: str | None, prepared: str) -> bool:
-        if self._in_pool >= _MAX_VERIFYING:
-            raise _Overloaded
-        self._in_pool += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, passwords.matches, verifier, prepared)
-        finally:
-            self._in_pool -= 1
 
     def _judged(self, mac: bytes, task: asyncio.Task[bool]) -> None:
         self._verifying.pop(mac, None)
@@ -192,11 +176,3 @@ def account_key(account: Account | None, name: str) -> str:
 def _is_probe(account: Account | None) -> bool:
     """The account of `postern verify`: its password is 256 random bits, and wrong ones are tried at each run."""
     return account is not None and account.name.partition("@")[0].lower() == PROBE
-
-
-def identity_of(account: Account, mechanism: Mechanism) -> Identity:
-    kind = PrincipalKind.SERVER if account.is_server else PrincipalKind.USER
-    return Identity(kind, account.name, mechanism, account.guid)
-
-
-_NOBODY = Account(UUID(int=0), "", enabled=False, is_server=False, change="")

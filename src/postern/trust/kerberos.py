@@ -14,6 +14,8 @@ from typing import Any
 from postern.model.security import Mechanism
 from postern.protocols.dcerpc.protection import AuthType, Level
 from postern.trust.contexts import SecurityFailure
+from postern.trust.kerberos_errors import Cause, cause_of, report
+from postern.trust.principal import ticket_of
 
 gssapi: Any
 iov: Any
@@ -42,6 +44,7 @@ class _KerberosSealed:
         self.session_key = b""
         self.complete = False
         self.name = ""
+        self.groups: frozenset[str] = frozenset()
 
     async def step(self, token: bytes) -> bytes:
         if len(token) > MAX_TOKEN:
@@ -56,7 +59,9 @@ class _KerberosSealed:
             if self._context.complete:
                 self._finish()
         except gssapi.exceptions.GSSError as error:
-            raise SecurityFailure(f"Kerberos: {error.maj_code:#x}/{error.min_code:#x}") from error
+            cause = cause_of(error.min_code, Cause.WRONG)
+            report(cause, error.min_code)
+            raise SecurityFailure(f"Kerberos: {cause}, {error.maj_code:#x}/{error.min_code:#x}") from error
         return bytes(answer) if answer else b""
 
     def _finish(self) -> None:
@@ -139,12 +144,12 @@ class KerberosAcceptorContext(_KerberosSealed):
         return gssapi.SecurityContext(creds=credentials, usage="accept")
 
     def _finish(self) -> None:
-        principal = str(self._context.initiator_name)
-        name, _, realm = principal.rpartition("@")
-        if realm != self._realm or "/" in name:
+        ticket = ticket_of(self._context)
+        if ticket.realm != self._realm or "/" in ticket.name:
             raise SecurityFailure("a principal of another realm")
         super()._finish()
-        self.name = name
+        self.name = ticket.sam or ticket.name
+        self.groups = ticket.groups
 
 
 class KerberosInitiatorContext(_KerberosSealed):

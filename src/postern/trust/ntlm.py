@@ -1,7 +1,7 @@
 """NTLM as MS-NLMP has it: version 2 only, both sides of the handshake, and the keys that sign and seal what follows.
 
-Reads the raw tokens and asks for NT hashes through a callable; names no account store. NTLMv1, LM answers and anonymous
-logons are refused. SASL, HTTP and RPC use the same acceptor; `trust.contexts` turns its result into a security context.
+Reads the raw tokens and asks through a callable who can judge an answer; names no account store. NTLMv1, LM answers and
+anonymous logons are refused. SASL, HTTP and RPC use the same acceptor; `trust.contexts` turns its result into a security context.
 """
 
 from __future__ import annotations
@@ -13,16 +13,27 @@ import struct
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 
+from postern.model.directory import NtlmLogon
 from postern.trust.md4 import md4
+from postern.trust.ntlm_fields import (
+    SIGNATURE,
+    Av,
+    NtlmError,
+    filetime,
+    put_field,
+    put_pairs,
+    take_field,
+    take_header,
+    take_pairs,
+    take_text,
+    utf16,
+)
 
-SIGNATURE = b"NTLMSSP\0"
-MAX_TOKEN = 12_000
-"""Bytes of one token; real ones are under 1 KB."""
 _VERSION = bytes.fromhex("0601b11d0000000f")
 _MIC_AT = 72
 _TEMP_AT = 44  # NTProofStr 16 and the fixed part of NTLMv2_CLIENT_CHALLENGE 28: MS-NLMP 2.2.2.7
@@ -62,27 +73,21 @@ SEALING = Flags.ESS | Flags.KEY_128 | Flags.KEY_EXCHANGE
 """What both sides must have agreed on before anything is signed or sealed."""
 
 
-class Av(IntEnum):
-    """Attribute-value pairs of the target information: MS-NLMP 2.2.2.1."""
-
-    EOL = 0
-    NB_COMPUTER = 1
-    NB_DOMAIN = 2
-    DNS_COMPUTER = 3
-    DNS_DOMAIN = 4
-    FLAGS = 6
-    TIMESTAMP = 7
-    TARGET_NAME = 9
-    CHANNEL_BINDINGS = 10
-
-
 AV_FLAG_MIC = 2
 Lookup = Callable[[str], Awaitable[bytes | None]]
 """NT hash (16 bytes) of an account by its name (`alice`, `alice@example.test`, `DOMAIN\\HUB1$`), None if there is none."""
 
 
-class NtlmError(ValueError):
-    """A token that is not what MS-NLMP says, or that asks for what is not done here. Its text holds no secret."""
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That an answer was right: SessionBaseKey (MS-NLMP 3.3.2), and the account's groups where a domain controller said them."""
+
+    key: bytes = field(repr=False)
+    groups: frozenset[str] = frozenset()
+
+
+Prove = Callable[[NtlmLogon], Awaitable[Proof | None]]
+"""Judges an NTLMv2 answer; None if it is wrong. May raise DirectoryUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class NtlmResult:
     workstation: str
     session_key: bytes = field(repr=False)
     flags: Flags
+    groups: frozenset[str] = frozenset()
 
     @property
     def can_seal(self) -> bool:
@@ -104,6 +110,29 @@ class NtlmResult:
 def nt_hash(password: str) -> bytes:
     """NTOWFv1, the form in which a directory keeps the password: MS-NLMP 3.3.1."""
     return md4(password.encode("utf-16-le", "surrogatepass"))
+
+
+def account_name(logon: NtlmLogon) -> str:
+    """As the directory is asked for it: `alice@example.test`, `DOMAIN\\alice`, or `alice` where no domain was said."""
+    return f"{logon.domain}\\{logon.user}" if logon.domain and "@" not in logon.user else logon.user
+
+
+def matches(known: bytes | None, logon: NtlmLogon) -> Proof | None:
+    """Judges an NTLMv2 answer by the account's NT hash; costs the same for an account that has none."""
+    key = _ntowf2(known or bytes(16), logon.user, logon.domain)
+    proof = _hmac(key, logon.challenge + logon.nt_response[16:])
+    if not hmac.compare_digest(proof, logon.nt_response[:16]) or known is None:
+        return None
+    return Proof(_hmac(key, proof))
+
+
+def by_hash(lookup: Lookup) -> Prove:
+    """Judging by NT hashes that are at hand."""
+
+    async def prove(logon: NtlmLogon) -> Proof | None:
+        return matches(await lookup(account_name(logon)), logon)
+
+    return prove
 
 
 def channel_binding_hash(application_data: bytes) -> bytes:
@@ -117,7 +146,8 @@ def channel_binding_hash(application_data: bytes) -> bytes:
 class NtlmAcceptor:
     """The server's side of one handshake: `negotiate` once, then `authenticate` once.
 
-    `server_name` is the NetBIOS (or machine) name and `domain` the NetBIOS or DNS domain that the challenge shows.
+    `server_name` is the NetBIOS (or machine) name and `domain` the DNS domain that the challenge shows, `netbios` the domain's
+    short name if that is not its first label. Where a domain judges, the NetBIOS name must be the machine account's own.
     With `channel_binding` (see `channel_binding_hash`), an answer bound to another channel is refused; one without a
     binding passes unless `require_binding`.
     """
@@ -126,13 +156,15 @@ class NtlmAcceptor:
         self,
         server_name: str,
         domain: str,
-        lookup: Lookup,
+        prove: Prove,
         channel_binding: bytes | None = None,
         require_binding: bool = False,
+        netbios: str = "",
     ) -> None:
         self._server_name = server_name
         self._domain = domain
-        self._lookup = lookup
+        self._netbios = netbios or domain.split(".")[0].upper()[:15]
+        self._prove = prove
         self._binding = channel_binding
         self._require_binding = require_binding
         self._negotiate = b""
@@ -141,24 +173,24 @@ class NtlmAcceptor:
 
     def negotiate(self, token: bytes) -> bytes:
         """Answers NEGOTIATE_MESSAGE with CHALLENGE_MESSAGE. Raises NtlmError."""
-        flags = Flags(_header(token, 1, 16)[0] & 0xFFFFFFFF)
+        flags = Flags(take_header(token, 1, 16)[0] & 0xFFFFFFFF)
         self._negotiate = token
         flags = (flags & _WANTED) | Flags.TARGET_TYPE_SERVER | Flags.TARGET_INFO | Flags.NTLM | Flags.VERSION
         # Unicode is chosen even for a client that asks for OEM strings alone (curl): all of them take it, and names need it.
         flags |= Flags.REQUEST_TARGET | Flags.UNICODE
-        short = self._domain.split(".")[0].upper()[:15]
-        info = _pairs(
+        short = self._netbios
+        info = put_pairs(
             {
-                Av.NB_DOMAIN: _utf16(short),
-                Av.NB_COMPUTER: _utf16(self._server_name.split(".")[0].upper()[:15]),
-                Av.DNS_DOMAIN: _utf16(self._domain.lower()),
-                Av.DNS_COMPUTER: _utf16(self._server_name.lower()),
-                Av.TIMESTAMP: struct.pack("<Q", _filetime(time.time())),
+                Av.NB_DOMAIN: utf16(short),
+                Av.NB_COMPUTER: utf16(self._server_name.split(".")[0].upper()[:15]),
+                Av.DNS_DOMAIN: utf16(self._domain.lower()),
+                Av.DNS_COMPUTER: utf16(self._server_name.lower()),
+                Av.TIMESTAMP: struct.pack("<Q", filetime(time.time())),
             }
         )
-        target = _utf16(short)
-        head = SIGNATURE + struct.pack("<I", 2) + _field(len(target), 56) + struct.pack("<I", flags) + self._nonce
-        head += bytes(8) + _field(len(info), 56 + len(target)) + _VERSION
+        target = utf16(short)
+        head = SIGNATURE + struct.pack("<I", 2) + put_field(len(target), 56) + struct.pack("<I", flags) + self._nonce
+        head += bytes(8) + put_field(len(info), 56 + len(target)) + _VERSION
         self._challenge = head + target + info
         self._flags = flags
         return self._challenge
@@ -169,33 +201,28 @@ class NtlmAcceptor:
         if not self._challenge:
             raise NtlmError("AUTHENTICATE before NEGOTIATE")
         challenge, self._challenge = self._challenge, b""
-        flags = Flags(_header(token, 3, 64, at=60)[0]) & self._flags
-        answer, domain, user = (_payload(token, at) for at in (20, 28, 36))
+        flags = Flags(take_header(token, 3, 64, at=60)[0]) & self._flags
+        answer, domain, user = (take_field(token, at) for at in (20, 28, 36))
         if len(answer) < _TEMP_AT + 4 or answer[16:18] != b"\x01\x01" or not user:
             raise NtlmError("only NTLM version 2 is accepted")
-        name, realm = _text(user), _text(domain)
-        known = await self._lookup(f"{realm}\\{name}" if realm and "@" not in name else name)
-        key = _ntowf2(known or bytes(16), name, realm)
-        proof = _hmac(key, self._nonce + answer[16:])
-        if not hmac.compare_digest(proof, answer[:16]) or known is None:
+        # Only the NT answer counts: a right LM answer beside a wrong one must not.
+        logon = NtlmLogon(
+            take_text(domain), take_text(user), take_text(take_field(token, 44)), self._nonce, answer, bytes(24)
+        )
+        proof = await self._prove(logon)
+        if proof is None:
             return None
-        exported = _hmac(key, proof)
+        exported = proof.key
         if Flags.KEY_EXCHANGE in flags:
-            sealed = _payload(token, 52)
+            sealed = take_field(token, 52)
             if len(sealed) != 16:
                 raise NtlmError("no session key was exchanged")
             exported = _rc4(exported).update(sealed)
-        pairs = _read_pairs(answer[_TEMP_AT:])
+        pairs = take_pairs(answer[_TEMP_AT:])
         if not self._bound(pairs) or not self._intact(token, pairs, challenge, exported):
             return None
-        return NtlmResult(
-            f"{realm}\\{name}" if realm and "@" not in name else name,
-            name,
-            realm,
-            _text(_payload(token, 44)),
-            exported,
-            flags,
-        )
+        name = account_name(logon)
+        return NtlmResult(name, logon.user, logon.domain, logon.workstation, exported, flags, proof.groups)
 
     def _intact(self, token: bytes, pairs: dict[int, bytes], challenge: bytes, key: bytes) -> bool:
         """The MIC covers the three messages as they were on the wire: MS-NLMP 3.2.5.1.2. That there is one stands
@@ -242,17 +269,17 @@ class NtlmInitiator:
 
     def authenticate(self, challenge: bytes) -> bytes:
         """Answers CHALLENGE_MESSAGE. Raises NtlmError if the server's token is none or cannot do what is needed."""
-        flags = Flags(_header(challenge, 2, 48, at=20)[0]) & (_WANTED | Flags.VERSION)
+        flags = Flags(take_header(challenge, 2, 48, at=20)[0]) & (_WANTED | Flags.VERSION)
         if flags & SEALING != SEALING or Flags.TARGET_INFO not in flags:
             raise NtlmError("the server does not offer NTLM version 2 with 128-bit keys")
-        pairs = _read_pairs(_payload(challenge, 40))
+        pairs = take_pairs(take_field(challenge, 40))
         stamp = pairs.get(Av.TIMESTAMP, b"")
         if len(stamp) != 8:
-            stamp = struct.pack("<Q", _filetime(time.time()))
+            stamp = struct.pack("<Q", filetime(time.time()))
         pairs[Av.FLAGS] = struct.pack("<I", AV_FLAG_MIC)
         pairs[Av.CHANNEL_BINDINGS] = self._binding or bytes(16)
-        pairs[Av.TARGET_NAME] = _utf16(self._target)
-        temp = b"\x01\x01" + bytes(6) + stamp + secrets.token_bytes(8) + bytes(4) + _pairs(pairs) + bytes(4)
+        pairs[Av.TARGET_NAME] = utf16(self._target)
+        temp = b"\x01\x01" + bytes(6) + stamp + secrets.token_bytes(8) + bytes(4) + put_pairs(pairs) + bytes(4)
         key = _ntowf2(self._secret, self._user, self._domain)
         proof = _hmac(key, challenge[24:32] + temp)
         exported = secrets.token_bytes(16)
@@ -265,8 +292,8 @@ class NtlmInitiator:
     def _assemble(self, flags: Flags, answer: bytes, sealed: bytes) -> bytes:
         """AUTHENTICATE_MESSAGE with a zero MIC. The LM answer is 24 zero bytes: MS-NLMP 3.1.5.1.2."""
         payload, fields = b"", b""
-        for part in (bytes(24), answer, _utf16(self._domain), _utf16(self._user), b"", sealed):
-            fields += _field(len(part), _MIC_AT + 16 + len(payload))
+        for part in (bytes(24), answer, utf16(self._domain), utf16(self._user), b"", sealed):
+            fields += put_field(len(part), _MIC_AT + 16 + len(payload))
             payload += part
         return SIGNATURE + struct.pack("<I", 3) + fields + struct.pack("<I", flags) + _VERSION + bytes(16) + payload
 
@@ -305,59 +332,7 @@ class NtlmKeys:
 def _ntowf2(secret: bytes, user: str, domain: str) -> bytes:
     """NTOWFv2. Upper case character by character, as Windows does: never one letter to two."""
     upper = "".join(c.upper() if len(c.upper()) == 1 else c for c in user)
-    return _hmac(secret, _utf16(upper + domain))
-
-
-def _header(token: bytes, kind: int, size: int, at: int = 12) -> tuple[int]:
-    if not size <= len(token) <= MAX_TOKEN or not token.startswith(SIGNATURE + struct.pack("<I", kind)):
-        raise NtlmError(f"not an NTLM message of type {kind}")
-    return struct.unpack_from("<I", token, at)
-
-
-def _field(size: int, at: int) -> bytes:
-    return struct.pack("<HHI", size, size, at)
-
-
-def _payload(token: bytes, at: int) -> bytes:
-    size, _, offset = struct.unpack_from("<HHI", token, at)
-    if offset + size > len(token):
-        raise NtlmError("a field points outside the token")
-    return token[offset : offset + size]
-
-
-def _pairs(pairs: dict[int, bytes]) -> bytes:
-    body = b"".join(struct.pack("<HH", key, len(value)) + value for key, value in pairs.items() if key != Av.EOL)
-    return body + bytes(4)
-
-
-def _read_pairs(data: bytes) -> dict[int, bytes]:
-    pairs: dict[int, bytes] = {}
-    at = 0
-    while at + 4 <= len(data):
-        key, size = struct.unpack_from("<HH", data, at)
-        if key == Av.EOL:
-            break
-        if at + 4 + size > len(data):
-            raise NtlmError("target information is cut off")
-        pairs[key] = data[at + 4 : at + 4 + size]
-        at += 4 + size
-    return pairs
-
-
-def _utf16(text: str) -> bytes:
-    return text.encode("utf-16-le", "surrogatepass")
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode("utf-16-le")
-    except UnicodeDecodeError as error:
-        raise NtlmError("a name is not UTF-16") from error
-
-
-def _filetime(seconds: float) -> int:
-    """100-nanosecond steps since 1601: MS-DTYP 2.3.3."""
-    return int((seconds + 11_644_473_600) * 10_000_000)
+    return _hmac(secret, utf16(upper + domain))
 
 
 def _hmac(key: bytes, data: bytes) -> bytes:

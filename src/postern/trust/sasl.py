@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from postern.model.directory import Account, DirectoryUnavailable
+from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon
 from postern.model.security import Identity, Mechanism, Peer
 from postern.trust.backoff import Guess
-from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, identity_of
-from postern.trust.ntlm import NtlmAcceptor, NtlmError
+from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge
+from postern.trust.ntlm import NtlmAcceptor, Proof, account_name
+from postern.trust.ntlm_fields import NtlmError
 from postern.trust.outcome import Challenge, Denied, Granted
+from postern.trust.proofs import Overloaded
 
 MAX_RESPONSE = 65_536
 """Octets of one response; Kerberos tickets with large authorization data come near 48 KB."""
@@ -94,10 +96,10 @@ class External:
 class Ntlm:
     """The NTLM messages as they are, one a response."""
 
-    def __init__(self, judge: Judge, peer: Peer, server_name: str, domain: str) -> None:
+    def __init__(self, judge: Judge, peer: Peer, server_name: str, domain: str, netbios: str = "") -> None:
         self._judge = judge
         self._peer = peer
-        self._acceptor = NtlmAcceptor(server_name, domain, self._lookup)
+        self._acceptor = NtlmAcceptor(server_name, domain, self._prove, netbios=netbios)
         self._steps = 0
         self._account: Account | None = None
         self._guess: Guess | None = None
@@ -115,30 +117,33 @@ class Ntlm:
             return MALFORMED
         except DirectoryUnavailable:
             return UNAVAILABLE
+        except Overloaded:
+            return TOO_MANY
         if self._guess is None:
             return TOO_MANY
         self._settle(result is not None)
         if result is None or self._account is None:
             return FAILED
-        return Granted(identity_of(self._account, Mechanism.NTLM))
+        return Granted(await self._judge.membership.identity(self._account, Mechanism.NTLM, result.groups))
 
     def _settle(self, right: bool) -> None:
         if self._guess is not None:
             self._judge.settle(self._guess, right)
 
-    async def _lookup(self, name: str) -> bytes | None:
-        directory = self._judge.directory
-        account = await directory.account(name)
+    async def _prove(self, logon: NtlmLogon) -> Proof | None:
+        """The bounds on guessing stand before whoever judges."""
+        name = account_name(logon)
+        account = await self._judge.directory.account(name)
         self._guess = await self._judge.enter(name, account, self._peer)
-        if self._guess is None or account is None or not account.enabled:
+        if self._guess is None:
             return None
         try:
-            known = await directory.verifier(account, "nt")
+            proof = await self._judge.proofs.ntlm(account, logon)
         except BaseException:
             self._guess.undecided()
             raise
         self._account = account
-        return bytes.fromhex(known) if known else None
+        return proof
 
 
 def _text(response: bytes) -> str:

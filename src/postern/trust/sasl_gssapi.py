@@ -1,6 +1,7 @@
 """SASL GSSAPI (RFC 4752), the server's side, on python-gssapi. No security layer: the connection's TLS is the layer.
 
-Reads the keytab. A principal is someone's only in our own realm, and only while the directory has an enabled account.
+Reads the keytab. A principal is someone's only in our own realm, and only while the directory has an enabled account. The
+groups of a ticket's PAC come with the identity.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from typing import Any
 
 from postern.model.directory import DirectoryUnavailable
 from postern.model.security import Mechanism
-from postern.trust.judge import FAILED, UNAVAILABLE, Judge, identity_of
+from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge
+from postern.trust.kerberos_errors import Cause, cause_of, report
 from postern.trust.outcome import Challenge, Denied, Granted
+from postern.trust.principal import Principals, Ticket, ticket_of
+from postern.trust.proofs import Overloaded
 
 gssapi: Any
 try:
@@ -37,11 +41,12 @@ def usable(keytab: str) -> bool:
 
 
 class GssapiServer:
-    def __init__(self, judge: Judge, realm: str, keytab: str) -> None:
+    def __init__(self, judge: Judge, principals: Principals, keytab: str) -> None:
         self._judge = judge
-        self._realm = realm
+        self._principals = principals
         self._keytab = keytab
         self._context: Any = None
+        self._ticket: Ticket | None = None
         self._steps = 0
         self._offered = False
 
@@ -63,10 +68,14 @@ class GssapiServer:
                 return FAILED
             self._offered = True
             return Challenge(bytes(self._context.wrap(_OFFER, False).message))
-        except gssapi.exceptions.GSSError:
-            return FAILED
+        except gssapi.exceptions.GSSError as error:
+            cause = cause_of(error.min_code, Cause.WRONG)
+            report(cause, error.min_code)
+            return FAILED if cause is Cause.WRONG else UNAVAILABLE
         except DirectoryUnavailable:
             return UNAVAILABLE
+        except Overloaded:
+            return TOO_MANY
 
     def _accept(self, token: bytes) -> bytes:
         """Blocks: libkrb5 reads the keytab and syncs its replay cache."""
@@ -74,27 +83,26 @@ class GssapiServer:
             credentials = _credentials(self._keytab)
             self._context = gssapi.SecurityContext(creds=credentials, usage="accept")
             self._context.__DEFER_STEP_ERRORS__ = False  # else a failed step looks like one that goes on
-        return bytes(self._context.step(token) or b"")
+        answer = bytes(self._context.step(token) or b"")
+        if self._context.complete:
+            self._ticket = ticket_of(self._context)
+        return answer
 
     async def _finish(self, response: bytes) -> Granted | Denied:
         """The client's choice of layer and the name it wants: RFC 4752 section 3.2."""
         choice = bytes(self._context.unwrap(response).message)
-        if len(choice) < 4 or choice[:1] != _NO_LAYER:
+        if len(choice) < 4 or choice[:1] != _NO_LAYER or self._ticket is None:
             return FAILED
-        user, _, realm = str(self._context.initiator_name).rpartition("@")
-        if realm != self._realm or not user:
-            return FAILED
-        directory = self._judge.directory
-        account = await directory.account(f"{user}@{realm.lower()}") or await directory.account(user)
+        account = await self._principals.account(self._ticket)
         if account is None or not account.enabled:
             return FAILED
         try:
             authzid = choice[4:].decode().lower()
         except UnicodeDecodeError:
             return FAILED
-        if authzid not in ("", user.lower(), f"{user}@{realm}".lower(), account.name.lower()):
+        if authzid not in ("", account.name.lower(), *self._principals.names(self._ticket)):
             return FAILED
-        return Granted(identity_of(account, Mechanism.KERBEROS))
+        return Granted(await self._judge.membership.identity(account, Mechanism.KERBEROS, self._ticket.groups))
 
 
 def _credentials(keytab: str) -> Any:

@@ -14,7 +14,7 @@ import secrets
 
 from postern.model.directory import Account, DirectoryUnavailable
 from postern.model.security import Mechanism, Peer
-from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, identity_of
+from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge
 from postern.trust.outcome import Challenge, Denied, Granted
 from postern.trust.passwords import SCRAM_ITERATIONS, ScramKeys
 from postern.trust.sasl import MALFORMED
@@ -95,7 +95,7 @@ class ScramServer:
         if not right or account is None:
             return FAILED
         server_signature = base64.b64encode(hmac.digest(keys.server_key, exchange, "sha256"))
-        return Granted(identity_of(account, Mechanism.SCRAM), b"v=" + server_signature)
+        return Granted(await self._judge.membership.identity(account, Mechanism.SCRAM), b"v=" + server_signature)
 
     async def _lookup(self) -> ScramKeys:
         directory = self._judge.directory

@@ -47,6 +47,10 @@ class SpnegoAcceptor:
         return self._inner.name if self._inner is not None else ""
 
     @property
+    def groups(self) -> frozenset[str]:
+        return self._inner.groups if self._inner is not None else frozenset()
+
+    @property
     def session_key(self) -> bytes:
         return self._inner.session_key if self._inner is not None else b""
 

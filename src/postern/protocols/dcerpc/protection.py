@@ -17,6 +17,7 @@ class AuthType(IntEnum):
     SPNEGO = 9
     NTLM = 10
     KERBEROS = 16
+    NETLOGON = 68
 
 
 class Level(IntEnum):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from postern.protocols.dcerpc.ad_topology import AD_TOPOLOGY
 from postern.protocols.dcerpc.interface import idl
+from postern.protocols.dcerpc.logon_broker import LOGON_BROKER
 from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.recipient_update import RECIPIENT_UPDATE
 
 
 def published() -> dict[str, str]:
-    return {f"{one.name}.idl": idl(one) for one in (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION)}
+    return {
+        f"{one.name}.idl": idl(one)
+        for one in (AD_TOPOLOGY, LOGON_BROKER, MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION, RECIPIENT_UPDATE)
+    }

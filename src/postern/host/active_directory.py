@@ -1,0 +1,149 @@
+"""`postern setup ad` on this host: which controller, what to change there, and where the servers' secrets go.
+
+Reads postern.toml and the secrets that are there; writes keytabs and passwords into this host's state folder or into a folder
+to be carried to other hosts. What is planned is `directory.ad_setup`'s, `ad_servers`' and `ad_removal`'s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from postern.directory import ad_forest, ad_removal, ad_servers, ad_setup
+from postern.directory.ad_forest import Executor, Root
+from postern.directory.ad_names import PROBE_ACCOUNT
+from postern.directory.ad_setup import Forest
+from postern.directory.ad_steps import Plan, Step
+from postern.directory.ldap_administrator import AdministratorClient, check_tickets, take_ticket
+from postern.directory.settings import server_path
+from postern.host import machine_files, state
+from postern.host.domain_session import choose, domain_of, kerberos
+from postern.host.machine_files import Places
+from postern.model.directory import DomainController
+from postern.model.organization import Organization, Role, Server
+from postern.net.tunnel import tunnel
+from postern.paths.table import settle
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """`user` "" means the tickets that are there. `controller` "" lets DNS or the [[host]] tables say. `servers` are those whose
+    accounts are made; `everything`: the forest too is prepared, or with `remove` taken back."""
+
+    organization: Organization
+    servers: tuple[Server, ...]
+    places: Places
+    remove: bool = False
+    everything: bool = True
+    user: str = ""
+    password: str = ""
+    controller: str = ""
+
+    @property
+    def domain(self) -> str:
+        """Raises SetupError in an organization without Active Directory."""
+        return domain_of(self.organization).domain
+
+    @property
+    def realm(self) -> str:
+        return self.domain.upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A plan, and the controller it was made at and will be carried out at."""
+
+    plan: Plan
+    controller: DomainController
+
+
+async def prepare(request: Request) -> Prepared:
+    """Reads the forest and plans. Raises SetupError, NotProven, DirectoryUnavailable."""
+    controller = await choose(request.organization, request.controller)
+    async with _session(request, controller) as (client, root):
+        forest = await ad_forest.read(client, root, request.servers)
+        plan = _plan(request, forest)
+        master = await ad_forest.schema_master(client, root) if plan.changes_schema else ""
+    if master and master.lower() != controller.fqdn.lower():
+        # One controller for all, so that no step waits for replication; only the master takes changes of the schema.
+        controller = await choose(request.organization, master)
+    return Prepared(plan, controller)
+
+
+async def carry_out(request: Request, prepared: Prepared, step: Callable[[Step], None]) -> None:
+    """`step` hears what is being done. Raises as `prepare`; what was done stays done, and secrets made are kept at once."""
+    async with _session(request, prepared.controller) as (client, root):
+        executor = Executor(client, root)
+        servers = {server.machine_account: server for server in request.servers}
+        for one in prepared.plan.steps:
+            step(one)
+            await executor.carry_out(one)
+            if one.account in servers:
+                server = servers[one.account]
+                dn = ad_servers.computer_dn(root.domain, server)
+                version = await executor.version(dn)
+                machine_files.keep(request.places, request.realm, server, executor.secrets[one.account], version)
+            elif one.account == PROBE_ACCOUNT:
+                machine_files.keep_probe(request.places, request.servers, executor.secrets[one.account])
+        if request.remove:
+            machine_files.forget(request.places, request.servers)
+        else:
+            machine_files.complete(request.places, request.realm, request.servers)
+
+
+def may_write(request: Request) -> None:
+    """Before anything changes: the folder for secrets is there and ours. Root becomes the state folder's owner here, for good,
+    where that is what is written to. Raises StateError, OSError."""
+    if request.places.output is not None:
+        request.places.output.mkdir(mode=0o700, parents=True, exist_ok=True)
+    else:
+        state.act_as_owner(state.create(request.places.state.root))
+
+
+def complete(request: Request) -> None:
+    """Files that are missing though the directory has everything. Raises StateError, OSError."""
+    if any(machine_files.lacking(request.places, request.servers)):
+        may_write(request)
+        machine_files.complete(request.places, request.realm, request.servers)
+
+
+def _plan(request: Request, forest: Forest) -> Plan:
+    organization = request.organization
+    steps: list[Step] = []
+    if request.remove:
+        steps += (ad_removal.everything if request.everything else ad_removal.servers)(forest, request.servers)
+        return Plan(tuple(steps), ad_removal.NOTES)
+    steps += ad_setup.steps(forest, organization.default_domain)
+    for server in request.servers:
+        version = ad_servers.key_version(forest, server)
+        known = machine_files.is_known(request.places, server, version)
+        steps += ad_servers.steps(forest, server, known)
+    notes = []
+    home = organization.with_role(Role.MAILBOX)
+    address = f"{PROBE_ACCOUNT}@{organization.default_domain}"
+    probe_known = machine_files.has_probe(request.places, request.servers)
+    if not probe_known and forest.has(ad_servers.probe_dn(forest)) and request.places.output is None:
+        notes.append(
+            f"The password of {PROBE_ACCOUNT} is not on this host: «postern verify» needs secrets/{machine_files.PROBE} of "
+            "another server's state folder here."
+        )
+        probe_known = True
+    steps += ad_servers.probe_steps(
+        forest, request.domain, address, server_path(home[0].name) if home else "", probe_known
+    )
+    return Plan(tuple(steps), (*notes, *machine_files.lacking(request.places, request.servers)))
+
+
+@asynccontextmanager
+async def _session(request: Request, controller: DomainController) -> AsyncIterator[tuple[AdministratorClient, Root]]:
+    with kerberos(request.realm, controller):
+        if request.user:
+            take_ticket(request.user, request.realm, request.password)
+        else:
+            check_tickets()
+        client = AdministratorClient(settle(request.organization.profile)["setup-ad"], controller, tunnel)
+        try:
+            yield client, await ad_forest.root(client)
+        finally:
+            await client.close()

@@ -1,0 +1,64 @@
+"""What `postern policy address` works with on this host: the policies in Active Directory, and the attendants that apply them.
+
+Active Directory is asked as this server; the attendants over rus-rpc, which takes mailbox servers alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from postern.directory.ad_values import base_of
+from postern.directory.recipient_update import Done, RecipientUpdate
+from postern.directory.settings import AdministrationError
+from postern.host.domain_session import as_server, choose, domain_of, kerberos, keytab_of
+from postern.model.organization import Organization, Role, Server, StateFolder
+from postern.paths.table import settle
+from postern.protocols.dcerpc.recipient_update import RECIPIENT_UPDATE
+from postern.services.recipient_update import ask
+from postern.services.rpc_client import RpcClient, RpcTarget
+from postern.telemetry.observed import Observed
+from postern.trust.handshakes import Initiators
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    update: RecipientUpdate
+    base: str
+    """The domain's distinguished name."""
+
+
+@asynccontextmanager
+async def opened(state: StateFolder, organization: Organization, server: Server) -> AsyncIterator[Opened]:
+    """Raises SetupError; requests raise DirectoryUnavailable."""
+    if organization.active_directory is None:
+        raise AdministrationError("address policies need Active Directory, and postern.toml names none")
+    row = "recipient-update-to-ad" if Role.MAILBOX in server.roles else "hub-to-ad"
+    async with as_server(state, organization, server, row) as client:
+        domain = domain_of(organization)
+        yield Opened(RecipientUpdate(client, domain, row), base_of(domain.domain))
+
+
+async def apply(
+    state: StateFolder, organization: Organization, server: Server, recipients: Sequence[str]
+) -> tuple[str, Done]:
+    """The attendant whose turn it is updates these recipients, or all for (). Gives its server and what it did. Raises
+    NobodyUpdates, AdministrationError."""
+    if Role.MAILBOX not in server.roles:
+        names = ", ".join(one.name for one in organization.with_role(Role.MAILBOX))
+        raise AdministrationError(f"recipients are updated by mailbox servers: say this on one of {names}")
+    domain = domain_of(organization).domain
+    realm, row = domain.upper(), settle(organization.profile)["rus-rpc"]
+    keytab = keytab_of(organization, state)
+    initiators = Initiators(server.machine_account, domain, b"", realm, str(keytab))
+    observed = Observed(None)  # a command counts nothing; the attendant sees us
+    with kerberos(realm, await choose(organization)):
+        servers = sorted(organization.with_role(Role.MAILBOX), key=lambda one: one.fqdn)
+        targets = [RpcTarget(row, one.addresses[0], one.fqdn, organization.port(135), initiators) for one in servers]
+        clients = [RpcClient(RECIPIENT_UPDATE, target, observed, connections=1) for target in targets]
+        try:
+            return await ask(clients, recipients)
+        finally:
+            for client in clients:
+                await client.close()

@@ -1,0 +1,120 @@
+"""The secrets of computer accounts as files: keytab and password of each server, and the probe's password; in this host's state
+folder, or in a folder whose parts are carried to the hosts they belong to.
+
+Files are mode 0600 and replaced at once. Keys are `trust.keytab`'s.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from postern.directory.ad_servers import keytab_names
+from postern.host import secret_files
+from postern.model.organization import Server, StateFolder
+from postern.trust import keytab
+
+KEYTAB = "keytab"
+PROBE = "probe-account"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """`output` None: the state folder of this host, for its one server. `keytab` "" is the state folder's."""
+
+    state: StateFolder
+    output: Path | None = None
+    keytab: str = ""
+
+    def folder(self, server: Server) -> Path:
+        return self.state.secrets if self.output is None else self.output / server.name
+
+    def keytab_of(self, server: Server) -> Path:
+        return Path(self.keytab) if self.output is None and self.keytab else self.folder(server) / KEYTAB
+
+
+def is_known(places: Places, server: Server, version: int) -> bool:
+    """Whether the account's password lies here, and a keytab of its keys as they are now (`version`)."""
+    if _read(places.folder(server) / secret_files.MACHINE_ACCOUNT) is None:
+        return False
+    return (server.machine_account, version) in keytab.principals(_read(places.keytab_of(server)) or b"")
+
+
+def lacks_names(places: Places, server: Server) -> bool:
+    """Whether the keytab that is here leaves out a name that the server serves under."""
+    have = {name for name, _ in keytab.principals(_read(places.keytab_of(server)) or b"")}
+    return not have.issuperset(keytab_names(server))
+
+
+def keep(places: Places, realm: str, server: Server, password: str, version: int) -> None:
+    """Writes both files. Raises OSError."""
+    _write(places.folder(server) / secret_files.MACHINE_ACCOUNT, password.encode() + b"\n")
+    _write_keytab(places, realm, server, password, version)
+
+
+def complete(places: Places, realm: str, servers: Sequence[Server]) -> None:
+    """Keytabs that lack a name are written again from the password; the probe's password is given to all. Raises OSError."""
+    for server in servers:
+        password = _read(places.folder(server) / secret_files.MACHINE_ACCOUNT)
+        have = dict(keytab.principals(_read(places.keytab_of(server)) or b""))
+        if password is not None and server.machine_account in have and lacks_names(places, server):
+            version = have[server.machine_account]
+            _write_keytab(places, realm, server, password.decode().strip(), version)
+    for probe in filter(None, (_read(places.folder(server) / PROBE) for server in servers)):
+        keep_probe(places, servers, probe.decode().strip())
+        break
+
+
+def has_probe(places: Places, servers: Sequence[Server]) -> bool:
+    return any(_read(places.folder(server) / PROBE) for server in servers)
+
+
+def keep_probe(places: Places, servers: Sequence[Server], password: str) -> None:
+    for server in servers:
+        _write(places.folder(server) / PROBE, password.encode() + b"\n")
+
+
+def forget(places: Places, servers: Sequence[Server]) -> None:
+    """The files of accounts that are no more. Raises OSError."""
+    for server in servers:
+        folder = places.folder(server)
+        for file in (places.keytab_of(server), folder / secret_files.MACHINE_ACCOUNT, folder / PROBE):
+            file.unlink(missing_ok=True)
+
+
+def lacking(places: Places, servers: Sequence[Server]) -> Iterator[str]:
+    """Sentences about files that `complete` would write, though no account changes."""
+    for server in servers:
+        if _read(places.keytab_of(server)) is not None and lacks_names(places, server):
+            yield f"{places.keytab_of(server)} is written again: service names were added."
+    if has_probe(places, servers):
+        without = [server for server in servers if _read(places.folder(server) / PROBE) is None]
+        for server in without:
+            yield f"{places.folder(server) / PROBE} is written."
+
+
+def _write_keytab(places: Places, realm: str, server: Server, password: str, version: int) -> None:
+    services = [f"host/{server.fqdn}", *keytab_names(server)]
+    content = keytab.keytab(realm, server.machine_account, password, version, dict.fromkeys(services))
+    _write(places.keytab_of(server), content)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes() or None
+    except FileNotFoundError:
+        return None
+
+
+def _write(path: Path, content: bytes) -> None:
+    """As `secret_files.keep`, for octets and in a folder that may have to be made."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".new")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as out:
+        out.write(content)
+        out.flush()
+        os.fsync(out.fileno())
+    os.replace(temporary, path)

@@ -1,0 +1,65 @@
+"""The domain's controllers as commands and the start of a host see them: from the running topology service, else by one look of
+their own. A look leaves krb5.conf and the list for next time behind.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from postern.model.directory import DomainController
+from postern.model.organization import Organization, Server, StateFolder
+from postern.paths.row import Path
+from postern.paths.table import settle
+from postern.roles import domain
+from postern.roles.runtime import Runtime
+from postern.telemetry.observed import Observed
+from postern.telemetry.tracking import Tracker
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """`running`: the topology service told it. `site` is this host's."""
+
+    site: str
+    controllers: tuple[DomainController, ...]
+    running: bool
+
+
+class Fixed:
+    """A `model.directory.Locator` of what was seen once: for one command."""
+
+    def __init__(self, seen: Seen) -> None:
+        self._controllers = list(seen.controllers)
+
+    async def controllers(self) -> Sequence[DomainController]:
+        return tuple(self._controllers)
+
+    def failed(self, controller: DomainController) -> None:
+        self._controllers.sort(key=lambda one: one.fqdn == controller.fqdn)
+
+
+async def seen(organization: Organization, server: Server, state: StateFolder) -> Seen:
+    """What the host's topology service says, or what one look finds. Never raises: nothing found is no controllers."""
+    runtime = outside(organization, server, state)
+    client = domain.locator(runtime)
+    try:
+        found = tuple(await client.controllers())
+        if found:
+            return Seen(client.site, found, True)
+    finally:
+        await client.close()
+    return await look(organization, server, state)
+
+
+async def look(organization: Organization, server: Server, state: StateFolder) -> Seen:
+    """Asks DNS and each controller once; at most about five seconds. Writes krb5.conf."""
+    topology = domain.here(outside(organization, server, state))
+    found = await topology.look()
+    return Seen(topology.site, found, False)
+
+
+def outside(organization: Organization, server: Server, state: StateFolder) -> Runtime:
+    """What a part would be given, for who is none: it observes and tracks nothing."""
+    rows: Mapping[str, Path] = settle(organization.profile)
+    return Runtime(organization, server, state, 0, 1, rows, Observed(None), Tracker(None, "postern"))

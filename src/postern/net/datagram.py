@@ -1,0 +1,42 @@
+"""One question and its answer by UDP, for a row that has a UDP port.
+
+Leaves the meaning of both to the protocol; an answer counts only from the address and port that were asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from postern.paths.row import Path, Port, Wire
+
+
+class _Question(asyncio.DatagramProtocol):
+    def __init__(self, answer: asyncio.Future[bytes]) -> None:
+        self._answer = answer
+
+    def datagram_received(self, data: bytes, addr: object) -> None:
+        if not self._answer.done():
+            self._answer.set_result(data)
+
+    def error_received(self, exc: Exception) -> None:
+        if not self._answer.done():
+            self._answer.set_exception(exc)
+
+
+async def ask(row: Path, port: Port, host: str, data: bytes, timeout: float) -> bytes:
+    """Sends one datagram to `host` (an address literal) on `port` of `row`, which is not ours and so not shifted, and gives the
+    first that comes back. Raises OSError, TimeoutError, and ValueError where the row has no such port."""
+    if port not in row.ports or port.wire is not Wire.UDP or port.number is None:
+        raise ValueError(f"{row.id} has no port {port}")
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[bytes] = loop.create_future()
+    # Connected (RFC 1122 section 4.1.3.5): the kernel drops what others send, and tells of a closed port.
+    transport, _ = await loop.create_datagram_endpoint(lambda: _Question(answer), remote_addr=(host, port.number))
+    try:
+        transport.sendto(data)
+        async with asyncio.timeout(timeout):
+            return await answer
+    finally:
+        transport.close()
+        if answer.done() and not answer.cancelled():
+            answer.exception()  # retrieved: who asked may have gone

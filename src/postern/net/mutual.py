@@ -1,0 +1,280 @@
+"""TLS in which both ends may show certificates, and any certificate is let in to be looked at: by direct trust, and of strangers.
+
+Python's ssl hands on a client's certificate only if it validates, and ends the handshake of a client whose own does not; here a
+stranger with any certificate at all still gets through. OpenSSL proves that the peer has the key of what it shows; whose
+certificate that is, is for `trust` to say afterwards. A `Mutual` sits where asyncio's own TLS layer sits: between the
+socket's transport and a Link, as a transport to the latter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import ssl
+from typing import Any
+
+from OpenSSL import SSL, crypto
+
+from postern.model.security import Seal
+from postern.net.tls import CIPHERS, Certificate
+
+READ = 16_384
+"""Octets taken from TLS at once: no record holds more (RFC 8446 section 5.1)."""
+MAX_CHAIN_DEPTH = 10
+HANDSHAKE_TIMEOUT = 30.0
+CLOSE_TIMEOUT = 30.0
+"""Seconds that the last words may take to leave."""
+MAX_UNREAD = 1_048_576
+"""Octets that may wait for a peer: whoever makes TLS itself answer (refused renegotiations) and reads nothing is left."""
+_SESSION_ID = b"none is kept"
+
+
+class MutualContext:
+    """A door's (`server`) or a dial's side. Raises ssl.SSLError if the certificate or its key cannot be used."""
+
+    def __init__(self, certificate: Certificate | None, server: bool) -> None:
+        self.server = server
+        self._context = context = SSL.Context(SSL.TLS_SERVER_METHOD if server else SSL.TLS_CLIENT_METHOD)
+        context.set_min_proto_version(SSL.TLS1_2_VERSION)
+        context.set_cipher_list(CIPHERS.encode())
+        # Nothing to resume by, as at every door (`net.tls`): a resumed session would carry over who the peer was. TLS 1.3 sends
+        # its two tickets all the same, which pyOpenSSL cannot turn off; without a cache they are names of nothing.
+        context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_TICKET)
+        context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        if certificate is not None:
+            try:
+                context.use_certificate_chain_file(str(certificate.chain))
+                context.use_privatekey_file(str(certificate.key))
+                context.check_privatekey()
+            except SSL.Error as error:
+                raise ssl.SSLError(f"{certificate.chain}: {error}") from error
+        if server:
+            context.set_session_id(_SESSION_ID)
+            context.set_verify(SSL.VERIFY_PEER, _let_in)
+            context.set_verify_depth(MAX_CHAIN_DEPTH)
+
+    def connection(self, server_hostname: str | None) -> SSL.Connection:
+        connection = SSL.Connection(self._context, None)
+        if self.server:
+            connection.set_accept_state()
+            return connection
+        name = _indication(server_hostname or "")
+        if name:
+            connection.set_tlsext_host_name(name)
+        connection.set_connect_state()
+        return connection
+
+
+def _let_in(connection: SSL.Connection, certificate: crypto.X509, error: int, depth: int, ok: int) -> bool:
+    return True
+
+
+class Mutual(asyncio.Transport, asyncio.Protocol):
+    """One connection's TLS: a protocol to the transport below, a transport to the protocol above (a Link)."""
+
+    def __init__(self, context: MutualContext, above: asyncio.Protocol, server_hostname: str | None = None) -> None:
+        super().__init__()
+        self._tls = context.connection(server_hostname)
+        self._above = above
+        self._loop = asyncio.get_running_loop()
+        self._below: asyncio.Transport | None = None
+        self._done: asyncio.Future[None] = self._loop.create_future()
+        self._open = False
+        self._paused = False
+        self._closing = False
+        self._last: asyncio.TimerHandle | None = None
+        self.seal: Seal | None = None
+        self.chain: tuple[bytes, ...] = ()
+        """DER of what the peer showed: its own certificate, then whatever it sent along. Unvalidated."""
+
+    async def start(self, below: asyncio.Transport) -> None:
+        """Takes `below` over and does the handshake; what the peer sends right behind it reaches the protocol above before
+        this returns. Raises ssl.SSLError, ConnectionError, TimeoutError; `below` is then to be aborted."""
+        if below.is_reading():
+            below.pause_reading()
+        self._below = below
+        below.set_protocol(self)
+        self._shake()
+        below.resume_reading()
+        async with asyncio.timeout(HANDSHAKE_TIMEOUT):
+            await self._done
+
+    # To the transport below
+
+    def data_received(self, data: bytes) -> None:
+        if self._closing:
+            return
+        try:
+            self._tls.bio_write(data)
+        except SSL.Error as error:
+            self._fail(error)
+            return
+        if not self._open:
+            self._shake()
+        if self._open:
+            self._read()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def pause_writing(self) -> None:
+        self._above.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._above.resume_writing()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._closing = True
+        if self._last is not None:
+            self._last.cancel()
+        if not self._done.done():
+            self._done.set_exception(ConnectionResetError("connection lost during the TLS handshake"))
+        self._above.connection_lost(error)
+
+    # TLS
+
+    def _shake(self) -> None:
+        try:
+            self._tls.do_handshake()
+        except SSL.WantReadError:
+            self._flush()
+            return
+        except SSL.Error as error:
+            self._fail(error)
+            return
+        self._flush()
+        self._open = True
+        self.seal = Seal(self._tls.get_protocol_version_name(), self._tls.get_cipher_name() or "")
+        self.chain = _shown(self._tls)
+        self._above.connection_made(self)
+        if not self._done.done():
+            self._done.set_result(None)
+
+    def _read(self) -> None:
+        """Hands clear text on until there is none, or whoever reads has enough."""
+        some = False
+        try:
+            while not self._paused and not self._closing:
+                data = self._tls.recv(READ)
+                some = True
+                self._above.data_received(data)
+        except SSL.WantReadError:
+            if some:
+                return  # what TLS itself may have to say can wait for the next answer
+        except SSL.ZeroReturnError:
+            self.close()  # the peer's close_notify
+            return
+        except SSL.Error as error:
+            self._fail(error)
+            return
+        self._flush()
+        if self._below is not None and self._below.get_write_buffer_size() > MAX_UNREAD:
+            self.abort()
+
+    def _flush(self) -> None:
+        """What TLS has to send goes below; that one's buffer is the only one, and its limits are ours."""
+        while self._below is not None:
+            try:
+                data = self._tls.bio_read(READ)
+            except SSL.WantReadError:
+                return
+            self._below.write(data)
+            if len(data) < READ:
+                return
+
+    def _fail(self, error: SSL.Error) -> None:
+        """Sends the alert, and ends."""
+        self._flush()
+        self._closing = True
+        if not self._done.done():
+            self._done.set_exception(ssl.SSLError(f"TLS: {_words(error)}"))
+        self._end()
+
+    def _end(self) -> None:
+        """Closes below once all is sent, and not later than CLOSE_TIMEOUT."""
+        if self._below is not None:
+            self._below.close()
+            self._last = self._loop.call_later(CLOSE_TIMEOUT, self._below.abort)
+
+    # To the protocol above: asyncio.Transport
+
+    def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
+        rest = memoryview(data)
+        if self._closing or not self._open:
+            return
+        try:
+            while rest:
+                rest = rest[self._tls.send(rest) :]
+                self._flush()
+        except SSL.Error as error:
+            self._fail(error)
+
+    def close(self) -> None:
+        if self._closing:
+            return
+        self._closing = True
+        if self._open:
+            try:
+                self._tls.shutdown()
+            except SSL.Error:
+                pass  # the peer is gone already
+            self._flush()
+        self._end()
+
+    def abort(self) -> None:
+        self._closing = True
+        if self._below is not None:
+            self._below.abort()
+
+    def is_closing(self) -> bool:
+        return self._closing or self._below is None or self._below.is_closing()
+
+    def is_reading(self) -> bool:
+        return not self._paused and not self.is_closing()
+
+    def pause_reading(self) -> None:
+        self._paused = True
+        if self._below is not None and self._below.is_reading():
+            self._below.pause_reading()
+
+    def resume_reading(self) -> None:
+        self._paused = False
+        self._loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        """First what has come already, then more."""
+        if not self._paused and not self._closing:
+            self._read()
+        if not self._paused and not self._closing and self._below is not None and not self._below.is_reading():
+            self._below.resume_reading()
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        return self._below.get_extra_info(name, default) if self._below is not None else default
+
+
+def _shown(connection: SSL.Connection) -> tuple[bytes, ...]:
+    """OpenSSL keeps a client's own certificate apart from those it sent along, a server's not."""
+    leaf = connection.get_peer_certificate()
+    if leaf is None:
+        return ()
+    first = crypto.dump_certificate(crypto.FILETYPE_ASN1, leaf)
+    others = [crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in connection.get_peer_cert_chain() or ()]
+    return first, *(one for one in others if one != first)
+
+
+def _words(error: SSL.Error) -> str:
+    """OpenSSL's reason; an error without one is a connection that ended."""
+    reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return str(reasons[0][-1]) if reasons else type(error).__name__
+
+
+def _indication(host: str) -> bytes:
+    """What stands in the server name extension: host names only (RFC 6066 section 3)."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        try:
+            return host.encode("ascii" if host.isascii() else "idna")
+        except UnicodeError:
+            return b""
+    return b""

@@ -1,0 +1,114 @@
+"""A header section as fields that keep their octets: what signatures cover, what is taken out, what is put in front.
+
+Reads header octets (CRLF lines, without the empty line); every field that is not taken out stays octet for octet.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from postern.protocols.mime.address import address_list
+
+MAX_FIELDS = 2000
+
+_END = re.compile(rb"\r\n(?![ \t])")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`raw` is the whole field with its final CRLF; `name` is lower case, "" for a line that is no field."""
+
+    name: str
+    raw: bytes
+
+    @property
+    def value(self) -> bytes:
+        """Unfolded and stripped."""
+        return self.raw.partition(b":")[2].replace(b"\r\n", b"").strip()
+
+
+def fields(header: bytes) -> list[Field]:
+    """In order; joined they are `header` (with a CRLF at its end). What comes after MAX_FIELDS is one nameless field."""
+    lines = _END.split(header.removesuffix(b"\r\n"), MAX_FIELDS) if header else []
+    found = []
+    for number, line in enumerate(lines):
+        name, colon, _ = line.partition(b":")
+        known = colon and number < MAX_FIELDS and name.isascii()
+        found.append(Field(name.decode("ascii").strip().lower() if known else "", line + b"\r\n"))
+    return found
+
+
+def without(header: bytes, unwanted: Callable[[Field], bool]) -> tuple[bytes, tuple[str, ...]]:
+    """The header section without some fields, and the names of those."""
+    kept, gone = [], []
+    for field in fields(header):
+        if unwanted(field):
+            gone.append(field.name)
+        else:
+            kept.append(field.raw)
+    return b"".join(kept) if gone else header, tuple(gone)
+
+
+def named(found: Iterable[Field], name: str) -> list[Field]:
+    return [field for field in found if field.name == name]
+
+
+def addresses(values: Sequence[bytes]) -> list[str]:
+    """Every address of these fields (RFC 5322 section 3.4) as local@domain; what has no domain is left out."""
+    return [
+        one.address
+        for value in values
+        for one in address_list(value)[0]
+        if one.mailbox and one.host and one.host != b""
+    ]
+
+
+def domains(written: Sequence[str]) -> list[str]:
+    """The domains of addresses, in lower case and in A-labels (RFC 5890), as DNS is asked for them."""
+    return [ascii_domain(address.rpartition("@")[2]) for address in written]
+
+
+def ascii_domain(domain: str) -> str:
+    """What cannot be encoded stays as it is, and is then no name."""
+    lower = domain.lower().rstrip(".")
+    if lower.isascii():
+        return lower
+    try:
+        return lower.encode("idna").decode()
+    except UnicodeError:
+        return lower
+
+
+def purported_responsible(found: Sequence[Field]) -> str:
+    """RFC 4407 section 2: the address that says it put the message on its way; "" if the header names none or several."""
+    chosen: Field | None = None
+    resent_sender = _first(found, "resent-sender")
+    resent_from = _first(found, "resent-from")
+    if resent_sender is not None and not (resent_from is not None and _separated(found, resent_from, resent_sender)):
+        chosen = resent_sender
+    elif resent_from is not None:
+        chosen = resent_from
+    else:
+        for name in ("sender", "from"):
+            several = [field for field in named(found, name) if field.value]
+            if len(several) > 1:
+                return ""
+            if several:
+                chosen = several[0]
+                break
+    if chosen is None:
+        return ""
+    written = addresses([chosen.value])
+    return written[0] if len(written) == 1 else ""
+
+
+def _first(found: Sequence[Field], name: str) -> Field | None:
+    return next((field for field in found if field.name == name and field.value), None)
+
+
+def _separated(found: Sequence[Field], before: Field, after: Field) -> bool:
+    """Whether `before` stands in front of `after` with a trace field between them: they are of two resendings."""
+    first, last = found.index(before), found.index(after)
+    return first < last and any(field.name in ("received", "return-path") for field in found[first:last])

@@ -1,0 +1,32 @@
+"""Tag lists: «v=1; a=rsa-sha256; ...», the syntax of DKIM signatures and keys and DMARC records (RFC 6376 section 3.2)."""
+
+from __future__ import annotations
+
+import re
+
+MAX_TAGS = 100
+
+_TAG = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*=\s*([^;]*?)\s*\Z")
+
+
+def parse_tags(text: str) -> dict[str, str] | None:
+    """Values by tag, white space within them kept. None: it is no tag list, or names a tag twice."""
+    if len(text) > 65_536:
+        return None
+    parts = text.split(";", MAX_TAGS + 1)
+    if len(parts) > MAX_TAGS:
+        return None
+    if not parts[-1].strip():
+        parts.pop()
+    tags: dict[str, str] = {}
+    for part in parts:
+        match = _TAG.match(part) if len(part) <= 32_768 else None
+        if match is None or match[1] in tags:
+            return None
+        tags[match[1]] = match[2]
+    return tags
+
+
+def squeezed(value: str) -> str:
+    """Without any white space: base64 and lists may be folded anywhere."""
+    return "".join(value.split())

@@ -1,0 +1,48 @@
+"""The few pieces of BER (X.690) that LDAP messages of our own making need: definite lengths only (RFC 4511 section 5.1)."""
+
+from __future__ import annotations
+
+SEQUENCE, SET, OCTETS, INTEGER, ENUMERATED, BOOLEAN = 0x30, 0x31, 0x04, 0x02, 0x0A, 0x01
+
+
+class BerError(ValueError):
+    """The octets are not what is expected there."""
+
+
+def element(tag: int, content: bytes) -> bytes:
+    if len(content) < 0x80:
+        return bytes((tag, len(content))) + content
+    length = len(content).to_bytes((len(content).bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(length))) + length + content
+
+
+def integer(number: int, tag: int = INTEGER) -> bytes:
+    """A number from 0 on."""
+    return element(tag, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+
+
+def size(data: bytes | bytearray) -> int | None:
+    """Octets of the element that `data` begins with, with its head; None while the head is not there. Raises BerError."""
+    if len(data) < 2:
+        return None
+    length, head = data[1], 2
+    if length & 0x80:
+        octets = length & 0x7F
+        if not 1 <= octets <= 4:
+            raise BerError("a length of no definite form")
+        head += octets
+        if len(data) < head:
+            return None
+        length = int.from_bytes(data[2:head], "big")
+    return head + length
+
+
+def take(data: bytes, at: int, tag: int) -> tuple[bytes, int]:
+    """The content of the element at `at`, which has this tag, and where the next one begins. Raises BerError."""
+    if at >= len(data) or data[at] != tag:
+        raise BerError(f"no element {tag:#x}")
+    whole = size(data[at : at + 6])
+    if whole is None or at + whole > len(data):
+        raise BerError("an element that is cut off")
+    head = 2 + (data[at + 1] & 0x7F if data[at + 1] & 0x80 else 0)
+    return data[at + head : at + whole], at + whole

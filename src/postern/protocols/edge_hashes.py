@@ -1,0 +1,41 @@
+"""What stands for an address on an edge: SHA-256 of all of it for recipients, its first four bytes in safe and blocked lists.
+
+Pure. As Exchange 2007 does (EdgeSync, safelist aggregation), except that what Exchange hashes is not published byte by byte:
+here it is the address as it is compared everywhere, lower case and composed (RFC 6532 section 3.1), in UTF-8.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+
+LENGTH = 4
+"""Bytes of an entry in a safe or blocked list."""
+
+
+def address_hash(address: str) -> bytes:
+    """32 bytes. `address` may be in any case."""
+    folded = address.lower() if address.isascii() else unicodedata.normalize("NFC", address.lower())
+    return hashlib.sha256(folded.encode("utf-8", "surrogateescape")).digest()
+
+
+def sender_hash(sender: str) -> bytes:
+    """4 bytes: of an address, or of a domain written "@example.org" or "example.org"."""
+    return address_hash(sender.lstrip("@"))[:LENGTH]
+
+
+def sender_hashes(sender: str) -> tuple[bytes, ...]:
+    """What a list may hold that means this sender: the address itself, and its domain."""
+    domain = sender.rpartition("@")[2]
+    return (sender_hash(sender),) if domain == sender.lstrip("@") else (sender_hash(sender), sender_hash(domain))
+
+
+def joined(senders: list[str]) -> bytes:
+    """A list as the directory keeps it (msExchSafeSendersHash): hashes in order, one after the other."""
+    return b"".join(sorted({sender_hash(sender) for sender in senders}))
+
+
+def split(value: bytes) -> frozenset[bytes]:
+    """The entries of such a value; a rest shorter than an entry means nothing."""
+    whole = len(value) - len(value) % LENGTH
+    return frozenset(value[start : start + LENGTH] for start in range(0, whole, LENGTH))

@@ -1,0 +1,117 @@
+"""The subscription file: XML with the fields of Exchange's New-EdgeSubscription, one edge a file.
+
+Pure: bytes to a SubscriptionFile and back. A file comes from outside the organization: no document type, no entities
+(defusedxml), every field bounded and of its own form. Dates are ISO 8601 in UTC where Exchange writes .NET ticks; a
+duration is in minutes.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime
+import re
+from collections.abc import Callable
+from typing import Any
+from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from postern.model.edge import SubscriptionFile
+
+MAX_SIZE = 65_536
+ROOT = "EdgeSubscriptionData"
+_HOST = re.compile(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)(\.(?!-)[a-zA-Z0-9-]{1,63}(?<!-))*")
+_TEXT = re.compile(r"[\x20-\x7e]{1,256}")
+_WORD = re.compile(r"[\w.:{}\- ]{0,64}")
+_NUMBER = re.compile(r"\d{1,9}")
+
+
+class SubscriptionFileError(Exception):
+    """The file is none; the text says which field and why, and never holds the password."""
+
+
+def write(file: SubscriptionFile) -> bytes:
+    root = Element(ROOT)
+    for name, value in (
+        ("EdgeServerName", file.server_name),
+        ("EdgeServerFQDN", file.server_fqdn),
+        ("EdgeCertificateBlob", base64.b64encode(file.certificate).decode()),
+        ("ESRAUsername", file.username),
+        ("ESRAPassword", file.password),
+        ("EffectiveDate", _date(file.effective)),
+        ("Duration", str(round(file.duration / 60))),
+        ("AdamSslPort", str(file.ssl_port)),
+        ("ProductID", file.product_id),
+        ("VersionNumber", file.version),
+        ("SerialNumber", file.serial),
+    ):
+        SubElement(root, name).text = value
+    indent(root)
+    text: str = tostring(root, encoding="unicode")
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
+
+
+def read(data: bytes) -> SubscriptionFile:
+    """Raises SubscriptionFileError."""
+    if len(data) > MAX_SIZE:
+        raise SubscriptionFileError(f"is larger than {MAX_SIZE} bytes: no subscription file")
+    try:
+        root = fromstring(data, forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError):
+        raise SubscriptionFileError("is no XML without a document type: no subscription file") from None
+    if root.tag != ROOT:
+        raise SubscriptionFileError(f"does not begin with <{ROOT}>: no subscription file")
+    fields: dict[str, str] = {}
+    for child in root:
+        if child.tag in fields or len(child):
+            raise SubscriptionFileError(f"{child.tag} is there twice, or holds more than a value")
+        fields[child.tag] = (child.text or "").strip()
+
+    def field(name: str, pattern: re.Pattern[str], then: Callable[[str], Any] = str) -> Any:
+        value = fields.get(name)
+        if value is None:
+            raise SubscriptionFileError(f"{name} is missing")
+        try:
+            if pattern.fullmatch(value) is None:
+                raise ValueError
+            return then(value)
+        except (ValueError, binascii.Error, OverflowError):
+            raise SubscriptionFileError(f"{name} is not what it should be") from None
+
+    return SubscriptionFile(
+        server_name=field("EdgeServerName", _HOST, str.lower),
+        server_fqdn=field("EdgeServerFQDN", _HOST, str.lower),
+        certificate=field("EdgeCertificateBlob", re.compile(r"[A-Za-z0-9+/=\s]{1,32768}"), _base64),
+        username=field("ESRAUsername", _TEXT),
+        password=field("ESRAPassword", _TEXT),
+        effective=field("EffectiveDate", _TEXT, _time),
+        duration=field("Duration", _NUMBER, int) * 60.0,
+        ssl_port=field("AdamSslPort", _NUMBER, _port),
+        product_id=field("ProductID", _WORD),
+        version=field("VersionNumber", _WORD),
+        serial=field("SerialNumber", _WORD),
+    )
+
+
+def _base64(text: str) -> bytes:
+    return base64.b64decode("".join(text.split()), validate=True)
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 < number < 65536:
+        raise ValueError
+    return number
+
+
+def _date(moment: float) -> str:
+    return datetime.datetime.fromtimestamp(moment, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _time(text: str) -> float:
+    found = datetime.datetime.fromisoformat(text)
+    if found.tzinfo is None:
+        raise ValueError
+    return found.timestamp()

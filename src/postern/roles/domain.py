@@ -1,0 +1,104 @@
+"""What a part of a host needs of Active Directory: on which row it asks, who tells it of the controllers, and with which keys.
+
+`here` is what the topology process has (it finds the controllers itself); all others ask that process (`locator`). Call
+`use_kerberos` first: it settles where libkrb5 looks, for the whole process.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path as FilePath
+
+from postern.directory import krb5_conf, tickets
+from postern.directory.active_directory import DomainDirectory
+from postern.model.directory import DomainController, Locator
+from postern.model.organization import ActiveDirectory, HostService, Role
+from postern.net.dns import Resolver
+from postern.net.tunnel import tunnel
+from postern.paths.row import Party, Path
+from postern.protocols.dcerpc.ad_topology import AD_TOPOLOGY
+from postern.roles.rpc import socket
+from postern.roles.runtime import Part, Runtime
+from postern.services.rpc_client import RpcClient, RpcTarget
+from postern.services.topology import Topology
+from postern.services.topology_client import TopologyClient
+from postern.trust.handshakes import Initiators
+
+_ROWS: dict[Part, str] = {
+    Role.HUB: "hub-to-ad",
+    Role.MAILBOX: "mailbox-to-ad",
+    Role.CLIENT_ACCESS: "client-access-to-ad",
+    HostService.ATTENDANT: "recipient-update-to-ad",
+    HostService.EDGESYNC: "hub-to-ad",
+}
+_DNS_TIMEOUT, _DNS_LIFETIME = 1.0, 3.0
+"""Seconds: the last known controllers serve on while a name server is silent."""
+
+
+def row(runtime: Runtime, part: Part) -> Path:
+    """The row on which this part of the host asks Active Directory; the topology service's is DSAccess's where there are
+    mailboxes, else its role's."""
+    if part is HostService.TOPOLOGY:
+        roles = runtime.server.roles
+        served = [name for role, name in _ROWS.items() if role in roles]
+        return runtime.rows["dsaccess-to-ad" if Role.MAILBOX in roles else served[0]]
+    return runtime.rows[_ROWS[part]]
+
+
+def domain(runtime: Runtime) -> ActiveDirectory:
+    found = runtime.organization.active_directory
+    assert found is not None, "only servers of a domain come here"
+    return found
+
+
+def keytab(runtime: Runtime) -> FilePath:
+    return FilePath(runtime.organization.keytab) if runtime.organization.keytab else runtime.state.keytab
+
+
+def use_kerberos(runtime: Runtime) -> None:
+    """Before anything in this process touches libkrb5."""
+    os.environ.update(tickets.environment(keytab(runtime), runtime.state.krb5_conf))
+
+
+def directory(runtime: Runtime, part: Part, locator: Locator) -> DomainDirectory:
+    """The domain, asked as this server's account."""
+    account, realm = runtime.server.machine_account, domain(runtime).domain.upper()
+    machine = tickets.MachineTickets(account, realm, keytab(runtime))
+    return DomainDirectory.open(row(runtime, part), domain(runtime), locator, tunnel, machine, runtime.observed)
+
+
+def here(runtime: Runtime) -> Topology:
+    """The topology that finds the controllers itself, keeps krb5.conf and remembers."""
+    organization, server, state = runtime.organization, runtime.server, runtime.state
+    resolver = Resolver(runtime.rows["any-server-to-dns"], organization.dns_servers, _DNS_TIMEOUT, _DNS_LIFETIME)
+    controllers = [host for host in organization.hosts if Party.ACTIVE_DIRECTORY in host.parties and host.fqdn]
+    known = [(host.fqdn, address) for host in controllers for address in host.addresses]
+
+    def changed(controllers: tuple[DomainController, ...]) -> None:
+        krb5_conf.keep(state.krb5_conf, domain(runtime).domain, controllers)
+
+    return Topology(
+        row(runtime, HostService.TOPOLOGY),
+        domain(runtime),
+        resolver,
+        server.site,
+        server.name,
+        known,
+        state.topology,
+        changed,
+    )
+
+
+def beside(runtime: Runtime) -> RpcTarget:
+    """The host's topology service, on its unix socket."""
+    server, path = runtime.server, runtime.rows["ad-topology"]
+    account, realm = server.machine_account, domain(runtime).domain.upper()
+    initiators = Initiators(account, domain(runtime).domain, b"", realm, str(keytab(runtime)))
+    sockets = (socket(runtime, HostService.TOPOLOGY, 0),)
+    mapper = runtime.organization.port(135)
+    return RpcTarget(path, server.addresses[0], server.fqdn, mapper, initiators, sockets)
+
+
+def locator(runtime: Runtime, otherwise: Locator | None = None) -> TopologyClient:
+    """Who asks the host's topology service, and `otherwise` while that does not run."""
+    return TopologyClient(RpcClient(AD_TOPOLOGY, beside(runtime), runtime.observed), otherwise)

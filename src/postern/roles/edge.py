@@ -1,0 +1,80 @@
+"""The edge transport role: mail between the internet and the hubs of one site, by way of its own queue. Not in the domain, and
+no one logs on: servers of ours are known by their certificates, everybody else is a stranger.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from postern.model.mail import Carrier, HopKind
+from postern.model.organization import Role
+from postern.net.dns import Resolver
+from postern.net.mutual import MutualContext
+from postern.roles.doors import Doors
+from postern.roles.filtering import Filtering
+from postern.roles.replica import Replica
+from postern.roles.runtime import Runtime
+from postern.services.smtp_receive import ReceiveSession
+from postern.services.smtp_send import SmtpSender
+from postern.transport.adoption import Adopter, open_own
+from postern.transport.control import Control
+from postern.transport.dispatcher import Dispatcher
+from postern.transport.queue import Queue
+
+ON_25 = ("edge-to-edge", "hub-to-edge")
+
+
+class Edge:
+    """A started edge transport process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        organization, fqdn, rows = runtime.organization, runtime.server.fqdn, runtime.rows
+        self.runtime = runtime
+        self.doors = Doors(runtime)
+        self.replica = Replica(runtime)
+        self.filtering = Filtering(runtime, Role.EDGE, self.replica.directory)
+        resolver = Resolver(rows["any-server-to-dns"], organization.dns_servers)
+        certificate, certificates = self.replica.certificate, self.replica.certificates
+        self.sender = SmtpSender(
+            rows, organization, fqdn, resolver, runtime.observed, certificate, certificates=certificates
+        )
+
+    async def start(self) -> None:
+        runtime, replica = self.runtime, self.replica
+        await replica.start()
+        replica.follow(self.sender.reorganize)
+        replica.follow(self.filtering.agents.reorganize)
+        self.dispatcher = self._dispatch(open_own(runtime.state.queue, runtime.worker))
+        await self.dispatcher.start()
+        self.adopter = Adopter(runtime.state.queue, self._dispatch)
+        self.adopter.start()
+        connector = replica.connector(ON_25, self.dispatcher.queue, self.filtering.agents)
+        rows, tls = connector.guard.rows, MutualContext(replica.certificate, server=True)
+        await self.doors.open(rows, rows[0].port(25), partial(ReceiveSession, connector), tls)
+
+    def _dispatch(self, queue: Queue) -> Dispatcher:
+        runtime, control = self.runtime, Control(queue.folder, self.runtime.tracker)
+        outward = self.filtering.outward(self.sender)
+        carriers: dict[HopKind, Carrier] = {
+            HopKind.HUB: self.sender,
+            HopKind.SMTP: outward,
+            HopKind.SMART_HOST: outward,
+        }
+        organization, name, directory = runtime.organization, runtime.server.name, self.replica.directory
+        dispatcher = Dispatcher(queue, directory, carriers, organization, name, runtime.tracker, control)
+        self.replica.follow(dispatcher.reorganize)
+        return dispatcher
+
+    async def stop(self) -> None:
+        await self.doors.close()
+        await self.adopter.stop()
+        await self.dispatcher.stop()
+        await self.dispatcher.queue.close()
+        self.filtering.stop()
+        await self.replica.stop()
+
+
+async def start(runtime: Runtime) -> Edge:
+    edge = Edge(runtime)
+    await edge.start()
+    return edge

@@ -1,0 +1,34 @@
+"""The edge's keeper of accounts: one process, the only one here that writes who may replicate."""
+
+from __future__ import annotations
+
+from postern.directory.adam_accounts import AdamAccounts
+from postern.directory.adam_client import AdamClient, simple
+from postern.directory.adam_layout import ADMINISTRATOR
+from postern.directory.ldap import socket_uri
+from postern.model.security import Mechanism
+from postern.roles.runtime import Runtime
+from postern.services.edge_credentials import AccountKeeper
+
+
+class EdgeCredentials:
+    """A started keeper."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        state, name = runtime.state, runtime.server.name
+        password = (state.secrets / "adam").read_text(encoding="utf-8").strip()
+        uri = socket_uri(str(state.sockets / "adam" / "ldapi"))
+        bind = simple(ADMINISTRATOR, password)
+        self.client = AdamClient(runtime.rows["edge-adam"], uri, bind, Mechanism.BASIC)
+        key = state.certificates / "server.key"
+        self.keeper = AccountKeeper(AdamAccounts(self.client), name, key.read_bytes)
+
+    async def stop(self) -> None:
+        await self.keeper.stop()
+        await self.client.close()
+
+
+async def start(runtime: Runtime) -> EdgeCredentials:
+    started = EdgeCredentials(runtime)
+    started.keeper.start()
+    return started

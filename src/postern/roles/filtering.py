@@ -1,0 +1,36 @@
+"""The transport agents of one role process: at its receive connectors, and in front of what carries mail to others."""
+
+from __future__ import annotations
+
+from postern.model.directory import Directory
+from postern.model.mail import Carrier
+from postern.model.organization import Role
+from postern.net.dns import Resolver
+from postern.roles.runtime import Runtime
+from postern.services.agent_look_ups import BlockLists, LookUps
+from postern.services.agent_state import Statistics
+from postern.services.agents import AgentPipeline
+from postern.services.outward_agents import OutwardAgents
+
+
+class Filtering:
+    """`agents` go to receive connectors that strangers speak to. `directory` is where recipients are looked up, for an edge's
+    connector does not do so itself; a hub's does. `stop` last."""
+
+    def __init__(self, runtime: Runtime, role: Role, directory: Directory | None = None) -> None:
+        organization, rows, root = runtime.organization, runtime.rows, runtime.state.root
+        self._runtime = runtime
+        self._on_edge = role is Role.EDGE
+        self.statistics = Statistics.of_worker(root, role.value, runtime.worker)
+        look_ups = LookUps(Resolver(rows["any-server-to-dns"], organization.dns_servers).look_up)
+        block_lists = BlockLists(LookUps(Resolver(rows["dnsbl"], organization.dns_servers).look_up))
+        self.agents = AgentPipeline(
+            root, look_ups, block_lists, self.statistics, runtime.server.fqdn, organization, self._on_edge, directory
+        )
+
+    def outward(self, carrier: Carrier) -> OutwardAgents:
+        state = self._runtime.state
+        return OutwardAgents(carrier, state.root, state.secrets, self.statistics, self._on_edge)
+
+    def stop(self) -> None:
+        self.statistics.flush()

@@ -1,0 +1,64 @@
+"""The directory that a part of this host asks, and who judges logons there: Active Directory's controllers by way of the host's
+broker, or the verifiers of the private directory.
+
+Reads the state folder's secrets. Everything behind it speaks to `model.directory`'s interfaces and does not know which it is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from postern.directory.active_directory import DomainDirectory
+from postern.directory.slapd_adapter import SlapdDirectory
+from postern.protocols.dcerpc.logon_broker import LOGON_BROKER
+from postern.roles import domain
+from postern.roles.runtime import Part, Runtime
+from postern.services.logon_broker import BrokerClient
+from postern.services.rpc_client import RpcClient
+from postern.services.topology_client import TopologyClient
+from postern.trust.kerberos_passwords import KerberosPasswords
+from postern.trust.membership import Membership
+from postern.trust.proofs import DomainProofs, Proofs
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """One a process. `netbios` is "" and the rest None where there is no Active Directory."""
+
+    directory: DomainDirectory | SlapdDirectory
+    netbios: str = ""
+    logons: BrokerClient | None = None
+    locator: TopologyClient | None = None
+
+    @property
+    def proofs(self) -> Proofs | None:
+        return DomainProofs(self.directory, self.logons, self.netbios) if self.logons is not None else None
+
+    @property
+    def membership(self) -> Membership | None:
+        return Membership(self.directory.servers_sid) if isinstance(self.directory, DomainDirectory) else None
+
+    async def close(self) -> None:
+        for part in (self.directory, self.logons, self.locator):
+            if part is not None:
+                await part.close()
+
+
+def opened(runtime: Runtime, part: Part) -> Opened:
+    """Settles Kerberos for the process too, where the organization lives in a domain."""
+    organization, state = runtime.organization, runtime.state
+    if organization.active_directory is None:
+        password = (state.secrets / "directory").read_text(encoding="utf-8").strip()
+        row = runtime.rows["private-directory"]
+        return Opened(SlapdDirectory.open(row, organization.directory, password, runtime.observed))
+    domain.use_kerberos(runtime)
+    locator = domain.locator(runtime)
+    directory = domain.directory(runtime, part, locator)
+    return Opened(directory, organization.active_directory.netbios, logons(runtime), locator)
+
+
+def logons(runtime: Runtime) -> BrokerClient:
+    """Passwords by Kerberos, each process for itself; NTLM answers by the host's broker."""
+    fqdn, realm = runtime.server.fqdn, domain.domain(runtime).domain.upper()
+    passwords = KerberosPasswords(realm, str(domain.keytab(runtime)), f"host/{fqdn}")
+    return BrokerClient(RpcClient(LOGON_BROKER, domain.beside(runtime), runtime.observed), passwords)

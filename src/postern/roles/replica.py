@@ -1,0 +1,123 @@
+"""What an edge knows of the organization behind it: its postern.toml, and what EdgeSync wrote into its own directory.
+
+Reads the directory every few seconds and tells who follows; whose certificate a peer shows is asked here too. Hubs and send
+connectors of the replica stand in place of those of postern.toml, accepted domains beside them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from postern.directory.adam import AdamDirectory
+from postern.model.directory import DirectoryUnavailable
+from postern.model.mail import Intake
+from postern.model.organization import Organization, Role, Server
+from postern.net.tls import Certificate, authorities_file, certificate_der
+from postern.paths.guard import Guard
+from postern.roles.runtime import Runtime
+from postern.services.receive_connector import Agents, ReceiveConnector
+from postern.trust.authorities import Authorities
+from postern.trust.certificates import PeerCertificates
+from postern.trust.direct_trust import REFRESH, DirectTrust
+
+ADAM = 50389
+
+
+class Replica:
+    """One a process. `start` first, `stop` last. Without an answer of the directory, what was known goes on to count."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        organization, state = runtime.organization, runtime.state
+        self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
+        self.directory = AdamDirectory.open(
+            runtime.rows["edge-adam"],
+            organization.directory,
+            f"ldap://{_local(runtime.server)}:{organization.port(ADAM)}",
+            certificate_der(self.certificate),
+            (state.secrets / "adam-service").read_text(encoding="utf-8").strip(),
+            runtime.observed,
+        )
+        self._trust = DirectTrust(self.directory, Role.HUB)
+        authorities = authorities_file(organization.authorities)
+        self.certificates = PeerCertificates(self._trust, Authorities(authorities) if authorities else None)
+        self._runtime = runtime
+        self._organization = organization
+        self._followers: list[Callable[[Organization], None]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._trust.start()
+        await self._refresh()
+        self._task = asyncio.create_task(self._refresh_always())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self._trust.stop()
+        await self.directory.close()
+
+    def follow(self, follower: Callable[[Organization], None]) -> None:
+        """Called now, and again whenever the organization is another one."""
+        self._followers.append(follower)
+        follower(self._organization)
+
+    def connector(self, rows: Sequence[str], intake: Intake, agents: Agents | None) -> ReceiveConnector:
+        """For the edge's door: whom the organization has is the recipient filter's to know."""
+        runtime = self._runtime
+        organization = runtime.organization
+        connector = ReceiveConnector(
+            Guard([runtime.rows[name] for name in rows], frozenset()),
+            None,
+            None,
+            organization.domains,
+            intake,
+            organization.limits,
+            runtime.observed,
+            runtime.tracker,
+            runtime.server.fqdn,
+            runtime.state.spool,
+            self.certificates,
+            agents,
+        )
+        self.follow(connector.reorganize)
+        return connector
+
+    async def _refresh_always(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH)
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        with contextlib.suppress(DirectoryUnavailable):
+            organization = await self._read()
+            if organization != self._organization:
+                self._organization = organization
+                for follower in self._followers:
+                    follower(organization)
+
+    async def _read(self) -> Organization:
+        known, directory = self._runtime.organization, self.directory
+        hubs = [
+            Server(hub.name, hub.fqdn, frozenset({Role.HUB}), hub.addresses, self._runtime.server.site)
+            for hub in await directory.hubs()
+        ]
+        others = [server for server in known.servers if not hubs or Role.HUB not in server.roles]
+        domains = {domain.name.lower(): domain for domain in await directory.accepted_domains()}
+        domains |= {domain.name.lower(): domain for domain in known.domains}
+        own = [domain.name.lower() for domain in known.domains]
+        return replace(
+            known,
+            servers=(*others, *hubs),
+            domains=(*known.domains, *(domain for name, domain in domains.items() if name not in own)),
+            send_connectors=await directory.send_connectors() or known.send_connectors,
+        )
+
+
+def _local(server: Server) -> str:
+    """Where this host's own processes reach ADAM."""
+    return next((one for one in server.addresses if ipaddress.ip_address(one).is_loopback), "127.0.0.1")

@@ -1,0 +1,61 @@
+"""The topology process, one a host of the domain: finds the domain controllers, keeps krb5.conf, and tells the host's other
+processes over ad-topology. It is also the place of the host's one logon broker.
+"""
+
+from __future__ import annotations
+
+from postern.model.organization import HostService
+from postern.roles import domain
+from postern.roles.doors import Doors
+from postern.roles.opened import logons
+from postern.roles.rpc import Rpc
+from postern.roles.runtime import Runtime
+from postern.services.logon_broker import LogonBroker
+from postern.services.netlogon_client import NetlogonClient
+from postern.services.rpc_server import RpcService
+from postern.services.topology_server import TopologyService
+from postern.trust.membership import Membership
+from postern.trust.ntlm import nt_hash
+from postern.trust.proofs import DomainProofs
+
+
+class TopologyProcess:
+    """A started topology process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        domain.use_kerberos(runtime)
+        self.runtime = runtime
+        self.topology = domain.here(runtime)
+        self.directory = domain.directory(runtime, HostService.TOPOLOGY, self.topology)
+        self.doors = Doors(runtime)
+        self.judges = logons(runtime)
+        netbios = domain.domain(runtime).netbios
+        proofs = DomainProofs(self.directory, self.judges, netbios)
+        self.rpc = Rpc(runtime, self.directory, proofs, Membership(self.directory.servers_sid))
+        path, account = domain.row(runtime, HostService.TOPOLOGY), runtime.server.machine_account
+        self.netlogon = NetlogonClient(path, self.topology, netbios, account, self._secret, runtime.observed)
+
+    async def start(self) -> None:
+        self.topology.start()
+        await self.topology.controllers()  # krb5.conf stands before anybody is told that we are ready
+        row = self.runtime.rows["ad-topology"]
+        services: list[RpcService] = [TopologyService(row, self.topology), LogonBroker(row, self.netlogon)]
+        await self.rpc.open(self.doors, HostService.TOPOLOGY, services)
+
+    def _secret(self) -> bytes:
+        """Read anew for each secure channel: `setup ad` may have changed it."""
+        return nt_hash((self.runtime.state.secrets / "machine-account").read_text(encoding="utf-8").strip())
+
+    async def stop(self) -> None:
+        await self.doors.close()
+        await self.rpc.close()
+        await self.judges.close()
+        await self.netlogon.close()
+        await self.directory.close()
+        await self.topology.close()
+
+
+async def start(runtime: Runtime) -> TopologyProcess:
+    process = TopologyProcess(runtime)
+    await process.start()
+    return process

@@ -1,0 +1,100 @@
+"""The host's one logon broker: the process that has the secure channel judges NTLM answers for all processes of the host.
+
+`LogonBroker` is served over the unix socket only; `BrokerClient` is how the other processes ask it, and how they judge passwords
+(by Kerberos, each for itself). The channel and its controllers are `netlogon_client`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon, NtlmVerdict
+from postern.paths.row import Path
+from postern.protocols.dcerpc.logon_broker import JUDGED, LOGON_BROKER, UNAVAILABLE
+from postern.protocols.dcerpc.pdu import Status
+from postern.services.netlogon_client import PATIENCE
+from postern.services.rpc_client import RpcClient, RpcError
+from postern.services.rpc_server import Caller, Procedure, RpcFault
+from postern.telemetry.log import Event, log
+
+_ATTEMPTS = 3
+_PAUSE = 0.2
+"""Seconds until a broker that is being started again is asked once more."""
+
+
+class NtlmJudge(Protocol):
+    """Who has the secure channel: `NetlogonClient`."""
+
+    async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict: ...
+
+    async def close(self) -> None: ...
+
+
+class PasswordJudge(Protocol):
+    """Who judges passwords: `trust.kerberos_passwords.KerberosPasswords`."""
+
+    async def password(self, account: Account, password: str) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class LogonBroker:
+    """An `RpcService` on `row` (ad-topology). Whoever comes not over the unix socket is refused."""
+
+    syntax = LOGON_BROKER.syntax
+
+    def __init__(self, row: Path, judge: NtlmJudge) -> None:
+        self.row = row
+        self._judge = judge
+        self._operation = LOGON_BROKER.operations[0]
+
+    def procedure(self, opnum: int) -> Procedure | None:
+        return self._judge_ntlm if opnum == 0 else None
+
+    async def close(self) -> None:
+        await self._judge.close()
+
+    async def _judge_ntlm(self, stub: bytes | memoryview, caller: Caller) -> bytearray:
+        if caller.seal is None or caller.seal.protocol != "local":
+            raise RpcFault(Status.ACCESS_DENIED)
+        logon = NtlmLogon(*self._operation.request.decode(stub))
+        try:
+            verdict = await self._judge.ntlm(logon)
+        except DirectoryUnavailable:
+            return self._operation.reply.encode((0, "", b"", [], UNAVAILABLE))
+        groups = [group.encode() for group in sorted(verdict.groups)]
+        return self._operation.reply.encode((verdict.status, verdict.name, verdict.session_base_key, groups, JUDGED))
+
+
+class BrokerClient:
+    """Implements `model.directory.Logons`. `rpc` reaches LOGON_BROKER on this host."""
+
+    def __init__(self, rpc: RpcClient, passwords: PasswordJudge) -> None:
+        self._rpc = rpc
+        self._passwords = passwords
+
+    async def password(self, account: Account, password: str) -> bool:
+        return await self._passwords.password(account, password)
+
+    async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict:
+        values = (
+            *(logon.domain, logon.user, logon.workstation),
+            *(logon.challenge, logon.nt_response, logon.lm_response),
+        )
+        for attempt in range(_ATTEMPTS):
+            try:
+                status, name, key, groups, answer = await self._rpc.call("judge_ntlm", values, PATIENCE + 1)
+                break
+            except RpcError as error:
+                if error.executed or attempt + 1 == _ATTEMPTS:
+                    log(Event.SECURE_CHANNEL_FAILED, path=self._rpc.target.row.id, diagnostic=str(error))
+                    raise DirectoryUnavailable("the logon broker does not answer") from error
+                await asyncio.sleep(_PAUSE * 2**attempt)
+        if answer != JUDGED or (status == 0 and (not name or len(key) != 16)):
+            raise DirectoryUnavailable("no domain controller judges logons")
+        return NtlmVerdict(status, name, key, frozenset(group.decode("ascii", "replace") for group in groups))
+
+    async def close(self) -> None:
+        self._passwords.close()
+        await self._rpc.close()

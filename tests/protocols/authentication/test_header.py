@@ -1,0 +1,81 @@
+"""Header fields octet for octet, their addresses, and the purported responsible address of RFC 4407."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postern.protocols.authentication.header import (
+    MAX_FIELDS,
+    addresses,
+    ascii_domain,
+    domains,
+    fields,
+    named,
+    purported_responsible,
+    without,
+)
+
+HEADER = b"Received: x\r\n\tfor y\r\nFrom : Bob <bob@other.test>\r\nno field\r\nSUBJECT: a\r\n b\r\n"
+
+
+def test_fields_keep_their_octets() -> None:
+    found = fields(HEADER)
+    assert [one.name for one in found] == ["received", "from", "", "subject"]
+    assert b"".join(one.raw for one in found) == HEADER
+    assert found[3].value == b"a b"
+
+
+@given(st.lists(st.sampled_from([b"a: b", b"\r\n", b"\r", b"\n", b" x", b"\t", b":", b"\xff\x00", b"From: x@y.test"])))
+def test_nothing_is_lost(parts: list[bytes]) -> None:
+    header = b"".join(parts) + b"\r\n"
+    assert b"".join(one.raw for one in fields(header)) == header
+
+
+def test_a_flood_of_fields_is_one_nameless_rest() -> None:
+    header = b"X: y\r\n" * (MAX_FIELDS + 500)
+    found = fields(header)
+    assert len(found) == MAX_FIELDS + 1 and not found[-1].name and b"".join(one.raw for one in found) == header
+
+
+def test_without() -> None:
+    assert without(HEADER, lambda one: one.name == "from") == (
+        HEADER.replace(b"From : Bob <bob@other.test>\r\n", b""),
+        ("from",),
+    )
+    assert without(HEADER, lambda one: False) == (HEADER, ())
+
+
+def test_addresses_are_those_a_reader_would_answer() -> None:
+    values = [b'"boss@corp.test" <thief@evil.test>, two@d.test', b"Group: three@e.test;"]
+    assert addresses(values) == ["thief@evil.test", "two@d.test", "three@e.test"]
+    assert domains(["A@Corp.TEST", "b@m\u00fcnchen.test"]) == ["corp.test", "xn--mnchen-3ya.test"]
+    assert ascii_domain("\u00e4" * 70) == "\u00e4" * 70
+
+
+@pytest.mark.parametrize(
+    ("header", "address"),
+    [
+        (b"From: a@x.test\r\n", "a@x.test"),
+        (b"From: a@x.test\r\nSender: s@x.test\r\n", "s@x.test"),
+        (b"From: a@x.test\r\nResent-From: r@x.test\r\n", "r@x.test"),
+        (b"Resent-Sender: q@x.test\r\nResent-From: r@x.test\r\nFrom: a@x.test\r\n", "q@x.test"),
+        (b"Resent-From: r@x.test\r\nReceived: z\r\nResent-Sender: q@x.test\r\n", "r@x.test"),
+        (b"Resent-From: r@x.test\r\nResent-Sender: q@x.test\r\n", "q@x.test"),
+        (b"From: a@x.test\r\nFrom: b@x.test\r\n", ""),
+        (b"From: a@x.test, b@x.test\r\n", ""),
+        (b"Sender: s@x.test\r\nSender: t@x.test\r\nFrom: a@x.test\r\n", ""),
+        (b"Sender:\r\nFrom: a@x.test\r\n", "a@x.test"),
+        (b"To: a@x.test\r\n", ""),
+    ],
+)
+def test_purported_responsible_address(header: bytes, address: str) -> None:
+    assert purported_responsible(fields(header)) == address
+
+
+@given(st.binary(max_size=300))
+def test_whatever_comes_nothing_raises(data: bytes) -> None:
+    found = fields(data)
+    addresses([one.value for one in named(found, "from")])
+    purported_responsible(found)

@@ -1,0 +1,68 @@
+"""Authentication-Results: what we write another reader reads, and whose a field claims to be."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postern.protocols.authentication.header import fields
+from postern.protocols.authentication.results import MethodResult, authentication_results, claims_to_be
+
+NAMES = frozenset({"edge1.corp.test", "corp.test"})
+
+
+def test_written() -> None:
+    results = [
+        MethodResult("spf", "pass", (("smtp.mailfrom", "bob@d.test"),), "mx of d.test"),
+        MethodResult("dkim", "none"),
+    ]
+    assert authentication_results("edge1.corp.test", results) == (
+        b"Authentication-Results: edge1.corp.test;\r\n\tspf=pass (mx of d.test) smtp.mailfrom=bob@d.test;\r\n\tdkim=none\r\n"
+    )
+    assert authentication_results("e.test", []) == b"Authentication-Results: e.test; none\r\n"
+
+
+@given(st.text(max_size=60), st.text(max_size=60))
+def test_nothing_that_a_stranger_says_ends_the_field(value: str, comment: str) -> None:
+    """Results, comments and properties hold strangers' words: the header stays one field, its results stay what they are."""
+    written = authentication_results(
+        "e.test", [MethodResult("spf", "fail", (("smtp.mailfrom", value),), comment), MethodResult("dkim", "fail")]
+    )
+    assert len(fields(written)) == 1 and written.count(b"\r\n") == 3
+    outside, depth, quoted = "", 0, False
+    for character in written.decode():
+        if character == '"' and not depth:
+            quoted = not quoted
+        elif not quoted:
+            depth += (character == "(") - (character == ")")
+            outside += character if not depth else ""
+    assert not quoted and not depth and outside.count(";") == 2 and "pass" not in outside.replace(value, "")
+
+
+@pytest.mark.parametrize(
+    ("value", "ours"),
+    [
+        ("edge1.corp.test; dmarc=pass", True),
+        (" EDGE1.corp.test. ; x", True),
+        ('"edge1.corp.test"; x', True),
+        ('"edge1\\.corp.test"; x', True),
+        ("(comment (nested)) corp.test; x", True),
+        ("corp.test 1; x", True),
+        ("\r\n corp.test; x", True),
+        ("(never closed corp.test; x", True),
+        (";", True),
+        ("", True),
+        ("mx.other.test; dmarc=pass", False),
+        ("notcorp.test; x", False),
+    ],
+)
+def test_whose_it_claims_to_be(value: str, ours: bool) -> None:
+    [field] = fields(f"Authentication-Results: {value}\r\n".encode())
+    assert claims_to_be(field, NAMES) == ours
+
+
+@given(st.binary(max_size=200))
+def test_whatever_comes_nothing_raises(data: bytes) -> None:
+    for field in fields(b"Authentication-Results: " + data + b"\r\n"):
+        claims_to_be(field, NAMES)
