@@ -54,6 +54,13 @@ def in_directory(state_dir: str | None, work: Work[T]) -> T:
         raise click.ClickException(f"the directory refused that: {error}") from None
 
 
+def in_active_directory(state_dir: str | None) -> bool:
+    """Whether accounts and passwords are Active Directory's."""
+    from postern.host import configuration, state
+
+    return configuration.load(state.find(state_dir)).active_directory is not None
+
+
 async def accepted_address(directory: OpenDirectory, organization: Organization, address: str) -> str:
     """The address, completed by the default domain; only in a domain that this organization accepts mail for."""
     if "@" not in address:

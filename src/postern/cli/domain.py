@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from postern.cli import dkim
 from postern.cli.directory import in_directory, json_option, print_json, print_table, state_option
 from postern.model.directory import RecipientType
 from postern.model.organization import AcceptedDomain, DomainType
@@ -24,6 +25,9 @@ _WARNINGS = {
 @click.group("domain")
 def domain() -> None:
     """Domains that this organization accepts mail for."""
+
+
+domain.add_command(dkim.dkim)
 
 
 @domain.command("add")

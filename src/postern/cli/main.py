@@ -18,12 +18,18 @@ COMMANDS = {
     "user": "Add, show, change and remove users.",
     "group": "Add, show, change and remove groups.",
     "alias": "Give a recipient further addresses.",
-    "domain": "Accepted domains, and which mechanisms their users may use.",
+    "domain": "Accepted domains, their DKIM keys, and which mechanisms their users may use.",
     "mailbox": "Sizes and counts of mailboxes.",
+    "policy": "Which addresses recipients get: e-mail address policies of Active Directory.",
+    "setup": "Prepare Active Directory for the organization.",
+    "topology": "Sites, domain controllers and global catalogues, and how they fare.",
     "paths": "The table of data paths: show, compare, observe, make a firewall.",
     "verify": "Dial every data path and compare what is seen with what is declared.",
+    "agent": "Transport agents: list, show, switch, set, try a message on them, count.",
+    "edge": "Edge servers: subscribe, synchronize, see how they fare.",
     "queue": "List, show, retry, hold and drop queued messages.",
     "trace": "What happened to a message, step by step.",
+    "lab": "A whole organization of several hosts on this machine: rehearse, train, prove a firewall.",
 }
 
 EXIT_FAILED = 1
@@ -63,9 +69,7 @@ def postern() -> None:
 def main() -> NoReturn:
     """The entry point. Errors are one line and an exit status; POSTERN_DEBUG=1 shows where they come from."""
     try:
-        postern(prog_name="postern", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        status = postern(prog_name="postern", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
@@ -79,7 +83,7 @@ def main() -> NoReturn:
         if os.environ.get("POSTERN_DEBUG"):
             raise
         sys.exit(_tell(error))
-    sys.exit(0)
+    sys.exit(status if isinstance(status, int) else 0)  # click gives an Exit's status back, and commands nothing
 
 
 def _tell(error: Exception) -> int:

@@ -9,6 +9,7 @@ import click
 from postern.cli.directory import (
     accepted_address,
     as_dict,
+    in_active_directory,
     in_directory,
     json_option,
     new_password,
@@ -58,8 +59,13 @@ def add(
     password_stdin: bool,
     state_dir: str | None,
 ) -> None:
-    """Add a user with a mailbox. ADDRESS is the logon name too; without a domain it gets the default one."""
-    password = "" if room else new_password(password_stdin)
+    """Add a user with a mailbox. ADDRESS is the logon name too; without a domain it gets the default one.
+
+    In Active Directory an account that is there gets the mailbox and keeps its password; one that is not there is made if a
+    password is given and the right to make it.
+    """
+    asked = not room and (password_stdin or not in_active_directory(state_dir))
+    password = new_password(password_stdin) if asked else ""
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> str:
         full = await accepted_address(directory, organization, address)

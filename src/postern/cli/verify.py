@@ -33,6 +33,7 @@ _STYLES = {
     Verdict.FAIL: "bold red",
     Verdict.NOT_BUILT: "dim",
     Verdict.NOT_DEPLOYED: "yellow",
+    Verdict.ELSEWHERE: "cyan",
 }
 
 

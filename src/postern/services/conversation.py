@@ -34,8 +34,8 @@ class Conversation:
 
     # What a subclass says
 
-    def greet(self) -> None:
-        """Called when the link is open: write the greeting into the machine."""
+    def greet(self) -> Awaitable[None] | None:
+        """Called when the link is open: write the greeting into the machine, at once or in what is awaited."""
 
     def feed(self, data: bytes) -> None:
         raise NotImplementedError
@@ -66,8 +66,10 @@ class Conversation:
         self.link = link
         self._last = self._loop.time()
         self._timer = self._loop.call_later(self.idle_timeout, self._check_idle)
-        self.greet()
+        waiting = self.greet()
         self.flush()
+        if waiting is not None:
+            self._task = self._loop.create_task(self._wait(waiting))
 
     def received(self, data: bytes) -> None:
         self._last = self._loop.time()

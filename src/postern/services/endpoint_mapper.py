@@ -1,6 +1,6 @@
 """The endpoint mapper: which interface of this host answers on which port of the dynamic range. Anyone may ask.
 
-Reads the organization: every role's RPC port has its fixed place in the range, so that each process can say all of it.
+Reads the organization: every part's RPC port has its fixed place in the range, so that each process can say all of it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import ipaddress
 from collections.abc import Sequence
 from uuid import UUID
 
-from postern.model.organization import Organization, Role, Server
+from postern.model.organization import HostService, Organization, Role, Server
+from postern.protocols.dcerpc.ad_topology import AD_TOPOLOGY
 from postern.protocols.dcerpc.endpoint import (
     ENDPOINT_MAPPER,
     LOOKUP,
@@ -29,29 +30,33 @@ from postern.protocols.dcerpc.interface import Interface, Syntax
 from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.pdu import NDR
+from postern.protocols.dcerpc.recipient_update import RECIPIENT_UPDATE
 from postern.services.rpc_server import Caller, Procedure
 
-_PLACES: tuple[tuple[Role, tuple[Interface, ...]], ...] = (
+_PLACES: tuple[tuple[Role | HostService, tuple[Interface, ...]], ...] = (
     (Role.MAILBOX, (MAILBOX_ACCESS, MAILBOX_DELIVERY)),
     (Role.HUB, (MAIL_SUBMISSION,)),
+    (HostService.TOPOLOGY, (AD_TOPOLOGY,)),
+    (HostService.ATTENDANT, (RECIPIENT_UPDATE,)),
 )
 
 
-def rpc_port(organization: Organization, role: Role) -> int:
-    """The real port number of a role's RPC services. Raises ValueError if the range is too small for it."""
-    place = [served for served, _ in _PLACES].index(role)
+def rpc_port(organization: Organization, part: Role | HostService) -> int:
+    """The real port number of a part's RPC services. Raises ValueError if the range is too small for it."""
+    place = [served for served, _ in _PLACES].index(part)
     first, last = organization.rpc_ports
     if first + place > last:
-        raise ValueError(f"the RPC range {first}-{last} has no place for {role}")
+        raise ValueError(f"the RPC range {first}-{last} has no place for {part}")
     return first + place
 
 
 def endpoints(organization: Organization, server: Server) -> list[Endpoint]:
     """All that this host serves."""
+    here = {*server.roles, *organization.services(server)}
     return [
-        Endpoint(interface.syntax, rpc_port(organization, role), f"Postern {role}")
-        for role, interfaces in _PLACES
-        if role in server.roles
+        Endpoint(interface.syntax, rpc_port(organization, part), f"Postern {part}")
+        for part, interfaces in _PLACES
+        if part in here
         for interface in interfaces
     ]
 

@@ -5,16 +5,18 @@ Built by a role from its parts; each connection is a `smtp_receive.ReceiveSessio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Protocol
 
 from postern.model.directory import Directory
-from postern.model.mail import Intake
-from postern.model.organization import AcceptedDomain, Limits
-from postern.model.security import NOBODY, Peer, Seal
+from postern.model.mail import Content, Envelope, EnvelopeRecipient, Intake
+from postern.model.organization import AcceptedDomain, Limits, Organization
+from postern.model.security import NOBODY, Identity, Peer, Seal
 from postern.paths.guard import Guard, Offer, Refusal
 from postern.paths.row import Path
+from postern.protocols.smtp.reply import Reply
 from postern.protocols.smtp.server import ServerBounds
 from postern.services.smtp_data import Clock
 from postern.telemetry.observed import Observed
@@ -30,15 +32,90 @@ class SaslAuthenticator(Protocol):
     def sasl(self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None) -> SaslServer | None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is at the other end, as far as it is known at this moment of the conversation. `path` is the id of the row that it
+    is on ("" while no row admits it), `helo` what it called itself."""
+
+    peer: Peer
+    helo: str
+    identity: Identity
+    seal: Seal | None
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentVerdict:
+    """What agents made of a message. `reply` refuses it (class 4 or 5) or, of class 2, is said instead of queueing it;
+    `header` is the header section (CRLF lines, without the empty line) that goes into the queue instead of the one that came."""
+
+    reply: Reply | None = None
+    header: bytes | None = None
+
+
+class Steps(Protocol):
+    """The agents of one connection, asked in this order; a Reply refuses (421 also ends the connection), None lets it pass.
+    They may take their time (a look-up, a tarpit): the connection waits. Must not raise; what they cannot find out, they let pass
+    or refuse by a reply of class 4."""
+
+    async def connected(self, caller: Caller) -> Reply | None:
+        """Before the greeting, which a Reply stands instead of; the connection ends with it."""
+        ...
+
+    async def mail(self, caller: Caller, sender: str) -> Reply | None:
+        """`sender` is "" for the null reverse-path. A new MAIL begins a new transaction."""
+        ...
+
+    def rcpt(self, caller: Caller, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
+        """Only for recipients that the connector itself would take. An answer at once where nothing must be waited for:
+        thousands a second are asked."""
+        ...
+
+    def unknown(self, caller: Caller, address: str) -> float:
+        """The connector is about to say 550 5.1.1 of this address: seconds to wait before it does (the tarpit against
+        harvesting), 0 for none. Nothing is read from the connection meanwhile (`link.pause`)."""
+        ...
+
+    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content) -> AgentVerdict:
+        """`header` is the header section as it came, without our own trace line; `body` begins with the empty line. Header and
+        body together are the message octet for octet."""
+        ...
+
+    def closed(self) -> None:
+        """The connection has ended; the last call."""
+        ...
+
+
+class Agents(Protocol):
+    """The agents of a connector, in their order."""
+
+    def steps(self) -> Steps | None:
+        """For a new connection; None where no agent has anything to say."""
+        ...
+
+
+class PeerCertificates(Protocol):
+    """Whom a certificate proves that was shown in the TLS handshake."""
+
+    def identify(self, chain: Sequence[bytes]) -> Identity | None:
+        """`chain` is DER, the peer's own certificate first; None: it proves nobody. Asked again before every message."""
+        ...
+
+
 class ReceiveConnector:
     """What all sessions of one door share. The door's rows, which the guard speaks for, decide whether it is one for
-    the internet, for clients, for our own servers, or for several of them."""
+    the internet, for clients, for our own servers, or for several of them.
+
+    Without an `authenticator` nobody logs on; without a `directory` every recipient of an accepted domain is taken; without
+    `certificates` what a peer shows in TLS is not looked at; `agents` have their say after the connector's own rules.
+    `may_call` says whether a server of ours has a role that calls on a row.
+    """
 
     def __init__(
         self,
         guard: Guard,
-        authenticator: SaslAuthenticator,
-        directory: Directory,
+        authenticator: SaslAuthenticator | None,
+        directory: Directory | None,
         domains: Sequence[AcceptedDomain],
         intake: Intake,
         limits: Limits,
@@ -46,6 +123,9 @@ class ReceiveConnector:
         tracker: Tracker,
         fqdn: str,
         spool: FilePath,
+        certificates: PeerCertificates | None = None,
+        agents: Agents | None = None,
+        may_call: Callable[[Identity, Path], bool] = lambda identity, row: True,
     ) -> None:
         self.guard = guard
         self.authenticator = authenticator
@@ -59,6 +139,9 @@ class ReceiveConnector:
         self.tracker = tracker
         self.fqdn = fqdn
         self.spool = spool
+        self.certificates = certificates
+        self.agents = agents
+        self._may_call = may_call
         self.clock = Clock()
         self._strangers: dict[bool, Path | Refusal] = {}
         self._offers: dict[tuple[object, ...], tuple[Offer, tuple[str, ...]]] = {}
@@ -66,12 +149,20 @@ class ReceiveConnector:
             limits.line_length, limits.message_size, limits.recipients, limits.errors_per_connection
         )
 
+    def reorganize(self, organization: Organization) -> None:
+        """The accepted domains are others now."""
+        organization.update_domains(self.domains)
+
     def stranger(self, seal: Seal | None) -> Path | Refusal:
         """The row of a caller who has proven nothing. Asked of the guard once: only whether there is a seal matters."""
         sealed = seal is not None
         if sealed not in self._strangers:
             self._strangers[sealed] = self.guard.row_for(NOBODY, seal)
         return self._strangers[sealed]
+
+    def row_for(self, identity: Identity, seal: Seal | None) -> Path | Refusal:
+        """The row that a proven caller is on."""
+        return self.guard.row_for(identity, seal, lambda row: self._may_call(identity, row))
 
     def offer(self, seal: Seal | None, can_upgrade: bool) -> tuple[Offer, tuple[str, ...]]:
         """What the guard offers on such a connection now, and as the lines that EHLO shows."""

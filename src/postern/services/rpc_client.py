@@ -278,7 +278,7 @@ class RpcClient:
         else:
             context, mechanism = self._handshake()
             level = Level.INTEGRITY if row.encryption is Encryption.NEVER else Level.PRIVACY
-            number = await self._map()
+            number = await map_port(row, target.host, target.mapper, self._syntax)
             link = await dial(row, connection, target.host, number, row.port("rpc"))
         try:
             await connection.bind(self._syntax, context, level)
@@ -309,19 +309,19 @@ class RpcClient:
                 return context, mechanism
         raise SecurityFailure(f"{row.id} allows nothing that this host can prove itself with")
 
-    async def _map(self) -> int:
-        """Asks the endpoint mapper for our interface's port."""
-        target = self.target
-        connection = RpcConnection()
-        await dial(target.row, connection, target.host, target.mapper, target.row.port("epm"))
-        try:
-            await connection.bind(ENDPOINT_MAPPER, None, Level.NONE)
-            towers = read_map_reply(await connection.call(MAP, map_request(self._syntax)))
-        except NdrError as error:
-            raise RpcError(f"the endpoint mapper's answer: {error}") from error
-        finally:
-            connection.close()
-        for tower in towers:
-            if tower.syntax.uuid == self._syntax.uuid and tower.port:
-                return tower.port
-        raise RpcError("the endpoint mapper does not know this interface", executed=False)
+
+async def map_port(row: Path, host: str, mapper: int, syntax: Syntax) -> int:
+    """Asks the endpoint mapper at `host` (real port `mapper`) for an interface's port. Raises RpcError, OSError, TimeoutError."""
+    connection = RpcConnection()
+    await dial(row, connection, host, mapper, row.port("epm"))
+    try:
+        await connection.bind(ENDPOINT_MAPPER, None, Level.NONE)
+        towers = read_map_reply(await connection.call(MAP, map_request(syntax)))
+    except NdrError as error:
+        raise RpcError(f"the endpoint mapper's answer: {error}") from error
+    finally:
+        connection.close()
+    for tower in towers:
+        if tower.syntax.uuid == syntax.uuid and tower.port:
+            return tower.port
+    raise RpcError("the endpoint mapper does not know this interface", executed=False)

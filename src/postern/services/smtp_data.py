@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, overload
 
 from postern.model.mail import BodyType, Content, Envelope
-from postern.model.security import Identity, Peer, PrincipalKind, Seal
+from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
 
 READ = 262_144
 
@@ -50,6 +50,37 @@ class SpooledChunks(Sequence[bytes]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         return self._first if index == 0 else os.pread(self._file.fileno(), READ, (index - 1) * READ)
+
+
+class _Led(Sequence[bytes]):
+    """Some octets, then the chunks of another sequence, read as they are asked for."""
+
+    def __init__(self, first: bytes, others: Sequence[bytes]) -> None:
+        self._first = first
+        self._others = others
+
+    def __len__(self) -> int:
+        return 1 + len(self._others)
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._first if index == 0 else self._others[index - 1]
+
+
+def led_by(first: bytes, body: Content) -> Content:
+    """The message that begins with `first` and goes on with `body`. What is in memory stays one chunk."""
+    if len(body.chunks) == 1:
+        return Content.of(first + body.chunks[0])
+    return Content(_Led(first, body.chunks), len(first) + body.size)
 
 
 class Gathering:
@@ -136,7 +167,9 @@ def with_protocol(extended: bool, envelope: Envelope, identity: Identity, seal: 
     """RFC 3848 and RFC 6531 section 4.3."""
     if not extended:
         return "SMTP"
-    authenticated = identity.kind in (PrincipalKind.USER, PrincipalKind.SERVER)
+    # "A" is SMTP's own AUTH; a certificate is part of "S".
+    of_smtp = identity.mechanism not in (Mechanism.DIRECT_TRUST, Mechanism.CERTIFICATE)
+    authenticated = identity.kind in (PrincipalKind.USER, PrincipalKind.SERVER) and of_smtp
     suffix = ("S" if seal is not None else "") + ("A" if authenticated else "")
     return ("UTF8SMTP" if envelope.smtputf8 else "ESMTP") + suffix
 

@@ -44,7 +44,8 @@ class SaslClient(Protocol):
     name: str
 
     def step(self, challenge: bytes) -> bytes:
-        """The answer to a challenge; called with b"" for the first words. Raises OSError or ValueError if it cannot go on."""
+        """The answer to a challenge; called with b"" for the first words. May block (tickets are asked for): it is called in
+        a thread. Raises OSError or ValueError if it cannot go on."""
         ...
 
 
@@ -157,6 +158,11 @@ class Dialog:
     def offers_tls(self) -> bool:
         return "STARTTLS" in self.client.extensions
 
+    @property
+    def knows_us(self) -> bool:
+        """The peer takes our certificate for a proof: only then it shows EXTERNAL (RFC 4422 appendix A)."""
+        return "EXTERNAL" in self.client.extensions.get("AUTH", "").upper().split()
+
     async def start_tls(self, host: str) -> None:
         """STARTTLS, the handshake, and EHLO again (RFC 3207). Raises TlsFailed if the peer will not or cannot."""
         reply = await self._ask("STARTTLS")
@@ -175,14 +181,14 @@ class Dialog:
         if sasl.name not in self.client.extensions.get("AUTH", "").upper().split():
             raise DialogError("4.7.0", f"{self.remote} does not offer {sasl.name}")
         try:
-            self.client.auth(sasl.name, sasl.step(b""))
+            self.client.auth(sasl.name, await asyncio.to_thread(sasl.step, b""))
             for _ in range(MAX_STEPS):
                 self._flush()
                 reply = await self._answer(self._timeouts.command)
                 if reply.code != 334:
                     break
                 challenge = challenge_of(reply)
-                self.client.response(None if challenge is None else sasl.step(challenge))
+                self.client.response(None if challenge is None else await asyncio.to_thread(sasl.step, challenge))
         except (OSError, ValueError) as error:
             raise DialogError("4.7.0", f"{self.remote}: authentication failed: {type(error).__name__}") from error
         if reply.code != 235:

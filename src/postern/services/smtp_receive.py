@@ -7,37 +7,39 @@ accepted domains; hands messages to the queue. Leaves order and syntax to `proto
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from postern.model.directory import UNKNOWN, DirectoryUnavailable, Recipient
-from postern.model.mail import Content, Envelope, IntakeError, Origin
-from postern.model.organization import DomainType
-from postern.model.security import NOBODY, Identity, Peer, PrincipalKind, Seal
+from postern.model.mail import FROM_STRANGERS, Content, Envelope, EnvelopeRecipient, IntakeError, Origin
+from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.paths.guard import Offer, Reason, Refusal
 from postern.paths.row import Path
 from postern.protocols.smtp import events
-from postern.protocols.smtp.address import domain_of
 from postern.protocols.smtp.reply import Reply
 from postern.protocols.smtp.server import Server
 from postern.services.conversation import Conversation
-from postern.services.receive_connector import ReceiveConnector
-from postern.services.smtp_data import Gathering, SpoolError, count_received, honest, received_field, with_protocol
+from postern.services.receive_connector import Caller, ReceiveConnector, Steps
+from postern.services.smtp_data import (
+    Gathering,
+    SpoolError,
+    count_received,
+    honest,
+    led_by,
+    received_field,
+    with_protocol,
+)
+from postern.services.smtp_login import Login, Proven, record, shown
+from postern.services.smtp_recipients import judge
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, TrackingRecord
 from postern.transport.submission import NotAllowed, Submitter, fix_header
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.sasl import SaslServer
 
 _MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
 
-_RECIPIENT_OK = Reply(250, "2.1.5", "Ok")
-_NO_RECIPIENT = Reply(550, "5.1.1", "No such recipient here")
-_NO_RELAY = Reply(550, "5.7.1", "Unable to relay")
-_NO_DIRECTORY = Reply(451, "4.3.0", "The directory does not answer; try again later")
-_STRANGERS_REFUSED = Reply(550, "5.7.1", "This recipient takes mail from authenticated senders only")
+_MAIL_OK = Reply(250, "2.1.0", "Ok")
 _NOT_AS = Reply(550, "5.7.1", "You may not send as this address")
 _STARTTLS_FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
 _FULL = Reply(452, "4.3.1", "The queue cannot take a message now")
@@ -54,8 +56,8 @@ class ReceiveSession(Conversation):
         self._submitter: Submitter | None = None
         self._row: Path | Refusal = connector.stranger(None)
         self._gathering: Gathering | None = None
-        self._sasl: SaslServer | None = None
-        self._granted: Granted | None = None
+        self._login = Login(connector, self._server, self._is)
+        self._steps = connector.agents.steps() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
 
     def feed(self, data: bytes) -> None:
@@ -67,9 +69,19 @@ class ReceiveSession(Conversation):
     def outgoing(self) -> bytes:
         return self._server.outgoing()
 
-    def greet(self) -> None:
+    def greet(self) -> Awaitable[None] | None:
         self._row = self._c.stranger(self._seal)
+        if self._steps is not None:
+            return self._greet_after(self._steps)
         self._server.greet(f"{self._c.fqdn} ESMTP Postern")
+        return None
+
+    async def _greet_after(self, steps: Steps) -> None:
+        refusal = await steps.connected(self._caller)
+        if refusal is not None:
+            self._server.close(refusal)
+        else:
+            self._server.greet(f"{self._c.fqdn} ESMTP Postern")
 
     def handle(self, event: Any) -> Awaitable[None] | None:
         return _HANDLERS[type(event)](self, event)
@@ -83,6 +95,8 @@ class ReceiveSession(Conversation):
 
     def ended(self) -> None:
         self._forget_content()
+        if self._steps is not None:
+            self._steps.closed()
 
     # Greeting, TLS
 
@@ -99,6 +113,9 @@ class ReceiveSession(Conversation):
         self._forget_content()
         assert self.link is not None
         _, extensions = self._c.offer(self.link.seal, self.link.tls is not None)
+        if self._identity.mechanism is Mechanism.DIRECT_TRUST:
+            # So a server of ours sees that its certificate is known. It may say AUTH EXTERNAL, and need not.
+            extensions = (*(one for one in extensions if not one.startswith("AUTH ")), "AUTH EXTERNAL")
         self._server.welcome(self._c.fqdn, extensions)
 
     def _starttls(self, event: events.StartTls) -> Awaitable[None] | None:
@@ -121,89 +138,36 @@ class ReceiveSession(Conversation):
         self._forget_content()
         self._identity, self._submitter = NOBODY, None
         try:
-            seal = await self.link.start_tls()
+            await self.link.start_tls()
         except OSError:
             self.link.abort()
             return
-        self._row = self._c.stranger(seal)
+        proven = shown(self._c, self.link)
+        self._is(proven)
+        record(self._c, self.link, proven)
 
     # Who is it
 
     def _authenticate(self, event: events.Authenticate) -> Awaitable[None] | None:
         assert self.link is not None
-        _, refusal = self._c.guard.check_sasl(event.mechanism, self._seal)
-        if refusal is not None:
-            self._log_refusal(refusal, mechanism=event.mechanism)
-            if refusal.reason is Reason.ENCRYPTION_REQUIRED:
-                self._server.reply(Reply(538, "5.7.11", refusal.text))
-            else:
-                self._server.reply(Reply(504, "5.5.4", refusal.text))
-            return None
-        self._granted = None
-        self._sasl = self._c.authenticator.sasl(
-            event.mechanism, self.link.peer, self._seal, self.link.peer_certificate()
-        )
-        if self._sasl is None:
-            self._server.reply(Reply(504, "5.5.4", "Authentication mechanism is not supported here"))
-            return None
-        return self._step(self._sasl, event.initial)
+        return self._login.begin(event, self.link)
 
-    async def _step(self, sasl: SaslServer, response: bytes | None) -> None:
-        await self._outcome(await sasl.step(response))
+    def _response(self, event: events.Response) -> Awaitable[None]:
+        assert self.link is not None
+        return self._login.respond(event, self.link)
 
-    async def _response(self, event: events.Response) -> None:
-        if self._granted is not None:
-            await self._grant(self._granted.identity)
-        elif self._sasl is not None:
-            await self._step(self._sasl, event.data)
-        else:
-            self._server.reply(Reply(503, "5.5.1", "No authentication is under way"))
-
-    async def _outcome(self, outcome: Challenge | Granted | Denied) -> None:
-        match outcome:
-            case Challenge():
-                self._server.challenge(outcome.data)
-            case Granted() if outcome.data:
-                # RFC 4954 section 4: data that comes with success is one more challenge, answered by an empty line.
-                self._granted = outcome
-                self._server.challenge(outcome.data)
-            case Granted():
-                await self._grant(outcome.identity)
-            case Denied():
-                self._sasl = None
-                log(Event.AUTHENTICATION_FAILED, path=self._path_id, peer=self._peer.host, temporary=outcome.temporary)
-                code, enhanced = (454, "4.7.0") if outcome.temporary else (535, "5.7.8")
-                self._server.reply(Reply(code, enhanced, outcome.text))
-
-    async def _grant(self, identity: Identity) -> None:
-        self._sasl = self._granted = None
-        row = self._c.guard.row_for(identity, self._seal)
-        if isinstance(row, Refusal):
-            self._log_refusal(row, mechanism=identity.mechanism)
-            self._server.reply(Reply(535, "5.7.8", row.text))
-            return
-        if identity.kind is PrincipalKind.USER:
-            try:
-                self._submitter = await self._submitter_for(identity)
-            except DirectoryUnavailable:
-                self._server.reply(Reply(454, "4.7.0", _NO_DIRECTORY.text))
-                return
-        self._identity, self._row = identity, row
-        log(Event.AUTHENTICATED, path=row.id, peer=self._peer.host, name=identity.name, mechanism=identity.mechanism)
-        self._c.observed.seen(row.id, self._peer.host, identity.mechanism, self._seal, time.time())
-        self._server.reply(Reply(235, "2.7.0", "Authentication successful"))
-
-    async def _submitter_for(self, identity: Identity) -> Submitter:
-        account = await self._c.directory.account(identity.name)
-        if account is None:
-            return Submitter("", frozenset())
-        recipient = await self._c.directory.recipient(account.recipient) if account.recipient else None
-        own = (*recipient.addresses, recipient.primary) if recipient is not None else ()
-        return Submitter(account.recipient, frozenset(a.lower() for a in own + account.send_as))
+    def _is(self, proven: Proven) -> None:
+        self._identity, self._row, self._submitter = proven.identity, proven.row, proven.submitter
 
     # The transaction
 
-    def _mail(self, event: events.Mail) -> None:
+    def _mail(self, event: events.Mail) -> Awaitable[None] | None:
+        if self._identity.mechanism is Mechanism.DIRECT_TRUST:
+            assert self.link is not None
+            if shown(self._c, self.link).identity != self._identity:
+                # Gone from the directory. Whoever believes to be known must not be answered like a stranger, who hears 5xx.
+                self._server.reply(Reply(421, "4.7.0", "This certificate is not known any more"))
+                return None
         row = self._row
         if isinstance(row, Refusal):
             self._log_refusal(row)
@@ -214,47 +178,58 @@ class ReceiveSession(Conversation):
                 self._server.reply(Reply(530, "5.7.0", row.text))
         elif self._submitter is not None and event.sender and not self._submitter.may_send_as(event.sender):
             self._server.reply(_NOT_AS)
+        elif self._steps is not None:
+            return self._mail_steps(self._steps, event.sender)
         else:
-            self._server.reply(Reply(250, "2.1.0", "Ok"))
+            self._server.reply(_MAIL_OK)
+        return None
+
+    async def _mail_steps(self, steps: Steps, sender: str) -> None:
+        self._server.reply(await steps.mail(self._caller, sender) or _MAIL_OK)
 
     def _rcpt(self, event: events.Rcpt) -> Awaitable[None] | None:
         if event.address == "postmaster":
             # RFC 5321 section 4.5.1: without a domain too.
             event.address = f"postmaster@{self._c.default_domain}"
-        address = event.address.lower()
-        kind = self._c.domains.get(domain_of(address))
-        if kind is None:
-            self._server.reply(_RECIPIENT_OK if self._identity.kind in _MAY_RELAY else _NO_RELAY)
+        judged = judge(self._c, event.address, self._trusted)
+        if not isinstance(judged, Reply):
+            return self._judged(event, judged)
+        said = self._ask(event) if judged.code < 300 else None
+        if said is not None and not isinstance(said, Reply):
+            return self._judged(event, judged, said)
+        return self._answer_recipient(event, said or judged)
+
+    def _ask(self, event: events.Rcpt) -> Reply | Awaitable[Reply | None] | None:
+        if self._steps is None:
             return None
-        if kind is not DomainType.AUTHORITATIVE or address.startswith("postmaster@"):
-            self._server.reply(_RECIPIENT_OK)
-            return None
-        for candidate in _candidates(address):
-            found = self._c.directory.cached_recipient(candidate)
-            if found is UNKNOWN:
-                return self._look_up(address)
-            if found is not None:
-                self._answer_recipient(found)
-                return None
-        self._server.reply(_NO_RECIPIENT)
+        recipient = EnvelopeRecipient(event.address, event.notify, event.original)
+        return self._steps.rcpt(self._caller, recipient)
+
+    async def _judged(
+        self, event: events.Rcpt, judged: Reply | Awaitable[Reply], said: Awaitable[Reply | None] | None = None
+    ) -> None:
+        reply = judged if isinstance(judged, Reply) else await judged
+        if reply.code < 300:
+            more = said or self._ask(event)
+            reply = (more if more is None or isinstance(more, Reply) else await more) or reply
+        later = self._answer_recipient(event, reply)
+        if later is not None:
+            await later
+
+    def _answer_recipient(self, event: events.Rcpt, reply: Reply) -> Awaitable[None] | None:
+        if reply.enhanced == "5.1.1" and self._steps is not None:
+            delay = self._steps.unknown(self._caller, event.address)
+            if delay:
+                return self._answer_late(reply, delay)
+        self._server.reply(reply)
         return None
 
-    async def _look_up(self, address: str) -> None:
-        candidates = _candidates(address)
-        try:
-            found = await self._c.directory.recipients(candidates)
-        except DirectoryUnavailable:
-            self._server.reply(_NO_DIRECTORY)
-            return
-        for candidate in candidates:
-            if candidate in found:
-                self._answer_recipient(found[candidate])
-                return
-        self._server.reply(_NO_RECIPIENT)
-
-    def _answer_recipient(self, recipient: Recipient) -> None:
-        refused = recipient.accept_from_authenticated_only and self._identity.kind not in _MAY_RELAY
-        self._server.reply(_STRANGERS_REFUSED if refused else _RECIPIENT_OK)
+    async def _answer_late(self, reply: Reply, delay: float) -> None:
+        """The tarpit: a timer, and what the peer sends meanwhile stays in its own buffers."""
+        assert self.link is not None
+        self.link.pause()
+        await asyncio.sleep(delay)
+        self._server.reply(reply)
 
     # The content
 
@@ -275,32 +250,50 @@ class ReceiveSession(Conversation):
         gathering = self._gathering or Gathering(self._c.spool, self._c.limits.spool_threshold)
         self._gathering = None
         gathering.add(event.data)
-        made = self._make(event.envelope, gathering)
-        if isinstance(made, Reply):
+        parts = self._split(gathering)
+        if isinstance(parts, Reply):
             gathering.close()
-            self._server.reply(made)
+            self._server.reply(parts)
             return None
-        return self._accept(*made)
+        if self._steps is not None:
+            return self._examine(self._steps, event.envelope, gathering, *parts)
+        return self._queue(event.envelope, gathering.ascii, parts[0], gathering.content(parts[1]))
 
-    def _make(self, envelope: Envelope, gathering: Gathering) -> tuple[Envelope, Content, Origin] | Reply:
-        """The message as it is queued: trace line in front, a user's header put right, the envelope's words true."""
-        row = self._row
-        assert isinstance(row, Path)
+    def _split(self, gathering: Gathering) -> tuple[bytes, bytes] | Reply:
+        """Header section, and what of the rest is in memory."""
         try:
             parts = gathering.split()
         except SpoolError:
             return _FULL
         if parts is None:
             return Reply(552, "5.3.4", "The header section is too large")
-        header, rest = parts
-        if count_received(header) > self._c.limits.received_headers:
+        if count_received(parts[0]) > self._c.limits.received_headers:
             return Reply(554, "5.4.6", "Too many Received fields: the message loops")
+        return parts
+
+    async def _examine(
+        self, steps: Steps, envelope: Envelope, gathering: Gathering, header: bytes, rest: bytes
+    ) -> None:
+        body = gathering.content(rest)
+        verdict = await steps.data(self._caller, envelope, header, body)
+        if verdict.reply is not None:
+            self._server.reply(verdict.reply)
+            return
+        queued = self._queue(envelope, gathering.ascii, header if verdict.header is None else verdict.header, body)
+        if queued is not None:
+            await queued
+
+    def _queue(self, envelope: Envelope, ascii: bool, header: bytes, body: Content) -> Awaitable[None] | None:
+        """The message as it is queued: trace line in front, a user's header put right, the envelope's words true."""
+        row = self._row
+        assert isinstance(row, Path)
         now = time.time()
         if self._submitter is not None:
             fixed = fix_header(header, self._submitter, now, secrets.token_hex(16), self._c.fqdn)
             if isinstance(fixed, NotAllowed):
-                return Reply(fixed.code, fixed.enhanced, fixed.text)
-            header, rest = fixed, rest or b"\r\n"
+                self._server.reply(Reply(fixed.code, fixed.enhanced, fixed.text))
+                return None
+            header, body = fixed, body if body.size else Content.of(b"\r\n")
         seal, peer = self._seal, self._peer
         protocol = with_protocol(self._server.extended, envelope, self._identity, seal)
         trace = received_field(self._server.helo, peer, seal, self._c.fqdn, protocol, envelope, self._c.clock.date(now))
@@ -313,7 +306,7 @@ class ReceiveSession(Conversation):
             protocol,
             seal.cipher if seal is not None else "",
         )
-        return honest(envelope, gathering.ascii), gathering.content(trace + header + rest), origin
+        return self._accept(honest(envelope, ascii), led_by(trace + header, body), origin)
 
     async def _accept(self, envelope: Envelope, content: Content, origin: Origin) -> None:
         try:
@@ -343,7 +336,19 @@ class ReceiveSession(Conversation):
         if self.link is not None:
             self.link.close()
 
-    # Words for logs
+    # Words for logs and agents
+
+    @property
+    def _caller(self) -> Caller:
+        row = self._row
+        path = row.id if isinstance(row, Path) else ""
+        return Caller(self._peer, self._server.helo, self._identity, self._seal, path)
+
+    @property
+    def _trusted(self) -> bool:
+        """One of ours has vouched for the sender. An edge vouches for nobody: what it brings is strangers' mail."""
+        row = self._row
+        return self._identity.kind in _MAY_RELAY and isinstance(row, Path) and row.id not in FROM_STRANGERS
 
     @property
     def _peer(self) -> Peer:
@@ -356,13 +361,6 @@ class ReceiveSession(Conversation):
 
     def _log_refusal(self, refusal: Refusal, mechanism: str = "") -> None:
         log(Event.REFUSED, path=self._path_id, peer=self._peer.host, reason=refusal.reason, mechanism=mechanism)
-
-
-def _candidates(address: str) -> tuple[str, ...]:
-    """The address itself, then without its plus part (RFC 5233's subaddress)."""
-    local, _, domain = address.rpartition("@")
-    base, plus, _ = local.partition("+")
-    return (address, f"{base}@{domain}") if plus and base else (address,)
 
 
 _HANDLERS: dict[type, Callable[[ReceiveSession, Any], Awaitable[None] | None]] = {

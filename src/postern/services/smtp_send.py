@@ -1,43 +1,67 @@
-"""The send connector: a Carrier that takes parcels to another organization by MX, to a smart host, or to another hub.
+"""The send connector: a Carrier that takes parcels to another organization by MX, to a smart host, to a hub or an edge of ours.
 
 Resolves where to go (`net.dns`), dials it on the hop's row, always tries TLS (RFC 7435 where the row only offers it), proves
-itself where the row wants that, and sends a batch over one connection. The conversation itself is `smtp_dialog`'s; retrying is
-the queue's.
+itself and has the peer prove itself where the row wants that, and sends a batch over one connection. The conversation itself is
+`smtp_dialog`'s; whose a certificate is, `trust` says; retrying is the queue's.
 """
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from postern.model.mail import Action, HopKind, NextHop, Parcel, RecipientOutcome
 from postern.model.organization import Organization
 from postern.model.security import Encryption, Mechanism
 from postern.net.dns import DnsError, Resolver
 from postern.net.door import dial
+from postern.net.link import TlsContext
+from postern.net.mutual import MutualContext
 from postern.net.tls import Certificate, opportunistic_context
 from postern.paths.row import Path
 from postern.services.smtp_dialog import Dialog, DialogError, SaslClient, Timeouts, TlsFailed
+from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 
 SMTP = 25
 MAX_ADDRESSES = 10
 """Addresses tried for one batch (RFC 5321 section 5.1 asks for two at least)."""
 
+_BY_CERTIFICATE = frozenset({Mechanism.DIRECT_TRUST, Mechanism.CERTIFICATE})
+
 Initiator = Callable[[Mechanism, str], SaslClient | None]
 """Our side of an authentication by a mechanism to a host's name; None if we have no credentials for it."""
 
 
+class CalleeCertificates(Protocol):
+    """Who answered a dial, by the chain it showed (DER, its own certificate first)."""
+
+    def is_of(self, chain: Sequence[bytes], server: str) -> bool:
+        """By direct trust: the directory has this certificate for this server of ours."""
+        ...
+
+    def vouch(self, chain: Sequence[bytes], host: str) -> bool:
+        """By an authority's word for the host that was dialled."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
+    """`server` is the name of a server of ours, "" for others'."""
+
     host: str
     address: str
     port: int
+    server: str = ""
 
 
 class SmtpSender:
-    """One a process. `internet_port` is where other organizations' servers listen: 25, unless a test says otherwise."""
+    """One a process. `certificate` is shown to whoever asks for it; `certificates` say who answered, on rows where that counts.
+    `internet_port` is where other organizations' servers listen: 25, unless a test says otherwise."""
 
     max_batch = 100
     """Messages over one connection, which is then closed."""
@@ -53,17 +77,25 @@ class SmtpSender:
         initiator: Initiator | None = None,
         timeouts: Timeouts | None = None,
         internet_port: int = SMTP,
+        certificates: CalleeCertificates | None = None,
     ) -> None:
         self._rows = rows
         self._organization = organization
         self._fqdn = fqdn
         self._resolver = resolver
         self._observed = observed
-        # Strangers' certificates prove nothing that a row asks for; another hub proves itself by Kerberos inside TLS.
+        # On most rows no certificate proves anything: another hub proves itself by Kerberos inside TLS.
         self._tls = opportunistic_context(certificate)
+        self._mutual = MutualContext(certificate, server=False)
+        self._certificates = certificates
+        self._turn = 0
         self._initiator = initiator
         self._timeouts = timeouts or Timeouts()
         self._internet_port = internet_port
+
+    def reorganize(self, organization: Organization) -> None:
+        """Servers are others now."""
+        self._organization = organization
 
     async def carry(self, hop: NextHop, parcels: Sequence[Parcel]) -> Sequence[Sequence[RecipientOutcome]]:
         """Per parcel one outcome per recipient, in order (see model.mail.Carrier)."""
@@ -105,12 +137,19 @@ class SmtpSender:
             case HopKind.SMART_HOST:
                 host, port = _endpoint(hop.destination)
                 return [_Place(host, address, port) for address in await self._resolver.addresses(host)]
-            case HopKind.HUB:
-                server = self._organization.server(hop.destination)
-                port = self._organization.port(SMTP)
-                return [_Place(server.fqdn, address, port) for address in server.addresses]
+            case HopKind.HUB | HopKind.EDGE:
+                return self._own(hop.destination.split(","))
             case _:
                 raise ValueError(f"{hop.kind} is not carried by SMTP")
+
+    def _own(self, names: Sequence[str]) -> list[_Place]:
+        """Any of these servers will do: they take turns to be the first."""
+        self._turn += 1
+        first = self._turn % len(names)
+        port = self._organization.port(SMTP)
+        known = {server.name: server for server in self._organization.servers}
+        servers = [known[name] for name in (*names[first:], *names[:first]) if name in known]
+        return [_Place(server.fqdn, address, port, server.name) for server in servers for address in server.addresses]
 
     async def _by_mx(self, domain: str) -> list[_Place]:
         """RFC 5321 section 5.1. A domain that is an address literal is its own host."""
@@ -155,8 +194,9 @@ class SmtpSender:
         remote = f"{place.host}[{place.address}]:{place.port}"
         dialog = Dialog(self._fqdn, remote, self._timeouts)
         port = next(port for port in row.ports if port.number == SMTP)
+        tls: TlsContext = self._mutual if _BY_CERTIFICATE.intersection(row.supported_auth) else self._tls
         try:
-            await dial(row, dialog, place.address, place.port, port, self._tls, timeout=self._timeouts.connect)
+            await dial(row, dialog, place.address, place.port, port, tls, timeout=self._timeouts.connect)
         except (OSError, TimeoutError) as error:
             raise DialogError("4.4.1", f"{remote}: {_why(error)}") from error
         try:
@@ -165,19 +205,37 @@ class SmtpSender:
                 await dialog.start_tls(place.host)
             elif row.encryption is Encryption.REQUIRED:
                 raise DialogError("4.7.4", f"{remote}: TLS is required and was not offered")
-            if Mechanism.ANONYMOUS not in row.supported_auth:
-                await self._prove(row, dialog, place)
+            await self._prove(row, dialog, place)
         except BaseException:
             dialog.abort()
             raise
         return dialog
 
     async def _prove(self, row: Path, dialog: Dialog, place: _Place) -> None:
-        mechanism = row.default_auth[0]
-        sasl = self._initiator(mechanism, place.host) if self._initiator is not None else None
-        if sasl is None:
-            raise DialogError("4.7.0", f"{dialog.remote}: no credentials for {mechanism}")
-        await dialog.authenticate(sasl, mechanism)
+        """Both ends, as the row's first mechanism does it. Raises DialogError: then nothing was sent."""
+        chain = dialog.link.peer_chain()
+        match row.default_auth[0]:
+            case Mechanism.ANONYMOUS:
+                vouched = self._certificates is not None and self._certificates.vouch(chain, place.host)
+                if vouched and Mechanism.CERTIFICATE in row.supported_auth:
+                    dialog.mechanism = Mechanism.CERTIFICATE
+            case Mechanism.DIRECT_TRUST:
+                if self._certificates is None or not self._certificates.is_of(chain, place.server):
+                    log(Event.CERTIFICATE_UNKNOWN, path=row.id, peer=place.address, sha256=_digest(chain))
+                    raise DialogError("4.7.5", f"{dialog.remote}: its certificate is not what the directory has for it")
+                if not dialog.knows_us:
+                    raise DialogError("4.7.5", f"{dialog.remote}: it does not know this server's certificate")
+                dialog.mechanism = Mechanism.DIRECT_TRUST
+            case mechanism:
+                # Getting a ticket may ask the key distribution centre, and so take its time.
+                sasl = await asyncio.to_thread(self._initiator, mechanism, place.host) if self._initiator else None
+                if sasl is None:
+                    raise DialogError("4.7.0", f"{dialog.remote}: no credentials for {mechanism}")
+                await dialog.authenticate(sasl, mechanism)
+
+
+def _digest(chain: Sequence[bytes]) -> str:
+    return hashlib.sha256(chain[0]).hexdigest() if chain else ""
 
 
 def _all(parcel: Parcel, trouble: DialogError, remote: str) -> list[RecipientOutcome]:

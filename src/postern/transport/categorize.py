@@ -1,18 +1,20 @@
 """The categorizer: where each recipient of a message goes next. Pure.
 
-Reads the organization and the directory's answers. A Resolution says which addresses it `needs`; its caller asks the directory
-and gives the `answer`, until nothing is needed; then `routed` has each final recipient once, with its next hop or its failure.
-Who is asked and when, and what becomes of the hops, is the dispatcher's.
+Reads the organization, which role this server has in it, and the directory's answers. A hub leads to mailboxes, to other sites'
+hubs, and outside; where the organization has edges, outside lies behind them. An edge leads inside or outside by domain alone.
+A Resolution says which addresses it `needs`; its caller asks the directory and gives the `answer`, until nothing is needed; then
+`routed` has each final recipient once, with its next hop or its failure. Who is asked and when, and what becomes of the hops, is
+the dispatcher's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from postern.model.directory import Recipient, RecipientType
 from postern.model.mail import Action, HopKind, NextHop, RecipientOutcome
-from postern.model.organization import DomainType, Organization, Role, SendConnector
+from postern.model.organization import DomainType, Organization, Role, SendConnector, Server
 
 MAX_DEPTH = 20
 """Groups within groups, forwardings after forwardings."""
@@ -52,18 +54,28 @@ class _Node:
 
 
 class Categorizer:
-    """Makes Resolutions for one hub of an organization. `server` is this hub's name."""
+    """Makes Resolutions for one hub or edge of an organization. `server` is its name."""
 
     def __init__(self, organization: Organization, server: str) -> None:
-        self.organization = organization
         self.server = server
-        self.domains = {domain.name.lower(): domain.type for domain in organization.domains}
-        self._site = organization.server(server).site
+        self.domains: dict[str, DomainType] = {}
         self._mailbox_hops: dict[str, NextHop] = {}
+        self.reorganize(organization)
+        own = organization.server(server)
+        self._site = own.site
+        self.is_edge = Role.EDGE in own.roles
+        self._to_internet = "edge-to-edge" if self.is_edge else "hub-to-internet"
 
-    def resolve(self, targets: Iterable[Target], size: int, authenticated: bool) -> Resolution:
-        """`size` is the message's in bytes; `authenticated` tells that its sender proved who it is."""
-        return Resolution(self, targets, size, authenticated)
+    def reorganize(self, organization: Organization) -> None:
+        """Domains, servers or send connectors are others now. This server stays in its role and site."""
+        self.organization = organization
+        organization.update_domains(self.domains)
+        self._mailbox_hops.clear()
+
+    def resolve(self, targets: Iterable[Target], size: int, authenticated: bool, path: str = "") -> Resolution:
+        """`size` is the message's in bytes; `authenticated` tells that its sender proved who it is; `path` is the id of the row
+        that it came on."""
+        return Resolution(self, targets, size, authenticated, path)
 
     def mailbox_hop(self, home_server: str) -> NextHop:
         """To a mailbox server of our own site directly, to that of another site by a hub there."""
@@ -75,22 +87,43 @@ class Categorizer:
     def _find_mailbox_hop(self, home_server: str) -> NextHop:
         sites = {server.name: server.site for server in self.organization.servers}
         site = sites.get(home_server, self._site)
-        hubs = [server.name for server in self.organization.with_role(Role.HUB) if server.site == site]
+        hubs = self._in_sites(Role.HUB, {site})
         if site != self._site and hubs:
-            return NextHop(HopKind.HUB, hubs[0], "hub-to-hub")
+            return NextHop(HopKind.HUB, hubs, "hub-to-hub")
         return NextHop(HopKind.MAILBOX, home_server, "hub-to-mailbox-mapi")
+
+    def _in_sites(self, role: Role, sites: Container[str]) -> str:
+        """The names of the servers with this role in these sites, as a NextHop has several: by commas."""
+        return ",".join(server.name for server in self.organization.with_role(role) if server.site in sites)
+
+    def inside_hop(self) -> NextHop | None:
+        """From an edge: to any hub of the site that it is subscribed to, which is its own site in the organization."""
+        hubs = self._in_sites(Role.HUB, {self._site})
+        return NextHop(HopKind.HUB, hubs, "edge-to-hub") if hubs else None
 
     def outside_hop(self, domain: str, attempts: int) -> NextHop | None:
         """By the send connector whose domain matches best; None if none matches. Smart hosts take turns by attempt."""
         connector = max(self.organization.send_connectors, key=lambda c: _match(c, domain), default=None)
         if connector is None or _match(connector, domain) < 0:
             return None
-        if connector.server and connector.server != self.server:
+        edges = self.organization.with_role(Role.EDGE)
+        if edges and not self.is_edge:
+            return self._edge_hop([edge for edge in edges if edge.name == connector.server] or edges)
+        if connector.server and connector.server != self.server and not self.is_edge:
             return NextHop(HopKind.HUB, connector.server, "hub-to-hub")
         if connector.smart_hosts:
             host = connector.smart_hosts[attempts % len(connector.smart_hosts)]
-            return NextHop(HopKind.SMART_HOST, host, "hub-to-internet")
-        return NextHop(HopKind.SMTP, domain, "hub-to-internet")
+            return NextHop(HopKind.SMART_HOST, host, self._to_internet)
+        return NextHop(HopKind.SMTP, domain, self._to_internet)
+
+    def _edge_hop(self, edges: Sequence[Server]) -> NextHop:
+        """An edge belongs to a site: hubs there send to it, others send to those hubs. A site without a hub is a mistake; there
+        the edge is asked itself, and its refusal keeps the mail waiting until that is put right."""
+        near = [edge.name for edge in edges if edge.site == self._site]
+        hubs = self._in_sites(Role.HUB, {edge.site for edge in edges})
+        if not near and hubs:
+            return NextHop(HopKind.HUB, hubs, "hub-to-hub")
+        return NextHop(HopKind.EDGE, ",".join(near or [edge.name for edge in edges]), "hub-to-edge")
 
 
 def _match(connector: SendConnector, domain: str) -> int:
@@ -110,8 +143,11 @@ def _match(connector: SendConnector, domain: str) -> int:
 class Resolution:
     """One message's recipients on their way to next hops."""
 
-    def __init__(self, categorizer: Categorizer, targets: Iterable[Target], size: int, authenticated: bool) -> None:
+    def __init__(
+        self, categorizer: Categorizer, targets: Iterable[Target], size: int, authenticated: bool, path: str = ""
+    ) -> None:
         self._categorizer = categorizer
+        self._from_inside = path == "hub-to-edge"
         self._size = size
         self._authenticated = authenticated
         self.routed: list[Routed] = []
@@ -166,10 +202,25 @@ class Resolution:
             if node.target.number not in self._overflowed:
                 self._overflowed.add(node.target.number)
                 self._fail(node, "5.2.4", "The distribution list is too large")
+        elif self._categorizer.is_edge:
+            self._at_edge(node)
         elif _domain(node.address) in self._categorizer.domains:
             self._waiting.append(node)
         else:
             self._outside(node)
+
+    def _at_edge(self, node: _Node) -> None:
+        """What a hub gave to the edge goes outside whatever the domain: it must not come back. So do domains that are relayed
+        for others outside."""
+        kind = self._categorizer.domains.get(_domain(node.address), DomainType.EXTERNAL_RELAY)
+        if self._from_inside or kind is DomainType.EXTERNAL_RELAY:
+            self._outside(node)
+            return
+        hop = self._categorizer.inside_hop()
+        if hop is None:
+            self._fail(node, "5.4.4", "No hub transport server stands behind this edge")
+        else:
+            self._route(node, node.address.lower(), hop, "")
 
     def _outside(self, node: _Node) -> None:
         domain = _domain(node.address)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, S
 
 from postern.model.directory import Directory, DirectoryUnavailable, Recipient
 from postern.model.mail import (
+    FROM_STRANGERS,
     Action,
     Carrier,
     HopKind,
@@ -72,6 +73,7 @@ class Dispatcher:
         self._categorizer = Categorizer(organization, server)
         self.domains = self._categorizer.domains
         """Accepted domains by name; whoever knows of new ones adds them here."""
+        self.reorganize = self._categorizer.reorganize
         fqdn = organization.server(server).fqdn
         self._outcomes = Outcomes(queue, organization, fqdn, tracker, self._spawn)
         self._poll = poll
@@ -202,7 +204,8 @@ class Dispatcher:
         return self._categorizer.resolve(
             [Target(r.number, r.address, r.expanded, r.attempts) for r in message.pending(now)],
             message.location.size,
-            bool(message.origin.identity),
+            bool(message.origin.identity) and message.origin.path not in FROM_STRANGERS,
+            message.origin.path,
         )
 
     async def _look_up(self, needs: Iterable[str]) -> dict[str, Recipient]:

@@ -15,7 +15,7 @@ from postern.transport.queued import QueuedMessage, QueuedRecipient
 
 OWN_RETRY = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between attempts at our own servers: they come back after a restart, and nobody minds being asked again."""
-_OWN = frozenset({HopKind.MAILBOX, HopKind.HUB})
+_OWN = frozenset({HopKind.MAILBOX, HopKind.HUB, HopKind.EDGE})
 BATCH_BYTES = 16_777_216
 
 

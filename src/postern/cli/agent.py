@@ -1,0 +1,259 @@
+"""`postern agent`: the transport agents of this host, what they are set to and what they did; and a message tried on all of them.
+
+Writes the agents' file of the state folder, which running workers read again within seconds; nothing is restarted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from postern.cli.directory import json_option, print_json, print_table, state_option
+from postern.model.organization import Organization, Role, Server, StateFolder
+from postern.services.agent_state import AgentFile, AgentState, total
+from postern.transport.agents.catalogue import BUILT, CATALOGUE
+from postern.transport.agents.settings import described, from_words, load
+
+_BUILT = click.Choice(list(BUILT))
+
+
+@click.group("agent")
+def agent() -> None:
+    """Transport agents: what looks at strangers' mail, and at mail on its way out."""
+
+
+@agent.command("list")
+@json_option
+@state_option
+def list_(as_json: bool, state_dir: str | None) -> None:
+    """All agents in the order in which they run, with those that are not built and what they wait for."""
+    folder, organization = _here(state_dir)
+    state, on_edge = AgentFile(folder.root).read(), _on_edge(organization)
+    rows = []
+    for one in CATALOGUE:
+        status = "not built" if one.waits_for else "on" if state.is_enabled(one.name, on_edge) else "off"
+        rows.append((one.name, status, one.when, one.doubt, one.says, one.waits_for))
+    if as_json:
+        names = ("name", "status", "when", "in-doubt", "does", "waits-for")
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
+        return
+    table = [(row[0], row[1], row[4] if not row[5] else f"{row[4]}; waits for {row[5]}") for row in rows]
+    print_table(("agent", "is", "does"), table, "")
+
+
+@agent.command("show")
+@click.argument("name", type=_BUILT)
+@json_option
+@state_option
+def show(name: str, as_json: bool, state_dir: str | None) -> None:
+    """One agent's settings, and what each means."""
+    folder, organization = _here(state_dir)
+    state, one = AgentFile(folder.root).read(), BUILT[name]
+    enabled, settings = state.is_enabled(name, _on_edge(organization)), state.of(name)
+    assert one.settings is not None
+    values = [(each, getattr(settings, each.name.replace("-", "_"))) for each in described(one.settings)]
+    if as_json:
+        shown = {each.name: list(value) if each.is_list else value for each, value in values}
+        print_json({"name": name, "enabled": enabled, "does": one.says, "settings": shown})
+        return
+    click.echo(f"{name} is {'on' if enabled else 'off'}: {one.says}")
+    click.echo(f"acts at: {one.when}; in doubt it {one.doubt}")
+    rows = [(each.name, _words(value), _words(each.default), each.says) for each, value in values]
+    print_table(("setting", "is", "by default", "means"), rows, "It has no settings.")
+
+
+@agent.command("enable")
+@click.argument("names", nargs=-1, type=_BUILT)
+@click.option("--all", "everyone", is_flag=True, help="All that are built: what a hub without an edge needs.")
+@state_option
+def enable(names: tuple[str, ...], everyone: bool, state_dir: str | None) -> None:
+    """Switch agents on."""
+    _switch(names or (tuple(BUILT) if everyone else ()), True, state_dir)
+
+
+@agent.command("disable")
+@click.argument("names", nargs=-1, required=True, type=_BUILT)
+@state_option
+def disable(names: tuple[str, ...], state_dir: str | None) -> None:
+    """Switch agents off."""
+    _switch(names, False, state_dir)
+
+
+@agent.command("set")
+@click.argument("name", type=_BUILT)
+@click.argument("setting")
+@click.argument("value")
+@state_option
+def set_(name: str, setting: str, value: str, state_dir: str | None) -> None:
+    """Give a setting a value; a list's items are separated by commas."""
+
+    def work(state: AgentState) -> None:
+        kind = BUILT[name].settings
+        assert kind is not None
+        given = state.settings.setdefault(name, {})
+        given[setting] = from_words(kind, setting, value)
+
+    _change(state_dir, work)
+    click.echo(f"{name}: {setting} is {value}; workers know it within seconds")
+
+
+@agent.command("add")
+@click.argument("name", type=_BUILT)
+@click.argument("setting")
+@click.argument("items", nargs=-1, required=True)
+@click.option("--until", default="", metavar="DAY", help="Only until then (allow and block lists): 2027-01-31.")
+@state_option
+def add(name: str, setting: str, items: tuple[str, ...], until: str, state_dir: str | None) -> None:
+    """Put items into a list, such as «connection-filter block 192.0.2.0/24»."""
+    added = [f"{item} until {until}" if until else item for item in items]
+    _list(name, setting, state_dir, lambda before: [*before, *added])
+    click.echo(f"{name}: {len(items)} in {setting}; workers know it within seconds")
+
+
+@agent.command("remove")
+@click.argument("name", type=_BUILT)
+@click.argument("setting")
+@click.argument("items", nargs=-1, required=True)
+@state_option
+def remove(name: str, setting: str, items: tuple[str, ...], state_dir: str | None) -> None:
+    """Take items out of a list."""
+
+    def without(before: list[str]) -> list[str]:
+        wanted = {item.strip().lower() for item in items}
+        kept = [item for item in before if item not in wanted and item.partition(" until ")[0] not in wanted]
+        if len(kept) == len(before):
+            raise ValueError(f"none of these is in {setting}")
+        return kept
+
+    _list(name, setting, state_dir, without)
+    click.echo(f"{name}: {setting} is without them; workers know it within seconds")
+
+
+@agent.command("stats")
+@json_option
+@state_option
+def stats(as_json: bool, state_dir: str | None) -> None:
+    """What the agents did, over all workers of this host: they write it every few seconds."""
+    folder, _ = _here(state_dir)
+    counts = total(folder.root)
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": name,
+                    "seen": one.seen,
+                    "rejected": one.rejected,
+                    "tempfailed": one.tempfailed,
+                    "errors": one.errors,
+                    "seconds": round(one.seconds, 6),
+                }
+                for name, one in counts.items()
+            ]
+        )
+        return
+    rows = [
+        (name, str(one.seen), str(one.rejected), str(one.tempfailed), str(one.errors), f"{_per(one.seconds, one.seen)}")
+        for name, one in counts.items()
+    ]
+    print_table(("agent", "seen", "rejected", "tempfailed", "errors", "time each"), rows, "")
+
+
+@agent.command("test")
+@click.argument("message", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--client", default="192.0.2.1", show_default=True, help="The address that it came from.")
+@click.option("--helo", default="unknown.invalid", show_default=True, help="What the sender called itself.")
+@click.option("--from", "sender", default=None, help="MAIL FROM; by default the address in From.")
+@click.option("--to", "recipients", multiple=True, help="RCPT TO; may be given several times.")
+@click.option("--offline", is_flag=True, help="Ask no DNS: what needs it has no answer.")
+@json_option
+@state_option
+def test(
+    message: Path,
+    client: str,
+    helo: str,
+    sender: str | None,
+    recipients: tuple[str, ...],
+    offline: bool,
+    as_json: bool,
+    state_dir: str | None,
+) -> None:
+    """Run a message file through all agents that are on, as if a stranger had sent it. Nothing is delivered or counted."""
+    from postern.cli.agent_test import tried
+
+    folder, organization = _here(state_dir)
+    on_edge, fqdn = _on_edge(organization), _server(organization).fqdn
+    data = message.read_bytes()
+    trial = tried(folder, organization, fqdn, on_edge, data, client, helo, sender, recipients, offline)
+    if as_json:
+        print_json(trial.as_json())
+    else:
+        print_table(("agent", "says", "why"), trial.steps, "No agent is on: «postern agent enable --all»")
+        for field in trial.added:
+            click.echo(field)
+        click.echo(trial.outcome)
+    if trial.refused:
+        raise click.exceptions.Exit(1)
+
+
+def _here(state_dir: str | None) -> tuple[StateFolder, Organization]:
+    from postern.host import configuration, state
+
+    folder = state.find(state_dir)
+    return folder, configuration.load(folder)
+
+
+def _server(organization: Organization) -> Server:
+    """This host's; where its name says nothing, the first."""
+    from postern.host import configuration
+
+    try:
+        return configuration.this_server(organization)
+    except configuration.ConfigurationError:
+        return organization.servers[0]
+
+
+def _on_edge(organization: Organization) -> bool:
+    return Role.EDGE in _server(organization).roles
+
+
+def _switch(names: tuple[str, ...], on: bool, state_dir: str | None) -> None:
+    if not names:
+        raise click.UsageError("name agents, or --all")
+    _change(state_dir, lambda state: state.enabled.update(dict.fromkeys(names, on)))
+    click.echo(f"{', '.join(names)}: {'on' if on else 'off'}; workers know it within seconds")
+
+
+def _list(name: str, setting: str, state_dir: str | None, work: Callable[[list[str]], list[str]]) -> None:
+    def change(state: AgentState) -> None:
+        kind = BUILT[name].settings
+        assert kind is not None
+        if setting not in [each.name for each in described(kind) if each.is_list]:
+            lists = [each.name for each in described(kind) if each.is_list]
+            raise ValueError(f"{name} has no list «{setting}»; there are {', '.join(lists) or 'none'}")
+        before = list(getattr(state.of(name), setting.replace("-", "_")))
+        checked = load(kind, {setting: work(before)})
+        state.settings.setdefault(name, {})[setting] = list(getattr(checked, setting.replace("-", "_")))
+
+    _change(state_dir, change)
+
+
+def _change(state_dir: str | None, work: Callable[[AgentState], None]) -> None:
+    folder, _ = _here(state_dir)
+    try:
+        AgentFile(folder.root).change(work)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or "none"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _per(seconds: float, count: int) -> str:
+    each = seconds / count if count else 0.0
+    return f"{each * 1e6:.0f} us" if each < 1e-3 else f"{each * 1e3:.1f} ms" if each < 1 else f"{each:.1f} s"

@@ -1,0 +1,129 @@
+"""A message tried on the agents: what `postern agent test` runs and tells.
+
+Runs the pipeline itself, with the agents' file of the state folder; counts nothing and asks no directory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from postern.model.mail import Content, Envelope, EnvelopeRecipient
+from postern.model.organization import Organization, StateFolder
+from postern.model.security import NOBODY, Peer
+from postern.net.dns import Resolver
+from postern.paths.table import settle
+from postern.protocols.authentication.header import addresses, fields, named
+from postern.protocols.smtp.reply import Reply
+from postern.services.agent_look_ups import BlockLists, LookUps, no_dns
+from postern.services.agent_state import Statistics
+from postern.services.agents import AgentPipeline, AgentSteps
+from postern.services.receive_connector import Caller
+from postern.telemetry.log import configure
+from postern.transport.agents.connection_filter import client_address
+
+
+@dataclass
+class Trial:
+    """`steps` are (agent, verdict, why)."""
+
+    steps: list[tuple[str, str, str]] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    reply: Reply | None = None
+
+    @property
+    def refused(self) -> bool:
+        return self.reply is not None
+
+    @property
+    def outcome(self) -> str:
+        return f"refused: {self.reply.words}" if self.reply is not None else "it would be taken"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "steps": [dict(zip(("agent", "verdict", "why"), step, strict=True)) for step in self.steps],
+            "added": self.added,
+            "removed": self.removed,
+            "reply": self.reply.words if self.reply is not None else None,
+        }
+
+
+def tried(
+    folder: StateFolder,
+    organization: Organization,
+    fqdn: str,
+    on_edge: bool,
+    data: bytes,
+    client: str,
+    helo: str,
+    sender: str | None,
+    recipients: tuple[str, ...],
+    offline: bool,
+) -> Trial:
+    configure("postern", None, "critical")  # what is refused is told in a table
+    if client_address(client) is None:
+        raise click.ClickException(f"«{client}» is no address")
+    data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    header, _, _ = data.partition(b"\r\n\r\n")
+    header = header + b"\r\n" if not data.startswith(b"\r\n") else b""
+    if sender is None:
+        sender = next(iter(addresses([one.value for one in named(fields(header), "from")])), "")
+    envelope = Envelope(sender.strip("<>"), tuple(EnvelopeRecipient(one) for one in recipients))
+    caller = Caller(Peer(client, 0), helo, NOBODY, None, "edge-to-edge" if on_edge else "internet-to-hub")
+
+    async def run() -> Trial:
+        rows = settle(organization.profile)
+
+        def look_ups(row: str) -> LookUps:
+            return no_dns() if offline else LookUps(Resolver(rows[row], organization.dns_servers).look_up)
+
+        pipeline = AgentPipeline(
+            folder.root,
+            look_ups("any-server-to-dns"),
+            BlockLists(look_ups("dnsbl")),
+            Statistics(None),
+            fqdn,
+            organization,
+            on_edge,
+        )
+        return await _run(AgentSteps(pipeline), pipeline, caller, envelope, header, Content.of(data[len(header) :]))
+
+    return asyncio.run(run())
+
+
+async def _run(
+    steps: AgentSteps, pipeline: AgentPipeline, caller: Caller, envelope: Envelope, header: bytes, body: Content
+) -> Trial:
+    trial, chain = Trial(), pipeline.chain
+    await steps.connected(caller)
+    refusal = await steps.mail(caller, envelope.sender)
+    if refusal is not None:
+        return _refused(trial, "sender-filter", refusal)
+    for recipient in envelope.recipients or (EnvelopeRecipient("somebody@invalid"),):
+        said = steps.rcpt(caller, recipient)
+        refusal = said if said is None or isinstance(said, Reply) else await said
+        if refusal is not None:
+            by = "connection-filter" if str(caller.peer.host) in refusal.text else "recipient-filter"
+            return _refused(trial, by, refusal)
+    if chain.connection is not None:
+        trial.steps.append(("connection-filter", "passed", "on no list"))
+    if chain.recipient is not None and envelope.recipients:
+        trial.steps.append(("recipient-filter", "passed", "the directory was not asked"))
+    examined = await steps.examine(caller, envelope, header, body)
+    trial.steps += examined.steps
+    before = [one.raw for one in fields(header)]
+    after = [one.raw for one in fields(examined.header)]
+    trial.added = [raw.decode("utf-8", "replace").rstrip() for raw in after if raw not in before]
+    trial.removed = [raw.decode("utf-8", "replace").rstrip() for raw in before if raw not in after]
+    trial.reply = examined.reply
+    return trial
+
+
+def _refused(trial: Trial, agent: str, reply: Reply) -> Trial:
+    trial.steps.append((agent, "refused", reply.words))
+    trial.reply = reply
+    return trial

@@ -1,0 +1,313 @@
+"""`postern lab`: a whole organization of several hosts on this machine, to rehearse, to train, to prove a firewall.
+
+What is done is the lab layer's; this prints. `up` shows each step as it runs, with its seconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from postern.model.organization import Profile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from postern.lab.proof import Proof
+    from postern.lab.status import HostStatus
+    from postern.lab.steps import Progress
+
+_NAME = click.option(
+    "--name", default="lab", show_default=True, metavar="LAB", help="Which lab; several do not collide."
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
+
+
+@click.group("lab")
+def lab() -> None:
+    """A whole organization on this machine: Active Directory, hubs, mailbox, client access, an edge, and the internet.
+
+    Each host is a set of Linux namespaces with its own addresses, names, files and firewall. Nothing of it is visible
+    outside but processes, and a folder in /var/lib/postern-lab. It needs root.
+    """
+
+
+@lab.command()
+@_NAME
+@click.option("--profile", type=click.Choice([one.value for one in Profile]), default=Profile.PRACTICAL.value)
+@click.option("--bare", is_flag=True, help="Only the hosts and their networks; nothing runs on them.")
+@click.option("--no-servers", is_flag=True, help="State folders, but no postern: to start them is the exercise.")
+@click.option("--no-firewalls", is_flag=True, help="Let everything reach everything.")
+@_JSON
+def up(name: str, profile: str, bare: bool, no_servers: bool, no_firewalls: bool, as_json: bool) -> None:
+    """Build the lab and leave it running."""
+    from postern.lab import build
+    from postern.lab.folder import Folder
+
+    begin, seconds = time.monotonic(), {}
+    show = _Steps(quiet=as_json)
+
+    def tell(progress: Progress) -> None:
+        if progress.seconds is not None:
+            seconds[progress.step] = round(progress.seconds, 2)
+        show.tell(progress)
+
+    with show:
+        build.up(Folder(name), build.Wanted(Profile(profile), bare, not no_servers, not no_firewalls), tell)
+    whole = round(time.monotonic() - begin, 1)
+    if as_json:
+        click.echo(json.dumps({"name": name, "seconds": whole, "steps": seconds}, indent=1))
+        return
+    _print_ready(name, whole, bare)
+
+
+@lab.command()
+@_NAME
+@_JSON
+def status(name: str, as_json: bool) -> None:
+    """Hosts, processes, open doors, and what the firewalls dropped."""
+    from postern.lab import build
+    from postern.lab.folder import Folder
+    from postern.lab.status import status as looked_at
+
+    build.check(whole=False)
+    hosts = looked_at(Folder(name))
+    if as_json:
+        click.echo(json.dumps({"name": name, "hosts": [asdict(one) for one in hosts]}, indent=1))
+    else:
+        _print_status(hosts)
+
+
+@lab.command()
+@_NAME
+@click.option("--path", "rows", multiple=True, metavar="ROW", help="Only this row; may be repeated.")
+@click.option("--explain", is_flag=True, help="Say of each ◐ for which other rows the door is open.")
+@_JSON
+def verify(name: str, rows: tuple[str, ...], explain: bool, as_json: bool) -> None:
+    """Knock at every door from every host: each path passes from the right hosts and fails from all others.
+
+    The exit status is 1 if a cell is wrong, or a host dropped packets that no knock of this proof explains.
+    """
+    from postern.lab import build, proof
+    from postern.lab.folder import Folder
+
+    build.check(whole=False)
+    found = proof.verify(Folder(name), rows)
+    if as_json:
+        click.echo(json.dumps(asdict(found) | {"holds": found.holds}, indent=1))
+    else:
+        _print_proof(found, explain)
+    if not found.holds:
+        raise click.exceptions.Exit(1)
+
+
+@lab.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@_NAME
+@click.argument("host")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def shell(name: str, host: str, command: tuple[str, ...]) -> None:
+    """A shell on HOST, or one COMMAND there: root, its addresses, names and files, and postern with its state folder."""
+    from postern.lab import build
+    from postern.lab.entrance import words
+    from postern.lab.folder import Folder
+
+    build.check(whole=False)
+    program, environment = words(Folder(name), host, command, os.environ)
+    sys.stdout.flush()
+    os.execvpe(program[0], program, environment)  # noqa: S606 (no shell between; this process becomes the other)
+
+
+@lab.command()
+@_NAME
+@click.argument("path")
+@click.option("--output", type=click.Path(path_type=Path), help="The pcap file; PATH.pcap otherwise.")
+@click.option("--seconds", type=click.FloatRange(0.1), help="How long; until Ctrl-C otherwise.")
+def capture(name: str, path: str, output: Path | None, seconds: float | None) -> None:
+    """Write the packets of one data path to a file for Wireshark."""
+    from postern.lab import build, organization
+    from postern.lab import capture as taking
+    from postern.lab.folder import Folder
+    from postern.lab.plan import MACHINES
+
+    build.check(whole=False)
+    folder = Folder(name)
+    where = taking.taps(organization.inside(folder), path, MACHINES)
+    place = output or Path(f"{path}.pcap")
+
+    def wait() -> None:
+        click.echo(
+            f"Listening on {', '.join(f'{one.host} ({one.interface})' for one in where)}; Ctrl-C ends it.", err=True
+        )
+        try:
+            time.sleep(seconds or 86400 * 365)
+        except KeyboardInterrupt:
+            click.echo(err=True)
+
+    count = taking.capture(folder, where, place, wait)
+    click.echo(f"{count} packets of {path} in {place}")
+
+
+@lab.command()
+@_NAME
+def down(name: str) -> None:
+    """End the lab: every process, and every file."""
+    from postern.lab import build
+    from postern.lab.folder import Folder
+
+    if build.down(Folder(name)):
+        click.echo(f"The lab {name} is gone.")
+    else:
+        click.echo(f"There is no lab {name}.")
+
+
+# How it looks
+
+
+class _Steps:
+    """On a terminal, the running steps with their seconds below those that ended; otherwise a line for each that ended."""
+
+    def __init__(self, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import Progress as Display
+        from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        self._console = Console(stderr=True, highlight=False, quiet=quiet)
+        self._display = Display(
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._tasks: dict[str, object] = {}
+
+    def __enter__(self) -> _Steps:
+        self._display.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._display.stop()
+
+    def tell(self, progress: Progress) -> None:
+        if progress.seconds is None:
+            self._tasks[progress.step] = self._display.add_task(progress.step, total=None)
+            return
+        self._display.remove_task(self._tasks.pop(progress.step))  # type: ignore[arg-type]  # rich's TaskID is an int
+        self._console.print(f"  [green]✓[/green] {progress.step:34}{progress.seconds:6.1f} s")
+
+
+def _print_ready(name: str, seconds: float, bare: bool) -> None:
+    """What to know, and lines to copy: each works as it stands."""
+    from postern.lab.plan import ADMIN_PASSWORD, ADMINISTRATOR, DOMAIN, OTHER_DOMAIN, PASSWORD, PEOPLE, STRANGERS
+
+    given = "" if name == "lab" else f" --name {name}"
+    click.secho(f"The lab {name} is up after {seconds} s.", fg="green", bold=True)
+    if not bare:
+        click.echo(f"  In {DOMAIN}: {', '.join(one.name for one in PEOPLE)}, password {PASSWORD}")
+        click.echo(f"  Its administrator: {ADMINISTRATOR}, password {ADMIN_PASSWORD}")
+        click.echo(f"  In {OTHER_DOMAIN}: {', '.join(STRANGERS)} (maildirs on internet1)")
+    click.echo("Next:")
+    lines = ("status", "shell", "down") if bare else ("status", "verify", "shell", "down")
+    for line in lines:
+        click.secho(f"  postern lab {line}{given}{' client1' if line == 'shell' else ''}", bold=True)
+
+
+def _print_status(hosts: Sequence[HostStatus]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    grid = Table(box=None, padding=(0, 1), pad_edge=False)
+    for heading in ("Host", "What", "Address", "Processes", "Firewall", "Dropped", "Doors"):
+        grid.add_column(heading, header_style="bold dim", overflow="fold")
+    for one in hosts:
+        if not one.running:
+            grid.add_row(one.name, one.what, one.address, "[red]off[/red]", "", "", "")
+            continue
+        wall = "[green]up[/green]" if one.firewall else "[yellow]none[/yellow]"
+        dropped = str(one.dropped) if one.firewall else ""
+        grid.add_row(
+            f"[bold cyan]{one.name}[/bold cyan]",
+            one.what,
+            one.address,
+            str(len(one.processes)),
+            wall,
+            dropped,
+            ", ".join(_doors(one.doors)),
+        )
+    Console().print(grid)
+
+
+def _doors(doors: Sequence[str]) -> Iterator[str]:
+    """TCP ports as numbers; UDP ones are said to be."""
+    for door in doors:
+        wire, _, number = door.partition(" ")
+        yield number if wire == "TCP" else f"{number}/udp"
+
+
+_SIGNS = {
+    "passes": ("●", "green"),
+    "open, nothing listens": ("○", "green"),
+    "open for another row": ("◐", "yellow"),
+    "blocked": ("·", "dim"),
+    "within the host": ("⌂", "dim"),
+    "not probed": ("?", "dim"),
+    "fails": ("✗", "bold red"),
+    "leaks": ("!", "bold red"),
+}
+
+
+def _print_proof(proof: Proof, explain: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False)
+    hosts = list(proof.drops)
+    grid = Table(box=None, padding=(0, 1, 0, 0))
+    grid.add_column("Path", header_style="bold dim", no_wrap=True)
+    for host in hosts:
+        grid.add_column(host, header_style="bold dim", justify="center", no_wrap=True)
+    for row, cells in proof.cells.items():
+        signs = (_SIGNS[cells[host].state] for host in hosts)
+        grid.add_row(Text(row, style="bold cyan"), *(Text(sign, style=style) for sign, style in signs))
+    grid.add_section()
+    dropped = (
+        f"{one.seen}" if one.explained else f"[bold red]{one.seen}≠{one.due}[/bold red]" for one in proof.drops.values()
+    )
+    grid.add_row("[dim]dropped[/dim]", *dropped)
+    console.print(grid)
+    console.print(Text("  ".join(f"{sign} {state}" for state, (sign, _) in _SIGNS.items()), style="dim"))
+    for line in _shared(proof) if explain else ():
+        console.print(Text(line, style="dim"))
+    for row, cells in proof.cells.items():
+        for host, cell in cells.items():
+            if cell.state.wrong:
+                console.print(f"[bold red]{row} from {host} {cell.state}:[/bold red] {'; '.join(cell.because)}")
+    for host, one in proof.drops.items():
+        if not one.explained:
+            words = f"dropped {one.seen} packets, and the knocks explain {one.due}"
+            console.print(f"[bold red]{host}[/bold red] {words}")
+    verdict = "[bold green]It holds[/bold green]" if proof.holds else "[bold red]It does not hold[/bold red]"
+    console.print(f"{verdict}: {proof.knocks} knocks in {proof.seconds:.1f} s; every other dropped packet would show.")
+
+
+def _shared(proof: Proof) -> Iterator[str]:
+    """◐ in words: a line for all rows whose doors stand open to the same hosts for the same other rows."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for row, cells in proof.cells.items():
+        hosts: dict[tuple[str, ...], list[str]] = {}
+        for host, cell in cells.items():
+            if cell.state == "open for another row":
+                hosts.setdefault(cell.because, []).append(host)
+        words = tuple(f"to {', '.join(names)} for {', '.join(because)}" for because, names in hosts.items())
+        if words:
+            alike.setdefault(words, []).append(row)
+    for words, rows in alike.items():
+        yield f"◐ {', '.join(rows)}: {'; '.join(words)}"

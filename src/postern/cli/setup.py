@@ -1,0 +1,185 @@
+"""`postern setup ad`: prepares Active Directory for the organization of postern.toml, says beforehand what it will change, and
+takes it back."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from postern.cli.directory import json_option, print_json, print_table
+
+if TYPE_CHECKING:
+    from postern.directory.ad_steps import Step
+    from postern.host.active_directory import Prepared, Request
+    from postern.model.organization import Organization, Server
+
+
+@click.group("setup")
+def setup() -> None:
+    """Prepare what the organization stands on."""
+
+
+@setup.command("ad")
+@click.option(
+    "-u", "--user", default="", metavar="NAME", help="The administrator; otherwise the tickets of kinit are used."
+)
+@click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
+@click.option("--password-file", type=click.Path(exists=True, dir_okay=False), help="Take the password from a file.")
+@click.option("--server", "names", multiple=True, metavar="NAME", help="Only this server's account; may be repeated.")
+@click.option(
+    "--output",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Write DIR/SERVER/keytab … to be carried to the servers.",
+)
+@click.option(
+    "--controller", default="", metavar="NAME", help="The domain controller to work with; DNS names one otherwise."
+)
+@click.option("--remove", is_flag=True, help="Take everything back but the schema.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option(
+    "--ldif",
+    type=click.Path(dir_okay=False, allow_dash=True),
+    metavar="FILE",
+    help="Write the changes as LDIF (- to print).",
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@json_option
+@click.option("--state", "folder", metavar="DIR", help="The organization's state folder.")
+def ad(
+    user: str,
+    password_stdin: bool,
+    password_file: str | None,
+    names: tuple[str, ...],
+    output: str | None,
+    controller: str,
+    remove: bool,
+    dry_run: bool,
+    ldif: str | None,
+    yes: bool,
+    as_json: bool,
+    folder: str | None,
+) -> None:
+    """Extend the schema, make containers, the group of the servers with its rights, and each server's account and keytab.
+
+    Without --output the files of this host's server go into its state folder; with it those of all servers go into DIR, a folder
+    for each, to be put into secrets/ of their state folders. Said again, it changes only what is missing.
+    """
+    from postern.host import active_directory
+    from postern.telemetry.log import configure
+
+    configure("postern", None, "critical")
+    request = _request(folder, names, output, remove, user, _password(user, password_stdin, password_file), controller)
+    prepared = asyncio.run(active_directory.prepare(request))
+    _show(prepared, as_json, ldif, dry_run)
+    if dry_run or not prepared.plan.steps:
+        if not dry_run and not remove:
+            active_directory.complete(request)
+        return
+    if not yes:
+        click.confirm("Change that?", abort=True, err=True)
+    active_directory.may_write(request)
+    asyncio.run(active_directory.carry_out(request, prepared, lambda step: _progress(step, as_json)))
+    if not as_json:
+        click.echo(f"done: {len(prepared.plan.steps)} changes at {prepared.controller.fqdn}")
+
+
+def _request(
+    folder: str | None,
+    names: Sequence[str],
+    output: str | None,
+    remove: bool,
+    user: str,
+    password: str,
+    controller: str,
+) -> Request:
+    from postern.host import configuration, state
+    from postern.host.active_directory import Request
+    from postern.host.machine_files import Places
+
+    found = state.find(folder)
+    organization = configuration.load(found)
+    servers = _servers(organization, names, output, remove)
+    places = Places(found, Path(output) if output else None, organization.keytab)
+    whole = not names or not remove
+    return Request(organization, servers, places, remove, whole, user, password, controller)
+
+
+def _servers(organization: Organization, names: Sequence[str], output: str | None, remove: bool) -> tuple[Server, ...]:
+    """All of the domain where files are only collected or accounts removed, else this host's one."""
+    from postern.host import configuration
+    from postern.model.organization import Role
+
+    inside = {server.name: server for server in organization.servers if Role.EDGE not in server.roles}
+    unknown = [name for name in names if name not in inside]
+    if unknown:
+        raise click.ClickException(f"{unknown[0]} is no server of the domain in postern.toml ({', '.join(inside)})")
+    if names and (output or remove or len(names) == 1):
+        return tuple(inside[name] for name in names)
+    if names:
+        raise click.ClickException("the keytabs of several servers: say where they go with --output DIR")
+    if output or remove:
+        return tuple(inside.values())
+    here = configuration.this_server(organization)
+    if here.name not in inside:
+        raise click.ClickException(
+            f"{here.name} is an edge, which stands outside the domain: say this on a server in it"
+        )
+    return (here,)
+
+
+def _password(user: str, from_stdin: bool, file: str | None) -> str:
+    if not user:
+        return ""
+    if file:
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    if not sys.stdin.isatty():
+        raise click.UsageError("there is no terminal to ask for a password: use --password-stdin or --password-file")
+    password: str = click.prompt(f"Password of {user}", hide_input=True, err=True)
+    return password
+
+
+def _show(prepared: Prepared, as_json: bool, ldif: str | None, dry_run: bool) -> None:
+    from postern.directory import ad_steps
+
+    plan = prepared.plan
+    if ldif:
+        text = ad_steps.ldif(plan.steps)
+        if ldif == "-":
+            click.echo(text, nl=False)
+        else:
+            Path(ldif).write_text(text, encoding="utf-8")
+    if as_json:
+        print_json(_as_dict(prepared, dry_run))
+        return
+    if ldif == "-":
+        return
+    if plan.steps:
+        click.echo(f"At {prepared.controller.fqdn} ({prepared.controller.address}) this changes:")
+    print_table(("where", "what"), [(step.area, step.title) for step in plan.steps], "nothing to do")
+    for note in plan.notes:
+        click.echo(note)
+
+
+def _as_dict(prepared: Prepared, dry_run: bool) -> dict[str, Any]:
+    return {
+        "controller": prepared.controller.fqdn,
+        "dry_run": dry_run,
+        "changes": [
+            {"area": step.area, "what": step.title, "dn": getattr(step.action, "dn", "")}
+            for step in prepared.plan.steps
+        ],
+        "notes": list(prepared.plan.notes),
+    }
+
+
+def _progress(step: Step, as_json: bool) -> None:
+    if not as_json:
+        click.echo(f"  {step.area}: {step.title}", err=True)

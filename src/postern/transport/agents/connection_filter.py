@@ -1,0 +1,126 @@
+"""The connection filter: who may not send from where it connects from. Allow and block lists of addresses and networks, each item
+for ever or until a day, and DNS block lists (`block_lists`).
+
+Decides; the look-ups are the pipeline's. A caller on the allow list is not asked about anywhere.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from postern.protocols.smtp.reply import Reply
+from postern.transport.agents.block_lists import checked_provider
+from postern.transport.agents.settings import setting
+
+IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_UNTIL = " until "
+
+
+class Standing(StrEnum):
+    ALLOWED = "allowed"
+    BLOCKED = "blocked"
+    UNKNOWN = "unknown"
+
+
+def checked_network(text: str) -> str:
+    """ "192.0.2.7", "192.0.2.0/24", "2001:db8::/32 until 2027-01-31". Raises ValueError."""
+    network, until = _item(text)
+    word = str(network.network_address) if network.num_addresses == 1 else str(network)
+    return word if until == float("inf") else word + _UNTIL + text.partition(_UNTIL)[2].strip()
+
+
+def checked_recipient(text: str) -> str:
+    word = text.strip().lower()
+    if not word or " " in word or word.count("@") > 1:
+        raise ValueError(f"«{text}» is no recipient; write an address, or a name before the @")
+    return word
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionFilterSettings:
+    allow: tuple[str, ...] = setting((), "addresses and networks that are never filtered", checked_network)
+    block: tuple[str, ...] = setting((), "addresses and networks that may not send", checked_network)
+    providers: tuple[str, ...] = setting(
+        (),
+        "DNS block lists: ZONE, ZONE=127.0.0.2/127.0.0.4 (only these answers) or ZONE=&0.0.0.4 (bits)",
+        checked_provider,
+    )
+    bypass: tuple[str, ...] = setting(
+        ("postmaster", "abuse"), "recipients whom blocked senders may write to", checked_recipient
+    )
+
+
+class Networks:
+    """A list with its ends, made for being asked often: one look per prefix length that occurs."""
+
+    def __init__(self, items: Iterable[str]) -> None:
+        self._tables: dict[tuple[int, int], dict[int, float]] = {}
+        for item in items:
+            network, until = _item(item)
+            table = self._tables.setdefault((network.version, network.prefixlen), {})
+            key = int(network.network_address)
+            table[key] = max(until, table.get(key, 0.0))
+
+    def holds(self, address: IpAddress, now: float) -> bool:
+        """`now` is epoch seconds."""
+        number = int(address)
+        for (version, length), table in self._tables.items():
+            if version == address.version:
+                shift = address.max_prefixlen - length
+                if table.get(number >> shift << shift, 0.0) > now:
+                    return True
+        return False
+
+
+class ConnectionFilter:
+    def __init__(self, settings: ConnectionFilterSettings) -> None:
+        self.settings = settings
+        self._allow = Networks(settings.allow)
+        self._block = Networks(settings.block)
+
+    def standing(self, address: IpAddress, now: float) -> Standing:
+        """By our own lists; the allow list comes first."""
+        if self._allow.holds(address, now):
+            return Standing.ALLOWED
+        return Standing.BLOCKED if self._block.holds(address, now) else Standing.UNKNOWN
+
+    def bypassed(self, recipient: str) -> bool:
+        lower = recipient.lower()
+        return lower in self.settings.bypass or lower.partition("@")[0] in self.settings.bypass
+
+    def refusal(self, address: IpAddress, by: str = "") -> Reply:
+        """`by` names the DNS block list; "" is our own list."""
+        listed = f"is listed by {by}" if by else "may not send mail here"
+        return Reply(550, "5.7.1", f"The address {address} {listed}")
+
+
+def client_address(host: str) -> IpAddress | None:
+    """The peer's address as lists have it: IPv4 where it is IPv4 in IPv6's dress. None for a unix socket."""
+    try:
+        address = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def _item(text: str) -> tuple[IpNetwork, float]:
+    word, until, day = text.partition(_UNTIL)
+    try:
+        network = ipaddress.ip_network(word.strip(), strict=False)
+    except ValueError:
+        raise ValueError(
+            f"«{word}» is neither an address nor a network (192.0.2.7, 192.0.2.0/24, 2001:db8::/32)"
+        ) from None
+    if not until:
+        return network, float("inf")
+    try:
+        when = datetime.fromisoformat(day.strip())
+    except ValueError:
+        raise ValueError(f"«{day}» is no day; write 2027-01-31 or 2027-01-31T12:00") from None
+    return network, (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,104 @@
+"""SPF, Sender ID, DKIM and DMARC: what is done about their results, and how Authentication-Results tells them (RFC 8601).
+
+SPF is RFC 7208. Sender ID (RFC 4406, RFC 4407) was an experiment that ended (RFC 6686) and its method is of no more use in
+Authentication-Results' registry than as a word of old; Exchange Server 2007 knew nothing else, so it is there, switched off.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from postern.protocols.authentication.dkim import DkimResult, DkimVerdict
+from postern.protocols.authentication.dmarc import DmarcResult, DmarcVerdict, Policy
+from postern.protocols.authentication.results import MethodResult
+from postern.protocols.authentication.spf import SpfResult, SpfVerdict
+from postern.protocols.smtp.reply import Reply
+from postern.transport.agents.settings import setting
+
+
+class Action(StrEnum):
+    STAMP = "stamp"
+    """Say it in Authentication-Results, and take the message."""
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, slots=True)
+class SpfSettings:
+    fail: Action = setting(  # noqa: RUF009 (setting is dataclasses.field)
+        Action.STAMP, "what becomes of mail whose sender's domain says «fail»: stamp or reject"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SenderIdSettings:
+    fail: Action = setting(  # noqa: RUF009 (setting is dataclasses.field)
+        Action.STAMP, "what becomes of mail that fails: stamp or reject"
+    )
+    spf1: bool = setting(True, "read v=spf1 records where a domain has no spf2.0/pra (RFC 4406 section 3.4)")
+
+
+@dataclass(frozen=True, slots=True)
+class DkimVerificationSettings:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class DmarcSettings:
+    reject: Action = setting(  # noqa: RUF009 (setting is dataclasses.field)
+        Action.REJECT, "what becomes of mail that fails a domain's p=reject: stamp or reject"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AuthenticationResultsSettings:
+    pass
+
+
+def spf_reply(settings: SpfSettings | SenderIdSettings, verdict: SpfVerdict, domain: str) -> Reply | None:
+    if verdict.result is not SpfResult.FAIL or settings.fail is not Action.REJECT:
+        return None
+    # RFC 7208 section 8.4 and RFC 7372 section 3.2. What the domain wants said are a stranger's words, and marked as such.
+    said = f"; {domain} says: {verdict.explanation}" if verdict.explanation else ""
+    return Reply(550, "5.7.23", f"This address may not send mail of {domain}{said}")
+
+
+def dmarc_reply(settings: DmarcSettings, verdict: DmarcVerdict) -> Reply | None:
+    if verdict.result is not DmarcResult.FAIL or verdict.policy is not Policy.REJECT:
+        return None
+    if settings.reject is not Action.REJECT:
+        return None
+    return Reply(
+        550, "5.7.1", f"Neither SPF nor DKIM speaks for {verdict.domain}, which wants such mail refused (DMARC)"
+    )
+
+
+def spf_result(verdict: SpfVerdict, sender: str, helo: str) -> MethodResult:
+    identity = ("smtp.mailfrom", sender) if sender else ("smtp.helo", helo)
+    return MethodResult("spf", verdict.result.value, (identity,), verdict.why)
+
+
+def sender_id_result(verdict: SpfVerdict, purported: str) -> MethodResult:
+    return MethodResult("sender-id", verdict.result.value, (("header.pra", purported),), verdict.why)
+
+
+def dkim_results(verdicts: Sequence[DkimVerdict]) -> list[MethodResult]:
+    if not verdicts:
+        return [MethodResult("dkim", DkimResult.NONE.value)]
+    return [
+        MethodResult(
+            "dkim",
+            verdict.result.value,
+            (("header.d", verdict.domain), ("header.s", verdict.selector), ("header.a", verdict.algorithm)),
+            verdict.why,
+        )
+        for verdict in verdicts
+    ]
+
+
+def dmarc_result(verdict: DmarcVerdict) -> MethodResult:
+    asks = verdict.policy.value if verdict.result is DmarcResult.FAIL else ""
+    return MethodResult(
+        "dmarc", verdict.result.value, (("header.from", verdict.domain), ("policy.dmarc", asks)), verdict.why
+    )

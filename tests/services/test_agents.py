@@ -1,0 +1,370 @@
+"""The agents behind a real door: strangers of every kind dial it, DNS is a name server of our own.
+
+covers: message_agents, agent_look_ups
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import shutil
+import time
+from collections.abc import Awaitable, Callable
+
+import dkim as dkimpy
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from postern.model.mail import EnvelopeRecipient
+from postern.model.security import Identity, Mechanism, Peer, PrincipalKind
+from postern.protocols.authentication.questions import UNKNOWN, Answer, Found, Kind, Question
+from postern.services.agent_look_ups import BlockLists, LookUps
+from postern.services.receive_connector import Caller
+from postern.transport.agents.block_lists import parse_provider
+from postern.transport.agents.connection_filter import client_address
+from tests.services.agent_doors import AgentDoors, client, open_doors
+from tests.services.name_server import Zone
+
+KEY = rsa.generate_private_key(65537, 2048)
+PEM = KEY.private_bytes(
+    serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+)
+PUBLIC = base64.b64encode(
+    KEY.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+).decode()
+ZONE: Zone = {
+    ("other.test", "TXT"): ["v=spf1 ip4:127.0.0.1 -all"],
+    ("forged.test", "TXT"): ["v=spf1 -all exp=why.forged.test"],
+    ("why.forged.test", "TXT"): ["%{i} is not ours"],
+    ("sel._domainkey.other.test", "TXT"): [f"v=DKIM1; p={PUBLIC}"],
+    ("_dmarc.other.test", "TXT"): ["v=DMARC1; p=reject"],
+    ("_dmarc.forged.test", "TXT"): ["v=DMARC1; p=reject"],
+    ("slow.test", "?"): [],
+    ("6.0.0.127.bl.test", "A"): ["127.0.0.4"],
+    ("1.0.0.127.dead.test", "A"): ["127.0.0.2"],
+    ("2.0.0.127.bl.test", "A"): ["127.0.0.2"],
+    ("9.0.0.127.bl.test", "A"): ["127.0.0.2"],
+    ("9.0.0.127.dead.test", "A"): ["127.0.0.2"],
+    ("8.0.0.127.bl.test", "A"): ["127.255.255.254"],
+}
+ALICE = "alice@example.test"
+
+
+def message(author: str = "bob@other.test", more: bytes = b"") -> bytes:
+    return (
+        more + b"From: Bob <%s>\r\nTo: <alice@example.test>\r\nSubject: hello\r\n\r\nHow are you?\r\n" % author.encode()
+    )
+
+
+def signed(data: bytes) -> bytes:
+    return bytes(dkimpy.sign(data, b"sel", b"other.test", PEM)) + data
+
+
+def run(test: Callable[[AgentDoors], Awaitable[None]]) -> None:
+    async def main() -> None:
+        async with open_doors(ZONE) as doors:
+            await test(doors)
+
+    asyncio.run(main())
+
+
+def taken(doors: AgentDoors) -> bytes:
+    """The last message's header, unfolded."""
+    return doors.queue.taken[-1][1].partition(b"\r\n\r\n")[0].replace(b"\r\n\t", b" ")
+
+
+def test_an_honest_stranger_is_taken_and_told_about() -> None:
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("250")
+        header = taken(doors)
+        assert b"Authentication-Results: edge1.example.test; spf=pass" in header
+        assert b"smtp.mailfrom=bob@other.test" in header
+        assert b"dkim=pass header.d=other.test header.s=sel" in header
+        assert b"dmarc=pass (SPF) header.from=other.test" in header
+        assert header.startswith(b"Received: from mx.other.test")
+        assert doors.queue.taken[-1][1].endswith(b"\r\n\r\nHow are you?\r\n")
+        assert doors.statistics.counts["dmarc"].seen == 1 and not doors.statistics.counts["dmarc"].rejected
+
+    run(test)
+
+
+def test_a_forger_is_refused_or_stamped() -> None:
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        answer = await one.send("x@nothing.test", ALICE, message("boss@forged.test"))
+        assert answer.startswith("550 5.7.1 Neither SPF nor DKIM speaks for forged.test")
+        assert not doors.queue.taken and doors.statistics.counts["dmarc"].rejected == 1
+        doors.set("dmarc", reject="stamp")
+        assert (await one.send("x@nothing.test", ALICE, message("boss@forged.test"))).startswith("250")
+        assert b"dmarc=fail (neither SPF nor DKIM speaks for it) header.from=forged.test policy.dmarc=reject" in taken(
+            doors
+        )
+        doors.set("spf", fail="reject")
+        answer = await one.send("boss@forged.test", ALICE, message("boss@forged.test"))
+        assert (
+            answer
+            == "550 5.7.23 This address may not send mail of forged.test; forged.test says: 127.0.0.1 is not ours"
+        )
+
+    run(test)
+
+
+def test_a_signature_that_was_tampered_with_speaks_for_nobody() -> None:
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        data = signed(message()).replace(b"How are you", b"Pay at once")
+        assert (await one.send("x@nothing.test", ALICE, data)).startswith("550 5.7.1")
+
+    run(test)
+
+
+def test_what_cannot_be_found_out_lets_pass() -> None:
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        assert (await one.send("bob@slow.test", ALICE, message("bob@slow.test"))).startswith("250")
+        assert b"spf=temperror" in taken(doors)
+
+    run(test)
+
+
+def test_fields_of_ours_are_taken_out() -> None:
+    forged = (
+        b"Authentication-Results: edge1.example.test; dmarc=pass\r\nAuthentication-Results: example.test; spf=pass\r\n"
+        b"Authentication-Results: mx.other.test; spf=pass\r\nX-Postern-Trusted: yes\r\n"
+        b"X-MS-Exchange-Organization-SCL: -1\r\nx-ms-exchange-organization-authas: Internal\r\n"
+    )
+
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        assert (await one.send("bob@other.test", ALICE, message(more=forged))).startswith("250")
+        header = taken(doors)
+        assert header.lower().count(b"authentication-results:") == 2 and b"mx.other.test; spf=pass" in header
+        assert b"x-postern" not in header.lower() and b"x-ms-exchange" not in header.lower()
+        doors.set("header-firewall", enabled=False)
+        doors.set("authentication-results", enabled=False)
+        assert (await one.send("bob@other.test", ALICE, message(more=forged))).startswith("250")
+        assert forged in doors.queue.taken[-1][1]
+
+    run(test)
+
+
+def test_servers_of_ours_and_users_are_not_filtered() -> None:
+    async def test(doors: AgentDoors) -> None:
+        doors.set("connection-filter", block=["127.0.0.0/8"])
+        steps = doors.agents.steps()
+        for kind in (PrincipalKind.SERVER, PrincipalKind.USER):
+            identity = Identity(kind, "HUB1$", Mechanism.DIRECT_TRUST)
+            caller = Caller(Peer("127.0.0.1", 1), "hub1", identity, None, "hub-to-edge")
+            assert await steps.connected(caller) is None and await steps.mail(caller, "x@forged.test") is None
+            assert steps.rcpt(caller, EnvelopeRecipient("nobody@example.test")) is None
+            assert not steps.unknown(caller, "nobody@example.test")
+
+    run(test)
+
+
+def test_blocked_and_allowed_addresses() -> None:
+    async def test(doors: AgentDoors) -> None:
+        doors.set("connection-filter", block=["127.0.0.0/24"], allow=["127.0.0.5"])
+        one = await client(doors.port)
+        assert await one.send("a@other.test", ALICE, message()) == (
+            "550 5.7.1 The address 127.0.0.1 may not send mail here"
+        )
+        assert (await one.send("a@other.test", "postmaster@example.test", message())).startswith("250")
+        allowed = await client(doors.port, source="127.0.0.5")
+        # Nothing that it sends is refused as unwanted, and headers of ours are taken out all the same.
+        assert (await allowed.send("x@y.test", ALICE, message("boss@forged.test", b"X-Postern-A: b\r\n"))).startswith(
+            "250"
+        )
+        assert b"X-Postern" not in taken(doors) and b"dmarc=fail" in taken(doors)
+        doors.set("connection-filter", block=["127.0.0.0/24 until 2020-01-01"])
+        again = await client(doors.port)
+        assert (await again.send("bob@other.test", ALICE, message())).startswith("250")
+
+    run(test)
+
+
+def test_dns_block_lists() -> None:
+    async def test(doors: AgentDoors) -> None:
+        doors.set("connection-filter", providers=["bl.test=127.0.0.2"])
+        listed = await client(doors.port, source="127.0.0.9")
+        assert (
+            await listed.send("bob@other.test", ALICE, message())
+            == "550 5.7.1 The address 127.0.0.9 is listed by bl.test"
+        )
+        assert (await listed.send("bob@other.test", "abuse@example.test", message())).startswith("550 5.1.1")
+        for source in ("127.0.0.6", "127.0.0.8", "127.0.0.7"):  # another answer, «you may not ask», not listed
+            other = await client(doors.port, source=source)
+            assert (await other.send("", ALICE, message("bob@nothing.test"))).startswith("250"), source
+        again = await client(doors.port, source="127.0.0.9")
+        assert (await again.send("bob@other.test", ALICE, message())).startswith("550 5.7.1")
+        assert doors.names.asked["9.0.0.127.bl.test"] == 1
+
+    run(test)
+
+
+def test_a_dead_block_list_lists_nobody() -> None:
+    """RFC 5782 section 5: one that has 127.0.0.1 has the whole world."""
+
+    async def test(doors: AgentDoors) -> None:
+        doors.set("connection-filter", providers=["dead.test"])
+        one = await client(doors.port, source="127.0.0.9")
+        assert (await one.send("", ALICE, message("bob@nothing.test"))).startswith("250")
+        assert doors.names.asked["1.0.0.127.dead.test"] == 1
+
+    run(test)
+
+
+def test_blocked_senders_and_recipients() -> None:
+    async def test(doors: AgentDoors) -> None:
+        doors.set("sender-filter", block=["spam@bulk.test", "*.evil.test"], blank=True)
+        doors.set("recipient-filter", block=["bob@example.test"])
+        one = await client(doors.port)
+        for sender, author in (
+            ("spam@bulk.test", "a@b.test"),
+            ("x@a.evil.test", "a@b.test"),
+            ("a@b.test", "Spam@Bulk.test"),
+        ):
+            assert await one.send(sender, ALICE, message(author)) == "550 5.7.1 This sender may not send mail here"
+        assert await one.send("", ALICE, b"Subject: x\r\n\r\n") == "550 5.7.1 Mail without a sender is not taken"
+        assert await one.send("a@b.test", "bob@example.test", message("a@b.test")) == (
+            "550 5.7.1 This recipient takes no mail from outside"
+        )
+        assert (await one.send("ham@bulk.test", ALICE, message("ham@bulk.test"))).startswith("250")
+
+    run(test)
+
+
+def test_harvesting_costs_the_harvester_time() -> None:
+    """The tarpit's own length is not measured here: what is asked meanwhile is answered after it, and others do not wait."""
+
+    async def test(doors: AgentDoors) -> None:
+        doors.set("recipient-filter", tarpit=1.5, after=2)
+        one = await client(doors.port)
+        await one.say("MAIL FROM:<x@nothing.test>")
+        begun = time.monotonic()
+        for name in ("a", "b"):
+            assert await one.say(f"RCPT TO:<{name}@example.test>") == "550 5.1.1 No such recipient here"
+        waiting = asyncio.create_task(one.say(f"RCPT TO:<c@example.test>\r\nRCPT TO:<{ALICE}>"))
+        other = await client(doors.port, source="127.0.0.2")
+        assert (await other.send("", ALICE, message("bob@nothing.test"))).startswith("250")
+        assert not waiting.done() or time.monotonic() - begun > 1.4
+        assert await waiting == "550 5.1.1 No such recipient here"
+        assert time.monotonic() - begun > 1.4
+        assert (await one.hear()).startswith("250")
+        assert doors.statistics.counts["recipient-filter"].rejected == 3
+
+    run(test)
+
+
+def test_without_the_recipient_filter_everybody_is_taken() -> None:
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        doors.directory.available = False
+        assert (await one.send("", "nobody@example.test", message())).startswith("451 4.3.0")
+        doors.set("recipient-filter", validate=False)
+        assert (await one.send("", "nobody@example.test", message("bob@nothing.test"))).startswith("250")
+
+    run(test)
+
+
+def test_an_agent_that_fails_does_what_it_says() -> None:
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        chain = doors.agents.chain
+
+        def broken(*_: object) -> object:
+            raise RuntimeError("a defect")
+
+        agents = chain.message
+        agents._run_spf = broken  # type: ignore[method-assign]  # as if it had a defect
+        assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("250")
+        assert doors.statistics.counts["spf"].errors == 1 and b"dkim=pass" in taken(doors)
+        agents._run_firewall = broken  # type: ignore[method-assign]  # as if it had a defect
+        assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("451 4.3.0")
+        assert doors.statistics.counts["header-firewall"].tempfailed == 1
+
+    run(test)
+
+
+def test_a_large_message_is_verified_whole() -> None:
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        data = signed(message() + b"a line of text  with spaces \r\n" * 100_000)
+        assert (await one.send("x@nothing.test", ALICE, data)).startswith("250")
+        assert b"dkim=pass" in taken(doors) and b"dmarc=pass (DKIM)" in taken(doors)
+        changed = data[:-40] + b"X" + data[-39:]
+        assert (await one.send("x@nothing.test", ALICE, changed)).startswith("550 5.7.1")
+
+    run(test)
+
+
+def test_sender_id_is_there_for_who_wants_it() -> None:
+    async def test(doors: AgentDoors) -> None:
+        doors.set("sender-id", enabled=True, fail="reject")
+        one = await client(doors.port)
+        assert (await one.send("bob@other.test", ALICE, message("bob@other.test"))).startswith("250")
+        assert b"sender-id=pass" in taken(doors) and b"header.pra=bob@other.test" in taken(doors)
+        answer = await one.send("bob@other.test", ALICE, message("bob@other.test", b"Sender: eve@forged.test\r\n"))
+        assert answer.startswith("550 5.7.23 This address may not send mail of forged.test")
+
+    run(test)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("swaks") is None, reason="swaks is not installed")
+def test_swaks_sends_what_dkimpy_signed() -> None:
+    async def test(doors: AgentDoors) -> None:
+        process = await asyncio.create_subprocess_exec(
+            *("swaks", "--server", "127.0.0.1", "--port", str(doors.port), "--helo", "mx.other.test"),
+            *("--from", "bob@other.test", "--to", ALICE, "--data", "-"),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        said, _ = await process.communicate(signed(message()))
+        assert process.returncode == 0, said.decode()
+        assert b"spf=pass" in taken(doors) and b"dkim=pass" in taken(doors) and b"dmarc=pass" in taken(doors)
+
+    run(test)
+
+
+def test_look_ups_are_bounded() -> None:
+    async def test() -> None:
+        never = asyncio.Event()
+
+        async def silent(question: Question) -> Answer:
+            await never.wait()
+            return Answer(Found.NOTHING)
+
+        look_ups = LookUps(silent)
+        asked = [asyncio.create_task(look_ups.ask(Question("x.test", Kind.A), 0.5)) for _ in range(2000)]
+        await asyncio.sleep(0)
+        assert await look_ups.ask(Question("one.more.test", Kind.A)) == UNKNOWN
+        assert set(await asyncio.gather(*asked)) == {UNKNOWN}
+
+    asyncio.run(test())
+
+
+def test_block_list_verdicts_are_remembered_within_bounds() -> None:
+    async def test() -> None:
+        now, count = 0.0, 0
+
+        async def listed(question: Question) -> Answer:
+            nonlocal count
+            count += 1
+            if question.name.startswith("1.0.0.127"):
+                return Answer(Found.NO_NAME)
+            return Answer(Found.YES, ("127.0.0.2",), 1.0)
+
+        lists = BlockLists(LookUps(listed), lambda: now)
+        address, providers = client_address("192.0.2.1"), (parse_provider("bl.test"),)
+        assert address is not None
+        assert await asyncio.gather(*(lists.start(address, providers) for _ in range(50))) == ["bl.test"] * 50
+        assert count == 2
+        now = 59.0
+        assert lists.known(address, providers) == "bl.test"
+        now = 61.0
+        assert lists.known(address, providers) is None
+
+    asyncio.run(test())
