@@ -15,6 +15,7 @@ from postern.net.tls import validating_context
 from postern.paths.ours import OURS
 from postern.paths.row import Party, Port, Table, Tls, Wire, Words
 from postern.paths.row import Path as Row
+from postern.paths.table import TABLE
 from postern.verify.internet_checks import check_internet_row
 from postern.verify.mail_checks import Setting, check_mail_row
 from postern.verify.mail_probe import ImapConnection, Pop3Connection, SmtpConnection
@@ -134,6 +135,19 @@ def test_the_door_to_strangers_passes(tmp_path: Path) -> None:
 )
 def test_each_weakness_of_the_door_to_strangers_is_noticed(weakness: Weakness, tmp_path: Path) -> None:
     assert _internet(tmp_path, weakness).verdict is Verdict.FAIL
+
+
+@pytest.mark.parametrize(("weaknesses", "passes"), [((), True), ((Weakness.OPEN_RELAY,), False)])
+def test_a_certificate_that_nobody_signed_opens_nothing(
+    weaknesses: tuple[Weakness, ...], passes: bool, tmp_path: Path
+) -> None:
+    report = RowReport(TABLE["edge-to-edge"])
+    with weak_server("smtp", tmp_path, False, *weaknesses) as server:
+        check_internet_row(report.row.ports[:1], _setting("smtp", server), report)
+    failed = {check.name for check in report.checks if not check.passed}
+    assert ("relaying is refused with a certificate that nobody signed" not in failed) is passes
+    assert report.verdict is (Verdict.PASS if passes else Verdict.FAIL)
+    assert [found.mechanism for found in report.mechanisms] == [Mechanism.ANONYMOUS, Mechanism.CERTIFICATE]
 
 
 def test_a_server_that_does_not_answer_fails(tmp_path: Path) -> None:

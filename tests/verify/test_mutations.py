@@ -98,14 +98,14 @@ MUTATIONS = (
     ),
     Mutation(
         "an open relay",
-        "from postern.services import smtp_receive\nsmtp_receive._NO_RELAY = smtp_receive._RECIPIENT_OK",
+        "from postern.services import smtp_recipients\nsmtp_recipients._NO_RELAY = smtp_recipients._OK",
         HUB,
         "internet-to-hub",
         "relaying is refused in clear text",
     ),
     Mutation(
         "mail for nobody is accepted",
-        "from postern.services import smtp_receive\nsmtp_receive._NO_RECIPIENT = smtp_receive._RECIPIENT_OK",
+        "from postern.services import smtp_recipients\nsmtp_recipients._NO_RECIPIENT = smtp_recipients._OK",
         HUB,
         "internet-to-hub",
         "an unknown mailbox is refused over TLS",

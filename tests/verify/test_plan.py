@@ -10,13 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from postern.model.organization import AcceptedDomain, Organization, Profile, Role, Server
+from postern.model.organization import AcceptedDomain, ActiveDirectory, Organization, Profile, Role, Server
 from postern.model.security import Mechanism, Seal
 from postern.paths.deployment import NOT_BUILT
 from postern.paths.table import TABLE, settle
 from postern.verify import runner
+from postern.verify.ad_checks import AD_ROWS
+from postern.verify.direct_trust_checks import DIRECT_TRUST_ROWS
+from postern.verify.edge_directory_checks import EDGE_DIRECTORY_ROWS
 from postern.verify.engine_checks import ENGINE_ROWS
-from postern.verify.plan import ROLES, verdict_without_probe, waiting_mechanisms
+from postern.verify.plan import ROLES, targets, verdict_without_probe, waiting_mechanisms
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.rpc_checks import RPC_ROWS
 from postern.verify.runner import failed, verify
@@ -25,37 +28,85 @@ from postern.verify.subject import Subject
 
 ALL = Server("one", "one.example.test", frozenset({Role.HUB, Role.MAILBOX, Role.CLIENT_ACCESS}), ("127.0.0.1",))
 PLAIN = Organization("Example", (AcceptedDomain("example.test"),), (ALL,), postgres="unix", directory="ldapi://x")
-EDGE = replace(ALL, name="edge", roles=frozenset({Role.EDGE}))
+EDGE = replace(ALL, name="edge", roles=frozenset({Role.EDGE}), addresses=("127.0.0.2",))
+CORP = ActiveDirectory("corp.test", "CORP")
+HUBS = tuple(replace(ALL, name=name, roles=frozenset({Role.HUB})) for name in ("hub1", "hub2"))
+MBX = replace(ALL, name="mbx1", roles=frozenset({Role.MAILBOX}))
+CAS = replace(ALL, name="cas1", roles=frozenset({Role.CLIENT_ACCESS}))
+LARGE = replace(
+    PLAIN, servers=(*HUBS, MBX, CAS, EDGE), active_directory=CORP, realm="CORP.TEST", keytab="/k", directory=""
+)
 ORGANIZATIONS = (
     PLAIN,
     replace(PLAIN, realm="EXAMPLE.TEST", keytab="/k"),
     replace(PLAIN, servers=(ALL, EDGE)),
     replace(PLAIN, servers=(replace(ALL, roles=frozenset({Role.HUB})),)),
     replace(PLAIN, servers=(replace(ALL, roles=frozenset({Role.MAILBOX})),)),
+    replace(PLAIN, active_directory=CORP, realm="CORP.TEST", keytab="/k", directory=""),
+    LARGE,
 )
+PROBES = (RPC_ROWS, ENGINE_ROWS, DIRECT_TRUST_ROWS, EDGE_DIRECTORY_ROWS, AD_ROWS, runner._CLIENTS)
 
 
 @pytest.mark.parametrize("organization", ORGANIZATIONS)
-def test_every_row_has_a_verdict_or_a_probe(organization: Organization) -> None:
-    probed = set(RPC_ROWS) | set(ENGINE_ROWS) | set(runner._CLIENTS)
-    assert probed == set(ROLES)
-    for row in TABLE.values():
-        waiting = verdict_without_probe(row, organization)
-        if waiting is None:
-            assert row.id in probed
-            continue
-        verdict, reason = waiting
-        assert reason and verdict is (Verdict.NOT_BUILT if row.id in NOT_BUILT else Verdict.NOT_DEPLOYED)
+def test_every_row_has_a_verdict_or_a_probe_on_every_host(organization: Organization) -> None:
+    probed = {name for rows in PROBES for name in rows}
+    assert probed == set(ROLES) and sum(map(len, PROBES)) == len(probed)
+    for here in organization.servers:
+        for row in TABLE.values():
+            waiting = verdict_without_probe(row, organization, here)
+            if waiting is None:
+                assert row.id in probed and targets(row, organization, here)
+                continue
+            verdict, reason = waiting
+            assert reason and (verdict is Verdict.NOT_BUILT) == (row.id in NOT_BUILT)
+            assert verdict in (Verdict.NOT_BUILT, Verdict.NOT_DEPLOYED, Verdict.ELSEWHERE)
+
+
+@pytest.mark.parametrize("organization", ORGANIZATIONS)
+def test_what_is_said_to_be_elsewhere_is_dialled_there(organization: Organization) -> None:
+    for here in organization.servers:
+        for row in TABLE.values():
+            verdict, reason = verdict_without_probe(row, organization, here) or (None, "")
+            if verdict is Verdict.ELSEWHERE:
+                names = reason.removeprefix("verify it on ").split(", ")
+                assert here.name not in names
+                for name in names:
+                    assert verdict_without_probe(row, organization, organization.server(name)) is None
+
+
+def _dialled(name: str, row: str) -> list[str]:
+    return [server.name for server in targets(TABLE[row], LARGE, LARGE.server(name))]
+
+
+def test_only_the_caller_dials_what_only_it_may() -> None:
+    assert _dialled("hub1", "hub-to-hub") == ["hub2"] and _dialled("mbx1", "hub-to-hub") == []
+    assert _dialled("hub1", "hub-to-edge") == ["edge"] and _dialled("edge", "edge-to-hub") == ["hub1", "hub2"]
+    assert _dialled("hub2", "edgesync") == ["edge"] and _dialled("edge", "edge-adam") == ["edge"]
+    assert _dialled("cas1", "cas-to-mailbox") == ["mbx1"] and _dialled("cas1", "imap4") == ["cas1"]
+    assert _dialled("mbx1", "rus-rpc") == ["mbx1"] and _dialled("hub1", "rus-rpc") == []
+    assert _dialled("hub1", "hub-to-ad") == ["hub1"] and _dialled("hub1", "mailbox-to-ad") == []
+    assert all(_dialled(name, "ad-topology") == [name] for name in ("hub1", "mbx1", "cas1"))
+    assert _dialled("edge", "ad-topology") == []
+    assert verdict_without_probe(TABLE["cas-to-mailbox"], LARGE, LARGE.server("edge")) == (
+        Verdict.ELSEWHERE,
+        "verify it on cas1",
+    )
 
 
 def test_roles_that_are_missing_deploy_nothing() -> None:
     hub_alone = ORGANIZATIONS[3]
-    assert verdict_without_probe(TABLE["imap4"], hub_alone) == (
+    (hub,) = hub_alone.servers
+    assert verdict_without_probe(TABLE["imap4"], hub_alone, hub) == (
         Verdict.NOT_DEPLOYED,
         "no server has the role client-access",
     )
-    assert verdict_without_probe(TABLE["internet-to-hub"], hub_alone) is None
-    verdict, reason = verdict_without_probe(TABLE["internet-to-hub"], ORGANIZATIONS[2]) or (None, "")
+    assert verdict_without_probe(TABLE["hub-to-hub"], hub_alone, hub) == (
+        Verdict.NOT_DEPLOYED,
+        "waits for a second hub",
+    )
+    assert verdict_without_probe(TABLE["internet-to-hub"], hub_alone, hub) is None
+    verdict, reason = verdict_without_probe(TABLE["internet-to-hub"], ORGANIZATIONS[2], ALL) or (None, "")
     assert verdict is Verdict.NOT_DEPLOYED and "edge" in reason
 
 
@@ -64,6 +115,11 @@ def test_mechanisms_wait_for_a_realm_or_an_administrator() -> None:
     assert waiting[Mechanism.KERBEROS] == "no realm"
     assert "postern domain auth enable scram" in waiting[Mechanism.SCRAM]
     assert Mechanism.NTLM not in waiting and Mechanism.BASIC not in waiting
+
+
+def test_in_active_directory_there_is_ntlm_and_no_scram() -> None:
+    waiting = waiting_mechanisms(LARGE, frozenset())
+    assert "Active Directory" in waiting[Mechanism.SCRAM] and Mechanism.NTLM not in waiting
 
 
 def test_one_failure_fails_the_row_and_nothing_else_does() -> None:

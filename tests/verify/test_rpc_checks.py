@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from postern.model.organization import Profile
+from postern.model.organization import ActiveDirectory, Profile
 from postern.model.security import Mechanism
 from postern.paths.table import settle
 from postern.verify import rpc_checks, unix_sockets
 from postern.verify.report import RowReport, Verdict
 from tests.services.rpc_parts import ROWS
-from tests.verify.weak_rpc import BACKDOOR, RpcWeakness, weak_rpc
+from tests.verify.weak_rpc import BACKDOOR, HERE, RpcWeakness, weak_rpc
 
 pytestmark = pytest.mark.slow
 
@@ -108,3 +109,24 @@ def test_what_another_account_can_reach(tmp_path: Path) -> None:
     finally:
         for end in ends:
             end.close()
+
+
+@pytest.mark.parametrize("row", rpc_checks.RPC_ROWS)
+def test_every_rows_question_asks_and_changes_nothing(row: str) -> None:
+    _, interface = rpc_checks.RPC_ROWS[row]
+    with weak_rpc(ROW) as subject:
+        question = rpc_checks._harmless(interface, subject)
+    assert question.interface is interface
+    assert question.operation in {"folders", "notify", "controllers", "standing"}
+    operation = interface.operations[interface.numbers[question.operation]]
+    assert operation.request.decode(operation.request.encode(question.parameters)) is not None
+
+
+def test_machine_accounts_of_a_domain_are_called_by_its_netbios_name() -> None:
+    with weak_rpc(ROW) as subject:
+        organization = replace(subject.organization, active_directory=ActiveDirectory("corp.test", "CORP"))
+        probe = rpc_checks._Probe(
+            ROW, HERE, rpc_checks._harmless(rpc_checks.MAILBOX_DELIVERY, subject),
+            replace(subject, organization=organization), RowReport(ROW),
+        )  # fmt: skip
+    assert probe.domain == "CORP"

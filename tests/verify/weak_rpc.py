@@ -16,6 +16,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
+from postern.model.directory import NtlmLogon
 from postern.model.organization import AcceptedDomain, Organization, Role, Server
 from postern.model.security import Encryption, Identity, Mechanism, PrincipalKind
 from postern.net.door import Door
@@ -27,9 +28,9 @@ from postern.protocols.dcerpc.protection import AuthType
 from postern.services.endpoint_mapper import EndpointMapper
 from postern.services.rpc_server import RpcConversation, RpcServer
 from postern.telemetry.observed import Observed
-from postern.trust.contexts import NtlmAcceptorContext, SecurityContext
+from postern.trust.contexts import SecurityContext
 from postern.trust.handshakes import Acceptors
-from postern.trust.ntlm import NtlmAcceptor, nt_hash
+from postern.trust.ntlm import Proof, account_name, matches, nt_hash
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 from tests.services.rpc_parts import DOMAIN, PASSWORDS, ROWS, MachineDirectory, free_port, may_call
@@ -85,7 +86,7 @@ class _Acceptors(Acceptors):
 
     def begin(self, auth_type: int) -> SecurityContext | None:
         if auth_type not in (AuthType.NTLM, AuthType.SPNEGO) and RpcWeakness.FOREIGN_MECHANISM in self.weak:
-            return NtlmAcceptorContext(NtlmAcceptor("mbx1", DOMAIN, self._nt_hash))
+            return self._ntlm()
         return super().begin(auth_type)
 
     async def identity(self, context: SecurityContext) -> Identity | None:
@@ -94,13 +95,15 @@ class _Acceptors(Acceptors):
             return Identity(PrincipalKind.SERVER, MACHINE.name, context.mechanism)
         return known
 
-    async def _nt_hash(self, name: str) -> bytes | None:
+    async def _prove(self, logon: NtlmLogon) -> Proof | None:
         if RpcWeakness.OTHER_PASSWORD in self.weak:
-            return nt_hash(BACKDOOR)
-        if RpcWeakness.USERS in self.weak and name.startswith("alice"):
-            return nt_hash(USER.password)
-        known = await super()._nt_hash(name)
-        return known or (nt_hash(MACHINE.password) if RpcWeakness.ANY_NAME in self.weak else None)
+            return matches(nt_hash(BACKDOOR), logon)
+        if RpcWeakness.USERS in self.weak and account_name(logon).startswith("alice"):
+            return matches(nt_hash(USER.password), logon)
+        proof = await super()._prove(logon)
+        if proof is None and RpcWeakness.ANY_NAME in self.weak:
+            return matches(nt_hash(MACHINE.password), logon)
+        return proof
 
 
 class _Server(RpcServer):

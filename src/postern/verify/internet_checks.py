@@ -1,4 +1,4 @@
-"""The door to strangers (internet-to-hub): mail for our mailboxes is taken from anybody, nothing is relayed, TLS is offered.
+"""The door to strangers (internet-to-hub, edge-to-edge): mail for us is taken from anybody, nothing is relayed, TLS is offered.
 
 The envelope is given and taken back (RSET): no message is left behind.
 """
@@ -31,6 +31,8 @@ def check_internet_row(ports: Sequence[Port], setting: Setting, report: RowRepor
             _envelope(sealed, setting, report, "over TLS")
             sealed.close()
             report.mechanism(MechanismReport(Mechanism.ANONYMOUS, Verdict.PASS, "", seal))
+            if Mechanism.CERTIFICATE in report.row.supported_auth:
+                _certificate(setting, port, report)
             _old_tls(setting, port, report)
             report.ports.append(f"{port.number}/TCP (TLS)")
         except (OSError, EOFError, smtplib.SMTPException) as error:
@@ -58,6 +60,16 @@ def _envelope(connection: SmtpConnection, setting: Setting, report: RowReport, h
     code, words = client.rcpt("someone@elsewhere.invalid")
     report.check(f"relaying is refused {how}", 500 <= code < 600, _said(code, words))
     client.rset()
+
+
+def _certificate(setting: Setting, port: Port, report: RowReport) -> None:
+    """One that nobody signed is let in and proves nobody. One that another organization's authority signed nobody has here."""
+    connection = _connect(setting, port)
+    connection.upgrade(setting.stranger)
+    _envelope(connection, setting, report, "with a certificate that nobody signed")
+    connection.close()
+    waits = "needs a certificate that an authority of strangers signed"
+    report.mechanism(MechanismReport(Mechanism.CERTIFICATE, Verdict.NOT_DEPLOYED, waits))
 
 
 def _old_tls(setting: Setting, port: Port, report: RowReport) -> None:

@@ -20,6 +20,8 @@ class Verdict(StrEnum):
     FAIL = "fail"
     NOT_BUILT = "not built"
     NOT_DEPLOYED = "not deployed"
+    ELSEWHERE = "elsewhere"
+    """Deployed, but only other hosts of the organization can dial it."""
 
 
 @dataclass(slots=True)
@@ -50,6 +52,9 @@ class RowReport:
     checks: list[Check] = field(default_factory=list)
     ports: list[str] = field(default_factory=list)
     """Ports that answered, as "25/TCP (TLS)"."""
+    closed: list[str] = field(default_factory=list)
+    """Doors that must not answer and were knocked at, as "192.0.2.1 TCP 50389": whoever counts what firewalls drop finds these
+    packets there."""
 
     def check(self, name: str, passed: bool, failure: str = "") -> None:
         """`failure` says what was seen instead; it is kept only if it was."""
@@ -98,7 +103,8 @@ class RowReport:
                 "profile_encryption": str(self.row.encryption),
             },
             "observed": {
-                "ports": self.ports,
+                "ports": list(dict.fromkeys(self.ports)),
+                "closed": list(self.closed),
                 "auth": [str(m.mechanism) for m in self.mechanisms if m.verdict is Verdict.PASS],
                 "encryption": sorted({f"{seal.protocol} {seal.cipher}" for seal in seals}),
             },

@@ -13,29 +13,33 @@ from functools import partial
 from typing import cast
 from uuid import UUID, uuid4
 
-from postern.model.organization import Role, Server
+from postern.model.organization import HostService, Role, Server
 from postern.model.security import Encryption, Mechanism, Seal
 from postern.paths.row import Path, Wire
+from postern.protocols.dcerpc.ad_topology import AD_TOPOLOGY
 from postern.protocols.dcerpc.interface import Interface, Syntax
 from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.protection import AuthType, Level
+from postern.protocols.dcerpc.recipient_update import RECIPIENT_UPDATE
 from postern.services.rpc_client import RpcError
 from postern.trust import kerberos
 from postern.trust.contexts import SecurityContext, SecurityFailure
-from postern.verify.plan import no_realm
+from postern.verify.plan import no_realm, targets
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.rpc_probe import Place, Question, SpnegoContext, ask, ask_locally, mapped, refusal
 from postern.verify.sasl_client import CannotAuthenticate, Credentials, kerberos_credentials
 from postern.verify.subject import Subject
 from postern.verify.unix_sockets import check_socket
 
-RPC_ROWS: dict[str, tuple[Role, Interface]] = {
+RPC_ROWS: dict[str, tuple[Role | HostService, Interface]] = {
     "cas-to-mailbox": (Role.MAILBOX, MAILBOX_ACCESS),
     "hub-to-mailbox-mapi": (Role.MAILBOX, MAILBOX_DELIVERY),
     "mailbox-to-hub-submission": (Role.HUB, MAIL_SUBMISSION),
+    "ad-topology": (HostService.TOPOLOGY, AD_TOPOLOGY),
+    "rus-rpc": (HostService.ATTENDANT, RECIPIENT_UPDATE),
 }
-"""Which role answers each row, and by which interface."""
+"""Which part of a host answers each row, and by which interface."""
 
 _NO_MAILBOX = UUID(int=0)
 _FOREIGN = {14: "Schannel", 17: "DPA", 68: "Netlogon"}
@@ -45,24 +49,26 @@ Begin = Callable[[], SecurityContext]
 
 
 def check_rpc_row(row: Path, subject: Subject, report: RowReport) -> None:
-    """Asks every server of the row's role. Never raises: what cannot be reached is a failed check."""
-    role, interface = RPC_ROWS[row.id]
+    """Asks every server that the row is dialled to. Never raises: what cannot be reached is a failed check."""
+    part, interface = RPC_ROWS[row.id]
     question = _harmless(interface, subject)
-    for server in subject.organization.with_role(role):
+    for server in targets(row, subject.organization, subject.here):
         try:
             asyncio.run(_Probe(row, server, question, subject, report).run())
         except (OSError, TimeoutError, RpcError, SecurityFailure) as error:
             report.check(f"{server.fqdn} answers", False, f"{type(error).__name__}: {error}")
         if server.name == subject.here.name and any(port.wire is Wire.UNIX for port in row.ports):
-            asyncio.run(_local(row, role, question, subject, report))
+            asyncio.run(_local(row, part, question, subject, report))
     report.settle()
 
 
 def _harmless(interface: Interface, subject: Subject) -> Question:
     """A call that every admitted caller may make and that changes nothing: the folders of a mailbox that nobody has, a notice
-    about no mailbox."""
+    about no mailbox, the known controllers, whether recipient update works."""
     if interface is MAIL_SUBMISSION:
         return Question(interface, "notify", (subject.here.name, b""))
+    if interface in (AD_TOPOLOGY, RECIPIENT_UPDATE):
+        return Question(interface, "controllers" if interface is AD_TOPOLOGY else "standing", ())
     return Question(interface, "folders", (_NO_MAILBOX,))
 
 
@@ -72,7 +78,8 @@ class _Probe:
     def __init__(self, row: Path, server: Server, question: Question, subject: Subject, report: RowReport) -> None:
         self.row, self.server, self.question = row, server, question
         self.subject, self.report = subject, report
-        self.domain = subject.organization.default_domain
+        domain = subject.organization.active_directory
+        self.domain = domain.netbios if domain is not None else subject.organization.default_domain
         self.waiting = no_realm(subject.organization)
         self.place = Place(row, server.addresses[0], subject.organization.port(135))
 
@@ -183,9 +190,11 @@ class _Probe:
         interface = self.question.interface
         unknown = Interface("unknown", Syntax(uuid4(), 1), interface.operations, "")
         question = Question(unknown, self.question.operation, self.question.parameters)
-        machine = self.subject.machine
+        # By what the row admits, so that only the interface can be the reason for a no.
+        able = [one for one in self.row.supported_auth if one in _MECHANISMS and not self._waits(one)]
+        mechanism = able[0] if able else Mechanism.NTLM
         await self._refused(
-            "an unknown interface", lambda: self._begin(Mechanism.NTLM, machine), Level.PRIVACY, question
+            "an unknown interface", lambda: self._begin(mechanism, self.subject.machine), Level.PRIVACY, question
         )
         there = Place(self.row, self.place.host, self.place.mapper, self.place.mapper)
         words = await refusal(ask(there, self.question, None, Level.NONE))
@@ -197,11 +206,11 @@ class _Probe:
 _MECHANISMS = (Mechanism.NTLM, Mechanism.KERBEROS)
 
 
-async def _local(row: Path, role: Role, question: Question, subject: Subject, report: RowReport) -> None:
+async def _local(row: Path, part: Role | HostService, question: Question, subject: Subject, report: RowReport) -> None:
     """ncalrpc: the kernel says who calls, so the socket must be nobody's but ours."""
-    files = sorted(subject.sockets.glob(f"{role}.*"))
+    files = sorted(subject.sockets.glob(f"{part}.*"))
     if not files:
-        report.mechanism(MechanismReport(Mechanism.PEER, Verdict.FAIL, f"{role} has no unix socket on this host"))
+        report.mechanism(MechanismReport(Mechanism.PEER, Verdict.FAIL, f"{part} has no unix socket on this host"))
         return
     report.ports.append("unix socket (ncalrpc)")
     for file in files:

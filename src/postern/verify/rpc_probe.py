@@ -44,6 +44,7 @@ class SpnegoContext:
     mechanism = Mechanism.NTLM
     cipher = "NTLM RC4-128"
     name = ""
+    groups: frozenset[str] = frozenset()
 
     def __init__(self, who: Credentials, domain: str, host: str, auth_type: AuthType = AuthType.NTLM) -> None:
         self.auth_type = auth_type

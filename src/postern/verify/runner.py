@@ -9,16 +9,19 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Iterable
 
-from postern.model.organization import Role, Server
+from postern.model.organization import Server
 from postern.model.security import Mechanism
-from postern.net.tls import validating_context
+from postern.net.tls import opportunistic_context, validating_context
 from postern.paths.deployment import NOT_BUILT, closed
 from postern.paths.row import Path, Port, Tls, Wire
+from postern.verify.ad_checks import AD_ROWS
+from postern.verify.direct_trust_checks import DIRECT_TRUST_ROWS
+from postern.verify.edge_directory_checks import EDGE_DIRECTORY_ROWS
 from postern.verify.engine_checks import ENGINE_ROWS
 from postern.verify.internet_checks import check_internet_row
 from postern.verify.mail_checks import Setting, check_mail_row
 from postern.verify.mail_probe import ImapConnection, Pop3Connection, ProbeConnection, SmtpConnection
-from postern.verify.plan import verdict_without_probe, waiting_mechanisms
+from postern.verify.plan import targets, verdict_without_probe, waiting_mechanisms
 from postern.verify.report import RowReport, Verdict
 from postern.verify.rpc_checks import RPC_ROWS, check_rpc_row
 from postern.verify.stranger import stranger_context
@@ -27,12 +30,15 @@ from postern.verify.subject import Subject
 Progress = Callable[[str, int, int], None]
 """Called before each row with its id, how many are done, and how many there are."""
 
-_CLIENTS: dict[str, tuple[Role, Callable[[str, int, ssl.SSLContext | None, str], ProbeConnection]]] = {
-    "internet-to-hub": (Role.HUB, SmtpConnection),
-    "client-to-hub-smtp": (Role.HUB, SmtpConnection),
-    "imap4": (Role.CLIENT_ACCESS, ImapConnection),
-    "pop3": (Role.CLIENT_ACCESS, Pop3Connection),
+_CLIENTS: dict[str, Callable[[str, int, ssl.SSLContext | None, str], ProbeConnection]] = {
+    "internet-to-hub": SmtpConnection,
+    "edge-to-edge": SmtpConnection,
+    "client-to-hub-smtp": SmtpConnection,
+    "hub-to-hub": SmtpConnection,
+    "imap4": ImapConnection,
+    "pop3": Pop3Connection,
 }
+_FROM_STRANGERS = ("internet-to-hub", "edge-to-edge")
 
 
 def verify(subject: Subject, ids: Iterable[str] = (), progress: Progress | None = None) -> list[RowReport]:
@@ -48,7 +54,7 @@ def verify(subject: Subject, ids: Iterable[str] = (), progress: Progress | None 
 
 def _verify_row(subject: Subject, row: Path) -> RowReport:
     report = RowReport(row)
-    waiting = verdict_without_probe(row, subject.organization)
+    waiting = verdict_without_probe(row, subject.organization, subject.here)
     if waiting is not None:
         report.verdict, report.detail = waiting
         return report
@@ -61,37 +67,34 @@ def _verify_row(subject: Subject, row: Path) -> RowReport:
 
 
 def _dial(subject: Subject, row: Path, report: RowReport) -> None:
+    for probes in (ENGINE_ROWS, DIRECT_TRUST_ROWS, EDGE_DIRECTORY_ROWS, AD_ROWS):
+        if row.id in probes:
+            return probes[row.id](row, subject, report)
     if row.id in RPC_ROWS:
         return check_rpc_row(row, subject, report)
-    if row.id in ENGINE_ROWS:
-        return ENGINE_ROWS[row.id](row, subject, report)
-    role, client = _CLIENTS[row.id]
-    for server in subject.organization.with_role(role):
-        setting = _setting(subject, row, server, client)
-        ports = [port for port in row.ports if port.wire is Wire.TCP and port.number is not None]
-        if row.id == "internet-to-hub":
+    for server in targets(row, subject.organization, subject.here):
+        setting = _setting(subject, row, server)
+        ports = [port for port in row.ports if port.wire is Wire.TCP and port.tls is not Tls.NONE]
+        if row.id in _FROM_STRANGERS:
             check_internet_row(ports, setting, report)
         else:
-            check_mail_row(row, [port for port in ports if port.tls is not Tls.NONE], setting, report)
+            check_mail_row(row, ports, setting, report)
 
 
-def _setting(
-    subject: Subject,
-    row: Path,
-    server: Server,
-    client: Callable[[str, int, ssl.SSLContext | None, str], ProbeConnection],
-) -> Setting:
-    organization = subject.organization
+def _setting(subject: Subject, row: Path, server: Server) -> Setting:
+    organization, client = subject.organization, _CLIENTS[row.id]
 
     def connect(port: Port, context: ssl.SSLContext | None) -> ProbeConnection:
         assert port.number is not None
         return client(server.addresses[0], organization.port(port.number), context, server.fqdn)
 
+    # Another host's certificate is signed by an authority of its own; to servers it proves itself by its ticket (hub-to-hub).
+    own = server.name == subject.here.name
     return Setting(
         connect=connect,
-        validating=validating_context(subject.authority),
-        stranger=stranger_context(subject.authority, subject.probe.name),
-        credentials=subject.probe,
+        validating=validating_context(subject.authority) if own else opportunistic_context(),
+        stranger=stranger_context(subject.authority if own else None, subject.probe.name),
+        credentials=subject.machine if row.id == "hub-to-hub" else subject.probe,
         waiting=waiting_mechanisms(organization, subject.enabled),
         host_name=server.fqdn,
         beside=_beside(subject, row),

@@ -28,11 +28,16 @@ class CannotAuthenticate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`principal` is the name in Kerberos, with its realm; "" where there is none."""
+    """`principal` is the name in Kerberos, with its realm; "" where there is none. `keytab` (a file) has its keys where it is
+    a server's; else the password makes them."""
 
     name: str
     password: str
     principal: str = ""
+    keytab: str = ""
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.name})"
 
 
 def exchange_for(sasl: str, who: Credentials, service: str, host: str) -> Exchange:
@@ -132,7 +137,7 @@ def _gssapi(who: Credentials, service: str, host: str) -> Exchange:
 
 @lru_cache(maxsize=8)
 def kerberos_credentials(who: Credentials) -> Any:
-    """A ticket-granting ticket for a name and password: no ticket cache of whoever runs this is looked at. Raises
+    """A ticket-granting ticket for a name and its keytab or password: no ticket cache of whoever runs this is looked at. Raises
     CannotAuthenticate."""
     try:
         gssapi = importlib.import_module("gssapi")
@@ -143,6 +148,9 @@ def kerberos_credentials(who: Credentials) -> Any:
         raise CannotAuthenticate("the account has no name in Kerberos")
     name = gssapi.Name(who.principal, gssapi.NameType.kerberos_principal)
     try:
+        if who.keytab:
+            store = {"client_keytab": f"FILE:{who.keytab}", "ccache": "MEMORY:verify"}
+            return gssapi.Credentials(name=name, usage="initiate", store=store)
         made = raw.acquire_cred_with_password(
             name, who.password.encode(), mechs=[gssapi.MechType.kerberos], usage="initiate"
         )

@@ -16,12 +16,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from postern.net.tls import Certificate, validating_context
+from postern.net.tls import Certificate, opportunistic_context, validating_context
 
 
 @lru_cache(maxsize=4)
-def stranger_context(authority: FilePath, name: str) -> ssl.SSLContext:
-    """Trusts our authority, and shows a self-signed certificate for `name` to whoever asks for one."""
+def stranger_context(authority: FilePath | None, name: str) -> ssl.SSLContext:
+    """Trusts our authority (None: everybody), and shows a self-signed certificate for `name` to whoever asks for one."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
     now = datetime.datetime.now(datetime.UTC)
@@ -43,4 +43,5 @@ def stranger_context(authority: FilePath, name: str) -> ssl.SSLContext:
                 serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
             )
         )
-        return validating_context(authority, Certificate(chain, secret))
+        shown = Certificate(chain, secret)
+        return opportunistic_context(shown) if authority is None else validating_context(authority, shown)

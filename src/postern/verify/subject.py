@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
+from postern.model.directory import DomainController, TrustedCertificate
 from postern.model.organization import Organization, Server
 from postern.model.security import Mechanism
+from postern.net.tls import Certificate
 from postern.paths.row import Path
 from postern.verify.sasl_client import Credentials
 
@@ -31,3 +33,12 @@ class Subject:
     enabled: frozenset[Mechanism]
     sockets: FilePath
     reached: frozenset[FilePath] | None = None
+    certificate: Certificate | None = None
+    """This server's own, which direct trust knows it by."""
+    trusted: tuple[TrustedCertificate, ...] = ()
+    """What the directory has of the servers at the other end of direct trust."""
+    controllers: tuple[DomainController, ...] = ()
+    subscribed: Mapping[str, str] = field(default_factory=dict)
+    """On a hub: the edges that have a subscription, by name, with the site whose hubs serve them."""
+    replication: Mapping[str, tuple[Credentials, ...]] = field(default_factory=dict)
+    """The accounts (their DNs) by which this hub can replicate to an edge now, by the edge's name, the best first."""
