@@ -1,6 +1,6 @@
 # Every chore by name; `make help` lists them. All of Python lives in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-fast verify bench fuzz docs lint clean
+.PHONY: help setup run lab lab-down test test-fast verify bench fuzz docs lint clean
 PYTHON := .venv/bin/python
 MINUTES ?= 5
 PORTS ?= 10000
@@ -13,6 +13,13 @@ setup: ## Install what running needs: Debian packages and .venv (the others call
 
 run: setup ## Start a demo organization on ports shifted by 10000 (PORTS=N), until Ctrl-C
 	@exec .venv/bin/postern run --offset $(PORTS) --demo --demo-password postern-demo
+
+lab: ## Build the lab, an organization of several hosts behind firewalls, and leave it running (root)
+	@scripts/setup lab
+	@.venv/bin/postern lab up
+
+lab-down: ## End the lab; nothing of it is left
+	@.venv/bin/postern lab down
 
 test: ## Lint, then every test (12 minutes on 2 cores)
 	@scripts/setup test

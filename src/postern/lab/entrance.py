@@ -1,0 +1,50 @@
+"""The way into a host: the words and the environment with which a command runs there, as `postern lab shell` gives them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from postern.lab.folder import Folder
+from postern.lab.namespaces import Namespaces
+from postern.lab.plan import ROUTER, Kind, machine
+
+_KEPT = ("TERM", "LANG", "LC_ALL", "COLORTERM", "COLUMNS", "LINES", "POSTERN_DEBUG")
+_PROMPT = r"\[\e[1;36m\]{host}\[\e[0m\]:\w# "
+
+
+def environment(folder: Folder, host: str, outside: Mapping[str, str]) -> dict[str, str]:
+    """What programs on this host are told: postern and its state folder, a home of the host's own, where Kerberos is set up."""
+    home = folder.host(host) / "home"
+    own = {
+        "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME": str(home),
+        "USER": "root",
+        "LOGNAME": "root",
+        "SHELL": "/bin/bash",
+        "KRB5_CONFIG": "/etc/krb5.conf",
+        "POSTERN_LAB": str(folder.root),
+        "PS1": _PROMPT.format(host=host),
+    }
+    if host != ROUTER and machine(host).kind is Kind.SERVER:
+        own["POSTERN_STATE"] = str(folder.state(host))
+    return {name: outside[name] for name in _KEPT if name in outside} | own
+
+
+def words(
+    folder: Folder, host: str, command: Sequence[str], outside: Mapping[str, str]
+) -> tuple[list[str], dict[str, str]]:
+    """What to execute, with which environment; an empty command is a shell. Raises LabError if the host does not run."""
+    if host != ROUTER:
+        machine(host)
+    wanted = list(command) or ["bash", "--norc", "-i"]
+    prefix = Namespaces(folder.root).prefix(host)
+    prefix.insert(-1, f"--wdns={folder.host(host) / 'home'}")
+    return [*prefix, *wanted], environment(folder, host, outside)
+
+
+def run(folder: Folder, host: str, command: Sequence[str], given: str = "", seconds: float = 60.0) -> str:
+    """Runs a command there as `postern lab shell` would, and returns what it printed. Raises LabError if it fails."""
+    return Namespaces(folder.root).run(host, command, given, environment(folder, host, os.environ), seconds)

@@ -1,0 +1,27 @@
+"""Each host's firewall: the ruleset that `postern paths firewall --host NAME` prints for it, loaded in its namespace."""
+
+from __future__ import annotations
+
+from postern.lab import organization
+from postern.lab.folder import Folder
+from postern.lab.namespaces import Namespaces
+from postern.lab.plan import Machine
+from postern.model.organization import Role
+from postern.paths.firewall import TABLE_NAME, ruleset
+
+
+def text(folder: Folder, machine: Machine) -> str:
+    """The edge's is made of the edge's own file. Raises ConfigurationError."""
+    if machine.role is Role.EDGE:
+        return ruleset(organization.of(folder, machine), machine.name)
+    return ruleset(organization.inside(folder), machine.name)
+
+
+def load(folder: Folder, namespaces: Namespaces, machine: Machine) -> None:
+    """Replaces what was loaded; its counters begin anew. Raises LabError."""
+    namespaces.run(machine.name, ["nft", "-f", "-"], given=text(folder, machine))
+
+
+def unload(namespaces: Namespaces, machine: Machine) -> None:
+    """Everything passes. Raises LabError if none is loaded."""
+    namespaces.run(machine.name, ["nft", "delete", "table", "inet", TABLE_NAME])

@@ -1,0 +1,131 @@
+"""What the lab consists of: five networks, the hosts in them, the domain, and the people. Values only.
+
+Everything else of this package is derived from here; `docs/journeys/lab.md` shows it to users.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from postern.model.organization import Role
+
+DOMAIN = "corp.test"
+REALM = "CORP.TEST"
+NETBIOS = "CORP"
+OTHER_DOMAIN = "other.test"
+ADMINISTRATOR = "Administrator"
+ADMIN_PASSWORD = "Admin-pass-1"  # noqa: S105 (of a domain that no network of this machine reaches)
+PASSWORD = "Postern-demo-1"  # noqa: S105 (of the lab's people, told to the user)
+HEADQUARTERS, BRANCH = "Headquarters", "Branch"
+ROUTER = "router"
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,11}(?<!-)")
+
+
+class Kind(StrEnum):
+    """What runs on a host, and with that, how it is prepared."""
+
+    CONTROLLER = "domain controller"
+    SERVER = "server"
+    CLIENT = "client"
+    INTERNET = "other organization"
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """`prefix` without its last number: "10.77.1." has the router at 10.77.1.1; all are /24. `name` is its bridge."""
+
+    name: str
+    prefix: str
+
+    @property
+    def cidr(self) -> str:
+        return f"{self.prefix}0/24"
+
+    @property
+    def router(self) -> str:
+        return f"{self.prefix}1"
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """A host of the lab."""
+
+    name: str
+    kind: Kind
+    network: Network
+    address: str
+    site: str = ""
+    role: Role | None = None
+
+    @property
+    def fqdn(self) -> str:
+        return f"mx.{OTHER_DOMAIN}" if self.kind is Kind.INTERNET else f"{self.name}.{DOMAIN}"
+
+    @property
+    def inside(self) -> bool:
+        """Whether the domain's controllers are its name servers."""
+        return self.kind is not Kind.INTERNET and self.role is not Role.EDGE
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """`name` is the account and the left side of the address."""
+
+    name: str
+    given: str
+    surname: str
+
+
+INTERNAL = Network("internal", "10.77.1.")
+PERIMETER = Network("perimeter", "10.77.2.")
+CLIENTS = Network("clients", "10.77.3.")
+BRANCH_NETWORK = Network("branch", "10.77.4.")
+INTERNET = Network("internet", "203.0.113.")
+NETWORKS = (INTERNAL, PERIMETER, CLIENTS, BRANCH_NETWORK, INTERNET)
+
+DC1 = Machine("dc1", Kind.CONTROLLER, INTERNAL, "10.77.1.10", HEADQUARTERS)
+DC2 = Machine("dc2", Kind.CONTROLLER, BRANCH_NETWORK, "10.77.4.10", BRANCH)
+HUB1 = Machine("hub1", Kind.SERVER, INTERNAL, "10.77.1.20", HEADQUARTERS, Role.HUB)
+HUB2 = Machine("hub2", Kind.SERVER, BRANCH_NETWORK, "10.77.4.20", BRANCH, Role.HUB)
+MBX1 = Machine("mbx1", Kind.SERVER, INTERNAL, "10.77.1.30", HEADQUARTERS, Role.MAILBOX)
+CAS1 = Machine("cas1", Kind.SERVER, INTERNAL, "10.77.1.40", HEADQUARTERS, Role.CLIENT_ACCESS)
+EDGE1 = Machine("edge1", Kind.SERVER, PERIMETER, "10.77.2.20", "", Role.EDGE)
+CLIENT1 = Machine("client1", Kind.CLIENT, CLIENTS, "10.77.3.50", HEADQUARTERS)
+INTERNET1 = Machine("internet1", Kind.INTERNET, INTERNET, "203.0.113.25")
+MACHINES = (DC1, DC2, HUB1, HUB2, MBX1, CAS1, EDGE1, CLIENT1, INTERNET1)
+CONTROLLERS = (DC1, DC2)
+SERVERS = tuple(one for one in MACHINES if one.kind is Kind.SERVER)
+
+PEOPLE = (
+    Person("alice", "Alice", "Archer"),
+    Person("bob", "Bob", "Baker"),
+    Person("carol", "Carol", "Carter"),
+    Person("dave", "Dave", "Dyer"),
+)
+STRANGERS = ("erin", "frank")
+"""Who has a mailbox in the other organization."""
+
+
+class LabError(Exception):
+    """Something of the lab cannot be done; the text says what, and what to do."""
+
+
+RPC_PORTS = (20000, 20019)
+
+
+def check_name(name: str) -> str:
+    """A lab's name: short enough that sockets in its folder have names the kernel takes (unix(7)). Raises LabError."""
+    if _NAME.fullmatch(name) is None:
+        raise LabError(f"{name!r} is no name for a lab; write 1 to 12 of a-z, 0-9 and «-», beginning with a letter")
+    return name
+
+
+def machine(name: str) -> Machine:
+    """Raises LabError for a name that no host of the lab has."""
+    for one in MACHINES:
+        if one.name == name:
+            return one
+    raise LabError(f"no host of the lab is called {name!r}; there are {', '.join(one.name for one in MACHINES)}")

@@ -1,0 +1,113 @@
+"""The organization's own servers: the forest is prepared for them, their keys are carried to them, and `postern run` is started,
+each by the commands that an administrator would give."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from postern.host import account, state
+from postern.lab import entrance
+from postern.lab.folder import Folder
+from postern.lab.namespaces import Namespaces
+from postern.lab.plan import (
+    ADMIN_PASSWORD,
+    ADMINISTRATOR,
+    DC1,
+    DOMAIN,
+    EDGE1,
+    HUB1,
+    MBX1,
+    PEOPLE,
+    SERVERS,
+    LabError,
+    Machine,
+)
+
+_READY = "Postern is ready"
+_PATIENCE = 90.0
+_LOOK = 0.05
+
+
+def program() -> str:
+    """The `postern` that belongs to this Python."""
+    return str(Path(sys.executable).with_name("postern"))
+
+
+def prepare_forest(folder: Folder) -> None:
+    """`postern setup ad` on hub1, and each server's keytab into its state folder. Raises LabError or OSError."""
+    own = state.find(folder.state(HUB1.name))
+    output = own.root / "spool" / "setup"
+    command = [program(), "setup", "ad", "--yes", "--user", ADMINISTRATOR, "--password-stdin"]
+    command += ["--controller", DC1.fqdn, "--output", str(output), "--state", str(own.root)]
+    entrance.run(folder, HUB1.name, command, given=f"{ADMIN_PASSWORD}\n", seconds=180)
+    for machine in SERVERS:
+        made = output / machine.name
+        if made.is_dir():
+            _carry(made, folder.state(machine.name))
+    shutil.rmtree(output)
+
+
+def _carry(made: Path, root: Path) -> None:
+    owner = account.owner(root)
+    for file in made.iterdir():
+        place = root / "secrets" / file.name
+        shutil.copyfile(file, place)
+        place.chmod(0o600)
+        os.chown(place, owner.uid, owner.gid)
+
+
+def subscribe_edge(folder: Folder) -> None:
+    """The subscription file of edge1, carried to hub1. Raises LabError."""
+    new = [program(), "edge", "subscription", "new", "--server", EDGE1.name]
+    text = entrance.run(folder, EDGE1.name, new)
+    carried = state.find(folder.state(HUB1.name)).root / "spool" / "subscription.xml"
+    carried.touch(mode=0o600)
+    owner = account.owner(folder.state(HUB1.name))
+    os.chown(carried, owner.uid, owner.gid)
+    carried.write_text(text)
+    try:
+        entrance.run(folder, HUB1.name, [program(), "edge", "subscribe", str(carried), "--server", HUB1.name])
+    finally:
+        carried.unlink()
+
+
+def synchronize_edge(folder: Folder) -> None:
+    """So that the edge knows the mailboxes before the first mail comes. Raises LabError."""
+    entrance.run(folder, HUB1.name, [program(), "edge", "sync", "--server", HUB1.name])
+
+
+def give_mailboxes(folder: Folder) -> None:
+    """To the domain's people. Raises LabError."""
+    for person in PEOPLE:
+        entrance.run(folder, MBX1.name, [program(), "user", "add", f"{person.name}@{DOMAIN}"])
+
+
+def starter(folder: Folder, namespaces: Namespaces, machine: Machine) -> Callable[[], None]:
+    """`postern run` there; what is returned ends when the server says that it is ready, or raises LabError."""
+
+    def start() -> None:
+        log = folder.log(machine.name, "postern")
+        command = [program(), "run", "--state", str(folder.state(machine.name)), "--server", machine.name]
+        namespaces.start(machine.name, command, log, entrance.environment(folder, machine.name, os.environ))
+        _wait(namespaces, machine, log)
+
+    return start
+
+
+def _wait(namespaces: Namespaces, machine: Machine, log: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE
+    while time.monotonic() < deadline:
+        said = log.read_text(errors="replace")
+        if _READY in said:
+            return
+        if not namespaces.lives(machine.name):
+            raise LabError(f"{machine.name} was switched off")
+        if not any("postern" in one.command for one in namespaces.processes().get(machine.name, [])):
+            raise LabError(f"{machine.name}: postern run ended:\n{said.strip()[-2000:]}")
+        time.sleep(_LOOK)
+    raise LabError(f"{machine.name} is not ready after {_PATIENCE:.0f} s; see {log}")

@@ -1,0 +1,91 @@
+"""Mail through the lab, counted: what was sent, what arrived, and nothing twice."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from postern.lab.plan import PASSWORD
+from tests.lab.live import POSTERN, Lab, eventually
+
+_SENDER = Path(__file__).with_name("marked.py")
+_markers = itertools.count(1)
+
+
+@dataclass
+class Post:
+    """Marked messages on one way, from the moment that somebody on it is disturbed until all of them have arrived.
+
+    `inward`: from erin's Postfix to alice, through edge1, hub1 and mbx1; `via` another host of ours, from bob, a client.
+    """
+
+    lab: Lab
+    via: str = ""
+    to: str = "alice@corp.test"
+    marker: str = field(default_factory=lambda: f"marker{next(_markers)}x")
+    sent: int = 0
+
+    def send(self, count: int = 3, seconds: float = 30) -> None:
+        """Returns when all are taken."""
+        said = self.start(count, seconds).communicate()
+        assert said[0].split() == [str(one) for one in range(self.sent - count, self.sent)], said
+
+    def start(self, count: int, seconds: float = 60) -> subprocess.Popen[str]:
+        """Returns at once; what it prints are the numbers of what was taken."""
+        first, self.sent = self.sent, self.sent + count
+        numbers = [self.marker, str(first), str(self.sent), str(seconds)]
+        if self.via:
+            words = [f"{self.via}.corp.test", "587", "bob@corp.test", self.to, *numbers, PASSWORD]
+        else:
+            words = ["127.0.0.1", "25", "erin@other.test", self.to, *numbers]
+        host = "client1" if self.via else "internet1"
+        return subprocess.Popen(
+            [POSTERN, "lab", "shell", "--name", self.lab.name, host, sys.executable, "-I", "-S", str(_SENDER), *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def arrived(self) -> Counter[int]:
+        """How often each of them is in the recipient's mailbox."""
+        person, _, domain = self.to.partition("@")
+        found = self._in_maildir(person) if domain == "other.test" else self._by_imap(person)
+        return Counter(int(one) for one in re.findall(rf"<{self.marker}\.(\d+)@marked\.test>", found))
+
+    def all_arrive(self, seconds: float = 60, retry: tuple[str, ...] = ()) -> None:
+        """Once each. `retry`: whose queues are told to try again now; by themselves they would within a minute or five."""
+        wanted = Counter(range(self.sent))
+
+        def look() -> bool:
+            if (found := self.arrived()) == wanted:
+                return True
+            assert found <= wanted, found
+            for host in retry:
+                if host == "internet1":
+                    self.lab.shell(host, "postqueue", "-f")
+                else:
+                    self.lab.shell(host, "postern", "queue", "retry", "--all", check=False)
+            return False
+
+        eventually(f"{self.sent} messages {self.marker} once each at {self.to}", look, seconds)
+
+    def _by_imap(self, person: str) -> str:
+        return self.lab.shell(
+            "client1",
+            *("curl", "-sS", "--max-time", "20", "--login-options", "AUTH=PLAIN", "--user"),
+            *(f"{person}@corp.test:{PASSWORD}", "imaps://cas1.corp.test/INBOX", "-X"),
+            "FETCH 1:* (ENVELOPE)",
+            check=False,
+        )
+
+    def _in_maildir(self, person: str) -> str:
+        folder = self.lab.folder / "hosts/internet1/mail" / person / "new"
+        # Only its own: what is quoted in a bounce does not count.
+        return "".join(
+            one.read_text(errors="replace").partition("\n\n")[0] for one in folder.glob("*") if folder.exists()
+        )

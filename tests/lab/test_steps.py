@@ -1,0 +1,55 @@
+"""Steps: what waits for what, what runs together, and what a failure ends."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from postern.lab.steps import Progress, Step, run
+
+
+def test_steps_run_after_what_they_need() -> None:
+    done: list[str] = []
+    steps = [
+        Step("last", lambda: done.append("last"), ("left", "right")),
+        Step("left", lambda: done.append("left"), ("first",)),
+        Step("right", lambda: done.append("right"), ("first",)),
+        Step("first", lambda: done.append("first")),
+    ]
+    told: list[Progress] = []
+    run(steps, told.append)
+    assert (done[0], done[-1]) == ("first", "last")
+    assert sorted(done[1:-1]) == ["left", "right"]
+    assert {one.step for one in told if one.seconds is None} == {one.step for one in told if one.seconds is not None}
+
+
+def test_what_can_run_together_does() -> None:
+    meeting = threading.Barrier(2, timeout=10)
+    run([Step("one", lambda: void(meeting.wait())), Step("two", lambda: void(meeting.wait()))], void)
+
+
+def test_the_first_failure_ends_it_and_what_runs_is_told_to_give_up() -> None:
+    given_up, after = threading.Event(), []
+
+    def fail() -> None:
+        raise OSError("no")
+
+    steps = [
+        Step("fails", fail),
+        Step("waits", lambda: void(given_up.wait(10))),
+        Step("never", lambda: after.append(1), ("fails",)),
+    ]
+    with pytest.raises(OSError, match="no"):
+        run(steps, void, given_up.set)
+    assert given_up.is_set()
+    assert not after
+
+
+def test_steps_that_wait_for_each_other_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match="wait for what never comes: one, two"):
+        run([Step("one", lambda: None, ("two",)), Step("two", lambda: None, ("one",))], void)
+
+
+def void(_: object) -> None:
+    """Whatever it is, nobody asks."""
