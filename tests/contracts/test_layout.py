@@ -42,6 +42,7 @@ MIRRORED = [
         "directory",
     ),
     "cli",
+    "lab",
 ]
 """`model` is values and interfaces, `roles` wiring: whole organizations exercise them (tests/journeys, tests/clients)."""
 TESTS = [path for folder in MIRRORED for path in sorted((ROOT / "tests" / folder).rglob("test_*.py"))]

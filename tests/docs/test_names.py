@@ -52,6 +52,9 @@ def _check(words: list[str]) -> None:
     arguments = 0
     rest = iter(words)
     for word in rest:
+        if arguments and not command.context_settings.get("allow_interspersed_args", True):
+            arguments += 1  # another program's words (lab shell HOST COMMAND …)
+            continue
         if not word.startswith("-"):
             arguments += 1
         elif word not in ("--help", "-h", "--version"):
