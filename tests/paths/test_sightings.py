@@ -59,3 +59,9 @@ def test_strangers_are_whoever_the_file_names_nobody_for() -> None:
 
 def test_a_network_is_known_by_its_addresses() -> None:
     assert hits(NETWORKS, "cas1", "imap4", "10.77.3.77") == {("clients", "cas1")}
+
+
+def test_a_server_that_verifies_its_own_door_is_neither_an_arrow_nor_strange() -> None:
+    arrows = flows(CORP, settle(CORP.profile).values())
+    own, other = Sighting("cas1", "imap4", "10.77.1.40", 1, ""), Sighting("cas1", "imap4", "10.77.1.41", 1, "")
+    assert matched(arrows, nodes(CORP, arrows), [own, other]) == ({}, [other])

@@ -36,9 +36,15 @@ def matched(
         hits = _arrows(arrows, by_name, one)
         for flow in hits:
             found.setdefault(flow, []).append(one)
-        if not hits:
+        if not hits and not _of_verify(by_name, one):
             strays.append(one)
     return found, strays
+
+
+def _of_verify(nodes: dict[str, Node], one: Sighting) -> bool:
+    """A server that dials its own door for clients or strangers is verifying it: no arrow, and nothing strange."""
+    own = nodes.get(one.seer)
+    return own is not None and _is_home(own, one.peer)
 
 
 def _arrows(arrows: Sequence[Flow], nodes: dict[str, Node], one: Sighting) -> list[Flow]:
