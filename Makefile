@@ -21,7 +21,7 @@ lab: ## Build the lab, an organization of several hosts behind firewalls, and le
 lab-down: ## End the lab; nothing of it is left
 	@.venv/bin/postern lab down
 
-test: ## Lint, then every test (12 minutes on 2 cores)
+test: ## Lint, then every test (about 25 minutes on 2 cores)
 	@scripts/setup test
 	@$(MAKE) --no-print-directory lint
 	@$(PYTHON) -m pytest -q
