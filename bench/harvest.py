@@ -183,18 +183,17 @@ def harvest(served: Edge, connections: int, seconds: float, pipelined: int, name
     sent = json.loads(honest.communicate(timeout=60)[0])
     count = asked["operations"]
     cores = f"a core: edge {_per_core(count, worker)}, edge and slapd {_per_core(count, worker + slapd)}"
-    each = f"CPU/1000 {worker / max(count, 1) * 1000:.3f} + {slapd / max(count, 1) * 1000:.3f} s"
-    print(f"{name:<28} {count / asked['seconds']:>8,.0f} look-ups/s   {cores}   {each}")
+    each = f"CPU/1000 {worker / count * 1000:.3f} + {slapd / count * 1000:.3f} s" if count else ""
+    if connections:
+        print(f"{name:<28} {count / asked['seconds']:>8,.0f} look-ups/s   {cores}   {each}")
     times = f"median {sent['median'] * 1000:.1f} ms, 99% {sent['p99'] * 1000:.1f} ms"
     cost = f"edge {accounting.pss_bytes([served.worker]) / 1e6:.0f} MB, its CPU {worker / asked['seconds'] * 100:.0f}%"
-    print(
-        f"{'  honest mail meanwhile':<28} {sent['messages'] / sent['seconds']:>8,.1f} messages/s   {times}   {cost}",
-        flush=True,
-    )
+    title = "  honest mail meanwhile" if connections else "honest mail, no harvest"
+    print(f"{title:<28} {sent['messages'] / sent['seconds']:>8,.1f} messages/s   {times}   {cost}", flush=True)
 
 
 def _per_core(count: float, cpu: float) -> str:
-    return f"{count / cpu:,.0f}/s" if cpu else "-"
+    return f"{count / cpu:,.0f}/s" if cpu and count else "-"
 
 
 def main() -> int:
@@ -212,6 +211,7 @@ def main() -> int:
                     flush=True,
                 )
             tarpit(folder, 0)
+            harvest(served, 0, seconds, 1, "nobody harvests")
             harvest(served, connections, seconds, 1, f"{connections} connections")
             harvest(served, connections, seconds, 20, f"{connections} connections, 20 at once")
             tarpit(folder, 5)

@@ -16,6 +16,7 @@ import secrets
 import statistics
 import sys
 import time
+from functools import partial
 from typing import cast
 
 import uvloop
@@ -58,13 +59,17 @@ class Harvester(asyncio.Protocol):
             self.transport.write(b"".join(names))
 
 
+def _itself(harvester: Harvester) -> Harvester:
+    return harvester
+
+
 async def harvest(port: int, connections: int, seconds: float, pipelined: int) -> dict[str, float]:
     loop, harvesters = asyncio.get_running_loop(), []
     for number in range(connections):
         harvester = Harvester(pipelined)
         # Each from an address of its own: who counts by address sees as many callers.
         source = f"127.1.{number // 250}.{number % 250 + 1}"
-        await loop.create_connection(lambda h=harvester: h, "127.0.0.1", port, local_addr=(source, 0))  # type: ignore[misc]
+        await loop.create_connection(partial(_itself, harvester), "127.0.0.1", port, local_addr=(source, 0))
         harvesters.append(harvester)
     before, begin = sum(h.answers for h in harvesters), time.perf_counter()
     await asyncio.sleep(seconds)

@@ -18,10 +18,14 @@ import pytest
 
 from postern.directory import adam_layout as layout
 from postern.directory.adam_accounts import AccountError, is_name_of, new_name
-from postern.directory.ldap import SUBTREE
+from postern.directory.adam_client import AdamClient, BindRefused, WrongCertificate, by_ntlm
+from postern.directory.ldap import SUBTREE, Entry
 from postern.host import adam, edge, secret_files
 from postern.host.edge import EdgeError, check_certificate
+from postern.model.directory import DirectoryUnavailable
 from postern.model.organization import Profile
+from postern.model.security import Mechanism
+from postern.paths.table import settle
 from postern.protocols import edge_subscription
 from tests.edge_hosts import EDGE, HUBS, TwoHosts, empty, leaf, run, two_hosts
 
@@ -208,6 +212,32 @@ def test_the_edge_s_own_processes_prove_themselves_by_ntlm(hosts: TwoHosts, by_r
         assert f"dn: {layout.RECIPIENTS}" in found.stdout
         added = ask("ldapadd", *words, "-w", secret, given=ENTRY.format(dn=f"cn=a,{layout.REPLICATED}", cn="a"))
         assert added.returncode == 50
+
+
+def test_roles_ask_by_ntlm_where_the_row_has_no_unix_socket(hosts: TwoHosts, by_reference: TwoHosts) -> None:
+    """By the reference in clear text on this host; with StartTLS, to the edge's own certificate only."""
+
+    async def by_the_row() -> None:
+        async with by_reference.edge_directory() as directory:
+            assert await directory.accepted_domains() == ()
+            with pytest.raises(DirectoryUnavailable, match="nothing was replicated"):
+                await directory.recipient("alice@corp.test")
+
+    async def in_tls(certificate: bytes, password: str) -> list[Entry]:
+        row, bind = settle(Profile.PRACTICAL)["edge-adam"], by_ntlm("postern", password)
+        client = AdamClient(row, hosts.ldap(), bind, Mechanism.NTLM, certificate)
+        try:
+            return await client.search(layout.REPLICATED, SUBTREE, "(cn=State)", ("cn",))
+        finally:
+            await client.close()
+
+    run(by_the_row)
+    secret = secret_files.obtain(hosts.edge_state, adam.SERVICE)
+    assert len(run(lambda: in_tls(leaf(hosts.edge_state), secret))) == 1
+    with pytest.raises(WrongCertificate):
+        run(lambda: in_tls(leaf(hosts.hub_state), secret))
+    with pytest.raises(BindRefused):
+        run(lambda: in_tls(leaf(hosts.edge_state), secret + "x"))
 
 
 def test_without_tls_ntlm_comes_no_further_where_the_row_asks_for_tls(hosts: TwoHosts) -> None:

@@ -21,7 +21,15 @@ def text(sender: str, recipient: str, marker: str, number: int) -> bytes:
 
 
 def main(
-    server: str, port: str, sender: str, recipient: str, marker: str, first: str, last: str, seconds: str, password: str = ""
+    server: str,
+    port: str,
+    sender: str,
+    recipient: str,
+    marker: str,
+    first: str,
+    last: str,
+    seconds: str,
+    password: str = "",
 ) -> None:
     deadline = time.monotonic() + float(seconds)
     waiting = list(range(int(first), int(last)))
@@ -31,8 +39,7 @@ def main(
             with smtplib.SMTP(server, int(port), timeout=20) as dialog:
                 if password:
                     dialog.starttls(context=ssl.create_default_context(cafile="/etc/ssl/certs/ca-certificates.crt"))
-                    dialog.user, dialog.password = sender, password
-                    dialog.auth("PLAIN", dialog.auth_plain)
+                    dialog.login(sender, password)
                 while waiting:
                     dialog.sendmail(sender, [recipient], text(sender, recipient, marker, waiting[0]))
                     print(waiting.pop(0), flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import subprocess
 import sys
@@ -27,7 +28,7 @@ class Post:
     lab: Lab
     via: str = ""
     to: str = "alice@corp.test"
-    marker: str = field(default_factory=lambda: f"marker{next(_markers)}x")
+    marker: str = field(default_factory=lambda: f"marker{next(_markers)}x{os.getpid()}")
     sent: int = 0
 
     def send(self, count: int = 3, seconds: float = 30) -> None:

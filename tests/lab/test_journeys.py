@@ -54,7 +54,10 @@ def test_postfix_of_another_organization_to_alice_and_each_hop_tells(lab: Lab) -
     mail.send(2)
     mail.all_arrive()
     about = f"<{mail.marker}.0@marked.test>"
-    assert hops(lab, "edge1", about) == [("receive", "edge-to-edge", "Anonymous"), ("send", "edge-to-hub", "Direct trust")]
+    assert hops(lab, "edge1", about) == [
+        ("receive", "edge-to-edge", "Anonymous"),
+        ("send", "edge-to-hub", "Direct trust"),
+    ]
     received, delivered = hops(lab, "hub1", about)
     assert received == ("receive", "edge-to-hub", "Direct trust")
     assert delivered[:2] == ("deliver", "hub-to-mailbox-mapi")
@@ -93,7 +96,17 @@ def test_hub_to_hub_by_kerberos(lab: Lab) -> None:
 
 
 def test_whom_nobody_knows_is_refused_at_the_edge(lab: Lab) -> None:
-    swaks = ("swaks", "--server", "edge1.corp.test", "-tls", "--from", "erin@other.test", "--quit-after", "RCPT", "--to")
+    swaks = (
+        "swaks",
+        "--server",
+        "edge1.corp.test",
+        "-tls",
+        "--from",
+        "erin@other.test",
+        "--quit-after",
+        "RCPT",
+        "--to",
+    )
     refused = lab.command("shell", "internet1", *swaks, "nobody-at-all@corp.test", check=False)
     assert refused.returncode != 0
     assert "550 5.1.1" in refused.stdout
@@ -111,8 +124,10 @@ def test_one_ticket_opens_every_door(lab: Lab) -> None:
     submit = "smtp://hub1.corp.test:587 --mail-from alice@corp.test --mail-rcpt alice@corp.test -T letter"
     lab.shell("client1", "sh", "-c", f"{LETTER.format('alice', 'by curl')} >letter")
     assert curls(lab, "alice", "GSSAPI", submit)
-    lab.shell("client1", "sh", "-c", "echo hello | msmtp alice@corp.test; echo hello | mutt -s 'by mutt' alice@corp.test")
-    lab.shell("client1", "rm", "-f", "mail", "read-by-mutt")
+    lab.shell(
+        "client1", "sh", "-c", "echo hello | msmtp alice@corp.test; echo hello | mutt -s 'by mutt' alice@corp.test"
+    )
+    lab.shell("client1", "rm", "-f", "mail")
 
     def fetched() -> bool:
         lab.command("shell", "client1", "fetchmail", "-s", "-a", check=False)  # 1: nothing new
@@ -120,8 +135,9 @@ def test_one_ticket_opens_every_door(lab: Lab) -> None:
         return mail.exists() and all(word in mail.read_text() for word in ("by curl", "by mutt"))
 
     eventually("fetchmail brings both", fetched)
-    keys = 'push "<limit>~s \\"by mutt\\"<enter><copy-message>=read-by-mutt<enter>y<quit>"'
-    read = f"TERM=vt100 timeout 20 script -qec \"mutt -e 'set folder=. confirmappend=no' -e '{keys}'\" /dev/null"
+    keys = lab.folder / "hosts/client1/home/keys"
+    keys.write_text('push "<limit>~s mutt<enter><quit>"\n')
+    read = "TERM=vt100 timeout 20 script -qec \"mutt -e 'source keys'\" /dev/null"
     said = lab.command("shell", "client1", "sh", "-c", read, check=False).stdout
     assert "by mutt" in said
     seen = json.loads(lab.shell("cas1", "postern", "paths", "observed", "--json"))
@@ -196,29 +212,35 @@ def test_who_may_not_log_on_any_more_is_refused_at_once(lab: Lab, taken_away: ob
 
 
 @contextmanager
-def captured(lab: Lab, output: Path) -> Iterator[None]:
-    """All that any network of the lab carries, until the block ends."""
-    words = f"tcpdump --immediate-mode -Z root -s 0 -U -n -i any -w {output} & read line; kill -INT $!; wait $!"
+def captured(lab: Lab) -> Iterator[Path]:
+    """The file of all that any network of the lab carries, until the block ends."""
+    output = lab.folder / "hosts/router/home/all.pcap"
+    words = (
+        f"exec 2>&1; tcpdump --immediate-mode -Z root -s 0 -U -n -i any -w {output} & read line; kill -TERM $!; wait $!"
+    )
     taking = subprocess.Popen(
         [POSTERN, "lab", "shell", "--name", lab.name, "router", "sh", "-c", words],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
     )
     try:
-        assert taking.stderr is not None
-        assert any("listening on any" in line for line in iter(taking.stderr.readline, ""))
-        yield
+        assert taking.stdout is not None
+        assert any("listening on any" in line for line in iter(taking.stdout.readline, ""))
+        yield output
     finally:
-        _, said = taking.communicate("\n", timeout=30)
+        said, _ = taking.communicate("\n", timeout=30)
     assert "0 packets dropped by kernel" in said
 
 
 def found_in(capture: Path, marker: str) -> list[str]:
     """On which ports of servers this word can be read, as it is or as RPC writes names."""
     listed = subprocess.run(
-        ["tcpdump", "-nr", str(capture), "-A", "-q", "-t", "-K"], capture_output=True, text=True, errors="replace", check=True
+        ["tcpdump", "-nr", str(capture), "-A", "-q", "-t", "-K"],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=True,
     ).stdout
     packets = listed.split("\nIP ") if marker in listed else []
     found = {one.split("\n")[0].split(": ")[0] for one in packets if marker in one}
@@ -227,22 +249,22 @@ def found_in(capture: Path, marker: str) -> list[str]:
     return sorted(found)
 
 
-def test_nobody_on_the_wire_reads_the_mail(lab: Lab, tmp_path: Path) -> None:
+def test_nobody_on_the_wire_reads_the_mail(lab: Lab) -> None:
     """Mail in both directions, over every network of the lab, read again over IMAP4. And the proof can fail: between strangers
     TLS is only offered, and who declines it is read."""
     ways = [Post(lab), Post(lab, via="hub1", to="erin@other.test"), Post(lab, via="hub2"), Post(lab, via="hub1")]
-    with captured(lab, tmp_path / "all.pcap"):
+    with captured(lab) as capture:
         for mail in ways:
             mail.send(2)
         for mail in ways:
             mail.all_arrive()
         swaks = ("swaks", "--server", "edge1.corp.test", "--from", "erin@other.test", "--to", "alice@corp.test")
         lab.shell("internet1", *swaks, "--body", "readable-by-all")
-    data = (tmp_path / "all.pcap").read_bytes()
-    clear = found_in(tmp_path / "all.pcap", "readable-by-all")
+    data = capture.read_bytes()
+    clear = found_in(capture, "readable-by-all")
     assert clear
     assert all("203.0.113.25" in one and "10.77.2.20.25" in one for one in clear), clear
-    assert {mail.marker: found_in(tmp_path / "all.pcap", mail.marker) for mail in ways} == {one.marker: [] for one in ways}
+    assert {mail.marker: found_in(capture, mail.marker) for mail in ways} == {one.marker: [] for one in ways}
     assert PASSWORD.encode() not in data
     assert len(data) > 50_000
     assert b"STARTTLS" in data

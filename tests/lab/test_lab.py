@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,45 @@ def test_each_path_passes_from_the_right_hosts_and_fails_from_all_others(lab: La
         "state": "open for another row",
         "because": ["client-to-hub-smtp"],
     }
+
+
+def test_each_row_is_proven_in_full_by_its_rightful_callers_and_every_drop_is_explained(lab: Lab) -> None:
+    found = lab.verify(whole=True)
+    assert found["holds"], (found["drops"], found["troubles"], found["unproven"], failures(found))
+    proven = {(row, host) for row, cells in found["cells"].items() for host in cells if is_proven(cells[host])}
+    assert proven >= {
+        *(("hub-to-hub", "hub1"), ("hub-to-hub", "hub2"), ("hub-to-edge", "hub1"), ("edge-to-hub", "edge1")),
+        *(("edgesync", "hub1"), ("cas-to-mailbox", "cas1"), ("mailbox-to-ad", "mbx1"), ("client-access-to-ad", "cas1")),
+        *(("imap4", "client1"), ("pop3", "client1"), ("client-to-hub-smtp", "client1"), ("edge-to-edge", "internet1")),
+        *(("postgresql", "mbx1"), ("edge-adam", "edge1")),
+    }
+    assert found["cells"]["hub-to-hub"]["client1"]["state"].endswith("this row's authentication refuses")
+    assert ("hub-to-edge", "hub2") not in proven  # served by the hubs of another site
+    assert set(found["servers"]) == {"hub1", "hub2", "mbx1", "cas1", "edge1"}
+
+
+def is_proven(cell: dict[str, str]) -> bool:
+    return cell["state"] == "proven"
+
+
+def failures(found: dict[str, Any]) -> list[Any]:
+    return [one for one in found["dialled"] if one["verdict"] == "fail"]
+
+
+def test_a_door_that_opens_and_serves_nobody_is_no_proof(lab: Lab) -> None:
+    """Each connection comes about, so that a knock is content; with its first word it is reset."""
+    with reloaded(lab, "cas1"):
+        lab.shell(
+            "cas1", "nft", "insert rule inet postern input tcp dport 143 ct state established reject with tcp reset"
+        )
+        knocked = lab.verify("--path", "imap4")
+        found = lab.verify("--path", "imap4", whole=True)
+    assert knocked["cells"]["imap4"]["client1"]["state"] == "passes"
+    for host in ("client1", "cas1"):
+        assert found["cells"]["imap4"][host]["state"] == "fails", host
+    assert "a log-on with Kerberos over TLS: curl:" in found["cells"]["imap4"]["client1"]["because"][0]
+    assert not found["holds"]
+    assert "imap4" not in found["proven"]
 
 
 def test_a_rule_that_is_gone_is_noticed(lab: Lab) -> None:

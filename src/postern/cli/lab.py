@@ -11,7 +11,7 @@ import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,6 @@ from postern.model.organization import Profile
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from postern.lab.proof import Proof
     from postern.lab.status import HostStatus
     from postern.lab.steps import Progress
 
@@ -88,22 +87,32 @@ def status(name: str, as_json: bool) -> None:
 @lab.command()
 @_NAME
 @click.option("--path", "rows", multiple=True, metavar="ROW", help="Only this row; may be repeated.")
-@click.option("--explain", is_flag=True, help="Say of each ◐ for which other rows the door is open.")
+@click.option("--doors", is_flag=True, help="Only knock at the doors; dial nothing in full.")
+@click.option("--explain", is_flag=True, help="Say of each ◐ and ◔ for which other rows the door is open.")
 @_JSON
-def verify(name: str, rows: tuple[str, ...], explain: bool, as_json: bool) -> None:
-    """Knock at every door from every host: each path passes from the right hosts and fails from all others.
+def verify(name: str, rows: tuple[str, ...], doors: bool, explain: bool, as_json: bool) -> None:
+    """Each path passes from the right hosts and fails from all others: knock at every door from every host, then dial every
+    path in full from those who may.
 
-    The exit status is 1 if a cell is wrong, or a host dropped packets that no knock of this proof explains.
+    The exit status is 0 if it holds; 1 if a cell is wrong, a path is not proven, or a host dropped packets that no knock of
+    this proof explains; 2 if it could not run.
     """
+    from postern.cli.lab_proof import print_proof
+    from postern.cli.verify import CannotRun
     from postern.lab import build, proof
     from postern.lab.folder import Folder
+    from postern.lab.plan import LabError
 
-    build.check(whole=False)
-    found = proof.verify(Folder(name), rows)
+    try:
+        build.check(whole=False)
+        with _Hosts(quiet=as_json or doors) as show:
+            found = proof.verify(Folder(name), rows, not doors, show.tell)
+    except LabError as error:
+        raise CannotRun(str(error)) from None
     if as_json:
         click.echo(json.dumps(asdict(found) | {"holds": found.holds}, indent=1))
     else:
-        _print_proof(found, explain)
+        print_proof(found, explain)
     if not found.holds:
         raise click.exceptions.Exit(1)
 
@@ -203,6 +212,39 @@ class _Steps:
         self._console.print(f"  [green]✓[/green] {progress.step:34}{progress.seconds:6.1f} s")
 
 
+class _Hosts:
+    """While the rows are dialled: each host that is at it, and how many of its rows are done. On a terminal only."""
+
+    def __init__(self, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import Progress as Display
+
+        self._display = Display(
+            TextColumn("{task.description:8}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("rows"),
+            console=Console(stderr=True),
+            disable=quiet,
+            transient=True,
+        )
+        self._tasks: dict[str, Any] = {}
+
+    def __enter__(self) -> _Hosts:
+        self._display.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._display.stop()
+
+    def tell(self, host: str, done: int, total: int) -> None:
+        if host not in self._tasks:
+            self._tasks[host] = self._display.add_task(host, total=total)
+        # The last row is told when it begins.
+        self._display.update(self._tasks[host], completed=done + (done == total - 1))
+
+
 def _print_ready(name: str, seconds: float, bare: bool) -> None:
     """What to know, and lines to copy: each works as it stands."""
     from postern.lab.plan import ADMIN_PASSWORD, ADMINISTRATOR, DOMAIN, OTHER_DOMAIN, PASSWORD, PEOPLE, STRANGERS
@@ -249,65 +291,3 @@ def _doors(doors: Sequence[str]) -> Iterator[str]:
     for door in doors:
         wire, _, number = door.partition(" ")
         yield number if wire == "TCP" else f"{number}/udp"
-
-
-_SIGNS = {
-    "passes": ("●", "green"),
-    "open, nothing listens": ("○", "green"),
-    "open for another row": ("◐", "yellow"),
-    "blocked": ("·", "dim"),
-    "within the host": ("⌂", "dim"),
-    "not probed": ("?", "dim"),
-    "fails": ("✗", "bold red"),
-    "leaks": ("!", "bold red"),
-}
-
-
-def _print_proof(proof: Proof, explain: bool) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    hosts = list(proof.drops)
-    grid = Table(box=None, padding=(0, 1, 0, 0))
-    grid.add_column("Path", header_style="bold dim", no_wrap=True)
-    for host in hosts:
-        grid.add_column(host, header_style="bold dim", justify="center", no_wrap=True)
-    for row, cells in proof.cells.items():
-        signs = (_SIGNS[cells[host].state] for host in hosts)
-        grid.add_row(Text(row, style="bold cyan"), *(Text(sign, style=style) for sign, style in signs))
-    grid.add_section()
-    dropped = (
-        f"{one.seen}" if one.explained else f"[bold red]{one.seen}≠{one.due}[/bold red]" for one in proof.drops.values()
-    )
-    grid.add_row("[dim]dropped[/dim]", *dropped)
-    console.print(grid)
-    console.print(Text("  ".join(f"{sign} {state}" for state, (sign, _) in _SIGNS.items()), style="dim"))
-    for line in _shared(proof) if explain else ():
-        console.print(Text(line, style="dim"))
-    for row, cells in proof.cells.items():
-        for host, cell in cells.items():
-            if cell.state.wrong:
-                console.print(f"[bold red]{row} from {host} {cell.state}:[/bold red] {'; '.join(cell.because)}")
-    for host, one in proof.drops.items():
-        if not one.explained:
-            words = f"dropped {one.seen} packets, and the knocks explain {one.due}"
-            console.print(f"[bold red]{host}[/bold red] {words}")
-    verdict = "[bold green]It holds[/bold green]" if proof.holds else "[bold red]It does not hold[/bold red]"
-    console.print(f"{verdict}: {proof.knocks} knocks in {proof.seconds:.1f} s; every other dropped packet would show.")
-
-
-def _shared(proof: Proof) -> Iterator[str]:
-    """◐ in words: a line for all rows whose doors stand open to the same hosts for the same other rows."""
-    alike: dict[tuple[str, ...], list[str]] = {}
-    for row, cells in proof.cells.items():
-        hosts: dict[tuple[str, ...], list[str]] = {}
-        for host, cell in cells.items():
-            if cell.state == "open for another row":
-                hosts.setdefault(cell.because, []).append(host)
-        words = tuple(f"to {', '.join(names)} for {', '.join(because)}" for because, names in hosts.items())
-        if words:
-            alike.setdefault(words, []).append(row)
-    for words, rows in alike.items():
-        yield f"◐ {', '.join(rows)}: {'; '.join(words)}"

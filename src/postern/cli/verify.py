@@ -44,8 +44,11 @@ _STYLES = {
 @click.option(
     "--json", "as_json", is_flag=True, help="A list of {id, declared, observed, verdict, detail, mechanisms}."
 )
+@click.option(
+    "--tell", is_flag=True, hidden=True, help="With --json, a line «row DONE OF ID» on stderr before each row."
+)
 @click.option("--all", "everything", is_flag=True, help="Also list the rows that are not built yet.")
-def verify(folder: str | None, ids: Sequence[str], as_json: bool, everything: bool) -> None:
+def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, everything: bool) -> None:
     """Dial every data path from outside and compare what is seen with what is declared.
 
     The exit status is 0 if nothing failed, 1 if a row failed, 2 if it could not run.
@@ -68,9 +71,13 @@ def verify(folder: str | None, ids: Sequence[str], as_json: bool, everything: bo
         transient=True,
     ) as bar:
         task = bar.add_task("", total=None)
-        reports = run(
-            subject, ids, lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
-        )
+
+        def progress(name: str, done: int, total: int) -> None:
+            bar.update(task, description=name, completed=done, total=total)
+            if tell:
+                click.echo(f"row {done} {total} {name}", err=True)
+
+        reports = run(subject, ids, progress)
     if as_json:
         click.echo(json.dumps([report.json() for report in reports], indent=1, ensure_ascii=False))
     else:

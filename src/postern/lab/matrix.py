@@ -54,6 +54,11 @@ class Door:
 
 
 class State(StrEnum):
+    """The first three are of rows that a host dialled in full (see `joining`); all others are what knocks show."""
+
+    PROVEN = "proven"
+    REFUSES = "open for another row; this row's authentication refuses"
+    NO_DOOR = "opens no door to other hosts"
     PASSES = "passes"
     OPEN = "open, nothing listens"
     BLOCKED = "blocked"

@@ -1,4 +1,5 @@
-"""`postern lab verify`: knocks from every host at every door, beside what the table says, and an account of every dropped packet.
+"""`postern lab verify`: knocks from every host at every door, beside what the table says, and an account of every dropped packet;
+then each row dialled in full by its rightful callers, and both in one matrix.
 
 Reads the kernel's tables and counters of each host, and runs the prober on all of them at the same time.
 """
@@ -9,18 +10,22 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from postern.host import sockets
-from postern.lab import organization
+from postern.lab import dialling, joining, organization
+from postern.lab.dialling import Dialled, Dialling, Progress
 from postern.lab.folder import Folder
 from postern.lab.matrix import Cell, Door, Knocked, Matrix, State, view
 from postern.lab.namespaces import Namespaces
 from postern.lab.plan import MACHINES, LabError, Machine
 from postern.lab.status import LOST, counters
 from postern.model.organization import Organization, Role
+from postern.paths.row import Wire
 from postern.paths.table import settle
+from postern.verify.plan import ROLES
 
 _PROBER = Path(__file__).with_name("prober.py")
 
@@ -41,28 +46,36 @@ class Drops:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """`cells[row][host]`."""
+    """`cells[row][host]`. The rest is empty where nothing but knocks was wanted: who said what of which row, rows that hold by
+    all who dialled them, rows that nobody dialled who should have, `postern verify --json` by host, and why a host could not."""
 
     cells: Mapping[str, Mapping[str, Cell]]
     drops: Mapping[str, Drops]
     knocks: int
     seconds: float
+    dialled: Sequence[Dialled] = ()
+    proven: Sequence[str] = ()
+    unproven: Sequence[str] = ()
+    servers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    troubles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def holds(self) -> bool:
         wrong = any(cell.state.wrong for row in self.cells.values() for cell in row.values())
-        return not wrong and all(one.explained for one in self.drops.values())
+        explained = all(one.explained for one in self.drops.values())
+        return not wrong and explained and not self.unproven and not self.troubles
 
     def count(self, state: State) -> int:
         return sum(cell.state is state for row in self.cells.values() for cell in row.values())
 
 
-def verify(folder: Folder, rows: Sequence[str] = ()) -> Proof:
-    """`rows`: only these; all by default. Raises LabError if the lab or a host does not run, or a firewall is not loaded."""
+def verify(folder: Folder, rows: Sequence[str] = (), whole: bool = False, tell: Progress = lambda *_: None) -> Proof:
+    """`rows`: only these; all by default. `whole`: also dial each in full; `tell` hears how far it is, from several threads.
+    Raises LabError if the lab or a host does not run, or a firewall is not loaded."""
     begin = time.monotonic()
     namespaces = Namespaces(folder.root)
     matrix = _matrix(folder, namespaces)
-    if unknown := [row for row in rows if row not in matrix.doors]:
+    if unknown := [row for row in rows if row not in matrix.doors and not (whole and row in ROLES)]:
         raise LabError(f"{unknown[0]} opens no door in the lab; these do: {', '.join(matrix.doors)}")
     wanted = [row for row in matrix.doors if not rows or row in rows]
     names = [machine.name for machine in MACHINES]
@@ -71,13 +84,30 @@ def verify(folder: Folder, rows: Sequence[str] = ()) -> Proof:
         found = dict(
             zip(names, pool.map(lambda name: _knock(namespaces, name, matrix.knocks(name, wanted)), names), strict=True)
         )
+        said = dialling.dial(folder, rows, tell) if whole else None
         after = dict(zip(names, pool.map(lambda name: _lost(namespaces, name), names), strict=True))
     knocked = {name: {door: result for door, (result, _) in results.items()} for name, results in found.items()}
-    return Proof(
+    proof = Proof(
         cells={row: {name: matrix.cell(row, name, knocked[name]) for name in names} for row in wanted},
-        drops={name: _drops(matrix, name, found, after[name] - before[name]) for name in names},
+        drops={
+            name: _drops(matrix, name, found, after[name] - before[name], said.rows if said else ()) for name in names
+        },
         knocks=sum(map(len, found.values())),
         seconds=time.monotonic() - begin,
+    )
+    return proof if said is None else joined(proof, said)
+
+
+def joined(proof: Proof, said: Dialling) -> Proof:
+    """The knocks' proof, and what those said who dialled the rows in full."""
+    return replace(
+        proof,
+        cells=joining.join(proof.cells, said.rows, list(proof.drops)),
+        dialled=said.rows,
+        proven=joining.proven(said.rows),
+        unproven=joining.unproven(said.rows, [row for row in proof.cells if row in ROLES]),
+        servers=said.reports,
+        troubles=said.troubles,
     )
 
 
@@ -121,11 +151,24 @@ def _knock(namespaces: Namespaces, host: str, doors: Sequence[Door]) -> dict[Doo
     return found
 
 
-def _drops(matrix: Matrix, host: str, found: Mapping[str, Mapping[Door, tuple[Knocked, int]]], seen: int) -> Drops:
+def _drops(
+    matrix: Matrix,
+    host: str,
+    found: Mapping[str, Mapping[Door, tuple[Knocked, int]]],
+    seen: int,
+    dialled: Sequence[Dialled],
+) -> Drops:
     due = late = 0
     for caller, results in found.items():
         for door, (_, packets) in results.items():
             if matrix.drops(caller, door) == host:
                 due += 1
                 late += packets - 1
+    for one in dialled:
+        for words in one.closed:
+            address, wire, number = words.split()
+            owner = next((view.name for view in matrix.views.values() if view.address == address), "")
+            if owner and matrix.drops(one.host, Door(owner, address, Wire(wire), int(number))) == host:
+                due += 1
+                late += 1  # how late that prober was is not known
     return Drops(due, late, seen)

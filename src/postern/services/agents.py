@@ -36,7 +36,6 @@ FRESH = 2.0
 """Seconds until a change of the settings is known."""
 
 _FILTERED = (PrincipalKind.ANONYMOUS, PrincipalKind.PEER)
-_NOT_NOW = Reply(451, "4.3.0", "Local error in processing; try again later")
 
 
 @dataclass(frozen=True, slots=True)

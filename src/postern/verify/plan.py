@@ -46,7 +46,7 @@ ROLES: Mapping[str, tuple[Role, ...]] = MappingProxyType(
 )
 """The rows that have a probe, with the roles that must be there for it."""
 
-_AT_HOME = frozenset(
+AT_HOME = frozenset(
     {"internet-to-hub", "client-to-hub-smtp", "imap4", "pop3", "edge-to-edge", "edge-adam", "postgresql"}
 )
 """Rows that strangers, users or processes of the same host call: a server that answers them dials itself. All others only their
@@ -94,7 +94,7 @@ def verdict_without_probe(row: Path, organization: Organization, here: Server) -
 def targets(row: Path, organization: Organization, here: Server) -> tuple[Server, ...]:
     """The servers that `here` dials for a row with a probe; `here` itself stands for what is no server of ours (a domain
     controller, a database)."""
-    if row.id in _AT_HOME:
+    if row.id in AT_HOME:
         return (here,) if here.name in _callers(row, organization) else ()
     if here.name not in _callers(row, organization):
         return ()
@@ -106,7 +106,7 @@ def targets(row: Path, organization: Organization, here: Server) -> tuple[Server
 
 def _callers(row: Path, organization: Organization) -> list[str]:
     """The names of the servers that can dial the row. An edge is neither in the domain nor has it the private directory."""
-    if row.id in _AT_HOME:
+    if row.id in AT_HOME:
         return [server.name for server in organization.with_role(ROLES[row.id][0])]
     if Party.ANY_SERVER in row.caller:
         return [server.name for server in organization.servers if Role.EDGE not in server.roles]

@@ -1,0 +1,104 @@
+"""How `postern lab verify` looks: the matrix host x path, what each sign means, and all that is wrong in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from postern.lab.matrix import State
+from postern.lab.proof import Proof
+
+_SIGNS = {
+    State.PROVEN: ("●", "green", "proven in full by this host"),
+    State.PASSES: ("○", "green", "reachable only: nothing was proven"),
+    State.OPEN: ("◌", "green", "open, nothing listens"),
+    State.REFUSES: ("◐", "yellow", "open for another row; this row's authentication refuses"),
+    State.SHARED: ("◔", "yellow", "open for another row; no refusal was tried"),
+    State.BLOCKED: ("·", "dim", "blocked"),
+    State.AT_HOME: ("⌂", "dim", "within the host"),
+    State.NO_DOOR: (" ", "dim", ""),
+    State.UNKNOWN: ("?", "dim", "not probed"),
+    State.FAILS: ("✗", "bold red", "fails"),
+    State.LEAKS: ("!", "bold red", "leaks"),
+}
+_SHARING = (State.SHARED, State.REFUSES)
+
+
+def print_proof(proof: Proof, explain: bool) -> None:
+    """`explain`: also for which other rows each shared door is open."""
+    console = Console(highlight=False)
+    console.print(_grid(proof))
+    shown = {cell.state for cells in proof.cells.values() for cell in cells.values()}
+    for state, (sign, _, words) in _SIGNS.items():
+        if state in shown and words:
+            console.print(Text(f"{sign} {words}", style="dim"))
+    for words in _shared(proof) if explain else ():
+        console.print(Text(words, style="dim"))
+    for line in _wrong(proof):
+        console.print(line)
+    console.print(_verdict(proof))
+
+
+def _grid(proof: Proof) -> Table:
+    hosts = list(proof.drops)
+    grid = Table(box=None, padding=(0, 1, 0, 0))
+    grid.add_column("Path", header_style="bold dim", no_wrap=True)
+    for host in hosts:
+        grid.add_column(host, header_style="bold dim", justify="center", no_wrap=True)
+    for row, cells in proof.cells.items():
+        signs = (_SIGNS[cells[host].state] for host in hosts)
+        grid.add_row(Text(row, style="bold cyan"), *(Text(sign, style=style) for sign, style, _ in signs))
+    grid.add_section()
+    dropped = (
+        f"{one.seen}" if one.explained else f"[bold red]{one.seen}≠{one.due}[/bold red]" for one in proof.drops.values()
+    )
+    grid.add_row("[dim]dropped[/dim]", *dropped)
+    return grid
+
+
+def _wrong(proof: Proof) -> Iterator[Text]:
+    """Everything for which the proof does not hold, a line each."""
+    for row, cells in proof.cells.items():
+        for host, cell in cells.items():
+            if cell.state.wrong:
+                yield _line(f"{row} from {host} {cell.state}:", "; ".join(cell.because))
+    for host, words in proof.troubles.items():
+        yield _line(f"{host} cannot verify:", words)
+    for row in proof.unproven:
+        yield _line(f"{row}:", "no host proved it")
+    for host, one in proof.drops.items():
+        if not one.explained:
+            yield _line(host, f"dropped {one.seen} packets, and the knocks explain {one.due}")
+
+
+def _line(what: str, words: str) -> Text:
+    return Text.assemble((what, "bold red"), " ", words)
+
+
+def _verdict(proof: Proof) -> Text:
+    verdict = ("It holds", "bold green") if proof.holds else ("It does not hold", "bold red")
+    refusals = sum(one.refusals for one in proof.dialled)
+    dialled = f", {len(proof.proven)} paths proven, {refusals} refusals held" if proof.dialled else ""
+    return Text.assemble(
+        verdict, f": {proof.knocks} knocks{dialled} in {proof.seconds:.1f} s; every other dropped packet would show."
+    )
+
+
+def _shared(proof: Proof) -> Iterator[str]:
+    """Shared doors in words: a line for all rows whose doors stand open to the same hosts for the same other rows."""
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for row, cells in proof.cells.items():
+        hosts: dict[tuple[str, ...], list[str]] = {}
+        for host, cell in cells.items():
+            if cell.state in _SHARING:
+                hosts.setdefault((_SIGNS[cell.state][0], *cell.because), []).append(host)
+        words = tuple(
+            f"{sign} to {', '.join(names)} for {', '.join(because)}" for (sign, *because), names in hosts.items()
+        )
+        if words:
+            alike.setdefault(words, []).append(row)
+    for words, rows in alike.items():
+        yield f"{', '.join(rows)}: {'; '.join(words)}"
