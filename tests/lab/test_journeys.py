@@ -6,6 +6,7 @@ Postfix, swaks, msmtp, mutt, fetchmail and curl are the others; MIT Kerberos giv
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -216,7 +217,7 @@ def captured(lab: Lab) -> Iterator[Path]:
     """The file of all that any network of the lab carries, until the block ends."""
     output = lab.folder / "hosts/router/home/all.pcap"
     words = (
-        f"exec 2>&1; tcpdump --immediate-mode -Z root -s 0 -U -n -i any -w {output} & read line; kill -TERM $!; wait $!"
+        f"exec 2>&1; tcpdump --immediate-mode -B 65536 -Z root -s 0 -U -n -i any -w {output} tcp & read line; kill -TERM $!; wait $!"
     )
     taking = subprocess.Popen(
         [POSTERN, "lab", "shell", "--name", lab.name, "router", "sh", "-c", words],
@@ -242,8 +243,8 @@ def found_in(capture: Path, marker: str) -> list[str]:
         errors="replace",
         check=True,
     ).stdout
-    packets = listed.split("\nIP ") if marker in listed else []
-    found = {one.split("\n")[0].split(": ")[0] for one in packets if marker in one}
+    packets = re.split(r"^.*?\bIP (?=\d)", listed, flags=re.MULTILINE)
+    found = {one.partition(":")[0] for one in packets if marker in one}
     if not found and any(form in capture.read_bytes() for form in (marker.encode(), marker.encode("utf-16-le"))):
         return ["somewhere"]
     return sorted(found)

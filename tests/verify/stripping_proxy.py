@@ -11,12 +11,14 @@ from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def proxy(port: int, target: int, hide: bytes = b"", tls: ssl.SSLContext | None = None) -> Iterator[None]:
-    """Listens on 127.0.0.1:`port` and forwards to `target`. `hide` disappears from what the server says; with `tls` the client's
+def proxy(
+    port: int, target: int, hide: bytes = b"", tls: ssl.SSLContext | None = None, address: str = "127.0.0.1"
+) -> Iterator[None]:
+    """Listens on `address`:`port` and forwards to `target` there. `hide` disappears from what the server says; with `tls` the client's
     TLS ends here (from the first byte) and goes on as another TLS connection that validates nobody."""
     with socket.socket() as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        door.bind(("127.0.0.1", port))
+        door.bind((address, port))
         door.listen()
         door.settimeout(0.1)
         stop = threading.Event()
@@ -25,7 +27,7 @@ def proxy(port: int, target: int, hide: bytes = b"", tls: ssl.SSLContext | None 
             while not stop.is_set():
                 with contextlib.suppress(TimeoutError):
                     client, _ = door.accept()
-                    threading.Thread(target=_carry, args=(client, target, hide, tls, stop), daemon=True).start()
+                    threading.Thread(target=_carry, args=(client, (address, target), hide, tls, stop), daemon=True).start()
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -36,12 +38,14 @@ def proxy(port: int, target: int, hide: bytes = b"", tls: ssl.SSLContext | None 
             thread.join(5)
 
 
-def _carry(client: socket.socket, target: int, hide: bytes, tls: ssl.SSLContext | None, stop: threading.Event) -> None:
+def _carry(
+    client: socket.socket, target: tuple[str, int], hide: bytes, tls: ssl.SSLContext | None, stop: threading.Event
+) -> None:
     with contextlib.suppress(OSError), client:
         client.settimeout(10)
         if tls is not None:
             client = tls.wrap_socket(client, server_side=True)
-        server = socket.create_connection(("127.0.0.1", target), 10)
+        server = socket.create_connection(target, 10)
         if tls is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE

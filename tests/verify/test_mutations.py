@@ -145,7 +145,7 @@ MUTATIONS = (
     Mutation(
         "RPC asks nobody who they are",
         "from postern.paths.guard import Guard\nfrom postern.roles.rpc import Rpc\n"
-        "Guard.row_for = lambda self, identity, seal: self.rows[0]\nRpc._may_call = lambda self, identity, row: True",
+        "Guard.row_for = lambda self, identity, seal: self.rows[0]\nRpc.may_call = lambda self, identity, row: True",
         MAILBOX,
         "cas-to-mailbox",
         "a call without authentication is refused",
@@ -155,7 +155,7 @@ MUTATIONS = (
         "import dataclasses\nfrom postern.directory.slapd_adapter import SlapdDirectory\nfrom postern.roles.rpc import Rpc\n"
         "old = SlapdDirectory.account\nasync def account(self, name):\n    known = await old(self, name)\n"
         "    return known and dataclasses.replace(known, is_server=True)\nSlapdDirectory.account = account\n"
-        "Rpc._may_call = lambda self, identity, row: True",
+        "Rpc.may_call = lambda self, identity, row: True",
         MAILBOX,
         "cas-to-mailbox",
         "a user's account by NTLM is refused",
