@@ -1,8 +1,9 @@
-"""Ways to break a running lab: each is a context manager that puts everything back, and beside it, ways to ask who has noticed."""
+"""Ways to break a running lab: each is a context manager that puts everything back; and ways to ask who has noticed."""
 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -73,32 +74,27 @@ def rogue_listener(lab: Lab) -> Iterator[None]:
 
 
 @contextmanager
-def swapped(lab: Lab, host: str, **files: bytes) -> Iterator[None]:
-    """Other contents in these files of its state folder; `__` stands for the folder's slash, and `_` for a dot."""
-    root = lab.folder / "hosts" / host / "state"
-    places = {root / name.replace("__", "/").replace("_", "."): data for name, data in files.items()}
-    before = {place: place.read_bytes() for place in places}
+def swapped(lab: Lab, host: str, files: dict[str, Path]) -> Iterator[None]:
+    """Another file's content in these files of its state folder; its servers start again with them."""
+    before = {lab.folder / "hosts" / host / "state" / name: b"" for name in files}
+    before = {place: place.read_bytes() for place in before}
     try:
-        for place, data in places.items():
-            place.write_bytes(data)
-        restarted(lab, host)
+        for place, other in zip(before, files.values(), strict=True):
+            place.write_bytes(other.read_bytes())
+        stop(lab, host)
+        start(lab, host)
         yield
     finally:
         for place, data in before.items():
             place.write_bytes(data)
-        restarted(lab, host)
-
-
-def restarted(lab: Lab, host: str, *name: str) -> None:
-    """Its processes end as after an administrator's restart, and come back."""
-    stop(lab, host)
-    start(lab, host)
+        stop(lab, host)
+        start(lab, host)
 
 
 def stop(lab: Lab, host: str) -> None:
     """`postern run` there is told to end, and has ended."""
     file = lab.folder / f"hosts/{host}/state/lock"
-    pid = file.read_text().split()[0]
+    pid = re.findall(r"process (\d+)", file.read_text())[0]
     lab.shell(host, "kill", "-TERM", pid, check=False)
     eventually(f"{host} has stopped", lambda: lab.command("shell", host, "kill", "-0", pid, check=False).returncode, 40)
 
@@ -121,7 +117,7 @@ class Wrapped(Namespaces):
         self._before = before
 
     def start(self, host: str, command: object, log: Path, environment: object = None) -> None:
-        super().start(host, [*self._before, *command], log, environment)  # type: ignore[misc, arg-type]
+        super().start(host, [*self._before, *command], log, environment)  # type: ignore[misc, arg-type]  # a starter of the lab itself
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Run on a host of the lab: `stripping.py ADDRESS PORT TARGET` hides STARTTLS from whoever dials PORT, until standard input ends."""
+"""On a host of the lab: `stripping.py ADDRESS PORT TARGET` hides STARTTLS from whoever dials PORT, until its input ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mail's journeys through the whole lab, behind all its firewalls: other people's programs at both ends, and what each hop tells.
+"""A mail's journeys through the whole lab, behind all its firewalls: others' programs at both ends, and what each hop tells.
 
 Postfix, swaks, msmtp, mutt, fetchmail and curl are the others; MIT Kerberos gives the tickets, Samba holds the accounts.
 """
@@ -204,11 +204,11 @@ def test_who_may_not_log_on_any_more_is_refused_at_once(lab: Lab, taken_away: ob
     mechanisms = ("PLAIN", "NTLM", "GSSAPI")
     ticket(lab, "dave")
     assert [curls(lab, "dave", one) for one in mechanisms] == [True, True, True]
-    with taken_away(lab, "dave"):  # type: ignore[operator]
+    with taken_away(lab, "dave"):  # type: ignore[operator]  # one of two functions
         assert [curls(lab, "dave", one) for one in mechanisms] == [False, False, False]
         assert curls(lab, "bob", "PLAIN")
     for one in mechanisms:
-        eventually(f"dave may again by {one}", lambda one=one: curls(lab, "dave", one))  # type: ignore[misc]
+        eventually(f"dave may again by {one}", lambda one=one: curls(lab, "dave", one))  # type: ignore[misc]  # mypy knows no default of a lambda
     ticket(lab, "alice")
 
 
@@ -217,7 +217,8 @@ def captured(lab: Lab) -> Iterator[Path]:
     """The file of all that any network of the lab carries, until the block ends."""
     output = lab.folder / "hosts/router/home/all.pcap"
     words = (
-        f"exec 2>&1; tcpdump --immediate-mode -B 65536 -Z root -s 0 -U -n -i any -w {output} tcp & read line; kill -TERM $!; wait $!"
+        "exec 2>&1; tcpdump --immediate-mode -B 65536 -Z root -s 0 -U -n -i any "
+        f"-w {output} tcp & read line; kill -TERM $!; wait $!"
     )
     taking = subprocess.Popen(
         [POSTERN, "lab", "shell", "--name", lab.name, "router", "sh", "-c", words],

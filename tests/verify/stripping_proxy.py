@@ -14,8 +14,8 @@ from collections.abc import Iterator
 def proxy(
     port: int, target: int, hide: bytes = b"", tls: ssl.SSLContext | None = None, address: str = "127.0.0.1"
 ) -> Iterator[None]:
-    """Listens on `address`:`port` and forwards to `target` there. `hide` disappears from what the server says; with `tls` the client's
-    TLS ends here (from the first byte) and goes on as another TLS connection that validates nobody."""
+    """Listens on `address`:`port` and forwards to `target` there. `hide` disappears from what the server says; with `tls` the
+    client's TLS ends here (from the first byte) and goes on as another TLS connection that validates nobody."""
     with socket.socket() as door:
         door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         door.bind((address, port))
@@ -27,7 +27,9 @@ def proxy(
             while not stop.is_set():
                 with contextlib.suppress(TimeoutError):
                     client, _ = door.accept()
-                    threading.Thread(target=_carry, args=(client, (address, target), hide, tls, stop), daemon=True).start()
+                    threading.Thread(
+                        target=_carry, args=(client, (address, target), hide, tls, stop), daemon=True
+                    ).start()
 
         thread = threading.Thread(target=serve)
         thread.start()
