@@ -155,7 +155,10 @@ def hanging(lab: Lab, host: str, program: str) -> Iterator[None]:
 def controller_stopped(lab: Lab, host: str) -> Iterator[None]:
     folder = Folder(lab.name)
     lab.shell(host, "pkill", "-TERM", "-o", "samba")
-    gone = lambda: lab.command("shell", host, "pgrep", "samba", check=False).returncode  # noqa: E731
+
+    def gone() -> bool:
+        return bool(lab.command("shell", host, "pgrep", "samba", check=False).returncode)
+
     try:
         eventually(f"{host} has stopped", gone, 20)
         yield

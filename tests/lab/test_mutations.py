@@ -1,7 +1,7 @@
 """The running lab is broken, one way after another: somebody notices each time, and no mail that was on its way is lost.
 
-Those who notice: the matrix of `postern lab verify`, a row of `postern verify` on a host, `postern topology`, `postern edge sync`,
-the queues, and the events in the servers' logs. All is put back each time, and is seen to be well again.
+Those who notice: the matrix of `postern lab verify`, a row of `postern verify` on a host, `postern topology`, `postern edge
+sync`, the queues, and the events in the servers' logs. All is put back each time, and is seen to be well again.
 """
 
 from __future__ import annotations
