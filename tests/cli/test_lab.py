@@ -13,8 +13,8 @@ from postern.lab.plan import LabError
 
 def failure(*words: str) -> str:
     done = CliRunner().invoke(lab, words)
-    assert isinstance(done.exception, LabError), done.output
-    return str(done.exception)
+    assert done.exit_code != 0 and isinstance(done.exception, LabError | SystemExit), done.output
+    return str(done.exception) if isinstance(done.exception, LabError) else done.output
 
 
 @pytest.mark.parametrize(

@@ -199,7 +199,7 @@ def stripped(lab: Lab) -> Iterator[None]:
     script = str(Path(__file__).with_name("stripping.py"))
     table = (
         "table ip stripping { chain way { type nat hook prerouting priority -100; "
-        "ip saddr 10.77.4.20 tcp dport 25 redirect to :2525; } }"
+        "ip saddr 10.77.4.20 tcp dport 25 redirect to :2525 ; } ; }"
     )
     with (
         running(lab, "hub1", sys.executable, "-s", script, "10.77.1.20", "2525", "25"),
