@@ -24,9 +24,10 @@ def printed(organization: Organization) -> list[str]:
 
 
 def readme() -> list[str]:
-    """Its commands below `make run`, which starts what runs here already: indented lines, with continued ones as one."""
+    """Its commands below `make run`, which starts what runs here already: indented lines, with continued ones as one. Those of
+    the lab have a stage of their own (tests/lab)."""
     text = re.sub(r" *\\\n +", " ", README.read_text(encoding="utf-8"))
-    return re.findall(r"^ {4}((?:swaks|curl|postern) .*?)(?: +#.*)?$", text, re.MULTILINE)
+    return re.findall(r"^ {4}((?:swaks|curl|postern(?! lab)) .*?)(?: +#.*)?$", text, re.MULTILINE)
 
 
 def here(organization: Organization, command: str) -> str:
