@@ -1,16 +1,20 @@
-"""Run on a host of the lab: sends marked messages over SMTP, each until it is accepted, or until the time is over.
+"""Run on a host of the lab: sends marked messages over SMTP, each until it is accepted, or until the time is over; or tells which
+of them are in a mailbox.
 
 A sender with a queue of its own would hide what a server refuses; this one keeps what it has not been told is taken.
 """
 
 from __future__ import annotations
 
+import imaplib
+import re
 import smtplib
 import ssl
 import sys
 import time
 
 _PAUSE = 0.1
+_AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
 
 def text(sender: str, recipient: str, marker: str, number: int) -> bytes:
@@ -20,7 +24,7 @@ def text(sender: str, recipient: str, marker: str, number: int) -> bytes:
     ).encode()
 
 
-def main(
+def send(
     server: str,
     port: str,
     sender: str,
@@ -38,7 +42,7 @@ def main(
         try:
             with smtplib.SMTP(server, int(port), timeout=20) as dialog:
                 if password:
-                    dialog.starttls(context=ssl.create_default_context(cafile="/etc/ssl/certs/ca-certificates.crt"))
+                    dialog.starttls(context=ssl.create_default_context(cafile=_AUTHORITIES))
                     dialog.login(sender, password)
                 while waiting:
                     dialog.sendmail(sender, [recipient], text(sender, recipient, marker, waiting[0]))
@@ -50,5 +54,16 @@ def main(
         sys.exit(f"{len(waiting)} not taken: {why}")
 
 
+def read(server: str, person: str, marker: str, password: str) -> None:
+    """Prints the number of each, as often as it is there."""
+    with imaplib.IMAP4_SSL(server, ssl_context=ssl.create_default_context(cafile=_AUTHORITIES)) as dialog:
+        dialog.login(person, password)
+        dialog.select("INBOX", readonly=True)
+        _, found = dialog.search(None, "HEADER", "Message-ID", f"<{marker}.")
+        if numbers := found[0].decode().replace(" ", ","):
+            _, lines = dialog.fetch(numbers, "(BODY.PEEK[HEADER.FIELDS (MESSAGE-ID)])")
+            print(*re.findall(rf"<{marker}\.(\d+)@", repr(lines)), sep="\n")
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    {"send": send, "read": read}[sys.argv[1]](*sys.argv[2:])

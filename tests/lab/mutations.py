@@ -144,20 +144,20 @@ def cut_off(lab: Lab, host: str) -> Iterator[None]:
 @contextmanager
 def hanging(lab: Lab, host: str, program: str) -> Iterator[None]:
     """It keeps its connections and says nothing any more."""
-    lab.shell(host, "pkill", "-STOP", "-x", program)  # in the host's own process namespace
+    lab.shell(host, "pkill", "-STOP", "-f", f"^{program}")  # in the host's own process namespace
     try:
         yield
     finally:
-        lab.shell(host, "pkill", "-CONT", "-x", program)
+        lab.shell(host, "pkill", "-CONT", "-f", f"^{program}")
 
 
 @contextmanager
 def controller_stopped(lab: Lab, host: str) -> Iterator[None]:
     folder = Folder(lab.name)
-    lab.shell(host, "pkill", "-TERM", "-o", "samba")
+    lab.shell(host, "pkill", "-TERM", "-o", "-f", "^samba")
 
     def gone() -> bool:
-        return bool(lab.command("shell", host, "pgrep", "samba", check=False).returncode)
+        return bool(lab.command("shell", host, "pgrep", "-f", "^samba", check=False).returncode)
 
     try:
         eventually(f"{host} has stopped", gone, 20)

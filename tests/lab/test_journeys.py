@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from postern.lab.plan import PASSWORD
 from tests.lab.live import POSTERN, Lab, eventually, with_namespaces, with_servers
+from tests.lab.mutations import account_disabled
 from tests.lab.post import Post
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, with_namespaces, with_servers]
@@ -176,15 +177,6 @@ def test_ntlm_passes_through_netlogon(lab: Lab) -> None:
 
 
 @contextmanager
-def disabled(lab: Lab, person: str) -> Iterator[None]:
-    lab.shell("dc1", "samba-tool", "user", "disable", person)
-    try:
-        yield
-    finally:
-        lab.shell("dc1", "samba-tool", "user", "enable", person)
-
-
-@contextmanager
 def locked(lab: Lab, person: str) -> Iterator[None]:
     """By guesses at Kerberos, which is no business of ours."""
     settings = ("samba-tool", "domain", "passwordsettings", "set")
@@ -198,13 +190,15 @@ def locked(lab: Lab, person: str) -> Iterator[None]:
         lab.shell("dc1", "samba-tool", "user", "unlock", person)
 
 
-@pytest.mark.parametrize("taken_away", [disabled, locked])
-def test_who_may_not_log_on_any_more_is_refused_at_once(lab: Lab, taken_away: object) -> None:
+@pytest.mark.parametrize("taken_away", [account_disabled, locked])
+def test_who_may_not_log_on_any_more_is_refused_at_once(
+    lab: Lab, taken_away: Callable[[Lab, str], AbstractContextManager[None]]
+) -> None:
     """By the password that was right a moment ago, by NTLM, and by the ticket that is still good."""
     mechanisms = ("PLAIN", "NTLM", "GSSAPI")
     ticket(lab, "dave")
     assert [curls(lab, "dave", one) for one in mechanisms] == [True, True, True]
-    with taken_away(lab, "dave"):  # type: ignore[operator]  # one of two functions
+    with taken_away(lab, "dave"):  # one of two functions
         assert [curls(lab, "dave", one) for one in mechanisms] == [False, False, False]
         assert curls(lab, "bob", "PLAIN")
     for one in mechanisms:

@@ -25,8 +25,8 @@ ERIN = "erin@other.test"
 
 @dataclass(frozen=True)
 class Mutation:
-    """`broken` is noticed when `noticed` says so, which it does not before. `via` and `to`: the way of the mail that goes out
-    meanwhile; `held` that it may arrive only afterwards, which those of `retry` are then told."""
+    """`broken` is noticed when `noticed` says so, which it does no more once all is put back. `via` and `to`: the way of the mail
+    that goes out meanwhile; `held`: it may arrive only afterwards, which those of `retry` are then told."""
 
     name: str
     broken: Callable[[Lab], AbstractContextManager[None]]
@@ -38,7 +38,8 @@ class Mutation:
 
 
 def fails(host: str, path: str) -> Callable[[Lab], bool]:
-    return lambda lab: by.row(lab, host, path) == "fail"
+    """Also when verify says that it cannot even begin."""
+    return lambda lab: by.row(lab, host, path) != "pass"
 
 
 def waits(host: str) -> Callable[[Lab], bool]:
@@ -173,7 +174,6 @@ MUTATIONS = (
 def test_it_is_noticed_and_no_mail_is_lost(lab: Lab, mutation: Mutation) -> None:
     if "clock" in mutation.name and not shutil.which("faketime"):
         pytest.skip("a wrong clock needs faketime: scripts/setup test installs it")
-    assert not mutation.noticed(lab)
     mail = None if mutation.via is None else Post(lab, via=mutation.via, to=mutation.to)
     with mutation.broken(lab):
         if mail is not None:
@@ -191,26 +191,32 @@ def test_it_is_noticed_and_no_mail_is_lost(lab: Lab, mutation: Mutation) -> None
 
 
 @pytest.mark.parametrize(
-    ("host", "process", "via", "to"),
+    ("host", "process", "via", "to", "again"),
     [
-        ("hub1", "hub.0", "", "alice@corp.test"),
-        ("hub1", "hub.0", "hub1", ERIN),
-        ("edge1", "adam", "", "alice@corp.test"),
-        ("mbx1", "postgresql", "hub2", "alice@corp.test"),
+        ("edge1", "adam", "", "alice@corp.test", False),
+        ("mbx1", "postgresql", "hub2", "alice@corp.test", False),
+        ("mbx1", "mailbox.0", "hub1", "alice@corp.test", False),
+        ("hub1", "hub.0", "", "alice@corp.test", True),
+        ("hub1", "hub.0", "hub1", ERIN, True),
+        ("edge1", "edge.0", "", "alice@corp.test", True),
     ],
 )
-def test_what_is_killed_comes_back_and_nothing_is_lost_or_doubled(
-    lab: Lab, host: str, process: str, via: str, to: str
+def test_what_is_killed_comes_back_and_no_mail_is_lost(
+    lab: Lab, host: str, process: str, via: str, to: str, again: bool
 ) -> None:
-    """At once (SIGKILL), while mail runs through it."""
+    """At once (SIGKILL), while mail runs through it. `again`: two SMTP servers cannot both know that a message changed hands, so
+    what was under way between them may come twice (RFC 1047); where a mailbox or a directory died, nothing does."""
     before = by.events(lab, host, "supervisor", "died")
     mail = Post(lab, via=via, to=to)
     sending = mail.start(60)
-    assert sending.stdout is not None
-    while int(sending.stdout.readline()) < 15:
-        pass
-    by.kill(lab, host, process)
-    said = sending.communicate()
+    try:
+        assert sending.stdout is not None
+        while int(sending.stdout.readline()) < 15:
+            pass
+        by.kill(lab, host, process)
+        said = sending.communicate(timeout=90)
+    finally:
+        sending.kill()
     assert sending.returncode == 0, said
     eventually("its end is noticed", lambda: by.events(lab, host, "supervisor", "died") == before + 1)
-    mail.all_arrive(60, ("internet1", "edge1", "hub1", "hub2"))
+    mail.all_arrive(60, ("internet1", "edge1", "hub1", "hub2"), at_most=2 if again else 1)
