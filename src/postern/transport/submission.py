@@ -15,8 +15,8 @@ from postern.protocols.smtp.address import parse_mailbox
 MAX_AUTHORS = 100
 
 _FIELD_END = re.compile(rb"\r\n(?![ \t])")
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-_MAILBOX = re.compile(rf'\s*(?:(?:{_QUOTED}|[^"<>,:;@\\\[\]])*<\s*([^<>]+?)\s*>|([^<>,:;\s]+))\s*(,|$)', re.DOTALL)
+_QUOTED = r'"(?:[^"\\]|\\.)*+"'
+_MAILBOX = re.compile(rf'\s*+(?:(?:{_QUOTED}|[^"<>,:;@\\\[\]])*+<([^<>]++)>|([^<>,:;\s]++))\s*+(,|$)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _mailboxes(value: bytes) -> list[str] | None:
         match = _MAILBOX.match(text, position)
         if match is None:
             return None
-        address = parse_mailbox(match[1] or match[2])
+        address = parse_mailbox((match[1] or match[2]).strip())
         if not address:
             return None
         found.append(address)

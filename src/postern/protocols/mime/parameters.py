@@ -10,17 +10,25 @@ from postern.protocols.mime.charsets import decode
 from postern.protocols.mime.words import decode_words
 
 _MAX_PARAMETERS = 64
-_PARAMETER = re.compile(rb"""\s*;[\s;]*([^\s=;"]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"?|([^\s;"][^;]*)|)""", re.DOTALL)
+_MAX_VALUE = 1 << 16
+_MAX_CACHED = 1 << 10
+_PARAMETER = re.compile(rb"""\s*+;[\s;]*+([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^\s;"][^;]*+)|)""", re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _COMMENT = re.compile(rb"\([^()]*\)")
 
 Parameters = tuple[tuple[bytes, bytes], ...]
 
 
-@lru_cache(maxsize=2048)
 def parse_value(value: bytes) -> tuple[bytes, Parameters]:
     """The value before the first semicolon (stripped, lower case) and its parameters: names in lower case, continuations
-    of RFC 2231 section 3 put together; a name that ends in "*" has a value with charset and percent encoding."""
+    of RFC 2231 section 3 put together; a name that ends in "*" has a value with charset and percent encoding.
+
+    Bound: linear in the field; 64 KB of it and 64 parameters are read.
+    """
+    return _parse_cached(value) if len(value) <= _MAX_CACHED else _parse(value[:_MAX_VALUE])
+
+
+def _parse(value: bytes) -> tuple[bytes, Parameters]:
     head, semicolon, rest = value.partition(b";")
     if b"(" in head:
         head = _COMMENT.sub(b"", head)
@@ -49,6 +57,9 @@ def parse_value(value: bytes) -> tuple[bytes, Parameters]:
         name, text = _join(stem, numbered)
         found.setdefault(name, text)
     return head.strip().lower(), tuple(found.items())
+
+
+_parse_cached = lru_cache(maxsize=2048)(_parse)
 
 
 def _join(stem: bytes, numbered: dict[int, tuple[bool, bytes]]) -> tuple[bytes, bytes]:

@@ -10,10 +10,10 @@ from postern.protocols.mime.header import Fields
 from postern.protocols.mime.parameters import parameter, parse_value
 from postern.protocols.mime.structure import Part
 from postern.protocols.mime.transfer import from_transfer
-from postern.protocols.mime.words import decode_words, fold
+from postern.protocols.mime.words import decode_words, fold_within
 
 MAX_TEXT = 8 << 20
-"""Octets of text that one message gives to search."""
+"""Octets of folded text that the header, and again the body, of one message give to search."""
 
 # Possessive (*+): an unclosed tag must not cost quadratic time.
 _TAG = re.compile(r"<(?:!|/?([a-zA-Z][a-zA-Z0-9]*+))[^<>]*+>")
@@ -32,7 +32,9 @@ def header_text(fields: Fields, hint: str = "") -> str:
     block = b"".join([b"\n%b:%b" % field for field in fields.ordered])
     if block.isascii() and b"=?" not in block:
         return block.decode("ascii").lower()
-    return fold("".join([f"\n{name.decode('latin-1')}:{_line(value, hint)}" for name, value in fields.ordered]))
+    return fold_within(
+        "".join([f"\n{name.decode('latin-1')}:{_line(value, hint)}" for name, value in fields.ordered]), MAX_TEXT
+    )
 
 
 def _line(value: bytes, hint: str) -> str:
@@ -58,7 +60,7 @@ def body_text(content: bytes, root: Part) -> str:
             raw = content[part.body : min(part.end, part.body + room)]
             room -= len(raw)
             parts.append(_leaf_text(part, raw))
-    return fold("\n".join(parts))
+    return fold_within("\n".join(parts), MAX_TEXT)
 
 
 def _charset(part: Part) -> str:

@@ -35,6 +35,7 @@ def can_decode(encoding: str) -> bool:
 
 
 def _from_uu(data: bytes) -> bytes:
+    """A line that claims more octets than it has characters for is as short as it is: nothing is made up."""
     result = []
     inside = False
     for line in data.splitlines():
@@ -44,12 +45,12 @@ def _from_uu(data: bytes) -> bytes:
         if line == b"end":
             break
         try:
-            result.append(binascii.a2b_uu(line))
+            result.append(binascii.a2b_uu(line)[: (len(line) - 1) * 3 // 4])
         except binascii.Error:
             # Broken encoders pad the line: the first character says how many bytes are meant.
             length = ((((line[0] - 32) & 63) * 4 + 5) // 3) if line else 0
             try:
-                result.append(binascii.a2b_uu(line[:length]))
+                result.append(binascii.a2b_uu(line[:length])[: (len(line) - 1) * 3 // 4])
             except binascii.Error:
                 continue
     return b"".join(result)

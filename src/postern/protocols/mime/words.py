@@ -42,15 +42,56 @@ def _from_q(data: bytes) -> bytes:
     return binascii.a2b_qp(data, header=True)
 
 
+_MOST_MARKS = 30
+# Characters that reordering may move (canonical combining class other than 0), and the three Tibetan vowels that decompose
+# into such: the whole of a run of them is sorted when it is normalized.
+_MARK = "".join(chr(code) for code in range(0x300, 0x20000) if unicodedata.combining(chr(code))) + "\u0f73\u0f75\u0f81"
+_LONG_RUN = re.compile(f"([{_MARK}]{{{_MOST_MARKS}}})[{_MARK}]++")
+
+
 def fold(text: str) -> str:
     """Text as it is stored and searched: NFKC and full case folding (Unicode's NFKC_Casefold but for ignorable
     characters), so that full-width, half-width, composed and decomposed forms meet. Hangul stays in whole syllables: what
-    RFC 5051 would decompose into letters, so that a search for one syllable found others."""
+    RFC 5051 would decompose into letters, so that a search for one syllable found others.
+
+    Of a run of combining marks the first 30 count: no language has more (UAX 15 section 13, the stream-safe text format),
+    and sorting a longer run takes time that grows with its square.
+
+    Bound: linear in the text; what comes out is at most 18 times as long (U+FDFA).
+    """
     if text.isascii():
         return text.lower()
+    text = _LONG_RUN.sub(r"\1", text)
     if not unicodedata.is_normalized("NFKC", text):
         text = unicodedata.normalize("NFKC", text)
     folded = text.casefold()
     if not unicodedata.is_normalized("NFKC", folded):
         folded = unicodedata.normalize("NFKC", folded)
     return folded
+
+
+_PIECE = 1 << 16
+_PIECE_END = 1 << 10
+
+
+def fold_within(text: str, limit: int) -> str:
+    """The beginning of the text, folded, that is at most `limit` octets of UTF-8 long.
+
+    Text that is not ASCII is folded piece by piece, so that nothing beyond the limit is made. A piece ends at a blank where
+    there is one, for no character is composed across it.
+
+    Bound: linear in the text; at most `limit` octets come out.
+    """
+    if text.isascii():
+        return text[:limit].lower()
+    parts: list[str] = []
+    place, room = 0, limit
+    while place < len(text) and room > 0:
+        end = place + _PIECE
+        if end < len(text):
+            blank = max(text.rfind(" ", end - _PIECE_END, end), text.rfind("\n", end - _PIECE_END, end))
+            end = blank if blank > 0 else end
+        encoded = fold(text[place:end]).encode("utf-8", "surrogatepass")
+        parts.append(encoded[:room].decode("utf-8", "ignore"))
+        place, room = end, room - len(encoded)
+    return "".join(parts)
