@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
+import time
+from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -24,6 +26,7 @@ from postern.telemetry.observed import Observed
 from tests.paths.organizations import ONE
 
 ROOT = FilePath(__file__).parents[2]
+SEEN = float(int(time.time()) - 2 * 86_400)
 KEYS = {
     "id",
     "table",
@@ -214,8 +217,9 @@ def test_firewall_without_an_organization_says_so() -> None:
 def test_observed_shows_what_was_used(state: str) -> None:
     observed = Observed(FilePath(state) / "observed" / "hub.0.jsonl")
     for _ in range(3):
-        observed.seen("imap4", "203.0.113.7", "Basic", Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384"), 1_700_000_000.0)
-    observed.seen("internet-to-hub", "203.0.113.9", "Anonymous", None, 1_700_000_100.0)
+        observed.seen("imap4", "203.0.113.7", "Basic", Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384"), SEEN)
+    observed.seen("internet-to-hub", "203.0.113.9", "Anonymous", None, SEEN + 100)
+    observed.seen("pop3", "203.0.113.8", "Basic", None, SEEN - 29 * 86_400)  # before the days that are kept
     observed.flush()
     assert as_json("observed", "--state", state) == [
         {
@@ -225,7 +229,8 @@ def test_observed_shows_what_was_used(state: str) -> None:
             "seal": "TLSv1.3",
             "cipher": "TLS_AES_256_GCM_SHA384",
             "count": 3,
-            "last_seen": 1_700_000_000.0,
+            "first_seen": SEEN,
+            "last_seen": SEEN,
         },
         {
             "path": "internet-to-hub",
@@ -234,13 +239,14 @@ def test_observed_shows_what_was_used(state: str) -> None:
             "seal": "none",
             "cipher": "",
             "count": 1,
-            "last_seen": 1_700_000_100.0,
+            "first_seen": SEEN + 100,
+            "last_seen": SEEN + 100,
         },
     ]
     for width in (80, 140):
         text = said("observed", "--state", state, width=width)
         assert max(map(len, text.splitlines())) <= width
-        for word in ("imap4", "203.0.113.7", "Basic", "TLSv1.3", "2023-11-1", "none"):
+        for word in ("imap4", "203.0.113.7", "Basic", "TLSv1.3", f"{datetime.fromtimestamp(SEEN):%Y-%m-%d}", "none"):
             assert word in text
 
 
@@ -251,7 +257,7 @@ def test_observed_of_a_quiet_organization_says_so(state: str) -> None:
 
 def test_map_draws_the_organization_with_what_it_observed(state: str) -> None:
     observed = Observed(FilePath(state) / "observed" / "hub.0.jsonl")
-    observed.seen("client-to-hub-smtp", "203.0.113.7", "Kerberos", Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384"), 1.0)
+    observed.seen("client-to-hub-smtp", "203.0.113.7", "Kerberos", Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384"), SEEN)
     observed.flush()
     text = said("map", "--state", f"hub1={state}")
     assert text.startswith("<svg ") and text.endswith("</svg>\n")
@@ -265,7 +271,7 @@ def test_map_takes_several_state_folders_and_writes_a_file(state: str, tmp_path:
     (other / "observed").mkdir(parents=True)
     (other / "postern.toml").write_text(TOML, encoding="utf-8")
     observed = Observed(other / "observed" / "mailbox.0.jsonl")
-    observed.seen("hub-to-mailbox-mapi", "192.0.2.1", "Kerberos", Seal("RPC privacy", "aes256"), 1.0)
+    observed.seen("hub-to-mailbox-mapi", "192.0.2.1", "Kerberos", Seal("RPC privacy", "aes256"), SEEN)
     observed.flush()
     picture = tmp_path / "map.svg"
     assert said("map", "--state", f"hub1={state}", "--state", str(other), "--output", str(picture)) == ""

@@ -109,9 +109,9 @@ class FakeMailboxes:
                 self._add(box, (name,), kind)
                 box.subscribed.add((name,))
         box = self._mailboxes[mailbox]
-        box.quota = quota
+        box.quota = quota or box.quota
         items = [item for folder in box.folders.values() for item in folder.items.values()]
-        return MailboxInfo(mailbox, sum(len(i.content) for i in items), quota, len(items), box.change)
+        return MailboxInfo(mailbox, sum(len(i.content) for i in items), box.quota, len(items), box.change)
 
     def _add(self, box: FakeMailbox, path: tuple[str, ...], kind: FolderKind) -> FakeFolder:
         folder = FakeFolder(box.next_id, path, kind, box.next_validity)
@@ -155,7 +155,7 @@ class FakeMailboxes:
         box = self._mailbox(mailbox)
         path = tuple(path)
         if any(f.path == path for f in box.folders.values()):
-            raise MailboxError("ALREADYEXISTS", "Mailbox already exists")
+            raise MailboxError("ALREADYEXISTS", "The folder exists")
         for depth in range(1, len(path)):
             if not any(f.path == path[:depth] for f in box.folders.values()):
                 self._add(box, path[:depth], FolderKind.USER)
@@ -165,12 +165,16 @@ class FakeMailboxes:
     async def rename_folder(self, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
         box, f, path = self._mailbox(mailbox), self._folder(mailbox, folder), tuple(path)
         if any(other.path == path for other in box.folders.values()):
-            raise MailboxError("ALREADYEXISTS", "Mailbox already exists")
+            raise MailboxError("ALREADYEXISTS", "The folder exists")
         if f.kind is FolderKind.INBOX:
             created = await self.create_folder(mailbox, path)
             await self.copy(mailbox, folder, [(1, 0xFFFFFFFF)], created.id, move=True)
             return
+        if f.kind not in (FolderKind.USER, FolderKind.ARCHIVE):
+            raise MailboxError("CANNOT", "A well-known folder keeps its name")
         old = f.path
+        if path[: len(old)] == old:
+            raise MailboxError("CANNOT", "A folder cannot move below itself")
         for other in box.folders.values():
             if other.path[: len(old)] == old:
                 other.path = path + other.path[len(old) :]
@@ -178,10 +182,8 @@ class FakeMailboxes:
     async def delete_folder(self, mailbox: UUID, folder: int) -> None:
         f = self._folder(mailbox, folder)
         box = self._mailbox(mailbox)
-        if f.kind is not FolderKind.USER or any(
-            o.path[: len(f.path)] == f.path and o is not f for o in box.folders.values()
-        ):
-            raise MailboxError("CANNOT", "This folder stays")
+        if f.kind not in (FolderKind.USER, FolderKind.ARCHIVE):
+            raise MailboxError("CANNOT", "A well-known folder stays")
         del box.folders[folder]
         await self._moved(mailbox)
 
@@ -298,7 +300,7 @@ class FakeMailboxes:
         f = self._folder(mailbox, folder)
         info = await self.logon(mailbox, self._mailbox(mailbox).quota)
         if info.quota and info.used + sum(len(i.content) for i in items) > info.quota:
-            raise MailboxError("OVERQUOTA", "Mailbox is full")
+            raise MailboxError("OVERQUOTA", "The mailbox is full")
         modseq = self._touch(f)
         now = int(time.time())
         uids = [
@@ -329,7 +331,7 @@ class FakeMailboxes:
     async def expunge(self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]] | None = None) -> list[int]:
         f = self._folder(mailbox, folder)
         modseq = self._touch(f)
-        gone = [i.uid for i in self._within(f, uids or [(1, 0xFFFFFFFF)]) if i.flags & Flag.DELETED]
+        gone = [i.uid for i in self._within(f, [(1, 0xFFFFFFFF)] if uids is None else uids) if i.flags & Flag.DELETED]
         for uid in gone:
             del f.items[uid]
             f.vanished.append((uid, modseq))

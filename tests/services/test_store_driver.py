@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -119,6 +120,18 @@ def test_a_mailbox_that_is_not_there_yet_is_opened() -> None:
 
     run(store, test)
     assert store.opened == [(BOB, 4096)] and len(store.batches) == 2
+
+
+def test_a_new_mailbox_has_its_owner_s_quota_before_its_first_mail() -> None:
+    store = Store(dict.fromkeys((ALICE, BOB), DeliveryStatus.NO_MAILBOX))
+
+    async def test(driver: StoreDriver) -> None:
+        mail = replace(parcel(1, ("a@x.test", ALICE), ("b@x.test", BOB)), quotas={BOB.hex: 1024})
+        (row,) = await driver.carry(HOP, [mail])
+        assert [o.action for o in row] == [Action.DELIVERED] * 2
+
+    run(store, test)
+    assert set(store.opened) == {(ALICE, 4096), (BOB, 1024)}
 
 
 def test_a_recipient_without_a_mailbox_fails() -> None:

@@ -55,6 +55,13 @@ def test_a_mailbox_by_any_of_its_addresses() -> None:
     assert resolution.routed[0].direct
 
 
+def test_the_quota_of_the_directory_travels_with_the_recipient() -> None:
+    alice = replace(user("alice", addresses=("alice@example.test", "a@example.test")), quota=1_048_576)
+    bob = user("bob", addresses=("bob@example.test",))
+    resolution = resolve("a@example.test", "bob@example.test", known=(alice, bob))
+    assert [r.quota for r in resolution.routed] == [1_048_576, 0]
+
+
 def test_unknown_in_an_authoritative_domain_fails_and_in_a_relay_domain_goes_out() -> None:
     resolution = resolve("nobody@example.test", "nobody@relay.test")
     assert failures(resolution) == [("nobody@example.test", "5.1.1")]

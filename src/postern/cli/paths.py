@@ -6,6 +6,7 @@ Reads the settled rows, and for a firewall, the observations or an organization'
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -24,7 +25,7 @@ from postern.model.security import Encryption
 from postern.paths.deployment import NOT_BUILT
 from postern.paths.row import Party, Path, Table
 from postern.paths.table import TABLE, deviations, settle
-from postern.telemetry.observed import Observation, read
+from postern.telemetry.observed import KEPT, Observation, read
 
 _PROFILES = click.Choice([profile.value for profile in Profile])
 _STATE = click.option("--state", "state_dir", metavar="DIR", help="The state folder of the organization.")
@@ -120,9 +121,9 @@ def firewall(parent: str | None, host: str, state_dir: str | None) -> None:
 @_JSON
 @click.pass_obj
 def observed(parent: str | None, state_dir: str | None, as_json: bool) -> None:
-    """What was really used: path, peer, mechanism, cipher, how often, and when last; and sockets that fit no row."""
+    """What was really used: path, peer, mechanism, cipher, how often, when first and last; sockets that fit no row."""
     folder = _state(state_dir or parent)
-    seen = read(folder.observed)
+    seen = read(folder.observed, time.time() - KEPT)
     if as_json:
         _print_json([asdict(one) for one in seen])
         return
@@ -244,10 +245,12 @@ def _print_table(rows: Sequence[Path], profile: Profile) -> None:
 def _print_observed(seen: Sequence[Observation]) -> None:
     console = Console()
     wide = console.width >= WIDE
-    headings = ("Path", *(("Peer",) if wide else ()), "Proven by", "Sealed by", "Count", "Last seen")
+    headings: tuple[str, ...] = ("Path", "Proven by", "Sealed by", "Count", "Last seen")
+    if wide:
+        headings = ("Path", "Peer", "Proven by", "Sealed by", "Count", "First seen", "Last seen")
     grid = _grid(*headings, title="Data paths as they were used")
     grid.columns[0].min_width = 26
-    grid.columns[-2].justify = "right"
+    grid.columns[4 if wide else 3].justify = "right"
     order = list(TABLE)
     for one in sorted(seen, key=lambda one: (order.index(one.path) if one.path in TABLE else len(order), one.peer)):
         first = _id(one.path) if wide else _id(one.path).append(f"\n{one.peer}", style="not bold default")
@@ -262,6 +265,7 @@ def _print_observed(seen: Sequence[Observation]) -> None:
             one.mechanism,
             sealed,
             str(one.count),
+            *((f"{datetime.fromtimestamp(one.first_seen).astimezone():%Y-%m-%d}",) if wide else ()),
             f"{when:%Y-%m-%d %H:%M:%S}" if wide else f"{when:%Y-%m-%d}\n{when:%H:%M:%S}",
         )
     console.print(grid)

@@ -5,6 +5,7 @@ Reads the organization's file and what state folders hold of observations; what 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,10 +65,10 @@ def _organization(state_dir: str) -> Organization:
 
 
 def _sightings(name: str, state_dir: str) -> Iterator[Sighting]:
-    from postern.telemetry.observed import read
+    from postern.telemetry.observed import KEPT, read
 
     seer = _seer(name, state_dir)
-    for one in read(_folder(state_dir).observed):
+    for one in read(_folder(state_dir).observed, time.time() - KEPT):
         how = ", ".join(filter(None, (one.mechanism, one.seal if one.seal != "none" else "clear text", one.cipher)))
         yield Sighting(seer, one.path, one.peer, one.count, how)
 

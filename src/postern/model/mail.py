@@ -132,7 +132,8 @@ class NextHop:
 class Parcel:
     """One queued message for one next hop: `envelope.recipients` are only those that go there.
 
-    `mailboxes` gives each local recipient's objectGUID (hex) by address. `received` is when the queue took it (epoch seconds).
+    `mailboxes` gives each local recipient's objectGUID (hex) by address, `quotas` the octets that the directory grants such a
+    mailbox; one that is not there has the organization's. `received` is when the queue took it (epoch seconds).
     `content` reads from the queue's segment, so it stays valid only until the outcome is given back.
     """
 
@@ -143,6 +144,7 @@ class Parcel:
     origin: Origin
     received: float
     mailboxes: dict[str, str] = field(default_factory=dict)
+    quotas: dict[str, int] = field(default_factory=dict)
 
 
 class Carrier(Protocol):

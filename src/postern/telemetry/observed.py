@@ -1,6 +1,7 @@
-"""What was really used: path, peer, mechanism, cipher, count, last seen. Counted in memory, merged into files every few seconds.
+"""What was really used: path, peer, mechanism, cipher, count, first and last seen. Counted in memory, written every few seconds.
 
-One JSON-lines file a process in the state folder's `observed`; `read` sums them. The verifier and `postern paths observed` read.
+One JSON-lines file a process in the state folder's `observed`; a process that starts again goes on with the counts of its file.
+`read` sums them. The verifier and `postern paths observed` read.
 """
 
 from __future__ import annotations
@@ -14,6 +15,12 @@ from pathlib import Path
 from postern.model.security import Seal
 
 MAX_KEYS = 10_000
+KEPT = 30 * 86_400.0
+"""Seconds that an observation is kept after it was last seen."""
+MAX_FILE = 16_777_216
+"""Octets that are read of one process's file; MAX_KEYS rows of ordinary length take a tenth."""
+
+_Key = tuple[str, str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,48 +31,72 @@ class Observation:
     seal: str
     cipher: str
     count: int
+    first_seen: float
     last_seen: float
 
 
 class Observed:
-    """Counts per process. `seen` costs a dictionary update; beyond MAX_KEYS peers are counted together as "others"."""
+    """Counts per process. `seen` costs a dictionary update; beyond MAX_KEYS peers are counted together as "others".
+
+    What the file holds from before a restart is counted on. A file that cannot be read is begun anew.
+    """
 
     def __init__(self, file: Path | None) -> None:
         self._file = file
-        self._counts: dict[tuple[str, str, str, str, str], tuple[int, float]] = {}
+        self._counts: dict[_Key, tuple[int, float, float]] = dict(_rows(file)) if file is not None else {}
         self._dirty = False
 
     def seen(self, path: str, peer: str, mechanism: str, seal: Seal | None, now: float) -> None:
         key = (path, peer, mechanism, seal.protocol if seal else "none", seal.cipher if seal else "")
         if key not in self._counts and len(self._counts) >= MAX_KEYS:
             key = (path, "others", *key[2:])
-        self._counts[key] = (self._counts.get(key, (0, 0.0))[0] + 1, now)
+        count, first, last = self._counts.get(key, (0, now, now))
+        self._counts[key] = (count + 1, first, max(last, now))
         self._dirty = True
 
     def flush(self) -> None:
-        """Writes the file anew if anything changed. Raises OSError."""
+        """Writes the file anew if anything changed, without what is older than KEPT. Raises OSError."""
         if self._file is None or not self._dirty:
             return
         self._dirty = False
+        since = max((last for _, _, last in self._counts.values()), default=0.0) - KEPT
+        self._counts = {key: value for key, value in self._counts.items() if value[2] >= since}
         temporary = self._file.with_suffix(".new")
         with open(temporary, "w", encoding="utf-8") as out:
-            for key, (count, last) in self._counts.items():
-                out.write(json.dumps([*key, count, last]) + "\n")
+            for key, value in self._counts.items():
+                out.write(json.dumps([*key, *value]) + "\n")
         os.replace(temporary, self._file)
 
 
-def read(folder: Path) -> list[Observation]:
-    """All processes' observations, summed."""
-    total: dict[tuple[str, str, str, str, str], tuple[int, float]] = {}
-    for path, peer, mechanism, seal, cipher, count, last in _rows(folder):
-        key = (path, peer, mechanism, seal, cipher)
-        former = total.get(key, (0, 0.0))
-        total[key] = (former[0] + count, max(former[1], last))
+def read(folder: Path, since: float = 0.0) -> list[Observation]:
+    """All processes' observations that were last seen at `since` or later, summed."""
+    total: dict[_Key, tuple[int, float, float]] = {}
+    for file in sorted(folder.glob("*.jsonl")):
+        for key, (count, first, last) in _rows(file):
+            if last >= since:
+                former = total.get(key, (0, first, last))
+                total[key] = (former[0] + count, min(former[1], first), max(former[2], last))
     return [Observation(*key, *value) for key, value in sorted(total.items())]
 
 
-def _rows(folder: Path) -> Iterator[tuple[str, str, str, str, str, int, float]]:
-    for file in sorted(folder.glob("*.jsonl")):
-        with open(file, encoding="utf-8") as lines:
-            for line in lines:
-                yield json.loads(line)
+def _rows(file: Path) -> Iterator[tuple[_Key, tuple[int, float, float]]]:
+    """The rows of one file, MAX_KEYS at most; a line that is damaged is left out, and a missing file has none."""
+    try:
+        with open(file, encoding="utf-8", errors="replace") as opened:
+            lines = opened.read(MAX_FILE).splitlines()
+    except OSError:
+        return
+    for line in lines[: MAX_KEYS * 2]:
+        row = _row(line)
+        if row is not None:
+            yield row
+
+
+def _row(line: str) -> tuple[_Key, tuple[int, float, float]] | None:
+    try:
+        path, peer, mechanism, seal, cipher, count, *times = json.loads(line)
+        # A file of an earlier version has no first time.
+        first, last = float(times[0]), float(times[-1])
+        return (str(path), str(peer), str(mechanism), str(seal), str(cipher)), (int(count), first, last)
+    except (ValueError, TypeError, IndexError, RecursionError):
+        return None

@@ -35,7 +35,7 @@ class Target:
 @dataclass(frozen=True, slots=True)
 class Routed:
     """One final recipient. `source` is the Target it stands for; `direct`: it is that target itself. `mailbox` is the
-    objectGUID in hex. Either `hop` or `failure` is there."""
+    objectGUID in hex, `quota` its bound in octets, 0 for the organization's. Either `hop` or `failure` is there."""
 
     source: int
     direct: bool
@@ -43,6 +43,7 @@ class Routed:
     hop: NextHop | None = None
     mailbox: str = ""
     failure: RecipientOutcome | None = None
+    quota: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +259,7 @@ class Resolution:
     def _deliver(self, node: _Node, recipient: Recipient) -> None:
         if recipient.home_server:
             hop = self._categorizer.mailbox_hop(recipient.home_server)
-            self._route(node, recipient.guid.hex, hop, recipient.guid.hex)
+            self._route(node, recipient.guid.hex, hop, recipient.guid.hex, recipient.quota)
 
     def _open_group(self, node: _Node, group: Recipient) -> None:
         key = group.primary.lower()
@@ -282,14 +283,14 @@ class Resolution:
         else:
             self._place(_Node(node.target, address, (*node.trail, key)))
 
-    def _route(self, node: _Node, key: str, hop: NextHop, mailbox: str) -> None:
+    def _route(self, node: _Node, key: str, hop: NextHop, mailbox: str, quota: int = 0) -> None:
         if key in self._seen:
             # Someone who is reached twice, by name and by a group, gets the message once.
             if not node.trail:
                 self.expanded.setdefault(node.target.number, "duplicate")
             return
         self._seen.add(key)
-        self.routed.append(Routed(node.target.number, not node.trail, node.address, hop, mailbox))
+        self.routed.append(Routed(node.target.number, not node.trail, node.address, hop, mailbox, quota=quota))
 
     def _fail(self, node: _Node, status: str, text: str) -> None:
         outcome = RecipientOutcome(node.address, Action.FAILED, status, f"550 {status} {text}")

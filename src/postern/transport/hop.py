@@ -113,4 +113,5 @@ def parcel_of(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Rou
         message.origin,
         message.received,
         {recipient.address: routed.mailbox for recipient, routed in pairs if routed.mailbox},
+        {routed.mailbox: routed.quota for _, routed in pairs if routed.quota},
     )
