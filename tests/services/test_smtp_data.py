@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from postern.model.mail import BodyType, Envelope, EnvelopeRecipient
+from postern.model.organization import Limits
 from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.services.smtp_data import (
     READ,
@@ -71,6 +72,14 @@ def test_content_outlives_the_session_that_gathered_it(tmp_path: Path) -> None:
         (b"A: b\r\n\r\nbody\r\n", (b"A: b\r\n", b"\r\nbody\r\n")),
         (b"A: b\r\n", (b"A: b\r\n", b"")),
         (b"", (b"", b"")),
+        # What is no field must not continue the field that we put in front.
+        (b" From: a@x.test\r\nB: c\r\n\r\nd\r\n", (b"", b"\r\n From: a@x.test\r\nB: c\r\n\r\nd\r\n")),
+        (b"just text\r\n", (b"", b"\r\njust text\r\n")),
+        (b"two words: text\r\n", (b"", b"\r\ntwo words: text\r\n")),
+        (b"From : a@x.test\r\n\r\n", (b"From : a@x.test\r\n", b"\r\n")),
+        # RFC 4155: the line that an mbox file has in front of a message.
+        (b"From a@x.test Mon Jan  1 00:00:00 2024\r\nA: b\r\n\r\nc\r\n", (b"A: b\r\n", b"\r\nc\r\n")),
+        (b">From a@x.test\r\n\r\nc\r\n", (b"", b"\r\nc\r\n")),
     ],
 )
 def test_header_and_body(tmp_path: Path, content: bytes, parts: tuple[bytes, bytes]) -> None:
@@ -112,6 +121,11 @@ def test_words_for_protocols() -> None:
     assert with_protocol(True, TWO, NOBODY, TLS) == "ESMTPS"
     assert with_protocol(True, TWO, ALICE, TLS) == "ESMTPSA"
     assert with_protocol(True, utf8, ALICE, TLS) == "UTF8SMTPSA"
+
+
+def test_a_message_may_have_come_a_long_way() -> None:
+    """RFC 5321 section 6.3 wants at least 100 Received fields taken."""
+    assert Limits().received_headers >= 100
 
 
 def test_received_lines_are_counted() -> None:

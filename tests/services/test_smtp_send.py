@@ -185,6 +185,11 @@ def test_nobody_answers() -> None:
         ((b"250 ok\r\n", b"250 ok\r\n", b"451 4.3.0 later\r\n"), "delayed 4.3.0"),
         ((b"250 ok\r\n", b"450 4.2.0 grey\r\n", b"250 ok\r\n"), "delayed 4.2.0"),
         ((b"552 5.3.4 large\r\n",), "failed 5.3.4"),
+        ((b"552 large\r\n",), "failed 5.0.0"),
+        # RFC 5321 section 4.5.3.1.10: too many recipients, for now.
+        ((b"250 ok\r\n", b"552 too many\r\n", b"250 ok\r\n"), "delayed 4.5.3"),
+        ((b"250 ok\r\n", b"552 5.5.3 too many\r\n", b"250 ok\r\n"), "delayed 4.5.3"),
+        ((b"250 ok\r\n", b"552 5.2.2 full\r\n", b"250 ok\r\n"), "failed 5.2.2"),
         ((b"250 ok\r\n", b"421 4.3.2 bye\r\n"), "delayed 4.3.2"),
         ((b"250 ok\r\n",), "delayed 4.4.2"),
         ((b"what?\r\n",), "delayed 4.4.2"),

@@ -106,7 +106,7 @@ class Limits:
 
     message_size: int = 36_700_160
     recipients: int = 5000
-    received_headers: int = 30
+    received_headers: int = 100
     line_length: int = 8192
     connections: int = 5000
     connections_per_address: int = 100

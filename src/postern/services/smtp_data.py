@@ -7,6 +7,7 @@ Leaves it to `smtp_receive` what is accepted, and to `transport.submission` what
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from email.utils import formatdate
@@ -17,6 +18,10 @@ from postern.model.mail import BodyType, Content, Envelope
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
 
 READ = 262_144
+
+# RFC 5322 section 2.2 and, for the blanks before the colon, section 4.5.
+_FIELD = re.compile(rb"[!-9;-~\x80-\xff]++[ \t]*+:")
+_MBOX_LINE = re.compile(rb">?From (?![ \t]*+:)[^\r\n]*+\r\n")
 
 
 class SpoolError(Exception):
@@ -122,12 +127,20 @@ class Gathering:
 
     def split(self) -> tuple[bytes, bytes] | None:
         """Header lines (without the empty line) and what of the rest is in memory, the empty line first. None: no end of the
-        header section within what is in memory. Raises SpoolError."""
+        header section within what is in memory. Raises SpoolError.
+
+        Content whose first line is no field is a body without a header: the fields that we put in front must not be
+        continued by it (RFC 5322 section 2.2.3). The first line of an mbox file is no part of a message (RFC 4155)."""
         if self._failed:
             raise SpoolError
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        line = _MBOX_LINE.match(data)
+        if line is not None:
+            data = data[line.end() :]
         if data.startswith(b"\r\n"):
             return b"", data
+        if data and _FIELD.match(data) is None:
+            return b"", b"\r\n" + data
         end = data.find(b"\r\n\r\n")
         if end >= 0:
             return data[: end + 2], data[end + 2 :]

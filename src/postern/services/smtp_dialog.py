@@ -285,7 +285,7 @@ class Dialog:
         else:
             self._flush()
         mail = await self._answer(self._timeouts.command)
-        replies = [await self._answer(self._timeouts.command) for _ in recipients]
+        replies = [_to_rcpt(await self._answer(self._timeouts.command)) for _ in recipients]
         return replies if _taken(mail) else [mail] * len(replies)
 
     async def _one_by_one(self, parcel: Parcel, recipients: Sequence[EnvelopeRecipient]) -> list[Reply]:
@@ -298,7 +298,7 @@ class Dialog:
         for recipient in recipients:
             self.client.rcpt(recipient)
             self._flush()
-            replies.append(await self._answer(self._timeouts.command))
+            replies.append(_to_rcpt(await self._answer(self._timeouts.command)))
         return replies
 
     async def _data(self, parcel: Parcel) -> Reply:
@@ -341,6 +341,14 @@ class Dialog:
             seal.cipher if seal is not None else "",
             notifies="DSN" in self.client.extensions,
         )
+
+
+def _to_rcpt(reply: Reply) -> Reply:
+    """The reply to RCPT as it is meant: 552 says that there are too many recipients (RFC 5321 section 4.5.3.1.10), which is
+    temporary, unless its enhanced code gives another reason."""
+    if reply.code == 552 and reply.enhanced in ("", "5.5.3"):
+        return Reply(452, "4.5.3", reply.text)
+    return reply
 
 
 def _taken(reply: Reply) -> bool:

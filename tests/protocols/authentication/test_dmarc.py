@@ -20,6 +20,7 @@ ZONE: Zone = {
     ("_dmarc.bad.test", "TXT"): ["v=DMARC1; p=perhaps"],
     ("_dmarc.down.test", "TXT"): ["?"],
     ("_dmarc.none.test", "TXT"): ["v=DMARC1; p=none"],
+    ("_dmarc.blanks.test", "TXT"): ["v = DMARC1 ; p=reject;;", "v=DMARC10; p=none"],
 }
 
 
@@ -54,6 +55,7 @@ def check(
         (["bad.test"], "", [], "permerror", "none"),
         (["down.test"], "", [], "temperror", "none"),
         (["none.test"], "", [], "fail", "none"),
+        (["blanks.test"], "", [], "fail", "reject"),
         ([], "d.test", [], "permerror", "none"),
         (["a..b"], "", [], "permerror", "none"),
         # Two authors: the strictest verdict, whichever stands first (RFC 7489 section 6.6.1).
@@ -95,6 +97,10 @@ def test_who_could_not_be_asked_is_not_condemned() -> None:
         ("v=DMARC1; p=none; sp=what", False),
         ("v=DMARC2; p=none", False),
         ("v=DMARC1; p=none; p=reject", False),
+        # RFC 7489 section 6.4: blanks around the equals sign; a semicolon too many separates nothing.
+        ("v = DMARC1 ; p = reject", True),
+        ("v=DMARC1; p=reject;;", True),
+        ("v=DMARC1;;p=reject; ;", True),
     ],
 )
 def test_records(text: str, good: bool) -> None:

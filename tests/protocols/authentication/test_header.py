@@ -55,6 +55,25 @@ def test_addresses_are_those_a_reader_would_answer() -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        # RFC 5322 section 3.2.2: a comment ends at its closing parenthesis; escapes, quotes and brackets in it are text.
+        (rb'"Boss" (\() <boss@good.test>', ["boss@good.test"]),
+        (b'(") <boss@good.test> (" <x@attacker.test>)', ["boss@good.test"]),
+        (b"([) <boss@good.test> (])", ["boss@good.test"]),
+        (rb"foo@bar.test (Foo \) Bar), second@bar.test", ["foo@bar.test", "second@bar.test"]),
+        (b'tall@bar.test (6" tall), second@bar.test', ["tall@bar.test", "second@bar.test"]),
+        (b"a@b.test (" + b"(" * 5000 + b")" * 5001 + b", c@d.test", ["a@b.test", "c@d.test"]),
+        # IMAP's marks for what is missing are nobody's domain.
+        (b"boss", []),
+        (b"<@>", []),
+    ],
+)
+def test_comments_hide_no_address_and_make_none(value: bytes, read: list[str]) -> None:
+    assert addresses([value]) == read
+
+
+@pytest.mark.parametrize(
     ("header", "address"),
     [
         (b"From: a@x.test\r\n", "a@x.test"),

@@ -6,6 +6,7 @@ that the caller has. Reports to domain owners (sections 7.2 and 7.3) are not sen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,6 +28,8 @@ class Policy(StrEnum):
     REJECT = "reject"
 
 
+# RFC 7489 section 6.4 allows blanks around the equals sign and before the semicolon.
+_VERSION = re.compile(r"\s*+v\s*+=\s*+DMARC1\s*+(?:;|\Z)")
 _STRICTNESS = {Policy.NONE: 0, Policy.QUARANTINE: 1, Policy.REJECT: 2}
 
 
@@ -61,7 +64,8 @@ class DmarcVerdict:
 
 def parse_dmarc(text: str) -> DmarcRecord | None:
     """RFC 7489 sections 6.3 and 6.4. None: it is no DMARC record that could be followed."""
-    tags = parse_tags(text)
+    # RFC 7489 section 6.4 has tags separated by semicolons with blanks around them; publishers write some twice.
+    tags = parse_tags(";".join([part for part in text.split(";") if part.strip()]))
     if tags is None or next(iter(tags.items()), None) != ("v", "DMARC1"):
         return None
     policies = {policy.value: policy for policy in Policy}
@@ -167,4 +171,4 @@ def _one(
 
 
 def _records(answer: Answer) -> list[str]:
-    return [text for text in answer.records if text.lstrip().startswith("v=DMARC1")]
+    return [text for text in answer.records if _VERSION.match(text)]

@@ -57,12 +57,7 @@ def named(found: Iterable[Field], name: str) -> list[Field]:
 
 def addresses(values: Sequence[bytes]) -> list[str]:
     """Every address of these fields (RFC 5322 section 3.4) as local@domain; what has no domain is left out."""
-    return [
-        one.address
-        for value in values
-        for one in address_list(value)[0]
-        if one.mailbox and one.host and one.host != b""
-    ]
+    return [one.address for value in values for one in address_list(value)[0] if one.complete]
 
 
 def domains(written: Sequence[str]) -> list[str]:

@@ -19,7 +19,11 @@ _SIMPLE = re.compile(
     rb"""(?:(?:\s*+"([^"\\\r\n]*+)"\s*+|([^"<>@,;:()\\\[\]]*+))<([^\s"<>@,;:()\\\[\]]++)@([^\s"<>@,;:()\\\[\]]++)>"""
     rb"""|\s*+([^\s"<>@,;:()\\\[\]]++)@([^\s"<>@,;:()\\\[\]]++))\s*+(?:,|\Z)"""
 )
-_TOKEN = re.compile(rb"""[\s]+|"(?:[^"\\]|\\.)*"?|\[(?:[^\]\\]|\\.)*\]?|[<>@,;:()]|[^\s"\[<>@,;:()]+""", re.DOTALL)
+_TOKEN = re.compile(
+    rb"""\s++|"(?:[^"\\]++|\\.)*+"?|\[(?:[^\]\\]++|\\.)*+\]?|[<>@,;:()]|[^\s"\[<>@,;:()]++""", re.DOTALL
+)
+# RFC 5322 section 3.2.2: in a comment only parentheses and the backslash mean anything; quotes and brackets are text.
+_COMMENT_TOKEN = re.compile(rb"""[()]|(?:[^()\\]++|\\.)++|\\\Z""", re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 
 
@@ -45,6 +49,11 @@ class Address:
     def display(self) -> str:
         """The name as text, else mailbox@host (RFC 5957 section 3)."""
         return decode_words(self.name) if self.name else self.address
+
+    @property
+    def complete(self) -> bool:
+        """Whether the field names both a mailbox and a domain. IMAP's marks for what is missing are for IMAP only."""
+        return self.mailbox not in (None, b"", _MISSING_MAILBOX) and self.host not in (None, b"", _MISSING_DOMAIN)
 
     @property
     def address(self) -> str:
@@ -117,7 +126,7 @@ class _Tokens:
         """An address without angle brackets: a comment behind it is the name (the custom of RFC 822's time)."""
         if any(_is_word(word) for word in words):
             mailbox, host = _split(words)
-            comments = [word[1:-1].strip() for word in words if word[0] == 40]
+            comments = [_ESCAPED.sub(rb"\1", word[1:-1]).strip() for word in words if word[0] == 40]
             result.append(Address(comments[-1] or None if comments else None, None, mailbox, host))
         words.clear()
 
@@ -146,23 +155,38 @@ class _Tokens:
 
 
 def _tokens(value: bytes) -> list[bytes]:
-    """Comments with what is nested in them are one token each, in parentheses."""
+    """Words, marks and blanks in order; a comment with what is nested in it is one token, its parentheses included.
+
+    A comment without an end takes all that follows it, and is left out.
+
+    Bound: linear in the value; nesting costs no stack.
+    """
     result: list[bytes] = []
-    comment: list[bytes] = []
-    depth = 0
-    for match in _TOKEN.finditer(value):
-        token = match[0]
-        depth += token == b"("
-        if depth:
-            comment.append(token)
+    place = 0
+    while (match := _TOKEN.match(value, place)) is not None:
+        if match[0] == b"(":
+            end = _comment_end(value, place)
+            if end < 0:
+                break
+            result.append(value[place:end])
+            place = end
         else:
-            result.append(token)
-        if token == b")" and depth:
+            result.append(match[0])
+            place = match.end()
+    return result
+
+
+def _comment_end(value: bytes, start: int) -> int:
+    """The place behind the comment that begins at `start`; -1 if it is never closed."""
+    depth = 0
+    for match in _COMMENT_TOKEN.finditer(value, start):
+        if match[0] == b"(":
+            depth += 1
+        elif match[0] == b")":
             depth -= 1
             if not depth:
-                result.append(b"".join(comment))
-                comment = []
-    return result
+                return match.end()
+    return -1
 
 
 def _is_word(token: bytes) -> bool:
