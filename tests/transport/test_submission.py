@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postern.protocols.authentication.header import addresses
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 
 ALICE = Submitter("alice@example.test", frozenset({"alice@example.test", "sales@example.test"}))
@@ -95,10 +96,38 @@ def test_authors_that_are_alice(author: bytes) -> None:
         b"(alice@example.test",
         b"alice@example.test)",
         b"<@evil.test:alice@example.test>",
+        b"alice@example.test\r\nResent-From: bob@example.test",
+        b"alice@example.test\r\nResent-Sender: Boss <bob@example.test>",
+        b"alice@example.test\r\nResent-From: alice@example.test\r\nResent-From: bob@example.test",
+        b"alice@example.test\r\nResent-From: bob",
+        b"alice@example.test\r\nFr\0om: bob@example.test",
+        b"alice@example.test\r\nFr om: bob@example.test",
+        b"<" + b" " * 60_000,
+        b"a" * 60_000 + b"<" + b" " * 60_000 + b">",
     ],
 )
 def test_authors_that_are_not(author: bytes) -> None:
     assert isinstance(fix(b"From: " + author + b"\r\n"), NotAllowed)
+
+
+def test_who_resends_may_be_the_submitter() -> None:
+    fixed = fix(b"From: alice@example.test\r\nResent-From: Sales <sales@example.test>\r\n")
+    assert isinstance(fixed, bytes) and b"Resent-From: Sales <sales@example.test>\r\n" in fixed
+
+
+def test_the_first_line_continues_nothing() -> None:
+    assert isinstance(fix(b" From: alice@example.test\r\n"), NotAllowed)
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"alice@example.test", b"bob@example.test", *map(bytes, zip(b'<>()",;:@[]. \\'))]), max_size=12
+    )
+)
+def test_what_is_allowed_is_what_dmarc_and_imap_read(parts: list[bytes]) -> None:
+    value = b"".join(parts)
+    if value.strip() and not isinstance(fix(b"From: " + value + b"\r\n"), NotAllowed):
+        assert set(addresses([value])) == {"alice@example.test"}
 
 
 @given(st.binary(max_size=120))

@@ -10,13 +10,16 @@ import re
 from dataclasses import dataclass
 from email.utils import formatdate
 
+from postern.protocols.mime.address import address_list
 from postern.protocols.smtp.address import parse_mailbox
 
 MAX_AUTHORS = 100
 
 _FIELD_END = re.compile(rb"\r\n(?![ \t])")
-_QUOTED = r'"(?:[^"\\]|\\.)*+"'
-_MAILBOX = re.compile(rf'\s*+(?:(?:{_QUOTED}|[^"<>,:;@\\\[\]])*+<([^<>]++)>|([^<>,:;\s]++))\s*+(,|$)', re.DOTALL)
+# RFC 5322 section 2.2: a field's name has neither blanks nor control characters, which some readers drop.
+_NO_NAME = re.compile(rb"[\x00-\x20\x7f]")
+_QUOTED = r'"(?:[^"\\]++|\\.)*+"'
+_MAILBOX = re.compile(rf'\s*+(?:(?:{_QUOTED}|[^"<>,:;@\\\[\]]++)*+<([^<>]++)>|([^<>,:;\s]++))\s*+(,|\Z)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class NotAllowed:
     text: str
 
 
-_MALFORMED = NotAllowed(550, "5.6.0", "The From or Sender field is not as RFC 5322 section 3.6.2 wants it")
+_MALFORMED = NotAllowed(550, "5.6.0", "The header names its sender in a way that RFC 5322 section 3.6.2 does not allow")
 _NOT_AS = NotAllowed(550, "5.7.1", "You may not send as the address in From")
 
 
@@ -49,12 +52,16 @@ def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqd
     `unique` is the left side of a Message-ID that has never been used; `fqdn` its right side.
     """
     fields = _FIELD_END.split(header.removesuffix(b"\r\n")) if header else []
+    if header[:1] in (b" ", b"\t"):
+        return _MALFORMED  # It would continue the field that we put in front.
     named: dict[bytes, list[bytes]] = {}
     kept: list[bytes] = []
     added: list[bytes] = []
     for field in fields:
-        name, _, value = field.partition(b":")
+        name, colon, value = field.partition(b":")
         name = name.strip().lower()
+        if colon and _NO_NAME.search(name):
+            return _MALFORMED
         named.setdefault(name, []).append(value)
         # Blind copies are not the other recipients' business; Return-Path is the last server's to write (RFC 5321 section 4.4).
         if name not in (b"bcc", b"return-path", b"sender"):
@@ -62,6 +69,13 @@ def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqd
     authors = _authors(named.get(b"from", []), submitter)
     if isinstance(authors, NotAllowed):
         return authors
+    for value in (*named.get(b"resent-from", []), *named.get(b"resent-sender", [])):
+        # RFC 5322 section 3.6.6: who sends it again is claimed here, and shown by clients as the sender.
+        resenders = _mailboxes(value)
+        if not resenders:
+            return _MALFORMED
+        if not all(map(submitter.may_send_as, resenders)):
+            return _NOT_AS
     senders = named.get(b"sender", [])
     sender = _mailboxes(senders[0]) if len(senders) == 1 else None
     if sender is not None and len(sender) == 1 and submitter.may_send_as(sender[0]):
@@ -89,7 +103,9 @@ def _authors(values: list[bytes], submitter: Submitter) -> list[str] | NotAllowe
 
 def _mailboxes(value: bytes) -> list[str] | None:
     """Every address of a mailbox-list (RFC 5322 section 3.4); None if it is anything else: what two readers could
-    understand in two ways must not carry a sender's name."""
+    understand in two ways must not carry a sender's name.
+
+    Bound: linear in the value; at most MAX_AUTHORS addresses."""
     text = value.decode("utf-8", "replace").replace("\r\n", "")
     if "(" in text:
         without = _without_comments(text)
@@ -108,8 +124,12 @@ def _mailboxes(value: bytes) -> list[str] | None:
         found.append(address)
         position = match.end()
         if not match[3]:
-            return found
-    return None
+            break
+    else:
+        return None
+    # What IMAP shows and DMARC asks about must be what is allowed here.
+    shown = [address.address for address in address_list(value)[0] if address.complete]
+    return found if [parse_mailbox(address) for address in shown] == found else None
 
 
 def _without_comments(text: str) -> str | None:
