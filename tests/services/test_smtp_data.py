@@ -77,7 +77,7 @@ def test_content_outlives_the_session_that_gathered_it(tmp_path: Path) -> None:
         (b"just text\r\n", (b"", b"\r\njust text\r\n")),
         (b"two words: text\r\n", (b"", b"\r\ntwo words: text\r\n")),
         (b"From : a@x.test\r\n\r\n", (b"From : a@x.test\r\n", b"\r\n")),
-        # RFC 4155: the line that an mbox file has in front of a message.
+        # The line that an mbox file has in front of a message.
         (b"From a@x.test Mon Jan  1 00:00:00 2024\r\nA: b\r\n\r\nc\r\n", (b"A: b\r\n", b"\r\nc\r\n")),
         (b">From a@x.test\r\n\r\nc\r\n", (b"", b"\r\nc\r\n")),
     ],

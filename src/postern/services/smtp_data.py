@@ -130,7 +130,7 @@ class Gathering:
         header section within what is in memory. Raises SpoolError.
 
         Content whose first line is no field is a body without a header: the fields that we put in front must not be
-        continued by it (RFC 5322 section 2.2.3). The first line of an mbox file is no part of a message (RFC 4155)."""
+        continued by it (RFC 5322 section 2.2.3). The first line of an mbox file is no part of a message."""
         if self._failed:
             raise SpoolError
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

@@ -15,7 +15,7 @@ from postern.protocols.mime.subject import base_subject
 from postern.protocols.mime.text import body_text, header_text
 from postern.protocols.mime.words import decode_words, fold
 
-RENDERING = 1
+RENDERING = 2
 """Grows whenever the same message would be rendered differently, so that stored renderings can be made anew."""
 
 _MESSAGE_ID = re.compile(rb"<([^<>\s]{1,900})>")

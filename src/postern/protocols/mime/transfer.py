@@ -5,6 +5,8 @@ from __future__ import annotations
 import binascii
 import re
 
+# RFC 2045 section 6.7, rule 3: blanks at a line's end were added on the way; a soft break may have got them behind its "=".
+_LINE_BLANKS = re.compile(rb"(?<![ \t])[ \t]++(?=\r?\n|\Z)")
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
@@ -23,7 +25,7 @@ def from_transfer(data: bytes, encoding: str) -> bytes:
     if encoding == "base64":
         return from_base64(data)
     if encoding == "quoted-printable":
-        return binascii.a2b_qp(data)
+        return binascii.a2b_qp(_LINE_BLANKS.sub(b"", data))
     if encoding in ("x-uuencode", "uuencode", "x-uue"):
         return _from_uu(data)
     return data
