@@ -35,7 +35,7 @@ def test_help_imports_no_command() -> None:
         "try: main()\nexcept SystemExit: print(sorted(m for m in sys.modules if m.startswith('postern')))"
     )
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "['postern', 'postern.cli', 'postern.cli.main']"
+    assert done.stdout.splitlines()[-1] == "['postern', 'postern.cli', 'postern.cli.main', 'postern.cli.terminal']"
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)

@@ -84,3 +84,21 @@ def test_what_is_not_there_is_said(state: Path) -> None:
     assert result.exit_code == 1
     assert "nobody@x" in result.output
     assert json.loads(call("nobody@x", "--json", "--state", state).output.splitlines()[0]) == []
+
+
+def test_foreign_text_is_shown_escaped(tmp_path: Path) -> None:
+    folder = tmp_path / "tracking"
+    folder.mkdir()
+    tracker = Tracker(folder, "hub-0", "hub1")
+    hostile = "<\x1b]0;owned\x07\x9b2J\u202e@x>"
+    tracker.record(
+        TrackingRecord(Step.FAIL, hostile, "q", peer=hostile, sender=hostile, recipients=(hostile,), outcome=hostile)
+    )
+    tracker.flush()
+    text = CliRunner().invoke(trace, ["q", "--state", str(tmp_path)], env={"COLUMNS": "80"}).output
+    assert text.count(r"\x1b]0;owned\x07\x9b2J\u202e@x") == 5
+    for columns in ("80", "220"):
+        for more in ([], ["--json"]):
+            text = CliRunner().invoke(trace, ["q", "--state", str(tmp_path), *more], env={"COLUMNS": columns}).output
+            assert not set("\x1b\x07\x9b\u202e") & set(text)
+    assert steps(tmp_path, "q") == [(hostile, "fail")]

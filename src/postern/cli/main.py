@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
 import os
 import sys
 from typing import Any, NoReturn
 
 import click
+
+from postern.cli.terminal import echo
 
 COMMANDS = {
     "run": "Start the organization on this host and keep it running.",
@@ -71,7 +74,7 @@ def main() -> NoReturn:
     try:
         status = postern(prog_name="postern", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        _show(error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
@@ -86,15 +89,22 @@ def main() -> NoReturn:
     sys.exit(status if isinstance(status, int) else 0)  # click gives an Exit's status back, and commands nothing
 
 
+def _show(error: click.ClickException) -> None:
+    """Click's own display (usage errors add the usage line), with what it quotes made visible."""
+    with io.StringIO() as shown:
+        error.show(shown)
+        echo(shown.getvalue(), err=True, nl=False)
+
+
 def _tell(error: Exception) -> int:
     """Exceptions of our own speak for themselves; any other is a defect, and says so."""
     if type(error).__module__.startswith("postern."):
-        click.echo(f"postern: {error}" if str(error) else f"postern: {type(error).__name__}", err=True)
+        echo(f"postern: {error}" if str(error) else f"postern: {type(error).__name__}", err=True)
         return EXIT_FAILED
     if isinstance(error, OSError):
-        click.echo(f"postern: {error}", err=True)
+        echo(f"postern: {error}", err=True)
         return EXIT_FAILED
-    click.echo(f"postern: a defect: {type(error).__name__}: {error} (POSTERN_DEBUG=1 shows where)", err=True)
+    echo(f"postern: a defect: {type(error).__name__}: {error} (POSTERN_DEBUG=1 shows where)", err=True)
     return EXIT_DEFECT
 
 

@@ -5,16 +5,16 @@ Reads the queues of the state folder, whether their workers run or not; changes 
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from postern.cli.console import Console
+from postern.cli.terminal import echo, echo_json
 from postern.transport import control
 from postern.transport.control import Request, Verb
 from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, State
@@ -44,10 +44,10 @@ def list_(hop: str, state_dir: str | None, as_json: bool) -> None:
     messages = [m for folder in _folders(state_dir) for m in control.listed(folder) if m in wanted]
     messages.sort(key=lambda message: message.received)
     if as_json:
-        click.echo(json.dumps([_row(message) for message in messages], ensure_ascii=False, indent=2))
+        echo_json([_row(message) for message in messages])
         return
     if not messages:
-        click.echo("The queues are empty.")
+        echo("The queues are empty.")
         return
     table = Table(box=None, pad_edge=False)
     for heading in ("QUEUE ID", "AGE", "SIZE", "FROM", "TO", "STATE", "LAST ERROR"):
@@ -65,7 +65,7 @@ def list_(hop: str, state_dir: str | None, as_json: bool) -> None:
             escape(f"{first.status} {first.error}".strip()) if first else "",
         )
     Console().print(table)
-    click.echo(f"{len(messages)} in all")
+    echo(f"{len(messages)} in all")
 
 
 @queue.command()
@@ -79,7 +79,7 @@ def show(queue_id: str, state_dir: str | None, as_json: bool) -> None:
         for message in control.listed(folder):
             if message.queue_id == queue_id:
                 if as_json:
-                    click.echo(json.dumps(_row(message), ensure_ascii=False, indent=2))
+                    echo_json(_row(message))
                 else:
                     _print(message, now)
                 return
@@ -99,9 +99,9 @@ def _change(verb: Verb, help_: str) -> None:
         request = Request(verb, queue_ids, hop)
         count = sum(control.ask(folder, request) for folder in _folders(state_dir))
         if as_json:
-            click.echo(json.dumps({"verb": verb, "messages": count}))
+            echo_json({"verb": verb, "messages": count})
         else:
-            click.echo(f"{verb}: {count} message{'' if count == 1 else 's'}")
+            echo(f"{verb}: {count} message{'' if count == 1 else 's'}")
         if queue_ids and count < len(queue_ids):
             raise click.ClickException("not every one of these is in a queue")
 

@@ -5,16 +5,16 @@ Reads the tracking files of the state folder. Processes write theirs every secon
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterable
 from dataclasses import asdict
 
 import click
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from postern.cli.console import Console
+from postern.cli.terminal import echo_json
 from postern.telemetry import tracking
 from postern.telemetry.tracking import TrackingRecord
 
@@ -43,7 +43,7 @@ def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
     steps = [record for record in tracking.read(folder) if _key(record) in messages]
     steps.sort(key=lambda record: record.time)
     if as_json:
-        click.echo(json.dumps([asdict(record) for record in steps], ensure_ascii=False, indent=2))
+        echo_json([asdict(record) for record in steps])
     elif steps:
         _print(steps)
     if not steps:
