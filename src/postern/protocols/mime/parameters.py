@@ -7,14 +7,18 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from postern.protocols.mime.charsets import decode
+from postern.protocols.mime.comments import without_comments
 from postern.protocols.mime.words import decode_words
 
 _MAX_PARAMETERS = 64
 _MAX_VALUE = 1 << 16
 _MAX_CACHED = 1 << 10
-_PARAMETER = re.compile(rb"""\s*+;[\s;]*+([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^\s;"][^;]*+)|)""", re.DOTALL)
+_PARAMETER = re.compile(
+    rb"""(?:\s*+;[\s;]*+|\s++)([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]|\\.)*+)"?|([^\s;"][^;]*+)|)""", re.DOTALL
+)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_COMMENT = re.compile(rb"\([^()]*\)")
+# The value in front: one word, or two with a slash between. What follows it is parameters, even without the semicolon.
+_HEAD = re.compile(rb'\s*+([^\s;"=/]++(?:\s*+/\s*+[^\s;"]++)?+)')
 
 Parameters = tuple[tuple[bytes, bytes], ...]
 
@@ -29,18 +33,17 @@ def parse_value(value: bytes) -> tuple[bytes, Parameters]:
 
 
 def _parse(value: bytes) -> tuple[bytes, Parameters]:
-    head, semicolon, rest = value.partition(b";")
-    if b"(" in head:
-        head = _COMMENT.sub(b"", head)
-    if not semicolon:
-        return head.strip().lower(), ()
+    value = without_comments(value, inside_words=False)
+    match = _HEAD.match(value)
+    head, place = (match[1].lower(), match.end()) if match is not None else (b"", 0)
+    if place == len(value):
+        return head, ()
     found: dict[bytes, bytes] = {}
     pieces: dict[bytes, dict[int, tuple[bool, bytes]]] = {}
-    place, rest = 0, b";" + rest
     for _ in range(_MAX_PARAMETERS):
-        match = _PARAMETER.match(rest, place)
+        match = _PARAMETER.match(value, place)
         if match is None:
-            place = rest.find(b";", place + 1)
+            place = value.find(b";", place + 1)
             if place < 0:
                 break
             continue
@@ -56,7 +59,7 @@ def _parse(value: bytes) -> tuple[bytes, Parameters]:
     for stem, numbered in pieces.items():
         name, text = _join(stem, numbered)
         found.setdefault(name, text)
-    return head.strip().lower(), tuple(found.items())
+    return head, tuple(found.items())
 
 
 _parse_cached = lru_cache(maxsize=2048)(_parse)
