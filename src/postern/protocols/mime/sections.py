@@ -10,7 +10,7 @@ from postern.protocols.mime.header import Fields, header_end
 from postern.protocols.mime.structure import Part, scan
 from postern.protocols.mime.transfer import can_decode, from_transfer
 
-_FIELD = re.compile(rb"([^\r\n:]*)[^\n]*\n?(?:[ \t][^\n]*\n?)*")
+_FIELD = re.compile(rb"([^\r\n:]*+)[^\n]*+\n?(?:[ \t][^\n]*+\n?)*+")
 
 
 _NO_FIELDS = Fields([], {})
