@@ -51,17 +51,16 @@ class GssapiServer:
         self._offered = False
 
     async def step(self, response: bytes | None) -> Challenge | Granted | Denied:
-        if not response and self._steps == 0:
-            self._steps = 1
+        if response is None:
             return Challenge(b"")
         self._steps += 1
-        if self._steps > _MAX_STEPS or len(response or b"") > _MAX_TOKEN:
+        if self._steps > _MAX_STEPS or len(response) > _MAX_TOKEN:
             return FAILED
         try:
             if self._offered:
-                return await self._finish(response or b"")
+                return await self._finish(response)
             if self._context is None or not self._context.complete:
-                token = await self._judge.in_pool(lambda: self._accept(response or b""))
+                token = await self._judge.in_pool(lambda: self._accept(response))
                 if token or not self._context.complete:
                     return Challenge(token)
             elif response:
