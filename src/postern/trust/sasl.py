@@ -16,7 +16,7 @@ from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge
 from postern.trust.ntlm import NtlmAcceptor, Proof, account_name
 from postern.trust.ntlm_fields import NtlmError
 from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.proofs import Overloaded
+from postern.trust.pool import Overloaded
 
 MAX_RESPONSE = 65_536
 """Octets of one response; Kerberos tickets with large authorization data come near 48 KB."""
