@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from postern.model.mailbox import (
+    KEEP_QUOTA,
     Column,
     CopyResult,
     Delivery,
@@ -72,8 +73,7 @@ class MailboxDatabase(Mailboxes):
         """Mailboxes with submitted items that no hub has finished, whoever they belong to."""
         return await delivery.waiting_mailboxes(self._pool)
 
-    async def logon(self, mailbox: UUID, quota: int = 0) -> MailboxInfo:
-        """A quota of 0 leaves what is set."""
+    async def logon(self, mailbox: UUID, quota: int = KEEP_QUOTA) -> MailboxInfo:
         return await folders.logon(self._pool, mailbox, quota)
 
     async def folders(self, mailbox: UUID) -> list[Folder]:
