@@ -75,6 +75,18 @@ class MailboxInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class DisconnectedMailbox:
+    """A mailbox whose owner the directory no longer has. `owner` is the address that he had ("" if nobody knew it), `since`
+    when that was noticed."""
+
+    mailbox: UUID
+    owner: str
+    since: int
+    items: int
+    used: int
+
+
+@dataclass(frozen=True, slots=True)
 class Index:
     """A folder's items in UID order, as parallel columns of packed little-endian words: `uids` u32, `flags` u64, `modseqs` u64.
 

@@ -74,7 +74,9 @@ BEGIN
             size = f.size + s.bytes, highest_modseq = s.modseq
         FROM sums s WHERE f.id = s.folder
     ), m AS (
-        UPDATE mailboxes m SET change = s.modseq, used = m.used + s.bytes, items = m.items + s.count
+        -- A mailbox that still gets mail has its retention begin anew.
+        UPDATE mailboxes m SET change = s.modseq, used = m.used + s.bytes, items = m.items + s.count,
+            disconnected = CASE WHEN m.disconnected = 0 THEN 0 ELSE $5 END
         FROM sums s WHERE m.id = s.mailbox
         RETURNING m.guid, m.change
     )

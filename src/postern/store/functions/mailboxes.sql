@@ -23,7 +23,8 @@ BEGIN
     RETURN f;
 END $$;
 
--- Opens a mailbox; the first time with its well-known folders. A `new_quota` below 0 leaves what is set.
+-- Opens a mailbox; the first time with its well-known folders. A `new_quota` below 0 leaves what is set;
+-- with another the directory knows the owner, who may be back.
 CREATE FUNCTION logon(wanted uuid, new_quota bigint) RETURNS mailboxes LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes;
@@ -40,8 +41,8 @@ BEGIN
         END IF;
         SELECT * INTO m FROM mailboxes WHERE guid = wanted;
     END IF;
-    IF new_quota >= 0 AND m.quota <> new_quota THEN
-        UPDATE mailboxes SET quota = new_quota WHERE guid = wanted RETURNING * INTO m;
+    IF new_quota >= 0 AND (m.quota <> new_quota OR m.disconnected > 1) THEN
+        UPDATE mailboxes SET quota = new_quota, disconnected = 0 WHERE guid = wanted RETURNING * INTO m;
     END IF;
     RETURN m;
 END $$;
