@@ -15,13 +15,13 @@ from postern.cli.directory import (
     new_password,
     octets,
     password_option,
-    print_json,
     print_listing,
     print_table,
     size,
-    state_option,
     verifiers_of,
 )
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import ask, echo, echo_json
 from postern.model.directory import RecipientType
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def add(
         )
         return full
 
-    click.echo(f"added {in_directory(state_dir, work)}")
+    echo(f"added {in_directory(state_dir, work)}")
 
 
 @user.command("list")
@@ -98,7 +98,7 @@ def listing(rooms: bool, as_json: bool, state_dir: str | None) -> None:
 
     found = in_directory(state_dir, work)
     if as_json:
-        print_json([as_dict(one) for one in found])
+        echo_json([as_dict(one) for one in found])
         return
     rows = [
         (
@@ -126,7 +126,7 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
 
     found = in_directory(state_dir, work)
     if as_json:
-        print_json(as_dict(found))
+        echo_json(as_dict(found))
     else:
         print_listing(found)
 
@@ -144,7 +144,7 @@ def passwd(name: str, password_stdin: bool, state_dir: str | None) -> None:
         await directory.write.set_verifiers(name, made)
         return sorted(made)
 
-    click.echo(f"password set (kept as {', '.join(in_directory(state_dir, work))})")
+    echo(f"password set (kept as {', '.join(in_directory(state_dir, work))})")
 
 
 @user.command("enable")
@@ -174,7 +174,7 @@ def quota(name: str, quota: int, state_dir: str | None) -> None:
         await directory.write.set_quota(name, quota)
 
     in_directory(state_dir, work)
-    click.echo(f"quota of {name}: {size(quota) if quota else 'the organization’s limit'}")
+    echo(f"quota of {name}: {size(quota) if quota else 'the organization’s limit'}")
 
 
 @user.command("forward")
@@ -189,7 +189,7 @@ def forward(name: str, to: str, keep: bool, state_dir: str | None) -> None:
         await directory.write.set_forwarding(name, to, keep)
 
     in_directory(state_dir, work)
-    click.echo(f"{name} forwards to {to}" if to else f"{name} forwards no more")
+    echo(f"{name} forwards to {to}" if to else f"{name} forwards no more")
 
 
 @user.command("send-as")
@@ -207,7 +207,7 @@ def send_as(name: str, address: str, remove: bool, state_dir: str | None) -> Non
             await directory.write.add_send_as(name, address)
 
     in_directory(state_dir, work)
-    click.echo(f"{name} may {'no longer ' if remove else ''}send as {address}")
+    echo(f"{name} may {'no longer ' if remove else ''}send as {address}")
 
 
 @user.command("remove")
@@ -217,7 +217,7 @@ def send_as(name: str, address: str, remove: bool, state_dir: str | None) -> Non
 def remove(name: str, yes: bool, state_dir: str | None) -> None:
     """Remove a user or room from the directory. What is in the mailbox stays in the mailbox database."""
     if not yes:
-        click.confirm(f"Remove {name}?", abort=True)
+        ask(f"Remove {name}?", "--yes")
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
         kind = (await directory.write.show(name)).type
@@ -226,7 +226,7 @@ def remove(name: str, yes: bool, state_dir: str | None) -> None:
         return await directory.write.remove(name, kind)
 
     gone = in_directory(state_dir, work)
-    click.echo(f"removed {gone.name}; its mailbox {gone.guid} stays in the mailbox database")
+    echo(f"removed {gone.name}; its mailbox {gone.guid} stays in the mailbox database")
 
 
 def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:
@@ -234,7 +234,7 @@ def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:
         await directory.write.set_enabled(name, enabled)
 
     in_directory(state_dir, work)
-    click.echo(f"{name} may {'log on' if enabled else 'not log on any more'}")
+    echo(f"{name} may {'log on' if enabled else 'not log on any more'}")
 
 
 def _home_server(organization: Organization, wanted: str) -> str:
