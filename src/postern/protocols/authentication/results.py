@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postern.protocols.authentication.header import Field
+from postern.protocols.mime.comments import without_comments
 
 MAX_COMMENT = 200
 
@@ -41,25 +42,11 @@ def authentication_results(authserv: str, results: Sequence[MethodResult]) -> by
 def claims_to_be(field: Field, names: frozenset[str]) -> bool:
     """Whether an Authentication-Results field bears one of these authserv-ids (lower case), or none that could be read:
     what two readers could understand in two ways is not believed to be a stranger's (RFC 8601 section 5)."""
-    match = _AUTHSERV.match(_without_comments(field.value))
+    match = _AUTHSERV.match(without_comments(field.value))
     if match is None:
         return True
     written = (match[1] if match[1] is not None else match[2]).decode("utf-8", "replace").replace("\\", "")
     return written.lower().rstrip(".") in names
-
-
-def _without_comments(value: bytes) -> bytes:
-    """RFC 5322 comments in front of the name."""
-    while value[:1] == b"(":
-        depth = 0
-        for at, octet in enumerate(value[:2000]):
-            depth += (octet == 40) - (octet == 41)
-            if depth == 0:
-                value = value[at + 1 :].lstrip()
-                break
-        else:
-            return b""
-    return value
 
 
 def _value(value: str) -> str:
