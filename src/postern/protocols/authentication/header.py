@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from postern.protocols.mime.address import address_list
 
 MAX_FIELDS = 2000
+_MAX_NAME = 255
 
 _END = re.compile(rb"\r\n(?![ \t])")
 
@@ -30,7 +31,10 @@ class Field:
 
 
 def fields(header: bytes) -> list[Field]:
-    """In order; joined they are `header` (with a CRLF at its end). What comes after MAX_FIELDS is one nameless field."""
+    """In order; joined they are `header` (with a CRLF at its end). What comes after MAX_FIELDS is one nameless field.
+
+    Bound: linear in the header; at most 2,001 fields.
+    """
     lines = _END.split(header.removesuffix(b"\r\n"), MAX_FIELDS) if header else []
     found = []
     for number, line in enumerate(lines):
@@ -66,9 +70,12 @@ def domains(written: Sequence[str]) -> list[str]:
 
 
 def ascii_domain(domain: str) -> str:
-    """What cannot be encoded stays as it is, and is then no name."""
+    """What cannot be encoded, or is longer than any name (RFC 1035 section 2.3.4), stays as it is, and is then no name.
+
+    Bound: linear in the domain; Python's encoder, which is not, sees 255 characters at most.
+    """
     lower = domain.lower().rstrip(".")
-    if lower.isascii():
+    if lower.isascii() or len(lower) > _MAX_NAME:
         return lower
     try:
         return lower.encode("idna").decode()
