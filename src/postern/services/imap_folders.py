@@ -240,7 +240,7 @@ async def quota(state: ImapState, command: OnMailbox) -> None:
         state.send(b"QUOTAROOT " + state.mailbox("/".join(folder.path)) + b' ""')
     elif command.mailbox:
         raise no("No such quota root", "NONEXISTENT")
-    info = await opened.mailboxes.logon(opened.mailbox, opened.quota)
+    info = await opened.mailboxes.logon(opened.mailbox)
     used, limit = -(-info.used // KILOBYTE), info.quota // KILOBYTE
     resource = b"STORAGE %d %d" % (used, limit) if limit else b""
     state.send(b"QUOTA " + string(b"") + b" (" + resource + b")")
