@@ -132,7 +132,7 @@ async def _recipient(directory: Directory, identity: Identity) -> Recipient | No
 
 
 def denied(link: Link, outcome: Denied) -> NotOpened:
-    log(Event.AUTHENTICATION_FAILED, peer=str(link.peer), temporary=outcome.temporary)
+    log(Event.AUTHENTICATION_FAILED, peer=str(link.peer), account=outcome.account, temporary=outcome.temporary)
     return NotOpened(Cause.UNAVAILABLE if outcome.temporary else Cause.FAILED, outcome.text)
 
 
