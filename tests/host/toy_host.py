@@ -95,7 +95,7 @@ def main(folder: str, offset: int, how: str) -> None:
         watch=watch.Watch(organization, server, made),
         refresh=lambda: _taken_away(made.root / "renew"),
     )
-    supervisor.REFRESH_EVERY = 0.1
+    supervisor.REFRESH_EVERY = 3600.0 if how == "hang-up" else 0.1
     supervisor.WATCH_EVERY = 0.2
     one = supervisor.Supervisor(plan, lock)
     try:
