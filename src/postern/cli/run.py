@@ -5,7 +5,9 @@ What is done is `host.launch`'s; this prints. The supervisor forks, so nothing h
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -48,10 +50,16 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
     request = launch.Request(state_dir, offset, server, demo or demo_password is not None, demo_password)
     launch.run(
         request,
-        step=lambda words: console.print(f"· {words}", style="dim"),
-        ready=lambda what: _summary(console, what, usual),
+        step=lambda words: _said(lambda: console.print(f"· {words}", style="dim")),
+        ready=lambda what: _said(lambda: _summary(console, what, usual)),
     )
-    console.print("Postern has stopped.")
+    _said(lambda: console.print("Postern has stopped."))
+
+
+def _said(say: Callable[[], None]) -> None:
+    """The terminal may be closed while the organization runs on."""
+    with contextlib.suppress(OSError):
+        say()
 
 
 def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
