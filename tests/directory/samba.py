@@ -211,6 +211,11 @@ class Domain:
             controller.name,
             ["samba-tool", *argv, "--dns-backend=SAMBA_INTERNAL", *(f"--option={option}" for option in options)],
         )
+        # samba-tool makes the resolver's name server the one to forward to, which is this controller itself: what it does not
+        # know would go round in a circle until it times out.
+        file = controller.folder / "etc" / "smb.conf"
+        lines = file.read_text().splitlines(keepends=True)
+        file.write_text("".join(line for line in lines if not line.strip().startswith("dns forwarder")))
 
     def _serve(self, controller: Controller) -> None:
         log = controller.folder / "samba.log"
