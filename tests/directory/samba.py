@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from postern.model.directory import DomainController
+from tests.support.needs import needs
 
 _PROGRAMS = ("samba", "samba-tool", "ip", "unshare")
 _READY = 60.0
@@ -318,6 +319,7 @@ def _free_network() -> str:
 
 
 @pytest.fixture(scope="session")
+@needs("samba", together="samba")
 def samba_domain() -> Iterator[Domain]:
     """A running domain with one controller; gone afterwards."""
     if lacking := missing():

@@ -9,9 +9,11 @@ import email.utils
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from uuid import UUID
 
 from postern.model.mailbox import (
+    KEEP_QUOTA,
     KEYWORD_BASE,
     Column,
     CopyResult,
@@ -99,7 +101,7 @@ class FakeMailboxes:
         except KeyError:
             raise MailboxError("NONEXISTENT", "No such folder") from None
 
-    async def logon(self, mailbox: UUID, quota: int = 0) -> MailboxInfo:
+    async def logon(self, mailbox: UUID, quota: int = KEEP_QUOTA) -> MailboxInfo:
         self.calls.append("logon")
         if self.unavailable:
             raise MailboxError("UNAVAILABLE", "The database does not answer")
@@ -109,7 +111,7 @@ class FakeMailboxes:
                 self._add(box, (name,), kind)
                 box.subscribed.add((name,))
         box = self._mailboxes[mailbox]
-        box.quota = quota or box.quota
+        box.quota = box.quota if quota == KEEP_QUOTA else quota
         items = [item for folder in box.folders.values() for item in folder.items.values()]
         return MailboxInfo(mailbox, sum(len(i.content) for i in items), box.quota, len(items), box.change)
 
@@ -354,8 +356,8 @@ class FakeMailboxes:
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
         for delivery in deliveries:
-            for mailbox in delivery.mailboxes:
-                await self.logon(mailbox)
+            for mailbox, quota in zip_longest(delivery.mailboxes, delivery.quotas, fillvalue=KEEP_QUOTA):
+                await self.logon(mailbox, quota)
                 inbox = next(f for f in self._mailboxes[mailbox].folders.values() if f.path == ("INBOX",))
                 await self.append(mailbox, inbox.id, [NewItem(delivery.content, 0, delivery.received or None)])
         return [[DeliveryStatus.DELIVERED] * len(d.mailboxes) for d in deliveries]

@@ -197,6 +197,31 @@ def test_bare_line_ends_do_not_leave_the_outbox() -> None:
     run(test)
 
 
+def test_recipients_are_those_that_imap_shows() -> None:
+    """Comments nest as deep as they like (RFC 5322 section 3.2.2), groups have members, a mailbox may need its quotes."""
+
+    async def test() -> None:
+        deep = b"(" * 5000 + b")" * 5000
+        fields = (
+            b'To: bob@example.test %b, "a b"@example.test\r\nCc : Team: carol@other.test,\r\n\tDan <dan@other.test>;, '
+            b'nobody\r\nBcc: tall@bar.test (6" tall), second@bar.test\r\n' % deep
+        )
+        async with chain(FakeMailboxes()) as c:
+            await c.send(b"From: alice@example.test\r\n" + fields + b"\r\nbody\r\n")
+            await c.queue.holds(1)
+            await c.emptied()
+            assert [r.address for r in c.queue.taken[0][0].recipients] == [
+                "bob@example.test",
+                '"a b"@example.test',
+                "carol@other.test",
+                "dan@other.test",
+                "tall@bar.test",
+                "second@bar.test",
+            ]
+
+    run(test)
+
+
 def test_on_the_real_store_it_moves_to_sent_items(postgres_dsn: str) -> None:
     async def test() -> None:
         database = await MailboxDatabase.open(postgres_dsn)
@@ -220,6 +245,7 @@ def test_on_the_real_store_it_moves_to_sent_items(postgres_dsn: str) -> None:
         (MESSAGE.replace(b"alice@example.test", b"boss@example.test"), b"send as"),
         (MESSAGE.replace(b"From: Alice <alice@example.test>\r\n", b""), b"send as"),
         (b"From: alice@example.test\r\nSubject: to nobody\r\n\r\n", b"no recipient"),
+        (MESSAGE.replace(b"To:", b"X: y\r\n" * 2000 + b"To:"), b"2000 fields"),
         (MESSAGE.replace(b"From:", b"Sender: alice@example.test\r\nFrom: boss@example.test,"), b"send as"),
     ],
 )

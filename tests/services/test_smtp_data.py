@@ -16,7 +16,6 @@ from postern.services.smtp_data import (
     Clock,
     Gathering,
     SpoolError,
-    count_received,
     honest,
     received_field,
     with_protocol,
@@ -126,10 +125,6 @@ def test_words_for_protocols() -> None:
 def test_a_message_may_have_come_a_long_way() -> None:
     """RFC 5321 section 6.3 wants at least 100 Received fields taken."""
     assert Limits().received_headers >= 100
-
-
-def test_received_lines_are_counted() -> None:
-    assert count_received(b"Received: a\r\nX: received: no\r\nRECEIVED: b\r\n\tReceived: folded\r\n") == 2
 
 
 def test_an_honest_envelope_is_left_alone() -> None:

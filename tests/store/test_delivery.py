@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from postern.model.mailbox import Column, Delivery, DeliveryStatus
+from postern.model.mailbox import KEEP_QUOTA, Column, Delivery, DeliveryStatus
 from tests.store.conftest import Store, message
 
 pytestmark = pytest.mark.slow
@@ -37,6 +37,21 @@ def test_a_batch_with_refusals(store: Store) -> None:
     assert list(got.flags) == [0, 0]
     folder = store.run(store.database.folder(bob.guid, bob.inbox))
     assert (folder.messages, folder.unseen) == (1, 1)
+
+
+def test_a_quota_that_comes_with_the_delivery_counts_at_once(store: Store) -> None:
+    mail = message("as large as any other")
+    alice, bob = store.mailbox(quota=10), store.mailbox()
+
+    def said(number: int, of_alice: int, of_bob: int) -> list[DeliveryStatus]:
+        delivery = Delivery(f"granted {number}", mail, [alice.guid, bob.guid], quotas=[of_alice, of_bob])
+        return store.run(store.database.deliver([delivery]))[0]
+
+    assert said(1, KEEP_QUOTA, KEEP_QUOTA) == [OVER_QUOTA, DELIVERED]
+    assert said(2, 1_000_000, 10) == [DELIVERED, OVER_QUOTA]
+    assert said(3, 0, KEEP_QUOTA) == [DELIVERED, OVER_QUOTA]
+    quotas = [store.run(store.database.logon(box.guid)).quota for box in (alice, bob)]
+    assert quotas == [0, 10]
 
 
 def test_the_same_mailbox_twice_in_one_delivery(store: Store) -> None:

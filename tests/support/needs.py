@@ -114,4 +114,6 @@ def watched(item: pytest.Item, watch: Watch) -> Iterator[None]:
     watch.seen.clear()
     yield
     if missing := undeclared(item, watch.seen):
-        pytest.fail(f"this test starts {', '.join(sorted(missing))}: mark it so (tests/support/needs.py)", pytrace=False)
+        pytest.fail(
+            f"this test starts {', '.join(sorted(missing))}: mark it so (tests/support/needs.py)", pytrace=False
+        )

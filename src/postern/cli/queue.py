@@ -14,12 +14,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from postern.cli.console import Console
+from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json
 from postern.transport import control
 from postern.transport.control import Request, Verb
 from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, State
 
-_STATE = click.option("--state", "state_dir", metavar="DIR", help="The state folder of the organization.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
@@ -35,7 +35,7 @@ def queue() -> None:
 
 @queue.command("list")
 @click.option("--hop", default="", help="Only those that last went this way, for example smtp:example.org.")
-@_STATE
+@state_option
 @_JSON
 def list_(hop: str, state_dir: str | None, as_json: bool) -> None:
     """Every message in the queues, oldest first."""
@@ -70,7 +70,7 @@ def list_(hop: str, state_dir: str | None, as_json: bool) -> None:
 
 @queue.command()
 @click.argument("queue_id")
-@_STATE
+@state_option
 @_JSON
 def show(queue_id: str, state_dir: str | None, as_json: bool) -> None:
     """One message, recipient by recipient."""
@@ -91,7 +91,7 @@ def _change(verb: Verb, help_: str) -> None:
     @click.argument("queue_ids", nargs=-1)
     @click.option("--hop", default="", help="All that last went this way, for example smtp:example.org.")
     @click.option("--all", "all_", is_flag=True, help="All messages.")
-    @_STATE
+    @state_option
     @_JSON
     def command(queue_ids: tuple[str, ...], hop: str, all_: bool, state_dir: str | None, as_json: bool) -> None:
         if bool(queue_ids) + bool(hop) + all_ != 1:

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from postern.cli.console import Console
+from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo_json
 from postern.telemetry import tracking
 from postern.telemetry.tracking import TrackingRecord
@@ -28,7 +29,7 @@ _BUFFERED = 1.2
 @click.command("trace")
 @click.argument("what", metavar="MESSAGE-ID|QUEUE-ID|ADDRESS")
 @click.option("--last", default=MAX_MESSAGES, help="How many of the newest messages to show.", show_default=True)
-@click.option("--state", "state_dir", metavar="DIR", help="The state folder of the organization.")
+@state_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
     """Every step of a message: time, step, path, peer, mechanism, cipher, outcome."""

@@ -157,7 +157,7 @@ async def begin_idle(state: ImapState, command: Command) -> Idle:
     opened = state.opened
     change = 0
     if state.view is not None:
-        change = (await opened.mailboxes.logon(opened.mailbox, opened.quota)).change
+        change = (await opened.mailboxes.logon(opened.mailbox)).change
         await state.refresh(expunges=True)
     state.machine.idle()
     return Idle(state, command, change)

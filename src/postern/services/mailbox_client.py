@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from postern.model.mailbox import (
+    KEEP_QUOTA,
     Column,
     CopyResult,
     Delivery,
@@ -58,7 +59,7 @@ class MailboxClient:
             raise MailboxError("UNAVAILABLE", str(error)) from error
         return _judged(outs)
 
-    async def logon(self, mailbox: UUID, quota: int = 0) -> MailboxInfo:
+    async def logon(self, mailbox: UUID, quota: int = KEEP_QUOTA) -> MailboxInfo:
         return MailboxInfo(mailbox, *await self._call("logon", mailbox, quota))
 
     # Folders

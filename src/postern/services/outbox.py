@@ -11,19 +11,21 @@ import contextlib
 import re
 import time
 from collections.abc import Callable, Sequence
-from email.header import decode_header, make_header
-from email.utils import formatdate, getaddresses
+from email.utils import formatdate
 from uuid import UUID, uuid5
 
 from postern.model.directory import Directory, DirectoryUnavailable
 from postern.model.mail import BodyType, Content, Envelope, EnvelopeRecipient, Intake, IntakeError, Origin
 from postern.model.mailbox import Column, Delivery, FolderKind, MailboxError
 from postern.model.organization import Limits
+from postern.protocols.mime.address import address_list
+from postern.protocols.mime.header import MAX_HEADER, has_too_many_fields, lines_end, parse_fields
+from postern.protocols.mime.words import decode_words
 from postern.protocols.smtp.address import parse_mailbox
 from postern.services.mailbox_client import MailboxClient
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
-from postern.transport.submission import NotAllowed, Submitter, fix_header
+from postern.transport.submission import TOO_MANY_FIELDS, NotAllowed, Submitter, fix_header
 
 MAX_NOTED = 10_000
 WORKERS = 4
@@ -32,6 +34,7 @@ _NO_RECIPIENTS = NotAllowed(554, "5.5.1", "The message names no recipient that c
 _NOT_YOURS = NotAllowed(550, "5.7.1", "You may not send as the address in From")
 _TOO_MANY = NotAllowed(452, "5.5.3", "The message names too many recipients")
 _TOO_LARGE = NotAllowed(552, "5.3.4", "The message is too large")
+_MAX_SUBJECT = 4000
 _SPACE = UUID("a3c5a0de-0f0c-4d8e-8d75-5e0d4b6d4a11")
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
@@ -173,6 +176,10 @@ class OutboxTaker:
             return _TOO_LARGE
         content = _with_line_ends(content)
         header, rest = _split(content)
+        if len(header) > MAX_HEADER:
+            return _TOO_LARGE
+        if has_too_many_fields(header):
+            return TOO_MANY_FIELDS
         submitter = await self._submitter(mailbox, header)
         if submitter is None:
             return _NOT_YOURS
@@ -218,22 +225,15 @@ def _with_line_ends(content: bytes) -> bytes:
 
 def _split(content: bytes) -> tuple[bytes, bytes]:
     """Header lines, and the rest with the empty line first."""
-    end = content.find(b"\r\n\r\n")
-    if content.startswith(b"\r\n"):
-        return b"", content
-    return (content[: end + 2], content[end + 2 :]) if end >= 0 else (content, b"\r\n")
-
-
-def _fields(header: bytes, name: bytes) -> list[str]:
-    unfolded = header.replace(b"\r\n ", b" ").replace(b"\r\n\t", b" ")
-    lines = (line.partition(b":") for line in unfolded.split(b"\r\n"))
-    return [value.decode("utf-8", "replace") for key, _, value in lines if key.strip().lower() == name]
+    end = lines_end(content)
+    return (content[:end], content[end:]) if end >= 0 else (content, b"\r\n")
 
 
 def _addresses(header: bytes, *names: bytes) -> list[str]:
     """Addresses of these fields in order, each once."""
-    fields = [value for name in names for value in _fields(header, name)]
-    found = (parse_mailbox(address) for _, address in getaddresses(fields))
+    fields = parse_fields(header, 0, len(header)).ordered
+    values = [value for wanted in names for name, value in fields if name == wanted]
+    found = (parse_mailbox(one.spec) for value in values for one in address_list(value)[0] if one.complete)
     return list(dict.fromkeys(address for address in found if address))
 
 
@@ -243,11 +243,8 @@ def _recipients(header: bytes) -> list[str]:
 
 def _report(refused: NotAllowed, content: bytes, fqdn: str, now: float) -> bytes:
     """A note to the sender. It stays within the mailbox, so it is no delivery report of RFC 3464."""
-    subjects = _fields(_split(content)[0], b"subject")
-    try:
-        subject = str(make_header(decode_header(subjects[0]))).strip() if subjects else ""
-    except (ValueError, LookupError):
-        subject = ""
+    header, _ = _split(content)
+    subject = decode_words(parse_fields(header, 0, len(header)).named.get(b"subject", b"")[:_MAX_SUBJECT])
     subject = " ".join(subject.split())[:200]
     return (
         f"From: Mail Delivery System <postmaster@{fqdn}>\r\n"

@@ -16,6 +16,7 @@ from postern.model.mail import Action, Carrier, Content, NextHop, Parcel, Recipi
 from postern.protocols.authentication import header as headers
 from postern.protocols.authentication.canonical import Canonicalization
 from postern.protocols.authentication.dkim import body_hashes, sign
+from postern.protocols.mime.header import MAX_HEADER, lines_end
 from postern.services.agent_state import AgentFile, AgentState, Statistics
 from postern.services.dkim_keys import KeyRing
 from postern.services.smtp_data import led_by
@@ -28,7 +29,6 @@ OUTWARD = frozenset({"edge-to-edge", "hub-to-internet"})
 FRESH = 2.0
 SIGNED_IN_LINE = 65_536
 """Octets of a message that is hashed and signed without a thread."""
-MAX_HEADER = 1 << 20
 
 _BODY = (Canonicalization.RELAXED, None)
 
@@ -126,12 +126,12 @@ def split(content: Content) -> tuple[bytes, Content]:
     chunks = content.chunks
     start = chunks[0] if len(chunks) else b""
     taken = 1
-    while (end := start.find(b"\r\n\r\n")) < 0 and taken < len(chunks) and not start.startswith(b"\r\n"):
+    while (end := lines_end(start)) < 0 and taken < len(chunks):
         if len(start) > MAX_HEADER:
             raise _NoHeader
         start += chunks[taken]
         taken += 1
-    end = 0 if start.startswith(b"\r\n") else len(start) if end < 0 else end + 2
+    end = len(start) if end < 0 else end
     rest = Content.of(start[end:])
     if taken < len(chunks):
         rest = led_by(start[end:], Content(_Rest(chunks, taken), content.size - len(start)))

@@ -16,11 +16,10 @@ from typing import IO, overload
 
 from postern.model.mail import BodyType, Content, Envelope
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.protocols.mime.header import begins_with_field, lines_end
 
 READ = 262_144
 
-# RFC 5322 section 2.2 and, for the blanks before the colon, section 4.5.
-_FIELD = re.compile(rb"[!-9;-~\x80-\xff]++[ \t]*+:")
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*+:)[^\r\n]*+\r\n")
 
 
@@ -137,13 +136,11 @@ class Gathering:
         line = _MBOX_LINE.match(data)
         if line is not None:
             data = data[line.end() :]
-        if data.startswith(b"\r\n"):
-            return b"", data
-        if data and _FIELD.match(data) is None:
+        if data and not data.startswith(b"\r\n") and not begins_with_field(data):
             return b"", b"\r\n" + data
-        end = data.find(b"\r\n\r\n")
+        end = lines_end(data)
         if end >= 0:
-            return data[: end + 2], data[end + 2 :]
+            return data[:end], data[end:]
         return None if self._in_file else (data, b"")
 
     def content(self, first: bytes) -> Content:
@@ -200,12 +197,6 @@ def received_field(
     return (
         f"Received: from {helo} ([{literal}])\r\n\tby {fqdn} (Postern) with {protocol}{tls}{recipient};\r\n\t{date}\r\n"
     ).encode()
-
-
-def count_received(header: bytes) -> int:
-    """How many servers have had the message (RFC 5321 section 6.3)."""
-    lower = header.lower()
-    return lower.count(b"\nreceived:") + lower.startswith(b"received:")
 
 
 def honest(envelope: Envelope, content_is_ascii: bool) -> Envelope:

@@ -28,8 +28,8 @@ _OUTCOMES: dict[DeliveryStatus, tuple[Action, str, str]] = {
 
 class StoreDriver:
     """One a process. `server` finds a mailbox server's client by the hop's destination, None for a server that is unknown;
-    `hub` is this hub's name, for queue ids are only its own; `quota` is what a new mailbox gets, in bytes,
-    where the directory grants its owner none of his own."""
+    `hub` is this hub's name, for queue ids are only its own; `quota` is what a mailbox may hold, in octets,
+    where the directory grants its owner none of his own: 0 for no bound."""
 
     max_batch = 200
 
@@ -64,9 +64,8 @@ class StoreDriver:
                 if status is DeliveryStatus.NO_MAILBOX
             }
             if missing:
-                quotas = {guid: quota for parcel in parcels for guid, quota in parcel.quotas.items()}
                 for mailbox in missing:
-                    await client.logon(mailbox, quotas.get(mailbox.hex, self._quota))
+                    await client.logon(mailbox)
                 statuses = await client.deliver(deliveries)
         except MailboxError as error:
             # 4.4.1 tells the queue that it is the server that does not answer, not the mail that is wrong.
@@ -86,6 +85,7 @@ class StoreDriver:
             tuple(mailboxes),
             parcel.envelope.sender,
             int(parcel.received),
+            [parcel.quotas.get(mailbox.hex, self._quota) for mailbox in mailboxes],
         )
 
     def _outcomes(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from postern.model.mailbox import Delivery, DeliveryStatus
+from postern.model.mailbox import KEEP_QUOTA, Delivery, DeliveryStatus
 from postern.store import wire
 from postern.store.connection import Pool, Rejected
 from postern.store.items import retried
@@ -14,7 +14,8 @@ from postern.store.notices import Notices
 from postern.store.rendered import PLACES, Batch, placeholders
 
 _DELIVER = f"""SELECT statuses, changed, changes FROM deliver(
-    $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, {placeholders(6, PLACES)})"""  # noqa: S608 (our own words)
+    $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, $6::uuid[], $7::bigint[],
+    {placeholders(8, PLACES)})"""  # noqa: S608 (our own words)
 
 
 async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
@@ -35,11 +36,14 @@ async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery])
     places: dict[tuple[UUID, str], int] = {}
     which: list[int] = []
     dates: list[int] = []
+    quotas: dict[UUID, int] = {}
     for delivery, place in zip(deliveries, batch.places, strict=True):
         for mailbox in delivery.mailboxes:
             if places.setdefault((mailbox, delivery.delivery_id), len(which)) == len(which):
                 which.append(place)
                 dates.append(delivery.received or now)
+        quotas.update(zip(delivery.mailboxes, delivery.quotas, strict=False))
+    granted = {mailbox: quota for mailbox, quota in quotas.items() if quota != KEEP_QUOTA}
     rows = await retried(
         pool,
         _DELIVER,
@@ -49,6 +53,8 @@ async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery])
             wire.texts([delivery_id for _, delivery_id in places]),
             wire.int8s(dates),
             wire.int8(now),
+            wire.uuids(granted),
+            wire.int8s(granted.values()),
             *batch.parameters(),
         ],
     )

@@ -103,7 +103,7 @@ async def append(pool: Pool, notices: Notices, mailbox: UUID, folder: int, items
         wire.int8s(batch.places),
         wire.int8s([item.flags & _FLAG_MASK for item in items]),
         wire.int8s([now if item.internal_date is None else item.internal_date for item in items]),
-        wire.int8(sum([len(item.content) for item in items])),
+        wire.int8(sum([batch.rendered[place - 1].size for place in batch.places])),
         wire.int8(sum([not item.flags & Flag.SEEN for item in items])),
         wire.int8(sum([bool(item.flags & Flag.DELETED) for item in items])),
         *batch.parameters(),

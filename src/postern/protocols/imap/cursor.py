@@ -146,10 +146,20 @@ class Cursor:
         """A mailbox name as Unicode in form C, "INBOX" in any case made upper (RFC 9051 section 5.1)."""
         return self._name(self.astring())
 
-    def pattern(self) -> str:
-        """LIST's name with wildcards."""
+    def reference(self) -> str | None:
+        """LIST's reference; None for one that begins no mailbox name."""
+        return self._sought(self.astring())
+
+    def pattern(self) -> str | None:
+        """LIST's name with wildcards; None for one that no mailbox name can match."""
         raw = self.string() if self.peek() in (b'"', b"{") else self._match(_PATTERN, "Mailbox pattern").group()
-        return self._name(raw)
+        return self._sought(raw)
+
+    def _sought(self, raw: bytes) -> str | None:
+        try:
+            return self._name(raw)
+        except Syntax:
+            return None
 
     def _name(self, raw: bytes) -> str:
         if len(raw) > MAX_NAME:

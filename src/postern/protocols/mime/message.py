@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from postern.protocols.mime.address import address_list
+from postern.protocols.mime.charsets import MAX_LABEL
 from postern.protocols.mime.dates import parse_date
 from postern.protocols.mime.envelope import render_envelope
 from postern.protocols.mime.header import Fields
@@ -13,7 +14,7 @@ from postern.protocols.mime.parameters import parameter
 from postern.protocols.mime.structure import render_structure, scan
 from postern.protocols.mime.subject import base_subject
 from postern.protocols.mime.text import body_text, header_text
-from postern.protocols.mime.words import decode_words, fold
+from postern.protocols.mime.words import decode_words, fold, fold_within
 
 RENDERING = 2
 """Grows whenever the same message would be rendered differently, so that stored renderings can be made anew."""
@@ -21,6 +22,8 @@ RENDERING = 2
 _MESSAGE_ID = re.compile(rb"<([^<>\s]{1,900})>")
 _MAX_REFERENCES = 200
 _MAX_SORT_TEXT = 500
+_MAX_SUBJECT = 65_536
+"""Octets of the folded subject that SEARCH and SORT look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,15 @@ class Rendered:
 
 
 def render(content: bytes) -> Rendered:
-    """Never raises, whatever the bytes."""
+    """Never raises, whatever the bytes.
+
+    Bound: linear in the content, for each level of nesting; at most 64 levels, 4,096 parts and 8 MB of text for search.
+    """
     root = scan(content)
     fields, named = root.fields, root.fields.named
     structure, body_structure = render_structure(content, root)
-    hint = parameter(root.parameters, b"charset")
-    subject = fold(decode_words(named.get(b"subject", b""), hint))
+    hint = parameter(root.parameters, b"charset")[:MAX_LABEL]
+    subject = fold_within(decode_words(named.get(b"subject", b""), hint), _MAX_SUBJECT)
     base, is_reply = base_subject(subject)
     sent = parse_date(named.get(b"date")) or (0, 0)
     sort_from, display_from = _sort_names(named.get(b"from"))

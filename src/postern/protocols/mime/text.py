@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from postern.protocols.mime.charsets import decode
+from postern.protocols.mime.charsets import MAX_LABEL, decode
 from postern.protocols.mime.header import Fields
 from postern.protocols.mime.parameters import parameter, parse_value
 from postern.protocols.mime.structure import Part
@@ -22,13 +22,16 @@ _INLINE_NAMES = """
     tt u var wbr
 """
 _INLINE = frozenset(_INLINE_NAMES.split())
-_SPACES = re.compile(r"[ \t\r\f\v]*+\n\s*+|[ \t\r\f\v\xa0]{2,}")
+_SPACES = re.compile(r"\s{2,}+")
 _LONG_NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{10,}+")
 _HIDDEN = ("script", "style")
 
 
 def header_text(fields: Fields, hint: str = "") -> str:
-    """ "\\nname:value" of every field, decoded and folded."""
+    """ "\\nname:value" of every field, decoded and folded.
+
+    Bound: linear in the fields; at most MAX_TEXT octets.
+    """
     block = b"".join([b"\n%b:%b" % field for field in fields.ordered])
     if block.isascii() and b"=?" not in block:
         return block.decode("ascii").lower()
@@ -44,15 +47,18 @@ def _line(value: bytes, hint: str) -> str:
 
 
 def body_text(content: bytes, root: Part) -> str:
-    """All text parts, the headers of messages within, and the names of attachments; folded."""
+    """All text parts, the headers of messages within, and the names of attachments; folded.
+
+    Bound: linear in the content; MAX_TEXT octets of it are decoded, and at most as many come out.
+    """
     parts: list[str] = []
     room = MAX_TEXT
     stack = [root]
     while stack and room > 0:
         part = stack.pop()
         if part is not root:
-            for _, value in part.fields.ordered:
-                parts.append(decode_words(value, _charset(part)))
+            charset = _charset(part)
+            parts.extend([decode_words(value, charset) for _, value in part.fields.ordered])
             _add_file_name(part, parts)
         if part.children:
             stack.extend(reversed(part.children))
@@ -64,7 +70,7 @@ def body_text(content: bytes, root: Part) -> str:
 
 
 def _charset(part: Part) -> str:
-    return parameter(part.parameters, b"charset")
+    return parameter(part.parameters, b"charset")[:MAX_LABEL]
 
 
 def _leaf_text(part: Part, raw: bytes) -> str:
@@ -83,7 +89,10 @@ def _add_file_name(part: Part, parts: list[str]) -> None:
 
 
 def html_text(source: str) -> str:
-    """What a browser would show: no tags, comments, scripts or styles; inline tags join, others part lines."""
+    """What a browser would show: no tags, comments, scripts or styles; inline tags join, others part lines.
+
+    Bound: linear in the source, and not longer than it.
+    """
     text = source
     if "<!--" in text:
         text = _without(text, text, "<!--", "-->")
