@@ -16,7 +16,8 @@ from typing import IO, overload
 
 from postern.model.mail import BodyType, Content, Envelope
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
-from postern.protocols.mime.header import begins_with_field, lines_end
+from postern.protocols.mime.header import MAX_FIELDS, begins_with_field, count_fields, has_too_many_fields, lines_end
+from postern.protocols.smtp.reply import Reply
 
 READ = 262_144
 
@@ -200,6 +201,20 @@ def received_field(
     return (
         f"Received: from {helo} ([{literal}])\r\n\tby {fqdn} (Postern) with {protocol}{tls}{recipient};\r\n\t{date}\r\n"
     ).encode()
+
+
+def refused_header(header: bytes, most_received: int) -> Reply | None:
+    """Why a message is not taken for its header's sake.
+
+    Bound: linear in the header.
+    """
+    if has_too_many_fields(header):
+        # What IMAP, DMARC and the filters read is all that there is.
+        return Reply(554, "5.6.0", f"The header has more than {MAX_FIELDS} fields")
+    # RFC 5321 section 6.3: each server that had the message put one in front.
+    if count_fields(header, b"received") > most_received:
+        return Reply(554, "5.4.6", "Too many Received fields: the message loops")
+    return None
 
 
 def honest(envelope: Envelope, content_is_ascii: bool) -> Envelope:

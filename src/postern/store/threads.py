@@ -62,6 +62,7 @@ class _Node:
 
 
 def references(messages: Sequence[Message]) -> bytes:
+    """The threads of THREAD=REFERENCES, as the answer has them."""
     roots = _by_subject(_pruned(_linked(messages)))
     _sort(roots)
     return b"".join([_render(root) for root in roots])
@@ -137,27 +138,28 @@ def _all_below(roots: list[_Node]) -> list[_Node]:
 
 def _by_subject(roots: list[_Node]) -> list[_Node]:
     """Steps 4 and 5: threads whose roots have the same base subject become one."""
-    roots = sorted(roots, key=_early)
+    heads = {root: _head(root) for root in roots}  # a dummy with thousands of children is looked through once
+    roots = sorted(roots, key=lambda root: (heads[root].sent, heads[root].uid))
     table: dict[bytes, _Node] = {}
     for root in roots:
-        subject = _head(root).subject
+        subject = heads[root].subject
         known = table.get(subject)
         if subject and (
             known is None
             or (root.message is None and known.message is not None)
-            or (_head(known).is_reply and not _head(root).is_reply)
+            or (heads[known].is_reply and not heads[root].is_reply)
         ):
             table[subject] = root
     merged: dict[int, _Node] = {}
     for root in roots:
-        subject = _head(root).subject
+        subject = heads[root].subject
         other = table.get(subject, root)
         if other is root:
             merged.setdefault(id(root), root)
             continue
         if other.message is None and root.message is None:
             other.children.extend(root.children)
-        elif other.message is None or (_head(root).is_reply and not _head(other).is_reply):
+        elif other.message is None or (heads[root].is_reply and not heads[other].is_reply):
             other.children.append(root)
         else:
             dummy = _Node(children=[other, root])

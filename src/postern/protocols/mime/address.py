@@ -140,24 +140,28 @@ class _Tokens:
         result: list[Address] = []
         in_group = False
         words: list[bytes] = []
+        has_at = False  # "@" is among the words: looked for once, not again at every colon
         while self._place < len(self._tokens) and len(result) < most:
             token = self._tokens[self._place]
             self._place += 1
             if token[0] in b",;":
                 self._plain(words, result)
+                has_at = False
                 if token == b";" and in_group:
                     result.append(Address(None, None, None, None))
                     in_group = False
-            elif token == b":" and not in_group and b"@" not in words:
+            elif token == b":" and not in_group and not has_at:
                 result.append(Address(None, None, _phrase(words) or b"", None))
                 words.clear()
                 in_group = True
             elif token == b"<":
                 result.append(self._angle(_phrase(words)))
                 words.clear()
+                has_at = False
                 self._skip_to_end()
             else:
                 words.append(token)
+                has_at = has_at or token == b"@"
         self._plain(words, result)
         if in_group:
             result.append(Address(None, None, None, None))
@@ -216,8 +220,6 @@ def _tokens(value: bytes) -> list[bytes]:
     """Words, marks and blanks in order; a comment with what is nested in it is one token, its parentheses included.
 
     A comment without an end takes all that follows it, and is left out.
-
-    Bound: linear in the value; nesting costs no stack.
     """
     result: list[bytes] = []
     place = 0
