@@ -90,7 +90,10 @@ def led_by(first: bytes, body: Content) -> Content:
 
 
 class Gathering:
-    """One message's content. The header section must end within the part that stays in memory."""
+    """One message's content. The header section must end within the part that stays in memory.
+
+    Bound: linear; `threshold` octets stay in memory, the header section must be among them.
+    """
 
     def __init__(self, folder: Path, threshold: int) -> None:
         self._folder = folder
