@@ -205,6 +205,21 @@ def test_workers_are_replaced_when_what_they_read_has_changed(folder: Path) -> N
         assert len(died) == 2
 
 
+def test_a_hang_up_stops_nothing_and_has_certificates_looked_at(folder: Path) -> None:
+    with host(folder, "hang-up") as one:
+        assert one.line() == "ready"
+        before = one.children()
+        (folder / "renew").touch()
+        one.process.send_signal(signal.SIGHUP)
+        eventually(
+            lambda: len(found := one.children()) == 2 and not set(found.values()) & set(before.values()),
+            "both workers are new",
+        )
+        assert not (folder / "renew").exists()
+        eventually(one.greeting, "the door answers")
+        assert one.process.poll() is None
+
+
 def test_nothing_survives_a_killed_supervisor(folder: Path) -> None:
     with host(folder) as one:
         assert one.line() == "ready"

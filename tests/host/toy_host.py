@@ -105,7 +105,7 @@ def main(folder: str, offset: int, how: str) -> None:
         watch=watch.Watch(organization, server, made),
         refresh=lambda: _taken_away(made.root / "renew"),
     )
-    supervisor.REFRESH_EVERY = 0.1
+    supervisor.REFRESH_EVERY = 3600.0 if how == "hang-up" else 0.1
     supervisor.WATCH_EVERY = 0.2
     if how in ("busy", "brief"):
         worker.PULSE_EVERY, supervisor.SILENCE, supervisor.GAP = 0.1, 2.0, 0.5

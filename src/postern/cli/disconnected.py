@@ -10,7 +10,9 @@ from uuid import UUID
 
 import click
 
-from postern.cli.directory import in_directory, json_option, print_json, print_table, size, state_option
+from postern.cli.directory import in_directory, json_option, print_table, size
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import ask, echo, echo_json
 from postern.model.directory import RecipientType
 from postern.model.mailbox import DisconnectedMailbox, MailboxError
 
@@ -97,7 +99,7 @@ def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
 
     found = in_directory(state_dir, work)
     if as_json:
-        print_json(
+        echo_json(
             [
                 {
                     "mailbox": str(one.mailbox),
@@ -138,7 +140,7 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
             await database.connect(_chosen(await _found(directory, database), mailbox), heir.guid)
         return heir.name
 
-    click.echo(f"{in_directory(state_dir, work)} has the mailbox now")
+    echo(f"{in_directory(state_dir, work)} has the mailbox now")
 
 
 @click.command("purge")
@@ -148,11 +150,11 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
 def purge(mailbox: str, yes: bool, state_dir: str | None) -> None:
     """Purge a disconnected mailbox at once, with all its mail. MAILBOX is its GUID or the address that its owner had."""
     if not yes:
-        click.confirm(f"Purge the mailbox {mailbox} with all its mail, for good?", abort=True)
+        ask(f"Purge the mailbox {mailbox} with all its mail, for good?", "--yes")
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
         async with mailbox_database(organization) as database:
             await database.purge(_chosen(await _found(directory, database), mailbox))
 
     in_directory(state_dir, work)
-    click.echo(f"purged {mailbox}")
+    echo(f"purged {mailbox}")

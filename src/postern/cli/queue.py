@@ -5,7 +5,6 @@ Reads the queues of the state folder, whether their workers run or not; changes 
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from postern.cli.console import Console
+from postern.cli.files import Output, OutputFile
+from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json
 from postern.model.organization import StateFolder
 from postern.telemetry import attempts
@@ -22,7 +23,6 @@ from postern.transport import control, poison, segments
 from postern.transport.control import Request, Verb
 from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, State
 
-_STATE = click.option("--state", "state_dir", metavar="DIR", help="The state folder of the organization.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
@@ -39,7 +39,7 @@ def queue() -> None:
 @queue.command("list")
 @click.option("--hop", default="", help="Only those that last went this way, for example smtp:example.org.")
 @click.option("--poison", "only_poison", is_flag=True, help="Only what was set aside because it brings workers down.")
-@_STATE
+@state_option
 @_JSON
 def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> None:
     """Every message in the queues, oldest first."""
@@ -96,10 +96,10 @@ def _list_poison(found: list[tuple[Path, QueuedMessage]], now: float, as_json: b
 
 @queue.command()
 @click.argument("queue_id")
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@_STATE
-def export(queue_id: str, file: Path, state_dir: str | None) -> None:
-    """Write a message's octets to a new FILE, as they were taken."""
+@click.argument("file", type=Output(secret=True))
+@state_option
+def export(queue_id: str, file: OutputFile, state_dir: str | None) -> None:
+    """Write a message's octets to FILE, as they were taken."""
     for folder in _folders(state_dir):
         for message in control.listed(folder):
             if message.queue_id == queue_id:
@@ -108,20 +108,18 @@ def export(queue_id: str, file: Path, state_dir: str | None) -> None:
     raise click.ClickException(f"no queue has a message {queue_id}")
 
 
-def _export(folder: Path, message: QueuedMessage, file: Path) -> None:
+def _export(folder: Path, message: QueuedMessage, file: OutputFile) -> None:
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with open(handle, "wb") as out:
-            for chunk in segments.body(folder, message.location):
-                out.write(chunk)
+        octets = b"".join(segments.body(folder, message.location))
     except (OSError, segments.DamagedBody) as error:
-        raise click.ClickException(f"{file}: {error}") from None
-    echo(f"{message.location.size} octets")
+        raise click.ClickException(f"{message.queue_id} cannot be read: {error}") from None
+    file.write(octets)
+    echo(f"{len(octets)} octets")
 
 
 @queue.command()
 @click.argument("queue_id")
-@_STATE
+@state_option
 @_JSON
 def show(queue_id: str, state_dir: str | None, as_json: bool) -> None:
     """One message, recipient by recipient."""
@@ -142,7 +140,7 @@ def _change(verb: Verb, help_: str) -> None:
     @click.argument("queue_ids", nargs=-1)
     @click.option("--hop", default="", help="All that last went this way, for example smtp:example.org.")
     @click.option("--all", "all_", is_flag=True, help="All messages.")
-    @_STATE
+    @state_option
     @_JSON
     def command(queue_ids: tuple[str, ...], hop: str, all_: bool, state_dir: str | None, as_json: bool) -> None:
         if bool(queue_ids) + bool(hop) + all_ != 1:

@@ -119,6 +119,7 @@ class Supervisor:
         self.children = [Child(part, worker) for part in plan.starts for worker in range(plan.count(part))]
         self._engine_again = dict.fromkeys((engine.name for engine in plan.engines), 0.0)
         self.stopping = False
+        self._refresh_now = False
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._listen()
 
@@ -150,7 +151,7 @@ class Supervisor:
                 raise StartError(f"{late}: not ready within {READY_WITHIN:.0f} seconds; see {self.plan.state.logs}")
 
     def serve(self) -> None:
-        """Restarts what dies and watches, until SIGTERM, SIGINT or SIGHUP comes."""
+        """Restarts what dies and watches, until SIGTERM or SIGINT comes. SIGHUP asks for `refresh` now."""
         turned = watch_at = time.monotonic()
         refresh_at = watch_at + REFRESH_EVERY
         self._excuse(turned)
@@ -159,7 +160,8 @@ class Supervisor:
             if now >= watch_at:
                 self._watch()
                 watch_at = time.monotonic() + WATCH_EVERY
-            if now >= refresh_at:
+            if now >= refresh_at or self._refresh_now:
+                self._refresh_now = False
                 refresh_at = now + REFRESH_EVERY
                 if self.plan.refresh():
                     for child in self.children:
@@ -213,9 +215,13 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup(1)
-            signal.signal(signal.SIGHUP, self._told)
+            signal.signal(signal.SIGHUP, self._asked)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+
+    def _asked(self, number: int, frame: object) -> None:
+        """A terminal that was closed, or somebody who wants certificates looked at: neither is a reason to stop mail."""
+        self._refresh_now = True
 
     def _told(self, number: int, frame: object) -> None:
         self.stopping = True

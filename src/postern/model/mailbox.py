@@ -267,6 +267,10 @@ class Mailboxes(Protocol):
 
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index: ...
 
+    async def first_unseen(self, mailbox: UUID, folder: int) -> int:
+        """The sequence number of the first item that is not seen; 0 if there is none."""
+        ...
+
     async def fetch(
         self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]], columns: Column, changed_since: int = 0
     ) -> FetchedItems:

@@ -60,7 +60,18 @@ class Event(StrEnum):
     CONVERSATION_FAILED = "conversation-failed", "error", "A handler raised; the peer got a temporary failure."
     REFUSED = "refused", "warning", "The guard refused what a peer asked."
     AUTHENTICATED = "authenticated", "info", "A peer proved who it is."
-    AUTHENTICATION_FAILED = "authentication-failed", "warning", "A peer failed to prove who it is."
+    AUTHENTICATION_FAILED = (
+        "authentication-failed",
+        "warning",
+        "A peer failed to prove who it is. The account is named if there is one of that name; any other name is left out, "
+        "for people type passwords where names belong.",
+    )
+    MAIL_REFUSED = "mail-refused", "info", "A sender, a recipient or a message was refused."
+    REFUSALS_OMITTED = (
+        "refusals-omitted",
+        "warning",
+        "More was refused than is written down: so many refusals stand neither in the log nor in the tracking log.",
+    )
     ROGUE_SOCKET = "rogue-socket", "critical", "The kernel shows a listener or connection that fits no row."
     WATCH_FAILED = "watch-failed", "error", "The look at the kernel's sockets failed; it is tried again."
     ACCEPTED = "accepted", "info", "A message is in the queue and was answered 250."
@@ -147,7 +158,7 @@ def configure(process: str, file: Path | None, level: str = "info") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(ensure_ascii=True),  # a log is read on terminals too
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.WriteLoggerFactory(file=stream),
