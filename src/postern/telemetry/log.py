@@ -55,6 +55,12 @@ class Event(StrEnum):
     CONVERSATION_FAILED = "conversation-failed", "error", "A handler raised; the peer got a temporary failure."
     REFUSED = "refused", "warning", "The guard refused what a peer asked."
     AUTHENTICATED = "authenticated", "info", "A peer proved who it is."
+    SESSION_ENDED = (
+        "session-ended",
+        "warning",
+        "A session ended: its account is gone, disabled, expired or has a new password.",
+    )
+    REAUTHORIZATION_FAILED = "reauthorization-failed", "error", "Accounts of open sessions could not be asked about."
     AUTHENTICATION_FAILED = "authentication-failed", "warning", "A peer failed to prove who it is."
     ROGUE_SOCKET = "rogue-socket", "critical", "The kernel shows a listener or connection that fits no row."
     WATCH_FAILED = "watch-failed", "error", "The look at the kernel's sockets failed; it is tried again."
