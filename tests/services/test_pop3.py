@@ -108,6 +108,16 @@ def test_auth_plain(initial: bool) -> None:
     asyncio.run(run())
 
 
+def test_an_empty_initial_response_is_a_response() -> None:
+    """RFC 5034 section 4."""
+
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            assert (await says(reader, writer, b"AUTH PLAIN =")).startswith(b"-ERR [AUTH] ")
+
+    asyncio.run(run())
+
+
 def test_deletions_happen_at_quit_only() -> None:
     async def run() -> None:
         async with opened(3) as doors:

@@ -120,6 +120,8 @@ def test_submission_needs_tls_then_a_password() -> None:
             assert (await say.ask("STARTTLS")).startswith("503")
             assert (await say.ask("MAIL FROM:<alice@example.test>")).startswith("530 5.7.0")
             assert (await say.ask("AUTH CRAM-MD5")).startswith("504 5.5.4")
+            # RFC 4954 section 4: "=" is an initial response of no octets, not the lack of one.
+            assert (await say.ask("AUTH PLAIN =")).startswith("535 5.7.8")
             assert (await say.ask(plain("alice", "wrong"))).startswith("535 5.7.8")
             assert (await say.ask(plain("alice"))).startswith("235 2.7.0")
             assert (await deliver(say, "alice@example.test", "far@away.test")).startswith("250 2.0.0")

@@ -168,13 +168,34 @@ def test_too_many_at_once_are_turned_away(bench: Bench) -> None:
 
 def test_an_overloaded_pool_says_so_and_counts_nothing_against_anyone(bench: Bench) -> None:
     async def steps() -> None:
-        hosts = [Peer(f"198.51.{number // 250}.{number % 250}", 1) for number in range(300)]
-        answers = await asyncio.gather(
-            *(bench.ask("x", f"user{number}@x.test", hosts[number]) for number in range(300))
-        )
+        flood = Peer("198.51.100.1", 1)
+        answers = await asyncio.gather(*(bench.ask("x", f"user{number}@x.test", flood) for number in range(300)))
         assert set(answers) == {FAILED, TOO_MANY} and 64 <= answers.count(FAILED) < 300
         assert len(bench.verified) == answers.count(FAILED)
         assert isinstance(await bench.ask("wonderland"), Granted)
+
+    run(steps())
+
+
+def test_guesses_from_eighty_addresses_refuse_neither_the_owner_nor_anyone_else(bench: Bench) -> None:
+    bench.people.add("bob@example.test", "builder")
+    owner, other = Peer("203.0.113.7", 1), Peer("203.0.113.8", 1)
+
+    async def steps() -> None:
+        guesses = [
+            asyncio.create_task(bench.ask(f"guess {host} {n}", "bob@example.test", Peer(f"198.51.100.{host}", 1)))
+            for host in range(80)
+            for n in range(5)
+        ]
+        await asyncio.sleep(0)
+        others = await asyncio.gather(
+            bench.ask("builder", "bob@example.test", owner), bench.ask("wonderland", peer=other)
+        )
+        assert all(isinstance(answer, Granted) for answer in others)
+        # Their turns came before the flood was through: alice's line is another, bob's address has a line of its own.
+        assert sum(guess.done() for guess in guesses) < 250
+        assert set(await asyncio.gather(*guesses)) == {FAILED}
+        assert bench.waited == []
 
     run(steps())
 

@@ -6,7 +6,6 @@ covers: membership, ntlm_fields
 from __future__ import annotations
 
 import asyncio
-import threading
 from uuid import uuid4
 
 import pytest
@@ -14,12 +13,13 @@ import pytest
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon, NtlmVerdict
 from postern.model.security import Mechanism, PrincipalKind, Seal
 from postern.trust.authenticator import Authenticator
+from postern.trust.backoff import Backoff
 from postern.trust.handshakes import Acceptors
 from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE
 from postern.trust.membership import Membership
 from postern.trust.ntlm import NtlmInitiator, Proof, matches, nt_hash
 from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.proofs import DomainProofs, Overloaded, Pool
+from postern.trust.proofs import DomainProofs
 from tests.trust.people import PEER, People, run
 
 TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
@@ -37,7 +37,7 @@ class Controller:
         self.groups = frozenset({"S-1-5-21-1-2-3-513"})
         self.asked: list[str] = []
 
-    async def password(self, account: Account, password: str) -> bool:
+    async def password(self, account: Account, password: str, address: str) -> bool:
         self.asked.append(account.name)
         await asyncio.sleep(0)
         if self.away:
@@ -177,7 +177,8 @@ def test_refusals_of_nobody_take_as_long_as_others(domain: Domain) -> None:
     async def steps() -> None:
         loop = asyncio.get_running_loop()
         started = loop.time()
-        assert not await proofs.password(None, "x")
+        guess = Backoff().enter("nobody", "192.0.2.1", 0.0)
+        assert guess is not None and not await proofs.password(None, "x", guess)
         assert loop.time() - started >= 0.05
 
     run(steps())
@@ -266,24 +267,6 @@ def test_rpc_s_acceptors_ask_the_domain_about_machines_only(domain: Domain) -> N
 
     run(steps())
     assert domain.controller.asked == ["HUB1$", "HUB1$"]
-
-
-# The pool
-
-
-def test_a_pool_takes_no_more_than_its_bound() -> None:
-    async def steps() -> None:
-        pool, gate = Pool("test", threads=1, most=2), threading.Event()
-        tasks = [asyncio.create_task(pool.run(gate.wait)) for _ in range(2)]
-        await asyncio.sleep(0)
-        with pytest.raises(Overloaded):
-            await pool.run(lambda: True)
-        gate.set()
-        assert await asyncio.gather(*tasks) == [True, True]
-        assert await pool.run(lambda: 7) == 7
-        pool.close()
-
-    run(steps())
 
 
 def test_a_proof_s_key_is_in_no_text() -> None:

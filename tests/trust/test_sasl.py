@@ -58,7 +58,7 @@ class TestPlain:
         [
             (b"\0alice@example.test\0wonderland",),
             (None, b"\0alice\0wonderland"),
-            (b"", b"alice@example.test\0alice\0wonderland"),
+            (None, b"alice@example.test\0alice\0wonderland"),
             (b"alice\0alice\0wonderland",),
         ],
     )
@@ -84,6 +84,14 @@ class TestPlain:
     )
     def test_it_denies(self, authenticator: Authenticator, response: bytes, outcome: Denied) -> None:
         assert talk(start(authenticator, "PLAIN"), response) == outcome
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "NTLM", "SCRAM-SHA-256"])
+def test_an_empty_initial_response_is_a_response(authenticator: Authenticator, mechanism: str) -> None:
+    """`AUTH PLAIN =` is not `AUTH PLAIN`: it hears no second challenge (RFC 4954 section 4)."""
+    assert talk(start(authenticator, mechanism), b"") == MALFORMED
+    assert isinstance(talk(start(authenticator, mechanism), None), Challenge)
+    assert talk(start(authenticator, mechanism), None, b"") == MALFORMED
 
 
 class TestLogin:

@@ -146,14 +146,10 @@ def capture(name: str, path: str, output: Path | None, seconds: float | None) ->
     where = taking.taps(organization.inside(folder), path, MACHINES)
     place = output or Path(f"{path}.pcap")
 
-    def wait() -> None:
+    def ready() -> None:
         echo(f"Listening on {', '.join(f'{one.host} ({one.interface})' for one in where)}; Ctrl-C ends it.", err=True)
-        try:
-            time.sleep(seconds or 86400 * 365)
-        except KeyboardInterrupt:
-            echo(err=True)
 
-    count = taking.capture(folder, where, place, wait)
+    count = taking.capture(folder, where, place, lambda: taking.until_told(seconds, ready))
     echo(f"{count} packets of {path} in {place}")
 
 

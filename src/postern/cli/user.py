@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from postern.cli import disconnected
 from postern.cli.directory import (
     accepted_address,
     as_dict,
@@ -27,6 +28,7 @@ from postern.model.directory import RecipientType
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
     from postern.host.directory import OpenDirectory
+    from postern.model.mailbox import DisconnectedMailbox
     from postern.model.organization import Organization, StateFolder
 
 
@@ -67,7 +69,9 @@ def add(
     asked = not room and (password_stdin or not in_active_directory(state_dir))
     password = new_password(password_stdin) if asked else ""
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> str:
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[str, list[DisconnectedMailbox]]:
         full = await accepted_address(directory, organization, address)
         further = [await accepted_address(directory, organization, alias) for alias in aliases]
         await directory.write.add_user(
@@ -80,9 +84,15 @@ def add(
             hidden=hidden,
             room=room,
         )
-        return full
+        return full, await disconnected.of_address(organization, full)
 
-    echo(f"added {in_directory(state_dir, work)}")
+    full, earlier = in_directory(state_dir, work)
+    echo(f"added {full}")
+    for one in earlier:
+        echo(
+            f"a disconnected mailbox of {one.owner} is still there, with {one.items} messages: "
+            f"«postern mailbox connect {one.mailbox} {full}» before the first mail gives it back"
+        )
 
 
 @user.command("list")
@@ -215,18 +225,22 @@ def send_as(name: str, address: str, remove: bool, state_dir: str | None) -> Non
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @state_option
 def remove(name: str, yes: bool, state_dir: str | None) -> None:
-    """Remove a user or room from the directory. What is in the mailbox stays in the mailbox database."""
+    """Remove a user or room from the directory. The mailbox is kept for 30 days (mailbox-retention), disconnected."""
     if not yes:
         ask(f"Remove {name}?", "--yes")
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> tuple[Listing, bool]:
         kind = (await directory.write.show(name)).type
         if kind not in (RecipientType.USER, RecipientType.ROOM):
             raise click.ClickException(f"{name} is a {kind}: «postern {kind} remove {name}»")
-        return await directory.write.remove(name, kind)
+        gone = await directory.write.remove(name, kind)
+        return gone, await disconnected.disconnect(organization, gone)
 
-    gone = in_directory(state_dir, work)
-    echo(f"removed {gone.name}; its mailbox {gone.guid} stays in the mailbox database")
+    gone, marked = in_directory(state_dir, work)
+    where = (
+        "" if marked else f" once «postern mailbox list --disconnected» has run on {gone.home_server or 'its server'}"
+    )
+    echo(f"removed {gone.name}; its mailbox {gone.guid} is disconnected{where}")
 
 
 def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:

@@ -163,7 +163,9 @@ class NtlmVerdict:
 class Logons(Protocol):
     """Who judges a logon where the directory hands out no verifiers: Active Directory. DirectoryUnavailable if nobody can now."""
 
-    async def password(self, account: Account, password: str) -> bool: ...
+    async def password(self, account: Account, password: str, address: str) -> bool:
+        """`address` is whose guess it is: guesses of one account take turns between addresses."""
+        ...
 
     async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict: ...
 

@@ -22,6 +22,7 @@ from postern.services.mailbox_changes import MailboxChanges
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 from postern.trust.outcome import FAILED, Denied, Granted
+from postern.trust.sasl import SaslServer
 
 if TYPE_CHECKING:
     from postern.trust.authenticator import Authenticator
@@ -53,11 +54,10 @@ class ClientAccess:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A logged-on user's mailbox. `quota` in bytes, as the directory says it."""
+    """A logged-on user's mailbox."""
 
     identity: Identity
     mailbox: UUID
-    quota: int
     mailboxes: Mailboxes
     changes: MailboxChanges
     info: MailboxInfo
@@ -83,10 +83,7 @@ async def open_with_password(access: ClientAccess, link: Link, name: str, passwo
     refusal = access.guard.check_mechanism(Mechanism.BASIC, link.seal)
     if refusal is not None:
         return refused(refusal)
-    outcome = await access.authenticator.password(name, password, link.peer)
-    if isinstance(outcome, Granted):
-        return await open_mailbox(access, link, outcome.identity)
-    return denied(link, outcome)
+    return await open_verdict(access, link, await access.authenticator.password(name, password, link.peer))
 
 
 async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> Opened | NotOpened:
@@ -116,7 +113,7 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
         mechanism=identity.mechanism.value,
         cipher=link.seal.cipher if link.seal else "",
     )
-    return Opened(identity, recipient.guid, quota, server.mailboxes, server.changes, info)
+    return Opened(identity, recipient.guid, server.mailboxes, server.changes, info)
 
 
 async def _recipient(directory: Directory, identity: Identity) -> Recipient | None:
@@ -129,6 +126,21 @@ async def _recipient(directory: Directory, identity: Identity) -> Recipient | No
         return None
     recipient = await directory.recipient(account.recipient)
     return recipient if recipient is not None and recipient.guid == account.guid else None
+
+
+def sasl_server(access: ClientAccess, link: Link, mechanism: str) -> SaslServer | NotOpened | None:
+    """A new exchange by this mechanism, the guard's refusal, or None where nobody can verify it here."""
+    _, refusal = access.guard.check_sasl(mechanism, link.seal)
+    if refusal is not None:
+        return refused(refusal)
+    return access.authenticator.sasl(mechanism, link.peer, link.seal, link.peer_certificate())
+
+
+async def open_verdict(access: ClientAccess, link: Link, outcome: Granted | Denied) -> Opened | NotOpened:
+    """The end of an exchange."""
+    if isinstance(outcome, Granted):
+        return await open_mailbox(access, link, outcome.identity)
+    return denied(link, outcome)
 
 
 def denied(link: Link, outcome: Denied) -> NotOpened:

@@ -6,12 +6,10 @@ obey the commands; `client_access` opens the mailbox. Standards: RFC 9051 and RF
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from postern.model.mailbox import MailboxError
-from postern.model.security import Identity
 from postern.net.link import Link
 from postern.paths.guard import Offer
 from postern.protocols.imap.commands import (
@@ -31,17 +29,16 @@ from postern.services.client_access import (
     ClientAccess,
     NotOpened,
     Opened,
-    denied,
-    open_mailbox,
+    open_verdict,
     open_with_password,
-    refused,
+    sasl_server,
 )
 from postern.services.conversation import Conversation
 from postern.services.imap_state import Answer, ImapState
 from postern.services.imap_view import NO_COLUMNS, Ahead
 from postern.telemetry.log import Event, log
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.sasl import SaslServer
+from postern.trust.exchange import Cancelled, SaslExchange, encoded
+from postern.trust.outcome import Challenge
 
 BASE = b"IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE"
 CAPABILITIES = (
@@ -101,9 +98,7 @@ class ImapSession(Conversation):
         self._access = access
         self._machine = ServerMachine()
         self._state = ImapState(access, self._machine)
-        self._sasl: SaslServer | None = None
-        self._granted: Identity | None = None
-        """Who is granted already, while the client has yet to answer the last words of the mechanism."""
+        self._sasl = SaslExchange()
         self._idle: imap_selected.Idle | None = None
         self._bad = 0
         self._failures = 0
@@ -170,14 +165,18 @@ class ImapSession(Conversation):
         except MailboxError as error:
             if error.code == "UNAVAILABLE":
                 log(Event.STORE_UNAVAILABLE, command=command.name)
+            if error.code == "NONEXISTENT" and await imap_selected.is_gone(self._state):
+                self._machine.send(b"* BYE " + imap_selected.GONE + b"\r\n")
+                self._close()
+                return
             self._state.done(command, str(error), error.code.encode(), b"NO")
 
     def _refuse(self, event: Invalid | Overflow) -> None:
         if event.name == "IDLE" and self._idle is not None:
             self._idle.stop()
             self._idle = None
-        if event.name == "" and (self._sasl or self._granted):
-            self._sasl = self._granted = None
+        if event.name == "":
+            self._sasl.cancel()
         if isinstance(event, Overflow):
             self._machine.send(b"* BYE [TOOBIG] " + event.text.encode() + b"\r\n")
             self._close()
@@ -229,8 +228,7 @@ class ImapSession(Conversation):
         self._state.done(command)
         return None
 
-    async def _logout(self, command: Command) -> None:
-        await self._state.leave()
+    def _logout(self, command: Command) -> None:
         self._state.send(b"BYE Logging out")
         self._state.done(command)
         self._close()
@@ -247,8 +245,10 @@ class ImapSession(Conversation):
             return
         enabled = [name for name in dict.fromkeys(command.capabilities) if name in ENABLED]
         state = self._state
-        state.condstore = state.condstore or "CONDSTORE" in enabled
+        if "CONDSTORE" in enabled:
+            state.enable_condstore()
         state.rev2 = state.rev2 or "IMAP4REV2" in enabled
+        state.utf8_accepted = state.utf8_accepted or "UTF8=ACCEPT" in enabled
         state.utf8 = self._machine.utf8 = state.utf8 or bool({"IMAP4REV2", "UTF8=ACCEPT"} & set(enabled))
         names = [b"IMAP4rev2" if name == "IMAP4REV2" else name.encode() for name in enabled]
         state.send(b" ".join([b"ENABLED", *names]))
@@ -296,7 +296,6 @@ class ImapSession(Conversation):
         self._answer_login(command, await open_with_password(self._access, self.link, command.user, command.password))
 
     def _answer_login(self, command: Command, outcome: Opened | NotOpened) -> None:
-        self._sasl = self._granted = None
         if isinstance(outcome, Opened):
             limits = self._access.limits
             self._state.opened = outcome
@@ -320,50 +319,29 @@ class ImapSession(Conversation):
         if self._state.authenticated:
             self._state.done(command, "Already authenticated", status=b"BAD")
             return None
-        _, refusal = self._access.guard.check_sasl(command.mechanism, link.seal)
-        if refusal is not None:
-            self._answer_login(command, refused(refusal))
+        server = sasl_server(self._access, link, command.mechanism)
+        if isinstance(server, NotOpened):
+            self._answer_login(command, server)
             return None
-        self._sasl = self._access.authenticator.sasl(command.mechanism, link.peer, link.seal, link.peer_certificate())
-        if self._sasl is None:
+        if server is None:
             self._state.done(command, "Authentication mechanism is not supported here", b"CANNOT", b"NO")
             return None
-        return self._step(command, command.initial)
+        self._sasl.begin(server)
+        return self._respond(command, command.initial)
 
-    def _response(self, command: Response) -> Awaitable[None] | None:
-        if command.data == b"*":  # RFC 9051 section 6.2.2: the client cancels
-            self._sasl = self._granted = None
-            self._state.done(command, "Authentication cancelled", status=b"BAD")
-            return None
-        return self._step(command, command.data)
+    def _response(self, command: Response) -> Awaitable[None]:
+        return self._respond(command, command.data)
 
-    async def _step(self, command: Command, encoded: bytes | None) -> None:
+    async def _respond(self, command: Command, line: bytes | None) -> None:
         assert self.link is not None
-        if self._granted is not None:
-            self._answer_login(command, await open_mailbox(self._access, self.link, self._granted))
-            return
-        assert self._sasl is not None
-        try:
-            response = binascii.a2b_base64(encoded, strict_mode=True) if encoded else encoded
-        except ValueError:
-            self._sasl = None
-            self._state.done(command, "Not valid base64", status=b"BAD")
-            self._count_bad()
-            return
-        outcome = await self._sasl.step(response)
+        outcome = await self._sasl.respond_encoded(line)
         if isinstance(outcome, Challenge):
-            self._machine.challenge(_encoded(outcome.data))
-        elif isinstance(outcome, Denied):
-            self._answer_login(command, denied(self.link, outcome))
-        elif isinstance(outcome, Granted) and outcome.data:  # RFC 4422 section 3.6: IMAP has no data with success
-            self._granted = outcome.identity
-            self._machine.challenge(_encoded(outcome.data))
+            self._machine.challenge(encoded(outcome))
+        elif isinstance(outcome, Cancelled):
+            self._state.done(command, outcome.text, status=b"BAD")
+            self._count_bad()
         else:
-            self._answer_login(command, await open_mailbox(self._access, self.link, outcome.identity))
-
-
-def _encoded(data: bytes) -> bytes:
-    return binascii.b2a_base64(data, newline=False)
+            self._answer_login(command, await open_verdict(self._access, self.link, outcome))
 
 
 _SESSION: dict[str, Callable[[ImapSession, Command], Awaitable[None] | None]] = {

@@ -34,7 +34,7 @@ class NtlmJudge(Protocol):
 class PasswordJudge(Protocol):
     """Who judges passwords: `trust.kerberos_passwords.KerberosPasswords`."""
 
-    async def password(self, account: Account, password: str) -> bool: ...
+    async def password(self, account: Account, password: str, address: str) -> bool: ...
 
     def close(self) -> None: ...
 
@@ -74,8 +74,8 @@ class BrokerClient:
         self._rpc = rpc
         self._passwords = passwords
 
-    async def password(self, account: Account, password: str) -> bool:
-        return await self._passwords.password(account, password)
+    async def password(self, account: Account, password: str, address: str) -> bool:
+        return await self._passwords.password(account, password, address)
 
     async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict:
         values = (

@@ -6,11 +6,10 @@ The guard says what may be advertised and refused; `client_access` opens the mai
 
 from __future__ import annotations
 
-import binascii
 from collections.abc import Awaitable, Callable
 
 from postern.model.mailbox import Flag, FlagChange, MailboxError
-from postern.model.security import Identity, Mechanism
+from postern.model.security import Mechanism
 from postern.paths.guard import Offer
 from postern.protocols.pop3.machine import Command, Event, Invalid, Response, ServerMachine, top
 from postern.services.client_access import (
@@ -18,15 +17,15 @@ from postern.services.client_access import (
     ClientAccess,
     NotOpened,
     Opened,
-    denied,
-    open_mailbox,
+    open_verdict,
     open_with_password,
     refused,
+    sasl_server,
 )
 from postern.services.conversation import Conversation
 from postern.services.pop3_maildrop import Maildrop, open_maildrop
-from postern.trust.outcome import Challenge, Denied
-from postern.trust.sasl import SaslServer
+from postern.trust.exchange import Cancelled, SaslExchange, encoded
+from postern.trust.outcome import Challenge
 
 CODES = {Cause.FAILED: "AUTH", Cause.PRIVACY: "SYS/PERM", Cause.UNAVAILABLE: "SYS/TEMP", Cause.CONTACT: "SYS/PERM"}
 """RFC 3206."""
@@ -44,8 +43,7 @@ class Pop3Session(Conversation):
         self._access = access
         self._machine = ServerMachine()
         self._user = ""
-        self._sasl: SaslServer | None = None
-        self._granted: Identity | None = None
+        self._sasl = SaslExchange()
         self._drop: Maildrop | None = None
         self._bad = 0
         self._failures = 0
@@ -76,7 +74,7 @@ class Pop3Session(Conversation):
 
     def handle(self, event: Event) -> Awaitable[None] | None:
         if isinstance(event, Invalid):
-            self._sasl = self._granted = None
+            self._sasl.cancel()
             self._refuse(event.text)
             return None
         if isinstance(event, Response):
@@ -95,9 +93,11 @@ class Pop3Session(Conversation):
         return action(self, event, self._drop)
 
     def _refuse(self, text: str) -> Awaitable[None] | None:
-        self._machine.err(text)
+        """The last of too many errors is answered too, and says that the connection ends."""
         self._bad += 1
-        if self._bad >= self._access.limits.errors_per_connection:
+        last = self._bad >= self._access.limits.errors_per_connection
+        self._machine.err(f"{text}; too many errors, closing" if last else text)
+        if last:
             self._close()
         return None
 
@@ -192,46 +192,29 @@ class Pop3Session(Conversation):
         if not command.text:  # the older form: a list of mechanisms
             self._machine.lines("Mechanisms", [name.encode() for name in self._offer().mechanisms])
             return None
-        _, refusal = self._access.guard.check_sasl(command.text, link.seal)
-        if refusal is not None:
-            self._answer_login(refused(refusal))
+        server = sasl_server(self._access, link, command.text)
+        if isinstance(server, NotOpened):
+            self._answer_login(server)
             return None
-        self._sasl = self._access.authenticator.sasl(command.text, link.peer, link.seal, link.peer_certificate())
-        if self._sasl is None:
+        if server is None:
             return self._refuse("Authentication mechanism is not supported here")
-        return self._step(command.initial)
+        self._sasl.begin(server)
+        return self._respond(command.initial)
 
-    def _response(self, event: Response) -> Awaitable[None] | None:
-        if event.data == b"*":  # RFC 5034 section 4: the client cancels
-            self._sasl = self._granted = None
-            return self._refuse("Authentication cancelled")
-        return self._step(event.data)
+    def _response(self, event: Response) -> Awaitable[None]:
+        return self._respond(event.data)
 
-    async def _step(self, encoded: bytes | None) -> None:
+    async def _respond(self, line: bytes | None) -> None:
         assert self.link is not None
-        if self._granted is not None:
-            await self._finish(await open_mailbox(self._access, self.link, self._granted))
-            return
-        assert self._sasl is not None
-        try:
-            response = binascii.a2b_base64(encoded, strict_mode=True) if encoded else encoded
-        except ValueError:
-            self._sasl = None
-            self._refuse("Not valid base64")
-            return
-        outcome = await self._sasl.step(response)
+        outcome = await self._sasl.respond_encoded(line)
         if isinstance(outcome, Challenge):
-            self._machine.challenge(binascii.b2a_base64(outcome.data, newline=False))
-        elif isinstance(outcome, Denied):
-            await self._finish(denied(self.link, outcome))
-        elif outcome.data:  # RFC 4422 section 3.6: POP3 has no data with success
-            self._granted = outcome.identity
-            self._machine.challenge(binascii.b2a_base64(outcome.data, newline=False))
+            self._machine.challenge(encoded(outcome))
+        elif isinstance(outcome, Cancelled):
+            self._refuse(outcome.text)
         else:
-            await self._finish(await open_mailbox(self._access, self.link, outcome.identity))
+            await self._finish(await open_verdict(self._access, self.link, outcome))
 
     async def _finish(self, outcome: Opened | NotOpened) -> None:
-        self._sasl = self._granted = None
         if isinstance(outcome, Opened):
             try:
                 self._drop = await open_maildrop(outcome)
@@ -243,9 +226,11 @@ class Pop3Session(Conversation):
         self._answer_login(outcome)
 
     def _answer_login(self, outcome: NotOpened) -> None:
-        self._machine.err(outcome.text, CODES[outcome.cause])
         self._failures += outcome.cause is not Cause.UNAVAILABLE
-        if self._failures >= MAX_LOGIN_FAILURES:
+        last = self._failures >= MAX_LOGIN_FAILURES
+        text = f"{outcome.text}; too many failed logins, closing" if last else outcome.text
+        self._machine.err(text, CODES[outcome.cause])
+        if last:
             self._close()
 
     # TRANSACTION

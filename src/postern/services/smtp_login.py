@@ -24,7 +24,8 @@ from postern.services.receive_connector import ReceiveConnector
 from postern.services.smtp_recipients import NO_DIRECTORY
 from postern.telemetry.log import Event, log
 from postern.transport.submission import Submitter
-from postern.trust.outcome import Challenge, Denied, Granted
+from postern.trust.exchange import SaslExchange
+from postern.trust.outcome import Challenge, Granted
 from postern.trust.sasl import External, SaslServer
 
 _NOT_SUPPORTED = Reply(504, "5.5.4", "Authentication mechanism is not supported here")
@@ -67,63 +68,54 @@ class Login:
         self._c = connector
         self._server = server
         self._proven = proven
-        self._sasl: SaslServer | None = None
-        self._granted: Granted | None = None
+        self._sasl = SaslExchange()
 
     def begin(self, event: events.Authenticate, link: Link) -> Awaitable[None] | None:
-        self._granted = self._sasl = None
+        self._sasl.cancel()
         certificate = link.peer_certificate()
         proven = shown(self._c, link) if event.mechanism.upper() == "EXTERNAL" and certificate else None
         if proven is not None and certificate and proven.identity.mechanism is Mechanism.DIRECT_TRUST:
-            self._sasl = External(partial(_known, proven.identity), link.peer, certificate)
-            return self._step(self._sasl, event.initial, link)
+            return self._begin(External(partial(_known, proven.identity), link.peer, certificate), event, link)
         _, refusal = self._c.guard.check_sasl(event.mechanism, link.seal)
         if refusal is not None:
             self._log_refusal(refusal, link, event.mechanism)
             need_tls = refusal.reason is Reason.ENCRYPTION_REQUIRED
             self._server.reply(Reply(538, "5.7.11", refusal.text) if need_tls else Reply(504, "5.5.4", refusal.text))
             return None
+        sasl = None
         if self._c.authenticator is not None:
-            self._sasl = self._c.authenticator.sasl(event.mechanism, link.peer, link.seal, certificate)
-        if self._sasl is None:
+            sasl = self._c.authenticator.sasl(event.mechanism, link.peer, link.seal, certificate)
+        if sasl is None:
             self._server.reply(_NOT_SUPPORTED)
             return None
-        return self._step(self._sasl, event.initial, link)
+        return self._begin(sasl, event, link)
 
-    async def respond(self, event: events.Response, link: Link) -> None:
-        if self._granted is not None:
-            await self._grant(self._granted.identity, link)
-        elif self._sasl is not None:
-            await self._step(self._sasl, event.data, link)
+    def _begin(self, sasl: SaslServer, event: events.Authenticate, link: Link) -> Awaitable[None]:
+        self._sasl.begin(sasl)
+        return self._respond(event.initial, link)
+
+    def respond(self, event: events.Response, link: Link) -> Awaitable[None]:
+        return self._respond(event.data, link)
+
+    async def _respond(self, response: bytes | None, link: Link) -> None:
+        outcome = await self._sasl.respond(response)
+        if isinstance(outcome, Challenge):
+            self._server.challenge(outcome.data)
+        elif isinstance(outcome, Granted):
+            await self._grant(outcome.identity, link)
         else:
-            self._server.reply(Reply(503, "5.5.1", "No authentication is under way"))
-
-    async def _step(self, sasl: SaslServer, response: bytes | None, link: Link) -> None:
-        outcome = await sasl.step(response)
-        match outcome:
-            case Challenge():
-                self._server.challenge(outcome.data)
-            case Granted() if outcome.data:
-                # RFC 4954 section 4: data that comes with success is one more challenge, answered by an empty line.
-                self._granted = outcome
-                self._server.challenge(outcome.data)
-            case Granted():
-                await self._grant(outcome.identity, link)
-            case Denied():
-                self._sasl = None
-                path = self._c.guard.rows[0].id
-                log(
-                    Event.AUTHENTICATION_FAILED,
-                    path=path,
-                    peer=link.peer.host,
-                    account=outcome.account,
-                    temporary=outcome.temporary,
-                )
-                code, enhanced = (454, "4.7.0") if outcome.temporary else (535, "5.7.8")
-                self._server.reply(Reply(code, enhanced, outcome.text))
+            path = self._c.guard.rows[0].id
+            log(
+                Event.AUTHENTICATION_FAILED,
+                path=path,
+                peer=link.peer.host,
+                account=outcome.account,
+                temporary=outcome.temporary,
+            )
+            code, enhanced = (454, "4.7.0") if outcome.temporary else (535, "5.7.8")
+            self._server.reply(Reply(code, enhanced, outcome.text))
 
     async def _grant(self, identity: Identity, link: Link) -> None:
-        self._sasl = self._granted = None
         row = self._c.row_for(identity, link.seal)
         if isinstance(row, Refusal):
             self._log_refusal(row, link, identity.mechanism)

@@ -18,6 +18,7 @@ from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalK
 from postern.paths.guard import Offer, Reason, Refusal
 from postern.paths.row import Path
 from postern.protocols.authentication.header import fields, named
+from postern.protocols.mime.header import MAX_FIELDS, count_fields, has_too_many_fields
 from postern.protocols.smtp import events
 from postern.protocols.smtp.reply import Reply
 from postern.protocols.smtp.server import Server
@@ -26,7 +27,6 @@ from postern.services.receive_connector import Caller, ReceiveConnector, Steps
 from postern.services.smtp_data import (
     Gathering,
     SpoolError,
-    count_received,
     honest,
     led_by,
     received_field,
@@ -276,7 +276,11 @@ class ReceiveSession(Conversation):
             return _FULL
         if parts is None:
             return Reply(552, "5.3.4", "The header section is too large")
-        if count_received(parts[0]) > self._c.limits.received_headers:
+        if has_too_many_fields(parts[0]):
+            # What IMAP, DMARC and the filters read is all that there is.
+            return Reply(554, "5.6.0", f"The header has more than {MAX_FIELDS} fields")
+        # RFC 5321 section 6.3: each server that had the message put one in front.
+        if count_fields(parts[0], b"received") > self._c.limits.received_headers:
             return Reply(554, "5.4.6", "Too many Received fields: the message loops")
         return parts
 

@@ -35,6 +35,11 @@ class Event(StrEnum):
     STARTED = "started", "info", "A role process is ready; its doors are open."
     STOPPED = "stopped", "info", "A role process ended as it was told."
     DIED = "died", "error", "A child process ended unasked and is started again."
+    UNRESPONSIVE = (
+        "unresponsive",
+        "error",
+        "A worker did not answer for too long: it is killed and started again; where it stood is in its stack file.",
+    )
     CERTIFICATE_RENEWED = (
         "certificate-renewed",
         "info",
@@ -75,6 +80,22 @@ class Event(StrEnum):
     DEFERRED = "deferred", "warning", "A delivery failed for now and is tried again."
     BOUNCED = "bounced", "warning", "A delivery failed for good; the sender is told."
     QUEUE_ADOPTED = "queue-adopted", "warning", "A worker took over the queue of a dead one."
+    QUEUE_DAMAGED = (
+        "queue-damaged",
+        "error",
+        "A queue's file cannot be read; the queue was set aside, and its worker goes on with an empty one.",
+    )
+    ATTEMPT_BROKE = (
+        "attempt-broke",
+        "warning",
+        "Handling a message raised, hung, or ended its process; after the second time the message is set aside.",
+    )
+    SET_ASIDE = (
+        "set-aside",
+        "error",
+        "A message is in the poison queue: it is tried no more until an administrator says so.",
+    )
+    TURNED_AWAY = "turned-away", "warning", "A door has as many connections as it takes, in all or from one address."
     AGENT_REFUSED = "agent-refused", "info", "A transport agent refused a recipient or a message."
     AGENT_FAILED = (
         "agent-failed",

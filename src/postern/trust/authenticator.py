@@ -87,7 +87,7 @@ class Authenticator(Judge):
             case "NTLM" if Mechanism.NTLM in self.available:
                 return Ntlm(self, peer, self._server_name, self._domain, self._netbios)
             case "GSSAPI" if Mechanism.KERBEROS in self.available:
-                return GssapiServer(self, self._principals, self._keytab)
+                return GssapiServer(self, peer, self._principals, self._keytab)
             case "EXTERNAL" if self._external is not None and certificate:
                 return External(self._external, peer, certificate)
         return None

@@ -1,9 +1,10 @@
 """How long a guess has to wait: the bounds on guessing passwords, per account and per address.
 
-Pure bookkeeping; the clock comes in. Three counts of recent failures: of an account from an address, of an account from
-anywhere, of an address for anyone. Each has some free failures, then each guess waits twice as long as the one before.
-Guesses under way count as failures until they turn out otherwise, so that many at once gain nothing. An address from
-which the account logged on before sees the first count only: an attack from elsewhere does not lock its owner out.
+Pure bookkeeping; the clock comes in. Two counts of recent failures: of an account from an address, and of an address for
+anyone. Each has some free failures, then each guess waits twice as long as the one before. Guesses under way count as
+failures until they turn out otherwise, so that many at once gain nothing. An address from which the account logged on before
+sees the first count only. There is no count of an account from anywhere: it would let strangers delay or refuse the owner.
+What guesses from many addresses cost is shared out by `pool.FairQueue`.
 """
 
 from __future__ import annotations
@@ -54,7 +55,6 @@ class _Bound:
 
 
 _PAIR = _Bound(free=5, first=1.0, most=30.0)
-_ACCOUNT = _Bound(free=20, first=0.5, most=10.0)
 _ADDRESS = _Bound(free=50, first=0.25, most=30.0, side_by_side=True)
 
 _Key = tuple[str, str]
@@ -63,16 +63,16 @@ _Key = tuple[str, str]
 class Guess:
     """One attempt that was let in. `wait` is how many seconds it must wait first; then it ends once, by one of two ways."""
 
-    __slots__ = ("_address", "_backoff", "_counts", "_done", "account", "wait")
+    __slots__ = ("_backoff", "_counts", "_done", "account", "address", "wait")
 
     def __init__(
         self, backoff: Backoff, account: str, address: str, counts: list[tuple[_Count, _Bound]], wait: float
     ) -> None:
         self._backoff = backoff
         self._counts = counts
-        self._address = address
         self._done = False
         self.account = account
+        self.address = address
         self.wait = wait
 
     def failed(self, now: float) -> None:
@@ -87,7 +87,7 @@ class Guess:
     def succeeded(self, now: float) -> None:
         if not self._done:
             self.undecided()
-            self._backoff.trust(self.account, self._address, now)
+            self._backoff.trust(self.account, self.address, now)
 
     def undecided(self) -> None:
         """The directory did not answer, or the peer went away: it counts as nothing."""
@@ -103,22 +103,19 @@ class Backoff:
     def __init__(self, size: int = _SIZE) -> None:
         self._size = size
         self._pairs: OrderedDict[_Key, _Count] = OrderedDict()
-        self._accounts: OrderedDict[_Key, _Count] = OrderedDict()
         self._addresses: OrderedDict[_Key, _Count] = OrderedDict()
         self._trusted: OrderedDict[_Key, float] = OrderedDict()
 
     def is_free(self, account: str, host: str, now: float) -> bool:
-        """Whether a guess now would not have to wait. Costs three dictionary look-ups."""
+        """Whether a guess now would not have to wait. Costs two dictionary look-ups."""
         address = network(host)
         pair = self._pairs.get((account, address))
         if pair is not None and _PAIR.wait(pair, now) > 0:
             return False
         if self._is_trusted(account, address, now):
             return True
-        of_account, of_address = self._accounts.get((account, "")), self._addresses.get(("", address))
-        return (of_account is None or _ACCOUNT.wait(of_account, now) <= 0) and (
-            of_address is None or _ADDRESS.wait(of_address, now) <= 0
-        )
+        of_address = self._addresses.get(("", address))
+        return of_address is None or _ADDRESS.wait(of_address, now) <= 0
 
     def enter(self, account: str, host: str, now: float, harmless: bool = False) -> Guess | None:
         """Takes the next place for a guess; None if that is more than MAX_WAIT seconds away. A guess at a `harmless` account,
@@ -126,10 +123,8 @@ class Backoff:
         the same address never wait for it."""
         address = network(host)
         rows = [(self._count(self._pairs, (account, address), now), _PAIR)]
-        if not self._is_trusted(account, address, now):
-            rows.append((self._count(self._accounts, (account, ""), now), _ACCOUNT))
-            if not harmless:
-                rows.append((self._count(self._addresses, ("", address), now), _ADDRESS))
+        if not harmless and not self._is_trusted(account, address, now):
+            rows.append((self._count(self._addresses, ("", address), now), _ADDRESS))
         wait = max(bound.wait(count, now) for count, bound in rows)
         if wait > MAX_WAIT:
             return None

@@ -15,7 +15,8 @@ from postern.trust import kerberos
 from postern.trust.contexts import NtlmAcceptorContext, NtlmInitiatorContext, SecurityContext
 from postern.trust.membership import Membership
 from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator, Proof, account_name, matches
-from postern.trust.proofs import Pool, Proofs, Verifiers
+from postern.trust.pool import Pool
+from postern.trust.proofs import Proofs, Verifiers
 from postern.trust.spnego import SpnegoAcceptor
 
 

@@ -24,13 +24,13 @@ from postern.trust import passwords
 from postern.trust.backoff import Backoff, Guess, network
 from postern.trust.membership import Membership
 from postern.trust.outcome import Denied, Granted
-from postern.trust.proofs import Overloaded, Pool, Proofs, Verifiers
+from postern.trust.pool import Overloaded, Pool
+from postern.trust.proofs import Proofs, Verifiers
 
 REMEMBERED = 300.0
 """Seconds a right password spares argon2id."""
 MAX_NAME = 512
 _MAX_REMEMBERED = 20_000
-_MAX_TICKETS = 1024
 _MAX_WAITING = 5000
 """Guesses that wait out earlier failures; they cost a timer each, and hold up nobody else."""
 
@@ -60,7 +60,7 @@ class Judge:
         self._remembered: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._verifying: dict[bytes, asyncio.Task[bool]] = {}
         self._pool = Pool("argon2")
-        self._tickets = Pool("tickets", most=_MAX_TICKETS)
+        self._tickets = Pool("tickets")
         self.proofs: Proofs = proofs or Verifiers(directory, self._pool)
 
     async def password(self, name: str, password: str, peer: Peer) -> Granted | Denied:
@@ -83,7 +83,7 @@ class Judge:
             guess = self._backoff.enter(known_as, peer.host, self._clock(), _is_probe(account))
             if guess is None:
                 return TOO_MANY
-            if len(self._verifying) >= _MAX_WAITING:
+            if guess.wait and len(self._verifying) >= _MAX_WAITING:
                 guess.undecided()
                 return TOO_MANY
             under_way = asyncio.create_task(self._judge(account, password, guess))
@@ -122,9 +122,9 @@ class Judge:
         """What SCRAM shows for a name without verifier: always the same, and like any other."""
         return hmac.digest(self._salt_key, name.lower().encode(), "sha256")[:16]
 
-    async def in_pool(self, work: Callable[[], bytes]) -> bytes:
+    async def in_pool(self, work: Callable[[], bytes], peer: Peer) -> bytes:
         """For tickets, which block for a moment. Raises Overloaded."""
-        return await self._tickets.run(work)
+        return await self._tickets.run(work, address=network(peer.host))
 
     def close(self) -> None:
         self._pool.close()
@@ -134,7 +134,7 @@ class Judge:
         try:
             if guess.wait:
                 await asyncio.sleep(guess.wait)
-            right = await self.proofs.password(account, password)
+            right = await self.proofs.password(account, password, guess)
         except BaseException:
             guess.undecided()
             raise

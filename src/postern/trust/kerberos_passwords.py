@@ -12,7 +12,7 @@ from typing import Any
 
 from postern.model.directory import Account, DirectoryUnavailable
 from postern.trust.kerberos_errors import Cause, cause_of, report
-from postern.trust.proofs import Pool
+from postern.trust.pool import Pool
 
 gssapi: Any
 raw: Any
@@ -39,7 +39,7 @@ class KerberosPasswords:
         self._service = f"{service}@{realm}"
         self._pool = Pool("kerberos", _THREADS)
 
-    async def password(self, account: Account, password: str) -> bool:
+    async def password(self, account: Account, password: str, address: str = "") -> bool:
         """Raises DirectoryUnavailable where the realm did not decide, Overloaded."""
         if gssapi is None:
             raise DirectoryUnavailable("the extra postern[kerberos] is not installed")
@@ -51,7 +51,7 @@ class KerberosPasswords:
             return False
         try:
             async with asyncio.timeout(_PATIENCE):
-                return await self._pool.run(lambda: self._judge(account.name, secret))
+                return await self._pool.run(lambda: self._judge(account.name, secret), account.name, address)
         except TimeoutError as error:
             raise DirectoryUnavailable("no key distribution centre answered in time") from error
 

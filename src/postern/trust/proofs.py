@@ -7,59 +7,31 @@ that is unknown or disabled costs the same work as a wrong secret and is never r
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol, TypeVar
+from typing import Protocol
 from uuid import UUID
 
 from postern.model.directory import Account, Directory, Logons, NtlmLogon
 from postern.trust import ntlm, passwords
+from postern.trust.backoff import Guess
+from postern.trust.pool import Pool
 from postern.trust.saslprep import saslprep
 
-_MAX_VERIFYING = 64
-"""Passwords that may be in the pool or wait for it; more than this is an overload, and hears «try later»."""
 _FIRST_REFUSAL = 0.01
 """Seconds that a refusal is taken to last before one was measured."""
 _NOBODY = Account(UUID(int=0), "", enabled=False, is_server=False, change="")
-T = TypeVar("T")
-
-
-class Overloaded(Exception):
-    """As many secrets are being judged as may be at once."""
 
 
 class Proofs(Protocol):
-    """Both raise DirectoryUnavailable when nobody can judge now, and Overloaded."""
+    """Both raise DirectoryUnavailable when nobody can judge now, and `pool.Overloaded`."""
 
-    async def password(self, account: Account | None, password: str) -> bool: ...
+    async def password(self, account: Account | None, password: str, guess: Guess) -> bool:
+        """`guess` says under which account and address the work takes its turn."""
+        ...
 
     async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | None:
         """`logon` holds an NTLMv2 answer to our own challenge; None if it is not this account's."""
         ...
-
-
-class Pool:
-    """Threads for work that blocks, with a bound on what waits for them."""
-
-    def __init__(self, name: str, threads: int = 0, most: int = _MAX_VERIFYING) -> None:
-        self._threads = ThreadPoolExecutor(threads or max(1, os.cpu_count() or 1), name)
-        self._most = most
-        self._in = 0
-
-    async def run(self, work: Callable[[], T]) -> T:
-        """Raises Overloaded."""
-        if self._in >= self._most:
-            raise Overloaded
-        self._in += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
-        finally:
-            self._in -= 1
-
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Verifiers:
@@ -69,7 +41,7 @@ class Verifiers:
         self._directory = directory
         self._pool = pool
 
-    async def password(self, account: Account | None, password: str) -> bool:
+    async def password(self, account: Account | None, password: str, guess: Guess) -> bool:
         verifier = await self._directory.verifier(account or _NOBODY, "argon2id")
         if account is None or not account.enabled:
             verifier = None
@@ -77,7 +49,7 @@ class Verifiers:
             prepared = saslprep(password)
         except ValueError:
             prepared, verifier = "", None
-        return await self._pool.run(lambda: passwords.matches(verifier, prepared))
+        return await self._pool.run(lambda: passwords.matches(verifier, prepared), guess.account, guess.address)
 
     async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | None:
         known = None
@@ -95,13 +67,13 @@ class DomainProofs:
         self._domain = domain
         self._refusal = _FIRST_REFUSAL
 
-    async def password(self, account: Account | None, password: str) -> bool:
+    async def password(self, account: Account | None, password: str, guess: Guess) -> bool:
         if account is None or not account.enabled:
             # A controller is asked nothing about nobody, so the time of a refusal is waited out.
             await asyncio.sleep(self._refusal)
             return False
         started = time.monotonic()
-        right = await self._logons.password(account, password)
+        right = await self._logons.password(account, password, guess.address)
         if not right:
             self._refusal += (min(time.monotonic() - started, 1.0) - self._refusal) / 8
         return right

@@ -16,7 +16,7 @@ from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, about
 from postern.trust.ntlm import NtlmAcceptor, Proof, account_name
 from postern.trust.ntlm_fields import NtlmError
 from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.proofs import Overloaded
+from postern.trust.pool import Overloaded
 
 MAX_RESPONSE = 65_536
 """Octets of one response; Kerberos tickets with large authorization data come near 48 KB."""
@@ -30,8 +30,9 @@ Validator = Callable[[bytes, Peer], Awaitable[Identity | None]]
 
 class SaslServer(Protocol):
     async def step(self, response: bytes | None) -> Outcome:
-        """The client's next response; None at first when it sent no initial response. After Granted or Denied the
-        exchange is over."""
+        """The client's next response; None only at first, when it sent no initial response. An initial response of no
+        octets (`=` in RFC 4954 section 4, RFC 4959 section 3 and RFC 5034 section 4) is b"", a response like any other.
+        After Granted or Denied the exchange is over."""
         ...
 
 
@@ -39,13 +40,11 @@ class Plain:
     def __init__(self, judge: Judge, peer: Peer) -> None:
         self._judge = judge
         self._peer = peer
-        self._asked = False
 
     async def step(self, response: bytes | None) -> Outcome:
-        if not response and not self._asked:
-            self._asked = True
+        if response is None:
             return Challenge(b"")
-        parts = _text(response or b"").split("\0")
+        parts = _text(response).split("\0")
         if len(parts) != 3 or not parts[1] or not parts[2]:
             return MALFORMED
         authzid, name, password = parts
@@ -60,17 +59,15 @@ class Login:
     def __init__(self, judge: Judge, peer: Peer) -> None:
         self._judge = judge
         self._peer = peer
-        self._asked = False
         self._name: str | None = None
 
     async def step(self, response: bytes | None) -> Outcome:
-        if not response and not self._asked and self._name is None:
-            self._asked = True
+        if response is None:
             return Challenge(b"Username:")
         if self._name is None:
-            self._name = _text(response or b"")
+            self._name = _text(response)
             return Challenge(b"Password:") if self._name else MALFORMED
-        return await self._judge.password(self._name, _text(response or b""), self._peer)
+        return await self._judge.password(self._name, _text(response), self._peer)
 
 
 class External:
@@ -105,13 +102,13 @@ class Ntlm:
         self._guess: Guess | None = None
 
     async def step(self, response: bytes | None) -> Outcome:
-        if not response and self._steps == 0:
+        if response is None:
             return Challenge(b"")
         self._steps += 1
         try:
             if self._steps == 1:
-                return Challenge(self._acceptor.negotiate(response or b""))
-            result = await self._acceptor.authenticate(response or b"") if self._steps == 2 else None
+                return Challenge(self._acceptor.negotiate(response))
+            result = await self._acceptor.authenticate(response) if self._steps == 2 else None
         except NtlmError:
             self._settle(False)
             return MALFORMED

@@ -10,12 +10,12 @@ import importlib
 from typing import Any
 
 from postern.model.directory import DirectoryUnavailable
-from postern.model.security import Mechanism
+from postern.model.security import Mechanism, Peer
 from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge
 from postern.trust.kerberos_errors import Cause, cause_of, report
 from postern.trust.outcome import Challenge, Denied, Granted
+from postern.trust.pool import Overloaded
 from postern.trust.principal import Principals, Ticket, ticket_of
-from postern.trust.proofs import Overloaded
 
 gssapi: Any
 try:
@@ -41,8 +41,9 @@ def usable(keytab: str) -> bool:
 
 
 class GssapiServer:
-    def __init__(self, judge: Judge, principals: Principals, keytab: str) -> None:
+    def __init__(self, judge: Judge, peer: Peer, principals: Principals, keytab: str) -> None:
         self._judge = judge
+        self._peer = peer
         self._principals = principals
         self._keytab = keytab
         self._context: Any = None
@@ -51,17 +52,16 @@ class GssapiServer:
         self._offered = False
 
     async def step(self, response: bytes | None) -> Challenge | Granted | Denied:
-        if not response and self._steps == 0:
-            self._steps = 1
+        if response is None:
             return Challenge(b"")
         self._steps += 1
-        if self._steps > _MAX_STEPS or len(response or b"") > _MAX_TOKEN:
+        if self._steps > _MAX_STEPS or len(response) > _MAX_TOKEN:
             return FAILED
         try:
             if self._offered:
-                return await self._finish(response or b"")
+                return await self._finish(response)
             if self._context is None or not self._context.complete:
-                token = await self._judge.in_pool(lambda: self._accept(response or b""))
+                token = await self._judge.in_pool(lambda: self._accept(response), self._peer)
                 if token or not self._context.complete:
                     return Challenge(token)
             elif response:

@@ -30,7 +30,6 @@ class ScramServer:
     def __init__(self, judge: Judge, peer: Peer) -> None:
         self._judge = judge
         self._peer = peer
-        self._asked = False
         self._name = ""
         self._header = b""
         self._first = ""
@@ -39,11 +38,10 @@ class ScramServer:
         self._account: Account | None = None
 
     async def step(self, response: bytes | None) -> Challenge | Granted | Denied:
-        if not response and not self._asked and self._keys is None:
-            self._asked = True
+        if response is None:
             return Challenge(b"")
         try:
-            message = _message(response or b"")
+            message = _message(response)
             if self._keys is None:
                 self._keys = await self._begin(message)
                 return Challenge(self._first.partition("\0")[2].encode())

@@ -1,0 +1,155 @@
+"""Threads for work that blocks, with a queue before them that is fair: to accounts, and inside an account to addresses.
+
+Whoever guesses one account's password from many addresses fills that account's line and no other; the account's owner, who
+comes from an address of his own, waits for one guess of each other address at most. Knows nothing of passwords or tickets.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+MOST = 1024
+"""Pieces of work that wait, unless each is the only one of its address."""
+MOST_OF_ADDRESS = 64
+"""Pieces of work of one address that wait; a gateway behind which many users log on at once needs some."""
+
+T = TypeVar("T")
+_Line = deque[T]
+
+
+class Overloaded(Exception):
+    """More work waits than may, and this is the piece that had to go."""
+
+
+class FairQueue(Generic[T]):
+    """Takes turns between accounts, and inside an account between addresses; in one line the oldest comes first.
+
+    Bound: constant time per item; `most` items, or one per address where that is more. A full queue looks through its
+    addresses once for the one to drop from.
+    """
+
+    def __init__(self, most: int = MOST, most_of_address: int = MOST_OF_ADDRESS) -> None:
+        self._most = most
+        self._most_of_address = most_of_address
+        self._size = 0
+        self._accounts: OrderedDict[str, OrderedDict[str, _Line[T]]] = OrderedDict()
+        self._addresses: dict[str, dict[str, _Line[T]]] = {}
+        self._waiting: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return self._size
+
+    def put(self, account: str, address: str, item: T) -> T | None:
+        """Adds an item and returns the one that had to go for it: None, another, or this item itself."""
+        line = self._line(account, address)
+        line.append(item)
+        self._size += 1
+        self._waiting[address] = self._waiting.get(address, 0) + 1
+        if self._waiting[address] > self._most_of_address:
+            return self._drop(address)
+        if self._size > self._most:
+            most = max(self._waiting, key=self._waiting.__getitem__)
+            # The only item of an address is never dropped: who has a connection and one guess is heard.
+            return self._drop(most) if self._waiting[most] > 1 else None
+        return None
+
+    def take(self) -> T | None:
+        """The next item; None if nothing waits."""
+        if not self._accounts:
+            return None
+        account, lines = next(iter(self._accounts.items()))
+        address, line = next(iter(lines.items()))
+        item = line.popleft()
+        lines.move_to_end(address)
+        self._accounts.move_to_end(account)
+        self._left(account, address)
+        return item
+
+    def remove(self, account: str, address: str, item: T) -> None:
+        """Forgets an item whose owner has gone, if it still waits."""
+        line = self._addresses.get(address, {}).get(account)
+        if line is not None and item in line:
+            line.remove(item)
+            self._left(account, address)
+
+    def _line(self, account: str, address: str) -> _Line[T]:
+        lines = self._accounts.setdefault(account, OrderedDict())
+        line = lines.get(address)
+        if line is None:
+            line = lines[address] = self._addresses.setdefault(address, {})[account] = deque()
+        return line
+
+    def _drop(self, address: str) -> T:
+        """The newest item of the account for which this address has most."""
+        account, line = max(self._addresses[address].items(), key=lambda one: len(one[1]))
+        if len(line) == 1:  # each account once: then the latest comer
+            account, line = next(reversed(self._addresses[address].items()))
+        item = line.pop()
+        self._left(account, address)
+        return item
+
+    def _left(self, account: str, address: str) -> None:
+        """An item has gone from this line: no empty line, account or address stays."""
+        self._size -= 1
+        self._waiting[address] -= 1
+        if not self._waiting[address]:
+            del self._waiting[address]
+        if self._addresses[address][account]:
+            return
+        del self._addresses[address][account]
+        if not self._addresses[address]:
+            del self._addresses[address]
+        del self._accounts[account][address]
+        if not self._accounts[account]:
+            del self._accounts[account]
+
+
+class Pool:
+    """As many threads as the host has cores, or `threads`, behind a FairQueue."""
+
+    def __init__(self, name: str, threads: int = 0, most: int = MOST, most_of_address: int = MOST_OF_ADDRESS) -> None:
+        self._size = threads or max(1, os.cpu_count() or 1)
+        self._threads = ThreadPoolExecutor(self._size, name)
+        self._queue: FairQueue[asyncio.Future[None]] = FairQueue(most, most_of_address)
+        self._running = 0
+
+    async def run(self, work: Callable[[], T], account: str = "", address: str = "") -> T:
+        """Does the work when its turn comes. Raises Overloaded."""
+        if self._running < self._size:
+            self._running += 1
+        else:
+            await self._turn(account, address)
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        finally:
+            self._pass_on()
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _turn(self, account: str, address: str) -> None:
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        dropped = self._queue.put(account, address, turn)
+        if dropped is not None:
+            dropped.set_exception(Overloaded())
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
+                self._pass_on()
+            else:
+                self._queue.remove(account, address, turn)
+            raise
+
+    def _pass_on(self) -> None:
+        """A thread is free: to whose turn it is, or to whoever comes next."""
+        turn = self._queue.take()
+        if turn is None:
+            self._running -= 1
+        else:
+            turn.set_result(None)
