@@ -1,7 +1,7 @@
 """A message's content while it comes in: in memory up to a threshold, behind that in a nameless file of the spool folder; and
 the Received field that we put in front (RFC 5321 section 4.4).
 
-Leaves it to `smtp_receive` what is accepted, and to `transport.submission` what is put right.
+Leaves it to `smtp_receive` who may send what, and to `transport.submission` what is put right.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from postern.protocols.mime.header import MAX_FIELDS, begins_with_field, count_f
 from postern.protocols.smtp.reply import Reply
 
 READ = 262_144
+FULL = Reply(452, "4.3.1", "The queue cannot take a message now")
 
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*+:)[^\r\n]*+\r\n")
 
@@ -89,7 +90,10 @@ def led_by(first: bytes, body: Content) -> Content:
 
 
 class Gathering:
-    """One message's content. The header section must end within the part that stays in memory."""
+    """One message's content. The header section must end within the part that stays in memory.
+
+    Bound: linear; `threshold` octets stay in memory, the header section must be among them.
+    """
 
     def __init__(self, folder: Path, threshold: int) -> None:
         self._folder = folder
@@ -161,6 +165,17 @@ class Gathering:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+
+def header_and_rest(gathering: Gathering, most_received: int) -> tuple[bytes, bytes] | Reply:
+    """The header section, and what of the rest is in memory; or why the content is refused for its header."""
+    try:
+        parts = gathering.split()
+    except SpoolError:
+        return FULL
+    if parts is None:
+        return Reply(552, "5.3.4", "The header section is too large")
+    return refused_header(parts[0], most_received) or parts
 
 
 class Clock:

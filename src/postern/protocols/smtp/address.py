@@ -37,7 +37,7 @@ def parse_path(text: str, bare_postmaster: bool = False) -> tuple[str, str] | No
 
     `bare_postmaster` admits RCPT's "<Postmaster>" (RFC 5321 section 4.1.1.3), which comes back as "postmaster".
 
-    Bound: linear in the text.
+    Bound: linear in the text, which the command line bounds.
     """
     match = _PATH.match(text)
     if match is None:
@@ -51,7 +51,7 @@ def parse_path(text: str, bare_postmaster: bool = False) -> tuple[str, str] | No
 def parse_mailbox(text: str) -> str | None:
     """A whole mailbox in its plainest form, or None: quotes that are not needed are taken off.
 
-    Bound: linear in the text.
+    Bound: linear in the text; an address has 256 and 255 octets at most.
     """
     match = _WHOLE_MAILBOX.fullmatch(text)
     return _mailbox(match) if match is not None else None
@@ -89,7 +89,10 @@ def domain_of(address: str) -> str:
 
 
 def xtext_decode(text: str) -> str | None:
-    """RFC 3461 section 4; None if it is not xtext, or hides anything but printable US-ASCII."""
+    """RFC 3461 section 4; None if it is not xtext, or hides anything but printable US-ASCII.
+
+    Bound: linear in the text.
+    """
     if _XTEXT.fullmatch(text) is None:
         return None
     decoded = _HEXCHAR.sub(lambda match: chr(int(match[1], 16)), text) if "+" in text else text
