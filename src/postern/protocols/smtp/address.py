@@ -15,7 +15,7 @@ MAX_DOMAIN = 255
 _ATOM = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]+"
 _QUOTED = r'"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*"'
 # The underscore is not RFC 5321's; names with it send mail all the same.
-_LABEL = r"[A-Za-z0-9_\u0080-\U0010ffff](?:[A-Za-z0-9_\-\u0080-\U0010ffff]*[A-Za-z0-9_\u0080-\U0010ffff])?"
+_LABEL = r"[A-Za-z0-9_\u0080-\U0010ffff]++(?:-++[A-Za-z0-9_\u0080-\U0010ffff]++)*+"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
 _LITERAL = r"\[[A-Za-z0-9.:\-]+\]"
 _DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
