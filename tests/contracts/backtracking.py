@@ -17,6 +17,8 @@ from typing import Any
 OTHER = 1 << 256
 ALL = (1 << 257) - 1
 SHORT = 64
+BOUNDED = 512
+"""Characters that a search may read again from every place: a factor, not a growth."""
 _REPEATS = (c.MAX_REPEAT, c.MIN_REPEAT, c.POSSESSIVE_REPEAT)
 _CATEGORIES = {
     c.CATEGORY_DIGIT: r"\d",
@@ -171,7 +173,7 @@ class _Look:
         for at, (op, value) in enumerate(items):
             if op not in _REPEATS:
                 continue
-            if value[1] <= SHORT and not self._long_inside(value[2]):
+            if value[1] <= BOUNDED and not self._long_inside(value[2]):
                 continue
             body = list(value[2])
             single = self.set_of(*body[0]) if len(body) == 1 else None
@@ -198,7 +200,7 @@ class _Look:
 
     def _long_inside(self, items: Items) -> bool:
         return any(
-            (op in _REPEATS and (value[1] > SHORT or self._long_inside(value[2])))
+            (op in _REPEATS and (value[1] > BOUNDED or self._long_inside(value[2])))
             or (op is c.BRANCH and any(map(self._long_inside, value[1])))
             or (op in (c.SUBPATTERN, c.ATOMIC_GROUP) and self._long_inside(self.inner(op, value)))
             for op, value in items

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from postern.model.mailbox import MailboxError, SearchTerm, SortKey
+from postern.protocols.mime.message import NO_DATE
 from postern.protocols.mime.words import fold_within
 from postern.store import wire
 from postern.store.connection import Pool
@@ -26,8 +27,9 @@ _THREADED_IN_LINE = 1000
 MAX_NEEDLE = 8192
 """Octets of a string to look for: every text is searched for it, so it is read while others wait."""
 
-_SENT = "coalesce(nullif(c.sent, 0), i.internal_date)"
-_SENT_DAY = f"CASE WHEN c.sent = 0 THEN i.internal_date / {_DAY} ELSE c.sent_day END"
+# RFC 5256 section 2.2: a message without a Date is sorted by the time when it came.
+_SENT = f"coalesce(nullif(c.sent, {NO_DATE}), i.internal_date)"
+_SENT_DAY = f"CASE WHEN c.sent = {NO_DATE} THEN i.internal_date / {_DAY} ELSE c.sent_day END"
 
 _SORT_KEYS = {
     "arrival": "i.internal_date",
@@ -80,7 +82,18 @@ class _Program:
         start = self.text(f"\n{_folded(name)}:")
         if not value:
             return f"strpos(t.fields, {start}) > 0"
-        needle = self.text(_folded(value))
+        return self._holds(start, self.text(_folded(value)))
+
+    def address(self, name: str, value: str) -> str:
+        """An address field as the envelope tells it: the line that rendering adds where the field itself reads otherwise."""
+        if not value:
+            return self.field(name, value)
+        self.texts = True
+        start, told, needle = self.text(f"\n{name}:"), self.text(f"\n {name}:"), self.text(_folded(value))
+        return f"CASE WHEN strpos(t.fields, {told}) > 0 THEN {self._holds(told, needle)} ELSE {self._holds(start, needle)} END"
+
+    @staticmethod
+    def _holds(start: str, needle: str) -> str:
         # The cheap test first; what passes it is looked at field by field.
         return (
             f"(strpos(t.fields, {needle}) > 0 AND EXISTS (SELECT FROM unnest((string_to_array(t.fields, {start}))[2:])"
@@ -144,7 +157,7 @@ def _day(left: str, sent: bool) -> Callable[[_Program, SearchTerm], str]:
 
 
 def _address(name: str) -> Callable[[_Program, SearchTerm], str]:
-    return lambda program, term: program.field(name, term.text)
+    return lambda program, term: program.address(name, term.text)
 
 
 def _header(program: _Program, term: SearchTerm) -> str:

@@ -38,15 +38,22 @@ def ordered_subject(messages: Sequence[Message]) -> bytes:
 
 @dataclass(eq=False, slots=True)
 class _Node:
+    """`children` are known once all links are made; till then `size` says how many there are."""
+
     message: Message | None = None
     parent: _Node | None = None
+    size: int = 0
     children: list[_Node] = field(default_factory=list)
 
+    def leave(self) -> None:
+        if self.parent is not None:
+            self.parent.size -= 1
+            self.parent = None
+
     def take(self, child: _Node) -> None:
-        if child.parent is not None:
-            child.parent.children.remove(child)
+        child.leave()
         child.parent = self
-        self.children.append(child)
+        self.size += 1
 
     def is_below(self, other: _Node) -> bool:
         node: _Node | None = self
@@ -89,13 +96,20 @@ def _linked(messages: Sequence[Message]) -> list[_Node]:
             if parent is not None and child.parent is None and not _loops(parent, child):
                 parent.take(child)
             parent = child
-        if parent is not None and node.parent is not parent and not _loops(parent, node):
-            parent.take(node)
+        # Step 1.B: the last reference is the parent, whatever others' references said; "if this message has no references,
+        # ... it will now have no parent".
+        if node.parent is not parent:
+            node.leave()
+            if parent is not None and not _loops(parent, node):
+                parent.take(node)
+    for node in everything:
+        if node.parent is not None:
+            node.parent.children.append(node)
     return [node for node in everything if node.parent is None]
 
 
 def _loops(parent: _Node, child: _Node) -> bool:
-    return parent is child or (bool(child.children) and parent.is_below(child))
+    return parent is child or (child.size > 0 and parent.is_below(child))
 
 
 def _pruned(roots: list[_Node]) -> list[_Node]:

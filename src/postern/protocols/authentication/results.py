@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postern.protocols.authentication.header import Field
+from postern.protocols.mime.comments import without_comments
 
 MAX_COMMENT = 200
 
@@ -45,21 +46,11 @@ def claims_to_be(field: Field, names: frozenset[str]) -> bool:
 
     Bound: linear in the field; 4,000 octets of its value are read.
     """
-    match = _AUTHSERV.match(_without_comments(field.value[:_MAX_READ]))
+    match = _AUTHSERV.match(without_comments(field.value[:_MAX_READ]))
     if match is None:
         return True
     written = (match[1] if match[1] is not None else match[2]).decode("utf-8", "replace").replace("\\", "")
     return written.lower().rstrip(".") in names
-
-
-def _without_comments(value: bytes) -> bytes:
-    """The value behind RFC 5322 comments that stand in front of the name."""
-    depth = 0
-    for at, octet in enumerate(value):
-        if not depth and octet != 40 and octet not in b" \t\r\n":
-            return value[at:]
-        depth += (octet == 40) - (octet == 41)
-    return b""
 
 
 def _value(value: str) -> str:

@@ -87,7 +87,7 @@ def binary(content: bytes, part: Sequence[int]) -> bytes | Missing:
 
 
 def header_fields(header: bytes, names: Sequence[bytes], exclude: bool = False) -> bytes:
-    """The lines of these fields as they stand, or of all others, and an empty line.
+    """The lines of these fields as they stand, and an empty line; or of all others, and the empty line if there is one.
 
     Bound: linear in the header and the names.
     """
@@ -97,7 +97,10 @@ def header_fields(header: bytes, names: Sequence[bytes], exclude: bool = False) 
     for name, field in split_fields(header if end < 0 else header[:end], most=None):
         if (name in wanted) != exclude:
             kept.append(field if field.endswith(b"\n") else field + b"\r\n")
-    kept.append(b"\r\n")
+    # RFC 9051 section 6.4.5: the empty line is there "except in the case of a message that has no body and no blank line".
+    # Other servers end what was asked for by name with one all the same, and clients look for it.
+    if end >= 0 or not exclude:
+        kept.append(b"\r\n")
     return b"".join(kept)
 
 
