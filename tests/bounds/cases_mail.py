@@ -8,7 +8,7 @@ from pathlib import Path
 
 from postern.cli import terminal
 from postern.model.mailbox import MailboxError
-from postern.services import smtp_data
+from postern.services import outbox, smtp_data
 from postern.store import rendered, search, threads
 from postern.transport import submission
 from tests.bounds.growth import Cases, Work, finished, pieces
@@ -45,6 +45,11 @@ def _subjects(size: int) -> Work:
 
 CASES: Cases = {
     "cli.terminal.visible": lambda size: partial(terminal.visible, "\u202e\x1b" * (size // 4)),
+    "cli.terminal.one_line": lambda size: partial(terminal.one_line, "\n\x1b" * (size // 2)),
+    "services.outbox._bare_subject": lambda size: partial(outbox._bare_subject, b"subject" * (size // 7)),
+    "services.smtp_data.refused_header": lambda size: partial(
+        smtp_data.refused_header, b"received:a\n" * 1999 + b"a" * size, 1 << 20
+    ),
     "services.smtp_data.Gathering: a header without an end": lambda size: _gathered(size, b"a:b\r\n"),
     "services.smtp_data.Gathering: no field": lambda size: _gathered(size, b"From "),
     # Up to 64 KB are rendered at once, so the larger input is some messages.
