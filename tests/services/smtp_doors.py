@@ -71,6 +71,9 @@ class SmtpDirectory:
     async def account(self, name: str) -> Account | None:
         return self.accounts.get(name.lower().removesuffix("@example.test"))
 
+    async def accounts_by_guid(self, guids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Account]:
+        return {account.guid: account for account in self.accounts.values() if account.guid in guids}
+
     async def verifier(self, account: Account, kind: str) -> str | None:
         return self._verifiers.get(kind)
 
@@ -111,6 +114,7 @@ class SmtpDoors:
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost").configure_cert(self.tls)
         self.rows: dict[str, Row] = settle(profile)
+        self.tracker = Tracker(Path("/nowhere"), "test")  # never flushed: its lines are looked at
         self.spool = tempfile.TemporaryDirectory(prefix="sp-", dir="/tmp")
         self._doors: list[Door] = []
 
@@ -123,7 +127,7 @@ class SmtpDoors:
             self.queue,
             self.limits,
             self.observed,
-            Tracker(None, "test"),
+            self.tracker,
             FQDN,
             Path(self.spool.name),
         )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from postern.cli.terminal import ask_password, echo
 from postern.model.directory import DirectoryUnavailable
+from postern.model.organization import Role
 
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
@@ -23,13 +24,12 @@ Work = Callable[["OpenDirectory", "Organization", "StateFolder"], Awaitable[T]]
 MINIMUM_LENGTH = 8
 """Characters of a new password: NIST SP 800-63B section 5.1.1.1."""
 
-state_option = click.option("--state", "state_dir", metavar="DIR", help="The organization's state folder.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 password_option = click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
 
 
-def in_directory(state_dir: str | None, work: Work[T]) -> T:
-    """Runs `work` on the organization's directory."""
+def in_directory(state_dir: str | None, work: Work[T], role: Role | None = None) -> T:
+    """Runs `work` on the organization's directory; with `role`, on a host that has it. The wrong host says so."""
     from postern.directory.ldap import Refused
     from postern.host import configuration, engines, state
     from postern.host.directory import opened
@@ -37,7 +37,9 @@ def in_directory(state_dir: str | None, work: Work[T]) -> T:
 
     configure("postern", None, "critical")  # a person reads one line of ours, a program reads JSON
     folder = state.find(state_dir)
-    organization = engines.resolved(configuration.load(folder), folder)
+    configured = configuration.load(folder)
+    _check_host(configured, configuration.recorded(folder), role)
+    organization = engines.resolved(configured, folder)
 
     async def run() -> T:
         async with opened(folder, organization) as directory:
@@ -52,6 +54,24 @@ def in_directory(state_dir: str | None, work: Work[T]) -> T:
         ) from None
     except Refused as error:
         raise click.ClickException(f"the directory refused that: {error}") from None
+
+
+def _check_host(organization: Organization, recorded: str | None, role: Role | None) -> None:
+    """An edge has no users, and only a mailbox server mailboxes: the command belongs elsewhere, which can be named."""
+    if len(organization.servers) > 1 and recorded is None:
+        return
+    here = next((one for one in organization.servers if recorded in (None, one.name)), None)
+    if here is None:
+        return
+    if Role.EDGE in here.roles:
+        lacks, others = "no directory of users", [one for one in organization.servers if Role.EDGE not in one.roles]
+    elif role is not None and role not in here.roles and not organization.postgres:
+        lacks, others = f"not the role {role}", list(organization.with_role(role))
+    else:
+        return
+    where = " or ".join(one.name for one in others) or "a server inside the organization"
+    roles = ", ".join(sorted(here.roles))
+    raise click.ClickException(f"this host is {here.name} ({roles}), which has {lacks}: say this on {where}")
 
 
 def in_active_directory(state_dir: str | None) -> bool:
@@ -79,10 +99,8 @@ def new_password(from_stdin: bool) -> str:
     """By prompt, twice, or the first line of standard input; never as an argument, where every process sees it."""
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
-    elif sys.stdin.isatty():
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
-        raise click.UsageError("there is no terminal to ask for a password: use --password-stdin")
+        password = ask_password("Password", "--password-stdin", twice=True)
     if len(password) < MINIMUM_LENGTH:
         raise click.ClickException(f"a password has at least {MINIMUM_LENGTH} characters")
     return password
@@ -114,23 +132,14 @@ def as_dict(listing: Listing) -> dict[str, Any]:
     }
 
 
-def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
+    """`console.print_table`; rich is imported when there is something to print."""
     if not rows:
-        click.echo(empty)
+        echo(empty)
         return
-    from rich.console import Console
-    from rich.table import Table
+    from postern.cli import console
 
-    table = Table()
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+    console.print_table(columns, rows)
 
 
 def print_listing(listing: Listing) -> None:
@@ -152,7 +161,7 @@ def print_listing(listing: Listing) -> None:
         ("objectGUID", str(listing.guid)),
     ):
         if value:
-            click.echo(f"{label + ':':<16}{value}")
+            echo(f"{label + ':':<16}{value}")
 
 
 def size(octets: int) -> str:

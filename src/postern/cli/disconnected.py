@@ -10,9 +10,12 @@ from uuid import UUID
 
 import click
 
-from postern.cli.directory import in_directory, json_option, print_json, print_table, size, state_option
+from postern.cli.directory import in_directory, json_option, print_table, size
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import ask, echo, echo_json
 from postern.model.directory import RecipientType
 from postern.model.mailbox import DisconnectedMailbox, MailboxError
+from postern.model.organization import Role
 
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
@@ -29,7 +32,10 @@ async def mailbox_database(organization: Organization) -> AsyncIterator[MailboxD
     try:
         database = await MailboxDatabase.open(organization.postgres, 1)
     except MailboxError as error:
-        raise click.ClickException(f"the mailbox database does not answer: {error}") from None
+        words = str(error)[:1].lower() + str(error)[1:]
+        raise click.ClickException(
+            f"{words}: start this host with «postern run», or name another with --state"
+        ) from None
     try:
         yield database
     except MailboxError as error:
@@ -95,9 +101,9 @@ def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
         async with mailbox_database(organization) as database:
             return await _found(directory, database)
 
-    found = in_directory(state_dir, work)
+    found = in_directory(state_dir, work, Role.MAILBOX)
     if as_json:
-        print_json(
+        echo_json(
             [
                 {
                     "mailbox": str(one.mailbox),
@@ -138,7 +144,7 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
             await database.connect(_chosen(await _found(directory, database), mailbox), heir.guid)
         return heir.name
 
-    click.echo(f"{in_directory(state_dir, work)} has the mailbox now")
+    echo(f"{in_directory(state_dir, work, Role.MAILBOX)} has the mailbox now")
 
 
 @click.command("purge")
@@ -148,11 +154,11 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
 def purge(mailbox: str, yes: bool, state_dir: str | None) -> None:
     """Purge a disconnected mailbox at once, with all its mail. MAILBOX is its GUID or the address that its owner had."""
     if not yes:
-        click.confirm(f"Purge the mailbox {mailbox} with all its mail, for good?", abort=True)
+        ask(f"Purge the mailbox {mailbox} with all its mail, for good?", "--yes")
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
         async with mailbox_database(organization) as database:
             await database.purge(_chosen(await _found(directory, database), mailbox))
 
-    in_directory(state_dir, work)
-    click.echo(f"purged {mailbox}")
+    in_directory(state_dir, work, Role.MAILBOX)
+    echo(f"purged {mailbox}")

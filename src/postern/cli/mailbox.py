@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from postern.cli import disconnected
-from postern.cli.directory import in_directory, json_option, print_json, print_table, size, state_option
+from postern.cli.directory import in_directory, json_option, print_table, size
 from postern.cli.disconnected import mailbox_database
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import echo_json
 from postern.model.mailbox import Folder, MailboxError
+from postern.model.organization import Role
 
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
@@ -53,9 +56,9 @@ def stats(name: str | None, as_json: bool, state_dir: str | None) -> None:
             return await _mailboxes([await directory.write.show(name)], organization)
         return await _mailboxes(await disconnected.owners(directory), organization)
 
-    found = in_directory(state_dir, work)
+    found = in_directory(state_dir, work, Role.MAILBOX)
     if as_json:
-        print_json([_as_dict(one) for one in found])
+        echo_json([_as_dict(one) for one in found])
     elif name is not None:
         folders = [("/".join(f.path), str(f.messages), str(f.unseen), size(f.size)) for f in found[0].folders]
         print_table(("folder", "messages", "unseen", "size"), folders, "nothing has reached this mailbox yet")

@@ -193,6 +193,8 @@ class DeliveryStatus(IntEnum):
     OVER_QUOTA = 2
     NO_MAILBOX = 3
     TEMPORARY = 4
+    POISON = 5
+    """Handling it brought the mailbox server's workers down, or raised, twice: it is not to be sent again as it is."""
 
 
 @dataclass(frozen=True, slots=True)
