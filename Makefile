@@ -1,6 +1,6 @@
 # Every chore by name; `make help` lists them. All of Python lives in .venv.
 .DEFAULT_GOAL := help
-.PHONY: help setup run lab lab-down test test-fast verify bench fuzz docs lint clean
+.PHONY: help setup run lab lab-down test test-fast verify bench fuzz docs lint lock clean
 PYTHON := .venv/bin/python
 MINUTES ?= 5
 PORTS ?= 10000
@@ -52,6 +52,9 @@ lint: ## ruff, mypy --strict and the layers' contracts
 	@.venv/bin/ruff format --check --quiet src tests bench scripts
 	@.venv/bin/mypy --no-error-summary
 	@.venv/bin/lint-imports --no-cache > /dev/null || .venv/bin/lint-imports
+
+lock: ## Renew locks/, the versions and hashes of Python packages, from pyproject.toml
+	@scripts/lock
 
 clean: ## Remove .venv and caches; state folders stay
 	@rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .fuzz src/*.egg-info

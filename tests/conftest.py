@@ -3,6 +3,7 @@ module."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,11 +13,52 @@ import pytest
 
 from postern.host.postgres import ClusterError, PrivateCluster
 from tests.directory.samba import samba_domain, samba_second
+from tests.support.needs import Watch, first_the_longest, mark, needs, undeclared
 
 __all__ = ["postgres_cluster", "postgres_dsn", "samba_domain", "samba_second"]
 
 
+_WATCH = Watch()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    _WATCH.begin()
+    config.add_cleanup(_WATCH.end)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        mark(item)
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        first_the_longest(items)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
+    _WATCH.seen.clear()
+    yield
+    _hold_to_its_markers(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    _WATCH.seen.clear()
+    yield
+    _hold_to_its_markers(item)
+
+
+def _hold_to_its_markers(item: pytest.Item) -> None:
+    if missing := undeclared(item, _WATCH.seen):
+        if "NEEDS_REPORT" in os.environ:
+            with open(os.environ["NEEDS_REPORT"], "a") as out:
+                out.write(f"{item.nodeid} {','.join(sorted(missing))}\n")
+            return
+        pytest.fail(f"it starts {', '.join(sorted(missing))}: mark it so (tests/support/needs.py)", pytrace=False)
+
+
 @pytest.fixture(scope="session")
+@needs("postgres")
 def postgres_cluster() -> Iterator[PrivateCluster]:
     """A running cluster in a short temporary folder; gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp"))

@@ -27,6 +27,7 @@ from postern.model.organization import Organization, StateFolder
 from postern.model.security import Peer
 from postern.trust.authenticator import Authenticator
 from postern.trust.outcome import Granted
+from tests.support.needs import needs
 
 COMMANDS: dict[str, click.Command] = {
     "user": user,
@@ -81,6 +82,7 @@ class Organized:
 
 
 @pytest.fixture(scope="session")
+@needs("slapd")
 def started() -> Iterator[Organized]:
     folder = Path(tempfile.mkdtemp(prefix="cli-", dir="/tmp"))
     folder.chmod(0o711)

@@ -1,4 +1,7 @@
-"""`postern mailbox stats` counts what is there, and makes no mailbox by looking."""
+"""`postern mailbox stats` counts what is there, and makes no mailbox by looking; mailboxes outlive their owners.
+
+covers: mailbox, disconnected
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,18 @@ MAIL = b"From: a@example.test\r\nSubject: one\r\n\r\nHello\r\n"
 STORED = 3 * len(b"Return-Path: <>\r\n" + MAIL)
 
 
-def test_stats(org: Organized, postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def database(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What commands take for this host's mailbox database."""
     resolved = engines.resolved
     monkeypatch.setattr(
         engines, "resolved", lambda *given: dataclasses.replace(resolved(*given), postgres=postgres_dsn)
     )
+    return postgres_dsn
+
+
+def test_stats(org: Organized, database: str) -> None:
+    postgres_dsn = database
     org.add("alice", "--quota", "1M")
     org.add("bob")
     alice, bob = (UUID(org.json("user", "show", name)["guid"]) for name in ("alice", "bob"))
@@ -59,6 +69,43 @@ def test_stats(org: Organized, postgres_dsn: str, monkeypatch: pytest.MonkeyPatc
         await database.close()
 
     asyncio.run(still_none())
+
+
+def test_a_removed_user_s_mailbox_until_it_is_connected_or_purged(org: Organized, database: str) -> None:
+    org.add("dave")
+    guid = UUID(org.json("user", "show", "dave")["guid"])
+
+    async def deliver() -> None:
+        opened = await MailboxDatabase.open(database, 1)
+        await opened.logon(guid)
+        await opened.deliver([Delivery("dave", MAIL, [guid])])
+        await opened.close()
+
+    asyncio.run(deliver())
+    assert "is disconnected" in org.done("user", "remove", "dave", "--yes")
+
+    def listed() -> list[dict[str, object]]:
+        return [one for one in org.json("mailbox", "list", "--disconnected") if one["owner"] == "dave@example.test"]
+
+    (one,) = listed()
+    assert (one["mailbox"], one["owner"], one["messages"]) == (str(guid), "dave@example.test", 1)
+    assert "dave@example.test" in org.done("mailbox", "list", "--disconnected")
+
+    org.add("erin")
+    assert f"postern mailbox connect {guid} dave@example.test" in org.done(
+        "user", "add", "dave", "--password-stdin", typed="through the glass\n"
+    )
+    assert "no disconnected mailbox" in org.refused("mailbox", "connect", "erin@example.test", "dave")
+    org.done("mailbox", "connect", "dave@example.test", "dave")
+    assert listed() == []
+    (mine,) = org.json("mailbox", "stats", "dave")
+    assert mine["messages"] == 1
+
+    org.done("user", "remove", "dave", "--yes")
+    assert org.postern("mailbox", "purge", "dave@example.test", typed="n\n").exit_code != 0
+    org.done("mailbox", "purge", "dave@example.test", typed="y\n")
+    assert listed() == []
+    org.done("user", "remove", "erin", "--yes")
 
 
 def test_a_database_that_is_not_there(org: Organized) -> None:

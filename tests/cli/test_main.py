@@ -1,10 +1,14 @@
-"""The root of the command line: quick, lazy, and errors in one line."""
+"""The root of the command line: quick, lazy, and errors in one line.
+
+covers: files, state_folder
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,7 +39,9 @@ def test_help_imports_no_command() -> None:
         "try: main()\nexcept SystemExit: print(sorted(m for m in sys.modules if m.startswith('postern')))"
     )
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "['postern', 'postern.cli', 'postern.cli.main', 'postern.cli.terminal']"
+    assert done.stdout.splitlines()[-1] == str(
+        ["postern", "postern.cli", "postern.cli.main", "postern.cli.state_folder", "postern.cli.terminal"]
+    )
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)
@@ -72,9 +78,9 @@ def test_our_own_errors_are_one_line() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root acts as another")
 def test_roots_default_folder_stays_the_one_that_is_meant() -> None:
     code = (
-        "import os, sys\nfrom postern.cli import main\nfrom postern.host import state\n"
+        "import os, sys\nfrom postern.cli import state_folder\nfrom postern.host import state\n"
         "state._default = lambda: sys.argv[1] if os.geteuid() == 0 else '/nowhere'\n"
-        "print(main._become_owner(None, None, None), os.geteuid())"
+        "print(state_folder.become_owner(None), os.geteuid())"
     )
     environment = {name: value for name, value in os.environ.items() if name != "POSTERN_STATE"}
     with short_folder() as folder:
@@ -97,7 +103,8 @@ def test_debug_shows_where() -> None:
     ("error", "status", "words"),
     [
         (StateError("no"), 1, "postern: no\n"),
-        (PermissionError(13, "Permission denied", "/x"), 1, "postern: [Errno 13] Permission denied: '/x'\n"),
+        (PermissionError(13, "Permission denied", "/x"), 1, "postern: /x: Permission denied\n"),
+        (StateError("two\npostern: lines"), 1, "postern: two\n  postern: lines\n"),
         (KeyError("x"), 70, "postern: a defect: KeyError: 'x' (POSTERN_DEBUG=1 shows where)\n"),
     ],
 )
@@ -106,3 +113,77 @@ def test_what_went_wrong_decides_the_status(
 ) -> None:
     assert main._tell(error) == status
     assert capsys.readouterr().err == words
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--state", "DIR", "queue", "list"),
+        ("queue", "--state", "DIR", "list"),
+        ("queue", "list", "--state", "DIR"),
+        ("--state", "/elsewhere", "queue", "--state", "/elsewhere", "list", "--state", "DIR"),
+        ("--state", "DIR", "paths", "observed"),
+        ("paths", "--state", "DIR", "map"),
+    ],
+)
+def test_the_state_folder_is_named_before_or_after_the_subcommand(words: tuple[str, ...]) -> None:
+    with short_folder() as folder:
+        (folder / "queue").mkdir(mode=0o700)
+        done = postern(*[str(folder) if word == "DIR" else word for word in words], POSTERN_STATE="/nowhere")
+    assert "nowhere" not in done.stderr and "elsewhere" not in done.stderr
+    if "map" in words:
+        assert str(folder) in done.stderr, "it says where no organization is"
+    else:
+        assert done.returncode == 0, done.stderr
+
+
+def test_a_usage_error_has_the_form_of_every_error() -> None:
+    done = postern("queue", "show")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "postern: Missing argument 'QUEUE_ID'."
+
+
+def test_where_nobody_can_be_asked_the_option_that_answers_is_named() -> None:
+    for words in (("user", "remove", "alice"), ("group", "remove", "all"), ("policy", "address", "remove", "x")):
+        done = subprocess.run(
+            [sys.executable, "-c", "from postern.cli.main import main; main()", *words, "--state", "/nowhere"],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+        )
+        if os.geteuid() != 0:
+            assert done.returncode == 2 and "use --yes" in done.stderr, done.stderr
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root acts as another")
+def test_a_file_to_write_is_opened_before_the_account_changes() -> None:
+    """In a folder that the state folder's owner may not enter; a file to read likewise."""
+    with short_folder() as folder, short_folder() as private:
+        state = configuration_of(folder)
+        picture, mail = private / "f.svg", private / "mail.eml"
+        mail.write_bytes(b"From: a@remote.test\r\nTo: alice@example.test\r\n\r\nhello\r\n")
+        mail.chmod(0o600)
+        private.chmod(0o700)
+        drawn = postern("paths", "map", "--output", str(picture), "--state", str(state))
+        tried = postern("agent", "test", str(mail), "--offline", "--state", str(state))
+        assert drawn.returncode == 0, drawn.stderr
+        assert picture.read_text().startswith("<svg")
+        assert picture.stat().st_uid == 0
+        assert "Permission denied" not in tried.stderr and "cannot" not in tried.stderr, tried.stderr
+
+
+def configuration_of(folder: Path) -> Path:
+    """A state folder with the default organization, of the account that serves."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c"),
+            "import sys\nfrom postern.host import configuration, state\n"
+            "made = state.create(sys.argv[1]); configuration.default(made)",
+            str(folder / "state"),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "state"

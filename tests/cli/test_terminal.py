@@ -5,13 +5,19 @@ covers: console
 
 from __future__ import annotations
 
+import ast
+import io
 import json
+from pathlib import Path
 
 import click
+import pytest
+import rich.text
 from click.testing import CliRunner
 
-from postern.cli.console import Console
-from postern.cli.terminal import echo_json, visible
+import postern.cli
+from postern.cli.console import Console, Text, print_table
+from postern.cli.terminal import ask, echo, echo_json, visible
 
 HOSTILE = "\x1b[2J\x07\x7f\x85\x9b\r\u200e\u202e\u2066\ufeff\U000e0041\ud800"
 
@@ -37,3 +43,74 @@ def test_a_console_escapes_strings_before_it_lays_them_out() -> None:
     with console.capture() as captured:
         console.print("\u202ex")
     assert captured.get() == "\\u202ex\n"
+
+
+FORGED = "alice\npostern: \x1b[2J\u202eevil [red]x[/red]"
+SHOWN = r"alice\x0apostern: \x1b[2J\u202eevil [red]x[/red]"
+
+
+def test_a_line_feed_in_a_field_makes_no_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    echo(f"{FORGED} reaches all")
+    assert capsys.readouterr().out == f"{SHOWN} reaches all\n"
+    print_table(("name", "what"), [(FORGED, FORGED)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if SHOWN in line and line.count("alice") == 2]
+    assert not [line for line in lines if line.lstrip("│ ").startswith("postern:")]
+    with pytest.raises(click.UsageError):
+        ask(FORGED, "--yes")
+    assert SHOWN in capsys.readouterr().err
+
+
+def test_text_of_rich_is_escaped_too() -> None:
+    console = Console(width=200)
+    with console.capture() as captured:
+        console.print(Text(FORGED).append("\x9b\n").under("\u2066"))
+        console.print(rich.text.Text("\x9b"))
+    assert captured.get() == SHOWN + "\\x9b\\x0a\n\\u2066\n\\x9b\n"
+
+
+def test_a_narrow_terminal_splits_no_word_and_a_pipe_cuts_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    columns = ("edge", "name", "site", "hubs", "certificate until")
+    row = (
+        "edge1",
+        "edge1.a-rather-long-name.example.test",
+        "Default-First-Site-Name",
+        "hub1, hub2",
+        "2027-11-29 06:20:35",
+    )
+    monkeypatch.setenv("COLUMNS", "80")
+    print_table(columns, [row, row])
+    narrow = capsys.readouterr().out
+    assert all(narrow.count(cell) >= 2 for cell in row) and "certificate until:" in narrow
+    assert max(map(len, narrow.splitlines())) <= 80
+    monkeypatch.delenv("COLUMNS")
+    print_table(columns, [row])
+    assert [line for line in capsys.readouterr().out.splitlines() if all(cell in line for cell in row)]
+
+
+COMMANDS = sorted(Path(postern.cli.__file__).parent.glob("*.py"))
+
+
+@pytest.mark.parametrize("module", COMMANDS, ids=lambda path: path.name)
+def test_commands_print_through_the_terminal_alone(module: Path) -> None:
+    """Neither click's own printing, nor rich's console and text, nor print, in any module but the two that escape."""
+    if module.name in ("terminal.py", "console.py"):
+        return
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module in ("rich.console", "rich.text", "rich.prompt"):
+            assert not {"Console", "Text", "Prompt", "Confirm"} & {one.name for one in node.names}, node.lineno
+        if isinstance(node, ast.Name):
+            assert node.id != "print", node.lineno
+        if isinstance(node, ast.Attribute):
+            assert ast.unparse(node) not in FORBIDDEN, node.lineno
+
+
+FORBIDDEN = {
+    *(f"click.{name}" for name in ("echo", "secho", "style", "prompt", "confirm", "echo_via_pager")),
+    *("rich.print", "sys.stdout.write", "sys.stderr.write"),
+}

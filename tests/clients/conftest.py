@@ -19,6 +19,7 @@ from postern.host import account
 from tests import organization as whole
 from tests.clients.people import KERBEROS_PASSWORD, Mailbox
 from tests.organization import PASSWORD, Organization
+from tests.support.needs import needs
 from tests.trust import kdc
 
 SERVICES = ("smtp", "imap", "pop", "host")
@@ -26,6 +27,7 @@ HOSTS = ("localhost", "server1.example.test")
 
 
 @pytest.fixture(scope="session")
+@needs("postgres", "slapd", together="clients")
 def organization() -> Iterator[Organization]:
     folder = Path(tempfile.mkdtemp(prefix="clients-", dir="/tmp"))
     running = None

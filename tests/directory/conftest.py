@@ -19,6 +19,7 @@ from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
 from postern.host.slapd import PrivateSlapd, SlapdError
 from postern.paths.table import TABLE
 from tests.directory.domain_reader import prepared
+from tests.support.needs import needs
 
 __all__ = ["RunningSlapd", "empty_slapd", "prepared", "slapd"]
 
@@ -44,6 +45,7 @@ class RunningSlapd:
 
 
 @pytest.fixture(scope="session")
+@needs("slapd")
 def slapd() -> Iterator[RunningSlapd]:
     """A running private slapd in a short temporary folder, with Postern's containers; gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="sl-", dir="/tmp"))

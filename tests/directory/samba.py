@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from postern.model.directory import DomainController
+from tests.support.needs import needs
 
 _PROGRAMS = ("samba", "samba-tool", "ip", "unshare")
 _READY = 60.0
@@ -211,6 +212,11 @@ class Domain:
             controller.name,
             ["samba-tool", *argv, "--dns-backend=SAMBA_INTERNAL", *(f"--option={option}" for option in options)],
         )
+        # samba-tool makes the resolver's name server the one to forward to, which is this controller itself: what it does not
+        # know would go round in a circle until it times out.
+        file = controller.folder / "etc" / "smb.conf"
+        lines = file.read_text().splitlines(keepends=True)
+        file.write_text("".join(line for line in lines if not line.strip().startswith("dns forwarder")))
 
     def _serve(self, controller: Controller) -> None:
         log = controller.folder / "samba.log"
@@ -313,6 +319,7 @@ def _free_network() -> str:
 
 
 @pytest.fixture(scope="session")
+@needs("samba", together="samba")
 def samba_domain() -> Iterator[Domain]:
     """A running domain with one controller; gone afterwards."""
     if lacking := missing():

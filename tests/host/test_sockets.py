@@ -67,24 +67,25 @@ def test_who_holds_a_socket_is_named() -> None:
 
 
 def test_grandchildren_count_as_the_child() -> None:
-    reading, writing = os.pipe()
+    number, number_to_us = os.pipe()
+    leave, leave_to_it = os.pipe()
     child = os.fork()
     if child == 0:
         grandchild = os.fork()
         if grandchild == 0:
-            os.read(reading, 1)
+            os.read(leave, 1)
             os._exit(0)
-        os.write(writing, f"{grandchild}\n".encode())
+        os.write(number_to_us, f"{grandchild}\n".encode())
         os.waitpid(grandchild, 0)
         os._exit(0)
     try:
-        grandchild = int(os.read(reading, 20))
+        grandchild = int(os.read(number, 20))
         assert sockets.with_descendants({child: "slapd"}) == {child: "slapd", grandchild: "slapd"}
     finally:
-        os.write(writing, b"x")
+        os.write(leave_to_it, b"x")
         os.waitpid(child, 0)
-        os.close(reading)
-        os.close(writing)
+        for end in (number, number_to_us, leave, leave_to_it):
+            os.close(end)
 
 
 def test_a_process_that_is_gone_has_no_sockets() -> None:

@@ -20,9 +20,13 @@ def test_both_address_families_have_every_door() -> None:
         alice = running.add_user("alice")
         trusting = ssl.create_default_context(cafile=str(running.authority))
         with smtplib.SMTP("::1", running.port(25), timeout=20) as client:
-            client.sendmail("x@stranger.invalid", [alice], "Subject: over IPv6\r\n\r\nhello\r\n")
+            client.sendmail(
+                "x@stranger.invalid", [alice], "From: x@stranger.invalid\r\nSubject: over IPv6\r\n\r\nhello\r\n"
+            )
         with smtplib.SMTP("127.0.0.1", running.port(25), timeout=20) as client:
-            client.sendmail("x@stranger.invalid", [alice], "Subject: over IPv4\r\n\r\nhello\r\n")
+            client.sendmail(
+                "x@stranger.invalid", [alice], "From: x@stranger.invalid\r\nSubject: over IPv4\r\n\r\nhello\r\n"
+            )
         for host in ("::1", "127.0.0.1"):
             with imaplib.IMAP4_SSL(host, running.port(993), ssl_context=trusting, timeout=20) as client:
                 client.login(alice, PASSWORD)

@@ -70,7 +70,9 @@ class Estate:
         """A stranger's mail, to the edge."""
         with smtplib.SMTP(EDGE, self.edge.port(25), timeout=30) as client:
             client.starttls(context=_trusting_anybody())
-            client.sendmail(STRANGER, [to], f"Message-ID: <{message}>\r\nSubject: in\r\n\r\nhello\r\n")
+            client.sendmail(
+                STRANGER, [to], f"From: {STRANGER}\r\nMessage-ID: <{message}>\r\nSubject: in\r\n\r\nhello\r\n"
+            )
 
     def submit(self, message: str, to: str) -> None:
         """alice's mail, to the hub."""

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import pytest
 
 from tests.lab.live import BASE, Lab
+from tests.support.needs import needs
 
 
 @pytest.fixture(scope="session")
+@needs("lab", together="lab")
 def lab() -> Iterator[Lab]:
     """Up, with everything in it; whoever changes something in it puts it back. While tests are written, POSTERN_TEST_LAB names a
     lab that is up already, and stays up."""

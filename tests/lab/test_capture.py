@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import struct
 import subprocess
+import sys
 
 import pytest
 
 from postern.host import configuration
 from postern.lab import organization
-from postern.lab.capture import _HEADER, _records, filter_of, taps
+from postern.lab.capture import _HEADER, _records, filter_of, taps, until_told
 from postern.lab.plan import MACHINES, LabError
 from postern.model.organization import Profile
 from postern.paths.openings import ANYONE, Opening
@@ -66,3 +68,33 @@ def test_records_are_read_whole_and_sorted_by_time() -> None:
     assert [packet[-4:] for _, _, packet in sorted(late + early)] == [b"arly", b"late"]
     with pytest.raises(LabError, match="no pcap"):
         _records(b"garbage of some length, but no capture")
+
+
+_WAITS = """
+import sys
+from postern.lab.capture import until_told
+until_told(None, lambda: print("ready", flush=True))
+print("told", flush=True)
+"""
+
+
+@pytest.mark.parametrize("shell", ["exec", "trap '' INT; exec"], ids=["in the foreground", "with SIGINT ignored"])
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
+def test_a_capture_ends_when_it_is_told_however_it_was_started(shell: str, told: signal.Signals) -> None:
+    with subprocess.Popen(
+        ["sh", "-c", f'{shell} "$@"', "sh", sys.executable, "-c", _WAITS], stdout=subprocess.PIPE, text=True
+    ) as taking:
+        assert taking.stdout is not None
+        try:
+            assert taking.stdout.readline() == "ready\n"
+            taking.send_signal(told)
+            assert taking.communicate(timeout=30)[0] == "told\n"
+        finally:
+            taking.kill()
+    assert taking.returncode == 0
+
+
+def test_a_capture_ends_after_its_seconds() -> None:
+    ready: list[bool] = []
+    until_told(0.01, lambda: ready.append(True))
+    assert ready == [True]

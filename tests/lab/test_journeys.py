@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,8 +29,15 @@ LETTER = r"printf 'From: {0}@corp.test\r\nSubject: {1}\r\n\r\nhello\r\n'"
 
 
 def hops(lab: Lab, host: str, about: str) -> list[tuple[str, str, str]]:
-    """Step, path and mechanism of what this host did with that message. Every one of them was sealed."""
-    said = json.loads(lab.shell(host, "postern", "trace", "--json", about, check=False) or "[]")
+    """Step, path and mechanism of what this host did with that message: it took it, and passed it on. Each step was sealed.
+
+    The message may have arrived before the host that sent it has written down that it did."""
+
+    def both() -> Any:
+        said = json.loads(lab.shell(host, "postern", "trace", "--json", about, check=False) or "[]")
+        return said if len(said) > 1 else None
+
+    said = eventually(f"{host} has written both steps of {about}", both)
     for one in said:
         assert one["cipher"] in (*AES, "NTLM RC4-128", "Kerberos AES256-SHA1"), one
     return [(one["step"], one["path"], one["mechanism"]) for one in said]

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from postern.lab.steps import Progress, Step, run
+from postern.lab.steps import Progress, Step, cause, run
 
 
 def test_steps_run_after_what_they_need() -> None:
@@ -53,3 +53,22 @@ def test_steps_that_wait_for_each_other_are_a_mistake() -> None:
 
 def void(_: object) -> None:
     """Whatever it is, nobody asks."""
+
+
+def test_the_line_that_names_a_cause_is_told_however_much_follows() -> None:
+    missing = "Error loading module '/usr/lib/samba/vfs/acl_xattr.so': cannot open shared object file"
+    after = [f'  File "provision.py", line {number}, in missing_part' for number in range(40)]
+    told = cause("\n".join(["Looking up addresses", missing, *after, "ProvisioningError: see above"]))
+    assert told.splitlines()[:2] == [missing, "…"]
+    assert told.splitlines()[-1] == "ProvisioningError: see above"
+    assert len(told.splitlines()) == 14
+
+
+def test_few_words_are_told_whole() -> None:
+    assert cause("one\ntwo\n") == "one\ntwo"
+    assert cause("") == ""
+
+
+def test_many_causes_are_told_by_the_first_ones() -> None:
+    told = cause("\n".join(f"error {number}" for number in range(100)))
+    assert told.splitlines() == [*(f"error {n}" for n in range(8)), "…", *(f"error {n}" for n in range(88, 100))]

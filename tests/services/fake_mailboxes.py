@@ -9,10 +9,13 @@ import email.utils
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from uuid import UUID
 
 from postern.model.mailbox import (
+    KEEP_QUOTA,
     KEYWORD_BASE,
+    MAX_KEYWORDS,
     Column,
     CopyResult,
     Delivery,
@@ -99,7 +102,7 @@ class FakeMailboxes:
         except KeyError:
             raise MailboxError("NONEXISTENT", "No such folder") from None
 
-    async def logon(self, mailbox: UUID, quota: int = 0) -> MailboxInfo:
+    async def logon(self, mailbox: UUID, quota: int = KEEP_QUOTA) -> MailboxInfo:
         self.calls.append("logon")
         if self.unavailable:
             raise MailboxError("UNAVAILABLE", "The database does not answer")
@@ -109,7 +112,7 @@ class FakeMailboxes:
                 self._add(box, (name,), kind)
                 box.subscribed.add((name,))
         box = self._mailboxes[mailbox]
-        box.quota = quota or box.quota
+        box.quota = box.quota if quota == KEEP_QUOTA else quota
         items = [item for folder in box.folders.values() for item in folder.items.values()]
         return MailboxInfo(mailbox, sum(len(i.content) for i in items), box.quota, len(items), box.change)
 
@@ -202,6 +205,8 @@ class FakeMailboxes:
             if name.lower() not in lowered:
                 if not create:
                     continue
+                if len(f.keywords) == MAX_KEYWORDS:
+                    raise MailboxError("LIMIT", "Too many keywords")
                 f.keywords.append(name)
                 lowered.append(name.lower())
             bits |= 1 << (KEYWORD_BASE + lowered.index(name.lower()))
@@ -223,6 +228,11 @@ class FakeMailboxes:
             b"".join(item.modseq.to_bytes(8, "little") for item in items),
             b"".join(uid.to_bytes(4, "little") for uid in gone),
         )
+
+    async def first_unseen(self, mailbox: UUID, folder: int) -> int:
+        self.calls.append("first_unseen")
+        items = sorted(self._folder(mailbox, folder).items.items())
+        return next((at for at, (_, item) in enumerate(items, 1) if not item.flags & Flag.SEEN), 0)
 
     def _within(self, f: FakeFolder, uids: Sequence[tuple[int, int]]) -> list[Item]:
         return [item for uid, item in sorted(f.items.items()) if any(low <= uid <= high for low, high in uids)]
@@ -354,8 +364,8 @@ class FakeMailboxes:
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
         for delivery in deliveries:
-            for mailbox in delivery.mailboxes:
-                await self.logon(mailbox)
+            for mailbox, quota in zip_longest(delivery.mailboxes, delivery.quotas, fillvalue=KEEP_QUOTA):
+                await self.logon(mailbox, quota)
                 inbox = next(f for f in self._mailboxes[mailbox].folders.values() if f.path == ("INBOX",))
                 await self.append(mailbox, inbox.id, [NewItem(delivery.content, 0, delivery.received or None)])
         return [[DeliveryStatus.DELIVERED] * len(d.mailboxes) for d in deliveries]

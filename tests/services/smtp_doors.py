@@ -114,6 +114,7 @@ class SmtpDoors:
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost").configure_cert(self.tls)
         self.rows: dict[str, Row] = settle(profile)
+        self.tracker = Tracker(Path("/nowhere"), "test")  # never flushed: its lines are looked at
         self.spool = tempfile.TemporaryDirectory(prefix="sp-", dir="/tmp")
         self._doors: list[Door] = []
 
@@ -126,7 +127,7 @@ class SmtpDoors:
             self.queue,
             self.limits,
             self.observed,
-            Tracker(None, "test"),
+            self.tracker,
             FQDN,
             Path(self.spool.name),
         )

@@ -111,6 +111,48 @@ def test_a_forger_is_refused_or_stamped() -> None:
     run(test)
 
 
+@pytest.mark.parametrize(
+    ("header", "answer"),
+    [
+        (b"Subject: nobody's\r\n", "550 5.7.1 From names no domain"),
+        (b"From: Boss\r\n", "550 5.7.1 From names no domain"),
+        (b"From: <>\r\n", "550 5.7.1 From names no domain"),
+        (b"From: Boss (<boss@forged.test>\r\n", "550 5.7.1 From names no domain"),
+        (b"From: boss@[192.0.2.1]\r\n", "550 5.7.1 From names what is no domain"),
+        (
+            b"From: a@a.test, b@b.test, c@c.test, d@d.test, boss@forged.test\r\n",
+            "550 5.7.1 From names too many domains",
+        ),
+        (b"X: y\r\n" * 2000 + b"From: boss@forged.test\r\n", "554 5.6.0 The header has more than 2000 fields"),
+        (b"From: bob@other.test\r\n" + b"X: y\r\n" * 2000, "554 5.6.0 The header has more than 2000 fields"),
+    ],
+)
+def test_a_from_that_cannot_be_read_is_refused(header: bytes, answer: str) -> None:
+    """RFC 7489 section 6.6.1: the reader would be shown an author whom nobody held against anything."""
+
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        assert (await one.send("bob@other.test", ALICE, header + b"\r\nbody\r\n")).startswith(answer)
+        assert not doors.queue.taken
+        doors.set("dmarc", reject="stamp")
+        said = await one.send("bob@other.test", ALICE, header + b"\r\nbody\r\n")
+        assert said.startswith("250" if answer.startswith("550") else "554")
+        assert not doors.queue.taken or b"dmarc=permerror (From names" in taken(doors)
+
+    run(test)
+
+
+def test_a_from_that_the_mailbox_would_show_is_asked_about() -> None:
+    """NUL is taken out of what is stored: a name that hides behind one is read without it by the agents, too."""
+
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        answer = await one.send("x@nothing.test", ALICE, message("bob@nothing.test", b"Fr\0om: boss@forged.test\r\n"))
+        assert answer.startswith("550 5.7.1 Neither SPF nor DKIM speaks for forged.test")
+
+    run(test)
+
+
 def test_a_signature_that_was_tampered_with_speaks_for_nobody() -> None:
     async def test(doors: AgentDoors) -> None:
         one = await client(doors.port)

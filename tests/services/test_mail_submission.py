@@ -197,6 +197,31 @@ def test_bare_line_ends_do_not_leave_the_outbox() -> None:
     run(test)
 
 
+def test_recipients_are_those_that_imap_shows() -> None:
+    """Comments nest as deep as they like (RFC 5322 section 3.2.2), groups have members, a mailbox may need its quotes."""
+
+    async def test() -> None:
+        deep = b"(" * 5000 + b")" * 5000
+        fields = (
+            b'To: bob@example.test %b, "a b"@example.test\r\nCc : Team: carol@other.test,\r\n\tDan <dan@other.test>;, '
+            b'nobody\r\nBcc: tall@bar.test (6" tall), second@bar.test\r\n' % deep
+        )
+        async with chain(FakeMailboxes()) as c:
+            await c.send(b"From: alice@example.test\r\n" + fields + b"\r\nbody\r\n")
+            await c.queue.holds(1)
+            await c.emptied()
+            assert [r.address for r in c.queue.taken[0][0].recipients] == [
+                "bob@example.test",
+                '"a b"@example.test',
+                "carol@other.test",
+                "dan@other.test",
+                "tall@bar.test",
+                "second@bar.test",
+            ]
+
+    run(test)
+
+
 def test_on_the_real_store_it_moves_to_sent_items(postgres_dsn: str) -> None:
     async def test() -> None:
         database = await MailboxDatabase.open(postgres_dsn)
@@ -220,6 +245,7 @@ def test_on_the_real_store_it_moves_to_sent_items(postgres_dsn: str) -> None:
         (MESSAGE.replace(b"alice@example.test", b"boss@example.test"), b"send as"),
         (MESSAGE.replace(b"From: Alice <alice@example.test>\r\n", b""), b"send as"),
         (b"From: alice@example.test\r\nSubject: to nobody\r\n\r\n", b"no recipient"),
+        (MESSAGE.replace(b"To:", b"X: y\r\n" * 2000 + b"To:"), b"2000 fields"),
         (MESSAGE.replace(b"From:", b"Sender: alice@example.test\r\nFrom: boss@example.test,"), b"send as"),
     ],
 )
@@ -232,6 +258,36 @@ def test_what_is_refused_is_reported_into_the_senders_mailbox(content: bytes, wo
             inbox = next(f.id for f in await c.mailboxes.folders(MAILBOX) if f.kind is FolderKind.INBOX)
             (report,) = (await c.mailboxes.fetch(MAILBOX, inbox, [(1, 9)], Column.CONTENT)).contents
             assert words in report and b"was not sent" in report
+
+    run(test)
+
+
+def test_poison_is_returned_to_its_author_and_what_lies_behind_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    from postern.services import outbox
+
+    monkeypatch.setattr(outbox, "_RETRY", 0.05)
+    whole, tried = outbox._recipients, []
+
+    def recipients(header: bytes) -> list[str]:
+        if b"poison" in header:
+            tried.append(1)
+            raise RecursionError("maximum recursion depth exceeded")
+        return whole(header)
+
+    monkeypatch.setattr(outbox, "_recipients", recipients)
+
+    async def test() -> None:
+        async with chain(FakeMailboxes()) as c:
+            await c.send(MESSAGE.replace(b"hello", b"poison"))
+            await c.send(MESSAGE)
+            await c.queue.holds(1)
+            await c.emptied()
+            assert len(tried) == 2
+            assert [b"Subject: hello" in content for _, content, _ in c.queue.taken] == [True]
+            inbox = next(f.id for f in await c.mailboxes.folders(MAILBOX) if f.kind is FolderKind.INBOX)
+            (report,) = (await c.mailboxes.fetch(MAILBOX, inbox, [(1, 9)], Column.CONTENT)).contents
+            assert b"was not sent" in report
+            assert b"Its subject: poison" in report
 
     run(test)
 

@@ -111,6 +111,9 @@ def test_every_operation_says_the_same(wire: str) -> None:
         statuses = await delivery.deliver([Delivery("1", MESSAGE, [MAILBOX], "s@x.test", 77)])
         assert statuses == [[DeliveryStatus.DELIVERED]]
         assert (await access.folder(MAILBOX, inbox.id)).messages == 2
+        for quota in (2**40, 0):
+            await delivery.deliver([Delivery(f"of {quota}", MESSAGE, [MAILBOX], quotas=[quota])])
+            assert (await access.logon(MAILBOX)).quota == quota
 
     over(wire, test)
 

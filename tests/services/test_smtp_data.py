@@ -16,7 +16,6 @@ from postern.services.smtp_data import (
     Clock,
     Gathering,
     SpoolError,
-    count_received,
     honest,
     received_field,
     with_protocol,
@@ -37,7 +36,7 @@ def test_what_goes_in_comes_out(tmp_path: Path, pieces: list[bytes], threshold: 
     parts = gathering.split()
     assert parts is not None and parts[0] == b"A: b\r\n"
     content = gathering.content(b"X" + parts[0] + parts[1])
-    assert content.bytes() == b"X" + head + b"".join(pieces)
+    assert content.bytes() == b"X" + (head + b"".join(pieces)).replace(b"\0", b"")
     assert content.size == len(content.bytes())
     assert list(tmp_path.iterdir()) == []
     gathering.close()
@@ -50,7 +49,7 @@ def test_many_chunks_are_read_from_the_file(tmp_path: Path) -> None:
     gathering.add(body)
     content = gathering.content(b"first")
     assert len(content.chunks) > 3
-    assert b"".join(content.chunks) == b"first" + body
+    assert b"".join(content.chunks) == b"first" + body.replace(b"\0", b"")
     assert content.chunks[-1] == content.chunks[len(content.chunks) - 1]
     assert content.chunks[0:1] == [b"first"]
     with pytest.raises(IndexError):
@@ -126,10 +125,6 @@ def test_words_for_protocols() -> None:
 def test_a_message_may_have_come_a_long_way() -> None:
     """RFC 5321 section 6.3 wants at least 100 Received fields taken."""
     assert Limits().received_headers >= 100
-
-
-def test_received_lines_are_counted() -> None:
-    assert count_received(b"Received: a\r\nX: received: no\r\nRECEIVED: b\r\n\tReceived: folded\r\n") == 2
 
 
 def test_an_honest_envelope_is_left_alone() -> None:

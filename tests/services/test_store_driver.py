@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from postern.model.mail import Action, Content, Envelope, EnvelopeRecipient, HopKind, NextHop, Origin, Parcel
-from postern.model.mailbox import DeliveryStatus, MailboxError
+from postern.model.mailbox import KEEP_QUOTA, DeliveryStatus, MailboxError
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_DELIVERY
 from postern.services import store_driver
 from postern.services.mailbox_client import MailboxClient
@@ -39,10 +39,11 @@ class Store(FakeMailboxes):
         super().__init__()
         self.says = says or {}
         self.batches: list[list[tuple[str, list[UUID], str, int, int]]] = []
-        self.opened: list[tuple[UUID, int]] = []
+        self.quotas: list[dict[UUID, int]] = []
+        self.opened: list[UUID] = []
 
-    async def logon(self, mailbox, quota=0):
-        self.opened.append((mailbox, quota))
+    async def logon(self, mailbox, quota=KEEP_QUOTA):
+        self.opened.append(mailbox)
         self.says.pop(mailbox, None)
         return await super().logon(mailbox, quota)
 
@@ -50,6 +51,7 @@ class Store(FakeMailboxes):
         self.batches.append(
             [(d.delivery_id, list(d.mailboxes), d.return_path, d.received, len(d.content)) for d in deliveries]
         )
+        self.quotas += [dict(zip(d.mailboxes, d.quotas, strict=True)) for d in deliveries]
         return [[self.says.get(m, DeliveryStatus.DELIVERED) for m in d.mailboxes] for d in deliveries]
 
 
@@ -119,10 +121,10 @@ def test_a_mailbox_that_is_not_there_yet_is_opened() -> None:
         assert row[0].action is Action.DELIVERED
 
     run(store, test)
-    assert store.opened == [(BOB, 4096)] and len(store.batches) == 2
+    assert store.opened == [BOB] and len(store.batches) == 2
 
 
-def test_a_new_mailbox_has_its_owner_s_quota_before_its_first_mail() -> None:
+def test_the_owners_quotas_travel_with_the_delivery() -> None:
     store = Store(dict.fromkeys((ALICE, BOB), DeliveryStatus.NO_MAILBOX))
 
     async def test(driver: StoreDriver) -> None:
@@ -131,7 +133,9 @@ def test_a_new_mailbox_has_its_owner_s_quota_before_its_first_mail() -> None:
         assert [o.action for o in row] == [Action.DELIVERED] * 2
 
     run(store, test)
-    assert set(store.opened) == {(ALICE, 4096), (BOB, 1024)}
+    assert set(store.opened) == {ALICE, BOB}
+    # Whom the directory grants nothing has the organization's again.
+    assert store.quotas == [{ALICE: 4096, BOB: 1024}] * 2
 
 
 def test_a_recipient_without_a_mailbox_fails() -> None:

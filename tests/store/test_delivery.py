@@ -7,7 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from postern.model.mailbox import Column, Delivery, DeliveryStatus
+from postern.model.mailbox import KEEP_QUOTA, Column, Delivery, DeliveryStatus, MailboxError, NewItem
+from postern.protocols.mime.message import Rendered, render
+from postern.store import rendered
+from postern.telemetry import attempts
 from tests.store.conftest import Store, message
 
 pytestmark = pytest.mark.slow
@@ -37,6 +40,45 @@ def test_a_batch_with_refusals(store: Store) -> None:
     assert list(got.flags) == [0, 0]
     folder = store.run(store.database.folder(bob.guid, bob.inbox))
     assert (folder.messages, folder.unseen) == (1, 1)
+
+
+def test_a_quota_that_comes_with_the_delivery_counts_at_once(store: Store) -> None:
+    mail = message("as large as any other")
+    alice, bob = store.mailbox(quota=10), store.mailbox()
+
+    def said(number: int, of_alice: int, of_bob: int) -> list[DeliveryStatus]:
+        delivery = Delivery(f"granted {number}", mail, [alice.guid, bob.guid], quotas=[of_alice, of_bob])
+        return store.run(store.database.deliver([delivery]))[0]
+
+    assert said(1, KEEP_QUOTA, KEEP_QUOTA) == [OVER_QUOTA, DELIVERED]
+    assert said(2, 1_000_000, 10) == [DELIVERED, OVER_QUOTA]
+    assert said(3, 0, KEEP_QUOTA) == [DELIVERED, OVER_QUOTA]
+    quotas = [store.run(store.database.logon(box.guid)).quota for box in (alice, bob)]
+    assert quotas == [0, 10]
+
+
+def test_what_cannot_be_rendered_holds_up_nobody_and_is_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(content: bytes) -> Rendered:
+        if b"poison" in content:
+            raise RecursionError("too deep")
+        return render(content)
+
+    monkeypatch.setattr(rendered, "render", fails)
+    box = store.mailbox()
+
+    def said(*names: str) -> list[DeliveryStatus]:
+        batch = [Delivery(f"hub1/{name}", message(name), [box.guid]) for name in names]
+        return [status for (status,) in store.run(store.database.deliver(batch))]
+
+    assert said("a", "poison", "b") == [DELIVERED, DeliveryStatus.TEMPORARY, DELIVERED]
+    assert said("poison", "c") == [DeliveryStatus.POISON, DELIVERED]
+    assert said("poison") == [DeliveryStatus.TEMPORARY], "told once, it is forgotten: a retry is one"
+    # What brought the worker down does not even get so far.
+    for _ in range(attempts.LIMIT):
+        attempts._table.strike("delivery/hub1/killer", "ended by SIGSEGV")
+    assert said("d", "killer") == [DELIVERED, DeliveryStatus.POISON]
+    with pytest.raises(MailboxError, match="cannot be read"):
+        store.run(store.database.append(box.guid, box.inbox, [NewItem(message("poison"))]))
 
 
 def test_the_same_mailbox_twice_in_one_delivery(store: Store) -> None:

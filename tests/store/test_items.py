@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from postern.model.mailbox import Column, FlagChange, FolderKind, Index, MailboxError, NewItem
+from postern.model.mailbox import Column, Delivery, FlagChange, FolderKind, Index, MailboxError, NewItem
 from postern.store import fetching
 from postern.store.connection import Rejected
 from tests.store.conftest import Box, Store, message
@@ -86,9 +86,9 @@ def test_envelopes_too_long_for_one_value_still_come(store: Store, monkeypatch: 
     assert (list(got.uids), list(got.flags)) == ([1, 2], [0, 0])
 
 
-def test_an_empty_message_and_one_of_any_octets(store: Store) -> None:
+def test_an_empty_message_and_one_of_any_octets_but_nul(store: Store) -> None:
     box = store.mailbox()
-    odd = [b"", b"\0\xff\xfe", bytes(range(256)) * 3]
+    odd = [b"", b"\xff\xfe", bytes(range(1, 256)) * 3]
     box.append(*odd)
     got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 3)], Column.CONTENT | Column.HEADER))
     assert list(got.contents) == odd
@@ -328,3 +328,16 @@ def test_any_sequence_of_operations_matches_a_model(store: Store) -> None:
             max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def test_nul_stays_outside(store: Store) -> None:
+    """Its size, its quota and its content agree, whether it came by APPEND or by delivery."""
+    clean = message("zero", "one two")
+    dirty = clean.replace(b"one", b"\0o\0ne\0").replace(b"Subject", b"Sub\0ject")
+    box = store.mailbox(quota=2 * len(clean) + len(b"Return-Path: <>\r\n"))
+    box.append(dirty)
+    store.run(store.database.deliver([Delivery("nul", dirty, [box.guid])]))
+    got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.CONTENT | Column.SIZE))
+    assert list(got.contents) == [clean, b"Return-Path: <>\r\n" + clean]
+    assert list(got.sizes) == [len(content) for content in got.contents]
+    assert store.run(store.database.logon(box.guid)).used == sum(got.sizes)

@@ -6,12 +6,13 @@ Writes the agents' file of the state folder, which running workers read again wi
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
-from postern.cli.directory import json_option, print_json, print_table, state_option
+from postern.cli.directory import json_option, print_table
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import echo, echo_json
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.services.agent_state import AgentFile, AgentState, total
 from postern.transport.agents.catalogue import BUILT, CATALOGUE
@@ -38,7 +39,7 @@ def list_(as_json: bool, state_dir: str | None) -> None:
         rows.append((one.name, status, one.when, one.doubt, one.says, one.waits_for))
     if as_json:
         names = ("name", "status", "when", "in-doubt", "does", "waits-for")
-        print_json([dict(zip(names, row, strict=True)) for row in rows])
+        echo_json([dict(zip(names, row, strict=True)) for row in rows])
         return
     table = [(row[0], row[1], row[4] if not row[5] else f"{row[4]}; waits for {row[5]}") for row in rows]
     print_table(("agent", "is", "does"), table, "")
@@ -57,10 +58,10 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
     values = [(each, getattr(settings, each.name.replace("-", "_"))) for each in described(one.settings)]
     if as_json:
         shown = {each.name: list(value) if each.is_list else value for each, value in values}
-        print_json({"name": name, "enabled": enabled, "does": one.says, "settings": shown})
+        echo_json({"name": name, "enabled": enabled, "does": one.says, "settings": shown})
         return
-    click.echo(f"{name} is {'on' if enabled else 'off'}: {one.says}")
-    click.echo(f"acts at: {one.when}; in doubt it {one.doubt}")
+    echo(f"{name} is {'on' if enabled else 'off'}: {one.says}")
+    echo(f"acts at: {one.when}; in doubt it {one.doubt}")
     rows = [(each.name, _words(value), _words(each.default), each.says) for each, value in values]
     print_table(("setting", "is", "by default", "means"), rows, "It has no settings.")
 
@@ -97,7 +98,7 @@ def set_(name: str, setting: str, value: str, state_dir: str | None) -> None:
         given[setting] = from_words(kind, setting, value)
 
     _change(state_dir, work)
-    click.echo(f"{name}: {setting} is {value}; workers know it within seconds")
+    echo(f"{name}: {setting} is {value}; workers know it within seconds")
 
 
 @agent.command("add")
@@ -110,7 +111,7 @@ def add(name: str, setting: str, items: tuple[str, ...], until: str, state_dir: 
     """Put items into a list, such as «connection-filter block 192.0.2.0/24»."""
     added = [f"{item} until {until}" if until else item for item in items]
     _list(name, setting, state_dir, lambda before: [*before, *added])
-    click.echo(f"{name}: {len(items)} in {setting}; workers know it within seconds")
+    echo(f"{name}: {len(items)} in {setting}; workers know it within seconds")
 
 
 @agent.command("remove")
@@ -129,7 +130,7 @@ def remove(name: str, setting: str, items: tuple[str, ...], state_dir: str | Non
         return kept
 
     _list(name, setting, state_dir, without)
-    click.echo(f"{name}: {setting} is without them; workers know it within seconds")
+    echo(f"{name}: {setting} is without them; workers know it within seconds")
 
 
 @agent.command("stats")
@@ -140,7 +141,7 @@ def stats(as_json: bool, state_dir: str | None) -> None:
     folder, _ = _here(state_dir)
     counts = total(folder.root)
     if as_json:
-        print_json(
+        echo_json(
             [
                 {
                     "name": name,
@@ -162,7 +163,7 @@ def stats(as_json: bool, state_dir: str | None) -> None:
 
 
 @agent.command("test")
-@click.argument("message", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("message", type=click.File("rb"))
 @click.option("--client", default="192.0.2.1", show_default=True, help="The address that it came from.")
 @click.option("--helo", default="unknown.invalid", show_default=True, help="What the sender called itself.")
 @click.option("--from", "sender", default=None, help="MAIL FROM; by default the address in From.")
@@ -171,7 +172,7 @@ def stats(as_json: bool, state_dir: str | None) -> None:
 @json_option
 @state_option
 def test(
-    message: Path,
+    message: BinaryIO,
     client: str,
     helo: str,
     sender: str | None,
@@ -185,15 +186,16 @@ def test(
 
     folder, organization = _here(state_dir)
     on_edge, fqdn = _on_edge(organization), _server(organization).fqdn
-    data = message.read_bytes()
+    data = message.read()
     trial = tried(folder, organization, fqdn, on_edge, data, client, helo, sender, recipients, offline)
     if as_json:
-        print_json(trial.as_json())
+        echo_json(trial.as_json())
     else:
         print_table(("agent", "says", "why"), trial.steps, "No agent is on: «postern agent enable --all»")
         for field in trial.added:
-            click.echo(field)
-        click.echo(trial.outcome)
+            for line in field.split("\r\n"):
+                echo(line)
+        echo(trial.outcome)
     if trial.refused:
         raise click.exceptions.Exit(1)
 
@@ -223,7 +225,7 @@ def _switch(names: tuple[str, ...], on: bool, state_dir: str | None) -> None:
     if not names:
         raise click.UsageError("name agents, or --all")
     _change(state_dir, lambda state: state.enabled.update(dict.fromkeys(names, on)))
-    click.echo(f"{', '.join(names)}: {'on' if on else 'off'}; workers know it within seconds")
+    echo(f"{', '.join(names)}: {'on' if on else 'off'}; workers know it within seconds")
 
 
 def _list(name: str, setting: str, state_dir: str | None, work: Callable[[list[str]], list[str]]) -> None:

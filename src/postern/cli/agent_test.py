@@ -17,6 +17,7 @@ from postern.model.security import NOBODY, Peer
 from postern.net.dns import Resolver
 from postern.paths.table import settle
 from postern.protocols.authentication.header import addresses, fields, named
+from postern.protocols.mime.header import lines_end
 from postern.protocols.smtp.reply import Reply
 from postern.services.agent_look_ups import BlockLists, LookUps, no_dns
 from postern.services.agent_state import Statistics
@@ -68,8 +69,8 @@ def tried(
     if client_address(client) is None:
         raise click.ClickException(f"«{client}» is no address")
     data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    header, _, _ = data.partition(b"\r\n\r\n")
-    header = header + b"\r\n" if not data.startswith(b"\r\n") else b""
+    end = lines_end(data)
+    header = data[:end] if end >= 0 else data
     if sender is None:
         sender = next(iter(addresses([one.value for one in named(fields(header), "from")])), "")
     envelope = Envelope(sender.strip("<>"), tuple(EnvelopeRecipient(one) for one in recipients))

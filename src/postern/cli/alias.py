@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli.directory import accepted_address, in_directory, json_option, print_json, print_table, state_option
+from postern.cli.directory import accepted_address, in_directory, json_option, print_table
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import echo, echo_json
 from postern.model.directory import RecipientType
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def add(name: str, address: str, state_dir: str | None) -> None:
         await directory.write.add_alias(name, full)
         return full
 
-    click.echo(f"{in_directory(state_dir, work)} reaches {name}")
+    echo(f"{in_directory(state_dir, work)} reaches {name}")
 
 
 @alias.command("list")
@@ -49,7 +51,7 @@ def listing(name: str | None, as_json: bool, state_dir: str | None) -> None:
 
     pairs = sorted((address, one.primary) for one in in_directory(state_dir, work) for address in one.aliases)
     if as_json:
-        print_json([{"alias": address, "recipient": primary} for address, primary in pairs])
+        echo_json([{"alias": address, "recipient": primary} for address, primary in pairs])
     else:
         print_table(("alias", "reaches"), pairs, "there is no alias")
 
@@ -66,4 +68,4 @@ def remove(address: str, state_dir: str | None) -> None:
         await directory.write.remove_alias(full, full)
         return f"{full} reaches {owner.primary} no more"
 
-    click.echo(in_directory(state_dir, work))
+    echo(in_directory(state_dir, work))

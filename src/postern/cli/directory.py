@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from postern.cli.terminal import ask_password, echo
 from postern.model.directory import DirectoryUnavailable
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ Work = Callable[["OpenDirectory", "Organization", "StateFolder"], Awaitable[T]]
 MINIMUM_LENGTH = 8
 """Characters of a new password: NIST SP 800-63B section 5.1.1.1."""
 
-state_option = click.option("--state", "state_dir", metavar="DIR", help="The organization's state folder.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 password_option = click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
 
@@ -79,10 +78,8 @@ def new_password(from_stdin: bool) -> str:
     """By prompt, twice, or the first line of standard input; never as an argument, where every process sees it."""
     if from_stdin:
         password = sys.stdin.readline().rstrip("\r\n")
-    elif sys.stdin.isatty():
-        password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     else:
-        raise click.UsageError("there is no terminal to ask for a password: use --password-stdin")
+        password = ask_password("Password", "--password-stdin", twice=True)
     if len(password) < MINIMUM_LENGTH:
         raise click.ClickException(f"a password has at least {MINIMUM_LENGTH} characters")
     return password
@@ -114,23 +111,14 @@ def as_dict(listing: Listing) -> dict[str, Any]:
     }
 
 
-def print_json(value: Any) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
-
-
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
+    """`console.print_table`; rich is imported when there is something to print."""
     if not rows:
-        click.echo(empty)
+        echo(empty)
         return
-    from rich.console import Console
-    from rich.table import Table
+    from postern.cli import console
 
-    table = Table()
-    for number, column in enumerate(columns):
-        table.add_column(column, no_wrap=number == 0, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    Console().print(table)
+    console.print_table(columns, rows)
 
 
 def print_listing(listing: Listing) -> None:
@@ -152,7 +140,7 @@ def print_listing(listing: Listing) -> None:
         ("objectGUID", str(listing.guid)),
     ):
         if value:
-            click.echo(f"{label + ':':<16}{value}")
+            echo(f"{label + ':':<16}{value}")
 
 
 def size(octets: int) -> str:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import click
 
-from postern.cli.directory import json_option, print_json, print_table, state_option
+from postern.cli.directory import json_option, print_table
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import echo, echo_json
 from postern.services.dkim_keys import DkimKeyError, KeyRing
 
 
@@ -53,7 +55,7 @@ def dkim(
         raise click.ClickException(str(error)) from None
     signing = ring.in_use(domain)
     if as_json:
-        print_json(
+        echo_json(
             [
                 {"selector": key.selector, "signs": key.selector in signing, "name": key.name, "record": key.record}
                 for key in keys
@@ -62,7 +64,7 @@ def dkim(
         return
     print_table(("selector", "signs"), [(key.selector, "yes" if key.selector in signing else "no") for key in keys], "")
     for key in keys:
-        click.echo(key.zone_line)
+        echo(key.zone_line)
 
 
 def _make(ring: KeyRing, domain: str, selector: str, ed25519: bool, sign: bool) -> None:

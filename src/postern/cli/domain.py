@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from postern.cli import dkim
-from postern.cli.directory import in_directory, json_option, print_json, print_table, state_option
+from postern.cli.directory import in_directory, json_option, print_table
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import echo, echo_json
 from postern.model.directory import RecipientType
 from postern.model.organization import AcceptedDomain, DomainType
 
@@ -50,7 +52,7 @@ def add(name: str, kind: str, state_dir: str | None) -> None:
         await directory.write.add_domain(AcceptedDomain(name, DomainType(kind)))
 
     in_directory(state_dir, work)
-    click.echo(f"mail for {name} is accepted ({kind})")
+    echo(f"mail for {name} is accepted ({kind})")
 
 
 @domain.command("list")
@@ -67,7 +69,7 @@ def listing(as_json: bool, state_dir: str | None) -> None:
 
     rows = in_directory(state_dir, work)
     if as_json:
-        print_json([{"name": name, "type": kind, "source": source} for name, kind, source in rows])
+        echo_json([{"name": name, "type": kind, "source": source} for name, kind, source in rows])
     else:
         print_table(("domain", "type", "from"), rows, "there is none")
 
@@ -82,7 +84,7 @@ def remove(name: str, state_dir: str | None) -> None:
         await directory.write.remove_domain(name)
 
     in_directory(state_dir, work)
-    click.echo(f"mail for {name} is accepted no more")
+    echo(f"mail for {name} is accepted no more")
 
 
 @domain.group("auth")
@@ -106,12 +108,12 @@ def enable(mechanism: str, state_dir: str | None) -> None:
         return [one.name for one in users if kind not in one.verifiers]
 
     without = in_directory(state_dir, work)
-    click.echo(f"{mechanism} is enabled. Roles offer it within a minute, where the profile's paths list it.")
+    echo(f"{mechanism} is enabled. Roles offer it within a minute, where the profile's paths list it.")
     if _WARNINGS[mechanism]:
-        click.echo(_WARNINGS[mechanism])
+        echo(_WARNINGS[mechanism])
     if without:
         shown = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")
-        click.echo(
+        echo(
             f"It cannot be made from what is kept of a password now: {len(without)} users ({shown}) can use it once "
             "their password is set again, by «postern user passwd NAME»."
         )
@@ -126,7 +128,7 @@ def disable(mechanism: str, state_dir: str | None) -> None:
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> int:
         return await directory.write.disable_verifier(_MECHANISMS[mechanism])
 
-    click.echo(f"{mechanism} is disabled; what was kept of {in_directory(state_dir, work)} passwords for it is erased")
+    echo(f"{mechanism} is disabled; what was kept of {in_directory(state_dir, work)} passwords for it is erased")
 
 
 @auth.command("list")
@@ -141,6 +143,6 @@ def auth_list(as_json: bool, state_dir: str | None) -> None:
     enabled = in_directory(state_dir, work)
     rows = [(mechanism, kind in enabled) for mechanism, kind in sorted(_MECHANISMS.items())]
     if as_json:
-        print_json([{"mechanism": mechanism, "enabled": on} for mechanism, on in rows])
+        echo_json([{"mechanism": mechanism, "enabled": on} for mechanism, on in rows])
     else:
         print_table(("mechanism", "enabled"), [(mechanism, "yes" if on else "no") for mechanism, on in rows], "")

@@ -6,7 +6,6 @@ What is done is `host.edge`'s and `services.edgesync`'s; this asks and prints.
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,7 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from postern.cli.directory import json_option, print_json, print_table, state_option
+from postern.cli.directory import json_option, print_table
+from postern.cli.files import Output, OutputFile
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import checking, day, echo, echo_json, echo_page
 from postern.model.directory import DirectoryUnavailable
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from postern.services.edgesync import Report
 
 T = TypeVar("T")
-EXIT_PROBLEM = 2
-"""`status` found something wrong, as monitoring plug-ins say it."""
+EXIT_PROBLEM = 1
+"""`status` found something wrong."""
 
 server_option = click.option("--server", metavar="NAME", help="Which of the organization's servers this host is.")
 
@@ -40,30 +42,16 @@ def subscription() -> None:
     """Subscription files, written on an edge."""
 
 
-def _opened(context: click.Context, parameter: click.Parameter, name: str | None) -> tuple[str, int] | None:
-    """Eager: root writes where it may, before the command is carried out as the state folder's owner."""
-    if name is None:
-        return None
-    try:
-        handle = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        os.fchmod(handle, 0o600)
-    except OSError as error:
-        raise click.ClickException(f"{name}: {error.strerror}") from None
-    return name, handle
-
-
 @subscription.command("new")
 @click.option(
-    *("--output", "output"),
-    type=click.Path(dir_okay=False),
-    is_eager=True,
-    callback=_opened,
+    "--output",
+    type=Output(secret=True),
     metavar="FILE",
     help="Where to; standard output otherwise.",
 )
 @server_option
 @state_option
-def new(output: tuple[str, int] | None, server: str | None, state_dir: str | None) -> None:
+def new(output: OutputFile | None, server: str | None, state_dir: str | None) -> None:
     """Write a subscription file for a hub: on the edge. It is good for 1,440 minutes, and once.
 
     The file holds a password: carry it as you would carry one, and delete it when the edge is subscribed.
@@ -73,20 +61,14 @@ def new(output: tuple[str, int] | None, server: str | None, state_dir: str | Non
     organization, here, folder = _here(state_dir, server)
     data = _run(folder, lambda: new_subscription(organization, here, folder))
     if output is None:
-        click.echo(data.decode(), nl=False)
+        echo_page(data.decode())
         return
-    name, handle = output
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.truncate(0)
-            out.write(data)
-    except OSError as error:
-        raise click.ClickException(f"{name}: {error.strerror}") from None
-    click.echo(f"{name} is good for 24 hours. On a hub: postern edge subscribe {Path(name).name}")
+    output.write(data)
+    echo(f"{output.name} is good for 24 hours. On a hub: postern edge subscribe {Path(output.name).name}")
 
 
 @edge.command()
-@click.argument("file", type=click.File("rb"), is_eager=True)
+@click.argument("file", type=click.File("rb"))
 @server_option
 @json_option
 @state_option
@@ -99,10 +81,10 @@ def subscribe(file: Any, server: str | None, as_json: bool, state_dir: str | Non
 
     found = _on_hub(state_dir, server, work)
     if as_json:
-        print_json(found)
+        echo_json(found)
     else:
-        click.echo(f"{found['edge']} ({found['fqdn']}) is subscribed to the site {found['site']}")
-        click.echo("The hubs bring it up to date within seconds; «postern edge sync» does it now.")
+        echo(f"{found['edge']} ({found['fqdn']}) is subscribed to the site {found['site']}")
+        echo("The hubs bring it up to date within seconds; «postern edge sync» does it now.")
 
 
 @edge.command("list")
@@ -129,10 +111,10 @@ def listing(server: str | None, as_json: bool, state_dir: str | None) -> None:
 
     found = _on_hub(state_dir, server, work)
     if as_json:
-        print_json(found)
+        echo_json(found)
         return
     rows = [
-        (one["edge"], one["fqdn"], one["site"], ", ".join(one["hubs"]), _day(one["certificate_until"])) for one in found
+        (one["edge"], one["fqdn"], one["site"], ", ".join(one["hubs"]), day(one["certificate_until"])) for one in found
     ]
     print_table(("edge", "name", "site", "hubs", "certificate until"), rows, "no edge is subscribed")
 
@@ -142,25 +124,28 @@ def listing(server: str | None, as_json: bool, state_dir: str | None) -> None:
 @json_option
 @state_option
 def status(server: str | None, as_json: bool, state_dir: str | None) -> None:
-    """Ask every subscribed edge how replication fares. Exit status 2 says that something is wrong."""
+    """Ask every subscribed edge how replication fares.
+
+    The exit status is 0 if all is well, 1 if something is wrong, 2 if it could not be asked.
+    """
     from postern.services.edge_watch import status_of
 
     async def work(hub: HubSide) -> list[EdgeStatus]:
         known = await hub.sources.store.subscriptions()
         return [await status_of(hub.sync, hub.runtime.server.name, one, time.time()) for one in known]
 
-    found = _on_hub(state_dir, server, work)
+    with checking():
+        found = _on_hub(state_dir, server, work)
     if as_json:
-        print_json([{**{name: getattr(one, name) for name in one.__slots__}, "ok": not one.problems} for one in found])
+        echo_json([{**{name: getattr(one, name) for name in one.__slots__}, "ok": not one.problems} for one in found])
     else:
         rows = [
-            (one.edge, one.holder, _ago(one.synchronized), str(one.recipients), _day(one.account_until))
-            for one in found
+            (one.edge, one.holder, _ago(one.synchronized), str(one.recipients), day(one.account_until)) for one in found
         ]
         print_table(("edge", "hub", "synchronized", "recipients", "account until"), rows, "no edge is subscribed")
         for one in found:
             for problem in one.problems:
-                click.echo(f"{one.edge}: {problem}", err=True)
+                echo(f"{one.edge}: {problem}", err=True)
     if any(one.problems for one in found):
         raise click.exceptions.Exit(EXIT_PROBLEM)
 
@@ -190,9 +175,9 @@ def unsubscribe(name: str, server: str | None, as_json: bool, state_dir: str | N
             raise click.ClickException(f"{name} is no subscribed edge")
         words, data = f"{name} is trusted no more. On it: postern edge unsubscribe {name}", {"accounts": 0}
     if as_json:
-        print_json({"edge": name, **data})
+        echo_json({"edge": name, **data})
     else:
-        click.echo(words)
+        echo(words)
 
 
 @edge.command()
@@ -205,11 +190,13 @@ def sync(name: str | None, full: bool, server: str | None, as_json: bool, state_
     """Bring one edge, or all, up to date now: on a hub."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    from postern.cli.console import Console
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
     async def work(hub: HubSide) -> list[Report]:
         names = [name] if name else [one.name for one in await hub.sources.store.subscriptions()]
-        with Progress(*columns, transient=True, disable=as_json) as display:
+        with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as display:
             done = []
             for one in names:
                 task = display.add_task(one, total=None)
@@ -222,7 +209,7 @@ def sync(name: str | None, full: bool, server: str | None, as_json: bool, state_
 
     reports = _on_hub(state_dir, server, work)
     if as_json:
-        print_json([{field: getattr(one, field) for field in one.__slots__} for one in reports])
+        echo_json([{field: getattr(one, field) for field in one.__slots__} for one in reports])
         return
     rows = [
         (
@@ -278,10 +265,6 @@ def _run(folder: StateFolder, work: Callable[[], Awaitable[T]]) -> T:
         ) from None
     except Refused as error:
         raise click.ClickException(f"the directory refused that: {error}") from None
-
-
-def _day(moment: float) -> str:
-    return time.strftime("%Y-%m-%d", time.localtime(moment)) if moment else "-"
 
 
 def _ago(moment: float) -> str:

@@ -11,11 +11,11 @@ from postern.cli.directory import (
     as_dict,
     in_directory,
     json_option,
-    print_json,
     print_listing,
     print_table,
-    state_option,
 )
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import ask, echo, echo_json
 from postern.model.directory import RecipientType
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def add(address: str, display_name: str, members: tuple[str, ...], state_dir: st
         await directory.write.add_group(full, display_name, members)
         return full
 
-    click.echo(f"added {in_directory(state_dir, work)}")
+    echo(f"added {in_directory(state_dir, work)}")
 
 
 @group.command("list")
@@ -56,7 +56,7 @@ def listing(as_json: bool, state_dir: str | None) -> None:
 
     found = in_directory(state_dir, work)
     if as_json:
-        print_json([as_dict(one) for one in found])
+        echo_json([as_dict(one) for one in found])
         return
     rows = [(one.name, one.display_name, ", ".join(one.aliases), ", ".join(one.members)) for one in found]
     print_table(("address", "display name", "aliases", "members"), rows, "there is no group")
@@ -74,7 +74,7 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
 
     found = in_directory(state_dir, work)
     if as_json:
-        print_json(as_dict(found))
+        echo_json(as_dict(found))
     else:
         print_listing(found)
 
@@ -86,12 +86,12 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
 def remove(name: str, yes: bool, state_dir: str | None) -> None:
     """Remove a group; its members stay."""
     if not yes:
-        click.confirm(f"Remove {name}?", abort=True)
+        ask(f"Remove {name}?", "--yes")
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
         return await directory.write.remove(name, RecipientType.GROUP)
 
-    click.echo(f"removed {in_directory(state_dir, work).name}")
+    echo(f"removed {in_directory(state_dir, work).name}")
 
 
 @group.group("member")
@@ -111,7 +111,7 @@ def member_add(name: str, members: tuple[str, ...], state_dir: str | None) -> No
             await directory.write.add_member(name, one)
 
     in_directory(state_dir, work)
-    click.echo(f"added {', '.join(members)} to {name}")
+    echo(f"added {', '.join(members)} to {name}")
 
 
 @member.command("remove")
@@ -126,4 +126,4 @@ def member_remove(name: str, members: tuple[str, ...], state_dir: str | None) ->
             await directory.write.remove_member(name, one)
 
     in_directory(state_dir, work)
-    click.echo(f"removed {', '.join(members)} from {name}")
+    echo(f"removed {', '.join(members)} from {name}")

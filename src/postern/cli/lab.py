@@ -5,7 +5,6 @@ What is done is the lab layer's; this prints. `up` shows each step as it runs, w
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from postern.cli.terminal import checking, echo, echo_json
 from postern.model.organization import Profile
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def up(name: str, profile: str, bare: bool, no_servers: bool, no_firewalls: bool
         build.up(Folder(name), build.Wanted(Profile(profile), bare, not no_servers, not no_firewalls), tell)
     whole = round(time.monotonic() - begin, 1)
     if as_json:
-        click.echo(json.dumps({"name": name, "seconds": whole, "steps": seconds}, indent=1))
+        echo_json({"name": name, "seconds": whole, "steps": seconds})
         return
     _print_ready(name, whole, bare)
 
@@ -79,7 +79,7 @@ def status(name: str, as_json: bool) -> None:
     build.check(whole=False)
     hosts = looked_at(Folder(name))
     if as_json:
-        click.echo(json.dumps({"name": name, "hosts": [asdict(one) for one in hosts]}, indent=1))
+        echo_json({"name": name, "hosts": [asdict(one) for one in hosts]})
     else:
         _print_status(hosts)
 
@@ -98,19 +98,15 @@ def verify(name: str, rows: tuple[str, ...], doors: bool, explain: bool, as_json
     this proof explains; 2 if it could not run.
     """
     from postern.cli.lab_proof import print_proof
-    from postern.cli.verify import CannotRun
     from postern.lab import build, proof
     from postern.lab.folder import Folder
-    from postern.lab.plan import LabError
 
-    try:
+    with checking():
         build.check(whole=False)
         with _Hosts(quiet=as_json or doors) as show:
             found = proof.verify(Folder(name), rows, not doors, show.tell)
-    except LabError as error:
-        raise CannotRun(str(error)) from None
     if as_json:
-        click.echo(json.dumps(asdict(found) | {"holds": found.holds}, indent=1))
+        echo_json(asdict(found) | {"holds": found.holds})
     else:
         print_proof(found, explain)
     if not found.holds:
@@ -150,17 +146,11 @@ def capture(name: str, path: str, output: Path | None, seconds: float | None) ->
     where = taking.taps(organization.inside(folder), path, MACHINES)
     place = output or Path(f"{path}.pcap")
 
-    def wait() -> None:
-        click.echo(
-            f"Listening on {', '.join(f'{one.host} ({one.interface})' for one in where)}; Ctrl-C ends it.", err=True
-        )
-        try:
-            time.sleep(seconds or 86400 * 365)
-        except KeyboardInterrupt:
-            click.echo(err=True)
+    def ready() -> None:
+        echo(f"Listening on {', '.join(f'{one.host} ({one.interface})' for one in where)}; Ctrl-C ends it.", err=True)
 
-    count = taking.capture(folder, where, place, wait)
-    click.echo(f"{count} packets of {path} in {place}")
+    count = taking.capture(folder, where, place, lambda: taking.until_told(seconds, ready))
+    echo(f"{count} packets of {path} in {place}")
 
 
 @lab.command()
@@ -171,9 +161,9 @@ def down(name: str) -> None:
     from postern.lab.folder import Folder
 
     if build.down(Folder(name)):
-        click.echo(f"The lab {name} is gone.")
+        echo(f"The lab {name} is gone.")
     else:
-        click.echo(f"There is no lab {name}.")
+        echo(f"There is no lab {name}.")
 
 
 # How it looks
@@ -183,9 +173,10 @@ class _Steps:
     """On a terminal, the running steps with their seconds below those that ended; otherwise a line for each that ended."""
 
     def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
         from rich.progress import Progress as Display
         from rich.progress import SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        from postern.cli.console import Console
 
         self._console = Console(stderr=True, highlight=False, quiet=quiet)
         self._display = Display(
@@ -216,9 +207,10 @@ class _Hosts:
     """While the rows are dialled: each host that is at it, and how many of its rows are done. On a terminal only."""
 
     def __init__(self, quiet: bool) -> None:
-        from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
         from rich.progress import Progress as Display
+
+        from postern.cli.console import Console
 
         self._display = Display(
             TextColumn("{task.description:8}"),
@@ -250,20 +242,21 @@ def _print_ready(name: str, seconds: float, bare: bool) -> None:
     from postern.lab.plan import ADMIN_PASSWORD, ADMINISTRATOR, DOMAIN, OTHER_DOMAIN, PASSWORD, PEOPLE, STRANGERS
 
     given = "" if name == "lab" else f" --name {name}"
-    click.secho(f"The lab {name} is up after {seconds} s.", fg="green", bold=True)
+    echo(f"The lab {name} is up after {seconds} s.", fg="green", bold=True)
     if not bare:
-        click.echo(f"  In {DOMAIN}: {', '.join(one.name for one in PEOPLE)}, password {PASSWORD}")
-        click.echo(f"  Its administrator: {ADMINISTRATOR}, password {ADMIN_PASSWORD}")
-        click.echo(f"  In {OTHER_DOMAIN}: {', '.join(STRANGERS)} (maildirs on internet1)")
-    click.echo("Next:")
+        echo(f"  In {DOMAIN}: {', '.join(one.name for one in PEOPLE)}, password {PASSWORD}")
+        echo(f"  Its administrator: {ADMINISTRATOR}, password {ADMIN_PASSWORD}")
+        echo(f"  In {OTHER_DOMAIN}: {', '.join(STRANGERS)} (maildirs on internet1)")
+    echo("Next:")
     lines = ("status", "shell", "down") if bare else ("status", "verify", "shell", "down")
     for line in lines:
-        click.secho(f"  postern lab {line}{given}{' client1' if line == 'shell' else ''}", bold=True)
+        echo(f"  postern lab {line}{given}{' client1' if line == 'shell' else ''}", bold=True)
 
 
 def _print_status(hosts: Sequence[HostStatus]) -> None:
-    from rich.console import Console
     from rich.table import Table
+
+    from postern.cli.console import Console
 
     grid = Table(box=None, padding=(0, 1), pad_edge=False)
     for heading in ("Host", "What", "Address", "Processes", "Firewall", "Dropped", "Doors"):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from postern.cli.console import Console, Text
 from postern.lab.matrix import State
 from postern.lab.proof import Proof
 
@@ -75,15 +74,16 @@ def _wrong(proof: Proof) -> Iterator[Text]:
 
 
 def _line(what: str, words: str) -> Text:
-    return Text.assemble((what, "bold red"), " ", words)
+    return Text(what, style="bold red").append(f" {words}", "not bold default")
 
 
 def _verdict(proof: Proof) -> Text:
     verdict = ("It holds", "bold green") if proof.holds else ("It does not hold", "bold red")
     refusals = sum(one.refusals for one in proof.dialled)
     dialled = f", {len(proof.proven)} paths proven, {refusals} refusals held" if proof.dialled else ""
-    return Text.assemble(
-        verdict, f": {proof.knocks} knocks{dialled} in {proof.seconds:.1f} s; every other dropped packet would show."
+    return Text(verdict[0], style=verdict[1]).append(
+        f": {proof.knocks} knocks{dialled} in {proof.seconds:.1f} s; every other dropped packet would show.",
+        "not bold default",
     )
 
 

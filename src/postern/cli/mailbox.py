@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli.directory import in_directory, json_option, print_json, print_table, size, state_option
-from postern.model.directory import RecipientType
+from postern.cli import disconnected
+from postern.cli.directory import in_directory, json_option, print_table, size
+from postern.cli.disconnected import mailbox_database
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import echo_json
 from postern.model.mailbox import Folder, MailboxError
 
 if TYPE_CHECKING:
@@ -35,6 +38,11 @@ def mailbox() -> None:
     """Mailboxes: what is in them. Users are added and removed by «postern user»."""
 
 
+mailbox.add_command(disconnected.listing)
+mailbox.add_command(disconnected.connect)
+mailbox.add_command(disconnected.purge)
+
+
 @mailbox.command("stats")
 @click.argument("name", required=False)
 @json_option
@@ -45,15 +53,11 @@ def stats(name: str | None, as_json: bool, state_dir: str | None) -> None:
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[_Mailbox]:
         if name is not None:
             return await _mailboxes([await directory.write.show(name)], organization)
-        owners = [
-            *await directory.write.listings(RecipientType.USER),
-            *await directory.write.listings(RecipientType.ROOM),
-        ]
-        return await _mailboxes(owners, organization)
+        return await _mailboxes(await disconnected.owners(directory), organization)
 
     found = in_directory(state_dir, work)
     if as_json:
-        print_json([_as_dict(one) for one in found])
+        echo_json([_as_dict(one) for one in found])
     elif name is not None:
         folders = [("/".join(f.path), str(f.messages), str(f.unseen), size(f.size)) for f in found[0].folders]
         print_table(("folder", "messages", "unseen", "size"), folders, "nothing has reached this mailbox yet")
@@ -73,14 +77,8 @@ def stats(name: str | None, as_json: bool, state_dir: str | None) -> None:
 
 
 async def _mailboxes(owners: list[Listing], organization: Organization) -> list[_Mailbox]:
-    from postern.store.database import MailboxDatabase
-
-    try:
-        database = await MailboxDatabase.open(organization.postgres, 1)
-    except MailboxError as error:
-        raise click.ClickException(f"the mailbox database does not answer: {error}") from None
-    try:
-        found = []
+    found = []
+    async with mailbox_database(organization) as database:
         for owner in owners:
             try:
                 folders = await database.folders(owner.guid)
@@ -89,9 +87,7 @@ async def _mailboxes(owners: list[Listing], organization: Organization) -> list[
                     raise
                 folders = []
             found.append(_Mailbox(owner, owner.quota or organization.limits.mailbox_quota, folders))
-        return found
-    finally:
-        await database.close()
+    return found
 
 
 def _as_dict(one: _Mailbox) -> dict[str, object]:

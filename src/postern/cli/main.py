@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import io
 import os
 import sys
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import click
 
-from postern.cli.terminal import echo
+from postern.cli.state_folder import group_option, on_a_state_folder
+from postern.cli.terminal import echo, echo_page
 
 COMMANDS = {
     "run": "Start the organization on this host and keep it running.",
@@ -30,7 +30,7 @@ COMMANDS = {
     "verify": "Dial every data path and compare what is seen with what is declared.",
     "agent": "Transport agents: list, show, switch, set, try a message on them, count.",
     "edge": "Edge servers: subscribe, synchronize, see how they fare.",
-    "queue": "List, show, retry, hold and drop queued messages.",
+    "queue": "List, show, export, retry, hold and drop queued messages.",
     "trace": "What happened to a message, step by step.",
     "lab": "A whole organization of several hosts on this machine: rehearse, train, prove a firewall.",
 }
@@ -38,6 +38,8 @@ COMMANDS = {
 EXIT_FAILED = 1
 EXIT_DEFECT = 70
 """sysexits.h EX_SOFTWARE: not the user's mistake."""
+EXIT_INTERRUPTED = 130
+"""128 and SIGINT's number, as shells say it."""
 
 
 class LazyGroup(click.Group):
@@ -50,8 +52,7 @@ class LazyGroup(click.Group):
         if name not in self.list_commands(context):
             return None
         command: click.Command = getattr(importlib.import_module(f"postern.cli.{name}"), name)
-        if name != "run":
-            _act_as_owner(command)
+        on_a_state_folder(command, as_owner=name != "run")
         return command
 
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
@@ -64,9 +65,15 @@ class LazyGroup(click.Group):
 def postern() -> None:
     """Postern: a messaging system whose data paths are a table that the program executes.
 
-    The organization lives in a state folder: the one given with --state, else $POSTERN_STATE, else /var/lib/postern
-    (root) or ~/.local/state/postern.
+    The organization lives in a state folder: the one given with --state (before or after the command), else
+    $POSTERN_STATE, else /var/lib/postern (root) or ~/.local/state/postern.
+
+    The exit status is 0 if all went well, 1 if something failed or a check found something wrong, 2 if the command was
+    not understood or the check could not run, 70 for a defect of the program, 130 if it was interrupted.
     """
+
+
+postern.params.append(group_option())
 
 
 def main() -> NoReturn:
@@ -77,7 +84,8 @@ def main() -> NoReturn:
         _show(error)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        sys.exit(130)
+        echo("postern: interrupted", err=True)
+        sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader (a pager, head) has gone; so that Python's last flush does not complain:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -90,41 +98,29 @@ def main() -> NoReturn:
 
 
 def _show(error: click.ClickException) -> None:
-    """Click's own display (usage errors add the usage line), with what it quotes made visible."""
-    with io.StringIO() as shown:
-        error.show(shown)
-        echo(shown.getvalue(), err=True, nl=False)
+    """What was wrong, after the usage line where the command was not understood."""
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        echo_page(error.ctx.get_usage() + "\n", err=True)
+        echo(f"`{error.ctx.command_path} --help` tells more.", err=True)
+    _say(error.format_message())
+
+
+def _say(words: str) -> None:
+    """An error, in the one form that all have. Further lines are set in, so that none looks like one of ours."""
+    echo_page("postern: " + words.rstrip().replace("\n", "\n  ") + "\n", err=True)
 
 
 def _tell(error: Exception) -> int:
     """Exceptions of our own speak for themselves; any other is a defect, and says so."""
     if type(error).__module__.startswith("postern."):
-        echo(f"postern: {error}" if str(error) else f"postern: {type(error).__name__}", err=True)
+        _say(str(error) or type(error).__name__)
         return EXIT_FAILED
     if isinstance(error, OSError):
-        echo(f"postern: {error}", err=True)
+        _say(": ".join(filter(None, (_file_of(error), error.strerror))) or str(error))
         return EXIT_FAILED
-    echo(f"postern: a defect: {type(error).__name__}: {error} (POSTERN_DEBUG=1 shows where)", err=True)
+    _say(f"a defect: {type(error).__name__}: {error} (POSTERN_DEBUG=1 shows where)")
     return EXIT_DEFECT
 
 
-def _act_as_owner(command: click.Command) -> None:
-    """Root's commands are carried out as the state folder's owner: every --state option, at any depth, sees to it."""
-    if os.geteuid() != 0:
-        return
-    for parameter in command.params:
-        if parameter.name == "state_dir":
-            parameter.callback = _become_owner
-    if isinstance(command, click.Group):
-        for inner in command.commands.values():
-            _act_as_owner(inner)
-
-
-def _become_owner(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    from postern.host import state
-
-    folder = state.find(value)
-    if not state.is_ours(folder):
-        return value
-    state.act_as_owner(folder)
-    return str(folder.root)  # where nobody named one, the owner's default would be another than root's
+def _file_of(error: OSError) -> str:
+    return os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else ""

@@ -5,7 +5,6 @@ Reads the settled rows, and for a firewall, the observations or an organization'
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,13 +12,14 @@ from datetime import datetime
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table as Grid
-from rich.text import Text
 
+from postern.cli.console import UNBOUNDED, Console, Text
 from postern.cli.paths_map import paths_map
 from postern.cli.paths_page import CELLS, HEADINGS, cells, differences, document, enforcement, why
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import echo, echo_json, echo_page
 from postern.model.organization import Organization, Profile, StateFolder
 from postern.model.security import Encryption
 from postern.paths.deployment import NOT_BUILT
@@ -28,7 +28,6 @@ from postern.paths.table import TABLE, deviations, settle
 from postern.telemetry.observed import KEPT, Observation, read
 
 _PROFILES = click.Choice([profile.value for profile in Profile])
-_STATE = click.option("--state", "state_dir", metavar="DIR", help="The state folder of the organization.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 _STYLES = {Encryption.REQUIRED: "green", Encryption.OFFERED: "yellow", Encryption.NEVER: "red"}
 _MEANINGS = {
@@ -51,7 +50,7 @@ WIDE = 120
     "--profile", type=_PROFILES, help="As this profile settles them; default: the organization's, else reference."
 )
 @click.option("--against", type=_PROFILES, help="Only what differs from this profile, with the reasons.")
-@_STATE
+@state_option
 @_JSON
 @click.pass_context
 def paths(
@@ -63,7 +62,6 @@ def paths(
     as_json: bool,
 ) -> None:
     """The data paths: who calls whom, on which ports, proven how, sealed by what."""
-    context.obj = state_dir
     if context.invoked_subcommand is not None:
         return
     chosen = Profile(profile) if profile else _profile(state_dir)
@@ -73,7 +71,7 @@ def paths(
         return
     rows = [row for row in settle(chosen).values() if _has(row, role)]
     if as_json:
-        _print_json([cells(row) for row in rows])
+        echo_json([cells(row) for row in rows])
     else:
         _print_table(rows, chosen)
 
@@ -95,51 +93,47 @@ def show(row_id: str, as_json: bool) -> None:
             for profile, row in settled.items()
         }
         whole["waits_for"] = NOT_BUILT.get(row_id, "")
-        _print_json(whole)
+        echo_json(whole)
     else:
         _print_row(settled)
 
 
 @paths.command(short_help="A host's nftables ruleset.")
 @click.option("--host", required=True, metavar="NAME", help="A server or host of the organization's file.")
-@_STATE
-@click.pass_obj
-def firewall(parent: str | None, host: str, state_dir: str | None) -> None:
+@state_option
+def firewall(host: str, state_dir: str | None) -> None:
     """A host's whole nftables ruleset: default deny in and out, only its rows, only between the right peers."""
     from postern.paths.firewall import ruleset
     from postern.paths.places import standings
 
-    organization = _organization(state_dir or parent)
+    organization = _organization(state_dir)
     names = [one.name for one in standings(organization)]
     if host not in names:
         raise click.ClickException(f"no server or host is called {host!r}; the organization has {', '.join(names)}")
-    click.echo(ruleset(organization, host), nl=False)
+    echo_page(ruleset(organization, host))
 
 
 @paths.command(short_help="What was really used.")
-@_STATE
+@state_option
 @_JSON
-@click.pass_obj
-def observed(parent: str | None, state_dir: str | None, as_json: bool) -> None:
+def observed(state_dir: str | None, as_json: bool) -> None:
     """What was really used: path, peer, mechanism, cipher, how often, when first and last; sockets that fit no row."""
-    folder = _state(state_dir or parent)
+    folder = _state(state_dir)
     seen = read(folder.observed, time.time() - KEPT)
     if as_json:
-        _print_json([asdict(one) for one in seen])
+        echo_json([asdict(one) for one in seen])
         return
     if seen:
         _print_observed(seen)
     else:
-        click.echo(
-            "Nothing was observed yet: no connection of a running organization has proven itself or carried mail."
-        )
+        echo("Nothing was observed yet: no connection of a running organization has proven itself or carried mail.")
     _print_alarms(folder)
 
 
 @paths.command(short_help="The page docs/paths.md.")
 def docs() -> None:
     """The page docs/paths.md, on standard output."""
-    click.echo(document(), nl=False)
+    echo_page(document())
 
 
 paths.add_command(paths_map)
@@ -182,10 +176,6 @@ def _has(row: Path, role: str | None) -> bool:
 # How it looks
 
 
-def _print_json(value: object) -> None:
-    click.echo(json.dumps(value, indent=1, ensure_ascii=False))
-
-
 def _grid(*headings: str, title: str) -> Grid:
     grid = Grid(title=title, title_justify="left", title_style="bold", box=None, padding=(0, 1), pad_edge=False)
     for heading in headings:
@@ -201,14 +191,17 @@ def _ends(row: Path) -> str:
     return f"{', '.join(row.caller)} → {row.callee}"
 
 
-def _lines(words: str) -> str:
+def _lines(words: str) -> Text:
     """A cell's parts under each other."""
-    return words.replace("; ", "\n")
+    first, *further = words.split("; ")
+    text = Text(first)
+    for part in further:
+        text.under(part)
+    return text
 
 
 def _sealed(row: Path) -> Text:
-    text = Text(row.words.encryption + "\n", style=_STYLES[row.encryption])
-    return text.append(str(row.encryption), style="dim")
+    return Text(row.words.encryption, style=_STYLES[row.encryption]).under(str(row.encryption), style="dim")
 
 
 def _print_table(rows: Sequence[Path], profile: Profile) -> None:
@@ -223,12 +216,12 @@ def _print_table(rows: Sequence[Path], profile: Profile) -> None:
         widths = (40, 30, 24, 24, 14) if wide else (27, 16, 18, 12)
         for column, width in zip(grid.columns, widths, strict=True):
             column.ratio = width
-        grid.expand = True
+        grid.expand = console.width < UNBOUNDED
         for row in these:
             mark = " °" if row.id in NOT_BUILT else ""
-            first = _id(row.id).append(f"{mark}\n{row.name}", style="not bold default")
+            first = _id(row.id).append(mark, style="not bold default").under(row.name, style="not bold default")
             if not wide:
-                first.append(f"\n{_ends(row)}", style="not bold dim default")
+                first.under(_ends(row), style="not bold dim default")
             who = (_ends(row),) if wide else ()
             grid.add_row(first, *who, _lines(row.words.ports), _proven(row), _sealed(row))
             grid.add_row()
@@ -253,10 +246,10 @@ def _print_observed(seen: Sequence[Observation]) -> None:
     grid.columns[4 if wide else 3].justify = "right"
     order = list(TABLE)
     for one in sorted(seen, key=lambda one: (order.index(one.path) if one.path in TABLE else len(order), one.peer)):
-        first = _id(one.path) if wide else _id(one.path).append(f"\n{one.peer}", style="not bold default")
+        first = _id(one.path) if wide else _id(one.path).under(one.peer, style="not bold default")
         sealed = Text(one.seal, style="red" if one.seal == "none" else "green")
         if one.cipher:
-            sealed.append(f"\n{one.cipher}", style="dim")
+            sealed.under(one.cipher, style="dim")
         when = datetime.fromtimestamp(one.last_seen).astimezone()
         peer = (one.peer,) if wide else ()
         grid.add_row(
@@ -277,7 +270,7 @@ def _print_alarms(folder: StateFolder) -> None:
 
     for alarm in watch.read(folder):
         when = datetime.fromtimestamp(alarm.time).astimezone()
-        click.secho(
+        echo(
             f"ALARM {when:%Y-%m-%d %H:%M:%S} no row for {alarm.socket}: {alarm.process}, process {alarm.pid}",
             fg="red",
             err=True,
@@ -287,12 +280,12 @@ def _print_alarms(folder: StateFolder) -> None:
 def _proven(row: Path) -> Text:
     text = Text(row.words.default_auth)
     further = [one for one in row.supported_auth if one not in row.default_auth]
-    return text.append(f"\nalso {', '.join(further)}", style="dim") if further else text
+    return text.under(f"also {', '.join(further)}", style="dim") if further else text
 
 
 def _print_deviations(pairs: Sequence[tuple[Path, Path]], profile: Profile, against: Profile, as_json: bool) -> None:
     if as_json:
-        _print_json([cells(row) | {"against": cells(other), "reasons": why(row, other)} for row, other in pairs])
+        echo_json([cells(row) | {"against": cells(other), "reasons": why(row, other)} for row, other in pairs])
         return
     console = Console()
     if not pairs:
@@ -305,7 +298,8 @@ def _print_deviations(pairs: Sequence[tuple[Path, Path]], profile: Profile, agai
             grid.add_row(heading, Text(was, style="dim").append(" → ").append(now, style="not dim default"))
         for reason in why(row, other):
             grid.add_row("Because", Text(reason, style="italic"))
-        console.print("\n", _id(row.id), "  ", row.name, sep="")
+        console.print()
+        console.print(_id(row.id), "  ", row.name, sep="")
         console.print(Padding(grid, (0, 0, 0, 2)))
 
 

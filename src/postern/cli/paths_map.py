@@ -7,41 +7,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 
+from postern.cli.files import Output, OutputFile
+from postern.cli.state_folder import named
+from postern.cli.terminal import echo_page
 from postern.model.organization import Organization, StateFolder
 from postern.paths.sightings import Sighting
 
 
 @click.command("map", short_help="The organization as a picture (SVG).")
-@click.option("--output", "-o", metavar="FILE.svg", help="Where to write it; default: standard output.")
+@click.option("--output", "-o", type=Output(), metavar="FILE.svg", help="Where to write it; default: standard output.")
 @click.option(
     "--state",
     "state_dirs",
+    callback=named,
     metavar="[NAME=]DIR",
     multiple=True,
     help="A state folder whose observations count; several for several hosts, NAME the server that each belongs to. "
     "The first one's organization is drawn.",
 )
 @click.option("--declared", is_flag=True, help="Only what is declared, whatever was observed.")
-@click.pass_obj
-def paths_map(parent: str | None, output: str | None, state_dirs: tuple[str, ...], declared: bool) -> None:
+def paths_map(output: OutputFile | None, state_dirs: tuple[str, ...], declared: bool) -> None:
     """The organization as a picture (SVG): hosts, an arrow for each path, coloured by encryption, thick where it was used."""
     from postern.paths.map import draw
 
-    folders = [_named(text) for text in state_dirs] or [("", parent or "")]
+    folders = [_named(text) for text in state_dirs] or [("", "")]
     organization = _organization(folders[0][1])
     sightings = None if declared else [one for name, folder in folders for one in _sightings(name, folder)]
     picture = draw(organization, sightings)
     if output is None:
-        click.echo(picture, nl=False)
+        echo_page(picture)
         return
-    try:
-        Path(output).write_text(picture, encoding="utf-8")
-    except OSError as error:
-        raise click.ClickException(f"{output} cannot be written: {error.strerror}") from None
+    output.write(picture.encode())
 
 
 def _named(text: str) -> tuple[str, str]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from postern.cli.directory import json_option, print_json, print_table, state_option
+from postern.cli.directory import json_option, print_table
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import ask, echo, echo_json
 
 if TYPE_CHECKING:
     from postern.directory.address_policy import Policy
@@ -57,7 +59,7 @@ def listing(as_json: bool, state_dir: str | None) -> None:
 
     found = _on_policies(state_dir, work)
     if as_json:
-        print_json([_as_dict(one) | {"recipients": count} for one, count in found])
+        echo_json([_as_dict(one) | {"recipients": count} for one, count in found])
         return
     rows = [(one.name, str(one.order), one.filter, ", ".join(one.templates), str(count)) for one, count in found]
     print_table(("policy", "order", "filter", "addresses", "matches"), rows, "there is no policy")
@@ -75,11 +77,12 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
 
     one = _on_policies(state_dir, work)
     if as_json:
-        print_json(_as_dict(one))
+        echo_json(_as_dict(one))
         return
-    click.echo(f"name:      {one.name}\norder:     {one.order}\nfilter:    {one.filter}")
+    for label, value in (("name", one.name), ("order", str(one.order)), ("filter", one.filter)):
+        echo(f"{label + ':':<11}{value}")
     for number, template in enumerate(one.templates):
-        click.echo(f"{'address:' if number == 0 else '':<11}{template}")
+        echo(f"{'address:' if number == 0 else '':<11}{template}")
 
 
 @address.command("add")
@@ -98,7 +101,7 @@ def add(name: str, templates: tuple[str, ...], which: str | None, order: int | N
         await opened.update.policies.add(one)
         return one
 
-    click.echo(f"added {_on_policies(state_dir, work).name}; recipients follow within seconds")
+    echo(f"added {_on_policies(state_dir, work).name}; recipients follow within seconds")
 
 
 @address.command("edit")
@@ -115,7 +118,7 @@ def edit(name: str, templates: tuple[str, ...], which: str | None, order: int | 
         await opened.update.policies.change(one)
         return one
 
-    click.echo(f"changed {_on_policies(state_dir, work).name}; recipients follow within seconds")
+    echo(f"changed {_on_policies(state_dir, work).name}; recipients follow within seconds")
 
 
 @address.command("remove")
@@ -125,13 +128,13 @@ def edit(name: str, templates: tuple[str, ...], which: str | None, order: int | 
 def remove(name: str, yes: bool, state_dir: str | None) -> None:
     """Remove a policy. Addresses that it gave stay."""
     if not yes:
-        click.confirm(f"Remove the address policy {name}?", abort=True)
+        ask(f"Remove the address policy {name}?", "--yes")
 
     async def work(opened: Opened, organization: Organization) -> None:
         await opened.update.policies.remove(name)
 
     _on_policies(state_dir, work)
-    click.echo(f"removed {name}")
+    echo(f"removed {name}")
 
 
 @address.command("preview")
@@ -146,7 +149,7 @@ def preview(recipients: tuple[str, ...], as_json: bool, state_dir: str | None) -
 
     found = [one for one in _on_policies(state_dir, work) if recipients or one.before != one.after]
     if as_json:
-        print_json([{"name": one.name, "before": list(one.before), "after": list(one.after)} for one in found])
+        echo_json([{"name": one.name, "before": list(one.before), "after": list(one.after)} for one in found])
         return
     rows = [(one.name, ", ".join(one.before), ", ".join(one.after)) for one in found]
     print_table(("recipient", "has", "will have"), rows, "nothing would change")
@@ -163,11 +166,11 @@ def apply(recipients: tuple[str, ...], as_json: bool, state_dir: str | None) -> 
     folder, organization, server = _here(state_dir)
     name, done = asyncio.run(address_policies.apply(folder, organization, server, recipients))
     if as_json:
-        print_json({"server": name, "seen": done.seen, "changed": done.changed, "failed": list(done.failed)})
+        echo_json({"server": name, "seen": done.seen, "changed": done.changed, "failed": list(done.failed)})
         return
-    click.echo(f"{name} looked at {done.seen} recipients and changed {done.changed}")
+    echo(f"{name} looked at {done.seen} recipients and changed {done.changed}")
     if done.failed:
-        click.echo(f"not changed, see its log: {', '.join(done.failed)}")
+        echo(f"not changed, see its log: {', '.join(done.failed)}")
 
 
 def _on_policies(state_dir: str | None, work: Callable[[Opened, Organization], Awaitable[T]]) -> T:

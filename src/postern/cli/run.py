@@ -5,14 +5,17 @@ What is done is `host.launch`'s; this prints. The supervisor forks, so nothing h
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
-if TYPE_CHECKING:
-    from rich.console import Console
+from postern.cli.state_folder import named
 
+if TYPE_CHECKING:
+    from postern.cli.console import Console
     from postern.host.launch import OpenDoor, Ready
     from postern.model.organization import StateFolder
 
@@ -29,7 +32,7 @@ _DOORS = {
 
 
 @click.command("run")
-@click.option("--state", "state_dir", metavar="DIR", help="The state folder; made at the first start.")
+@click.option("--state", "state_dir", metavar="DIR", callback=named, help="The state folder; made at the first start.")
 @click.option("--offset", type=click.IntRange(0, 14899), help="Add this to every port number; kept in postern.toml.")
 @click.option("--server", metavar="NAME", help="Which of the organization's servers this host is.")
 @click.option("--demo", is_flag=True, help="Add alice, bob and carol with a few hundred mails.")
@@ -39,8 +42,7 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
 
     With nothing configured it makes the organization example.test on 127.0.0.1 and writes its postern.toml.
     """
-    from rich.console import Console
-
+    from postern.cli.console import Console
     from postern.host import launch, state
 
     usual = state.find(None)  # asked now: once started, we may be another account, with another default
@@ -48,15 +50,22 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
     request = launch.Request(state_dir, offset, server, demo or demo_password is not None, demo_password)
     launch.run(
         request,
-        step=lambda words: console.print(f"· {words}", style="dim"),
-        ready=lambda what: _summary(console, what, usual),
+        step=lambda words: _said(lambda: console.print(f"· {words}", style="dim")),
+        ready=lambda what: _said(lambda: _summary(console, what, usual)),
     )
-    console.print("Postern has stopped.")
+    _said(lambda: console.print("Postern has stopped."))
+
+
+def _said(say: Callable[[], None]) -> None:
+    """The terminal may be closed while the organization runs on."""
+    with contextlib.suppress(OSError):
+        say()
 
 
 def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
     organization = what.organization
-    console.print("\nPostern is ready", style="bold green", end="")
+    console.print()
+    console.print("Postern is ready", style="bold green", end="")
     console.print(
         f": {organization.name} ({organization.default_domain}), server {what.server.name}, "
         f"profile {organization.profile}"
@@ -69,7 +78,8 @@ def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
     for note in what.notes:
         console.print(f"  Note: {note}", style="yellow")
     _next_commands(console, what, usual)
-    console.print("\nCtrl-C stops it.")
+    console.print()
+    console.print("Ctrl-C stops it.")
 
 
 def _next_commands(console: Console, what: Ready, usual: StateFolder) -> None:
@@ -78,7 +88,8 @@ def _next_commands(console: Console, what: Ready, usual: StateFolder) -> None:
     domain = what.organization.default_domain
     # Only where the other commands would not find the folder by themselves.
     state = "" if usual == what.state else f" --state {shlex.quote(str(what.state.root))}"
-    console.print("\nNext:")
+    console.print()
+    console.print("Next:")
     if not what.demo:
         console.print(f"  postern user add alice@{domain}{state}", style="bold")
     else:

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from postern.cli.directory import json_option, print_json, print_table
+from postern.cli.directory import json_option, print_table
+from postern.cli.state_folder import named
+from postern.cli.terminal import ask, ask_password, echo, echo_json, echo_page
 
 if TYPE_CHECKING:
     from postern.directory.ad_steps import Step
@@ -50,7 +52,7 @@ def setup() -> None:
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-@click.option("--state", "folder", metavar="DIR", help="The organization's state folder.")
+@click.option("--state", "folder", metavar="DIR", callback=named, help="The organization's state folder.")
 def ad(
     user: str,
     password_stdin: bool,
@@ -82,11 +84,11 @@ def ad(
             active_directory.complete(request)
         return
     if not yes:
-        click.confirm("Change that?", abort=True, err=True)
+        ask("Change that?", "--yes")
     active_directory.may_write(request)
     asyncio.run(active_directory.carry_out(request, prepared, lambda step: _progress(step, as_json)))
     if not as_json:
-        click.echo(f"done: {len(prepared.plan.steps)} changes at {prepared.controller.fqdn}")
+        echo(f"done: {len(prepared.plan.steps)} changes at {prepared.controller.fqdn}")
 
 
 def _request(
@@ -140,10 +142,7 @@ def _password(user: str, from_stdin: bool, file: str | None) -> str:
         return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
-    if not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask for a password: use --password-stdin or --password-file")
-    password: str = click.prompt(f"Password of {user}", hide_input=True, err=True)
-    return password
+    return ask_password(f"Password of {user}", "--password-stdin or --password-file")
 
 
 def _show(prepared: Prepared, as_json: bool, ldif: str | None, dry_run: bool) -> None:
@@ -153,19 +152,19 @@ def _show(prepared: Prepared, as_json: bool, ldif: str | None, dry_run: bool) ->
     if ldif:
         text = ad_steps.ldif(plan.steps)
         if ldif == "-":
-            click.echo(text, nl=False)
+            echo_page(text)
         else:
             Path(ldif).write_text(text, encoding="utf-8")
     if as_json:
-        print_json(_as_dict(prepared, dry_run))
+        echo_json(_as_dict(prepared, dry_run))
         return
     if ldif == "-":
         return
     if plan.steps:
-        click.echo(f"At {prepared.controller.fqdn} ({prepared.controller.address}) this changes:")
+        echo(f"At {prepared.controller.fqdn} ({prepared.controller.address}) this changes:")
     print_table(("where", "what"), [(step.area, step.title) for step in plan.steps], "nothing to do")
     for note in plan.notes:
-        click.echo(note)
+        echo(note)
 
 
 def _as_dict(prepared: Prepared, dry_run: bool) -> dict[str, Any]:
@@ -182,4 +181,4 @@ def _as_dict(prepared: Prepared, dry_run: bool) -> dict[str, Any]:
 
 def _progress(step: Step, as_json: bool) -> None:
     if not as_json:
-        click.echo(f"  {step.area}: {step.title}", err=True)
+        echo(f"  {step.area}: {step.title}", err=True)

@@ -1,14 +1,18 @@
-"""The way of foreign text to a terminal: control, bidirectional and invisible characters are shown as escapes, never sent.
+"""The way of text to a terminal: control, bidirectional and invisible characters are shown as escapes, never sent.
 
-A name, subject, address or error text of a stranger may hold sequences that a terminal obeys (ESC, C1) or that make a line
-read differently from what it says (bidirectional controls, Unicode TR36).
-Commands print with `echo`, `echo_json` and `console.Console`.
+A name, subject, address or error text of a stranger may hold sequences that a terminal obeys (ESC, C1), that make a line
+read differently from what it says (bidirectional controls, Unicode TR36), or that forge a line (a line feed). Commands print
+with `echo` (one line), `echo_page` (a text of our own with many), `echo_json` and `console.Console`, and ask with `ask`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import sys
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -26,14 +30,27 @@ def visible(text: str) -> str:
     return _UNSAFE.sub(_escape, text)
 
 
+def one_line(text: str) -> str:
+    """`visible` for a field or a line: a line feed is an escape too, so that no field looks like a line of ours.
+
+    Bound: linear in the text; at most ten characters for one.
+    """
+    return visible(text).replace("\n", "\\x0a")
+
+
 def _escape(match: re.Match[str]) -> str:
     code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def echo(text: str = "", *, err: bool = False, nl: bool = True) -> None:
-    """Prints plain text, escaped, to standard output or standard error."""
-    click.echo(visible(text), err=err, nl=nl)
+def echo(line: str = "", *, err: bool = False, **style: Any) -> None:
+    """Prints one line, escaped, to standard output or standard error; `style` as click.style takes it."""
+    click.secho(one_line(line), err=err, **style)
+
+
+def echo_page(text: str, *, err: bool = False) -> None:
+    """Prints a text whose line feeds we made ourselves (a ruleset, a picture, usage); fields in it go through `one_line`."""
+    click.echo(visible(text), err=err, nl=False)
 
 
 def echo_json(value: Any) -> None:
@@ -43,3 +60,53 @@ def echo_json(value: Any) -> None:
 
 def _json_escape(match: re.Match[str]) -> str:
     return json.dumps(match[0])[1:-1] if match[0] != "\x7f" else "\\u007f"
+
+
+def ask(question: str, option: str) -> None:
+    """Ends the command unless the answer is yes. Where nobody can answer, the error names the `option` that does."""
+    try:
+        click.confirm(one_line(question), abort=True, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        echo(err=True)  # ends the line of the question
+        raise click.UsageError(f"nobody said yes, and there is no terminal to ask at: use {option}") from None
+
+
+def ask_password(question: str, options: str, *, twice: bool = False) -> str:
+    """A password from the terminal, unseen. Where there is none, the error names the `options` that bring one."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"there is no terminal to ask for a password: use {options}")
+    password: str = click.prompt(one_line(question), hide_input=True, confirmation_prompt=twice, err=True)
+    return password
+
+
+class CannotRun(click.ClickException):
+    """A check (`verify`, `lab verify`, `edge status`, `topology`) could not run: neither right nor wrong was found."""
+
+    exit_code = 2
+
+
+@contextlib.contextmanager
+def checking() -> Iterator[None]:
+    """Around what a check needs: every failure that explains itself becomes CannotRun; a defect shows itself as one."""
+    try:
+        yield
+    except (click.exceptions.Exit, CannotRun, click.UsageError):
+        raise
+    except click.ClickException as error:
+        raise CannotRun(error.message) from None
+    except Exception as error:
+        if not type(error).__module__.startswith("postern.") and not isinstance(error, OSError):
+            raise
+        raise CannotRun(str(error)) from None
+
+
+def moment(seconds: float) -> str:
+    """A moment as all commands write it: this host's time, to the second."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def day(seconds: float) -> str:
+    """The day of a moment; a dash for none."""
+    return time.strftime("%Y-%m-%d", time.localtime(seconds)) if seconds else "-"

@@ -9,10 +9,12 @@ import asyncio
 
 import click
 
-from postern.cli.directory import json_option, print_json, print_table, state_option
+from postern.cli.directory import json_option, print_table
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import checking, echo, echo_json
 
-EXIT_NOBODY = 2
-"""No controller answers, as monitoring plug-ins say it."""
+EXIT_NOBODY = 1
+"""No controller answers."""
 
 
 @click.command("topology")
@@ -20,20 +22,24 @@ EXIT_NOBODY = 2
 @json_option
 @state_option
 def topology(server: str | None, as_json: bool, state_dir: str | None) -> None:
-    """Sites, domain controllers and global catalogues, and how they fare. Status 2: none answers."""
+    """Sites, domain controllers and global catalogues, and how they fare.
+
+    The exit status is 0 if one answers, 1 if none does, 2 if it could not be asked.
+    """
     from postern.host import configuration, state
     from postern.host.topology import seen
     from postern.telemetry.log import configure
 
     configure("postern", None, "critical")
-    folder = state.find(state_dir)
-    organization = configuration.load(folder)
-    if organization.active_directory is None:
-        raise click.ClickException("this organization has no Active Directory: its directory is its own slapd")
-    found = asyncio.run(seen(organization, configuration.this_server(organization, server), folder))
+    with checking():
+        folder = state.find(state_dir)
+        organization = configuration.load(folder)
+        if organization.active_directory is None:
+            raise click.ClickException("this organization has no Active Directory: its directory is its own slapd")
+        found = asyncio.run(seen(organization, configuration.this_server(organization, server), folder))
     answering = any(one.up for one in found.controllers)
     if as_json:
-        print_json(
+        echo_json(
             {
                 "domain": organization.active_directory.domain,
                 "site": found.site,
@@ -53,7 +59,7 @@ def topology(server: str | None, as_json: bool, state_dir: str | None) -> None:
         )
     else:
         who = "says the topology service" if found.running else "seen by one look: no topology service runs here"
-        click.echo(f"{organization.active_directory.domain}, this host in site {found.site} ({who})")
+        echo(f"{organization.active_directory.domain}, this host in site {found.site} ({who})")
         rows = [
             (
                 one.fqdn,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from postern.cli import disconnected
 from postern.cli.directory import (
     accepted_address,
     as_dict,
@@ -15,18 +16,19 @@ from postern.cli.directory import (
     new_password,
     octets,
     password_option,
-    print_json,
     print_listing,
     print_table,
     size,
-    state_option,
     verifiers_of,
 )
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import ask, echo, echo_json
 from postern.model.directory import RecipientType
 
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
     from postern.host.directory import OpenDirectory
+    from postern.model.mailbox import DisconnectedMailbox
     from postern.model.organization import Organization, StateFolder
 
 
@@ -67,7 +69,9 @@ def add(
     asked = not room and (password_stdin or not in_active_directory(state_dir))
     password = new_password(password_stdin) if asked else ""
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> str:
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[str, list[DisconnectedMailbox]]:
         full = await accepted_address(directory, organization, address)
         further = [await accepted_address(directory, organization, alias) for alias in aliases]
         await directory.write.add_user(
@@ -80,9 +84,15 @@ def add(
             hidden=hidden,
             room=room,
         )
-        return full
+        return full, await disconnected.of_address(organization, full)
 
-    click.echo(f"added {in_directory(state_dir, work)}")
+    full, earlier = in_directory(state_dir, work)
+    echo(f"added {full}")
+    for one in earlier:
+        echo(
+            f"a disconnected mailbox of {one.owner} is still there, with {one.items} messages: "
+            f"«postern mailbox connect {one.mailbox} {full}» before the first mail gives it back"
+        )
 
 
 @user.command("list")
@@ -98,7 +108,7 @@ def listing(rooms: bool, as_json: bool, state_dir: str | None) -> None:
 
     found = in_directory(state_dir, work)
     if as_json:
-        print_json([as_dict(one) for one in found])
+        echo_json([as_dict(one) for one in found])
         return
     rows = [
         (
@@ -126,7 +136,7 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
 
     found = in_directory(state_dir, work)
     if as_json:
-        print_json(as_dict(found))
+        echo_json(as_dict(found))
     else:
         print_listing(found)
 
@@ -144,7 +154,7 @@ def passwd(name: str, password_stdin: bool, state_dir: str | None) -> None:
         await directory.write.set_verifiers(name, made)
         return sorted(made)
 
-    click.echo(f"password set (kept as {', '.join(in_directory(state_dir, work))})")
+    echo(f"password set (kept as {', '.join(in_directory(state_dir, work))})")
 
 
 @user.command("enable")
@@ -174,7 +184,7 @@ def quota(name: str, quota: int, state_dir: str | None) -> None:
         await directory.write.set_quota(name, quota)
 
     in_directory(state_dir, work)
-    click.echo(f"quota of {name}: {size(quota) if quota else 'the organization’s limit'}")
+    echo(f"quota of {name}: {size(quota) if quota else 'the organization’s limit'}")
 
 
 @user.command("forward")
@@ -189,7 +199,7 @@ def forward(name: str, to: str, keep: bool, state_dir: str | None) -> None:
         await directory.write.set_forwarding(name, to, keep)
 
     in_directory(state_dir, work)
-    click.echo(f"{name} forwards to {to}" if to else f"{name} forwards no more")
+    echo(f"{name} forwards to {to}" if to else f"{name} forwards no more")
 
 
 @user.command("send-as")
@@ -207,7 +217,7 @@ def send_as(name: str, address: str, remove: bool, state_dir: str | None) -> Non
             await directory.write.add_send_as(name, address)
 
     in_directory(state_dir, work)
-    click.echo(f"{name} may {'no longer ' if remove else ''}send as {address}")
+    echo(f"{name} may {'no longer ' if remove else ''}send as {address}")
 
 
 @user.command("remove")
@@ -215,18 +225,22 @@ def send_as(name: str, address: str, remove: bool, state_dir: str | None) -> Non
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @state_option
 def remove(name: str, yes: bool, state_dir: str | None) -> None:
-    """Remove a user or room from the directory. What is in the mailbox stays in the mailbox database."""
+    """Remove a user or room from the directory. The mailbox is kept for 30 days (mailbox-retention), disconnected."""
     if not yes:
-        click.confirm(f"Remove {name}?", abort=True)
+        ask(f"Remove {name}?", "--yes")
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> tuple[Listing, bool]:
         kind = (await directory.write.show(name)).type
         if kind not in (RecipientType.USER, RecipientType.ROOM):
             raise click.ClickException(f"{name} is a {kind}: «postern {kind} remove {name}»")
-        return await directory.write.remove(name, kind)
+        gone = await directory.write.remove(name, kind)
+        return gone, await disconnected.disconnect(organization, gone)
 
-    gone = in_directory(state_dir, work)
-    click.echo(f"removed {gone.name}; its mailbox {gone.guid} stays in the mailbox database")
+    gone, marked = in_directory(state_dir, work)
+    where = (
+        "" if marked else f" once «postern mailbox list --disconnected» has run on {gone.home_server or 'its server'}"
+    )
+    echo(f"removed {gone.name}; its mailbox {gone.guid} is disconnected{where}")
 
 
 def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:
@@ -234,7 +248,7 @@ def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:
         await directory.write.set_enabled(name, enabled)
 
     in_directory(state_dir, work)
-    click.echo(f"{name} may {'log on' if enabled else 'not log on any more'}")
+    echo(f"{name} may {'log on' if enabled else 'not log on any more'}")
 
 
 def _home_server(organization: Organization, wanted: str) -> str:

@@ -6,27 +6,20 @@ The dialling is `verify.runner`'s; this reads the organization and its secrets, 
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 
 import click
 from rich import box
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
-from rich.text import Text
 
+from postern.cli.console import Console, Text
+from postern.cli.state_folder import named
+from postern.cli.terminal import CannotRun, checking, echo, echo_json
 from postern.paths.row import Path
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.subject import Subject
-
-
-class CannotRun(click.ClickException):
-    """Nothing could be verified; said in one line."""
-
-    exit_code = 2
-
 
 _STYLES = {
     Verdict.PASS: "green",
@@ -39,7 +32,7 @@ _STYLES = {
 
 # The option is not called state_dir as elsewhere: root tries the unix sockets as nobody before it becomes the folder's owner.
 @click.command("verify")
-@click.option("--state", "folder", metavar="DIR", help="The state folder of the organization.")
+@click.option("--state", "folder", metavar="DIR", callback=named, help="The state folder of the organization.")
 @click.option("--path", "ids", metavar="ID", multiple=True, help="Only this row; may be given again.")
 @click.option(
     "--json", "as_json", is_flag=True, help="A list of {id, declared, observed, verdict, detail, mechanisms}."
@@ -65,7 +58,7 @@ def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, ev
     with Progress(
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         console=Console(stderr=True),
         disable=as_json,
         transient=True,
@@ -75,11 +68,11 @@ def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, ev
         def progress(name: str, done: int, total: int) -> None:
             bar.update(task, description=name, completed=done, total=total)
             if tell:
-                click.echo(f"row {done} {total} {name}", err=True)
+                echo(f"row {done} {total} {name}", err=True)
 
         reports = run(subject, ids, progress)
     if as_json:
-        click.echo(json.dumps([report.json() for report in reports], indent=1, ensure_ascii=False))
+        echo_json([report.json() for report in reports])
     else:
         _print(Console(highlight=False), reports, everything or bool(ids))
     sys.exit(1 if failed(reports) else 0)
@@ -88,13 +81,8 @@ def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, ev
 def _subject(folder: str | None) -> Subject:
     from postern.host import probes
 
-    try:
+    with checking():
         return probes.subject(folder)
-    except Exception as error:
-        # A defect shows itself as such; every exception of ours is a sentence that says why nothing can be asked.
-        if not type(error).__module__.startswith("postern.") and not isinstance(error, OSError):
-            raise
-        raise CannotRun(str(error)) from None
 
 
 def _print(console: Console, reports: Sequence[RowReport], everything: bool) -> None:

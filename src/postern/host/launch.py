@@ -93,6 +93,9 @@ def run(request: Request, step: Callable[[str], None], ready: Callable[[Ready], 
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup(1)
+            # The supervisor has its own use for it; until it listens, a closed terminal is no reason to stop.
+            signal.signal(signal.SIGHUP, lambda number, frame: None)
         _Launch(folder, lock, request, step).run(ready)
     finally:
         lock.release()

@@ -205,6 +205,7 @@ class LimitsShape(Shape):
     errors_per_connection: Count | None = None
     spool_threshold: Bytes | None = None
     mailbox_quota: Annotated[int, Field(ge=0, le=2**50)] | None = None
+    mailbox_retention: Annotated[float, Field(ge=3600, le=3_153_600_000)] | None = None
     queue_expiry: Seconds | None = None
     queue_retry: Annotated[list[Seconds], Field(min_length=1, max_length=50)] | None = None
     connections_per_destination: Count | None = None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import struct
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
@@ -84,6 +85,24 @@ def _peers(remote: tuple[str, ...] | None) -> str:
     return " and (" + " or ".join(f"net {one}" if "/" in one else f"host {one}" for one in remote) + ")"
 
 
+def until_told(seconds: float | None, ready: Callable[[], None]) -> None:
+    """Returns at SIGINT, at SIGTERM or after so many seconds; `ready` is called once these signals are waited for.
+
+    It also returns at a SIGINT that is ignored, as it is in what a shell without job control starts in the background: Python
+    leaves such a signal ignored, and the capture could not be ended with its packets written.
+    """
+    ends = {signal.SIGINT, signal.SIGTERM}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    try:
+        ready()
+        if seconds is None:
+            signal.sigwait(ends)
+        else:
+            signal.sigtimedwait(ends, seconds)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def capture(folder: Folder, where: Sequence[Tap], output: Path, wait: Callable[[], None]) -> int:
     """Writes what is seen until `wait` returns into `output`; says how many packets. Raises LabError."""
     namespaces = Namespaces(folder.root)
@@ -149,9 +168,13 @@ def _start(namespaces: Namespaces, tap: Tap, file: Path) -> subprocess.Popen[str
 
 
 def _stop(started: subprocess.Popen[str]) -> None:
-    """By the end of its input; returns when it has written everything."""
-    with contextlib.suppress(subprocess.TimeoutExpired):
+    """Ends it by the end of its input, and returns when it has written everything. Kills it if that takes too long."""
+    try:
         started.communicate(timeout=10)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(started.pid, signal.SIGKILL)
+        started.communicate()
 
 
 def _records(data: bytes) -> list[tuple[int, int, bytes]]:

@@ -55,6 +55,7 @@ def provision(folder: Folder, namespaces: Namespaces) -> None:
     command += [f"--host-name={DC1.name}", f"--host-ip={DC1.address}", f"--site={HEADQUARTERS}"]
     _remove_configuration(folder, DC1)
     namespaces.run(DC1.name, [*command, *_options(DC1)], seconds=180)
+    _forward_nothing(folder, DC1)
     namespaces.run(DC1.name, [_SYSTEM_PYTHON, "-I", str(_FILLING)], given=json.dumps(_content()), seconds=60)
 
 
@@ -64,6 +65,7 @@ def join(folder: Folder, namespaces: Namespaces) -> None:
     command += [f"--server={DC1.fqdn}", f"--site={BRANCH}", "--dns-backend=SAMBA_INTERNAL"]
     _remove_configuration(folder, DC2)
     namespaces.run(DC2.name, [*command, *_options(DC2)], seconds=180)
+    _forward_nothing(folder, DC2)
     namespaces.run(DC2.name, [_SYSTEM_PYTHON, "-I", str(_FILLING)], given="{}")
 
 
@@ -83,6 +85,14 @@ def connect(namespaces: Namespaces) -> None:
 
 def _remove_configuration(folder: Folder, controller: Machine) -> None:
     (folder.host(controller.name) / "etc/samba/smb.conf").unlink(missing_ok=True)
+
+
+def _forward_nothing(folder: Folder, controller: Machine) -> None:
+    """Takes the name server to forward to out of what samba-tool wrote. It took the first of resolv.conf, a controller of the
+    domain itself: a question that nobody can answer would go round in a circle until it times out."""
+    file = folder.host(controller.name) / "etc/samba/smb.conf"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if not line.strip().startswith("dns forwarder")), encoding="utf-8")
 
 
 def _options(controller: Machine) -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from postern.host import sockets
 from postern.lab.plan import ROUTER, LabError
+from postern.lab.steps import cause
 
 _KEEPER = Path(__file__).with_name("keeper.py")
 _KINDS = ("--mount", "--uts", "--ipc", "--net", "--pid")
@@ -155,7 +156,8 @@ class Namespaces:
         environment: Mapping[str, str] | None = None,
         seconds: float = 60.0,
     ) -> str:
-        """Runs a program there and returns what it printed. Raises LabError with its last words if it fails."""
+        """Runs a program there and returns what it printed. Raises LabError with what it said of the cause if it fails, and with
+        the name of the file that keeps all it said."""
         try:
             done = subprocess.run(  # noqa: S603 (the lab's own commands, no shell)
                 [*self.prefix(host), *command],
@@ -170,9 +172,19 @@ class Namespaces:
         except subprocess.TimeoutExpired:
             raise LabError(f"{host}: {command[0]} did not end within {seconds:.0f} seconds") from None
         if done.returncode:
-            said = "\n".join((done.stdout + "\n" + done.stderr).strip().splitlines()[-12:])
-            raise LabError(f"{host}: {' '.join(command[:4])} failed ({done.returncode}):\n{said}")
+            said = done.stdout + "\n" + done.stderr
+            kept = self._keep(f"{host}-{os.path.basename(command[0])}-failed.log", said)
+            raise LabError(f"{host}: {' '.join(command[:4])} failed ({done.returncode}):\n{cause(said)}{kept}")
         return done.stdout
+
+    def _keep(self, name: str, said: str) -> str:
+        """Writes all that a failed program said into the lab's logs; says where, if that can be done."""
+        file = self.folder / "logs" / name
+        try:
+            file.write_text(said, encoding="utf-8")
+        except OSError:
+            return ""
+        return f"\nAll that it said is in {file}"
 
     def start(self, host: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
         """Starts a program that stays. It becomes a child of the host's first process, and its words go to `log`."""

@@ -1,10 +1,11 @@
 """Work in steps that wait for each other: what can run at the same time does, and the first failure ends it all.
 
-Knows nothing of the lab.
+Knows nothing of the lab. `cause` says why a program failed that a step ran.
 """
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -57,3 +58,23 @@ def _timed(work: Callable[[], None]) -> float:
     begin = time.monotonic()
     work()
     return time.monotonic() - begin
+
+
+_CAUSES = 8
+_LAST = 12
+_NAMES_A_CAUSE = re.compile(
+    "error|fail|cannot|can't|could not|unable|no such|not found|denied|refused|missing", re.IGNORECASE
+)
+
+
+def cause(said: str) -> str:
+    """The lines of a failed program's words that may name why, and its last ones. A traceback or what a program says as it
+    cleans up often follows the cause, so that the last lines alone do not have it.
+
+    Bound: linear in what was said; at most 20 lines and one more.
+    """
+    lines = said.strip().splitlines()
+    before, last = lines[:-_LAST], lines[-_LAST:]
+    named = [line for line in before if _NAMES_A_CAUSE.search(line) and not line.startswith('  File "')][:_CAUSES]
+    left_out = ["…"] if len(named) < len(before) else []
+    return "\n".join([*named, *left_out, *last])

@@ -59,6 +59,10 @@ class Folder:
     keywords: tuple[str, ...]
 
 
+KEEP_QUOTA = -1
+"""A quota that leaves what is set; a new mailbox then has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class MailboxInfo:
     """`quota` is bytes, 0 for none. `change` is the mailbox's change number: it grows with every change in it."""
@@ -68,6 +72,18 @@ class MailboxInfo:
     quota: int
     items: int
     change: int
+
+
+@dataclass(frozen=True, slots=True)
+class DisconnectedMailbox:
+    """A mailbox whose owner the directory no longer has. `owner` is the address that he had ("" if nobody knew it), `since`
+    when that was noticed."""
+
+    mailbox: UUID
+    owner: str
+    since: int
+    items: int
+    used: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,13 +176,15 @@ class CopyResult:
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One message for some mailboxes of one database. `delivery_id` is the same when the hub has to say it again
-    (then a mailbox that already has it drops the duplicate and says delivered)."""
+    (then a mailbox that already has it drops the duplicate and says delivered). `quotas`, when given, are the octets that
+    each mailbox may hold from now on, in the order of `mailboxes`: 0 for no bound, KEEP_QUOTA for what is set."""
 
     delivery_id: str
     content: bytes
     mailboxes: Sequence[UUID]
     return_path: str = ""
     received: int = 0
+    quotas: Sequence[int] = ()
 
 
 class DeliveryStatus(IntEnum):
@@ -175,6 +193,8 @@ class DeliveryStatus(IntEnum):
     OVER_QUOTA = 2
     NO_MAILBOX = 3
     TEMPORARY = 4
+    POISON = 5
+    """Handling it brought the mailbox server's workers down, or raised, twice: it is not to be sent again as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +234,9 @@ class MailboxError(Exception):
 class Mailboxes(Protocol):
     """Everything a role may ask of mailboxes. Every method may raise MailboxError; UNAVAILABLE means: try again later."""
 
-    async def logon(self, mailbox: UUID, quota: int = 0) -> MailboxInfo:
-        """Opens a mailbox, creating it with its well-known folders the first time."""
+    async def logon(self, mailbox: UUID, quota: int = KEEP_QUOTA) -> MailboxInfo:
+        """Opens a mailbox, creating it with its well-known folders the first time. `quota` counts from now on: octets,
+        0 for no bound."""
         ...
 
     async def folders(self, mailbox: UUID) -> list[Folder]: ...
@@ -245,6 +266,10 @@ class Mailboxes(Protocol):
         ...
 
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index: ...
+
+    async def first_unseen(self, mailbox: UUID, folder: int) -> int:
+        """The sequence number of the first item that is not seen; 0 if there is none."""
+        ...
 
     async def fetch(
         self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]], columns: Column, changed_since: int = 0

@@ -116,6 +116,8 @@ class Limits:
     spool_threshold: int = 262_144
     """A message larger than this is spooled to disk while it comes in."""
     mailbox_quota: int = 2_147_483_648
+    mailbox_retention: float = 2_592_000.0
+    """How long a mailbox is kept whose owner was removed."""
     queue_expiry: float = 172_800.0
     queue_retry: tuple[float, ...] = (60.0, 300.0, 900.0, 1800.0, 3600.0)
     connections_per_destination: int = 20
@@ -226,6 +228,11 @@ class StateFolder:
     @property
     def observed(self) -> Path:
         return self.root / "observed"
+
+    @property
+    def attempts(self) -> Path:
+        """What each process works on at the moment, and which messages brought one down."""
+        return self.root / "attempts"
 
     @property
     def adam(self) -> Path:

@@ -53,7 +53,7 @@ class Mailbox:
             await asyncio.sleep(HOUSEKEEPING)
             if self.runtime.worker == 0:
                 with contextlib.suppress(MailboxError):
-                    await self.database.maintain()
+                    await self.database.maintain(self.runtime.organization.limits.mailbox_retention)
 
     async def stop(self) -> None:
         self._housekeeping.cancel()

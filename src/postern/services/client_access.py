@@ -54,11 +54,10 @@ class ClientAccess:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A logged-on user's mailbox. `quota` in bytes, as the directory says it."""
+    """A logged-on user's mailbox."""
 
     identity: Identity
     mailbox: UUID
-    quota: int
     mailboxes: Mailboxes
     changes: MailboxChanges
     info: MailboxInfo
@@ -114,7 +113,7 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
         mechanism=identity.mechanism.value,
         cipher=link.seal.cipher if link.seal else "",
     )
-    return Opened(identity, recipient.guid, quota, server.mailboxes, server.changes, info)
+    return Opened(identity, recipient.guid, server.mailboxes, server.changes, info)
 
 
 async def _recipient(directory: Directory, identity: Identity) -> Recipient | None:
@@ -145,7 +144,7 @@ async def open_verdict(access: ClientAccess, link: Link, outcome: Granted | Deni
 
 
 def denied(link: Link, outcome: Denied) -> NotOpened:
-    log(Event.AUTHENTICATION_FAILED, peer=str(link.peer), temporary=outcome.temporary)
+    log(Event.AUTHENTICATION_FAILED, peer=str(link.peer), account=outcome.account, temporary=outcome.temporary)
     return NotOpened(Cause.UNAVAILABLE if outcome.temporary else Cause.FAILED, outcome.text)
 
 

@@ -17,7 +17,7 @@ async def store(state: ImapState, command: Store) -> None:
     if view.read_only:
         raise no("Mailbox is read-only", "READ-ONLY")
     if command.unchanged_since is not None:
-        state.condstore = True
+        state.enable_condstore()
     slices = await state.slices(command.messages, command.uid)
     if not slices:
         state.done(command)

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from postern.model.mailbox import (
+    KEEP_QUOTA,
     Column,
     CopyResult,
     Delivery,
@@ -58,7 +59,7 @@ class MailboxClient:
             raise MailboxError("UNAVAILABLE", str(error)) from error
         return _judged(outs)
 
-    async def logon(self, mailbox: UUID, quota: int = 0) -> MailboxInfo:
+    async def logon(self, mailbox: UUID, quota: int = KEEP_QUOTA) -> MailboxInfo:
         return MailboxInfo(mailbox, *await self._call("logon", mailbox, quota))
 
     # Folders
@@ -94,6 +95,11 @@ class MailboxClient:
 
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index:
         return Index(*await self._call("index", mailbox, folder, since))
+
+    async def first_unseen(self, mailbox: UUID, folder: int) -> int:
+        number: int
+        (number,) = await self._call("first_unseen", mailbox, folder)
+        return number
 
     async def fetch(
         self,

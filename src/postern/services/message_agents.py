@@ -205,9 +205,8 @@ class MessageAgents:
         verdict = await self._run(mail, dmarc(authors, spf_domain, good, organizational_domain, sample, unsure))
         self._found(mail, "dmarc", policy.dmarc_result(verdict))
         settings: policy.DmarcSettings = self._settings["dmarc"]
-        # Without both of its witnesses DMARC condemns nobody.
         both = "spf" in self._settings and "dkim-verification" in self._settings
-        return policy.dmarc_reply(settings, verdict) if both else None
+        return policy.dmarc_reply(settings, verdict, both)
 
     async def _run_results(self, mail: _Mail) -> None:
         examined = mail.examined

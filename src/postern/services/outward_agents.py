@@ -16,10 +16,13 @@ from postern.model.mail import Action, Carrier, Content, NextHop, Parcel, Recipi
 from postern.protocols.authentication import header as headers
 from postern.protocols.authentication.canonical import Canonicalization
 from postern.protocols.authentication.dkim import body_hashes, sign
+from postern.protocols.mime.header import MAX_HEADER, lines_end
 from postern.services.agent_state import AgentFile, AgentState, Statistics
 from postern.services.dkim_keys import KeyRing
 from postern.services.smtp_data import led_by
+from postern.telemetry.attempts import attempt, strike
 from postern.telemetry.log import Event, log
+from postern.transport import poison
 from postern.transport.agents.dkim_signing import SigningKey, signing_domain
 from postern.transport.agents.header_firewall import HeaderFirewall, HeaderFirewallSettings
 
@@ -28,7 +31,6 @@ OUTWARD = frozenset({"edge-to-edge", "hub-to-internet"})
 FRESH = 2.0
 SIGNED_IN_LINE = 65_536
 """Octets of a message that is hashed and signed without a thread."""
-MAX_HEADER = 1 << 20
 
 _BODY = (Canonicalization.RELAXED, None)
 
@@ -70,11 +72,14 @@ class OutwardAgents:
         refused: dict[int, Sequence[RecipientOutcome]] = {}
         for number, parcel in enumerate(parcels):
             try:
-                ready.append(replace(parcel, content=await self._leaving(parcel)))
+                with attempt(poison.key(parcel.queue_id)):
+                    ready.append(replace(parcel, content=await self._leaving(parcel)))
             except _NoHeader:
                 refused[number] = _all(parcel, Action.FAILED, "5.6.0", "The header section is too large")
             except Exception as error:
                 log(Event.AGENT_FAILED, agent="header-firewall", error=repr(error), path=hop.path)
+                if not isinstance(error, OSError):
+                    strike(poison.key(parcel.queue_id), error)
                 refused[number] = _all(parcel, Action.DELAYED, "4.3.0", "Local error in processing")
             await asyncio.sleep(0)  # a batch of signatures lets others work in between
         carried = iter(await self._carrier.carry(hop, ready) if ready else ())
@@ -126,12 +131,12 @@ def split(content: Content) -> tuple[bytes, Content]:
     chunks = content.chunks
     start = chunks[0] if len(chunks) else b""
     taken = 1
-    while (end := start.find(b"\r\n\r\n")) < 0 and taken < len(chunks) and not start.startswith(b"\r\n"):
+    while (end := lines_end(start)) < 0 and taken < len(chunks):
         if len(start) > MAX_HEADER:
             raise _NoHeader
         start += chunks[taken]
         taken += 1
-    end = 0 if start.startswith(b"\r\n") else len(start) if end < 0 else end + 2
+    end = len(start) if end < 0 else end
     rest = Content.of(start[end:])
     if taken < len(chunks):
         rest = led_by(start[end:], Content(_Rest(chunks, taken), content.size - len(start)))

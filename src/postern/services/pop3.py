@@ -97,9 +97,11 @@ class Pop3Session(Conversation):
         return action(self, event, self._drop)
 
     def _refuse(self, text: str) -> Awaitable[None] | None:
-        self._machine.err(text)
+        """The last of too many errors is answered too, and says that the connection ends."""
         self._bad += 1
-        if self._bad >= self._access.limits.errors_per_connection:
+        last = self._bad >= self._access.limits.errors_per_connection
+        self._machine.err(f"{text}; too many errors, closing" if last else text)
+        if last:
             self._close()
         return None
 
@@ -229,9 +231,11 @@ class Pop3Session(Conversation):
         self._answer_login(outcome)
 
     def _answer_login(self, outcome: NotOpened) -> None:
-        self._machine.err(outcome.text, CODES[outcome.cause])
         self._failures += outcome.cause is not Cause.UNAVAILABLE
-        if self._failures >= MAX_LOGIN_FAILURES:
+        last = self._failures >= MAX_LOGIN_FAILURES
+        text = f"{outcome.text}; too many failed logins, closing" if last else outcome.text
+        self._machine.err(text, CODES[outcome.cause])
+        if last:
             self._close()
 
     # TRANSACTION

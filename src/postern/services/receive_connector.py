@@ -18,6 +18,7 @@ from postern.paths.guard import Guard, Offer, Refusal
 from postern.paths.row import Path
 from postern.protocols.smtp.reply import Reply
 from postern.protocols.smtp.server import ServerBounds
+from postern.services.refusals import Refusals
 from postern.services.smtp_data import Clock
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
@@ -140,6 +141,7 @@ class ReceiveConnector:
         self.limits = limits
         self.observed = observed
         self.tracker = tracker
+        self.refusals = Refusals(tracker)
         self.fqdn = fqdn
         self.spool = spool
         self.certificates = certificates

@@ -16,11 +16,10 @@ from typing import IO, overload
 
 from postern.model.mail import BodyType, Content, Envelope
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.protocols.mime.header import begins_with_field, lines_end
 
 READ = 262_144
 
-# RFC 5322 section 2.2 and, for the blanks before the colon, section 4.5.
-_FIELD = re.compile(rb"[!-9;-~\x80-\xff]++[ \t]*+:")
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*+:)[^\r\n]*+\r\n")
 
 
@@ -102,7 +101,10 @@ class Gathering:
         self.ascii = True
 
     def add(self, data: bytes) -> None:
-        """Takes the next piece. Never raises: a full disk is told by `finish`."""
+        """Takes the next piece, without NUL, which is in no mail (RFC 5322 section 4): a name that hides one from the agents
+        would be another in the mailbox. Never raises: a full disk is told by `split`."""
+        if b"\0" in data:
+            data = data.replace(b"\0", b"")
         self.ascii = self.ascii and data.isascii()
         room = self._threshold - self._in_memory
         if len(data) > room:
@@ -137,13 +139,11 @@ class Gathering:
         line = _MBOX_LINE.match(data)
         if line is not None:
             data = data[line.end() :]
-        if data.startswith(b"\r\n"):
-            return b"", data
-        if data and _FIELD.match(data) is None:
+        if data and not data.startswith(b"\r\n") and not begins_with_field(data):
             return b"", b"\r\n" + data
-        end = data.find(b"\r\n\r\n")
+        end = lines_end(data)
         if end >= 0:
-            return data[: end + 2], data[end + 2 :]
+            return data[:end], data[end:]
         return None if self._in_file else (data, b"")
 
     def content(self, first: bytes) -> Content:
@@ -200,12 +200,6 @@ def received_field(
     return (
         f"Received: from {helo} ([{literal}])\r\n\tby {fqdn} (Postern) with {protocol}{tls}{recipient};\r\n\t{date}\r\n"
     ).encode()
-
-
-def count_received(header: bytes) -> int:
-    """How many servers have had the message (RFC 5321 section 6.3)."""
-    lower = header.lower()
-    return lower.count(b"\nreceived:") + lower.startswith(b"received:")
 
 
 def honest(envelope: Envelope, content_is_ascii: bool) -> Envelope:

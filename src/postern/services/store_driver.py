@@ -13,6 +13,7 @@ from uuid import UUID
 from postern.model.mail import Action, NextHop, Parcel, RecipientOutcome
 from postern.model.mailbox import Delivery, DeliveryStatus, MailboxError
 from postern.services.mailbox_client import MailboxClient
+from postern.transport.segments import DamagedBody
 
 CALL_BYTES = 16_777_216
 """Content of one call; a single larger message goes alone."""
@@ -23,13 +24,14 @@ _OUTCOMES: dict[DeliveryStatus, tuple[Action, str, str]] = {
     DeliveryStatus.OVER_QUOTA: (Action.FAILED, "5.2.2", "the mailbox is full"),
     DeliveryStatus.NO_MAILBOX: (Action.FAILED, "5.1.1", "there is no such mailbox"),
     DeliveryStatus.TEMPORARY: (Action.DELAYED, "4.2.0", "the mailbox store could not take it now"),
+    DeliveryStatus.POISON: (Action.DELAYED, "5.6.0", "its mailbox server gave it up: twice it could not be rendered"),
 }
 
 
 class StoreDriver:
     """One a process. `server` finds a mailbox server's client by the hop's destination, None for a server that is unknown;
-    `hub` is this hub's name, for queue ids are only its own; `quota` is what a new mailbox gets, in bytes,
-    where the directory grants its owner none of his own."""
+    `hub` is this hub's name, for queue ids are only its own; `quota` is what a mailbox may hold, in octets,
+    where the directory grants its owner none of his own: 0 for no bound."""
 
     max_batch = 200
 
@@ -51,10 +53,23 @@ class StoreDriver:
     async def _deliver(
         self, client: MailboxClient, hop: NextHop, parcels: Sequence[Parcel]
     ) -> list[Sequence[RecipientOutcome]]:
-        try:
-            deliveries = [self._delivery(parcel) for parcel in parcels]
-        except OSError as error:  # the queue's segment cannot be read
-            return [_all(parcel, "4.3.0", str(error), hop) for parcel in parcels]
+        """A parcel that cannot be read from the queue waits alone; the others of the batch go on."""
+        outcomes: dict[int, Sequence[RecipientOutcome]] = {}
+        whole: list[Parcel] = []
+        deliveries: list[Delivery] = []
+        for number, parcel in enumerate(parcels):
+            try:
+                deliveries.append(self._delivery(parcel))
+            except (OSError, DamagedBody) as error:
+                outcomes[number] = _all(parcel, "4.3.0", str(error), hop)
+            else:
+                whole.append(parcel)
+        carried = iter(await self._call(client, hop, whole, deliveries) if whole else ())
+        return [outcomes[number] if number in outcomes else next(carried) for number in range(len(parcels))]
+
+    async def _call(
+        self, client: MailboxClient, hop: NextHop, parcels: Sequence[Parcel], deliveries: Sequence[Delivery]
+    ) -> list[Sequence[RecipientOutcome]]:
         try:
             statuses = await client.deliver(deliveries)
             missing = {
@@ -64,9 +79,8 @@ class StoreDriver:
                 if status is DeliveryStatus.NO_MAILBOX
             }
             if missing:
-                quotas = {guid: quota for parcel in parcels for guid, quota in parcel.quotas.items()}
                 for mailbox in missing:
-                    await client.logon(mailbox, quotas.get(mailbox.hex, self._quota))
+                    await client.logon(mailbox)
                 statuses = await client.deliver(deliveries)
         except MailboxError as error:
             # 4.4.1 tells the queue that it is the server that does not answer, not the mail that is wrong.
@@ -86,6 +100,7 @@ class StoreDriver:
             tuple(mailboxes),
             parcel.envelope.sender,
             int(parcel.received),
+            [parcel.quotas.get(mailbox.hex, self._quota) for mailbox in mailboxes],
         )
 
     def _outcomes(
@@ -106,6 +121,7 @@ class StoreDriver:
                     hop.destination,
                     client.rpc.mechanism,
                     seal.cipher if seal is not None else "",
+                    poison=status is DeliveryStatus.POISON,
                 )
             )
         return found

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from postern.model.mailbox import (
+    KEEP_QUOTA,
     Column,
     CopyResult,
     Delivery,
     DeliveryStatus,
+    DisconnectedMailbox,
     FetchedItems,
     FlagChange,
     FlagResult,
@@ -23,7 +25,7 @@ from postern.model.mailbox import (
     SearchTerm,
     SortKey,
 )
-from postern.store import delivery, fetching, folders, search
+from postern.store import delivery, disconnected, fetching, folders, search
 from postern.store import items as item_work
 from postern.store.connection import Connection, Pool
 from postern.store.migrations import migrate
@@ -31,6 +33,7 @@ from postern.store.notices import Notices
 
 REMEMBERED = 7 * 86_400
 """Seconds for which a delivery said again is known: longer than any queue keeps a message."""
+RETENTION = 30 * 86_400.0
 _SWEEP = 500
 
 
@@ -61,9 +64,11 @@ class MailboxDatabase(Mailboxes):
         await self._notices.close()
         await self._pool.close()
 
-    async def maintain(self) -> None:
-        """Housekeeping, to be called every few minutes by one process: frees contents that nothing refers to and
-        forgets old delivery ids. Safe when several do it at once."""
+    async def maintain(self, retention: float = RETENTION) -> None:
+        """Housekeeping, to be called every few minutes by one process: purges mailboxes that are disconnected for longer than
+        `retention` seconds, frees contents that nothing refers to and forgets old delivery ids. Safe when several do it
+        at once."""
+        await disconnected.purge(self._pool, None, int(time.time() - retention))
         while await delivery.sweep(self._pool, _SWEEP) == _SWEEP:
             pass
         await delivery.forget_deliveries(self._pool, int(time.time()) - REMEMBERED)
@@ -72,8 +77,28 @@ class MailboxDatabase(Mailboxes):
         """Mailboxes with submitted items that no hub has finished, whoever they belong to."""
         return await delivery.waiting_mailboxes(self._pool)
 
-    async def logon(self, mailbox: UUID, quota: int = 0) -> MailboxInfo:
-        """A quota of 0 leaves what is set."""
+    async def reconcile(self, owners: Mapping[UUID, str]) -> None:
+        """`owners` are all mailboxes that the directory has, with their addresses: every other one is disconnected."""
+        await disconnected.reconcile(self._pool, owners, int(time.time()))
+
+    async def disconnect(self, mailbox: UUID, owner: str) -> None:
+        """The directory has lost the owner, whose address was `owner`."""
+        await disconnected.disconnect(self._pool, mailbox, owner, int(time.time()))
+
+    async def disconnected(self) -> list[DisconnectedMailbox]:
+        """The longest disconnected first."""
+        return await disconnected.disconnected(self._pool)
+
+    async def connect(self, mailbox: UUID, heir: UUID) -> None:
+        """Makes a disconnected mailbox the one of `heir`, who may have an empty one. Raises MailboxError: NONEXISTENT,
+        CANNOT."""
+        await disconnected.connect(self._pool, mailbox, heir)
+
+    async def purge(self, mailbox: UUID) -> bool:
+        """Purges a disconnected mailbox at once; whether there was one."""
+        return await disconnected.purge(self._pool, mailbox, int(time.time()) + 1) > 0
+
+    async def logon(self, mailbox: UUID, quota: int = KEEP_QUOTA) -> MailboxInfo:
         return await folders.logon(self._pool, mailbox, quota)
 
     async def folders(self, mailbox: UUID) -> list[Folder]:
@@ -102,6 +127,9 @@ class MailboxDatabase(Mailboxes):
 
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index:
         return await item_work.index(self._pool, mailbox, folder, since)
+
+    async def first_unseen(self, mailbox: UUID, folder: int) -> int:
+        return await folders.first_unseen(self._pool, mailbox, folder)
 
     async def fetch(
         self,

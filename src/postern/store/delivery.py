@@ -6,15 +6,17 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from postern.model.mailbox import Delivery, DeliveryStatus
+from postern.model.mailbox import KEEP_QUOTA, Delivery, DeliveryStatus
 from postern.store import wire
 from postern.store.connection import Pool, Rejected
 from postern.store.items import retried
 from postern.store.notices import Notices
-from postern.store.rendered import PLACES, Batch, placeholders
+from postern.store.rendered import PLACES, Batch, Unrenderable, placeholders
+from postern.telemetry.attempts import forget, given_up
 
 _DELIVER = f"""SELECT statuses, changed, changes FROM deliver(
-    $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, {placeholders(6, PLACES)})"""  # noqa: S608 (our own words)
+    $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, $6::uuid[], $7::bigint[],
+    {placeholders(8, PLACES)})"""  # noqa: S608 (our own words)
 
 
 async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
@@ -22,6 +24,8 @@ async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) 
         return []
     try:
         return await _deliver(pool, notices, deliveries)
+    except Unrenderable as bad:
+        return await _without(pool, notices, deliveries, bad)
     except Rejected:
         if len(deliveries) == 1:
             return [[DeliveryStatus.TEMPORARY] * len(deliveries[0].mailboxes)]
@@ -29,17 +33,38 @@ async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) 
     return [(await deliver(pool, notices, [delivery]))[0] for delivery in deliveries]
 
 
+async def _without(
+    pool: Pool, notices: Notices, deliveries: Sequence[Delivery], bad: Unrenderable
+) -> list[list[DeliveryStatus]]:
+    """All but the one that cannot be rendered. Its hub hears POISON once it is given up, and sets it aside; what counted against
+    it is then told, and forgotten here, so that an administrator's retry is one."""
+    status = DeliveryStatus.TEMPORARY
+    if given_up(bad.key) is not None:
+        status = DeliveryStatus.POISON
+        forget(bad.key)
+    rest = iter(await deliver(pool, notices, [one for one in deliveries if _key(one) != bad.key]))
+    return [[status] * len(one.mailboxes) if _key(one) == bad.key else next(rest) for one in deliveries]
+
+
+def _key(delivery: Delivery) -> str:
+    """Under which the rendering of a delivery is marked and counted."""
+    return f"delivery/{delivery.delivery_id}"
+
+
 async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
-    batch = await Batch.of([with_return_path(delivery) for delivery in deliveries])
+    batch = await Batch.of([with_return_path(one) for one in deliveries], [_key(one) for one in deliveries])
     now = int(time.time())
     places: dict[tuple[UUID, str], int] = {}
     which: list[int] = []
     dates: list[int] = []
+    quotas: dict[UUID, int] = {}
     for delivery, place in zip(deliveries, batch.places, strict=True):
         for mailbox in delivery.mailboxes:
             if places.setdefault((mailbox, delivery.delivery_id), len(which)) == len(which):
                 which.append(place)
                 dates.append(delivery.received or now)
+        quotas.update(zip(delivery.mailboxes, delivery.quotas, strict=False))
+    granted = {mailbox: quota for mailbox, quota in quotas.items() if quota != KEEP_QUOTA}
     rows = await retried(
         pool,
         _DELIVER,
@@ -49,6 +74,8 @@ async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery])
             wire.texts([delivery_id for _, delivery_id in places]),
             wire.int8s(dates),
             wire.int8(now),
+            wire.uuids(granted),
+            wire.int8s(granted.values()),
             *batch.parameters(),
         ],
     )

@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import re
 import sqlite3
 import threading
 import time
@@ -21,6 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
 from postern.model.mail import Accepted, Content, Envelope, Origin
+from postern.protocols.mime.header import first_value, lines_end
 from postern.telemetry.log import Event, log
 from postern.transport.envelopes import Envelopes, queue_id
 from postern.transport.files import Files
@@ -38,7 +38,7 @@ KEPT_BODY = 65_536
 """Bytes of a body up to which it may stay in memory."""
 RETRY_SAVE = 1.0
 """Seconds after which outcomes that could not be written are written again."""
-_MESSAGE_ID = re.compile(rb"[ \t]*(?:\r\n[ \t]+)?([^\s]{1,998})")
+_MAX_MESSAGE_ID = 998
 
 
 @dataclass(slots=True)
@@ -371,8 +371,6 @@ def _is_full(error: BaseException) -> bool:
 
 
 def _find_message_id(chunk: bytes) -> str:
-    end = chunk.find(b"\r\n\r\n") + 2
-    header = b"\n" + (chunk[:end] if end > 1 else chunk)
-    at = header.lower().find(b"\nmessage-id:")
-    found = _MESSAGE_ID.match(header, at + 12) if at >= 0 else None
-    return found[1].decode("utf-8", "replace") if found else ""
+    end = lines_end(chunk)
+    value = first_value(chunk[:end] if end >= 0 else chunk, b"message-id")
+    return value.split(maxsplit=1)[0][:_MAX_MESSAGE_ID].decode("utf-8", "replace") if value else ""

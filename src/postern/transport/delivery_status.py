@@ -20,6 +20,7 @@ from postern.model.mail import (
     RecipientOutcome,
 )
 from postern.model.organization import Organization
+from postern.protocols.mime.header import lines_end
 from postern.telemetry.log import Event, log
 from postern.transport.queued import QueuedMessage, QueuedRecipient
 
@@ -192,8 +193,8 @@ def _returned(message: QueuedMessage, action: Action, international: bool) -> by
         binary = message.envelope.body is not BodyType.SEVEN_BIT or international
         return _part(kind, "8bit" if binary else "7bit", content.bytes())
     first = content.chunks[0] if len(content.chunks) else b""
-    end = first.find(b"\r\n\r\n", 0, MAX_HEADER)
-    header = first[: end + 2] if end >= 0 else first[: first.rfind(b"\r\n", 0, MAX_HEADER) + 2]
+    end = lines_end(first, 0, min(len(first), MAX_HEADER))
+    header = first[:end] if end >= 0 else first[: first.rfind(b"\r\n", 0, MAX_HEADER) + 2]
     if international:
         return _part("message/global-headers", "8bit", header)
     kind = "text/rfc822-headers" if header.isascii() else "text/rfc822-headers; charset=utf-8"

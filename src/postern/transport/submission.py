@@ -6,20 +6,14 @@ Pure: header octets in, header octets or a refusal out. The clock and the unique
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from email.utils import formatdate
 
-from postern.protocols.mime.address import address_list
+from postern.protocols.mime.address import mailbox_list
+from postern.protocols.mime.header import MAX_FIELDS, split_fields, value_of
 from postern.protocols.smtp.address import parse_mailbox
 
 MAX_AUTHORS = 100
-
-_FIELD_END = re.compile(rb"\r\n(?![ \t])")
-# RFC 5322 section 2.2: a field's name has neither blanks nor control characters, which some readers drop.
-_NO_NAME = re.compile(rb"[\x00-\x20\x7f]")
-_QUOTED = r'"(?:[^"\\]++|\\.)*+"'
-_MAILBOX = re.compile(rf'\s*+(?:(?:{_QUOTED}|[^"<>,:;@\\\[\]]++)*+<([^<>]++)>|([^<>,:;\s]++))\s*+(,|\Z)', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +38,29 @@ class NotAllowed:
 
 _MALFORMED = NotAllowed(550, "5.6.0", "The header names its sender in a way that RFC 5322 section 3.6.2 does not allow")
 _NOT_AS = NotAllowed(550, "5.7.1", "You may not send as the address in From")
+TOO_MANY_FIELDS = NotAllowed(554, "5.6.0", f"The header has more than {MAX_FIELDS} fields")
 
 
 def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqdn: str) -> bytes | NotAllowed:
     """The header section put right. `header` are its lines, each ended by CRLF, without the empty line; so is the answer.
 
     `unique` is the left side of a Message-ID that has never been used; `fqdn` its right side.
+
+    Bound: linear in the header; one with more than 2,000 fields is refused.
     """
-    fields = _FIELD_END.split(header.removesuffix(b"\r\n")) if header else []
+    fields = split_fields(header)
+    if len(fields) > MAX_FIELDS:
+        return TOO_MANY_FIELDS
     if header[:1] in (b" ", b"\t"):
         return _MALFORMED  # It would continue the field that we put in front.
     named: dict[bytes, list[bytes]] = {}
     kept: list[bytes] = []
     added: list[bytes] = []
-    for field in fields:
-        name, colon, value = field.partition(b":")
-        name = name.strip().lower()
-        if colon and _NO_NAME.search(name):
+    for name, field in fields:
+        if not name and b":" in field:
+            # RFC 5322 section 2.2: a name has neither blanks nor control characters, which some readers drop.
             return _MALFORMED
-        named.setdefault(name, []).append(value)
+        named.setdefault(name, []).append(value_of(field))
         # Blind copies are not the other recipients' business; Return-Path is the last server's to write (RFC 5321 section 4.4).
         if name not in (b"bcc", b"return-path", b"sender"):
             kept.append(field)
@@ -79,7 +77,7 @@ def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqd
     senders = named.get(b"sender", [])
     sender = _mailboxes(senders[0]) if len(senders) == 1 else None
     if sender is not None and len(sender) == 1 and submitter.may_send_as(sender[0]):
-        added.append(b"Sender:" + senders[0])
+        added.append(next(field for name, field in fields if name == b"sender").removesuffix(b"\r\n"))
     elif senders or len(authors) > 1:
         # RFC 6409 section 8.1; RFC 5322 section 3.6.2 wants Sender where From holds several.
         added.append(b"Sender: <" + submitter.primary.encode() + b">")
@@ -89,7 +87,7 @@ def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqd
         added.append(b"Date: " + formatdate(now).replace("-0000", "+0000").encode())
     if b"message-id" not in named:
         added.append(f"Message-ID: <{unique}@{fqdn}>".encode())
-    return b"".join(line + b"\r\n" for line in added + kept)
+    return b"".join([*(line + b"\r\n" for line in added), *kept])
 
 
 def _authors(values: list[bytes], submitter: Submitter) -> list[str] | NotAllowed:
@@ -105,56 +103,11 @@ def _mailboxes(value: bytes) -> list[str] | None:
     """Every address of a mailbox-list (RFC 5322 section 3.4); None if it is anything else: what two readers could
     understand in two ways must not carry a sender's name.
 
-    Bound: linear in the value; at most MAX_AUTHORS addresses."""
-    text = value.decode("utf-8", "replace").replace("\r\n", "")
-    if "(" in text:
-        without = _without_comments(text)
-        if without is None:
-            return None
-        text = without
-    found: list[str] = []
-    position = 0
-    while len(found) < MAX_AUTHORS:
-        match = _MAILBOX.match(text, position)
-        if match is None:
-            return None
-        address = parse_mailbox((match[1] or match[2]).strip())
-        if not address:
-            return None
-        found.append(address)
-        position = match.end()
-        if not match[3]:
-            break
-    else:
+    Bound: linear in the value; at most MAX_AUTHORS addresses.
+    """
+    listed = mailbox_list(value)
+    if listed is None or len(listed) > MAX_AUTHORS:
         return None
     # What IMAP shows and DMARC asks about must be what is allowed here.
-    shown = [address.address for address in address_list(value)[0] if address.complete]
-    return found if [parse_mailbox(address) for address in shown] == found else None
-
-
-def _without_comments(text: str) -> str | None:
-    """RFC 5322 section 3.2.2: comments nest, and quoted strings hide them."""
-    kept: list[str] = []
-    depth = 0
-    quoted = escaped = False
-    for character in text:
-        if escaped:
-            escaped = False
-        elif character == "\\":
-            escaped = True
-        elif quoted:
-            quoted = character != '"'
-        elif character == '"' and not depth:
-            quoted = True
-        elif character == "(":
-            depth += 1
-            continue
-        elif character == ")":
-            depth -= 1
-            if depth < 0:
-                return None
-            kept.append(" ")
-            continue
-        if not depth:
-            kept.append(character)
-    return None if depth or quoted else "".join(kept)
+    found = [parse_mailbox(address.spec) for address in listed if address.spec == address.address]
+    return [address for address in found if address] if len(found) == len(listed) and all(found) else None

@@ -15,6 +15,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 from postern.model.directory import PROBE, Account, Directory, DirectoryUnavailable
@@ -98,7 +99,7 @@ class Judge:
         except Overloaded:
             return TOO_MANY
         if not right or account is None:
-            return FAILED
+            return about(FAILED, account)
         self._remember(account, mac)
         return Granted(await self.membership.identity(account, Mechanism.BASIC))
 
@@ -169,6 +170,11 @@ class Judge:
         who = account.guid.bytes + account.change.encode() if account is not None else known_as.encode()
         secret = password.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(len(who).to_bytes(4) + who + secret, key=self._key, digest_size=32).digest()
+
+
+def about(denied: Denied, account: Account | None) -> Denied:
+    """The refusal with the account that it is about."""
+    return replace(denied, account=account.name) if account is not None else denied
 
 
 def account_key(account: Account | None, name: str) -> str:

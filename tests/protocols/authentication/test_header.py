@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postern.protocols.authentication.header import (
-    MAX_FIELDS,
     addresses,
     ascii_domain,
     domains,
@@ -16,6 +15,7 @@ from postern.protocols.authentication.header import (
     purported_responsible,
     without,
 )
+from postern.protocols.mime.header import MAX_FIELDS
 
 HEADER = b"Received: x\r\n\tfor y\r\nFrom : Bob <bob@other.test>\r\nno field\r\nSUBJECT: a\r\n b\r\n"
 

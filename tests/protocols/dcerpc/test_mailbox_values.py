@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from postern.model.mailbox import (
+    KEEP_QUOTA,
     Delivery,
     DeliveryStatus,
     FetchedItems,
@@ -54,7 +57,10 @@ def test_search_programs(term: SearchTerm) -> None:
 
 @given(st.lists(DELIVERIES, max_size=4))
 def test_deliveries(deliveries: list[Delivery]) -> None:
-    assert values.read_deliveries(values.deliveries(deliveries)) == deliveries
+    granted = [replace(one, quotas=[n - 1 for n, _ in enumerate(one.mailboxes)]) for one in deliveries]
+    assert values.read_deliveries(values.deliveries(granted)) == granted
+    kept = [replace(one, quotas=[KEEP_QUOTA] * len(one.mailboxes)) for one in deliveries]
+    assert values.read_deliveries(values.deliveries(deliveries)) == kept
 
 
 @given(st.lists(st.builds(NewItem, st.binary(max_size=9), U64, st.none() | st.integers(0, 2**40)), max_size=4))

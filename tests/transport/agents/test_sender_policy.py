@@ -26,6 +26,12 @@ def test_dmarc_refuses_only_what_fails_and_is_to_be_refused() -> None:
             assert policy.dmarc_reply(DmarcSettings(Action.STAMP), DmarcVerdict(result, "d.test", asked)) is None
 
 
+def test_dmarc_refuses_a_from_that_nobody_can_be_asked_about() -> None:
+    verdict = DmarcVerdict(DmarcResult.PERM_ERROR, why="From names no domain", unreadable=True)
+    assert policy.dmarc_reply(DmarcSettings(), verdict, both=False) is not None
+    assert policy.dmarc_reply(DmarcSettings(Action.STAMP), verdict) is None
+
+
 def test_words() -> None:
     assert policy.spf_result(SpfVerdict(SpfResult.PASS, "a of d.test"), "", "h.test").render() == (
         "spf=pass (a of d.test) smtp.helo=h.test"

@@ -30,6 +30,8 @@ class Policy(StrEnum):
 
 # RFC 7489 section 6.4 allows blanks around the equals sign and before the semicolon.
 _VERSION = re.compile(r"\s*+v\s*+=\s*+DMARC1\s*+(?:;|\Z)")
+# RFC 5321 section 2.3.5, with the underscore that names have all the same; a domain literal is no domain.
+_HOST = re.compile(r"[A-Za-z0-9_.\-]++")
 _STRICTNESS = {Policy.NONE: 0, Policy.QUARANTINE: 1, Policy.REJECT: 2}
 
 
@@ -54,12 +56,14 @@ class DmarcRecord:
 
 @dataclass(frozen=True, slots=True)
 class DmarcVerdict:
-    """`policy` is what the domain asks for mail that fails, for this very message: sampling (pct) is done."""
+    """`policy` is what the domain asks for mail that fails, for this very message: sampling (pct) is done. `unreadable`: From
+    itself names nobody who could be asked."""
 
     result: DmarcResult
     domain: str = ""
     policy: Policy = Policy.NONE
     why: str = ""
+    unreadable: bool = False
 
 
 def parse_dmarc(text: str) -> DmarcRecord | None:
@@ -112,9 +116,9 @@ def _evaluated(
 ) -> Asking[DmarcVerdict]:
     domains = tuple(dict.fromkeys(domain.lower().rstrip(".") for domain in authors))
     if not domains:
-        return DmarcVerdict(DmarcResult.PERM_ERROR, why="From names no domain")
+        return DmarcVerdict(DmarcResult.PERM_ERROR, why="From names no domain", unreadable=True)
     if len(domains) > MAX_DOMAINS:
-        return DmarcVerdict(DmarcResult.PERM_ERROR, why="From names too many domains")
+        return DmarcVerdict(DmarcResult.PERM_ERROR, why="From names too many domains", unreadable=True)
     verdicts = []
     for domain in domains:
         verdicts.append((yield from _one(domain, spf_domain, dkim_domains, organizational, sample, unsure)))
@@ -134,8 +138,8 @@ def _one(
     sample: float,
     unsure: frozenset[str],
 ) -> Asking[DmarcVerdict]:
-    if not is_name(domain):
-        return DmarcVerdict(DmarcResult.PERM_ERROR, why="From names what is no domain")
+    if not is_name(domain) or not _HOST.fullmatch(domain):
+        return DmarcVerdict(DmarcResult.PERM_ERROR, why="From names what is no domain", unreadable=True)
     organization = organizational(domain)
     answer: Answer = yield Question(f"_dmarc.{domain}", Kind.TXT)
     records = _records(answer)

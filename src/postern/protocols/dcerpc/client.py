@@ -225,7 +225,7 @@ class ClientMachine:
             return self._fail("a fragment out of its order")
         partial = partial or Partial(())
         self._calls[call_id] = partial
-        partial.add(piece)
+        partial.add(piece, bool(received.flags & Pfc.LAST))
         if not received.flags & Pfc.LAST:
             self._size += len(piece)
             return self._fail("an answer too large") if self._size > REPLY_LIMIT else None

@@ -57,8 +57,8 @@ def _operation(name: str, purpose: str, ins: tuple[Parameter, ...], outs: tuple[
 
 LOGON = _operation(
     "logon",
-    "Opens a mailbox, creating it the first time. quota is bytes, 0 for none.",
-    (_MAILBOX, ("quota", U64)),
+    "Opens a mailbox, creating it the first time. quota is bytes from now on, 0 for no bound, -1 for what is set.",
+    (_MAILBOX, ("quota", I64)),
     (("used", U64), ("quota_now", U64), ("items", U64), ("change", U64)),
 )
 FETCH = _operation(
@@ -179,12 +179,19 @@ _ACCESS = (
         (("milliseconds", U32), ("mailboxes", _BYTES), ("changes", _LONG_WORDS)),
         (("changed", _BYTES), ("new_changes", _LONG_WORDS)),
     ),
+    _operation(
+        "first_unseen",
+        "The sequence number of the first item that is not seen; 0 if there is none.",
+        (_MAILBOX, _FOLDER),
+        (("number", U32),),
+    ),
 )
 _DELIVERY = (
     LOGON,
     _operation(
         "deliver",
-        "A batch in one commit. Delivery i is for mailbox_counts[i] mailboxes (UUIDs of 16 bytes, in order).\n"
+        "A batch in one commit. Delivery i is for mailbox_counts[i] mailboxes (UUIDs of 16 bytes, in order),\n"
+        "and quotas what each of them may hold from now on, as in logon.\n"
         "statuses, in the same order: 0 delivered, 1 duplicate, 2 over quota, 3 no mailbox, 4 temporary.",
         (
             ("delivery_ids", _BLOBS),
@@ -193,6 +200,7 @@ _DELIVERY = (
             ("contents", _BLOBS),
             ("mailbox_counts", _WORDS),
             ("mailboxes", _BYTES),
+            ("quotas", _TIMES),
         ),
         (("statuses", _BYTES),),
     ),

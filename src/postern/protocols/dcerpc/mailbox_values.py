@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from postern.model.mailbox import (
+    KEEP_QUOTA,
     Delivery,
     DeliveryStatus,
     FetchedItems,
@@ -283,19 +284,22 @@ def deliveries(values: Sequence[Delivery]) -> tuple[Any, ...]:
         [d.content for d in values],
         words([len(d.mailboxes) for d in values]),
         b"".join([mailbox.bytes for d in values for mailbox in d.mailboxes]),
+        times([quota for d in values for quota in d.quotas or [KEEP_QUOTA] * len(d.mailboxes)]),
     )
 
 
 def read_deliveries(values: Sequence[Any]) -> list[Delivery]:
-    ids, return_paths, received, contents, counts, mailboxes = values
+    ids, return_paths, received, contents, counts, mailboxes, quotas = values
+    sizes = read_words(counts)
     return [
-        Delivery(delivery_id, content, mailboxes_, return_path, when)
-        for delivery_id, content, mailboxes_, return_path, when in zip(
+        Delivery(delivery_id, content, mailboxes_, return_path, when, quotas_)
+        for delivery_id, content, mailboxes_, return_path, when, quotas_ in zip(
             read_texts(ids),
             contents,
-            _parts(read_words(counts), read_uuids(mailboxes)),
+            _parts(sizes, read_uuids(mailboxes)),
             read_texts(return_paths),
             read_times(received),
+            _parts(sizes, read_times(quotas)),
             strict=True,
         )
     ]

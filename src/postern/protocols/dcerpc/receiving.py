@@ -94,8 +94,13 @@ class Partial:
     parts: list[bytes | memoryview] = field(default_factory=list)
     size: int = 0
 
-    def add(self, piece: bytes | memoryview) -> None:
-        self.parts.append(piece)
+    def add(self, piece: bytes | memoryview, last: bool) -> None:
+        """A piece that waits for others is copied, so that it does not keep alive all that came in with it; an empty one is not
+        kept at all."""
+        if last:
+            self.parts.append(piece)
+        elif piece:
+            self.parts.append(bytes(piece))
         self.size += len(piece)
 
     def stub(self) -> bytes | memoryview:

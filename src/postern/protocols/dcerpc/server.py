@@ -352,7 +352,7 @@ class ServerMachine:
             if found is None or found.key != key:
                 return self._close("a fragment of no call")
             partial = found
-        partial.add(piece)
+        partial.add(piece, bool(received.flags & Pfc.LAST))
         if sum(p.size for p in self._partial.values()) > self.request_limit or partial.size > self.request_limit:
             self._out.append(fault(call_id, key[0], Status.NO_MEMORY, False))
             return self._close("a request too large")

@@ -41,7 +41,10 @@ SYSTEM_FLAGS: dict[bytes, Flag] = {
     b"\\DRAFT": Flag.DRAFT,
 }
 STATUS_ITEMS = frozenset(
-    {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ", "APPENDLIMIT"}
+    {
+        *("MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "DELETED-STORAGE", "SIZE"),
+        *("HIGHESTMODSEQ", "APPENDLIMIT"),
+    }
 )
 MAX_KEYWORD = 100
 MAX_FLAGS = 64
@@ -122,19 +125,19 @@ def _enable(cursor: Cursor, tag: bytes, name: str) -> Command:
 
 def _select(cursor: Cursor, tag: bytes, name: str) -> Command:
     cursor.space()
-    mailbox = cursor.mailbox()
+    mailbox, given = cursor.mailbox(), cursor.given
     condstore = False
     if cursor.skip(b" "):  # RFC 4466 section 2.1, RFC 7162 section 3.1.8
         for parameter in cursor.listed(cursor.word):
             if parameter != "CONDSTORE":
                 raise Syntax("Unknown parameter")
             condstore = True
-    return Select(tag, name, mailbox, condstore)
+    return Select(tag, name, mailbox, given, condstore)
 
 
 def _on_mailbox(cursor: Cursor, tag: bytes, name: str) -> Command:
     cursor.space()
-    return OnMailbox(tag, name, cursor.mailbox())
+    return OnMailbox(tag, name, cursor.mailbox(), cursor.given)
 
 
 def _rename(cursor: Cursor, tag: bytes, name: str) -> Command:
@@ -146,9 +149,14 @@ def _rename(cursor: Cursor, tag: bytes, name: str) -> Command:
 
 def _lsub(cursor: Cursor, tag: bytes, name: str) -> Command:
     cursor.space()
-    reference = cursor.mailbox()
+    reference = cursor.reference()
     cursor.space()
-    return List(tag, name, reference, (cursor.pattern(),))
+    return List(tag, name, reference or "", _served(reference, [cursor.pattern()]))
+
+
+def _served(reference: str | None, patterns: list[str | None]) -> tuple[str, ...]:
+    """The patterns that a name can match. LIST answers others with OK and nothing: they are no error (RFC 9051 section 6.3.9)."""
+    return () if reference is None else tuple(pattern for pattern in patterns if pattern is not None)
 
 
 def _list(cursor: Cursor, tag: bytes, name: str) -> Command:
@@ -159,13 +167,13 @@ def _list(cursor: Cursor, tag: bytes, name: str) -> Command:
     if extended:
         selection = frozenset(cursor.listed(cursor.word))
         cursor.space()
-    reference = cursor.mailbox()
+    reference = cursor.reference()
     cursor.space()
     if cursor.peek() == b"(":
         extended = True
-        patterns = tuple(cursor.listed(cursor.pattern))
+        patterns = cursor.listed(cursor.pattern)
     else:
-        patterns = (cursor.pattern(),)
+        patterns = [cursor.pattern()]
     returns: set[str] = set()
     status: tuple[str, ...] = ()
     if cursor.skip(b" "):
@@ -189,7 +197,8 @@ def _list(cursor: Cursor, tag: bytes, name: str) -> Command:
         raise Syntax("Unknown return option")
     if "RECURSIVEMATCH" in selection and not selection & {"SUBSCRIBED", "SPECIAL-USE"}:
         raise Syntax("RECURSIVEMATCH needs another selection option")  # RFC 5258 section 3.1
-    return List(tag, name, reference, patterns, selection, frozenset(returns), status, extended)
+    served = _served(reference, patterns)
+    return List(tag, name, reference or "", served, selection, frozenset(returns), status, extended)
 
 
 def _status_items(cursor: Cursor) -> tuple[str, ...]:

@@ -48,28 +48,38 @@ for _number in (437, 737, 775, 850, 852, 855, 857, 858, 860, 861, 862, 863, 864,
     _CODECS[f"cp{_number}"] = _CODECS[f"ibm{_number}"] = f"cp{_number}"
 _NOT_ASCII = {codec for codec in _CODECS.values() if codec.startswith(("iso2022", "utf-7", "utf-16", "utf-32", "hz"))}
 _REPLACEMENT = "\ufffd"
+MAX_LABEL = 64
+"""Characters of a charset's name; no known one has half as many."""
 
 
 def known(charset: str) -> bool:
     """Whether text labelled so is decoded as the label says."""
-    return charset.strip().lower() in _CODECS
+    return _codec(charset) != ""
 
 
 def decode(data: bytes, charset: str = "", hint: str = "") -> str:
     """Never raises: what the charset does not have becomes U+FFFD. Text with an unknown label, or 8-bit text that says
-    it is ASCII, is read as UTF-8, else as `hint`, else as windows-1252."""
-    codec = _CODECS.get(charset.strip().lower(), "ascii")
+    it is ASCII, is read as UTF-8, else as `hint`, else as windows-1252.
+
+    Bound: linear in the data, however long the labels are; at most one character for an octet.
+    """
+    codec = _codec(charset) or "ascii"
     if data.isascii() and codec not in _NOT_ASCII:
         return data.decode("ascii")
     if codec != "ascii":
         return _with(codec, data)
-    for guess in ("utf-8", _CODECS.get(hint.strip().lower(), "")):
+    for guess in ("utf-8", _codec(hint)):
         if guess and guess != "ascii":
             try:
                 return data.decode(guess)
             except (UnicodeError, ValueError):
                 continue
     return _with("cp1252", data)
+
+
+def _codec(label: str) -> str:
+    """ "" for a label that is not known."""
+    return _CODECS.get(label[:MAX_LABEL].strip().lower(), "")
 
 
 def _with(codec: str, data: bytes) -> str:

@@ -1,18 +1,30 @@
-"""A header block: where it ends, and its fields in order (RFC 5322 section 2.2)."""
+"""The one reader of header sections: where a section ends, and its fields in order (RFC 5322 section 2.2).
+
+IMAP's renderings, DKIM, DMARC and the sender filter, submission, the outbox, loop detection and tracking all read through it, so
+that none of them takes a line for a field that another does not see. A bare LF ends a line as CRLF does; a lone CR is text.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 MAX_HEADER = 1 << 20
 """Octets of one header that are looked at; what comes after is content of the message and no more."""
 MAX_FIELDS = 2000
+"""Fields of one header that are looked at. What comes from outside with more is refused: nothing may hide behind them."""
+
+# RFC 5322 section 2.2 and, for the blanks before the colon, section 4.5; RFC 6532 for the octets above 127.
+_NAME = re.compile(rb"([!-9;-~\x80-\xff]++)[ \t]*+:")
+_COLON = re.compile(rb"[ \t]*+:")
+_FIELD_END = re.compile(rb"\n(?![ \t])")
+_FOLD = re.compile(rb"\r?\n[ \t]")
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Lower-case names and values, unfolded (a line break and the white space after it are one space) and stripped.
+    """Lower-case names and values, unfolded (a line break and the blank after it are one space) and stripped.
 
     `named` gives the first field of a name.
     """
@@ -21,31 +33,115 @@ class Fields:
     named: dict[bytes, bytes]
 
 
-_FOLD = re.compile(rb"\r?\n[ \t]")
+def lines_end(content: bytes, start: int = 0, end: int | None = None) -> int:
+    """Where the fields end and the empty line begins; -1 if there is no empty line.
 
-
-def header_end(content: bytes, start: int, end: int) -> int:
-    """Where the body begins: after the empty line, which belongs to the header; `end` if there is none."""
-    if content.startswith(b"\r\n", start, end):
-        return start + 2
-    if content.startswith(b"\n", start, end):
-        return start + 1
+    Bound: linear in the header section, in all of the content where no empty line ends it.
+    """
+    end = len(content) if end is None else end
+    if content.startswith((b"\r\n", b"\n"), start, end):
+        return start
     with_cr = content.find(b"\n\r\n", start, end)
     bare = content.find(b"\n\n", start, with_cr if with_cr >= 0 else end)
     if bare >= 0:
-        return bare + 2
-    return with_cr + 3 if with_cr >= 0 else end
+        return bare + 1
+    return with_cr + 1 if with_cr >= 0 else -1
+
+
+def header_end(content: bytes, start: int, end: int) -> int:
+    """Where the body begins: after the empty line, which belongs to the header; `end` if there is none.
+
+    Bound: as `lines_end`.
+    """
+    place = lines_end(content, start, end)
+    if place < 0:
+        return end
+    return place + (2 if content[place] == 13 else 1)
+
+
+def split_fields(header: bytes, most: int | None = MAX_FIELDS) -> list[tuple[bytes, bytes]]:
+    """The fields as (lower-case name, octets with the line end); joined, the octets are the header.
+
+    What is no field has no name: a line without a colon, or with a blank or a control character in front of it. What
+    comes after the first `most` fields (None for all) is one such rest.
+
+    Bound: linear in the header; at most `most` fields.
+    """
+    pieces = _FIELD_END.split(header, most or 0)
+    rest = pieces.pop()
+    found = []
+    for piece in pieces:
+        match = _NAME.match(piece)
+        found.append((match[1].lower() if match is not None else b"", piece + b"\n"))
+    if rest:
+        match = _NAME.match(rest) if most is None or len(pieces) < most else None
+        found.append((match[1].lower() if match is not None else b"", rest))
+    return found
+
+
+def begins_with_field(content: bytes) -> bool:
+    """Whether there is a name and a colon in front.
+
+    Bound: linear in the first line.
+    """
+    return _NAME.match(content) is not None
+
+
+def value_of(field: bytes) -> bytes:
+    """What stands behind the colon, unfolded and stripped.
+
+    Bound: linear in the field.
+    """
+    value = field.partition(b":")[2]
+    return (_FOLD.sub(b" ", value) if b"\n" in value else value).strip()
 
 
 def parse_fields(content: bytes, start: int, end: int) -> Fields:
-    """Lines that are no field are left out."""
+    """Every field by name; what is no field is left out.
+
+    Bound: linear in the header; MAX_HEADER octets and MAX_FIELDS fields of it are read.
+    """
     block = content[start : min(end, start + MAX_HEADER)]
-    found: list[tuple[bytes, bytes]] = []
-    for line in _FOLD.sub(b" ", block).split(b"\n")[:MAX_FIELDS]:
-        name, colon, value = line.partition(b":")
-        if colon and name:
-            if name[-1] <= 32:
-                name = name.rstrip()
-            if b" " not in name and b"\t" not in name:
-                found.append((name.lower(), value.strip()))
+    found = [(name, value_of(field)) for name, field in split_fields(block) if name]
     return Fields(found, dict(reversed(found)))
+
+
+def has_too_many_fields(header: bytes) -> bool:
+    """Whether readers would not see all of it.
+
+    Bound: linear in the header.
+    """
+    return header.count(b"\n") > MAX_FIELDS and len(split_fields(header)) > MAX_FIELDS
+
+
+def first_value(header: bytes, name: bytes) -> bytes | None:
+    """The first field of this name (lower case) without reading the others, for paths where every message passes.
+
+    Bound: linear in the header.
+    """
+    place = next(_places(header, name), None)
+    if place is None:
+        return None
+    end = _FIELD_END.search(header, place)
+    return value_of(header[place - 1 : end.start() if end is not None else len(header)])
+
+
+def count_fields(header: bytes, name: bytes) -> int:
+    """How many fields have this name (lower case).
+
+    Bound: linear in the header.
+    """
+    return sum(1 for _ in _places(header, name))
+
+
+def _places(header: bytes, name: bytes) -> Iterator[int]:
+    """Where the values of the fields of one name begin, behind the colon."""
+    lower = header.lower()
+    if lower.startswith(name) and (colon := _COLON.match(header, len(name))) is not None:
+        yield colon.end()
+    place = lower.find(b"\n" + name)
+    while place >= 0:
+        behind = place + 1 + len(name)
+        if (colon := _COLON.match(header, behind)) is not None:
+            yield colon.end()
+        place = lower.find(b"\n" + name, behind)

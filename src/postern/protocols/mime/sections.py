@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from enum import Enum
 
-from postern.protocols.mime.header import Fields, header_end
+from postern.protocols.mime.header import Fields, header_end, lines_end, split_fields
 from postern.protocols.mime.structure import Part, scan
 from postern.protocols.mime.transfer import can_decode, from_transfer
-
-_FIELD = re.compile(rb"([^\r\n:]*)[^\n]*\n?(?:[ \t][^\n]*\n?)*")
-
 
 _NO_FIELDS = Fields([], {})
 
@@ -86,21 +82,20 @@ def binary(content: bytes, part: Sequence[int]) -> bytes | Missing:
 
 
 def header_fields(header: bytes, names: Sequence[bytes], exclude: bool = False) -> bytes:
-    """The lines of these fields as they stand, or of all others, and an empty line."""
+    """The lines of these fields as they stand, and an empty line; or of all others, and the empty line if there is one.
+
+    Bound: linear in the header.
+    """
     wanted = {name.lower() for name in names}
+    end = lines_end(header)
     kept = []
-    place = 0
-    while place < len(header):
-        match = _FIELD.match(header, place)
-        if match is None or match.end() == place:
-            break
-        line = match[0]
-        place = match.end()
-        if line in (b"\r\n", b"\n"):
-            break
-        if (match[1].rstrip().lower() in wanted) != exclude:
-            kept.append(line if line.endswith(b"\n") else line + b"\r\n")
-    kept.append(b"\r\n")
+    for name, field in split_fields(header if end < 0 else header[:end], most=None):
+        if (name in wanted) != exclude:
+            kept.append(field if field.endswith(b"\n") else field + b"\r\n")
+    # RFC 9051 section 6.4.5: the empty line is there "except in the case of a message that has no body and no blank line".
+    # Other servers end what was asked for by name with one all the same, and clients look for it.
+    if end >= 0 or not exclude:
+        kept.append(b"\r\n")
     return b"".join(kept)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import re
 
-from postern.protocols.mime.charsets import decode
+from postern.protocols.mime.address import Address, address_list
+from postern.protocols.mime.charsets import MAX_LABEL, decode
+from postern.protocols.mime.envelope import joined
 from postern.protocols.mime.header import Fields
 from postern.protocols.mime.parameters import parameter, parse_value
 from postern.protocols.mime.structure import Part
@@ -22,37 +24,74 @@ _INLINE_NAMES = """
     tt u var wbr
 """
 _INLINE = frozenset(_INLINE_NAMES.split())
-_SPACES = re.compile(r"[ \t\r\f\v]*+\n\s*+|[ \t\r\f\v\xa0]{2,}")
+_SPACES = re.compile(r"\s{2,}+")
 _LONG_NUMBER = re.compile(r"&#[xX]?[0-9a-fA-F]{10,}+")
 _HIDDEN = ("script", "style")
 
 
 def header_text(fields: Fields, hint: str = "") -> str:
-    """ "\\nname:value" of every field, decoded and folded."""
+    """ "\\nname:value" of every field, decoded and folded. Where an address field does not read as IMAP's envelope tells it, the
+    envelope's names and addresses follow as "\\n name:value".
+
+    Bound: linear in the fields; at most MAX_TEXT octets.
+    """
     block = b"".join([b"\n%b:%b" % field for field in fields.ordered])
-    if block.isascii() and b"=?" not in block:
+    told = _told(fields)
+    if block.isascii() and b"=?" not in block and not told:
         return block.decode("ascii").lower()
-    return fold_within(
-        "".join([f"\n{name.decode('latin-1')}:{_line(value, hint)}" for name, value in fields.ordered]), MAX_TEXT
-    )
+    text = "".join([f"\n{name.decode('latin-1')}:{_line(value, hint)}" for name, value in fields.ordered])
+    return fold_within(text + told, MAX_TEXT)
+
+
+def _told(fields: Fields) -> str:
+    """RFC 9051 section 6.4.4: FROM, TO, CC and BCC look at the envelope. A field that has neither comments nor escapes and
+    holds every address as it is told needs no second line."""
+    lines = []
+    for name in (b"from", b"to", b"cc", b"bcc"):
+        value = joined(fields, name)
+        if not value:
+            continue
+        addresses = [one for one in address_list(value)[0] if one.complete]
+        if not _reads_as_told(value, addresses):
+            shown = [f"{decode_words(one.name or b'')} <{one.address}>" for one in addresses]
+            lines.append(f"\n {name.decode()}:{_one_line(', '.join(shown))}")
+    return "".join(lines)
+
+
+def _reads_as_told(value: bytes, addresses: list[Address]) -> bool:
+    if b"(" in value or b"\\" in value:
+        return False
+    place = 0
+    for one in addresses:
+        spec = b"%b@%b" % (one.mailbox or b"", one.host or b"")
+        place = value.find(spec, place) + len(spec)
+        if place < len(spec):
+            return False
+    return True
 
 
 def _line(value: bytes, hint: str) -> str:
     """One field is one line, whatever an encoded word may hold."""
-    text = decode_words(value, hint)
+    return _one_line(decode_words(value, hint))
+
+
+def _one_line(text: str) -> str:
     return text.replace("\n", " ") if "\n" in text else text
 
 
 def body_text(content: bytes, root: Part) -> str:
-    """All text parts, the headers of messages within, and the names of attachments; folded."""
+    """All text parts, the headers of messages within, and the names of attachments; folded.
+
+    Bound: linear in the content; MAX_TEXT octets of it are decoded, and at most as many come out.
+    """
     parts: list[str] = []
     room = MAX_TEXT
     stack = [root]
     while stack and room > 0:
         part = stack.pop()
         if part is not root:
-            for _, value in part.fields.ordered:
-                parts.append(decode_words(value, _charset(part)))
+            charset = _charset(part)
+            parts.extend([decode_words(value, charset) for _, value in part.fields.ordered])
             _add_file_name(part, parts)
         if part.children:
             stack.extend(reversed(part.children))
@@ -64,7 +103,7 @@ def body_text(content: bytes, root: Part) -> str:
 
 
 def _charset(part: Part) -> str:
-    return parameter(part.parameters, b"charset")
+    return parameter(part.parameters, b"charset")[:MAX_LABEL]
 
 
 def _leaf_text(part: Part, raw: bytes) -> str:
@@ -83,7 +122,10 @@ def _add_file_name(part: Part, parts: list[str]) -> None:
 
 
 def html_text(source: str) -> str:
-    """What a browser would show: no tags, comments, scripts or styles; inline tags join, others part lines."""
+    """What a browser would show: no tags, comments, scripts or styles; inline tags join, others part lines.
+
+    Bound: linear in the source, and not longer than it.
+    """
     text = source
     if "<!--" in text:
         text = _without(text, text, "<!--", "-->")

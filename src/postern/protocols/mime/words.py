@@ -14,26 +14,31 @@ _ENCODED_WORD = re.compile(rb"=\?([!-)+->@-~]{1,64})(?:\*[!->@-~]{0,64})?\?([BbQ
 
 def decode_words(value: bytes, hint: str = "") -> str:
     """A header's text. White space between encoded words is dropped (section 6.2). A character that was split between
-    words of one charset, which section 5 forbids and programs do, is put together again."""
+    words of one charset, which section 5 forbids and programs do, is put together again.
+
+    Bound: linear in the value; at most one character for an octet.
+    """
     if b"=?" not in value:
         if value.isascii():
             return value.decode("ascii")
         return decode(value, "", hint)
     parts: list[str] = []
-    pending, charset, end = b"", "", 0
+    pending: list[bytes] = []
+    charset, end = "", 0
     for match in _ENCODED_WORD.finditer(value):
         between = value[end : match.start()]
         end = match.end()
         label = match[1].decode("ascii").lower()
         if between.strip(b" \t\r\n") or (not parts and not pending):
-            parts.append(decode(pending, charset, hint))
+            parts.append(decode(b"".join(pending), charset, hint))
             parts.append(decode(between, "", hint))
-            pending = b""
+            pending.clear()
         if label != charset:
-            parts.append(decode(pending, charset, hint))
-            pending, charset = b"", label
-        pending += from_base64(match[3]) if match[2] in b"Bb" else _from_q(match[3])
-    parts.append(decode(pending, charset, hint))
+            parts.append(decode(b"".join(pending), charset, hint))
+            pending.clear()
+            charset = label
+        pending.append(from_base64(match[3]) if match[2] in b"Bb" else _from_q(match[3]))
+    parts.append(decode(b"".join(pending), charset, hint))
     parts.append(decode(value[end:], "", hint))
     return "".join(parts)
 

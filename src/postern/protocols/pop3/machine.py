@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from postern.protocols.mime.header import header_end
+
 MAX_COMMAND = 255
 MAX_RESPONSE = 65_536
 _NUMBERS = {"LIST": (0, 1), "UIDL": (0, 1), "RETR": (1, 1), "DELE": (1, 1), "TOP": (2, 2)}
@@ -151,10 +153,7 @@ def _parse(line: bytes) -> Event:
 
 def top(content: bytes, lines: int) -> bytes:
     """The header, the empty line and the first `lines` lines of the body (RFC 1939 section 7)."""
-    end = content.find(b"\r\n\r\n")
-    if end < 0:
-        return content
-    at = end + 4
+    at = header_end(content, 0, len(content))
     for _ in range(lines):
         following = content.find(b"\n", at)
         if following < 0:

@@ -1,7 +1,7 @@
 -- Delivers a batch: pair n puts message `which[n]` (counted from 1) into the inbox of `guids[n]`, unless `delivery_ids[n]`
--- came there before. Statuses are those of model.mailbox.DeliveryStatus. What one mailbox refuses does not touch the rest.
+-- came there before. From now on the mailbox `owners[n]` may hold `quotas[n]` octets, 0 for any number. Statuses are those of model.mailbox.DeliveryStatus. What one mailbox refuses does not touch the rest.
 CREATE FUNCTION deliver(
-    which bigint[], guids uuid[], delivery_ids text[], dates bigint[], now bigint,
+    which bigint[], guids uuid[], delivery_ids text[], dates bigint[], now bigint, owners uuid[], quotas bigint[],
     rendering bigint, hashes bytea[], sizes bigint[], header_sizes bigint[],
     envelopes bytea[], structures bytea[], bodies bytea[], datas bytea[],
     sents bigint[], sent_days bigint[], subjects text[], base_subjects text[], replies bigint[],
@@ -15,6 +15,8 @@ DECLARE
     room bigint;
 BEGIN
     PERFORM 1 FROM mailboxes m WHERE m.guid = ANY (guids) ORDER BY m.id FOR NO KEY UPDATE;
+    UPDATE mailboxes m SET quota = q.quota
+    FROM unnest($6, $7) AS q(guid, quota) WHERE m.guid = q.guid AND m.quota <> q.quota;
 
     SELECT array_agg(s.status ORDER BY s.n) INTO statuses
     FROM (
@@ -72,7 +74,9 @@ BEGIN
             size = f.size + s.bytes, highest_modseq = s.modseq
         FROM sums s WHERE f.id = s.folder
     ), m AS (
-        UPDATE mailboxes m SET change = s.modseq, used = m.used + s.bytes, items = m.items + s.count
+        -- A mailbox that still gets mail has its retention begin anew.
+        UPDATE mailboxes m SET change = s.modseq, used = m.used + s.bytes, items = m.items + s.count,
+            disconnected = CASE WHEN m.disconnected = 0 THEN 0 ELSE $5 END
         FROM sums s WHERE m.id = s.mailbox
         RETURNING m.guid, m.change
     )

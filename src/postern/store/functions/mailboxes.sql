@@ -23,14 +23,15 @@ BEGIN
     RETURN f;
 END $$;
 
--- Opens a mailbox; the first time with its well-known folders.
+-- Opens a mailbox; the first time with its well-known folders. A `new_quota` below 0 leaves what is set;
+-- with another the directory knows the owner, who may be back.
 CREATE FUNCTION logon(wanted uuid, new_quota bigint) RETURNS mailboxes LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes;
 BEGIN
     SELECT * INTO m FROM mailboxes WHERE guid = wanted;
     IF NOT FOUND THEN
-        INSERT INTO mailboxes (guid, quota) VALUES (wanted, new_quota) ON CONFLICT (guid) DO NOTHING RETURNING * INTO m;
+        INSERT INTO mailboxes (guid, quota) VALUES (wanted, greatest(new_quota, 0)) ON CONFLICT (guid) DO NOTHING RETURNING * INTO m;
         IF FOUND THEN
             PERFORM make_folder(m.id, path, kind) FROM (VALUES
                 (ARRAY['INBOX'], 'inbox'), (ARRAY['Sent Items'], 'sent'), (ARRAY['Drafts'], 'drafts'),
@@ -40,8 +41,8 @@ BEGIN
         END IF;
         SELECT * INTO m FROM mailboxes WHERE guid = wanted;
     END IF;
-    IF new_quota <> 0 AND m.quota <> new_quota THEN
-        UPDATE mailboxes SET quota = new_quota WHERE guid = wanted RETURNING * INTO m;
+    IF new_quota >= 0 AND (m.quota <> new_quota OR m.disconnected > 1) THEN
+        UPDATE mailboxes SET quota = new_quota, disconnected = 0 WHERE guid = wanted RETURNING * INTO m;
     END IF;
     RETURN m;
 END $$;

@@ -47,7 +47,8 @@ class DkimVerificationSettings:
 @dataclass(frozen=True, slots=True)
 class DmarcSettings:
     reject: Action = setting(  # noqa: RUF009 (setting is dataclasses.field)
-        Action.REJECT, "what becomes of mail that fails a domain's p=reject: stamp or reject"
+        Action.REJECT,
+        "what becomes of mail that fails a domain's p=reject, or whose From names no domain: stamp or reject",
     )
 
 
@@ -64,10 +65,14 @@ def spf_reply(settings: SpfSettings | SenderIdSettings, verdict: SpfVerdict, dom
     return Reply(550, "5.7.23", f"This address may not send mail of {domain}{said}")
 
 
-def dmarc_reply(settings: DmarcSettings, verdict: DmarcVerdict) -> Reply | None:
-    if verdict.result is not DmarcResult.FAIL or verdict.policy is not Policy.REJECT:
-        return None
+def dmarc_reply(settings: DmarcSettings, verdict: DmarcVerdict, both: bool = True) -> Reply | None:
+    """`both`: SPF and DKIM were asked. Without both of its witnesses DMARC condemns nobody, but a From that cannot be read
+    is refused all the same (RFC 7489 section 6.6.1): readers would be shown a sender whom nobody held against anything."""
     if settings.reject is not Action.REJECT:
+        return None
+    if verdict.unreadable:
+        return Reply(550, "5.7.1", f"{verdict.why}; mail has an author (RFC 5322 section 3.6.2)")
+    if not both or verdict.result is not DmarcResult.FAIL or verdict.policy is not Policy.REJECT:
         return None
     return Reply(
         550, "5.7.1", f"Neither SPF nor DKIM speaks for {verdict.domain}, which wants such mail refused (DMARC)"

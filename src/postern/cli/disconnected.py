@@ -1,0 +1,160 @@
+"""`postern mailbox list --disconnected`, `connect` and `purge`: mailboxes whose owner the directory no longer has."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import click
+
+from postern.cli.directory import in_directory, json_option, print_table, size
+from postern.cli.state_folder import state_option
+from postern.cli.terminal import ask, echo, echo_json
+from postern.model.directory import RecipientType
+from postern.model.mailbox import DisconnectedMailbox, MailboxError
+
+if TYPE_CHECKING:
+    from postern.directory.administration import Listing
+    from postern.host.directory import OpenDirectory
+    from postern.model.organization import Organization, StateFolder
+    from postern.store.database import MailboxDatabase
+
+
+@contextlib.asynccontextmanager
+async def mailbox_database(organization: Organization) -> AsyncIterator[MailboxDatabase]:
+    """The mailbox database of this host. Raises ClickException where none answers, or it refuses what was asked."""
+    from postern.store.database import MailboxDatabase
+
+    try:
+        database = await MailboxDatabase.open(organization.postgres, 1)
+    except MailboxError as error:
+        raise click.ClickException(f"the mailbox database does not answer: {error}") from None
+    try:
+        yield database
+    except MailboxError as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        await database.close()
+
+
+async def owners(directory: OpenDirectory) -> list[Listing]:
+    """Everybody who has a mailbox."""
+    return [
+        *await directory.write.listings(RecipientType.USER),
+        *await directory.write.listings(RecipientType.ROOM),
+    ]
+
+
+async def of_address(organization: Organization, address: str) -> list[DisconnectedMailbox]:
+    """Disconnected mailboxes whose owner had this address; () where this host has no mailbox database."""
+    with contextlib.suppress(click.ClickException):
+        async with mailbox_database(organization) as database:
+            return [one for one in await database.disconnected() if one.owner.lower() == address.lower()]
+    return []
+
+
+async def disconnect(organization: Organization, gone: Listing) -> bool:
+    """Marks the mailbox of somebody who was removed; False where this host has no mailbox database."""
+    with contextlib.suppress(click.ClickException):
+        async with mailbox_database(organization) as database:
+            await database.disconnect(gone.guid, gone.primary)
+            return True
+    return False
+
+
+async def _found(directory: OpenDirectory, database: MailboxDatabase) -> list[DisconnectedMailbox]:
+    """Those whose owners were removed on another host are noticed here."""
+    await database.reconcile({one.guid: one.primary for one in await owners(directory)})
+    return await database.disconnected()
+
+
+def _chosen(found: list[DisconnectedMailbox], wanted: str) -> UUID:
+    """By GUID, or by the address that the owner had."""
+    chosen = [one for one in found if wanted.lower() in (str(one.mailbox), one.owner.lower())]
+    if not chosen:
+        raise click.ClickException(f"no disconnected mailbox is {wanted}: «postern mailbox list --disconnected»")
+    if len(chosen) > 1:
+        raise click.ClickException(
+            f"{len(chosen)} disconnected mailboxes were of {wanted}, name one by its GUID: "
+            + ", ".join(str(one.mailbox) for one in chosen)
+        )
+    return chosen[0].mailbox
+
+
+@click.command("list")
+@click.option("--disconnected", is_flag=True, required=True, help="Those whose owner was removed.")
+@json_option
+@state_option
+def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
+    """List mailboxes of this host whose owner was removed; the others are in «postern mailbox stats»."""
+
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> list[DisconnectedMailbox]:
+        async with mailbox_database(organization) as database:
+            return await _found(directory, database)
+
+    found = in_directory(state_dir, work)
+    if as_json:
+        echo_json(
+            [
+                {
+                    "mailbox": str(one.mailbox),
+                    "owner": one.owner,
+                    "since": one.since,
+                    "messages": one.items,
+                    "size": one.used,
+                }
+                for one in found
+            ]
+        )
+        return
+    rows = [
+        (
+            one.owner,
+            time.strftime("%Y-%m-%d", time.localtime(one.since)),
+            str(one.items),
+            size(one.used),
+            str(one.mailbox),
+        )
+        for one in found
+    ]
+    print_table(("owner", "since", "messages", "size", "mailbox"), rows, "no mailbox is disconnected")
+
+
+@click.command("connect")
+@click.argument("mailbox")
+@click.argument("name")
+@state_option
+def connect(mailbox: str, name: str, state_dir: str | None) -> None:
+    """Give a disconnected mailbox to a user. MAILBOX is its GUID or the address that its owner had; NAME has no mail yet."""
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> str:
+        heir = await directory.write.show(name)
+        if heir.type not in (RecipientType.USER, RecipientType.ROOM):
+            raise click.ClickException(f"{name} is a {heir.type}, which has no mailbox")
+        async with mailbox_database(organization) as database:
+            await database.connect(_chosen(await _found(directory, database), mailbox), heir.guid)
+        return heir.name
+
+    echo(f"{in_directory(state_dir, work)} has the mailbox now")
+
+
+@click.command("purge")
+@click.argument("mailbox")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@state_option
+def purge(mailbox: str, yes: bool, state_dir: str | None) -> None:
+    """Purge a disconnected mailbox at once, with all its mail. MAILBOX is its GUID or the address that its owner had."""
+    if not yes:
+        ask(f"Purge the mailbox {mailbox} with all its mail, for good?", "--yes")
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
+        async with mailbox_database(organization) as database:
+            await database.purge(_chosen(await _found(directory, database), mailbox))
+
+    in_directory(state_dir, work)
+    echo(f"purged {mailbox}")

@@ -1,0 +1,81 @@
+"""The option --state, before a command or after it; and whose account a command on a state folder has."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+_STATE = "postern.state"
+_seen: set[click.Command] = set()
+
+
+def named(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Callback of every --state: what stands nearest to the command counts; a command without one takes its group's."""
+    if value:
+        context.meta[_STATE] = value[0] if parameter.multiple else value
+        return value
+    inherited = context.meta.get(_STATE)
+    return (inherited,) if parameter.multiple and inherited else value if parameter.multiple else inherited
+
+
+state_option = click.option(
+    "--state", "state_dir", metavar="DIR", callback=named, help="The organization's state folder."
+)
+
+
+def group_option() -> click.Option:
+    """The option that every group has for the commands below it."""
+    return click.Option(
+        ["--state"], metavar="DIR", expose_value=False, callback=named, help="The state folder of the organization."
+    )
+
+
+def on_a_state_folder(command: click.Command, as_owner: bool) -> None:
+    """Gives each group a --state option, and has root's commands carried out as the state folder's owner.
+
+    The account changes when all arguments are read and before the command acts, so that files which it was given are opened
+    as whoever typed it. A command whose option is not called `state_dir` changes the account itself.
+    """
+    if command in _seen:
+        return
+    _seen.add(command)
+    for parameter in command.params:
+        ours = "--state" in parameter.opts and parameter.name in ("state_dir", "state_dirs")
+        if ours and as_owner and command.callback is not None:
+            command.callback = _as_owner(command.callback, str(parameter.name))
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            on_a_state_folder(inner, as_owner)
+        if not any("--state" in one.opts for one in command.params) and any(
+            "--state" in one.opts for inner in command.commands.values() for one in inner.params
+        ):
+            command.params.append(group_option())
+
+
+def _as_owner(act: Callable[..., Any], option: str) -> Callable[..., Any]:
+    @functools.wraps(act)
+    def acting(*arguments: Any, **options: Any) -> Any:
+        context = click.get_current_context()
+        if os.geteuid() == 0 and context.invoked_subcommand is None:
+            options[option] = become_owner(options[option])
+        return act(*arguments, **options)
+
+    return acting
+
+
+def become_owner(value: Any) -> Any:
+    """Several folders (only read then) are entered as the first one's owner."""
+    from postern.host import state
+
+    several = isinstance(value, tuple)
+    first = value[0] if several and value else None if several else value
+    folder = state.find(first.rpartition("=")[2] if several and first else first)
+    if not state.is_ours(folder):
+        return value
+    state.act_as_owner(folder)
+    # Where nobody named one, the owner's default would be another than root's.
+    return str(folder.root) if not several else value or (str(folder.root),)
