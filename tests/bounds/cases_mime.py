@@ -6,6 +6,7 @@ from functools import partial
 
 from postern.protocols.mime import (
     address,
+    appended,
     charsets,
     comments,
     dates,
@@ -63,6 +64,9 @@ def _fields(size: int, line: bytes) -> header.Fields:
     return header.parse_fields(block, 0, len(block))
 
 
+_BINARY = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"--a\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+
+
 CASES: Cases = {
     M + "address.address_list: an open comment": lambda size: partial(address.address_list, b"(" * size),
     M + "address.address_list: quotes": lambda size: partial(address.address_list, b'"\\' * (size // 2)),
@@ -89,6 +93,10 @@ CASES: Cases = {
     M + "header.has_too_many_fields": lambda size: partial(header.has_too_many_fields, b"\n " * (size // 2)),
     M + "header.first_value": lambda size: partial(header.first_value, b"\nfrom " * (size // 6), b"from"),
     M + "header.count_fields": lambda size: partial(header.count_fields, b"\nreceived" * (size // 9), b"received"),
+    M + "appended.made_fit: bare feeds": lambda size: partial(appended.made_fit, b"\n" * size),
+    M + "appended.made_fit: a part that is binary": lambda size: partial(
+        appended.made_fit, _BINARY + b"\0\n" * (size // 2)
+    ),
     M + "line_ends.with_line_ends": lambda size: partial(line_ends.with_line_ends, b"\r" * size),
     M + "line_ends.without_bare_feeds": lambda size: partial(
         line_ends.without_bare_feeds, b"\ncontent-transfer-encoding" + b"\n " * (size // 2)
