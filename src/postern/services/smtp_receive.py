@@ -60,6 +60,7 @@ class ReceiveSession(Conversation):
         self._login = Login(connector, self._server, self._is)
         self._steps = connector.agents.steps() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
+        self.turned_away = f"421 4.3.2 {connector.fqdn} Too many connections\r\n".encode()  # RFC 5321 section 3.8
 
     def feed(self, data: bytes) -> None:
         self._server.receive(data)
