@@ -74,6 +74,18 @@ CASES: Cases = {
         address.address_list, b"a " * (size // 4) + b"@" + b":" * (size // 2)
     ),
     M + "address.address_list: blanks behind <": lambda size: partial(address.address_list, b"<" + b" " * size),
+    M + "address.address_list: forgotten commas": lambda size: partial(address.address_list, b"a@b " * (size // 4)),
+    M + "address.address_list: comments behind": lambda size: partial(
+        address.address_list, b"a@b " + b"(c)" * (size // 3)
+    ),
+    M + "comments.comment_end": lambda size: partial(comments.comment_end, b"(" * size, 0),
+    M + "comments.without_comments: open": lambda size: partial(comments.without_comments, b"(" * size),
+    M + "comments.without_comments: many": lambda size: partial(comments.without_comments, b"(a)" * (size // 3), False),
+    M + "line_ends.with_line_ends": lambda size: partial(line_ends.with_line_ends, b"\r\r\n" * (size // 3)),
+    M + "line_ends.without_bare_feeds": lambda size: partial(line_ends.without_bare_feeds, b"\n" * size),
+    M + "line_ends.without_bare_feeds: blanks": lambda size: partial(
+        line_ends.without_bare_feeds, b"content-transfer-encoding:" + b" " * size + b"\n"
+    ),
     M + "address.mailbox_list: blanks behind <": lambda size: partial(address.mailbox_list, b"<" + b" " * size),
     M + "address.mailbox_list: words": lambda size: partial(address.mailbox_list, b"a " * (size // 2)),
     M + "charsets.decode": lambda size: partial(charsets.decode, b"\x1b$B" * (size // 3), "iso-2022-jp"),
