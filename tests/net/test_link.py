@@ -269,3 +269,12 @@ def test_nothing_listens_or_dials_beside_its_row() -> None:
             await dial(ROW, Upgrading(None), "127.0.0.1", 1, Port(26))
 
     asyncio.run(test())
+
+
+def test_a_door_that_cannot_open_names_its_address_and_port() -> None:
+    async def run() -> None:
+        door = Door([ROW], ROW.ports[0], lambda: Upgrading(None), None)
+        with pytest.raises(OSError, match=r"192\.0\.2\.77 port 25"):
+            await door.open("192.0.2.77", 25)
+
+    asyncio.run(run())

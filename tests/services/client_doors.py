@@ -53,6 +53,9 @@ class MemoryDirectory:
     async def account(self, name: str) -> Account | None:
         return self.accounts.get(name.lower()) or self.accounts.get(f"{name.lower()}@example.test")
 
+    async def accounts_by_guid(self, guids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Account]:
+        return {account.guid: account for account in self.accounts.values() if account.guid in guids}
+
     async def verifier(self, account: Account, kind: str) -> str | None:
         return self._verifiers.get(kind)
 

@@ -164,6 +164,23 @@ def test_deletions_happen_at_quit_only() -> None:
     asyncio.run(run())
 
 
+def test_a_session_ends_with_its_account_and_without_an_update() -> None:
+    async def run() -> None:
+        async with opened(2) as doors, dialled(doors) as (reader, writer):
+            await log_in(reader, writer)
+            assert await says(reader, writer, b"DELE 1") == b"+OK\r\n"
+            account = doors.directory.accounts.pop("alice@example.test")
+            for _ in range(2):
+                await doors.authenticator.reauthorization.round()
+            assert await reader.read() == b"-ERR [SYS/PERM] The account may not be logged on any more\r\n"
+            doors.directory.accounts["alice@example.test"] = account
+            async with dialled(doors) as (again, talk):
+                await log_in(again, talk)
+                assert await says(again, talk, b"STAT") == b"+OK 2 10\r\n"
+
+    asyncio.run(run())
+
+
 def test_a_quit_that_cannot_be_kept_says_so() -> None:
     async def run() -> None:
         async with opened(1) as doors, dialled(doors) as (reader, writer):

@@ -73,9 +73,9 @@ class Door:
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind((host, number))
-        except OSError:
+        except OSError as error:
             sock.close()
-            raise
+            raise OSError(error.errno, error.strerror, f"{host} port {number}") from None
         if self.port.tls is Tls.IMPLICIT:
             self._listen(sock)
         else:

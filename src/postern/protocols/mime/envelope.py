@@ -8,7 +8,10 @@ from postern.protocols.mime.header import Fields
 
 
 def render_envelope(fields: Fields) -> bytes:
-    """A field that stands twice: addresses are joined, of the others the first counts."""
+    """A field that stands twice: addresses are joined, of the others the first counts.
+
+    Bound: linear in the fields; at most 10,000 addresses of each.
+    """
     named = fields.named
     from_ = address_list(joined(fields, b"from"))[1]
     sender = address_list(joined(fields, b"sender"))[1]
