@@ -142,6 +142,12 @@ CASES: Cases = {
         sections.binary, b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=\t " * (size // 3), (1,)
     ),
     M + "sections.header_fields": lambda size: partial(sections.header_fields, b":\n " * (size // 3), [b"a"]),
+    M + "appended.made_fit: lines": lambda size: partial(appended.made_fit, b"A: b\n\n" + b"\n" * size),
+    M + "appended.made_fit: parts": lambda size: partial(
+        appended.made_fit,
+        b"Content-Type: multipart/mixed; boundary=a\n\n"
+        + b"--a\nContent-Type: a/b\nContent-Transfer-Encoding: binary\n\n\0" * (size // 60),
+    ),
     M + "structure.scan: delimiters": lambda size: partial(
         structure.scan, b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"--ab\r\n" * (size // 6)
     ),
