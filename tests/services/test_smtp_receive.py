@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,18 @@ def test_a_message_from_the_internet() -> None:
     play(test)
 
 
+def test_one_connection_too_many_hears_421() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub", "client-to-hub-smtp", per_address=1)
+        async with talk(port) as say:
+            await say.reply()
+            async with talk(port) as other:
+                assert await other.reply() == "421 4.3.2 hub.example.test Too many connections"
+                assert await other.is_closed()
+
+    play(test)
+
+
 def test_who_exists_and_who_may_relay() -> None:
     async def test(doors: SmtpDoors) -> None:
         async with talk(await doors.open("internet-to-hub", "client-to-hub-smtp")) as say:
@@ -144,6 +157,23 @@ def test_the_reference_knows_no_passwords_in_smtp() -> None:
             assert (await say.ask(plain("alice"))).startswith("504 5.5.4")
 
     play(test, profile=Profile.REFERENCE)
+
+
+def test_a_session_ends_when_the_password_was_changed() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp", number=465)
+        async with talk(port, doors.client_tls()) as say, talk(port, doors.client_tls()) as other:
+            for one, name in ((say, "alice"), (other, "bob")):
+                await one.reply()
+                await one.ask("EHLO client.test", plain(name), f"MAIL FROM:<{name}@example.test>")
+            alice = doors.directory.accounts["alice"]
+            doors.directory.accounts["alice"] = replace(alice, credentials="of another password")
+            for _ in range(2):
+                await doors.authenticator.reauthorization.round()
+            assert (await say.reply()).startswith("421 4.7.0 ")
+            assert (await other.ask("RCPT TO:<carol@example.test>")).startswith("250")
+
+    play(test)
 
 
 def test_who_may_send_as_whom() -> None:

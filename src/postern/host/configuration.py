@@ -88,7 +88,7 @@ def default(state: StateFolder, offset: int = 0) -> Organization:
 def move(state: StateFolder, offset: int) -> Organization:
     """Writes another offset into the file, so that all commands agree. Raises ConfigurationError if it has no such line."""
     file = path(state)
-    text, count = re.subn(r"(?m)^offset\s*=\s*\d+", f"offset = {offset}", file.read_text(encoding="utf-8"), count=1)
+    text, count = re.subn(r"(?m)^offset\s*+=\s*+\d++", f"offset = {offset}", file.read_text(encoding="utf-8"), count=1)
     if not count:
         raise ConfigurationError(f"{file}: organization.offset: is not written; add the line «offset = {offset}»")
     organization = parse(text, str(file))

@@ -22,6 +22,7 @@ from postern.services.refusals import Refusals
 from postern.services.smtp_data import Clock
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
+from postern.trust.reauthorization import Reauthorization
 from postern.trust.sasl import SaslServer
 
 _ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES")
@@ -29,6 +30,8 @@ _ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTA
 
 class SaslAuthenticator(Protocol):
     """What a receive connector needs of `trust.authenticator`."""
+
+    reauthorization: Reauthorization
 
     def sasl(self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None) -> SaslServer | None: ...
 

@@ -60,6 +60,7 @@ class ReceiveSession(Conversation):
         self._login = Login(connector, self._server, self._is)
         self._steps = connector.agents.steps() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
+        self.turned_away = f"421 4.3.2 {connector.fqdn} Too many connections\r\n".encode()  # RFC 5321 section 3.8
 
     def feed(self, data: bytes) -> None:
         self._server.receive(data)
@@ -90,6 +91,9 @@ class ReceiveSession(Conversation):
     def timed_out(self) -> None:
         # RFC 5321 sections 3.8 and 4.5.3.2.7.
         self._server.close(Reply(421, "4.4.2", f"{self._c.fqdn} Nothing came in time"))
+
+    def revoked(self) -> None:
+        self._server.close(Reply(421, "4.7.0", f"{self._c.fqdn} The account may not be logged on any more"))
 
     def failed(self, error: BaseException) -> None:
         self._server.close(Reply(421, "4.3.0", f"{self._c.fqdn} Local error"))
@@ -159,6 +163,9 @@ class ReceiveSession(Conversation):
 
     def _is(self, proven: Proven) -> None:
         self._identity, self._row, self._submitter = proven.identity, proven.row, proven.submitter
+        self.unwatch()
+        if self._c.authenticator is not None:
+            self.watch(self._c.authenticator.reauthorization, proven.identity)
 
     # The transaction
 
