@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from postern.cli import terminal
-from postern.model.mailbox import MailboxError
+from postern.model.mailbox import Delivery, MailboxError
 from postern.services import outbox, smtp_data
-from postern.store import rendered, search, threads
+from postern.store import delivery, rendered, search, threads
 from postern.transport import submission
 from tests.bounds.growth import Cases, Work, finished, pieces
 
@@ -52,6 +52,9 @@ CASES: Cases = {
     ),
     "services.smtp_data.Gathering: a header without an end": lambda size: _gathered(size, b"a:b\r\n"),
     "services.smtp_data.Gathering: no field": lambda size: _gathered(size, b"From "),
+    "store.delivery.with_return_path": lambda size: partial(
+        delivery.with_return_path, Delivery("1", b"return-path:\r\n " * (size // 16), (), "a@b.test")
+    ),
     # Up to 64 KB are rendered at once, so the larger input is some messages.
     "store.rendered.Batch.of": lambda size: (
         lambda: [finished(rendered.Batch.of([b"\r\n" + b"<a" * (1 << 14)])) for _ in range(size >> 15)]

@@ -6,6 +6,7 @@ from functools import partial
 
 from postern.protocols.mime import (
     address,
+    appended,
     charsets,
     comments,
     dates,
@@ -72,6 +73,10 @@ CASES: Cases = {
     M + "address.address_list: blanks behind <": lambda size: partial(address.address_list, b"<" + b" " * size),
     M + "address.mailbox_list: blanks behind <": lambda size: partial(address.mailbox_list, b"<" + b" " * size),
     M + "address.mailbox_list: words": lambda size: partial(address.mailbox_list, b"a " * (size // 2)),
+    M + "appended.made_fit: parts": lambda size: partial(
+        appended.made_fit, b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"--a\r\n\r\n\0" * (size // 8)
+    ),
+    M + "appended.made_fit: bare line feeds": lambda size: partial(appended.made_fit, b"a:\0\n" * (size // 4)),
     M + "charsets.decode": lambda size: partial(charsets.decode, b"\x1b$B" * (size // 3), "iso-2022-jp"),
     M + "charsets.decode: nothing that it says": lambda size: partial(charsets.decode, b"+AAA" * (size // 4), "utf-7"),
     M + "comments.comment_end": lambda size: partial(comments.comment_end, b"(" + b"\\(" * (size // 2), 0),

@@ -17,7 +17,6 @@ WITHOUT_A_CASE = {
     "lab.steps.cause": "reads what our own tools said",
     "telemetry.attempts.read": "reads what we wrote ourselves",
     "telemetry.tracking.read": "reads what we wrote ourselves",
-    "store.delivery.with_return_path": "copies a message once",
     "transport.delivery_status._header_of": "cuts off 64 KB; `header.parse_fields` reads them",
     "transport.delivery_status._subject": "64 KB by `header.parse_fields`, 200 characters by `words.decode_words`",
     "transport.poison.keep_copy": "writes a message to a file",
