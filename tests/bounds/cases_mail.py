@@ -53,7 +53,7 @@ CASES: Cases = {
     "services.smtp_data.Gathering: a header without an end": lambda size: _gathered(size, b"a:b\r\n"),
     "services.smtp_data.Gathering: no field": lambda size: _gathered(size, b"From "),
     "store.delivery.with_return_path": lambda size: partial(
-        delivery.with_return_path, Delivery("1", b"return-path:\r\n " * (size // 16), (), "a@b.test")
+        delivery.with_return_path, Delivery("d", b"return-path:\n" * (size // 13), (), "a@b.test")
     ),
     # Up to 64 KB are rendered at once, so the larger input is some messages.
     "store.rendered.Batch.of": lambda size: (
@@ -69,5 +69,5 @@ CASES: Cases = {
     "transport.submission.fix_header: addresses": lambda size: _fixed(
         b"Resent-From: " + b"anna@good.test," * (size // 15)
     ),
-    "transport.submission._mailboxes": lambda size: partial(submission._mailboxes, b" " * size + b"x"),
+    "transport.submission._mailboxes": lambda size: partial(submission._mailboxes, b"From:" + b" " * size + b"x"),
 }

@@ -17,7 +17,7 @@ from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, moment
 from postern.model.organization import StateFolder
 from postern.telemetry import attempts
-from postern.transport import control, poison, segments
+from postern.transport import control, damage, poison, segments
 from postern.transport.control import Request, Verb
 from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, State
 
@@ -42,6 +42,12 @@ def queue() -> None:
 def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> None:
     """Every message in the queues, oldest first."""
     now = time.time()
+    for folder, reason in damage.found(_state_folder(state_dir).queue):
+        echo(
+            f"A damaged queue was set aside: {folder} ({reason}). Its mails are in its *.segment files; "
+            "try `sqlite3 queue.sqlite .recover` on a copy, and remove the folder when it is no longer wanted.",
+            err=True,
+        )
     wanted = Request(Verb.RETRY, hop=hop)
     found = [(folder, m) for folder in _folders(state_dir) for m in control.listed(folder) if m in wanted]
     found.sort(key=lambda pair: pair[1].received)
