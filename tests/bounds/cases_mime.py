@@ -90,9 +90,8 @@ CASES: Cases = {
     M + "address.mailbox_list: words": lambda size: partial(address.mailbox_list, b"a " * (size // 2)),
     M + "charsets.decode": lambda size: partial(charsets.decode, b"\x1b$B" * (size // 3), "iso-2022-jp"),
     M + "charsets.decode: nothing that it says": lambda size: partial(charsets.decode, b"+AAA" * (size // 4), "utf-7"),
-    M + "comments.comment_end": lambda size: partial(comments.comment_end, b"(" + b"\\(" * (size // 2), 0),
-    M + "comments.without_comments: open": lambda size: partial(comments.without_comments, b"(" * size),
-    M + "comments.without_comments: many": lambda size: partial(comments.without_comments, b'()"' * (size // 3)),
+    M + "comments.comment_end: escapes": lambda size: partial(comments.comment_end, b"(" + b"\\(" * (size // 2), 0),
+    M + "comments.without_comments: quotes": lambda size: partial(comments.without_comments, b'()"' * (size // 3)),
     M + "dates.parse_date": lambda size: partial(dates.parse_date, b"(" * size),
     M + "envelope.render_envelope": lambda size: partial(envelope.render_envelope, _fields(size, b"From: a@b, \r\n")),
     M + "grammar.string": lambda size: partial(grammar.string, b'"' * size),
@@ -109,8 +108,8 @@ CASES: Cases = {
     M + "appended.made_fit: a part that is binary": lambda size: partial(
         appended.made_fit, _BINARY + b"\0\n" * (size // 2)
     ),
-    M + "line_ends.with_line_ends": lambda size: partial(line_ends.with_line_ends, b"\r" * size),
-    M + "line_ends.without_bare_feeds": lambda size: partial(
+    M + "line_ends.with_line_ends: returns": lambda size: partial(line_ends.with_line_ends, b"\r" * size),
+    M + "line_ends.without_bare_feeds: feeds and fields": lambda size: partial(
         line_ends.without_bare_feeds, b"\ncontent-transfer-encoding" + b"\n " * (size // 2)
     ),
     M + "message.render: marks in the subject": lambda size: _message(b"Subject: " + MARKS.encode() * (size // 4)),
