@@ -13,6 +13,7 @@ import click
 from postern.cli.directory import json_option, print_table
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json
+from postern.model.domains import a_labels
 from postern.services.dkim_keys import DkimKeyError, KeyRing
 
 
@@ -42,7 +43,7 @@ def dkim(
     The first key signs at once. To change it: --rotate, publish the record that is printed, wait until the old answer has gone
     from caches, then --use the new selector, and --remove the old one when mail signed by it has arrived.
     """
-    ring, domain = _ring(state_dir), name.lower().rstrip(".")
+    ring, domain = _ring(state_dir), a_labels(name).rstrip(".")
     try:
         if removed:
             ring.remove(domain, removed)
