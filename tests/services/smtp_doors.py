@@ -37,20 +37,26 @@ from postern.trust.passwords import verifiers
 
 PASSWORD = "right horse"
 FQDN = "hub.example.test"
-DOMAINS = (AcceptedDomain("example.test"), AcceptedDomain("relay.test", DomainType.INTERNAL_RELAY))
+DOMAINS = (
+    AcceptedDomain("example.test"),
+    AcceptedDomain("relay.test", DomainType.INTERNAL_RELAY),
+    AcceptedDomain("회사.test"),
+)
 
 
 class SmtpDirectory:
-    """alice, bob and carol, all with the same password. alice may send as sales@; carol takes mail from authenticated
-    senders only; bob is in the cache. While not `available`, nobody answers."""
+    """alice, bob and carol, and kim of 회사.test, all with the same password. alice may send as sales@; carol takes mail from
+    authenticated senders only; bob is in the cache. While not `available`, nobody answers."""
 
     def __init__(self) -> None:
         self._verifiers = verifiers(PASSWORD, ("nt", "scram-sha-256"))
         self.available = True
         self.accounts: dict[str, Account] = {}
         self.mail: dict[str, Recipient] = {}
-        for name in ("alice", "bob", "carol"):
+        for name in ("alice", "bob", "carol", "kim"):
             guid, address = uuid.uuid5(uuid.NAMESPACE_DNS, name), f"{name}@example.test"
+            if name == "kim":
+                address = "kim@xn--vf4b131b.test"
             also = ("sales@example.test",) if name == "alice" else ()
             self.accounts[name] = Account(guid, address, True, False, "1", address, also)
             kind, title = RecipientType.USER, name.title()

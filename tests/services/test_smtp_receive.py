@@ -63,6 +63,20 @@ async def logged_on(doors: SmtpDoors, port: int, name: str = "alice") -> AsyncIt
         yield say
 
 
+def test_a_domain_is_ours_in_either_spelling() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub")
+        async with talk(port) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            assert (await say.ask("MAIL FROM:<x@remote.test> SMTPUTF8")).startswith("250")
+            for domain in ("회사.test", "xn--vf4b131b.test", "XN--VF4B131B.test"):
+                assert (await say.ask(f"RCPT TO:<kim@{domain}>")).startswith("250 2.1.5"), domain
+                assert (await say.ask(f"RCPT TO:<nobody@{domain}>")).startswith("550 5.1.1"), domain
+
+    play(test)
+
+
 def test_a_message_from_the_internet() -> None:
     async def test(doors: SmtpDoors) -> None:
         port = await doors.open("internet-to-hub", "client-to-hub-smtp")

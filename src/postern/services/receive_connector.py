@@ -12,6 +12,7 @@ from pathlib import Path as FilePath
 from typing import Protocol
 
 from postern.model.directory import Directory
+from postern.model.domains import a_labels
 from postern.model.mail import Accepted, Content, Envelope, EnvelopeRecipient, Intake, Origin
 from postern.model.organization import AcceptedDomain, Limits, Organization
 from postern.model.security import NOBODY, Channel, Identity, Peer, Seal
@@ -137,9 +138,9 @@ class ReceiveConnector:
         self.guard = guard
         self.authenticator = authenticator
         self.directory = directory
-        self.domains = {domain.name.lower(): domain.type for domain in domains}
+        self.domains = {a_labels(domain.name): domain.type for domain in domains}
         """Accepted domains by name; whoever knows of new ones adds them here."""
-        self.default_domain = domains[0].name.lower()
+        self.default_domain = a_labels(domains[0].name)
         self.intake = intake
         self.limits = limits
         self.observed = observed
