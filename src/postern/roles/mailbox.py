@@ -16,6 +16,7 @@ from postern.services.mail_submission import SubmissionNotifier
 from postern.services.mailbox_server import MailboxService
 from postern.services.rpc_client import RpcClient
 from postern.store.database import MailboxDatabase
+from postern.telemetry.log import Event, log
 
 HOUSEKEEPING = 300.0
 
@@ -47,6 +48,19 @@ class Mailbox:
         ]
         await self.rpc.open(self.doors, Role.MAILBOX, services)
         self._housekeeping = asyncio.create_task(self._keep_house())
+        self._rendering = asyncio.create_task(self._render_anew())
+
+    async def _render_anew(self) -> None:
+        """Whoever does it may end before it is done: then another one goes on."""
+        while True:
+            try:
+                if await self.database.render_anew():
+                    return
+            except MailboxError:
+                pass
+            except Exception as error:
+                log(Event.CONVERSATION_FAILED, conversation="rendering anew", error=repr(error), exc_info=error)
+            await asyncio.sleep(HOUSEKEEPING)
 
     async def _keep_house(self) -> None:
         while True:
@@ -57,6 +71,7 @@ class Mailbox:
 
     async def stop(self) -> None:
         self._housekeeping.cancel()
+        self._rendering.cancel()
         await self.doors.close()
         await self.notifier.close()
         await self.database.close()

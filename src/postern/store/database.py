@@ -25,12 +25,15 @@ from postern.model.mailbox import (
     SearchTerm,
     SortKey,
 )
-from postern.store import delivery, disconnected, fetching, folders, search
+from postern.store import delivery, disconnected, fetching, folders, renewal, search
 from postern.store import items as item_work
 from postern.store.connection import Connection, Pool
 from postern.store.migrations import migrate
 from postern.store.notices import Notices
 
+_RENDERED = Column.ENVELOPE | Column.BODYSTRUCTURE | Column.BODY | Column.HEADER
+"""What comes from a content's rendering."""
+_ALL = ((1, 0xFFFFFFFF),)
 REMEMBERED = 7 * 86_400
 """Seconds for which a delivery said again is known: longer than any queue keeps a message."""
 RETENTION = 30 * 86_400.0
@@ -40,9 +43,11 @@ _SWEEP = 500
 class MailboxDatabase(Mailboxes):
     """One database of mailboxes. Many processes may open the same one."""
 
-    def __init__(self, pool: Pool, notices: Notices) -> None:
+    def __init__(self, conninfo: str, pool: Pool, notices: Notices) -> None:
+        self._conninfo = conninfo
         self._pool = pool
         self._notices = notices
+        self._renewal = renewal.Renewal(pool)
 
     @staticmethod
     async def open(conninfo: str, connections: int = 8) -> MailboxDatabase:
@@ -58,7 +63,7 @@ class MailboxDatabase(Mailboxes):
         pool = Pool(conninfo, connections, "postern")
         notices = Notices(conninfo, pool)
         await notices.start()
-        return MailboxDatabase(pool, notices)
+        return MailboxDatabase(conninfo, pool, notices)
 
     async def close(self) -> None:
         await self._notices.close()
@@ -72,6 +77,11 @@ class MailboxDatabase(Mailboxes):
         while await delivery.sweep(self._pool, _SWEEP) == _SWEEP:
             pass
         await delivery.forget_deliveries(self._pool, int(time.time()) - REMEMBERED)
+
+    async def render_anew(self) -> bool:
+        """Renders what an older version stored, slowly and to its end; False at once when another process does it. Whoever
+        reads meanwhile gets what is right. Raises MailboxError("UNAVAILABLE")."""
+        return not await self._renewal.ask() or await renewal.walk(self._conninfo)
 
     async def waiting_mailboxes(self) -> list[UUID]:
         """Mailboxes with submitted items that no hub has finished, whoever they belong to."""
@@ -139,6 +149,8 @@ class MailboxDatabase(Mailboxes):
         columns: Column,
         changed_since: int = 0,
     ) -> FetchedItems:
+        if columns & _RENDERED and self._renewal.pending:
+            await self._renewal.of_items(mailbox, folder, uids)
         return await fetching.fetch(self._pool, mailbox, folder, uids, columns, changed_since)
 
     async def change_flags(
@@ -167,9 +179,13 @@ class MailboxDatabase(Mailboxes):
         return await item_work.expunge(self._pool, self._notices, mailbox, folder, uids)
 
     async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
+        if self._renewal.pending:
+            await self._renewal.of_items(mailbox, folder, _ALL)
         return await search.search(self._pool, mailbox, folder, term, sort)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
+        if self._renewal.pending:
+            await self._renewal.of_items(mailbox, folder, _ALL)
         return await search.thread(self._pool, mailbox, folder, term, algorithm)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
