@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from postern.cli import terminal
+from postern.model import domains
 from postern.model.mailbox import Delivery, MailboxError
 from postern.services import outbox, smtp_data
 from postern.store import delivery, rendered, search, threads
@@ -44,6 +45,9 @@ def _subjects(size: int) -> Work:
 
 
 CASES: Cases = {
+    "model.domains.a_labels": lambda size: partial(domains.a_labels, "a" + "\u0300\u0316" * (size // 4)),
+    "model.domains.fold": lambda size: partial(domains.fold, "a" + "\u0300\u0316" * (size // 4) + "@b"),
+    "model.domains.shown": lambda size: partial(domains.shown, "a@" + "xn--a." * (size // 6)),
     "cli.terminal.visible": lambda size: partial(terminal.visible, "\u202e\x1b" * (size // 4)),
     "cli.terminal.one_line": lambda size: partial(terminal.one_line, "\n\x1b" * (size // 2)),
     "services.outbox._bare_subject": lambda size: partial(outbox._bare_subject, b"subject" * (size // 7)),
