@@ -71,6 +71,15 @@ def test_addresses_stay_within_accepted_domains(org: Organized) -> None:
     assert "no domain name" in org.refused("domain", "add", "other_test")
 
 
+def test_both_spellings_of_a_domain_are_one(org: Organized) -> None:
+    assert "accepted" in org.done("domain", "add", "회사.test")
+    assert "accepted domain already" in org.refused("domain", "add", "xn--vf4b131b.test")
+    assert {"name": "회사.test", "type": "authoritative", "source": "directory"} in org.json("domain", "list")
+    org.add("kim@xn--vf4b131b.test")
+    assert org.json("user", "show", "kim@회사.test")["primary"] == "kim@회사.test"
+    assert all(org.logs_on(f"kim@{domain}", PASSWORD) for domain in ("회사.test", "xn--vf4b131b.test"))
+
+
 def test_who_has_an_address_keeps_it(org: Organized) -> None:
     org.add("alice")
     org.add("bob")

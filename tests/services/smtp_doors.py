@@ -23,6 +23,7 @@ from postern.model.directory import UNKNOWN, Account, DirectoryUnavailable, Reci
 from postern.model.mail import Accepted, Content, Envelope, IntakeError, Origin
 from postern.model.organization import AcceptedDomain, DomainType, Limits, Profile
 from postern.net.door import Door
+from postern.net.tls import ServerContext, end_point, names_of
 from postern.paths.guard import Guard
 from postern.paths.row import Path as Row
 from postern.paths.row import Port
@@ -36,20 +37,26 @@ from postern.trust.passwords import verifiers
 
 PASSWORD = "right horse"
 FQDN = "hub.example.test"
-DOMAINS = (AcceptedDomain("example.test"), AcceptedDomain("relay.test", DomainType.INTERNAL_RELAY))
+DOMAINS = (
+    AcceptedDomain("example.test"),
+    AcceptedDomain("relay.test", DomainType.INTERNAL_RELAY),
+    AcceptedDomain("회사.test"),
+)
 
 
 class SmtpDirectory:
-    """alice, bob and carol, all with the same password. alice may send as sales@; carol takes mail from authenticated
-    senders only; bob is in the cache. While not `available`, nobody answers."""
+    """alice, bob and carol, and kim of 회사.test, all with the same password. alice may send as sales@; carol takes mail from
+    authenticated senders only; bob is in the cache. While not `available`, nobody answers."""
 
     def __init__(self) -> None:
         self._verifiers = verifiers(PASSWORD, ("nt", "scram-sha-256"))
         self.available = True
         self.accounts: dict[str, Account] = {}
         self.mail: dict[str, Recipient] = {}
-        for name in ("alice", "bob", "carol"):
+        for name in ("alice", "bob", "carol", "kim"):
             guid, address = uuid.uuid5(uuid.NAMESPACE_DNS, name), f"{name}@example.test"
+            if name == "kim":
+                address = "kim@xn--vf4b131b.test"
             also = ("sales@example.test",) if name == "alice" else ()
             self.accounts[name] = Account(guid, address, True, False, "1", address, also)
             kind, title = RecipientType.USER, name.title()
@@ -111,8 +118,11 @@ class SmtpDoors:
         self.queue = MemoryQueue()
         self.observed = Observed(None)
         self.authority = trustme.CA()
-        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost").configure_cert(self.tls)
+        self.tls = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+        own = self.authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost")
+        own.configure_cert(self.tls)
+        der = ssl.PEM_cert_to_DER_cert(own.cert_chain_pems[0].bytes().decode())
+        self.tls.end_point, self.tls.names = end_point(der), names_of(der)
         self.rows: dict[str, Row] = settle(profile)
         self.tracker = Tracker(Path("/nowhere"), "test")  # never flushed: its lines are looked at
         self.spool = tempfile.TemporaryDirectory(prefix="sp-", dir="/tmp")

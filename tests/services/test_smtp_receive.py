@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import spnego
 import uvloop
+from spnego.channel_bindings import GssChannelBindings
 
 from postern.model.mail import BodyType
 from postern.model.organization import Limits, Profile
@@ -58,6 +61,20 @@ async def logged_on(doors: SmtpDoors, port: int, name: str = "alice") -> AsyncIt
         await say.ask("EHLO client.test")
         assert (await say.ask(plain(name))).startswith("235 2.7.0")
         yield say
+
+
+def test_a_domain_is_ours_in_either_spelling() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub")
+        async with talk(port) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            assert (await say.ask("MAIL FROM:<x@remote.test> SMTPUTF8")).startswith("250")
+            for domain in ("회사.test", "xn--vf4b131b.test", "XN--VF4B131B.test"):
+                assert (await say.ask(f"RCPT TO:<kim@{domain}>")).startswith("250 2.1.5"), domain
+                assert (await say.ask(f"RCPT TO:<nobody@{domain}>")).startswith("550 5.1.1"), domain
+
+    play(test)
 
 
 def test_a_message_from_the_internet() -> None:
@@ -157,6 +174,28 @@ def test_the_reference_knows_no_passwords_in_smtp() -> None:
             assert (await say.ask(plain("alice"))).startswith("504 5.5.4")
 
     play(test, profile=Profile.REFERENCE)
+
+
+@pytest.mark.parametrize(("bound_to", "code"), [(None, "235"), ("this", "235"), ("another", "535")])
+def test_ntlm_is_bound_to_the_channel(bound_to: str | None, code: str) -> None:
+    """The client is pyspnego's; the binding is made of what the client saw of the server (RFC 5929 section 4.1)."""
+
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp", number=465)
+        async with talk(port, doors.client_tls()) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            certificate = say.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            seen = hashlib.sha256(certificate if bound_to == "this" else b"a man in the middle").digest()
+            bindings = GssChannelBindings(application_data=b"tls-server-end-point:" + seen) if bound_to else None
+            client = spnego.client(
+                *("alice@example.test", PASSWORD, "localhost", "smtp"), protocol="ntlm", channel_bindings=bindings
+            )
+            challenge = await say.ask("AUTH NTLM " + base64.b64encode(client.step()).decode())
+            answer = client.step(base64.b64decode(challenge[4:]))
+            assert (await say.ask(base64.b64encode(answer).decode())).startswith(code)
+
+    play(test)
 
 
 def test_a_session_ends_when_the_password_was_changed() -> None:

@@ -14,8 +14,9 @@ import struct
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from postern.model.security import Peer, Seal
+from postern.model.security import Channel, Peer, Seal
 from postern.net.mutual import Mutual, MutualContext
+from postern.net.tls import ServerContext
 
 TlsContext = ssl.SSLContext | MutualContext
 """How a link comes to TLS: by the loop's own layer, or by the one that looks at any certificate (`net.mutual`)."""
@@ -217,6 +218,14 @@ class Link(asyncio.Protocol):
             server_hostname=server_hostname,
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
         )
+
+    def channel(self) -> Channel:
+        """What mechanisms bind to, and the names that a client may have dialled us by."""
+        tls = self.tls
+        names = frozenset({"localhost", self.local.host.lower()})
+        if not isinstance(tls, ServerContext | MutualContext):
+            return Channel(b"", names)
+        return Channel(tls.end_point if self.seal is not None else b"", names | tls.names)
 
     def peer_certificate(self) -> bytes | None:
         """DER of the certificate the peer showed, unvalidated unless the context validates."""

@@ -5,15 +5,17 @@ Built by a role from its parts; each connection is a `smtp_receive.ReceiveSessio
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Protocol
 
 from postern.model.directory import Directory
-from postern.model.mail import Content, Envelope, EnvelopeRecipient, Intake
+from postern.model.domains import a_labels
+from postern.model.mail import Accepted, Content, Envelope, EnvelopeRecipient, Intake, Origin
 from postern.model.organization import AcceptedDomain, Limits, Organization
-from postern.model.security import NOBODY, Identity, Peer, Seal
+from postern.model.security import NOBODY, Channel, Identity, Peer, Seal
 from postern.paths.guard import Guard, Offer, Refusal
 from postern.paths.row import Path
 from postern.protocols.smtp.reply import Reply
@@ -21,7 +23,7 @@ from postern.protocols.smtp.server import ServerBounds
 from postern.services.refusals import Refusals
 from postern.services.smtp_data import Clock
 from postern.telemetry.observed import Observed
-from postern.telemetry.tracking import Tracker
+from postern.telemetry.tracking import Step, Tracker, TrackingRecord
 from postern.trust.reauthorization import Reauthorization
 from postern.trust.sasl import SaslServer
 
@@ -33,7 +35,9 @@ class SaslAuthenticator(Protocol):
 
     reauthorization: Reauthorization
 
-    def sasl(self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None) -> SaslServer | None: ...
+    def sasl(
+        self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None, channel: Channel = ...
+    ) -> SaslServer | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +138,9 @@ class ReceiveConnector:
         self.guard = guard
         self.authenticator = authenticator
         self.directory = directory
-        self.domains = {domain.name.lower(): domain.type for domain in domains}
+        self.domains = {a_labels(domain.name): domain.type for domain in domains}
         """Accepted domains by name; whoever knows of new ones adds them here."""
-        self.default_domain = domains[0].name.lower()
+        self.default_domain = a_labels(domains[0].name)
         self.intake = intake
         self.limits = limits
         self.observed = observed
@@ -168,6 +172,17 @@ class ReceiveConnector:
     def row_for(self, identity: Identity, seal: Seal | None) -> Path | Refusal:
         """The row that a proven caller is on."""
         return self.guard.row_for(identity, seal, lambda row: self._may_call(identity, row))
+
+    def record(self, accepted: Accepted, envelope: Envelope, origin: Origin, seal: Seal | None) -> None:
+        """That a message is in the queue: into the tracking log and the observations."""
+        self.observed.seen(origin.path, origin.client, origin.mechanism, seal, time.time())
+        people = tuple(recipient.address for recipient in envelope.recipients)
+        self.tracker.record(
+            TrackingRecord(
+                *(Step.RECEIVE, accepted.message_id, accepted.queue_id, origin.path, origin.client),
+                *(origin.mechanism, origin.cipher, envelope.sender, people, "250 2.0.0"),
+            )
+        )
 
     def offer(self, seal: Seal | None, can_upgrade: bool) -> tuple[Offer, tuple[str, ...]]:
         """What the guard offers on such a connection now, and as the lines that EHLO shows."""

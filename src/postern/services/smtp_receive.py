@@ -35,7 +35,6 @@ from postern.services.smtp_data import (
 from postern.services.smtp_login import Login, Proven, record, shown
 from postern.services.smtp_recipients import judge
 from postern.telemetry.log import Event, log
-from postern.telemetry.tracking import Step, TrackingRecord
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 
 _MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
@@ -322,21 +321,7 @@ class ReceiveSession(Conversation):
             self._server.reply(FULL)
             return
         self._server.reply(Reply(250, "2.0.0", f"Ok: queued as {accepted.queue_id}"))
-        self._c.observed.seen(origin.path, origin.client, origin.mechanism, self._seal, time.time())
-        self._c.tracker.record(
-            TrackingRecord(
-                Step.RECEIVE,
-                accepted.message_id,
-                accepted.queue_id,
-                origin.path,
-                origin.client,
-                origin.mechanism,
-                origin.cipher,
-                envelope.sender,
-                _people(envelope),
-                "250 2.0.0",
-            )
-        )
+        self._c.record(accepted, envelope, origin, self._seal)
 
     def _close(self, event: events.Close) -> None:
         self.flush()
