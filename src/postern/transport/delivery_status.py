@@ -6,11 +6,13 @@ given; that it goes out through the queue is the dispatcher's.
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Sequence
 from email.utils import formatdate
 
 from postern.model.mail import (
+    FROM_STRANGERS,
     Action,
     BodyType,
     Content,
@@ -20,6 +22,8 @@ from postern.model.mail import (
     RecipientOutcome,
 )
 from postern.model.organization import Organization
+from postern.protocols.authentication.header import fields
+from postern.protocols.authentication.results import claims_to_be, is_forged, read_results
 from postern.protocols.mime.header import lines_end
 from postern.telemetry.log import Event, log
 from postern.transport.queued import QueuedMessage, QueuedRecipient
@@ -31,6 +35,10 @@ MAX_RETURNED = 1_048_576
 MAX_HEADER = 65_536
 MAX_LISTED = 1000
 """Recipients that one report lists."""
+
+_UNVOUCHED = FROM_STRANGERS | {"hub-to-hub"}
+_SUBMITTED = re.compile(rb"\bwith (?:MAPI|(?:UTF8)?E?SMTPS?A)\b")
+"""The trace of a message that one of our users submitted (RFC 3848)."""
 
 _NOTIFY = {
     Action.FAILED: "FAILURE",
@@ -83,20 +91,45 @@ class Reporter:
         self._fqdn = fqdn
         self._from = f"postmaster@{organization.default_domain}"
         self._name = organization.name
+        self._servers = frozenset({fqdn.lower(), *(server.fqdn.lower() for server in organization.servers)})
         self.origin = Origin("", "local", fqdn, fqdn)
 
     def wanted(
         self, message: QueuedMessage, action: Action, pairs: Pairs
     ) -> list[tuple[QueuedRecipient, RecipientOutcome]]:
         """Those whose sender is to hear of this. RFC 3461 section 4.1: NOTIFY decides; without it failures and delays are told.
-        Never to a null sender (RFC 5321 section 4.5.5): then a failure is only logged."""
+        Never to a null sender (RFC 5321 section 4.5.5), nor to one that failed SPF and DKIM, who did not write it (RFC 5321
+        section 6.2): then a failure is only logged."""
         if not message.envelope.sender:
             if action is Action.FAILED:
                 log(Event.BOUNCED, queue_id=message.queue_id, sender="", diagnostic="a report could not be delivered")
             return []
+        if self._is_forged(message):
+            log(
+                Event.BOUNCED,
+                queue_id=message.queue_id,
+                sender=message.envelope.sender,
+                diagnostic="no report: its sender failed SPF and DKIM",
+            )
+            return []
         word = _NOTIFY[action]
         by_default = word != "SUCCESS"
         return [(r, outcome) for r, outcome in pairs if (word in r.notify if r.notify else by_default)]
+
+    def _is_forged(self, message: QueuedMessage) -> bool:
+        """What the server of ours found out that took the message from a stranger. It writes its Authentication-Results above
+        all fields of the stranger's; below a user's own trace they are of a message that he sends on, and say nothing of him."""
+        if message.origin.path not in _UNVOUCHED:
+            return False
+        for number, field in enumerate(fields(_header(message.content))):
+            if field.name == "received":
+                if number and _SUBMITTED.search(field.raw):  # the first is our own, of who gave it to us
+                    return False
+            elif field.name != "authentication-results" or not claims_to_be(field, self._servers):
+                return False
+            else:
+                return is_forged(read_results(field))
+        return False
 
     def build(self, message: QueuedMessage, action: Action, pairs: Pairs, now: float) -> tuple[Envelope, Content]:
         """A report about these recipients. `now` is epoch seconds. The body parts are 8bit at most."""
@@ -192,13 +225,18 @@ def _returned(message: QueuedMessage, action: Action, international: bool) -> by
         kind = "message/global" if international else "message/rfc822"
         binary = message.envelope.body is not BodyType.SEVEN_BIT or international
         return _part(kind, "8bit" if binary else "7bit", content.bytes())
-    first = content.chunks[0] if len(content.chunks) else b""
-    end = lines_end(first, 0, min(len(first), MAX_HEADER))
-    header = first[:end] if end >= 0 else first[: first.rfind(b"\r\n", 0, MAX_HEADER) + 2]
+    header = _header(content)
     if international:
         return _part("message/global-headers", "8bit", header)
     kind = "text/rfc822-headers" if header.isascii() else "text/rfc822-headers; charset=utf-8"
     return _part(kind, "7bit" if header.isascii() else "8bit", header)
+
+
+def _header(content: Content) -> bytes:
+    """As much of it as a report returns."""
+    first = content.chunks[0] if len(content.chunks) else b""
+    end = lines_end(first, 0, min(len(first), MAX_HEADER))
+    return first[:end] if end >= 0 else first[: first.rfind(b"\r\n", 0, MAX_HEADER) + 2]
 
 
 def _part(kind: str, encoding: str, body: bytes) -> bytes:
