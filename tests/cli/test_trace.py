@@ -102,3 +102,22 @@ def test_foreign_text_is_shown_escaped(tmp_path: Path) -> None:
             text = CliRunner().invoke(trace, ["q", "--state", str(tmp_path), *more], env={"COLUMNS": columns}).output
             assert not set("\x1b\x07\x9b\u202e") & set(text)
     assert steps(tmp_path, "q") == [(hostile, "fail")]
+
+
+def test_what_was_refused_is_found_by_sender_recipient_and_caller(state: Path) -> None:
+    tracker = Tracker(state / "tracking", "hub-1", "hub1")
+    for number in range(2):
+        tracker.record(
+            TrackingRecord(
+                *(Step.REFUSE, "", "", "internet-to-hub", "198.51.100.7", "", "", "spam@x", ("nobody@example.test",)),
+                outcome="550 5.1.1 No such recipient here",
+                time=3000.0 + number,
+            )
+        )
+    tracker.flush()
+    for what in ("spam@x", "nobody@example.test", "198.51.100.7"):
+        result = call(what, "--state", state)
+        assert result.exit_code == 0, result.output
+        assert result.output.count("no message from spam@x") == 2, "each is one of its own"
+        assert "550 5.1.1 No such recipient here" in result.output
+    assert "one@x" not in call("192.0.2.1", "--state", state).output, "an address finds refusals alone"

@@ -106,6 +106,44 @@ class TestOnSlapd:
 
         check(empty_slapd, steps)
 
+    def test_forwarding_that_leads_back_is_refused_and_the_way_is_told(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            for name in ("alice", "bob", "carol"):
+                await write.add_user(f"{name}@x.test", {})
+            await write.add_group("all@x.test", "", ["carol@x.test"])
+            await write.set_forwarding("bob@x.test", "carol@x.test", False)
+            await write.set_forwarding("alice@x.test", "bob@x.test", False)
+            for attempt, words in (
+                (write.set_forwarding("bob@x.test", "alice@x.test", False), "bob@x.test → alice@x.test → bob@x.test"),
+                (write.set_forwarding("carol@x.test", "alice@x.test", True), "→ bob@x.test → carol@x.test"),
+                (write.set_forwarding("carol@x.test", "all@x.test", False), "all@x.test → carol@x.test"),
+            ):
+                with pytest.raises(AdministrationError, match=words):
+                    await attempt
+            await write.remove_member("all@x.test", "carol@x.test")
+            await write.set_forwarding("carol@x.test", "all@x.test", False)
+            with pytest.raises(AdministrationError, match=r"carol@x.test → all@x.test"):
+                await write.add_member("all@x.test", "carol@x.test")
+            with pytest.raises(AdministrationError, match=r"alice@x.test → bob@x.test → carol@x.test → all@x.test"):
+                await write.add_member("all@x.test", "alice@x.test")
+
+        check(empty_slapd, steps)
+
+    def test_groups_have_short_names_too(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.add_user("all.but@x.test", {})
+            await write.add_group("all@x.test")
+            await write.add_contact("out@x.test", "me@elsewhere.test")
+            await write.add_member("all", "out")
+            assert (await write.show("ALL")).members == ("out@x.test",)
+            await write.add_group("all@y.test")
+            with pytest.raises(AdministrationError, match="more than one"):
+                await write.show("all")
+            with pytest.raises(AdministrationError, match="there is no"):
+                await write.show("al*")
+
+        check(empty_slapd, steps)
+
     def test_a_domain_in_use_stays(self, empty_slapd: RunningSlapd) -> None:
         async def steps(read: SlapdDirectory, write: Administration) -> None:
             await write.add_domain(AcceptedDomain("y.test"))

@@ -24,6 +24,7 @@ import pytest
 from postern.host import processes, state, watch
 from postern.host.processes import start_time
 from postern.model.organization import StateFolder
+from postern.telemetry import attempts
 from tests.host.folders import short_folder
 from tests.support.ports import free_offset
 
@@ -145,6 +146,53 @@ def _another(one: Host, pid: int) -> bool:
     return one.children().get("client-access.0", pid) != pid
 
 
+def events(one: Host, name: str) -> list[dict[str, object]]:
+    lines = (json.loads(line) for line in (one.state.logs / "supervisor.jsonl").read_text().splitlines())
+    return [event for event in lines if event["event"] == name]
+
+
+def test_a_stopped_worker_is_killed_and_started_again(folder: Path) -> None:
+    with host(folder, "brief") as one:
+        assert one.line() == "ready"
+        before = one.children()
+        os.kill(before["client-access.0"], signal.SIGSTOP)
+        eventually(partial(_another, one, before["client-access.0"]), "it is started again")
+        (event,) = events(one, "unresponsive")
+        assert event["child"] == "client-access.0"
+        assert "run_until_complete" in str(event["stack"]) or "runners.py" in str(event["stack"]), "where it stood"
+        assert one.children()["client-access.1"] == before["client-access.1"], "who answers is left alone"
+
+
+def test_what_a_hanging_worker_worked_on_is_blamed(folder: Path) -> None:
+    with host(folder, "busy") as one:
+        assert one.line() == "ready"
+        pid = one.children()["client-access.0"]
+        os.kill(pid, signal.SIGALRM)
+        eventually(partial(_another, one, pid), "it is started again")
+        (event,) = events(one, "unresponsive")
+        assert "_never_return" in str(event["stack"])
+        (struck,) = attempts.read(one.state.attempts)
+        assert (struck.key, struck.count) == ("toy", 1)
+        assert "_never_return" in struck.why
+
+
+def test_a_supervisor_that_was_stopped_itself_kills_nobody(folder: Path) -> None:
+    """As a machine that slept: all of them wake up, and the silence was nobody's."""
+    with host(folder, "brief") as one:
+        assert one.line() == "ready"
+        before = one.children()
+        everyone = (*before.values(), one.process.pid)
+        for pid in everyone:
+            os.kill(pid, signal.SIGSTOP)
+        stopped = time.monotonic()
+        eventually(lambda: time.monotonic() > stopped + 4, "longer than a silence may last")
+        for pid in reversed(everyone):
+            os.kill(pid, signal.SIGCONT)
+        (folder / "renew").touch()
+        eventually(lambda: not set(one.children().values()) & set(before.values()), "it works on: workers are renewed")
+        assert events(one, "unresponsive") == []
+
+
 def test_workers_are_replaced_when_what_they_read_has_changed(folder: Path) -> None:
     with host(folder, "renew") as one:
         assert one.line() == "ready"
@@ -156,6 +204,21 @@ def test_workers_are_replaced_when_what_they_read_has_changed(folder: Path) -> N
         )
         died = [line for line in (one.state.logs / "supervisor.jsonl").read_text().splitlines() if '"died"' in line]
         assert len(died) == 2
+
+
+def test_a_hang_up_stops_nothing_and_has_certificates_looked_at(folder: Path) -> None:
+    with host(folder, "hang-up") as one:
+        assert one.line() == "ready"
+        before = one.children()
+        (folder / "renew").touch()
+        one.process.send_signal(signal.SIGHUP)
+        eventually(
+            lambda: len(found := one.children()) == 2 and not set(found.values()) & set(before.values()),
+            "both workers are new",
+        )
+        assert not (folder / "renew").exists()
+        eventually(one.greeting, "the door answers")
+        assert one.process.poll() is None
 
 
 def test_nothing_survives_a_killed_supervisor(folder: Path) -> None:

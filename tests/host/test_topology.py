@@ -60,7 +60,7 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_without_a_domain_it_says_so(tmp_path: Path) -> None:
     done = command(written(tmp_path / "state").root)
-    assert done.returncode == 1 and "no Active Directory" in done.stderr
+    assert done.returncode == 2 and "no Active Directory" in done.stderr
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
 """A supervisor of toy roles, for the tests to start, strike and stop: `python -m tests.host.toy_host STATE PORT [how]`.
 
-`how`: "fail" (a worker raises at its start), "deaf" (a worker does not end when told), "silent" (a worker dies without a word).
+`how`: "fail" (a worker raises at its start), "deaf" (a worker does not end when told), "silent" (a worker dies without a word),
+"busy" (a worker that is told by SIGALRM never comes back to its loop, and worked on "toy" then), "brief" (as usual, with a short
+patience for silence).
 The file "renew" in the state folder replaces the
 workers. A worker that gets SIGUSR1 opens sockets that fit no row. It prints "ready" and whatever ended it.
 """
@@ -14,10 +16,11 @@ import sys
 import threading
 from pathlib import Path
 
-from postern.host import account, configuration, processes, state, supervisor, watch
+from postern.host import account, configuration, processes, state, supervisor, watch, worker
 from postern.model.organization import Role
 from postern.paths.table import settle
 from postern.roles.runtime import Running, Runtime
+from postern.telemetry import attempts
 from postern.telemetry.log import configure
 
 
@@ -58,10 +61,17 @@ def starter(how: str) -> supervisor.Start:
         toy = Toy(how)
         await toy.open(runtime.organization.port(143), shared=True)
         loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGALRM, _never_return)
         loop.add_signal_handler(signal.SIGUSR1, lambda: setattr(toy, "task", loop.create_task(toy.go_rogue())))
         return toy
 
     return start
+
+
+def _never_return() -> None:
+    with attempts.attempt("toy"):
+        while True:
+            pass
 
 
 def _taken_away(file: Path) -> bool:
@@ -95,8 +105,10 @@ def main(folder: str, offset: int, how: str) -> None:
         watch=watch.Watch(organization, server, made),
         refresh=lambda: _taken_away(made.root / "renew"),
     )
-    supervisor.REFRESH_EVERY = 0.1
+    supervisor.REFRESH_EVERY = 3600.0 if how == "hang-up" else 0.1
     supervisor.WATCH_EVERY = 0.2
+    if how in ("busy", "brief"):
+        worker.PULSE_EVERY, supervisor.SILENCE, supervisor.GAP = 0.1, 2.0, 0.5
     one = supervisor.Supervisor(plan, lock)
     try:
         one.start()

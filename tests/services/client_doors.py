@@ -52,6 +52,9 @@ class MemoryDirectory:
     async def account(self, name: str) -> Account | None:
         return self.accounts.get(name.lower()) or self.accounts.get(f"{name.lower()}@example.test")
 
+    async def accounts_by_guid(self, guids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Account]:
+        return {account.guid: account for account in self.accounts.values() if account.guid in guids}
+
     async def verifier(self, account: Account, kind: str) -> str | None:
         return self._verifiers.get(kind)
 
@@ -65,7 +68,9 @@ class Doors:
         limits: Limits | None = None,
         profile: Profile = Profile.PRACTICAL,
         names: Sequence[str] = NAMES,
+        per_address: int = 10_000,
     ) -> None:
+        self._per_address = per_address
         self.mailboxes = mailboxes
         self.limits = limits or Limits()
         self.directory = MemoryDirectory(names)
@@ -94,7 +99,7 @@ class Doors:
     async def open(self, row: str, session: Callable[[ClientAccess], Any]) -> None:
         access = self.access(row)
         for port in self._rows[row].ports:
-            door = Door([self._rows[row]], port, lambda: session(access), self.tls, max_per_address=10_000)
+            door = Door([self._rows[row]], port, lambda: session(access), self.tls, max_per_address=self._per_address)
             number = free_port()
             await door.open("127.0.0.1", number)
             self._doors.append(door)

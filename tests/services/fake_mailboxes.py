@@ -15,6 +15,7 @@ from uuid import UUID
 from postern.model.mailbox import (
     KEEP_QUOTA,
     KEYWORD_BASE,
+    MAX_KEYWORDS,
     Column,
     CopyResult,
     Delivery,
@@ -204,6 +205,8 @@ class FakeMailboxes:
             if name.lower() not in lowered:
                 if not create:
                     continue
+                if len(f.keywords) == MAX_KEYWORDS:
+                    raise MailboxError("LIMIT", "Too many keywords")
                 f.keywords.append(name)
                 lowered.append(name.lower())
             bits |= 1 << (KEYWORD_BASE + lowered.index(name.lower()))
@@ -225,6 +228,11 @@ class FakeMailboxes:
             b"".join(item.modseq.to_bytes(8, "little") for item in items),
             b"".join(uid.to_bytes(4, "little") for uid in gone),
         )
+
+    async def first_unseen(self, mailbox: UUID, folder: int) -> int:
+        self.calls.append("first_unseen")
+        items = sorted(self._folder(mailbox, folder).items.items())
+        return next((at for at, (_, item) in enumerate(items, 1) if not item.flags & Flag.SEEN), 0)
 
     def _within(self, f: FakeFolder, uids: Sequence[tuple[int, int]]) -> list[Item]:
         return [item for uid, item in sorted(f.items.items()) if any(low <= uid <= high for low, high in uids)]

@@ -39,6 +39,7 @@ class MachineDirectory:
     """Accounts by name (any case, with or without DOMAIN\\ or @domain), with NT hashes."""
 
     def __init__(self) -> None:
+        self.removed: set[str] = set()
         self.disabled: set[str] = set()
         self.recipients_by_address: dict[str, Recipient] = {}
 
@@ -58,6 +59,10 @@ class MachineDirectory:
                 guid = uuid5(MAILBOX, known)
                 return Account(guid, known, known not in self.disabled, known.endswith("$"), "1")
         return None
+
+    async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
+        found = [await self.account(name) for name in PASSWORDS if name not in self.removed]
+        return {account.guid: account for account in found if account is not None and account.guid in guids}
 
     async def verifier(self, account: Account, kind: str) -> str | None:
         return nt_hash(PASSWORDS[account.name]).hex() if kind == "nt" else None

@@ -70,6 +70,9 @@ class SmtpDirectory:
     async def account(self, name: str) -> Account | None:
         return self.accounts.get(name.lower().removesuffix("@example.test"))
 
+    async def accounts_by_guid(self, guids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Account]:
+        return {account.guid: account for account in self.accounts.values() if account.guid in guids}
+
     async def verifier(self, account: Account, kind: str) -> str | None:
         return self._verifiers.get(kind)
 
@@ -110,6 +113,7 @@ class SmtpDoors:
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost").configure_cert(self.tls)
         self.rows: dict[str, Row] = settle(profile)
+        self.tracker = Tracker(Path("/nowhere"), "test")  # never flushed: its lines are looked at
         self.spool = tempfile.TemporaryDirectory(prefix="sp-", dir="/tmp")
         self._doors: list[Door] = []
 
@@ -122,18 +126,20 @@ class SmtpDoors:
             self.queue,
             self.limits,
             self.observed,
-            Tracker(None, "test"),
+            self.tracker,
             FQDN,
             Path(self.spool.name),
         )
 
-    async def open(self, *names: str, number: int = 25, tls: bool = True) -> int:
+    async def open(self, *names: str, number: int = 25, tls: bool = True, per_address: int = 100) -> int:
         """A door for the rows on their port `number`; the real port that it is on."""
         await self.authenticator.refresh()
         rows = [self.rows[name] for name in names]
         port: Port = next(port for port in rows[-1].ports if port.number == number)
         connector = self.connector(rows)
-        door = Door(rows, port, lambda: ReceiveSession(connector), self.tls if tls else None)
+        door = Door(
+            rows, port, lambda: ReceiveSession(connector), self.tls if tls else None, max_per_address=per_address
+        )
         real = free_port()
         await door.open("127.0.0.1", real)
         self._doors.append(door)

@@ -142,6 +142,17 @@ def test_a_from_that_cannot_be_read_is_refused(header: bytes, answer: str) -> No
     run(test)
 
 
+def test_a_from_that_the_mailbox_would_show_is_asked_about() -> None:
+    """NUL is taken out of what is stored: a name that hides behind one is read without it by the agents, too."""
+
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        answer = await one.send("x@nothing.test", ALICE, message("bob@nothing.test", b"Fr\0om: boss@forged.test\r\n"))
+        assert answer.startswith("550 5.7.1 Neither SPF nor DKIM speaks for forged.test")
+
+    run(test)
+
+
 def test_a_signature_that_was_tampered_with_speaks_for_nobody() -> None:
     async def test(doors: AgentDoors) -> None:
         one = await client(doors.port)

@@ -262,6 +262,36 @@ def test_what_is_refused_is_reported_into_the_senders_mailbox(content: bytes, wo
     run(test)
 
 
+def test_poison_is_returned_to_its_author_and_what_lies_behind_it_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    from postern.services import outbox
+
+    monkeypatch.setattr(outbox, "_RETRY", 0.05)
+    whole, tried = outbox._recipients, []
+
+    def recipients(header: bytes) -> list[str]:
+        if b"poison" in header:
+            tried.append(1)
+            raise RecursionError("maximum recursion depth exceeded")
+        return whole(header)
+
+    monkeypatch.setattr(outbox, "_recipients", recipients)
+
+    async def test() -> None:
+        async with chain(FakeMailboxes()) as c:
+            await c.send(MESSAGE.replace(b"hello", b"poison"))
+            await c.send(MESSAGE)
+            await c.queue.holds(1)
+            await c.emptied()
+            assert len(tried) == 2
+            assert [b"Subject: hello" in content for _, content, _ in c.queue.taken] == [True]
+            inbox = next(f.id for f in await c.mailboxes.folders(MAILBOX) if f.kind is FolderKind.INBOX)
+            (report,) = (await c.mailboxes.fetch(MAILBOX, inbox, [(1, 9)], Column.CONTENT)).contents
+            assert b"was not sent" in report
+            assert b"Its subject: poison" in report
+
+    run(test)
+
+
 def test_send_as_is_allowed_where_the_directory_says_so() -> None:
     async def test() -> None:
         async with chain(FakeMailboxes()) as c:

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +18,7 @@ import uvloop
 
 from postern.model.mail import BodyType
 from postern.model.organization import Limits, Profile
+from postern.telemetry.log import configure
 from tests.services.smtp_doors import PASSWORD, SmtpDoors
 from tests.services.talk import Talk, talk
 
@@ -73,6 +77,18 @@ def test_a_message_from_the_internet() -> None:
         assert b"for <bob@example.test>;" in trace
         assert rest == MESSAGE[len(b"From: ") : -3]
         assert (origin.path, origin.client, origin.identity) == ("internet-to-hub", "127.0.0.1", "")
+
+    play(test)
+
+
+def test_one_connection_too_many_hears_421() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub", "client-to-hub-smtp", per_address=1)
+        async with talk(port) as say:
+            await say.reply()
+            async with talk(port) as other:
+                assert await other.reply() == "421 4.3.2 hub.example.test Too many connections"
+                assert await other.is_closed()
 
     play(test)
 
@@ -141,6 +157,23 @@ def test_the_reference_knows_no_passwords_in_smtp() -> None:
             assert (await say.ask(plain("alice"))).startswith("504 5.5.4")
 
     play(test, profile=Profile.REFERENCE)
+
+
+def test_a_session_ends_when_the_password_was_changed() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp", number=465)
+        async with talk(port, doors.client_tls()) as say, talk(port, doors.client_tls()) as other:
+            for one, name in ((say, "alice"), (other, "bob")):
+                await one.reply()
+                await one.ask("EHLO client.test", plain(name), f"MAIL FROM:<{name}@example.test>")
+            alice = doors.directory.accounts["alice"]
+            doors.directory.accounts["alice"] = replace(alice, credentials="of another password")
+            for _ in range(2):
+                await doors.authenticator.reauthorization.round()
+            assert (await say.reply()).startswith("421 4.7.0 ")
+            assert (await other.ask("RCPT TO:<carol@example.test>")).startswith("250")
+
+    play(test)
 
 
 def test_who_may_send_as_whom() -> None:
@@ -280,3 +313,51 @@ def test_what_was_seen_is_observed() -> None:
         ]
 
     play(test)
+
+
+def test_what_is_refused_is_tracked_with_whom_and_by_whom() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub", "client-to-hub-smtp")
+        async with talk(port) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            await say.ask("MAIL FROM:<spam@remote.test>")
+            for recipient in ("nobody@example.test", "victim@elsewhere.test", "bob@example.test"):
+                await say.ask(f"RCPT TO:<{recipient}>")
+            await say.ask("DATA")
+            loop = b"".join(b"Received: from x by y; Thu, 1 Jan 2026 00:00:00 +0000\r\n" for _ in range(400))
+            assert (await say.ask(loop + b"Message-ID: <m@remote.test>\r\n" + MESSAGE)).startswith("5")
+        async for say in logged_on(doors, port):
+            assert (await say.ask("MAIL FROM:<boss@example.test>")).startswith("550 5.7.1")
+        rows = [json.loads(line) for line in doors.tracker._lines]
+        assert [(row["sender"], row["recipients"], row["outcome"][:9]) for row in rows if row["step"] == "refuse"] == [
+            ("spam@remote.test", ["nobody@example.test"], "550 5.1.1"),
+            ("spam@remote.test", ["victim@elsewhere.test"], "550 5.7.1"),
+            ("spam@remote.test", ["bob@example.test"], "554 5.4.6"),
+            ("boss@example.test", [], "550 5.7.1"),
+        ]
+        assert {row["peer"] for row in rows} == {"127.0.0.1"}
+
+    play(test)
+
+
+def test_a_failed_log_on_names_the_account_in_the_log(tmp_path: Path) -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp")
+        for name in ("alice", "hunter2-typed-as-a-name"):
+            async with talk(port) as say:
+                await say.reply()
+                await say.ask("EHLO client.test")
+                await say.start_tls(doors.client_tls())
+                await say.ask("EHLO client.test")
+                assert (await say.ask(plain(name, "wrong"))).startswith("535")
+
+    log_file = tmp_path / "log"
+    configure("hub.0", log_file)
+    try:
+        play(test)
+    finally:
+        configure("tests", None, "critical")
+    rows = [json.loads(line) for line in log_file.read_text().splitlines()]
+    assert [row["account"] for row in rows if row["event"] == "authentication-failed"] == ["alice@example.test", ""]
+    assert "hunter2" not in log_file.read_text()

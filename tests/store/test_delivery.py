@@ -7,7 +7,10 @@ from uuid import uuid4
 
 import pytest
 
-from postern.model.mailbox import KEEP_QUOTA, Column, Delivery, DeliveryStatus
+from postern.model.mailbox import KEEP_QUOTA, Column, Delivery, DeliveryStatus, MailboxError, NewItem
+from postern.protocols.mime.message import Rendered, render
+from postern.store import rendered
+from postern.telemetry import attempts
 from tests.store.conftest import Store, message
 
 pytestmark = pytest.mark.slow
@@ -52,6 +55,43 @@ def test_a_quota_that_comes_with_the_delivery_counts_at_once(store: Store) -> No
     assert said(3, 0, KEEP_QUOTA) == [DELIVERED, OVER_QUOTA]
     quotas = [store.run(store.database.logon(box.guid)).quota for box in (alice, bob)]
     assert quotas == [0, 10]
+
+
+def test_a_foreign_return_path_goes(store: Store) -> None:
+    """RFC 5321 section 4.4: the field is what our SMTP was told, whoever wrote one before."""
+    box = store.mailbox()
+    content = b"Return-Path: <forged@x.test>\r\nFrom: a@x.test\r\nRETURN-PATH :\r\n <again@x.test>\r\n\r\nReturn-Path: text\r\n"
+    store.run(store.database.deliver([Delivery("foreign", content, [box.guid], "true@x.test")]))
+    store.run(
+        store.database.deliver([Delivery("alone", b"Return-Path: <forged@x.test>\r\n", [box.guid], "true@x.test")])
+    )
+    got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.CONTENT)).contents
+    assert got[0] == b"Return-Path: <true@x.test>\r\nFrom: a@x.test\r\n\r\nReturn-Path: text\r\n"
+    assert got[1] == b"Return-Path: <true@x.test>\r\n"
+
+
+def test_what_cannot_be_rendered_holds_up_nobody_and_is_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(content: bytes) -> Rendered:
+        if b"poison" in content:
+            raise RecursionError("too deep")
+        return render(content)
+
+    monkeypatch.setattr(rendered, "render", fails)
+    box = store.mailbox()
+
+    def said(*names: str) -> list[DeliveryStatus]:
+        batch = [Delivery(f"hub1/{name}", message(name), [box.guid]) for name in names]
+        return [status for (status,) in store.run(store.database.deliver(batch))]
+
+    assert said("a", "poison", "b") == [DELIVERED, DeliveryStatus.TEMPORARY, DELIVERED]
+    assert said("poison", "c") == [DeliveryStatus.POISON, DELIVERED]
+    assert said("poison") == [DeliveryStatus.TEMPORARY], "told once, it is forgotten: a retry is one"
+    # What brought the worker down does not even get so far.
+    for _ in range(attempts.LIMIT):
+        attempts._table.strike("delivery/hub1/killer", "ended by SIGSEGV")
+    assert said("d", "killer") == [DELIVERED, DeliveryStatus.POISON]
+    with pytest.raises(MailboxError, match="cannot be read"):
+        store.run(store.database.append(box.guid, box.inbox, [NewItem(message("poison"))]))
 
 
 def test_the_same_mailbox_twice_in_one_delivery(store: Store) -> None:

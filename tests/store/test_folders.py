@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from postern.model.mailbox import KEYWORD_BASE, MAX_KEYWORDS, Column, FolderKind, MailboxError
+from postern.model.mailbox import KEYWORD_BASE, MAX_KEYWORDS, Column, Flag, FlagChange, FolderKind, MailboxError
 from tests.store.conftest import Store, message
 
 pytestmark = pytest.mark.slow
@@ -135,6 +135,24 @@ def test_keywords_have_bits_up_to_a_limit(store: Store) -> None:
         bits(["one too many"], True)
     assert caught.value.code == "LIMIT"
     assert len(store.run(store.database.folder(box.guid, box.inbox)).keywords) == MAX_KEYWORDS
+
+
+def test_the_first_unseen_is_counted_as_clients_count(store: Store) -> None:
+    box, database = store.mailbox(), store.database
+
+    def first() -> int:
+        return store.run(database.first_unseen(box.guid, box.inbox))
+
+    assert first() == 0
+    box.append(*(message(str(n)) for n in range(5)))
+    assert first() == 1
+    for seen, expected in (([(1, 2)], 3), ([(4, 4)], 3), ([(3, 3)], 5), ([(5, 5)], 0)):
+        store.run(database.change_flags(box.guid, box.inbox, seen, FlagChange.ADD, Flag.SEEN))
+        assert first() == expected
+    store.run(database.change_flags(box.guid, box.inbox, [(5, 5)], FlagChange.REMOVE, Flag.SEEN))
+    store.run(database.change_flags(box.guid, box.inbox, [(2, 3)], FlagChange.ADD, Flag.DELETED))
+    store.run(database.expunge(box.guid, box.inbox))
+    assert first() == 3
 
 
 def test_recent_is_claimed_once(store: Store) -> None:

@@ -119,6 +119,31 @@ def test_keys(mixed: Box, key: str, values: dict[str, Any], uids: list[int]) -> 
     assert mixed.search(key, **values) == uids
 
 
+def test_addresses_are_searched_as_the_envelope_tells_them(store: Store) -> None:
+    box = store.mailbox()
+    box.append(message("comment", From="Carol (in (her) office) <carol @ example . org>", To='"Q. (x)" <dan@x.org>'))
+    box.append(message("escapes", From='"Mike \\"M\\" Doe" <mike@x.org>', Cc='"carol@example.org" <eve@x.org>'))
+    box.append(message("plain", From="Carol <carol@example.org>", Cc="Big Bug bug@x.org"))
+    assert box.search("from", text="carol@example.org") == [1, 3]
+    assert box.search("from", text="office") == []
+    assert box.search("header", name="From", text="office) <") == [1]
+    assert box.search("from", text='mike "m" doe') == [2]
+    assert box.search("cc", text="carol@example.org") == [2]
+    assert box.search("cc", text="") == [2, 3]
+    assert box.search("bcc", text="") == []
+    assert box.search("text", text="office") == [1]
+
+
+def test_the_epoch_is_a_date(store: Store) -> None:
+    box = store.mailbox()
+    box.append(message("epoch", Date="Thu, 01 Jan 1970 00:00:00 +0000"), date=1_700_000_000)
+    box.append(message("none"), date=1_600_000_000)
+    assert box.search("sentbefore", number=1) == [1]
+    assert box.search("senton", number=1_600_000_000 // 86_400) == [2]
+    sort = [SortKey("date", False)]
+    assert store.run(store.database.search(box.guid, box.inbox, SearchTerm("all"), sort)) == [1, 2]
+
+
 def test_modseq(mixed: Box) -> None:
     folder = mixed.store.run(mixed.store.database.folder(mixed.guid, mixed.inbox))
     assert mixed.search("modseq", number=folder.highest_modseq) == [4]
@@ -155,6 +180,16 @@ def test_sort(store: Store) -> None:
     assert sort(("displayfrom", False)) == [2, 3, 1]
     with pytest.raises(MailboxError):
         sort(("colour", False))
+
+
+def test_sort_is_by_upper_case_letters_with_their_accents_behind_them(store: Store) -> None:
+    """RFC 5256 section 3 by i;unicode-casemap (RFC 5051)."""
+    box = store.mailbox()
+    ordered = ["!a", "eA", "Eb", "éa", "f", "Zoo", "[a", "^a", "_a", "{a", "가", "나"]
+    for subject in reversed(ordered):
+        box.append(message(subject, From=f'"x" <{len(subject)}@x>'))
+    found = store.run(store.database.search(box.guid, box.inbox, SearchTerm("all"), [SortKey("subject")]))
+    assert [ordered[-uid] for uid in found] == ordered
 
 
 def test_thread(store: Store) -> None:

@@ -44,6 +44,21 @@ def test_references(messages: list[Message], answer: bytes) -> None:
     assert references(messages) == answer
 
 
+def test_others_references_give_no_parent_that_a_message_does_not_have() -> None:
+    """RFC 5256 section 3, step 1.B: "if this message has no references, ... it will now have no parent"."""
+    messages = [
+        _message(1, "gone", "child", sent=2),
+        _message(2, "m1 m3", "grand", sent=3),
+        _message(3, subject="root", sent=1),
+    ]
+    assert references(messages) == b"(3 2)(1)"
+
+
+def test_the_last_reference_is_the_parent_whatever_others_said() -> None:
+    messages = [_message(1), _message(2), _message(4, "m1 m3"), _message(3, "m2")]
+    assert references(messages) == b"(1)(2 3 4)"
+
+
 def test_two_messages_with_one_id_are_both_there() -> None:
     twins = [Message(1, 1, b"same", (), b"a", False), Message(2, 2, b"same", (), b"b", False)]
     assert references(twins) == b"(1)(2)"

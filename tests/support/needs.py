@@ -52,7 +52,7 @@ def needs(*markers: str, together: str = "") -> Callable[[Made], Made]:
 
 def mark(item: pytest.Item) -> None:
     """Gives a test the markers of its fixtures."""
-    for definitions in item._fixtureinfo.name2fixturedefs.values():  # type: ignore[attr-defined]  # pytest tells of fixtures nowhere else
+    for definitions in item._fixtureinfo.name2fixturedefs.values():  # type: ignore[attr-defined]  # pytest tells it nowhere else
         for definition in definitions:
             for marker in getattr(definition.func, "needed", ()):
                 item.add_marker(marker)

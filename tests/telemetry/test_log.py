@@ -71,3 +71,9 @@ def test_every_event_has_a_level_and_a_sentence() -> None:
     for event in Event:
         assert event.level in ("info", "warning", "error", "critical")
         assert event.sentence.endswith(".")
+
+
+def test_a_file_that_is_looked_at_sends_a_terminal_nothing(file: Path) -> None:
+    log(Event.REFUSED, words="\x9b\u202e\x1b[2J\ud800")
+    assert file.read_text().isascii() and "\x1b" not in file.read_text()
+    assert json.loads(file.read_text())["words"] == "\x9b\u202e\x1b[2J\ud800"

@@ -85,3 +85,20 @@ def test_a_disk_that_takes_no_file_is_asked_again(tmp_path: Path) -> None:
     folder.mkdir()
     tracker.flush()
     assert len(list(read(folder))) == 1
+
+
+def test_steps_and_fields_of_another_version_are_read(tmp_path: Path) -> None:
+    (tmp_path / "2026-11-29.hub.0.jsonl").write_text(
+        '{"step": "teleport", "message_id": "<a@b>", "dimension": 5, "time": 1.0}\n[1]\n{"time": 2}\n'
+    )
+    (found,) = read(tmp_path)
+    assert (found.step, found.message_id) == ("teleport", "<a@b>")
+
+
+def test_a_file_that_is_looked_at_sends_a_terminal_nothing(tmp_path: Path) -> None:
+    tracker = Tracker(tmp_path, "hub.0")
+    tracker.record(TrackingRecord(Step.FAIL, "<a\x9b\u202e\ud800@b>", outcome="\x1b[2J"))
+    tracker.flush()
+    (file,) = tmp_path.iterdir()
+    assert file.read_text().isascii() and "\x1b" not in file.read_text()
+    assert next(read(tmp_path)).message_id == "<a\x9b\u202e\ud800@b>"

@@ -96,9 +96,21 @@ def test_groups_open_with_their_groups_and_everybody_is_there_once() -> None:
     assert not failures(resolution)
 
 
-def test_an_empty_group_reaches_nobody_and_fails_nobody() -> None:
-    resolution = resolve("team@example.test", known=(group("team"),))
-    assert (resolution.routed, list(resolution.expanded)) == ([], [0])
+def test_mail_to_a_group_without_anybody_comes_back() -> None:
+    inner, team = group("inner", "team@example.test"), group("team", "inner@example.test")
+    for known in ((group("team"),), (team, inner), (team, group("inner"))):
+        resolution = resolve("team@example.test", known=known)
+        assert failures(resolution) == [("team@example.test", "5.2.4")]
+        assert resolution.routed[0].direct and not resolution.expanded
+
+
+def test_an_empty_group_beside_somebody_fails_nobody() -> None:
+    bob, team = user("bob"), group("team", "inner@example.test", "bob@example.test")
+    assert not failures(resolve("team@example.test", known=(bob, team, group("inner"))))
+    # Bob has it already; and the second name of the group is what the first one is.
+    assert not failures(resolve("bob@example.test", "team@example.test", known=(bob, team, group("inner"))))
+    twice = replace(team, addresses=("team@example.test", "crew@example.test"))
+    assert not failures(resolve("team@example.test", "crew@example.test", known=(bob, twice, group("inner"))))
 
 
 def test_forwarding_with_and_without_a_copy() -> None:

@@ -281,3 +281,15 @@ def test_who_hangs_up_while_waiting_leaves_no_trace(bench: Bench) -> None:
 
     run(steps())
     assert not bench.judge._verifying
+
+
+def test_a_refusal_names_the_account_for_the_log_and_never_what_was_typed(bench: Bench) -> None:
+    """People type passwords where names belong."""
+
+    async def steps() -> None:
+        wrong, unknown = await bench.ask("wrong", "ALICE@example.test"), await bench.ask("x", "wonderland")
+        assert isinstance(wrong, Denied) and isinstance(unknown, Denied)
+        assert (wrong.account, unknown.account) == ("alice@example.test", "")
+        assert wrong == unknown, "the peer hears the same"
+
+    run(steps())

@@ -30,7 +30,7 @@ COMMANDS = {
     "verify": "Dial every data path and compare what is seen with what is declared.",
     "agent": "Transport agents: list, show, switch, set, try a message on them, count.",
     "edge": "Edge servers: subscribe, synchronize, see how they fare.",
-    "queue": "List, show, retry, hold and drop queued messages.",
+    "queue": "List, show, export, retry, hold and drop queued messages.",
     "trace": "What happened to a message, step by step.",
     "lab": "A whole organization of several hosts on this machine: rehearse, train, prove a firewall.",
 }

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
-from postern.cli.console import Console
+from postern.cli.console import print_table
+from postern.cli.files import Output, OutputFile
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo, echo_json
-from postern.transport import control
+from postern.cli.terminal import echo, echo_json, moment
+from postern.model.organization import StateFolder
+from postern.telemetry import attempts
+from postern.transport import control, damage, poison, segments
 from postern.transport.control import Request, Verb
 from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, State
 
@@ -30,42 +31,94 @@ class NothingMeant(click.UsageError):
 
 @click.group("queue")
 def queue() -> None:
-    """Messages on their way: list, show, retry, hold, drop."""
+    """Messages on their way: list, show, export, retry, hold, drop."""
 
 
 @queue.command("list")
 @click.option("--hop", default="", help="Only those that last went this way, for example smtp:example.org.")
+@click.option("--poison", "only_poison", is_flag=True, help="Only what was set aside because it brings workers down.")
 @state_option
 @_JSON
-def list_(hop: str, state_dir: str | None, as_json: bool) -> None:
+def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> None:
     """Every message in the queues, oldest first."""
     now = time.time()
+    for folder, reason in damage.found(_state_folder(state_dir).queue):
+        echo(
+            f"A damaged queue was set aside: {folder} ({reason}). Its mails are in its *.segment files; "
+            "try `sqlite3 queue.sqlite .recover` on a copy, and remove the folder when it is no longer wanted.",
+            err=True,
+        )
     wanted = Request(Verb.RETRY, hop=hop)
-    messages = [m for folder in _folders(state_dir) for m in control.listed(folder) if m in wanted]
-    messages.sort(key=lambda message: message.received)
+    found = [(folder, m) for folder in _folders(state_dir) for m in control.listed(folder) if m in wanted]
+    found.sort(key=lambda pair: pair[1].received)
+    messages = [message for _, message in found]
+    if only_poison:
+        _list_poison([(folder, m) for folder, m in found if _poison_of(m) is not None], now, as_json)
+        return
     if as_json:
         echo_json([_row(message) for message in messages])
         return
     if not messages:
         echo("The queues are empty.")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("QUEUE ID", "AGE", "SIZE", "FROM", "TO", "STATE", "LAST ERROR"):
-        table.add_column(heading, no_wrap=heading in ("QUEUE ID", "AGE", "SIZE"), overflow="fold")
+    rows = []
     for message in messages:
         open_ = _open(message)
         first = open_[0] if open_ else None
-        table.add_row(
-            message.queue_id,
-            _span(now - message.received),
-            _size(message.location.size),
-            escape(message.envelope.sender or "<>"),
-            escape(first.address if first else "") + (f" and {len(open_) - 1} more" if len(open_) > 1 else ""),
-            _state(first, now) if first else "finishing",
-            escape(f"{first.status} {first.error}".strip()) if first else "",
+        rows.append(
+            (
+                message.queue_id,
+                _span(now - message.received),
+                _size(message.location.size),
+                message.envelope.sender or "<>",
+                (first.address if first else "") + (f" and {len(open_) - 1} more" if len(open_) > 1 else ""),
+                _state(first, now) if first else "finishing",
+                f"{first.status} {first.error}".strip() if first else "",
+            )
         )
-    Console().print(table)
+    print_table(("queue id", "age", "size", "from", "to", "state", "last error"), rows)
     echo(f"{len(messages)} in all")
+
+
+def _list_poison(found: list[tuple[Path, QueuedMessage]], now: float, as_json: bool) -> None:
+    if as_json:
+        echo_json([{**_row(m), "file": str(poison.copy_of(folder, m.queue_id))} for folder, m in found])
+        return
+    if not found:
+        echo("No message is set aside.")
+        return
+    for folder, message in found:
+        recipient = _poison_of(message)
+        echo(
+            f"{message.queue_id}  {_span(now - message.received)} old, {_size(message.location.size)}, "
+            f"from {message.envelope.sender or '<>'} to {len(message.recipients)} recipients"
+        )
+        echo(f"  reason: {recipient.error if recipient else ''}")
+        echo(f"  file:   {poison.copy_of(folder, message.queue_id)}")
+    echo(f"{len(found)} in all; `postern queue export`, `retry` or `drop` them by id")
+
+
+@queue.command()
+@click.argument("queue_id")
+@click.argument("file", type=Output(secret=True))
+@state_option
+def export(queue_id: str, file: OutputFile, state_dir: str | None) -> None:
+    """Write a message's octets to FILE, as they were taken."""
+    for folder in _folders(state_dir):
+        for message in control.listed(folder):
+            if message.queue_id == queue_id:
+                _export(folder, message, file)
+                return
+    raise click.ClickException(f"no queue has a message {queue_id}")
+
+
+def _export(folder: Path, message: QueuedMessage, file: OutputFile) -> None:
+    try:
+        octets = b"".join(segments.body(folder, message.location))
+    except (OSError, segments.DamagedBody) as error:
+        raise click.ClickException(f"{message.queue_id} cannot be read: {error}") from None
+    file.write(octets)
+    echo(f"{len(octets)} octets")
 
 
 @queue.command()
@@ -97,7 +150,15 @@ def _change(verb: Verb, help_: str) -> None:
         if bool(queue_ids) + bool(hop) + all_ != 1:
             raise NothingMeant
         request = Request(verb, queue_ids, hop)
-        count = sum(control.ask(folder, request) for folder in _folders(state_dir))
+        folders = _folders(state_dir)
+        if verb is not Verb.HOLD:
+            # What counted against them is forgiven before they are tried again.
+            attempts.pardon(_state_folder(state_dir).attempts, map(poison.key, queue_ids))
+        count = sum(control.ask(folder, request) for folder in folders)
+        if verb is not Verb.HOLD:
+            for folder in folders:
+                for queue_id in queue_ids:
+                    poison.drop_copy(folder, queue_id)
         if as_json:
             echo_json({"verb": verb, "messages": count})
         else:
@@ -106,19 +167,27 @@ def _change(verb: Verb, help_: str) -> None:
             raise click.ClickException("not every one of these is in a queue")
 
 
-_change(Verb.RETRY, "Try messages again now. Held ones are let go when they are named by id.")
+_change(Verb.RETRY, "Try messages again now. Held and poisonous ones are let go when they are named by id.")
 _change(Verb.HOLD, "Keep messages until they are retried by id.")
 _change(Verb.DROP, "Delete messages. Nobody is told; the tracking log says who was not reached.")
 
 
-def _folders(state_dir: str | None) -> list[Path]:
+def _state_folder(state_dir: str | None) -> StateFolder:
     from postern.host import state
 
-    return control.folders(state.find(state_dir).queue)
+    return state.find(state_dir)
+
+
+def _folders(state_dir: str | None) -> list[Path]:
+    return control.folders(_state_folder(state_dir).queue)
+
+
+def _poison_of(message: QueuedMessage) -> QueuedRecipient | None:
+    return next((r for r in message.recipients if r.state is State.POISON), None)
 
 
 def _open(message: QueuedMessage) -> list[QueuedRecipient]:
-    return [r for r in message.recipients if r.state in (State.PENDING, State.HELD)]
+    return [r for r in message.recipients if r.state in (State.PENDING, State.HELD, State.POISON)]
 
 
 def _row(message: QueuedMessage) -> dict[str, Any]:
@@ -146,22 +215,19 @@ def _row(message: QueuedMessage) -> dict[str, Any]:
 
 
 def _print(message: QueuedMessage, now: float) -> None:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row("queue id", message.queue_id)
-    grid.add_row("message id", escape(message.message_id))
-    grid.add_row("from", escape(message.envelope.sender or "<>"))
-    came = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(message.received))
-    grid.add_row("came", f"{came} from {escape(message.origin.client)} on {message.origin.path or '-'}")
-    grid.add_row("size", _size(message.location.size))
-    console = Console()
-    console.print(grid)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("RECIPIENT", "STATE", "ATTEMPTS", "NEXT HOP", "LAST ERROR"):
-        table.add_column(heading, overflow="fold")
-    for r in message.recipients:
-        words = escape(f"{r.status} {r.error}".strip())
-        table.add_row(escape(r.address), _state(r, now), str(r.attempts), escape(r.hop), words)
-    console.print(table)
+    came = f"{moment(message.received)} from {message.origin.client} on {message.origin.path or '-'}"
+    for label, value in (
+        ("queue id", message.queue_id),
+        ("message id", message.message_id),
+        ("from", message.envelope.sender or "<>"),
+        ("came", came),
+        ("size", _size(message.location.size)),
+    ):
+        echo(f"{label + ':':<12}{value}")
+    rows = [
+        (r.address, _state(r, now), str(r.attempts), r.hop, f"{r.status} {r.error}".strip()) for r in message.recipients
+    ]
+    print_table(("recipient", "state", "attempts", "next hop", "last error"), rows)
 
 
 def _state(recipient: QueuedRecipient, now: float) -> str:

@@ -5,12 +5,15 @@ What is done is `host.launch`'s; this prints. The supervisor forks, so nothing h
 
 from __future__ import annotations
 
+import contextlib
 import shlex
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
 from postern.cli.state_folder import named
+from postern.model.organization import Role
 
 if TYPE_CHECKING:
     from postern.cli.console import Console
@@ -26,6 +29,8 @@ _DOORS = {
     110: "POP3 (STLS)",
     995: "POP3 (TLS)",
     135: "RPC endpoint mapper",
+    50389: "LDAP, the edge's own directory",
+    50636: "LDAP from hubs, EdgeSync (TLS)",
 }
 
 
@@ -48,10 +53,16 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
     request = launch.Request(state_dir, offset, server, demo or demo_password is not None, demo_password)
     launch.run(
         request,
-        step=lambda words: console.print(f"· {words}", style="dim"),
-        ready=lambda what: _summary(console, what, usual),
+        step=lambda words: _said(lambda: console.print(f"· {words}", style="dim")),
+        ready=lambda what: _said(lambda: _summary(console, what, usual)),
     )
-    console.print("Postern has stopped.")
+    _said(lambda: console.print("Postern has stopped."))
+
+
+def _said(say: Callable[[], None]) -> None:
+    """The terminal may be closed while the organization runs on."""
+    with contextlib.suppress(OSError):
+        say()
 
 
 def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
@@ -82,7 +93,10 @@ def _next_commands(console: Console, what: Ready, usual: StateFolder) -> None:
     state = "" if usual == what.state else f" --state {shlex.quote(str(what.state.root))}"
     console.print()
     console.print("Next:")
-    if not what.demo:
+    if Role.EDGE in what.server.roles:
+        console.print(f"  postern edge subscription new --output {what.server.name}.xml{state}", style="bold")
+        console.print(f"  then, on a hub: postern edge subscribe {what.server.name}.xml")
+    elif not what.demo:
         console.print(f"  postern user add alice@{domain}{state}", style="bold")
     else:
         console.print(f"  Mailboxes: alice@{domain}, bob@{domain}, carol@{domain}; password: {what.demo}")

@@ -15,9 +15,9 @@ from rich.table import Table
 
 from postern.cli.console import Console
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo_json
+from postern.cli.terminal import echo_json, moment
 from postern.telemetry import tracking
-from postern.telemetry.tracking import TrackingRecord
+from postern.telemetry.tracking import Step, TrackingRecord
 
 MAX_MESSAGES = 100
 WIDE = 150
@@ -27,12 +27,15 @@ _BUFFERED = 1.2
 
 
 @click.command("trace")
-@click.argument("what", metavar="MESSAGE-ID|QUEUE-ID|ADDRESS")
+@click.argument("what", metavar="MESSAGE-ID|QUEUE-ID|ADDRESS|IP")
 @click.option("--last", default=MAX_MESSAGES, help="How many of the newest messages to show.", show_default=True)
 @state_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
-    """Every step of a message: time, step, path, peer, mechanism, cipher, outcome."""
+    """Every step of a message: time, step, path, peer, mechanism, cipher, outcome; and what was refused.
+
+    An IP address finds what was refused to a caller there.
+    """
     from postern.host import state
 
     folder = state.find(state_dir).tracking
@@ -52,7 +55,10 @@ def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
 
 
 def matches(record: TrackingRecord, what: str) -> bool:
-    """`what` is a Message-ID with or without its brackets, a queue id, or an address in any case."""
+    """`what` is a Message-ID with or without its brackets, a queue id, an address in any case, or the IP address of a caller
+    who was refused."""
+    if record.step == Step.REFUSE and what == record.peer:
+        return True
     if what.strip("<>") in (record.message_id.strip("<>"), record.queue_id):
         return True
     address = what.lower()
@@ -70,8 +76,8 @@ def newest_messages(records: Iterable[TrackingRecord], what: str, last: int) -> 
 
 
 def _key(record: TrackingRecord) -> str:
-    """A message keeps its Message-ID from role to role; one without is known by its queue id."""
-    return record.message_id or record.queue_id
+    """A message keeps its Message-ID from role to role; one without is known by its queue id. A refusal may have neither."""
+    return record.message_id or record.queue_id or f"{record.step} {record.server} {record.time}"
 
 
 def _print(steps: list[TrackingRecord]) -> None:
@@ -81,13 +87,13 @@ def _print(steps: list[TrackingRecord]) -> None:
         by_message.setdefault(_key(record), []).append(record)
     for key, records in by_message.items():
         sender = next((record.sender for record in records if record.sender), "<>")
-        console.print(f"[bold]{escape(key)}[/bold] from {escape(sender)}")
+        name = key if any(record.message_id or record.queue_id for record in records) else "no message"
+        console.print(f"[bold]{escape(name)}[/bold] from {escape(sender)}", soft_wrap=True)
         (_print_wide if console.width >= WIDE else _print_narrow)(console, records)
 
 
 def _moment(record: TrackingRecord) -> str:
-    at = time.localtime(record.time)
-    return time.strftime("%Y-%m-%d %H:%M:%S", at) + f".{int(record.time % 1 * 1000):03d}"
+    return moment(record.time) + f".{int(record.time % 1 * 1000):03d}"
 
 
 def _print_wide(console: Console, records: list[TrackingRecord]) -> None:

@@ -23,6 +23,7 @@ from postern.directory.entries import (
 )
 from postern.directory.ldap import (
     ADD,
+    BASE,
     DELETE,
     ONE_LEVEL,
     REPLACE,
@@ -43,6 +44,8 @@ _CONTAINER_OF = {
     RecipientType.GROUP: "Groups",
     RecipientType.CONTACT: "Contacts",
 }
+MAX_WAY = 1000
+"""Entries that are looked at for forwarding that leads back."""
 _LISTED = (
     *(*entries.RECIPIENT_ATTRIBUTES, "userPrincipalName", "sAMAccountName", "userAccountControl"),
     *("msExchHideFromAddressLists", "posternSendAs", *VERIFIER_ATTRIBUTES.values()),
@@ -152,9 +155,12 @@ class Administration(Settings):
         """altRecipient: mail for `name` goes to the recipient `to` of this organization ("" ends it); with `keep` the
         mailbox gets it too."""
         entry = await self._find(name, "user")
-        target = (await self._find(to)).dn.encode() if to else None
-        if target == entry.dn.encode():
+        found = await self._find(to) if to else None
+        if found is not None and fold(found.dn) == fold(entry.dn):
             raise AdministrationError(f"{name} cannot forward to itself")
+        if found is not None and (way := await self._way(found, entry)):
+            raise AdministrationError(f"mail for {name} would come back to it: {' → '.join([name, *way])}")
+        target = found.dn.encode() if found is not None else None
         await self._client.modify(
             entry.dn,
             [
@@ -183,11 +189,14 @@ class Administration(Settings):
         return await self._add_plain(RecipientType.CONTACT, address, display_name, values)
 
     async def add_member(self, group: str, member: str) -> None:
+        """Groups may hold each other: everybody is reached once. What forwards to the group that it is in is refused."""
         entry = await self._find(group, "group")
-        name = (await self._find(member)).dn
-        if fold(name) == fold(entry.dn):
+        found = await self._find(member)
+        if fold(found.dn) == fold(entry.dn):
             raise AdministrationError(f"{group} cannot be a member of itself")
-        await self._change(entry, (ADD, "member", [name.encode()]))
+        if found.attributes.get("altRecipient") and (way := await self._way(found, entry)):
+            raise AdministrationError(f"mail for {group} would come back to it: {' → '.join([group, *way])}")
+        await self._change(entry, (ADD, "member", [found.dn.encode()]))
 
     async def remove_member(self, group: str, member: str) -> None:
         entry = await self._find(group, "group")
@@ -267,17 +276,42 @@ class Administration(Settings):
                     continue
                 raise AdministrationError(f"{address} is taken by {entries.text(entry.attributes, 'cn')}")
 
+    async def _way(self, start: Entry, goal: Entry) -> list[str]:
+        """The addresses over which mail for `start` reaches `goal` by forwarding and groups; empty if it does not.
+
+        Bound: MAX_WAY entries are looked at; mail stops at fewer (`transport.categorize`).
+        """
+        ways = {fold(start.dn): [entries.primary_of(start.attributes)]}
+        waiting = [start]
+        while waiting and len(ways) <= MAX_WAY:
+            entry = waiting.pop()
+            way = ways[fold(entry.dn)]
+            for dn in map(fold, entries.references(entry.attributes)):
+                if dn == fold(goal.dn):
+                    return [*way, entries.primary_of(goal.attributes)]
+                if dn in ways:
+                    continue
+                for one in await self._client.search(dn, BASE, "(objectClass=*)", self._listed):
+                    ways[dn] = [*way, entries.primary_of(one.attributes)]
+                    waiting.append(one)
+        return []
+
     async def _find(self, name: str, of_class: str = "") -> Entry:
-        """By any address, logon name or short name."""
+        """By any address, logon name or short name: an account's, else what stands before the @ of an address."""
         wanted = escape(fold(name))
         which = f"(|(proxyAddresses=smtp:{wanted})(userPrincipalName={wanted})(sAMAccountName={wanted}))"
-        narrowed = f"(&{f'(objectClass={of_class})' if of_class else ''}(!(objectClass=computer)){which})"
-        found = await self._client.search(self._suffix, SUBTREE, narrowed, self._listed)
+        found = await self._matching(which, of_class)
+        if not found and "@" not in name:
+            found = await self._matching(f"(proxyAddresses=smtp:{wanted}@*)", of_class)
         if len(found) != 1:
             what = of_class or "entry"
             problem = "there is no" if not found else "there is more than one"
             raise AdministrationError(f"{problem} {what} with the name or address {name}")
         return found[0]
+
+    async def _matching(self, which: str, of_class: str) -> list[Entry]:
+        narrowed = f"(&{f'(objectClass={of_class})' if of_class else ''}(!(objectClass=computer)){which})"
+        return list(await self._client.search(self._suffix, SUBTREE, narrowed, self._listed))
 
     async def _listings(self, found: Sequence[Entry]) -> list[Listing]:
         names = [name for entry in found for name in entries.references(entry.attributes)]

@@ -93,6 +93,9 @@ def run(request: Request, step: Callable[[str], None], ready: Callable[[Ready], 
     try:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup(1)
+            # The supervisor has its own use for it; until it listens, a closed terminal is no reason to stop.
+            signal.signal(signal.SIGHUP, lambda number, frame: None)
         _Launch(folder, lock, request, step).run(ready)
     finally:
         lock.release()
@@ -191,6 +194,12 @@ class _Launch:
         """What needs root comes first, while we may be root; then, for good, we are not."""
         for orphan in processes.end_orphans(self.state):
             self.notes.append(f"{orphan.name} (process {orphan.pid}) had outlived a crash and was stopped.")
+        if (address := ports.foreign(server)) is not None:
+            raise configuration.objection(
+                self.state,
+                ("server", [one.name for one in organization.servers].index(server.name), "addresses"),
+                f"this host does not have {address}; write its own, or start another server here with --server",
+            )
         ports.check(organization, server)
         self.notes.extend(ports.reserve(organization, server))
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -19,7 +19,19 @@ LOCK = "lock"
 
 # unix(7): sun_path has 108 bytes with its final zero; this much is left for a socket's own name.
 _MAX_SOCKETS_PATH = 107 - 40
-_PARTS = ("certificates", "queue", "postgres", "slapd", "logs", "tracking", "observed", "secrets", "spool", "processes")
+_PARTS = (
+    "certificates",
+    "queue",
+    "postgres",
+    "slapd",
+    "logs",
+    "tracking",
+    "observed",
+    "attempts",
+    "secrets",
+    "spool",
+    "processes",
+)
 
 
 class StateError(Exception):

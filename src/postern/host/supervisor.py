@@ -14,13 +14,15 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NoReturn, Protocol
 
 from postern.host import processes
-from postern.host.worker import READY, STOP_GRACE, Start, become_worker
+from postern.host.worker import DUMP, PULSE, READY, STOP_GRACE, Start, become_worker, stack_file
 from postern.model.organization import HostService, Organization, Server, StateFolder
-from postern.paths.row import Path
+from postern.paths.row import Path as Row
 from postern.roles.runtime import Part, Runtime
+from postern.telemetry import attempts
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
@@ -32,6 +34,14 @@ LAST_BACK_OFF = 30.0
 CALM = 60.0
 """A worker that lived this many seconds starts its back-off anew."""
 WATCH_EVERY = 3.0
+SILENCE = 20.0
+"""Seconds without a word from a worker (`worker.PULSE`) after which it counts as hanging."""
+GAP = 5.0
+"""Seconds by which a turn of the supervisor, which takes WATCH_EVERY at most, may be late; beyond that it was stopped itself, or
+had other things to do, and nobody's silence counts."""
+DUMPED_WITHIN = 0.5
+"""Seconds that a hanging worker has to write where it stands."""
+MAX_STACK = 4000
 REFRESH_EVERY = 6 * 3600.0
 
 
@@ -63,6 +73,10 @@ class Child:
     said: bytes = b""
     ready: bool = False
     started: float = 0.0
+    heard: float = 0.0
+    """When it last said something (monotonic seconds)."""
+    blame: str = ""
+    """Why it was killed, for what it worked on."""
     again: float = 0.0
     back_off: float = FIRST_BACK_OFF
     stale: bool = False
@@ -84,7 +98,7 @@ class Plan:
     organization: Organization
     server: Server
     state: StateFolder
-    rows: Mapping[str, Path]
+    rows: Mapping[str, Row]
     starts: Mapping[Part, Start]
     workers: int
     engines: Sequence[Engine] = ()
@@ -105,6 +119,7 @@ class Supervisor:
         self.children = [Child(part, worker) for part in plan.starts for worker in range(plan.count(part))]
         self._engine_again = dict.fromkeys((engine.name for engine in plan.engines), 0.0)
         self.stopping = False
+        self._refresh_now = False
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._listen()
 
@@ -136,22 +151,28 @@ class Supervisor:
                 raise StartError(f"{late}: not ready within {READY_WITHIN:.0f} seconds; see {self.plan.state.logs}")
 
     def serve(self) -> None:
-        """Restarts what dies and watches, until SIGTERM, SIGINT or SIGHUP comes."""
-        watch_at = time.monotonic()
+        """Restarts what dies and watches, until SIGTERM or SIGINT comes. SIGHUP asks for `refresh` now."""
+        turned = watch_at = time.monotonic()
         refresh_at = watch_at + REFRESH_EVERY
+        self._excuse(turned)
         while not self.stopping:
             now = time.monotonic()
             if now >= watch_at:
                 self._watch()
                 watch_at = time.monotonic() + WATCH_EVERY
-            if now >= refresh_at:
+            if now >= refresh_at or self._refresh_now:
+                self._refresh_now = False
                 refresh_at = now + REFRESH_EVERY
                 if self.plan.refresh():
                     for child in self.children:
                         child.stale = True
             waiting = [child.again for child in self.children if not child.pid]
             self._wait(min([watch_at, *waiting]))
+            turned, before = time.monotonic(), turned
+            if turned > before + WATCH_EVERY + GAP:
+                self._excuse(turned)
             self._tend()
+            self._strike_down_the_silent()
             self._replace_one()
 
     def stop(self) -> None:
@@ -194,9 +215,13 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._told)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup(1)
-            signal.signal(signal.SIGHUP, self._told)
+            signal.signal(signal.SIGHUP, self._asked)
         signal.signal(signal.SIGCHLD, lambda number, frame: None)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+
+    def _asked(self, number: int, frame: object) -> None:
+        """A terminal that was closed, or somebody who wants certificates looked at: neither is a reason to stop mail."""
+        self._refresh_now = True
 
     def _told(self, number: int, frame: object) -> None:
         self.stopping = True
@@ -224,7 +249,9 @@ class Supervisor:
             if not data:
                 os.close(child.pipe)
                 child.pipe = -1
-        child.said = (child.said + data)[:4096]
+        if data:
+            child.heard = time.monotonic()
+        child.said = (child.said + data.replace(PULSE, b""))[:4096]
         child.ready = child.ready or child.said.startswith(READY)
 
     # Children
@@ -240,7 +267,8 @@ class Supervisor:
             self._in_child(child, runtime, parent, told)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(told)
-        child.pid, child.pipe, child.said, child.ready, child.started = pid, report, b"", False, time.monotonic()
+        child.pid, child.pipe, child.said, child.ready, child.blame = pid, report, b"", False, ""
+        child.started = child.heard = time.monotonic()
         processes.note(self.plan.state, child.name, pid)
 
     def _in_child(self, child: Child, runtime: Runtime, parent: int, told: int) -> NoReturn:
@@ -277,6 +305,7 @@ class Supervisor:
                 if child.ready and now > child.started + CALM:
                     child.back_off = FIRST_BACK_OFF
                 log(Event.DIED, child=child.name, pid=child.pid, words=_words(child, status), again_in=child.back_off)
+                attempts.blame(child.name, self.plan.state.attempts, child.blame or _words(child, status))
                 self._gone(child)
                 child.again = now + child.back_off
                 child.back_off = min(child.back_off * 2, LAST_BACK_OFF)
@@ -287,6 +316,30 @@ class Supervisor:
                 self._engine_again[engine.name] = now + 1.0
                 log(Event.DIED, child=engine.name)
                 self._restart(engine)
+
+    def _excuse(self, now: float) -> None:
+        """Nobody's silence counts from before: the supervisor was not there to hear (stopped, or the whole machine was)."""
+        for child in self.children:
+            child.heard = now
+
+    def _strike_down_the_silent(self) -> None:
+        """A worker that does not turn any more is asked where it stands, and killed; `_tend` starts another one."""
+        now = time.monotonic()
+        silent = [c for c in self.children if c.pid and c.ready and not c.blame and now > c.heard + SILENCE]
+        if not silent:
+            return
+        for child in silent:
+            with contextlib.suppress(OSError):
+                os.truncate(stack_file(self.plan.state, child.name), 0)
+            # SIGCONT, for one that was stopped writes nothing.
+            for number in (DUMP, signal.SIGCONT):
+                os.kill(child.pid, number)
+        time.sleep(DUMPED_WITHIN)
+        for child in silent:
+            stack = _tail(stack_file(self.plan.state, child.name))
+            child.blame = f"the worker did not answer for {now - child.heard:.0f} seconds; it stood in: {stack}"
+            log(Event.UNRESPONSIVE, child=child.name, pid=child.pid, seconds=round(now - child.heard, 1), stack=stack)
+            os.kill(child.pid, signal.SIGKILL)
 
     def _replace_one(self) -> None:
         """Stale workers end one after another, so that the doors stay open: the next when all others are ready."""
@@ -324,6 +377,14 @@ def _ended(pid: int) -> int | None:
     except ChildProcessError:
         return 0
     return status if found else None
+
+
+def _tail(file: Path) -> str:
+    """What a hanging worker wrote of its threads, within bounds; the innermost call stands first."""
+    try:
+        return file.read_bytes()[:MAX_STACK].decode(errors="replace").strip()
+    except OSError:
+        return ""
 
 
 def _words(child: Child, status: int) -> str:

@@ -12,14 +12,18 @@ import gc
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import NoReturn
 
 import uvloop
 
 from postern.host import account
+from postern.model.organization import StateFolder
 from postern.roles.runtime import Running, Runtime
+from postern.telemetry import attempts
 from postern.telemetry.log import Event, configure, log
 from postern.telemetry.rotation import rotate
 
@@ -27,6 +31,11 @@ Start = Callable[[Runtime], Awaitable[Running]]
 """What a role module's `start` is."""
 
 READY = b"ready\n"
+PULSE = b"\0"
+"""What a worker says from its event loop every PULSE_EVERY seconds for as long as it lives: that it still turns."""
+PULSE_EVERY = 5.0
+DUMP = signal.SIGUSR2
+"""At this signal a worker writes where its threads stand into its stack file, whatever it is doing."""
 STOP_GRACE = 2.0
 """Seconds that a role has to close its doors."""
 
@@ -66,8 +75,24 @@ def _detach(name: str, runtime: Runtime, parent: int) -> None:
     os.close(errors)
     os.close(nothing)
     faulthandler.enable()
+    _stack_at_a_signal(runtime.state, name)
     gc.enable()
     configure(name, runtime.state.logs / f"{name}.jsonl")
+    # On a full disk a worker still works; only what brings it down cannot be told then.
+    with contextlib.suppress(OSError):
+        attempts.configure(name, runtime.state.attempts)
+
+
+def stack_file(state: StateFolder, name: str) -> Path:
+    """Where a worker stood when it was asked for the last time."""
+    return state.logs / f"{name}.stack"
+
+
+def _stack_at_a_signal(state: StateFolder, name: str) -> None:
+    """The handler is faulthandler's own: it needs neither the event loop nor the interpreter's lock."""
+    with contextlib.suppress(OSError):
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        faulthandler.register(DUMP, os.open(stack_file(state, name), flags, 0o600), all_threads=True, chain=False)
 
 
 async def _serve(name: str, runtime: Runtime, start: Start, report: int) -> None:
@@ -79,8 +104,8 @@ async def _serve(name: str, runtime: Runtime, start: Start, report: int) -> None
     running = await start(runtime)
     log(Event.STARTED, role=name, pid=os.getpid())
     os.write(report, READY)
-    os.close(report)
     flushing = (
+        loop.create_task(_every(PULSE_EVERY, lambda: _pulse(report))),
         loop.create_task(_every(_TRACKING_EVERY, runtime.tracker.flush)),
         loop.create_task(_every(_OBSERVED_EVERY, runtime.observed.flush)),
     )
@@ -93,6 +118,12 @@ async def _serve(name: str, runtime: Runtime, start: Start, report: int) -> None
         runtime.tracker.flush()
         runtime.observed.flush()
     log(Event.STOPPED, role=name, pid=os.getpid())
+
+
+def _pulse(report: int) -> None:
+    """Silent where a thread has worked on one message for too long: such a worker hangs too, though its loop turns."""
+    if attempts.overdue(time.monotonic()) is None:
+        os.write(report, PULSE)
 
 
 async def _every(seconds: float, act: Callable[[], None]) -> None:

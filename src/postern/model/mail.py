@@ -95,6 +95,10 @@ class RecipientOutcome:
     cipher: str = ""
     notifies: bool = False
     """The peer supports RFC 3461 and has taken over the duty to report."""
+    poison: bool = False
+    """The next server of ours has given the message up, because handling it brought its workers down: it is set aside."""
+    own: bool = False
+    """The words are this server's: the peer said nothing of the kind."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -193,6 +193,8 @@ class DeliveryStatus(IntEnum):
     OVER_QUOTA = 2
     NO_MAILBOX = 3
     TEMPORARY = 4
+    POISON = 5
+    """Handling it brought the mailbox server's workers down, or raised, twice: it is not to be sent again as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,10 @@ class Mailboxes(Protocol):
         ...
 
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index: ...
+
+    async def first_unseen(self, mailbox: UUID, folder: int) -> int:
+        """The sequence number of the first item that is not seen; 0 if there is none."""
+        ...
 
     async def fetch(
         self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]], columns: Column, changed_since: int = 0

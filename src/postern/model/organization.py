@@ -230,6 +230,11 @@ class StateFolder:
         return self.root / "observed"
 
     @property
+    def attempts(self) -> Path:
+        """What each process works on at the moment, and which messages brought one down."""
+        return self.root / "attempts"
+
+    @property
     def adam(self) -> Path:
         """The edge's own directory."""
         return self.root / "adam"

@@ -5,7 +5,7 @@ Read by every layer; knows nothing of rows (`paths`) or of how an identity is pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
@@ -70,6 +70,8 @@ class Identity:
     mechanism: Mechanism
     guid: UUID | None = None
     groups: frozenset[str] = frozenset()
+    credentials: str = field(default="", repr=False, compare=False)
+    """`Account.credentials` when it was proven."""
 
 
 NOBODY = Identity(PrincipalKind.ANONYMOUS, "", Mechanism.ANONYMOUS)

@@ -24,6 +24,7 @@ from postern.services.agent_look_ups import BlockLists, LookUps
 from postern.services.agent_state import AgentFile, AgentState, Statistics
 from postern.services.message_agents import Examined, MessageAgents
 from postern.services.receive_connector import AgentVerdict, Caller
+from postern.services.refusals import MAX_RECIPIENTS
 from postern.services.smtp_recipients import of_directory
 from postern.telemetry.log import Event, log
 from postern.transport.agents.block_lists import Provider, parse_provider
@@ -132,7 +133,7 @@ class AgentPipeline:
 class AgentSteps:
     """The agents of one connection (`receive_connector.Steps`)."""
 
-    __slots__ = ("_address", "_chain", "_p", "_standing", "_unknown")
+    __slots__ = ("_address", "_chain", "_p", "_sender", "_standing", "_unknown")
 
     def __init__(self, pipeline: AgentPipeline) -> None:
         self._p = pipeline
@@ -140,6 +141,7 @@ class AgentSteps:
         self._address: IpAddress | None = None
         self._standing = Standing.UNKNOWN
         self._unknown = 0
+        self._sender = ""
 
     async def connected(self, caller: Caller) -> Reply | None:
         """Block lists are asked while greetings are said; who is listed hears of it at RCPT, when it is known for whom."""
@@ -153,11 +155,11 @@ class AgentSteps:
         return None
 
     async def mail(self, caller: Caller, sender: str) -> Reply | None:
-        self._chain = self._p.chain
+        self._chain, self._sender = self._p.chain, sender
         agent = self._chain.sender
         if agent is None or self._allowed or not self._filtered(caller):
             return None
-        return self._decided("sender-filter", caller, lambda: agent.mail(sender))
+        return self._decided("sender-filter", caller, "", lambda: agent.mail(sender))
 
     def rcpt(self, caller: Caller, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
         if not self._filtered(caller):
@@ -182,17 +184,23 @@ class AgentSteps:
         if agent.bypassed(recipient):
             return None
         if self._standing is Standing.BLOCKED:
-            return self._decided("connection-filter", caller, lambda: agent.refusal(address))
+            return self._decided("connection-filter", caller, recipient, lambda: agent.refusal(address))
         zone = self._p.block_lists.known(address, providers)
         if zone is None:
-            return self._listed(caller, agent, address)
-        return self._decided("connection-filter", caller, lambda: agent.refusal(address, zone) if zone else None)
+            return self._listed(caller, recipient, agent, address)
+        return self._decided(
+            "connection-filter", caller, recipient, lambda: agent.refusal(address, zone) if zone else None
+        )
 
-    async def _listed(self, caller: Caller, agent: ConnectionFilter, address: IpAddress) -> Reply | None:
+    async def _listed(
+        self, caller: Caller, recipient: str, agent: ConnectionFilter, address: IpAddress
+    ) -> Reply | None:
         begun = time.perf_counter()
         # Others may wait for the same answer: whoever hangs up leaves it to them. It ends in time and does not raise.
         zone = await asyncio.shield(self._p.block_lists.start(address, self._chain.providers))
-        return self._decided("connection-filter", caller, lambda: agent.refusal(address, zone) if zone else None, begun)
+        return self._decided(
+            "connection-filter", caller, recipient, lambda: agent.refusal(address, zone) if zone else None, begun
+        )
 
     def _recipient(self, caller: Caller, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
         agent, directory = self._chain.recipient, self._p.directory
@@ -200,7 +208,7 @@ class AgentSteps:
             return None
         begun = time.perf_counter()
         address = recipient.address.lower()
-        refusal = self._decided("recipient-filter", caller, lambda: agent.rcpt(address), begun)
+        refusal = self._decided("recipient-filter", caller, address, lambda: agent.rcpt(address), begun)
         if refusal is not None or directory is None or not agent.settings.validate:
             return refusal
         if self._p.domains.get(domain_of(address)) is not DomainType.AUTHORITATIVE or address.startswith("postmaster@"):
@@ -223,7 +231,7 @@ class AgentSteps:
             return AgentVerdict()
         examined = await self.examine(caller, envelope, header, body)
         if examined.reply is not None:
-            self._log(caller, examined.by, examined.reply)
+            self._log(caller, examined.by, examined.reply, *(one.address for one in envelope.recipients))
         return AgentVerdict(examined.reply, examined.header)
 
     async def examine(self, caller: Caller, envelope: Envelope, header: bytes, body: Content) -> Examined:
@@ -245,7 +253,12 @@ class AgentSteps:
         return self._standing is Standing.ALLOWED
 
     def _decided(
-        self, name: str, caller: Caller, decide: Callable[[], Reply | None], begun: float | None = None
+        self,
+        name: str,
+        caller: Caller,
+        recipient: str,
+        decide: Callable[[], Reply | None],
+        begun: float | None = None,
     ) -> Reply | None:
         """One agent's decision, counted. These agents let pass what they fail at."""
         begun = time.perf_counter() if begun is None else begun
@@ -257,11 +270,19 @@ class AgentSteps:
             return None
         self._p.statistics.add(name, begun, reply.code if reply is not None else 0)
         if reply is not None:
-            self._log(caller, name, reply)
+            self._log(caller, name, reply, *filter(None, [recipient]))
         return reply
 
-    def _log(self, caller: Caller, name: str, reply: Reply) -> None:
-        log(Event.AGENT_REFUSED, path=caller.path, peer=caller.peer.host, agent=name, reply=reply.words)
+    def _log(self, caller: Caller, name: str, reply: Reply, *recipients: str) -> None:
+        log(
+            Event.AGENT_REFUSED,
+            path=caller.path,
+            peer=caller.peer.host,
+            agent=name,
+            sender=self._sender,
+            recipients=list(recipients[:MAX_RECIPIENTS]),
+            reply=reply.words,
+        )
 
 
 async def _unless_fine(found: Awaitable[Reply]) -> Reply | None:

@@ -144,7 +144,7 @@ async def open_verdict(access: ClientAccess, link: Link, outcome: Granted | Deni
 
 
 def denied(link: Link, outcome: Denied) -> NotOpened:
-    log(Event.AUTHENTICATION_FAILED, peer=str(link.peer), temporary=outcome.temporary)
+    log(Event.AUTHENTICATION_FAILED, peer=str(link.peer), account=outcome.account, temporary=outcome.temporary)
     return NotOpened(Cause.UNAVAILABLE if outcome.temporary else Cause.FAILED, outcome.text)
 
 

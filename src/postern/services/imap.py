@@ -93,6 +93,8 @@ GROUPS: dict[str, Handler] = {
 class ImapSession(Conversation):
     """One connection to a door of the row imap4."""
 
+    turned_away = b"* BYE [UNAVAILABLE] Too many connections\r\n"
+
     def __init__(self, access: ClientAccess) -> None:
         super().__init__()
         self._access = access
@@ -126,6 +128,9 @@ class ImapSession(Conversation):
 
     def timed_out(self) -> None:
         self._machine.send(b"* BYE Idle for too long\r\n")
+
+    def revoked(self) -> None:
+        self._machine.send(b"* BYE The account may not be logged on any more\r\n")
 
     def failed(self, error: BaseException) -> None:
         self._machine.send(b"* BYE [UNAVAILABLE] Internal error\r\n")
@@ -165,6 +170,10 @@ class ImapSession(Conversation):
         except MailboxError as error:
             if error.code == "UNAVAILABLE":
                 log(Event.STORE_UNAVAILABLE, command=command.name)
+            if error.code == "NONEXISTENT" and await imap_selected.is_gone(self._state):
+                self._machine.send(b"* BYE " + imap_selected.GONE + b"\r\n")
+                self._close()
+                return
             self._state.done(command, str(error), error.code.encode(), b"NO")
 
     def _refuse(self, event: Invalid | Overflow) -> None:
@@ -224,8 +233,7 @@ class ImapSession(Conversation):
         self._state.done(command)
         return None
 
-    async def _logout(self, command: Command) -> None:
-        await self._state.leave()
+    def _logout(self, command: Command) -> None:
         self._state.send(b"BYE Logging out")
         self._state.done(command)
         self._close()
@@ -242,8 +250,10 @@ class ImapSession(Conversation):
             return
         enabled = [name for name in dict.fromkeys(command.capabilities) if name in ENABLED]
         state = self._state
-        state.condstore = state.condstore or "CONDSTORE" in enabled
+        if "CONDSTORE" in enabled:
+            state.enable_condstore()
         state.rev2 = state.rev2 or "IMAP4REV2" in enabled
+        state.utf8_accepted = state.utf8_accepted or "UTF8=ACCEPT" in enabled
         state.utf8 = self._machine.utf8 = state.utf8 or bool({"IMAP4REV2", "UTF8=ACCEPT"} & set(enabled))
         names = [b"IMAP4rev2" if name == "IMAP4REV2" else name.encode() for name in enabled]
         state.send(b" ".join([b"ENABLED", *names]))
@@ -294,6 +304,7 @@ class ImapSession(Conversation):
         if isinstance(outcome, Opened):
             limits = self._access.limits
             self._state.opened = outcome
+            self.watch(self._access.authenticator.reauthorization, outcome.identity)
             self._machine.max_command = MEMBER_COMMAND
             self._machine.max_message = limits.message_size
             self._machine.max_append = APPEND_MESSAGES * limits.message_size

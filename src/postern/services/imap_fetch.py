@@ -50,7 +50,7 @@ def fetch_ahead(state: ImapState, command: Fetch) -> bool:
 async def fetch(state: ImapState, command: Fetch) -> None:
     view = state.selected
     if "MODSEQ" in command.items or command.changed_since:  # RFC 7162 section 3.1: these enable CONDSTORE
-        state.condstore = True
+        state.enable_condstore()
     slices = await state.slices(command.messages, command.uid)
     plan = plan_of(command.items, command.uid, state.condstore)
     if plan.from_view and not command.changed_since:

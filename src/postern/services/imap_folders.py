@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from postern.model.mailbox import Folder, FolderKind, SearchTerm
+from postern.model.mailbox import Column, Flag, Folder, FolderKind, SearchTerm
 from postern.protocols.imap.commands import Command, List, OnMailbox, Rename, Status
 from postern.protocols.imap.patterns import canonical, matches
 from postern.protocols.imap.responses import string
@@ -153,7 +153,7 @@ async def status(state: ImapState, command: Status) -> None:
 async def status_line(state: ImapState, folder: Folder, items: tuple[str, ...]) -> bytes:
     """RFC 9051 section 6.3.11."""
     if "HIGHESTMODSEQ" in items:
-        state.condstore = True  # RFC 7162 section 3.1
+        state.enable_condstore()  # RFC 7162 section 3.1
     values = {
         "MESSAGES": folder.messages,
         "UIDNEXT": folder.uid_next,
@@ -164,10 +164,22 @@ async def status_line(state: ImapState, folder: Folder, items: tuple[str, ...]) 
         "HIGHESTMODSEQ": folder.highest_modseq,
         "APPENDLIMIT": state.access.limits.message_size,
     }
+    if "DELETED-STORAGE" in items:
+        values["DELETED-STORAGE"] = await _deleted_storage(state, folder)
     if "RECENT" in items:
         values["RECENT"] = await _recent(state, folder)
     told = b" ".join([b"%b %d" % (item.encode(), values[item]) for item in items])
     return b"STATUS " + state.mailbox("/".join(folder.path)) + b" (" + told + b")"
+
+
+async def _deleted_storage(state: ImapState, folder: Folder) -> int:
+    """Octets that EXPUNGE would set free: asked for beside QUOTA=RES-STORAGE (RFC 9208 section 4.1.4)."""
+    if not folder.deleted:
+        return 0
+    mailboxes, mailbox = state.opened.mailboxes, state.opened.mailbox
+    uids = await mailboxes.search(mailbox, folder.id, SearchTerm("flag", number=Flag.DELETED))
+    items = await mailboxes.fetch(mailbox, folder.id, [(uid, uid) for uid in uids], Column.SIZE)
+    return sum(items.sizes)
 
 
 async def _recent(state: ImapState, folder: Folder) -> int:
@@ -179,11 +191,11 @@ async def _recent(state: ImapState, folder: Folder) -> int:
 
 async def create(state: ImapState, command: OnMailbox) -> None:
     opened = state.opened
-    path = path_of(
-        command.mailbox.removesuffix("/")
-    )  # RFC 9051 section 6.3.4: a trailing delimiter only declares intent
+    # RFC 9051 section 6.3.4: a trailing delimiter only declares intent
+    path = path_of(command.mailbox.removesuffix("/"))
     folder = await opened.mailboxes.create_folder(opened.mailbox, path)
     state.paths[folder.path] = folder.id
+    state.tell_name(folder.path, command.given.removesuffix("/"))
     state.done(command)
 
 
@@ -203,8 +215,10 @@ async def delete(state: ImapState, command: OnMailbox) -> None:
 async def rename(state: ImapState, command: Rename) -> None:
     opened = state.opened
     folder = await state.folder(command.mailbox)
-    await opened.mailboxes.rename_folder(opened.mailbox, folder.id, path_of(command.target))
+    target = path_of(command.target)
+    await opened.mailboxes.rename_folder(opened.mailbox, folder.id, target)
     state.paths.clear()
+    state.tell_name(target, "/".join(folder.path))  # RFC 9051 section 6.3.6
     state.done(command)
 
 

@@ -12,7 +12,7 @@ from postern.model.mailbox import KEYWORD_BASE, Column, Flag, SearchTerm, SortKe
 from postern.protocols.imap.commands import Search, Sort, Thread
 from postern.protocols.imap.cursor import SAVED, Ranges
 from postern.protocols.imap.responses import number_set
-from postern.services.imap_state import ImapState
+from postern.services.imap_state import ImapState, bad
 from postern.services.imap_view import FolderView
 
 NOTHING = SearchTerm("not", terms=(SearchTerm("all"),))
@@ -26,15 +26,18 @@ async def search(state: ImapState, command: Search) -> None:
         state.saved = []  # RFC 9051 section 6.4.4.1: a failing SEARCH with SAVE empties "$"
     asks_modseq = _asks_modseq(command.program)
     if asks_modseq:
-        state.condstore = True
+        state.enable_condstore()
+    if command.names_charset and state.utf8_accepted:
+        raise bad("CHARSET may not be given after UTF8=ACCEPT")  # RFC 6855 section 3
     uids = await _run(state, view, command.program, ())
     if uids and (len(view.uids) == 0 or uids[-1] > view.uids[-1]):
         await state.refresh(expunges=False)
     known = uids if _all_known(view, uids) else [uid for uid in uids if view.position(uid) is not None]
     if saves:
-        state.saved = _saved(command.returns or frozenset(), known)
+        state.saved = _named(command.returns, known)
     numbers = known if command.uid else _numbers(view, known)
-    highest = await _highest_modseq(state, view, known) if asks_modseq and known else 0
+    # RFC 4731 section 3.2: of the messages that the answer names
+    highest = await _highest_modseq(state, view, _named(command.returns, known)) if asks_modseq and known else 0
     if command.returns is None and not state.rev2:
         modseq = b" (MODSEQ %d)" % highest if highest else b""
         state.send(b" ".join([b"SEARCH", *map(_digits, numbers)]) + modseq)
@@ -45,11 +48,16 @@ async def search(state: ImapState, command: Search) -> None:
 
 async def sort(state: ImapState, command: Sort) -> None:
     view = state.selected
+    asks_modseq = _asks_modseq(command.program)
+    if asks_modseq:
+        state.enable_condstore()
     uids = await _run(state, view, command.program, command.keys)
     if uids and (len(view.uids) == 0 or max(uids) > view.uids[-1]):
         await state.refresh(expunges=False)
     known = [uid for uid in uids if view.position(uid) is not None]
-    state.send(b" ".join([b"SORT", *map(_digits, known if command.uid else _numbers(view, known))]))
+    highest = await _highest_modseq(state, view, known) if asks_modseq and known else 0
+    modseq = b" (MODSEQ %d)" % highest if highest else b""  # RFC 7162 section 3.1.6
+    state.send(b" ".join([b"SORT", *map(_digits, known if command.uid else _numbers(view, known))]) + modseq)
     state.done(command)
 
 
@@ -131,9 +139,9 @@ def _all_known(view: FolderView, uids: list[int]) -> bool:
     return len(uids) == len(view.uids) and uids == list(view.uids)
 
 
-def _saved(returns: frozenset[str], uids: list[int]) -> list[int]:
-    """What "$" holds: all, or only the least and greatest where only these were asked for (RFC 9051 section 6.4.4.1)."""
-    if not uids or not returns & {"MIN", "MAX"} or returns & {"ALL", "COUNT"}:
+def _named(returns: frozenset[str] | None, uids: list[int]) -> list[int]:
+    """All, or only the least and greatest where only these were asked for: what "$" holds (RFC 9051 section 6.4.4.1)."""
+    if not uids or not returns or not returns & {"MIN", "MAX"} or returns & {"ALL", "COUNT"}:
         return uids
     ends = ([uids[0]] if "MIN" in returns else []) + ([uids[-1]] if "MAX" in returns else [])
     return sorted(set(ends))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from postern.model.mailbox import Folder, SearchTerm
+from postern.model.mailbox import Folder, MailboxError, SearchTerm
 from postern.protocols.imap.commands import Command, Expunge, Select
 from postern.services.imap_state import ImapState, no
 from postern.services.imap_view import FolderView
@@ -16,10 +16,11 @@ async def select(state: ImapState, command: Select) -> None:
     """SELECT and EXAMINE: only the folder's counters are read, whatever its size."""
     state.require_authenticated()
     if state.view is not None:
-        await state.leave()
+        state.view = None
         state.send(b"OK [CLOSED] Previous mailbox closed")  # RFC 7162 section 3.2.11
     state.saved = []
-    state.condstore = state.condstore or command.condstore
+    if command.condstore:
+        state.enable_condstore()
     folder = await state.folder(command.mailbox)
     read_only = command.name == "EXAMINE"
     folder, recent, count = await _recent(state, folder, read_only)
@@ -28,13 +29,27 @@ async def select(state: ImapState, command: Select) -> None:
     state.send(b"%d EXISTS" % folder.messages)
     if not state.rev2:
         state.send(b"%d RECENT" % count)
+        await _tell_unseen(state, folder)
     state.send(b"OK [UIDVALIDITY %d] UIDs valid" % folder.uid_validity)
     state.send(b"OK [UIDNEXT %d] Predicted next UID" % folder.uid_next)
     state.send(b"OK [HIGHESTMODSEQ %d] Highest" % folder.highest_modseq)
     if state.rev2:  # RFC 9051 section 6.3.2
-        state.send(b'LIST () "/" ' + state.mailbox("/".join(folder.path)))
+        name = "/".join(folder.path)
+        old = b' ("OLDNAME" (' + state.mailbox(command.given) + b"))" if command.given != name else b""
+        state.send(b'LIST () "/" ' + state.mailbox(name) + old)
     code = b"READ-ONLY" if read_only else b"READ-WRITE"
     state.done(command, code=code)
+
+
+async def _tell_unseen(state: ImapState, folder: Folder) -> None:
+    """RFC 3501 section 6.3.1: the number of the first message that is not seen. RFC 9051 has it no more. The store is asked
+    only where the counters do not tell."""
+    if folder.unseen == folder.messages:
+        first = 1 if folder.messages else 0
+    else:
+        first = folder.unseen and await state.opened.mailboxes.first_unseen(state.opened.mailbox, folder.id)
+    if 0 < first <= folder.messages:
+        state.send(b"OK [UNSEEN %d] First unseen" % first)
 
 
 async def _recent(state: ImapState, folder: Folder, read_only: bool) -> tuple[Folder, list[tuple[int, int]], int]:
@@ -55,14 +70,18 @@ async def close(state: ImapState, command: Command) -> None:
     """CLOSE removes deleted messages silently unless the folder was only examined."""
     view = state.selected
     if not view.read_only:
-        await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id)
-    await state.leave()
+        try:
+            await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id)
+        except MailboxError as error:
+            if error.code != "NONEXISTENT":  # of a folder that was deleted meanwhile nothing is left to remove
+                raise
+    state.view = None
     state.done(command)
 
 
 async def unselect(state: ImapState, command: Command) -> None:
     state.require_selected()
-    await state.leave()
+    state.view = None
     state.done(command)
 
 
@@ -95,6 +114,21 @@ async def check(state: ImapState, command: Command) -> None:
     await noop(state, command)
 
 
+GONE = b"[NONEXISTENT] The selected mailbox was deleted"
+
+
+async def is_gone(state: ImapState) -> bool:
+    """Whether another session deleted the selected folder. Nothing can be asked of it then, and no answer takes a client
+    out of it but BYE (RFC 2180 section 3.3)."""
+    if state.view is None:
+        return False
+    try:
+        await state.opened.mailboxes.folder(state.opened.mailbox, state.view.folder.id)
+    except MailboxError as error:
+        return error.code == "NONEXISTENT"
+    return False
+
+
 class Idle:
     """IDLE (RFC 9051 section 6.3.13): between "+" and DONE, changes are told as they come."""
 
@@ -123,9 +157,12 @@ class Idle:
                 again = self._again
         except (ConnectionError, asyncio.CancelledError):
             pass
-        except Exception:
-            if self._state.link is not None:  # the mailbox is gone or does not answer: the client reconnects
-                self._state.send(b"BYE [UNAVAILABLE] The mailbox does not answer")
+        except Exception as error:
+            if (
+                self._state.link is not None
+            ):  # the folder is gone, or the mailbox does not answer: the client reconnects
+                gone = isinstance(error, MailboxError) and error.code == "NONEXISTENT"
+                self._state.send(b"BYE " + (GONE if gone else b"[UNAVAILABLE] The mailbox does not answer"))
                 self._state.link.write(self._state.machine.outgoing())
                 self._state.link.close()
         finally:

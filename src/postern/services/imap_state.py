@@ -5,17 +5,16 @@ Holds the opened mailbox, the selected folder's view and what the client enabled
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
 
-from postern.model.mailbox import Column, Folder, Index, MailboxError
+from postern.model.mailbox import MAX_KEYWORDS, Column, Folder, MailboxError
 from postern.net.link import Link
 from postern.protocols.imap import responses
 from postern.protocols.imap.commands import Command
 from postern.protocols.imap.cursor import SAVED, Ranges
 from postern.protocols.imap.machine import ServerMachine
 from postern.services.client_access import ClientAccess, Opened
-from postern.services.imap_view import FolderView, Slice, words
+from postern.services.imap_view import FolderView, Slice
 
 Path = tuple[str, ...]
 SMALL = 32_768
@@ -56,6 +55,8 @@ class ImapState:
         self.condstore = False
         self.rev2 = False
         self.utf8 = False
+        """Names are UTF-8: the client enabled IMAP4rev2 or UTF8=ACCEPT."""
+        self.utf8_accepted = False
         self._poured = 0
 
     @property
@@ -86,6 +87,14 @@ class ImapState:
         """BAD without a selected folder."""
         assert self.selected is not None
 
+    def enable_condstore(self) -> None:
+        """A command enables CONDSTORE. In a selected mailbox the client is told where it stands (RFC 7162 section 3.1)."""
+        if self.condstore:
+            return
+        self.condstore = True
+        if self.view is not None:
+            self.send(b"OK [HIGHESTMODSEQ %d] Highest" % self.view.modseq)
+
     # Answers
 
     def send(self, data: bytes) -> None:
@@ -100,6 +109,12 @@ class ImapState:
 
     def mailbox(self, name: str) -> bytes:
         return responses.mailbox(name, self.utf8)
+
+    def tell_name(self, path: Path, old: str) -> None:
+        """Tells what a name has become: OLDNAME, in IMAP4rev2 (RFC 9051 section 6.3.9.7). Nothing where it is the same."""
+        name = "/".join(path)
+        if self.rev2 and name != old:
+            self.send(b'LIST () "/" ' + self.mailbox(name) + b' ("OLDNAME" (' + self.mailbox(old) + b"))")
 
     async def pour(self, pieces: Iterable[bytes]) -> None:
         """Sends an answer's pieces. A small answer leaves in one write with the tagged line; a large one goes past the
@@ -180,36 +195,28 @@ class ImapState:
         if not view.loaded:
             arrived = view.apply_unloaded(index)
             if arrived is not None:
-                self._tell_arrived(view, arrived, index)
+                await self._tell_arrived(view, arrived)
                 return
             await self.loaded()
             index = await self.opened.mailboxes.index(self.opened.mailbox, view.folder.id, view.modseq)
         changes = view.apply(index)
-        self._tell_arrived(view, changes.arrived, index)
         if changes.flagged:
             await self.tell_flags(changes.flagged)
         if expunges and view.vanished:
             gone, view.vanished = view.vanished, []
             self.tell_expunged(gone)
+        await self._tell_arrived(view, changes.arrived)
 
-    def _tell_arrived(self, view: FolderView, arrived: int, index: Index) -> None:
+    async def _tell_arrived(self, view: FolderView, arrived: Sequence[int]) -> None:
         if not arrived:
             return
         self.send(b"%d EXISTS" % view.count)
         if not self.rev2:
-            # RFC 3501 section 2.3.2: where it is not known who was told first, a message is recent. It is claimed when
-            # this session leaves the folder: claiming is a write, and mail comes often.
-            came = words(index.uids)[-arrived:]
-            view.add_recent(came[0], came[-1], arrived)
-            view.unclaimed = not view.read_only
+            # RFC 3501 section 2.3.2: recent to the first session that is told, and to no other but those that only examine.
+            mailboxes, mailbox = self.opened.mailboxes, self.opened.mailbox
+            folder = await mailboxes.folder(mailbox, view.folder.id, claim_recent=not view.read_only)
+            view.add_recent(folder.recent_uid, folder.uid_next - 1, arrived)
             self.send(b"%d RECENT" % view.recent_count)
-
-    async def leave(self) -> None:
-        """Ends the selection, if there is one."""
-        view, self.view = self.view, None
-        if view is not None and view.unclaimed:
-            with contextlib.suppress(MailboxError):  # the folder may be gone
-                await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id, claim_recent=True)
 
     def tell_expunged(self, uids: Sequence[int]) -> None:
         view = self.selected
@@ -281,7 +288,9 @@ class ImapState:
             [responses.ALL_SYSTEM_FLAGS, *(name.encode("ascii", "replace") for name in view.folder.keywords)]
         )
         self.send(b"FLAGS (" + names + b")")
-        permanent = b"" if view.read_only else names + b" \\*"
+        if len(view.folder.keywords) < MAX_KEYWORDS:  # RFC 9051 section 7.1: "\*" says that new keywords can be made
+            names += b" \\*"
+        permanent = b"" if view.read_only else names
         self.send(b"OK [PERMANENTFLAGS (" + permanent + b")] Flags permitted")
 
 

@@ -19,6 +19,8 @@ Slice = tuple[int, int]
 
 WORD = "I" if array("I").itemsize == 4 else "L"
 NO_COLUMNS = Column(0)
+STAR_UID = 1 << 32
+"""Above every UID."""
 UNTOLD = 1 << 63
 """No flag word: the flags changed after SELECT, which the client has yet to be told."""
 FEW = 16
@@ -27,9 +29,9 @@ FEW = 16
 
 @dataclass(slots=True)
 class Changes:
-    """What one look at the store brought: how many messages are new, and the positions whose flags differ."""
+    """What one look at the store brought: the UIDs that are new, and the positions whose flags differ."""
 
-    arrived: int
+    arrived: array[int]
     flagged: list[int]
 
 
@@ -57,10 +59,6 @@ class FolderView:
         self.modseq = folder.highest_modseq
         self.next_uid = folder.uid_next
         """UIDs below are known, or are known to be gone. `folder` may be looked at anew; this only moves with what is told."""
-        self._last_before = 0
-        """The highest UID that was known before the messages that came last."""
-        self.unclaimed = False
-        """Messages came that are recent here and that no session has claimed."""
         self.uids: array[int] = array(WORD)
         self.flags: array[int] = array("Q")
         self.vanished: list[int] = []
@@ -94,20 +92,19 @@ class FolderView:
                 flags[at] = UNTOLD
         self.loaded = True
 
-    def apply_unloaded(self, index: Index) -> int | None:
-        """Before the first look, mail that only came is counted without one: many idle sessions see nothing else. Says how
-        many came; None if more than that happened."""
+    def apply_unloaded(self, index: Index) -> array[int] | None:
+        """Before the first look, mail that only came is counted without one: many idle sessions see nothing else. Says what
+        came; None if more than that happened."""
         uids = words(index.uids)
         if index.vanished or (len(uids) and uids[0] < self.next_uid):
             return None
         self._arrive(uids)
         self._messages += len(uids)
         self.modseq = max(self.modseq, index.highest_modseq)
-        return len(uids)
+        return uids
 
     def _arrive(self, uids: array[int]) -> None:
         if len(uids):
-            self._last_before = self.next_uid - 1
             self.next_uid = uids[-1] + 1
 
     def apply(self, index: Index) -> Changes:
@@ -126,7 +123,7 @@ class FolderView:
         pending = set(self.vanished)
         self.vanished += [uid for uid in words(index.vanished) if uid not in pending and self.position(uid) is not None]
         self.modseq = max(self.modseq, index.highest_modseq)
-        return Changes(len(uids) - fresh, flagged)
+        return Changes(uids[fresh:], flagged)
 
     def position(self, uid: int) -> int | None:
         at = bisect_left(self.uids, uid)
@@ -184,15 +181,18 @@ class FolderView:
             return [number for low, high in slices for number in range(low + 1, high + 1)]
         return [bisect_left(self.uids, uid) + 1 for uid in uids]
 
-    def add_recent(self, first: int, last: int, count: int) -> None:
-        """Makes `count` messages from `first` to `last` recent; they are above all that were known before."""
-        if self.recent and self.recent[-1][1] == self._last_before:
-            first = self.recent.pop()[0]
-        self.recent.append((first, last))
-        self.recent_count += count
+    def add_recent(self, first: int, last: int, arrived: Sequence[int]) -> None:
+        """Makes the UIDs from `first` to `last` recent here; they may be told, and arrive, later. Counts those of `arrived`.
+        `first` never falls from one call to the next."""
+        if first <= last:
+            if self.recent and first <= self.recent[-1][1] + 1:
+                first, last = self.recent[-1][0], max(last, self.recent.pop()[1])
+            self.recent.append((first, last))
+        self.recent_count += sum(map(self.is_recent, arrived))
 
     def is_recent(self, uid: int) -> bool:
-        return any(first <= uid <= last for first, last in self.recent)
+        at = bisect_right(self.recent, (uid, STAR_UID)) - 1
+        return at >= 0 and uid <= self.recent[at][1]
 
 
 def words(data: bytes) -> array[int]:

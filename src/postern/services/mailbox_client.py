@@ -96,6 +96,11 @@ class MailboxClient:
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index:
         return Index(*await self._call("index", mailbox, folder, since))
 
+    async def first_unseen(self, mailbox: UUID, folder: int) -> int:
+        number: int
+        (number,) = await self._call("first_unseen", mailbox, folder)
+        return number
+
     async def fetch(
         self,
         mailbox: UUID,

@@ -114,6 +114,9 @@ class MailboxDispatch:
             found.vanished,
         )
 
+    async def first_unseen(self, mailbox: UUID, folder: int) -> Out:
+        return (await self._mailboxes.first_unseen(mailbox, folder),)
+
     async def fetch(self, mailbox: UUID, folder: int, since: int, columns: int, uids: bytes) -> Out:
         ranges = values.read_ranges(uids)
         return values.fetched(await self._mailboxes.fetch(mailbox, folder, ranges, Column(columns), since))

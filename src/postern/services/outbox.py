@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
-from uuid import UUID, uuid5
+from uuid import UUID, uuid4, uuid5
 
 from postern.model.directory import Directory, DirectoryUnavailable
 from postern.model.mail import BodyType, Content, Envelope, EnvelopeRecipient, Intake, IntakeError, Origin
@@ -20,9 +19,11 @@ from postern.model.mailbox import Column, Delivery, FolderKind, MailboxError
 from postern.model.organization import Limits
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.header import MAX_HEADER, has_too_many_fields, lines_end, parse_fields
+from postern.protocols.mime.line_ends import with_line_ends
 from postern.protocols.mime.words import decode_words
 from postern.protocols.smtp.address import parse_mailbox
 from postern.services.mailbox_client import MailboxClient
+from postern.telemetry.attempts import attempt, forget, given_up, strike
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
 from postern.transport.submission import TOO_MANY_FIELDS, NotAllowed, Submitter, fix_header
@@ -35,9 +36,12 @@ _NOT_YOURS = NotAllowed(550, "5.7.1", "You may not send as the address in From")
 _TOO_MANY = NotAllowed(452, "5.5.3", "The message names too many recipients")
 _TOO_LARGE = NotAllowed(552, "5.3.4", "The message is too large")
 _MAX_SUBJECT = 4000
+_POISON = NotAllowed(
+    554,
+    "5.6.0",
+    "This server could not work on it, twice. It is in Sent Items, but nobody got it: write it anew, in a simpler form",
+)
 _SPACE = UUID("a3c5a0de-0f0c-4d8e-8d75-5e0d4b6d4a11")
-
-_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 Key = tuple[str, UUID]
 
@@ -126,21 +130,38 @@ class OutboxTaker:
                 return True
             folders = await client.folders(mailbox)
             outbox = next(folder.id for folder in folders if folder.kind is FolderKind.OUTBOX)
-            for uid in uids:
-                found = await client.fetch(mailbox, outbox, [(uid, uid)], Column.CONTENT)
-                if found.contents:
-                    await self._queue(client, mailbox, uid, found.contents[0])
-                await client.submitted(mailbox, uid)
+            # Only the hub's own work on a message may go wrong without holding up those behind it.
+            taken = [await self._take_one(client, mailbox, outbox, uid) for uid in uids]
         except (MailboxError, IntakeError, DirectoryUnavailable, StopIteration) as error:
             log(Event.DEFERRED, path=client.rpc.target.row.id, peer=server, diagnostic=str(error))
             return False
+        return all(taken)
+
+    async def _take_one(self, client: MailboxClient, mailbox: UUID, outbox: int, uid: int) -> bool:
+        """One message of an outbox; False if it has to be tried again, for it raised what it should not."""
+        found = await client.fetch(mailbox, outbox, [(uid, uid)], Column.CONTENT)
+        if found.contents:
+            try:
+                await self._queue(client, mailbox, uid, found.contents[0])
+            except (MailboxError, IntakeError, DirectoryUnavailable):
+                raise
+            except Exception as error:
+                log(Event.CONVERSATION_FAILED, conversation="outbox", error=repr(error), exc_info=error)
+                strike(_key(mailbox, uid), error)
+                return False
+        await client.submitted(mailbox, uid)
+        forget(_key(mailbox, uid))
         return True
 
     async def _queue(self, client: MailboxClient, mailbox: UUID, uid: int, content: bytes) -> None:
         now = time.time()
-        made = await self._make(mailbox, uid, content, now)
+        struck = given_up(_key(mailbox, uid))
+        made = _POISON if struck is not None else await self._make(mailbox, uid, content, now)
         if isinstance(made, NotAllowed):
-            report = _report(made, content, self._fqdn, now)
+            if struck is not None:
+                log(Event.SET_ASIDE, mailbox=str(mailbox), uid=uid, words=struck.why)
+            subject = _bare_subject(content) if struck is not None else _subject(content)
+            report = _report(made, subject, self._fqdn, now)
             await client.deliver([Delivery(f"refused/{mailbox.hex}/{uid}", report, (mailbox,), "", int(now))])
             log(Event.BOUNCED, path=client.rpc.target.row.id, diagnostic=made.text)
             return
@@ -174,22 +195,27 @@ class OutboxTaker:
         """The message as it is queued, or why it is not."""
         if len(content) > self._limits.message_size:
             return _TOO_LARGE
-        content = _with_line_ends(content)
-        header, rest = _split(content)
-        if len(header) > MAX_HEADER:
-            return _TOO_LARGE
-        if has_too_many_fields(header):
-            return TOO_MANY_FIELDS
-        submitter = await self._submitter(mailbox, header)
+        key = _key(mailbox, uid)
+        with attempt(key):
+            # Clients append to the outbox what SMTP would refuse: a bare CR or LF never leaves us.
+            content = with_line_ends(content)
+            header, rest = _split(content)
+            if len(header) > MAX_HEADER:
+                return _TOO_LARGE
+            if has_too_many_fields(header):
+                return TOO_MANY_FIELDS
+            authors = (*_addresses(header, b"sender"), *_addresses(header, b"from"))[:20]
+            recipients = _recipients(header)
+        submitter = await self._submitter(mailbox, authors)
         if submitter is None:
             return _NOT_YOURS
-        recipients = _recipients(header)
         if not recipients:
             return _NO_RECIPIENTS
         if len(recipients) > self._limits.recipients:
             return _TOO_MANY
         # The same item gets the same Message-ID should it be taken twice.
-        fixed = fix_header(header, submitter, now, uuid5(_SPACE, f"{mailbox}/{uid}").hex, self._fqdn)
+        with attempt(key):
+            fixed = fix_header(header, submitter, now, uuid5(_SPACE, f"{mailbox}/{uid}").hex, self._fqdn)
         if isinstance(fixed, NotAllowed):
             return fixed
         ascii_only = content.isascii()
@@ -203,9 +229,9 @@ class OutboxTaker:
         trace = f"Received: from mailbox by {self._fqdn} (Postern) with MAPI;\r\n\t{formatdate(now)}\r\n".encode()
         return envelope, trace + fixed + rest
 
-    async def _submitter(self, mailbox: UUID, header: bytes) -> Submitter | None:
+    async def _submitter(self, mailbox: UUID, authors: Sequence[str]) -> Submitter | None:
         """The mailbox's owner: whom Sender or From names must have this very mailbox."""
-        for address in (*_addresses(header, b"sender"), *_addresses(header, b"from"))[:20]:
+        for address in authors:
             recipient = await self._directory.recipient(address.lower())
             if recipient is not None and recipient.guid == mailbox:
                 account = await self._directory.account(recipient.primary)
@@ -214,13 +240,6 @@ class OutboxTaker:
                 allowed = {recipient.primary, *recipient.addresses, *account.send_as}
                 return Submitter(recipient.primary, frozenset(a.lower() for a in allowed))
         return None
-
-
-def _with_line_ends(content: bytes) -> bytes:
-    """RFC 5321 section 2.3.8: a bare CR or LF never leaves us. Clients append to the outbox what SMTP would refuse."""
-    if content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r"):
-        return content
-    return _LINE_END.sub(b"\r\n", content)
 
 
 def _split(content: bytes) -> tuple[bytes, bytes]:
@@ -241,16 +260,35 @@ def _recipients(header: bytes) -> list[str]:
     return _addresses(header, b"to", b"cc", b"bcc")
 
 
-def _report(refused: NotAllowed, content: bytes, fqdn: str, now: float) -> bytes:
-    """A note to the sender. It stays within the mailbox, so it is no delivery report of RFC 3464."""
+def _key(mailbox: UUID, uid: int) -> str:
+    """Under which attempts at an item of an outbox are marked and counted."""
+    return f"outbox/{mailbox.hex}/{uid}"
+
+
+def _subject(content: bytes) -> str:
     header, _ = _split(content)
     subject = decode_words(parse_fields(header, 0, len(header)).named.get(b"subject", b"")[:_MAX_SUBJECT])
-    subject = " ".join(subject.split())[:200]
+    return " ".join(subject.split())[:200]
+
+
+def _bare_subject(content: bytes) -> str:
+    """What stands in the Subject's first line, read as plainly as can be: reading this message properly is what failed.
+
+    Bound: linear in the first 65,536 octets; at most 200 characters.
+    """
+    start = b"\n" + content[:65_536]
+    at = start.lower().find(b"\nsubject:")
+    line = start[at + 9 : at + 209].partition(b"\n")[0] if at >= 0 else b""
+    return "".join(c for c in line.decode("ascii", "replace") if c.isprintable()).strip()
+
+
+def _report(refused: NotAllowed, subject: str, fqdn: str, now: float) -> bytes:
+    """A note to the sender. It stays within the mailbox, so it is no delivery report of RFC 3464."""
     return (
         f"From: Mail Delivery System <postmaster@{fqdn}>\r\n"
         "Subject: Your message was not sent\r\n"
         f"Date: {formatdate(now)}\r\n"
-        f"Message-ID: <{int(now * 1000)}.{abs(hash(content)):x}@{fqdn}>\r\n"
+        f"Message-ID: <{int(now * 1000)}.{uuid4().hex}@{fqdn}>\r\n"
         "Auto-Submitted: auto-generated\r\n"
         "MIME-Version: 1.0\r\n"
         "Content-Type: text/plain; charset=utf-8\r\n"

@@ -20,7 +20,9 @@ from postern.protocols.mime.header import MAX_HEADER, lines_end
 from postern.services.agent_state import AgentFile, AgentState, Statistics
 from postern.services.dkim_keys import KeyRing
 from postern.services.smtp_data import led_by
+from postern.telemetry.attempts import attempt, strike
 from postern.telemetry.log import Event, log
+from postern.transport import poison
 from postern.transport.agents.dkim_signing import SigningKey, signing_domain
 from postern.transport.agents.header_firewall import HeaderFirewall, HeaderFirewallSettings
 
@@ -70,11 +72,14 @@ class OutwardAgents:
         refused: dict[int, Sequence[RecipientOutcome]] = {}
         for number, parcel in enumerate(parcels):
             try:
-                ready.append(replace(parcel, content=await self._leaving(parcel)))
+                with attempt(poison.key(parcel.queue_id)):
+                    ready.append(replace(parcel, content=await self._leaving(parcel)))
             except _NoHeader:
                 refused[number] = _all(parcel, Action.FAILED, "5.6.0", "The header section is too large")
             except Exception as error:
                 log(Event.AGENT_FAILED, agent="header-firewall", error=repr(error), path=hop.path)
+                if not isinstance(error, OSError):
+                    strike(poison.key(parcel.queue_id), error)
                 refused[number] = _all(parcel, Action.DELAYED, "4.3.0", "Local error in processing")
             await asyncio.sleep(0)  # a batch of signatures lets others work in between
         carried = iter(await self._carrier.carry(hop, ready) if ready else ())

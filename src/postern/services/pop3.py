@@ -38,6 +38,8 @@ CAPABILITIES = [b"TOP", b"UIDL", b"RESP-CODES", b"AUTH-RESP-CODE", b"PIPELINING"
 class Pop3Session(Conversation):
     """One connection to a door of the row pop3."""
 
+    turned_away = b"-ERR [SYS/TEMP] Too many connections\r\n"
+
     def __init__(self, access: ClientAccess) -> None:
         super().__init__()
         self._access = access
@@ -66,6 +68,10 @@ class Pop3Session(Conversation):
     def timed_out(self) -> None:
         self._machine.err("Idle for too long", "SYS/TEMP")
 
+    def revoked(self) -> None:
+        """Without the UPDATE state (RFC 1939 section 6): what was marked as deleted stays."""
+        self._machine.err("The account may not be logged on any more", "SYS/PERM")
+
     def failed(self, error: BaseException) -> None:
         self._machine.err("Internal error", "SYS/TEMP")
 
@@ -93,9 +99,11 @@ class Pop3Session(Conversation):
         return action(self, event, self._drop)
 
     def _refuse(self, text: str) -> Awaitable[None] | None:
-        self._machine.err(text)
+        """The last of too many errors is answered too, and says that the connection ends."""
         self._bad += 1
-        if self._bad >= self._access.limits.errors_per_connection:
+        last = self._bad >= self._access.limits.errors_per_connection
+        self._machine.err(f"{text}; too many errors, closing" if last else text)
+        if last:
             self._close()
         return None
 
@@ -216,6 +224,7 @@ class Pop3Session(Conversation):
         if isinstance(outcome, Opened):
             try:
                 self._drop = await open_maildrop(outcome)
+                self.watch(self._access.authenticator.reauthorization, outcome.identity)
                 self.idle_timeout = max(AUTOLOGOUT, self._access.limits.idle_timeout)
                 self._machine.ok(f"{len(self._drop.uids)} messages")
                 return
@@ -224,9 +233,11 @@ class Pop3Session(Conversation):
         self._answer_login(outcome)
 
     def _answer_login(self, outcome: NotOpened) -> None:
-        self._machine.err(outcome.text, CODES[outcome.cause])
         self._failures += outcome.cause is not Cause.UNAVAILABLE
-        if self._failures >= MAX_LOGIN_FAILURES:
+        last = self._failures >= MAX_LOGIN_FAILURES
+        text = f"{outcome.text}; too many failed logins, closing" if last else outcome.text
+        self._machine.err(text, CODES[outcome.cause])
+        if last:
             self._close()
 
     # TRANSACTION

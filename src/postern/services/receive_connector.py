@@ -18,9 +18,11 @@ from postern.paths.guard import Guard, Offer, Refusal
 from postern.paths.row import Path
 from postern.protocols.smtp.reply import Reply
 from postern.protocols.smtp.server import ServerBounds
+from postern.services.refusals import Refusals
 from postern.services.smtp_data import Clock
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
+from postern.trust.reauthorization import Reauthorization
 from postern.trust.sasl import SaslServer
 
 _ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES")
@@ -28,6 +30,8 @@ _ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTA
 
 class SaslAuthenticator(Protocol):
     """What a receive connector needs of `trust.authenticator`."""
+
+    reauthorization: Reauthorization
 
     def sasl(self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None) -> SaslServer | None: ...
 
@@ -137,6 +141,7 @@ class ReceiveConnector:
         self.limits = limits
         self.observed = observed
         self.tracker = tracker
+        self.refusals = Refusals(tracker)
         self.fqdn = fqdn
         self.spool = spool
         self.certificates = certificates

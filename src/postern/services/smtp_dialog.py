@@ -17,6 +17,8 @@ from postern.net.link import Link
 from postern.protocols.smtp.client import Answer, Broken, Client, challenge_of
 from postern.protocols.smtp.content import ChunkReader, stuffed
 from postern.protocols.smtp.reply import Reply
+from postern.telemetry.attempts import attempt
+from postern.transport import poison
 
 RECIPIENTS_AT_ONCE = 100
 """RFC 5321 section 4.5.3.1.8: every server takes at least as many."""
@@ -214,9 +216,10 @@ class Dialog:
 
     async def send(self, parcel: Parcel) -> list[RecipientOutcome]:
         """An outcome per recipient, in order. Never raises; `usable` says whether the dialog can go on."""
-        refusal = self._cannot_take(parcel)
+        with attempt(poison.key(parcel.queue_id)):
+            refusal = self._cannot_take(parcel)
         if refusal is not None:
-            return [self._outcome(recipient, refusal) for recipient in parcel.envelope.recipients]
+            return [self._outcome(recipient, refusal, own=True) for recipient in parcel.envelope.recipients]
         outcomes: list[RecipientOutcome] = []
         everyone = parcel.envelope.recipients
         for start in range(0, len(everyone), RECIPIENTS_AT_ONCE):
@@ -225,8 +228,10 @@ class Dialog:
                 replies = await self._transaction(parcel, some)
             except DialogError as error:
                 self._fault = self._fault or error.text
-                replies = [Reply(421, error.status, error.text)] * len(some)
-            outcomes += map(self._outcome, some, replies)
+                given_up = Reply(421, error.status, error.text)
+                outcomes += [self._outcome(recipient, given_up, own=True) for recipient in some]
+            else:
+                outcomes += map(self._outcome, some, replies)
         return outcomes
 
     def _cannot_take(self, parcel: Parcel) -> Reply | None:
@@ -327,7 +332,8 @@ class Dialog:
             except TimeoutError:
                 raise DialogError("4.4.2", f"{self.remote}: takes no more") from None
 
-    def _outcome(self, recipient: EnvelopeRecipient, reply: Reply) -> RecipientOutcome:
+    def _outcome(self, recipient: EnvelopeRecipient, reply: Reply, own: bool = False) -> RecipientOutcome:
+        """`own`: the peer said nothing of the kind, these are our words."""
         kind = reply.code // 100
         action = Action.RELAYED if kind == 2 else Action.FAILED if kind == 5 else Action.DELAYED
         seal = self._link.seal if self._link is not None else None
@@ -340,6 +346,7 @@ class Dialog:
             self.mechanism,
             seal.cipher if seal is not None else "",
             notifies="DSN" in self.client.extensions,
+            own=own,
         )
 
 

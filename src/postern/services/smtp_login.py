@@ -105,7 +105,13 @@ class Login:
             await self._grant(outcome.identity, link)
         else:
             path = self._c.guard.rows[0].id
-            log(Event.AUTHENTICATION_FAILED, path=path, peer=link.peer.host, temporary=outcome.temporary)
+            log(
+                Event.AUTHENTICATION_FAILED,
+                path=path,
+                peer=link.peer.host,
+                account=outcome.account,
+                temporary=outcome.temporary,
+            )
             code, enhanced = (454, "4.7.0") if outcome.temporary else (535, "5.7.8")
             self._server.reply(Reply(code, enhanced, outcome.text))
 

@@ -17,15 +17,16 @@ from postern.model.mail import FROM_STRANGERS, Content, Envelope, EnvelopeRecipi
 from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.paths.guard import Offer, Reason, Refusal
 from postern.paths.row import Path
-from postern.protocols.mime.header import MAX_FIELDS, count_fields, has_too_many_fields
+from postern.protocols.authentication.header import fields, named
 from postern.protocols.smtp import events
 from postern.protocols.smtp.reply import Reply
 from postern.protocols.smtp.server import Server
 from postern.services.conversation import Conversation
 from postern.services.receive_connector import Caller, ReceiveConnector, Steps
 from postern.services.smtp_data import (
+    FULL,
     Gathering,
-    SpoolError,
+    header_and_rest,
     honest,
     led_by,
     received_field,
@@ -42,7 +43,6 @@ _MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
 _MAIL_OK = Reply(250, "2.1.0", "Ok")
 _NOT_AS = Reply(550, "5.7.1", "You may not send as this address")
 _STARTTLS_FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
-_FULL = Reply(452, "4.3.1", "The queue cannot take a message now")
 
 
 class ReceiveSession(Conversation):
@@ -56,9 +56,11 @@ class ReceiveSession(Conversation):
         self._submitter: Submitter | None = None
         self._row: Path | Refusal = connector.stranger(None)
         self._gathering: Gathering | None = None
+        self._sender = ""
         self._login = Login(connector, self._server, self._is)
         self._steps = connector.agents.steps() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
+        self.turned_away = f"421 4.3.2 {connector.fqdn} Too many connections\r\n".encode()  # RFC 5321 section 3.8
 
     def feed(self, data: bytes) -> None:
         self._server.receive(data)
@@ -89,6 +91,9 @@ class ReceiveSession(Conversation):
     def timed_out(self) -> None:
         # RFC 5321 sections 3.8 and 4.5.3.2.7.
         self._server.close(Reply(421, "4.4.2", f"{self._c.fqdn} Nothing came in time"))
+
+    def revoked(self) -> None:
+        self._server.close(Reply(421, "4.7.0", f"{self._c.fqdn} The account may not be logged on any more"))
 
     def failed(self, error: BaseException) -> None:
         self._server.close(Reply(421, "4.3.0", f"{self._c.fqdn} Local error"))
@@ -158,6 +163,9 @@ class ReceiveSession(Conversation):
 
     def _is(self, proven: Proven) -> None:
         self._identity, self._row, self._submitter = proven.identity, proven.row, proven.submitter
+        self.unwatch()
+        if self._c.authenticator is not None:
+            self.watch(self._c.authenticator.reauthorization, proven.identity)
 
     # The transaction
 
@@ -168,7 +176,7 @@ class ReceiveSession(Conversation):
                 # Gone from the directory. Whoever believes to be known must not be answered like a stranger, who hears 5xx.
                 self._server.reply(Reply(421, "4.7.0", "This certificate is not known any more"))
                 return None
-        row = self._row
+        row, self._sender = self._row, event.sender
         if isinstance(row, Refusal):
             self._log_refusal(row)
             offer = self._offer
@@ -177,6 +185,7 @@ class ReceiveSession(Conversation):
             else:
                 self._server.reply(Reply(530, "5.7.0", row.text))
         elif self._submitter is not None and event.sender and not self._submitter.may_send_as(event.sender):
+            self._note_refusal(_NOT_AS)
             self._server.reply(_NOT_AS)
         elif self._steps is not None:
             return self._mail_steps(self._steps, event.sender)
@@ -185,7 +194,10 @@ class ReceiveSession(Conversation):
         return None
 
     async def _mail_steps(self, steps: Steps, sender: str) -> None:
-        self._server.reply(await steps.mail(self._caller, sender) or _MAIL_OK)
+        refusal = await steps.mail(self._caller, sender)
+        if refusal is not None:
+            self._note_refusal(refusal)
+        self._server.reply(refusal or _MAIL_OK)
 
     def _rcpt(self, event: events.Rcpt) -> Awaitable[None] | None:
         if event.address == "postmaster":
@@ -217,6 +229,8 @@ class ReceiveSession(Conversation):
             await later
 
     def _answer_recipient(self, event: events.Rcpt, reply: Reply) -> Awaitable[None] | None:
+        if reply.code >= 400:
+            self._note_refusal(reply, (event.address,))
         if reply.enhanced == "5.1.1" and self._steps is not None:
             delay = self._steps.unknown(self._caller, event.address)
             if delay:
@@ -250,30 +264,15 @@ class ReceiveSession(Conversation):
         gathering = self._gathering or Gathering(self._c.spool, self._c.limits.spool_threshold)
         self._gathering = None
         gathering.add(event.data)
-        parts = self._split(gathering)
+        parts = header_and_rest(gathering, self._c.limits.received_headers)
         if isinstance(parts, Reply):
             gathering.close()
+            self._note_refusal(parts, _people(event.envelope))
             self._server.reply(parts)
             return None
         if self._steps is not None:
             return self._examine(self._steps, event.envelope, gathering, *parts)
         return self._queue(event.envelope, gathering.ascii, parts[0], gathering.content(parts[1]))
-
-    def _split(self, gathering: Gathering) -> tuple[bytes, bytes] | Reply:
-        """Header section, and what of the rest is in memory."""
-        try:
-            parts = gathering.split()
-        except SpoolError:
-            return _FULL
-        if parts is None:
-            return Reply(552, "5.3.4", "The header section is too large")
-        if has_too_many_fields(parts[0]):
-            # What IMAP, DMARC and the filters read is all that there is.
-            return Reply(554, "5.6.0", f"The header has more than {MAX_FIELDS} fields")
-        # RFC 5321 section 6.3: each server that had the message put one in front.
-        if count_fields(parts[0], b"received") > self._c.limits.received_headers:
-            return Reply(554, "5.4.6", "Too many Received fields: the message loops")
-        return parts
 
     async def _examine(
         self, steps: Steps, envelope: Envelope, gathering: Gathering, header: bytes, rest: bytes
@@ -281,6 +280,8 @@ class ReceiveSession(Conversation):
         body = gathering.content(rest)
         verdict = await steps.data(self._caller, envelope, header, body)
         if verdict.reply is not None:
+            if verdict.reply.code >= 400:
+                self._note_refusal(verdict.reply, _people(envelope), header)
             self._server.reply(verdict.reply)
             return
         queued = self._queue(envelope, gathering.ascii, header if verdict.header is None else verdict.header, body)
@@ -295,7 +296,9 @@ class ReceiveSession(Conversation):
         if self._submitter is not None:
             fixed = fix_header(header, self._submitter, now, secrets.token_hex(16), self._c.fqdn)
             if isinstance(fixed, NotAllowed):
-                self._server.reply(Reply(fixed.code, fixed.enhanced, fixed.text))
+                refusal = Reply(fixed.code, fixed.enhanced, fixed.text)
+                self._note_refusal(refusal, _people(envelope), header)
+                self._server.reply(refusal)
                 return None
             header, body = fixed, body if body.size else Content.of(b"\r\n")
         seal, peer = self._seal, self._peer
@@ -316,7 +319,7 @@ class ReceiveSession(Conversation):
         try:
             accepted = await self._c.intake.accept(envelope, content, origin)
         except IntakeError:
-            self._server.reply(_FULL)
+            self._server.reply(FULL)
             return
         self._server.reply(Reply(250, "2.0.0", f"Ok: queued as {accepted.queue_id}"))
         self._c.observed.seen(origin.path, origin.client, origin.mechanism, self._seal, time.time())
@@ -330,7 +333,7 @@ class ReceiveSession(Conversation):
                 origin.mechanism,
                 origin.cipher,
                 envelope.sender,
-                tuple(recipient.address for recipient in envelope.recipients),
+                _people(envelope),
                 "250 2.0.0",
             )
         )
@@ -363,8 +366,17 @@ class ReceiveSession(Conversation):
     def _path_id(self) -> str:
         return self._row.id if isinstance(self._row, Path) else self._c.guard.rows[0].id
 
+    def _note_refusal(self, reply: Reply, recipients: tuple[str, ...] = (), header: bytes = b"") -> None:
+        found = named(fields(header), "message-id")
+        message_id = found[0].value.decode("ascii", "replace").strip() if found else ""
+        self._c.refusals.record(self._caller, self._path_id, reply, self._sender, recipients, message_id)
+
     def _log_refusal(self, refusal: Refusal, mechanism: str = "") -> None:
         log(Event.REFUSED, path=self._path_id, peer=self._peer.host, reason=refusal.reason, mechanism=mechanism)
+
+
+def _people(envelope: Envelope) -> tuple[str, ...]:
+    return tuple(one.address for one in envelope.recipients)
 
 
 _HANDLERS: dict[type, Callable[[ReceiveSession, Any], Awaitable[None] | None]] = {

@@ -24,8 +24,11 @@ from postern.net.mutual import MutualContext
 from postern.net.tls import Certificate, opportunistic_context
 from postern.paths.row import Path
 from postern.services.smtp_dialog import Dialog, DialogError, SaslClient, Timeouts, TlsFailed
+from postern.telemetry.attempts import strike
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
+from postern.transport import poison
+from postern.transport.segments import DamagedBody
 
 SMTP = 25
 MAX_ADDRESSES = 10
@@ -122,7 +125,7 @@ class SmtpSender:
         try:
             while dialog.usable and len(outcomes) < len(parcels):
                 link = dialog.link
-                outcomes.append(await dialog.send(parcels[len(outcomes)]))
+                outcomes.append(await _sent(dialog, parcels[len(outcomes)]))
                 self._observed.seen(hop.path, link.peer.host, dialog.mechanism, link.seal, time.time())
         finally:
             await dialog.quit()
@@ -234,6 +237,22 @@ class SmtpSender:
                 await dialog.authenticate(sasl, mechanism)
 
 
+async def _sent(dialog: Dialog, parcel: Parcel) -> list[RecipientOutcome]:
+    """What only this message can have raised counts against it, and does not hold up the others; the dialog has an end then."""
+    try:
+        return await dialog.send(parcel)
+    except Exception as error:
+        dialog.abort()
+        log(Event.CONVERSATION_FAILED, conversation="smtp", error=repr(error), exc_info=error)
+        if not isinstance(error, OSError | DamagedBody):
+            strike(poison.key(parcel.queue_id), error)
+        words = f"Internal error: {type(error).__name__}"
+        return [
+            RecipientOutcome(one.address, Action.DELAYED, "4.3.0", words, own=True)
+            for one in parcel.envelope.recipients
+        ]
+
+
 def _digest(chain: Sequence[bytes]) -> str:
     return hashlib.sha256(chain[0]).hexdigest() if chain else ""
 
@@ -241,7 +260,7 @@ def _digest(chain: Sequence[bytes]) -> str:
 def _all(parcel: Parcel, trouble: DialogError, remote: str) -> list[RecipientOutcome]:
     action = Action.FAILED if trouble.status.startswith("5") else Action.DELAYED
     return [
-        RecipientOutcome(recipient.address, action, trouble.status, trouble.text, remote)
+        RecipientOutcome(recipient.address, action, trouble.status, trouble.text, remote, own=True)
         for recipient in parcel.envelope.recipients
     ]
 

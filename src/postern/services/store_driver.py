@@ -13,6 +13,7 @@ from uuid import UUID
 from postern.model.mail import Action, NextHop, Parcel, RecipientOutcome
 from postern.model.mailbox import Delivery, DeliveryStatus, MailboxError
 from postern.services.mailbox_client import MailboxClient
+from postern.transport.segments import DamagedBody
 
 CALL_BYTES = 16_777_216
 """Content of one call; a single larger message goes alone."""
@@ -23,6 +24,7 @@ _OUTCOMES: dict[DeliveryStatus, tuple[Action, str, str]] = {
     DeliveryStatus.OVER_QUOTA: (Action.FAILED, "5.2.2", "the mailbox is full"),
     DeliveryStatus.NO_MAILBOX: (Action.FAILED, "5.1.1", "there is no such mailbox"),
     DeliveryStatus.TEMPORARY: (Action.DELAYED, "4.2.0", "the mailbox store could not take it now"),
+    DeliveryStatus.POISON: (Action.DELAYED, "5.6.0", "its mailbox server gave it up: twice it could not be rendered"),
 }
 
 
@@ -51,10 +53,23 @@ class StoreDriver:
     async def _deliver(
         self, client: MailboxClient, hop: NextHop, parcels: Sequence[Parcel]
     ) -> list[Sequence[RecipientOutcome]]:
-        try:
-            deliveries = [self._delivery(parcel) for parcel in parcels]
-        except OSError as error:  # the queue's segment cannot be read
-            return [_all(parcel, "4.3.0", str(error), hop) for parcel in parcels]
+        """A parcel that cannot be read from the queue waits alone; the others of the batch go on."""
+        outcomes: dict[int, Sequence[RecipientOutcome]] = {}
+        whole: list[Parcel] = []
+        deliveries: list[Delivery] = []
+        for number, parcel in enumerate(parcels):
+            try:
+                deliveries.append(self._delivery(parcel))
+            except (OSError, DamagedBody) as error:
+                outcomes[number] = _all(parcel, "4.3.0", str(error), hop)
+            else:
+                whole.append(parcel)
+        carried = iter(await self._call(client, hop, whole, deliveries) if whole else ())
+        return [outcomes[number] if number in outcomes else next(carried) for number in range(len(parcels))]
+
+    async def _call(
+        self, client: MailboxClient, hop: NextHop, parcels: Sequence[Parcel], deliveries: Sequence[Delivery]
+    ) -> list[Sequence[RecipientOutcome]]:
         try:
             statuses = await client.deliver(deliveries)
             missing = {
@@ -106,6 +121,7 @@ class StoreDriver:
                     hop.destination,
                     client.rpc.mechanism,
                     seal.cipher if seal is not None else "",
+                    poison=status is DeliveryStatus.POISON,
                 )
             )
         return found

@@ -128,6 +128,9 @@ class MailboxDatabase(Mailboxes):
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index:
         return await item_work.index(self._pool, mailbox, folder, since)
 
+    async def first_unseen(self, mailbox: UUID, folder: int) -> int:
+        return await folders.first_unseen(self._pool, mailbox, folder)
+
     async def fetch(
         self,
         mailbox: UUID,

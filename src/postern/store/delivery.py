@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from postern.model.mailbox import KEEP_QUOTA, Delivery, DeliveryStatus
+from postern.protocols.mime.header import count_fields, lines_end, split_fields
 from postern.store import wire
 from postern.store.connection import Pool, Rejected
 from postern.store.items import retried
 from postern.store.notices import Notices
-from postern.store.rendered import PLACES, Batch, placeholders
+from postern.store.rendered import PLACES, Batch, Unrenderable, placeholders
+from postern.telemetry.attempts import forget, given_up
 
 _DELIVER = f"""SELECT statuses, changed, changes FROM deliver(
     $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, $6::uuid[], $7::bigint[],
@@ -23,6 +25,8 @@ async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) 
         return []
     try:
         return await _deliver(pool, notices, deliveries)
+    except Unrenderable as bad:
+        return await _without(pool, notices, deliveries, bad)
     except Rejected:
         if len(deliveries) == 1:
             return [[DeliveryStatus.TEMPORARY] * len(deliveries[0].mailboxes)]
@@ -30,8 +34,26 @@ async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) 
     return [(await deliver(pool, notices, [delivery]))[0] for delivery in deliveries]
 
 
+async def _without(
+    pool: Pool, notices: Notices, deliveries: Sequence[Delivery], bad: Unrenderable
+) -> list[list[DeliveryStatus]]:
+    """All but the one that cannot be rendered. Its hub hears POISON once it is given up, and sets it aside; what counted against
+    it is then told, and forgotten here, so that an administrator's retry is one."""
+    status = DeliveryStatus.TEMPORARY
+    if given_up(bad.key) is not None:
+        status = DeliveryStatus.POISON
+        forget(bad.key)
+    rest = iter(await deliver(pool, notices, [one for one in deliveries if _key(one) != bad.key]))
+    return [[status] * len(one.mailboxes) if _key(one) == bad.key else next(rest) for one in deliveries]
+
+
+def _key(delivery: Delivery) -> str:
+    """Under which the rendering of a delivery is marked and counted."""
+    return f"delivery/{delivery.delivery_id}"
+
+
 async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
-    batch = await Batch.of([with_return_path(delivery) for delivery in deliveries])
+    batch = await Batch.of([with_return_path(one) for one in deliveries], [_key(one) for one in deliveries])
     now = int(time.time())
     places: dict[tuple[UUID, str], int] = {}
     which: list[int] = []
@@ -66,11 +88,19 @@ async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery])
 
 
 def with_return_path(delivery: Delivery) -> bytes:
-    """Final delivery writes the reverse-path into the message (RFC 5321 section 4.4)."""
-    if delivery.content[:12].lower() == b"return-path:":
-        return delivery.content
+    """Final delivery writes the reverse-path into the message, and takes out what others wrote (RFC 5321 section 4.4): a
+    reader takes it for what our SMTP was told.
+
+    Bound: linear in the message.
+    """
+    content = delivery.content
+    end = lines_end(content)
+    header = content if end < 0 else content[:end]
+    if count_fields(header, b"return-path"):
+        kept = [field for name, field in split_fields(header, most=None) if name != b"return-path"]
+        content = b"".join([*kept, content[len(header) :]])
     path = delivery.return_path.encode("utf-8", "replace").translate(None, b"\r\n\0<>")
-    return b"Return-Path: <%b>\r\n%b" % (path, delivery.content)
+    return b"Return-Path: <%b>\r\n%b" % (path, content)
 
 
 async def submit(pool: Pool, notices: Notices, mailbox: UUID, uid: int) -> None:

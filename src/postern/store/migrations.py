@@ -13,6 +13,7 @@ from postern.protocols.mime.message import RENDERING, render
 from postern.store import wire
 from postern.store.connection import Connection
 from postern.store.rendered import words
+from postern.telemetry.attempts import attempt, given_up
 
 _LOCK = 0x506F7374  # "Post": any number that nobody else in this database uses
 _BATCH = 200
@@ -86,9 +87,14 @@ async def _render_anew(connection: Connection) -> None:
         )
         if not rows:
             return
-        ids = [wire.to_int8(row[0]) for row in rows]
-        items = [render(row[1] or b"") for row in rows]
-        last = ids[-1]
+        last = wire.to_int8(rows[-1][0])
+        ids, items = [], []
+        for row in rows:
+            # One that brings the server down at each start keeps its former rendering.
+            if given_up(key := f"rendering/{wire.to_int8(row[0])}") is None:
+                with attempt(key):
+                    items.append(render(row[1] or b""))
+                ids.append(wire.to_int8(row[0]))
         await connection.run(
             """
             WITH g AS (

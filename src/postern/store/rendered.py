@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from postern.protocols.mime.line_ends import without_bare_feeds
 from postern.protocols.mime.message import RENDERING, Rendered, render
 from postern.store.wire import Parameter, byteas, int8, int8s, texts
+from postern.telemetry.attempts import attempt, given_up, strike
 
 _AT_ONCE = 65_536
 """Octets that are rendered between two turns of the event loop; larger messages are rendered in a thread."""
@@ -24,23 +27,28 @@ class Batch:
     places: list[int]
 
     @staticmethod
-    async def of(messages: Sequence[bytes]) -> Batch:
-        """NUL is taken out: no literal of IMAP may hold it (RFC 9051 section 9, `CHAR8`), nor a mail (RFC 5322 section 4).
+    async def of(messages: Sequence[bytes], keys: Sequence[str] = ()) -> Batch:
+        """Lines get CRLF, and NUL is taken out: no literal of IMAP may hold it (RFC 9051 section 9, `CHAR8`), nor a mail (RFC
+        5322 section 4).
+        `keys` names each message while it is rendered (`telemetry.attempts`), in place of its hash. Raises Unrenderable.
 
         Bound: linear in the messages.
         """
         batch = Batch([], [], [], [])
         known: dict[bytes, int] = {}
         since = 0
-        for message in messages:
-            content = message.replace(b"\0", b"")
+        for number, message in enumerate(messages):
+            content = without_bare_feeds(message.replace(b"\0", b""))
             digest = sha256(content).digest()
             place = known.get(digest)
             if place is None:
+                key = keys[number] if keys else f"content/{digest.hex()}"
                 if len(content) > _AT_ONCE:
-                    rendered = await asyncio.to_thread(render, content)
+                    with _rendering(key):
+                        rendered = await asyncio.to_thread(render, content)
                 else:
-                    rendered = render(content)
+                    with _rendering(key):
+                        rendered = render(content)
                     since += len(content)
                     if since > _AT_ONCE:
                         since = 0
@@ -66,6 +74,25 @@ class Batch:
             byteas(self.contents),
             *words(items),
         ]
+
+
+class Unrenderable(Exception):
+    """A message that could not be rendered, or brought a worker down when it was; `key` names it."""
+
+    def __init__(self, key: str, why: str) -> None:
+        super().__init__(why)
+        self.key = key
+
+
+@contextlib.contextmanager
+def _rendering(key: str) -> Iterator[None]:
+    if (struck := given_up(key)) is not None:
+        raise Unrenderable(key, struck.why)
+    try:
+        with attempt(key):
+            yield
+    except Exception as error:
+        raise Unrenderable(key, strike(key, error).why) from error
 
 
 def words(items: Sequence[Rendered]) -> list[Parameter]:

@@ -6,11 +6,13 @@ as bytes, so that the answer is exact for every charset.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from postern.model.mailbox import MailboxError, SearchTerm, SortKey
-from postern.protocols.mime.words import fold
+from postern.protocols.mime.message import NO_DATE
+from postern.protocols.mime.words import fold_within
 from postern.store import wire
 from postern.store.connection import Pool
 from postern.store.fetching import OWNED, no_folder
@@ -20,20 +22,33 @@ from postern.store.threads import Message, ordered_subject, references
 _DAY = 86_400
 _MAX_TERMS = 1000
 _MAX_DEPTH = 100
+_THREADED_IN_LINE = 1000
+"""Messages that are put into threads between two turns of the event loop."""
+MAX_NEEDLE = 8192
+"""Octets of a string to look for: every text is searched for it, so it is read while others wait."""
 
-_SENT = "coalesce(nullif(c.sent, 0), i.internal_date)"
-_SENT_DAY = f"CASE WHEN c.sent = 0 THEN i.internal_date / {_DAY} ELSE c.sent_day END"
+# RFC 5256 section 2.2: a message without a Date is sorted by the time when it came.
+_SENT = f"coalesce(nullif(c.sent, {NO_DATE}), i.internal_date)"
+_SENT_DAY = f"CASE WHEN c.sent = {NO_DATE} THEN i.internal_date / {_DAY} ELSE c.sent_day END"
+
+
+def _casemap(column: str) -> str:
+    """The order of i;unicode-casemap (RFC 5051), which RFC 5256 section 3 sorts by: letters decomposed and in upper case,
+    so that accents stand behind their letter, and `[`, `^` and `_` behind Z. upper() knows ASCII alone in locale C; of other
+    letters, which are stored folded, the lower case is compared."""
+    return f"upper(normalize({column}, NFKD))"
+
 
 _SORT_KEYS = {
     "arrival": "i.internal_date",
-    "cc": "c.sort_cc",
+    "cc": _casemap("c.sort_cc"),
     "date": _SENT,
-    "from": "c.sort_from",
+    "from": _casemap("c.sort_from"),
     "size": "i.size",
-    "subject": "c.base_subject",
-    "to": "c.sort_to",
-    "displayfrom": "c.display_from",
-    "displayto": "c.display_to",
+    "subject": _casemap("c.base_subject"),
+    "to": _casemap("c.sort_to"),
+    "displayfrom": _casemap("c.display_from"),
+    "displayto": _casemap("c.display_to"),
 }
 
 
@@ -72,10 +87,21 @@ class _Program:
     def field(self, name: str, value: str) -> str:
         """A header field whose value holds this string; with an empty string: that is there at all."""
         self.texts = True
-        start = self.text(f"\n{fold(name)}:")
+        start = self.text(f"\n{_folded(name)}:")
         if not value:
             return f"strpos(t.fields, {start}) > 0"
-        needle = self.text(fold(value))
+        return self._holds(start, self.text(_folded(value)))
+
+    def address(self, name: str, value: str) -> str:
+        """An address field as the envelope tells it: the line that rendering adds where the field itself reads otherwise."""
+        if not value:
+            return self.field(name, value)
+        self.texts = True
+        start, told, needle = self.text(f"\n{name}:"), self.text(f"\n {name}:"), self.text(_folded(value))
+        return f"CASE WHEN strpos(t.fields, {told}) > 0 THEN {self._holds(told, needle)} ELSE {self._holds(start, needle)} END"
+
+    @staticmethod
+    def _holds(start: str, needle: str) -> str:
         # The cheap test first; what passes it is looked at field by field.
         return (
             f"(strpos(t.fields, {needle}) > 0 AND EXISTS (SELECT FROM unnest((string_to_array(t.fields, {start}))[2:])"
@@ -90,6 +116,17 @@ class _Program:
             f"SELECT {OWNED}, {what} FROM (SELECT {inner} FROM items i{joins}"  # noqa: S608 (our own words)
             f" WHERE i.folder = {OWNED} AND {condition} ORDER BY {order}) AS x"
         )
+
+
+def _folded(text: str) -> str:
+    """A string to look for, in the form that the texts have: folded by the same function.
+
+    Bound: linear; MAX_NEEDLE octets, and as many once it is folded.
+    """
+    needle = fold_within(text, MAX_NEEDLE + 1) if len(text) <= MAX_NEEDLE else None
+    if needle is None or len(needle.encode("utf-8", "surrogatepass")) > MAX_NEEDLE:
+        raise MailboxError("LIMIT", "The string to look for is too long")
+    return needle
 
 
 def _all(_program: _Program, _term: SearchTerm) -> str:
@@ -128,7 +165,7 @@ def _day(left: str, sent: bool) -> Callable[[_Program, SearchTerm], str]:
 
 
 def _address(name: str) -> Callable[[_Program, SearchTerm], str]:
-    return lambda program, term: program.field(name, term.text)
+    return lambda program, term: program.address(name, term.text)
 
 
 def _header(program: _Program, term: SearchTerm) -> str:
@@ -137,17 +174,17 @@ def _header(program: _Program, term: SearchTerm) -> str:
 
 def _subject(program: _Program, term: SearchTerm) -> str:
     program.contents = True
-    return f"strpos(c.subject, {program.text(fold(term.text))}) > 0"
+    return f"strpos(c.subject, {program.text(_folded(term.text))}) > 0"
 
 
 def _body(program: _Program, term: SearchTerm) -> str:
     program.texts = True
-    return f"strpos(t.body, {program.text(fold(term.text))}) > 0"
+    return f"strpos(t.body, {program.text(_folded(term.text))}) > 0"
 
 
 def _text(program: _Program, term: SearchTerm) -> str:
     program.texts = True
-    needle = program.text(fold(term.text))
+    needle = program.text(_folded(term.text))
     return f"(strpos(t.body, {needle}) > 0 OR strpos(t.fields, {needle}) > 0)"
 
 
@@ -183,7 +220,7 @@ async def search(pool: Pool, mailbox: UUID, folder: int, term: SearchTerm, sort:
         column = _SORT_KEYS.get(key.key)
         if column is None:
             raise MailboxError("CANNOT", "That sort key is not supported")
-        program.contents |= column.startswith(("c.", "coalesce"))
+        program.contents |= "c." in column
         order.append(f"{column} {'DESC' if key.reverse else 'ASC'}")
     # "the message sequence number is the final key" (RFC 5256 section 3)
     statement = program.statement("string_agg(int8send(x.uid), '')", "i.uid", condition, ", ".join([*order, "i.uid"]))
@@ -222,4 +259,5 @@ async def thread(pool: Pool, mailbox: UUID, folder: int, term: SearchTerm, algor
             strict=True,
         )
     ]
-    return build(messages)
+    # References that many messages have in common are followed for each of them: that is nothing for others to wait for.
+    return await asyncio.to_thread(build, messages) if len(messages) > _THREADED_IN_LINE else build(messages)

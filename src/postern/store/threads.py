@@ -19,7 +19,10 @@ class Message:
 
 
 def ordered_subject(messages: Sequence[Message]) -> bytes:
-    """By base subject, then by sent date; threads in the order of their first messages' dates."""
+    """By base subject, then by sent date; threads in the order of their first messages' dates.
+
+    Bound: sorts the messages once.
+    """
     groups: dict[bytes, list[Message]] = {}
     for message in sorted(messages, key=lambda m: (m.sent, m.uid)):
         groups.setdefault(message.subject, []).append(message)
@@ -35,15 +38,22 @@ def ordered_subject(messages: Sequence[Message]) -> bytes:
 
 @dataclass(eq=False, slots=True)
 class _Node:
+    """`children` are known once all links are made; till then `size` says how many there are."""
+
     message: Message | None = None
     parent: _Node | None = None
+    size: int = 0
     children: list[_Node] = field(default_factory=list)
 
+    def leave(self) -> None:
+        if self.parent is not None:
+            self.parent.size -= 1
+            self.parent = None
+
     def take(self, child: _Node) -> None:
-        if child.parent is not None:
-            child.parent.children.remove(child)
+        child.leave()
         child.parent = self
-        self.children.append(child)
+        self.size += 1
 
     def is_below(self, other: _Node) -> bool:
         node: _Node | None = self
@@ -55,6 +65,7 @@ class _Node:
 
 
 def references(messages: Sequence[Message]) -> bytes:
+    """The threads of THREAD=REFERENCES, as the answer has them."""
     roots = _by_subject(_pruned(_linked(messages)))
     _sort(roots)
     return b"".join([_render(root) for root in roots])
@@ -85,13 +96,20 @@ def _linked(messages: Sequence[Message]) -> list[_Node]:
             if parent is not None and child.parent is None and not _loops(parent, child):
                 parent.take(child)
             parent = child
-        if parent is not None and node.parent is not parent and not _loops(parent, node):
-            parent.take(node)
+        # Step 1.B: the last reference is the parent, whatever others' references said; "if this message has no references,
+        # ... it will now have no parent".
+        if node.parent is not parent:
+            node.leave()
+            if parent is not None and not _loops(parent, node):
+                parent.take(node)
+    for node in everything:
+        if node.parent is not None:
+            node.parent.children.append(node)
     return [node for node in everything if node.parent is None]
 
 
 def _loops(parent: _Node, child: _Node) -> bool:
-    return parent is child or (bool(child.children) and parent.is_below(child))
+    return parent is child or (child.size > 0 and parent.is_below(child))
 
 
 def _pruned(roots: list[_Node]) -> list[_Node]:
@@ -123,27 +141,28 @@ def _all_below(roots: list[_Node]) -> list[_Node]:
 
 def _by_subject(roots: list[_Node]) -> list[_Node]:
     """Steps 4 and 5: threads whose roots have the same base subject become one."""
-    roots = sorted(roots, key=_early)
+    heads = {root: _head(root) for root in roots}  # a dummy with thousands of children is looked through once
+    roots = sorted(roots, key=lambda root: (heads[root].sent, heads[root].uid))
     table: dict[bytes, _Node] = {}
     for root in roots:
-        subject = _head(root).subject
+        subject = heads[root].subject
         known = table.get(subject)
         if subject and (
             known is None
             or (root.message is None and known.message is not None)
-            or (_head(known).is_reply and not _head(root).is_reply)
+            or (heads[known].is_reply and not heads[root].is_reply)
         ):
             table[subject] = root
     merged: dict[int, _Node] = {}
     for root in roots:
-        subject = _head(root).subject
+        subject = heads[root].subject
         other = table.get(subject, root)
         if other is root:
             merged.setdefault(id(root), root)
             continue
         if other.message is None and root.message is None:
             other.children.extend(root.children)
-        elif other.message is None or (_head(root).is_reply and not _head(other).is_reply):
+        elif other.message is None or (heads[root].is_reply and not heads[other].is_reply):
             other.children.append(root)
         else:
             dummy = _Node(children=[other, root])

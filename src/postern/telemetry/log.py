@@ -35,6 +35,11 @@ class Event(StrEnum):
     STARTED = "started", "info", "A role process is ready; its doors are open."
     STOPPED = "stopped", "info", "A role process ended as it was told."
     DIED = "died", "error", "A child process ended unasked and is started again."
+    UNRESPONSIVE = (
+        "unresponsive",
+        "error",
+        "A worker did not answer for too long: it is killed and started again; where it stood is in its stack file.",
+    )
     CERTIFICATE_RENEWED = (
         "certificate-renewed",
         "info",
@@ -55,7 +60,24 @@ class Event(StrEnum):
     CONVERSATION_FAILED = "conversation-failed", "error", "A handler raised; the peer got a temporary failure."
     REFUSED = "refused", "warning", "The guard refused what a peer asked."
     AUTHENTICATED = "authenticated", "info", "A peer proved who it is."
-    AUTHENTICATION_FAILED = "authentication-failed", "warning", "A peer failed to prove who it is."
+    SESSION_ENDED = (
+        "session-ended",
+        "warning",
+        "A session ended: its account is gone, disabled, expired or has a new password.",
+    )
+    REAUTHORIZATION_FAILED = "reauthorization-failed", "error", "Accounts of open sessions could not be asked about."
+    AUTHENTICATION_FAILED = (
+        "authentication-failed",
+        "warning",
+        "A peer failed to prove who it is. The account is named if there is one of that name; any other name is left out, "
+        "for people type passwords where names belong.",
+    )
+    MAIL_REFUSED = "mail-refused", "info", "A sender, a recipient or a message was refused."
+    REFUSALS_OMITTED = (
+        "refusals-omitted",
+        "warning",
+        "More was refused than is written down: so many refusals stand neither in the log nor in the tracking log.",
+    )
     ROGUE_SOCKET = "rogue-socket", "critical", "The kernel shows a listener or connection that fits no row."
     WATCH_FAILED = "watch-failed", "error", "The look at the kernel's sockets failed; it is tried again."
     ACCEPTED = "accepted", "info", "A message is in the queue and was answered 250."
@@ -64,6 +86,22 @@ class Event(StrEnum):
     DEFERRED = "deferred", "warning", "A delivery failed for now and is tried again."
     BOUNCED = "bounced", "warning", "A delivery failed for good; the sender is told."
     QUEUE_ADOPTED = "queue-adopted", "warning", "A worker took over the queue of a dead one."
+    QUEUE_DAMAGED = (
+        "queue-damaged",
+        "error",
+        "A queue's file cannot be read; the queue was set aside, and its worker goes on with an empty one.",
+    )
+    ATTEMPT_BROKE = (
+        "attempt-broke",
+        "warning",
+        "Handling a message raised, hung, or ended its process; after the second time the message is set aside.",
+    )
+    SET_ASIDE = (
+        "set-aside",
+        "error",
+        "A message is in the poison queue: it is tried no more until an administrator says so.",
+    )
+    TURNED_AWAY = "turned-away", "warning", "A door has as many connections as it takes, in all or from one address."
     AGENT_REFUSED = "agent-refused", "info", "A transport agent refused a recipient or a message."
     AGENT_FAILED = (
         "agent-failed",
@@ -126,7 +164,7 @@ def configure(process: str, file: Path | None, level: str = "info") -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(ensure_ascii=False),
+            structlog.processors.JSONRenderer(ensure_ascii=True),  # a log is read on terminals too
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.WriteLoggerFactory(file=stream),

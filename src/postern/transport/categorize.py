@@ -157,8 +157,11 @@ class Resolution:
         self._waiting: list[_Node] = []
         self._seen: set[str] = set()
         """Final destinations that a recipient has already."""
-        self._opened: set[str] = set()
-        """Groups whose members are in already."""
+        self._opened: dict[str, int] = {}
+        """Groups whose members are in already, with the number of the target that brought them."""
+        self._groups: dict[int, _Node] = {}
+        self._reached: set[int] = set()
+        """Targets that somebody stands for, by number: a next hop, a failure, or another target's recipients."""
         self._count = 0
         self._overflowed: set[int] = set()
         for target in targets:
@@ -183,6 +186,15 @@ class Resolution:
                     break
             else:
                 self._unknown(node)
+        if not self._waiting:
+            self._report_empty()
+
+    def _report_empty(self) -> None:
+        """Groups in which, at any depth, is nobody: mail to one must not vanish."""
+        for number, node in self._groups.items():
+            if number not in self._reached:
+                self.expanded.pop(number, None)
+                self._fail(node, "5.2.4", "The distribution list has no members")
 
     def _keys(self, address: str) -> tuple[str, ...]:
         """Under which an address of ours may stand: itself, without its "+tag", and postmaster everywhere (RFC 5321 4.5.1)."""
@@ -264,12 +276,16 @@ class Resolution:
     def _open_group(self, node: _Node, group: Recipient) -> None:
         key = group.primary.lower()
         self.expanded.setdefault(node.target.number, group.primary)
+        if not node.trail:
+            self._groups[node.target.number] = node
         if key in self._opened:
+            if self._opened[key] != node.target.number:
+                self._reached.add(node.target.number)
             return
         if len(node.trail) >= MAX_DEPTH:
             self._fail(node, "5.2.4", "Distribution lists are nested too deep")
             return
-        self._opened.add(key)
+        self._opened[key] = node.target.number
         for member in group.members:
             self._place(_Node(node.target, member, (*node.trail, key)))
 
@@ -284,6 +300,7 @@ class Resolution:
             self._place(_Node(node.target, address, (*node.trail, key)))
 
     def _route(self, node: _Node, key: str, hop: NextHop, mailbox: str, quota: int = 0) -> None:
+        self._reached.add(node.target.number)
         if key in self._seen:
             # Someone who is reached twice, by name and by a group, gets the message once.
             if not node.trail:
@@ -293,6 +310,7 @@ class Resolution:
         self.routed.append(Routed(node.target.number, not node.trail, node.address, hop, mailbox, quota=quota))
 
     def _fail(self, node: _Node, status: str, text: str) -> None:
+        self._reached.add(node.target.number)
         outcome = RecipientOutcome(node.address, Action.FAILED, status, f"550 {status} {text}")
         self.routed.append(Routed(node.target.number, not node.trail, node.address, failure=outcome))
 

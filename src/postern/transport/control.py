@@ -19,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.transport.damage import is_aside
 from postern.transport.dispatcher import Dispatcher
 from postern.transport.envelopes import FILE, is_made, load, queue_id
 from postern.transport.lock import QueueLocked, is_locked, lock
@@ -38,7 +39,7 @@ class Verb(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Request:
     """`queue_ids`, or all whose last hop is `hop` ("kind:destination" or a destination alone); neither means all messages.
-    RETRY lets go of held messages only when they are named."""
+    RETRY lets go of held and of poisonous messages only when they are named."""
 
     verb: Verb
     queue_ids: tuple[str, ...] = ()
@@ -62,8 +63,8 @@ class _Hit:
 
 
 def folders(root: Path) -> list[Path]:
-    """The queues below a state folder's `queue`."""
-    return sorted(path.parent for path in root.glob(f"*/{FILE}"))
+    """The queues below a state folder's `queue`, without those that are damaged."""
+    return sorted(path.parent for path in root.glob(f"*/{FILE}") if not is_aside(path.parent))
 
 
 def listed(folder: Path) -> Iterator[QueuedMessage]:
@@ -191,10 +192,10 @@ def _edit(database: sqlite3.Connection, request: Request) -> list[_Hit]:
     else:
         if not request.queue_ids:
             hits = [hit for hit in hits if _has_pending(database, hit)]
-        released = State.HELD if request.queue_ids else State.PENDING
+        released = (State.HELD, State.POISON) if request.queue_ids else (State.PENDING, State.PENDING)
         database.executemany(
-            "UPDATE recipients SET state = ?1, due = 0 WHERE message = ?2 AND state IN (?1, ?3)",
-            [(State.PENDING, hit.number, released) for hit in hits],
+            "UPDATE recipients SET state = ?1, due = 0 WHERE message = ?2 AND state IN (?1, ?3, ?4)",
+            [(State.PENDING, hit.number, *released) for hit in hits],
         )
         database.executemany(
             "UPDATE messages SET due = 0 WHERE id = ?1 AND EXISTS"

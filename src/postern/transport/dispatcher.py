@@ -21,10 +21,12 @@ from postern.model.mail import (
     RecipientOutcome,
 )
 from postern.model.organization import Organization
+from postern.telemetry.attempts import given_up
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker
+from postern.transport import poison
 from postern.transport.categorize import Categorizer, Resolution, Routed, Target
-from postern.transport.hop import OWN_RETRY, Hop, Load, delay, parcel_of, schedule_for
+from postern.transport.hop import OWN_RETRY, Hop, Load, delay, parcel_of, recipient_of, schedule_for
 from postern.transport.outcomes import Outcomes
 from postern.transport.queue import ACTIVE_MESSAGES, Queue
 from postern.transport.queued import NEVER, Change, QueuedMessage, QueuedRecipient, State
@@ -180,18 +182,26 @@ class Dispatcher:
 
     async def _categorize(self, messages: Sequence[QueuedMessage]) -> None:
         now = self.queue.clock()
-        work = [(message, self._resolution(message, now)) for message in messages]
+        changes: list[Change] = []
+        work: list[tuple[QueuedMessage, Resolution]] = []
+        for message in messages:
+            if (struck := given_up(poison.key(message.queue_id))) is not None:
+                self._outcomes.set_aside(message, struck.why)
+                continue
+            with self._outcomes.judging(message, changes):
+                work.append((message, self._resolution(message, now)))
         while needs := set().union(*(resolution.needs for _, resolution in work)):
             answers = await self._look_up(needs)
-            for _, resolution in work:
-                resolution.answer(answers)
-        changes: list[Change] = []
+            asked, work = work, []
+            for message, resolution in asked:
+                with self._outcomes.judging(message, changes):
+                    resolution.answer(answers)
+                    work.append((message, resolution))
         for message, resolution in work:
             message.flying += 1  # so that it is not finished before all its parcels are with their hops
-            try:
+            with self._outcomes.judging(message, changes):
                 self._route(message, resolution, changes)
-            finally:
-                message.flying -= 1
+            message.flying -= 1
             if message.flying == 0:
                 changes.append(self._outcomes.finish(message))
         if changes:
@@ -227,7 +237,7 @@ class Dispatcher:
         by_hop: dict[NextHop, list[tuple[QueuedRecipient, Routed]]] = {}
         failures: list[tuple[QueuedRecipient, RecipientOutcome]] = []
         for routed in resolution.routed:
-            recipient = self._recipient_of(message, routed)
+            recipient = recipient_of(message, routed)
             if routed.hop is not None:
                 by_hop.setdefault(routed.hop, []).append((recipient, routed))
             elif routed.failure is not None:
@@ -239,23 +249,6 @@ class Dispatcher:
         for next_hop, pairs in by_hop.items():
             for start in range(0, len(pairs), RECIPIENTS_PER_PARCEL):
                 self._enqueue(message, next_hop, pairs[start : start + RECIPIENTS_PER_PARCEL], changes)
-
-    def _recipient_of(self, message: QueuedMessage, routed: Routed) -> QueuedRecipient:
-        source = message.recipients[routed.source]
-        if routed.direct:
-            return source
-        # RFC 3461 section 5.2.7: members inherit what was asked for, but not the report of success, which is the list's.
-        recipient = QueuedRecipient(
-            len(message.recipients),
-            routed.address,
-            source.notify - {"SUCCESS"} if source.notify else source.notify,
-            source.original,
-            expanded=True,
-        )
-        if source.notify == {"SUCCESS"}:
-            recipient.notify = frozenset({"NEVER"})
-        message.recipients.append(recipient)
-        return recipient
 
     def _expand(self, message: QueuedMessage, resolution: Resolution, changes: list[Change]) -> None:
         """Marks recipients that others now stand for."""

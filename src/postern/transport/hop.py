@@ -115,3 +115,22 @@ def parcel_of(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Rou
         {recipient.address: routed.mailbox for recipient, routed in pairs if routed.mailbox},
         {routed.mailbox: routed.quota for _, routed in pairs if routed.quota},
     )
+
+
+def recipient_of(message: QueuedMessage, routed: Routed) -> QueuedRecipient:
+    """The recipient that this goes to: one that the message has, or a new one that stands for it."""
+    source = message.recipients[routed.source]
+    if routed.direct:
+        return source
+    # RFC 3461 section 5.2.7: members inherit what was asked for, but not the report of success, which is the list's.
+    recipient = QueuedRecipient(
+        len(message.recipients),
+        routed.address,
+        source.notify - {"SUCCESS"} if source.notify else source.notify,
+        source.original,
+        expanded=True,
+    )
+    if source.notify == {"SUCCESS"}:
+        recipient.notify = frozenset({"NEVER"})
+    message.recipients.append(recipient)
+    return recipient

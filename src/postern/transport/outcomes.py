@@ -6,13 +6,16 @@ Used by the dispatcher on the loop's thread. A failure is final only once the re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+import contextlib
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 
 from postern.model.mail import Action, IntakeError, RecipientOutcome
 from postern.model.organization import Organization
+from postern.telemetry.attempts import LIMIT, attempt, strike
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.transport import poison
 from postern.transport.delivery_status import Reporter
 from postern.transport.hop import Hop, delay
 from postern.transport.queue import Queue
@@ -58,7 +61,10 @@ class Outcomes:
             recipient.status = outcome.status
             recipient.error = _clean(outcome.diagnostic)
             recipient.hop = hop.label if hop is not None else ""
-            sorted_out.setdefault(outcome.action, []).append((recipient, outcome))
+            if not outcome.poison:
+                sorted_out.setdefault(outcome.action, []).append((recipient, outcome))
+        if given_up := next((outcome for outcome in outcomes if outcome.poison), None):
+            self.set_aside(message, given_up.diagnostic)
         for action, pairs in sorted_out.items():
             if action is Action.DELAYED:
                 self._delay(message, hop, pairs, now)
@@ -120,6 +126,43 @@ class Outcomes:
         )
         if late:
             self.report(message, Action.DELAYED, late)
+
+    @contextlib.contextmanager
+    def judging(self, message: QueuedMessage, changes: list[Change]) -> Iterator[None]:
+        """Around what is computed of one message: it is marked meanwhile, and what it raises counts against it alone, so that
+        the others of its batch go on. It is tried again later, and set aside after the second time."""
+        key = poison.key(message.queue_id)
+        try:
+            with attempt(key):
+                yield
+        except Exception as error:
+            log(Event.CONVERSATION_FAILED, conversation="categorizer", error=repr(error), exc_info=error)
+            if strike(key, error).count >= LIMIT:
+                self.set_aside(message, f"{type(error).__name__}: {error}")
+                return
+            due = self._queue.clock() + delay(self._limits.queue_retry, 1)
+            for recipient in message.recipients:
+                if recipient.state is State.PENDING:
+                    recipient.due, recipient.status = due, "4.3.0"
+                    recipient.error = f"Internal error: {type(error).__name__}"
+            if message.flying == 0:
+                changes.append(self.finish(message))
+
+    def set_aside(self, message: QueuedMessage, why: str) -> None:
+        """Into the poison queue: what is still to be done of this message waits for an administrator."""
+        poison.set_aside(message, why)
+        self.track(Step.DEFER, message, tuple(r.address for r in message.recipients), f"set aside as poison: {why}")
+        message.flying += 1
+        self._spawn(self._keep_copy(message))
+
+    async def _keep_copy(self, message: QueuedMessage) -> None:
+        await asyncio.to_thread(poison.keep_copy, self._queue.folder, message)
+        self._landed(message)
+
+    def _landed(self, message: QueuedMessage) -> None:
+        message.flying -= 1
+        if message.flying == 0:
+            self._queue.record([self.finish(message)])
 
     def give_up(self, message: QueuedMessage, recipients: Sequence[QueuedRecipient]) -> None:
         """RFC 3463 X.4.7: delivery time expired."""
@@ -185,7 +228,15 @@ class Outcomes:
         pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
         asked: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
     ) -> None:
-        envelope, content = self._reporter.build(message, action, asked, self._queue.clock())
+        name = poison.key(message.queue_id)
+        try:
+            with attempt(name):
+                envelope, content = self._reporter.build(message, action, asked, self._queue.clock())
+        except Exception as error:
+            strike(name, error)
+            self.set_aside(message, f"no report of it can be made: {error!r}")
+            self._landed(message)
+            return
         while True:
             try:
                 accepted = await self._queue.accept(envelope, content, self._reporter.origin)
@@ -194,9 +245,7 @@ class Outcomes:
                 await asyncio.sleep(RETRY_REPORT)
         self._reported(pairs)
         self.track(Step.DSN, message, (message.envelope.sender,), f"{action} {accepted.message_id}")
-        message.flying -= 1
-        if message.flying == 0:
-            self._queue.record([self.finish(message)])
+        self._landed(message)
 
     def _reported(self, pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]]) -> None:
         for recipient, _ in pairs:

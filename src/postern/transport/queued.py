@@ -12,7 +12,7 @@ NEVER = 1e18
 
 
 class State(IntEnum):
-    """Of one recipient. PENDING, HELD and REPORTING have something before them."""
+    """Of one recipient. PENDING, HELD, REPORTING and POISON have something before them."""
 
     PENDING = 0
     DELIVERED = 1
@@ -22,6 +22,8 @@ class State(IntEnum):
     """A group, a forwarding or a contact: other recipients of the same message stand for it."""
     REPORTING = 5
     """Failed, and the report to the sender is not safe yet; after a crash it is tried once more."""
+    POISON = 6
+    """Handling the message failed badly, twice: it is not tried until an administrator says so (`poison`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,11 @@ class QueuedMessage:
 
     @property
     def next_due(self) -> float | None:
-        """When the next pending recipient is due; NEVER if only held ones remain; None when all is done."""
+        """When the next pending recipient is due; NEVER if only held or poisonous ones remain; None when all is done."""
         dues = [r.due for r in self.recipients if r.state is State.PENDING]
         if dues:
             return min(dues)
-        return NEVER if any(r.state is State.HELD for r in self.recipients) else None
+        return NEVER if any(r.state in (State.HELD, State.POISON) for r in self.recipients) else None
 
 
 @dataclass(slots=True)

@@ -74,6 +74,15 @@ def _read(path: Path, offset: int, size: int) -> bytes:
     return data
 
 
+def path_of(folder: Path, number: int) -> Path:
+    return folder / f"{number:08d}.segment"
+
+
+def body(folder: Path, location: Location) -> SegmentChunks:
+    """A body of the queue in `folder`, for whoever does not hold the queue."""
+    return SegmentChunks(path_of(folder, location.segment), location.offset + HEAD.size, location.size)
+
+
 class Segments:
     """The segments of one queue. `add` writes a batch, `sync` makes it safe, `undo` takes it back."""
 
@@ -95,13 +104,11 @@ class Segments:
             files.remove(self.path(number))
 
     def path(self, number: int) -> Path:
-        return self._folder / f"{number:08d}.segment"
+        return path_of(self._folder, number)
 
     def content(self, location: Location) -> Content:
         """The body as bytes that are read when they are asked for."""
-        return Content(
-            SegmentChunks(self.path(location.segment), location.offset + HEAD.size, location.size), location.size
-        )
+        return Content(body(self._folder, location), location.size)
 
     def add(self, bodies: Iterable[tuple[int, Content]]) -> list[Location]:
         """Appends bodies, each with its message's number, to one segment. Raises OSError, or ValueError for a content that is

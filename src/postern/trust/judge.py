@@ -15,6 +15,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import UUID
 
 from postern.model.directory import PROBE, Account, Directory, DirectoryUnavailable
@@ -25,6 +26,7 @@ from postern.trust.membership import Membership
 from postern.trust.outcome import Denied, Granted
 from postern.trust.pool import Overloaded, Pool
 from postern.trust.proofs import Proofs, Verifiers
+from postern.trust.reauthorization import Reauthorization
 
 REMEMBERED = 300.0
 """Seconds a right password spares argon2id."""
@@ -58,6 +60,7 @@ class Judge:
         self._salt_key = salt_key or secrets.token_bytes(32)
         self._remembered: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._verifying: dict[bytes, asyncio.Task[bool]] = {}
+        self.reauthorization = Reauthorization(directory)
         self._pool = Pool("argon2")
         self._tickets = Pool("tickets")
         self.proofs: Proofs = proofs or Verifiers(directory, self._pool)
@@ -96,7 +99,7 @@ class Judge:
         except Overloaded:
             return TOO_MANY
         if not right or account is None:
-            return FAILED
+            return about(FAILED, account)
         self._remember(account, mac)
         return Granted(await self.membership.identity(account, Mechanism.BASIC))
 
@@ -128,6 +131,7 @@ class Judge:
     def close(self) -> None:
         self._pool.close()
         self._tickets.close()
+        self.reauthorization.close()
 
     async def _judge(self, account: Account | None, password: str, guess: Guess) -> bool:
         try:
@@ -166,6 +170,11 @@ class Judge:
         who = account.guid.bytes + account.change.encode() if account is not None else known_as.encode()
         secret = password.encode("utf-8", "surrogatepass")
         return hashlib.blake2b(len(who).to_bytes(4) + who + secret, key=self._key, digest_size=32).digest()
+
+
+def about(denied: Denied, account: Account | None) -> Denied:
+    """The refusal with the account that it is about."""
+    return replace(denied, account=account.name) if account is not None else denied
 
 
 def account_key(account: Account | None, name: str) -> str:

@@ -150,6 +150,8 @@ class NtlmAcceptor:
     short name if that is not its first label. Where a domain judges, the NetBIOS name must be the machine account's own.
     With `channel_binding` (see `channel_binding_hash`), an answer bound to another channel is refused; one without a
     binding passes unless `require_binding`.
+
+    Bound: linear; a token has 12,000 octets at most.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from postern.model.security import Identity
 
@@ -31,7 +31,9 @@ class Granted:
 class Denied:
     """Refused. `temporary`: nothing was decided, for the directory did not answer or we are too busy (SMTP 454 4.7.0,
     IMAP NO [UNAVAILABLE], POP3 -ERR [SYS/TEMP]); else SMTP 535 5.7.8, IMAP NO [AUTHENTICATIONFAILED], -ERR [AUTH].
-    `text` may be said to the peer as it stands."""
+    `text` may be said to the peer as it stands; `account` is for the log, never for the peer: the account that was tried, ""
+    if there is none of that name (people type passwords where names belong, so what was typed is not kept)."""
 
     temporary: bool = False
     text: str = FAILED
+    account: str = field(default="", compare=False)

@@ -12,7 +12,7 @@ from typing import Protocol
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon
 from postern.model.security import Identity, Mechanism, Peer
 from postern.trust.backoff import Guess
-from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge
+from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, about
 from postern.trust.ntlm import NtlmAcceptor, Proof, account_name
 from postern.trust.ntlm_fields import NtlmError
 from postern.trust.outcome import Challenge, Denied, Granted
@@ -37,6 +37,11 @@ class SaslServer(Protocol):
 
 
 class Plain:
+    """PLAIN (RFC 4616): one response with both names and the password.
+
+    Bound: linear; a response has 65,536 octets, a password 1,024 characters at most.
+    """
+
     def __init__(self, judge: Judge, peer: Peer) -> None:
         self._judge = judge
         self._peer = peer
@@ -120,7 +125,7 @@ class Ntlm:
             return TOO_MANY
         self._settle(result is not None)
         if result is None or self._account is None:
-            return FAILED
+            return about(FAILED, self._account)
         return Granted(await self._judge.membership.identity(self._account, Mechanism.NTLM, result.groups))
 
     def _settle(self, right: bool) -> None:

@@ -14,7 +14,7 @@ import secrets
 
 from postern.model.directory import Account, DirectoryUnavailable
 from postern.model.security import Mechanism, Peer
-from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge
+from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, about
 from postern.trust.outcome import Challenge, Denied, Granted
 from postern.trust.passwords import SCRAM_ITERATIONS, ScramKeys
 from postern.trust.sasl import MALFORMED
@@ -27,6 +27,11 @@ class _Malformed(ValueError):
 
 
 class ScramServer:
+    """One exchange of SCRAM-SHA-256.
+
+    Bound: linear; a message has 2,048 octets at most.
+    """
+
     def __init__(self, judge: Judge, peer: Peer) -> None:
         self._judge = judge
         self._peer = peer
@@ -91,7 +96,7 @@ class ScramServer:
         account = self._account
         self._judge.settle(guess, right and account is not None)
         if not right or account is None:
-            return FAILED
+            return about(FAILED, account)
         server_signature = base64.b64encode(hmac.digest(keys.server_key, exchange, "sha256"))
         return Granted(await self._judge.membership.identity(account, Mechanism.SCRAM), b"v=" + server_signature)
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import stringprep
 import unicodedata
 
+MAX_LENGTH = 1024
+"""Characters of a password or a name."""
+
 _PROHIBITED = (
     # RFC 4013 section 2.3
     *(stringprep.in_table_c12, stringprep.in_table_c21_c22, stringprep.in_table_c3, stringprep.in_table_c4),
@@ -15,7 +18,12 @@ _PROHIBITED = (
 
 def saslprep(text: str) -> str:
     """The prepared string as a query: unassigned code points pass (RFC 3454 section 7). Raises ValueError for what
-    RFC 4013 prohibits; the error names no character, for the text may be a password."""
+    RFC 4013 prohibits; the error names no character, for the text may be a password.
+
+    Bound: linear up to 1,024 characters, whose marks are sorted (UAX 15); longer text is refused.
+    """
+    if len(text) > MAX_LENGTH:
+        raise ValueError(f"more than {MAX_LENGTH} characters")
     if text.isascii():
         if not text.isprintable():
             raise ValueError("control characters are not allowed")

@@ -23,7 +23,10 @@ _MAX_TOKEN = 65_536
 
 
 class SpnegoAcceptor:
-    """The server's side. `begin` makes the inner context by its number, None for one that is not available."""
+    """The server's side. `begin` makes the inner context by its number, None for one that is not available.
+
+    Bound: linear; a token has 65,536 octets at most.
+    """
 
     auth_type = AuthType.SPNEGO
 
@@ -53,6 +56,10 @@ class SpnegoAcceptor:
     @property
     def session_key(self) -> bytes:
         return self._inner.session_key if self._inner is not None else b""
+
+    @property
+    def lifetime(self) -> float | None:
+        return self._inner.lifetime if self._inner is not None else None
 
     async def step(self, token: bytes) -> bytes:
         if not token or len(token) > _MAX_TOKEN:

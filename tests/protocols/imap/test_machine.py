@@ -94,6 +94,19 @@ def test_a_refused_literal_that_is_sent_anyway_is_passed_over() -> None:
     assert second == Command(b"c", "NOOP")
 
 
+def test_a_stranger_s_id_may_be_as_long_as_its_standard_lets_it() -> None:
+    """RFC 2971 section 3.3: thirty pairs, a field of up to 30 octets, a value of up to 1,024."""
+    pairs = " ".join(f'"{n:030}" "{n:01024}"' for n in range(30)).encode()
+    literals = b" ".join(b'"%d" {1024+}\r\n%01024d' % (n, n) for n in range(30))
+    for text in (pairs, literals):
+        (event,) = events(ServerMachine(), b"a ID (" + text + b")\r\n")
+        assert event == Command(b"a", "ID")
+    (event, *_) = events(ServerMachine(), b"a ID (" + pairs + b" " + pairs + b" " + pairs + b")\r\n")
+    assert isinstance(event, Invalid)
+    (event,) = events(ServerMachine(), b"a NOOP (" + pairs + b")\r\n")
+    assert isinstance(event, Invalid) and event.text == "Command line too long"
+
+
 def test_an_endless_literal_ends_the_connection() -> None:
     machine = ServerMachine()
     (event,) = events(machine, b"a LOGIN {%d+}\r\n" % (MAX_PASSED_OVER + 1))

@@ -194,6 +194,8 @@ def test_search_is_bounded() -> None:
     assert said("SEARCH " + "(" * 60 + "ALL" + ")" * 60).code == "LIMIT"
     assert said("SEARCH " + "NOT " * 60 + "ALL").code == "LIMIT"
     assert said("SEARCH" + " ALL" * 3000).code == "LIMIT"
+    assert said("SEARCH TEXT {8193}\r\n", b"x" * 8193).code == "LIMIT"
+    assert isinstance(said("SEARCH TEXT {8192}\r\n", b"x" * 8192), Search)
 
 
 def test_search_returns() -> None:

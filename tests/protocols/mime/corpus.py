@@ -27,6 +27,7 @@ def _headers() -> list[bytes]:
         b'Subject: "quotes" and \\ backslash\r\n\r\n',
         b"Subject: no body at all\r\n",
         b"\r\nno header at all\r\n",
+        b"Subject: no body\r\nX-A: b\r\n",
         b"SUBJECT: case\r\nfrom: a@b.c\r\n\r\n",
         b"To: a@b.c\r\nTo: d@e.f\r\nSubject: two To\r\n\r\n",
         b"Sender:\r\nFrom: a@b.c\r\nSubject: empty sender\r\n\r\n",
@@ -39,6 +40,7 @@ def _types() -> list[bytes]:
         b"application/octet-stream; name=\"a b.bin\"", b"application/x; name*=utf-8''%ED%9A%8C.pdf",
         b"application/x; name*0=aaa; name*1=bbb", b"application/x;\r\n name*0*=utf-8''%ED;\r\n name*1*=%9A%8C",
         b"image/png (comment); name=x.png", b"text/plain; charset=utf-8;", b'text/x; a="quo\\"ted"',
+        b"text/plain; charset=us-ascii (Plain; text)",
     ]  # fmt: skip
     messages = [b"Content-Type: %b\r\nSubject: types\r\n\r\nline one\r\nline two\r\n" % value for value in values]
     messages += [
@@ -72,6 +74,11 @@ def _multiparts() -> list[bytes]:
         b"Content-Type: multipart/mixed\r\nSubject: no boundary\r\n\r\n--b\r\n\r\nx\r\n--b--\r\n",
         b"Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n"
         b"--i\r\n\r\nx\r\n--o\r\n\r\ny\r\n--o--\r\n",
+        # A part within that uses its parent's boundary, with an attachment behind it.
+        head + b"--b\r\n" + nested.replace(b"=i", b"=b").replace(b"--i", b"--b") + b"\r\n" + picture,
+        head + b"--b junk\r\nContent-Type: text/html\r\n\r\none\r\n--bc\r\n\r\ntwo\r\n--b-- trailing junk\r\n",
+        head + b"--b\r\n" + nested.replace(b"=i", b"=bb").replace(b"--i", b"--bb") + b"--bb\r\n\r\nx\r\n" + picture,
+        head.replace(b'"b"', b"b (the boundary)") + picture,
     ]  # fmt: skip
 
 

@@ -91,3 +91,5 @@ def test_sections(dovecot: imaplib.IMAP4, number: int) -> None:
                 assert (ours or None) == (theirs or None), name
     chosen = parse(_fetch(dovecot, number + 1, "BODY.PEEK[HEADER.FIELDS (Subject From)]"))
     assert section(CORPUS[number], (), "HEADER.FIELDS", [b"subject", b"from"]) == chosen
+    others = parse(_fetch(dovecot, number + 1, "BODY.PEEK[HEADER.FIELDS.NOT (Subject From)]"))
+    assert section(CORPUS[number], (), "HEADER.FIELDS.NOT", [b"subject", b"from"]) == others

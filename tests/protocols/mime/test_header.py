@@ -124,7 +124,7 @@ def test_fields_behind_the_bound_are_a_nameless_rest() -> None:
 
 @given(SECTIONS)
 def test_what_comes_by_smtp_ends_there_too(header: bytes) -> None:
-    content = (b"A: b\r\n" + header + b"\r\nbody").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    content = (b"A: b\r\n" + header + b"\r\nbody").replace(b"\0", b"").replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     gathering = Gathering(Path(), 1 << 20)
     gathering.add(content)
     assert gathering.split() == (content[: lines_end(content)], content[lines_end(content) :])

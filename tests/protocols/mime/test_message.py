@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from postern.protocols.mime.message import render
+from postern.protocols.mime.message import NO_DATE, render
 from postern.protocols.mime.structure import MAX_DEPTH, MAX_PARTS, scan
 from tests.protocols.mime.imap_grammar import check_envelope, check_structure, parse
 
@@ -77,6 +77,11 @@ def test_structure_and_sizes_of_a_plain_message() -> None:
         (b"<a@b.c>", [[None, None, b"a", b"b.c"]]),
         (b"a . b @ c . d", [[None, None, b"a.b", b"c.d"]]),
         (b"a@b.c (Alice (A.) B)", [[b"Alice (A.) B", None, b"a", b"b.c"]]),
+        (b"Big Bug bug@b.c", [[b"Big Bug", None, b"bug", b"b.c"]]),
+        (b"one@b.c two@b.c", [[None, None, b"one", b"b.c"], [None, None, b"two", b"b.c"]]),
+        (b"one@b.c (One) two @ b.c (Two)", [[b"One", None, b"one", b"b.c"], [b"Two", None, b"two", b"b.c"]]),
+        (b'"q" . w@b.c junk', [[None, None, b"q.w", b"b.c"]]),
+        (b"(first) a@b.c", [[b"first", None, b"a", b"b.c"]]),
         (b", ,a@b.c,,", [[None, None, b"a", b"b.c"]]),
         (b"=?utf-8?B?7ZqM?= <a@b.c>", [[b"=?utf-8?B?7ZqM?=", None, b"a", b"b.c"]]),
     ],
@@ -145,7 +150,8 @@ def test_text_is_what_a_reader_sees() -> None:
     [
         (b"--b\r\nX: 1\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n", 2),
         (b"preamble\r\n--b\r\n\r\none\r\n--b--\r\nepilogue\r\n--b\r\n\r\nno part\r\n", 1),
-        (b"--b  \r\n\r\none\r\n--bc\r\nstill one\r\n--b\r\n\r\ntwo", 2),
+        # RFC 2046 section 5.1.2: "it is sufficient that the boundary appear in its entirety following the CRLF"
+        (b"--b  \r\n\r\none\r\n--bc\r\ntwo\r\n--b junk\r\n\r\nthree\r\n--b-- junk\r\n--b\r\n\r\nno part", 3),
         (b"--b\n\none\n--b\n\ntwo\n--b--\n", 2),
         (b"no boundary at all\r\n", 0),
         (b"--b\r\n--b\r\n--b--", 2),
@@ -239,8 +245,10 @@ def test_hostile_repetition_costs_no_more_than_its_length(content: bytes) -> Non
         (b"Mon, 23 Nov 2026 10:00:00 +0900", (1795395600, 20780)),
         (b"23 Nov 2026 01:00 GMT", (1795395600, 20780)),
         (b"Sun, 22 Nov 26 20:00:00 EST (comment)", (1795395600, 20779)),
-        (b"31 Feb 2026 10:00:00 +0000", (0, 0)),
-        (b"yesterday", (0, 0)),
+        (b"31 Feb 2026 10:00:00 +0000", (NO_DATE, NO_DATE)),
+        (b"yesterday", (NO_DATE, NO_DATE)),
+        (b"Thu, 01 Jan 1970 00:00:00 +0000", (0, 0)),
+        (b"1 Jan (a (nested) one) 1970 01:00:00 +0100", (0, 0)),
         (b"1 Jan 99 00:00:00 +0000", (915148800, 10592)),
     ],
 )
@@ -270,6 +278,36 @@ def test_dates(date: bytes, sent: tuple[int, int]) -> None:
 def test_base_subject(subject: str, base: str, reply: bool) -> None:
     rendered = render(f"Subject: {subject}\r\n\r\n".encode())
     assert (rendered.base_subject, rendered.is_reply) == (base, reply)
+
+
+@pytest.mark.parametrize(
+    ("value", "structure"),
+    [
+        (b'application/pdf name="a.pdf"', b'("application" "pdf" ("name" "a.pdf") NIL NIL "7bit" 3 NIL NIL NIL NIL)'),
+        (b'image/png; name="a.png" x=y', b'("image" "png" ("name" "a.png" "x" "y") NIL NIL "7bit" 3 NIL NIL NIL NIL)'),
+        (b"image/png; name=a (1).png", b'("image" "png" ("name" "a (1).png") NIL NIL "7bit" 3 NIL NIL NIL NIL)'),
+        (b"image/png; name=a(1) (a; b)", b'("image" "png" ("name" "a(1)") NIL NIL "7bit" 3 NIL NIL NIL NIL)'),
+        (b"image / png (x (y)) ; a=b", b'("image" "png" ("a" "b") NIL NIL "7bit" 3 NIL NIL NIL NIL)'),
+        (b"image/png; a=b (", b'("image" "png" ("a" "b (") NIL NIL "7bit" 3 NIL NIL NIL NIL)'),
+    ],
+)
+def test_types_that_are_not_well_formed(value: bytes, structure: bytes) -> None:
+    assert render(b"Content-Type: %b\r\n\r\nx\r\n" % value).structure == structure
+
+
+def test_a_message_without_a_date_is_another_than_one_of_the_epoch() -> None:
+    assert render(b"Date: Thu, 01 Jan 1970 00:00:00 +0000\r\n\r\n").sent == 0 != render(b"\r\n").sent == NO_DATE
+
+
+def test_ids_are_compared_without_needless_quotes_and_are_ids() -> None:
+    """RFC 5256 section 3 on normalizing; RFC 5322 section 3.6.4 on what an id is."""
+    rendered = render(
+        b'Message-ID: <"01KF8JCEOCBS0045PS"@x.test>\r\nReferences: <yes> <"a b"@x> <"c\\d"@x> <"e:f"@x>\r\n\r\n'
+    )
+    assert rendered.message_id == "01KF8JCEOCBS0045PS@x.test"
+    assert rendered.references == ("cd@x", '"e:f"@x')
+    assert render(b"Message-ID: <yes>\r\nReferences: <yes>\r\nIn-Reply-To: <yes> <a@x>\r\n\r\n").references == ("a@x",)
+    assert render(b"Message-ID: <yes>\r\n\r\n").message_id == ""
 
 
 def test_references_are_those_of_the_field_or_the_one_replied_to() -> None:

@@ -66,6 +66,12 @@ def test_header_fields_keep_their_lines() -> None:
     assert section(MIXED, (2,), "HEADER.FIELDS", [b"Subject"]) == b"Subject: inner\r\n\r\n"
 
 
+def test_no_empty_line_is_made_up_where_others_are_asked_for() -> None:
+    """RFC 9051 section 6.4.5: "except in the case of a message that has no body and no blank line"."""
+    assert section(b"From: a\r\nX: b\r\n", (), "HEADER.FIELDS.NOT", [b"from"]) == b"X: b\r\n"
+    assert section(b"From: a\r\nX: b\r\n\r\n", (), "HEADER.FIELDS.NOT", [b"from"]) == b"X: b\r\n\r\n"
+
+
 def test_binary_decodes() -> None:
     assert binary(MIXED, (1,)) == b"hello"
     assert binary(MIXED, (9,)) is Missing.NO_PART

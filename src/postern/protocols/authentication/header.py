@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.header import split_fields, value_of
 
+_MAX_NAME = 255
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -64,9 +66,12 @@ def domains(written: Sequence[str]) -> list[str]:
 
 
 def ascii_domain(domain: str) -> str:
-    """What cannot be encoded stays as it is, and is then no name."""
+    """What cannot be encoded, or is longer than any name (RFC 1035 section 2.3.4), stays as it is, and is then no name.
+
+    Bound: linear in the domain; Python's encoder, which is not, sees 255 characters at most.
+    """
     lower = domain.lower().rstrip(".")
-    if lower.isascii():
+    if lower.isascii() or len(lower) > _MAX_NAME:
         return lower
     try:
         return lower.encode("idna").decode()

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 MAX_NAME = 253
+MAX_EXPANDED = 65_536
+"""Characters that the macros of one text may make together."""
 
 _MACRO = re.compile(r"%(?:\{([A-Za-z])([0-9]*)([Rr]?)([.\-+,/_=]*)\}|([%_-])|)")
 _FIXED = {"%": "%", "_": " ", "-": "%20"}
@@ -31,9 +33,14 @@ class Facts:
 
 def expanded(text: str, facts: Facts, domain: str, names: Sequence[str], explaining: bool = False) -> str:
     """The text with its macros replaced; `names` are the client's validated ones, for %{p}. Text that explains is taken as it
-    is; else it is a domain name and loses labels in front until DNS can be asked for it. Raises ValueError for no macro."""
+    is; else it is a domain name and loses labels in front until DNS can be asked for it. Raises ValueError for no macro.
+
+    Bound: linear in the text and in what its macros make, which is at most 65,536 characters.
+    """
+    room = MAX_EXPANDED
 
     def replaced(match: re.Match[str]) -> str:
+        nonlocal room
         letter, digits, reverse, delimiters, fixed = match.groups()
         if fixed:
             return _FIXED[fixed]
@@ -42,6 +49,9 @@ def expanded(text: str, facts: Facts, domain: str, names: Sequence[str], explain
         value = _value(letter.lower(), facts, domain, names, explaining)
         if digits or reverse or delimiters:
             value = _transformed(value, digits, bool(reverse), delimiters or ".")
+        room -= len(value)
+        if room < 0:
+            raise ValueError("macros that make too much")
         return quote(value, safe=_UNRESERVED) if letter.isupper() else value
 
     result = _MACRO.sub(replaced, text)
@@ -108,6 +118,7 @@ def _number(digits: str) -> int:
 
 def _shortened(name: str) -> str:
     """RFC 7208 section 7.3: labels go from the left until the rest fits."""
-    while len(name) > MAX_NAME and "." in name:
-        name = name.partition(".")[2]
-    return name
+    if len(name) <= MAX_NAME:
+        return name
+    dot = name.find(".", len(name) - MAX_NAME - 1)
+    return name[dot + 1 :] if dot >= 0 else name.rpartition(".")[2]

@@ -72,7 +72,10 @@ Event = Bound | Reply | Fault | Failed
 
 
 class ClientMachine:
-    """One connection with at most one security context (id 0)."""
+    """One connection with at most one security context (id 0).
+
+    Bound: linear, in whatever pieces it comes; unfinished answers have REPLY_LIMIT octets together.
+    """
 
     def __init__(self, max_fragment: int = MAX_FRAGMENT) -> None:
         self._max_fragment = max_fragment
@@ -225,7 +228,7 @@ class ClientMachine:
             return self._fail("a fragment out of its order")
         partial = partial or Partial(())
         self._calls[call_id] = partial
-        partial.add(piece)
+        partial.add(piece, bool(received.flags & Pfc.LAST))
         if not received.flags & Pfc.LAST:
             self._size += len(piece)
             return self._fail("an answer too large") if self._size > REPLY_LIMIT else None

@@ -179,6 +179,12 @@ _ACCESS = (
         (("milliseconds", U32), ("mailboxes", _BYTES), ("changes", _LONG_WORDS)),
         (("changed", _BYTES), ("new_changes", _LONG_WORDS)),
     ),
+    _operation(
+        "first_unseen",
+        "The sequence number of the first item that is not seen; 0 if there is none.",
+        (_MAILBOX, _FOLDER),
+        (("number", U32),),
+    ),
 )
 _DELIVERY = (
     LOGON,

@@ -28,7 +28,10 @@ class Received:
 
 
 class Splitter:
-    """Cuts a stream into PDUs. Pieces are joined only once a whole PDU is there, so that small pieces cost no more."""
+    """Cuts a stream into PDUs. Pieces are joined only once a whole PDU is there, so that small pieces cost no more.
+
+    Bound: linear, in whatever pieces it comes; a PDU has `max_fragment` octets at most.
+    """
 
     def __init__(self) -> None:
         self.max_fragment = MAX_FRAGMENT
@@ -94,8 +97,13 @@ class Partial:
     parts: list[bytes | memoryview] = field(default_factory=list)
     size: int = 0
 
-    def add(self, piece: bytes | memoryview) -> None:
-        self.parts.append(piece)
+    def add(self, piece: bytes | memoryview, last: bool) -> None:
+        """A piece that waits for others is copied, so that it does not keep alive all that came in with it; an empty one is not
+        kept at all."""
+        if last:
+            self.parts.append(piece)
+        elif piece:
+            self.parts.append(bytes(piece))
         self.size += len(piece)
 
     def stub(self) -> bytes | memoryview:

@@ -108,6 +108,9 @@ class ServerMachine:
     """One connection. `syntaxes` are the interfaces that may be bound; `address` is the secondary address of a bind_ack.
 
     `request_limit` bounds the bytes of unfinished requests; the service raises it once the caller is trusted.
+
+    Bound: linear, in whatever pieces it comes; 16 unfinished calls of `request_limit` octets together, 32 contexts, 8
+    handshakes.
     """
 
     def __init__(
@@ -352,7 +355,7 @@ class ServerMachine:
             if found is None or found.key != key:
                 return self._close("a fragment of no call")
             partial = found
-        partial.add(piece)
+        partial.add(piece, bool(received.flags & Pfc.LAST))
         if sum(p.size for p in self._partial.values()) > self.request_limit or partial.size > self.request_limit:
             self._out.append(fault(call_id, key[0], Status.NO_MEMORY, False))
             return self._close("a request too large")

@@ -51,17 +51,20 @@ class Enable(Command):
 
 @dataclass(frozen=True, slots=True)
 class Select(Command):
-    """SELECT and EXAMINE."""
+    """SELECT and EXAMINE. `given` is the name before it was normalized."""
 
     mailbox: str
+    given: str
     condstore: bool
 
 
 @dataclass(frozen=True, slots=True)
 class OnMailbox(Command):
-    """CREATE, DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT, and GETQUOTA with its root's name."""
+    """CREATE, DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT, and GETQUOTA with its root's name. `given` is the name before it
+    was normalized."""
 
     mailbox: str
+    given: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,7 @@ class Search(Command):
 
     program: SearchTerm
     returns: frozenset[str] | None
+    names_charset: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ class Syntax(Exception):
 class Cursor:
     """Reads a command from left to right. `utf8` says how mailbox names are written (RFC 9051 section 5.1)."""
 
-    __slots__ = ("_at", "_literals", "_taken", "_text", "utf8")
+    __slots__ = ("_at", "_literals", "_taken", "_text", "given", "utf8")
 
     def __init__(self, text: bytes, literals: list[bytes], utf8: bool = False) -> None:
         self._text = text
@@ -56,6 +56,8 @@ class Cursor:
         self._at = 0
         self._taken = 0
         self.utf8 = utf8
+        self.given = ""
+        """The last mailbox name as the client wrote it, before it was normalized."""
 
     def _match(self, pattern: re.Pattern[bytes], what: str) -> re.Match[bytes]:
         match = pattern.match(self._text, self._at)
@@ -169,6 +171,7 @@ class Cursor:
             name = raw.decode("utf-8") if plain else modified_utf7.decode(raw)
         except ValueError:
             raise Syntax("Mailbox name is not valid", "CANNOT") from None
+        self.given = name
         name = unicodedata.normalize("NFC", name)
         if name[:5].upper() == "INBOX" and name[5:6] in ("", "/"):
             name = "INBOX" + name[5:]

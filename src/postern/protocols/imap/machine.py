@@ -17,8 +17,11 @@ _LITERAL_END = re.compile(rb"~?\{(\d{1,19})(\+?)\}$")
 _APPEND = re.compile(rb"[^ ]+ APPEND ", re.IGNORECASE)
 
 STRANGER_COMMAND = 8192
-"""Bytes of a command before authentication; an AUTHENTICATE line may hold a Kerberos ticket: STRANGER_RESPONSE."""
+"""Bytes of a command before authentication, but for those of _LONG."""
 STRANGER_RESPONSE = 65536
+_LONG = re.compile(rb"[^ ]{1,80} (?:AUTHENTICATE|ID) ", re.IGNORECASE)
+"""Of these a stranger may send up to STRANGER_RESPONSE: an initial response may hold a Kerberos ticket, and ID thirty pairs
+of 30 and 1,024 octets (RFC 2971 section 3.3)."""
 MEMBER_COMMAND = 262_144
 MAX_PASSED_OVER = 256 * 1024 * 1024
 """A refused literal that is sent without waiting is read and forgotten up to this size; beyond it the line is cut."""
@@ -31,7 +34,10 @@ class Mode(Enum):
 
 
 class ServerMachine:
-    """`utf8` (mailbox names in UTF-8) and the bounds are the session's to set as the connection's state changes."""
+    """`utf8` (mailbox names in UTF-8) and the bounds are the session's to set as the connection's state changes.
+
+    Bound: linear, in whatever pieces it comes; one command of `max_command` octets, messages of `max_append`.
+    """
 
     def __init__(self) -> None:
         self.utf8 = False
@@ -120,9 +126,7 @@ class ServerMachine:
     def _take_line(self) -> bytes | None:
         """The next line without its end; a line beyond the bound is passed over up to its end."""
         end = self._buffer.find(b"\n", self._scanned)
-        bound = STRANGER_RESPONSE if self._mode is Mode.SASL else max(self.max_command - self._size, 0)
-        if not self.max_message and self._buffer[:80].upper().find(b" AUTHENTICATE ") > 0:
-            bound = STRANGER_RESPONSE
+        bound = STRANGER_RESPONSE if self._mode is Mode.SASL else max(self._most() - self._size, 0)
         if end < 0:
             if len(self._buffer) > bound + 1:
                 self._cut_line()
@@ -135,6 +139,12 @@ class ServerMachine:
         del self._buffer[: end + 1]
         self._scanned = 0
         return line[:-1] if line.endswith(b"\r") else line
+
+    def _most(self) -> int:
+        """How long the command that comes may be, with its literals."""
+        if self.max_command < STRANGER_RESPONSE and _LONG.match(self._text[0] if self._text else self._buffer):
+            return STRANGER_RESPONSE
+        return self.max_command
 
     def _cut_line(self) -> None:
         if not self._cut:
@@ -215,7 +225,7 @@ class ServerMachine:
             if self._messages > self.max_append:
                 return Invalid(tag, "APPEND", "Messages too large together", "LIMIT")
             return None
-        if self._size + size > self.max_command:
+        if self._size + size > self._most():
             return Invalid(tag, "", "Literal too large")
         self._size += size
         return None

@@ -41,7 +41,10 @@ SYSTEM_FLAGS: dict[bytes, Flag] = {
     b"\\DRAFT": Flag.DRAFT,
 }
 STATUS_ITEMS = frozenset(
-    {"MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "SIZE", "HIGHESTMODSEQ", "APPENDLIMIT"}
+    {
+        *("MESSAGES", "RECENT", "UIDNEXT", "UIDVALIDITY", "UNSEEN", "DELETED", "DELETED-STORAGE", "SIZE"),
+        *("HIGHESTMODSEQ", "APPENDLIMIT"),
+    }
 )
 MAX_KEYWORD = 100
 MAX_FLAGS = 64
@@ -54,7 +57,10 @@ def tag_of(text: bytes) -> bytes:
 
 
 def parse(text: bytes, literals: list[bytes], utf8: bool = False) -> Command:
-    """One whole command, without its last line end."""
+    """One whole command, without its last line end.
+
+    Bound: linear in the command, which the machine bounds.
+    """
     tag = tag_of(text)
     if tag == b"*":
         return Invalid(tag, "", "Tag expected")
@@ -122,19 +128,19 @@ def _enable(cursor: Cursor, tag: bytes, name: str) -> Command:
 
 def _select(cursor: Cursor, tag: bytes, name: str) -> Command:
     cursor.space()
-    mailbox = cursor.mailbox()
+    mailbox, given = cursor.mailbox(), cursor.given
     condstore = False
     if cursor.skip(b" "):  # RFC 4466 section 2.1, RFC 7162 section 3.1.8
         for parameter in cursor.listed(cursor.word):
             if parameter != "CONDSTORE":
                 raise Syntax("Unknown parameter")
             condstore = True
-    return Select(tag, name, mailbox, condstore)
+    return Select(tag, name, mailbox, given, condstore)
 
 
 def _on_mailbox(cursor: Cursor, tag: bytes, name: str) -> Command:
     cursor.space()
-    return OnMailbox(tag, name, cursor.mailbox())
+    return OnMailbox(tag, name, cursor.mailbox(), cursor.given)
 
 
 def _rename(cursor: Cursor, tag: bytes, name: str) -> Command:

@@ -30,6 +30,8 @@ _SORT_KEYS = frozenset({"ARRIVAL", "CC", "DATE", "FROM", "SIZE", "SUBJECT", "TO"
 _RETURNS = frozenset({"MIN", "MAX", "ALL", "COUNT", "SAVE"})
 ALL = SearchTerm("all")
 
+MAX_STRING = 8192
+"""Bytes of a string to look for: it is normalized and folded as the text was."""
 MAX_DEPTH = 40
 MAX_TERMS = 2000
 
@@ -87,7 +89,7 @@ class _Program:
         if word in _DAYS:
             return SearchTerm(word.lower(), number=self._day())
         if word == "HEADER":
-            name = cursor.astring().decode("ascii", "replace")
+            name = cursor.astring()[:MAX_STRING].decode("ascii", "replace")
             cursor.space()
             return SearchTerm("header", text=self._string(), name=name)
         if word in ("LARGER", "SMALLER"):
@@ -103,6 +105,8 @@ class _Program:
 
     def _string(self) -> str:
         raw = self._cursor.astring()
+        if len(raw) > MAX_STRING:
+            raise Syntax("Search string too long", "LIMIT")
         try:
             return raw.decode(self._charset)
         except ValueError:
@@ -148,11 +152,12 @@ def search(cursor: Cursor, tag: bytes, name: str) -> Command:
             raise Syntax("Unknown result option")
         cursor.space()
     charset = "utf-8"
-    if cursor.skip_word("CHARSET"):
+    names_charset = cursor.skip_word("CHARSET")
+    if names_charset:
         cursor.space()
         charset = _charset(cursor)
         cursor.space()
-    return Search(tag, name, _Program(cursor, charset).keys(), returns)
+    return Search(tag, name, _Program(cursor, charset).keys(), returns, names_charset)
 
 
 def sort(cursor: Cursor, tag: bytes, name: str) -> Command:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from postern.protocols.mime.comments import comment_end
 from postern.protocols.mime.grammar import nstring
 from postern.protocols.mime.words import decode_words
 
@@ -22,11 +23,13 @@ _SIMPLE = re.compile(
 _TOKEN = re.compile(
     rb"""\s++|"(?:[^"\\]++|\\.)*+"?|\[(?:[^\]\\]++|\\.)*+\]?|[<>@,;:()]|[^\s"\[<>@,;:()]++""", re.DOTALL
 )
-# RFC 5322 section 3.2.2: in a comment only parentheses and the backslash mean anything; quotes and brackets are text.
-_COMMENT_TOKEN = re.compile(rb"""[()]|(?:[^()\\]++|\\.)++|\\\Z""", re.DOTALL)
 _WHOLE = re.compile(rb"""\"(?:[^"\\]++|\\.)*+"|\[(?:[^\]\\]++|\\.)*+\]""", re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.\u0080-\U0010ffff]++")
+# One mailbox as nearly all are written, which has one reading; the rest is looked at token by token.
+_PLAIN_MAILBOX = re.compile(
+    rb"(?:[A-Za-z0-9. ]*+<[A-Za-z0-9.+_-]++@[A-Za-z0-9.-]++>|[A-Za-z0-9.+_-]++@[A-Za-z0-9.-]++)"
+)
 # RFC 5322 section 3.4 in kinds of tokens (see `_kind`): what only one reading is possible of.
 _MAILBOX_LIST = re.compile(rb"(?:[wq]*+<[wq]@[wl]>|[wq]@[wl])(?:,(?:[wq]*+<[wq]@[wl]>|[wq]@[wl]))*+")
 
@@ -97,6 +100,8 @@ def mailbox_list(value: bytes) -> tuple[Address, ...] | None:
 
     Bound: linear in the value; at most 10,000 addresses.
     """
+    if _PLAIN_MAILBOX.fullmatch(value) is not None:
+        return address_list(value)[0]
     tokens = _tokens(value)
     if sum(map(len, tokens)) != len(value) or not _MAILBOX_LIST.fullmatch(b"".join(map(_kind, tokens))):
         return None
@@ -141,35 +146,56 @@ class _Tokens:
         result: list[Address] = []
         in_group = False
         words: list[bytes] = []
+        has_at = False  # "@" is among the words: looked for once, not again at every colon
         while self._place < len(self._tokens) and len(result) < most:
             token = self._tokens[self._place]
             self._place += 1
             if token[0] in b",;":
                 self._plain(words, result)
+                has_at = False
                 if token == b";" and in_group:
                     result.append(Address(None, None, None, None))
                     in_group = False
-            elif token == b":" and not in_group and b"@" not in words:
+            elif token == b":" and not in_group and not has_at:
                 result.append(Address(None, None, _phrase(words) or b"", None))
                 words.clear()
                 in_group = True
             elif token == b"<":
                 result.append(self._angle(_phrase(words)))
                 words.clear()
+                has_at = False
                 self._skip_to_end()
             else:
                 words.append(token)
+                has_at = has_at or token == b"@"
         self._plain(words, result)
         if in_group:
             result.append(Address(None, None, None, None))
-        return result
+        return result[:most]
 
     def _plain(self, words: list[bytes], result: list[Address]) -> None:
-        """An address without angle brackets: a comment behind it is the name (the custom of RFC 822's time)."""
-        if any(_is_word(word) for word in words):
-            mailbox, host = _split(words)
-            comments = [_ESCAPED.sub(rb"\1", word[1:-1]).strip() for word in words if word[0] == 40]
-            result.append(Address(comments[-1] or None if comments else None, None, mailbox, host))
+        """Addresses without angle brackets: one, or several where a comma was forgotten. Words in front are the name, or else
+        the comment behind (the custom of RFC 822's time)."""
+        pieces = _pieces(words)
+        if not any(b"@" in piece for piece in pieces):
+            if any(map(_is_word, words)):
+                result.append(Address(_last_comment(words), None, *_split(words)))
+            words.clear()
+            return
+        name: list[bytes] = []
+        comment: bytes | None = None
+        named = True
+        for piece in pieces:
+            if piece[0][0] == 40:
+                comment = _last_comment(piece) or comment
+                if not named:
+                    result[-1] = replace(result[-1], name=comment)
+            elif b"@" not in piece:
+                name += [*piece, b" "]
+            else:
+                phrase = _phrase(name)
+                result.append(Address(phrase or comment, None, *_split(piece)))
+                name, comment, named = [], None, phrase is not None
         words.clear()
 
     def _angle(self, name: bytes | None) -> Address:
@@ -200,14 +226,12 @@ def _tokens(value: bytes) -> list[bytes]:
     """Words, marks and blanks in order; a comment with what is nested in it is one token, its parentheses included.
 
     A comment without an end takes all that follows it, and is left out.
-
-    Bound: linear in the value; nesting costs no stack.
     """
     result: list[bytes] = []
     place = 0
     while (match := _TOKEN.match(value, place)) is not None:
         if match[0] == b"(":
-            end = _comment_end(value, place)
+            end = comment_end(value, place)
             if end < 0:
                 break
             result.append(value[place:end])
@@ -218,17 +242,33 @@ def _tokens(value: bytes) -> list[bytes]:
     return result
 
 
-def _comment_end(value: bytes, start: int) -> int:
-    """The place behind the comment that begins at `start`; -1 if it is never closed."""
-    depth = 0
-    for match in _COMMENT_TOKEN.finditer(value, start):
-        if match[0] == b"(":
-            depth += 1
-        elif match[0] == b")":
-            depth -= 1
-            if not depth:
-                return match.end()
-    return -1
+def _pieces(tokens: list[bytes]) -> list[list[bytes]]:
+    """Comments, and words between blanks; around `@` and full stops blanks part nothing (RFC 5322 section 4.4)."""
+    pieces: list[list[bytes]] = []
+    last: list[bytes] = []
+    apart = True
+    for token in tokens:
+        if not _is_word(token):
+            apart = True
+            if token[0] == 40:
+                pieces.append([token])
+            continue
+        if last and (not apart or _joins(last[-1][-1:]) or _joins(token[:1])):
+            last.append(token)
+        else:
+            last = [token]
+            pieces.append(last)
+        apart = False
+    return pieces
+
+
+def _joins(octet: bytes) -> bool:
+    return octet in (b"@", b".")
+
+
+def _last_comment(tokens: list[bytes]) -> bytes | None:
+    comments = [_ESCAPED.sub(rb"\1", token[1:-1]).strip() for token in tokens if token[0] == 40]
+    return comments[-1] or None if comments else None
 
 
 def _is_word(token: bytes) -> bool:

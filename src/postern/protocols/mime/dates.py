@@ -6,6 +6,8 @@ import calendar
 import re
 from functools import lru_cache
 
+from postern.protocols.mime.comments import without_comments
+
 _MONTHS = {
     name: number
     for number, name in enumerate(
@@ -17,7 +19,6 @@ _DATE = re.compile(
     rb"(?:[A-Za-z]{2,9}\.?,?\s*)?(\d{1,2})[\s-]+([A-Za-z]{3})[A-Za-z]*[\s,-]+(\d{2,4})"
     rb"(?:\s+(\d{1,2}):(\d{2})(?::(\d{2}))?\s*(?:([+-]\d{4})|([A-Za-z]{1,5}))?)?"
 )
-_COMMENT = re.compile(rb"\([^()]*\)")
 _DAY = 86_400
 
 
@@ -28,11 +29,14 @@ def _days(year: int, month: int, day: int) -> int:
 
 def parse_date(value: bytes | None) -> tuple[int, int] | None:
     """Seconds since the epoch, and the day as written (days since the epoch, whatever the zone: RFC 9051's SENTON).
-    None for what is no date."""
+    None for what is no date.
+
+    Bound: linear; 200 octets of the value are read.
+    """
     if not value:
         return None
     value = value[:200]
-    match = _DATE.match(_COMMENT.sub(b" ", value).strip() if b"(" in value else value)
+    match = _DATE.match(without_comments(value).strip() if b"(" in value else value)
     if match is None:
         return None
     day, year, month = int(match[1]), int(match[3]), _MONTHS.get(match[2].lower())

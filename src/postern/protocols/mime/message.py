@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.charsets import MAX_LABEL
@@ -16,10 +17,16 @@ from postern.protocols.mime.subject import base_subject
 from postern.protocols.mime.text import body_text, header_text
 from postern.protocols.mime.words import decode_words, fold, fold_within
 
-RENDERING = 2
+RENDERING = 3
 """Grows whenever the same message would be rendered differently, so that stored renderings can be made anew."""
 
-_MESSAGE_ID = re.compile(rb"<([^<>\s]{1,900})>")
+NO_DATE = -(1 << 62)
+"""What stands for the time of a message without a Date: every other number is one, 0 is the epoch."""
+
+# RFC 5322 section 3.6.4. What has no `@` is no id (mailers of old wrote `<yes>` for any), and joins nobody to a thread.
+_MESSAGE_ID = re.compile(rb'<((?:"(?:[^"\\\s]|\\\S){1,450}+"|[^<>@\s"]{1,450}+)@[^<>\s]{1,450}+)>')
+_PLAIN_ID = re.compile(rb"[^\s<>()\[\]:;@\\,\"]++")
+_ESCAPED = re.compile(rb"\\(.)")
 _MAX_REFERENCES = 200
 _MAX_SORT_TEXT = 500
 _MAX_SUBJECT = 65_536
@@ -28,7 +35,7 @@ _MAX_SUBJECT = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """`sent` is the Date field in seconds since the epoch and `sent_day` its day as written (0 and 0 if there is none);
+    """`sent` is the Date field in seconds since the epoch and `sent_day` its day as written (NO_DATE if there is none);
     `fields` and `body` are the folded texts that are searched; `references` is oldest first (RFC 5256 section 3)."""
 
     size: int
@@ -63,10 +70,10 @@ def render(content: bytes) -> Rendered:
     hint = parameter(root.parameters, b"charset")[:MAX_LABEL]
     subject = fold_within(decode_words(named.get(b"subject", b""), hint), _MAX_SUBJECT)
     base, is_reply = base_subject(subject)
-    sent = parse_date(named.get(b"date")) or (0, 0)
+    sent = parse_date(named.get(b"date")) or (NO_DATE, NO_DATE)
     sort_from, display_from = _sort_names(named.get(b"from"))
     sort_to, display_to = _sort_names(named.get(b"to"))
-    message_id = _MESSAGE_ID.search(named.get(b"message-id", b""))
+    message_ids = _ids(named.get(b"message-id", b""), 1)
     return Rendered(
         size=len(content),
         header_size=root.body,
@@ -83,7 +90,7 @@ def render(content: bytes) -> Rendered:
         sort_cc=_sort_names(named.get(b"cc"))[0],
         display_from=display_from,
         display_to=display_to,
-        message_id=message_id[1].decode("latin-1") if message_id else "",
+        message_id=message_ids[0] if message_ids else "",
         references=_references(fields),
         fields=header_text(fields, hint),
         body=body_text(content, root),
@@ -101,11 +108,21 @@ def _sort_names(value: bytes | None) -> tuple[str, str]:
 
 def _references(fields: Fields) -> tuple[str, ...]:
     """References, or else the first id of In-Reply-To (RFC 5256 section 3, THREAD=REFERENCES step 1)."""
-    named = fields.named
-    value = named.get(b"references")
-    if value:
-        found = [match.decode("latin-1") for match in _MESSAGE_ID.findall(value)]
-        if found:
-            return tuple(found[-_MAX_REFERENCES:])
-    match = _MESSAGE_ID.search(named.get(b"in-reply-to", b""))
-    return (match[1].decode("latin-1"),) if match else ()
+    found = _ids(fields.named.get(b"references", b""))
+    return tuple(found[-_MAX_REFERENCES:] or _ids(fields.named.get(b"in-reply-to", b""), 1))
+
+
+def _ids(value: bytes, most: int | None = None) -> list[str]:
+    """The message ids of a field, or the first `most` of them, as RFC 5256 section 3 compares them: quotes that are not
+    needed are taken off."""
+    if not value:
+        return []
+    found = []
+    for match in islice(_MESSAGE_ID.finditer(value), most):
+        written = match[1]
+        if written[0] == 34:
+            local, _, host = written.rpartition(b'"@')
+            plain = _ESCAPED.sub(rb"\1", local[1:])
+            written = plain + b"@" + host if _PLAIN_ID.fullmatch(plain) else written
+        found.append(written.decode("latin-1"))
+    return found

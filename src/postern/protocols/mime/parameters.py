@@ -8,6 +8,7 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from postern.protocols.mime.charsets import decode
+from postern.protocols.mime.comments import without_comments
 from postern.protocols.mime.words import decode_words
 
 _MAX_PARAMETERS = 64
@@ -18,7 +19,8 @@ _PARAMETER = re.compile(
     rb"""[\s;]*+(?:([^\s=;"]++)\s*+=\s*+(?:"((?:[^"\\]++|\\.)*+)"?|([^\s;"][^;]*+)|))?""", re.DOTALL
 )
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_COMMENT = re.compile(rb"\([^()]*\)")
+# The value in front: one word, or two with a slash between. What follows it is parameters, even without the semicolon.
+_HEAD = re.compile(rb'\s*+([^\s;"=/]++(?:\s*+/\s*+[^\s;"]++)?+)')
 
 Parameters = tuple[tuple[bytes, bytes], ...]
 
@@ -33,14 +35,14 @@ def parse_value(value: bytes) -> tuple[bytes, Parameters]:
 
 
 def _parse(value: bytes) -> tuple[bytes, Parameters]:
-    head, semicolon, rest = value.partition(b";")
-    if b"(" in head:
-        head = _COMMENT.sub(b"", head)
-    if not semicolon:
-        return head.strip().lower(), ()
+    value = without_comments(value, inside_words=False)
+    match = _HEAD.match(value)
+    head, place = (match[1].lower(), match.end()) if match is not None else (b"", 0)
+    if place == len(value):
+        return head, ()
     found: dict[bytes, bytes] = {}
     pieces: dict[bytes, dict[int, tuple[bool, bytes]]] = {}
-    for match in _written(rest):
+    for match in _written(value[place:]):
         name = match[1].lower()
         text = _ESCAPED.sub(rb"\1", match[2]) if match[2] is not None else (match[3] or b"").rstrip()
         stem, star, number = name.partition(b"*")
@@ -52,19 +54,21 @@ def _parse(value: bytes) -> tuple[bytes, Parameters]:
     for stem, numbered in pieces.items():
         name, text = _join(stem, numbered)
         found.setdefault(name, text)
-    return head.strip().lower(), tuple(found.items())
+    return head, tuple(found.items())
 
 
 _parse_cached = lru_cache(maxsize=2048)(_parse)
 
 
 def _written(rest: bytes) -> Iterator[re.Match[bytes]]:
-    """The parameters behind the first semicolon. What is none is passed over up to the next semicolon."""
+    """The parameters, also where a semicolon was forgotten. What is none is passed over up to the next semicolon."""
     place = 0
     for _ in range(_MAX_PARAMETERS):
         match = _PARAMETER.match(rest, place)
         if match is not None and match[1] is not None:
             yield match
+            place = match.end()
+            continue
         place = rest.find(b";", place if match is None else match.end())
         if place < 0:
             return

@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import re
 
+from postern.protocols.mime.address import Address, address_list
 from postern.protocols.mime.charsets import MAX_LABEL, decode
+from postern.protocols.mime.envelope import joined
 from postern.protocols.mime.header import Fields
 from postern.protocols.mime.parameters import parameter, parse_value
 from postern.protocols.mime.structure import Part
@@ -28,21 +30,52 @@ _HIDDEN = ("script", "style")
 
 
 def header_text(fields: Fields, hint: str = "") -> str:
-    """ "\\nname:value" of every field, decoded and folded.
+    """ "\\nname:value" of every field, decoded and folded. Where an address field does not read as IMAP's envelope tells it, the
+    envelope's names and addresses follow as "\\n name:value".
 
     Bound: linear in the fields; at most MAX_TEXT octets.
     """
     block = b"".join([b"\n%b:%b" % field for field in fields.ordered])
-    if block.isascii() and b"=?" not in block:
+    told = _told(fields)
+    if block.isascii() and b"=?" not in block and not told:
         return block.decode("ascii").lower()
-    return fold_within(
-        "".join([f"\n{name.decode('latin-1')}:{_line(value, hint)}" for name, value in fields.ordered]), MAX_TEXT
-    )
+    text = "".join([f"\n{name.decode('latin-1')}:{_line(value, hint)}" for name, value in fields.ordered])
+    return fold_within(text + told, MAX_TEXT)
+
+
+def _told(fields: Fields) -> str:
+    """RFC 9051 section 6.4.4: FROM, TO, CC and BCC look at the envelope. A field that has neither comments nor escapes and
+    holds every address as it is told needs no second line."""
+    lines = []
+    names = [name for name, _ in fields.ordered]
+    for name in (b"from", b"to", b"cc", b"bcc"):
+        value = fields.named.get(name) if names.count(name) < 2 else joined(fields, name)
+        if not value:
+            continue
+        addresses = [one for one in address_list(value)[0] if one.complete]
+        if not _reads_as_told(value, addresses):
+            shown = [f"{decode_words(one.name or b'')} <{one.address}>" for one in addresses]
+            lines.append(f"\n {name.decode()}:{_one_line(', '.join(shown))}")
+    return "".join(lines)
+
+
+def _reads_as_told(value: bytes, addresses: list[Address]) -> bool:
+    if b"(" in value or b"\\" in value:
+        return False
+    place = 0
+    for one in addresses:
+        place = value.find(b"%b@%b" % (one.mailbox or b"", one.host or b""), place) + 1
+        if not place:
+            return False
+    return True
 
 
 def _line(value: bytes, hint: str) -> str:
     """One field is one line, whatever an encoded word may hold."""
-    text = decode_words(value, hint)
+    return _one_line(decode_words(value, hint))
+
+
+def _one_line(text: str) -> str:
     return text.replace("\n", " ") if "\n" in text else text
 
 
