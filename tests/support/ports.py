@@ -16,7 +16,7 @@ DOORS = (25, 110, 135, 143, 465, 587, 993, 995, *range(20000, 20020))
 _CHANCE = random.SystemRandom()
 # Below the kernel's ephemeral range (32768-60999), so that no client's own port takes it meanwhile, and between the doors of
 # shifted organizations and their RPC ranges.
-_PORTS = range(13_100, 20_900)
+_PORTS = range(17_500, 20_900)
 _OFFSETS = range(1_000, 12_000)
 
 
