@@ -231,7 +231,7 @@ def _returned(message: QueuedMessage, action: Action, international: bool) -> by
         kind = "message/global" if international else "message/rfc822"
         binary = message.envelope.body is not BodyType.SEVEN_BIT or international
         return _part(kind, "8bit" if binary else "7bit", content.bytes())
-    header = _header(content)
+    header = _header_of(content)
     if international:
         return _part("message/global-headers", "8bit", header)
     kind = "text/rfc822-headers" if header.isascii() else "text/rfc822-headers; charset=utf-8"
