@@ -45,9 +45,6 @@ def _subjects(size: int) -> Work:
 
 
 CASES: Cases = {
-    "model.domains.a_labels": lambda size: partial(domains.a_labels, "a" + "\u0300\u0316" * (size // 4)),
-    "model.domains.fold": lambda size: partial(domains.fold, "a" + "\u0300\u0316" * (size // 4) + "@b"),
-    "model.domains.shown": lambda size: partial(domains.shown, "a@" + "xn--a." * (size // 6)),
     "cli.terminal.visible": lambda size: partial(terminal.visible, "\u202e\x1b" * (size // 4)),
     "cli.terminal.one_line": lambda size: partial(terminal.one_line, "\n\x1b" * (size // 2)),
     "services.outbox._bare_subject": lambda size: partial(outbox._bare_subject, b"subject" * (size // 7)),
