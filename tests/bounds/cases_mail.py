@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 
 from postern.cli import terminal
-from postern.model import domains
 from postern.model.mailbox import Delivery, MailboxError
 from postern.services import outbox, smtp_data
 from postern.store import delivery, rendered, search, threads
