@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import ssl
 import uuid
 from collections.abc import Callable, Sequence
@@ -22,6 +20,7 @@ from postern.services.mailbox_changes import MailboxChanges
 from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
 from postern.trust.passwords import verifiers
+from tests.support.ports import free_port
 
 PASSWORD = "right horse"
 
@@ -116,15 +115,3 @@ class Doors:
         context = ssl.create_default_context()
         self.authority.configure_trust(context)
         return context
-
-
-def free_port() -> int:
-    """A port outside the kernel's ephemeral range (32768-60999), free at this moment."""
-    for number in range(20000 + os.getpid() % 5000, 32768):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            return number
-    raise OSError("no free port")

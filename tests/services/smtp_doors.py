@@ -6,8 +6,6 @@ Run as a program it serves until it is stopped: for foreign clients and measurem
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import ssl
 import sys
 import tempfile
@@ -34,6 +32,7 @@ from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
 from postern.trust.authenticator import Authenticator
 from postern.trust.passwords import verifiers
+from tests.support.ports import free_port
 
 PASSWORD = "right horse"
 FQDN = "hub.example.test"
@@ -166,18 +165,6 @@ class SmtpDoors:
         context = ssl.create_default_context()
         self.authority.configure_trust(context)
         return context
-
-
-def free_port() -> int:
-    """A port outside the kernel's ephemeral range (32768-60999), free at this moment."""
-    for number in range(25_000 + os.getpid() % 5000, 32_768):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            return number
-    raise OSError("no free port")
 
 
 async def serve(folder: Path) -> None:

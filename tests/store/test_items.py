@@ -342,6 +342,14 @@ def test_a_binary_part_comes_back_as_it_was(store: Store) -> None:
     assert binary(got.contents[0], (1,)) == data
 
 
+def test_sizes_as_lines_count_the_end_that_the_last_line_lacks(store: Store) -> None:
+    """RFC 1939 section 11: what POP3 tells is what it sends."""
+    box = store.mailbox()
+    box.append(b"", b"A: b\r\n\r\nend", b"A: b\r\n\r\nend\r\n", b"x", b"\r", b"end\r\n\r", b"y" * 9000)
+    sizes = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.LINES_SIZE)).sizes
+    assert list(sizes) == [0, 13, 13, 3, 3, 8, 9002]
+
+
 def test_nul_stays_outside(store: Store) -> None:
     """Its size, its quota and its content agree, whether it came by APPEND or by delivery."""
     clean = message("zero", "one two")
