@@ -42,7 +42,7 @@ fuzz: ## Fuzz the protocol machines for MINUTES=5
 	@scripts/setup fuzz
 	@scripts/fuzz $(MINUTES)
 
-docs: setup ## Generate docs/paths.md, specs.md and events.md from the source
+docs: setup ## Generate docs/paths.md, specs.md, events.md and bounds.md from the source
 	@.venv/bin/postern paths docs > docs/paths.md
 	@$(PYTHON) scripts/documents.py
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from postern.host import configuration, ports
-from postern.model.organization import Organization
+from postern.model.organization import Organization, Server
 
 BASE = configuration.parse(configuration.DEFAULT.format(offset=0))
 
@@ -58,6 +58,15 @@ def test_a_taken_port_is_named_with_its_row_and_the_way_out(host: str) -> None:
 def test_another_address_of_this_machine_is_no_conflict() -> None:
     with taken("127.0.0.2") as offset:
         ports.check(shifted(offset), BASE.servers[0])
+
+
+def test_an_address_that_this_host_does_not_have_is_found() -> None:
+    def server(*addresses: str) -> Server:
+        return dataclasses.replace(BASE.servers[0], addresses=addresses)
+
+    assert ports.foreign(server("127.0.0.1", "127.0.0.9", "::1", "0.0.0.0", "::")) is None
+    assert ports.foreign(server("127.0.0.1", "192.0.2.77")) == "192.0.2.77"
+    assert ports.foreign(server("2001:db8::77")) == "2001:db8::77"
 
 
 def test_low_ports_need_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

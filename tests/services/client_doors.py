@@ -69,7 +69,9 @@ class Doors:
         limits: Limits | None = None,
         profile: Profile = Profile.PRACTICAL,
         names: Sequence[str] = NAMES,
+        per_address: int = 10_000,
     ) -> None:
+        self._per_address = per_address
         self.mailboxes = mailboxes
         self.limits = limits or Limits()
         self.directory = MemoryDirectory(names)
@@ -98,7 +100,7 @@ class Doors:
     async def open(self, row: str, session: Callable[[ClientAccess], Any]) -> None:
         access = self.access(row)
         for port in self._rows[row].ports:
-            door = Door([self._rows[row]], port, lambda: session(access), self.tls, max_per_address=10_000)
+            door = Door([self._rows[row]], port, lambda: session(access), self.tls, max_per_address=self._per_address)
             number = free_port()
             await door.open("127.0.0.1", number)
             self._doors.append(door)

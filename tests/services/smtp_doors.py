@@ -136,13 +136,15 @@ class SmtpDoors:
             Path(self.spool.name),
         )
 
-    async def open(self, *names: str, number: int = 25, tls: bool = True) -> int:
+    async def open(self, *names: str, number: int = 25, tls: bool = True, per_address: int = 100) -> int:
         """A door for the rows on their port `number`; the real port that it is on."""
         await self.authenticator.refresh()
         rows = [self.rows[name] for name in names]
         port: Port = next(port for port in rows[-1].ports if port.number == number)
         connector = self.connector(rows)
-        door = Door(rows, port, lambda: ReceiveSession(connector), self.tls if tls else None)
+        door = Door(
+            rows, port, lambda: ReceiveSession(connector), self.tls if tls else None, max_per_address=per_address
+        )
         real = free_port()
         await door.open("127.0.0.1", real)
         self._doors.append(door)

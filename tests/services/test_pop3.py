@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from postern.model.mailbox import NewItem
+from postern.services.imap import ImapSession
 from postern.services.pop3 import Pop3Session
 from tests.services.client_doors import PASSWORD, Doors
 from tests.services.dialog import Player, scripts
@@ -51,6 +53,31 @@ async def dialled(doors: Doors, port: int = 995) -> AsyncIterator[tuple[asyncio.
         yield reader, writer
     finally:
         writer.close()
+
+
+def test_one_connection_too_many_hears_why() -> None:
+    """On the clear door; where TLS comes first, words would cost the handshake that is refused."""
+
+    async def test() -> None:
+        doors = Doors(FakeMailboxes(), per_address=1)
+        await doors.open("pop3", Pop3Session)
+        await doors.open("imap4", ImapSession)
+        try:
+            for port, words in ((110, b"-ERR [SYS/TEMP] "), (143, b"* BYE [UNAVAILABLE] "), (995, b"")):
+                first = await asyncio.open_connection("127.0.0.1", doors.ports[port])
+                if words:
+                    await first[0].readline()
+                reader, writer = await asyncio.open_connection("127.0.0.1", doors.ports[port])
+                with contextlib.suppress(ConnectionError):
+                    heard = await reader.read()
+                    assert heard.startswith(words)
+                    assert heard.endswith(b"\r\n") is bool(words)
+                for one in (first[1], writer):
+                    one.close()
+        finally:
+            await doors.close()
+
+    asyncio.run(asyncio.wait_for(test(), 30))
 
 
 async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: bytes) -> bytes:

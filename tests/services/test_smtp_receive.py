@@ -84,6 +84,18 @@ def test_a_message_from_the_internet() -> None:
     play(test)
 
 
+def test_one_connection_too_many_hears_421() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub", "client-to-hub-smtp", per_address=1)
+        async with talk(port) as say:
+            await say.reply()
+            async with talk(port) as other:
+                assert await other.reply() == "421 4.3.2 hub.example.test Too many connections"
+                assert await other.is_closed()
+
+    play(test)
+
+
 def test_who_exists_and_who_may_relay() -> None:
     async def test(doors: SmtpDoors) -> None:
         async with talk(await doors.open("internet-to-hub", "client-to-hub-smtp")) as say:

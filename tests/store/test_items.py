@@ -86,9 +86,9 @@ def test_envelopes_too_long_for_one_value_still_come(store: Store, monkeypatch: 
     assert (list(got.uids), list(got.flags)) == ([1, 2], [0, 0])
 
 
-def test_an_empty_message_and_one_of_any_octets_but_nul(store: Store) -> None:
+def test_an_empty_message_and_one_of_any_octets_but_nul_and_bare_feeds(store: Store) -> None:
     box = store.mailbox()
-    odd = [b"", b"\xff\xfe", bytes(range(1, 256)) * 3]
+    odd = [b"", b"\xff\xfe", bytes(range(1, 256)).replace(b"\n", b"\r\n") * 3]
     box.append(*odd)
     got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 3)], Column.CONTENT | Column.HEADER))
     assert list(got.contents) == odd
@@ -337,6 +337,18 @@ def test_nul_stays_outside(store: Store) -> None:
     box = store.mailbox(quota=2 * len(clean) + len(b"Return-Path: <>\r\n"))
     box.append(dirty)
     store.run(store.database.deliver([Delivery("nul", dirty, [box.guid])]))
+    got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.CONTENT | Column.SIZE))
+    assert list(got.contents) == [clean, b"Return-Path: <>\r\n" + clean]
+    assert list(got.sizes) == [len(content) for content in got.contents]
+    assert store.run(store.database.logon(box.guid)).used == sum(got.sizes)
+
+
+def test_lines_end_with_crlf_whoever_wrote_them(store: Store) -> None:
+    """What was appended with LF alone is a message for IMAP and POP3, and its size is what they tell."""
+    clean = message("lines", "one\r\ntwo\r\n")
+    box = store.mailbox()
+    box.append(clean.replace(b"\r\n", b"\n"))
+    store.run(store.database.deliver([Delivery("lf", clean.replace(b"\r\n", b"\n"), [box.guid])]))
     got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.CONTENT | Column.SIZE))
     assert list(got.contents) == [clean, b"Return-Path: <>\r\n" + clean]
     assert list(got.sizes) == [len(content) for content in got.contents]

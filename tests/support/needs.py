@@ -6,6 +6,7 @@ that starts a server itself carries the marker itself; without it, the test fail
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -49,7 +50,7 @@ def needs(*markers: str, together: str = "") -> Callable[[Made], Made]:
 def mark(item: pytest.Item) -> None:
     """Gives a test the markers of its fixtures, and its group for a parallel run: its module, or those it shares servers with."""
     group = item.nodeid.partition("::")[0]
-    for definitions in item._fixtureinfo.name2fixturedefs.values():  # type: ignore[attr-defined]
+    for definitions in item._fixtureinfo.name2fixturedefs.values():  # type: ignore[attr-defined]  # pytest tells it nowhere else
         for definition in definitions:
             for marker in getattr(definition.func, "needed", ()):
                 item.add_marker(marker)
@@ -76,7 +77,7 @@ def started_by(words: Sequence[str]) -> set[str]:
     """The markers that a test needs which starts this command. It may stand behind another (`nsenter`, `setpriv`)."""
     names = [os.path.basename(word) for word in words]
     found = {_PROGRAMS[name] for name in names if name in _PROGRAMS}
-    for program, command in zip(names, names[1:], strict=False):
+    for program, command in itertools.pairwise(names):
         if program == "postern":
             found |= _COMMANDS.get(command, set())
     return found
@@ -97,10 +98,10 @@ class Watch:
             seen.update(started_by([os.fsdecode(word) for word in words]))
             start(self, args, *more, **named)
 
-        subprocess.Popen.__init__ = watched  # type: ignore[method-assign]
+        subprocess.Popen.__init__ = watched  # type: ignore[method-assign]  # watched while a test runs
 
     def end(self) -> None:
-        subprocess.Popen.__init__ = self._start  # type: ignore[method-assign]
+        subprocess.Popen.__init__ = self._start  # type: ignore[method-assign]  # watched while a test runs
 
 
 def undeclared(item: pytest.Item, seen: set[str]) -> set[str]:

@@ -44,3 +44,9 @@ def test_it_is_stable_and_raises_nothing_else(text: str) -> None:
     except ValueError:
         return
     assert saslprep(once) == once
+
+
+def test_text_longer_than_any_password_is_not_looked_at() -> None:
+    assert saslprep("é" * 1024) == "é" * 1024
+    with pytest.raises(ValueError, match="1024 characters"):
+        saslprep("é" * 1025)

@@ -15,6 +15,7 @@ from postern.cli.state_folder import state_option
 from postern.cli.terminal import ask, echo, echo_json
 from postern.model.directory import RecipientType
 from postern.model.mailbox import DisconnectedMailbox, MailboxError
+from postern.model.organization import Role
 
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
@@ -31,7 +32,10 @@ async def mailbox_database(organization: Organization) -> AsyncIterator[MailboxD
     try:
         database = await MailboxDatabase.open(organization.postgres, 1)
     except MailboxError as error:
-        raise click.ClickException(f"the mailbox database does not answer: {error}") from None
+        words = str(error)[:1].lower() + str(error)[1:]
+        raise click.ClickException(
+            f"{words}: start this host with «postern run», or name another with --state"
+        ) from None
     try:
         yield database
     except MailboxError as error:
@@ -97,7 +101,7 @@ def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
         async with mailbox_database(organization) as database:
             return await _found(directory, database)
 
-    found = in_directory(state_dir, work)
+    found = in_directory(state_dir, work, Role.MAILBOX)
     if as_json:
         echo_json(
             [
@@ -140,7 +144,7 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
             await database.connect(_chosen(await _found(directory, database), mailbox), heir.guid)
         return heir.name
 
-    echo(f"{in_directory(state_dir, work)} has the mailbox now")
+    echo(f"{in_directory(state_dir, work, Role.MAILBOX)} has the mailbox now")
 
 
 @click.command("purge")
@@ -156,5 +160,5 @@ def purge(mailbox: str, yes: bool, state_dir: str | None) -> None:
         async with mailbox_database(organization) as database:
             await database.purge(_chosen(await _found(directory, database), mailbox))
 
-    in_directory(state_dir, work)
+    in_directory(state_dir, work, Role.MAILBOX)
     echo(f"purged {mailbox}")

@@ -194,6 +194,12 @@ class _Launch:
         """What needs root comes first, while we may be root; then, for good, we are not."""
         for orphan in processes.end_orphans(self.state):
             self.notes.append(f"{orphan.name} (process {orphan.pid}) had outlived a crash and was stopped.")
+        if (address := ports.foreign(server)) is not None:
+            raise configuration.objection(
+                self.state,
+                ("server", [one.name for one in organization.servers].index(server.name), "addresses"),
+                f"this host does not have {address}; write its own, or start another server here with --server",
+            )
         ports.check(organization, server)
         self.notes.extend(ports.reserve(organization, server))
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

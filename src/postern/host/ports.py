@@ -63,6 +63,15 @@ def check(organization: Organization, server: Server) -> None:
             )
 
 
+def foreign(server: Server) -> str | None:
+    """An address of `server` that this host does not have, so that no door can stand on it."""
+    nonlocal_bind = {4: "ip_nonlocal_bind", 6: "../ipv6/ip_nonlocal_bind"}
+    for address in server.addresses:
+        if not sockets.is_local(address) and not _number(nonlocal_bind[6 if ":" in address else 4], 0):
+            return address
+    return None
+
+
 def reserve(organization: Organization, server: Server) -> list[str]:
     """Keeps our ports out of the kernel's hands for outgoing connections; says in words what it did or could not do."""
     low, high = sockets.ephemeral()

@@ -38,7 +38,10 @@ def size(data: bytes | bytearray) -> int | None:
 
 
 def take(data: bytes, at: int, tag: int) -> tuple[bytes, int]:
-    """The content of the element at `at`, which has this tag, and where the next one begins. Raises BerError."""
+    """The content of the element at `at`, which has this tag, and where the next one begins. Raises BerError.
+
+    Bound: constant, but for the content that is copied.
+    """
     if at >= len(data) or data[at] != tag:
         raise BerError(f"no element {tag:#x}")
     whole = size(data[at : at + 6])

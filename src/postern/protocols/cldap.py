@@ -61,7 +61,10 @@ def ping(number: int, domain: str) -> bytes:
 
 
 def pong(data: bytes, number: int) -> Pong | None:
-    """The answer to the ping of this number; None for anything else."""
+    """The answer to the ping of this number; None for anything else.
+
+    Bound: linear; at most 4,096 octets.
+    """
     if len(data) > MAX_ANSWER:
         return None
     try:

@@ -36,6 +36,9 @@ def joined(senders: list[str]) -> bytes:
 
 
 def split(value: bytes) -> frozenset[bytes]:
-    """The entries of such a value; a rest shorter than an entry means nothing."""
+    """The entries of such a value; a rest shorter than an entry means nothing.
+
+    Bound: linear in the value.
+    """
     whole = len(value) - len(value) % LENGTH
     return frozenset(value[start : start + LENGTH] for start in range(0, whole, LENGTH))

@@ -54,7 +54,10 @@ def write(file: SubscriptionFile) -> bytes:
 
 
 def read(data: bytes) -> SubscriptionFile:
-    """Raises SubscriptionFileError."""
+    """Raises SubscriptionFileError.
+
+    Bound: linear; at most 65,536 octets, no document type.
+    """
     if len(data) > MAX_SIZE:
         raise SubscriptionFileError(f"is larger than {MAX_SIZE} bytes: no subscription file")
     try:

@@ -35,7 +35,10 @@ def bind_request(number: int, credentials: bytes) -> bytes:
 
 
 class BindAnswers:
-    """Collects octets until an answer is whole."""
+    """Collects octets until an answer is whole.
+
+    Bound: linear; an answer has 65,536 octets at most.
+    """
 
     def __init__(self) -> None:
         self._data = bytearray()
@@ -88,7 +91,10 @@ def packet(sealed: bytes) -> bytes:
 
 
 class Packets:
-    """Cuts what comes into sealed packets."""
+    """Cuts what comes into sealed packets.
+
+    Bound: linear; a packet has 16 MB at most.
+    """
 
     def __init__(self) -> None:
         self._data = bytearray()

@@ -23,7 +23,10 @@ class PacError(ValueError):
 
 
 def logon_information(pac: bytes) -> LogonInformation:
-    """Raises PacError."""
+    """Raises PacError.
+
+    Bound: linear; at most 65,536 octets and 64 buffers.
+    """
     if not 8 <= len(pac) <= MAX_SIZE:
         raise PacError("a PAC too small or too large")
     count, version = struct.unpack_from("<II", pac)

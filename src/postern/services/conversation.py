@@ -26,6 +26,8 @@ class Conversation:
     """Base of the server sessions. Subclasses give `feed`, `next_event`, `handle`, `outgoing`, and `timed_out`."""
 
     idle_timeout = 300.0
+    turned_away = b""
+    """What a connection beyond its door's bounds hears, where TLS does not come first."""
 
     def __init__(self) -> None:
         self.link: Link | None = None

@@ -93,6 +93,8 @@ GROUPS: dict[str, Handler] = {
 class ImapSession(Conversation):
     """One connection to a door of the row imap4."""
 
+    turned_away = b"* BYE [UNAVAILABLE] Too many connections\r\n"
+
     def __init__(self, access: ClientAccess) -> None:
         super().__init__()
         self._access = access

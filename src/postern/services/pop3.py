@@ -38,6 +38,8 @@ CAPABILITIES = [b"TOP", b"UIDL", b"RESP-CODES", b"AUTH-RESP-CODE", b"PIPELINING"
 class Pop3Session(Conversation):
     """One connection to a door of the row pop3."""
 
+    turned_away = b"-ERR [SYS/TEMP] Too many connections\r\n"
+
     def __init__(self, access: ClientAccess) -> None:
         super().__init__()
         self._access = access

@@ -1,7 +1,7 @@
 """A message's content while it comes in: in memory up to a threshold, behind that in a nameless file of the spool folder; and
 the Received field that we put in front (RFC 5321 section 4.4).
 
-Leaves it to `smtp_receive` what is accepted, and to `transport.submission` what is put right.
+Leaves it to `smtp_receive` who may send what, and to `transport.submission` what is put right.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import IO, overload
 
 from postern.model.mail import BodyType, Content, Envelope
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
-from postern.protocols.mime.header import begins_with_field, lines_end
+from postern.protocols.mime.header import MAX_FIELDS, begins_with_field, count_fields, has_too_many_fields, lines_end
+from postern.protocols.smtp.reply import Reply
 
 READ = 262_144
+FULL = Reply(452, "4.3.1", "The queue cannot take a message now")
 
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*+:)[^\r\n]*+\r\n")
 
@@ -88,7 +90,10 @@ def led_by(first: bytes, body: Content) -> Content:
 
 
 class Gathering:
-    """One message's content. The header section must end within the part that stays in memory."""
+    """One message's content. The header section must end within the part that stays in memory.
+
+    Bound: linear; `threshold` octets stay in memory, the header section must be among them.
+    """
 
     def __init__(self, folder: Path, threshold: int) -> None:
         self._folder = folder
@@ -162,6 +167,17 @@ class Gathering:
             self._file = None
 
 
+def header_and_rest(gathering: Gathering, most_received: int) -> tuple[bytes, bytes] | Reply:
+    """The header section, and what of the rest is in memory; or why the content is refused for its header."""
+    try:
+        parts = gathering.split()
+    except SpoolError:
+        return FULL
+    if parts is None:
+        return Reply(552, "5.3.4", "The header section is too large")
+    return refused_header(parts[0], most_received) or parts
+
+
 class Clock:
     """RFC 5322 dates of a time in seconds; the last one is remembered, for thousands share a second."""
 
@@ -200,6 +216,20 @@ def received_field(
     return (
         f"Received: from {helo} ([{literal}])\r\n\tby {fqdn} (Postern) with {protocol}{tls}{recipient};\r\n\t{date}\r\n"
     ).encode()
+
+
+def refused_header(header: bytes, most_received: int) -> Reply | None:
+    """Why a message is not taken for its header's sake.
+
+    Bound: linear in the header.
+    """
+    if has_too_many_fields(header):
+        # What IMAP, DMARC and the filters read is all that there is.
+        return Reply(554, "5.6.0", f"The header has more than {MAX_FIELDS} fields")
+    # RFC 5321 section 6.3: each server that had the message put one in front.
+    if count_fields(header, b"received") > most_received:
+        return Reply(554, "5.4.6", "Too many Received fields: the message loops")
+    return None
 
 
 def honest(envelope: Envelope, content_is_ascii: bool) -> Envelope:

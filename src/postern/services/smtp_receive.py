@@ -18,15 +18,15 @@ from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalK
 from postern.paths.guard import Offer, Reason, Refusal
 from postern.paths.row import Path
 from postern.protocols.authentication.header import fields, named
-from postern.protocols.mime.header import MAX_FIELDS, count_fields, has_too_many_fields
 from postern.protocols.smtp import events
 from postern.protocols.smtp.reply import Reply
 from postern.protocols.smtp.server import Server
 from postern.services.conversation import Conversation
 from postern.services.receive_connector import Caller, ReceiveConnector, Steps
 from postern.services.smtp_data import (
+    FULL,
     Gathering,
-    SpoolError,
+    header_and_rest,
     honest,
     led_by,
     received_field,
@@ -42,7 +42,6 @@ _MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
 _MAIL_OK = Reply(250, "2.1.0", "Ok")
 _NOT_AS = Reply(550, "5.7.1", "You may not send as this address")
 _STARTTLS_FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
-_FULL = Reply(452, "4.3.1", "The queue cannot take a message now")
 
 
 class ReceiveSession(Conversation):
@@ -60,6 +59,7 @@ class ReceiveSession(Conversation):
         self._login = Login(connector, self._server, self._is)
         self._steps = connector.agents.steps() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
+        self.turned_away = f"421 4.3.2 {connector.fqdn} Too many connections\r\n".encode()  # RFC 5321 section 3.8
 
     def feed(self, data: bytes) -> None:
         self._server.receive(data)
@@ -263,7 +263,7 @@ class ReceiveSession(Conversation):
         gathering = self._gathering or Gathering(self._c.spool, self._c.limits.spool_threshold)
         self._gathering = None
         gathering.add(event.data)
-        parts = self._split(gathering)
+        parts = header_and_rest(gathering, self._c.limits.received_headers)
         if isinstance(parts, Reply):
             gathering.close()
             self._note_refusal(parts, _people(event.envelope))
@@ -272,22 +272,6 @@ class ReceiveSession(Conversation):
         if self._steps is not None:
             return self._examine(self._steps, event.envelope, gathering, *parts)
         return self._queue(event.envelope, gathering.ascii, parts[0], gathering.content(parts[1]))
-
-    def _split(self, gathering: Gathering) -> tuple[bytes, bytes] | Reply:
-        """Header section, and what of the rest is in memory."""
-        try:
-            parts = gathering.split()
-        except SpoolError:
-            return _FULL
-        if parts is None:
-            return Reply(552, "5.3.4", "The header section is too large")
-        if has_too_many_fields(parts[0]):
-            # What IMAP, DMARC and the filters read is all that there is.
-            return Reply(554, "5.6.0", f"The header has more than {MAX_FIELDS} fields")
-        # RFC 5321 section 6.3: each server that had the message put one in front.
-        if count_fields(parts[0], b"received") > self._c.limits.received_headers:
-            return Reply(554, "5.4.6", "Too many Received fields: the message loops")
-        return parts
 
     async def _examine(
         self, steps: Steps, envelope: Envelope, gathering: Gathering, header: bytes, rest: bytes
@@ -334,7 +318,7 @@ class ReceiveSession(Conversation):
         try:
             accepted = await self._c.intake.accept(envelope, content, origin)
         except IntakeError:
-            self._server.reply(_FULL)
+            self._server.reply(FULL)
             return
         self._server.reply(Reply(250, "2.0.0", f"Ok: queued as {accepted.queue_id}"))
         self._c.record(accepted, envelope, origin, self._seal)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
+from postern.protocols.mime.line_ends import without_bare_feeds
 from postern.protocols.mime.message import RENDERING, Rendered, render
 from postern.store.wire import Parameter, byteas, int8, int8s, texts
 from postern.telemetry.attempts import attempt, given_up, strike
@@ -27,7 +28,8 @@ class Batch:
 
     @staticmethod
     async def of(messages: Sequence[bytes], keys: Sequence[str] = ()) -> Batch:
-        """NUL is taken out: no literal of IMAP may hold it (RFC 9051 section 9, `CHAR8`), nor a mail (RFC 5322 section 4).
+        """Lines get CRLF, and NUL is taken out: no literal of IMAP may hold it (RFC 9051 section 9, `CHAR8`), nor a mail (RFC
+        5322 section 4).
         `keys` names each message while it is rendered (`telemetry.attempts`), in place of its hash. Raises Unrenderable.
 
         Bound: linear in the messages.
@@ -36,7 +38,7 @@ class Batch:
         known: dict[bytes, int] = {}
         since = 0
         for number, message in enumerate(messages):
-            content = message.replace(b"\0", b"")
+            content = without_bare_feeds(message.replace(b"\0", b""))
             digest = sha256(content).digest()
             place = known.get(digest)
             if place is None:

@@ -19,7 +19,10 @@ class Message:
 
 
 def ordered_subject(messages: Sequence[Message]) -> bytes:
-    """By base subject, then by sent date; threads in the order of their first messages' dates."""
+    """By base subject, then by sent date; threads in the order of their first messages' dates.
+
+    Bound: sorts the messages once.
+    """
     groups: dict[bytes, list[Message]] = {}
     for message in sorted(messages, key=lambda m: (m.sent, m.uid)):
         groups.setdefault(message.subject, []).append(message)

@@ -21,7 +21,10 @@ class Cancelled:
 
 
 class SaslExchange:
-    """At most one mechanism at a time. Bound: linear in the line; the protocol's machine bounds its length."""
+    """At most one mechanism at a time.
+
+    Bound: linear in the line; the protocol's machine bounds its length.
+    """
 
     def __init__(self) -> None:
         self._server: SaslServer | None = None

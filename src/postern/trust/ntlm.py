@@ -155,6 +155,8 @@ class NtlmAcceptor:
     With `channel_binding` (see `channel_binding_hash`), an answer bound to another channel is refused; one without a
     binding passes unless `require_binding`. With `names` (hosts in lower case) a client that says whom it means
     (MsvAvTargetName) must mean one of them or `server_name`, and a service for mail or the host itself.
+
+    Bound: linear; a token has 12,000 octets at most.
     """
 
     def __init__(

@@ -37,6 +37,11 @@ class SaslServer(Protocol):
 
 
 class Plain:
+    """PLAIN (RFC 4616): one response with both names and the password.
+
+    Bound: linear; a response has 65,536 octets, a password 1,024 characters at most.
+    """
+
     def __init__(self, judge: Judge, peer: Peer) -> None:
         self._judge = judge
         self._peer = peer

@@ -27,6 +27,11 @@ class _Malformed(ValueError):
 
 
 class ScramServer:
+    """One exchange of SCRAM-SHA-256.
+
+    Bound: linear; a message has 2,048 octets at most.
+    """
+
     def __init__(self, judge: Judge, peer: Peer) -> None:
         self._judge = judge
         self._peer = peer

@@ -23,7 +23,10 @@ _MAX_TOKEN = 65_536
 
 
 class SpnegoAcceptor:
-    """The server's side. `begin` makes the inner context by its number, None for one that is not available."""
+    """The server's side. `begin` makes the inner context by its number, None for one that is not available.
+
+    Bound: linear; a token has 65,536 octets at most.
+    """
 
     auth_type = AuthType.SPNEGO
 

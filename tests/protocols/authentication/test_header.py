@@ -98,3 +98,8 @@ def test_whatever_comes_nothing_raises(data: bytes) -> None:
     found = fields(data)
     addresses([one.value for one in named(found, "from")])
     purported_responsible(found)
+
+
+def test_a_domain_longer_than_any_name_is_none() -> None:
+    assert ascii_domain("é" * 300 + ".test") == "é" * 300 + ".test"
+    assert ascii_domain("é.test") == "xn--9ca.test"

@@ -66,3 +66,11 @@ def test_whose_it_claims_to_be(value: str, ours: bool) -> None:
 def test_whatever_comes_nothing_raises(data: bytes) -> None:
     for field in fields(b"Authentication-Results: " + data + b"\r\n"):
         claims_to_be(field, NAMES)
+
+
+def test_comments_in_front_hide_no_name() -> None:
+    ours = frozenset({"mx.good.test"})
+    assert claims_to_be(fields(b"Authentication-Results: (a (b)) (c)\r\n mx.good.test; none\r\n")[0], ours)
+    assert not claims_to_be(fields(b"Authentication-Results: (mx.good.test) other.test; none\r\n")[0], ours)
+    # More comments than anybody reads: what stands behind them is not believed.
+    assert claims_to_be(fields(b"Authentication-Results: " + b"()" * 5000 + b" other.test; none\r\n")[0], ours)

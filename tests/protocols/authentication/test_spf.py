@@ -183,3 +183,15 @@ def test_whatever_dns_says_it_ends(answers: list[Answer], sender: str, helo: str
         assert machine.question.kind in Kind
         machine.answer(next(left, Answer(Found.YES, ("v=spf1 include:d.test mx ptr",))))
     assert machine.result.result in SpfResult
+
+
+def test_macros_make_no_more_than_a_bound() -> None:
+    facts = Facts(ipaddress.ip_address("192.0.2.1"), "a.test", "a." * 100 + "@x.test")
+    with pytest.raises(ValueError, match="too much"):
+        expanded("%{s}" * 4000, facts, "x.test", ())
+
+
+def test_a_long_name_loses_its_first_labels_at_once() -> None:
+    facts = Facts(ipaddress.ip_address("192.0.2.1"), "a.test", "a@x.test")
+    name = expanded("ab." * 5000 + "x.test", facts, "x.test", ())
+    assert name == "ab." * 82 + "x.test" and len(name) <= 253 < len(name) + 3

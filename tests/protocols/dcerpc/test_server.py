@@ -32,6 +32,7 @@ from postern.protocols.dcerpc.pdu import (
     read_bind_answer,
 )
 from postern.protocols.dcerpc.protection import Association, Level
+from postern.protocols.dcerpc.receiving import Partial
 from postern.protocols.dcerpc.server import AuthStep, Cancel, Closing, Request, ServerMachine
 from tests.protocols.dcerpc.play import ECHO, OTHER, Pair, Xor, unbound
 
@@ -325,3 +326,13 @@ def test_garbage_never_raises(body: bytes, kind: Kind, flags: int, protected: bo
                     if isinstance(event, AuthStep):
                         end.auth_refused()
                 end.outgoing()
+
+
+def test_a_fragment_that_waits_keeps_nothing_else_alive() -> None:
+    partial = Partial(())
+    received = bytes(65_536)
+    partial.add(memoryview(received)[:1], last=False)
+    partial.add(memoryview(received)[:0], last=False)
+    assert partial.parts == [b"\0"] and type(partial.parts[0]) is bytes
+    partial.add(memoryview(received)[:2], last=True)
+    assert partial.stub() == bytes(3)

@@ -16,7 +16,10 @@ class Canonicalization(StrEnum):
 
 
 def canonical_field(raw: bytes, how: Canonicalization) -> bytes:
-    """One field with its CRLF (RFC 6376 sections 3.4.1 and 3.4.2)."""
+    """One field with its CRLF (RFC 6376 sections 3.4.1 and 3.4.2).
+
+    Bound: linear in the field.
+    """
     if how is Canonicalization.SIMPLE:
         return raw
     name, _, value = raw.partition(b":")
@@ -25,7 +28,10 @@ def canonical_field(raw: bytes, how: Canonicalization) -> bytes:
 
 
 class CanonicalBody:
-    """RFC 6376 sections 3.4.3 and 3.4.4. Pieces, however they are cut, go in by `add`; canonical ones go to `sink`."""
+    """RFC 6376 sections 3.4.3 and 3.4.4. Pieces, however they are cut, go in by `add`; canonical ones go to `sink`.
+
+    Bound: linear in the body, in whatever pieces it comes; keeps a few octets.
+    """
 
     def __init__(self, how: Canonicalization, sink: Callable[[bytes], object]) -> None:
         self._relaxed = how is Canonicalization.RELAXED

@@ -120,7 +120,10 @@ class _Check:
 
 
 def spf(address: IpAddress, helo: str, sender: str, domain: str = "", explain: bool = False) -> Machine[SpfVerdict]:
-    """Evaluates MAIL FROM's domain, or HELO's where `sender` is "" (RFC 7208 section 2.4); `domain`: another one."""
+    """Evaluates MAIL FROM's domain, or HELO's where `sender` is "" (RFC 7208 section 2.4); `domain`: another one.
+
+    Bound: at most 10 look-ups that count, 10 names of each (RFC 7208 section 4.6.4), 512 terms of a record.
+    """
     mailbox = sender or f"postmaster@{helo}"
     domain = domain or mailbox.rpartition("@")[2]
     local = mailbox.rpartition("@")[0] or "postmaster"

@@ -72,7 +72,10 @@ Event = Bound | Reply | Fault | Failed
 
 
 class ClientMachine:
-    """One connection with at most one security context (id 0)."""
+    """One connection with at most one security context (id 0).
+
+    Bound: linear, in whatever pieces it comes; unfinished answers have REPLY_LIMIT octets together.
+    """
 
     def __init__(self, max_fragment: int = MAX_FRAGMENT) -> None:
         self._max_fragment = max_fragment

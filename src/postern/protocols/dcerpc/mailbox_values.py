@@ -233,6 +233,10 @@ def term(root: SearchTerm) -> tuple[Any, ...]:
 
 
 def read_term(values: Sequence[Any]) -> SearchTerm:
+    """A SEARCH program from its flattened terms. Raises ValueError.
+
+    Bound: linear; at most MAX_TERMS terms and MAX_DEPTH levels.
+    """
     keys, found_texts, names, numbers, children, counts, pairs = values
     if not 0 < len(keys) <= MAX_TERMS:
         raise ValueError("no term, or too many")
@@ -289,6 +293,10 @@ def deliveries(values: Sequence[Delivery]) -> tuple[Any, ...]:
 
 
 def read_deliveries(values: Sequence[Any]) -> list[Delivery]:
+    """A batch of deliveries from its columns. Raises ValueError.
+
+    Bound: linear in the stub.
+    """
     ids, return_paths, received, contents, counts, mailboxes, quotas = values
     sizes = read_words(counts)
     return [

@@ -360,7 +360,10 @@ class Message:
         return out.data
 
     def decode(self, stub: Readable) -> list[Any]:
-        """Raises NdrError. Bytes after the last parameter are let be (C706 allows a client to pad)."""
+        """Raises NdrError. Bytes after the last parameter are let be (C706 allows a client to pad).
+
+        Bound: linear in the stub; a count larger than what the octets can hold is refused before anything is made.
+        """
         data = Reader(stub)
         values: list[Any] = []
         for step in self._steps:

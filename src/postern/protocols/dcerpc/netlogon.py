@@ -108,7 +108,10 @@ def logon_request(server: str, computer: str, logon: NtlmLogon) -> bytes:
 
 
 def read_logon(stub: bytes | memoryview) -> LogonAnswer:
-    """Raises NdrError."""
+    """Raises NdrError.
+
+    Bound: linear in the stub.
+    """
     data = Reader(stub)
     level = data.u16()
     pointer = data.u32()

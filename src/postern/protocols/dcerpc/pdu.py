@@ -188,7 +188,10 @@ def bind_body(bind: Bind) -> bytes:
 
 
 def read_bind(data: memoryview) -> Bind:
-    """The body of bind or alter_context. Raises PduError."""
+    """The body of bind or alter_context. Raises PduError.
+
+    Bound: linear; at most 255 contexts of 255 syntaxes.
+    """
     try:
         max_xmit, max_recv, group, count = struct.unpack_from("<HHIB", data, 0)
         at, offers = 12, []
@@ -214,7 +217,10 @@ def bind_answer_body(answer: BindAnswer, address: str) -> bytes:
 
 
 def read_bind_answer(data: memoryview) -> BindAnswer:
-    """Raises PduError."""
+    """Raises PduError.
+
+    Bound: linear; at most 255 results.
+    """
     try:
         max_xmit, max_recv, group, length = struct.unpack_from("<HHIH", data, 0)
         at = 10 + length

@@ -28,7 +28,10 @@ class Received:
 
 
 class Splitter:
-    """Cuts a stream into PDUs. Pieces are joined only once a whole PDU is there, so that small pieces cost no more."""
+    """Cuts a stream into PDUs. Pieces are joined only once a whole PDU is there, so that small pieces cost no more.
+
+    Bound: linear, in whatever pieces it comes; a PDU has `max_fragment` octets at most.
+    """
 
     def __init__(self) -> None:
         self.max_fragment = MAX_FRAGMENT

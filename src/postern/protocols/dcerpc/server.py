@@ -108,6 +108,9 @@ class ServerMachine:
     """One connection. `syntaxes` are the interfaces that may be bound; `address` is the secondary address of a bind_ack.
 
     `request_limit` bounds the bytes of unfinished requests; the service raises it once the caller is trusted.
+
+    Bound: linear, in whatever pieces it comes; 16 unfinished calls of `request_limit` octets together, 32 contexts, 8
+    handshakes.
     """
 
     def __init__(

@@ -32,7 +32,10 @@ class LogonInformation:
 
 
 def read_validation(data: Reader, ticket: bool) -> LogonInformation:
-    """The structure at the reader's place: of a `ticket` (KERB_VALIDATION_INFO) or of netlogon. Raises NdrError."""
+    """The structure at the reader's place: of a `ticket` (KERB_VALIDATION_INFO) or of netlogon. Raises NdrError.
+
+    Bound: linear in the octets that are there.
+    """
     data.align(4)
     data.take(48)  # six times
     names = [Counted(data) for _ in range(6)]

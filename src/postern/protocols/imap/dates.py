@@ -14,7 +14,10 @@ _EPOCH = date(1970, 1, 1)
 
 
 def parse_day(text: bytes) -> int | None:
-    """ "1-Feb-1994" as days since the epoch; None if it is no date."""
+    """ "1-Feb-1994" as days since the epoch; None if it is no date.
+
+    Bound: constant; a date has 11 octets.
+    """
     match = _DATE.match(text)
     month = _NUMBER.get(match.group(2).upper()) if match else None
     if match is None or month is None:
@@ -26,7 +29,10 @@ def parse_day(text: bytes) -> int | None:
 
 
 def parse_internal(text: bytes) -> int | None:
-    """ " 1-Feb-1994 21:52:25 -0800" as seconds since the epoch; None if it is no date-time."""
+    """ " 1-Feb-1994 21:52:25 -0800" as seconds since the epoch; None if it is no date-time.
+
+    Bound: constant; a date-time has 26 octets.
+    """
     match = _DATE_TIME.match(text)
     month = _NUMBER.get(match.group(2).upper()) if match else None
     if match is None or month is None:

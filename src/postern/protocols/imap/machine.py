@@ -34,7 +34,10 @@ class Mode(Enum):
 
 
 class ServerMachine:
-    """`utf8` (mailbox names in UTF-8) and the bounds are the session's to set as the connection's state changes."""
+    """`utf8` (mailbox names in UTF-8) and the bounds are the session's to set as the connection's state changes.
+
+    Bound: linear, in whatever pieces it comes; one command of `max_command` octets, messages of `max_append`.
+    """
 
     def __init__(self) -> None:
         self.utf8 = False

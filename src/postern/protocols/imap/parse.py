@@ -57,7 +57,10 @@ def tag_of(text: bytes) -> bytes:
 
 
 def parse(text: bytes, literals: list[bytes], utf8: bool = False) -> Command:
-    """One whole command, without its last line end."""
+    """One whole command, without its last line end.
+
+    Bound: linear in the command, which the machine bounds.
+    """
     tag = tag_of(text)
     if tag == b"*":
         return Invalid(tag, "", "Tag expected")

@@ -27,7 +27,10 @@ def canonical(reference: str, pattern: str) -> str | None:
 
 
 def matches(pattern: str, name: str) -> bool:
-    """Whether a whole name matches a canonical pattern. INBOX alone is matched in any case (RFC 9051 section 5.1)."""
+    """Whether a whole name matches a canonical pattern. INBOX alone is matched in any case (RFC 9051 section 5.1).
+
+    Bound: the name's length times the pattern's, which is 255 at most.
+    """
     if pattern == "*":
         return True
     if name == "INBOX":

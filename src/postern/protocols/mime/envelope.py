@@ -8,7 +8,10 @@ from postern.protocols.mime.header import Fields
 
 
 def render_envelope(fields: Fields) -> bytes:
-    """A field that stands twice: addresses are joined, of the others the first counts."""
+    """A field that stands twice: addresses are joined, of the others the first counts.
+
+    Bound: linear in the fields; at most 10,000 addresses of each.
+    """
     named = fields.named
     from_ = address_list(joined(fields, b"from"))[1]
     sender = address_list(joined(fields, b"sender"))[1]
@@ -31,6 +34,8 @@ def render_envelope(fields: Fields) -> bytes:
 def joined(fields: Fields, name: bytes) -> bytes | None:
     """An address field, or all of them where there are several against the rule."""
     value = fields.named.get(name)
-    if value is None or sum([key == name for key, _ in fields.ordered]) == 1:
+    if value is None or len(fields.named) == len(fields.ordered):
+        return value
+    if [key for key, _ in fields.ordered].count(name) == 1:
         return value
     return b", ".join([value for key, value in fields.ordered if key == name])

@@ -11,7 +11,10 @@ _MAX_QUOTED = 4096
 
 def string(value: bytes) -> bytes:
     """A quoted string; a literal where it has 8-bit octets or line breaks or is long. NUL, which no string may hold,
-    becomes 0x80 as in other servers."""
+    becomes 0x80 as in other servers.
+
+    Bound: linear in the value; at most twice as long, or a literal of the same length.
+    """
     if len(value) <= _MAX_QUOTED and _NEEDS_LITERAL.search(value) is None:
         if b'"' in value or b"\\" in value:
             value = _NEEDS_ESCAPE.sub(rb"\\\1", value)

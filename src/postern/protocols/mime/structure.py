@@ -177,7 +177,10 @@ def _content_type(value: bytes | None, default: tuple[bytes, bytes]) -> tuple[by
 
 
 def render_structure(content: bytes, part: Part) -> tuple[bytes, bytes]:
-    """BODYSTRUCTURE, and BODY, which lacks the extension data."""
+    """BODYSTRUCTURE, and BODY, which lacks the extension data.
+
+    Bound: linear in the headers, for each level of nesting.
+    """
     if part.type == b"multipart":
         rendered = [render_structure(content, child) for child in part.children] or [_EMPTY_PARTS]
         subtype = string(part.subtype)

@@ -11,7 +11,10 @@ _REFWD = re.compile(r"(?:re|fwd?)\s*(?:\[[^\[\]]*\]\s*)?:\s*")
 
 
 def base_subject(folded: str) -> tuple[str, bool]:
-    """From a decoded and folded subject: its base, and whether it is a reply or forward."""
+    """From a decoded and folded subject: its base, and whether it is a reply or forward.
+
+    Bound: 4,000 characters of the subject are read.
+    """
     text = _SPACES.sub(" ", folded[:_MAX]).strip()
     reply = False
     while True:

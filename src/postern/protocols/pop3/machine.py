@@ -47,7 +47,10 @@ Event = Command | Response | Invalid
 
 
 class ServerMachine:
-    """Answers are built with `ok`, `err` and `lines`."""
+    """Answers are built with `ok`, `err` and `lines`.
+
+    Bound: linear, in whatever pieces it comes; a line has 255 octets, a response 65,536.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
@@ -152,7 +155,10 @@ def _parse(line: bytes) -> Event:
 
 
 def top(content: bytes, lines: int) -> bytes:
-    """The header, the empty line and the first `lines` lines of the body (RFC 1939 section 7)."""
+    """The header, the empty line and the first `lines` lines of the body (RFC 1939 section 7).
+
+    Bound: linear in the content.
+    """
     at = header_end(content, 0, len(content))
     for _ in range(lines):
         following = content.find(b"\n", at)

@@ -32,7 +32,10 @@ class Broken:
 
 
 class Client:
-    """One connection's machine."""
+    """One connection's machine.
+
+    Bound: linear; a line has 4,096 octets, a reply 200 lines.
+    """
 
     def __init__(self) -> None:
         self.extensions: dict[str, str] = {}

@@ -28,7 +28,10 @@ TOO_LARGE = Reply(552, "5.3.4", "Message is larger than this server takes")
 
 
 def parse_mail(text: str, max_size: int) -> Mail | Reply:
-    """What stands behind MAIL (RFC 5321 section 4.1.1.2). A space behind the colon is no RFC's, but many a client's."""
+    """What stands behind MAIL (RFC 5321 section 4.1.1.2). A space behind the colon is no RFC's, but many a client's.
+
+    Bound: linear in the text, which the command line bounds.
+    """
     path = parse_path(text[5:].lstrip(" ")) if text[:5].upper() == "FROM:" else None
     if path is None or path[1][:1] not in ("", " "):
         return _BAD_SENDER
@@ -43,7 +46,10 @@ def parse_mail(text: str, max_size: int) -> Mail | Reply:
 
 
 def parse_rcpt(text: str, smtputf8: bool) -> Rcpt | Reply:
-    """What stands behind RCPT (RFC 5321 section 4.1.1.3)."""
+    """What stands behind RCPT (RFC 5321 section 4.1.1.3).
+
+    Bound: linear in the text, which the command line bounds.
+    """
     path = parse_path(text[3:].lstrip(" "), bare_postmaster=True) if text[:3].upper() == "TO:" else None
     if path is None or not path[0] or path[1][:1] not in ("", " "):
         return _BAD_RECIPIENT
@@ -56,7 +62,10 @@ def parse_rcpt(text: str, smtputf8: bool) -> Rcpt | Reply:
 
 
 def parse_auth(text: str) -> Authenticate | Reply:
-    """What stands behind AUTH (RFC 4954 section 4)."""
+    """What stands behind AUTH (RFC 4954 section 4).
+
+    Bound: linear in the text, which the command line bounds.
+    """
     mechanism, _, initial = text.partition(" ")
     if _MECHANISM.fullmatch(mechanism) is None:
         return Reply(501, "5.5.4", "A mechanism is needed")

@@ -18,7 +18,10 @@ _ALL_BUT_CR_LF = bytes(octet for octet in range(256) if octet not in b"\r\n")
 
 
 class DotReader:
-    """Takes one message's DATA content out of a buffer, dots unstuffed."""
+    """Takes one message's DATA content out of a buffer, dots unstuffed.
+
+    Bound: linear, in whatever pieces it comes; hands on what is complete from 65,536 octets.
+    """
 
     def __init__(self, piece: int = PIECE) -> None:
         self.bare = False
@@ -64,7 +67,10 @@ class DotReader:
 
 
 class ChunkReader:
-    """Looks at BDAT's content (RFC 3030), which may be cut anywhere, for stray CR and LF."""
+    """Looks at BDAT's content (RFC 3030), which may be cut anywhere, for stray CR and LF.
+
+    Bound: linear; keeps one bit.
+    """
 
     def __init__(self) -> None:
         self.bare = False

@@ -12,7 +12,10 @@ class BadLine(Enum):
 
 
 class LineReader:
-    """`limit` is in octets, the line's end included. What is beyond it is forgotten as it comes."""
+    """`limit` is in octets, the line's end included. What is beyond it is forgotten as it comes.
+
+    Bound: linear, in whatever pieces it comes; `limit` octets, what is beyond them is forgotten.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit

@@ -73,7 +73,8 @@ class ServerBounds:
 
 
 class Server:
-    """One connection's machine. See `events` for what each event asks for."""
+    """One connection's machine. See `events` for what each event asks for.
+    Bound: linear, in whatever pieces it comes; a line and a piece of content at a time."""
 
     def __init__(self, bounds: ServerBounds) -> None:
         self.helo = ""

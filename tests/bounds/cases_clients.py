@@ -1,0 +1,76 @@
+"""Worst cases of what reads mail clients: protocols.imap and protocols.pop3."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+
+from postern.protocols.imap import dates, modified_utf7, parse, patterns
+from postern.protocols.imap import machine as imap
+from postern.protocols.pop3 import machine as pop3
+from tests.bounds.growth import Cases, Work, pieces
+
+
+def _imap(wire: bytes, step: int = 1000) -> Work:
+    def work() -> None:
+        machine = imap.ServerMachine()
+        machine.max_command, machine.max_message, machine.max_append = imap.MEMBER_COMMAND, 1 << 20, 1 << 21
+        for piece in pieces(wire, step):
+            machine.receive(piece)
+            while machine.next_event() is not None:
+                pass
+        machine.outgoing()
+
+    return work
+
+
+def _pop3(wire: bytes, step: int = 100) -> Work:
+    def work() -> None:
+        machine = pop3.ServerMachine()
+        for piece in pieces(wire, step):
+            machine.receive(piece)
+            while machine.next_event() is not None:
+                pass
+
+    return work
+
+
+def _modified(data: bytes) -> Work:
+    def work() -> None:
+        with suppress(ValueError):
+            modified_utf7.decode(data)
+
+    return work
+
+
+def _command(text: bytes, *literals: bytes) -> Work:
+    return partial(parse.parse, text, list(literals))
+
+
+CASES: Cases = {
+    "protocols.imap.dates.parse_day": lambda size: partial(dates.parse_day, b"1-Feb-1994" + b"4" * size),
+    "protocols.imap.dates.parse_internal": lambda size: partial(dates.parse_internal, b" " * size),
+    "protocols.imap.machine.ServerMachine: a line in pieces": lambda size: _imap(b"a NOOP" + b" " * size + b"\r\n", 7),
+    "protocols.imap.machine.ServerMachine: literals": lambda size: _imap(
+        b"a ID (" + b"{0+}\r\n " * (size // 7) + b"\r\n"
+    ),
+    "protocols.imap.machine.ServerMachine: a message": lambda size: _imap(
+        b"a APPEND x {%d+}\r\n" % size + bytes(size) + b"\r\n", 50
+    ),
+    "protocols.imap.machine.ServerMachine: sizes": lambda size: _imap(b"a NOOP " + b"{1" * (size // 2) + b"\r\n"),
+    "protocols.imap.parse.parse: ranges": lambda size: _command(b"a UID FETCH " + b"1:2," * (size // 4) + b"1 FLAGS"),
+    "protocols.imap.parse.parse: quotes": lambda size: _command(b'a LOGIN "' + b'\\"' * (size // 2)),
+    "protocols.imap.parse.parse: search": lambda size: _command(b"a SEARCH " + b"NOT " * (size // 4)),
+    "protocols.imap.parse.parse: parentheses": lambda size: _command(b"a SEARCH " + b"(" * size),
+    "protocols.imap.parse.parse: fields": lambda size: _command(
+        b"a FETCH 1 BODY[HEADER.FIELDS (" + b"x " * (size // 2) + b"x)]"
+    ),
+    "protocols.imap.parse.parse: patterns": lambda size: _command(b'a LIST "" (' + b"%* " * (size // 3) + b"%)"),
+    "protocols.imap.modified_utf7.decode: shifts": lambda size: _modified(b"&A" * (size // 2)),
+    "protocols.imap.modified_utf7.decode: names": lambda size: _modified(b"&AOk-" * (size // 5)),
+    "protocols.imap.patterns.canonical": lambda size: partial(patterns.canonical, "", "%" * size),
+    "protocols.imap.patterns.matches": lambda size: partial(patterns.matches, "*a" * 20 + "b", "a" * (size // 8)),
+    "protocols.pop3.machine.ServerMachine: a line in pieces": lambda size: _pop3(b"AUTH " + b"x" * size + b"\r\n", 7),
+    "protocols.pop3.machine.ServerMachine: short lines": lambda size: _pop3(b"\n" * size),
+    "protocols.pop3.machine.top": lambda size: partial(pop3.top, b"\r\n\r\n" + b"\n" * size, 9_999_999_999),
+}

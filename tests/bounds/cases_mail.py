@@ -1,0 +1,73 @@
+"""Worst cases of what reads mails on their way: transport, services, store, and what a terminal shows of them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from postern.cli import terminal
+from postern.model.mailbox import Delivery, MailboxError
+from postern.services import outbox, smtp_data
+from postern.store import delivery, rendered, search, threads
+from postern.transport import submission
+from tests.bounds.growth import Cases, Work, finished, pieces
+
+ANNA = submission.Submitter("anna@good.test", frozenset({"anna@good.test"}))
+
+
+def _fixed(header: bytes) -> Work:
+    return partial(submission.fix_header, header + b"\r\n", ANNA, 0.0, "unique", "good.test")
+
+
+def _gathered(size: int, content: bytes) -> Work:
+    def work() -> None:
+        gathering = smtp_data.Gathering(Path("/nonexistent"), 1 << 20)
+        for piece in pieces(content * (size // len(content)), 1000):
+            gathering.add(piece)
+        gathering.split()
+
+    return work
+
+
+def _needle(text: str) -> Work:
+    def work() -> None:
+        with suppress(MailboxError):
+            search._folded(text)
+
+    return work
+
+
+def _subjects(size: int) -> Work:
+    messages = [threads.Message(n, n % 7, b"m%d" % n, (b"x",), b"s", bool(n % 2)) for n in range(size // 64)]
+    return partial(threads.ordered_subject, messages)
+
+
+CASES: Cases = {
+    "cli.terminal.visible": lambda size: partial(terminal.visible, "\u202e\x1b" * (size // 4)),
+    "cli.terminal.one_line": lambda size: partial(terminal.one_line, "\n\x1b" * (size // 2)),
+    "services.outbox._bare_subject": lambda size: partial(outbox._bare_subject, b"subject" * (size // 7)),
+    "services.smtp_data.refused_header": lambda size: partial(
+        smtp_data.refused_header, b"received:a\n" * 1999 + b"a" * size, 1 << 20
+    ),
+    "services.smtp_data.Gathering: a header without an end": lambda size: _gathered(size, b"a:b\r\n"),
+    "services.smtp_data.Gathering: no field": lambda size: _gathered(size, b"From "),
+    "store.delivery.with_return_path": lambda size: partial(
+        delivery.with_return_path, Delivery("d", b"return-path:\n" * (size // 13), (), "a@b.test")
+    ),
+    # Up to 64 KB are rendered at once, so the larger input is some messages.
+    "store.rendered.Batch.of": lambda size: (
+        lambda: [finished(rendered.Batch.of([b"\r\n" + b"<a" * (1 << 14)])) for _ in range(size >> 15)]
+    ),
+    "store.search._folded: marks": lambda size: _needle("\u0300\u0316" * (size // 4)),
+    "store.search._folded: ligatures": lambda size: _needle("\ufdfa" * min(size // 3, 8192)),
+    "store.threads.ordered_subject": _subjects,
+    "transport.submission.fix_header: blanks behind <": lambda size: _fixed(b"From: <" + b" " * size),
+    "transport.submission.fix_header: comments": lambda size: _fixed(b"From: " + b"(" * size),
+    "transport.submission.fix_header: quotes": lambda size: _fixed(b"Sender: " + b'"\\' * (size // 2)),
+    "transport.submission.fix_header: fields": lambda size: _fixed(b"a:b\r\n" * (size // 5)),
+    "transport.submission.fix_header: addresses": lambda size: _fixed(
+        b"Resent-From: " + b"anna@good.test," * (size // 15)
+    ),
+    "transport.submission._mailboxes": lambda size: partial(submission._mailboxes, b"From:" + b" " * size + b"x"),
+}

@@ -1,0 +1,86 @@
+"""Worst cases of what reads tokens of a log-on: trust. None of them proves anything, so nobody is asked."""
+
+from __future__ import annotations
+
+import base64
+import struct
+from contextlib import suppress
+from typing import Any
+
+from postern.model.security import Peer
+from postern.trust import exchange, ntlm, sasl, sasl_scram, saslprep, spnego
+from postern.trust.contexts import SecurityFailure
+from postern.trust.ntlm_fields import MAX_TOKEN, NtlmError
+from tests.bounds.growth import Cases, Work, finished
+
+PEER = Peer("192.0.2.1", 40_000)
+NOBODY: Any = None
+"""In place of who judges: what is malformed is refused before."""
+
+
+def _der(tag: int, value: bytes) -> bytes:
+    return bytes((tag, 0x83)) + len(value).to_bytes(3, "big") + value
+
+
+async def _no(logon: object) -> None:
+    return None
+
+
+def _ntlm(size: int) -> Work:
+    pairs = struct.pack("<HH", 7, 0) * ((min(size, MAX_TOKEN) - 200) // 4)
+    answer = bytes(16) + b"\1\1" + bytes(26) + pairs
+    field = struct.pack("<HHI", len(answer), len(answer), 64)
+    token = b"NTLMSSP\0\3\0\0\0" + bytes(8) + field + struct.pack("<HHI", 2, 2, 64) * 4 + bytes(4) + answer
+
+    def work() -> None:
+        for _ in range(size // len(token)):
+            acceptor = ntlm.NtlmAcceptor("hub1", "example.test", _no)
+            acceptor.negotiate(b"NTLMSSP\0\1\0\0\0" + bytes(20))
+            with suppress(NtlmError):
+                finished(acceptor.authenticate(token))
+
+    return work
+
+
+def _spnego(size: int, inner: bytes) -> Work:
+    listed = _der(0x30, inner * (min(size, 65_000) // len(inner)))
+    token = _der(0x60, bytes.fromhex("06062b0601050502") + _der(0xA0, _der(0x30, _der(0xA0, listed))))
+
+    def work() -> None:
+        with suppress(SecurityFailure):
+            finished(spnego.SpnegoAcceptor(lambda kind: None).step(token))
+
+    return work
+
+
+def _step(make, response: bytes) -> Work:  # type: ignore[no-untyped-def]  # any mechanism
+    return lambda: finished(make(NOBODY, PEER).step(response))
+
+
+def _exchange(line: bytes) -> Work:
+    def work() -> None:
+        one = exchange.SaslExchange()
+        one.begin(sasl.Plain(NOBODY, PEER))
+        finished(one.respond_encoded(line))
+
+    return work
+
+
+def _prepared(text: str) -> Work:
+    def work() -> None:
+        with suppress(ValueError):
+            saslprep.saslprep(text)
+
+    return work
+
+
+CASES: Cases = {
+    "trust.exchange.SaslExchange": lambda size: _exchange(base64.b64encode(b"\0" * size)),
+    "trust.exchange.SaslExchange: no base64": lambda size: _exchange(b"=" * size),
+    "trust.ntlm.NtlmAcceptor": _ntlm,
+    "trust.sasl.Plain": lambda size: _step(sasl.Plain, b"\0" * size),
+    "trust.sasl_scram.ScramServer": lambda size: _step(sasl_scram.ScramServer, b"n,," + b"=2C," * (size // 4)),
+    "trust.saslprep.saslprep: marks": lambda size: _prepared("\u0300\u0316" * (size // 4)),
+    "trust.spnego.SpnegoAcceptor: mechanisms": lambda size: _spnego(size, b"\x06\x00"),
+    "trust.spnego.SpnegoAcceptor: lengths": lambda size: _spnego(size, b"\x06\x83\xff"),
+}
