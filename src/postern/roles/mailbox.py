@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 
 from postern.model.mailbox import MailboxError
 from postern.model.organization import Role
@@ -32,6 +33,7 @@ class Mailbox:
     async def start(self) -> None:
         await self.logon.start()
         self.database = await MailboxDatabase.open(self.runtime.organization.postgres)
+        await self._observe()
         runtime, rows = self.runtime, self.runtime.rows
         notify = rows["mailbox-to-hub-submission"]
         hubs = [
@@ -51,9 +53,16 @@ class Mailbox:
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING)
+            with contextlib.suppress(MailboxError):
+                await self._observe()
             if self.runtime.worker == 0:
                 with contextlib.suppress(MailboxError):
                     await self.database.maintain(self.runtime.organization.limits.mailbox_retention)
+
+    async def _observe(self) -> None:
+        """No door of ours sees this row, and it is used all the time: it is counted at the start and with each housekeeping."""
+        used = await self.database.transport()
+        self.runtime.observed.seen("postgresql", used.peer, used.mechanism, used.seal, time.time())
 
     async def stop(self) -> None:
         self._housekeeping.cancel()

@@ -25,11 +25,12 @@ from postern.model.mailbox import (
     SearchTerm,
     SortKey,
 )
-from postern.store import delivery, disconnected, fetching, folders, search
+from postern.store import delivery, disconnected, fetching, folders, search, transport
 from postern.store import items as item_work
 from postern.store.connection import Connection, Pool
 from postern.store.migrations import migrate
 from postern.store.notices import Notices
+from postern.store.transport import Transport
 
 REMEMBERED = 7 * 86_400
 """Seconds for which a delivery said again is known: longer than any queue keeps a message."""
@@ -59,6 +60,10 @@ class MailboxDatabase(Mailboxes):
         notices = Notices(conninfo, pool)
         await notices.start()
         return MailboxDatabase(pool, notices)
+
+    async def transport(self) -> Transport:
+        """Over what the database is reached, and how we proved ourselves to it."""
+        return await transport.transport(self._pool)
 
     async def close(self) -> None:
         await self._notices.close()
