@@ -23,7 +23,7 @@ def test_the_private_cluster_is_reached_by_its_socket(store: Store) -> None:
 def test_the_role_counts_it(store: Store) -> None:
     role = Mailbox.__new__(Mailbox)
     role.database = store.database
-    role.runtime = SimpleNamespace(observed=(observed := Observed(None)))  # type: ignore[assignment]
+    role.runtime = SimpleNamespace(observed=(observed := Observed(None)))  # type: ignore[assignment]  # all that it asks for
     store.run(role._observe())
     assert {key: count for key, (count, _, _) in observed._counts.items()} == {
         ("postgresql", "local", "Peer credentials", "local", "unix"): 1
@@ -53,4 +53,4 @@ def test_another_server_by_tls_or_kerberos(row: tuple[bytes | None, ...], used: 
         async def run(self, statement: str) -> list[tuple[bytes | None, ...]]:
             return [row]
 
-    assert asyncio.run(transport(Answers())) == used  # type: ignore[arg-type]
+    assert asyncio.run(transport(Answers())) == used  # type: ignore[arg-type]  # a pool of one answer
