@@ -8,12 +8,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from postern.host.postgres import ClusterError, PrivateCluster
 from tests.directory.samba import samba_domain, samba_second
-from tests.support.needs import Watch, first_the_longest, mark, needs, undeclared
+from tests.support.needs import Watch, first_the_longest, group, mark, needs, undeclared
 
 __all__ = ["postgres_cluster", "postgres_dsn", "samba_domain", "samba_second"]
 
@@ -34,6 +35,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         first_the_longest(items)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return Scheduling(config, log)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_setup(item: pytest.Item) -> Iterator[None]:
     _WATCH.seen.clear()
@@ -50,10 +62,6 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 def _hold_to_its_markers(item: pytest.Item) -> None:
     if missing := undeclared(item, _WATCH.seen):
-        if "NEEDS_REPORT" in os.environ:
-            with open(os.environ["NEEDS_REPORT"], "a") as out:
-                out.write(f"{item.nodeid} {','.join(sorted(missing))}\n")
-            return
         pytest.fail(f"it starts {', '.join(sorted(missing))}: mark it so (tests/support/needs.py)", pytrace=False)
 
 

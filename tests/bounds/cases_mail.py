@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from postern.cli import terminal
-from postern.model.mailbox import MailboxError
-from postern.services import smtp_data
-from postern.store import rendered, search, threads
+from postern.model.mailbox import Delivery, MailboxError
+from postern.services import outbox, smtp_data
+from postern.store import delivery, rendered, search, threads
 from postern.transport import submission
 from tests.bounds.growth import Cases, Work, finished, pieces
 
@@ -45,8 +45,16 @@ def _subjects(size: int) -> Work:
 
 CASES: Cases = {
     "cli.terminal.visible": lambda size: partial(terminal.visible, "\u202e\x1b" * (size // 4)),
+    "cli.terminal.one_line": lambda size: partial(terminal.one_line, "\n\x1b" * (size // 2)),
+    "services.outbox._bare_subject": lambda size: partial(outbox._bare_subject, b"subject" * (size // 7)),
+    "services.smtp_data.refused_header": lambda size: partial(
+        smtp_data.refused_header, b"received:a\n" * 1999 + b"a" * size, 1 << 20
+    ),
     "services.smtp_data.Gathering: a header without an end": lambda size: _gathered(size, b"a:b\r\n"),
     "services.smtp_data.Gathering: no field": lambda size: _gathered(size, b"From "),
+    "store.delivery.with_return_path": lambda size: partial(
+        delivery.with_return_path, Delivery("d", b"return-path:\n" * (size // 13), (), "a@b.test")
+    ),
     # Up to 64 KB are rendered at once, so the larger input is some messages.
     "store.rendered.Batch.of": lambda size: (
         lambda: [finished(rendered.Batch.of([b"\r\n" + b"<a" * (1 << 14)])) for _ in range(size >> 15)]
@@ -61,5 +69,5 @@ CASES: Cases = {
     "transport.submission.fix_header: addresses": lambda size: _fixed(
         b"Resent-From: " + b"anna@good.test," * (size // 15)
     ),
-    "transport.submission._mailboxes": lambda size: partial(submission._mailboxes, b" " * size + b"x"),
+    "transport.submission._mailboxes": lambda size: partial(submission._mailboxes, b"From:" + b" " * size + b"x"),
 }

@@ -148,8 +148,11 @@ def test_stats_without_workers(edge: Path) -> None:
 def test_dkim_keys_from_first_to_last(edge: Path) -> None:
     (edge / "secrets").mkdir(mode=0o700)
     first = asked(edge, "domain", "dkim", "corp.test", "--selector", "one")
-    assert isinstance(first, list) and first[0]["name"] == "one._domainkey.corp.test" and first[0]["signs"]
+    assert isinstance(first, list) and first[0]["name"] == "one._domainkey.corp.test"
+    assert not first[0]["signs"], "its record is not published yet"
     assert first == asked(edge, "domain", "dkim", "corp.test"), "asking again makes no second one"
+    assert "--use one" in call(edge, "domain", "dkim", "corp.test").output
+    asked(edge, "domain", "dkim", "corp.test", "--use", "one")
     rotated = asked(edge, "domain", "dkim", "corp.test", "--rotate", "--selector", "two")
     assert isinstance(rotated, list) and [(k["selector"], k["signs"]) for k in rotated] == [
         ("one", True),
@@ -160,3 +163,16 @@ def test_dkim_keys_from_first_to_last(edge: Path) -> None:
     assert isinstance(used, list) and [(k["selector"], k["signs"]) for k in used] == [("one", False), ("two", True)]
     last = call(edge, "domain", "dkim", "corp.test", "--remove", "one")
     assert last.exit_code == 0 and "two._domainkey.corp.test. IN TXT" in last.output and "PRIVATE" not in last.output
+    assert asked(edge, "domain", "dkim", "corp.test", "--stop", "--remove", "two") == []
+    assert not list((edge / "secrets" / "dkim" / "corp.test").glob("*.pem"))
+
+
+@pytest.mark.parametrize("name", ["elsewhere.test", "../../evil.test", "no domain", "localhost"])
+def test_a_dkim_key_is_made_for_our_own_domains(edge: Path, name: str) -> None:
+    (edge / "secrets").mkdir(mode=0o700)
+    done = call(edge, "domain", "dkim", name)
+    assert done.exit_code == 1 and "no accepted domain" in done.output
+    assert not (edge / "secrets" / "dkim").exists()
+    forced = call(edge, "domain", "dkim", name, "--foreign")
+    assert forced.exit_code == (0 if name == "elsewhere.test" else 1), forced.output
+    assert not list(edge.rglob("*evil*"))

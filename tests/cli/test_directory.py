@@ -203,3 +203,29 @@ def test_sizes(text: str | int, size: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(click.BadParameter):
         octets(text)
+
+
+def test_no_command_sends_a_terminal_what_a_name_holds(org: Organized) -> None:
+    """ESC, C1, bidirectional and a line feed in a display name and in what else an entry may hold; rich's markup too."""
+    hostile = "Eve\npostern: forged \x1b[2J\x9b\u202e[red]x[/red]"
+    org.add("eve", "--name", hostile)
+    org.done("group", "add", "all", "--name", hostile, "--member", "eve")
+    org.done("alias", "add", "eve", "evil")
+    for words in (
+        ("user", "list"),
+        ("user", "show", "eve"),
+        ("user", "list", "--json"),
+        ("user", "show", "eve", "--json"),
+        ("group", "list"),
+        ("group", "show", "all"),
+        ("alias", "list"),
+        ("domain", "list"),
+        ("domain", "auth", "list"),
+    ):
+        said = org.done(*words)
+        assert not {"\x1b", "\x9b", "\u202e"} & set(said), words
+        assert not [line for line in said.splitlines() if line.lstrip("│ ").startswith("postern: forged")], words
+    assert r"Eve\x0apostern: forged \x1b[2J\x9b\u202e[red]x[/red]" in org.done("user", "list")
+    assert org.json("user", "show", "eve")["display_name"] == hostile
+    refused = org.refused("user", "show", hostile)
+    assert "forged" in refused

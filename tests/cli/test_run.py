@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import io
 import shlex
@@ -14,23 +15,30 @@ from postern.cli import run
 from postern.host import configuration
 from postern.host.certificates import Certificates
 from postern.host.launch import OpenDoor, Ready
-from postern.model.organization import Role, StateFolder
+from postern.model.organization import Role, Server, StateFolder
 from postern.net.tls import Certificate
 
 ORGANIZATION = configuration.parse(configuration.DEFAULT.format(offset=10000))
 ROOT = Path("/tmp/a state")
 
 
-def told(demo: str, notes: tuple[str, ...] = (), usual: Path = Path("/elsewhere")) -> list[str]:
+def told(
+    demo: str,
+    notes: tuple[str, ...] = (),
+    usual: Path = Path("/elsewhere"),
+    server: Server | None = None,
+    doors: tuple[OpenDoor, ...] = (),
+) -> list[str]:
     ready = Ready(
         state=StateFolder(ROOT, ROOT / "sockets"),
         organization=ORGANIZATION,
-        server=ORGANIZATION.servers[0],
+        server=server or ORGANIZATION.servers[0],
         certificates=Certificates(
             ROOT / "ca.pem", Certificate(ROOT / "s.pem", ROOT / "s.key"), datetime.datetime.now(datetime.UTC), False
         ),
         roles=(Role.HUB,),
-        doors=(
+        doors=doors
+        or (
             OpenDoor("127.0.0.1", 10587, ("client-to-hub-smtp",)),
             OpenDoor("::1", 10993, ("imap4",)),
             OpenDoor("127.0.0.1", 30001, ("cas-to-mailbox",)),
@@ -73,3 +81,12 @@ def test_notes_are_shown() -> None:
 
 def test_the_default_folder_needs_no_option() -> None:
     assert not any("--state" in line for line in told("", usual=ROOT))
+
+
+def test_an_edge_is_told_what_an_edge_does() -> None:
+    edge = dataclasses.replace(ORGANIZATION.servers[0], name="edge1", roles=frozenset({Role.EDGE}))
+    doors = (OpenDoor("127.0.0.1", 60389, ("edge-adam",)), OpenDoor("127.0.0.1", 60636, ("edgesync",)))
+    lines = told("", server=edge, doors=doors)
+    assert any("LDAP, the edge's own directory" in line and "RPC" not in line for line in lines)
+    assert not any("RPC" in line or "user add" in line for line in lines)
+    assert any("postern edge subscription new --output edge1.xml" in line for line in lines)

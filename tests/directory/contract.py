@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -221,6 +221,45 @@ class DirectoryContract:
             await write.set_enabled("alice@example.test", False)
             account = await read.account("alice@example.test")
             assert account is not None and not account.enabled
+
+        check(opened, steps)
+
+    def test_accounts_are_found_by_what_never_changes_of_them(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            alice = await write.add_user("alice@example.test", VERIFIERS)
+            bob = await write.add_user("bob@example.test", VERIFIERS)
+            group = await write.add_group("all@example.test", members=["alice@example.test"])
+            strangers = [uuid4() for _ in range(120)]
+            found = await read.accounts_by_guid([*strangers, alice, group, bob])
+            assert found == {
+                alice: await read.account("alice@example.test"),
+                bob: await read.account("bob@example.test"),
+            }
+            await write.remove("alice@example.test", RecipientType.USER)
+            await write.set_enabled("bob@example.test", False)
+            found = await read.accounts_by_guid([alice, bob])
+            assert set(found) == {bob} and not found[bob].enabled and not found[bob].locked
+            assert await read.accounts_by_guid([]) == {}
+
+        check(opened, steps)
+
+    def test_credentials_change_with_the_password_and_with_nothing_else(self, opened: Opened) -> None:
+        async def steps(read: Directory, write: Writer) -> None:
+            guid = await write.add_user("alice@example.test", VERIFIERS)
+
+            async def credentials() -> str:
+                account = (await read.accounts_by_guid([guid]))[guid]
+                assert account == await read.account("alice@example.test")
+                assert account.credentials and account.credentials not in repr(account)
+                return account.credentials
+
+            first = await credentials()
+            await write.add_alias("alice@example.test", "al@example.test")
+            await write.set_enabled("alice@example.test", False)
+            await write.set_enabled("alice@example.test", True)
+            assert await credentials() == first
+            await write.set_verifiers("alice@example.test", {"argon2id": "other"})
+            assert await credentials() != first
 
         check(opened, steps)
 

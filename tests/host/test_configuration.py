@@ -8,6 +8,8 @@ Each file of bad-configurations begins with the messages it must give, as commen
 from __future__ import annotations
 
 import dataclasses
+import re
+import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -108,9 +110,41 @@ def test_without_a_file_the_way_to_one_is_told() -> None:
 def test_what_is_commented_out_in_the_default_shows_the_defaults() -> None:
     lines = configuration.DEFAULT.format(offset=0).splitlines()
     limits = lines[lines.index("[limits]") + 1 :]
-    bare = "\n".join(line.removeprefix("# ").replace("  bytes", "  # bytes").split("  ")[0] for line in limits)
+    bare = "\n".join(line.removeprefix("# ") for line in limits)
     text = "\n".join(lines[: lines.index("[limits]") + 1]) + "\n" + bare
     assert configuration.parse(text).limits == Limits()
+
+
+COMMENTED = [line for line in configuration.DEFAULT.splitlines() if re.match(r"# [a-z-]+ = |# \[", line)]
+
+
+def test_each_commented_line_of_the_default_can_be_uncommented_as_it_stands() -> None:
+    """Those of a table with the table."""
+    text = configuration.DEFAULT.format(offset=0)
+    blocks: list[str] = []
+    for line in COMMENTED:
+        if blocks and blocks[-1].startswith("# [") and f"{blocks[-1]}\n{line}\n" in text:
+            blocks[-1] += f"\n{line}"
+        else:
+            blocks.append(line)
+    assert len(blocks) > 12 and sum("\n" in block for block in blocks) == 2
+    for block in blocks:
+        data = tomllib.loads(text.replace(f"\n{block}\n", "\n" + block[2:].replace("\n# ", "\n") + "\n"))
+        assert data != tomllib.loads(text), block
+
+
+def test_the_commented_lines_of_the_organization_are_known() -> None:
+    text = configuration.DEFAULT.format(offset=0)
+    for line in COMMENTED[: COMMENTED.index("# [active-directory]")]:
+        text = text.replace(line, line.removeprefix("# "))
+    organization = configuration.parse(text)
+    assert (organization.realm, organization.rpc_ports) == ("EXAMPLE.TEST", (20000, 20019))
+
+
+def test_default_rpc_ports_keep_out_of_what_the_kernel_lends() -> None:
+    for offset in (0, 10000, 12748, 12749, 14899):
+        first, last = configuration.parse(configuration.DEFAULT.format(offset=offset)).rpc_ports
+        assert last - first == 19 and last < 32768 and first > offset
 
 
 DOMAIN = """
@@ -215,7 +249,7 @@ def test_what_is_commented_out_about_a_domain_can_be_taken_as_it_stands() -> Non
     lines = []
     for line in text.splitlines():
         bare = line.removeprefix("# ")
-        lines.append(bare.split("  ")[0] if bare.startswith(wanted) else line)
+        lines.append(bare if bare.startswith(wanted) else line)
     organization = configuration.parse("\n".join(lines))
     assert organization.active_directory == ActiveDirectory("corp.example.test", "CORP")
     assert [host.name for host in organization.hosts] == ["dc1"]

@@ -20,11 +20,12 @@ from postern.host.apart import apart
 from postern.host.processes import start_time
 from postern.model.organization import StateFolder
 from postern.store.database import MailboxDatabase
-from tests.host.folders import free_offset, short_folder
+from tests.host.folders import short_folder
 from tests.host.test_account import in_child
 from tests.host.test_supervisor import PATIENCE, ROOT, eventually
+from tests.support.ports import free_offset
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 
 
 class Run:
@@ -200,3 +201,18 @@ def test_a_hardened_organization_without_a_realm_is_refused(folder: Path) -> Non
         assert '"hardened" rests on Kerberos, and organization.realm is empty' in run.output
     finally:
         file.write_text(text)
+
+
+def test_an_address_that_is_not_this_hosts_is_told_with_file_and_line() -> None:
+    with short_folder() as folder:
+        made = state.create(folder / "state")
+        configuration.default(made, free_offset())
+        file = configuration.path(made)
+        text = file.read_text()
+        file.write_text(text.replace('"127.0.0.1"', '"192.0.2.77"'))
+        line = text.splitlines().index('addresses = ["127.0.0.1"]') + 1
+        run = Run(made.root)
+        assert run.process.wait(PATIENCE) == 1
+        assert run.output.splitlines()[-1].startswith(
+            f"postern: {file}:{line}: server.addresses: this host does not have 192.0.2.77;"
+        ), run.output

@@ -28,7 +28,7 @@ from postern.model.organization import AcceptedDomain, Organization, Role, Serve
 from postern.paths.table import TABLE
 from postern.trust import passwords
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.slapd]
 
 PASSWORD = "the-service-account"
 

@@ -21,7 +21,7 @@ from tests.journeys.faulty_disk import FaultyDisk
 from tests.journeys.load import PEOPLE, Load
 from tests.journeys.traveller import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 ROUNDS = 5
 OUTAGE = 5.0
 """Seconds for which a server program is not there, or is there and says nothing."""
@@ -253,6 +253,26 @@ def test_the_stores_disk_is_full(world: World, tell: Callable[[str], None]) -> N
     tell(load.check())
 
 
+def test_workers_hang_in_turn(world: World, tell: Callable[[str], None]) -> None:
+    """SIGSTOP of each worker: the supervisor notices within 30 s and starts another, and nothing is lost or doubled for it."""
+    stops = 0
+    with Load(world.here) as load:
+        for role in ("hub", "mailbox", "client-access"):
+            before = world.processes()
+            name = next(name for name in sorted(before) if name.startswith(role))
+            os.kill(before[name], signal.SIGSTOP)
+            stops += 1
+            until(
+                lambda name=name, before=before: world.processes().get(name, before[name]) != before[name],
+                f"a new {name}",
+                30,
+            )
+            load.more(50)
+    events = (world.state / "logs" / "supervisor.jsonl").read_text()
+    assert events.count('"unresponsive"') == stops
+    tell(f"{stops} stops; {load.check()}")
+
+
 def test_postgresql_and_slapd_say_nothing(world: World, tell: Callable[[str], None]) -> None:
     processes = world.processes()
     with Load(world.here) as load:
@@ -290,7 +310,8 @@ def test_postgresql_and_slapd_are_stopped(world: World, tell: Callable[[str], No
 
 def test_a_host_with_fewer_workers_adopts_their_queues(world: World, tell: Callable[[str], None]) -> None:
     with Load(world.here) as load:
-        for pid in world.here.workers("mailbox"):
+        # The supervisor too, for it would start others in their place.
+        for pid in (world.here.process.pid, *world.here.workers("mailbox")):
             os.kill(pid, signal.SIGSTOP)
         for _ in range(5):  # the kernel chooses the worker of each connection
             load.more(60)

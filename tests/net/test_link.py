@@ -8,17 +8,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 import trustme
 import uvloop
 
+from postern.net import door as door_module
 from postern.net.door import Door, dial
 from postern.net.link import Link
 from postern.paths.row import Port
 from postern.paths.table import TABLE
-from tests.services.smtp_doors import free_port
+from tests.support.ports import free_port
 
 ROW = TABLE["internet-to-hub"]
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
@@ -114,6 +115,150 @@ def test_one_address_has_so_many_connections_and_no_more() -> None:
     asyncio.run(test())
 
 
+IMAPS = TABLE["imap4"]
+
+
+class Greeting(Upgrading):
+    """Says hello once it is opened, and hears what comes."""
+
+    turned_away = b"* BYE too many\r\n"
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def opened(self, link: Link) -> None:
+        link.write(b"hello " + (link.seal.protocol.encode() if link.seal else b"clear"))
+
+    def received(self, data: bytes) -> None:
+        self.heard += data
+        self.told.set()
+
+
+@contextlib.asynccontextmanager
+async def implicit(per_address: int = 100) -> AsyncIterator[tuple[Door, int, ssl.SSLContext, list[Greeting]]]:
+    """A door with TLS from the first byte."""
+    authority = trustme.CA()
+    tls, client = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(tls)
+    authority.configure_trust(client)
+    sessions: list[Greeting] = []
+
+    def new_session() -> Greeting:
+        sessions.append(Greeting())
+        return sessions[-1]
+
+    opened = Door([IMAPS], IMAPS.port(993), new_session, tls, max_per_address=per_address)
+    port = free_port()
+    await opened.open("127.0.0.1", port)
+    try:
+        yield opened, port, client, sessions
+    finally:
+        await opened.close(0.5)
+
+
+def both(test: Callable[[], Awaitable[None]]) -> None:
+    for loop in LOOPS:
+        with asyncio.Runner(loop_factory=loop) as runner:
+            runner.run(asyncio.wait_for(test(), 30))
+
+
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110 (a door has nothing to wait on)
+        await asyncio.sleep(0.005)
+
+
+def test_half_a_handshake_is_a_connection_and_counts() -> None:
+    async def test() -> None:
+        async with implicit(per_address=2) as (opened, port, tls, _):
+            silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+            await until(lambda: len(opened.links) == 2)
+            reader, _ = await asyncio.open_connection("127.0.0.1", port)
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            assert opened.refused == 1
+            for _, writer in silent:
+                writer.close()
+            await until(lambda: not opened.links)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname="localhost")
+            assert (await reader.read(100)).startswith(b"hello TLSv1.3")
+            writer.close()
+
+    both(test)
+
+
+def test_a_handshake_that_fails_or_takes_too_long_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door_module, "HANDSHAKE_TIMEOUT", 0.2)
+
+    async def test() -> None:
+        async with implicit() as (opened, port, _, sessions):
+            garbage, silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+            await until(lambda: len(opened.links) == 2)
+            garbage[1].write(b"GET / HTTP/1.0\r\n\r\n")
+            await until(lambda: not opened.links)
+            assert not opened._shaking
+            assert all(not session.heard for session in sessions)
+            silent[1].close()
+
+    both(test)
+
+
+def test_the_oldest_handshake_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(door_module, "MAX_HANDSHAKES", 3)
+
+    async def test() -> None:
+        async with implicit() as (opened, port, tls, _):
+            silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+            await until(lambda: len(opened._shaking) == 3)
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname="localhost")
+            assert (await reader.read(100)).startswith(b"hello TLSv1.3")
+            with contextlib.suppress(ConnectionError):
+                assert await silent[0][0].read() == b""
+            await until(lambda: len(opened.links) == 3)
+            for _, one in (*silent, (reader, writer)):
+                one.close()
+
+    both(test)
+
+
+def test_a_failed_upgrade_is_forgotten_by_its_door() -> None:
+    async def test() -> None:
+        async with door(lambda: Upgrading(None)) as (opened, port, _):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(b"upgrade")
+            assert await reader.read(2) == b"go"
+            writer.write(b"this is no TLS at all\r\n")
+            await until(lambda: not opened.links)
+            writer.close()
+
+    both(test)
+
+
+def test_what_is_turned_away_hears_why() -> None:
+    async def test() -> None:
+        async with door(Greeting, per_address=1) as (_, port, _):
+            first, writer = await asyncio.open_connection("127.0.0.1", port)
+            assert await first.read(100) == b"hello clear"
+            second, other = await asyncio.open_connection("127.0.0.1", port)
+            assert await second.read() == b"* BYE too many\r\n"
+            writer.close()
+            other.close()
+
+    both(test)
+
+
+def test_what_comes_with_the_end_of_the_handshake_meets_an_open_session() -> None:
+    async def test() -> None:
+        async with implicit() as (_, port, tls, sessions):
+            for _ in range(5):
+                _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname="localhost")
+                writer.write(b"a1 NOOP\r\n")
+                await sessions[-1].told.wait()
+                assert sessions[-1].heard == b"a1 NOOP\r\n"
+                writer.close()
+
+    both(test)
+
+
 def test_nothing_listens_or_dials_beside_its_row() -> None:
     async def test() -> None:
         with pytest.raises(ValueError, match="no row"):
@@ -124,3 +269,12 @@ def test_nothing_listens_or_dials_beside_its_row() -> None:
             await dial(ROW, Upgrading(None), "127.0.0.1", 1, Port(26))
 
     asyncio.run(test())
+
+
+def test_a_door_that_cannot_open_names_its_address_and_port() -> None:
+    async def run() -> None:
+        door = Door([ROW], ROW.ports[0], lambda: Upgrading(None), None)
+        with pytest.raises(OSError, match=r"192\.0\.2\.77 port 25"):
+            await door.open("192.0.2.77", 25)
+
+    asyncio.run(run())

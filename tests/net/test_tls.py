@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -66,6 +68,39 @@ def test_todays_versions_are_spoken(
     client.minimum_version = client.maximum_version = version
     here, there = shake(client, server_context(certificate(authority, tmp_path)))
     assert here.version() == there.version() == version.name.replace("_", ".")
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+@pytest.mark.parametrize("tickets", [False, True], ids=["ours", "positive control"])
+def test_no_session_tickets_are_issued(authority: trustme.CA, tmp_path: Path, version: str, tickets: bool) -> None:
+    """As openssl s_client sees it. The control is a context that issues them, so that the looking is known to see."""
+    made = certificate(authority, tmp_path)
+    context = server_context(made)
+    if tickets:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(made.chain, made.key)
+
+    async def run() -> bytes:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"+OK\r\n")
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+        address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        client = await asyncio.create_subprocess_exec(
+            "openssl", "s_client", "-connect", address, version, "-msg", stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert client.stdin is not None and client.stdout is not None
+        seen = await client.stdout.readuntil(b"+OK\r\n")
+        client.stdin.close()
+        seen += await client.stdout.read()
+        await client.wait()
+        server.close()
+        return seen
+
+    seen = asyncio.run(asyncio.wait_for(run(), 20))
+    assert (b"NewSessionTicket" in seen) is tickets
 
 
 def test_tls_1_1_is_refused_by_the_server(authority: trustme.CA, tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import ssl
 import uuid
 from collections.abc import Callable, Sequence
@@ -22,6 +20,7 @@ from postern.services.mailbox_changes import MailboxChanges
 from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
 from postern.trust.passwords import verifiers
+from tests.support.ports import free_port
 
 PASSWORD = "right horse"
 
@@ -53,6 +52,9 @@ class MemoryDirectory:
     async def account(self, name: str) -> Account | None:
         return self.accounts.get(name.lower()) or self.accounts.get(f"{name.lower()}@example.test")
 
+    async def accounts_by_guid(self, guids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Account]:
+        return {account.guid: account for account in self.accounts.values() if account.guid in guids}
+
     async def verifier(self, account: Account, kind: str) -> str | None:
         return self._verifiers.get(kind)
 
@@ -66,7 +68,9 @@ class Doors:
         limits: Limits | None = None,
         profile: Profile = Profile.PRACTICAL,
         names: Sequence[str] = NAMES,
+        per_address: int = 10_000,
     ) -> None:
+        self._per_address = per_address
         self.mailboxes = mailboxes
         self.limits = limits or Limits()
         self.directory = MemoryDirectory(names)
@@ -95,7 +99,7 @@ class Doors:
     async def open(self, row: str, session: Callable[[ClientAccess], Any]) -> None:
         access = self.access(row)
         for port in self._rows[row].ports:
-            door = Door([self._rows[row]], port, lambda: session(access), self.tls, max_per_address=10_000)
+            door = Door([self._rows[row]], port, lambda: session(access), self.tls, max_per_address=self._per_address)
             number = free_port()
             await door.open("127.0.0.1", number)
             self._doors.append(door)
@@ -111,15 +115,3 @@ class Doors:
         context = ssl.create_default_context()
         self.authority.configure_trust(context)
         return context
-
-
-def free_port() -> int:
-    """A port outside the kernel's ephemeral range (32768-60999), free at this moment."""
-    for number in range(20000 + os.getpid() % 5000, 32768):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            return number
-    raise OSError("no free port")

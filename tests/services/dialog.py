@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import re
+from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
+from postern.model.mailbox import Mailboxes
 from postern.model.organization import Limits
 from postern.services.imap import ImapSession
 from postern.services.pop3 import Pop3Session
@@ -23,7 +26,8 @@ _LINE = re.compile(r"([CS])(\d?)(:|~|\.\.\.)(?: (.*))?$")
 
 
 class Player:
-    def __init__(self, script: str) -> None:
+    def __init__(self, script: str, mailboxes: Mailboxes | None = None) -> None:
+        self._mailboxes = mailboxes or FakeMailboxes()
         self._lines = script.split("\n")
         self._connections: dict[str, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
         self._number = 0
@@ -34,7 +38,12 @@ class Player:
     async def play(self) -> None:
         given = next((line.split()[1:] for line in self._lines if line.startswith("@limits")), [])
         limits = Limits(**{name: int(value) for name, value in (pair.split("=") for pair in given)})
-        self._doors = Doors(FakeMailboxes(), limits)
+        self._doors = Doors(self._mailboxes, limits)
+        directory = self._doors.directory
+        for address in directory.mail:  # each dialog has mailboxes of its own
+            guid = uuid4()
+            directory.mail[address] = replace(directory.mail[address], guid=guid)
+            directory.accounts[address] = replace(directory.accounts[address], guid=guid)
         await self._doors.open("imap4", ImapSession)
         await self._doors.open("pop3", Pop3Session)
         try:

@@ -251,7 +251,7 @@ class FakeMailboxes:
             [i.uid for i in items],
             [i.flags for i in items] if columns & Column.FLAGS else (),
             [i.modseq for i in items] if columns & Column.MODSEQ else (),
-            [len(i.content) for i in items] if columns & Column.SIZE else (),
+            _sizes(items, columns),
             [i.date for i in items] if columns & Column.INTERNAL_DATE else (),
             [b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"] * len(items) if columns & Column.ENVELOPE else (),
             [b'("text" "plain" NIL NIL NIL "7bit" 1 1 NIL NIL NIL NIL)'] * len(items)
@@ -389,6 +389,12 @@ class FakeMailboxes:
         except TimeoutError:
             return {}
         return moved()
+
+
+def _sizes(items: list[Item], columns: Column) -> Sequence[int]:
+    if columns & Column.LINES_SIZE:
+        return [len(i.content) + (0 if i.content.endswith(b"\r\n") or not i.content else 2) for i in items]
+    return [len(i.content) for i in items] if columns & Column.SIZE else ()
 
 
 def _sort_value(item: Item, key: str) -> object:

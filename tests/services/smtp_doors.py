@@ -6,8 +6,6 @@ Run as a program it serves until it is stopped: for foreign clients and measurem
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import ssl
 import sys
 import tempfile
@@ -23,6 +21,7 @@ from postern.model.directory import UNKNOWN, Account, DirectoryUnavailable, Reci
 from postern.model.mail import Accepted, Content, Envelope, IntakeError, Origin
 from postern.model.organization import AcceptedDomain, DomainType, Limits, Profile
 from postern.net.door import Door
+from postern.net.tls import ServerContext, end_point, names_of
 from postern.paths.guard import Guard
 from postern.paths.row import Path as Row
 from postern.paths.row import Port
@@ -33,6 +32,7 @@ from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
 from postern.trust.authenticator import Authenticator
 from postern.trust.passwords import verifiers
+from tests.support.ports import free_port
 
 PASSWORD = "right horse"
 FQDN = "hub.example.test"
@@ -77,6 +77,9 @@ class SmtpDirectory:
     async def account(self, name: str) -> Account | None:
         return self.accounts.get(name.lower().removesuffix("@example.test"))
 
+    async def accounts_by_guid(self, guids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Account]:
+        return {account.guid: account for account in self.accounts.values() if account.guid in guids}
+
     async def verifier(self, account: Account, kind: str) -> str | None:
         return self._verifiers.get(kind)
 
@@ -114,8 +117,11 @@ class SmtpDoors:
         self.queue = MemoryQueue()
         self.observed = Observed(None)
         self.authority = trustme.CA()
-        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost").configure_cert(self.tls)
+        self.tls = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+        own = self.authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost")
+        own.configure_cert(self.tls)
+        der = ssl.PEM_cert_to_DER_cert(own.cert_chain_pems[0].bytes().decode())
+        self.tls.end_point, self.tls.names = end_point(der), names_of(der)
         self.rows: dict[str, Row] = settle(profile)
         self.tracker = Tracker(Path("/nowhere"), "test")  # never flushed: its lines are looked at
         self.spool = tempfile.TemporaryDirectory(prefix="sp-", dir="/tmp")
@@ -135,13 +141,15 @@ class SmtpDoors:
             Path(self.spool.name),
         )
 
-    async def open(self, *names: str, number: int = 25, tls: bool = True) -> int:
+    async def open(self, *names: str, number: int = 25, tls: bool = True, per_address: int = 100) -> int:
         """A door for the rows on their port `number`; the real port that it is on."""
         await self.authenticator.refresh()
         rows = [self.rows[name] for name in names]
         port: Port = next(port for port in rows[-1].ports if port.number == number)
         connector = self.connector(rows)
-        door = Door(rows, port, lambda: ReceiveSession(connector), self.tls if tls else None)
+        door = Door(
+            rows, port, lambda: ReceiveSession(connector), self.tls if tls else None, max_per_address=per_address
+        )
         real = free_port()
         await door.open("127.0.0.1", real)
         self._doors.append(door)
@@ -157,18 +165,6 @@ class SmtpDoors:
         context = ssl.create_default_context()
         self.authority.configure_trust(context)
         return context
-
-
-def free_port() -> int:
-    """A port outside the kernel's ephemeral range (32768-60999), free at this moment."""
-    for number in range(25_000 + os.getpid() % 5000, 32_768):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            return number
-    raise OSError("no free port")
 
 
 async def serve(folder: Path) -> None:

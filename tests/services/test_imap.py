@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from postern.model.mailbox import NewItem
 from postern.model.organization import Limits, Profile
+from postern.services import conversation
 from postern.services.imap import ImapSession
 from tests.services.client_doors import PASSWORD, Doors
 from tests.services.dialog import Player, scripts
@@ -133,6 +136,79 @@ def test_an_empty_initial_response_is_a_response() -> None:
     asyncio.run(run())
 
 
+async def disable(doors: Doors, name: str = "alice@example.test") -> None:
+    account = doors.directory.accounts[name]
+    doors.directory.accounts[name] = dataclasses.replace(account, enabled=False)
+    for _ in range(2):
+        await doors.authenticator.reauthorization.round()
+
+
+BYE = b"* BYE The account may not be logged on any more\r\n"
+
+
+@pytest.mark.parametrize("idle", [False, True])
+def test_a_session_ends_with_its_account(idle: bool) -> None:
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer), dialled(doors) as (other, talk):
+            await command(reader, writer, LOGIN)
+            await command(other, talk, LOGIN.replace(b"alice", b"bob"))
+            if idle:
+                await command(reader, writer, b"s SELECT INBOX")
+                writer.write(b"i IDLE\r\n")
+                assert await reader.readline() == b"+ idling\r\n"
+            await disable(doors)
+            assert await reader.read() == BYE
+            assert await command(other, talk, b"n NOOP") == [b"n OK NOOP completed\r\n"]
+
+    asyncio.run(run())
+
+
+def test_an_answer_that_is_under_way_is_finished_before_the_session_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            asked, gate, hold = asyncio.Semaphore(0), asyncio.Event(), doors.mailboxes.folders
+
+            async def folders(*arguments: Any) -> Any:
+                asked.release()
+                await gate.wait()
+                return await hold(*arguments)
+
+            await command(reader, writer, LOGIN)
+            monkeypatch.setattr(doors.mailboxes, "folders", folders)
+            writer.write(b'l LIST "" INBOX\r\nn NOOP\r\n')
+            await asked.acquire()
+            await disable(doors)
+            gate.set()
+            said = await reader.read()
+            assert said.startswith(b"* LIST ") and said.endswith(b"l OK LIST completed\r\n" + BYE)
+
+    asyncio.run(run())
+
+
+def test_a_session_that_does_not_come_to_an_end_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conversation, "REVOKED_AFTER", 0.01)
+
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            asked = asyncio.Semaphore(0)
+
+            async def folders(*arguments: Any) -> Any:
+                asked.release()
+                await asyncio.Event().wait()
+
+            await command(reader, writer, LOGIN)
+            monkeypatch.setattr(doors.mailboxes, "folders", folders)
+            writer.write(b'l LIST "" INBOX\r\n')
+            await asked.acquire()
+            await disable(doors)
+            try:
+                assert await reader.read() == b""
+            except ConnectionError:
+                pass
+
+    asyncio.run(run())
+
+
 def test_authenticate_can_be_cancelled_and_begun_again() -> None:
     async def run() -> None:
         async with opened() as doors, dialled(doors) as (reader, writer):
@@ -222,9 +298,9 @@ def test_a_folder_that_changed_between_select_and_the_first_fetch() -> None:
                 b"g OK FETCH completed\r\n",
             ]
             assert await command(reader, writer, b"h NOOP") == [
-                b"* 4 EXISTS\r\n",
-                b"* 3 RECENT\r\n",
                 b"* 1 EXPUNGE\r\n",
+                b"* 3 EXISTS\r\n",
+                b"* 2 RECENT\r\n",
                 b"h OK NOOP completed\r\n",
             ]
 

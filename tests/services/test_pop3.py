@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from postern.model.mailbox import NewItem
+from postern.services.imap import ImapSession
 from postern.services.pop3 import Pop3Session
 from tests.services.client_doors import PASSWORD, Doors
 from tests.services.dialog import Player, scripts
@@ -51,6 +53,31 @@ async def dialled(doors: Doors, port: int = 995) -> AsyncIterator[tuple[asyncio.
         yield reader, writer
     finally:
         writer.close()
+
+
+def test_one_connection_too_many_hears_why() -> None:
+    """On the clear door; where TLS comes first, words would cost the handshake that is refused."""
+
+    async def test() -> None:
+        doors = Doors(FakeMailboxes(), per_address=1)
+        await doors.open("pop3", Pop3Session)
+        await doors.open("imap4", ImapSession)
+        try:
+            for port, words in ((110, b"-ERR [SYS/TEMP] "), (143, b"* BYE [UNAVAILABLE] "), (995, b"")):
+                first = await asyncio.open_connection("127.0.0.1", doors.ports[port])
+                if words:
+                    await first[0].readline()
+                reader, writer = await asyncio.open_connection("127.0.0.1", doors.ports[port])
+                with contextlib.suppress(ConnectionError):
+                    heard = await reader.read()
+                    assert heard.startswith(words)
+                    assert heard.endswith(b"\r\n") is bool(words)
+                for one in (first[1], writer):
+                    one.close()
+        finally:
+            await doors.close()
+
+    asyncio.run(asyncio.wait_for(test(), 30))
 
 
 async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: bytes) -> bytes:
@@ -133,6 +160,23 @@ def test_deletions_happen_at_quit_only() -> None:
             async with dialled(doors) as (reader, writer):
                 await log_in(reader, writer)
                 assert await says(reader, writer, b"STAT") == b"+OK 2 10\r\n"
+
+    asyncio.run(run())
+
+
+def test_a_session_ends_with_its_account_and_without_an_update() -> None:
+    async def run() -> None:
+        async with opened(2) as doors, dialled(doors) as (reader, writer):
+            await log_in(reader, writer)
+            assert await says(reader, writer, b"DELE 1") == b"+OK\r\n"
+            account = doors.directory.accounts.pop("alice@example.test")
+            for _ in range(2):
+                await doors.authenticator.reauthorization.round()
+            assert await reader.read() == b"-ERR [SYS/PERM] The account may not be logged on any more\r\n"
+            doors.directory.accounts["alice@example.test"] = account
+            async with dialled(doors) as (again, talk):
+                await log_in(again, talk)
+                assert await says(again, talk, b"STAT") == b"+OK 2 10\r\n"
 
     asyncio.run(run())
 

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from postern.model.organization import Profile
-from postern.model.security import Mechanism
+from postern.model.security import Identity, Mechanism
 from postern.net.door import dial
 from postern.net.link import Link
 from postern.paths.table import settle
@@ -25,6 +25,7 @@ from postern.protocols.dcerpc.protection import Level
 from postern.services import rpc_server
 from postern.services.rpc_client import RpcConnection, RpcError
 from postern.trust.contexts import NtlmInitiatorContext, SecurityContext
+from postern.trust.handshakes import Acceptors
 from postern.trust.ntlm import NtlmInitiator, nt_hash
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import DOMAIN, MAILBOX, PASSWORDS, ROWS, MachineDirectory, Served, serve
@@ -86,6 +87,58 @@ def test_who_may_call_the_mailbox_store() -> None:
         # A server, but not of the role that the row names.
         assert await outcome(served, ntlm("HUB1$"), Level.PRIVACY) == Status.ACCESS_DENIED
         assert await outcome(served, ntlm("CAS1$"), Level.PRIVACY, MAILBOX_DELIVERY.syntax) == Status.ACCESS_DENIED
+
+    run(test)
+
+
+def test_a_connection_ends_with_its_account() -> None:
+    directory = MachineDirectory()
+    acceptors = Acceptors("mbx1", DOMAIN, directory)
+
+    async def test(served: Served) -> None:
+        gone = await Caller().open(served, ntlm("CAS1$"), Level.PRIVACY)
+        stays = await Caller().open(served, ntlm("CAS1$"), Level.PRIVACY)
+        await gone.call(0, LOGON)
+        directory.removed.add("CAS1$")
+        await acceptors.reauthorization.round()
+        directory.removed.clear()
+        await acceptors.reauthorization.round()
+        await gone.call(0, LOGON)
+        directory.disabled.add("CAS1$")
+        for _ in range(2):
+            await acceptors.reauthorization.round()
+        for connection in (gone, stays):
+            with pytest.raises(RpcError):
+                await connection.call(0, LOGON)
+        directory.disabled.clear()
+        assert await outcome(served, ntlm("CAS1$"), Level.PRIVACY) == 0
+
+    run(test, acceptors=acceptors)
+
+
+def test_a_connection_ends_with_its_ticket_and_not_before_its_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions: list[rpc_server.RpcConversation] = []
+    really = rpc_server.RpcConversation._stays
+
+    def stays(self: rpc_server.RpcConversation, identity: Identity, lifetime: float | None) -> None:
+        sessions.append(self)
+        really(self, identity, 3600.0)
+
+    monkeypatch.setattr(rpc_server.RpcConversation, "_stays", stays)
+
+    async def test(served: Served) -> None:
+        caller = await Caller().open(served, ntlm("CAS1$"), Level.PRIVACY)
+        await caller.call(0, LOGON)
+        (session,) = sessions
+        (timer,) = session._timers
+        call = asyncio.create_task(caller.call(0, LOGON))
+        while not session._calls:  # noqa: ASYNC110 (nothing says that a call has begun)
+            await asyncio.sleep(0)
+        session._outlived()
+        await call
+        with pytest.raises(RpcError):
+            await caller.call(0, LOGON)
+        assert timer.cancelled()  # the connection is gone, and its timer with it
 
     run(test)
 

@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import spnego
 import uvloop
+from spnego.channel_bindings import GssChannelBindings
 
 from postern.model.mail import BodyType
 from postern.model.organization import Limits, Profile
@@ -94,6 +98,18 @@ def test_a_message_from_the_internet() -> None:
     play(test)
 
 
+def test_one_connection_too_many_hears_421() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub", "client-to-hub-smtp", per_address=1)
+        async with talk(port) as say:
+            await say.reply()
+            async with talk(port) as other:
+                assert await other.reply() == "421 4.3.2 hub.example.test Too many connections"
+                assert await other.is_closed()
+
+    play(test)
+
+
 def test_who_exists_and_who_may_relay() -> None:
     async def test(doors: SmtpDoors) -> None:
         async with talk(await doors.open("internet-to-hub", "client-to-hub-smtp")) as say:
@@ -158,6 +174,45 @@ def test_the_reference_knows_no_passwords_in_smtp() -> None:
             assert (await say.ask(plain("alice"))).startswith("504 5.5.4")
 
     play(test, profile=Profile.REFERENCE)
+
+
+@pytest.mark.parametrize(("bound_to", "code"), [(None, "235"), ("this", "235"), ("another", "535")])
+def test_ntlm_is_bound_to_the_channel(bound_to: str | None, code: str) -> None:
+    """The client is pyspnego's; the binding is made of what the client saw of the server (RFC 5929 section 4.1)."""
+
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp", number=465)
+        async with talk(port, doors.client_tls()) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            certificate = say.writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+            seen = hashlib.sha256(certificate if bound_to == "this" else b"a man in the middle").digest()
+            bindings = GssChannelBindings(application_data=b"tls-server-end-point:" + seen) if bound_to else None
+            client = spnego.client(
+                *("alice@example.test", PASSWORD, "localhost", "smtp"), protocol="ntlm", channel_bindings=bindings
+            )
+            challenge = await say.ask("AUTH NTLM " + base64.b64encode(client.step()).decode())
+            answer = client.step(base64.b64decode(challenge[4:]))
+            assert (await say.ask(base64.b64encode(answer).decode())).startswith(code)
+
+    play(test)
+
+
+def test_a_session_ends_when_the_password_was_changed() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp", number=465)
+        async with talk(port, doors.client_tls()) as say, talk(port, doors.client_tls()) as other:
+            for one, name in ((say, "alice"), (other, "bob")):
+                await one.reply()
+                await one.ask("EHLO client.test", plain(name), f"MAIL FROM:<{name}@example.test>")
+            alice = doors.directory.accounts["alice"]
+            doors.directory.accounts["alice"] = replace(alice, credentials="of another password")
+            for _ in range(2):
+                await doors.authenticator.reauthorization.round()
+            assert (await say.reply()).startswith("421 4.7.0 ")
+            assert (await other.ask("RCPT TO:<carol@example.test>")).startswith("250")
+
+    play(test)
 
 
 def test_who_may_send_as_whom() -> None:

@@ -57,6 +57,19 @@ def test_a_quota_that_comes_with_the_delivery_counts_at_once(store: Store) -> No
     assert quotas == [0, 10]
 
 
+def test_a_foreign_return_path_goes(store: Store) -> None:
+    """RFC 5321 section 4.4: the field is what our SMTP was told, whoever wrote one before."""
+    box = store.mailbox()
+    content = b"Return-Path: <forged@x.test>\r\nFrom: a@x.test\r\nRETURN-PATH :\r\n <again@x.test>\r\n\r\nReturn-Path: text\r\n"
+    store.run(store.database.deliver([Delivery("foreign", content, [box.guid], "true@x.test")]))
+    store.run(
+        store.database.deliver([Delivery("alone", b"Return-Path: <forged@x.test>\r\n", [box.guid], "true@x.test")])
+    )
+    got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.CONTENT)).contents
+    assert got[0] == b"Return-Path: <true@x.test>\r\nFrom: a@x.test\r\n\r\nReturn-Path: text\r\n"
+    assert got[1] == b"Return-Path: <true@x.test>\r\n"
+
+
 def test_what_cannot_be_rendered_holds_up_nobody_and_is_given_up(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(content: bytes) -> Rendered:
         if b"poison" in content:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from postern.model.mailbox import Column, Delivery, FlagChange, FolderKind, Index, MailboxError, NewItem
+from postern.protocols.mime.sections import binary
 from postern.store import fetching
 from postern.store.connection import Rejected
 from tests.store.conftest import Box, Store, message
@@ -86,9 +87,9 @@ def test_envelopes_too_long_for_one_value_still_come(store: Store, monkeypatch: 
     assert (list(got.uids), list(got.flags)) == ([1, 2], [0, 0])
 
 
-def test_an_empty_message_and_one_of_any_octets_but_nul(store: Store) -> None:
+def test_an_empty_message_and_one_of_any_octets_but_nul_and_bare_feeds(store: Store) -> None:
     box = store.mailbox()
-    odd = [b"", b"\xff\xfe", bytes(range(1, 256)) * 3]
+    odd = [b"", b"\xff\xfe", bytes(range(1, 256)).replace(b"\n", b"\r\n") * 3]
     box.append(*odd)
     got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 3)], Column.CONTENT | Column.HEADER))
     assert list(got.contents) == odd
@@ -330,6 +331,25 @@ def test_any_sequence_of_operations_matches_a_model(store: Store) -> None:
     )
 
 
+def test_a_binary_part_comes_back_as_it_was(store: Store) -> None:
+    """RFC 3516 section 4.4: what no line may hold is stored in base64, and BINARY decodes it."""
+    head = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    data = b"\0\n\xff" * 40_000
+    box = store.mailbox()
+    box.append(head + data)
+    got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 1)], Column.CONTENT | Column.BODY))
+    assert got.contents[0].startswith(head.replace(b"binary", b"base64")) and b'"base64"' in got.bodies[0]
+    assert binary(got.contents[0], (1,)) == data
+
+
+def test_sizes_as_lines_count_the_end_that_the_last_line_lacks(store: Store) -> None:
+    """RFC 1939 section 11: what POP3 tells is what it sends."""
+    box = store.mailbox()
+    box.append(b"", b"A: b\r\n\r\nend", b"A: b\r\n\r\nend\r\n", b"x", b"\r", b"end\r\n\r", b"y" * 9000)
+    sizes = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.LINES_SIZE)).sizes
+    assert list(sizes) == [0, 13, 13, 3, 3, 8, 9002]
+
+
 def test_nul_stays_outside(store: Store) -> None:
     """Its size, its quota and its content agree, whether it came by APPEND or by delivery."""
     clean = message("zero", "one two")
@@ -337,6 +357,18 @@ def test_nul_stays_outside(store: Store) -> None:
     box = store.mailbox(quota=2 * len(clean) + len(b"Return-Path: <>\r\n"))
     box.append(dirty)
     store.run(store.database.deliver([Delivery("nul", dirty, [box.guid])]))
+    got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.CONTENT | Column.SIZE))
+    assert list(got.contents) == [clean, b"Return-Path: <>\r\n" + clean]
+    assert list(got.sizes) == [len(content) for content in got.contents]
+    assert store.run(store.database.logon(box.guid)).used == sum(got.sizes)
+
+
+def test_lines_end_with_crlf_whoever_wrote_them(store: Store) -> None:
+    """What was appended with LF alone is a message for IMAP and POP3, and its size is what they tell."""
+    clean = message("lines", "one\r\ntwo\r\n")
+    box = store.mailbox()
+    box.append(clean.replace(b"\r\n", b"\n"))
+    store.run(store.database.deliver([Delivery("lf", clean.replace(b"\r\n", b"\n"), [box.guid])]))
     got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.CONTENT | Column.SIZE))
     assert list(got.contents) == [clean, b"Return-Path: <>\r\n" + clean]
     assert list(got.sizes) == [len(content) for content in got.contents]

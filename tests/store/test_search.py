@@ -182,6 +182,16 @@ def test_sort(store: Store) -> None:
         sort(("colour", False))
 
 
+def test_sort_is_by_upper_case_letters_with_their_accents_behind_them(store: Store) -> None:
+    """RFC 5256 section 3 by i;unicode-casemap (RFC 5051)."""
+    box = store.mailbox()
+    ordered = ["!a", "eA", "Eb", "éa", "f", "Zoo", "[a", "^a", "_a", "{a", "가", "나"]
+    for subject in reversed(ordered):
+        box.append(message(subject, From=f'"x" <{len(subject)}@x>'))
+    found = store.run(store.database.search(box.guid, box.inbox, SearchTerm("all"), [SortKey("subject")]))
+    assert [ordered[-uid] for uid in found] == ordered
+
+
 def test_thread(store: Store) -> None:
     box = store.mailbox()
     day = "{} Jan 2024 00:00:00 +0000"

@@ -51,6 +51,46 @@ def build(
     return envelope, parsed, content.bytes()
 
 
+def test_a_peer_is_quoted_only_with_what_it_said() -> None:
+    carol = QueuedRecipient(0, "carol@outside.test")
+    words = "The next server takes no 8-bit content (8BITMIME)"
+    own = RecipientOutcome(carol.address, Action.FAILED, "5.6.3", words, "mx.outside.test", own=True)
+    _, content = Reporter(organization(), "hub1.example.test").build(message(carol), Action.FAILED, [(carol, own)], NOW)
+    report = email.message_from_bytes(content.bytes(), policy=email.policy.default)
+    text, status, _ = report.iter_parts()
+    assert "said" not in text.get_content()
+    assert f"This server gave it up: {words}" in text.get_content()
+    _, first = status.get_payload()
+    assert first["Remote-MTA"] is None
+    assert first["Diagnostic-Code"] == f"x-postern; {words}"
+    _, report, _ = build(message(carol))
+    assert "mx.outside.test said: 550" in next(iter(report.iter_parts())).get_content()
+
+
+@pytest.mark.parametrize(
+    ("subject", "told"),
+    [
+        (b"hi", "hi"),
+        (b"=?utf-8?q?Gr=C3=BC=C3=9Fe?= aus =?iso-8859-1?q?K=F6ln?=", "Grüße aus Köln"),
+        ("Grüße".encode(), "Grüße"),
+        (b"a\r\n folded one", "a folded one"),
+        (b"=?utf-8?q?a=0D=0AX-Evil:_1?=", "a X-Evil: 1"),
+        ("한국어 제목 ".encode() * 20, ("한국어 제목 " * 20).strip()),
+        (b"x" * 5000, "x" * 200),
+        (b"", "your message"),
+    ],
+)
+def test_the_subject_carries_the_originals(subject: bytes, told: str) -> None:
+    carol = QueuedRecipient(0, "carol@outside.test")
+    for international in (False, True):
+        content = MESSAGE.replace(b"Subject: hi", b"Subject: " + subject)
+        _, report, data = build(message(carol, content=content, smtputf8=international))
+        assert report["Subject"] == f"Undeliverable: {told}"
+        assert report["X-Evil"] is None
+        head = data.partition(b"\r\n\r\n")[0]
+        assert international or (head.isascii() and max(map(len, head.split(b"\r\n"))) < 250)
+
+
 def test_a_failure() -> None:
     carol = QueuedRecipient(0, "carol@outside.test", original="rfc822;carol@old.test")
     envelope, report, data = build(message(carol, envelope_id="an+20id"))

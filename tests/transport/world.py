@@ -109,6 +109,9 @@ class FakeDirectory:
     async def account(self, name: str) -> Account | None:
         return None
 
+    async def accounts_by_guid(self, guids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Account]:
+        return {}
+
     async def verifier(self, account: Account, kind: str) -> str | None:
         return None
 

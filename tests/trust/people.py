@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from postern.model.directory import UNKNOWN, Account, DirectoryUnavailable, Recipient, Unknown
 from postern.model.organization import AcceptedDomain
@@ -38,13 +39,12 @@ class People:
     def set(self, name: str, password: str | None = None, enabled: bool = True) -> Account:
         old = self.accounts[name]
         kept = passwords.verifiers(password) if password else self.verifiers[name]
-        return self._put(Account(old.guid, name, enabled, old.is_server, ""), kept)
+        credentials = f"set at {self._changes}" if password else old.credentials
+        return self._put(Account(old.guid, name, enabled, old.is_server, "", credentials=credentials), kept)
 
     def _put(self, account: Account, verifiers: dict[str, str]) -> Account:
         self._changes += 1
-        account = Account(
-            account.guid, account.name, account.enabled, account.is_server, str(self._changes), account.name
-        )
+        account = replace(account, change=str(self._changes), recipient=account.name)
         self.accounts[account.name] = account
         self.verifiers[account.name] = verifiers
         return account
@@ -59,6 +59,13 @@ class People:
             if short in (known.lower(), known.partition("@")[0].lower()):
                 return account
         return None
+
+    async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.away:
+            raise DirectoryUnavailable
+        return {account.guid: account for account in self.accounts.values() if account.guid in guids}
 
     async def verifier(self, account: Account, kind: str) -> str | None:
         await asyncio.sleep(0)

@@ -71,6 +71,8 @@ def test_three_legs_and_the_same_key(realm: Realm) -> None:
     initiator, acceptor = realm.initiator(), realm.acceptor()
     shake(initiator, acceptor)
     assert acceptor.name == "CAS1$"
+    # The ticket's, with libkrb5's allowance for clocks that differ.
+    assert acceptor.lifetime is not None and 3500 < acceptor.lifetime <= 3900
     assert acceptor.cipher == initiator.cipher == "Kerberos AES256-SHA1"
     assert acceptor.session_key == initiator.session_key and len(acceptor.session_key) == 32
 

@@ -44,6 +44,47 @@ def shake(client: NtlmInitiator, server: NtlmAcceptor | None = None) -> NtlmResu
     return asyncio.run(server.authenticate(client.authenticate(server.negotiate(client.negotiate()))))
 
 
+NAMES = frozenset({"mail.example.test", "*.wild.test", "localhost", "192.0.2.1", "2001:db8::1"})
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("", "host/unspecified", "host/hub1", "SMTPSVC/mail.example.test", "IMAP/MAIL.EXAMPLE.TEST.", "pop/mail"),
+        *("smtp/any.wild.test", "imap/localhost", "smtp/192.0.2.1:587", "smtp/[2001:db8::1]", "hub1"),
+        "smtp/mail.example.test/example.test",
+    ],
+)
+def test_an_answer_for_us_is_taken(target: str) -> None:
+    server = NtlmAcceptor("hub1", "example.test", by_hash(lookup), names=NAMES)
+    assert shake(NtlmInitiator("alice", "EX", HASH, target), server) is not None
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("http/mail.example.test", "cifs/hub1", "ldap/mail.example.test", "smtp/other.example.test", "smtp/192"),
+        *("host/", "/", "smtp/", "smtp/a.b.wild.test", "smtp/192.0.2.2", "mail.example.test.evil.test", "host/2001"),
+    ],
+)
+def test_an_answer_for_somebody_else_is_refused(target: str) -> None:
+    server = NtlmAcceptor("hub1", "example.test", by_hash(lookup), names=NAMES)
+    assert shake(NtlmInitiator("alice", "EX", HASH, target), server) is None
+
+
+@pytest.mark.parametrize(("service", "host", "right"), [("smtp", "hub1", True), ("http", "hub1", False)])
+def test_pyspnego_says_whom_it_means_and_its_mic_counts(service: str, host: str, right: bool) -> None:
+    for bent in (False, True):
+        client = spnego.client("EX\\alice", "right horse", host, service, protocol="ntlm")
+        server = NtlmAcceptor("hub1", "example.test", by_hash(lookup), names=NAMES)
+        answer = client.step(server.negotiate(client.step()))
+        mic = answer[72:88]
+        assert mic != bytes(16)
+        if bent:
+            answer = answer[:72] + bytes(16) + answer[88:]
+        assert (asyncio.run(server.authenticate(answer)) is not None) == (right and not bent)
+
+
 # RFC 1320 section A.5
 @pytest.mark.parametrize(
     ("text", "digest"),

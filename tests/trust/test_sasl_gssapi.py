@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from postern.model.security import Mechanism, Seal
+from postern.model.security import Channel, Mechanism, Seal
 from postern.trust import sasl_gssapi
 from postern.trust.authenticator import Authenticator
 from postern.trust.judge import FAILED, UNAVAILABLE
@@ -64,16 +64,18 @@ def exchange(
     user: str,
     service: str = "smtp@localhost",
     choice: Callable[[Any], bytes] = lambda context: wrapped(context, b"\x01\0\0\0"),
+    binding: bytes = b"",
 ) -> Challenge | Granted | Denied:
     ccache = realm.kinit(user, "wonderland")
 
     async def steps() -> Challenge | Granted | Denied:
-        server = authenticator.sasl("GSSAPI", PEER, TLS, None)
+        server = authenticator.sasl("GSSAPI", PEER, TLS, None, Channel(b"tls-server-end-point:ours"))
         assert server is not None
         client = gssapi.SecurityContext(
             name=gssapi.Name(service, gssapi.NameType.hostbased_service),
             creds=gssapi.Credentials(usage="initiate", store={"ccache": f"FILE:{ccache}"}),
             usage="initiate",
+            channel_bindings=gssapi.raw.ChannelBindings(application_data=binding) if binding else None,
         )
         outcome = await server.step(client.step())
         while isinstance(outcome, Challenge) and not client.complete:
@@ -92,6 +94,15 @@ def test_a_ticket_is_enough(authenticator: Authenticator, realm: kdc.Kdc, servic
     outcome = exchange(authenticator, realm, "alice", service)
     assert isinstance(outcome, Granted)
     assert (outcome.identity.name, outcome.identity.mechanism) == ("alice@example.test", Mechanism.KERBEROS)
+
+
+@pytest.mark.parametrize(("binding", "right"), [(b"ours", True), (b"another's", False)])
+def test_who_binds_must_bind_to_this_channel(
+    authenticator: Authenticator, realm: kdc.Kdc, binding: bytes, right: bool
+) -> None:
+    """RFC 5929; the tests beside this one bind to nothing, which passes."""
+    outcome = exchange(authenticator, realm, "alice", binding=b"tls-server-end-point:" + binding)
+    assert isinstance(outcome, Granted) == right
 
 
 @pytest.mark.parametrize("name", [b"alice", b"alice@example.test", b"ALICE@EXAMPLE.TEST"])

@@ -12,6 +12,7 @@ import click
 from postern.cli.terminal import ask_password, echo
 from postern.model.directory import PROBE, DirectoryUnavailable
 from postern.model.domains import a_labels, shown
+from postern.model.organization import Role
 
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
@@ -28,8 +29,8 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Machine-read
 password_option = click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
 
 
-def in_directory(state_dir: str | None, work: Work[T]) -> T:
-    """Runs `work` on the organization's directory."""
+def in_directory(state_dir: str | None, work: Work[T], role: Role | None = None) -> T:
+    """Runs `work` on the organization's directory; with `role`, on a host that has it. The wrong host says so."""
     from postern.directory.ldap import Refused
     from postern.host import configuration, engines, state
     from postern.host.directory import opened
@@ -37,7 +38,9 @@ def in_directory(state_dir: str | None, work: Work[T]) -> T:
 
     configure("postern", None, "critical")  # a person reads one line of ours, a program reads JSON
     folder = state.find(state_dir)
-    organization = engines.resolved(configuration.load(folder), folder)
+    configured = configuration.load(folder)
+    _check_host(configured, configuration.recorded(folder), role)
+    organization = engines.resolved(configured, folder)
 
     async def run() -> T:
         async with opened(folder, organization) as directory:
@@ -52,6 +55,24 @@ def in_directory(state_dir: str | None, work: Work[T]) -> T:
         ) from None
     except Refused as error:
         raise click.ClickException(f"the directory refused that: {error}") from None
+
+
+def _check_host(organization: Organization, recorded: str | None, role: Role | None) -> None:
+    """An edge has no users, and only a mailbox server mailboxes: the command belongs elsewhere, which can be named."""
+    if len(organization.servers) > 1 and recorded is None:
+        return
+    here = next((one for one in organization.servers if recorded in (None, one.name)), None)
+    if here is None:
+        return
+    if Role.EDGE in here.roles:
+        lacks, others = "no directory of users", [one for one in organization.servers if Role.EDGE not in one.roles]
+    elif role is not None and role not in here.roles and not organization.postgres:
+        lacks, others = f"not the role {role}", list(organization.with_role(role))
+    else:
+        return
+    where = " or ".join(one.name for one in others) or "a server inside the organization"
+    roles = ", ".join(sorted(here.roles))
+    raise click.ClickException(f"this host is {here.name} ({roles}), which has {lacks}: say this on {where}")
 
 
 def in_active_directory(state_dir: str | None) -> bool:

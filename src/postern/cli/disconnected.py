@@ -16,6 +16,7 @@ from postern.cli.terminal import ask, echo, echo_json
 from postern.model.directory import RecipientType
 from postern.model.domains import fold
 from postern.model.mailbox import DisconnectedMailbox, MailboxError
+from postern.model.organization import Role
 
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
@@ -32,7 +33,10 @@ async def mailbox_database(organization: Organization) -> AsyncIterator[MailboxD
     try:
         database = await MailboxDatabase.open(organization.postgres, 1)
     except MailboxError as error:
-        raise click.ClickException(f"the mailbox database does not answer: {error}") from None
+        words = str(error)[:1].lower() + str(error)[1:]
+        raise click.ClickException(
+            f"{words}: start this host with «postern run», or name another with --state"
+        ) from None
     try:
         yield database
     except MailboxError as error:
@@ -98,7 +102,7 @@ def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
         async with mailbox_database(organization) as database:
             return await _found(directory, database)
 
-    found = in_directory(state_dir, work)
+    found = in_directory(state_dir, work, Role.MAILBOX)
     if as_json:
         echo_json(
             [
@@ -141,7 +145,7 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
             await database.connect(_chosen(await _found(directory, database), mailbox), heir.guid)
         return heir.name
 
-    echo(f"{in_directory(state_dir, work)} has the mailbox now")
+    echo(f"{in_directory(state_dir, work, Role.MAILBOX)} has the mailbox now")
 
 
 @click.command("purge")
@@ -157,5 +161,5 @@ def purge(mailbox: str, yes: bool, state_dir: str | None) -> None:
         async with mailbox_database(organization) as database:
             await database.purge(_chosen(await _found(directory, database), mailbox))
 
-    in_directory(state_dir, work)
+    in_directory(state_dir, work, Role.MAILBOX)
     echo(f"purged {mailbox}")

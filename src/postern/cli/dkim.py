@@ -5,16 +5,22 @@ Reads and writes `services.dkim_keys`; prints records, never keys.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli.directory import json_option, print_table
+from postern.cli.directory import in_directory, json_option, print_table
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json
 from postern.model.domains import a_labels
 from postern.services.dkim_keys import DkimKeyError, KeyRing
+
+if TYPE_CHECKING:
+    from postern.host.directory import OpenDirectory
+    from postern.model.organization import Organization, StateFolder
 
 
 @click.command("dkim")
@@ -23,8 +29,10 @@ from postern.services.dkim_keys import DkimKeyError, KeyRing
 @click.option(
     "--ed25519", is_flag=True, help="An Ed25519 key beside the RSA one (RFC 8463); not every reader knows it."
 )
-@click.option("--rotate", is_flag=True, help="Make a new key. The former one signs until --use names the new one.")
+@click.option("--rotate", is_flag=True, help="Make one more key. The former one signs until --use names the new one.")
 @click.option("--use", "used", multiple=True, metavar="SELECTOR", help="Sign with this key (and others so named).")
+@click.option("--stop", is_flag=True, help="Sign this domain's mail no more; its keys stay.")
+@click.option("--foreign", is_flag=True, help="Also for a domain that this organization does not accept mail for.")
 @click.option("--remove", "removed", default="", metavar="SELECTOR", help="Delete a key that signs no more.")
 @json_option
 @state_option
@@ -34,21 +42,30 @@ def dkim(
     ed25519: bool,
     rotate: bool,
     used: tuple[str, ...],
+    stop: bool,
+    foreign: bool,
     removed: str,
     as_json: bool,
     state_dir: str | None,
 ) -> None:
     """DKIM keys of a domain, made on this host (where its mail leaves), and the TXT records to publish.
 
-    The first key signs at once. To change it: --rotate, publish the record that is printed, wait until the old answer has gone
-    from caches, then --use the new selector, and --remove the old one when mail signed by it has arrived.
+    A key signs nothing until --use names it: publish the record first. To change it: --rotate, publish the record that is
+    printed, wait until the old answer has gone from caches, then --use the new selector, and --remove the old one when mail
+    signed by it has arrived. To end it: --stop, then --remove.
     """
+    if stop and used:
+        raise click.UsageError("--stop ends what --use begins: name one of them")
     ring, domain = _ring(state_dir), a_labels(name).rstrip(".")
     try:
+        if stop:
+            ring.use(domain, [])
         if removed:
             ring.remove(domain, removed)
-        if not used and not removed and (rotate or ed25519 or not ring.selectors(domain)):
-            _make(ring, domain, selector, ed25519, sign=not rotate)
+        if not used and not removed and not stop and (rotate or ed25519 or not ring.selectors(domain)):
+            if not foreign:
+                _check_accepted(state_dir, domain)
+            _make(ring, domain, selector, ed25519)
         if used:
             ring.use(domain, list(used))
         keys = [ring.load(domain, one) for one in ring.selectors(domain)]
@@ -63,19 +80,39 @@ def dkim(
             ]
         )
         return
-    print_table(("selector", "signs"), [(key.selector, "yes" if key.selector in signing else "no") for key in keys], "")
+    rows = [(key.selector, "yes" if key.selector in signing else "no") for key in keys]
+    print_table(("selector", "signs"), rows, f"{domain} has no key")
     for key in keys:
         echo(key.zone_line)
+    if keys and not signing:
+        echo(f"Nothing is signed. When the record is published: postern domain dkim {domain} --use {keys[-1].selector}")
 
 
-def _make(ring: KeyRing, domain: str, selector: str, ed25519: bool, sign: bool) -> None:
+def _make(ring: KeyRing, domain: str, selector: str, ed25519: bool) -> None:
     if not selector:
         month = time.strftime("%Y%m") + ("e" if ed25519 else "")
         taken = ring.selectors(domain)
         selector = next(name for name in (month, *(f"{month}-{n}" for n in range(2, 100))) if name not in taken)
     ring.make(domain, selector, ed25519)
-    if sign:
-        ring.use(domain, [*ring.in_use(domain), selector])
+
+
+def _check_accepted(state_dir: str | None, domain: str) -> None:
+    """What is not in postern.toml may be in the directory, if it answers; an edge's file may know fewer domains."""
+
+    async def names(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[str]:
+        return [one.name.lower() for one in await directory.read.accepted_domains()]
+
+    from postern.host import configuration, state
+
+    known = [one.name.lower() for one in configuration.load(state.find(state_dir)).domains]
+    if domain not in known:
+        with contextlib.suppress(click.ClickException):
+            known += in_directory(state_dir, names)
+    if domain not in known:
+        raise click.ClickException(
+            f"{domain} is no accepted domain of this organization ({', '.join(known)}): `postern domain add {domain}`, "
+            "or --foreign to sign for it all the same"
+        )
 
 
 def _ring(state_dir: str | None) -> KeyRing:

@@ -13,6 +13,7 @@ from postern.cli.disconnected import mailbox_database
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo_json
 from postern.model.mailbox import Folder, MailboxError
+from postern.model.organization import Role
 
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
@@ -57,7 +58,7 @@ def stats(name: str | None, own: bool, as_json: bool, state_dir: str | None) -> 
         everybody = await disconnected.owners(directory)
         return await _mailboxes(everybody if own else without_own(everybody), organization)
 
-    found = in_directory(state_dir, work)
+    found = in_directory(state_dir, work, Role.MAILBOX)
     if as_json:
         echo_json([_as_dict(one) for one in found])
     elif name is not None:

@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.markup import escape
-from rich.table import Table
 
-from postern.cli.console import Console
+from postern.cli.console import print_table
 from postern.cli.files import Output, OutputFile
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo, echo_json
+from postern.cli.terminal import echo, echo_json, moment
 from postern.model.organization import StateFolder
 from postern.telemetry import attempts
-from postern.transport import control, poison, segments
+from postern.transport import control, damage, poison, segments
 from postern.transport.control import Request, Verb
 from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, State
 
@@ -44,6 +42,12 @@ def queue() -> None:
 def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> None:
     """Every message in the queues, oldest first."""
     now = time.time()
+    for folder, reason in damage.found(_state_folder(state_dir).queue):
+        echo(
+            f"A damaged queue was set aside: {folder} ({reason}). Its mails are in its *.segment files; "
+            "try `sqlite3 queue.sqlite .recover` on a copy, and remove the folder when it is no longer wanted.",
+            err=True,
+        )
     wanted = Request(Verb.RETRY, hop=hop)
     found = [(folder, m) for folder in _folders(state_dir) for m in control.listed(folder) if m in wanted]
     found.sort(key=lambda pair: pair[1].received)
@@ -57,22 +61,22 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
     if not messages:
         echo("The queues are empty.")
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("QUEUE ID", "AGE", "SIZE", "FROM", "TO", "STATE", "LAST ERROR"):
-        table.add_column(heading, no_wrap=heading in ("QUEUE ID", "AGE", "SIZE"), overflow="fold")
+    rows = []
     for message in messages:
         open_ = _open(message)
         first = open_[0] if open_ else None
-        table.add_row(
-            message.queue_id,
-            _span(now - message.received),
-            _size(message.location.size),
-            escape(message.envelope.sender or "<>"),
-            escape(first.address if first else "") + (f" and {len(open_) - 1} more" if len(open_) > 1 else ""),
-            _state(first, now) if first else "finishing",
-            escape(f"{first.status} {first.error}".strip()) if first else "",
+        rows.append(
+            (
+                message.queue_id,
+                _span(now - message.received),
+                _size(message.location.size),
+                message.envelope.sender or "<>",
+                (first.address if first else "") + (f" and {len(open_) - 1} more" if len(open_) > 1 else ""),
+                _state(first, now) if first else "finishing",
+                f"{first.status} {first.error}".strip() if first else "",
+            )
         )
-    Console().print(table)
+    print_table(("queue id", "age", "size", "from", "to", "state", "last error"), rows)
     echo(f"{len(messages)} in all")
 
 
@@ -211,22 +215,19 @@ def _row(message: QueuedMessage) -> dict[str, Any]:
 
 
 def _print(message: QueuedMessage, now: float) -> None:
-    grid = Table.grid(padding=(0, 2))
-    grid.add_row("queue id", message.queue_id)
-    grid.add_row("message id", escape(message.message_id))
-    grid.add_row("from", escape(message.envelope.sender or "<>"))
-    came = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(message.received))
-    grid.add_row("came", f"{came} from {escape(message.origin.client)} on {message.origin.path or '-'}")
-    grid.add_row("size", _size(message.location.size))
-    console = Console()
-    console.print(grid)
-    table = Table(box=None, pad_edge=False)
-    for heading in ("RECIPIENT", "STATE", "ATTEMPTS", "NEXT HOP", "LAST ERROR"):
-        table.add_column(heading, overflow="fold")
-    for r in message.recipients:
-        words = escape(f"{r.status} {r.error}".strip())
-        table.add_row(escape(r.address), _state(r, now), str(r.attempts), escape(r.hop), words)
-    console.print(table)
+    came = f"{moment(message.received)} from {message.origin.client} on {message.origin.path or '-'}"
+    for label, value in (
+        ("queue id", message.queue_id),
+        ("message id", message.message_id),
+        ("from", message.envelope.sender or "<>"),
+        ("came", came),
+        ("size", _size(message.location.size)),
+    ):
+        echo(f"{label + ':':<12}{value}")
+    rows = [
+        (r.address, _state(r, now), str(r.attempts), r.hop, f"{r.status} {r.error}".strip()) for r in message.recipients
+    ]
+    print_table(("recipient", "state", "attempts", "next hop", "last error"), rows)
 
 
 def _state(recipient: QueuedRecipient, now: float) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postern.cli.state_folder import named
+from postern.model.organization import Role
 
 if TYPE_CHECKING:
     from postern.cli.console import Console
@@ -28,6 +29,8 @@ _DOORS = {
     110: "POP3 (STLS)",
     995: "POP3 (TLS)",
     135: "RPC endpoint mapper",
+    50389: "LDAP, the edge's own directory",
+    50636: "LDAP from hubs, EdgeSync (TLS)",
 }
 
 
@@ -90,7 +93,10 @@ def _next_commands(console: Console, what: Ready, usual: StateFolder) -> None:
     state = "" if usual == what.state else f" --state {shlex.quote(str(what.state.root))}"
     console.print()
     console.print("Next:")
-    if not what.demo:
+    if Role.EDGE in what.server.roles:
+        console.print(f"  postern edge subscription new --output {what.server.name}.xml{state}", style="bold")
+        console.print(f"  then, on a hub: postern edge subscribe {what.server.name}.xml")
+    elif not what.demo:
         console.print(f"  postern user add alice@{domain}{state}", style="bold")
     else:
         console.print(f"  Mailboxes: alice@{domain}, bob@{domain}, carol@{domain}; password: {what.demo}")

@@ -13,6 +13,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
+from uuid import UUID
 
 from postern.directory import ad_names, entries
 from postern.directory.ad_values import base_of, certificates_of_edges, complete, sid_of
@@ -174,11 +175,25 @@ class DomainDirectory:
         else:
             names = either("userPrincipalName=", short) + either("proxyAddresses=smtp:", short)
             which = f"(|{names}{_called(implicit)})"
+        accounts = await self._accounts(which)
+        if not at:
+            return accounts[0][1] if len(accounts) == 1 else None
+        return _named(accounts, fold(short), fold(implicit))
+
+    async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
+        answer: dict[UUID, Account] = {}
+        for start in range(0, len(guids), _MAX_NAMES):
+            found = await self._accounts(entries.guid_filter(guids[start : start + _MAX_NAMES]))
+            answer.update({account.guid: account for _, account in found})
+        return answer
+
+    async def _accounts(self, which: str) -> list[tuple[str, Account]]:
+        """Accounts that match a filter, each with its sAMAccountName."""
         found = await self.controller.search(
             *(self._base, SUBTREE, f"(&(objectClass=user){which})"), entries.ACTIVE_DIRECTORY_ACCOUNT_ATTRIBUTES
         )
         group, _ = await self._servers_group()
-        accounts = [
+        return [
             (
                 entries.text(entry.attributes, "sAMAccountName"),
                 entries.domain_account(entry.attributes, group, self._clock()),
@@ -186,9 +201,6 @@ class DomainDirectory:
             for entry in found
             if "userAccountControl" in entry.attributes
         ]
-        if not at:
-            return accounts[0][1] if len(accounts) == 1 else None
-        return _named(accounts, fold(short), fold(implicit))
 
     async def servers_sid(self) -> str | None:
         """The SID of our servers' group, as tickets and verdicts carry it; None before `setup ad` made it."""

@@ -71,6 +71,9 @@ class AdamDirectory:
         """Nobody logs on at an edge."""
         return None
 
+    async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
+        return {}
+
     async def verifier(self, account: Account, kind: str) -> str | None:
         return None
 

@@ -24,7 +24,7 @@ _CODE = re.compile(r"%(?:r(?P<old>.)(?P<new>.)|(?P<letters>\d{0,2})(?P<code>[gsi
 _LOCAL_PART = re.compile(r"[^\w!#$&'*+/=?^`{|}~.-]")
 """What stands in no local part without quotes (RFC 5322 section 3.2.3, RFC 6531 section 3.3)."""
 _MAX_LOCAL = 64
-_RULE = re.compile(r"\s*(?P<name>[A-Za-z][A-Za-z0-9-]*)\s*=\s*(?P<value>[^,]+?)\s*")
+_RULE = re.compile(r"\s*+(?P<name>[A-Za-z][A-Za-z0-9-]*+)\s*+=\s*+(?P<value>[^,\s][^,]*+)")
 Change = tuple[int, str, list[bytes] | None]
 
 
@@ -84,7 +84,7 @@ def filter_of(text: str) -> str:
         raise PolicyError(
             f"«{text}» is no filter: write department=Sales, or an LDAP filter such as (department=Sales)"
         )
-    found = [f"({rule['name']}={_escaped(rule['value'])})" for rule in rules if rule is not None]
+    found = [f"({rule['name']}={_escaped(rule['value'].rstrip())})" for rule in rules if rule is not None]
     return found[0] if len(found) == 1 else f"(&{''.join(found)})"
 
 

@@ -144,11 +144,14 @@ def domain_account(values: Values, servers_group: str, now: float) -> Account:
     members among the computers are servers of ours. `now` is in seconds since 1970: an account may have expired."""
     groups = {fold(value.decode()) for value in values.get("memberOf", ())}
     known = account(values, ACTIVE_DIRECTORY)
-    usable = not number(values, "msDS-User-Account-Control-Computed") & LOCKED_OUT
+    locked = bool(number(values, "msDS-User-Account-Control-Computed") & LOCKED_OUT)
+    alive = known.enabled and not _expired(number(values, "accountExpires"), now)
     return replace(
         known,
         is_server=known.is_server and bool(servers_group) and fold(servers_group) in groups,
-        enabled=known.enabled and usable and not _expired(number(values, "accountExpires"), now),
+        enabled=alive and not locked,
+        locked=alive and locked,
+        credentials=text(values, "pwdLastSet"),
         # Not uSNChanged: it is one controller's own number, and every logon that is right or wrong moves it.
         change="@".join(text(values, name) for name in _LOGON_STATE),
     )
@@ -177,6 +180,12 @@ def text(values: Values, name: str) -> str:
 def number(values: Values, name: str) -> int:
     found = values.get(name)
     return int(found[0]) if found else 0
+
+
+def guid_filter(guids: Iterable[UUID]) -> str:
+    """Any of these objects, as a filter (RFC 4515 section 3: octets are written in hexadecimal)."""
+    values = ("".join(f"\\{octet:02x}" for octet in guid.bytes_le) for guid in guids)
+    return "(|" + "".join(f"(objectGUID={value})" for value in values) + ")"
 
 
 def flag(values: Values, name: str) -> bool:

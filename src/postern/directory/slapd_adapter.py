@@ -5,8 +5,12 @@ Reads through `directory.ldap`; what attributes mean is `directory.entries`', wh
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Literal
+from uuid import UUID
 
 from postern.directory import ad_names, entries
 from postern.directory.ad_values import certificates_of_edges
@@ -37,6 +41,7 @@ class SlapdDirectory:
         self._client = client
         self._suffix = suffix
         self._cache = RecipientCache(self._fetch, cache_known, cache_unknown)
+        self._key = secrets.token_bytes(32)
 
     @staticmethod
     def open(row: Path, uri: str, password: str, observed: Observed | None = None) -> SlapdDirectory:
@@ -64,9 +69,7 @@ class SlapdDirectory:
         else:
             which = f"(sAMAccountName={escape(short)})"
         found = await self._client.search(self._suffix, SUBTREE, which, _ACCOUNT)
-        accounts = [
-            entries.account(entry.attributes, OPENLDAP) for entry in found if "userAccountControl" in entry.attributes
-        ]
+        accounts = [self._account(entry.attributes) for entry in found if "userAccountControl" in entry.attributes]
         if "@" not in name:
             return accounts[0] if len(accounts) == 1 else None
         folded = fold(name)
@@ -75,10 +78,25 @@ class SlapdDirectory:
                 return account
         return next((account for account in accounts if account.recipient == folded), None)
 
+    async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
+        answer: dict[UUID, Account] = {}
+        for start in range(0, len(guids), _MAX_NAMES):
+            which = entries.guid_filter(guids[start : start + _MAX_NAMES])
+            found = await self._client.search(self._suffix, SUBTREE, which, _ACCOUNT)
+            accounts = (self._account(entry.attributes) for entry in found if "userAccountControl" in entry.attributes)
+            answer.update({account.guid: account for account in accounts})
+        return answer
+
+    def _account(self, values: entries.Values) -> Account:
+        """`credentials` is a keyed digest of the verifier that every new password changes, for its salt is new: not of those
+        that an administrator enables and disables beside it. A server has an NT hash only."""
+        mark = next((values[name][0] for name in _MARKS if values.get(name)), b"")
+        digest = hashlib.blake2b(mark, key=self._key, digest_size=16).hexdigest()
+        return replace(entries.account(values, OPENLDAP), credentials=digest)
+
     async def verifier(self, account: Account, kind: str) -> str | None:
         attribute = VERIFIER_ATTRIBUTES[kind]
-        which = f"(objectGUID={_octets(account.guid.bytes_le)})"
-        found = await self._client.search(self._suffix, SUBTREE, which, (attribute,))
+        found = await self._client.search(self._suffix, SUBTREE, entries.guid_filter([account.guid]), (attribute,))
         return entries.text(found[0].attributes, attribute) or None if found else None
 
     async def enabled_verifiers(self) -> frozenset[str]:
@@ -131,9 +149,5 @@ class SlapdDirectory:
         await self._client.close()
 
 
-_ACCOUNT = (*entries.ACCOUNT_ATTRIBUTES, OPENLDAP.change)
-
-
-def _octets(value: bytes) -> str:
-    """RFC 4515 section 3: octets in a filter."""
-    return "".join(f"\\{octet:02x}" for octet in value)
+_MARKS = (VERIFIER_ATTRIBUTES["argon2id"], VERIFIER_ATTRIBUTES["nt"])
+_ACCOUNT = (*entries.ACCOUNT_ATTRIBUTES, OPENLDAP.change, *_MARKS)

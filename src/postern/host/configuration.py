@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from postern.host import account
 from postern.host.misfits import misfits
-from postern.host.mistakes import problem, told
+from postern.host.mistakes import Key, Problem, problem, told
 from postern.host.schema import Shapes
 from postern.host.state import CONFIGURATION
 from postern.model.organization import (
@@ -29,9 +29,12 @@ from postern.model.organization import (
     Server,
     StateFolder,
 )
+from postern.paths.fit import EPHEMERAL
 
 RPC_PORTS = (20000, 20019)
 """Used, with the offset added, where the file gives no rpc-ports."""
+LOW_RPC_PORTS = (6000, 6019)
+"""Used instead where those would lie in the range that the kernel lends to outgoing connections."""
 
 _SERVER = "server"
 
@@ -85,7 +88,7 @@ def default(state: StateFolder, offset: int = 0) -> Organization:
 def move(state: StateFolder, offset: int) -> Organization:
     """Writes another offset into the file, so that all commands agree. Raises ConfigurationError if it has no such line."""
     file = path(state)
-    text, count = re.subn(r"(?m)^offset\s*=\s*\d+", f"offset = {offset}", file.read_text(encoding="utf-8"), count=1)
+    text, count = re.subn(r"(?m)^offset\s*+=\s*+\d++", f"offset = {offset}", file.read_text(encoding="utf-8"), count=1)
     if not count:
         raise ConfigurationError(f"{file}: organization.offset: is not written; add the line «offset = {offset}»")
     organization = parse(text, str(file))
@@ -119,6 +122,12 @@ def recorded(state: StateFolder) -> str | None:
         return None
 
 
+def objection(state: StateFolder, key: Key, text: str) -> ConfigurationError:
+    """What this host has against a value of the file, told with file and line as its mistakes are."""
+    file = path(state)
+    return ConfigurationError(told([Problem(key, text)], str(file), file.read_text(encoding="utf-8")))
+
+
 def this_server(organization: Organization, name: str | None = None, host_name: str | None = None) -> Server:
     """Which of the organization's servers this host is: the named one, the only one, or the one called like the host."""
     only = organization.servers[0].name if len(organization.servers) == 1 else ""
@@ -132,7 +141,7 @@ def this_server(organization: Organization, name: str | None = None, host_name: 
 
 def _organization(shapes: Shapes) -> Organization:
     main = shapes.organization
-    ports = main.rpc_ports or [port + main.offset for port in RPC_PORTS]
+    ports = main.rpc_ports or rpc_ports(main.offset)
     given = {key: value for key, value in shapes.limits.model_dump().items() if value is not None}
     if "queue_retry" in given:
         given["queue_retry"] = tuple(given["queue_retry"])
@@ -165,6 +174,12 @@ def _organization(shapes: Shapes) -> Organization:
         active_directory=domain,
         hosts=tuple(Host(h.name, frozenset(h.parties), tuple(h.addresses), h.fqdn, h.site) for h in shapes.host),
     )
+
+
+def rpc_ports(offset: int) -> list[int]:
+    """The range of RPC endpoints where the file gives none."""
+    usual = RPC_PORTS[1] + offset < EPHEMERAL[0]
+    return [port + offset for port in (RPC_PORTS if usual else LOW_RPC_PORTS)]
 
 
 def netbios(domain: str) -> str:

@@ -194,8 +194,15 @@ class _Launch:
         """What needs root comes first, while we may be root; then, for good, we are not."""
         for orphan in processes.end_orphans(self.state):
             self.notes.append(f"{orphan.name} (process {orphan.pid}) had outlived a crash and was stopped.")
+        if (address := ports.foreign(server)) is not None:
+            raise configuration.objection(
+                self.state,
+                ("server", [one.name for one in organization.servers].index(server.name), "addresses"),
+                f"this host does not have {address}; write its own, or start another server here with --server",
+            )
         ports.check(organization, server)
-        self.notes.extend(ports.reserve(organization, server))
+        words, reserved = ports.reserve(organization, server, ports.noted(self.state.root))
+        self.notes.extend(words)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         limit = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
@@ -207,6 +214,7 @@ class _Launch:
             )
         account.become(owner, keep_low_ports=True)
         account.stay_inspectable()
+        ports.note(self.state.root, reserved)
         configure("supervisor", self.state.logs / "supervisor.jsonl")
 
     def _load_parts(self, organization: Organization, server: Server) -> dict[Part, Start]:

@@ -119,13 +119,13 @@ def _lines(text: str) -> dict[Key, int]:
     lines: dict[Key, int] = {}
     table: Key = ()
     for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"\s*\[\[\s*([\w-]+)\s*\]\]", line):
+        if header := re.match(r"\s*+\[\[\s*+([\w-]++)\s*+\]\]", line):
             index = sum(1 for key in lines if len(key) == 2 and key[0] == header[1] and isinstance(key[1], int))
             table = (header[1], index)
             lines[table] = number
-        elif header := re.match(r"\s*\[\s*([\w-]+)\s*\]", line):
+        elif header := re.match(r"\s*+\[\s*+([\w-]++)\s*+\]", line):
             table = (header[1],)
             lines[table] = number
-        elif key := re.match(r"\s*([\w-]+)\s*=", line):
+        elif key := re.match(r"\s*+([\w-]++)\s*+=", line):
             lines[(*table, key[1])] = number
     return lines

@@ -49,6 +49,31 @@ def table(pid: int | str = "self") -> list[KernelSocket]:
     return found
 
 
+def is_local(address: str) -> bool:
+    """Whether this network namespace has the address, so that a door can stand on it."""
+    wanted = ipaddress.ip_address(address)
+    if wanted.is_loopback or wanted.is_unspecified:
+        return True
+    if wanted.version == 6:
+        with contextlib.suppress(OSError), open("/proc/self/net/if_inet6", encoding="ascii") as lines:
+            return any(line.split(" ", 1)[0] == wanted.packed.hex() for line in lines)
+        return True
+    with contextlib.suppress(OSError), open("/proc/self/net/fib_trie", encoding="ascii") as lines:
+        return _has_local(lines, address)
+    return True  # a kernel that does not say
+
+
+def _has_local(lines: Iterable[str], address: str) -> bool:
+    """`/proc/net/fib_trie`: an address, and below it what it is."""
+    leaf = ""
+    for line in lines:
+        if "|--" in line:
+            leaf = line.split("|--")[1].strip()
+        elif leaf == address and "/32 host LOCAL" in line:
+            return True
+    return False
+
+
 def inodes(pid: int) -> frozenset[int]:
     """The sockets that this process holds; none if it has ended or may not be looked at."""
     held = []

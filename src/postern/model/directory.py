@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Literal, Protocol
 from uuid import UUID
@@ -60,6 +60,10 @@ class Account:
     """Primary address of the mailbox, "" if there is none."""
     send_as: tuple[str, ...] = ()
     """Addresses this account may use as sender besides its mailbox's own."""
+    credentials: str = field(default="", repr=False)
+    """A value that differs after the password was set, and after no other change; compared within one process only."""
+    locked: bool = False
+    """Not enabled for the only reason that the domain locked it, because of wrong guesses: its sessions go on."""
 
 
 class Unknown(Enum):
@@ -92,6 +96,10 @@ class Directory(Protocol):
 
     async def account(self, name: str) -> Account | None:
         """By userPrincipalName, primary address, sAMAccountName or DOMAIN\\name. Never answered from a cache."""
+        ...
+
+    async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
+        """By objectGUID, whatever their names are now; who is no more is missing. Never answered from a cache."""
         ...
 
     async def verifier(self, account: Account, kind: str) -> str | None:

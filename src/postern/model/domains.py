@@ -13,6 +13,8 @@ from functools import lru_cache
 MAX_NAME = 255
 """Octets of a domain name (RFC 1035 section 2.3.4)."""
 _MAX_LABEL = 63
+_MAX_ADDRESS = 512
+"""More than RFC 5321 section 4.5.3.1 lets an address have: composing a long run of marks takes the square of its length."""
 _PREFIX = "xn--"
 _NAME = frozenset(string.ascii_lowercase + string.digits + ".-_")
 
@@ -22,7 +24,7 @@ def a_labels(domain: str) -> str:
 
     Bound: linear in the domain; the mapping sees 255 characters at most.
     """
-    return domain.lower() if domain.isascii() else _encoded(domain)
+    return domain.lower() if domain.isascii() or len(domain) > MAX_NAME else _encoded(domain)
 
 
 @lru_cache(maxsize=1024)
@@ -32,8 +34,6 @@ def _encoded(domain: str) -> str:
     if domain.startswith("*."):
         return "*." + a_labels(domain[2:])
     plain = unicodedata.normalize("NFC", domain.lower())
-    if len(plain) > MAX_NAME:
-        return plain
     try:
         mapped = idna.uts46_remap(plain, std3_rules=False)
     except (idna.IDNAError, UnicodeError):
@@ -57,11 +57,12 @@ def _a_label(label: str) -> str:
 
 
 def fold(address: str) -> str:
-    """An address as it is compared everywhere: lower case, composed (RFC 6532 section 3.1), its domain in A-labels.
+    """An address as it is compared everywhere: lower case, composed (RFC 6532 section 3.1), its domain in A-labels. One that
+    is longer than any address can be equals only itself.
 
-    Bound: linear in the address.
+    Bound: linear in the address; 512 characters at most are composed.
     """
-    if address.isascii():
+    if address.isascii() or len(address) > _MAX_ADDRESS:
         return address.lower()
     local, at, domain = address.lower().rpartition("@")
     return unicodedata.normalize("NFC", local) + at + (a_labels(domain) if at else unicodedata.normalize("NFC", domain))

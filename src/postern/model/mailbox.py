@@ -121,6 +121,8 @@ class Column(IntFlag):
     """All header lines and the empty line, octets."""
     CONTENT = 256
     """The whole message, octets."""
+    LINES_SIZE = 512
+    """In `FetchedItems.sizes`: the bytes of the message as lines that all end in CRLF, the last one too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ Read by every layer; knows nothing of rows (`paths`) or of how an identity is pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
@@ -48,6 +48,19 @@ class Seal:
     cipher: str
 
 
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Our own end of a connection, for mechanisms that bind to it. `binding` is TLS' `tls-server-end-point` (RFC 5929
+    section 4), b"" without TLS; `names` are the hosts, in lower case, that this end answers to: addresses and the certificate's
+    names, which may begin with a wildcard label. Without names a target's host is not looked at."""
+
+    binding: bytes = field(default=b"", repr=False)
+    names: frozenset[str] = frozenset()
+
+
+NO_CHANNEL = Channel()
+
+
 class PrincipalKind(StrEnum):
     ANONYMOUS = "anonymous"
     USER = "user"
@@ -70,6 +83,8 @@ class Identity:
     mechanism: Mechanism
     guid: UUID | None = None
     groups: frozenset[str] = frozenset()
+    credentials: str = field(default="", repr=False, compare=False)
+    """`Account.credentials` when it was proven."""
 
 
 NOBODY = Identity(PrincipalKind.ANONYMOUS, "", Mechanism.ANONYMOUS)

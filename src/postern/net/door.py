@@ -14,15 +14,25 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 
-from postern.net.link import Link, Session, TlsContext
+from postern.model.security import Peer
+from postern.net.link import HANDSHAKE_TIMEOUT, Link, Session, TlsContext, plain
 from postern.net.mutual import MutualContext
 from postern.paths.row import Path, Port, Tls, Wire
+from postern.telemetry.log import Event, log
 
 BACKLOG = 1024
+MAX_HANDSHAKES = 1000
+"""TLS handshakes under way at a door with TLS from the first byte; another one ends the oldest."""
+ACCEPTED_AT_ONCE = 64
+ACCEPT_AGAIN = 1.0
+"""Seconds until a door looks again after the system had no room for a connection."""
+TOLD_EVERY = 60.0
+"""Seconds between two lines in the log about connections that were turned away."""
 
 
 class Door:
-    """One listening socket of some rows. Counts its connections, in all and per address, and refuses beyond its bounds."""
+    """One listening socket of some rows. Counts its connections from the moment they are accepted, in all and per address, and
+    turns away what is beyond its bounds."""
 
     def __init__(
         self,
@@ -46,6 +56,11 @@ class Door:
         self._by_address: Counter[str] = Counter()
         self._server: asyncio.AbstractServer | None = None
         self._emptied = asyncio.Event()
+        self._shaking: dict[Link, asyncio.Task[None]] = {}
+        """Those in their first TLS handshake, the oldest first."""
+        self._listening: socket.socket | None = None
+        """Where TLS comes first, the door accepts itself: a loop's server shows a connection after the handshake only."""
+        self._told = -TOLD_EVERY
 
     async def open(self, host: str, number: int, shared: bool = True) -> None:
         """Listens on a TCP address. With `shared`, several processes may hold the same port (SO_REUSEPORT)."""
@@ -58,17 +73,13 @@ class Door:
             if family == socket.AF_INET6:
                 sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             sock.bind((host, number))
-        except OSError:
+        except OSError as error:
             sock.close()
-            raise
-        implicit = self.port.tls is Tls.IMPLICIT
-        self._server = await asyncio.get_running_loop().create_server(
-            self._make,
-            sock=sock,
-            backlog=BACKLOG,
-            ssl=_from_the_start(self._tls) if implicit else None,
-            ssl_handshake_timeout=30.0 if implicit else None,
-        )
+            raise OSError(error.errno, error.strerror, f"{host} port {number}") from None
+        if self.port.tls is Tls.IMPLICIT:
+            self._listen(sock)
+        else:
+            self._server = await asyncio.get_running_loop().create_server(self._make, sock=sock, backlog=BACKLOG)
 
     async def open_local(self, path: FilePath) -> None:
         """Listens on a unix socket (ncalrpc); any former socket file is replaced. Mode 0600: only our own user connects."""
@@ -88,6 +99,12 @@ class Door:
         """Stops listening, then closes what is open; after `grace` seconds it aborts what still lingers."""
         if self._server is not None:
             self._server.close()
+        if self._listening is not None:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            self._listening.close()
+            self._listening = None
+        for task in self._shaking.values():
+            task.cancel()
         for link in list(self.links):
             link.close()
         with contextlib.suppress(TimeoutError):
@@ -103,14 +120,82 @@ class Door:
             self._new_session(), self._tls, self.port.tls is Tls.IMPLICIT, on_open=self._admit, on_close=self._forget
         )
 
-    def _admit(self, link: Link) -> bool:
-        host = link.peer.host
-        if len(self.links) >= self._max or (self._by_address[host] >= self._max_per_address > 0 and host != "local"):
-            self.refused += 1
+    def _listen(self, sock: socket.socket) -> None:
+        _from_the_start(self._tls)
+        sock.setblocking(False)
+        sock.listen(BACKLOG)
+        self._listening = sock
+        self._attend()
+
+    def _attend(self) -> None:
+        if self._listening is not None:
+            asyncio.get_running_loop().add_reader(self._listening, self._accept, self._listening)
+
+    def _accept(self, sock: socket.socket) -> None:
+        """Takes what waits. Beyond the bounds a connection is closed without a word: words would cost the handshake that is
+        refused."""
+        loop = asyncio.get_running_loop()
+        for _ in range(ACCEPTED_AT_ONCE):
+            try:
+                connection, address = sock.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError:
+                # No more descriptors, or no memory: it is tried again, and must not turn in circles meanwhile.
+                loop.remove_reader(sock)
+                loop.call_later(ACCEPT_AGAIN, self._attend)
+                return
+            peer = Peer(plain(address[0]), address[1])
+            if self._is_full(peer.host):
+                connection.close()
+                continue
+            link = Link(self._new_session(), self._tls, implicit_tls=True, on_close=self._forget)
+            link.peer = peer
+            self._count(link)
+            if len(self._shaking) >= MAX_HANDSHAKES:
+                self._shaking.pop(next(iter(self._shaking))).cancel()
+            self._shaking[link] = loop.create_task(self._shake(link, connection))
+
+    async def _shake(self, link: Link, connection: socket.socket) -> None:
+        """The handshake; the session is opened at its end. Whoever does not come to it is forgotten."""
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: link,
+                connection,
+                ssl=_from_the_start(self._tls),
+                ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
+            )
+        except OSError:
+            self._forget(link)
+        except BaseException:
+            self._forget(link)
+            raise
+        finally:
+            self._shaking.pop(link, None)
+
+    def _is_full(self, host: str) -> bool:
+        if len(self.links) < self._max and (host == "local" or not 0 < self._max_per_address <= self._by_address[host]):
             return False
-        self.links.add(link)
-        self._by_address[host] += 1
+        self.refused += 1
+        self._tell(host)
         return True
+
+    def _count(self, link: Link) -> None:
+        self.links.add(link)
+        self._by_address[link.peer.host] += 1
+
+    def _admit(self, link: Link) -> bool:
+        if self._is_full(link.peer.host):
+            return False
+        self._count(link)
+        return True
+
+    def _tell(self, host: str) -> None:
+        now = asyncio.get_running_loop().time()
+        if now >= self._told + TOLD_EVERY:
+            self._told = now
+            paths = [row.id for row in self.rows]
+            log(Event.TURNED_AWAY, paths=paths, peer=host, connections=len(self.links), turned_away=self.refused)
 
     def _forget(self, link: Link) -> None:
         if link in self.links:

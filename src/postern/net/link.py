@@ -14,15 +14,23 @@ import struct
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from postern.model.security import Peer, Seal
+from postern.model.security import Channel, Peer, Seal
 from postern.net.mutual import Mutual, MutualContext
+from postern.net.tls import ServerContext
 
 TlsContext = ssl.SSLContext | MutualContext
 """How a link comes to TLS: by the loop's own layer, or by the one that looks at any certificate (`net.mutual`)."""
 
 
+HANDSHAKE_TIMEOUT = 15.0
+"""Seconds that a TLS handshake may take at a door."""
+
+
 class Session(Protocol):
-    """One conversation, as a service implements it. Called on the loop's thread; must not raise and must not block."""
+    """One conversation, as a service implements it. Called on the loop's thread; must not raise and must not block.
+
+    One that has words for a connection beyond a door's bounds has them as an attribute `turned_away` (bytes).
+    """
 
     def opened(self, link: Link) -> None:
         """The connection is there (and, on an implicit TLS port, the handshake is done)."""
@@ -87,10 +95,20 @@ class Link(asyncio.Protocol):
         self.peer, self.local = _addresses(transport)
         self.seal = _seal(transport)
         if self._on_open is not None and not self._on_open(self):
-            self._deaf = True
+            self._turn_away()
+        else:
+            self.session.opened(self)
+
+    def _turn_away(self) -> None:
+        """Says why, in the protocol's words."""
+        assert self._transport is not None
+        self._deaf = True
+        words: bytes = getattr(self.session, "turned_away", b"")
+        if words:
+            self._transport.write(words)
+            self._transport.close()
+        else:
             self._transport.abort()
-            return
-        self.session.opened(self)
 
     def data_received(self, data: bytes) -> None:
         if not self._deaf:
@@ -170,8 +188,10 @@ class Link(asyncio.Protocol):
         self._upgrading = True
         try:
             transport = await self._layered(self._transport, self.tls, server_hostname)
-        except BaseException:
+        except BaseException as error:
             self.abort()
+            # A transport whose handshake fails tells nobody of its end: the door is to know, and the session.
+            self.connection_lost(error if isinstance(error, Exception) else None)
             raise
         if transport is None or self._closed:
             raise ConnectionResetError("connection lost during the TLS handshake")
@@ -196,8 +216,16 @@ class Link(asyncio.Protocol):
             tls,
             server_side=server_hostname is None,
             server_hostname=server_hostname,
-            ssl_handshake_timeout=30.0,
+            ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
         )
+
+    def channel(self) -> Channel:
+        """What mechanisms bind to, and the names that a client may have dialled us by."""
+        tls = self.tls
+        names = frozenset({"localhost", self.local.host.lower()})
+        if not isinstance(tls, ServerContext | MutualContext):
+            return Channel(b"", names)
+        return Channel(tls.end_point if self.seal is not None else b"", names | tls.names)
 
     def peer_certificate(self) -> bytes | None:
         """DER of the certificate the peer showed, unvalidated unless the context validates."""
@@ -230,7 +258,7 @@ def _addresses(transport: asyncio.BaseTransport) -> tuple[Peer, Peer]:
     peer = transport.get_extra_info("peername")
     if isinstance(peer, tuple):
         name = transport.get_extra_info("sockname")
-        return Peer(_plain(peer[0]), peer[1]), Peer(_plain(name[0]), name[1])
+        return Peer(plain(peer[0]), peer[1]), Peer(plain(name[0]), name[1])
     sock = transport.get_extra_info("socket")
     if sock is not None and sock.family == socket.AF_UNIX:
         pid, uid, _ = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
@@ -238,6 +266,6 @@ def _addresses(transport: asyncio.BaseTransport) -> tuple[Peer, Peer]:
     return Peer("", 0), Peer("", 0)
 
 
-def _plain(host: str) -> str:
+def plain(host: str) -> str:
     """::ffff:192.0.2.1 and 192.0.2.1 are one peer."""
     return host.removeprefix("::ffff:") if "." in host else host

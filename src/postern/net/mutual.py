@@ -17,7 +17,7 @@ from OpenSSL import SSL, crypto
 
 from postern.model.domains import a_labels
 from postern.model.security import Seal
-from postern.net.tls import CIPHERS, Certificate
+from postern.net.tls import CIPHERS, Certificate, certificate_der, end_point, names_of
 
 READ = 16_384
 """Octets taken from TLS at once: no record holds more (RFC 8446 section 5.1)."""
@@ -35,6 +35,8 @@ class MutualContext:
 
     def __init__(self, certificate: Certificate | None, server: bool) -> None:
         self.server = server
+        self.end_point = b""
+        self.names: frozenset[str] = frozenset()
         self._context = context = SSL.Context(SSL.TLS_SERVER_METHOD if server else SSL.TLS_CLIENT_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_cipher_list(CIPHERS.encode())
@@ -49,6 +51,9 @@ class MutualContext:
                 context.check_privatekey()
             except SSL.Error as error:
                 raise ssl.SSLError(f"{certificate.chain}: {error}") from error
+            if server:
+                own = certificate_der(certificate)
+                self.end_point, self.names = end_point(own), names_of(own)
         if server:
             context.set_session_id(_SESSION_ID)
             context.set_verify(SSL.VERIFY_PEER, _let_in)

@@ -10,6 +10,9 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+
 # RFC 9325 section 4.2: forward secrecy and authenticated encryption only.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt")
@@ -37,14 +40,47 @@ def authorities_file(configured: str) -> FilePath | None:
     return next((FilePath(one) for one in candidates if one and FilePath(one).is_file()), None)
 
 
-def server_context(certificate: Certificate) -> ssl.SSLContext:
+class ServerContext(ssl.SSLContext):
+    """A context that knows its own certificate: what clients bind their proof to, and the names in it."""
+
+    end_point = b""
+    names: frozenset[str] = frozenset()
+
+
+def end_point(der: bytes) -> bytes:
+    """The channel binding `tls-server-end-point` (RFC 5929 section 4.1): the certificate's hash by its signature's own function,
+    SHA-256 where that is weaker or there is none of its own."""
+    function = x509.load_der_x509_certificate(der).signature_hash_algorithm
+    if function is None or isinstance(function, hashes.MD5 | hashes.SHA1):
+        function = hashes.SHA256()
+    digest = hashes.Hash(function)
+    digest.update(der)
+    return b"tls-server-end-point:" + digest.finalize()
+
+
+def names_of(der: bytes) -> frozenset[str]:
+    """DNS names and addresses of a certificate, in lower case."""
+    try:
+        found = (
+            x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        )
+    except x509.ExtensionNotFound:
+        return frozenset()
+    addresses = map(str, found.get_values_for_type(x509.IPAddress))
+    return frozenset(name.lower() for name in (*found.get_values_for_type(x509.DNSName), *addresses))
+
+
+def server_context(certificate: Certificate) -> ServerContext:
     """For a door that asks no client for a certificate (`net.mutual` does)."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    der = certificate_der(certificate)
+    context.end_point, context.names = end_point(der), names_of(der)
     _floor(context)
     context.load_cert_chain(certificate.chain, certificate.key)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
     # No tickets to resume by: other workers could not read them, their key outlives the connections it protects (RFC 9325
     # section 3.4), and right behind STARTTLS they make clients hang that read and write in two threads (offlineimap).
+    # `num_tickets` speaks of TLS 1.3 alone; those of TLS 1.2 are turned off by an option, in `_floor`.
     context.num_tickets = 0
     return context
 
@@ -70,7 +106,9 @@ def validating_context(authorities: FilePath | None, certificate: Certificate | 
 
 
 def _floor(context: ssl.SSLContext) -> None:
+    """What every context of ours has in common: no version below 1.2, no other ciphers, no tickets given or asked for."""
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_TICKET
     context.set_ciphers(CIPHERS)
 
 

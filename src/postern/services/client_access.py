@@ -133,7 +133,7 @@ def sasl_server(access: ClientAccess, link: Link, mechanism: str) -> SaslServer 
     _, refusal = access.guard.check_sasl(mechanism, link.seal)
     if refusal is not None:
         return refused(refusal)
-    return access.authenticator.sasl(mechanism, link.peer, link.seal, link.peer_certificate())
+    return access.authenticator.sasl(mechanism, link.peer, link.seal, link.peer_certificate(), link.channel())
 
 
 async def open_verdict(access: ClientAccess, link: Link, outcome: Granted | Denied) -> Opened | NotOpened:

@@ -12,16 +12,22 @@ import contextlib
 from collections.abc import Awaitable
 from typing import Any
 
+from postern.model.security import Identity
 from postern.net.link import Link
 from postern.telemetry.log import Event, log
+from postern.trust.reauthorization import Reauthorization, Registration
 
 MAX_WAITING = 262_144
+REVOKED_AFTER = 5.0
+"""Seconds in which a session that may not go on can finish its answer and take leave; then it is cut off."""
 
 
 class Conversation:
     """Base of the server sessions. Subclasses give `feed`, `next_event`, `handle`, `outgoing`, and `timed_out`."""
 
     idle_timeout = 300.0
+    turned_away = b""
+    """What a connection beyond its door's bounds hears, where TLS does not come first."""
 
     def __init__(self) -> None:
         self.link: Link | None = None
@@ -31,6 +37,8 @@ class Conversation:
         self._timer: asyncio.TimerHandle | None = None
         self._last = 0.0
         self._loop = asyncio.get_running_loop()
+        self._registrations: list[Registration] = []
+        self._is_revoked = False
 
     # What a subclass says
 
@@ -53,6 +61,9 @@ class Conversation:
 
     def timed_out(self) -> None:
         """Nothing came for `idle_timeout` seconds: say goodbye in the protocol's words."""
+
+    def revoked(self) -> None:
+        """The account may not be logged on any more: say goodbye in the protocol's words."""
 
     def failed(self, error: BaseException) -> None:
         """A handler raised what it should not: answer with the protocol's temporary failure. No trace reaches the peer."""
@@ -88,7 +99,37 @@ class Conversation:
         if self._task is not None:
             self._task.cancel()
         self._waiting.clear()
+        self.unwatch()
         self.ended()
+
+    # Who is logged on
+
+    def watch(self, reauthorization: Reauthorization, identity: Identity) -> None:
+        """From now on the conversation lasts no longer than this identity's account allows."""
+        registration = reauthorization.register(identity, self.revoke)
+        if registration is not None:
+            self._registrations.append(registration)
+
+    def unwatch(self) -> None:
+        while self._registrations:
+            self._registrations.pop().end()
+
+    def revoke(self) -> None:
+        """Ends the conversation: after the answer that is under way, if it is taken soon, else at once."""
+        link = self.link
+        if link is None or link.is_closed or self._is_revoked:
+            return
+        self._is_revoked = True
+        self._loop.call_later(REVOKED_AFTER, link.abort)
+        if self._task is None:
+            self._leave()
+
+    def _leave(self) -> None:
+        with contextlib.suppress(Exception):
+            self.revoked()
+            self.flush()
+        if self.link is not None:
+            self.link.close()
 
     # The pump
 
@@ -141,6 +182,9 @@ class Conversation:
             self._fail(error)
         finally:
             self._task = None
+        if self._is_revoked:
+            self._leave()
+            return
         self._last = self._loop.time()
         waiting_bytes, self._waiting = self._waiting, []
         self._waiting_size = 0

@@ -7,6 +7,7 @@ Reads and writes those files. A key is made, published by a person in DNS, used,
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,6 +23,8 @@ FOLDER = "dkim"
 RSA_BITS = 2048
 """What every verifier handles, and what one UDP answer carries."""
 
+_DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+")
+"""As A-labels; it names a folder too."""
 _IN_USE = "in-use"
 _CHANGED = "changed"
 
@@ -74,7 +77,9 @@ class KeyRing:
         return SigningKey(domain, selector, key)
 
     def make(self, domain: str, selector: str, ed25519: bool = False) -> SigningKey:
-        """A new key, which signs nothing yet. Raises DkimKeyError if the selector is taken or is none."""
+        """A new key, which signs nothing yet. Raises DkimKeyError if the selector is taken or is none, or the domain is none."""
+        if not _DOMAIN.fullmatch(domain):
+            raise DkimKeyError(f"«{domain}» is no domain name")
         if not SELECTOR.match(selector):
             raise DkimKeyError(f"«{selector}» is no selector: letters, digits and hyphens")
         file = self._folder / domain / f"{selector}.pem"
@@ -92,6 +97,8 @@ class KeyRing:
 
     def use(self, domain: str, selectors: list[str]) -> None:
         """These sign from now on; none: the domain's mail is not signed. Raises DkimKeyError."""
+        if not self.selectors(domain):
+            raise DkimKeyError(f"{domain} has no key")
         missing = [name for name in selectors if name not in self.selectors(domain)]
         if missing:
             raise DkimKeyError(f"{domain} has no key {', '.join(missing)}")
@@ -101,7 +108,7 @@ class KeyRing:
     def remove(self, domain: str, selector: str) -> None:
         """Raises DkimKeyError for a key that is in use or is not there."""
         if selector in self.in_use(domain):
-            raise DkimKeyError(f"the key {selector} signs: let another one do so first")
+            raise DkimKeyError(f"the key {selector} signs: let another one do so first (--use), or none (--stop)")
         if selector not in self.selectors(domain):
             raise DkimKeyError(f"{domain} has no key {selector}")
         (self._folder / domain / f"{selector}.pem").unlink()

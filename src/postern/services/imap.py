@@ -93,6 +93,8 @@ GROUPS: dict[str, Handler] = {
 class ImapSession(Conversation):
     """One connection to a door of the row imap4."""
 
+    turned_away = b"* BYE [UNAVAILABLE] Too many connections\r\n"
+
     def __init__(self, access: ClientAccess) -> None:
         super().__init__()
         self._access = access
@@ -126,6 +128,9 @@ class ImapSession(Conversation):
 
     def timed_out(self) -> None:
         self._machine.send(b"* BYE Idle for too long\r\n")
+
+    def revoked(self) -> None:
+        self._machine.send(b"* BYE The account may not be logged on any more\r\n")
 
     def failed(self, error: BaseException) -> None:
         self._machine.send(b"* BYE [UNAVAILABLE] Internal error\r\n")
@@ -299,6 +304,7 @@ class ImapSession(Conversation):
         if isinstance(outcome, Opened):
             limits = self._access.limits
             self._state.opened = outcome
+            self.watch(self._access.authenticator.reauthorization, outcome.identity)
             self._machine.max_command = MEMBER_COMMAND
             self._machine.max_message = limits.message_size
             self._machine.max_append = APPEND_MESSAGES * limits.message_size

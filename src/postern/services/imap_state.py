@@ -200,12 +200,12 @@ class ImapState:
             await self.loaded()
             index = await self.opened.mailboxes.index(self.opened.mailbox, view.folder.id, view.modseq)
         changes = view.apply(index)
-        await self._tell_arrived(view, changes.arrived)
         if changes.flagged:
             await self.tell_flags(changes.flagged)
         if expunges and view.vanished:
             gone, view.vanished = view.vanished, []
             self.tell_expunged(gone)
+        await self._tell_arrived(view, changes.arrived)
 
     async def _tell_arrived(self, view: FolderView, arrived: Sequence[int]) -> None:
         if not arrived:

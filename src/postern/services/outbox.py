@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import Callable, Sequence
 from email.utils import formatdate
@@ -21,6 +20,7 @@ from postern.model.mailbox import Column, Delivery, FolderKind, MailboxError
 from postern.model.organization import Limits
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.header import MAX_HEADER, has_too_many_fields, lines_end, parse_fields
+from postern.protocols.mime.line_ends import with_line_ends
 from postern.protocols.mime.words import decode_words
 from postern.protocols.smtp.address import parse_mailbox
 from postern.services.mailbox_client import MailboxClient
@@ -43,8 +43,6 @@ _POISON = NotAllowed(
     "This server could not work on it, twice. It is in Sent Items, but nobody got it: write it anew, in a simpler form",
 )
 _SPACE = UUID("a3c5a0de-0f0c-4d8e-8d75-5e0d4b6d4a11")
-
-_LINE_END = re.compile(rb"\r\n|\r|\n")
 
 Key = tuple[str, UUID]
 
@@ -200,7 +198,8 @@ class OutboxTaker:
             return _TOO_LARGE
         key = _key(mailbox, uid)
         with attempt(key):
-            content = _with_line_ends(content)
+            # Clients append to the outbox what SMTP would refuse: a bare CR or LF never leaves us.
+            content = with_line_ends(content)
             header, rest = _split(content)
             if len(header) > MAX_HEADER:
                 return _TOO_LARGE
@@ -242,13 +241,6 @@ class OutboxTaker:
                 allowed = {recipient.primary, *recipient.addresses, *account.send_as}
                 return Submitter(recipient.primary, frozenset(map(fold, allowed)))
         return None
-
-
-def _with_line_ends(content: bytes) -> bytes:
-    """RFC 5321 section 2.3.8: a bare CR or LF never leaves us. Clients append to the outbox what SMTP would refuse."""
-    if content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r"):
-        return content
-    return _LINE_END.sub(b"\r\n", content)
 
 
 def _split(content: bytes) -> tuple[bytes, bytes]:

@@ -38,6 +38,8 @@ CAPABILITIES = [b"TOP", b"UIDL", b"RESP-CODES", b"AUTH-RESP-CODE", b"PIPELINING"
 class Pop3Session(Conversation):
     """One connection to a door of the row pop3."""
 
+    turned_away = b"-ERR [SYS/TEMP] Too many connections\r\n"
+
     def __init__(self, access: ClientAccess) -> None:
         super().__init__()
         self._access = access
@@ -65,6 +67,10 @@ class Pop3Session(Conversation):
 
     def timed_out(self) -> None:
         self._machine.err("Idle for too long", "SYS/TEMP")
+
+    def revoked(self) -> None:
+        """Without the UPDATE state (RFC 1939 section 6): what was marked as deleted stays."""
+        self._machine.err("The account may not be logged on any more", "SYS/PERM")
 
     def failed(self, error: BaseException) -> None:
         self._machine.err("Internal error", "SYS/TEMP")
@@ -218,6 +224,7 @@ class Pop3Session(Conversation):
         if isinstance(outcome, Opened):
             try:
                 self._drop = await open_maildrop(outcome)
+                self.watch(self._access.authenticator.reauthorization, outcome.identity)
                 self.idle_timeout = max(AUTOLOGOUT, self._access.limits.idle_timeout)
                 self._machine.ok(f"{len(self._drop.uids)} messages")
                 return
@@ -265,7 +272,7 @@ class Pop3Session(Conversation):
         if content is None or (self.link is not None and self.link.congested):
             return self._retrieve(command, drop, content)
         drop.retrieved.add(at)
-        self._machine.message(f"{len(content)} octets", content)
+        self._machine.message(f"{drop.sizes[at]} octets", content)
         return None
 
     async def _retrieve(self, command: Command, drop: Maildrop, content: bytes | None) -> None:
@@ -278,7 +285,7 @@ class Pop3Session(Conversation):
             self._machine.message("Top of message", top(content, command.numbers[1]))
         else:
             drop.retrieved.add(at)
-            self._machine.message(f"{len(content)} octets", content)
+            self._machine.message(f"{drop.sizes[at]} octets", content)
         self.flush()
         if self.link is not None:
             await self.link.drained()

@@ -5,6 +5,7 @@ Built by a role from its parts; each connection is a `smtp_receive.ReceiveSessio
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
@@ -12,9 +13,9 @@ from typing import Protocol
 
 from postern.model.directory import Directory
 from postern.model.domains import a_labels
-from postern.model.mail import Content, Envelope, EnvelopeRecipient, Intake
+from postern.model.mail import Accepted, Content, Envelope, EnvelopeRecipient, Intake, Origin
 from postern.model.organization import AcceptedDomain, Limits, Organization
-from postern.model.security import NOBODY, Identity, Peer, Seal
+from postern.model.security import NOBODY, Channel, Identity, Peer, Seal
 from postern.paths.guard import Guard, Offer, Refusal
 from postern.paths.row import Path
 from postern.protocols.smtp.reply import Reply
@@ -22,7 +23,8 @@ from postern.protocols.smtp.server import ServerBounds
 from postern.services.refusals import Refusals
 from postern.services.smtp_data import Clock
 from postern.telemetry.observed import Observed
-from postern.telemetry.tracking import Tracker
+from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.trust.reauthorization import Reauthorization
 from postern.trust.sasl import SaslServer
 
 _ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES")
@@ -31,7 +33,11 @@ _ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTA
 class SaslAuthenticator(Protocol):
     """What a receive connector needs of `trust.authenticator`."""
 
-    def sasl(self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None) -> SaslServer | None: ...
+    reauthorization: Reauthorization
+
+    def sasl(
+        self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None, channel: Channel = ...
+    ) -> SaslServer | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +172,17 @@ class ReceiveConnector:
     def row_for(self, identity: Identity, seal: Seal | None) -> Path | Refusal:
         """The row that a proven caller is on."""
         return self.guard.row_for(identity, seal, lambda row: self._may_call(identity, row))
+
+    def record(self, accepted: Accepted, envelope: Envelope, origin: Origin, seal: Seal | None) -> None:
+        """That a message is in the queue: into the tracking log and the observations."""
+        self.observed.seen(origin.path, origin.client, origin.mechanism, seal, time.time())
+        people = tuple(recipient.address for recipient in envelope.recipients)
+        self.tracker.record(
+            TrackingRecord(
+                *(Step.RECEIVE, accepted.message_id, accepted.queue_id, origin.path, origin.client),
+                *(origin.mechanism, origin.cipher, envelope.sender, people, "250 2.0.0"),
+            )
+        )
 
     def offer(self, seal: Seal | None, can_upgrade: bool) -> tuple[Offer, tuple[str, ...]]:
         """What the guard offers on such a connection now, and as the lines that EHLO shows."""

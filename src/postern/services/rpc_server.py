@@ -39,6 +39,8 @@ from postern.trust.handshakes import Acceptors
 MAX_CALLS = 64
 """Calls of one connection at the same time; beyond that its bytes are not read."""
 TRUSTED_IDLE = 3600.0
+TICKET_GRACE = 20.0
+"""Seconds after the end of its ticket in which a connection finishes the calls that are under way."""
 REQUEST_LIMIT = 134_217_728
 """Bytes of a trusted caller's unfinished requests."""
 
@@ -142,6 +144,8 @@ class RpcConversation(Conversation):
         self._callers: dict[tuple[Syntax, int], Caller | None] = {}
         self._calls: dict[int, asyncio.Task[None]] = {}
         self._local: Identity | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._is_outlived = False
         self.feed = self._machine.receive  # type: ignore[method-assign]  # one call less for each read
         self.outgoing = self._machine.outgoing  # type: ignore[method-assign]  # the same
 
@@ -158,7 +162,7 @@ class RpcConversation(Conversation):
         super().opened(link)
 
     def next_event(self) -> Event | None:
-        if len(self._calls) >= MAX_CALLS:
+        if len(self._calls) >= MAX_CALLS or self._is_outlived:
             if self.link is not None:
                 self.link.pause()
             return None
@@ -183,6 +187,8 @@ class RpcConversation(Conversation):
     def ended(self) -> None:
         for task in self._calls.values():
             task.cancel()
+        for timer in self._timers:
+            timer.cancel()
 
     def _trust(self) -> None:
         self._machine.request_limit = REQUEST_LIMIT
@@ -218,8 +224,19 @@ class RpcConversation(Conversation):
         else:
             if identity is not None:
                 self._identities[association.id] = identity
+                self._stays(identity, handshake.lifetime)
                 self._trust()
             self._machine.auth_reply(token, handshake if handshake.complete else None)
+
+    def _stays(self, identity: Identity, lifetime: float | None) -> None:
+        """The connection lasts no longer than the account allows, nor than the ticket (RFC 4120 section 5.3: endtime)."""
+        self.watch(self._server.acceptors.reauthorization, identity)
+        if lifetime is not None:
+            self._timers.append(self._loop.call_later(lifetime, self._outlived))
+
+    def _outlived(self) -> None:
+        self._is_outlived = True
+        self._timers.append(self._loop.call_later(TICKET_GRACE if self._calls else 0.0, self.revoke))
 
     def _handshake(self, step: AuthStep) -> SecurityContext | None:
         if not step.first:
@@ -315,7 +332,9 @@ class RpcConversation(Conversation):
                 await link.drained()
         finally:
             del self._calls[request.call_id]
-            if len(self._calls) == MAX_CALLS - 1 and not link.is_closed:
+            if self._is_outlived and not self._calls:
+                self.revoke()
+            elif len(self._calls) == MAX_CALLS - 1 and not link.is_closed:
                 self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:

@@ -175,13 +175,7 @@ def header_and_rest(gathering: Gathering, most_received: int) -> tuple[bytes, by
         return FULL
     if parts is None:
         return Reply(552, "5.3.4", "The header section is too large")
-    if has_too_many_fields(parts[0]):
-        # What IMAP, DMARC and the filters read is all that there is.
-        return Reply(554, "5.6.0", f"The header has more than {MAX_FIELDS} fields")
-    # RFC 5321 section 6.3: each server that had the message put one in front.
-    if count_fields(parts[0], b"received") > most_received:
-        return Reply(554, "5.4.6", "Too many Received fields: the message loops")
-    return parts
+    return refused_header(parts[0], most_received) or parts
 
 
 class Clock:
@@ -222,6 +216,20 @@ def received_field(
     return (
         f"Received: from {helo} ([{literal}])\r\n\tby {fqdn} (Postern) with {protocol}{tls}{recipient};\r\n\t{date}\r\n"
     ).encode()
+
+
+def refused_header(header: bytes, most_received: int) -> Reply | None:
+    """Why a message is not taken for its header's sake.
+
+    Bound: linear in the header.
+    """
+    if has_too_many_fields(header):
+        # What IMAP, DMARC and the filters read is all that there is.
+        return Reply(554, "5.6.0", f"The header has more than {MAX_FIELDS} fields")
+    # RFC 5321 section 6.3: each server that had the message put one in front.
+    if count_fields(header, b"received") > most_received:
+        return Reply(554, "5.4.6", "Too many Received fields: the message loops")
+    return None
 
 
 def honest(envelope: Envelope, content_is_ascii: bool) -> Envelope:

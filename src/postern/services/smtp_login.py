@@ -84,7 +84,7 @@ class Login:
             return None
         sasl = None
         if self._c.authenticator is not None:
-            sasl = self._c.authenticator.sasl(event.mechanism, link.peer, link.seal, certificate)
+            sasl = self._c.authenticator.sasl(event.mechanism, link.peer, link.seal, certificate, link.channel())
         if sasl is None:
             self._server.reply(_NOT_SUPPORTED)
             return None

@@ -35,7 +35,6 @@ from postern.services.smtp_data import (
 from postern.services.smtp_login import Login, Proven, record, shown
 from postern.services.smtp_recipients import judge
 from postern.telemetry.log import Event, log
-from postern.telemetry.tracking import Step, TrackingRecord
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 
 _MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
@@ -60,6 +59,7 @@ class ReceiveSession(Conversation):
         self._login = Login(connector, self._server, self._is)
         self._steps = connector.agents.steps() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
+        self.turned_away = f"421 4.3.2 {connector.fqdn} Too many connections\r\n".encode()  # RFC 5321 section 3.8
 
     def feed(self, data: bytes) -> None:
         self._server.receive(data)
@@ -90,6 +90,9 @@ class ReceiveSession(Conversation):
     def timed_out(self) -> None:
         # RFC 5321 sections 3.8 and 4.5.3.2.7.
         self._server.close(Reply(421, "4.4.2", f"{self._c.fqdn} Nothing came in time"))
+
+    def revoked(self) -> None:
+        self._server.close(Reply(421, "4.7.0", f"{self._c.fqdn} The account may not be logged on any more"))
 
     def failed(self, error: BaseException) -> None:
         self._server.close(Reply(421, "4.3.0", f"{self._c.fqdn} Local error"))
@@ -159,6 +162,9 @@ class ReceiveSession(Conversation):
 
     def _is(self, proven: Proven) -> None:
         self._identity, self._row, self._submitter = proven.identity, proven.row, proven.submitter
+        self.unwatch()
+        if self._c.authenticator is not None:
+            self.watch(self._c.authenticator.reauthorization, proven.identity)
 
     # The transaction
 
@@ -315,21 +321,7 @@ class ReceiveSession(Conversation):
             self._server.reply(FULL)
             return
         self._server.reply(Reply(250, "2.0.0", f"Ok: queued as {accepted.queue_id}"))
-        self._c.observed.seen(origin.path, origin.client, origin.mechanism, self._seal, time.time())
-        self._c.tracker.record(
-            TrackingRecord(
-                Step.RECEIVE,
-                accepted.message_id,
-                accepted.queue_id,
-                origin.path,
-                origin.client,
-                origin.mechanism,
-                origin.cipher,
-                envelope.sender,
-                _people(envelope),
-                "250 2.0.0",
-            )
-        )
+        self._c.record(accepted, envelope, origin, self._seal)
 
     def _close(self, event: events.Close) -> None:
         self.flush()

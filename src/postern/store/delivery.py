@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from postern.model.mailbox import KEEP_QUOTA, Delivery, DeliveryStatus
+from postern.protocols.mime.header import count_fields, lines_end, split_fields
 from postern.store import wire
 from postern.store.connection import Pool, Rejected
 from postern.store.items import retried
@@ -87,11 +88,19 @@ async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery])
 
 
 def with_return_path(delivery: Delivery) -> bytes:
-    """Final delivery writes the reverse-path into the message (RFC 5321 section 4.4)."""
-    if delivery.content[:12].lower() == b"return-path:":
-        return delivery.content
+    """Final delivery writes the reverse-path into the message, and takes out what others wrote (RFC 5321 section 4.4): a
+    reader takes it for what our SMTP was told.
+
+    Bound: linear in the message.
+    """
+    content = delivery.content
+    end = lines_end(content)
+    header = content if end < 0 else content[:end]
+    if count_fields(header, b"return-path"):
+        kept = [field for name, field in split_fields(header, most=None) if name != b"return-path"]
+        content = b"".join([*kept, content[len(header) :]])
     path = delivery.return_path.encode("utf-8", "replace").translate(None, b"\r\n\0<>")
-    return b"Return-Path: <%b>\r\n%b" % (path, delivery.content)
+    return b"Return-Path: <%b>\r\n%b" % (path, content)
 
 
 async def submit(pool: Pool, notices: Notices, mailbox: UUID, uid: int) -> None:

@@ -31,16 +31,24 @@ MAX_NEEDLE = 8192
 _SENT = f"coalesce(nullif(c.sent, {NO_DATE}), i.internal_date)"
 _SENT_DAY = f"CASE WHEN c.sent = {NO_DATE} THEN i.internal_date / {_DAY} ELSE c.sent_day END"
 
+
+def _casemap(column: str) -> str:
+    """The order of i;unicode-casemap (RFC 5051), which RFC 5256 section 3 sorts by: letters decomposed and in upper case,
+    so that accents stand behind their letter, and `[`, `^` and `_` behind Z. upper() knows ASCII alone in locale C; of other
+    letters, which are stored folded, the lower case is compared."""
+    return f"upper(normalize({column}, NFKD))"
+
+
 _SORT_KEYS = {
     "arrival": "i.internal_date",
-    "cc": "c.sort_cc",
+    "cc": _casemap("c.sort_cc"),
     "date": _SENT,
-    "from": "c.sort_from",
+    "from": _casemap("c.sort_from"),
     "size": "i.size",
-    "subject": "c.base_subject",
-    "to": "c.sort_to",
-    "displayfrom": "c.display_from",
-    "displayto": "c.display_to",
+    "subject": _casemap("c.base_subject"),
+    "to": _casemap("c.sort_to"),
+    "displayfrom": _casemap("c.display_from"),
+    "displayto": _casemap("c.display_to"),
 }
 
 
@@ -212,7 +220,7 @@ async def search(pool: Pool, mailbox: UUID, folder: int, term: SearchTerm, sort:
         column = _SORT_KEYS.get(key.key)
         if column is None:
             raise MailboxError("CANNOT", "That sort key is not supported")
-        program.contents |= column.startswith(("c.", "coalesce"))
+        program.contents |= "c." in column
         order.append(f"{column} {'DESC' if key.reverse else 'ASC'}")
     # "the message sequence number is the final key" (RFC 5256 section 3)
     statement = program.statement("string_agg(int8send(x.uid), '')", "i.uid", condition, ", ".join([*order, "i.uid"]))

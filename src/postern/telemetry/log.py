@@ -60,6 +60,12 @@ class Event(StrEnum):
     CONVERSATION_FAILED = "conversation-failed", "error", "A handler raised; the peer got a temporary failure."
     REFUSED = "refused", "warning", "The guard refused what a peer asked."
     AUTHENTICATED = "authenticated", "info", "A peer proved who it is."
+    SESSION_ENDED = (
+        "session-ended",
+        "warning",
+        "A session ended: its account is gone, disabled, expired or has a new password.",
+    )
+    REAUTHORIZATION_FAILED = "reauthorization-failed", "error", "Accounts of open sessions could not be asked about."
     AUTHENTICATION_FAILED = (
         "authentication-failed",
         "warning",

@@ -1,20 +1,19 @@
 """Whose queue it is: each worker opens its own folder, and takes over, until they are empty, those whose workers are gone.
 
 A folder must be found without owner in two rounds before it is adopted, so that a worker that is only being restarted finds its
-own queue free.
+own queue free. One whose file is damaged is set aside (`damage`), and its worker begins an empty one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from postern.telemetry.log import Event, log
-from postern.transport import control
+from postern.transport import control, damage
 from postern.transport.dispatcher import Dispatcher
 from postern.transport.lock import QueueLocked, is_locked
 from postern.transport.queue import Queue
@@ -31,9 +30,15 @@ def open_own(root: Path, worker: int) -> Queue:
     for number in range(1000):
         folder = root / (f"{worker}" if number == 0 else f"{worker}.{number}")
         for _ in range(LOOKS):
-            with contextlib.suppress(QueueLocked):
+            try:
                 return Queue(folder)
-            time.sleep(LOOK)
+            except sqlite3.DatabaseError as error:
+                if not damage.is_damage(error):
+                    raise
+                damage.set_aside(folder, error)
+                continue
+            except QueueLocked:
+                time.sleep(LOOK)
     raise OSError(f"{root}: every queue of worker {worker} is locked")
 
 
@@ -78,6 +83,9 @@ class Adopter:
                 pass
             except (OSError, sqlite3.Error) as error:
                 # One queue that cannot be read keeps nobody from the others.
+                if damage.is_damage(error):
+                    damage.set_aside(folder, error)
+                    continue
                 log(Event.CONVERSATION_FAILED, conversation=f"adoption of {folder.name}", error=repr(error))
         self._orphans = orphans
 

@@ -19,6 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.transport.damage import is_aside
 from postern.transport.dispatcher import Dispatcher
 from postern.transport.envelopes import FILE, is_made, load, queue_id
 from postern.transport.lock import QueueLocked, is_locked, lock
@@ -62,8 +63,8 @@ class _Hit:
 
 
 def folders(root: Path) -> list[Path]:
-    """The queues below a state folder's `queue`."""
-    return sorted(path.parent for path in root.glob(f"*/{FILE}"))
+    """The queues below a state folder's `queue`, without those that are damaged."""
+    return sorted(path.parent for path in root.glob(f"*/{FILE}") if not is_aside(path.parent))
 
 
 def listed(folder: Path) -> Iterator[QueuedMessage]:

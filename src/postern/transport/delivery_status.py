@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from base64 import b64encode
 from collections.abc import Sequence
 from email.utils import formatdate
 
@@ -24,7 +25,8 @@ from postern.model.mail import (
 from postern.model.organization import Organization
 from postern.protocols.authentication.header import fields
 from postern.protocols.authentication.results import claims_to_be, is_forged, read_results
-from postern.protocols.mime.header import lines_end
+from postern.protocols.mime.header import lines_end, parse_fields
+from postern.protocols.mime.words import decode_words
 from postern.telemetry.log import Event, log
 from postern.transport.queued import QueuedMessage, QueuedRecipient
 
@@ -33,6 +35,9 @@ Pairs = Sequence[tuple[QueuedRecipient, RecipientOutcome]]
 MAX_RETURNED = 1_048_576
 """Bytes up to which RET=FULL gets the whole message back."""
 MAX_HEADER = 65_536
+MAX_SUBJECT = 4000
+ENCODED_AT_ONCE = 11
+"""Characters of an encoded word: with four octets each they take 72 of the 75 that it may have."""
 MAX_LISTED = 1000
 """Recipients that one report lists."""
 
@@ -121,7 +126,7 @@ class Reporter:
         all fields of the stranger's; below a user's own trace they are of a message that he sends on, and say nothing of him."""
         if message.origin.path not in _UNVOUCHED:
             return False
-        for number, field in enumerate(fields(_header(message.content))):
+        for number, field in enumerate(fields(_header_of(message.content))):
             if field.name == "received":
                 if number and _SUBMITTED.search(field.raw):  # the first is our own, of who gave it to us
                     return False
@@ -160,7 +165,7 @@ class Reporter:
         lines = [
             f"From: Mail Delivery System <{self._from}>",
             f"To: <{message.envelope.sender}>",
-            f"Subject: {_SUBJECT[action]}: delivery report",
+            f"Subject: {_subject(message, action)}",
             f"Date: {formatdate(now, localtime=False)}",
             f"Message-ID: <{identity}@{self._fqdn}>",
             *([f"In-Reply-To: {message.message_id}"] if _is_plain(message.message_id) else []),
@@ -183,8 +188,7 @@ class Reporter:
             lines.append(f"  {_clean(recipient.address)}")
             if action in (Action.FAILED, Action.DELAYED):
                 lines.append(f"    {_advice(outcome.status)}")
-                said = f"{outcome.remote} said: " if outcome.remote else ""
-                lines.append(f"    ({said}{_clean(outcome.diagnostic) or outcome.status})")
+                lines.append(f"    ({_who(outcome)}{_clean(outcome.diagnostic) or outcome.status})")
             lines.append("")
         if count > len(pairs):
             lines += [f"  and {count - len(pairs)} more.", ""]
@@ -208,10 +212,12 @@ class Reporter:
             lines.append(f"Final-Recipient: {kind}; {_clean(recipient.address)}")
             lines.append(f"Action: {action}")
             lines.append(f"Status: {_status(action, outcome.status)}")
-            if outcome.remote:
+            # RFC 3464 sections 2.3.5 and 2.3.6: who reported the status to us, and in its own words; neither, where we did.
+            if outcome.remote and not outcome.own:
                 lines.append(f"Remote-MTA: dns; {_clean(outcome.remote)}")
             if outcome.diagnostic:
-                lines.append(f"Diagnostic-Code: smtp; {_clean(outcome.diagnostic)}")
+                kind = "x-postern" if outcome.own else "smtp"
+                lines.append(f"Diagnostic-Code: {kind}; {_clean(outcome.diagnostic)}")
             if action is not Action.DELIVERED:
                 lines.append(f"Last-Attempt-Date: {formatdate(now, localtime=False)}")
         text = "\r\n".join(lines) + "\r\n"
@@ -225,18 +231,47 @@ def _returned(message: QueuedMessage, action: Action, international: bool) -> by
         kind = "message/global" if international else "message/rfc822"
         binary = message.envelope.body is not BodyType.SEVEN_BIT or international
         return _part(kind, "8bit" if binary else "7bit", content.bytes())
-    header = _header(content)
+    header = _header_of(content)
     if international:
         return _part("message/global-headers", "8bit", header)
     kind = "text/rfc822-headers" if header.isascii() else "text/rfc822-headers; charset=utf-8"
     return _part(kind, "7bit" if header.isascii() else "8bit", header)
 
 
-def _header(content: Content) -> bytes:
-    """As much of it as a report returns."""
+def _header_of(content: Content) -> bytes:
+    """The header section, or as many whole lines of it as are returned.
+
+    Bound: the first 65,536 octets.
+    """
     first = content.chunks[0] if len(content.chunks) else b""
     end = lines_end(first, 0, min(len(first), MAX_HEADER))
     return first[:end] if end >= 0 else first[: first.rfind(b"\r\n", 0, MAX_HEADER) + 2]
+
+
+def _subject(message: QueuedMessage, action: Action) -> str:
+    """What happened, and to which message: as UTF-8 where the message was international (RFC 6532), else in encoded words.
+
+    Bound: linear in the header's first 65,536 octets; at most 200 characters of the original's.
+    """
+    header = _header_of(message.content)
+    original = decode_words(parse_fields(header, 0, len(header)).named.get(b"subject", b"")[:MAX_SUBJECT])
+    original = " ".join(_clean(original).split())[:200] or "your message"
+    if original.isascii() or message.envelope.smtputf8:
+        return f"{_SUBJECT[action]}: {original}"
+    # RFC 2047 sections 2 and 5: 75 characters a word, whole characters in each, lines folded between them.
+    pieces = (
+        original[at : at + ENCODED_AT_ONCE].encode("utf-8", "replace")
+        for at in range(0, len(original), ENCODED_AT_ONCE)
+    )
+    words = [f"=?utf-8?B?{b64encode(piece).decode()}?=" for piece in pieces]
+    return f"{_SUBJECT[action]}: " + "\r\n ".join(words)
+
+
+def _who(outcome: RecipientOutcome) -> str:
+    """Whose words the diagnostic is: a peer that said nothing is not quoted."""
+    if outcome.own:
+        return "This server gave it up: " if outcome.action is Action.FAILED else ""
+    return f"{outcome.remote} said: " if outcome.remote else ""
 
 
 def _part(kind: str, encoding: str, body: bytes) -> bytes:

@@ -61,7 +61,7 @@ def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqd
         if not name and b":" in field:
             # RFC 5322 section 2.2: a name has neither blanks nor control characters, which some readers drop.
             return _MALFORMED
-        named.setdefault(name, []).append(value_of(field))
+        named.setdefault(name, []).append(field)
         # Blind copies are not the other recipients' business; Return-Path is the last server's to write (RFC 5321 section 4.4).
         if name not in (b"bcc", b"return-path", b"sender"):
             kept.append(field)
@@ -78,7 +78,7 @@ def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqd
     senders = named.get(b"sender", [])
     sender = _mailboxes(senders[0]) if len(senders) == 1 else None
     if sender is not None and len(sender) == 1 and submitter.may_send_as(sender[0]):
-        added.append(next(field for name, field in fields if name == b"sender").removesuffix(b"\r\n"))
+        added.append(senders[0].removesuffix(b"\r\n"))
     elif senders or len(authors) > 1:
         # RFC 6409 section 8.1; RFC 5322 section 3.6.2 wants Sender where From holds several.
         added.append(b"Sender: <" + submitter.primary.encode() + b">")
@@ -100,13 +100,13 @@ def _authors(values: list[bytes], submitter: Submitter) -> list[str] | NotAllowe
     return authors if all(map(submitter.may_send_as, authors)) else _NOT_AS
 
 
-def _mailboxes(value: bytes) -> list[str] | None:
-    """Every address of a mailbox-list (RFC 5322 section 3.4); None if it is anything else: what two readers could
+def _mailboxes(field: bytes) -> list[str] | None:
+    """Every address of a field with a mailbox-list (RFC 5322 section 3.4); None if it is anything else: what two readers could
     understand in two ways must not carry a sender's name.
 
-    Bound: linear in the value; at most MAX_AUTHORS addresses.
+    Bound: linear in the field; at most MAX_AUTHORS addresses.
     """
-    listed = mailbox_list(value)
+    listed = mailbox_list(value_of(field))
     if listed is None or len(listed) > MAX_AUTHORS:
         return None
     # What IMAP shows and DMARC asks about must be what is allowed here.

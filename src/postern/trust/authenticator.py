@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 
 from postern.model.directory import Directory, Logons, Policy
-from postern.model.security import Mechanism, Peer, Seal
+from postern.model.security import NO_CHANNEL, Channel, Mechanism, Peer, Seal
 from postern.trust.judge import Judge
 from postern.trust.membership import GroupSid, Membership
 from postern.trust.principal import Principals
@@ -74,7 +74,9 @@ class Authenticator(Judge):
             self.available = self._always | {word for word, kind in _KIND_OF.items() if kind in kinds}
         return self.available
 
-    def sasl(self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None) -> SaslServer | None:
+    def sasl(
+        self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None, channel: Channel = NO_CHANNEL
+    ) -> SaslServer | None:
         """A new exchange by the mechanism with this SASL name (any case); None if it cannot be done here and now.
         A password in the clear is refused here too, whatever the guard said."""
         match name.upper():
@@ -85,9 +87,9 @@ class Authenticator(Judge):
             case "SCRAM-SHA-256" if Mechanism.SCRAM in self.available:
                 return ScramServer(self, peer)
             case "NTLM" if Mechanism.NTLM in self.available:
-                return Ntlm(self, peer, self._server_name, self._domain, self._netbios)
+                return Ntlm(self, peer, self._server_name, self._domain, self._netbios, channel)
             case "GSSAPI" if Mechanism.KERBEROS in self.available:
-                return GssapiServer(self, peer, self._principals, self._keytab)
+                return GssapiServer(self, peer, self._principals, self._keytab, channel.binding)
             case "EXTERNAL" if self._external is not None and certificate:
                 return External(self._external, peer, certificate)
         return None

@@ -27,7 +27,7 @@ MAX_SHOWN = 10
 """Certificates of one peer that are looked at."""
 MIN_RSA = 2048
 """Bits; NIST SP 800-131A."""
-_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]*+-----END CERTIFICATE-----")
 _USES = frozenset({x509.oid.ExtendedKeyUsageOID.SERVER_AUTH, x509.oid.ExtendedKeyUsageOID.CLIENT_AUTH})
 
 

@@ -48,6 +48,11 @@ class SecurityContext(Protocol):
     @property
     def session_key(self) -> bytes: ...
 
+    @property
+    def lifetime(self) -> float | None:
+        """Seconds from its completion that the proof counts; None where it has no end of its own."""
+        ...
+
     async def step(self, token: bytes) -> bytes:
         """The next token to send, b"" if there is none. An initiator begins with b"". Raises SecurityFailure."""
         ...
@@ -76,6 +81,7 @@ class _NtlmSealed:
     auth_type = AuthType.NTLM
     mechanism = Mechanism.NTLM
     cipher = "NTLM RC4-128"
+    lifetime: float | None = None
 
     def __init__(self) -> None:
         self.complete = False

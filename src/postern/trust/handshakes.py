@@ -17,6 +17,7 @@ from postern.trust.membership import Membership
 from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator, Proof, account_name, matches
 from postern.trust.pool import Pool
 from postern.trust.proofs import Proofs, Verifiers
+from postern.trust.reauthorization import Reauthorization
 from postern.trust.spnego import SpnegoAcceptor
 
 
@@ -48,6 +49,7 @@ class Acceptors:
         self._directory = directory
         self._realm = realm
         self._keytab = keytab
+        self.reauthorization = Reauthorization(directory)
         found = {Mechanism.NTLM}
         if realm and keytab and kerberos.AVAILABLE:
             found.add(Mechanism.KERBEROS)

@@ -26,6 +26,7 @@ from postern.trust.membership import Membership
 from postern.trust.outcome import Denied, Granted
 from postern.trust.pool import Overloaded, Pool
 from postern.trust.proofs import Proofs, Verifiers
+from postern.trust.reauthorization import Reauthorization
 
 REMEMBERED = 300.0
 """Seconds a right password spares argon2id."""
@@ -59,6 +60,7 @@ class Judge:
         self._salt_key = salt_key or secrets.token_bytes(32)
         self._remembered: OrderedDict[UUID, tuple[float, bytes]] = OrderedDict()
         self._verifying: dict[bytes, asyncio.Task[bool]] = {}
+        self.reauthorization = Reauthorization(directory)
         self._pool = Pool("argon2")
         self._tickets = Pool("tickets")
         self.proofs: Proofs = proofs or Verifiers(directory, self._pool)
@@ -129,6 +131,7 @@ class Judge:
     def close(self) -> None:
         self._pool.close()
         self._tickets.close()
+        self.reauthorization.close()
 
     async def _judge(self, account: Account | None, password: str, guess: Guess) -> bool:
         try:

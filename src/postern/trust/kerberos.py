@@ -43,6 +43,7 @@ class _KerberosSealed:
         self._cipher_number = 0
         self.session_key = b""
         self.complete = False
+        self.lifetime: float | None = None
         self.name = ""
         self.groups: frozenset[str] = frozenset()
 
@@ -69,6 +70,7 @@ class _KerberosSealed:
         if self._cipher_number not in _CIPHERS:
             raise SecurityFailure(f"Kerberos with cipher {self._cipher_number}")
         self.cipher = _CIPHERS[self._cipher_number]
+        self.lifetime = float(self._context.lifetime)
         self.complete = True
 
     def token_size(self, level: Level, size: int) -> int:

@@ -34,7 +34,7 @@ class Membership:
         if not server and groups and account.name.endswith("$"):
             server = await self._known() in groups
         kind = PrincipalKind.SERVER if server else PrincipalKind.USER
-        return Identity(kind, account.name, mechanism, account.guid, groups)
+        return Identity(kind, account.name, mechanism, account.guid, groups, account.credentials)
 
     async def _known(self) -> str | None:
         if self._sid is None and self._group is not None and self._clock() >= self._not_before:

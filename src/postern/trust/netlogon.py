@@ -80,6 +80,7 @@ class NetlogonContext:
         self.complete = False
         self.name = ""
         self.groups: frozenset[str] = frozenset()
+        self.lifetime: float | None = None
 
     @property
     def session_key(self) -> bytes:

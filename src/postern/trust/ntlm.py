@@ -74,6 +74,10 @@ SEALING = Flags.ESS | Flags.KEY_128 | Flags.KEY_EXCHANGE
 
 
 AV_FLAG_MIC = 2
+_SERVICES = frozenset({"host", "smtp", "smtpsvc", "imap", "imap4", "pop", "pop3"})
+"""Service classes that mean this host or its mail, as clients spell them (Windows: SMTPSVC, IMAP, POP)."""
+_NO_TARGET = "host/unspecified"
+"""What pyspnego says where its user named nobody."""
 Lookup = Callable[[str], Awaitable[bytes | None]]
 """NT hash (16 bytes) of an account by its name (`alice`, `alice@example.test`, `DOMAIN\\HUB1$`), None if there is none."""
 
@@ -149,7 +153,8 @@ class NtlmAcceptor:
     `server_name` is the NetBIOS (or machine) name and `domain` the DNS domain that the challenge shows, `netbios` the domain's
     short name if that is not its first label. Where a domain judges, the NetBIOS name must be the machine account's own.
     With `channel_binding` (see `channel_binding_hash`), an answer bound to another channel is refused; one without a
-    binding passes unless `require_binding`.
+    binding passes unless `require_binding`. With `names` (hosts in lower case) a client that says whom it means
+    (MsvAvTargetName) must mean one of them or `server_name`, and a service for mail or the host itself.
 
     Bound: linear; a token has 12,000 octets at most.
     """
@@ -162,7 +167,9 @@ class NtlmAcceptor:
         channel_binding: bytes | None = None,
         require_binding: bool = False,
         netbios: str = "",
+        names: frozenset[str] = frozenset(),
     ) -> None:
+        self._names = names
         self._server_name = server_name
         self._domain = domain
         self._netbios = netbios or domain.split(".")[0].upper()[:15]
@@ -221,7 +228,7 @@ class NtlmAcceptor:
                 raise NtlmError("no session key was exchanged")
             exported = _rc4(exported).update(sealed)
         pairs = take_pairs(answer[_TEMP_AT:])
-        if not self._bound(pairs) or not self._intact(token, pairs, challenge, exported):
+        if not self._bound(pairs) or not self._meant(pairs) or not self._intact(token, pairs, challenge, exported):
             return None
         name = account_name(logon)
         return NtlmResult(name, logon.user, logon.domain, logon.workstation, exported, flags, proof.groups)
@@ -245,6 +252,29 @@ class NtlmAcceptor:
         if shown == bytes(16):
             return not self._require_binding
         return hmac.compare_digest(shown, self._binding)
+
+    def _meant(self, pairs: dict[int, bytes]) -> bool:
+        """MsvAvTargetName (MS-NLMP 2.2.2.1) is the service principal name that the client got from its user: an answer made for
+        another server or service, and passed on to us, is refused (MS-NLMP 3.2.5.1.2: SPN target name validation)."""
+        target = take_text(pairs.get(Av.TARGET_NAME, b"")).lower()
+        if not self._names or target in ("", _NO_TARGET):
+            return True
+        service, slash, host = target.partition("/")
+        if slash and service not in _SERVICES:
+            return False
+        host = (host if slash else service).partition("/")[0].rstrip(".")
+        if host.count(":") == 1:
+            host = host.partition(":")[0]
+        host = host.strip("[]")
+        own = self._server_name.lower()
+        known = self._names | {own, own.partition(".")[0]}
+        return bool(host) and (host in known or "*." + host.partition(".")[2] in known or _is_first_label(host, known))
+
+
+def _is_first_label(host: str, known: frozenset[str]) -> bool:
+    """A short name, as Windows' clients use it inside their own domain. An address has none."""
+    names = (name for name in known if any(letter.isalpha() for letter in name) and ":" not in name)
+    return "." not in host and any(name.partition(".")[0] == host for name in names)
 
 
 class NtlmInitiator:

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon
-from postern.model.security import Identity, Mechanism, Peer
+from postern.model.security import Channel, Identity, Mechanism, Peer
 from postern.trust.backoff import Guess
 from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, about
-from postern.trust.ntlm import NtlmAcceptor, Proof, account_name
+from postern.trust.ntlm import NtlmAcceptor, Proof, account_name, channel_binding_hash
 from postern.trust.ntlm_fields import NtlmError
 from postern.trust.outcome import Challenge, Denied, Granted
 from postern.trust.pool import Overloaded
@@ -98,10 +98,15 @@ class External:
 class Ntlm:
     """The NTLM messages as they are, one a response."""
 
-    def __init__(self, judge: Judge, peer: Peer, server_name: str, domain: str, netbios: str = "") -> None:
+    def __init__(self, judge: Judge, peer: Peer, server_name: str, domain: str, netbios: str, channel: Channel) -> None:
         self._judge = judge
         self._peer = peer
-        self._acceptor = NtlmAcceptor(server_name, domain, self._prove, netbios=netbios)
+        self._acceptor = NtlmAcceptor(
+            *(server_name, domain, self._prove),
+            channel_binding=channel_binding_hash(channel.binding) if channel.binding else None,
+            netbios=netbios,
+            names=channel.names,
+        )
         self._steps = 0
         self._account: Account | None = None
         self._guess: Guess | None = None

@@ -41,11 +41,12 @@ def usable(keytab: str) -> bool:
 
 
 class GssapiServer:
-    def __init__(self, judge: Judge, peer: Peer, principals: Principals, keytab: str) -> None:
+    def __init__(self, judge: Judge, peer: Peer, principals: Principals, keytab: str, binding: bytes) -> None:
         self._judge = judge
         self._peer = peer
         self._principals = principals
         self._keytab = keytab
+        self._binding = binding
         self._context: Any = None
         self._ticket: Ticket | None = None
         self._steps = 0
@@ -81,7 +82,9 @@ class GssapiServer:
         """Blocks: libkrb5 reads the keytab and syncs its replay cache."""
         if self._context is None:
             credentials = _credentials(self._keytab)
-            self._context = gssapi.SecurityContext(creds=credentials, usage="accept")
+            # Whoever binds must bind to this channel (RFC 5929); who does not is let in all the same (MIT since 1.19).
+            bindings = gssapi.raw.ChannelBindings(application_data=self._binding) if self._binding else None
+            self._context = gssapi.SecurityContext(creds=credentials, usage="accept", channel_bindings=bindings)
             self._context.__DEFER_STEP_ERRORS__ = False  # else a failed step looks like one that goes on
         answer = bytes(self._context.step(token) or b"")
         if self._context.complete:

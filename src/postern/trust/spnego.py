@@ -57,6 +57,10 @@ class SpnegoAcceptor:
     def session_key(self) -> bytes:
         return self._inner.session_key if self._inner is not None else b""
 
+    @property
+    def lifetime(self) -> float | None:
+        return self._inner.lifetime if self._inner is not None else None
+
     async def step(self, token: bytes) -> bytes:
         if not token or len(token) > _MAX_TOKEN:
             raise SecurityFailure("no SPNEGO token")

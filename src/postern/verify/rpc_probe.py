@@ -45,6 +45,7 @@ class SpnegoContext:
     cipher = "NTLM RC4-128"
     name = ""
     groups: frozenset[str] = frozenset()
+    lifetime: float | None = None
 
     def __init__(self, who: Credentials, domain: str, host: str, auth_type: AuthType = AuthType.NTLM) -> None:
         self.auth_type = auth_type

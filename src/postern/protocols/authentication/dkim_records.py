@@ -19,7 +19,7 @@ MAX_SIGNED = 500
 """Field names in h=."""
 
 _NUMBER = re.compile(r"[0-9]{1,12}\Z")
-_DOMAIN = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?\Z")
+_DOMAIN = re.compile(r"(?![.-])[A-Za-z0-9_.-]++(?<![.-])\Z")
 _FIELD_NAME = re.compile(r"[!-9;-~]+\Z")
 
 

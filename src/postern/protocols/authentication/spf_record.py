@@ -14,13 +14,15 @@ MAX_TERMS = 512
 
 # RFC 7208 section 7.2: c, r and t are for explanations alone; no number of parts is 0.
 _EXPAND = r"%\{[SLODIPHVslodiphv](?:0*[1-9][0-9]*)?[Rr]?[.\-+,/_=]*\}"
-_DOMAIN_STRING = re.compile(rf"(?:{_EXPAND}|%%|%_|%-|[!-$&-~])*")
-_MACRO_STRING = re.compile(r"(?:%\{[A-Za-z][0-9]*[Rr]?[.\-+,/_=]*\}|%%|%_|%-|[!-$&-~])*")
+_DOMAIN_STRING = re.compile(rf"(?:{_EXPAND}|%%|%_|%-|[!-$&-~])*+")
+_MACRO_STRING = re.compile(r"(?:%\{[A-Za-z][0-9]*[Rr]?[.\-+,/_=]*\}|%%|%_|%-|[!-$&-~])*+")
 _EXPAND_AT_END = re.compile(_EXPAND + r"\Z")
 # RFC 7208 section 7.1: a top label has a letter or a hyphen inside.
-_TOP_LABEL = re.compile(r"(?:[0-9]*[A-Za-z][A-Za-z0-9]*|[A-Za-z0-9]+-[A-Za-z0-9-]*[A-Za-z0-9])\Z")
-_LENGTH = r"0|[1-9][0-9]{0,2}"
-_DUAL_LENGTH = re.compile(rf"(?P<rest>.*?)(?:/(?P<four>{_LENGTH}))?(?://(?P<six>{_LENGTH}))?", re.DOTALL)
+_TOP_LABEL = re.compile(r"(?!-)(?=[0-9]*+[A-Za-z-])[A-Za-z0-9-]++(?<!-)\Z")
+_LENGTH = r"(?:0|[1-9][0-9]{0,2})"
+_WHOLE_LENGTH = re.compile(_LENGTH)
+_LONGEST_LENGTHS = len("/128//128")
+_DUAL_LENGTH = re.compile(rf"(?P<rest>.{{0,9}}?)(?:/(?P<four>{_LENGTH}))?(?://(?P<six>{_LENGTH}))?", re.DOTALL)
 _MODIFIER = re.compile(r"(?P<name>[A-Za-z][A-Za-z0-9_.-]*)=(?P<value>.*)", re.DOTALL)
 _MECHANISM = re.compile(r"(?P<qualifier>[+?~-]?)(?P<name>[A-Za-z0-9][A-Za-z0-9_.-]*)(?P<value>[:/].*)?", re.DOTALL)
 
@@ -118,9 +120,10 @@ def _directive(term: str) -> Directive | None:
 
 
 def _with_lengths(qualifier: str, name: str, value: str) -> Directive | None:
-    match = _DUAL_LENGTH.fullmatch(value)
+    before = value[:-_LONGEST_LENGTHS]
+    match = _DUAL_LENGTH.fullmatch(value, len(before))
     assert match is not None
-    rest, four, six = match["rest"], int(match["four"] or 32), int(match["six"] or 128)
+    rest, four, six = before + match["rest"], int(match["four"] or 32), int(match["six"] or 128)
     if four > 32 or six > 128:
         return None
     if rest and not (rest[0] == ":" and is_domain_spec(rest[1:])):
@@ -130,7 +133,7 @@ def _with_lengths(qualifier: str, name: str, value: str) -> Directive | None:
 
 def _network(qualifier: str, name: str, value: str) -> Directive | None:
     address, slash, length = value[1:].partition("/")
-    if value[:1] != ":" or (slash and re.fullmatch(_LENGTH, length) is None):
+    if value[:1] != ":" or (slash and _WHOLE_LENGTH.fullmatch(length) is None):
         return None
     try:
         if name == "ip4":

@@ -26,6 +26,10 @@ _TOKEN = re.compile(
 _WHOLE = re.compile(rb"""\"(?:[^"\\]++|\\.)*+"|\[(?:[^\]\\]++|\\.)*+\]""", re.DOTALL)
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
 _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.\u0080-\U0010ffff]++")
+# One mailbox as nearly all are written, which has one reading; the rest is looked at token by token.
+_PLAIN_MAILBOX = re.compile(
+    rb"(?:[A-Za-z0-9. ]*+<[A-Za-z0-9.+_-]++@[A-Za-z0-9.-]++>|[A-Za-z0-9.+_-]++@[A-Za-z0-9.-]++)"
+)
 # RFC 5322 section 3.4 in kinds of tokens (see `_kind`): what only one reading is possible of.
 _MAILBOX_LIST = re.compile(rb"(?:[wq]*+<[wq]@[wl]>|[wq]@[wl])(?:,(?:[wq]*+<[wq]@[wl]>|[wq]@[wl]))*+")
 
@@ -96,6 +100,8 @@ def mailbox_list(value: bytes) -> tuple[Address, ...] | None:
 
     Bound: linear in the value; at most 10,000 addresses.
     """
+    if _PLAIN_MAILBOX.fullmatch(value) is not None:
+        return address_list(value)[0]
     tokens = _tokens(value)
     if sum(map(len, tokens)) != len(value) or not _MAILBOX_LIST.fullmatch(b"".join(map(_kind, tokens))):
         return None

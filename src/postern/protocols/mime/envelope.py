@@ -34,6 +34,8 @@ def render_envelope(fields: Fields) -> bytes:
 def joined(fields: Fields, name: bytes) -> bytes | None:
     """An address field, or all of them where there are several against the rule."""
     value = fields.named.get(name)
-    if value is None or sum([key == name for key, _ in fields.ordered]) == 1:
+    if value is None or len(fields.named) == len(fields.ordered):
+        return value
+    if [key for key, _ in fields.ordered].count(name) == 1:
         return value
     return b", ".join([value for key, value in fields.ordered if key == name])

@@ -10,7 +10,7 @@ from postern.protocols.mime.address import address_list
 from postern.protocols.mime.charsets import MAX_LABEL
 from postern.protocols.mime.dates import parse_date
 from postern.protocols.mime.envelope import render_envelope
-from postern.protocols.mime.header import MAX_HEADER, Fields
+from postern.protocols.mime.header import Fields
 from postern.protocols.mime.parameters import parameter
 from postern.protocols.mime.structure import render_structure, scan
 from postern.protocols.mime.subject import base_subject
@@ -112,9 +112,11 @@ def _references(fields: Fields) -> tuple[str, ...]:
     return tuple(found[-_MAX_REFERENCES:] or _ids(fields.named.get(b"in-reply-to", b""), 1))
 
 
-def _ids(value: bytes, most: int = MAX_HEADER) -> list[str]:
-    """The message ids of a field, of which the first `most` count, as RFC 5256 section 3 compares them: quotes that are not
+def _ids(value: bytes, most: int | None = None) -> list[str]:
+    """The message ids of a field, or the first `most` of them, as RFC 5256 section 3 compares them: quotes that are not
     needed are taken off."""
+    if not value:
+        return []
     found = []
     for match in islice(_MESSAGE_ID.finditer(value), most):
         written = match[1]

@@ -47,8 +47,9 @@ def _told(fields: Fields) -> str:
     """RFC 9051 section 6.4.4: FROM, TO, CC and BCC look at the envelope. A field that has neither comments nor escapes and
     holds every address as it is told needs no second line."""
     lines = []
+    names = [name for name, _ in fields.ordered]
     for name in (b"from", b"to", b"cc", b"bcc"):
-        value = joined(fields, name)
+        value = fields.named.get(name) if names.count(name) < 2 else joined(fields, name)
         if not value:
             continue
         addresses = [one for one in address_list(value)[0] if one.complete]
@@ -63,9 +64,8 @@ def _reads_as_told(value: bytes, addresses: list[Address]) -> bool:
         return False
     place = 0
     for one in addresses:
-        spec = b"%b@%b" % (one.mailbox or b"", one.host or b"")
-        place = value.find(spec, place) + len(spec)
-        if place < len(spec):
+        place = value.find(b"%b@%b" % (one.mailbox or b"", one.host or b""), place) + 1
+        if not place:
             return False
     return True
 

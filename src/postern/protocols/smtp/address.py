@@ -14,22 +14,22 @@ MAX_LOCAL_PART = 256
 """RFC 5321 section 4.5.3.1.1 asks for 64 octets at least; variable envelope return paths need more."""
 MAX_DOMAIN = 255
 
-_ATOM = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]+"
-_QUOTED = r'"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*"'
+_ATOM = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]++"
+_QUOTED = r'"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*+"'
 # The underscore is not RFC 5321's; names with it send mail all the same.
-_LABEL = r"[A-Za-z0-9_\u0080-\U0010ffff](?:[A-Za-z0-9_\-\u0080-\U0010ffff]*[A-Za-z0-9_\u0080-\U0010ffff])?"
-_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*"
-_LITERAL = r"\[[A-Za-z0-9.:\-]+\]"
-_DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
-_MAILBOX = rf"(?P<local>{_ATOM}(?:\.{_ATOM})*|{_QUOTED})@(?P<domain>{_DOMAIN}|{_LITERAL})"
+_LABEL = r"[A-Za-z0-9_\u0080-\U0010ffff]++(?:-++[A-Za-z0-9_\u0080-\U0010ffff]++)*+"
+_DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*+"
+_LITERAL = r"\[[A-Za-z0-9.:\-]++\]"
+_DOT_STRING = re.compile(rf"{_ATOM}(?:\.{_ATOM})*+")
+_MAILBOX = rf"(?P<local>{_ATOM}(?:\.{_ATOM})*+|{_QUOTED})@(?P<domain>{_DOMAIN}|{_LITERAL})"
 # RFC 5321 appendix C: a source route is parsed and ignored.
-_ROUTE = rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?"
+_ROUTE = rf"(?:@{_DOMAIN}(?:,@{_DOMAIN})*+:)?+"
 _PATH = re.compile(rf"<(?:{_ROUTE}{_MAILBOX})?>")
 _POSTMASTER = re.compile(r"<postmaster>", re.IGNORECASE)
 _WHOLE_MAILBOX = re.compile(_MAILBOX)
 _ESCAPED = re.compile(r"\\(.)")
 
-_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*")
+_XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-F]{2})*+")
 _HEXCHAR = re.compile(r"\+([0-9A-F]{2})")
 _NOT_XCHAR = re.compile(r"[^!-*,-<>-~]")
 

@@ -17,7 +17,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from postern.model.domains import a_labels
 from postern.protocols.authentication.header import Field, addresses, named
 
-SELECTOR = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)*\Z")
+_LABEL = r"(?!-)[a-z0-9-]{1,63}+(?<!-)"
+SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*+\Z")
 _STRING = 255
 """Octets of one string of a TXT record (RFC 1035 section 3.3)."""
 

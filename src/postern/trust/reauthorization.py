@@ -1,0 +1,102 @@
+"""Whether those who are logged on may still be: their accounts are asked about again, as long as their sessions last.
+
+A session registers with the identity that it proved. Every few seconds the directory is asked about all registered accounts
+together, by objectGUID, so that a rename ends nothing. A session ends when its account is gone, disabled or expired, or when its
+password was set after the log-in. It does not end because an account is locked: else whoever guesses could throw the owner out.
+
+Each of these must be seen in two rounds: a directory of several servers answers from one that has yet to hear of a change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from postern.model.directory import Account, Directory, DirectoryUnavailable
+from postern.model.security import Identity
+from postern.telemetry.log import Event, log
+
+INTERVAL = 10.0
+"""Seconds between two rounds; two of them and the directory's own time-outs stay below 30 seconds."""
+_ROUNDS = 2
+_TOGETHER = 1000
+"""Accounts of one question; the adapter divides it into filters as it needs."""
+
+
+class Registration:
+    """One session of one identity, until `end`."""
+
+    __slots__ = ("_all", "identity", "revoke", "seen")
+
+    def __init__(self, everyone: set[Registration], identity: Identity, revoke: Callable[[], None]) -> None:
+        self._all = everyone
+        self.identity = identity
+        self.revoke = revoke
+        self.seen = 0
+        """Rounds in a row in which the account did not admit this session."""
+
+    def end(self) -> None:
+        """The session is over; may be called twice."""
+        self._all.discard(self)
+
+
+class Reauthorization:
+    """One a process and directory. Rounds run while anybody is registered; an unavailable directory ends nobody."""
+
+    def __init__(self, directory: Directory, interval: float = INTERVAL) -> None:
+        self._directory = directory
+        self._interval = interval
+        self._all: set[Registration] = set()
+        self._task: asyncio.Task[None] | None = None
+
+    def register(self, identity: Identity, revoke: Callable[[], None]) -> Registration | None:
+        """`revoke` is called once, at most, and must end the session. None for who has no account in the directory
+        (known by a certificate, or by the kernel)."""
+        if identity.guid is None:
+            return None
+        registration = Registration(self._all, identity, revoke)
+        self._all.add(registration)
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._rounds())
+        return registration
+
+    def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _rounds(self) -> None:
+        while self._all:
+            await asyncio.sleep(self._interval)
+            try:
+                await self.round()
+            except DirectoryUnavailable:
+                continue
+            except Exception as error:  # a failure here must not end the watch over everybody
+                log(Event.REAUTHORIZATION_FAILED, error=repr(error), exc_info=error)
+
+    async def round(self) -> None:
+        """Asks once about everybody. Raises DirectoryUnavailable."""
+        guids = list({one.identity.guid for one in self._all if one.identity.guid is not None})
+        for start in range(0, len(guids), _TOGETHER):
+            asked = set(guids[start : start + _TOGETHER])
+            found = await self._directory.accounts_by_guid(tuple(asked))
+            for one in [one for one in self._all if one.identity.guid in asked]:
+                assert one.identity.guid is not None
+                self._judge(one, found.get(one.identity.guid))
+
+    def _judge(self, one: Registration, account: Account | None) -> None:
+        reason = why_not(account, one.identity)
+        one.seen = one.seen + 1 if reason else 0
+        if one.seen >= _ROUNDS:
+            one.end()
+            log(Event.SESSION_ENDED, name=one.identity.name, mechanism=one.identity.mechanism, reason=reason)
+            one.revoke()
+
+
+def why_not(account: Account | None, identity: Identity) -> str:
+    """Why a session of this identity may not go on; "" if it may."""
+    if account is None:
+        return "the account is gone"
+    if not account.enabled and not account.locked:
+        return "the account is disabled or expired"
+    return "" if account.credentials == identity.credentials else "the password was changed"

@@ -1,0 +1,71 @@
+"""Fuzz target for directories' answers, tickets and subscription files: `python tests/fuzz/fuzz_directory.py
+-max_total_time=300`, with atheris.
+
+The first octet says which reader gets the rest. Each gives a value or its own error; what comes in pieces is read as if it were
+whole.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+if __name__ == "__main__":
+    import atheris
+
+    with atheris.instrument_imports(include=["postern.protocols"]):
+        from postern.protocols import ber, cldap, edge_hashes, edge_subscription, ldap_bind, pac
+        from postern.protocols.dcerpc import netlogon
+        from postern.protocols.dcerpc.ndr import NdrError
+else:
+    from postern.protocols import ber, cldap, edge_hashes, edge_subscription, ldap_bind, pac
+    from postern.protocols.dcerpc import netlogon
+    from postern.protocols.dcerpc.ndr import NdrError
+
+
+def one_input(data: bytes) -> None:
+    """Raises AssertionError (or anything else) where a reader does what it must not."""
+    if not data:
+        return
+    seed, rest = data[0], data[1:]
+    match seed % 4:
+        case 0:
+            pong = cldap.pong(rest, 77)
+            assert pong is None or len(pong.fqdn) <= 255
+            with suppress(ber.BerError):
+                content, at = ber.take(rest, 0, ber.SEQUENCE)
+                assert content in rest and at <= len(rest)
+        case 1:
+            _ldap(rest, 1 + seed // 4)
+        case 2:
+            with suppress(pac.PacError):
+                pac.logon_information(rest)
+            for read in (netlogon.read_challenge, netlogon.read_authenticate, netlogon.read_logon):
+                with suppress(NdrError):
+                    read(rest)
+        case _:
+            with suppress(edge_subscription.SubscriptionFileError):
+                file = edge_subscription.read(rest)
+                assert edge_subscription.read(edge_subscription.write(file)) == file
+            assert all(len(entry) == edge_hashes.LENGTH for entry in edge_hashes.split(rest))
+
+
+def _ldap(rest: bytes, step: int) -> None:
+    def packets(size: int) -> list[bytes]:
+        found, one = [], ldap_bind.Packets()
+        for start in range(0, len(rest), size):
+            one.feed(rest[start : start + size])
+            while (packet := one.next_packet()) is not None:
+                found.append(packet)
+        return found
+
+    assert packets(len(rest) or 1) == packets(step)
+    answers = ldap_bind.BindAnswers()
+    for start in range(0, len(rest), step):
+        answers.feed(rest[start : start + step])
+        answers.next_answer(1)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
