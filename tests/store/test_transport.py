@@ -1,14 +1,16 @@
-"""What the server says of the connection: the row of `postern paths observed`."""
+"""What the server says of the connection: the row of `postern paths observed`.
+
+covers: services.mailbox_housekeeping
+"""
 
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 
 import pytest
 
 from postern.model.security import Mechanism, Seal
-from postern.roles.mailbox import Mailbox
+from postern.services.mailbox_housekeeping import observe
 from postern.store.transport import Transport, transport
 from postern.telemetry.observed import Observed
 from tests.store.conftest import Store
@@ -21,10 +23,8 @@ def test_the_private_cluster_is_reached_by_its_socket(store: Store) -> None:
 
 @pytest.mark.slow
 def test_the_role_counts_it(store: Store) -> None:
-    role = Mailbox.__new__(Mailbox)
-    role.database = store.database
-    role.runtime = SimpleNamespace(observed=(observed := Observed(None)))  # type: ignore[assignment]  # all that it asks for
-    store.run(role._observe())
+    observed = Observed(None)
+    store.run(observe(store.database, observed))
     assert {key: count for key, (count, _, _) in observed._counts.items()} == {
         ("postgresql", "local", "Peer credentials", "local", "unix"): 1
     }

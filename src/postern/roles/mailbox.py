@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 
 from postern.model.mailbox import MailboxError
 from postern.model.organization import Role
@@ -14,6 +13,7 @@ from postern.roles.doors import Doors
 from postern.roles.logon import Logon
 from postern.roles.runtime import Runtime
 from postern.services.mail_submission import SubmissionNotifier
+from postern.services.mailbox_housekeeping import observe, reconcile
 from postern.services.mailbox_server import MailboxService
 from postern.services.rpc_client import RpcClient
 from postern.store.database import MailboxDatabase
@@ -33,7 +33,7 @@ class Mailbox:
     async def start(self) -> None:
         await self.logon.start()
         self.database = await MailboxDatabase.open(self.runtime.organization.postgres)
-        await self._observe()
+        await observe(self.database, self.runtime.observed)
         runtime, rows = self.runtime, self.runtime.rows
         notify = rows["mailbox-to-hub-submission"]
         hubs = [
@@ -54,15 +54,12 @@ class Mailbox:
         while True:
             await asyncio.sleep(HOUSEKEEPING)
             with contextlib.suppress(MailboxError):
-                await self._observe()
+                await observe(self.database, self.runtime.observed)
             if self.runtime.worker == 0:
+                if self.runtime.organization.active_directory is None:
+                    await reconcile(self.database, self.logon.directory)
                 with contextlib.suppress(MailboxError):
                     await self.database.maintain(self.runtime.organization.limits.mailbox_retention)
-
-    async def _observe(self) -> None:
-        """No door of ours sees this row, and it is used all the time: it is counted at the start and with each housekeeping."""
-        used = await self.database.transport()
-        self.runtime.observed.seen("postgresql", used.peer, used.mechanism, used.seal, time.time())
 
     async def stop(self) -> None:
         self._housekeeping.cancel()

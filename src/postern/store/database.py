@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from postern.model.mailbox import (
@@ -82,9 +82,9 @@ class MailboxDatabase(Mailboxes):
         """Mailboxes with submitted items that no hub has finished, whoever they belong to."""
         return await delivery.waiting_mailboxes(self._pool)
 
-    async def reconcile(self, owners: Mapping[UUID, str]) -> None:
-        """`owners` are all mailboxes that the directory has, with their addresses: every other one is disconnected."""
-        await disconnected.reconcile(self._pool, owners, int(time.time()))
+    async def reconcile(self, find: disconnected.Find) -> None:
+        """Mailboxes that `find` does not find in the directory are disconnected, those that it finds again are no longer."""
+        await disconnected.reconcile(self._pool, find, int(time.time()))
 
     async def disconnect(self, mailbox: UUID, owner: str) -> None:
         """The directory has lost the owner, whose address was `owner`."""
