@@ -5,8 +5,10 @@ covers: user, group, alias, domain
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,8 +16,9 @@ import pytest
 
 from postern.cli.directory import octets
 from postern.cli.user import user
-from postern.host import configuration, secret_files
+from postern.host import configuration, directory, secret_files
 from postern.host import state as state_folder
+from postern.model.organization import AcceptedDomain
 from tests.cli.conftest import PASSWORD, Organized
 
 pytestmark = pytest.mark.slow
@@ -142,6 +145,31 @@ def test_ntlm_and_scram_need_an_administrator_and_a_new_password(org: Organized)
     assert probe["verifiers"] == ["argon2id", "nt", "scram-sha-256"] and probe["hidden"]
     assert "3 passwords" in org.done("domain", "auth", "disable", "ntlm")
     assert org.json("user", "show", "alice")["verifiers"] == ["argon2id"]
+
+
+def test_our_own_account_is_listed_only_when_asked_for(org: Organized) -> None:
+    org.add("alice")
+    probe = "postern-probe@example.test"
+    assert [one["name"] for one in org.json("user", "list")] == ["alice@example.test"]
+    assert {one["name"] for one in org.json("user", "list", "--own")} == {"alice@example.test", probe}
+    assert probe not in org.done("user", "list") and probe in org.done("user", "list", "--own")
+    assert org.json("user", "show", probe)["hidden"]
+
+
+def test_our_own_accounts_follow_the_default_domain(org: Organized) -> None:
+    def seeded(domain: str) -> dict[str, str]:
+        domains = (AcceptedDomain(domain), *(one for one in org.organization.domains if one.name != domain))
+        organization = replace(org.organization, domains=domains)
+        asyncio.run(directory.seed(org.state, organization, organization.servers[0]))
+        return {one["name"]: one["guid"] for one in org.json("user", "list", "--own")}
+
+    before = seeded("example.test")
+    after = seeded("new.test")
+    assert after.keys() == {"postern-probe@new.test", "postmaster@new.test"}
+    assert set(after.values()) == set(before.values()), "the mailboxes are the same"
+    assert org.logs_on("postern-probe@new.test", secret_files.obtain(org.state, "probe-account"))
+    assert "there is no" in org.refused("user", "show", "postmaster@example.test")
+    assert seeded("example.test") == before
 
 
 def test_no_secret_is_ever_printed(org: Organized) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from postern.cli.terminal import ask_password, echo
-from postern.model.directory import DirectoryUnavailable
+from postern.model.directory import PROBE, DirectoryUnavailable
 from postern.model.domains import a_labels, shown
 from postern.model.organization import Role
 
@@ -94,6 +94,14 @@ async def accepted_address(directory: OpenDirectory, organization: Organization,
             f"{domain} is no accepted domain of this organization ({names}): `postern domain add {domain}`"
         )
     return address
+
+
+own_option = click.option("--own", is_flag=True, help="Show Postern's own accounts, too.")
+
+
+def without_own(found: Iterable[Listing]) -> list[Listing]:
+    """What people look after: the mailbox that `postern verify` logs on to is no one's, in whichever domain it was made."""
+    return [one for one in found if one.name.partition("@")[0].lower() != PROBE]
 
 
 def new_password(from_stdin: bool) -> str:

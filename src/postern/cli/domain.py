@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postern.cli import dkim
-from postern.cli.directory import in_directory, json_option, print_table
+from postern.cli.directory import in_directory, json_option, print_table, without_own
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json
 from postern.model.directory import RecipientType
@@ -107,7 +107,7 @@ def enable(mechanism: str, state_dir: str | None) -> None:
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[str]:
         await directory.write.enable_verifier(kind)
         await ensure_probe_account(directory, state, organization)
-        users = await directory.write.listings(RecipientType.USER)
+        users = without_own(await directory.write.listings(RecipientType.USER))
         return [one.name for one in users if kind not in one.verifiers]
 
     without = in_directory(state_dir, work)

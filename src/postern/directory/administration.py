@@ -124,6 +124,20 @@ class Administration(Settings):
                 await self._refuse_taken([address, *aliases])  # else it was the short name: the next one
         raise AdministrationError(f"no short logon name (sAMAccountName) is left for {address}")
 
+    async def move(self, name: str, address: str) -> None:
+        """A user's primary address and logon name become `address`; the former is given up. The mailbox stays the same."""
+        entry, address = await self._find(name, "user"), checked(address)
+        await self._refuse_taken([address], but=entry.dn)
+        others = entries.addresses_of(entry.attributes)[1:]
+        await self._client.modify(
+            entry.dn,
+            [
+                (REPLACE, "userPrincipalName", [address.encode()]),
+                (REPLACE, "proxyAddresses", entries.proxy_addresses(address, others)),
+                (REPLACE, "mail", [address.encode()] if address.isascii() else None),
+            ],
+        )
+
     async def set_verifiers(self, name: str, verifiers: Mapping[str, str]) -> None:
         """A new password: kinds that are not given are removed, for they are of the old one."""
         entry = await self._find(name, "user")

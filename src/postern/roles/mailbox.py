@@ -13,6 +13,7 @@ from postern.roles.doors import Doors
 from postern.roles.logon import Logon
 from postern.roles.runtime import Runtime
 from postern.services.mail_submission import SubmissionNotifier
+from postern.services.mailbox_housekeeping import observe, reconcile
 from postern.services.mailbox_server import MailboxService
 from postern.services.rpc_client import RpcClient
 from postern.store.database import MailboxDatabase
@@ -33,6 +34,7 @@ class Mailbox:
     async def start(self) -> None:
         await self.logon.start()
         self.database = await MailboxDatabase.open(self.runtime.organization.postgres)
+        await observe(self.database, self.runtime.observed)
         runtime, rows = self.runtime, self.runtime.rows
         notify = rows["mailbox-to-hub-submission"]
         hubs = [
@@ -65,7 +67,11 @@ class Mailbox:
     async def _keep_house(self) -> None:
         while True:
             await asyncio.sleep(HOUSEKEEPING)
+            with contextlib.suppress(MailboxError):
+                await observe(self.database, self.runtime.observed)
             if self.runtime.worker == 0:
+                if self.runtime.organization.active_directory is None:
+                    await reconcile(self.database, self.logon.directory)
                 with contextlib.suppress(MailboxError):
                     await self.database.maintain(self.runtime.organization.limits.mailbox_retention)
 

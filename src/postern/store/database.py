@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from uuid import UUID
 
 from postern.model.mailbox import (
@@ -25,11 +25,12 @@ from postern.model.mailbox import (
     SearchTerm,
     SortKey,
 )
-from postern.store import delivery, disconnected, fetching, folders, renewal, search
+from postern.store import delivery, disconnected, fetching, folders, renewal, search, transport
 from postern.store import items as item_work
 from postern.store.connection import Connection, Pool
 from postern.store.migrations import migrate
 from postern.store.notices import Notices
+from postern.store.transport import Transport
 
 _RENDERED = Column.ENVELOPE | Column.BODYSTRUCTURE | Column.BODY | Column.HEADER
 """What comes from a content's rendering."""
@@ -65,6 +66,10 @@ class MailboxDatabase(Mailboxes):
         await notices.start()
         return MailboxDatabase(conninfo, pool, notices)
 
+    async def transport(self) -> Transport:
+        """Over what the database is reached, and how we proved ourselves to it."""
+        return await transport.transport(self._pool)
+
     async def close(self) -> None:
         await self._notices.close()
         await self._pool.close()
@@ -87,9 +92,9 @@ class MailboxDatabase(Mailboxes):
         """Mailboxes with submitted items that no hub has finished, whoever they belong to."""
         return await delivery.waiting_mailboxes(self._pool)
 
-    async def reconcile(self, owners: Mapping[UUID, str]) -> None:
-        """`owners` are all mailboxes that the directory has, with their addresses: every other one is disconnected."""
-        await disconnected.reconcile(self._pool, owners, int(time.time()))
+    async def reconcile(self, find: disconnected.Find) -> None:
+        """Mailboxes that `find` does not find in the directory are disconnected, those that it finds again are no longer."""
+        await disconnected.reconcile(self._pool, find, int(time.time()))
 
     async def disconnect(self, mailbox: UUID, owner: str) -> None:
         """The directory has lost the owner, whose address was `owner`."""
