@@ -25,10 +25,10 @@ lab: ## Build the lab, an organization of several hosts behind firewalls, and le
 lab-down: ## End the lab; nothing of it is left
 	@.venv/bin/postern lab down
 
-test: ## Lint, then every test (about 20 minutes on 2 cores); prints the slowest twenty
+test: ## Lint, then every test, WORKERS=2 at a time (about 15 minutes on 2 cores); prints the slowest twenty
 	@scripts/setup test
 	@$(MAKE) --no-print-directory lint
-	@$(PYTHON) -m pytest -q --durations=20
+	@$(PYTHON) -m pytest -q $(PARALLEL)
 
 test-fast: ## Lint, then the tests without servers (2 minutes)
 	@scripts/setup test
