@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from postern.host.postgres import ClusterError, PrivateCluster
 from tests.directory.samba import samba_domain, samba_second
@@ -20,6 +21,10 @@ __all__ = ["postgres_cluster", "postgres_dsn", "samba_domain", "samba_second"]
 
 
 _WATCH = Watch()
+
+# A busy machine is slow; that tells nothing about what is tested.
+settings.register_profile("postern", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("postern")
 
 
 def pytest_configure(config: pytest.Config) -> None:

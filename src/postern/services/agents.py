@@ -227,18 +227,20 @@ class AgentSteps:
         self._p.statistics.add("recipient-filter", time.perf_counter(), 550)
         return agent.unknown(caller.peer.host, self._unknown, self._p.clock())
 
-    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content) -> AgentVerdict:
+    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str) -> AgentVerdict:
         if not self._filtered(caller):
             return AgentVerdict()
-        examined = await self.examine(caller, envelope, header, body)
+        examined = await self.examine(caller, envelope, header, body, key)
         if examined.reply is not None:
             self._log(caller, examined.by, examined.reply, *(one.address for one in envelope.recipients))
         return AgentVerdict(examined.reply, examined.header)
 
-    async def examine(self, caller: Caller, envelope: Envelope, header: bytes, body: Content) -> Examined:
+    async def examine(
+        self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str = ""
+    ) -> Examined:
         """The agents at the end of a message, with what each of them found."""
         return await self._chain.message.examine(
-            self._address, caller.helo, envelope.sender, header, body, self._p.clock(), self._allowed
+            self._address, caller.helo, envelope.sender, header, body, self._p.clock(), self._allowed, key
         )
 
     def closed(self) -> None:

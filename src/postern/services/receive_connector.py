@@ -84,8 +84,9 @@ class Steps(Protocol):
         harvesting), 0 for none. Nothing is read from the connection meanwhile (`link.pause`)."""
         ...
 
-    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content) -> AgentVerdict:
-        """`header` is the header section as it came, without our own trace line; `body` begins with the empty line. Header and
+    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str) -> AgentVerdict:
+        """`key` names the message while something is computed on it (`telemetry.attempts`).
+        `header` is the header section as it came, without our own trace line; `body` begins with the empty line. Header and
         body together are the message octet for octet."""
         ...
 
