@@ -8,7 +8,7 @@ import email.policy
 import email.utils
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from uuid import UUID
 
@@ -228,6 +228,15 @@ class FakeMailboxes:
             b"".join(item.modseq.to_bytes(8, "little") for item in items),
             b"".join(uid.to_bytes(4, "little") for uid in gone),
         )
+
+    async def look(self, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: bool) -> Index:
+        f, found = self._folder(mailbox, folder), await self.index(mailbox, folder, since)
+        if found.last_uid < next_uid:
+            return found
+        recent = (f.recent_uid, f.uid_next - 1)
+        if claim_recent:
+            f.recent_uid = f.uid_next
+        return replace(found, recent=recent)
 
     async def first_unseen(self, mailbox: UUID, folder: int) -> int:
         self.calls.append("first_unseen")
