@@ -345,7 +345,7 @@ def test_a_message_that_an_agent_fails_at_twice_is_refused_for_good() -> None:
                 raise RecursionError("maximum recursion depth exceeded")
             return whole(header)
 
-        agents._firewall.inward = inward  # type: ignore[method-assign]
+        agents._firewall.inward = inward  # type: ignore[method-assign]  # as if it had a defect
         bad = signed(message(more=b"X-Bad: nested\r\n"))
         assert (await one.send("bob@other.test", ALICE, bad)).startswith("451 4.3.0")
         for _ in range(2):
@@ -374,7 +374,7 @@ def test_a_message_that_brought_workers_down_is_refused_for_good(
                 attempts.blame("hub-0", tmp_path, "it did not answer")
             return whole(header)
 
-        agents._firewall.inward = inward  # type: ignore[method-assign]
+        agents._firewall.inward = inward  # type: ignore[method-assign]  # as if it hung
         bad = signed(message(more=b"X-Bad: hangs\r\n"))
         for _ in range(2):
             assert (await one.send("bob@other.test", ALICE, bad)).startswith("250")

@@ -13,13 +13,10 @@ from postern.roles.doors import Doors
 from postern.roles.logon import Logon
 from postern.roles.runtime import Runtime
 from postern.services.mail_submission import SubmissionNotifier
-from postern.services.mailbox_housekeeping import observe, reconcile
+from postern.services.mailbox_housekeeping import EVERY, observe, reconcile, render_anew
 from postern.services.mailbox_server import MailboxService
 from postern.services.rpc_client import RpcClient
 from postern.store.database import MailboxDatabase
-from postern.telemetry.log import Event, log
-
-HOUSEKEEPING = 300.0
 
 
 class Mailbox:
@@ -50,23 +47,11 @@ class Mailbox:
         ]
         await self.rpc.open(self.doors, Role.MAILBOX, services)
         self._housekeeping = asyncio.create_task(self._keep_house())
-        self._rendering = asyncio.create_task(self._render_anew())
-
-    async def _render_anew(self) -> None:
-        """Whoever does it may end before it is done: then another one goes on."""
-        while True:
-            try:
-                if await self.database.render_anew():
-                    return
-            except MailboxError:
-                pass
-            except Exception as error:
-                log(Event.CONVERSATION_FAILED, conversation="rendering anew", error=repr(error), exc_info=error)
-            await asyncio.sleep(HOUSEKEEPING)
+        self._rendering = asyncio.create_task(render_anew(self.database))
 
     async def _keep_house(self) -> None:
         while True:
-            await asyncio.sleep(HOUSEKEEPING)
+            await asyncio.sleep(EVERY)
             with contextlib.suppress(MailboxError):
                 await observe(self.database, self.runtime.observed)
             if self.runtime.worker == 0:

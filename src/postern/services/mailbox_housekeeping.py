@@ -1,7 +1,10 @@
-"""What the mailbox role does every few minutes: it counts the database's row, and notices whose owner is gone."""
+"""What the mailbox role does behind its doors: it counts the database's row, notices whose owner is gone, purges what was kept
+long enough, and renders anew what an older version rendered.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
@@ -10,7 +13,11 @@ from uuid import UUID
 from postern.model.directory import Directory, DirectoryUnavailable
 from postern.model.mailbox import MailboxError
 from postern.store.database import MailboxDatabase
+from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
+
+EVERY = 300.0
+"""Seconds from one look to the next."""
 
 
 async def observe(database: MailboxDatabase, observed: Observed) -> None:
@@ -29,3 +36,16 @@ async def reconcile(database: MailboxDatabase, directory: Directory) -> None:
 
     with contextlib.suppress(MailboxError, DirectoryUnavailable):
         await database.reconcile(owners)
+
+
+async def render_anew(database: MailboxDatabase) -> None:
+    """Returns when nothing old is left. Whoever does it may end before it is done: then another process goes on."""
+    while True:
+        try:
+            if await database.render_anew():
+                return
+        except MailboxError:
+            pass
+        except Exception as error:
+            log(Event.CONVERSATION_FAILED, conversation="rendering anew", error=repr(error), exc_info=error)
+        await asyncio.sleep(EVERY)

@@ -144,13 +144,15 @@ class Gathering:
         """The name under which attempts at this message are marked and counted: its sender, who does not know that it brought
         a process down, sends the same octets again.
 
-        Bound: 64 KB are looked at.
+        Bound: the first 64 KB are looked at.
         """
-        first = self._pieces[0] if self._pieces else b""
-        if len(first) < _NAMED and len(self._pieces) > 1:
-            first = b"".join(self._pieces)
-        octets = memoryview(first)[:_NAMED]
-        return f"data/{self._in_memory + self._in_file}/{sha256(octets).hexdigest()}"
+        name, left = sha256(), _NAMED
+        for piece in self._pieces:
+            name.update(memoryview(piece)[:left])
+            left -= len(piece)
+            if left <= 0:
+                break
+        return f"data/{self._in_memory + self._in_file}/{name.hexdigest()}"
 
     def split(self) -> tuple[bytes, bytes] | None:
         """Header lines (without the empty line) and what of the rest is in memory, the empty line first. None: no end of the
