@@ -11,17 +11,14 @@ from typing import Any
 
 import click
 
-from postern.cli.console import print_table
 from postern.cli.files import Output, OutputFile
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo, echo_json, moment
+from postern.cli.terminal import echo, echo_json, json_option, moment, print_fields, print_table
 from postern.model.organization import StateFolder
 from postern.telemetry import attempts
 from postern.transport import control, damage, poison, segments
 from postern.transport.control import Request, Verb
 from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, State
-
-_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
 class NothingMeant(click.UsageError):
@@ -38,7 +35,7 @@ def queue() -> None:
 @click.option("--hop", default="", help="Only those that last went this way, for example smtp:example.org.")
 @click.option("--poison", "only_poison", is_flag=True, help="Only what was set aside because it brings workers down.")
 @state_option
-@_JSON
+@json_option
 def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> None:
     """Every message in the queues, oldest first."""
     now = time.time()
@@ -58,9 +55,6 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
     if as_json:
         echo_json([_row(message) for message in messages])
         return
-    if not messages:
-        echo("The queues are empty.")
-        return
     rows = []
     for message in messages:
         open_ = _open(message)
@@ -76,26 +70,33 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
                 f"{first.status} {first.error}".strip() if first else "",
             )
         )
-    print_table(("queue id", "age", "size", "from", "to", "state", "last error"), rows)
-    echo(f"{len(messages)} in all")
+    print_table(("queue id", "age", "size", "from", "to", "state", "last error"), rows, "The queues are empty.")
+    if rows:
+        echo(f"{len(rows)} in all")
 
 
 def _list_poison(found: list[tuple[Path, QueuedMessage]], now: float, as_json: bool) -> None:
     if as_json:
         echo_json([{**_row(m), "file": str(poison.copy_of(folder, m.queue_id))} for folder, m in found])
         return
-    if not found:
-        echo("No message is set aside.")
-        return
+    rows = []
     for folder, message in found:
         recipient = _poison_of(message)
-        echo(
-            f"{message.queue_id}  {_span(now - message.received)} old, {_size(message.location.size)}, "
-            f"from {message.envelope.sender or '<>'} to {len(message.recipients)} recipients"
+        rows.append(
+            (
+                message.queue_id,
+                _span(now - message.received),
+                _size(message.location.size),
+                message.envelope.sender or "<>",
+                str(len(message.recipients)),
+                recipient.error if recipient else "",
+                str(poison.copy_of(folder, message.queue_id)),
+            )
         )
-        echo(f"  reason: {recipient.error if recipient else ''}")
-        echo(f"  file:   {poison.copy_of(folder, message.queue_id)}")
-    echo(f"{len(found)} in all; `postern queue export`, `retry` or `drop` them by id")
+    columns = ("queue id", "age", "size", "from", "recipients", "reason", "file")
+    print_table(columns, rows, "No message is set aside.")
+    if rows:
+        echo(f"{len(rows)} in all; `postern queue export`, `retry` or `drop` them by id")
 
 
 @queue.command()
@@ -124,7 +125,7 @@ def _export(folder: Path, message: QueuedMessage, file: OutputFile) -> None:
 @queue.command()
 @click.argument("queue_id")
 @state_option
-@_JSON
+@json_option
 def show(queue_id: str, state_dir: str | None, as_json: bool) -> None:
     """One message, recipient by recipient."""
     now = time.time()
@@ -145,7 +146,7 @@ def _change(verb: Verb, help_: str) -> None:
     @click.option("--hop", default="", help="All that last went this way, for example smtp:example.org.")
     @click.option("--all", "all_", is_flag=True, help="All messages.")
     @state_option
-    @_JSON
+    @json_option
     def command(queue_ids: tuple[str, ...], hop: str, all_: bool, state_dir: str | None, as_json: bool) -> None:
         if bool(queue_ids) + bool(hop) + all_ != 1:
             raise NothingMeant
@@ -215,19 +216,19 @@ def _row(message: QueuedMessage) -> dict[str, Any]:
 
 
 def _print(message: QueuedMessage, now: float) -> None:
-    came = f"{moment(message.received)} from {message.origin.client} on {message.origin.path or '-'}"
-    for label, value in (
-        ("queue id", message.queue_id),
-        ("message id", message.message_id),
-        ("from", message.envelope.sender or "<>"),
-        ("came", came),
-        ("size", _size(message.location.size)),
-    ):
-        echo(f"{label + ':':<12}{value}")
+    print_fields(
+        {
+            "queue id": message.queue_id,
+            "message id": message.message_id,
+            "from": message.envelope.sender or "<>",
+            "came": f"{moment(message.received)} from {message.origin.client} on {message.origin.path or '-'}",
+            "size": _size(message.location.size),
+        }
+    )
     rows = [
         (r.address, _state(r, now), str(r.attempts), r.hop, f"{r.status} {r.error}".strip()) for r in message.recipients
     ]
-    print_table(("recipient", "state", "attempts", "next hop", "last error"), rows)
+    print_table(("recipient", "state", "attempts", "next hop", "last error"), rows, "It has no recipients.")
 
 
 def _state(recipient: QueuedRecipient, now: float) -> str:
