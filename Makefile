@@ -4,7 +4,7 @@
 PYTHON := .venv/bin/python
 MINUTES ?= 5
 PORTS ?= 10000
-WORKERS ?= 2
+WORKERS ?= 4
 # Tests that share servers stay in one process, and the longest groups begin first (tests/support/needs.py).
 PARALLEL = -n $(WORKERS) --no-loadscope-reorder --durations=20
 FAST := not postgres and not slapd and not samba and not lab and not slow and not root
