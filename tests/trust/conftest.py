@@ -1,18 +1,5 @@
-"""Argon2id at its least work, for tests of who asks it and when; tests/trust/test_passwords.py has it in earnest."""
+"""Passwords cost these tests next to nothing."""
 
-from __future__ import annotations
+from tests.support.passwords import cheap_passwords
 
-import argon2
-import pytest
-
-from postern.trust import passwords
-
-CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-NOBODY = CHEAP.hash("nobody")
-
-
-@pytest.fixture(autouse=True)
-def cheap_passwords(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    if request.path.stem != "test_passwords":
-        monkeypatch.setattr(passwords, "_HASHER", CHEAP)
-        monkeypatch.setattr(passwords, "_NOBODY", NOBODY)
+__all__ = ["cheap_passwords"]
