@@ -97,6 +97,8 @@ def _with_proof(text: str, proof: bytes) -> str:
         (lambda text: _with_proof(text, b""), MALFORMED),
         (lambda text: text.rpartition(",p=")[0], MALFORMED),
         (lambda text: text[:-4] + "====", MALFORMED),
+        (lambda text: text[:-4] + "é===", MALFORMED),
+        (lambda text: text.replace("c=biws", "c=é"), MALFORMED),
         (lambda text: "", MALFORMED),
     ],
 )

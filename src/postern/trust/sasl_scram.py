@@ -7,7 +7,6 @@ A name without them is led through the same exchange with a salt that is made up
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -132,5 +131,5 @@ def _saslname(text: str) -> str:
 def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one, and so is what a letter beyond ASCII raises
         raise _Malformed from None
