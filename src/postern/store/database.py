@@ -75,11 +75,12 @@ class MailboxDatabase(Mailboxes):
         await self._notices.close()
         await self._pool.close()
 
-    async def maintain(self, retention: float = RETENTION) -> None:
+    async def maintain(self, retention: float | None = RETENTION) -> None:
         """Housekeeping, to be called every few minutes by one process: purges mailboxes that are disconnected for longer than
-        `retention` seconds, frees contents that nothing refers to and forgets old delivery ids. Safe when several do it
-        at once."""
-        await disconnected.purge(self._pool, None, int(time.time() - retention))
+        `retention` seconds (None: none of them), frees contents that nothing refers to and forgets old delivery ids. Safe
+        when several do it at once."""
+        before = int(time.time() - retention) if retention is not None else 0
+        await disconnected.purge(self._pool, None, before)
         while await delivery.sweep(self._pool, _SWEEP) == _SWEEP:
             pass
         await delivery.forget_deliveries(self._pool, int(time.time()) - REMEMBERED)
@@ -94,7 +95,8 @@ class MailboxDatabase(Mailboxes):
         return await delivery.waiting_mailboxes(self._pool)
 
     async def reconcile(self, find: disconnected.Find) -> None:
-        """Mailboxes that `find` does not find in the directory are disconnected, those that it finds again are no longer."""
+        """Mailboxes that `find` does not find in the directory are disconnected, those that it finds again are no longer.
+        Raises what `find` raises, and IncompleteAnswer where it finds nobody at all."""
         await disconnected.reconcile(self._pool, find, int(time.time()))
 
     async def disconnect(self, mailbox: UUID, owner: str) -> None:
