@@ -379,6 +379,9 @@ class FakeMailboxes:
                 await self.append(mailbox, inbox.id, [NewItem(delivery.content, 0, delivery.received or None)])
         return [[DeliveryStatus.DELIVERED] * len(d.mailboxes) for d in deliveries]
 
+    async def used(self, mailboxes: Sequence[UUID]) -> list[int]:
+        return [(await self.logon(one)).used if one in self._mailboxes else 0 for one in mailboxes]
+
     async def submit(self, mailbox: UUID, uid: int) -> None:
         self._mailbox(mailbox).submitted.append(uid)
 

@@ -205,6 +205,9 @@ class MailboxDatabase(Mailboxes):
     async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
         return await delivery.deliver(self._pool, self._notices, deliveries)
 
+    async def used(self, mailboxes: Sequence[UUID]) -> list[int]:
+        return await delivery.used(self._pool, mailboxes)
+
     async def submit(self, mailbox: UUID, uid: int) -> None:
         await delivery.submit(self._pool, self._notices, mailbox, uid)
 
