@@ -332,8 +332,11 @@ class FakeMailboxes:
         self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]], target: int, move: bool = False
     ) -> CopyResult:
         source, f = self._folder(mailbox, folder), self._folder(mailbox, target)
-        modseq = self._touch(f)
         items = self._within(source, uids)
+        info = await self.logon(mailbox)
+        if not move and info.quota and info.used + sum(len(i.content) for i in items) > info.quota:
+            raise MailboxError("OVERQUOTA", "The mailbox is full")
+        modseq = self._touch(f)
         mapping = []
         for item in items:
             names = [n for i, n in enumerate(source.keywords) if item.flags >> (KEYWORD_BASE + i) & 1]

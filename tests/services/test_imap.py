@@ -307,6 +307,38 @@ def test_a_folder_that_changed_between_select_and_the_first_fetch() -> None:
     asyncio.run(run())
 
 
+def test_a_quota_that_changed_counts_in_an_open_session() -> None:
+    """At the next APPEND or COPY, and in what GETQUOTA says; a directory that is away leaves what was."""
+
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            people = doors.directory.mail
+            alice = people["alice@example.test"]
+
+            async def ask(text: bytes) -> list[bytes]:
+                return await command(reader, writer, text)
+
+            async def grant(quota: int) -> None:
+                people["alice@example.test"] = replace(alice, quota=quota)
+
+            append = b"a APPEND INBOX {1500+}\r\n" + b"x" * 1500
+            await ask(LOGIN)
+            await ask(b"s SELECT INBOX")
+            assert (await ask(append))[-1].startswith(b"a OK [APPENDUID ")
+            await grant(2048)
+            assert (await ask(append))[-1] == b"a NO [OVERQUOTA] The mailbox is full\r\n"
+            assert (await ask(b'q GETQUOTA ""'))[0] == b'* QUOTA "" (STORAGE 2 2)\r\n'
+            assert (await ask(b"c COPY 1 INBOX"))[-1] == b"c NO [OVERQUOTA] The mailbox is full\r\n"
+            assert (await ask(b"m MOVE 1 Drafts"))[-1].startswith(b"m OK")
+            people.clear()
+            assert (await ask(append))[-1] == b"a NO [OVERQUOTA] The mailbox is full\r\n"
+            await grant(4096)
+            assert (await ask(b"g GETQUOTAROOT INBOX"))[1] == b'* QUOTA "" (STORAGE 2 4)\r\n'
+            assert (await ask(append))[-1].startswith(b"a OK [APPENDUID ")
+
+    asyncio.run(run())
+
+
 def test_an_append_to_the_outbox_is_a_submission() -> None:
     async def run() -> None:
         async with opened() as doors, dialled(doors) as (reader, writer):
