@@ -118,8 +118,8 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
 
 
 async def renewed(access: ClientAccess, opened: Opened) -> Opened:
-    """With the quota that the directory grants by now: a session may be open for days. Mostly answered from the directory's cache;
-    what it does not say leaves what is. Raises MailboxError."""
+    """With the quota that the directory grants by now: a session may be open for days. Mostly answered from the directory's
+    cache; what it does not say leaves what is. Raises MailboxError."""
     try:
         recipient = await access.directory.recipient(opened.address)
     except DirectoryUnavailable:
