@@ -37,6 +37,8 @@ from postern.services.rpc_client import RpcClient, RpcError
 _GRACE = 30.0
 """Seconds that an answer to `wait` may be late."""
 _DELIVERY_TIMEOUT = 120.0
+_SEARCH_TIMEOUT = 300.0
+"""Longer than the store lets a search run, and another before it."""
 _QUESTION_TIMEOUT = 1.0
 """Seconds that a sender waits at RCPT for what may be left unknown."""
 _T = TypeVar("_T")
@@ -158,12 +160,14 @@ class MailboxClient:
         return values.read_words(gone)
 
     async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
-        (found,) = await self._call("search", mailbox, folder, *values.term(term), *values.sort_keys(sort))
+        program = *values.term(term), *values.sort_keys(sort)
+        (found,) = await self._call("search", mailbox, folder, *program, timeout=_SEARCH_TIMEOUT)
         return values.read_words(found)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
         answer: bytes
-        (answer,) = await self._call("thread", mailbox, folder, algorithm, *values.term(term))
+        program = values.term(term)
+        (answer,) = await self._call("thread", mailbox, folder, algorithm, *program, timeout=_SEARCH_TIMEOUT)
         return answer
 
     # Delivery, submission, notification

@@ -45,15 +45,17 @@ _SWEEP = 500
 class MailboxDatabase(Mailboxes):
     """One database of mailboxes. Many processes may open the same one."""
 
-    def __init__(self, conninfo: str, pool: Pool, notices: Notices) -> None:
+    def __init__(self, conninfo: str, pool: Pool, searches: search.Searches, notices: Notices) -> None:
         self._conninfo = conninfo
         self._pool = pool
+        self._searches = searches
         self._notices = notices
         self._renewal = renewal.Renewal(pool)
 
     @staticmethod
     async def open(conninfo: str, connections: int = 8) -> MailboxDatabase:
-        """Brings the schema up to date first. `connections` bounds what this process opens, besides two for notices.
+        """Brings the schema up to date first. `connections` (from 2 on) bounds what this process opens, a quarter of it for
+        searches, besides two for notices.
 
         Raises MailboxError("UNAVAILABLE") when the server does not answer, SchemaError when it holds a newer schema.
         """
@@ -62,10 +64,12 @@ class MailboxDatabase(Mailboxes):
             await migrate(connection)
         finally:
             connection.close()
-        pool = Pool(conninfo, connections, "postern")
+        searching = max(1, connections // 4)
+        searches = search.Searches(conninfo, searching, search.SECONDS)
+        pool = Pool(conninfo, max(1, connections - searching), "postern")
         notices = Notices(conninfo, pool)
         await notices.start()
-        return MailboxDatabase(conninfo, pool, notices)
+        return MailboxDatabase(conninfo, pool, searches, notices)
 
     async def transport(self) -> Transport:
         """Over what the database is reached, and how we proved ourselves to it."""
@@ -73,6 +77,7 @@ class MailboxDatabase(Mailboxes):
 
     async def close(self) -> None:
         await self._notices.close()
+        await self._searches.close()
         await self._pool.close()
 
     async def maintain(self, retention: float | None = RETENTION) -> None:
@@ -195,12 +200,12 @@ class MailboxDatabase(Mailboxes):
     async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
         if self._renewal.pending:
             await self._renewal.of_items(mailbox, folder, _ALL)
-        return await search.search(self._pool, mailbox, folder, term, sort)
+        return await search.search(self._searches, mailbox, folder, term, sort)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
         if self._renewal.pending:
             await self._renewal.of_items(mailbox, folder, _ALL)
-        return await search.thread(self._pool, mailbox, folder, term, algorithm)
+        return await search.thread(self._searches, mailbox, folder, term, algorithm)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
         return await delivery.deliver(self._pool, self._notices, deliveries)
