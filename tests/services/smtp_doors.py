@@ -26,7 +26,7 @@ from postern.paths.guard import Guard
 from postern.paths.row import Path as Row
 from postern.paths.row import Port
 from postern.paths.table import settle
-from postern.services.receive_connector import ReceiveConnector
+from postern.services.receive_connector import ReceiveConnector, Room
 from postern.services.smtp_receive import ReceiveSession
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
@@ -125,6 +125,7 @@ class SmtpDoors:
         self.rows: dict[str, Row] = settle(profile)
         self.tracker = Tracker(Path("/nowhere"), "test")  # never flushed: its lines are looked at
         self.spool = tempfile.TemporaryDirectory(prefix="sp-", dir="/tmp")
+        self.room: Room | None = None
         self._doors: list[Door] = []
 
     def connector(self, rows: Sequence[Row]) -> ReceiveConnector:
@@ -139,6 +140,7 @@ class SmtpDoors:
             self.tracker,
             FQDN,
             Path(self.spool.name),
+            room=self.room,
         )
 
     async def open(self, *names: str, number: int = 25, tls: bool = True, per_address: int = 100) -> int:

@@ -79,6 +79,20 @@ class DirectoryUnavailable(Exception):
     """No answer now; the caller says 4xx, [UNAVAILABLE] or tries again. Never the same as «there is no such entry»."""
 
 
+class IncompleteAnswer(DirectoryUnavailable):
+    """The directory answered, and not for all that it was asked about: what is missing from its answer may be there. `str` is
+    why, for an administrator."""
+
+
+class MailboxOwners(Protocol):
+    """Who has a mailbox, over the whole organization: as many domains as it has."""
+
+    async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
+        """Those of these objectGUIDs that have a mailbox, each with its primary address. Complete: raises DirectoryUnavailable
+        (IncompleteAnswer) rather than leave somebody out. Never answered from a cache."""
+        ...
+
+
 class Directory(Protocol):
     """Read access as roles need it. Every method raises DirectoryUnavailable when no server answers."""
 
