@@ -1,7 +1,7 @@
 """SASL's server side (RFC 4422): one exchange by one mechanism, from octets to an outcome. The protocol frames the octets.
 
 Here PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), EXTERNAL (RFC 4422 appendix A) and NTLM (MS-SMTPNTLM 3.2);
-`sasl_scram` and `sasl_gssapi` have the others. -PLUS variants are not offered: TLS' channel binding is not at hand here.
+`sasl_scram` and `sasl_gssapi` have the others.
 """
 
 from __future__ import annotations
