@@ -8,17 +8,23 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from postern.host.postgres import ClusterError, PrivateCluster
 from tests.directory.samba import samba_domain, samba_second
-from tests.support.needs import Watch, first_the_longest, mark, needs, undeclared
+from tests.support.needs import Watch, first_the_longest, group, mark, needs, undeclared
 
 __all__ = ["postgres_cluster", "postgres_dsn", "samba_domain", "samba_second"]
 
 
 _WATCH = Watch()
+
+# A busy machine is slow; that tells nothing about what is tested.
+settings.register_profile("postern", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("postern")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,6 +38,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         mark(item)
     if "PYTEST_XDIST_WORKER" in os.environ:
         first_the_longest(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return group(nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -50,10 +67,6 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
 
 def _hold_to_its_markers(item: pytest.Item) -> None:
     if missing := undeclared(item, _WATCH.seen):
-        if "NEEDS_REPORT" in os.environ:
-            with open(os.environ["NEEDS_REPORT"], "a") as out:
-                out.write(f"{item.nodeid} {','.join(sorted(missing))}\n")
-            return
         pytest.fail(f"it starts {', '.join(sorted(missing))}: mark it so (tests/support/needs.py)", pytrace=False)
 
 

@@ -5,12 +5,9 @@ EdgeSync needs of two hosts, on 127.0.0.1 and 127.0.0.2 with ports shifted.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import datetime
 import os
-import random
 import shutil
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -28,6 +25,7 @@ from postern.host.edge import HubSide
 from postern.model.organization import AcceptedDomain, Organization, Profile, Role, SendConnector, Server, StateFolder
 from postern.paths.table import TABLE, settle
 from postern.services.edge_credentials import AccountKeeper
+from tests.support.ports import free_offset
 
 T = TypeVar("T")
 
@@ -36,19 +34,6 @@ HUBS = tuple(
     Server(name, f"{name}.corp.test", frozenset({Role.HUB, Role.MAILBOX}), ("127.0.0.1",), "Headquarters")
     for name in ("hub1", "hub2")
 )
-
-
-def free_offset() -> int:
-    for offset in random.sample(range(1000, 12000), 100):
-        with contextlib.ExitStack() as held:
-            try:
-                for port in (50389, 50636):
-                    probe = held.enter_context(socket.socket())
-                    probe.bind(("127.0.0.2", port + offset))
-            except OSError:
-                continue
-            return offset
-    raise RuntimeError("no free ports")
 
 
 @dataclass
@@ -145,7 +130,7 @@ def two_hosts(profile: Profile = Profile.PRACTICAL) -> Iterator[TwoHosts]:
         domains=(AcceptedDomain("corp.test"),),
         servers=(*HUBS, EDGE),
         profile=profile,
-        offset=free_offset(),
+        offset=free_offset((50389, 50636), "127.0.0.2"),
         send_connectors=(SendConnector("internet"), SendConnector("partner", ("p.test",), ("b.p.test", "a.p.test:26"))),
     )
     hub_state, hub2_state, edge_state = (state.create(folder / name) for name in ("h", "i", "e"))

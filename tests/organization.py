@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -19,29 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support.ports import free_offset
+
 POSTERN = str(Path(sys.executable).with_name("postern"))
 PASSWORD = "a password for tests"
 PORTS = (25, 110, 135, 143, 465, 587, 993, 995)
 READY_TIMEOUT = 90.0
-
-
-def free_offset() -> int:
-    """A shift for which all ports are free now. A random one: our doors share their ports with other processes of the same
-    account (SO_REUSEPORT), so two test runs that found the same free range would answer each other's calls."""
-    for offset in random.sample(range(1000, 12000), 100):
-        if all(_free(offset + port) for port in (*PORTS, 20000, 20001)):
-            return offset
-    raise RuntimeError("no free range of ports")
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 @dataclass

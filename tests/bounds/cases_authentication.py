@@ -95,6 +95,9 @@ CASES: Cases = {
     A + "results.claims_to_be: comments": lambda size: partial(
         results.claims_to_be, Field("a", b"a:" + b"()" * (size // 2)), frozenset()
     ),
+    A + "results.read_results": lambda size: partial(
+        results.read_results, Field("a", b"a:x;" + b'"a=b";c=d;' * (size // 11))
+    ),
     A + "results.claims_to_be: blanks": lambda size: partial(
         results.claims_to_be, Field("a", b"a:x" + b' "\\' * (size // 3)), frozenset()
     ),

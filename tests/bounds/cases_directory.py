@@ -6,6 +6,7 @@ import struct
 from contextlib import suppress
 from functools import partial
 
+from postern.model import domains
 from postern.protocols import ber, cldap, edge_hashes, edge_subscription, ldap_bind, pac
 from postern.protocols.ber import OCTETS, SEQUENCE, element
 from tests.bounds.growth import Cases, Work, pieces
@@ -92,6 +93,9 @@ CASES: Cases = {
         5,
     ),
     P + "cldap.pong: too large": lambda size: partial(cldap.pong, answer(bytes(size)), 5),
+    "model.domains.a_labels": lambda size: partial(domains.a_labels, "회.사" * (size // 3)),
+    "model.domains.fold": lambda size: partial(domains.fold, "회@사" * (size // 3)),
+    "model.domains.shown": lambda size: partial(domains.shown, "xn--vf4b131b." * (size // 13)),
     P + "edge_hashes.split": lambda size: partial(edge_hashes.split, bytes(range(256)) * (size // 256)),
     P + "edge_subscription.read: nesting": lambda size: _subscription(b"<a>" * (size // 3)),
     P + "edge_subscription.read: attributes": lambda size: _subscription(

@@ -30,6 +30,13 @@ def _gathered(size: int, content: bytes) -> Work:
     return work
 
 
+def _named(size: int) -> Work:
+    gathering = smtp_data.Gathering(Path("/nonexistent"), size)
+    for piece in pieces(b"x" * size, 1):
+        gathering.add(piece)
+    return gathering.key
+
+
 def _needle(text: str) -> Work:
     def work() -> None:
         with suppress(MailboxError):
@@ -51,6 +58,7 @@ CASES: Cases = {
         smtp_data.refused_header, b"received:a\n" * 1999 + b"a" * size, 1 << 20
     ),
     "services.smtp_data.Gathering: a header without an end": lambda size: _gathered(size, b"a:b\r\n"),
+    "services.smtp_data.Gathering.key": _named,
     "services.smtp_data.Gathering: no field": lambda size: _gathered(size, b"From "),
     "store.delivery.with_return_path": lambda size: partial(
         delivery.with_return_path, Delivery("d", b"return-path:\n" * (size // 13), (), "a@b.test")

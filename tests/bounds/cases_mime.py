@@ -6,7 +6,6 @@ from functools import partial
 
 from postern.protocols.mime import (
     address,
-    appended,
     charsets,
     comments,
     dates,
@@ -17,6 +16,7 @@ from postern.protocols.mime import (
     message,
     parameters,
     sections,
+    stored,
     structure,
     subject,
     text,
@@ -82,17 +82,12 @@ CASES: Cases = {
     M + "comments.without_comments: open": lambda size: partial(comments.without_comments, b"(" * size),
     M + "comments.without_comments: many": lambda size: partial(comments.without_comments, b"(a)" * (size // 3), False),
     M + "line_ends.with_line_ends": lambda size: partial(line_ends.with_line_ends, b"\r\r\n" * (size // 3)),
-    M + "line_ends.without_bare_feeds": lambda size: partial(line_ends.without_bare_feeds, b"\n" * size),
-    M + "line_ends.without_bare_feeds: blanks": lambda size: partial(
-        line_ends.without_bare_feeds, b"content-transfer-encoding:" + b" " * size + b"\n"
-    ),
     M + "address.mailbox_list: blanks behind <": lambda size: partial(address.mailbox_list, b"<" + b" " * size),
     M + "address.mailbox_list: words": lambda size: partial(address.mailbox_list, b"a " * (size // 2)),
     M + "charsets.decode": lambda size: partial(charsets.decode, b"\x1b$B" * (size // 3), "iso-2022-jp"),
     M + "charsets.decode: nothing that it says": lambda size: partial(charsets.decode, b"+AAA" * (size // 4), "utf-7"),
-    M + "comments.comment_end": lambda size: partial(comments.comment_end, b"(" + b"\\(" * (size // 2), 0),
-    M + "comments.without_comments: open": lambda size: partial(comments.without_comments, b"(" * size),
-    M + "comments.without_comments: many": lambda size: partial(comments.without_comments, b'()"' * (size // 3)),
+    M + "comments.comment_end: escapes": lambda size: partial(comments.comment_end, b"(" + b"\\(" * (size // 2), 0),
+    M + "comments.without_comments: quotes": lambda size: partial(comments.without_comments, b'()"' * (size // 3)),
     M + "dates.parse_date": lambda size: partial(dates.parse_date, b"(" * size),
     M + "envelope.render_envelope": lambda size: partial(envelope.render_envelope, _fields(size, b"From: a@b, \r\n")),
     M + "grammar.string": lambda size: partial(grammar.string, b'"' * size),
@@ -105,14 +100,12 @@ CASES: Cases = {
     M + "header.has_too_many_fields": lambda size: partial(header.has_too_many_fields, b"\n " * (size // 2)),
     M + "header.first_value": lambda size: partial(header.first_value, b"\nfrom " * (size // 6), b"from"),
     M + "header.count_fields": lambda size: partial(header.count_fields, b"\nreceived" * (size // 9), b"received"),
-    M + "appended.made_fit: bare feeds": lambda size: partial(appended.made_fit, b"\n" * size),
-    M + "appended.made_fit: a part that is binary": lambda size: partial(
-        appended.made_fit, _BINARY + b"\0\n" * (size // 2)
+    M + "stored.is_fit": lambda size: partial(stored.is_fit, b"\r\n" * (size // 2)),
+    M + "stored.made_fit: bare feeds": lambda size: partial(stored.made_fit, b"\n" * size),
+    M + "stored.made_fit: a part that is binary": lambda size: partial(
+        stored.made_fit, _BINARY + b"\0\n" * (size // 2)
     ),
     M + "line_ends.with_line_ends": lambda size: partial(line_ends.with_line_ends, b"\r" * size),
-    M + "line_ends.without_bare_feeds": lambda size: partial(
-        line_ends.without_bare_feeds, b"\ncontent-transfer-encoding" + b"\n " * (size // 2)
-    ),
     M + "message.render: marks in the subject": lambda size: _message(b"Subject: " + MARKS.encode() * (size // 4)),
     M + "message.render: marks in the body": lambda size: _text(
         size, b"Content-Type: text/plain; charset=utf-8", MARKS.encode()
@@ -142,9 +135,9 @@ CASES: Cases = {
         sections.binary, b"Content-Transfer-Encoding: quoted-printable\r\n\r\n" + b"=\t " * (size // 3), (1,)
     ),
     M + "sections.header_fields": lambda size: partial(sections.header_fields, b":\n " * (size // 3), [b"a"]),
-    M + "appended.made_fit: lines": lambda size: partial(appended.made_fit, b"A: b\n\n" + b"\n" * size),
-    M + "appended.made_fit: parts": lambda size: partial(
-        appended.made_fit,
+    M + "stored.made_fit: lines": lambda size: partial(stored.made_fit, b"A: b\n\n" + b"\n" * size),
+    M + "stored.made_fit: parts": lambda size: partial(
+        stored.made_fit,
         b"Content-Type: multipart/mixed; boundary=a\n\n"
         + b"--a\nContent-Type: a/b\nContent-Transfer-Encoding: binary\n\n\0" * (size // 60),
     ),

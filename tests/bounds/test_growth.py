@@ -15,6 +15,7 @@ READERS = bounds()
 WITHOUT_A_CASE = {
     "directory.administration.Administration._way": "counts entries of a directory, not octets",
     "lab.steps.cause": "reads what our own tools said",
+    "store.renewal.Renewal.of_items": "asks a database portion by portion; `protocols.mime.message.render` reads the octets",
     "telemetry.attempts.read": "reads what we wrote ourselves",
     "telemetry.tracking.read": "reads what we wrote ourselves",
     "transport.delivery_status._header_of": "cuts off 64 KB; `header.parse_fields` reads them",

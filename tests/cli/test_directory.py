@@ -5,8 +5,10 @@ covers: user, group, alias, domain
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -14,8 +16,9 @@ import pytest
 
 from postern.cli.directory import octets
 from postern.cli.user import user
-from postern.host import configuration, secret_files
+from postern.host import configuration, directory, secret_files
 from postern.host import state as state_folder
+from postern.model.organization import AcceptedDomain
 from tests.cli.conftest import PASSWORD, Organized
 
 pytestmark = pytest.mark.slow
@@ -69,6 +72,15 @@ def test_addresses_stay_within_accepted_domains(org: Organized) -> None:
     assert "still have addresses" in org.refused("domain", "remove", "other.test")
     assert "postern.toml already" in org.refused("domain", "add", "example.test")
     assert "no domain name" in org.refused("domain", "add", "other_test")
+
+
+def test_both_spellings_of_a_domain_are_one(org: Organized) -> None:
+    assert "accepted" in org.done("domain", "add", "회사.test")
+    assert "accepted domain already" in org.refused("domain", "add", "xn--vf4b131b.test")
+    assert {"name": "회사.test", "type": "authoritative", "source": "directory"} in org.json("domain", "list")
+    org.add("kim@xn--vf4b131b.test")
+    assert org.json("user", "show", "kim@회사.test")["primary"] == "kim@회사.test"
+    assert all(org.logs_on(f"kim@{domain}", PASSWORD) for domain in ("회사.test", "xn--vf4b131b.test"))
 
 
 def test_who_has_an_address_keeps_it(org: Organized) -> None:
@@ -135,6 +147,31 @@ def test_ntlm_and_scram_need_an_administrator_and_a_new_password(org: Organized)
     assert org.json("user", "show", "alice")["verifiers"] == ["argon2id"]
 
 
+def test_our_own_account_is_listed_only_when_asked_for(org: Organized) -> None:
+    org.add("alice")
+    probe = "postern-probe@example.test"
+    assert [one["name"] for one in org.json("user", "list")] == ["alice@example.test"]
+    assert {one["name"] for one in org.json("user", "list", "--own")} == {"alice@example.test", probe}
+    assert probe not in org.done("user", "list") and probe in org.done("user", "list", "--own")
+    assert org.json("user", "show", probe)["hidden"]
+
+
+def test_our_own_accounts_follow_the_default_domain(org: Organized) -> None:
+    def seeded(domain: str) -> dict[str, str]:
+        domains = (AcceptedDomain(domain), *(one for one in org.organization.domains if one.name != domain))
+        organization = replace(org.organization, domains=domains)
+        asyncio.run(directory.seed(org.state, organization, organization.servers[0]))
+        return {one["name"]: one["guid"] for one in org.json("user", "list", "--own")}
+
+    before = seeded("example.test")
+    after = seeded("new.test")
+    assert after.keys() == {"postern-probe@new.test", "postmaster@new.test"}
+    assert set(after.values()) == set(before.values()), "the mailboxes are the same"
+    assert org.logs_on("postern-probe@new.test", secret_files.obtain(org.state, "probe-account"))
+    assert "there is no" in org.refused("user", "show", "postmaster@example.test")
+    assert seeded("example.test") == before
+
+
 def test_no_secret_is_ever_printed(org: Organized) -> None:
     org.add("alice")
     printed = org.done("user", "show", "alice") + org.done("user", "list", "--json") + org.done("user", "list")
@@ -166,3 +203,29 @@ def test_sizes(text: str | int, size: int) -> None:
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(click.BadParameter):
         octets(text)
+
+
+def test_no_command_sends_a_terminal_what_a_name_holds(org: Organized) -> None:
+    """ESC, C1, bidirectional and a line feed in a display name and in what else an entry may hold; rich's markup too."""
+    hostile = "Eve\npostern: forged \x1b[2J\x9b\u202e[red]x[/red]"
+    org.add("eve", "--name", hostile)
+    org.done("group", "add", "all", "--name", hostile, "--member", "eve")
+    org.done("alias", "add", "eve", "evil")
+    for words in (
+        ("user", "list"),
+        ("user", "show", "eve"),
+        ("user", "list", "--json"),
+        ("user", "show", "eve", "--json"),
+        ("group", "list"),
+        ("group", "show", "all"),
+        ("alias", "list"),
+        ("domain", "list"),
+        ("domain", "auth", "list"),
+    ):
+        said = org.done(*words)
+        assert not {"\x1b", "\x9b", "\u202e"} & set(said), words
+        assert not [line for line in said.splitlines() if line.lstrip("│ ").startswith("postern: forged")], words
+    assert r"Eve\x0apostern: forged \x1b[2J\x9b\u202e[red]x[/red]" in org.done("user", "list")
+    assert org.json("user", "show", "eve")["display_name"] == hostile
+    refused = org.refused("user", "show", hostile)
+    assert "forged" in refused

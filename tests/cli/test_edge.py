@@ -22,6 +22,7 @@ from postern.model.organization import StateFolder
 from tests.edge_hosts import EDGE, HUBS, TwoHosts, empty, run, two_hosts
 
 pytestmark = [
+    pytest.mark.slapd,
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("ldapsearch") is None, reason="OpenLDAP is missing: install slapd and ldap-utils"),
 ]

@@ -14,7 +14,7 @@ from postern.paths.table import TABLE
 from tests import organization as organizations
 from tests.organization import Organization
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 
 DEPLOYED = (
     "internet-to-hub", "client-to-hub-smtp", "imap4", "pop3", "mailbox-to-hub-submission", "hub-to-mailbox-mapi",

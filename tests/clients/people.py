@@ -6,7 +6,6 @@ import imaplib
 import os
 import shutil
 import smtplib
-import socket
 import ssl
 import subprocess
 import time
@@ -142,15 +141,3 @@ def private(file: Path, text: str) -> Path:
     file.write_text(text, encoding="utf-8")
     file.chmod(0o600)
     return file
-
-
-def free_port() -> int:
-    """Outside the kernel's ephemeral range, so that no client's own port can take it meanwhile."""
-    for port in range(28_000, 32_000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port")

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from tests.clients import dovecot
-from tests.clients.people import HOST, SECONDS, Mailbox, free_port, message, private, run, tool, trusting
+from tests.clients.people import HOST, SECONDS, Mailbox, message, private, run, tool, trusting
 from tests.organization import PASSWORD
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 MECHANISMS = ["PLAIN", "LOGIN", "NTLM"]

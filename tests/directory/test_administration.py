@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from postern.directory.administration import Administration
-from postern.directory.ldap import SUBTREE
-from postern.directory.settings import AdministrationError, checked
+from postern.directory.ldap import ADD, SUBTREE
+from postern.directory.settings import AdministrationError, checked, checked_domain
 from postern.directory.slapd_adapter import SUFFIX, SlapdDirectory
 from postern.model.directory import RecipientType
 from postern.model.organization import AcceptedDomain, Server
@@ -35,11 +35,15 @@ def test_what_is_no_address(address: str) -> None:
         checked(address)
 
 
-@pytest.mark.parametrize(
-    "address", ["a@x.test", "a.b+c@x.test", "o'neil@x.test", "=?@x.test", "홍길동@예.test", "A@X.TEST"]
-)
+@pytest.mark.parametrize("address", ["a@x.test", "a.b+c@x.test", "o'neil@x.test", "=?@x.test", "A@X.TEST"])
 def test_what_is_one(address: str) -> None:
     assert checked(address) == address.lower()
+
+
+@pytest.mark.parametrize("domain", ["회사.test", "회사.TEST", "xn--vf4b131b.test", "XN--VF4B131B.test", "회사。test"])
+def test_a_domain_is_kept_in_a_labels_however_it_is_written(domain: str) -> None:
+    assert checked_domain(domain) == "xn--vf4b131b.test"
+    assert checked(f"홍길동@{domain}") == "홍길동@xn--vf4b131b.test"
 
 
 @pytest.mark.slow
@@ -155,6 +159,40 @@ class TestOnSlapd:
             await write.remove("alice@y.test", RecipientType.USER)
             await write.remove_domain("Y.test")
             assert await read.accepted_domains() == ()
+
+        check(empty_slapd, steps)
+
+    def test_both_spellings_of_a_domain_are_one(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.add_domain(AcceptedDomain("회사.test"))
+            with pytest.raises(AdministrationError, match="already"):
+                await write.add_domain(AcceptedDomain("xn--vf4b131b.test"))
+            await write.add_user("kim@회사.test", {}, aliases=["k@회사.test"])
+            with pytest.raises(AdministrationError, match="taken"):
+                await write.add_group("K@xn--vf4b131b.test")
+            for spelling in ("kim@회사.test", "kim@xn--vf4b131b.test"):
+                assert (found := await read.recipient(spelling)) is not None
+                assert (account := await read.account(spelling)) is not None and account.guid == found.guid
+                assert (await write.show(spelling)).name == "kim@회사.test", "people see letters"
+            await write.remove_alias("kim@xn--vf4b131b.test", "k@xn--vf4b131b.test")
+            with pytest.raises(AdministrationError, match="1 entries still"):
+                await write.remove_domain("회사.test")
+            await write.remove("kim@xn--vf4b131b.test", RecipientType.USER)
+            await write.remove_domain("회사.test")
+            assert await read.accepted_domains() == ()
+
+        check(empty_slapd, steps)
+
+    def test_what_another_program_kept_in_letters_is_found(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.add_user("kim@x.test", {})
+            entry = await write._find("kim@x.test")
+            kept = ["smtp:kim@회사.test".encode()]
+            await write._client.modify(entry.dn, [(ADD, "proxyAddresses", kept)])
+            for spelling in ("kim@회사.test", "kim@xn--vf4b131b.test"):
+                assert (await read.recipients([spelling])).keys() == {spelling}
+            await write.remove_alias("kim@x.test", "kim@xn--vf4b131b.test")
+            assert (await write.show("kim@x.test")).aliases == ()
 
         check(empty_slapd, steps)
 

@@ -26,7 +26,7 @@ from postern.model.directory import DirectoryUnavailable
 from postern.telemetry.observed import Observed, read
 from tests.directory.conftest import ROW, RunningSlapd
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.slapd]
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from postern.directory import ad_schema
 from postern.trust import keytab
 from tests.directory.samba import Domain, missing
 
-pytestmark = [pytest.mark.slow, pytest.mark.root]
+pytestmark = [pytest.mark.samba, pytest.mark.slow, pytest.mark.root]
 
 CONFIGURATION = """
 [organization]

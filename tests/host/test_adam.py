@@ -30,6 +30,7 @@ from postern.protocols import edge_subscription
 from tests.edge_hosts import EDGE, HUBS, TwoHosts, empty, leaf, run, two_hosts
 
 pytestmark = [
+    pytest.mark.slapd,
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("ldapsearch") is None, reason="OpenLDAP's clients are missing: install ldap-utils"),
 ]

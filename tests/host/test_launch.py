@@ -20,11 +20,12 @@ from postern.host.apart import apart
 from postern.host.processes import start_time
 from postern.model.organization import StateFolder
 from postern.store.database import MailboxDatabase
-from tests.host.folders import free_offset, short_folder
+from tests.host.folders import short_folder
 from tests.host.test_account import in_child
 from tests.host.test_supervisor import PATIENCE, ROOT, eventually
+from tests.support.ports import free_offset
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 
 
 class Run:

@@ -84,11 +84,11 @@ def test_ports_in_the_ephemeral_range_are_reserved_beside_others(
     reserved.write_text("40000-40001,33005\n")
     monkeypatch.setattr(ports, "_RESERVED", reserved)
     organization = dataclasses.replace(shifted(10000), rpc_ports=(33004, 33006))
-    said = ports.reserve(organization, BASE.servers[0])
+    said = ports.reserve(organization, BASE.servers[0], set())[0]
     assert len(said) == 1
     assert "33004,33006" in said[0]
     assert reserved.read_text() == "40000-40001,33005,33004,33006\n"
-    assert ports.reserve(organization, BASE.servers[0]) == [], "once is enough"
+    assert ports.reserve(organization, BASE.servers[0], set())[0] == [], "once is enough"
 
 
 def test_where_they_cannot_be_reserved_the_way_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -100,8 +100,30 @@ def test_where_they_cannot_be_reserved_the_way_is_told(monkeypatch: pytest.Monke
     (tmp_path / "reserved").write_text("\n")
     monkeypatch.setattr(ports, "_RESERVED", closed)
     organization = dataclasses.replace(shifted(10000), rpc_ports=(33004, 33004))
-    assert "sysctl net.ipv4.ip_local_reserved_ports=33004" in ports.reserve(organization, BASE.servers[0])[0]
+    assert "sysctl net.ipv4.ip_local_reserved_ports=33004" in ports.reserve(organization, BASE.servers[0], set())[0][0]
+
+
+def test_what_is_needed_no_more_is_given_back_and_others_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    reserved = tmp_path / "reserved"
+    reserved.write_text("40000-40001,33005\n")
+    monkeypatch.setattr(ports, "_RESERVED", reserved)
+
+    def start(first: int, last: int) -> list[str]:
+        organization = dataclasses.replace(shifted(10000), rpc_ports=(first, last))
+        words, ours = ports.reserve(organization, BASE.servers[0], ports.noted(tmp_path))
+        ports.note(tmp_path, ours)
+        return words
+
+    start(33004, 33006)
+    start(33006, 33007)
+    assert reserved.read_text() == "40000-40001,33005,33006,33007\n"
+    assert start(30000, 30019) == []
+    assert reserved.read_text() == "40000-40001,33005\n", "what was there before is not ours"
+    reserved.write_text("33004-33006\n")
+    ports.note(tmp_path, {33005})
+    start(30000, 30019)
+    assert reserved.read_text() == "33004,33006\n", "the kernel joins neighbours to ranges"
 
 
 def test_ports_below_the_range_need_nothing() -> None:
-    assert ports.reserve(shifted(10000), BASE.servers[0]) == []
+    assert ports.reserve(shifted(10000), BASE.servers[0], set()) == ([], set())

@@ -19,7 +19,7 @@ import pytest
 
 from postern.host.postgres import ClusterError, PrivateCluster, binaries
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 try:
     binaries()

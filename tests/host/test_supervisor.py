@@ -25,9 +25,10 @@ from postern.host import processes, state, watch
 from postern.host.processes import start_time
 from postern.model.organization import StateFolder
 from postern.telemetry import attempts
-from tests.host.folders import free_offset, short_folder
+from tests.host.folders import short_folder
+from tests.support.ports import free_offset
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 ROOT = Path(__file__).parents[2]
 PATIENCE = 20.0
 T = TypeVar("T")

@@ -18,8 +18,7 @@ from postern.host.topology import look, outside, seen
 from postern.model.organization import StateFolder
 from postern.roles import topology
 from tests.directory.samba import Domain
-from tests.host.folders import free_offset
-from tests.services.rpc_parts import free_port
+from tests.support.ports import free_offset, free_port
 
 POSTERN = str(Path(sys.executable).with_name("postern"))
 _TOML = """

@@ -11,7 +11,7 @@ import pytest
 from tests import organization
 from tests.organization import PASSWORD
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 
 
 def test_both_address_families_have_every_door() -> None:

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 
 from tests.journeys.remote import Remote
-from tests.organization import PASSWORD, Organization, free_offset, remove, start
-from tests.services.smtp_doors import free_port
+from tests.organization import PASSWORD, Organization, remove, start
+from tests.support.ports import free_offset, free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 PATIENCE = 40.0
 EDGE = "127.0.0.2"
 STRANGER = "carl@other.test"

@@ -17,7 +17,7 @@ from tests.journeys.traveller import Traveller, from_a_stranger, submitted
 from tests.organization import POSTERN, Organization
 from tests.paths.test_firewall import Host, with_namespaces
 
-pytestmark = [pytest.mark.root, pytest.mark.slow, with_namespaces]
+pytestmark = [pytest.mark.postgres, pytest.mark.slapd, pytest.mark.root, pytest.mark.slow, with_namespaces]
 
 SERVER, CLIENT = "192.0.2.1", "192.0.2.99"
 CONFIGURATION = {

@@ -21,7 +21,7 @@ from tests.journeys.faulty_disk import FaultyDisk
 from tests.journeys.load import PEOPLE, Load
 from tests.journeys.traveller import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 ROUNDS = 5
 OUTAGE = 5.0
 """Seconds for which a server program is not there, or is there and says nothing."""

@@ -15,9 +15,9 @@ from tests import organization
 from tests.journeys.remote import Remote
 from tests.journeys.traveller import Traveller, from_a_stranger, new_id, steps, submitted, until
 from tests.organization import Organization
-from tests.services.smtp_doors import free_port
+from tests.support.ports import free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 SECONDS = 10.0
 """Within which the running roles know what an administrator changed."""
 

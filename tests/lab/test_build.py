@@ -17,7 +17,7 @@ import pytest
 
 from tests.lab.live import BASE, Lab, eventually, with_namespaces
 
-pytestmark = [pytest.mark.root, pytest.mark.slow, with_namespaces]
+pytestmark = [pytest.mark.lab, pytest.mark.root, pytest.mark.slow, with_namespaces]
 
 
 SAYS_WHOSE = """

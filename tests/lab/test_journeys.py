@@ -155,6 +155,26 @@ def test_one_ticket_opens_every_door(lab: Lab) -> None:
         assert any((one["path"], one["peer"], one["mechanism"]) == (path, "10.77.3.50", "Kerberos") for one in seen)
 
 
+def test_the_mail_programs_are_whose_the_ticket_is(lab: Lab) -> None:
+    ticket(lab, "bob")
+    try:
+        lab.shell("client1", "sh", "-c", "rm -f mail; printf 'Subject: by bob\\n\\nhello\\n' | msmtp bob@corp.test")
+
+        def fetched() -> bool:
+            lab.command("shell", "client1", "fetchmail", "-s", "-a", check=False)  # 1: nothing new
+            mail = lab.folder / "hosts/client1/home/mail"
+            return mail.exists() and "hello" in mail.read_text()
+
+        eventually("fetchmail reads bob's mailbox", fetched)
+        trace = json.loads(lab.shell("hub1", "postern", "trace", "bob@corp.test", "--json"))
+        assert any(one["step"] == "receive" and one["sender"] == "bob@corp.test" for one in trace)
+        asked = "mutt -Q imap_user -Q from"
+        assert lab.shell("client1", "sh", "-c", asked).count("bob@corp.test") == 2
+    finally:
+        lab.shell("client1", "rm", "-f", "mail")
+        ticket(lab, "alice")
+
+
 def test_a_ticket_for_one_person_is_no_other_person_s(lab: Lab) -> None:
     ticket(lab, "alice")
     refused = lab.command(

@@ -117,7 +117,8 @@ def test_a_rule_that_is_gone_is_noticed(lab: Lab) -> None:
     assert found["cells"]["imap4"]["client1"]["state"] == "fails"
     assert "cas1 TCP 993" in found["cells"]["imap4"]["client1"]["because"][0]
     assert not found["holds"]
-    assert lab.verify("--path", "imap4")["holds"]
+    # What knocked while the rule was another may still be sent once more, and dropped.
+    eventually("it holds again", lambda: lab.verify("--path", "imap4")["holds"], 30)
 
 
 def test_a_rule_too_many_is_noticed(lab: Lab) -> None:
@@ -126,7 +127,8 @@ def test_a_rule_too_many_is_noticed(lab: Lab) -> None:
         lab.shell("mbx1", "nft", "insert rule inet postern output tcp dport 993 accept")
         found = lab.verify("--path", "imap4")
     assert found["cells"]["imap4"]["mbx1"] == {"state": "leaks", "because": ["cas1 TCP 993"]}
-    assert lab.verify("--path", "imap4")["holds"]
+    # What knocked while the rule was another may still be sent once more, and dropped.
+    eventually("it holds again", lambda: lab.verify("--path", "imap4")["holds"], 30)
 
 
 def test_mail_from_the_internet_and_back(lab: Lab) -> None:

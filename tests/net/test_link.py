@@ -19,7 +19,7 @@ from postern.net.door import Door, dial
 from postern.net.link import Link
 from postern.paths.row import Port
 from postern.paths.table import TABLE
-from tests.services.smtp_doors import free_port
+from tests.support.ports import free_port
 
 ROW = TABLE["internet-to-hub"]
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]

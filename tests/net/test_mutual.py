@@ -26,7 +26,7 @@ from postern.net.tls import Certificate, outdated_context, server_context
 from postern.paths.row import Port
 from postern.paths.table import TABLE
 from tests.certificates import Made, authority, make
-from tests.services.smtp_doors import free_port
+from tests.support.ports import free_port
 
 ROW = TABLE["edge-to-edge"]
 PORT: Port = ROW.port(25)

@@ -21,7 +21,8 @@ from postern.services.receive_connector import ReceiveConnector
 from postern.services.smtp_receive import ReceiveSession
 from postern.telemetry.tracking import Tracker
 from tests.services.name_server import NameServer, Zone, serving
-from tests.services.smtp_doors import MemoryQueue, SmtpDirectory, SmtpDoors, free_port
+from tests.services.smtp_doors import MemoryQueue, SmtpDirectory, SmtpDoors
+from tests.support.ports import free_port
 
 EDGE = "edge1.example.test"
 ORGANIZATION = Organization(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import ssl
 import uuid
 from collections.abc import Callable, Sequence
@@ -23,6 +21,7 @@ from postern.services.mailbox_changes import MailboxChanges
 from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
 from postern.trust.passwords import verifiers
+from tests.support.ports import free_port
 
 PASSWORD = "right horse"
 
@@ -133,15 +132,3 @@ def bound_tls(authority: trustme.CA) -> ServerContext:
     der = ssl.PEM_cert_to_DER_cert(own.cert_chain_pems[0].bytes().decode())
     made.end_point, made.names = end_point(der), names_of(der)
     return made
-
-
-def free_port() -> int:
-    """A port outside the kernel's ephemeral range (32768-60999), free at this moment."""
-    for number in range(20000 + os.getpid() % 5000, 32768):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            return number
-    raise OSError("no free port")

@@ -8,7 +8,7 @@ import email.policy
 import email.utils
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from uuid import UUID
 
@@ -229,6 +229,15 @@ class FakeMailboxes:
             b"".join(uid.to_bytes(4, "little") for uid in gone),
         )
 
+    async def look(self, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: bool) -> Index:
+        f, found = self._folder(mailbox, folder), await self.index(mailbox, folder, since)
+        if found.last_uid < next_uid:
+            return found
+        recent = (f.recent_uid, f.uid_next - 1)
+        if claim_recent:
+            f.recent_uid = f.uid_next
+        return replace(found, recent=recent)
+
     async def first_unseen(self, mailbox: UUID, folder: int) -> int:
         self.calls.append("first_unseen")
         items = sorted(self._folder(mailbox, folder).items.items())
@@ -251,7 +260,7 @@ class FakeMailboxes:
             [i.uid for i in items],
             [i.flags for i in items] if columns & Column.FLAGS else (),
             [i.modseq for i in items] if columns & Column.MODSEQ else (),
-            [len(i.content) for i in items] if columns & Column.SIZE else (),
+            _sizes(items, columns),
             [i.date for i in items] if columns & Column.INTERNAL_DATE else (),
             [b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"] * len(items) if columns & Column.ENVELOPE else (),
             [b'("text" "plain" NIL NIL NIL "7bit" 1 1 NIL NIL NIL NIL)'] * len(items)
@@ -389,6 +398,12 @@ class FakeMailboxes:
         except TimeoutError:
             return {}
         return moved()
+
+
+def _sizes(items: list[Item], columns: Column) -> Sequence[int]:
+    if columns & Column.LINES_SIZE:
+        return [len(i.content) + (0 if i.content.endswith(b"\r\n") or not i.content else 2) for i in items]
+    return [len(i.content) for i in items] if columns & Column.SIZE else ()
 
 
 def _sort_value(item: Item, key: str) -> object:

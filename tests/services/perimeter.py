@@ -24,8 +24,9 @@ from postern.trust.authorities import Authorities
 from postern.trust.certificates import PeerCertificates
 from postern.trust.direct_trust import DirectTrust
 from tests.certificates import Made, authority, make
-from tests.services.smtp_doors import DOMAINS, SmtpDoors, free_port
+from tests.services.smtp_doors import DOMAINS, SmtpDoors
 from tests.services.test_smtp_send import ROWS, SHORT, Names
+from tests.support.ports import free_port
 
 EDGE_25 = ("edge-to-edge", "hub-to-edge")
 HUB_25 = ("edge-to-hub", "hub-to-hub", "um-to-hub", "client-to-hub-smtp")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postern.net.tls import Certificate
-from tests.services.smtp_doors import free_port
+from tests.support.ports import free_port
 
 MISSING = (
     "Postfix is not installed" if shutil.which("postfix") is None else "Postfix needs root" if os.geteuid() else ""

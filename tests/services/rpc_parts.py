@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import os
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -29,6 +25,7 @@ from postern.services.rpc_server import RpcServer, RpcService
 from postern.telemetry.observed import Observed
 from postern.trust.handshakes import Acceptors, Initiators
 from postern.trust.ntlm import nt_hash
+from tests.support.ports import free_port
 
 DOMAIN = "example.test"
 PASSWORDS = {"HUB1$": "hub-secret", "CAS1$": "cas-secret", "MBX1$": "mbx-secret", "alice": "alice-secret"}
@@ -78,18 +75,6 @@ def may_call(identity: Identity, row: Path) -> bool:
 
 def initiators(account: str = "HUB1$", password: str | None = None) -> Initiators:
     return Initiators(account, "EXAMPLE", nt_hash(PASSWORDS[account] if password is None else password))
-
-
-_numbers = itertools.count(21000 + os.getpid() * 37 % 8000)
-
-
-def free_port() -> int:
-    """A TCP port outside the kernel's own range, another one each time."""
-    for number in itertools.islice(_numbers, 1000):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", number))
-            return number
-    raise RuntimeError("no free port")
 
 
 @dataclass

@@ -6,8 +6,6 @@ Run as a program it serves until it is stopped: for foreign clients and measurem
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import ssl
 import sys
 import tempfile
@@ -36,23 +34,30 @@ from postern.telemetry.tracking import Tracker
 from postern.trust.authenticator import Authenticator
 from postern.trust.passwords import verifiers
 from tests.services.client_doors import bound_tls
+from tests.support.ports import free_port
 
 PASSWORD = "right horse"
 FQDN = "hub.example.test"
-DOMAINS = (AcceptedDomain("example.test"), AcceptedDomain("relay.test", DomainType.INTERNAL_RELAY))
+DOMAINS = (
+    AcceptedDomain("example.test"),
+    AcceptedDomain("relay.test", DomainType.INTERNAL_RELAY),
+    AcceptedDomain("회사.test"),
+)
 
 
 class SmtpDirectory:
-    """alice, bob and carol, all with the same password. alice may send as sales@; carol takes mail from authenticated
-    senders only; bob is in the cache. While not `available`, nobody answers."""
+    """alice, bob and carol, and kim of 회사.test, all with the same password. alice may send as sales@; carol takes mail from
+    authenticated senders only; bob is in the cache. While not `available`, nobody answers."""
 
     def __init__(self) -> None:
         self._verifiers = verifiers(PASSWORD, ("nt", "scram-sha-256"))
         self.available = True
         self.accounts: dict[str, Account] = {}
         self.mail: dict[str, Recipient] = {}
-        for name in ("alice", "bob", "carol"):
+        for name in ("alice", "bob", "carol", "kim"):
             guid, address = uuid.uuid5(uuid.NAMESPACE_DNS, name), f"{name}@example.test"
+            if name == "kim":
+                address = "kim@xn--vf4b131b.test"
             also = ("sales@example.test",) if name == "alice" else ()
             self.accounts[name] = Account(guid, address, True, False, "1", address, also)
             kind, title = RecipientType.USER, name.title()
@@ -158,18 +163,6 @@ class SmtpDoors:
         context = ssl.create_default_context()
         self.authority.configure_trust(context)
         return context
-
-
-def free_port() -> int:
-    """A port outside the kernel's ephemeral range (32768-60999), free at this moment."""
-    for number in range(25_000 + os.getpid() % 5000, 32_768):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", number))
-            except OSError:
-                continue
-            return number
-    raise OSError("no free port")
 
 
 async def serve(folder: Path) -> None:

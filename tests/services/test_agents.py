@@ -10,6 +10,7 @@ import base64
 import shutil
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import dkim as dkimpy
 import pytest
@@ -21,6 +22,7 @@ from postern.model.security import Identity, Mechanism, Peer, PrincipalKind
 from postern.protocols.authentication.questions import UNKNOWN, Answer, Found, Kind, Question
 from postern.services.agent_look_ups import BlockLists, LookUps
 from postern.services.receive_connector import Caller
+from postern.telemetry import attempts
 from postern.transport.agents.block_lists import parse_provider
 from postern.transport.agents.connection_filter import client_address
 from tests.services.agent_doors import AgentDoors, client, open_doors
@@ -326,6 +328,58 @@ def test_an_agent_that_fails_does_what_it_says() -> None:
         agents._run_firewall = broken  # type: ignore[method-assign]  # as if it had a defect
         assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("451 4.3.0")
         assert doors.statistics.counts["header-firewall"].tempfailed == 1
+
+    run(test)
+
+
+def test_a_message_that_an_agent_fails_at_twice_is_refused_for_good() -> None:
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        agents = doors.agents.chain.message
+        assert agents._firewall is not None
+        whole, tried = agents._firewall.inward, []
+
+        def inward(header: bytes) -> tuple[bytes, list[str]]:
+            if b"nested" in header:
+                tried.append(1)
+                raise RecursionError("maximum recursion depth exceeded")
+            return whole(header)
+
+        agents._firewall.inward = inward  # type: ignore[method-assign]  # as if it had a defect
+        bad = signed(message(more=b"X-Bad: nested\r\n"))
+        assert (await one.send("bob@other.test", ALICE, bad)).startswith("451 4.3.0")
+        for _ in range(2):
+            assert (await one.send("bob@other.test", ALICE, bad)).startswith("554 5.6.0")
+        assert len(tried) == 2, "no third attempt"
+        assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("250")
+
+    run(test)
+
+
+def test_a_message_that_brought_workers_down_is_refused_for_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The mark outlives the process: here the process is taken for dead while its agents look at the message."""
+    monkeypatch.setattr(attempts, "_table", attempts.Attempts())
+    attempts.configure("hub-0", tmp_path)
+
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        agents = doors.agents.chain.message
+        assert agents._firewall is not None
+        whole = agents._firewall.inward
+
+        def inward(header: bytes) -> tuple[bytes, list[str]]:
+            if b"hangs" in header:
+                attempts.blame("hub-0", tmp_path, "it did not answer")
+            return whole(header)
+
+        agents._firewall.inward = inward  # type: ignore[method-assign]  # as if it hung
+        bad = signed(message(more=b"X-Bad: hangs\r\n"))
+        for _ in range(2):
+            assert (await one.send("bob@other.test", ALICE, bad)).startswith("250")
+            attempts.configure("hub-0", tmp_path)  # the next process of this name
+        assert (await one.send("bob@other.test", ALICE, bad)).startswith("554 5.6.0")
 
     run(test)
 

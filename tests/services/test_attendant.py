@@ -28,7 +28,8 @@ from postern.telemetry.observed import Observed
 from postern.trust.handshakes import Acceptors, Initiators
 from tests.directory.samba import Domain
 from tests.services.domain_member import Locate, Member, kerberos
-from tests.services.rpc_parts import DOMAIN, ROWS, MachineDirectory, free_port, initiators
+from tests.services.rpc_parts import DOMAIN, ROWS, MachineDirectory, initiators
+from tests.support.ports import free_port
 
 ROW = ROWS["rus-rpc"]
 

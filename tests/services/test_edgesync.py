@@ -54,6 +54,7 @@ from postern.trust.sealed_secrets import key_of_certificate, seal
 from tests.edge_hosts import EDGE, HUBS, TwoHosts, empty, leaf, run, two_hosts
 
 pytestmark = [
+    pytest.mark.slapd,
     pytest.mark.slow,
     pytest.mark.skipif(shutil.which("ldapsearch") is None, reason="OpenLDAP is missing: install slapd and ldap-utils"),
 ]

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from postern.model.mailbox import Column, NewItem
+from postern.model.mailbox import NewItem
 from postern.model.organization import Limits, Profile
 from postern.services import conversation
 from postern.services.imap import ImapSession
@@ -314,32 +314,6 @@ def test_an_append_to_the_outbox_is_a_submission() -> None:
             assert (await command(reader, writer, b"a APPEND Outbox {7+}\r\nA: b\r\n\r"))[-1].startswith(b"a OK ")
             guid = doors.directory.mail["alice@example.test"].guid
             assert await doors.mailboxes.outbox(guid) == [1]
-
-    asyncio.run(run())
-
-
-def test_what_is_appended_is_told_in_lines_and_without_nul() -> None:
-    """RFC 5322 section 2.3, RFC 3516 section 4.4; POP3 tells the same content."""
-
-    async def run() -> None:
-        async with opened() as doors, dialled(doors) as (reader, writer):
-            await command(reader, writer, LOGIN)
-            binary = b"Content-Type: application/x\nContent-Transfer-Encoding: binary\n\n\0\n\xff"
-            large = b"A: b\n\n" + b"line\n" * 60_000
-            for content in (b"A: b\n\nc\nd", binary, large):
-                text = b"a APPEND INBOX ~{%d+}\r\n%b" % (len(content), content)
-                assert (await command(reader, writer, text))[-1].startswith(b"a OK ")
-            guid = doors.directory.mail["alice@example.test"].guid
-            folder = next(f.id for f in await doors.mailboxes.folders(guid) if f.path == ("INBOX",))
-            assert (await doors.mailboxes.fetch(guid, folder, [(1, 9)], Column.CONTENT)).contents == [
-                b"A: b\r\n\r\nc\r\nd",
-                b"Content-Type: application/x\r\nContent-Transfer-Encoding: base64\r\n\r\nAAr/",
-                large.replace(b"\n", b"\r\n"),
-            ]
-            await command(reader, writer, b"b SELECT INBOX")
-            writer.write(b"c FETCH 2 BINARY.PEEK[1]\r\n")
-            assert await reader.readline() == b"* 2 FETCH (BINARY[1] ~{3}\r\n"
-            assert await reader.readexactly(4) == b"\0\n\xff)"
 
     asyncio.run(run())
 

@@ -130,7 +130,8 @@ def test_recent_messages_are_counted_and_kept_in_few_ranges(uids: list[int], len
             assert list(made.apply_unloaded(index(new, modseq=2 + at)) or ()) == new
         # What another session claimed (every third) is not recent here; what is claimed here may not have been told yet.
         first = new[-1] + 1 if at % 3 == 1 else new[0]
-        made.add_recent(first, new[-1] + at % 2, new)
+        made.claim(first, new[-1] + at % 2)
+        made.count_recent(new)
         recent |= set(range(first, new[-1] + at % 2 + 1))
         next_uid += length + (1 if at % 2 else 0)
     assert made.count == len(all_uids)

@@ -40,11 +40,11 @@ from tests.services.rpc_parts import (
     ROWS,
     SERVER,
     MachineDirectory,
-    free_port,
     initiators,
     may_call,
     serve,
 )
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 ALICE = "alice@example.test"

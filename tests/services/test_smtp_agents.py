@@ -61,7 +61,7 @@ class Scripted:
         self.asked.append(f"unknown {address}")
         return self.tarpit
 
-    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content) -> AgentVerdict:
+    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str) -> AgentVerdict:
         self.asked.append("data")
         self.messages.append((header, body.bytes()))
         return self.verdict

@@ -23,8 +23,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.smtp_doors import PASSWORD, free_port
+from tests.services.smtp_doors import PASSWORD
 from tests.services.test_smtp_send import parcel, run, sender, smart, summary
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]

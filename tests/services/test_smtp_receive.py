@@ -21,6 +21,8 @@ from spnego.channel_bindings import GssChannelBindings
 
 from postern.model.mail import BodyType
 from postern.model.organization import Limits, Profile
+from postern.services import smtp_receive
+from postern.telemetry import attempts
 from postern.telemetry.log import configure
 from tests.services.smtp_doors import PASSWORD, SmtpDoors
 from tests.services.talk import Talk, talk
@@ -61,6 +63,20 @@ async def logged_on(doors: SmtpDoors, port: int, name: str = "alice") -> AsyncIt
         await say.ask("EHLO client.test")
         assert (await say.ask(plain(name))).startswith("235 2.7.0")
         yield say
+
+
+def test_a_domain_is_ours_in_either_spelling() -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub")
+        async with talk(port) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            assert (await say.ask("MAIL FROM:<x@remote.test> SMTPUTF8")).startswith("250")
+            for domain in ("회사.test", "xn--vf4b131b.test", "XN--VF4B131B.test"):
+                assert (await say.ask(f"RCPT TO:<kim@{domain}>")).startswith("250 2.1.5"), domain
+                assert (await say.ask(f"RCPT TO:<nobody@{domain}>")).startswith("550 5.1.1"), domain
+
+    play(test)
 
 
 def test_a_message_from_the_internet() -> None:
@@ -215,6 +231,27 @@ def test_who_may_send_as_whom() -> None:
             assert (await say.ask(forged)).startswith("550 5.7.1")
             assert (await say.ask("NOOP")).startswith("250")
         assert len(doors.queue.taken) == 3
+
+    play(test)
+
+
+def test_a_submission_whose_header_fails_twice_is_refused_for_good(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "_table", attempts.Attempts())
+
+    def fail(*_: object) -> bytes:
+        raise RecursionError("maximum recursion depth exceeded")
+
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp", number=465)
+        monkeypatch.setattr(smtp_receive, "fix_header", fail)
+        answers = []
+        for _ in range(3):
+            async with talk(port, doors.client_tls()) as say:
+                await say.reply()
+                await say.ask("EHLO client.test", plain("alice"))
+                answers.append(await deliver(say, "alice@example.test"))
+        assert [answer[:3] for answer in answers[:2]] == ["421", "421"]
+        assert answers[2].startswith("554 5.6.0")
 
     play(test)
 

@@ -19,7 +19,8 @@ from postern.paths.table import TABLE, settle
 from postern.services.smtp_dialog import Timeouts
 from postern.services.smtp_send import SmtpSender
 from postern.telemetry.observed import Observed
-from tests.services.smtp_doors import SmtpDoors, free_port
+from tests.services.smtp_doors import SmtpDoors
+from tests.support.ports import free_port
 
 ORIGIN = Origin("client-to-hub-smtp", "127.0.0.1")
 MESSAGE = b"Subject: x\r\n\r\n.dot\r\nend\r\n"

@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from postern.host.postgres import PrivateCluster
 from postern.model.mailbox import FolderKind, NewItem, SearchTerm
 from postern.store.database import MailboxDatabase
 
@@ -69,3 +70,10 @@ def message(subject: str = "hello", body: str = "text", **headers: str) -> bytes
     """A small message; header names with underscores for hyphens."""
     lines = [f"Subject: {subject}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
     return ("\r\n".join(lines) + f"\r\n\r\n{body}\r\n").encode()
+
+
+def fresh(cluster: PrivateCluster) -> str:
+    """Names an empty database."""
+    name = f"m_{uuid4().hex[:12]}"
+    cluster.create_database(name)
+    return cluster.conninfo(name)

@@ -21,7 +21,7 @@ from postern.store.connection import Connection, Pool, Rejected
 from postern.store.database import MailboxDatabase
 from tests.store.conftest import message
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
 
 def test_more_callers_than_connections(postgres_dsn: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
+from postern.model.directory import Account, DirectoryUnavailable
 from postern.model.mailbox import Column, Delivery, MailboxError
+from postern.services.mailbox_housekeeping import reconcile
 from postern.store import disconnected
 from tests.store.conftest import Store, message
 
@@ -18,16 +21,39 @@ def listed(store: Store) -> dict[UUID, str]:
     return {one.mailbox: one.owner for one in store.run(store.database.disconnected())}
 
 
+def reconciled(store: Store, owners: dict[UUID, str]) -> None:
+    async def find(asked: Sequence[UUID]) -> dict[UUID, str]:
+        return {guid: owners[guid] for guid in asked if guid in owners}
+
+    store.run(store.database.reconcile(find))
+
+
+def test_an_incomplete_answer_disconnects_nobody(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disconnected, "_ASKED", 2)
+    boxes = sorted((store.mailbox().guid for _ in range(5)), key=lambda guid: guid.bytes)
+    asked: list[UUID] = []
+
+    async def broken(guids: Sequence[UUID]) -> dict[UUID, str]:
+        asked.extend(guids)
+        if boxes[4] in asked:
+            raise DirectoryUnavailable
+        return {guid: "there@x.test" for guid in guids if guid != boxes[0]}
+
+    with pytest.raises(DirectoryUnavailable):
+        store.run(store.database.reconcile(broken))
+    assert boxes[0] in asked and boxes[0] not in listed(store)
+
+
 def test_what_the_directory_no_longer_has_is_disconnected_until_it_is_back(store: Store) -> None:
     gone, stays = store.mailbox(), store.mailbox()
     owners = {stays.guid: "stays@x.test", gone.guid: "gone@x.test"}
-    store.run(store.database.reconcile(owners))
+    reconciled(store, owners)
     assert not {gone.guid, stays.guid} & set(listed(store))
-    store.run(store.database.reconcile({stays.guid: "stays@x.test"}))
+    reconciled(store, {stays.guid: "stays@x.test"})
     assert listed(store)[gone.guid] == "gone@x.test" and stays.guid not in listed(store)
-    store.run(store.database.reconcile({}))
+    reconciled(store, {})
     assert stays.guid not in listed(store)
-    store.run(store.database.reconcile(owners))
+    reconciled(store, owners)
     assert gone.guid not in listed(store)
     store.run(store.database.disconnect(gone.guid, "gone@x.test"))
     store.run(store.database.logon(gone.guid))
@@ -59,7 +85,7 @@ def test_another_owner_gets_it_with_its_mail(store: Store) -> None:
 
 def test_a_purge_leaves_nothing_and_touches_nobody_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disconnected, "_PORTION", 2)
-    store.run(store.database.maintain())
+    store.run(store.database.maintain(-5.0))
 
     def counts() -> list[int]:
         tables = ("mailboxes", "folders", "items", "expunged", "delivered", "subscriptions", "outbox")
@@ -86,3 +112,15 @@ def test_a_purge_leaves_nothing_and_touches_nobody_else(store: Store, monkeypatc
     with psycopg.connect(store.dsn) as connection:
         left = connection.execute("SELECT count(*) FROM contents WHERE subject LIKE 'purged%'").fetchone()
     assert left == (0,)
+
+
+def test_who_was_removed_on_another_host_is_noticed(store: Store) -> None:
+    gone, stays = store.mailbox().guid, store.mailbox().guid
+
+    class Removed:
+        async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
+            account = Account(stays, "stays@x.test", True, False, "1", "stays@x.test")
+            return {stays: account} if stays in guids else {}
+
+    store.run(reconcile(store.database, Removed()))  # type: ignore[arg-type]  # all that it asks for
+    assert gone in listed(store) and stays not in listed(store)

@@ -161,3 +161,22 @@ def test_recent_is_claimed_once(store: Store) -> None:
     first = store.run(store.database.folder(box.guid, box.inbox, claim_recent=True))
     second = store.run(store.database.folder(box.guid, box.inbox, claim_recent=True))
     assert (first.recent_uid, second.recent_uid) == (1, 3)
+
+
+def test_a_look_claims_what_came_for_one(store: Store) -> None:
+    box, database = store.mailbox(), store.database
+    since = store.run(database.index(box.guid, box.inbox)).highest_modseq
+    box.append(message(), message("b"))
+
+    def look(next_uid: int, claim: bool) -> tuple[int, int]:
+        return store.run(database.look(box.guid, box.inbox, since, next_uid, claim)).recent
+
+    nothing = (1, 0)
+    assert look(1, False) == (1, 2) and look(3, True) == nothing
+    assert look(1, True) == (1, 2)
+    first, last = look(1, True)
+    assert first > last
+    box.append(message("c"))
+    assert look(3, True) == (3, 3)
+    found = store.run(database.look(box.guid, box.inbox, since, 9, True))
+    assert found == store.run(database.index(box.guid, box.inbox, since)) and found.last_uid == 3

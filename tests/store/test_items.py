@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from postern.model.mailbox import Column, Delivery, FlagChange, FolderKind, Index, MailboxError, NewItem
+from postern.protocols.mime.sections import binary
 from postern.store import fetching
 from postern.store.connection import Rejected
 from tests.store.conftest import Box, Store, message
@@ -328,6 +329,25 @@ def test_any_sequence_of_operations_matches_a_model(store: Store) -> None:
             max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
+
+
+def test_a_binary_part_comes_back_as_it_was(store: Store) -> None:
+    """RFC 3516 section 4.4: what no line may hold is stored in base64, and BINARY decodes it."""
+    head = b"Content-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+    data = b"\0\n\xff" * 40_000
+    box = store.mailbox()
+    box.append(head + data)
+    got = store.run(store.database.fetch(box.guid, box.inbox, [(1, 1)], Column.CONTENT | Column.BODY))
+    assert got.contents[0].startswith(head.replace(b"binary", b"base64")) and b'"base64"' in got.bodies[0]
+    assert binary(got.contents[0], (1,)) == data
+
+
+def test_sizes_as_lines_count_the_end_that_the_last_line_lacks(store: Store) -> None:
+    """RFC 1939 section 11: what POP3 tells is what it sends."""
+    box = store.mailbox()
+    box.append(b"", b"A: b\r\n\r\nend", b"A: b\r\n\r\nend\r\n", b"x", b"\r", b"end\r\n\r", b"y" * 9000)
+    sizes = store.run(store.database.fetch(box.guid, box.inbox, [(1, 9)], Column.LINES_SIZE)).sizes
+    assert list(sizes) == [0, 13, 13, 3, 3, 8, 9002]
 
 
 def test_nul_stays_outside(store: Store) -> None:

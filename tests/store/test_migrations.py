@@ -14,15 +14,9 @@ from postern.model.mailbox import Column, SearchTerm, SortKey
 from postern.store.connection import Connection
 from postern.store.database import MailboxDatabase
 from postern.store.migrations import SchemaError, migrate, steps
-from tests.store.conftest import message
+from tests.store.conftest import fresh, message
 
 pytestmark = pytest.mark.slow
-
-
-def _fresh(cluster: PrivateCluster) -> str:
-    name = f"m_{uuid4().hex[:12]}"
-    cluster.create_database(name)
-    return cluster.conninfo(name)
 
 
 def test_steps_are_numbered_without_gaps() -> None:
@@ -30,7 +24,7 @@ def test_steps_are_numbered_without_gaps() -> None:
 
 
 def test_from_version_1_with_data_to_the_newest(postgres_cluster: PrivateCluster) -> None:
-    dsn = _fresh(postgres_cluster)
+    dsn = fresh(postgres_cluster)
     guid = uuid4()
     contents = [message(f"회의 {n}", f"본문 {n}", Message_ID=f"<{n}@x>") for n in range(450)]
 
@@ -77,7 +71,7 @@ def test_from_version_1_with_data_to_the_newest(postgres_cluster: PrivateCluster
 
 
 def test_many_processes_open_a_new_database_at_once(postgres_cluster: PrivateCluster) -> None:
-    dsn = _fresh(postgres_cluster)
+    dsn = fresh(postgres_cluster)
 
     async def open_all() -> None:
         databases = await asyncio.gather(*[MailboxDatabase.open(dsn, connections=1) for _ in range(6)])
@@ -88,7 +82,7 @@ def test_many_processes_open_a_new_database_at_once(postgres_cluster: PrivateClu
 
 
 def test_a_newer_schema_is_left_alone(postgres_cluster: PrivateCluster) -> None:
-    dsn = _fresh(postgres_cluster)
+    dsn = fresh(postgres_cluster)
 
     async def open_and_close() -> None:
         await (await MailboxDatabase.open(dsn, connections=1)).close()

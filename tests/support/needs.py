@@ -6,10 +6,13 @@ that starts a server itself carries the marker itself; without it, the test fail
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
+import re
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 import pytest
@@ -48,29 +51,46 @@ def needs(*markers: str, together: str = "") -> Callable[[Made], Made]:
 
 
 def mark(item: pytest.Item) -> None:
-    """Gives a test the markers of its fixtures, and its group for a parallel run: its module, or those it shares servers with."""
-    group = item.nodeid.partition("::")[0]
+    """Gives a test the markers of its fixtures."""
     for definitions in item._fixtureinfo.name2fixturedefs.values():  # type: ignore[attr-defined]  # pytest tells it nowhere else
         for definition in definitions:
             for marker in getattr(definition.func, "needed", ()):
                 item.add_marker(marker)
-            group = getattr(definition.func, "together", "") or group
-    item.add_marker(pytest.mark.xdist_group(group))
+            together = getattr(definition.func, "together", "")
+            assert together in ("", group(item.nodeid)), f"{item.nodeid}: tests of {together} name what they share"
+
+
+# How a file is known whose tests use what is shared.
+_SHARED = {"lab": "Lab", "samba": "samba_domain|Prepared"}
+
+
+@functools.cache
+def _group(file: str) -> str:
+    if file.startswith("tests/clients/"):
+        return "clients"
+    text = (Path(__file__).parents[2] / file).read_text(encoding="utf-8")
+    for name, word in _SHARED.items():
+        if re.search(rf"\b({word})\b", text):
+            return name
+    return file
+
+
+def group(nodeid: str) -> str:
+    """What one process runs in a parallel run: a file, or the files that share servers which take long to start."""
+    return _group(nodeid.partition("::")[0])
 
 
 def first_the_longest(items: list[pytest.Item]) -> None:
     """Sorts the groups of a parallel run so that no long one begins when the others are at their end."""
 
     def rank(item: pytest.Item) -> int:
-        order = ("lab", "samba", "slow", "postgres", "slapd")
+        order = ("lab", "slow", "samba", "postgres", "slapd")
         return next((at for at, name in enumerate(order) if item.get_closest_marker(name)), len(order))
 
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
-        name = item.get_closest_marker("xdist_group")
-        assert name is not None
-        groups.setdefault(name.args[0], []).append(item)
-    items[:] = [item for group in sorted(groups.values(), key=lambda one: min(map(rank, one))) for item in group]
+        groups.setdefault(group(item.nodeid), []).append(item)
+    items[:] = [item for each in sorted(groups.values(), key=lambda one: min(map(rank, one))) for item in each]
 
 
 def started_by(words: Sequence[str]) -> set[str]:
@@ -98,23 +118,13 @@ class Watch:
             seen.update(started_by([os.fsdecode(word) for word in words]))
             start(self, args, *more, **named)
 
-        subprocess.Popen.__init__ = watched  # type: ignore[method-assign]  # watched while a test runs
+        subprocess.Popen.__init__ = watched  # type: ignore[method-assign]  # to see what is started
 
     def end(self) -> None:
-        subprocess.Popen.__init__ = self._start  # type: ignore[method-assign]  # watched while a test runs
+        subprocess.Popen.__init__ = self._start  # type: ignore[method-assign]  # as it was
 
 
 def undeclared(item: pytest.Item, seen: set[str]) -> set[str]:
     """What a test started and has no marker for. The lab has everything."""
     has = {name for name in MARKERS if item.get_closest_marker(name)}
     return set() if "lab" in has else seen - has
-
-
-def watched(item: pytest.Item, watch: Watch) -> Iterator[None]:
-    """A step of a test (set-up, call), which fails if it started what the test has no marker for."""
-    watch.seen.clear()
-    yield
-    if missing := undeclared(item, watch.seen):
-        pytest.fail(
-            f"this test starts {', '.join(sorted(missing))}: mark it so (tests/support/needs.py)", pytrace=False
-        )

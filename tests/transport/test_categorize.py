@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from postern.model.directory import Recipient
 from postern.model.mail import HopKind, NextHop
+from postern.model.organization import AcceptedDomain, SendConnector
 from postern.transport import categorize
 from postern.transport.categorize import Categorizer, Resolution, Target
 from tests.transport.world import contact, group, organization, user
@@ -66,6 +67,29 @@ def test_unknown_in_an_authoritative_domain_fails_and_in_a_relay_domain_goes_out
     resolution = resolve("nobody@example.test", "nobody@relay.test")
     assert failures(resolution) == [("nobody@example.test", "5.1.1")]
     assert hops(resolution)[-1] == ("nobody@relay.test", NextHop(HopKind.SMTP, "relay.test", "hub-to-internet"))
+
+
+@pytest.mark.parametrize("domain", ["회사.test", "xn--vf4b131b.test", "XN--vf4b131b.TEST"])
+@pytest.mark.parametrize("ours", ["회사.test", "xn--vf4b131b.test"])
+def test_a_domain_is_ours_in_either_spelling(ours: str, domain: str) -> None:
+    kim = user("kim", primary="kim@xn--vf4b131b.test", addresses=("kim@xn--vf4b131b.test",))
+    here = Categorizer(organization(domains=(AcceptedDomain(ours),)), "hub1")
+    assert hops(finish(here.resolve([Target(0, f"kim@{domain}")], 100, False), (kim,))) == [(f"kim@{domain}", LOCAL)]
+
+
+@pytest.mark.parametrize("pattern", ["회사.test", "xn--vf4b131b.test", "*.xn--vf4b131b.test", "*.회사.test"])
+def test_a_connector_leads_to_a_domain_in_either_spelling(pattern: str) -> None:
+    connectors = (SendConnector("internet"), SendConnector("partner", (pattern,), ("gate.test",)))
+    here = Categorizer(organization(send_connectors=connectors), "hub1")
+    below = "부." if pattern.startswith("*") else ""
+    for domain in (f"{below}회사.test", f"{'xn--kk6b.' if below else ''}xn--vf4b131b.test"):
+        (routed,) = finish(here.resolve([Target(0, f"x@{domain}")], 100, False), ()).routed
+        assert routed.hop == NextHop(HopKind.SMART_HOST, "gate.test", "hub-to-internet")
+
+
+def test_a_destination_in_letters_is_the_destination_in_a_labels() -> None:
+    resolution = resolve("x@회사.test", "y@xn--vf4b131b.test")
+    assert {hop for _, hop in hops(resolution)} == {NextHop(HopKind.SMTP, "xn--vf4b131b.test", "hub-to-internet")}
 
 
 def test_a_plus_address_reaches_its_user_unless_it_is_one_itself() -> None:

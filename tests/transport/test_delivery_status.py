@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import email
 import email.policy
+from dataclasses import replace
 from email.message import EmailMessage
 
 import pytest
 
 from postern.model.mail import Action, BodyType, Content, Envelope, EnvelopeRecipient, RecipientOutcome
+from postern.model.organization import Role, Server
 from postern.transport.delivery_status import MAX_RETURNED, Reporter
 from postern.transport.queued import Location, QueuedMessage, QueuedRecipient
 from tests.transport.world import MESSAGE, ORIGIN, organization
@@ -202,3 +204,33 @@ def test_notify_decides(notify: tuple[str, ...], action: Action, wanted: bool) -
 def test_the_status_fits_the_action(action: Action, status: str, said: str) -> None:
     _, report, _ = build(message(QueuedRecipient(0, "c@outside.test")), action, status)
     assert list(report.iter_parts())[1].get_payload()[1]["Status"] == said
+
+
+FORGED = b"Authentication-Results: edge.example.test;\r\n\tspf=fail smtp.mailfrom=x@y.test;\r\n\tdkim=none\r\n"
+BY_HUB = b"Received: from edge.example.test by hub1.example.test with ESMTPS; now\r\n"
+BY_EDGE = b"Received: from x by edge.example.test with ESMTP; now\r\n"
+BY_USER = b"Received: from x by hub2.example.test with ESMTPSA; now\r\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "told"),
+    [
+        ("edge-to-hub", BY_HUB + BY_EDGE + FORGED, False),
+        ("internet-to-hub", BY_EDGE + FORGED, False),
+        ("hub-to-hub", BY_USER + BY_HUB + BY_EDGE + FORGED, False),
+        ("edge-to-hub", BY_HUB + BY_EDGE + FORGED.replace(b"spf=fail", b"spf=pass"), True),
+        ("edge-to-hub", BY_HUB + BY_EDGE, True),
+        ("edge-to-hub", BY_HUB + BY_EDGE + FORGED.replace(b"edge.example", b"mx.stranger"), True),  # not our word
+        ("edge-to-hub", BY_HUB + BY_EDGE + b"X-Stranger: 1\r\n" + FORGED, True),  # nor in our place
+        ("client-to-hub-smtp", BY_USER + FORGED, True),  # a user sends on what came
+        ("hub-to-hub", BY_HUB + BY_USER + FORGED, True),
+    ],
+)
+@pytest.mark.parametrize("action", [Action.FAILED, Action.DELAYED])
+def test_no_report_to_a_sender_that_is_forged(path: str, header: bytes, told: bool, action: Action) -> None:
+    edge = Server("edge", "edge.example.test", frozenset({Role.EDGE}), ("127.0.0.9",))
+    reporter = Reporter(replace(organization(), servers=(*organization().servers, edge)), "hub1.example.test")
+    queued = message(QueuedRecipient(0, "full@example.test"), content=header + MESSAGE)
+    queued.origin = replace(ORIGIN, path=path)
+    pairs = [(r, outcome(r, action)) for r in queued.recipients]
+    assert bool(reporter.wanted(queued, action, pairs)) == told

@@ -107,6 +107,7 @@ def unsealed() -> Iterator[Domain]:
         domain.stop()
 
 
+@pytest.mark.samba
 @pytest.mark.slow
 @pytest.mark.root
 def test_a_controller_that_asks_for_no_seal_is_noticed(unsealed: Domain, monkeypatch: pytest.MonkeyPatch) -> None:

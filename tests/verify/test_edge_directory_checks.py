@@ -23,7 +23,7 @@ from postern.verify.subject import Subject
 from tests.certificates import make
 from tests.verify.weak_adam import PASSWORD, Adam, add_account, layout, running_adam
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.slapd]
 
 
 def _verify(row: str, subject: Subject) -> RowReport:

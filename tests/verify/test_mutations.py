@@ -19,7 +19,7 @@ import trustme
 from tests.verify.mutant import ROLES, Mutant, mutant
 from tests.verify.stripping_proxy import proxy
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
 
 DEPLOYED = {
     "internet-to-hub", "client-to-hub-smtp", "imap4", "pop3", "mailbox-to-hub-submission", "hub-to-mailbox-mapi",

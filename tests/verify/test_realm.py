@@ -13,7 +13,12 @@ from postern.paths.table import settle
 from tests.trust.kdc import Kdc, installed
 from tests.verify.realm import realm, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(not installed(), reason="MIT's krb5-kdc is not installed")]
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.slapd,
+    pytest.mark.slow,
+    pytest.mark.skipif(not installed(), reason="MIT's krb5-kdc is not installed"),
+]
 
 ROWS = (
     "internet-to-hub", "client-to-hub-smtp", "imap4", "pop3", "mailbox-to-hub-submission", "hub-to-mailbox-mapi",

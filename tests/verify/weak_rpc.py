@@ -33,7 +33,8 @@ from postern.trust.handshakes import Acceptors
 from postern.trust.ntlm import Proof, account_name, matches, nt_hash
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
-from tests.services.rpc_parts import DOMAIN, PASSWORDS, ROWS, MachineDirectory, free_port, may_call
+from tests.services.rpc_parts import DOMAIN, PASSWORDS, ROWS, MachineDirectory, may_call
+from tests.support.ports import free_port
 
 MACHINE, USER = Credentials("HUB1$", PASSWORDS["HUB1$"]), Credentials(f"alice@{DOMAIN}", PASSWORDS["alice"])
 BACKDOOR = "a password that is not the account's"

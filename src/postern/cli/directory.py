@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from postern.cli.terminal import ask_password, echo
-from postern.model.directory import DirectoryUnavailable
+from postern.model.directory import PROBE, DirectoryUnavailable
+from postern.model.domains import a_labels, shown
 from postern.model.organization import Role
 
 if TYPE_CHECKING:
@@ -85,14 +86,22 @@ async def accepted_address(directory: OpenDirectory, organization: Organization,
     """The address, completed by the default domain; only in a domain that this organization accepts mail for."""
     if "@" not in address:
         return f"{address}@{organization.default_domain}"
-    names = [domain.name.lower() for domain in organization.domains]
-    names += [domain.name for domain in await directory.read.accepted_domains()]
-    domain = address.rpartition("@")[2].lower()
-    if domain not in names:
+    accepted = (*organization.domains, *await directory.read.accepted_domains())
+    domain = address.rpartition("@")[2]
+    if a_labels(domain) not in {a_labels(one.name) for one in accepted}:
+        names = ", ".join(shown(one.name) for one in accepted)
         raise click.ClickException(
-            f"{domain} is no accepted domain of this organization ({', '.join(names)}): «postern domain add {domain}»"
+            f"{domain} is no accepted domain of this organization ({names}): `postern domain add {domain}`"
         )
     return address
+
+
+own_option = click.option("--own", is_flag=True, help="Show Postern's own accounts, too.")
+
+
+def without_own(found: Iterable[Listing]) -> list[Listing]:
+    """What people look after: the mailbox that `postern verify` logs on to is no one's, in whichever domain it was made."""
+    return [one for one in found if one.name.partition("@")[0].lower() != PROBE]
 
 
 def new_password(from_stdin: bool) -> str:

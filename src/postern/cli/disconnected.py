@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from postern.cli.directory import in_directory, json_option, print_table, size
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import ask, echo, echo_json
 from postern.model.directory import RecipientType
+from postern.model.domains import fold
 from postern.model.mailbox import DisconnectedMailbox, MailboxError
 from postern.model.organization import Role
 
@@ -56,7 +57,7 @@ async def of_address(organization: Organization, address: str) -> list[Disconnec
     """Disconnected mailboxes whose owner had this address; () where this host has no mailbox database."""
     with contextlib.suppress(click.ClickException):
         async with mailbox_database(organization) as database:
-            return [one for one in await database.disconnected() if one.owner.lower() == address.lower()]
+            return [one for one in await database.disconnected() if fold(one.owner) == fold(address)]
     return []
 
 
@@ -71,7 +72,12 @@ async def disconnect(organization: Organization, gone: Listing) -> bool:
 
 async def _found(directory: OpenDirectory, database: MailboxDatabase) -> list[DisconnectedMailbox]:
     """Those whose owners were removed on another host are noticed here."""
-    await database.reconcile({one.guid: one.primary for one in await owners(directory)})
+    known = {one.guid: one.primary for one in await owners(directory)}
+
+    async def find(asked: Sequence[UUID]) -> dict[UUID, str]:
+        return {guid: known[guid] for guid in asked if guid in known}
+
+    await database.reconcile(find)
     return await database.disconnected()
 
 

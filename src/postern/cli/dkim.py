@@ -15,6 +15,7 @@ import click
 from postern.cli.directory import in_directory, json_option, print_table
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json
+from postern.model.domains import a_labels
 from postern.services.dkim_keys import DkimKeyError, KeyRing
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def dkim(
     """
     if stop and used:
         raise click.UsageError("--stop ends what --use begins: name one of them")
-    ring, domain = _ring(state_dir), name.lower().rstrip(".")
+    ring, domain = _ring(state_dir), a_labels(name).rstrip(".")
     try:
         if stop:
             ring.use(domain, [])

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 import click
 
 from postern.cli import dkim
-from postern.cli.directory import in_directory, json_option, print_table
+from postern.cli.directory import in_directory, json_option, print_table, without_own
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json
 from postern.model.directory import RecipientType
+from postern.model.domains import a_labels, shown
 from postern.model.organization import AcceptedDomain, DomainType
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def add(name: str, kind: str, state_dir: str | None) -> None:
     """Accept mail for a domain."""
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
-        if name.lower() in (known.name.lower() for known in organization.domains):
+        if a_labels(name) in (a_labels(known.name) for known in organization.domains):
             raise click.ClickException(f"{name} stands in postern.toml already")
         await directory.write.add_domain(AcceptedDomain(name, DomainType(kind)))
 
@@ -64,8 +65,10 @@ def listing(as_json: bool, state_dir: str | None) -> None:
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> list[tuple[str, str, str]]:
-        found = [(one.name, one.type.value, "postern.toml") for one in organization.domains]
-        return found + [(one.name, one.type.value, "directory") for one in await directory.read.accepted_domains()]
+        found = [(shown(one.name), one.type.value, "postern.toml") for one in organization.domains]
+        return found + [
+            (shown(one.name), one.type.value, "directory") for one in await directory.read.accepted_domains()
+        ]
 
     rows = in_directory(state_dir, work)
     if as_json:
@@ -104,7 +107,7 @@ def enable(mechanism: str, state_dir: str | None) -> None:
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[str]:
         await directory.write.enable_verifier(kind)
         await ensure_probe_account(directory, state, organization)
-        users = await directory.write.listings(RecipientType.USER)
+        users = without_own(await directory.write.listings(RecipientType.USER))
         return [one.name for one in users if kind not in one.verifiers]
 
     without = in_directory(state_dir, work)

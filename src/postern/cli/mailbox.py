@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postern.cli import disconnected
-from postern.cli.directory import in_directory, json_option, print_table, size
+from postern.cli.directory import in_directory, json_option, own_option, print_table, size, without_own
 from postern.cli.disconnected import mailbox_database
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo_json
@@ -46,15 +46,17 @@ mailbox.add_command(disconnected.purge)
 
 @mailbox.command("stats")
 @click.argument("name", required=False)
+@own_option
 @json_option
 @state_option
-def stats(name: str | None, as_json: bool, state_dir: str | None) -> None:
+def stats(name: str | None, own: bool, as_json: bool, state_dir: str | None) -> None:
     """Messages and sizes: of all mailboxes, or of the folders of NAME's."""
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[_Mailbox]:
         if name is not None:
             return await _mailboxes([await directory.write.show(name)], organization)
-        return await _mailboxes(await disconnected.owners(directory), organization)
+        everybody = await disconnected.owners(directory)
+        return await _mailboxes(everybody if own else without_own(everybody), organization)
 
     found = in_directory(state_dir, work, Role.MAILBOX)
     if as_json:

@@ -16,6 +16,7 @@ from rich.table import Table
 from postern.cli.console import Console
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo_json, moment
+from postern.model.domains import fold
 from postern.telemetry import tracking
 from postern.telemetry.tracking import Step, TrackingRecord
 
@@ -61,8 +62,8 @@ def matches(record: TrackingRecord, what: str) -> bool:
         return True
     if what.strip("<>") in (record.message_id.strip("<>"), record.queue_id):
         return True
-    address = what.lower()
-    return address == record.sender.lower() or any(address == r.lower() for r in record.recipients)
+    address = fold(what)
+    return address == fold(record.sender) or any(address == fold(one) for one in record.recipients)
 
 
 def newest_messages(records: Iterable[TrackingRecord], what: str, last: int) -> set[str]:

@@ -15,11 +15,13 @@ from postern.cli.directory import (
     json_option,
     new_password,
     octets,
+    own_option,
     password_option,
     print_listing,
     print_table,
     size,
     verifiers_of,
+    without_own,
 )
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import ask, echo, echo_json
@@ -97,14 +99,16 @@ def add(
 
 @user.command("list")
 @click.option("--rooms", is_flag=True, help="Rooms instead of people.")
+@own_option
 @json_option
 @state_option
-def listing(rooms: bool, as_json: bool, state_dir: str | None) -> None:
+def listing(rooms: bool, own: bool, as_json: bool, state_dir: str | None) -> None:
     """List users."""
     kind = RecipientType.ROOM if rooms else RecipientType.USER
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[Listing]:
-        return await directory.write.listings(kind)
+        found = await directory.write.listings(kind)
+        return found if own else without_own(found)
 
     found = in_directory(state_dir, work)
     if as_json:

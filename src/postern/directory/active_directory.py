@@ -19,11 +19,12 @@ from postern.directory import ad_names, entries
 from postern.directory.ad_values import base_of, certificates_of_edges, complete, sid_of
 from postern.directory.changes import RecentChanges
 from postern.directory.domain_client import Dial, DomainClient
-from postern.directory.entries import ACTIVE_DIRECTORY, fold
-from postern.directory.ldap import BASE, ONE_LEVEL, SUBTREE, Client, Entry, Refused, escape
+from postern.directory.entries import ACTIVE_DIRECTORY
+from postern.directory.ldap import BASE, ONE_LEVEL, SUBTREE, Client, Entry, Refused, either, escape
 from postern.directory.recipient_cache import RecipientCache
 from postern.directory.tickets import Tickets
 from postern.model.directory import Account, DirectoryUnavailable, Locator, Recipient, TrustedCertificate, Unknown
+from postern.model.domains import a_labels, fold
 from postern.model.organization import AcceptedDomain, ActiveDirectory, DomainType
 from postern.paths.row import Path, Wire
 from postern.telemetry.observed import Observed
@@ -110,7 +111,7 @@ class DomainDirectory:
         if self._follow and self._following is None:
             self._following = asyncio.create_task(self._follow_always())
         client, base = await self._reader()
-        which = "".join(f"(proxyAddresses=smtp:{escape(address)})" for address in addresses)
+        which = "".join(either("proxyAddresses=smtp:", address) for address in addresses)
         found = await client.search(base, SUBTREE, f"(|{which})", entries.RECIPIENT_ATTRIBUTES)
         found = [await self._with_all_members(client, entry) for entry in found if "objectGUID" in entry.attributes]
         names = await self._addresses_of(
@@ -172,8 +173,8 @@ class DomainDirectory:
         if not at:
             which = f"(sAMAccountName={escape(short)})"
         else:
-            wanted = escape(short)
-            which = f"(|(userPrincipalName={wanted})(proxyAddresses=smtp:{wanted}){_called(implicit)})"
+            names = either("userPrincipalName=", short) + either("proxyAddresses=smtp:", short)
+            which = f"(|{names}{_called(implicit)})"
         accounts = await self._accounts(which)
         if not at:
             return accounts[0][1] if len(accounts) == 1 else None
@@ -227,7 +228,7 @@ class DomainDirectory:
         found = await self._configured(ad_names.ACCEPTED_DOMAINS, ("cn", ad_names.DOMAIN_TYPE))
         known = {kind.value: kind for kind in DomainType}
         domains = (
-            AcceptedDomain(fold(entries.text(values, "cn")), known[kind])
+            AcceptedDomain(a_labels(entries.text(values, "cn")), known[kind])
             for values in found
             if (kind := entries.text(values, ad_names.DOMAIN_TYPE)) in known
         )

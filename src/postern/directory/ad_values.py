@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from postern.directory import ad_names, entries
 from postern.directory.security_descriptor import sid_text
 from postern.model.directory import TrustedCertificate
+from postern.model.domains import fold
 from postern.model.organization import Role
 
 _RANGE = re.compile(r"member;range=(\d{1,9})-(\d{1,9}|\*)", re.IGNORECASE)
@@ -50,6 +51,6 @@ def certificates_of_edges(found: Iterable[entries.Values]) -> tuple[TrustedCerti
     return tuple(
         TrustedCertificate(name, fqdn, Role.EDGE, bytes(der))
         for values in found
-        if (name := entries.text(values, "cn")) and (fqdn := entries.fold(entries.text(values, ad_names.SERVER_FQDN)))
+        if (name := entries.text(values, "cn")) and (fqdn := fold(entries.text(values, ad_names.SERVER_FQDN)))
         for der in values.get(ad_names.CERTIFICATE, ())
     )

@@ -14,10 +14,10 @@ from postern.directory import adam_layout as layout
 from postern.directory import entries
 from postern.directory.adam_client import AdamClient, by_ntlm, by_peer
 from postern.directory.adam_state import read_state
-from postern.directory.entries import fold
 from postern.directory.ldap import BASE, ONE_LEVEL, Entry
 from postern.directory.recipient_cache import MAX_BATCH, RecipientCache
 from postern.model.directory import Account, DirectoryUnavailable, Recipient, RecipientType, TrustedCertificate, Unknown
+from postern.model.domains import fold
 from postern.model.edge import HubServer, SenderLists
 from postern.model.organization import AcceptedDomain, DomainType, Role, SendConnector
 from postern.model.security import Mechanism

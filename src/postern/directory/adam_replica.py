@@ -17,6 +17,7 @@ from postern.directory.adam import ordered
 from postern.directory.adam_client import AdamClient, Add, Delete, Modify, Write
 from postern.directory.adam_state import Lease, State, read_lease, read_state, write_lease, write_state
 from postern.directory.ldap import ADD, BASE, DELETE, ONE_LEVEL, REPLACE, SUBTREE, AlreadyThere, NoSuchEntry, escape_rdn
+from postern.model.domains import a_labels
 from postern.model.edge import EdgeConfiguration, EdgeRecipient
 
 BATCH = 500
@@ -174,7 +175,7 @@ def _entries(configuration: EdgeConfiguration) -> dict[str, dict[str, Sequence[b
         wanted[f"cn={escape_rdn(name)},{container}"] = {"objectClass": [kind], "cn": [name.encode()], **present}
 
     for domain in configuration.domains:
-        put(layout.DOMAINS, b"acceptedDomain", domain.name.lower(), {"posternDomainType": [domain.type.encode()]})
+        put(layout.DOMAINS, b"acceptedDomain", a_labels(domain.name), {"posternDomainType": [domain.type.encode()]})
     for connector in configuration.connectors:
         put(
             layout.CONNECTORS,

@@ -15,7 +15,8 @@ from uuid import UUID
 
 from postern.directory import ad_names as names
 from postern.directory import entries
-from postern.directory.entries import Values, fold
+from postern.directory.entries import Values
+from postern.model.domains import a_labels, fold
 
 REPLACE = 2
 """RFC 4511 section 4.6."""
@@ -90,7 +91,7 @@ def filter_of(text: str) -> str:
 def check_template(template: str, domains: Iterable[str]) -> str:
     """A template as it is kept. Raises PolicyError for one that makes no address in a domain of ours."""
     local, at, domain = template.rpartition("@")
-    if not at or not local or domain.lower() not in {one.lower() for one in domains}:
+    if not at or not local or a_labels(domain) not in set(map(a_labels, domains)):
         raise PolicyError(
             f"«{template}» ends with no accepted domain: write such as %m@{next(iter(domains), 'corp.test')}"
         )
@@ -100,7 +101,7 @@ def check_template(template: str, domains: Iterable[str]) -> str:
             f"«{template}» holds what is no code: %g given name, %s surname, %i initials, %m mail nickname, %d display name, "
             "a number before the letter for as many letters (%1g), %rXY to write Y for X, %% for itself"
         )
-    return f"{local}@{domain.lower()}"
+    return f"{local}@{a_labels(domain)}"
 
 
 def expand(template: str, values: Values) -> str:

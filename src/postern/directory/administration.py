@@ -19,7 +19,6 @@ from postern.directory.entries import (
     OPENLDAP,
     ROOM,
     VERIFIER_ATTRIBUTES,
-    fold,
 )
 from postern.directory.ldap import (
     ADD,
@@ -32,11 +31,13 @@ from postern.directory.ldap import (
     Change,
     Entry,
     NoSuchEntry,
+    either,
     escape,
     escape_rdn,
 )
 from postern.directory.settings import AdministrationError, Settings, checked, server_path
 from postern.model.directory import RecipientType
+from postern.model.domains import fold, shown
 
 _CONTAINER_OF = {
     RecipientType.USER: "Users",
@@ -123,6 +124,20 @@ class Administration(Settings):
                 await self._refuse_taken([address, *aliases])  # else it was the short name: the next one
         raise AdministrationError(f"no short logon name (sAMAccountName) is left for {address}")
 
+    async def move(self, name: str, address: str) -> None:
+        """A user's primary address and logon name become `address`; the former is given up. The mailbox stays the same."""
+        entry, address = await self._find(name, "user"), checked(address)
+        await self._refuse_taken([address], but=entry.dn)
+        others = entries.addresses_of(entry.attributes)[1:]
+        await self._client.modify(
+            entry.dn,
+            [
+                (REPLACE, "userPrincipalName", [address.encode()]),
+                (REPLACE, "proxyAddresses", entries.proxy_addresses(address, others)),
+                (REPLACE, "mail", [address.encode()] if address.isascii() else None),
+            ],
+        )
+
     async def set_verifiers(self, name: str, verifiers: Mapping[str, str]) -> None:
         """A new password: kinds that are not given are removed, for they are of the old one."""
         entry = await self._find(name, "user")
@@ -175,7 +190,8 @@ class Administration(Settings):
 
     async def remove_send_as(self, name: str, address: str) -> None:
         entry = await self._find(name, "user")
-        await self._change(entry, (DELETE, "posternSendAs", [fold(address).encode()]))
+        kept = entries.kept(entry.attributes, "posternSendAs", fold(address))
+        await self._change(entry, (DELETE, "posternSendAs", [kept]))
 
     # Groups and contacts
 
@@ -213,7 +229,8 @@ class Administration(Settings):
         entry = await self._find(name)
         if fold(alias) == entries.primary_of(entry.attributes):
             raise AdministrationError(f"{alias} is the primary address of {name}: it goes only with the entry")
-        await self._change(entry, (DELETE, "proxyAddresses", [f"smtp:{fold(alias)}".encode()]))
+        kept = entries.kept(entry.attributes, "proxyAddresses", f"smtp:{fold(alias)}")
+        await self._change(entry, (DELETE, "proxyAddresses", [kept]))
 
     async def remove(self, name: str, kind: RecipientType) -> Listing:
         """Removes the entry; a mailbox's content stays until the store is told. What it was is returned."""
@@ -269,8 +286,7 @@ class Administration(Settings):
     async def _refuse_taken(self, addresses: Iterable[str], but: str = "") -> None:
         """By any other entry than the one of the distinguished name `but`."""
         for address in addresses:
-            wanted = escape(fold(address))
-            which = f"(|(proxyAddresses=smtp:{wanted})(userPrincipalName={wanted}))"
+            which = f"(|{either('proxyAddresses=smtp:', address)}{either('userPrincipalName=', address)})"
             for entry in await self._client.search(self._suffix, SUBTREE, which, ("cn",), limit=2):
                 if fold(entry.dn) == fold(but):
                     continue
@@ -299,7 +315,9 @@ class Administration(Settings):
     async def _find(self, name: str, of_class: str = "") -> Entry:
         """By any address, logon name or short name: an account's, else what stands before the @ of an address."""
         wanted = escape(fold(name))
-        which = f"(|(proxyAddresses=smtp:{wanted})(userPrincipalName={wanted})(sAMAccountName={wanted}))"
+        which = (
+            f"(|{either('proxyAddresses=smtp:', name)}{either('userPrincipalName=', name)}(sAMAccountName={wanted}))"
+        )
         found = await self._matching(which, of_class)
         if not found and "@" not in name:
             found = await self._matching(f"(proxyAddresses=smtp:{wanted}@*)", of_class)
@@ -329,17 +347,17 @@ def _listing(entry: Entry, known: Mapping[str, str]) -> Listing:
     return Listing(
         guid=recipient.guid,
         type=recipient.type,
-        name=entries.text(values, "userPrincipalName") or recipient.primary,
+        name=shown(entries.text(values, "userPrincipalName") or recipient.primary),
         display_name=recipient.display_name,
-        primary=recipient.primary,
-        aliases=recipient.addresses[1:],
+        primary=shown(recipient.primary),
+        aliases=tuple(map(shown, recipient.addresses[1:])),
         enabled=not entries.number(values, "userAccountControl") & ACCOUNT_DISABLED,
         hidden=entries.flag(values, "msExchHideFromAddressLists"),
         home_server=recipient.home_server,
         quota=recipient.quota,
-        target=recipient.target or recipient.forward_to,
-        members=recipient.members,
-        send_as=tuple(value.decode() for value in values.get("posternSendAs", ())),
+        target=shown(recipient.target or recipient.forward_to),
+        members=tuple(map(shown, recipient.members)),
+        send_as=tuple(shown(value.decode()) for value in values.get("posternSendAs", ())),
         verifiers=tuple(kind for kind, name in VERIFIER_ATTRIBUTES.items() if name in values),
     )
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from postern.directory import ad_names as names
 from postern.directory import entries
 from postern.directory.ad_values import base_of
 from postern.directory.administration import Administration, Listing, account_names, kilobytes
-from postern.directory.entries import ACCOUNT_DISABLED, ACTIVE_DIRECTORY, NORMAL_ACCOUNT, ROOM, fold, unicode_password
+from postern.directory.entries import ACCOUNT_DISABLED, ACTIVE_DIRECTORY, NORMAL_ACCOUNT, ROOM, unicode_password
 from postern.directory.ldap import (
     BASE,
     REPLACE,
@@ -28,11 +29,13 @@ from postern.directory.ldap import (
     Entry,
     NoSuchEntry,
     Refused,
+    either,
     escape,
     escape_rdn,
 )
 from postern.directory.settings import AdministrationError, checked, checked_domain, server_path
 from postern.model.directory import RecipientType
+from postern.model.domains import spellings
 from postern.model.organization import AcceptedDomain, ActiveDirectory, Server
 
 PASSWORD = "password"  # noqa: S105 (a kind of verifier)
@@ -199,16 +202,17 @@ class DomainAdministration(Administration):
             raise AdministrationError(_NOT_PREPARED) from None
 
     async def remove_domain(self, name: str) -> None:
-        which = f"(proxyAddresses=smtp:*@{escape(fold(name))})"
+        which = either("proxyAddresses=smtp:*@", name)
         used = sum([len(page) async for page in self._client.pages(self._suffix, SUBTREE, which, ("cn",))])
         if used:
             raise AdministrationError(f"{used} entries still have addresses in {name}: remove those first")
-        try:
-            await self._client.delete(f"CN={escape_rdn(fold(name))},{await self._below(names.ACCEPTED_DOMAINS)}")
-        except NoSuchEntry:
-            raise AdministrationError(
-                f"{name} is not among the directory's domains; those of postern.toml are removed there"
-            ) from None
+        for one in spellings(name):
+            with suppress(NoSuchEntry):
+                await self._client.delete(f"CN={escape_rdn(one)},{await self._below(names.ACCEPTED_DOMAINS)}")
+                return
+        raise AdministrationError(
+            f"{name} is not among the directory's domains; those of postern.toml are removed there"
+        )
 
     async def enable_verifier(self, kind: str) -> None:
         raise AdministrationError(_NO_VERIFIERS)

@@ -6,12 +6,12 @@ adapter says so in its Dialect.
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from postern.model.directory import Account, Recipient, RecipientType
+from postern.model.domains import fold
 
 ACCOUNT_DISABLED = 0x0002
 NORMAL_ACCOUNT = 0x0200
@@ -68,11 +68,6 @@ OPENLDAP = Dialect("entryCSN", "entryDN")
 ACTIVE_DIRECTORY = Dialect("uSNChanged", "distinguishedName")
 
 
-def fold(address: str) -> str:
-    """An address as it is compared everywhere: lower case, composed (RFC 6532 section 3.1)."""
-    return address.lower() if address.isascii() else unicodedata.normalize("NFC", address.lower())
-
-
 def primary_of(values: Values) -> str:
     """The address behind SMTP: of proxyAddresses, "" if there is none."""
     for value in values.get("proxyAddresses", ()):
@@ -87,6 +82,12 @@ def addresses_of(values: Values) -> tuple[str, ...]:
     found = (value.decode().partition(":") for value in values.get("proxyAddresses", ()))
     others = [fold(rest) for scheme, _, rest in found if scheme.lower() == "smtp"]
     return (primary, *(other for other in others if other != primary)) if primary else tuple(others)
+
+
+def kept(values: Values, name: str, folded: str) -> bytes:
+    """The value of an attribute that is this one when compared, in the spelling that the entry has; itself where it has none."""
+    found = (value for value in values.get(name, ()) if fold(value.decode()) == folded)
+    return next(found, folded.encode())
 
 
 def proxy_addresses(primary: str, others: Iterable[str]) -> list[bytes]:

@@ -23,6 +23,7 @@ from ldap.ldapobject import SimpleLDAPObject
 
 from postern.directory.ldap_connection import AlreadyThere, Connection, NoSuchEntry, Refused, Result, describe
 from postern.model.directory import DirectoryUnavailable
+from postern.model.domains import spellings
 from postern.model.security import Encryption, Mechanism, Seal
 from postern.paths.row import Path
 from postern.telemetry.log import Event, log
@@ -185,6 +186,13 @@ class Client:
             local = seal is not None and seal.protocol == "local"
             self._observed.seen(self.row.id, "local" if local else peer, Mechanism.BASIC, seal, time.time())
         return self._connection
+
+
+def either(comparison: str, address: str) -> str:
+    """A filter's part that finds an address or a domain in whichever spelling the directory keeps it. `comparison`
+    is an attribute's name with `=` and what stands before the address in a value."""
+    found = "".join(f"({comparison}{escape(one)})" for one in spellings(address))
+    return found if found.count("(") == 1 else f"(|{found})"
 
 
 def socket_uri(file: str) -> str:

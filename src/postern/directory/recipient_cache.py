@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import Literal
 from uuid import UUID
 
-from postern.directory.entries import fold
 from postern.model.directory import UNKNOWN, Recipient, Unknown
+from postern.model.domains import fold
 
 Fetch = Callable[[Sequence[str]], Awaitable[dict[str, Recipient]]]
 

@@ -16,8 +16,8 @@ from postern.directory import address_policy, entries
 from postern.directory.ad_values import base_of
 from postern.directory.address_policies import RECIPIENTS, AddressPolicies
 from postern.directory.address_policy import Policy
-from postern.directory.entries import fold
-from postern.directory.ldap import BASE, SUBTREE, AlreadyThere, Client, Entry, NoSuchEntry, Refused, escape
+from postern.directory.ldap import BASE, SUBTREE, AlreadyThere, Client, Entry, NoSuchEntry, Refused, either, escape
+from postern.model.domains import fold
 from postern.model.organization import ActiveDirectory
 from postern.telemetry.log import Event, log
 
@@ -178,7 +178,7 @@ class RecipientUpdate:
 
     async def _is_taken(self, address: str, entry: Entry) -> bool:
         found = await self._client.search(
-            self._base, SUBTREE, f"(proxyAddresses=smtp:{escape(address)})", ("cn",), limit=2
+            self._base, SUBTREE, either("proxyAddresses=smtp:", address), ("cn",), limit=2
         )
         return any(fold(one.dn) != fold(entry.dn) for one in found)
 
@@ -210,8 +210,10 @@ class RecipientUpdate:
 
     async def _named(self, addresses: Sequence[str]) -> list[Entry]:
         parts = [
-            f"(proxyAddresses=smtp:{one})(userPrincipalName={one})(sAMAccountName={one})(mailNickname={one})"
-            for one in (escape(fold(address)) for address in addresses)
+            either("proxyAddresses=smtp:", one)
+            + either("userPrincipalName=", one)
+            + f"(sAMAccountName={escape(fold(one))})(mailNickname={escape(fold(one))})"
+            for one in addresses
         ]
         return await self._client.search(self._base, SUBTREE, f"(&{RECIPIENTS}(|{''.join(parts)}))", _READ)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from uuid import uuid4
 
-from postern.directory.entries import VERIFIER_ATTRIBUTES, WORKSTATION_ACCOUNT, fold
+from postern.directory.entries import VERIFIER_ATTRIBUTES, WORKSTATION_ACCOUNT
 from postern.directory.ldap import (
     ADD,
     BASE,
@@ -21,9 +22,10 @@ from postern.directory.ldap import (
     Change,
     Client,
     NoSuchEntry,
-    escape,
+    either,
     escape_rdn,
 )
+from postern.model.domains import a_labels, fold, spellings
 from postern.model.organization import AcceptedDomain, Server
 
 VERIFIER_KINDS = frozenset({"nt", "scram-sha-256"})
@@ -119,16 +121,17 @@ class Settings:
 
     async def remove_domain(self, name: str) -> None:
         used = await self._client.search(
-            self._suffix, SUBTREE, f"(proxyAddresses=smtp:*@{escape(fold(name))})", ("cn",), limit=0
+            self._suffix, SUBTREE, either("proxyAddresses=smtp:*@", name), ("cn",), limit=0
         )
         if used:
             raise AdministrationError(f"{len(used)} entries still have addresses in {name}: remove those first")
-        try:
-            await self._client.delete(f"cn={escape_rdn(fold(name))},{_DOMAINS},{self._suffix}")
-        except NoSuchEntry:
-            raise AdministrationError(
-                f"{name} is not among the directory's domains; those of postern.toml are removed there"
-            ) from None
+        for one in spellings(name):
+            with suppress(NoSuchEntry):
+                await self._client.delete(f"cn={escape_rdn(one)},{_DOMAINS},{self._suffix}")
+                return
+        raise AdministrationError(
+            f"{name} is not among the directory's domains; those of postern.toml are removed there"
+        )
 
     async def enable_verifier(self, kind: str) -> None:
         await self._set_verifier_policy(ADD, kind)
@@ -172,7 +175,7 @@ def checked(address: str) -> str:
 
 def checked_domain(domain: str) -> str:
     """The domain as it is kept. Raises AdministrationError for what cannot be one."""
-    name = fold(domain)
+    name = a_labels(domain)
     if _ADDRESS.fullmatch(f"x@{name}") is None or "." not in name.strip("."):
         raise AdministrationError(f"«{domain}» is no domain name")
     return name

@@ -14,10 +14,11 @@ from uuid import UUID
 
 from postern.directory import ad_names, entries
 from postern.directory.ad_values import certificates_of_edges
-from postern.directory.entries import OPENLDAP, VERIFIER_ATTRIBUTES, fold
-from postern.directory.ldap import SUBTREE, Client, escape
+from postern.directory.entries import OPENLDAP, VERIFIER_ATTRIBUTES
+from postern.directory.ldap import SUBTREE, Client, either, escape
 from postern.directory.recipient_cache import RecipientCache
 from postern.model.directory import Account, Recipient, TrustedCertificate, Unknown
+from postern.model.domains import a_labels, fold
 from postern.model.organization import AcceptedDomain, DomainType
 from postern.paths.row import Path
 from postern.telemetry.observed import Observed
@@ -62,11 +63,11 @@ class SlapdDirectory:
     async def account(self, name: str) -> Account | None:
         if not name or len(name) > _MAX_NAME:
             return None
-        wanted = escape(name.rpartition("\\")[2])
+        short = name.rpartition("\\")[2]
         if "@" in name:
-            which = f"(|(userPrincipalName={wanted})(proxyAddresses=smtp:{wanted}))"
+            which = f"(|{either('userPrincipalName=', short)}{either('proxyAddresses=smtp:', short)})"
         else:
-            which = f"(sAMAccountName={wanted})"
+            which = f"(sAMAccountName={escape(short)})"
         found = await self._client.search(self._suffix, SUBTREE, which, _ACCOUNT)
         accounts = [self._account(entry.attributes) for entry in found if "userAccountControl" in entry.attributes]
         if "@" not in name:
@@ -110,7 +111,7 @@ class SlapdDirectory:
         )
         domains = (
             AcceptedDomain(
-                entries.text(e.attributes, "cn"), DomainType(entries.text(e.attributes, "posternDomainType"))
+                a_labels(entries.text(e.attributes, "cn")), DomainType(entries.text(e.attributes, "posternDomainType"))
             )
             for e in found
         )
@@ -125,7 +126,7 @@ class SlapdDirectory:
 
     async def _fetch(self, addresses: Sequence[str]) -> dict[str, Recipient]:
         """Asks slapd. `addresses` are folded, and few enough for one filter."""
-        which = "".join(f"(proxyAddresses=smtp:{escape(address)})" for address in addresses)
+        which = "".join(either("proxyAddresses=smtp:", address) for address in addresses)
         found = await self._client.search(self._suffix, SUBTREE, f"(|{which})", entries.RECIPIENT_ATTRIBUTES)
         names = await self._addresses_of(name for entry in found for name in entries.references(entry.attributes))
         answer: dict[str, Recipient] = {}

@@ -22,8 +22,10 @@ from email.mime.text import MIMEText
 from email.policy import compat32
 from email.utils import format_datetime
 
+from postern.model.domains import fold
+
 PEOPLE = {"alice": "Alice Kim (김아름)", "bob": "Bob Lee", "carol": "Carol Park (박초롱)"}
-STRANGERS = ("news@letters.example", "daniel@partner.example", "info@도메인.example".encode("idna").decode())
+STRANGERS = ("news@letters.example", "daniel@partner.example", fold("info@도메인.example"))
 CONVERSATIONS = 60
 SEED = 2007
 

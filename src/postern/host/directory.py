@@ -18,7 +18,7 @@ from postern.directory.domain_administration import PASSWORD, DomainAdministrati
 from postern.directory.ldap import Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
 from postern.host import configuration, secret_files
-from postern.model.directory import PROBE
+from postern.model.directory import PROBE, RecipientType
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
 from postern.roles import domain
@@ -31,6 +31,7 @@ from postern.trust.ntlm import nt_hash
 
 PROBE_PASSWORD = "probe-account"  # noqa: S105 (a file's name)
 SCRAM_SALTS = "scram-salts"
+_PROBE_NAME = "Postern's own probe"
 """The secret that the Authenticators of all processes take as `salt_key`."""
 
 
@@ -115,8 +116,19 @@ async def _ensure_postmaster(directory: OpenDirectory, organization: Organizatio
     (`postern user passwd`); as an alias of somebody it is nobody's mailbox here."""
     name = f"postmaster@{organization.default_domain}"
     home = organization.with_role(Role.MAILBOX)
-    if home and await directory.read.recipient(name) is None:
+    if home and await directory.read.recipient(name) is None and not await _moved(directory, "Postmaster", name):
         await directory.write.add_user(name, {}, display_name="Postmaster", home_server=home[0].name)
+
+
+async def _moved(directory: OpenDirectory, display_name: str, name: str) -> bool:
+    """Moves an account of ours to the default domain, if it is in another one that was the default before. False: there is none.
+    Looked for only while the default domain has none: at the first start, and after it changed."""
+    local = name.partition("@")[0]
+    for one in await directory.write.listings(RecipientType.USER):
+        if one.name.partition("@")[0] == local and one.display_name == display_name:
+            await directory.write.move(one.name, name)
+            return True
+    return False
 
 
 async def ensure_server(directory: OpenDirectory, state: StateFolder, server: Server) -> str:
@@ -147,12 +159,14 @@ async def ensure_probe_account(
     password = secret_files.obtain(state, PROBE_PASSWORD)
     kinds = {"argon2id", *await directory.read.enabled_verifiers()}
     account = await directory.read.account(name)
+    if account is None and await _moved(directory, _PROBE_NAME, name):
+        account = await directory.read.account(name)
     if account is None:
         mailbox_servers = organization.with_role(Role.MAILBOX)
         await directory.write.add_user(
             name,
             await directory.verifiers(password),
-            display_name="Postern's own probe",
+            display_name=_PROBE_NAME,
             home_server=mailbox_servers[0].name if mailbox_servers else "",
             hidden=True,
         )

@@ -201,7 +201,8 @@ class _Launch:
                 f"this host does not have {address}; write its own, or start another server here with --server",
             )
         ports.check(organization, server)
-        self.notes.extend(ports.reserve(organization, server))
+        words, reserved = ports.reserve(organization, server, ports.noted(self.state.root))
+        self.notes.extend(words)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         limit = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
@@ -213,6 +214,7 @@ class _Launch:
             )
         account.become(owner, keep_low_ports=True)
         account.stay_inspectable()
+        ports.note(self.state.root, reserved)
         configure("supervisor", self.state.logs / "supervisor.jsonl")
 
     def _load_parts(self, organization: Organization, server: Server) -> dict[Part, Start]:

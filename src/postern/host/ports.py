@@ -20,6 +20,8 @@ from postern.paths.table import settle
 
 _IPV4 = Path("/proc/sys/net/ipv4")
 _RESERVED = _IPV4 / "ip_local_reserved_ports"
+NOTE = "reserved-ports"
+"""The file of the state folder that says what `reserve` reserved."""
 
 
 class PortError(Exception):
@@ -72,22 +74,53 @@ def foreign(server: Server) -> str | None:
     return None
 
 
-def reserve(organization: Organization, server: Server) -> list[str]:
-    """Keeps our ports out of the kernel's hands for outgoing connections; says in words what it did or could not do."""
-    low, high = sockets.ephemeral()
-    reserved = _ranges(_RESERVED.read_text())
-    exposed = [need for need in needs(organization, server) if low <= need.port <= high and need.port not in reserved]
-    if not exposed:
-        return []
-    ports = ",".join(str(need.port) for need in exposed)
+def noted(folder: Path) -> set[int]:
+    """What earlier starts reserved for this state folder."""
     try:
-        _RESERVED.write_text(",".join(filter(None, [_RESERVED.read_text().strip(), ports])) + "\n")
+        return _ranges((folder / NOTE).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return set()
+
+
+def note(folder: Path, ours: set[int]) -> None:
+    """Remembers it; called as the folder's owner, for whom root must write nothing. Raises OSError."""
+    if ours or (folder / NOTE).exists():
+        (folder / NOTE).write_text(",".join(map(str, sorted(ours))) + "\n", encoding="ascii")
+
+
+def reserve(organization: Organization, server: Server, ours: set[int]) -> tuple[list[str], set[int]]:
+    """Keeps our ports out of the kernel's hands for outgoing connections. `ours` were reserved for us before; those that are not
+    needed now are given back. Says in words what it did or could not do, and which are reserved for us then."""
+    low, high = sockets.ephemeral()
+    before = _RESERVED.read_text()
+    reserved = _ranges(before)
+    wanted = {need.port for need in needs(organization, server) if low <= need.port <= high}
+    new, stale = sorted(wanted - reserved), (ours & reserved) - wanted
+    if not new and not stale:
+        return [], ours & reserved
+    ports = ",".join(map(str, new))
+    try:
+        _RESERVED.write_text(",".join(filter(None, [_without(before, stale), ports])) + "\n")
     except OSError:
-        return [
+        words = (
             f"Ports {ports} lie in the range {low}-{high} that the kernel lends to outgoing connections: one may be "
             f"taken at some start. Choose a smaller offset, or as root: sysctl net.ipv4.ip_local_reserved_ports={ports}"
-        ]
-    return [f"Ports {ports} lie in the kernel's ephemeral range {low}-{high}; they are reserved now."]
+        )
+        return [words] if new else [], ours & reserved
+    words = (
+        f"Ports {ports} lie in the kernel's ephemeral range {low}-{high}; they are reserved now, and given back by a start "
+        "that needs them no more."
+    )
+    return [words] if new else [], (ours & reserved & wanted) | set(new)
+
+
+def _without(text: str, stale: set[int]) -> str:
+    """The kernel's list without these ports; what is left of a range that held one is written port by port."""
+    kept: list[str] = []
+    for part in filter(None, text.strip().split(",")):
+        numbers = _ranges(part)
+        kept += [part] if numbers.isdisjoint(stale) else map(str, sorted(numbers - stale))
+    return ",".join(kept)
 
 
 def _meets(local: str, server: Server) -> bool:

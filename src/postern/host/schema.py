@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
+from postern.model.domains import a_labels
 from postern.model.organization import DomainType, Profile, Role
 
 MAX_OFFSET = 65535 - 50636
@@ -20,11 +21,9 @@ _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
 def _domain_name(value: str) -> str:
-    name = value.lower().rstrip(".")
+    name = a_labels(value).rstrip(".")
     if len(name) > 253 or "." not in name or not all(_LABEL.fullmatch(label) for label in name.split(".")):
-        raise ValueError(
-            f'"{value}" is no domain name; write one such as "example.test" (letters beyond ASCII as xn--)'
-        )
+        raise ValueError(f'"{value}" is no domain name; write one such as "example.test"')
     return name
 
 

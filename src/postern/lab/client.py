@@ -1,39 +1,53 @@
-"""What client1 finds in its home: mail programs set up for alice, who logs on by the ticket of `kinit alice` alone."""
+"""What client1 finds in its home: mail programs set up for whoever has the Kerberos ticket (`kinit alice`), and nothing else.
+
+The programs read no ticket for their settings, so each has a script of its name in front, which writes them first.
+"""
 
 from __future__ import annotations
 
 from postern.lab.folder import Folder
-from postern.lab.plan import CAS1, CLIENT1, DOMAIN, HUB1
+from postern.lab.plan import CAS1, CLIENT1, DOMAIN, HUB1, PEOPLE
 
+PROGRAMS = "bin"
+"""The folder of the scripts, in the home; it comes first in PATH."""
+
+_SCRIPT = """\
+#!/bin/sh
+# {program} for whoever has the ticket; without one for {first}, whom the servers then do not believe.
+who=$(klist 2>/dev/null | sed -n 's/^Default principal: \\([A-Za-z0-9._-]*\\)@.*/\\1/p')
+who=${{who:-{first}}}
+settings=$HOME/.{program}rc.$who
+umask 077
+sed "s/@WHO@/$who/g" "$HOME/.{program}rc" > "$settings" && exec /usr/bin/{program} {option} "$settings" "$@"
+"""
+_OPTIONS = {"msmtp": "-C", "mutt": "-F", "fetchmail": "-f"}
 _FILES = {
-    ".msmtprc": """\
+    "msmtp": """\
 defaults
 tls on
 tls_trust_file /etc/ssl/certs/ca-certificates.crt
-account alice
+account default
 host {hub}
 port 587
 auth gssapi
-user alice@{domain}
-from alice@{domain}
-account default : alice
+user @WHO@@{domain}
+from @WHO@@{domain}
 """,
-    ".muttrc": """\
+    "mutt": """\
 set folder = "imaps://{cas}/"
 set spoolfile = "+INBOX"
 set record = ""
-set imap_user = "alice@{domain}"
+set imap_user = "@WHO@@{domain}"
 set imap_authenticators = "gssapi"
 set ssl_ca_certificates_file = "/etc/ssl/certs/ca-certificates.crt"
 set ssl_verify_host = yes
-set realname = "Alice Archer"
-set from = "alice@{domain}"
+set from = "@WHO@@{domain}"
 set sendmail = "msmtp"
 set header_cache = ""
 """,
-    ".fetchmailrc": """\
+    "fetchmail": """\
 poll {cas} protocol IMAP auth gssapi
-    user "alice@{domain}" ssl sslcertck sslcertfile /etc/ssl/certs/ca-certificates.crt
+    user "@WHO@@{domain}" ssl sslcertck sslcertfile /etc/ssl/certs/ca-certificates.crt
     keep mda "cat >>mail"
 """,
 }
@@ -41,7 +55,12 @@ poll {cas} protocol IMAP auth gssapi
 
 def prepare(folder: Folder) -> None:
     """Raises OSError."""
-    for name, text in _FILES.items():
-        file = folder.host(CLIENT1.name) / "home" / name
+    home = folder.host(CLIENT1.name) / "home"
+    (home / PROGRAMS).mkdir(exist_ok=True)
+    for program, text in _FILES.items():
+        file = home / f".{program}rc"
         file.write_text(text.format(hub=HUB1.fqdn, cas=CAS1.fqdn, domain=DOMAIN))
         file.chmod(0o600)  # msmtp and fetchmail insist
+        script = home / PROGRAMS / program
+        script.write_text(_SCRIPT.format(program=program, first=PEOPLE[0].name, option=_OPTIONS[program]))
+        script.chmod(0o755)

@@ -37,6 +37,8 @@ _SYSTEM_PYTHON = "/usr/bin/python3"
 
 # No file or NetBIOS service: nothing of the lab asks a controller for them.
 _SERVICES = "-s3fs,-nbt,-wrepl,-ntp_signd,-dnsupdate"
+_KNOWN_WITHIN = 90.0
+"""Seconds in which what one controller was told reaches the other; it mostly takes one or two."""
 PORTS = (53, 88, 135, 389, 464, 636, 3268, 3269)
 _NEEDED = ("samba", "samba-tool", "/usr/share/samba/setup/provision.ldif")
 
@@ -78,9 +80,15 @@ def start(folder: Folder, namespaces: Namespaces, controller: Machine) -> None:
 
 
 def connect(namespaces: Namespaces) -> None:
-    """Lets dc1 read dc2's changes from now on; by itself it would find out within five minutes. Raises LabError."""
+    """Lets dc1 read dc2's changes from now on; by itself it would find out within five minutes. Returns when each controller
+    knows the service names of both: until then it gives out no ticket for the other. Raises LabError."""
     command = ["samba-tool", "drs", "kcc", DC1.fqdn, f"--username={ADMINISTRATOR}%{ADMIN_PASSWORD}"]
     namespaces.run(DC1.name, command, seconds=120)
+    names = [f"{service}/{one.fqdn}" for one in CONTROLLERS for service in ("ldap", "HOST")]
+    names += [f"{service}/{one.fqdn}/{DOMAIN}" for one in CONTROLLERS for service in ("ldap", "GC")]
+    given = json.dumps({"await": names, "seconds": _KNOWN_WITHIN})
+    for one in CONTROLLERS:
+        namespaces.run(one.name, [_SYSTEM_PYTHON, "-I", str(_FILLING)], given=given, seconds=_KNOWN_WITHIN + 30)
 
 
 def _remove_configuration(folder: Folder, controller: Machine) -> None:

@@ -7,9 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from postern.lab import client
 from postern.lab.folder import Folder
 from postern.lab.namespaces import Namespaces
-from postern.lab.plan import ROUTER, Kind, machine
+from postern.lab.plan import CLIENT1, ROUTER, Kind, machine
 
 _KEPT = ("TERM", "LANG", "LC_ALL", "COLORTERM", "COLUMNS", "LINES", "POSTERN_DEBUG")
 _PROMPT = r"\[\e[1;36m\]{host}\[\e[0m\]:\w# "
@@ -28,6 +29,8 @@ def environment(folder: Folder, host: str, outside: Mapping[str, str]) -> dict[s
         "POSTERN_LAB": str(folder.root),
         "PS1": _PROMPT.format(host=host),
     }
+    if host == CLIENT1.name:
+        own["PATH"] = f"{home / client.PROGRAMS}:{own['PATH']}"
     if host != ROUTER and machine(host).kind is Kind.SERVER:
         own["POSTERN_STATE"] = str(folder.state(host))
     return {name: outside[name] for name in _KEPT if name in outside} | own

@@ -174,7 +174,7 @@ class Namespaces:
         if done.returncode:
             said = done.stdout + "\n" + done.stderr
             kept = self._keep(f"{host}-{os.path.basename(command[0])}-failed.log", said)
-            raise LabError(f"{host}: {' '.join(command[:4])} failed ({done.returncode}):\n{cause(said)}{kept}")
+            raise LabError(f"{host}: {' '.join(command[:4])} failed ({done.returncode}){kept}:\n{cause(said)}")
         return done.stdout
 
     def _keep(self, name: str, said: str) -> str:
@@ -184,7 +184,7 @@ class Namespaces:
             file.write_text(said, encoding="utf-8")
         except OSError:
             return ""
-        return f"\nAll that it said is in {file}"
+        return f"; all that it said is in {file}"
 
     def start(self, host: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
         """Starts a program that stays. It becomes a child of the host's first process, and its words go to `log`."""

@@ -3,13 +3,14 @@ controller its service names.
 
 A program of its own for the system's Python, which has Samba's bindings: it runs on a controller before Samba starts, writes
 to the directory's files in one transaction, and reads what to write as JSON from its standard input: {} for the service
-names alone.
+names alone. With {"await": [NAME…], "seconds": N} it writes nothing and waits until this controller knows these service names.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,27 @@ def main() -> None:
     parameters = LoadParm()
     parameters.load_default()
     directory = SamDB(url=parameters.samdb_url(), session_info=system_session(), lp=parameters)
+    if "await" in wanted:
+        _await(directory, wanted["await"], time.monotonic() + wanted["seconds"])
+        return
     directory.transaction_start()
     _name_services(directory)
     if wanted:
         _fill(directory, wanted)
     directory.transaction_commit()
+
+
+def _await(directory: Any, names: list[str], deadline: float) -> None:
+    missing = list(names)
+    while missing := [name for name in missing if not _is_known(directory, name)]:
+        if time.monotonic() > deadline:
+            sys.exit(f"{directory.get_serverName()} does not know yet: {', '.join(missing)}")
+        time.sleep(0.2)
+
+
+def _is_known(directory: Any, name: str) -> bool:
+    base, which = directory.get_default_basedn(), f"(servicePrincipalName={ldb.binary_encode(name)})"
+    return bool(directory.search(base, ldb.SCOPE_SUBTREE, which, attrs=["cn"]))
 
 
 def _fill(directory: Any, wanted: dict[str, Any]) -> None:

@@ -91,6 +91,7 @@ class Index:
     """A folder's items in UID order, as parallel columns of packed little-endian words: `uids` u32, `flags` u64, `modseqs` u64.
 
     With `since` given, only what changed after that mod-sequence, and `vanished` (u32) what was expunged after it.
+    `recent` are the first and the last UID that `Mailboxes.look` found recent; the first is higher where none are.
     """
 
     highest_modseq: int
@@ -100,6 +101,12 @@ class Index:
     flags: bytes
     modseqs: bytes
     vanished: bytes
+    recent: tuple[int, int] = (1, 0)
+
+    @property
+    def last_uid(self) -> int:
+        """0 where there is none."""
+        return int.from_bytes(self.uids[-4:], "little")
 
 
 class Column(IntFlag):
@@ -121,6 +128,8 @@ class Column(IntFlag):
     """All header lines and the empty line, octets."""
     CONTENT = 256
     """The whole message, octets."""
+    LINES_SIZE = 512
+    """In `FetchedItems.sizes`: the bytes of the message as lines that all end in CRLF, the last one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +275,11 @@ class Mailboxes(Protocol):
         ...
 
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index: ...
+
+    async def look(self, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: bool) -> Index:
+        """`index`, and where items from `next_uid` on have come, which UIDs are recent: from those that no session has claimed,
+        with `claim_recent` claimed for this one."""
+        ...
 
     async def first_unseen(self, mailbox: UUID, folder: int) -> int:
         """The sequence number of the first item that is not seen; 0 if there is none."""

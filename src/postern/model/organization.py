@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from postern.model.domains import a_labels
+
 
 class Role(StrEnum):
     HUB = "hub"
@@ -155,7 +157,7 @@ class Organization:
 
     def update_domains(self, domains: dict[str, DomainType]) -> None:
         """Makes a mapping that somebody reads meanwhile say what the accepted domains are, by name."""
-        now = {domain.name.lower(): domain.type for domain in self.domains}
+        now = {a_labels(domain.name): domain.type for domain in self.domains}
         for gone in domains.keys() - now.keys():
             del domains[gone]
         domains.update(now)

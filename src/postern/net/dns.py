@@ -20,6 +20,7 @@ import dns.nameserver
 import dns.rdatatype
 import dns.resolver
 
+from postern.model.domains import a_labels
 from postern.paths.row import Path
 from postern.protocols.authentication.questions import UNKNOWN, Answer, Found, Kind, Question
 
@@ -160,10 +161,10 @@ def _ascii(name: str) -> str:
     """A-labels for U-labels (RFC 5890); what cannot be encoded is left to fail as no such name."""
     if name.isascii():
         return name
-    try:
-        return name.encode("idna").decode()
-    except UnicodeError as error:
-        raise DnsError("5.1.2", f"{name} is no domain name") from error
+    encoded = a_labels(name)
+    if not encoded.isascii():
+        raise DnsError("5.1.2", f"{name} is no domain name")
+    return encoded
 
 
 def _endpoint(server: str) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from OpenSSL import SSL, crypto
 
+from postern.model.domains import a_labels
 from postern.model.security import Seal
 from postern.net.tls import CIPHERS, Certificate, certificate_der, end_point, names_of
 
@@ -286,7 +287,7 @@ def _indication(host: str) -> bytes:
         ipaddress.ip_address(host)
     except ValueError:
         try:
-            return host.encode("ascii" if host.isascii() else "idna")
+            return a_labels(host).encode("ascii")
         except UnicodeError:
             return b""
     return b""

@@ -79,11 +79,12 @@ class Guard:
     def offer(self, seal: Seal | None, can_upgrade: bool, binds: bool = False) -> Offer:
         """What to advertise on a connection sealed by `seal` (None: clear); `binds`: its TLS gives a channel binding."""
         names: list[str] = []
+        unfit = frozenset() if binds and _tls(seal) else BINDING
         for row in self.rows:
             for mechanism in row.supported_auth:
                 if mechanism in self.available and _allows(row, mechanism, seal):
-                    fit = [name for name in SASL_NAMES.get(mechanism, ()) if name not in BINDING or (binds and _tls(seal))]
-                    names.extend(name for name in fit if name not in names)
+                    found = (name for name in SASL_NAMES.get(mechanism, ()) if name not in unfit)
+                    names.extend(name for name in found if name not in names)
         upgrade = can_upgrade and seal is None and any(row.encryption is not Encryption.NEVER for row in self.rows)
         return Offer(upgrade, tuple(names), self.check_mechanism(Mechanism.BASIC, seal) is not None)
 

@@ -1,13 +1,14 @@
 """What stands for an address on an edge: SHA-256 of all of it for recipients, its first four bytes in safe and blocked lists.
 
 Pure. As Exchange 2007 does (EdgeSync, safelist aggregation), except that what Exchange hashes is not published byte by byte:
-here it is the address as it is compared everywhere, lower case and composed (RFC 6532 section 3.1), in UTF-8.
+here it is the address as it is compared everywhere, `model.domains.fold`, in UTF-8.
 """
 
 from __future__ import annotations
 
 import hashlib
-import unicodedata
+
+from postern.model.domains import a_labels, fold
 
 LENGTH = 4
 """Bytes of an entry in a safe or blocked list."""
@@ -15,7 +16,7 @@ LENGTH = 4
 
 def address_hash(address: str) -> bytes:
     """32 bytes. `address` may be in any case."""
-    folded = address.lower() if address.isascii() else unicodedata.normalize("NFC", address.lower())
+    folded = fold(address) if "@" in address else a_labels(address)
     return hashlib.sha256(folded.encode("utf-8", "surrogateescape")).digest()
 
 

@@ -10,6 +10,7 @@ import contextlib
 
 from postern.directory.active_directory import DomainDirectory
 from postern.model.directory import DirectoryUnavailable
+from postern.model.domains import a_labels
 from postern.model.organization import DomainType
 from postern.net.tls import Certificate
 from postern.paths.guard import Guard
@@ -47,7 +48,7 @@ class Logon:
         self.rpc = Rpc(runtime, self.directory, self.opened.proofs, self.opened.membership)
         self._in_domain = organization.active_directory is not None
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
-        self._domains = {domain.name.lower(): domain.type for domain in organization.domains}
+        self._domains = {a_labels(domain.name): domain.type for domain in organization.domains}
         self._configured = dict(self._domains)
         self._followers: list[dict[str, DomainType]] = []
         self._guards: list[Guard] = []
@@ -84,7 +85,7 @@ class Logon:
     async def _refresh(self) -> None:
         before = self.authenticator.available
         available = await self.authenticator.refresh()
-        added = {domain.name.lower(): domain.type for domain in await self.directory.accepted_domains()}
+        added = {a_labels(domain.name): domain.type for domain in await self.directory.accepted_domains()}
         self._domains = added | self._configured
         for follower in self._followers:
             for gone in follower.keys() - self._domains.keys():

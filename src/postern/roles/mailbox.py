@@ -13,11 +13,10 @@ from postern.roles.doors import Doors
 from postern.roles.logon import Logon
 from postern.roles.runtime import Runtime
 from postern.services.mail_submission import SubmissionNotifier
+from postern.services.mailbox_housekeeping import EVERY, observe, reconcile, render_anew
 from postern.services.mailbox_server import MailboxService
 from postern.services.rpc_client import RpcClient
 from postern.store.database import MailboxDatabase
-
-HOUSEKEEPING = 300.0
 
 
 class Mailbox:
@@ -32,6 +31,7 @@ class Mailbox:
     async def start(self) -> None:
         await self.logon.start()
         self.database = await MailboxDatabase.open(self.runtime.organization.postgres)
+        await observe(self.database, self.runtime.observed)
         runtime, rows = self.runtime, self.runtime.rows
         notify = rows["mailbox-to-hub-submission"]
         hubs = [
@@ -47,16 +47,22 @@ class Mailbox:
         ]
         await self.rpc.open(self.doors, Role.MAILBOX, services)
         self._housekeeping = asyncio.create_task(self._keep_house())
+        self._rendering = asyncio.create_task(render_anew(self.database))
 
     async def _keep_house(self) -> None:
         while True:
-            await asyncio.sleep(HOUSEKEEPING)
+            await asyncio.sleep(EVERY)
+            with contextlib.suppress(MailboxError):
+                await observe(self.database, self.runtime.observed)
             if self.runtime.worker == 0:
+                if self.runtime.organization.active_directory is None:
+                    await reconcile(self.database, self.logon.directory)
                 with contextlib.suppress(MailboxError):
                     await self.database.maintain(self.runtime.organization.limits.mailbox_retention)
 
     async def stop(self) -> None:
         self._housekeeping.cancel()
+        self._rendering.cancel()
         await self.doors.close()
         await self.notifier.close()
         await self.database.close()

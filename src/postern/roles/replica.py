@@ -14,6 +14,7 @@ from dataclasses import replace
 
 from postern.directory.adam import AdamDirectory
 from postern.model.directory import DirectoryUnavailable
+from postern.model.domains import a_labels
 from postern.model.mail import Intake
 from postern.model.organization import Organization, Role, Server
 from postern.net.tls import Certificate, authorities_file, certificate_der
@@ -107,9 +108,9 @@ class Replica:
             for hub in await directory.hubs()
         ]
         others = [server for server in known.servers if not hubs or Role.HUB not in server.roles]
-        domains = {domain.name.lower(): domain for domain in await directory.accepted_domains()}
-        domains |= {domain.name.lower(): domain for domain in known.domains}
-        own = [domain.name.lower() for domain in known.domains]
+        domains = {a_labels(domain.name): domain for domain in await directory.accepted_domains()}
+        domains |= {a_labels(domain.name): domain for domain in known.domains}
+        own = [a_labels(domain.name) for domain in known.domains]
         return replace(
             known,
             servers=(*others, *hubs),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from postern.model.directory import Directory
+from postern.model.domains import a_labels, fold
 from postern.model.mail import Content, Envelope, EnvelopeRecipient
 from postern.model.organization import DomainType, Organization
 from postern.model.security import PrincipalKind
@@ -89,7 +90,7 @@ class AgentPipeline:
 
     def reorganize(self, organization: Organization) -> None:
         """Accepted domains, and the names that nobody else may speak for in Authentication-Results."""
-        self.domains = {domain.name.lower(): domain.type for domain in organization.domains}
+        self.domains = {a_labels(domain.name): domain.type for domain in organization.domains}
         servers = {server.fqdn.lower() for server in organization.servers}
         self._own_names = frozenset(servers | self.domains.keys() | {self._fqdn.lower()})
         self._looked, self._renewed = float("-inf"), True
@@ -207,7 +208,7 @@ class AgentSteps:
         if agent is None:
             return None
         begun = time.perf_counter()
-        address = recipient.address.lower()
+        address = fold(recipient.address)
         refusal = self._decided("recipient-filter", caller, address, lambda: agent.rcpt(address), begun)
         if refusal is not None or directory is None or not agent.settings.validate:
             return refusal
@@ -226,18 +227,20 @@ class AgentSteps:
         self._p.statistics.add("recipient-filter", time.perf_counter(), 550)
         return agent.unknown(caller.peer.host, self._unknown, self._p.clock())
 
-    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content) -> AgentVerdict:
+    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str) -> AgentVerdict:
         if not self._filtered(caller):
             return AgentVerdict()
-        examined = await self.examine(caller, envelope, header, body)
+        examined = await self.examine(caller, envelope, header, body, key)
         if examined.reply is not None:
             self._log(caller, examined.by, examined.reply, *(one.address for one in envelope.recipients))
         return AgentVerdict(examined.reply, examined.header)
 
-    async def examine(self, caller: Caller, envelope: Envelope, header: bytes, body: Content) -> Examined:
+    async def examine(
+        self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str = ""
+    ) -> Examined:
         """The agents at the end of a message, with what each of them found."""
         return await self._chain.message.examine(
-            self._address, caller.helo, envelope.sender, header, body, self._p.clock(), self._allowed
+            self._address, caller.helo, envelope.sender, header, body, self._p.clock(), self._allowed, key
         )
 
     def closed(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from postern.model.directory import Policy
+from postern.model.domains import a_labels
 from postern.model.edge import EdgeConfiguration, HubServer, Subscription, SubscriptionStore
 from postern.model.organization import Organization, Role, SendConnector, Server
 
@@ -24,8 +25,8 @@ class ConfigurationSource:
     async def of(self, subscription: Subscription) -> EdgeConfiguration:
         """Raises DirectoryUnavailable."""
         organization = self._organization
-        domains = {domain.name.lower(): domain for domain in await self._policy.accepted_domains()}
-        domains |= {domain.name.lower(): domain for domain in organization.domains}
+        domains = {a_labels(domain.name): domain for domain in await self._policy.accepted_domains()}
+        domains |= {a_labels(domain.name): domain for domain in organization.domains}
         certificates = await self._store.hub_certificates()
         inside = [server for server in organization.servers if Role.EDGE not in server.roles]
         return EdgeConfiguration(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from postern.model.mailbox import MAX_KEYWORDS, Column, Folder, MailboxError
+from postern.model.mailbox import MAX_KEYWORDS, Column, Folder, Index, MailboxError
 from postern.net.link import Link
 from postern.protocols.imap import responses
 from postern.protocols.imap.commands import Command
@@ -191,31 +191,38 @@ class ImapState:
             folder = await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id)
             if folder.highest_modseq == view.modseq:
                 return
-        index = await self.opened.mailboxes.index(self.opened.mailbox, view.folder.id, view.modseq)
+        index = await self._look(view)
         if not view.loaded:
             arrived = view.apply_unloaded(index)
             if arrived is not None:
-                await self._tell_arrived(view, arrived)
+                self._tell_arrived(view, arrived, index)
                 return
+            view.claim(*index.recent)
             await self.loaded()
-            index = await self.opened.mailboxes.index(self.opened.mailbox, view.folder.id, view.modseq)
+            index = await self._look(view)
         changes = view.apply(index)
         if changes.flagged:
             await self.tell_flags(changes.flagged)
         if expunges and view.vanished:
             gone, view.vanished = view.vanished, []
             self.tell_expunged(gone)
-        await self._tell_arrived(view, changes.arrived)
+        self._tell_arrived(view, changes.arrived, index)
 
-    async def _tell_arrived(self, view: FolderView, arrived: Sequence[int]) -> None:
+    async def _look(self, view: FolderView) -> Index:
+        """What changed. RFC 3501 section 2.3.2: what came is recent to the first session that is told, and to no other but
+        those that only examine; so telling claims it."""
+        mailboxes, mailbox, since = self.opened.mailboxes, self.opened.mailbox, view.modseq
+        if self.rev2:
+            return await mailboxes.index(mailbox, view.folder.id, since)
+        return await mailboxes.look(mailbox, view.folder.id, since, view.next_uid, not view.read_only)
+
+    def _tell_arrived(self, view: FolderView, arrived: Sequence[int], index: Index) -> None:
         if not arrived:
             return
         self.send(b"%d EXISTS" % view.count)
         if not self.rev2:
-            # RFC 3501 section 2.3.2: recent to the first session that is told, and to no other but those that only examine.
-            mailboxes, mailbox = self.opened.mailboxes, self.opened.mailbox
-            folder = await mailboxes.folder(mailbox, view.folder.id, claim_recent=not view.read_only)
-            view.add_recent(folder.recent_uid, folder.uid_next - 1, arrived)
+            view.claim(*index.recent)
+            view.count_recent(arrived)
             self.send(b"%d RECENT" % view.recent_count)
 
     def tell_expunged(self, uids: Sequence[int]) -> None:

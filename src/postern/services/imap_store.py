@@ -5,17 +5,11 @@ An APPEND to the Outbox is a submission: the item is stored, then marked as read
 
 from __future__ import annotations
 
-import asyncio
-
 from postern.model.mailbox import KEYWORD_BASE, CopyResult, FlagChange, Folder, FolderKind, NewItem
 from postern.protocols.imap.commands import Append, Copy, NamedFlags, Store
 from postern.protocols.imap.responses import number_set
-from postern.protocols.mime.appended import made_fit
 from postern.services.imap_state import Answer, ImapState, no
 from postern.services.imap_view import FolderView
-
-LARGE = 262_144
-"""Octets from which on a message is made fit beside the other sessions."""
 
 
 async def store(state: ImapState, command: Store) -> None:
@@ -125,19 +119,15 @@ async def _target(state: ImapState, name: str) -> Folder:
         raise
 
 
-async def _made_fit(content: bytes) -> bytes:
-    return made_fit(content) if len(content) < LARGE else await asyncio.to_thread(made_fit, content)
-
-
 async def append(state: ImapState, command: Append) -> None:
     state.require_authenticated()
     if any(not message.content for message in command.messages):
         raise no("Message is empty")  # RFC 3502 section 6.3.11: an empty literal takes the append back
     folder = await _target(state, command.mailbox)
-    items = []
-    for message in command.messages:
-        word = await _word(state, folder, message.flags, True)
-        items.append(NewItem(await _made_fit(message.content), word, message.internal_date))
+    items = [
+        NewItem(message.content, await _word(state, folder, message.flags, True), message.internal_date)
+        for message in command.messages
+    ]
     result = await state.opened.mailboxes.append(state.opened.mailbox, folder.id, items)
     if folder.kind is FolderKind.OUTBOX:
         for uid in result.targets:

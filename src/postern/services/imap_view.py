@@ -181,13 +181,14 @@ class FolderView:
             return [number for low, high in slices for number in range(low + 1, high + 1)]
         return [bisect_left(self.uids, uid) + 1 for uid in uids]
 
-    def add_recent(self, first: int, last: int, arrived: Sequence[int]) -> None:
-        """Makes the UIDs from `first` to `last` recent here; they may be told, and arrive, later. Counts those of `arrived`.
-        `first` never falls from one call to the next."""
+    def claim(self, first: int, last: int) -> None:
+        """Makes the UIDs from `first` to `last` recent here; they may arrive later. `first` never falls from call to call."""
         if first <= last:
             if self.recent and first <= self.recent[-1][1] + 1:
                 first, last = self.recent[-1][0], max(last, self.recent.pop()[1])
             self.recent.append((first, last))
+
+    def count_recent(self, arrived: Iterable[int]) -> None:
         self.recent_count += sum(map(self.is_recent, arrived))
 
     def is_recent(self, uid: int) -> bool:

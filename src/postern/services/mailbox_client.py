@@ -7,6 +7,7 @@ An operation that the interface does not have (a hub has only delivery's) is Mai
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -95,6 +96,10 @@ class MailboxClient:
 
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index:
         return Index(*await self._call("index", mailbox, folder, since))
+
+    async def look(self, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: bool) -> Index:
+        *found, first, last = await self._call("look", mailbox, folder, since, next_uid, claim_recent)
+        return replace(Index(*found), recent=(first, last))
 
     async def first_unseen(self, mailbox: UUID, folder: int) -> int:
         number: int

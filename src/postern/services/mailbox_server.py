@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from postern.model.mailbox import Column, FlagChange, Folder, MailboxError, Mailboxes
+from postern.model.mailbox import Column, FlagChange, Folder, Index, MailboxError, Mailboxes
 from postern.paths.row import Path
 from postern.protocols.dcerpc import mailbox_values as values
 from postern.protocols.dcerpc.interface import Interface, Operation
@@ -103,16 +103,11 @@ class MailboxDispatch:
     # Items
 
     async def index(self, mailbox: UUID, folder: int, since: int) -> Out:
-        found = await self._mailboxes.index(mailbox, folder, since)
-        return (
-            found.highest_modseq,
-            found.uid_next,
-            found.messages,
-            found.uids,
-            found.flags,
-            found.modseqs,
-            found.vanished,
-        )
+        return _index(await self._mailboxes.index(mailbox, folder, since))
+
+    async def look(self, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: int) -> Out:
+        found = await self._mailboxes.look(mailbox, folder, since, next_uid, bool(claim_recent))
+        return *_index(found), *found.recent
 
     async def first_unseen(self, mailbox: UUID, folder: int) -> Out:
         return (await self._mailboxes.first_unseen(mailbox, folder),)
@@ -182,6 +177,18 @@ class MailboxDispatch:
         known = dict(zip(values.read_uuids(mailboxes), values.read_long_words(changes), strict=True))
         found = await self._mailboxes.wait(known, min(milliseconds / 1000, MAX_WAIT))
         return values.uuids(list(found)), values.long_words(list(found.values()))
+
+
+def _index(found: Index) -> Out:
+    return (
+        found.highest_modseq,
+        found.uid_next,
+        found.messages,
+        found.uids,
+        found.flags,
+        found.modseqs,
+        found.vanished,
+    )
 
 
 def _one(folder: Folder) -> Out:

@@ -26,6 +26,8 @@ from postern.protocols.authentication.spf_record import is_spf1, is_spf2_pra
 from postern.protocols.smtp.reply import Reply
 from postern.services.agent_look_ups import LookUps
 from postern.services.agent_state import Statistics
+from postern.services.smtp_data import BROKE, failed_again
+from postern.telemetry.attempts import attempt
 from postern.telemetry.log import Event, log
 from postern.transport.agents import sender_policy as policy
 from postern.transport.agents.connection_filter import IpAddress
@@ -69,6 +71,8 @@ class _Mail:
     examined: Examined
     until: float
     """When DNS is asked no more (time.monotonic)."""
+    key: str
+    """Names the message while something is computed on it; never while DNS is waited for."""
     spf: SpfVerdict | None = None
     dkim: list[DkimVerdict] = field(default_factory=list)
 
@@ -107,11 +111,14 @@ class MessageAgents:
         body: Content,
         now: float,
         allowed: bool = False,
+        key: str = "",
     ) -> Examined:
-        """Never raises. `now` is epoch seconds. `allowed`: the caller is on the allow list, so nothing is refused as unwanted."""
+        """Never raises. `now` is epoch seconds. `allowed`: the caller is on the allow list, so nothing is refused as unwanted.
+        What raises in an agent that lets nothing pass unseen counts against the message, which is refused for good in the end."""
         examined = Examined(header)
-        fields = headers.fields(header)
-        mail = _Mail(address, helo, sender, fields, body, now, examined, time.monotonic() + TIME_LIMIT)
+        with attempt(key):
+            fields = headers.fields(header)
+        mail = _Mail(address, helo, sender, fields, body, now, examined, time.monotonic() + TIME_LIMIT, key)
         steps: tuple[tuple[str, Any, Reply | None], ...] = (
             ("sender-filter", self._run_sender_filter, None),
             ("header-firewall", self._run_firewall, _NOT_NOW),
@@ -130,6 +137,8 @@ class MessageAgents:
             except Exception as error:
                 log(Event.AGENT_FAILED, agent=name, error=repr(error))
                 reply, failed = doubt, True
+                if doubt is not None and failed_again(key, error):
+                    reply = BROKE
             if allowed and reply is not None and not failed:
                 reply = None
             self._statistics.add(name, begun, reply.code if reply is not None else 0, failed)
@@ -139,13 +148,15 @@ class MessageAgents:
         return examined
 
     async def _run_sender_filter(self, mail: _Mail) -> Reply | None:
-        reply = self._sender.header(mail.sender, mail.fields) if self._sender is not None else None
+        with attempt(mail.key):
+            reply = self._sender.header(mail.sender, mail.fields) if self._sender is not None else None
         mail.examined.steps.append(("sender-filter", "refused" if reply is not None else "passed", ""))
         return reply
 
     async def _run_firewall(self, mail: _Mail) -> None:
         assert self._firewall is not None
-        mail.examined.header, gone = self._firewall.inward(mail.examined.header)
+        with attempt(mail.key):
+            mail.examined.header, gone = self._firewall.inward(mail.examined.header)
         mail.examined.steps.append(("header-firewall", "removed" if gone else "nothing", ", ".join(gone)))
 
     async def _run_spf(self, mail: _Mail) -> Reply | None:
@@ -161,7 +172,8 @@ class MessageAgents:
         return policy.spf_reply(settings, mail.spf, domain or mail.helo)
 
     async def _run_sender_id(self, mail: _Mail) -> Reply | None:
-        purported = headers.purported_responsible(mail.fields)
+        with attempt(mail.key):
+            purported = headers.purported_responsible(mail.fields)
         settings: policy.SenderIdSettings = self._settings["sender-id"]
         if mail.address is None:
             return None
@@ -175,25 +187,28 @@ class MessageAgents:
         return policy.spf_reply(settings, verdict, purported.rpartition("@")[2])
 
     async def _run_dkim(self, mail: _Mail) -> None:
-        signed = signatures(mail.fields)
-        good = [one for one in signed if isinstance(one, Signature)]
-        wanted = {(one.body, one.length) for one in good}
-        if mail.body.size > HASHED_IN_LINE and good:
-            hashed = await asyncio.to_thread(body_hashes, wanted, _body(mail.body))
-        else:
-            hashed = body_hashes(wanted, _body(mail.body)) if good else {}
+        with attempt(mail.key):
+            signed = signatures(mail.fields)
+            good = [one for one in signed if isinstance(one, Signature)]
+            wanted = {(one.body, one.length) for one in good}
+            if mail.body.size > HASHED_IN_LINE and good:
+                hashed = await asyncio.to_thread(body_hashes, wanted, _body(mail.body))
+            else:
+                hashed = body_hashes(wanted, _body(mail.body)) if good else {}
         answers = await asyncio.gather(*(self._ask(mail, Question(one.key_name, Kind.TXT)) for one in good))
         keys = dict(zip((id(one) for one in good), answers, strict=True))
         for one in signed:
             if isinstance(one, Broken):
                 mail.dkim.append(DkimVerdict(DkimResult.PERM_ERROR, one.domain, one.selector, "", one.why))
             else:
-                mail.dkim.append(verify(one, mail.fields, hashed, keys[id(one)], mail.now))
+                with attempt(mail.key):
+                    mail.dkim.append(verify(one, mail.fields, hashed, keys[id(one)], mail.now))
         for result in policy.dkim_results(mail.dkim):
             self._found(mail, "dkim-verification", result)
 
     async def _run_dmarc(self, mail: _Mail) -> Reply | None:
-        authors = headers.domains(headers.addresses([one.value for one in headers.named(mail.fields, "from")]))
+        with attempt(mail.key):
+            authors = headers.domains(headers.addresses([one.value for one in headers.named(mail.fields, "from")]))
         domain = headers.ascii_domain((mail.sender or f"@{mail.helo}").rpartition("@")[2])
         spf_domain = domain if mail.spf is not None and mail.spf.result is SpfResult.PASS else ""
         good = [one.domain for one in mail.dkim if one.result is DkimResult.PASS]

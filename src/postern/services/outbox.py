@@ -14,6 +14,7 @@ from email.utils import formatdate
 from uuid import UUID, uuid4, uuid5
 
 from postern.model.directory import Directory, DirectoryUnavailable
+from postern.model.domains import fold
 from postern.model.mail import BodyType, Content, Envelope, EnvelopeRecipient, Intake, IntakeError, Origin
 from postern.model.mailbox import Column, Delivery, FolderKind, MailboxError
 from postern.model.organization import Limits
@@ -232,13 +233,13 @@ class OutboxTaker:
     async def _submitter(self, mailbox: UUID, authors: Sequence[str]) -> Submitter | None:
         """The mailbox's owner: whom Sender or From names must have this very mailbox."""
         for address in authors:
-            recipient = await self._directory.recipient(address.lower())
+            recipient = await self._directory.recipient(fold(address))
             if recipient is not None and recipient.guid == mailbox:
                 account = await self._directory.account(recipient.primary)
                 if account is None or not account.enabled:
                     return None
                 allowed = {recipient.primary, *recipient.addresses, *account.send_as}
-                return Submitter(recipient.primary, frozenset(a.lower() for a in allowed))
+                return Submitter(recipient.primary, frozenset(map(fold, allowed)))
         return None
 
 

@@ -273,7 +273,7 @@ class Pop3Session(Conversation):
         if content is None or (self.link is not None and self.link.congested):
             return self._retrieve(command, drop, content)
         drop.retrieved.add(at)
-        self._machine.message(f"{len(content)} octets", content)
+        self._machine.message(f"{drop.sizes[at]} octets", content)
         return None
 
     async def _retrieve(self, command: Command, drop: Maildrop, content: bytes | None) -> None:
@@ -286,7 +286,7 @@ class Pop3Session(Conversation):
             self._machine.message("Top of message", top(content, command.numbers[1]))
         else:
             drop.retrieved.add(at)
-            self._machine.message(f"{len(content)} octets", content)
+            self._machine.message(f"{drop.sizes[at]} octets", content)
         self.flush()
         if self.link is not None:
             await self.link.drained()

@@ -16,7 +16,8 @@ AHEAD_MESSAGES = 64
 
 @dataclass(slots=True)
 class Maildrop:
-    """INBOX as it stood at login. Message numbers are positions + 1, and stay."""
+    """INBOX as it stood at login. Message numbers are positions + 1, and stay. `sizes` are octets as RETR sends them, but for
+    the stuffing (RFC 1939 section 11)."""
 
     opened: Opened
     folder: int
@@ -73,7 +74,7 @@ async def open_maildrop(opened: Opened) -> Maildrop:
     sizes: list[int] = []
     for first in range(0, len(all_uids), SIZES_BATCH):
         part = all_uids[first : first + SIZES_BATCH]
-        items = await opened.mailboxes.fetch(opened.mailbox, inbox.id, [(part[0], part[-1])], Column.SIZE)
+        items = await opened.mailboxes.fetch(opened.mailbox, inbox.id, [(part[0], part[-1])], Column.LINES_SIZE)
         uids.extend(items.uids)
         sizes.extend(items.sizes)
     return Maildrop(opened, inbox.id, inbox.uid_validity, uids, sizes)

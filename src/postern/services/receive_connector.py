@@ -12,6 +12,7 @@ from pathlib import Path as FilePath
 from typing import Protocol
 
 from postern.model.directory import Directory
+from postern.model.domains import a_labels
 from postern.model.mail import Accepted, Content, Envelope, EnvelopeRecipient, Intake, Origin
 from postern.model.organization import AcceptedDomain, Limits, Organization
 from postern.model.security import NOBODY, Channel, Identity, Peer, Seal
@@ -83,8 +84,9 @@ class Steps(Protocol):
         harvesting), 0 for none. Nothing is read from the connection meanwhile (`link.pause`)."""
         ...
 
-    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content) -> AgentVerdict:
-        """`header` is the header section as it came, without our own trace line; `body` begins with the empty line. Header and
+    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str) -> AgentVerdict:
+        """`key` names the message while something is computed on it (`telemetry.attempts`).
+        `header` is the header section as it came, without our own trace line; `body` begins with the empty line. Header and
         body together are the message octet for octet."""
         ...
 
@@ -137,9 +139,9 @@ class ReceiveConnector:
         self.guard = guard
         self.authenticator = authenticator
         self.directory = directory
-        self.domains = {domain.name.lower(): domain.type for domain in domains}
+        self.domains = {a_labels(domain.name): domain.type for domain in domains}
         """Accepted domains by name; whoever knows of new ones adds them here."""
-        self.default_domain = domains[0].name.lower()
+        self.default_domain = a_labels(domains[0].name)
         self.intake = intake
         self.limits = limits
         self.observed = observed

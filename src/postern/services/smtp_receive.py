@@ -24,11 +24,14 @@ from postern.protocols.smtp.server import Server
 from postern.services.conversation import Conversation
 from postern.services.receive_connector import Caller, ReceiveConnector, Steps
 from postern.services.smtp_data import (
+    BROKE,
     FULL,
     Gathering,
+    has_failed,
     header_and_rest,
     honest,
     led_by,
+    looked_at,
     received_field,
     with_protocol,
 )
@@ -263,37 +266,44 @@ class ReceiveSession(Conversation):
         gathering = self._gathering or Gathering(self._c.spool, self._c.limits.spool_threshold)
         self._gathering = None
         gathering.add(event.data)
-        parts = header_and_rest(gathering, self._c.limits.received_headers)
+        key = gathering.key()
+        if has_failed(key):
+            parts: tuple[bytes, bytes] | Reply = BROKE
+        else:
+            with looked_at(key):
+                parts = header_and_rest(gathering, self._c.limits.received_headers)
         if isinstance(parts, Reply):
             gathering.close()
             self._note_refusal(parts, _people(event.envelope))
             self._server.reply(parts)
             return None
         if self._steps is not None:
-            return self._examine(self._steps, event.envelope, gathering, *parts)
-        return self._queue(event.envelope, gathering.ascii, parts[0], gathering.content(parts[1]))
+            return self._examine(self._steps, event.envelope, gathering, key, *parts)
+        return self._queue(event.envelope, gathering.ascii, key, parts[0], gathering.content(parts[1]))
 
     async def _examine(
-        self, steps: Steps, envelope: Envelope, gathering: Gathering, header: bytes, rest: bytes
+        self, steps: Steps, envelope: Envelope, gathering: Gathering, key: str, header: bytes, rest: bytes
     ) -> None:
         body = gathering.content(rest)
-        verdict = await steps.data(self._caller, envelope, header, body)
+        verdict = await steps.data(self._caller, envelope, header, body, key)
         if verdict.reply is not None:
             if verdict.reply.code >= 400:
                 self._note_refusal(verdict.reply, _people(envelope), header)
             self._server.reply(verdict.reply)
             return
-        queued = self._queue(envelope, gathering.ascii, header if verdict.header is None else verdict.header, body)
+        header = header if verdict.header is None else verdict.header
+        queued = self._queue(envelope, gathering.ascii, key, header, body)
         if queued is not None:
             await queued
 
-    def _queue(self, envelope: Envelope, ascii: bool, header: bytes, body: Content) -> Awaitable[None] | None:
+    def _queue(self, envelope: Envelope, ascii: bool, key: str, header: bytes, body: Content) -> Awaitable[None] | None:
         """The message as it is queued: trace line in front, a user's header put right, the envelope's words true."""
         row = self._row
         assert isinstance(row, Path)
         now = time.time()
         if self._submitter is not None:
-            fixed = fix_header(header, self._submitter, now, secrets.token_hex(16), self._c.fqdn)
+            with looked_at(key):
+                fixed = fix_header(header, self._submitter, now, secrets.token_hex(16), self._c.fqdn)
             if isinstance(fixed, NotAllowed):
                 refusal = Reply(fixed.code, fixed.enhanced, fixed.text)
                 self._note_refusal(refusal, _people(envelope), header)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable
 
 from postern.model.directory import UNKNOWN, Directory, DirectoryUnavailable, Recipient
+from postern.model.domains import fold
 from postern.model.organization import DomainType
 from postern.protocols.smtp.address import domain_of
 from postern.protocols.smtp.reply import Reply
@@ -23,7 +24,7 @@ _STRANGERS_REFUSED = Reply(550, "5.7.1", "This recipient takes mail from authent
 
 def judge(connector: ReceiveConnector, address: str, trusted: bool) -> Reply | Awaitable[Reply]:
     """The answer to RCPT TO. `trusted`: the sender proved to be one of ours, and so may relay."""
-    address = address.lower()
+    address = fold(address)
     kind = connector.domains.get(domain_of(address))
     if kind is None:
         return _OK if trusted else _NO_RELAY
@@ -34,7 +35,7 @@ def judge(connector: ReceiveConnector, address: str, trusted: bool) -> Reply | A
 
 
 def of_directory(directory: Directory, address: str, trusted: bool) -> Reply | Awaitable[Reply]:
-    """What the directory says of an address in lower case: 250, 550 5.1.1, 550 5.7.1 for strangers, 451 without an answer."""
+    """What the directory says of a folded address: 250, 550 5.1.1, 550 5.7.1 for strangers, 451 without an answer."""
     for candidate in _candidates(address):
         found = directory.cached_recipient(candidate)
         if found is UNKNOWN:

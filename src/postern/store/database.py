@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from postern.model.mailbox import (
@@ -25,12 +26,16 @@ from postern.model.mailbox import (
     SearchTerm,
     SortKey,
 )
-from postern.store import delivery, disconnected, fetching, folders, search
+from postern.store import delivery, disconnected, fetching, folders, renewal, search, transport
 from postern.store import items as item_work
 from postern.store.connection import Connection, Pool
 from postern.store.migrations import migrate
 from postern.store.notices import Notices
+from postern.store.transport import Transport
 
+_RENDERED = Column.ENVELOPE | Column.BODYSTRUCTURE | Column.BODY | Column.HEADER
+"""What comes from a content's rendering."""
+_ALL = ((1, 0xFFFFFFFF),)
 REMEMBERED = 7 * 86_400
 """Seconds for which a delivery said again is known: longer than any queue keeps a message."""
 RETENTION = 30 * 86_400.0
@@ -40,9 +45,11 @@ _SWEEP = 500
 class MailboxDatabase(Mailboxes):
     """One database of mailboxes. Many processes may open the same one."""
 
-    def __init__(self, pool: Pool, notices: Notices) -> None:
+    def __init__(self, conninfo: str, pool: Pool, notices: Notices) -> None:
+        self._conninfo = conninfo
         self._pool = pool
         self._notices = notices
+        self._renewal = renewal.Renewal(pool)
 
     @staticmethod
     async def open(conninfo: str, connections: int = 8) -> MailboxDatabase:
@@ -58,7 +65,11 @@ class MailboxDatabase(Mailboxes):
         pool = Pool(conninfo, connections, "postern")
         notices = Notices(conninfo, pool)
         await notices.start()
-        return MailboxDatabase(pool, notices)
+        return MailboxDatabase(conninfo, pool, notices)
+
+    async def transport(self) -> Transport:
+        """Over what the database is reached, and how we proved ourselves to it."""
+        return await transport.transport(self._pool)
 
     async def close(self) -> None:
         await self._notices.close()
@@ -73,13 +84,18 @@ class MailboxDatabase(Mailboxes):
             pass
         await delivery.forget_deliveries(self._pool, int(time.time()) - REMEMBERED)
 
+    async def render_anew(self) -> bool:
+        """Renders what an older version stored, slowly and to its end; False at once when another process does it. Whoever
+        reads meanwhile gets what is right. Raises MailboxError("UNAVAILABLE")."""
+        return not await self._renewal.ask() or await renewal.walk(self._conninfo)
+
     async def waiting_mailboxes(self) -> list[UUID]:
         """Mailboxes with submitted items that no hub has finished, whoever they belong to."""
         return await delivery.waiting_mailboxes(self._pool)
 
-    async def reconcile(self, owners: Mapping[UUID, str]) -> None:
-        """`owners` are all mailboxes that the directory has, with their addresses: every other one is disconnected."""
-        await disconnected.reconcile(self._pool, owners, int(time.time()))
+    async def reconcile(self, find: disconnected.Find) -> None:
+        """Mailboxes that `find` does not find in the directory are disconnected, those that it finds again are no longer."""
+        await disconnected.reconcile(self._pool, find, int(time.time()))
 
     async def disconnect(self, mailbox: UUID, owner: str) -> None:
         """The directory has lost the owner, whose address was `owner`."""
@@ -128,6 +144,12 @@ class MailboxDatabase(Mailboxes):
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index:
         return await item_work.index(self._pool, mailbox, folder, since)
 
+    async def look(self, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: bool) -> Index:
+        found = await item_work.index(self._pool, mailbox, folder, since)
+        if found.last_uid < next_uid:
+            return found
+        return replace(found, recent=await folders.recent(self._pool, mailbox, folder, claim_recent))
+
     async def first_unseen(self, mailbox: UUID, folder: int) -> int:
         return await folders.first_unseen(self._pool, mailbox, folder)
 
@@ -139,6 +161,8 @@ class MailboxDatabase(Mailboxes):
         columns: Column,
         changed_since: int = 0,
     ) -> FetchedItems:
+        if columns & _RENDERED and self._renewal.pending:
+            await self._renewal.of_items(mailbox, folder, uids)
         return await fetching.fetch(self._pool, mailbox, folder, uids, columns, changed_since)
 
     async def change_flags(
@@ -167,9 +191,13 @@ class MailboxDatabase(Mailboxes):
         return await item_work.expunge(self._pool, self._notices, mailbox, folder, uids)
 
     async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
+        if self._renewal.pending:
+            await self._renewal.of_items(mailbox, folder, _ALL)
         return await search.search(self._pool, mailbox, folder, term, sort)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
+        if self._renewal.pending:
+            await self._renewal.of_items(mailbox, folder, _ALL)
         return await search.thread(self._pool, mailbox, folder, term, algorithm)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:

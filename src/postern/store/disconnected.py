@@ -2,24 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
 from postern.model.mailbox import DisconnectedMailbox
 from postern.store import wire
 from postern.store.connection import Pool
 
+Find = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, str]]]
+"""Who of these the directory has, each with an address or a name."""
+
+_ASKED = 500
+"""Mailboxes that the directory is asked about at a time."""
+_NEXT = "SELECT guid FROM mailboxes WHERE guid > $1::uuid AND disconnected <> 1 ORDER BY guid LIMIT $2::bigint"
+_MARK = """
+WITH changed AS (
+    SELECT m.id, p.owner FROM unnest($1::uuid[], $2::text[]) AS p(guid, owner) JOIN mailboxes m USING (guid)
+     WHERE m.disconnected <> 1
+       AND CASE WHEN p.owner = '' THEN m.disconnected = 0 ELSE m.owner <> p.owner OR m.disconnected <> 0 END
+     ORDER BY m.id FOR NO KEY UPDATE OF m)
+UPDATE mailboxes m SET owner = coalesce(nullif(c.owner, ''), m.owner),
+                       disconnected = CASE WHEN c.owner = '' THEN $3::bigint ELSE 0 END
+  FROM changed c WHERE m.id = c.id
+"""
 _PORTION = 500
 """Items that one transaction removes: a mailbox of any size holds no lock for long."""
 
 
-async def reconcile(pool: Pool, owners: Mapping[UUID, str], now: int) -> None:
-    """An empty answer of a directory means that something is wrong with it, not that everybody is gone."""
-    if owners:
-        await pool.run(
-            "SELECT reconcile($1::uuid[], $2::text[], $3::bigint)",
-            [wire.uuids(owners), wire.texts(owners.values()), wire.int8(now)],
-        )
+async def reconcile(pool: Pool, find: Find, now: int) -> None:
+    """A portion of mailboxes after the other: asked of the directory, then marked. No answer in which nobody is there counts:
+    then something is wrong with the directory, and it is not that everybody is gone. What `find` raises ends it."""
+    missing: list[UUID] = []
+    anybody, last = False, UUID(int=0)
+    while True:
+        rows = await pool.run(_NEXT, [last.bytes, wire.int8(_ASKED)])
+        asked = [UUID(bytes=guid) for (guid,) in rows if guid is not None]
+        if not asked:
+            break
+        last = asked[-1]
+        found = await find(asked)
+        anybody = anybody or bool(found)
+        missing += (guid for guid in asked if guid not in found)
+        if found:
+            await _mark(pool, list(found), list(found.values()), now)
+    for start in range(0, len(missing) if anybody else 0, _ASKED):
+        part = missing[start : start + _ASKED]
+        await _mark(pool, part, [""] * len(part), now)
+
+
+async def _mark(pool: Pool, guids: Sequence[UUID], owners: Sequence[str], now: int) -> None:
+    """Owner "": the directory has none. Only rows that change are locked."""
+    await pool.run(_MARK, [wire.uuids(guids), wire.texts(owners), wire.int8(now)])
 
 
 async def disconnect(pool: Pool, mailbox: UUID, owner: str, now: int) -> None:

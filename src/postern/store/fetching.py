@@ -31,6 +31,10 @@ _NUMBERS = (
     (Column.MODSEQ, "i.modseq"),
     (Column.SIZE, "i.size"),
     (Column.INTERNAL_DATE, "i.internal_date"),
+    (
+        Column.LINES_SIZE,
+        "i.size + CASE WHEN EXISTS (SELECT FROM bodies o WHERE o.content = i.content AND o.added > 0) THEN 2 ELSE 0 END",
+    ),
 )
 _BYTES = (
     (Column.ENVELOPE, "c.envelope"),
@@ -49,6 +53,7 @@ _FIELDS = {
     Column.BODY: "bodies",
     Column.HEADER: "headers",
     Column.CONTENT: "contents",
+    Column.LINES_SIZE: "sizes",
 }
 
 

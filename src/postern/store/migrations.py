@@ -9,15 +9,11 @@ import hashlib
 import re
 from importlib import resources
 
-from postern.protocols.mime.message import RENDERING, render
+from postern.protocols.mime.message import RENDERING
 from postern.store import wire
 from postern.store.connection import Connection
-from postern.store.rendered import words
-from postern.telemetry.attempts import attempt, given_up
 
 _LOCK = 0x506F7374  # "Post": any number that nobody else in this database uses
-_BATCH = 200
-_BATCH_OCTETS = 1 << 24
 
 
 class SchemaError(Exception):
@@ -42,8 +38,8 @@ def functions() -> str:
 
 
 async def migrate(connection: Connection, until: int | None = None) -> None:
-    """Brings the schema to its newest version (or to `until`, for tests of upgrades) and renders anew what an older
-    version stored. Raises SchemaError."""
+    """Brings the schema to its newest version (or to `until`, for tests of upgrades). What an older version rendered is
+    left to `renewal`, for it may take hours. Raises SchemaError."""
     await connection.run("SELECT pg_advisory_lock($1::bigint)", [wire.int8(_LOCK)])
     try:
         await connection.script(
@@ -69,58 +65,11 @@ async def migrate(connection: Connection, until: int | None = None) -> None:
                 f" SET LOCAL search_path = functions, public; {text};"
                 f" UPDATE public.schema_version SET functions = '{digest}'; COMMIT"
             )
-        await _render_anew(connection)
+        # Nothing to be rendered anew (`renewal`).
+        await connection.run(
+            "UPDATE schema_version SET rendered = $1::bigint WHERE NOT EXISTS (SELECT FROM contents)",
+            [wire.int8(RENDERING)],
+        )
     finally:
         if not connection.broken:
             await connection.run("SELECT pg_advisory_unlock($1::bigint)", [wire.int8(_LOCK)])
-
-
-async def _render_anew(connection: Connection) -> None:
-    """Contents that an older rendering left, a batch at a time; interrupted, it goes on at the next start."""
-    last = 0
-    while True:
-        rows = await connection.run(
-            "SELECT x.id, b.data FROM (SELECT c.id, sum(c.size) OVER (ORDER BY c.id) - c.size AS before FROM contents c"
-            " WHERE c.id > $1::bigint AND c.rendering < $2::bigint ORDER BY c.id LIMIT $3::bigint) AS x"
-            " JOIN bodies b ON b.content = x.id WHERE x.before < $4::bigint ORDER BY x.id",
-            [wire.int8(last), wire.int8(RENDERING), wire.int8(_BATCH), wire.int8(_BATCH_OCTETS)],
-        )
-        if not rows:
-            return
-        last = wire.to_int8(rows[-1][0])
-        ids, items = [], []
-        for row in rows:
-            # One that brings the server down at each start keeps its former rendering.
-            if given_up(key := f"rendering/{wire.to_int8(row[0])}") is None:
-                with attempt(key):
-                    items.append(render(row[1] or b""))
-                ids.append(wire.to_int8(row[0]))
-        await connection.run(
-            """
-            WITH g AS (
-                SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[],
-                    $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-                    $15::text[], $16::text[], $17::text[], $18::text[], $19::bigint[]) AS g(
-                    id, envelope, structure, body, sent, sent_day, subject, base_subject, reply, sort_from, sort_to, sort_cc,
-                    display_from, display_to, message_id, refs, fields, body_text, header_size)
-            ), t AS (
-                INSERT INTO texts (content, fields, body) SELECT g.id, g.fields, g.body_text FROM g
-                ON CONFLICT (content) DO UPDATE SET fields = excluded.fields, body = excluded.body
-            )
-            UPDATE contents c SET rendering = $20::bigint, envelope = g.envelope, structure = g.structure, body = g.body,
-                sent = g.sent, sent_day = g.sent_day, subject = g.subject, base_subject = g.base_subject,
-                is_reply = g.reply <> 0, sort_from = g.sort_from, sort_to = g.sort_to, sort_cc = g.sort_cc,
-                display_from = g.display_from, display_to = g.display_to, message_id = g.message_id, refs = g.refs,
-                header_size = g.header_size
-            FROM g WHERE c.id = g.id
-            """,
-            [
-                wire.int8s(ids),
-                wire.byteas([item.envelope for item in items]),
-                wire.byteas([item.structure for item in items]),
-                wire.byteas([item.body_structure for item in items]),
-                *words(items),
-                wire.int8s([item.header_size for item in items]),
-                wire.int8(RENDERING),
-            ],
-        )

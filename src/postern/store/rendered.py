@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from postern.protocols.mime.line_ends import without_bare_feeds
 from postern.protocols.mime.message import RENDERING, Rendered, render
+from postern.protocols.mime.stored import is_fit, made_fit
 from postern.store.wire import Parameter, byteas, int8, int8s, texts
 from postern.telemetry.attempts import attempt, given_up, strike
 
@@ -28,8 +28,7 @@ class Batch:
 
     @staticmethod
     async def of(messages: Sequence[bytes], keys: Sequence[str] = ()) -> Batch:
-        """Lines get CRLF, and NUL is taken out: no literal of IMAP may hold it (RFC 9051 section 9, `CHAR8`), nor a mail (RFC
-        5322 section 4).
+        """Messages are made fit to be stored first (`protocols.mime.stored`).
         `keys` names each message while it is rendered (`telemetry.attempts`), in place of its hash. Raises Unrenderable.
 
         Bound: linear in the messages.
@@ -38,7 +37,10 @@ class Batch:
         known: dict[bytes, int] = {}
         since = 0
         for number, message in enumerate(messages):
-            content = without_bare_feeds(message.replace(b"\0", b""))
+            content = message
+            if not is_fit(message):
+                with _rendering(keys[number] if keys else f"content/{sha256(message).hexdigest()}"):
+                    content = await asyncio.to_thread(made_fit, message)
             digest = sha256(content).digest()
             place = known.get(digest)
             if place is None:

@@ -152,6 +152,13 @@ class Event(StrEnum):
     )
     EDGE_LEASE_TAKEN = "edge-lease-taken", "warning", "A hub took over the replication to an edge from another."
     EDGE_LEASE_STALE = "edge-lease-stale", "error", "No hub has replicated to an edge for longer than its lease."
+    RENDERING_BEGUN = (
+        "rendering-begun",
+        "info",
+        "What an older version stored is rendered anew, slowly and behind everybody's back; `behind` is where it begins.",
+    )
+    RENDERING_GOES_ON = "rendering-goes-on", "info", "So many contents have been rendered anew up to now."
+    RENDERING_DONE = "rendering-done", "info", "All that an older version stored has been rendered anew."
     STORE_UNAVAILABLE = "store-unavailable", "error", "The mailbox database does not answer."
 
 

@@ -13,6 +13,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from postern.model.directory import Recipient, RecipientType
+from postern.model.domains import a_labels, fold
 from postern.model.mail import Action, HopKind, NextHop, RecipientOutcome
 from postern.model.organization import DomainType, Organization, Role, SendConnector, Server
 
@@ -131,7 +132,7 @@ def _match(connector: SendConnector, domain: str) -> int:
     """How well a connector's best pattern fits: -1 not at all, 0 for "*", else longer is better and exact is best."""
     best = -1
     for pattern in connector.domains:
-        pattern = pattern.lower()
+        pattern = a_labels(pattern)
         if pattern == "*":
             best = max(best, 0)
         elif pattern == domain:
@@ -198,10 +199,10 @@ class Resolution:
 
     def _keys(self, address: str) -> tuple[str, ...]:
         """Under which an address of ours may stand: itself, without its "+tag", and postmaster everywhere (RFC 5321 4.5.1)."""
-        key = address.lower()
+        key = fold(address)
         local, _, domain = key.rpartition("@")
         if local == "postmaster":
-            return key, f"postmaster@{self._categorizer.organization.default_domain.lower()}"
+            return key, fold(f"postmaster@{self._categorizer.organization.default_domain}")
         user, plus, _ = local.partition("+")
         return (key, f"{user}@{domain}") if plus and user else (key,)
 
@@ -233,7 +234,7 @@ class Resolution:
         if hop is None:
             self._fail(node, "5.4.4", "No hub transport server stands behind this edge")
         else:
-            self._route(node, node.address.lower(), hop, "")
+            self._route(node, fold(node.address), hop, "")
 
     def _outside(self, node: _Node) -> None:
         domain = _domain(node.address)
@@ -274,7 +275,7 @@ class Resolution:
             self._route(node, recipient.guid.hex, hop, recipient.guid.hex, recipient.quota)
 
     def _open_group(self, node: _Node, group: Recipient) -> None:
-        key = group.primary.lower()
+        key = fold(group.primary)
         self.expanded.setdefault(node.target.number, group.primary)
         if not node.trail:
             self._groups[node.target.number] = node
@@ -291,7 +292,7 @@ class Resolution:
 
     def _follow(self, node: _Node, recipient: Recipient, address: str) -> None:
         """A forwarding or a contact's outside address."""
-        key = recipient.primary.lower()
+        key = fold(recipient.primary)
         self.expanded.setdefault(node.target.number, address)
         if key in node.trail or len(node.trail) >= MAX_DEPTH:
             # RFC 3463 X.4.6: routing loop detected.
@@ -316,4 +317,4 @@ class Resolution:
 
 
 def _domain(address: str) -> str:
-    return address.rpartition("@")[2].lower()
+    return a_labels(address.rpartition("@")[2])

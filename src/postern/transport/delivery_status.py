@@ -6,12 +6,14 @@ given; that it goes out through the queue is the dispatcher's.
 
 from __future__ import annotations
 
+import re
 import zlib
 from base64 import b64encode
 from collections.abc import Sequence
 from email.utils import formatdate
 
 from postern.model.mail import (
+    FROM_STRANGERS,
     Action,
     BodyType,
     Content,
@@ -21,6 +23,8 @@ from postern.model.mail import (
     RecipientOutcome,
 )
 from postern.model.organization import Organization
+from postern.protocols.authentication.header import fields
+from postern.protocols.authentication.results import claims_to_be, is_forged, read_results
 from postern.protocols.mime.header import lines_end, parse_fields
 from postern.protocols.mime.words import decode_words
 from postern.telemetry.log import Event, log
@@ -36,6 +40,10 @@ ENCODED_AT_ONCE = 11
 """Characters of an encoded word: with four octets each they take 72 of the 75 that it may have."""
 MAX_LISTED = 1000
 """Recipients that one report lists."""
+
+_UNVOUCHED = FROM_STRANGERS | {"hub-to-hub"}
+_SUBMITTED = re.compile(rb"\bwith (?:MAPI|(?:UTF8)?E?SMTPS?A)\b")
+"""The trace of a message that one of our users submitted (RFC 3848)."""
 
 _NOTIFY = {
     Action.FAILED: "FAILURE",
@@ -88,20 +96,45 @@ class Reporter:
         self._fqdn = fqdn
         self._from = f"postmaster@{organization.default_domain}"
         self._name = organization.name
+        self._servers = frozenset({fqdn.lower(), *(server.fqdn.lower() for server in organization.servers)})
         self.origin = Origin("", "local", fqdn, fqdn)
 
     def wanted(
         self, message: QueuedMessage, action: Action, pairs: Pairs
     ) -> list[tuple[QueuedRecipient, RecipientOutcome]]:
         """Those whose sender is to hear of this. RFC 3461 section 4.1: NOTIFY decides; without it failures and delays are told.
-        Never to a null sender (RFC 5321 section 4.5.5): then a failure is only logged."""
+        Never to a null sender (RFC 5321 section 4.5.5), nor to one that failed SPF and DKIM, who did not write it (RFC 5321
+        section 6.2): then a failure is only logged."""
         if not message.envelope.sender:
             if action is Action.FAILED:
                 log(Event.BOUNCED, queue_id=message.queue_id, sender="", diagnostic="a report could not be delivered")
             return []
+        if self._is_forged(message):
+            log(
+                Event.BOUNCED,
+                queue_id=message.queue_id,
+                sender=message.envelope.sender,
+                diagnostic="no report: its sender failed SPF and DKIM",
+            )
+            return []
         word = _NOTIFY[action]
         by_default = word != "SUCCESS"
         return [(r, outcome) for r, outcome in pairs if (word in r.notify if r.notify else by_default)]
+
+    def _is_forged(self, message: QueuedMessage) -> bool:
+        """What the server of ours found out that took the message from a stranger. It writes its Authentication-Results above
+        all fields of the stranger's; below a user's own trace they are of a message that he sends on, and say nothing of him."""
+        if message.origin.path not in _UNVOUCHED:
+            return False
+        for number, field in enumerate(fields(_header_of(message.content))):
+            if field.name == "received":
+                if number and _SUBMITTED.search(field.raw):  # the first is our own, of who gave it to us
+                    return False
+            elif field.name != "authentication-results" or not claims_to_be(field, self._servers):
+                return False
+            else:
+                return is_forged(read_results(field))
+        return False
 
     def build(self, message: QueuedMessage, action: Action, pairs: Pairs, now: float) -> tuple[Envelope, Content]:
         """A report about these recipients. `now` is epoch seconds. The body parts are 8bit at most."""
@@ -198,9 +231,7 @@ def _returned(message: QueuedMessage, action: Action, international: bool) -> by
         kind = "message/global" if international else "message/rfc822"
         binary = message.envelope.body is not BodyType.SEVEN_BIT or international
         return _part(kind, "8bit" if binary else "7bit", content.bytes())
-    first = content.chunks[0] if len(content.chunks) else b""
-    end = lines_end(first, 0, min(len(first), MAX_HEADER))
-    header = first[:end] if end >= 0 else first[: first.rfind(b"\r\n", 0, MAX_HEADER) + 2]
+    header = _header_of(content)
     if international:
         return _part("message/global-headers", "8bit", header)
     kind = "text/rfc822-headers" if header.isascii() else "text/rfc822-headers; charset=utf-8"
@@ -213,8 +244,8 @@ def _header_of(content: Content) -> bytes:
     Bound: the first 65,536 octets.
     """
     first = content.chunks[0] if len(content.chunks) else b""
-    end = first.find(b"\r\n\r\n", 0, MAX_HEADER)
-    return first[: end + 2] if end >= 0 else first[: first.rfind(b"\r\n", 0, MAX_HEADER) + 2]
+    end = lines_end(first, 0, min(len(first), MAX_HEADER))
+    return first[:end] if end >= 0 else first[: first.rfind(b"\r\n", 0, MAX_HEADER) + 2]
 
 
 def _subject(message: QueuedMessage, action: Action) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from email.utils import formatdate
 
+from postern.model.domains import fold
 from postern.protocols.mime.address import mailbox_list
 from postern.protocols.mime.header import MAX_FIELDS, split_fields, value_of
 from postern.protocols.smtp.address import parse_mailbox
@@ -18,13 +19,13 @@ MAX_AUTHORS = 100
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
-    """Who submits: the mailbox's primary address, and every address (lower case) that may stand as sender."""
+    """Who submits: the mailbox's primary address, and every address (folded, `model.domains`) that may stand as sender."""
 
     primary: str
     allowed: frozenset[str]
 
     def may_send_as(self, address: str) -> bool:
-        return address.lower() in self.allowed
+        return fold(address) in self.allowed
 
 
 @dataclass(frozen=True, slots=True)

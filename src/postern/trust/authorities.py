@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509 import verification
 
+from postern.model.domains import a_labels
 from postern.model.security import Identity, Mechanism, PrincipalKind
 
 MAX_SHOWN = 10
@@ -103,4 +104,4 @@ def _subject(host: str) -> x509.DNSName | x509.IPAddress:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
-        return x509.DNSName(host.lower() if host.isascii() else host.encode("idna").decode())
+        return x509.DNSName(a_labels(host))

@@ -77,7 +77,12 @@ def _sealed(port: Port, setting: Setting, context: ssl.SSLContext | None = None)
 
 
 def _try(
-    connection: ProbeConnection, sasl: str, who: Credentials, host: str, spoil: bool = False, binding: bytes | None = None
+    connection: ProbeConnection,
+    sasl: str,
+    who: Credentials,
+    host: str,
+    spoil: bool = False,
+    binding: bytes | None = None,
 ) -> Answer:
     """One attempt; the connection is used up. It binds to `binding`, or by itself where the mechanism binds. Raises
     CannotAuthenticate if our side cannot begin."""

@@ -19,6 +19,7 @@ ZONE: Zone = {
     ("_dmarc.two.test", "TXT"): ["v=DMARC1; p=reject", "v=DMARC1; p=none"],
     ("_dmarc.bad.test", "TXT"): ["v=DMARC1; p=perhaps"],
     ("_dmarc.down.test", "TXT"): ["?"],
+    ("_dmarc.xn--vf4b131b.test", "TXT"): ["v=DMARC1; p=reject; adkim=s; aspf=s"],
     ("_dmarc.none.test", "TXT"): ["v=DMARC1; p=none"],
     ("_dmarc.blanks.test", "TXT"): ["v = DMARC1 ; p=reject;;", "v=DMARC10; p=none"],
 }
@@ -50,6 +51,8 @@ def check(
         (["news.d.test"], "evil.test", [], "fail", "quarantine"),
         (["strict.test"], "m.strict.test", ["m.strict.test"], "fail", "reject"),
         (["strict.test"], "strict.test", [], "pass", "none"),
+        (["xn--vf4b131b.test"], "회사.test", [], "pass", "none"),
+        (["회사.test"], "", ["xn--vf4b131b.test"], "pass", "none"),
         (["nothing.test"], "", [], "none", "none"),
         (["two.test"], "", [], "none", "none"),
         (["bad.test"], "", [], "permerror", "none"),

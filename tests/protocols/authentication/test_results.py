@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postern.protocols.authentication.header import fields
-from postern.protocols.authentication.results import MethodResult, authentication_results, claims_to_be
+from postern.protocols.authentication.results import (
+    MethodResult,
+    authentication_results,
+    claims_to_be,
+    is_forged,
+    read_results,
+)
 
 NAMES = frozenset({"edge1.corp.test", "corp.test"})
 
@@ -74,3 +80,29 @@ def test_comments_in_front_hide_no_name() -> None:
     assert not claims_to_be(fields(b"Authentication-Results: (mx.good.test) other.test; none\r\n")[0], ours)
     # More comments than anybody reads: what stands behind them is not believed.
     assert claims_to_be(fields(b"Authentication-Results: " + b"()" * 5000 + b" other.test; none\r\n")[0], ours)
+
+
+@pytest.mark.parametrize(
+    ("spf", "dkim", "dmarc", "forged"),
+    [
+        ("fail", "none", "fail", True),
+        ("fail", "fail", "none", True),
+        ("softfail", "none", "none", True),
+        ("none", "pass", "fail", True),  # signed by somebody else
+        ("pass", "none", "fail", False),  # the envelope's sender is real, whatever From says
+        ("fail", "pass", "pass", False),
+        ("fail", "pass", "none", False),
+        ("none", "none", "none", False),
+        ("neutral", "fail", "none", False),
+        ("temperror", "none", "temperror", False),
+    ],
+)
+def test_whether_the_sender_is_forged(spf: str, dkim: str, dmarc: str, forged: bool) -> None:
+    results = [
+        MethodResult("spf", spf, (("smtp.mailfrom", "spf=pass; dmarc=pass@d.test"),), "; dkim=pass"),
+        MethodResult("dkim", dkim),
+        MethodResult("dmarc", dmarc, (("header.from", 'x" ; spf=pass'),)),
+    ]
+    [field] = fields(authentication_results("e.test", results))
+    assert read_results(field) == {("spf", spf), ("dkim", dkim), ("dmarc", dmarc)}
+    assert is_forged(read_results(field)) == forged

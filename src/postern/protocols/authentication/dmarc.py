@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from postern.model.domains import a_labels
 from postern.protocols.authentication.questions import Answer, Asking, Found, Kind, Machine, Question
 from postern.protocols.authentication.spf import is_name
 from postern.protocols.authentication.tags import parse_tags
@@ -108,8 +109,8 @@ def dmarc(
 
     Bound: at most 4 domains, and two questions for each.
     """
-    known = frozenset(domain.lower() for domain in dkim_domains)
-    return Machine(_evaluated(tuple(authors), spf_domain.lower(), known, organizational, sample, frozenset(unsure)))
+    known = frozenset(map(a_labels, dkim_domains))
+    return Machine(_evaluated(tuple(authors), a_labels(spf_domain), known, organizational, sample, frozenset(unsure)))
 
 
 def _evaluated(
@@ -120,7 +121,7 @@ def _evaluated(
     sample: float,
     unsure: frozenset[str],
 ) -> Asking[DmarcVerdict]:
-    domains = tuple(dict.fromkeys(domain.lower().rstrip(".") for domain in authors))
+    domains = tuple(dict.fromkeys(a_labels(domain).rstrip(".") for domain in authors))
     if not domains:
         return DmarcVerdict(DmarcResult.PERM_ERROR, why="From names no domain", unreadable=True)
     if len(domains) > MAX_DOMAINS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from postern.model.domains import a_labels
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.header import split_fields, value_of
 
@@ -68,15 +69,9 @@ def domains(written: Sequence[str]) -> list[str]:
 def ascii_domain(domain: str) -> str:
     """What cannot be encoded, or is longer than any name (RFC 1035 section 2.3.4), stays as it is, and is then no name.
 
-    Bound: linear in the domain; Python's encoder, which is not, sees 255 characters at most.
+    Bound: linear in the domain; its mapping sees 255 characters at most.
     """
-    lower = domain.lower().rstrip(".")
-    if lower.isascii() or len(lower) > _MAX_NAME:
-        return lower
-    try:
-        return lower.encode("idna").decode()
-    except UnicodeError:
-        return lower
+    return a_labels(domain).rstrip(".")
 
 
 def purported_responsible(found: Sequence[Field]) -> str:

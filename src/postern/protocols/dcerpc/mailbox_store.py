@@ -87,6 +87,16 @@ FOLDERS = _operation(
 OUTBOX = _operation("outbox", "UIDs of submitted items that no hub has finished.", (_MAILBOX,), (("uids", _WORDS),))
 SUBMITTED = _operation("submitted", "The hub has queued the item: it moves to Sent Items.", (_MAILBOX, ("uid", U32)))
 
+_INDEX = (
+    ("highest_modseq", U64),
+    ("uid_next", U32),
+    ("messages", U32),
+    ("uids", _WORDS),
+    ("flags", _LONG_WORDS),
+    ("modseqs", _LONG_WORDS),
+    ("vanished", _WORDS),
+)
+
 _ACCESS = (
     LOGON,
     FOLDERS,
@@ -116,15 +126,7 @@ _ACCESS = (
         "index",
         "Packed columns of a folder's items in UID order; with since, what changed and vanished after it.",
         (_MAILBOX, _FOLDER, ("since", U64)),
-        (
-            ("highest_modseq", U64),
-            ("uid_next", U32),
-            ("messages", U32),
-            ("uids", _WORDS),
-            ("flags", _LONG_WORDS),
-            ("modseqs", _LONG_WORDS),
-            ("vanished", _WORDS),
-        ),
+        _INDEX,
     ),
     FETCH,
     _operation(
@@ -184,6 +186,12 @@ _ACCESS = (
         "The sequence number of the first item that is not seen; 0 if there is none.",
         (_MAILBOX, _FOLDER),
         (("number", U32),),
+    ),
+    _operation(
+        "look",
+        "index; where items from next_uid on have come, also which UIDs are recent, claimed with claim_recent.",
+        (_MAILBOX, _FOLDER, ("since", U64), ("next_uid", U32), ("claim_recent", U32)),
+        (*_INDEX, ("recent_first", U32), ("recent_last", U32)),
     ),
 )
 _DELIVERY = (

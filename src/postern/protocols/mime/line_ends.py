@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_BARE_FEED = re.compile(rb"(?<!\r)\n")
-_BINARY = re.compile(rb"^content-transfer-encoding[ \t]*+:[ \t]*+binary", re.IGNORECASE | re.MULTILINE)
 
 
 def with_line_ends(content: bytes) -> bytes:
@@ -17,14 +15,3 @@ def with_line_ends(content: bytes) -> bytes:
     if content.count(b"\r\n") == content.count(b"\n") == content.count(b"\r"):
         return content
     return _LINE_END.sub(b"\r\n", content)
-
-
-def without_bare_feeds(content: bytes) -> bytes:
-    """Content as it is kept: what a program wrote with LF alone has lines for IMAP and POP3. A lone CR is text, and what
-    says that it is binary (RFC 3030 section 3) stays octet for octet.
-
-    Bound: linear in the content; at most twice its length comes out.
-    """
-    if content.count(b"\n") == content.count(b"\r\n") or _BINARY.search(content) is not None:
-        return content
-    return _BARE_FEED.sub(b"\r\n", content)

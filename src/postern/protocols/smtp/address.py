@@ -8,6 +8,8 @@ from __future__ import annotations
 import ipaddress
 import re
 
+from postern.model.domains import a_labels
+
 MAX_LOCAL_PART = 256
 """RFC 5321 section 4.5.3.1.1 asks for 64 octets at least; variable envelope return paths need more."""
 MAX_DOMAIN = 255
@@ -84,8 +86,8 @@ def _is_literal(text: str) -> bool:
 
 
 def domain_of(address: str) -> str:
-    """The domain in lower case; "" if there is none."""
-    return address.rpartition("@")[2].lower() if "@" in address else ""
+    """The domain as it is compared (`model.domains`); "" if there is none."""
+    return a_labels(address.rpartition("@")[2]) if "@" in address else ""
 
 
 def xtext_decode(text: str) -> str | None:

@@ -1,16 +1,5 @@
 -- Mailboxes without an owner in the directory: marked, connected to another owner, purged a portion at a time.
 
--- `guids` are all that the directory has now, with their addresses; every other mailbox is disconnected from `at` on.
-CREATE FUNCTION reconcile(guids uuid[], owners text[], at bigint) RETURNS void LANGUAGE plpgsql SET enable_hashjoin = on AS $$
-BEGIN
-    PERFORM 1 FROM mailboxes m WHERE m.disconnected <> 1 ORDER BY m.id FOR NO KEY UPDATE;
-    UPDATE mailboxes m SET owner = p.owner, disconnected = 0
-    FROM unnest(guids, owners) AS p(guid, owner)
-    WHERE m.guid = p.guid AND m.disconnected <> 1 AND (m.owner <> p.owner OR m.disconnected <> 0);
-    UPDATE mailboxes m SET disconnected = at
-    WHERE m.disconnected = 0 AND NOT EXISTS (SELECT FROM unnest(guids) AS p(guid) WHERE p.guid = m.guid);
-END $$;
-
 -- Gives a disconnected mailbox to `heir`, whose own one may be there only while it is empty.
 CREATE FUNCTION connect_mailbox(wanted uuid, heir uuid) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE

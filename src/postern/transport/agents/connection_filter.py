@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
+from postern.model.domains import fold
 from postern.protocols.smtp.reply import Reply
 from postern.transport.agents.block_lists import checked_provider
 from postern.transport.agents.settings import setting
@@ -91,7 +92,7 @@ class ConnectionFilter:
         return Standing.BLOCKED if self._block.holds(address, now) else Standing.UNKNOWN
 
     def bypassed(self, recipient: str) -> bool:
-        lower = recipient.lower()
+        lower = fold(recipient)
         return lower in self.settings.bypass or lower.partition("@")[0] in self.settings.bypass
 
     def refusal(self, address: IpAddress, by: str = "") -> Reply:

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from postern.model.domains import a_labels
 from postern.protocols.authentication.header import Field, addresses, named
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}+(?<!-)"
@@ -62,7 +63,7 @@ def signing_domain(found: Sequence[Field], sender: str, known: Container[str]) -
     for a domain above it; "" if there is none."""
     authors = addresses([field.value for field in named(found, "from")])
     for address in [*authors[:1], *([sender] if sender else [])]:
-        domain = address.rpartition("@")[2].lower()
+        domain = a_labels(address.rpartition("@")[2])
         while "." in domain:
             if domain in known:
                 return domain

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from postern.model.domains import a_labels, fold
 from postern.protocols.authentication.header import Field, addresses, named
 from postern.protocols.smtp.reply import Reply
 from postern.transport.agents.settings import setting
@@ -34,7 +35,7 @@ class Addresses:
     """Addresses, domains and domains with all that is below them, made for being asked often."""
 
     def __init__(self, items: Iterable[str]) -> None:
-        items = list(items)
+        items = [fold(item) if "@" in item else a_labels(item) for item in items]
         self._exact = frozenset(item for item in items if not item.startswith("*."))
         self._below = frozenset(item[2:] for item in items if item.startswith("*."))
 
@@ -42,7 +43,7 @@ class Addresses:
         return bool(self._exact or self._below)
 
     def holds(self, address: str) -> bool:
-        address = address.lower()
+        address = fold(address)
         domain = address.rpartition("@")[2]
         if address in self._exact or domain in self._exact:
             return True

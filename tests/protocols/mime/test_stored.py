@@ -1,4 +1,4 @@
-"""What APPEND brings, made fit: lines, NUL, binary parts."""
+"""Messages made fit to be stored: lines, NUL, binary parts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.protocols.mime.appended import made_fit
 from postern.protocols.mime.sections import binary
+from postern.protocols.mime.stored import made_fit
 
 DATA = b"\0 \xff\n\r\0\r\n\rend"
 HEAD = b"Subject: a\r\nContent-Type: application/octet-stream\r\nContent-Transfer-Encoding: binary\r\nX: y\r\n\r\n"

@@ -1,7 +1,7 @@
-"""What a client appends, made fit to be told to others: every line ends in CRLF, and binary data stands in base64.
+"""A message as it is stored: every line ends in CRLF, there is no NUL, and binary data that this would harm is in base64.
 
-A mail consists of lines that end in CRLF (RFC 5322 section 2.3) and holds no NUL; clients that keep files of their own append
-bare LF, and with BINARY (RFC 3516) anything at all. What is fit already stays as it is, octet for octet.
+A mail consists of lines that end in CRLF (RFC 5322 section 2.3), and no literal of IMAP may hold NUL (RFC 9051 section 9,
+`CHAR8`). Clients that keep files of their own append bare LF, and with BINARY (RFC 3516) anything at all. A lone CR is text.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def made_fit(content: bytes) -> bytes:
 
     Bound: linear in the message; no longer than twice its length and 100 octets for each of at most 4,096 parts.
     """
-    if _is_fit(content):
+    if is_fit(content):
         return content
     pieces: list[bytes] = []
     done = 0
@@ -38,13 +38,17 @@ def made_fit(content: bytes) -> bytes:
     return b"".join(pieces)
 
 
-def _is_fit(content: bytes) -> bool:
+def is_fit(content: bytes) -> bool:
+    """Whether the message is stored as it is, octet for octet.
+
+    Bound: linear in the message.
+    """
     return b"\0" not in content and content.count(b"\n") == content.count(b"\r\n")
 
 
 def _survives(part: Part, body: bytes) -> bool:
     """Text is lines, whatever ends them; other data is what it is."""
-    return b"\0" not in body if part.type == b"text" else _is_fit(body)
+    return b"\0" not in body if part.type == b"text" else is_fit(body)
 
 
 def _leaves(part: Part) -> Iterator[Part]:

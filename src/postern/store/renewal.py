@@ -1,0 +1,218 @@
+"""Contents that an older version rendered are rendered anew: behind everybody's back at a low pace, and at once where a reader
+meets them.
+
+One process at a time walks through all contents, portion by portion, and writes down how far it is; another one, or the next
+start, goes on there. Until the walk is done, readers ask first for what is old of the items they want (`Renewal.of_items`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from uuid import UUID
+
+from postern.protocols.mime.message import RENDERING, Rendered, render
+from postern.store import wire
+from postern.store.connection import Connection, Pool, Row
+from postern.store.fetching import OWNED
+from postern.store.ranges import merged
+from postern.store.rendered import words
+from postern.telemetry.attempts import attempt, given_up, strike
+from postern.telemetry.log import Event, log
+
+REST = 4.0
+"""How many times as long as a portion took the walk rests behind it."""
+TOLD_EVERY = 60.0
+"""Seconds between events of the walk."""
+ASKED_EVERY = 30.0
+"""Seconds between a reader's looks whether the walk is done."""
+_LOOKED_AT = 1000
+_PORTION = 50
+_PORTION_OCTETS = 1 << 20
+_IN_LINE = 65_536
+"""Octets of a message that is rendered without a thread."""
+_LOCK = 0x506F7375  # any number that nobody else in this database uses
+
+Run = Callable[[str, Sequence[wire.Parameter]], Awaitable[list[Row]]]
+
+
+class Renewal:
+    """What the walk means to the readers of one process. `pending` is false once nothing old is left to be met."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._asked = float("-inf")
+        self.pending = True
+
+    async def ask(self) -> bool:
+        """Whether the walk is still to be done; looks into the database now and then."""
+        if self.pending and time.monotonic() - self._asked >= ASKED_EVERY:
+            rows = await self._pool.run("SELECT rendered FROM schema_version")
+            self._asked = time.monotonic()
+            self.pending = wire.to_int8(rows[0][0]) < RENDERING
+        return self.pending
+
+    async def of_items(self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]]) -> None:
+        """Renders anew what is old of these items. Several readers may do so at once.
+
+        Bound: linear in the old contents of the items; a portion at a time, between which others have their turn.
+        """
+        if not await self.ask():
+            return
+        lows, highs = merged(uids)
+        last = 0
+        while True:
+            rows = await self._pool.run(
+                "SELECT c.id, c.size FROM unnest($3::bigint[], $4::bigint[]) AS r(low, high) JOIN items i"  # noqa: S608 (our own words)
+                f" ON i.folder = {OWNED} AND i.uid BETWEEN r.low AND r.high JOIN contents c ON c.id = i.content"
+                " WHERE c.id > $5::bigint AND c.rendering < $6::bigint ORDER BY c.id LIMIT $7::bigint",
+                [
+                    mailbox.bytes,
+                    wire.int8(folder),
+                    wire.int8s(lows),
+                    wire.int8s(highs),
+                    wire.int8(last),
+                    wire.int8(RENDERING),
+                    wire.int8(_LOOKED_AT),
+                ],
+            )
+            if not rows:
+                return
+            last = wire.to_int8(rows[-1][0])
+            for portion in _portions([(wire.to_int8(row[0]), wire.to_int8(row[1])) for row in rows]):
+                await _renew(self._pool.run, portion)
+
+
+async def walk(conninfo: str, rest: float = REST) -> bool:
+    """Renders anew all that is old. True when that is done; False when another process is at it. Raises MailboxError."""
+    connection = await Connection.open(conninfo, "postern-renewal")
+    try:
+        # It goes with the connection, so also with the process.
+        rows = await connection.run("SELECT pg_try_advisory_lock($1::bigint)::int::int8", [wire.int8(_LOCK)])
+        if not wire.to_int8(rows[0][0]):
+            return False
+        row = (await connection.run("SELECT rendered, renewing, reached FROM schema_version"))[0]
+        rendered, renewing, reached = (wire.to_int8(value) for value in row)
+        if rendered < RENDERING:
+            await _walk(connection, reached if renewing == RENDERING else 0, rest)
+        return True
+    finally:
+        connection.close()
+
+
+async def _walk(connection: Connection, reached: int, rest: float) -> None:
+    log(Event.RENDERING_BEGUN, version=RENDERING, behind=reached)
+    count, told = 0, time.monotonic()
+    while True:
+        # All are looked at, old or not, so that a statement's work is bounded.
+        rows = await connection.run(
+            "SELECT c.id, c.size, c.rendering::int8 FROM contents c WHERE c.id > $1::bigint ORDER BY c.id LIMIT $2::bigint",
+            [wire.int8(reached), wire.int8(_LOOKED_AT)],
+        )
+        if not rows:
+            break
+        old = [(wire.to_int8(i), wire.to_int8(size)) for i, size, version in rows if wire.to_int8(version) < RENDERING]
+        for portion in _portions(old):
+            begun = time.perf_counter()
+            count += await _renew(connection.run, portion)
+            await _write_down(connection, portion[-1])
+            if time.monotonic() - told >= TOLD_EVERY:
+                told = time.monotonic()
+                log(Event.RENDERING_GOES_ON, version=RENDERING, contents=count, behind=portion[-1])
+            await asyncio.sleep((time.perf_counter() - begun) * rest)
+        reached = wire.to_int8(rows[-1][0])
+        await _write_down(connection, reached)
+    await connection.run("UPDATE schema_version SET rendered = $1::bigint", [wire.int8(RENDERING)])
+    log(Event.RENDERING_DONE, version=RENDERING, contents=count)
+
+
+async def _write_down(connection: Connection, reached: int) -> None:
+    await connection.run(
+        "UPDATE schema_version SET renewing = $1::bigint, reached = $2::bigint",
+        [wire.int8(RENDERING), wire.int8(reached)],
+    )
+
+
+def _portions(contents: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
+    """Ids, few and small enough to be in memory together; `contents` are ids and sizes."""
+    portion: list[int] = []
+    octets = 0
+    for number, size in contents:
+        if portion and (len(portion) == _PORTION or octets + size > _PORTION_OCTETS):
+            yield portion
+            portion, octets = [], 0
+        portion.append(number)
+        octets += size
+    if portion:
+        yield portion
+
+
+async def _renew(run: Run, ids: Sequence[int]) -> int:
+    """Renders these contents and stores that; says how many. One that brings the server down keeps its former rendering."""
+    rows = await run(
+        "SELECT b.content, b.data FROM bodies b WHERE b.content = ANY ($1::bigint[]) ORDER BY b.content",
+        [wire.int8s(ids)],
+    )
+    found, items = [], []
+    for row in rows:
+        number, data = wire.to_int8(row[0]), row[1] or b""
+        if (item := await _rendered(f"rendering/{number}", data)) is not None:
+            found.append(number)
+            items.append(item)
+    if items:
+        await run(_STORE, _parameters(found, items))
+    return len(items)
+
+
+async def _rendered(key: str, data: bytes) -> Rendered | None:
+    if given_up(key) is not None:
+        return None
+    try:
+        with attempt(key):
+            if len(data) > _IN_LINE:
+                return await asyncio.to_thread(render, data)
+            item = render(data)
+    except Exception as error:
+        strike(key, error)
+        return None
+    await asyncio.sleep(0)
+    return item
+
+
+# Rows are locked in the order of their ids, and only what still is old and still there: readers and the walk may meet.
+_STORE = """
+WITH given AS (
+    SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[],
+        $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
+        $15::text[], $16::text[], $17::text[], $18::text[], $19::bigint[]) AS g(
+        id, envelope, structure, body, sent, sent_day, subject, base_subject, reply, sort_from, sort_to, sort_cc,
+        display_from, display_to, message_id, refs, fields, body_text, header_size)
+), old AS (
+    SELECT c.id FROM contents c WHERE c.id = ANY ($1::bigint[]) AND c.rendering < $20::bigint ORDER BY c.id
+    FOR NO KEY UPDATE
+), g AS (
+    SELECT given.* FROM old JOIN given ON given.id = old.id
+), t AS (
+    INSERT INTO texts (content, fields, body) SELECT g.id, g.fields, g.body_text FROM g
+    ON CONFLICT (content) DO UPDATE SET fields = excluded.fields, body = excluded.body
+)
+UPDATE contents c SET rendering = $20::bigint, envelope = g.envelope, structure = g.structure, body = g.body,
+    sent = g.sent, sent_day = g.sent_day, subject = g.subject, base_subject = g.base_subject,
+    is_reply = g.reply <> 0, sort_from = g.sort_from, sort_to = g.sort_to, sort_cc = g.sort_cc,
+    display_from = g.display_from, display_to = g.display_to, message_id = g.message_id, refs = g.refs,
+    header_size = g.header_size
+FROM g WHERE c.id = g.id
+"""
+
+
+def _parameters(ids: Sequence[int], items: Sequence[Rendered]) -> list[wire.Parameter]:
+    return [
+        wire.int8s(ids),
+        wire.byteas([item.envelope for item in items]),
+        wire.byteas([item.structure for item in items]),
+        wire.byteas([item.body_structure for item in items]),
+        *words(items),
+        wire.int8s([item.header_size for item in items]),
+        wire.int8(RENDERING),
+    ]
