@@ -111,3 +111,23 @@ def test_who_leaves_gives_its_turn_on() -> None:
         pool.close()
 
     run(steps())
+
+
+def test_a_turn_that_comes_in_the_moment_of_a_cancellation_goes_to_the_next() -> None:
+    async def steps() -> None:
+        pool, gate = Pool("test", threads=1), threading.Event()
+        first = asyncio.create_task(pool.run(gate.wait))
+        await asyncio.sleep(0)
+        gone = asyncio.create_task(pool.run(gate.wait, "bob", "1"))
+        last = asyncio.create_task(pool.run(lambda: 7, "bob", "2"))
+        await asyncio.sleep(0)
+        gone.cancel()
+        pool._pass_on()  # as a thread does that ends before `gone` has run again
+        assert await last == 7
+        gate.set()
+        await first
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        pool.close()
+
+    run(steps())

@@ -135,7 +135,7 @@ class Pool:
     async def _turn(self, account: str, address: str) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         dropped = self._queue.put(account, address, turn)
-        if dropped is not None:
+        if dropped is not None and not dropped.done():
             dropped.set_exception(Overloaded())
         try:
             await turn
@@ -148,7 +148,9 @@ class Pool:
 
     def _pass_on(self) -> None:
         """A thread is free: to whose turn it is, or to whoever comes next."""
-        turn = self._queue.take()
+        # A turn whose owner was cancelled a moment ago is done and still in the queue.
+        while (turn := self._queue.take()) is not None and turn.done():
+            pass
         if turn is None:
             self._running -= 1
         else:
