@@ -13,6 +13,7 @@ from postern.model.directory import UNKNOWN, Account, Recipient, RecipientType, 
 from postern.model.mailbox import Mailboxes
 from postern.model.organization import AcceptedDomain, Limits, Profile
 from postern.net.door import Door
+from postern.net.mutual import MutualContext
 from postern.net.tls import ServerContext, end_point, names_of
 from postern.paths.guard import Guard
 from postern.paths.table import settle
@@ -85,7 +86,7 @@ class Doors:
         self.changes = MailboxChanges(mailboxes)
         self.observed = Observed(None)
         self.authority = trustme.CA()
-        self.tls = bound_tls(self.authority)
+        self.tls: ServerContext | MutualContext = bound_tls(self.authority)
         self.ports: dict[int, int] = {}
         self._rows = settle(profile)
         self._doors: list[Door] = []

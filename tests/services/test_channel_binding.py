@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -24,36 +25,47 @@ from postern.verify.mail_probe import Answer, ImapConnection, Pop3Connection, Sm
 from tests.services.client_doors import PASSWORD, Doors
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.smtp_doors import SmtpDoors
+from tests.services.test_smtp_clients import tool
 
 pytestmark = pytest.mark.slow
 PLUS = "SCRAM-SHA-256-PLUS"
 PROBES = {"imap": ImapConnection, "pop3": Pop3Connection, "smtp": SmtpConnection}
-Dial = Callable[[bool], SmtpConnection | ImapConnection | Pop3Connection]
+Connection = SmtpConnection | ImapConnection | Pop3Connection
+
+
+@dataclass
+class Dial:
+    """Dials the protocol's port for clients; True: and upgrades to TLS."""
+
+    protocol: str
+    port: int
+    authority: trustme.CA
+
+    def __call__(self, upgrade: bool) -> Connection:
+        made: Connection = PROBES[self.protocol]("127.0.0.1", self.port, None, "localhost")
+        if upgrade:
+            context = ssl.create_default_context()
+            self.authority.configure_trust(context)
+            made.upgrade(context)
+        return made
 
 
 @asynccontextmanager
-async def serving(protocol: str) -> AsyncIterator[Dial]:
-    """Dials the protocol's port for clients; True: and upgrades to TLS."""
-    if protocol == "smtp":
-        smtp = SmtpDoors()
-        port, tls = await smtp.open("client-to-hub-smtp", number=587), smtp.client_tls()
-        close = smtp.close
-    else:
-        doors = Doors(FakeMailboxes())
-        row, session = {"imap": ("imap4", ImapSession), "pop3": ("pop3", Pop3Session)}[protocol]
-        await doors.open(row, session)
-        port, tls, close = doors.ports[{"imap": 143, "pop3": 110}[protocol]], doors.client_tls(), doors.close
-
-    def dial(upgrade: bool) -> SmtpConnection | ImapConnection | Pop3Connection:
-        made = PROBES[protocol]("127.0.0.1", port, None, "localhost")
-        if upgrade:
-            made.upgrade(tls)
-        return made
-
+async def serving(protocol: str, exports: Path | None = None) -> AsyncIterator[Dial]:
+    """`exports`: a folder for a certificate; the door's TLS then exports."""
+    doors: SmtpDoors | Doors = SmtpDoors() if protocol == "smtp" else Doors(FakeMailboxes())
+    if exports is not None:
+        doors.tls = exporting(doors.authority, exports)
     try:
-        yield dial
+        if isinstance(doors, SmtpDoors):
+            port = await doors.open("client-to-hub-smtp", number=587)
+        else:
+            row, session, number = {"imap": ("imap4", ImapSession, 143), "pop3": ("pop3", Pop3Session, 110)}[protocol]
+            await doors.open(row, session)
+            port = doors.ports[number]
+        yield Dial(protocol, port, doors.authority)
     finally:
-        await close()
+        await doors.close()
 
 
 def prove(dial: Dial, name: str = PLUS, der: bytes = b"") -> Answer:
@@ -115,10 +127,10 @@ def test_scramp_binds_to_the_certificate(protocol: str) -> None:
     asyncio.run(test())
 
 
-async def gsasl(port: int, ca: Path, *more: str) -> str:
+async def gsasl(protocol: str, port: int, ca: Path, *more: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        *("gsasl", "--smtp", "--connect", f"localhost:{port}", "--starttls", "--x509-ca-file", str(ca), "--verbose"),
-        *("--authentication-id", "alice@example.test", "--password", PASSWORD, *more),
+        *(tool("gsasl"), f"--{protocol}", "--connect", f"localhost:{port}", "--starttls", "--x509-ca-file", str(ca)),
+        *("--verbose", "--authentication-id", "alice@example.test", "--password", PASSWORD, *more),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -128,21 +140,37 @@ async def gsasl(port: int, ca: Path, *more: str) -> str:
     return output.decode(errors="replace")
 
 
+def exporting(authority: trustme.CA, folder: Path) -> MutualContext:
+    """TLS of a door that asks for certificates: its layer exports."""
+    own = authority.issue_cert("127.0.0.1", "localhost")
+    own.cert_chain_pems[0].write_to_path(folder / "chain.pem")
+    own.private_key_pem.write_to_path(folder / "key.pem")
+    return MutualContext(Certificate(folder / "chain.pem", folder / "key.pem"), server=True)
+
+
 def test_gnu_sasl_binds_to_what_tls_exports(tmp_path: Path) -> None:
-    """At a door that asks for certificates, whose TLS layer exports; GNU SASL picks -PLUS by itself."""
+    """At a door that asks for certificates; GNU SASL picks -PLUS by itself."""
 
     async def test() -> None:
-        doors = SmtpDoors()
-        own = doors.authority.issue_cert("127.0.0.1", "localhost")
-        own.cert_chain_pems[0].write_to_path(tmp_path / "chain.pem")
-        own.private_key_pem.write_to_path(tmp_path / "key.pem")
-        doors.authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-        doors.tls = MutualContext(Certificate(tmp_path / "chain.pem", tmp_path / "key.pem"), server=True)
-        port = await doors.open("client-to-hub-smtp", number=587)
-        try:
-            said = await gsasl(port, tmp_path / "ca.pem")
-            assert f"AUTH {PLUS}" in said and "235 2.7.0" in said, said
-        finally:
-            await doors.close()
+        async with serving("smtp", tmp_path) as dial:
+            dial.authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+            said = await gsasl("smtp", dial.port, tmp_path / "ca.pem")
+            assert f"\nAUTH {PLUS}" in said and "\n235 2.7.0" in said, said
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize(("protocol", "yes"), [("smtp", "\n235 2.7.0"), ("imap", " OK [CAPABILITY")])
+def test_gnu_sasl_where_tls_cannot_be_exported(tmp_path: Path, protocol: str, yes: str) -> None:
+    """It must be told to bind to nothing: docs/quirks.md. It speaks no POP3."""
+
+    async def test() -> None:
+        async with serving(protocol) as dial:
+            dial.authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+            bound = await gsasl(protocol, dial.port, tmp_path / "ca.pem")
+            assert f"{PLUS}\n" in bound or f"{PLUS}\r\n" in bound, bound
+            assert yes not in bound.rpartition(PLUS)[2], bound
+            free = await gsasl(protocol, dial.port, tmp_path / "ca.pem", "--no-cb", "--mechanism", "SCRAM-SHA-256")
+            assert yes in free.rpartition("SCRAM-SHA-256")[2], free
 
     asyncio.run(test())
