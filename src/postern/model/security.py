@@ -87,6 +87,8 @@ class Identity:
     groups: frozenset[str] = frozenset()
     credentials: str = field(default="", repr=False, compare=False)
     """`Account.credentials` when it was proven."""
+    ends: float | None = field(default=None, compare=False)
+    """When what proved it ends, in seconds since 1970: a ticket's end. None for a proof without an end."""
 
 
 NOBODY = Identity(PrincipalKind.ANONYMOUS, "", Mechanism.ANONYMOUS)
