@@ -10,6 +10,7 @@ import pytest
 
 from postern.model.directory import Account, DirectoryUnavailable
 from postern.model.security import NOBODY, Identity, Mechanism
+from postern.trust import reauthorization
 from postern.trust.membership import Membership
 from postern.trust.reauthorization import Reauthorization
 from tests.trust.people import People, run
@@ -150,6 +151,11 @@ def test_rounds_run_while_anybody_is_there_and_survive_failures(watch: Watch) ->
 def test_credentials_are_no_part_of_who_it_is() -> None:
     one = Identity(NOBODY.kind, "alice", Mechanism.BASIC, credentials="digest")
     assert one == replace(one, credentials="other") and "digest" not in repr(one)
+
+
+def test_two_rounds_fit_into_thirty_seconds() -> None:
+    """Docs promise them; what is left is for the directory's time-outs."""
+    assert reauthorization.INTERVAL * reauthorization._ROUNDS <= 20
 
 
 def test_a_session_ends_with_its_ticket(watch: Watch) -> None:

@@ -157,7 +157,7 @@ class NtlmAcceptor:
     (MsvAvTargetName) must mean one of them or `server_name`, and a service for mail or the host itself. `address` is the
     network of the caller, for those who judge in turns.
 
-    Bound: linear; a token has 12,000 octets at most.
+    Bound: linear; a token has 12,000 octets at most, and its target is held once against each of `names`.
     """
 
     def __init__(
