@@ -44,8 +44,8 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
     now = time.time()
     for folder, reason in damage.found(_state_folder(state_dir).queue):
         echo(
-            f"A damaged queue was set aside: {folder} ({reason}). Its mails are in its *.segment files; "
-            "try `sqlite3 queue.sqlite .recover` on a copy, and remove the folder when it is no longer wanted.",
+            f"A damaged queue was set aside: {folder} ({reason}). What could be read of it was taken over; the rest is in its "
+            "*.segment files: try `sqlite3 queue.sqlite .recover` on a copy, and remove the folder when it is no longer wanted.",
             err=True,
         )
     wanted = Request(Verb.RETRY, hop=hop)
@@ -113,10 +113,14 @@ def export(queue_id: str, file: OutputFile, state_dir: str | None) -> None:
 
 
 def _export(folder: Path, message: QueuedMessage, file: OutputFile) -> None:
+    body = segments.body(folder, message.location)
     try:
-        octets = b"".join(segments.body(folder, message.location))
-    except (OSError, segments.DamagedBody) as error:
+        octets = b"".join(body)
+    except OSError as error:
         raise click.ClickException(f"{message.queue_id} cannot be read: {error}") from None
+    except segments.DamagedBody as error:
+        echo(f"It is not what was taken ({error}); this is what is left of it.", err=True)
+        octets = body.remains()
     file.write(octets)
     echo(f"{len(octets)} octets")
 

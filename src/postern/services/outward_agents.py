@@ -25,6 +25,7 @@ from postern.telemetry.log import Event, log
 from postern.transport import poison
 from postern.transport.agents.dkim_signing import SigningKey, signing_domain
 from postern.transport.agents.header_firewall import HeaderFirewall, HeaderFirewallSettings
+from postern.transport.segments import DamagedBody
 
 OUTWARD = frozenset({"edge-to-edge", "hub-to-internet"})
 """Rows on which mail leaves the organization."""
@@ -78,7 +79,7 @@ class OutwardAgents:
                 refused[number] = _all(parcel, Action.FAILED, "5.6.0", "The header section is too large")
             except Exception as error:
                 log(Event.AGENT_FAILED, agent="header-firewall", error=repr(error), path=hop.path)
-                if not isinstance(error, OSError):
+                if not isinstance(error, OSError | DamagedBody):
                     strike(poison.key(parcel.queue_id), error)
                 refused[number] = _all(parcel, Action.DELAYED, "4.3.0", "Local error in processing")
             await asyncio.sleep(0)  # a batch of signatures lets others work in between
