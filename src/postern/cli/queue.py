@@ -21,12 +21,14 @@ from postern.transport import control, damage, poison, segments
 from postern.transport.control import Request, Verb
 from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, State
 
+SHOWN = 5
+"""Recipients of one message that a list names."""
 _JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
 class NothingMeant(click.UsageError):
     def __init__(self) -> None:
-        super().__init__("name queue ids, or --hop, or --all")
+        super().__init__("name queue ids, or --hop, or --all, or --poison")
 
 
 @click.group("queue")
@@ -91,8 +93,12 @@ def _list_poison(found: list[tuple[Path, QueuedMessage]], now: float, as_json: b
         recipient = _poison_of(message)
         echo(
             f"{message.queue_id}  {_span(now - message.received)} old, {_size(message.location.size)}, "
-            f"from {message.envelope.sender or '<>'} to {len(message.recipients)} recipients"
+            f"from {message.envelope.sender or '<>'}"
         )
+        set_aside = [r.address for r in message.recipients if r.state is State.POISON]
+        more = f" and {len(set_aside) - SHOWN} more" if len(set_aside) > SHOWN else ""
+        others = len(message.recipients) - len(set_aside)
+        echo(f"  for:    {', '.join(set_aside[:SHOWN])}{more}" + (f" (not for {others} others)" if others else ""))
         echo(f"  reason: {recipient.error if recipient else ''}")
         echo(f"  file:   {poison.copy_of(folder, message.queue_id)}")
     echo(f"{len(found)} in all; `postern queue export`, `retry` or `drop` them by id")
@@ -148,21 +154,32 @@ def _change(verb: Verb, help_: str) -> None:
     @click.argument("queue_ids", nargs=-1)
     @click.option("--hop", default="", help="All that last went this way, for example smtp:example.org.")
     @click.option("--all", "all_", is_flag=True, help="All messages.")
+    @click.option(
+        "--poison",
+        "only_poison",
+        is_flag=True,
+        help="Only recipients that are set aside: of all messages, or of those named.",
+    )
     @state_option
     @_JSON
-    def command(queue_ids: tuple[str, ...], hop: str, all_: bool, state_dir: str | None, as_json: bool) -> None:
-        if bool(queue_ids) + bool(hop) + all_ != 1:
+    def command(
+        queue_ids: tuple[str, ...], hop: str, all_: bool, only_poison: bool, state_dir: str | None, as_json: bool
+    ) -> None:
+        if bool(queue_ids) + bool(hop) + all_ != 1 and not (only_poison and not hop and not all_):
             raise NothingMeant
-        request = Request(verb, queue_ids, hop)
+        request = Request(verb, queue_ids, hop, only_poison)
         folders = _folders(state_dir)
-        if verb is not Verb.HOLD:
-            # What counted against them is forgiven before they are tried again.
-            attempts.pardon(_state_folder(state_dir).attempts, map(poison.key, queue_ids))
-        count = sum(control.ask(folder, request) for folder in folders)
-        if verb is not Verb.HOLD:
-            for folder in folders:
-                for queue_id in queue_ids:
-                    poison.drop_copy(folder, queue_id)
+        count = 0
+        for folder in folders:
+            meant = [m for m in control.listed(folder) if m in request and _poison_of(m) is not None]
+            released = meant if queue_ids or only_poison else []
+            if verb is not Verb.HOLD:
+                # What counted against them is forgiven before they are tried again.
+                attempts.pardon(_state_folder(state_dir).attempts, (key for m in released for key in poison.keys(m)))
+            count += control.ask(folder, request)
+            if verb is not Verb.HOLD:
+                for message in released:
+                    poison.drop_copy(folder, message.queue_id)
         if as_json:
             echo_json({"verb": verb, "messages": count})
         else:
