@@ -401,6 +401,14 @@ def test_what_is_printed_of_a_stranger_is_escaped_and_fits_eighty_columns(case: 
 
 
 @pytest.mark.parametrize("case", SHOWN)
+def test_in_a_pipe_nothing_is_cut_and_lines_are_not_filled_with_blanks(case: str, stage: Stage) -> None:
+    stage.patch.delenv("COLUMNS")
+    output = printed(case, stage).output
+    assert "…" not in output
+    assert max(len(line) - len(line.rstrip()) for line in output.splitlines()) < 2 * len(one_line(HOSTILE))
+
+
+@pytest.mark.parametrize("case", SHOWN)
 def test_json_has_it_whole_and_sends_no_sequence(case: str, stage: Stage) -> None:
     result = printed(case, stage, "--json")
     json.loads(result.stdout)

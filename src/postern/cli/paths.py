@@ -285,7 +285,7 @@ def _print_deviations(pairs: Sequence[tuple[Path, Path]], profile: Profile, agai
             grid.add_row("Because", Text(reason, style="italic"))
         console.print()
         console.print(_id(row.id), "  ", row.name, sep="")
-        console.print(Padding(grid, (0, 0, 0, 2)))
+        console.print(Padding(grid, (0, 0, 0, 2), expand=False))
 
 
 def _cells() -> Grid:
@@ -313,7 +313,7 @@ def _print_row(settled: dict[Profile, Path]) -> None:
             continue
         former = one
         console.print(Text(str(profile), style="bold"))
-        console.print(Padding(_described(one), (0, 0, 0, 2)))
+        console.print(Padding(_described(one), (0, 0, 0, 2), expand=False))
 
 
 def _described(row: Path) -> Grid:
