@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -56,6 +57,27 @@ def _subjects(size: int) -> Work:
     return partial(threads.ordered_subject, messages)
 
 
+def _threaded(references: Callable[[int, int], bytes], step: int = 1) -> Callable[[int], Work]:
+    """THREAD=REFERENCES of many messages: what number n of so many refers to. `step` -1: the last message comes first."""
+
+    def build(size: int) -> Work:
+        count = size // 32
+        messages = [
+            threads.Message(n + 1, n, b"%d" % n, tuple(references(n, count).split()), b"", False)
+            for n in range(count)[::step]
+        ]
+        return partial(threads.references, messages)
+
+    return build
+
+
+def _below_the_end(n: int, count: int) -> bytes:
+    """A third is a chain; of the others every second has a child already when it is told to be below the chain's end."""
+    if n < count // 3:
+        return b"%d" % (n - 1)
+    return b"%d" % (n + 1) if (n - count // 3) % 2 == 0 else b"%d" % (count // 3 - 1)
+
+
 CASES: Cases = {
     "cli.terminal.visible": lambda size: partial(terminal.visible, "\u202e\x1b" * (size // 4)),
     "cli.terminal.one_line": lambda size: partial(terminal.one_line, "\n\x1b" * (size // 2)),
@@ -76,6 +98,22 @@ CASES: Cases = {
     "store.search._folded: marks": lambda size: _needle("\u0300\u0316" * (size // 4)),
     "store.search._folded: ligatures": lambda size: _needle("\ufdfa" * min(size // 3, 8192)),
     "store.threads.ordered_subject": _subjects,
+    "store.threads.references: a chain": _threaded(lambda n, count: b"%d" % (n - 1)),
+    "store.threads.references: a chain from its end": _threaded(lambda n, count: b"%d %d" % (n - 2, n - 1), -1),
+    "store.threads.references: all want a chain in a circle": _threaded(
+        lambda n, count: b"%d" % (n - 1) if 0 < n < count // 2 else b"%d 0" % (count // 2 - 1) if n else b""
+    ),
+    "store.threads.references: trees below the end of a chain": _threaded(_below_the_end),
+    "store.threads.references: a row of missing messages, each with a child": _threaded(
+        lambda n, count: b"x%d x%d" % (n - 1, n)
+    ),
+    "store.threads.references: children of the last of a row of missing messages": _threaded(
+        lambda n, count: b"x%d x%d" % (n - 1, n) if n < count // 2 else b"x%d" % (count // 2 - 1)
+    ),
+    "store.threads.references: one message refers to all": lambda size: partial(
+        threads.references,
+        [threads.Message(1, 1, b"m", tuple(b"%d" % n for n in range(size // 8)), b"", False)],
+    ),
     "transport.submission.fix_header: blanks behind <": lambda size: _fixed(b"From: <" + b" " * size),
     "transport.submission.fix_header: comments": lambda size: _fixed(b"From: " + b"(" * size),
     "transport.submission.fix_header: quotes": lambda size: _fixed(b"Sender: " + b'"\\' * (size // 2)),

@@ -243,6 +243,21 @@ class DirectoryContract:
 
         check(opened, steps)
 
+    def test_owners_of_mailboxes_are_found_by_what_never_changes_of_them(self, opened: Opened) -> None:
+        async def steps(read: Any, write: Writer) -> None:
+            alice = await write.add_user("alice@example.test", VERIFIERS, aliases=["al@example.test"])
+            room = await write.add_user("room@example.test", {}, room=True)
+            group = await write.add_group("all@example.test", members=["alice@example.test"])
+            contact = await write.add_contact("out@example.test", "someone@elsewhere.test")
+            strangers = [uuid4() for _ in range(120)]
+            found = await read.mailbox_owners([*strangers, alice, group, contact, room])
+            assert found == {alice: "alice@example.test", room: "room@example.test"}
+            await write.remove("alice@example.test", RecipientType.USER)
+            assert await read.mailbox_owners([alice, room]) == {room: "room@example.test"}
+            assert await read.mailbox_owners([]) == {}
+
+        check(opened, steps)
+
     def test_credentials_change_with_the_password_and_with_nothing_else(self, opened: Opened) -> None:
         async def steps(read: Directory, write: Writer) -> None:
             guid = await write.add_user("alice@example.test", VERIFIERS)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from postern.cli.terminal import ask_password, print_fields
-from postern.model.directory import PROBE, DirectoryUnavailable
+from postern.model.directory import PROBE, DirectoryUnavailable, IncompleteAnswer
 from postern.model.domains import a_labels, shown
 from postern.model.organization import Role
 
@@ -47,6 +47,10 @@ def in_directory(state_dir: str | None, work: Work[T], role: Role | None = None)
 
     try:
         return asyncio.run(run())
+    except IncompleteAnswer as error:
+        raise click.ClickException(
+            f"{error}: nothing can be said of mailbox owners now, and nothing was changed"
+        ) from None
     except DirectoryUnavailable:
         raise click.ClickException(
             f"the directory of {folder.root} does not answer: start the organization with «postern run», or name "

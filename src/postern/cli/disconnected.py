@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -70,13 +70,8 @@ async def disconnect(organization: Organization, gone: Listing) -> bool | None:
 
 
 async def _found(directory: OpenDirectory, database: MailboxDatabase) -> list[DisconnectedMailbox]:
-    """Those whose owners were removed on another host are noticed here."""
-    known = {one.guid: one.primary for one in await owners(directory)}
-
-    async def find(asked: Sequence[UUID]) -> dict[UUID, str]:
-        return {guid: known[guid] for guid in asked if guid in known}
-
-    await database.reconcile(find)
+    """Those whose owners were removed on another host are noticed here. Raises DirectoryUnavailable, IncompleteAnswer."""
+    await database.reconcile(directory.read.mailbox_owners)
     return await database.disconnected()
 
 

@@ -20,10 +20,13 @@ from postern.transport import control, damage, poison, segments
 from postern.transport.control import Request, Verb
 from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, State
 
+SHOWN = 5
+"""Recipients of one message that a list names."""
+
 
 class NothingMeant(click.UsageError):
     def __init__(self) -> None:
-        super().__init__("name queue ids, or --hop, or --all")
+        super().__init__("name queue ids, or --hop, or --all, or --poison")
 
 
 @click.group("queue")
@@ -41,8 +44,8 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
     now = time.time()
     for folder, reason in damage.found(_state_folder(state_dir).queue):
         echo(
-            f"A damaged queue was set aside: {folder} ({reason}). Its mails are in its *.segment files; "
-            "try `sqlite3 queue.sqlite .recover` on a copy, and remove the folder when it is no longer wanted.",
+            f"A damaged queue was set aside: {folder} ({reason}). What could be read of it was taken over; the rest is in its "
+            "*.segment files: try `sqlite3 queue.sqlite .recover` on a copy, and remove the folder when it is no longer wanted.",
             err=True,
         )
     wanted = Request(Verb.RETRY, hop=hop)
@@ -82,18 +85,21 @@ def _list_poison(found: list[tuple[Path, QueuedMessage]], now: float, as_json: b
     rows = []
     for folder, message in found:
         recipient = _poison_of(message)
+        set_aside = [r.address for r in message.recipients if r.state is State.POISON]
+        more = f" and {len(set_aside) - SHOWN} more" if len(set_aside) > SHOWN else ""
         rows.append(
             (
                 message.queue_id,
                 _span(now - message.received),
                 _size(message.location.size),
                 message.envelope.sender or "<>",
-                str(len(message.recipients)),
+                ", ".join(set_aside[:SHOWN]) + more,
+                f"{len(set_aside)} of {len(message.recipients)}",
                 recipient.error if recipient else "",
                 str(poison.copy_of(folder, message.queue_id)),
             )
         )
-    columns = ("queue id", "age", "size", "from", "recipients", "reason", "file")
+    columns = ("queue id", "age", "size", "from", "for", "recipients", "reason", "file")
     print_table(columns, rows, "No message is set aside.")
     if rows:
         echo(f"{len(rows)} in all; `postern queue export`, `retry` or `drop` them by id")
@@ -114,10 +120,14 @@ def export(queue_id: str, file: OutputFile, state_dir: str | None) -> None:
 
 
 def _export(folder: Path, message: QueuedMessage, file: OutputFile) -> None:
+    body = segments.body(folder, message.location)
     try:
-        octets = b"".join(segments.body(folder, message.location))
-    except (OSError, segments.DamagedBody) as error:
+        octets = b"".join(body)
+    except OSError as error:
         raise click.ClickException(f"{message.queue_id} cannot be read: {error}") from None
+    except segments.DamagedBody as error:
+        echo(f"It is not what was taken ({error}); this is what is left of it.", err=True)
+        octets = body.remains()
     file.write(octets)
     echo(f"{len(octets)} octets")
 
@@ -145,21 +155,32 @@ def _change(verb: Verb, help_: str) -> None:
     @click.argument("queue_ids", nargs=-1)
     @click.option("--hop", default="", help="All that last went this way, for example smtp:example.org.")
     @click.option("--all", "all_", is_flag=True, help="All messages.")
+    @click.option(
+        "--poison",
+        "only_poison",
+        is_flag=True,
+        help="Only recipients that are set aside: of all messages, or of those named.",
+    )
     @state_option
     @json_option
-    def command(queue_ids: tuple[str, ...], hop: str, all_: bool, state_dir: str | None, as_json: bool) -> None:
-        if bool(queue_ids) + bool(hop) + all_ != 1:
+    def command(
+        queue_ids: tuple[str, ...], hop: str, all_: bool, only_poison: bool, state_dir: str | None, as_json: bool
+    ) -> None:
+        if bool(queue_ids) + bool(hop) + all_ != 1 and not (only_poison and not hop and not all_):
             raise NothingMeant
-        request = Request(verb, queue_ids, hop)
+        request = Request(verb, queue_ids, hop, only_poison)
         folders = _folders(state_dir)
-        if verb is not Verb.HOLD:
-            # What counted against them is forgiven before they are tried again.
-            attempts.pardon(_state_folder(state_dir).attempts, map(poison.key, queue_ids))
-        count = sum(control.ask(folder, request) for folder in folders)
-        if verb is not Verb.HOLD:
-            for folder in folders:
-                for queue_id in queue_ids:
-                    poison.drop_copy(folder, queue_id)
+        count = 0
+        for folder in folders:
+            meant = [m for m in control.listed(folder) if m in request and _poison_of(m) is not None]
+            released = meant if queue_ids or only_poison else []
+            if verb is not Verb.HOLD:
+                # What counted against them is forgiven before they are tried again.
+                attempts.pardon(_state_folder(state_dir).attempts, (key for m in released for key in poison.keys(m)))
+            count += control.ask(folder, request)
+            if verb is not Verb.HOLD:
+                for message in released:
+                    poison.drop_copy(folder, message.queue_id)
         if as_json:
             echo_json({"verb": verb, "messages": count})
         else:
