@@ -106,13 +106,21 @@ def address_list(value: bytes | None) -> tuple[tuple[Address, ...], bytes]:
     return _cached.__wrapped__(value)
 
 
+def is_plain(value: bytes) -> bool:
+    """Whether this is one mailbox as nearly all are written, which has one reading and reads as it is told.
+
+    Bound: linear in the value.
+    """
+    return _PLAIN_MAILBOX.fullmatch(value) is not None
+
+
 def mailbox_list(value: bytes) -> tuple[Address, ...] | None:
     """The addresses of a mailbox-list (RFC 5322 section 3.4); None if it is anything else. What two readers could
     understand in two ways (a group, a route, an address in front of another, quotes without an end) is no such list.
 
     Bound: linear in the value; at most 10,000 addresses.
     """
-    if _PLAIN_MAILBOX.fullmatch(value) is not None:
+    if is_plain(value):
         return address_list(value)[0]
     tokens = _tokens(value)
     if sum(map(len, tokens)) != len(value) or not _MAILBOX_LIST.fullmatch(b"".join(map(_kind, tokens))):
