@@ -151,7 +151,9 @@ CASES: Cases = {
     M + "structure.scan: delimiters": lambda size: partial(
         structure.scan, b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"--ab\r\n" * (size // 6)
     ),
-    M + "structure.scan: siblings with boundaries that never come": lambda size: partial(structure.scan, _siblings(size)),
+    M + "structure.scan: siblings with boundaries that never come": lambda size: partial(
+        structure.scan, _siblings(size)
+    ),
     M + "structure.scan: a long boundary": lambda size: partial(
         structure.scan,
         b"Content-Type: multipart/mixed; boundary=" + b"a" * 999 + b"b\r\n\r\n--" + b"a" * size,
