@@ -227,9 +227,8 @@ class _Tokens:
                 break
             inside.append(token)
         route = None
-        if (
-            b":" in inside and next(token for token in inside if _is_word(token)) == b"@"
-        ):  # obs-route (RFC 5322 section 4.4)
+        # obs-route (RFC 5322 section 4.4)
+        if b":" in inside and next(token for token in inside if _is_word(token)) == b"@":
             colon = inside.index(b":")
             route = b"".join([token for token in inside[:colon] if _is_word(token)])
             inside = inside[colon + 1 :]
@@ -315,7 +314,9 @@ def _split(tokens: list[bytes]) -> tuple[bytes, bytes, bool]:
     at = len(tokens) - 1 - tokens[::-1].index(b"@")
     (mailbox, torn), (host, split) = _joined(tokens[:at], unquoted=True), _joined(tokens[at + 1 :])
     broken = torn or split or not mailbox or not host or b"@" in tokens[:at]
-    return mailbox or _MISSING_MAILBOX, host or _MISSING_DOMAIN, broken
+    if not any(map(_is_word, tokens[:at])):  # `""` is there, if empty
+        mailbox = _MISSING_MAILBOX
+    return mailbox, host or _MISSING_DOMAIN, broken
 
 
 def _joined(tokens: list[bytes], unquoted: bool = False) -> tuple[bytes, bool]:
