@@ -74,7 +74,9 @@ def test_the_table_fits(columns: int, words: tuple[str, ...], running: Organizat
         assert line.rstrip().endswith("pass")
     assert any("Kerberos" in line and "no realm" in line and line.rstrip().endswith("not deployed") for line in lines)
     assert any("hub-to-hub" in line and line.rstrip().endswith("not deployed") for line in lines)
-    assert any(line.startswith(" acme") for line in lines) == bool(words), "what is not built is listed where it is asked for"
+    assert any(line.startswith(" acme") for line in lines) == bool(words), (
+        "what is not built is listed where it is asked for"
+    )
     assert f"9 pass, {len(NOT_BUILT)} not built" in done.stdout
 
 
