@@ -148,7 +148,7 @@ def test_the_broker_hears_from_where_the_answer_came() -> None:
         procedure = broker.procedure(0)
         assert procedure is not None
         local = Caller(NOBODY, Peer("local", 0), Peer("local", 0), ROW, Seal("local", "SO_PEERCRED"))
-        await procedure(operation.request.encode(values), local)
+        await procedure(bytes(operation.request.encode(values)), local)
         assert controller.judged == ["192.0.2.7"]
 
     asyncio.run(test())
