@@ -10,6 +10,7 @@ import pytest
 
 from postern.model.directory import DirectoryUnavailable, IncompleteAnswer
 from postern.model.mailbox import Column, Delivery, MailboxError
+from postern.model.organization import Limits
 from postern.services.mailbox_housekeeping import maintain, reconcile
 from postern.store import disconnected
 from postern.telemetry import log
@@ -114,6 +115,23 @@ def test_a_purge_leaves_nothing_and_touches_nobody_else(store: Store, monkeypatc
     with psycopg.connect(store.dsn) as connection:
         left = connection.execute("SELECT count(*) FROM contents WHERE subject LIKE 'purged%'").fetchone()
     assert left == (0,)
+
+
+def test_a_mailbox_is_kept_for_thirty_days(store: Store) -> None:
+    """What the mailbox role hands on where nobody says otherwise."""
+    day = 86_400
+    boxes = {days: store.mailbox().guid for days in (29, 31)}
+    for days, guid in boxes.items():
+        store.run(store.database.disconnect(guid, ""))
+        with psycopg.connect(store.dsn) as connection:
+            connection.execute(
+                "UPDATE mailboxes SET disconnected = disconnected - %s WHERE guid = %s", (days * day, guid)
+            )
+    stays = store.mailbox().guid
+    store.run(maintain(store.database, Owners(stays), Limits().mailbox_retention))
+    assert boxes[29] in listed(store) and boxes[31] not in listed(store)
+    with pytest.raises(MailboxError):
+        store.run(store.database.folders(boxes[31]))
 
 
 class Owners:
