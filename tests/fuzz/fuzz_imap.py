@@ -7,15 +7,18 @@ must not raise, and must keep its buffers within their bounds.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["postern.protocols.imap", "postern.protocols.pop3"]):
+        from postern.protocols.imap import dates, modified_utf7, patterns
         from postern.protocols.imap import machine as imap
         from postern.protocols.imap.commands import Command
         from postern.protocols.pop3 import machine as pop3
 else:
+    from postern.protocols.imap import dates, modified_utf7, patterns
     from postern.protocols.imap import machine as imap
     from postern.protocols.imap.commands import Command
     from postern.protocols.pop3 import machine as pop3
@@ -59,6 +62,25 @@ def pop3_events(pieces: list[bytes]) -> list[pop3.Event]:
     return found
 
 
+def named(data: bytes, lines: int) -> None:
+    """What stands in commands: patterns and names, days; and a message of which some lines are asked for."""
+    reference, _, name = data.decode("latin-1").partition("\n")
+    pattern = patterns.canonical("", reference)
+    if pattern is not None:
+        assert patterns.canonical("", pattern) == pattern
+        assert patterns.matches(pattern, name[:200]) <= patterns.matches("*", name[:200])
+        bare = reference.translate({ord(mark): None for mark in "%*"})[:200]
+        assert not bare or patterns.matches(
+            patterns.canonical("", bare) or "*", "INBOX" if bare.upper() == "INBOX" else bare
+        )
+    with suppress(ValueError):
+        assert modified_utf7.decode(modified_utf7.encode(decoded := modified_utf7.decode(data))) == decoded
+    day, moment = dates.parse_day(data), dates.parse_internal(data)
+    assert moment is None or len(dates.internal_date(moment)) >= 28
+    assert day is None or abs(day) < 4_000_000
+    assert data.startswith(pop3.top(data, lines))
+
+
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where the machines do what they must not."""
     if not data:
@@ -72,6 +94,7 @@ def one_input(data: bytes) -> None:
     else:
         imap_events(pieces, known)
     assert pop3_events([wire]) == pop3_events(pieces)
+    named(wire, seed)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import imaplib
 import json
+import poplib
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -169,6 +170,43 @@ def test_a_quota_counts_while_its_owner_is_logged_on_nowhere_and_in_an_open_sess
         until(lambda: imap.getquota('""')[1] == [b'"" (STORAGE 20 8)'], "the newest quota in the open session", SECONDS)
         kind, words = append(imap)
         assert (kind, words[:11]) == ("NO", b"[OVERQUOTA]")
+
+
+class Sessions:
+    """One user's open sessions, in each protocol."""
+
+    def __init__(self, here: Organization, user: str) -> None:
+        trust = ssl.create_default_context()
+        trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+        host, patience = "127.0.0.1", 60.0
+        self.imap = imaplib.IMAP4_SSL(host, here.port(993), ssl_context=trust, timeout=patience)
+        self.pop3 = poplib.POP3_SSL(host, here.port(995), context=trust, timeout=patience)
+        self.smtp = smtplib.SMTP_SSL(host, here.port(465), context=trust, timeout=patience)
+        self.imap.login(user, PASSWORD)
+        self.pop3.user(user)
+        self.pop3.pass_(PASSWORD)
+        self.smtp.login(user, PASSWORD)
+
+    def last_words(self) -> tuple[bytes, bytes, int]:
+        """Waits for what the server says by itself, and for its end."""
+        said = self.imap.readline(), self.pop3.file.readline(), self.smtp.getreply()[0]
+        assert (self.imap.readline(), self.pop3.file.readline(), self.smtp.file.readline()) == (b"", b"", b"")
+        return said
+
+    def alive(self) -> bool:
+        return (self.imap.noop()[0], self.pop3.noop()[:3], self.smtp.noop()[0]) == ("OK", b"+OK", 250)
+
+
+def test_open_sessions_end_with_the_right_to_them(here: Organization) -> None:
+    """By the administrator's commands, through directory and workers: without the user's doing anything."""
+    users = [here.add_user(name) for name in ("dave", "erin", "frank")]
+    dave, erin, frank = (Sessions(here, user) for user in users)
+    here.command("user", "disable", "dave")
+    here.command("user", "passwd", "erin", "--password-stdin", given="another horse\n")
+    for one in (dave, erin):
+        imap, pop3, smtp = one.last_words()
+        assert imap.startswith(b"* BYE ") and pop3.startswith(b"-ERR ") and smtp == 421
+    assert frank.alive()
 
 
 def test_the_directorys_commands_are_seen_by_the_running_roles(client: Traveller, here: Organization) -> None:

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import click
 
-from postern.cli.directory import in_directory, json_option, print_table, size
+from postern.cli.directory import in_directory, size
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import ask, echo, echo_json
+from postern.cli.terminal import ask, echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
 from postern.model.domains import fold
 from postern.model.mailbox import DisconnectedMailbox, MailboxError
@@ -61,13 +61,12 @@ async def of_address(organization: Organization, address: str) -> list[Disconnec
     return []
 
 
-async def disconnect(organization: Organization, gone: Listing) -> bool:
-    """Marks the mailbox of somebody who was removed; False where this host has no mailbox database."""
+async def disconnect(organization: Organization, gone: Listing) -> bool | None:
+    """Marks the mailbox of somebody who was removed; False if there was none, None where this host has no mailbox database."""
     with contextlib.suppress(click.ClickException):
         async with mailbox_database(organization) as database:
-            await database.disconnect(gone.guid, gone.primary)
-            return True
-    return False
+            return await database.disconnect(gone.guid, gone.primary)
+    return None
 
 
 async def _found(directory: OpenDirectory, database: MailboxDatabase) -> list[DisconnectedMailbox]:

@@ -161,7 +161,8 @@ class Locator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NtlmLogon:
-    """A user's answer to an NTLM challenge (MS-NLMP), to be judged by a domain controller (MS-NRPC 3.5.4.5.1)."""
+    """A user's answer to an NTLM challenge (MS-NLMP), to be judged by a domain controller (MS-NRPC 3.5.4.5.1). `address` is the
+    network that it came from, under which it waits for its turn; the controller does not hear of it."""
 
     domain: str
     user: str
@@ -169,6 +170,7 @@ class NtlmLogon:
     challenge: bytes
     nt_response: bytes
     lm_response: bytes
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

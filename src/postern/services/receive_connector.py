@@ -196,11 +196,11 @@ class ReceiveConnector:
             )
         )
 
-    def offer(self, seal: Seal | None, can_upgrade: bool) -> tuple[Offer, tuple[str, ...]]:
+    def offer(self, seal: Seal | None, can_upgrade: bool, binds: bool) -> tuple[Offer, tuple[str, ...]]:
         """What the guard offers on such a connection now, and as the lines that EHLO shows."""
-        key = seal is not None, can_upgrade, self.guard.available
+        key = seal is not None, can_upgrade, binds, self.guard.available
         if key not in self._offers:
-            offer = self.guard.offer(seal, can_upgrade)
+            offer = self.guard.offer(seal, can_upgrade, binds)
             lines = [f"SIZE {self.limits.message_size}", *_ALWAYS]
             lines += ["STARTTLS"] if offer.upgrade else []
             lines += ["AUTH " + " ".join(offer.mechanisms)] if offer.mechanisms else []

@@ -114,12 +114,12 @@ class ReceiveSession(Conversation):
     @property
     def _offer(self) -> Offer:
         assert self.link is not None
-        return self._c.offer(self.link.seal, self.link.tls is not None)[0]
+        return self._c.offer(self.link.seal, self.link.tls is not None, self.link.binds)[0]
 
     def _hello(self, event: events.Hello) -> None:
         self._forget_content()
         assert self.link is not None
-        _, extensions = self._c.offer(self.link.seal, self.link.tls is not None)
+        _, extensions = self._c.offer(self.link.seal, self.link.tls is not None, self.link.binds)
         if self._identity.mechanism is Mechanism.DIRECT_TRUST:
             # So a server of ours sees that its certificate is known. It may say AUTH EXTERNAL, and need not.
             extensions = (*(one for one in extensions if not one.startswith("AUTH ")), "AUTH EXTERNAL")

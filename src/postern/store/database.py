@@ -104,9 +104,9 @@ class MailboxDatabase(Mailboxes):
         Raises what `find` raises, and IncompleteAnswer where it finds nobody at all."""
         await disconnected.reconcile(self._pool, find, int(time.time()))
 
-    async def disconnect(self, mailbox: UUID, owner: str) -> None:
-        """The directory has lost the owner, whose address was `owner`."""
-        await disconnected.disconnect(self._pool, mailbox, owner, int(time.time()))
+    async def disconnect(self, mailbox: UUID, owner: str) -> bool:
+        """The directory has lost the owner, whose address was `owner`; whether he had a mailbox."""
+        return await disconnected.disconnect(self._pool, mailbox, owner, int(time.time()))
 
     async def disconnected(self) -> list[DisconnectedMailbox]:
         """The longest disconnected first."""

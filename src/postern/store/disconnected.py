@@ -61,11 +61,14 @@ async def _mark(pool: Pool, guids: Sequence[UUID], owners: Sequence[str], now: i
     await pool.run(_MARK, [wire.uuids(guids), wire.texts(owners), wire.int8(now)])
 
 
-async def disconnect(pool: Pool, mailbox: UUID, owner: str, now: int) -> None:
-    await pool.run(
-        "UPDATE mailboxes SET owner = $2::text, disconnected = $3::bigint WHERE guid = $1::uuid AND disconnected <> 1",
+async def disconnect(pool: Pool, mailbox: UUID, owner: str, now: int) -> bool:
+    """Whether there is such a mailbox."""
+    rows = await pool.run(
+        "UPDATE mailboxes SET owner = $2::text, disconnected = $3::bigint WHERE guid = $1::uuid AND disconnected <> 1 "
+        "RETURNING id",
         [mailbox.bytes, wire.text(owner), wire.int8(now)],
     )
+    return bool(rows)
 
 
 async def disconnected(pool: Pool) -> list[DisconnectedMailbox]:

@@ -43,12 +43,14 @@ _STRUCK = "struck"
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """How often handling `key` failed badly, and how it did the last time (`at`: epoch seconds)."""
+    """How often handling `key` failed badly, and how it did the last time (`at`: epoch seconds). `fatal`: once at least it ended
+    its process or hung it, so that nothing of it is to be tried again without need."""
 
     key: str
     count: int
     why: str
     at: float
+    fatal: bool = False
 
 
 class Attempts:
@@ -90,15 +92,15 @@ class Attempts:
                 return key
         return None
 
-    def given_up(self, key: str) -> Struck | None:
+    def given_up(self, key: str, limit: int = LIMIT) -> Struck | None:
         """The count of a message that must not be tried again; None if it may be."""
         struck = self._counts().get(key)
-        return struck if struck is not None and struck.count >= LIMIT else None
+        return struck if struck is not None and struck.count >= limit else None
 
-    def strike(self, key: str, why: str) -> Struck:
+    def strike(self, key: str, why: str, fatal: bool = False) -> Struck:
         """Counts a bad end of an attempt at `key`, and says how many there were."""
-        before = self._counts().get(key)
-        struck = Struck(key, (before.count if before is not None else 0) + 1, why[:MAX_WHY], time.time())
+        before = self._counts().get(key) or Struck(key, 0, "", 0.0)
+        struck = Struck(key, before.count + 1, why[:MAX_WHY], time.time(), fatal or before.fatal)
         log(Event.ATTEMPT_BROKE, subject=key, count=struck.count, words=struck.why[:500])
         self._known[key] = struck
         if self._folder is not None:
@@ -144,9 +146,9 @@ class attempt:
         _table.end(self._slot)
 
 
-def given_up(key: str) -> Struck | None:
+def given_up(key: str, limit: int = LIMIT) -> Struck | None:
     """See `Attempts.given_up`."""
-    return _table.given_up(key)
+    return _table.given_up(key, limit)
 
 
 def strike(key: str, error: BaseException) -> Struck:
@@ -185,7 +187,7 @@ def blame(process: str, folder: Path, why: str) -> list[str]:
     keys = [slot[1 : 1 + slot[0]].decode("utf-8", "replace") for slot in slots if slot[0]]
     table = Attempts(None, folder)
     for key in keys:
-        table.strike(key, why)
+        table.strike(key, why, fatal=True)
     return keys
 
 

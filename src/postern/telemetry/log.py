@@ -89,7 +89,12 @@ class Event(StrEnum):
     QUEUE_DAMAGED = (
         "queue-damaged",
         "error",
-        "A queue's file cannot be read; the queue was set aside, and its worker goes on with an empty one.",
+        "A queue's file cannot be read; the queue was set aside, and its worker goes on with what could be rescued of it.",
+    )
+    SEGMENT_DAMAGED = (
+        "segment-damaged",
+        "error",
+        "Bodies in a segment of a queue cannot be read or are not what was written; their messages are held, the others go on.",
     )
     ATTEMPT_BROKE = (
         "attempt-broke",
