@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from postern.model.security import Seal
 from postern.net.door import Door, dial
 from postern.net.link import Link, TlsContext
-from postern.net.mutual import MutualContext
+from postern.net.mutual import MutualContext, _indication
 from postern.net.tls import Certificate, outdated_context, server_context
 from postern.paths.row import Port
 from postern.paths.table import TABLE
@@ -433,6 +433,13 @@ def test_garbage_inside_tls_ends_the_connection_with_an_alert(tmp_path: Path) ->
             writer.close()
 
     play(test())
+
+
+def test_the_server_name_goes_out_as_a_labels() -> None:
+    assert [_indication(host) for host in ("mail.회사.test", "mail.XN--VF4B131B.test", "192.0.2.1", "::1")] == [
+        *[b"mail.xn--vf4b131b.test"] * 2,
+        *[b""] * 2,
+    ]
 
 
 def test_contexts_are_of_one_side_and_need_a_key_that_fits(tmp_path: Path) -> None:
