@@ -30,7 +30,7 @@ def fetch_ahead(state: ImapState, command: Fetch) -> bool:
     view = state.view
     if view is None or not view.ahead.rows or len(command.messages) != 1 or command.changed_since:
         return False
-    plan = plan_of(command.items, command.uid, state.condstore)
+    plan = plan_of(command.items, command.uid, state.condstore, state.utf8)
     if plan.columns != view.ahead.columns or plan.sets_seen or plan.columns & CHANGING:
         return False
     slices = view.slices(command.messages, command.uid)
@@ -52,7 +52,7 @@ async def fetch(state: ImapState, command: Fetch) -> None:
     if "MODSEQ" in command.items or command.changed_since:  # RFC 7162 section 3.1: these enable CONDSTORE
         state.enable_condstore()
     slices = await state.slices(command.messages, command.uid)
-    plan = plan_of(command.items, command.uid, state.condstore)
+    plan = plan_of(command.items, command.uid, state.condstore, state.utf8)
     if plan.from_view and not command.changed_since:
         await _from_view(state, view, plan, slices)
     elif slices:
@@ -102,7 +102,7 @@ class _Batch:
 async def _read(state: ImapState, view: FolderView, plan: FetchPlan, group: list[Slice], command: Fetch) -> _Batch:
     if plan.sets_seen and not view.read_only and await _mark_seen(state, view, group) and not plan.asks_flags:
         # The change is told in the same answer: clients take the first FETCH for the one they asked for.
-        plan = plan_of((*command.items, "FLAGS"), command.uid, state.condstore)
+        plan = plan_of((*command.items, "FLAGS"), command.uid, state.condstore, state.utf8)
     single = len(group) == 1 and group[0][1] - group[0][0] == 1
     if single and not plan.columns & CHANGING and not command.changed_since:
         items = await read_one(state.opened, view, plan.columns, group[0][0])
