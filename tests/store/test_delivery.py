@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import uuid4
 
+import psycopg
 import pytest
 
 from postern.model.mailbox import KEEP_QUOTA, Column, Delivery, DeliveryStatus, MailboxError, NewItem
@@ -57,6 +58,13 @@ def test_a_quota_that_comes_with_the_delivery_counts_at_once(store: Store) -> No
     assert quotas == [0, 10]
 
 
+def test_what_mailboxes_hold_is_told_before_anything_is_delivered(store: Store) -> None:
+    box, empty = store.mailbox(), store.mailbox()
+    box.append(message("held"))
+    assert store.run(store.database.used([uuid4(), box.guid, empty.guid])) == [0, len(message("held")), 0]
+    assert store.run(store.database.used([])) == []
+
+
 def test_a_foreign_return_path_goes(store: Store) -> None:
     """RFC 5321 section 4.4: the field is what our SMTP was told, whoever wrote one before."""
     box = store.mailbox()
@@ -92,6 +100,33 @@ def test_what_cannot_be_rendered_holds_up_nobody_and_is_given_up(store: Store, m
     assert said("d", "killer") == [DELIVERED, DeliveryStatus.POISON]
     with pytest.raises(MailboxError, match="cannot be read"):
         store.run(store.database.append(box.guid, box.inbox, [NewItem(message("poison"))]))
+
+
+def test_what_one_mailbox_cannot_take_the_others_get_once(store: Store) -> None:
+    """Its numbers are used up, say: the database refuses the row, and with it the whole statement."""
+    alice, bob, carol = store.mailbox(), store.mailbox(), store.mailbox()
+    with psycopg.connect(store.dsn, autocommit=True) as database:
+        database.execute(
+            "UPDATE folders SET uid_next = 9223372036854775807 WHERE path = '{INBOX}' AND mailbox ="
+            " (SELECT id FROM mailboxes WHERE guid = %s)",
+            (bob.guid,),
+        )
+
+    def said() -> list[list[DeliveryStatus]]:
+        batch = [
+            Delivery(
+                "hub1/for three", message("three"), [alice.guid, bob.guid, carol.guid, bob.guid], quotas=[0, 0, 0, 0]
+            ),
+            Delivery("hub1/for one", message("one"), [carol.guid]),
+        ]
+        return store.run(store.database.deliver(batch))
+
+    later = DeliveryStatus.TEMPORARY
+    assert said() == [[DELIVERED, later, DELIVERED, later], [DELIVERED]]
+    given_up = DeliveryStatus.POISON
+    assert said() == [[DUPLICATE, given_up, DUPLICATE, given_up], [DUPLICATE]]
+    assert said()[0][1] == later, "told once, it is forgotten: a retry is one"
+    assert [store.run(store.database.folder(box.guid, box.inbox)).messages for box in (alice, bob, carol)] == [1, 0, 2]
 
 
 def test_the_same_mailbox_twice_in_one_delivery(store: Store) -> None:

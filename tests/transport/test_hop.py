@@ -24,6 +24,6 @@ def test_a_parcel_has_the_quotas_of_those_who_have_their_own() -> None:
         for number, (one, guid, quota) in enumerate(zip(people, ("aa", "bb"), (1024, 0), strict=True))
     ]
     pairs = list(zip(cast("list[QueuedRecipient]", people), routed, strict=True))
-    parcel = parcel_of(cast("QueuedMessage", message), pairs)
+    parcel = parcel_of(cast("QueuedMessage", message), pairs, alone=False)
     assert parcel.mailboxes == {"alice@x.test": "aa", "bob@x.test": "bb"}
     assert parcel.quotas == {"aa": 1024}

@@ -1,11 +1,12 @@
 """A message that fails badly twice is set aside with its reason and its octets; what lies behind it goes on.
 
-covers: poison, outcomes
+covers: poison, outcomes, carrying
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +14,24 @@ import pytest
 from click.testing import CliRunner
 
 from postern.cli.queue import queue
-from postern.model.mail import EnvelopeRecipient, NextHop, Parcel, RecipientOutcome
+from postern.model.mail import Action, EnvelopeRecipient, NextHop, Parcel, RecipientOutcome
 from postern.telemetry import attempts
+from postern.telemetry import log as telemetry
 from postern.transport import control, poison
 from postern.transport.categorize import Categorizer
 from postern.transport.control import Request, Verb
 from postern.transport.queued import NEVER, State
-from tests.transport.world import MESSAGE, FakeCarrier, World, delivered
+from tests.transport.world import MESSAGE, FakeCarrier, FakeDirectory, World, always, delivered, user
 
 BAD = "bad@example.test"
+
+
+@pytest.fixture(autouse=True)
+def log_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """A terminal's tracebacks cost a second each."""
+    telemetry.configure("test", tmp_path_factory.mktemp("logs") / "test.jsonl")
+    yield
+    telemetry.configure("test", None)
 
 
 @pytest.fixture
@@ -64,7 +74,7 @@ def test_what_raises_twice_is_set_aside_and_its_batch_goes_on(tmp_path: Path, po
     why = "RecursionError: maximum recursion depth exceeded"
     assert state_of(folder) == [(BAD, State.POISON, why)]
     assert poison.copy_of(folder, queue_id).read_bytes() == MESSAGE
-    listed = CliRunner().invoke(queue, ["list", "--poison", "--state", str(tmp_path)])
+    listed = CliRunner().invoke(queue, ["list", "--poison", "--state", str(tmp_path)], env={"COLUMNS": "400"})
     assert queue_id in listed.output
     assert why in listed.output
     assert str(poison.copy_of(folder, queue_id)) in listed.output
@@ -137,3 +147,206 @@ def test_an_administrator_exports_retries_and_drops(tmp_path: Path, poisonous: l
     assert "1 message" in cli("drop", queue_id)
     assert state_of(folder) == []
     assert "No message is set aside." in cli("list", "--poison")
+
+
+# For one recipient
+
+BAD_CARRIER = ValueError("badly formed hexadecimal UUID string")
+
+
+class Picky(FakeCarrier):
+    """Raises for what goes to `bad`, whoever else it is for; the others of a parcel have got it before, at times."""
+
+    def __init__(self, *bad: str) -> None:
+        super().__init__()
+        self.bad = set(bad)
+
+    async def carry(self, hop: NextHop, parcels: Sequence[Parcel]) -> Sequence[Sequence[RecipientOutcome]]:
+        if any(one.address in self.bad for parcel in parcels for one in parcel.envelope.recipients):
+            raise BAD_CARRIER
+        return await super().carry(hop, parcels)
+
+
+PEOPLE = ("alice@example.test", "bob@example.test", "carol@example.test")
+
+
+def world_of(folder: Path, carrier: FakeCarrier) -> World:
+    return World(folder, FakeDirectory(*(user(one.partition("@")[0]) for one in (*PEOPLE, BAD))), carrier)
+
+
+async def several_attempts(world: World) -> None:
+    for seconds in (100, 1000, 10_000, 20_000):
+        await world.later(seconds)
+
+
+def test_what_raises_for_one_recipient_reaches_the_others_and_waits_for_him_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "queue" / "0"
+    carrier = Picky("bob@example.test")
+
+    async def run() -> str:
+        async with world_of(folder, carrier) as world:
+            accepted, _ = await asyncio.gather(world.send(*PEOPLE), world.send("alice@example.test"))
+            await world.rest()
+            await several_attempts(world)
+            return accepted.queue_id
+
+    queue_id = asyncio.run(run())
+    got = [
+        (queue_id_, address) for _, rows in carrier.batches for queue_id_, addresses, _ in rows for address in addresses
+    ]
+    assert sorted(got, key=str) == sorted(set(got), key=str), "nobody twice"
+    assert {address for one, address in got if one == queue_id} == {"alice@example.test", "carol@example.test"}
+    assert sorted(carrier.carried).count("alice@example.test") == 2, "the other message of the batch, too"
+    states = {address: state for address, state, _ in state_of(folder)}
+    assert states == {
+        "alice@example.test": State.DELIVERED,
+        "bob@example.test": State.POISON,
+        "carol@example.test": State.DELIVERED,
+    }
+    listed = CliRunner().invoke(queue, ["list", "--poison", "--state", str(tmp_path)], env={"COLUMNS": "400"}).output
+    assert "bob@example.test" in listed and "1 of 3" in listed
+    assert str(BAD_CARRIER) in listed
+    assert poison.copy_of(folder, queue_id).read_bytes() == MESSAGE
+
+    ((message),) = control.listed(folder)
+    for key in poison.keys(message):
+        attempts.forget(key)
+    done = CliRunner().invoke(queue, ["retry", queue_id, "--state", str(tmp_path)])
+    assert "1 message" in done.output
+    again = FakeCarrier()
+
+    async def retried() -> None:
+        async with world_of(folder, again) as world:
+            await world.later(100)
+
+    asyncio.run(retried())
+    assert again.carried == ["bob@example.test"], "and nobody twice"
+    assert state_of(folder) == []
+
+
+def test_what_cannot_be_categorized_for_one_recipient_reaches_the_others(tmp_path: Path, poisonous: list[int]) -> None:
+    carrier = FakeCarrier()
+
+    async def run() -> None:
+        async with world_of(tmp_path / "0", carrier) as world:
+            await world.send(PEOPLE[0], BAD, PEOPLE[1])
+            await world.rest()
+            await several_attempts(world)
+
+    asyncio.run(run())
+    assert sorted(carrier.carried) == list(PEOPLE[:2])
+    assert [state for _, state, _ in state_of(tmp_path / "0")] == [State.DELIVERED, State.POISON, State.DELIVERED]
+    assert len(poisonous) == 3, "twice with the others, once alone"
+
+
+def test_what_raises_for_several_is_set_aside_for_all(tmp_path: Path) -> None:
+    everybody = [f"u{number}@example.test" for number in range(20)]
+    carrier = Picky(*everybody)
+
+    async def run() -> None:
+        directory = FakeDirectory(*(user(one.partition("@")[0]) for one in everybody))
+        async with World(tmp_path / "0", directory, carrier) as world:
+            await world.send(*everybody)
+            await world.rest()
+            await several_attempts(world)
+
+    asyncio.run(run())
+    assert {state for _, state, _ in state_of(tmp_path / "0")} == {State.POISON}
+
+
+def test_what_brought_workers_down_is_set_aside_whole(tmp_path: Path) -> None:
+    carrier = FakeCarrier(always(Action.DELAYED, "4.2.0"))
+
+    async def run() -> None:
+        async with world_of(tmp_path / "0", carrier) as world:
+            accepted = await world.send(*PEOPLE)
+            await world.rest()
+            for _ in range(attempts.LIMIT):
+                attempts._table.strike(poison.key(accepted.queue_id), "ended by SIGSEGV", fatal=True)
+            carrier.judge = delivered
+            carrier.batches.clear()
+            await several_attempts(world)
+
+    asyncio.run(run())
+    assert carrier.carried == []
+    assert {(state, why) for _, state, why in state_of(tmp_path / "0")} == {(State.POISON, "ended by SIGSEGV")}
+
+
+def test_a_recipient_set_aside_takes_nothing_from_those_who_are_still_tried(tmp_path: Path) -> None:
+    """A mailbox server gives it up for bob, while carol's is not there: hers is delivered later, his is dropped alone."""
+    folder = tmp_path / "queue" / "0"
+
+    def judge(hop: NextHop, parcel: Parcel, recipient: EnvelopeRecipient) -> RecipientOutcome:
+        if recipient.address.startswith("bob"):
+            return RecipientOutcome(recipient.address, Action.DELAYED, "5.6.0", "given up", poison=True)
+        if recipient.address.startswith("carol"):
+            return RecipientOutcome(recipient.address, Action.DELAYED, "4.2.0", "later")
+        return delivered(hop, parcel, recipient)
+
+    carrier = FakeCarrier(judge)
+
+    async def run() -> str:
+        async with world_of(folder, carrier) as world:
+            accepted = await world.send(*PEOPLE)
+            await world.rest()
+            return accepted.queue_id
+
+    queue_id = asyncio.run(run())
+    assert [state for _, state, _ in state_of(folder)] == [State.DELIVERED, State.POISON, State.PENDING]
+    done = CliRunner().invoke(queue, ["drop", "--poison", queue_id, "--state", str(tmp_path)])
+    assert "1 message" in done.output
+    assert [state for _, state, _ in state_of(folder)] == [State.DELIVERED, State.FAILED, State.PENDING]
+    carrier.judge = delivered
+    carrier.batches.clear()
+
+    async def later() -> None:
+        async with world_of(folder, carrier) as world:
+            await world.later(100)
+
+    asyncio.run(later())
+    assert carrier.carried == ["carol@example.test"]
+    assert state_of(folder) == []
+
+
+def test_all_that_is_set_aside_can_be_tried_again_at_once(tmp_path: Path, poisonous: list[int]) -> None:
+    """After an upgrade, say; what is held otherwise stays. A worker that runs does it as well as none."""
+    folder = tmp_path / "queue" / "0"
+    carrier = FakeCarrier()
+
+    async def run() -> None:
+        async with world_of(folder, carrier) as world:
+            await asyncio.gather(world.send(BAD), world.send(BAD, PEOPLE[0]))
+            await world.rest()
+            await several_attempts(world)
+            for message in control.listed(folder):
+                for key in poison.keys(message):
+                    attempts.forget(key)
+            obeyed = control.Control(folder, world.tracker)
+            poisonous.clear()
+            assert await obeyed._obey(world.dispatcher, Request(Verb.RETRY, poison=True)) == 2
+            await world.later(1)
+            assert len(poisonous) == 2, "each is tried"
+            await several_attempts(world)
+            assert await obeyed._obey(world.dispatcher, Request(Verb.DROP, poison=True)) == 2
+            await world.later(1)
+
+    asyncio.run(run())
+    assert carrier.carried == [PEOPLE[0]]
+    assert state_of(folder) == []
+
+
+def test_a_carrier_that_raises_for_every_message_is_at_fault_itself(tmp_path: Path) -> None:
+    carrier = Picky(*PEOPLE)
+
+    async def run() -> None:
+        async with world_of(tmp_path / "0", carrier) as world:
+            await asyncio.gather(*(world.send(one) for one in PEOPLE))
+            await world.rest()
+            for _ in range(6):
+                await world.later(100)
+            carrier.bad.clear()
+            await world.later(10_000)
+
+    asyncio.run(run())
+    assert sorted(carrier.carried) == list(PEOPLE)
+    assert state_of(tmp_path / "0") == []

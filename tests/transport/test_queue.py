@@ -1,6 +1,6 @@
 """The queue's own promises, without crashes: what is accepted is there, once, as it was given.
 
-covers: committer, envelopes, segments, files, lock, queued
+covers: batch, committer, envelopes, segments, files, lock, queued
 """
 
 from __future__ import annotations

@@ -149,6 +149,8 @@ class Parcel:
     received: float
     mailboxes: dict[str, str] = field(default_factory=dict)
     quotas: dict[str, int] = field(default_factory=dict)
+    alone: int | None = None
+    """The number of its only recipient, if others of the message must not suffer for him any more (`transport.poison`)."""
 
 
 class Carrier(Protocol):

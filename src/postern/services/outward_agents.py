@@ -25,6 +25,7 @@ from postern.telemetry.log import Event, log
 from postern.transport import poison
 from postern.transport.agents.dkim_signing import SigningKey, signing_domain
 from postern.transport.agents.header_firewall import HeaderFirewall, HeaderFirewallSettings
+from postern.transport.segments import DamagedBody
 
 OUTWARD = frozenset({"edge-to-edge", "hub-to-internet"})
 """Rows on which mail leaves the organization."""
@@ -72,14 +73,14 @@ class OutwardAgents:
         refused: dict[int, Sequence[RecipientOutcome]] = {}
         for number, parcel in enumerate(parcels):
             try:
-                with attempt(poison.key(parcel.queue_id)):
+                with attempt(poison.key_of(parcel)):
                     ready.append(replace(parcel, content=await self._leaving(parcel)))
             except _NoHeader:
                 refused[number] = _all(parcel, Action.FAILED, "5.6.0", "The header section is too large")
             except Exception as error:
                 log(Event.AGENT_FAILED, agent="header-firewall", error=repr(error), path=hop.path)
-                if not isinstance(error, OSError):
-                    strike(poison.key(parcel.queue_id), error)
+                if not isinstance(error, OSError | DamagedBody):
+                    strike(poison.key_of(parcel), error)
                 refused[number] = _all(parcel, Action.DELAYED, "4.3.0", "Local error in processing")
             await asyncio.sleep(0)  # a batch of signatures lets others work in between
         carried = iter(await self._carrier.carry(hop, ready) if ready else ())

@@ -216,7 +216,7 @@ class Dialog:
 
     async def send(self, parcel: Parcel) -> list[RecipientOutcome]:
         """An outcome per recipient, in order. Never raises; `usable` says whether the dialog can go on."""
-        with attempt(poison.key(parcel.queue_id)):
+        with attempt(poison.key_of(parcel)):
             refusal = self._cannot_take(parcel)
         if refusal is not None:
             return [self._outcome(recipient, refusal, own=True) for recipient in parcel.envelope.recipients]

@@ -245,7 +245,7 @@ async def _sent(dialog: Dialog, parcel: Parcel) -> list[RecipientOutcome]:
         dialog.abort()
         log(Event.CONVERSATION_FAILED, conversation="smtp", error=repr(error), exc_info=error)
         if not isinstance(error, OSError | DamagedBody):
-            strike(poison.key(parcel.queue_id), error)
+            strike(poison.key_of(parcel), error)
         words = f"Internal error: {type(error).__name__}"
         return [
             RecipientOutcome(one.address, Action.DELAYED, "4.3.0", words, own=True)

@@ -24,7 +24,11 @@ _OUTCOMES: dict[DeliveryStatus, tuple[Action, str, str]] = {
     DeliveryStatus.OVER_QUOTA: (Action.FAILED, "5.2.2", "the mailbox is full"),
     DeliveryStatus.NO_MAILBOX: (Action.FAILED, "5.1.1", "there is no such mailbox"),
     DeliveryStatus.TEMPORARY: (Action.DELAYED, "4.2.0", "the mailbox store could not take it now"),
-    DeliveryStatus.POISON: (Action.DELAYED, "5.6.0", "its mailbox server gave it up: twice it could not be rendered"),
+    DeliveryStatus.POISON: (
+        Action.DELAYED,
+        "5.6.0",
+        "its mailbox server gave it up: twice it could not be rendered or stored",
+    ),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from postern.model.mailbox import KEEP_QUOTA, Delivery, DeliveryStatus
@@ -13,11 +14,14 @@ from postern.store.connection import Pool, Rejected
 from postern.store.items import retried
 from postern.store.notices import Notices
 from postern.store.rendered import PLACES, Batch, Unrenderable, placeholders
-from postern.telemetry.attempts import forget, given_up
+from postern.telemetry.attempts import LIMIT, forget, given_up, strike
 
 _DELIVER = f"""SELECT statuses, changed, changes FROM deliver(
     $1::bigint[], $2::uuid[], $3::text[], $4::bigint[], $5::bigint, $6::uuid[], $7::bigint[],
     {placeholders(8, PLACES)})"""  # noqa: S608 (our own words)
+
+_OF_VALUES = ("22", "23", "54")
+"""Classes of SQLSTATE that tell of the values given, or of the rows that they meet: data, integrity, limits exceeded."""
 
 
 async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
@@ -27,11 +31,29 @@ async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) 
         return await _deliver(pool, notices, deliveries)
     except Unrenderable as bad:
         return await _without(pool, notices, deliveries, bad)
-    except Rejected:
+    except Rejected as error:
         if len(deliveries) == 1:
-            return [[DeliveryStatus.TEMPORARY] * len(deliveries[0].mailboxes)]
+            return [await _one_by_one(pool, notices, deliveries[0], error)]
     # One of them is poison: each on its own, so that the rest arrives.
     return [(await deliver(pool, notices, [delivery]))[0] for delivery in deliveries]
+
+
+async def _one_by_one(pool: Pool, notices: Notices, delivery: Delivery, error: Rejected) -> list[DeliveryStatus]:
+    """It may be one mailbox in which there is no place for it: the others get it, each on its own. Of the last alone, what the
+    database says against the values (and not of itself) counts, and the second time it is given up for this mailbox."""
+    mailboxes = list(dict.fromkeys(delivery.mailboxes))
+    if len(mailboxes) > 1:
+        quotas = dict(zip(delivery.mailboxes, delivery.quotas, strict=False))
+        alone = [replace(delivery, mailboxes=[box], quotas=[quotas[box]] if box in quotas else []) for box in mailboxes]
+        said = {one.mailboxes[0]: (await deliver(pool, notices, [one]))[0][0] for one in alone}
+        return [said[box] for box in delivery.mailboxes]
+    status = DeliveryStatus.TEMPORARY
+    if error.sqlstate.startswith(_OF_VALUES):
+        key = f"{_key(delivery)}/{mailboxes[0].hex}"
+        if strike(key, error).count >= LIMIT:
+            status = DeliveryStatus.POISON
+            forget(key)
+    return [status] * len(delivery.mailboxes)
 
 
 async def _without(
@@ -101,6 +123,12 @@ def with_return_path(delivery: Delivery) -> bytes:
         content = b"".join([*kept, content[len(header) :]])
     path = delivery.return_path.encode("utf-8", "replace").translate(None, b"\r\n\0<>")
     return b"Return-Path: <%b>\r\n%b" % (path, content)
+
+
+async def used(pool: Pool, mailboxes: Sequence[UUID]) -> list[int]:
+    rows = await pool.run("SELECT guid, used FROM mailboxes WHERE guid = ANY ($1::uuid[])", [wire.uuids(mailboxes)])
+    found = {UUID(bytes=guid): wire.to_int8(octets) for guid, octets in rows if guid is not None}
+    return [found.get(mailbox, 0) for mailbox in mailboxes]
 
 
 async def submit(pool: Pool, notices: Notices, mailbox: UUID, uid: int) -> None:

@@ -89,7 +89,12 @@ class Event(StrEnum):
     QUEUE_DAMAGED = (
         "queue-damaged",
         "error",
-        "A queue's file cannot be read; the queue was set aside, and its worker goes on with an empty one.",
+        "A queue's file cannot be read; the queue was set aside, and its worker goes on with what could be rescued of it.",
+    )
+    SEGMENT_DAMAGED = (
+        "segment-damaged",
+        "error",
+        "Bodies in a segment of a queue cannot be read or are not what was written; their messages are held, the others go on.",
     )
     ATTEMPT_BROKE = (
         "attempt-broke",
@@ -159,6 +164,11 @@ class Event(StrEnum):
     )
     RENDERING_GOES_ON = "rendering-goes-on", "info", "So many contents have been rendered anew up to now."
     RENDERING_DONE = "rendering-done", "info", "All that an older version stored has been rendered anew."
+    OWNERS_UNKNOWN = (
+        "owners-unknown",
+        "warning",
+        "The directory did not answer for every mailbox's owner: none is taken for gone, and nothing is purged.",
+    )
     STORE_UNAVAILABLE = "store-unavailable", "error", "The mailbox database does not answer."
 
 

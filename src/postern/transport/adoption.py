@@ -1,12 +1,16 @@
 """Whose queue it is: each worker opens its own folder, and takes over, until they are empty, those whose workers are gone.
 
 A folder must be found without owner in two rounds before it is adopted, so that a worker that is only being restarted finds its
-own queue free. One whose file is damaged is set aside (`damage`), and its worker begins an empty one.
+own queue free. One whose file is damaged is set aside (`damage`), and its worker goes on with what was rescued of it. A worker
+that notices the damage while it runs ends: its supervisor starts another, which finds the reason in the folder.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
+import signal
 import sqlite3
 import time
 from collections.abc import Callable
@@ -31,7 +35,9 @@ def open_own(root: Path, worker: int) -> Queue:
         folder = root / (f"{worker}" if number == 0 else f"{worker}.{number}")
         for _ in range(LOOKS):
             try:
-                return Queue(folder)
+                queue = Queue(folder)
+                queue.when_damaged = _end_this_process
+                return queue
             except sqlite3.DatabaseError as error:
                 if not damage.is_damage(error):
                     raise
@@ -40,6 +46,11 @@ def open_own(root: Path, worker: int) -> Queue:
             except QueueLocked:
                 time.sleep(LOOK)
     raise OSError(f"{root}: every queue of worker {worker} is locked")
+
+
+def _end_this_process() -> None:
+    """As its supervisor would: doors are closed, and what is under way ends."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Adopter:
@@ -69,13 +80,16 @@ class Adopter:
             await self.round()
 
     async def round(self) -> None:
-        """Gives back what is finished, adopts what was without owner in the last round too."""
-        for dispatcher in [d for d in self._adopted if d.idle]:
+        """Gives back what is finished or damaged, adopts what was without owner in the last round too."""
+        for dispatcher in [d for d in self._adopted if d.idle or d.queue.damage is not None]:
             await self._release(dispatcher)
         orphans = set()
         for folder in control.folders(self._root):
             try:
-                if not is_locked(folder) and control.has_mail(folder):
+                if is_locked(folder):
+                    continue
+                damage.check(folder)
+                if control.has_mail(folder):
                     orphans.add(folder)
                     if folder in self._orphans:
                         await self._adopt(folder)
@@ -83,9 +97,10 @@ class Adopter:
                 pass
             except (OSError, sqlite3.Error) as error:
                 # One queue that cannot be read keeps nobody from the others.
-                if damage.is_damage(error):
-                    damage.set_aside(folder, error)
-                    continue
+                with contextlib.suppress(OSError):
+                    if damage.is_damage(error):
+                        damage.set_aside(folder, error)
+                        continue
                 log(Event.CONVERSATION_FAILED, conversation=f"adoption of {folder.name}", error=repr(error))
         self._orphans = orphans
 

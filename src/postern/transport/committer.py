@@ -14,14 +14,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Protocol, TypeVar
 
-from postern.model.mail import Accepted, Content, Envelope, Origin
+from postern.model.mail import Accepted
 from postern.protocols.mime.header import first_value, lines_end
 from postern.telemetry.log import Event, log
+from postern.transport import damage, rescue
+from postern.transport.batch import Arrival, Batch
 from postern.transport.envelopes import Envelopes, queue_id
 from postern.transport.files import Files
 from postern.transport.lock import lock
@@ -30,8 +31,6 @@ from postern.transport.segments import DamagedBody, Segments
 
 T = TypeVar("T")
 
-BATCH_MESSAGES = 5000
-BATCH_BYTES = 33_554_432
 LINGER = 0.02
 """Seconds for which outcomes wait for company: nobody waits for them, and a sync serves many."""
 KEPT_BODY = 65_536
@@ -39,40 +38,6 @@ KEPT_BODY = 65_536
 RETRY_SAVE = 1.0
 """Seconds after which outcomes that could not be written are written again."""
 _MAX_MESSAGE_ID = 998
-
-
-@dataclass(slots=True)
-class Arrival:
-    envelope: Envelope
-    content: Content
-    origin: Origin
-    future: asyncio.Future[Accepted]
-    message: QueuedMessage | None = None
-    due: float | None = None
-
-
-@dataclass(slots=True)
-class Batch:
-    arrivals: list[Arrival] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
-    calls: list[Callable[[], None]] = field(default_factory=list)
-    size: int = 0
-    stop: bool = False
-
-    def add(self, work: Any) -> None:
-        if work is None:
-            self.stop = True
-        elif isinstance(work, Arrival):
-            self.arrivals.append(work)
-            self.size += work.content.size
-        elif isinstance(work, list):
-            self.changes.extend(work)
-        else:
-            self.calls.append(work)
-
-    @property
-    def full(self) -> bool:
-        return self.stop or len(self.arrivals) >= BATCH_MESSAGES or self.size >= BATCH_BYTES
 
 
 class Loop(Protocol):
@@ -90,6 +55,10 @@ class Loop(Protocol):
 
     def refused(self, futures: Sequence[asyncio.Future[Accepted]], text: str) -> None: ...
 
+    def damaged(self, error: Exception) -> None:
+        """The file cannot be read or written, and that will not pass."""
+        ...
+
 
 class Committer:
     """Opens and recovers a folder in the constructor (QueueLocked, OSError, sqlite3.Error). `put` gives it work: an Arrival, a
@@ -103,6 +72,7 @@ class Committer:
         self._minimum_free = minimum_free
         self._lock = lock(folder)
         try:
+            damage.check(folder)
             self._envelopes = Envelopes(folder, files)
             files.sync_folder(folder)
             files.sync_folder(folder.parent)
@@ -116,6 +86,8 @@ class Committer:
         self._works: SimpleQueue[Arrival | list[Change] | Callable[[], None] | None] = SimpleQueue()
         self.put = self._works.put
         self._body_room = 0
+        self._damaged = False
+        """The file takes nothing any more: what would be written there is noted beside it."""
         self._unsaved: list[Change] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: Loop | None = None
@@ -138,14 +110,17 @@ class Committer:
     # Called by work that runs on this thread
 
     def take(self, limit: int) -> tuple[list[QueuedMessage], float]:
+        """What is due and whole; a body that cannot be read is held, and keeps nobody from the others of its segment."""
         messages, damaged = [], []
+        reasons: dict[int, list[str]] = {}
         for number in self._envelopes.due(self._clock(), limit):
             message = self._envelopes.load(number)
             assert message is not None
             try:
                 self._segments.verify(number, message.location)
-            except (FileNotFoundError, DamagedBody) as error:
+            except DamagedBody as error:
                 damaged.append(_held(message, str(error)))
+                reasons.setdefault(message.location.segment, []).append(str(error))
                 continue
             message.content = self._segments.content(message.location)
             messages.append(message)
@@ -157,6 +132,9 @@ class Committer:
         except BaseException:
             self._envelopes.rollback()
             raise
+        for segment, words in reasons.items():
+            file = str(self._segments.path(segment))
+            log(Event.SEGMENT_DAMAGED, file=file, messages=len(words), reason=words[0])
         return messages, self._envelopes.next_due()
 
     def edit_waiting(self, edit: Callable[[sqlite3.Connection], T]) -> tuple[T, float]:
@@ -174,6 +152,16 @@ class Committer:
             for _ in range(count - after.get(segment, 0)):
                 self._segments.release(Location(segment, 0, 0))
         return result, self._envelopes.next_due()
+
+    def give_up(self, error: Exception, active: Sequence[QueuedMessage] = ()) -> None:
+        """The file is damaged: from now on nothing is taken, and what its worker knows of messages is noted (`rescue`). Raises
+        OSError."""
+        if not self._damaged:
+            self._damaged = True
+            damage.mark(self._folder, error)
+            if self._queue is not None:
+                self._tell(self._queue.damaged, error)
+        rescue.note(self._folder, active, ())
 
     # The committer's thread
 
@@ -216,6 +204,10 @@ class Committer:
 
     def _commit(self, batch: Batch) -> None:
         changes = self._unsaved + batch.changes
+        if self._damaged:
+            self._refuse(batch.arrivals, "the queue is damaged")
+            self._note(changes)
+            return
         if batch.arrivals and self._pressed(batch.size):
             self._refuse(batch.arrivals, "not enough free space")
             batch.arrivals = []
@@ -226,6 +218,9 @@ class Committer:
                 self._write_envelopes(batch.arrivals, changes)
         except (OSError, ValueError, sqlite3.Error, DamagedBody) as error:
             self._unsaved = changes
+            if damage.is_damage(error):
+                self.give_up(error)
+                self._note(changes)
             if _is_full(error):
                 self._envelopes.make_room()
             if isinstance(error, ValueError) and len(batch.arrivals) > 1:
@@ -247,13 +242,18 @@ class Committer:
             self._tell(self._queue.committed, batch.arrivals)
         self._reclaim([change.message.location for change in changes if change.done])
 
+    def _note(self, changes: list[Change]) -> None:
+        self._unsaved = changes
+        rescue.note(self._folder, (), changes)
+        self._unsaved = []
+
     def _reclaim(self, done: list[Location]) -> None:
         """A file that cannot be deleted now is left over, and goes at the next start."""
         for location in done:
             with contextlib.suppress(OSError):
                 self._segments.release(location)
         if done:
-            with contextlib.suppress(OSError, sqlite3.Error, DamagedBody):
+            with contextlib.suppress(sqlite3.Error):
                 self._move_sparse()
 
     def _pressed(self, size: int) -> bool:
@@ -326,24 +326,31 @@ class Committer:
             raise
 
     def _move_sparse(self) -> None:
-        """Frees a segment that a few waiting messages keep: their bodies are written again to the current one."""
+        """Frees segments that a few waiting messages keep: their bodies are written again to the current one."""
         for segment, count in self._segments.sparse():
-            waiting = self._envelopes.waiting_in(segment)
-            size = sum(at.size for _, at in waiting)
-            if len(waiting) != count or size * 4 > self._segments.path(segment).stat().st_size or self._pressed(size):
-                continue
-            try:
-                places = self._segments.add((n, self._segments.content(at)) for n, at in waiting)
-                self._segments.sync()
-            except BaseException:
-                self._segments.undo()
-                raise
-            self._envelopes.begin()
-            self._envelopes.move([(n, at) for (n, _), at in zip(waiting, places, strict=True)])
-            self._commit_envelopes(with_bodies=True)
-            for (_, old), new in zip(waiting, places, strict=True):
-                self._segments.keep(new)
-                self._segments.release(old)
+            with contextlib.suppress(OSError, DamagedBody):
+                self._move(segment, count)
+
+    def _move(self, segment: int, count: int) -> None:
+        waiting = self._envelopes.waiting_in(segment)
+        size = sum(at.size for _, at in waiting)
+        if len(waiting) != count or size * 4 > self._segments.path(segment).stat().st_size or self._pressed(size):
+            return
+        for number, at in waiting:
+            # A damaged body stays where it is: in a new place its checksum would be right.
+            self._segments.verify(number, at)
+        try:
+            places = self._segments.add((n, self._segments.content(at)) for n, at in waiting)
+            self._segments.sync()
+        except BaseException:
+            self._segments.undo()
+            raise
+        self._envelopes.begin()
+        self._envelopes.move([(n, at) for (n, _), at in zip(waiting, places, strict=True)])
+        self._commit_envelopes(with_bodies=True)
+        for (_, old), new in zip(waiting, places, strict=True):
+            self._segments.keep(new)
+            self._segments.release(old)
 
     def _refuse(self, arrivals: Sequence[Arrival], text: str) -> None:
         if arrivals and self._queue is not None:

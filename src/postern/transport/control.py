@@ -14,9 +14,10 @@ import secrets
 import sqlite3
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
 from postern.transport.damage import is_aside
@@ -39,16 +40,24 @@ class Verb(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Request:
     """`queue_ids`, or all whose last hop is `hop` ("kind:destination" or a destination alone); neither means all messages.
-    RETRY lets go of held and of poisonous messages only when they are named."""
+    RETRY lets go of held and of poisonous messages only when they are named. With `poison` it is about recipients that are set
+    aside, and no others: of the messages named, or of all."""
 
     verb: Verb
     queue_ids: tuple[str, ...] = ()
     hop: str = ""
+    poison: bool = False
 
     def __contains__(self, message: QueuedMessage) -> bool:
+        if self.poison and not any(r.state is State.POISON for r in message.recipients):
+            return False
         if self.queue_ids:
             return message.queue_id in self.queue_ids
         return not self.hop or any(_is_hop(r.hop, self.hop) for r in message.recipients)
+
+
+_BECOMES = {Verb.RETRY: State.PENDING, Verb.HOLD: State.HELD, Verb.DROP: State.FAILED}
+"""What a recipient that is set aside becomes."""
 
 
 class NoAnswer(Exception):
@@ -97,7 +106,7 @@ def ask(folder: Path, request: Request, timeout: float = 5.0) -> int:
                 return _change_alone(folder, request)
             if not file.exists() and not answer.exists():
                 control.mkdir(mode=0o700, exist_ok=True)
-                _write(file, {"verb": request.verb, "ids": request.queue_ids, "hop": request.hop})
+                _write(file, asdict(request))
             while time.monotonic() < deadline:
                 if answer.exists():
                     return int(json.loads(answer.read_text())["count"])
@@ -131,19 +140,23 @@ class Control:
                 file.unlink()
                 said = json.loads(text)
                 if fresh:
-                    count = await self._obey(
-                        dispatcher, Request(Verb(said["verb"]), tuple(said["ids"]), str(said["hop"]))
-                    )
+                    count = await self._obey(dispatcher, _request(said))
                     _write(file.with_suffix(".answer"), {"count": count})
 
     async def _obey(self, dispatcher: Dispatcher, request: Request) -> int:
         queue = dispatcher.queue
         active = [message for message in queue.active.values() if message in request]
         for message in active:
-            message.hold = request.verb is Verb.HOLD
-            message.drop = message.drop or request.verb is Verb.DROP
+            if request.poison or request.verb is Verb.RETRY:
+                for recipient in message.recipients:
+                    if recipient.state is State.POISON and (request.poison or request.queue_ids):
+                        recipient.state = _BECOMES[request.verb]
+                        recipient.due = 0.0
+            else:
+                message.hold = request.verb is Verb.HOLD
+                message.drop = message.drop or request.verb is Verb.DROP
         hits = await queue.change_waiting(lambda database: _edit(database, request))
-        if request.verb is Verb.DROP:
+        if request.verb is Verb.DROP and not request.poison:
             for hit in hits:
                 self._tracker.record(
                     TrackingRecord(
@@ -180,7 +193,9 @@ def _edit(database: sqlite3.Connection, request: Request) -> list[_Hit]:
     """Changes what waits in the file, within the caller's transaction."""
     hits = list(_find(database, request))
     numbers = [(hit.number,) for hit in hits]
-    if request.verb is Verb.DROP:
+    if request.poison:
+        hits = _edit_poison(database, request.verb, hits)
+    elif request.verb is Verb.DROP:
         database.executemany("DELETE FROM recipients WHERE message = ?", numbers)
         database.executemany("DELETE FROM messages WHERE id = ?", numbers)
     elif request.verb is Verb.HOLD:
@@ -203,6 +218,24 @@ def _edit(database: sqlite3.Connection, request: Request) -> list[_Hit]:
             [(hit.number, State.PENDING) for hit in hits],
         )
     return hits
+
+
+def _edit_poison(database: sqlite3.Connection, verb: Verb, hits: list[_Hit]) -> list[_Hit]:
+    """Changes those recipients alone that are set aside; a message without another one to come is tried at once, and so ends."""
+    change = "UPDATE recipients SET state = ?, due = 0 WHERE message = ? AND state = ?"
+    met = [hit for hit in hits if database.execute(change, (_BECOMES[verb], hit.number, State.POISON)).rowcount]
+    if verb is not Verb.HOLD:
+        open_ = "SELECT 1 FROM recipients WHERE message = ?1 AND state IN (?2, ?3)"
+        for hit in met:
+            waits = database.execute(open_, (hit.number, State.PENDING, State.HELD)).fetchone()
+            if verb is Verb.RETRY or waits is None:
+                database.execute("UPDATE messages SET due = 0 WHERE id = ?", (hit.number,))
+    return met
+
+
+def _request(said: dict[str, Any]) -> Request:
+    """What `ask` wrote. Raises ValueError, KeyError, TypeError."""
+    return Request(Verb(said["verb"]), tuple(said["queue_ids"]), str(said["hop"]), bool(said["poison"]))
 
 
 def _find(database: sqlite3.Connection, request: Request) -> Iterator[_Hit]:

@@ -1,7 +1,8 @@
-"""Queues whose SQLite file is damaged: moved aside whole, with the reason beside them, so that everything else starts.
+"""Queues whose SQLite file is damaged: moved aside whole, with the reason beside them, so that everything else starts, and with
+what can be rescued of them in a new queue in their place (`rescue`).
 
-What lies in such a folder is left as it is. The bodies are in its segments and can be read without the file; whose they were
-is in what `sqlite3 queue.sqlite .recover` still finds.
+What lies in such a folder is left as it is. A worker that notices the damage while it runs writes the reason and what it knows
+into its queue's folder and ends; whoever opens the queue next (its successor, mostly) finds the reason and sets it aside.
 """
 
 from __future__ import annotations
@@ -13,28 +14,58 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from postern.telemetry.log import Event, log
+from postern.transport.rescue import rescue
 
 REASON = "damaged.txt"
 _MARK = ".damaged-"
 _PRIMARY = 0xFF
 """An extended result code has its primary one in the low octet."""
+_SHORT_READ = 522
+"""SQLITE_IOERR_SHORT_READ: the file ends where a page should be."""
 
 
-def is_damage(error: Exception) -> bool:
+class MarkedDamaged(sqlite3.DatabaseError):
+    """A worker found this queue's file damaged; the text is what it wrote down."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
+def is_damage(error: BaseException) -> bool:
     """The file is no database, or a broken one. A full disk, a lock or another version of the format is something else."""
     code = getattr(error, "sqlite_errorcode", 0) or 0
-    return code & _PRIMARY in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    return code == _SHORT_READ or code & _PRIMARY in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-def set_aside(folder: Path, error: Exception) -> Path:
-    """Moves the queue in `folder` aside, and says so. Raises OSError."""
+def mark(folder: Path, error: BaseException) -> None:
+    """The queue in `folder`, which is open, is not to be opened again. Raises OSError."""
+    (folder / REASON).write_text(f"{error}\n", encoding="utf-8")
+
+
+def check(folder: Path) -> None:
+    """Raises MarkedDamaged for a queue that a worker marked."""
+    with contextlib.suppress(OSError):
+        raise MarkedDamaged(_reason(folder))
+
+
+def set_aside(folder: Path, error: Exception) -> Path | None:
+    """Moves the queue in `folder` aside, begins a new one with what can be rescued, and says so; None if another process has
+    just done it. Raises OSError."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
     names = (f"{folder.name}{_MARK}{stamp}{f'.{number}' if number else ''}" for number in range(1000))
     aside = next(path for path in map(folder.with_name, names) if not path.exists())
-    folder.rename(aside)
+    try:
+        folder.rename(aside)
+    except FileNotFoundError:
+        return None
     with contextlib.suppress(OSError):
         (aside / REASON).write_text(f"{error}\n", encoding="utf-8")
-    log(Event.QUEUE_DAMAGED, queue=folder.name, file=str(aside / "queue.sqlite"), reason=str(error))
+    rescued = 0
+    try:
+        rescued = rescue(aside, folder)
+    except (OSError, sqlite3.Error) as trouble:
+        log(Event.CONVERSATION_FAILED, conversation=f"rescue of queue {folder.name}", error=repr(trouble))
+    file = str(aside / "queue.sqlite")
+    log(Event.QUEUE_DAMAGED, queue=folder.name, file=file, reason=str(error), rescued=rescued)
     return aside
 
 
@@ -46,7 +77,12 @@ def found(root: Path) -> Iterator[tuple[Path, str]]:
     """What was set aside below a state folder's `queue`, with the reasons."""
     for folder in sorted(root.glob(f"*{_MARK}*")):
         try:
-            reason = (folder / REASON).read_text(encoding="utf-8", errors="replace")[:500].strip()
+            reason = _reason(folder)
         except OSError:
             reason = "unknown"
         yield folder, reason
+
+
+def _reason(folder: Path) -> str:
+    """Raises OSError."""
+    return (folder / REASON).read_text(encoding="utf-8", errors="replace")[:500].strip()

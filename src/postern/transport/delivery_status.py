@@ -6,6 +6,7 @@ given; that it goes out through the queue is the dispatcher's.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import zlib
 from base64 import b64encode
@@ -29,6 +30,7 @@ from postern.protocols.mime.header import lines_end, parse_fields
 from postern.protocols.mime.words import decode_words
 from postern.telemetry.log import Event, log
 from postern.transport.queued import QueuedMessage, QueuedRecipient
+from postern.transport.segments import DamagedBody
 
 Pairs = Sequence[tuple[QueuedRecipient, RecipientOutcome]]
 
@@ -230,7 +232,8 @@ def _returned(message: QueuedMessage, action: Action, international: bool) -> by
     if action is Action.FAILED and message.envelope.ret == "FULL" and content.size <= MAX_RETURNED:
         kind = "message/global" if international else "message/rfc822"
         binary = message.envelope.body is not BodyType.SEVEN_BIT or international
-        return _part(kind, "8bit" if binary else "7bit", content.bytes())
+        with contextlib.suppress(OSError, DamagedBody):
+            return _part(kind, "8bit" if binary else "7bit", content.bytes())
     header = _header_of(content)
     if international:
         return _part("message/global-headers", "8bit", header)
@@ -239,11 +242,15 @@ def _returned(message: QueuedMessage, action: Action, international: bool) -> by
 
 
 def _header_of(content: Content) -> bytes:
-    """The header section, or as many whole lines of it as are returned.
+    """The header section, or as many whole lines of it as are returned; nothing if it cannot be read any more, for then the
+    report says all the more.
 
     Bound: the first 65,536 octets.
     """
-    first = content.chunks[0] if len(content.chunks) else b""
+    try:
+        first = content.chunks[0] if len(content.chunks) else b""
+    except (OSError, DamagedBody):
+        return b""
     end = lines_end(first, 0, min(len(first), MAX_HEADER))
     return first[:end] if end >= 0 else first[: first.rfind(b"\r\n", 0, MAX_HEADER) + 2]
 

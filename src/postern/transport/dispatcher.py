@@ -12,19 +12,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
 from postern.model.directory import Directory, DirectoryUnavailable, Recipient
-from postern.model.mail import (
-    FROM_STRANGERS,
-    Action,
-    Carrier,
-    HopKind,
-    NextHop,
-    RecipientOutcome,
-)
+from postern.model.mail import FROM_STRANGERS, Action, Carrier, HopKind, NextHop, RecipientOutcome
 from postern.model.organization import Organization
-from postern.telemetry.attempts import given_up
+from postern.telemetry.attempts import Struck, given_up
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker
 from postern.transport import poison
+from postern.transport.carrying import carry, delayed
 from postern.transport.categorize import Categorizer, Resolution, Routed, Target
 from postern.transport.hop import OWN_RETRY, Hop, Load, delay, parcel_of, recipient_of, schedule_for
 from postern.transport.outcomes import Outcomes
@@ -186,10 +180,10 @@ class Dispatcher:
         work: list[tuple[QueuedMessage, Resolution]] = []
         for message in messages:
             if (struck := given_up(poison.key(message.queue_id))) is not None:
-                self._outcomes.set_aside(message, struck.why)
+                await self._categorize_alone(message, struck, now, changes)
                 continue
             with self._outcomes.judging(message, changes):
-                work.append((message, self._resolution(message, now)))
+                work.append((message, self._resolution(message, message.pending(now))))
         while needs := set().union(*(resolution.needs for _, resolution in work)):
             answers = await self._look_up(needs)
             asked, work = work, []
@@ -210,9 +204,25 @@ class Dispatcher:
         for hop in filled.values():
             self._start_senders(hop)
 
-    def _resolution(self, message: QueuedMessage, now: float) -> Resolution:
+    async def _categorize_alone(
+        self, message: QueuedMessage, struck: Struck, now: float, changes: list[Change]
+    ) -> None:
+        """One that was given up, for each recipient by himself (`poison`)."""
+        message.flying += 1
+        for recipient in message.pending(now):
+            if self._outcomes.may_be_tried_alone(message, struck, recipient):
+                with self._outcomes.judging(message, changes, recipient):
+                    resolution = self._resolution(message, [recipient])
+                    while resolution.needs:
+                        resolution.answer(await self._look_up(resolution.needs))
+                    self._route(message, resolution, changes, alone=True)
+        message.flying -= 1
+        if message.flying == 0:
+            changes.append(self._outcomes.finish(message))
+
+    def _resolution(self, message: QueuedMessage, recipients: Sequence[QueuedRecipient]) -> Resolution:
         return self._categorizer.resolve(
-            [Target(r.number, r.address, r.expanded, r.attempts) for r in message.pending(now)],
+            [Target(r.number, r.address, r.expanded, r.attempts) for r in recipients],
             message.location.size,
             bool(message.origin.identity) and message.origin.path not in FROM_STRANGERS,
             message.origin.path,
@@ -231,7 +241,9 @@ class Dispatcher:
                 self._directory_failures = 0
                 return answers
 
-    def _route(self, message: QueuedMessage, resolution: Resolution, changes: list[Change]) -> None:
+    def _route(
+        self, message: QueuedMessage, resolution: Resolution, changes: list[Change], alone: bool = False
+    ) -> None:
         if resolution.expanded:
             self._expand(message, resolution, changes)
         by_hop: dict[NextHop, list[tuple[QueuedRecipient, Routed]]] = {}
@@ -247,8 +259,9 @@ class Dispatcher:
         if resolution.expanded:
             changes.append(Change(message, recipients=list(message.recipients)))
         for next_hop, pairs in by_hop.items():
-            for start in range(0, len(pairs), RECIPIENTS_PER_PARCEL):
-                self._enqueue(message, next_hop, pairs[start : start + RECIPIENTS_PER_PARCEL], changes)
+            most = 1 if alone else RECIPIENTS_PER_PARCEL
+            for start in range(0, len(pairs), most):
+                self._enqueue(message, next_hop, pairs[start : start + most], changes, alone)
 
     def _expand(self, message: QueuedMessage, resolution: Resolution, changes: list[Change]) -> None:
         """Marks recipients that others now stand for."""
@@ -271,19 +284,20 @@ class Dispatcher:
         next_hop: NextHop,
         pairs: Sequence[tuple[QueuedRecipient, Routed]],
         changes: list[Change],
+        alone: bool,
     ) -> None:
         recipients = [recipient for recipient, _ in pairs]
         hop = self._hop(next_hop)
         now = self.queue.clock()
         if hop is None:
             words = f"Nothing here carries mail by {next_hop.kind}"
-            self._outcomes.settle(message, None, recipients, _delayed(recipients, "4.3.5", words), changes)
+            self._outcomes.settle(message, None, recipients, delayed(recipients, "4.3.5", words), changes)
             return
         if hop.until > now or len(hop.waiting) >= WAITING_PER_HOP:
             self._park(message, recipients, hop, max(hop.until, now + OVERFLOW_DELAY * (hop.until <= now)))
             return
         message.flying += 1
-        hop.waiting.append(Load(message, recipients, parcel_of(message, pairs)))
+        hop.waiting.append(Load(message, recipients, parcel_of(message, pairs, alone)))
         self._filled[next_hop] = hop
 
     def _hop(self, next_hop: NextHop) -> Hop | None:
@@ -329,7 +343,7 @@ class Dispatcher:
         try:
             while await self._ready(hop):
                 loads = hop.batch()
-                outcomes = await self._carry(hop, loads)
+                outcomes = await carry(hop, loads)
                 now = self.queue.clock()
                 hop.judge(outcomes, now)
                 changes: list[Change] = []
@@ -349,18 +363,6 @@ class Dispatcher:
         if hop.is_own and 0 < len(hop.waiting) < hop.carrier.max_batch:
             await asyncio.sleep(hop.pause(self.queue.clock(), OWN_PACE))
         return bool(hop.waiting) and not self._stopping
-
-    async def _carry(self, hop: Hop, loads: Sequence[Load]) -> Sequence[Sequence[RecipientOutcome]]:
-        try:
-            outcomes = await hop.carrier.carry(hop.hop, [load.parcel for load in loads])
-            if [len(o) for o in outcomes] == [len(load.recipients) for load in loads]:
-                return outcomes
-            error: Exception = ValueError("a carrier gave outcomes that do not match its parcels")
-        except Exception as raised:
-            error = raised
-        # A defect of the carrier must neither lose mail nor stop the others.
-        log(Event.CONVERSATION_FAILED, conversation=f"carrier {hop.label}", error=repr(error), exc_info=error)
-        return [_delayed(load.recipients, "4.3.0", "Internal error") for load in loads]
 
     def _park_waiting(self, hop: Hop, changes: list[Change]) -> None:
         while hop.waiting:
@@ -386,7 +388,3 @@ class Dispatcher:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _delayed(recipients: Sequence[QueuedRecipient], status: str, words: str) -> list[RecipientOutcome]:
-    return [RecipientOutcome(r.address, Action.DELAYED, status, words) for r in recipients]

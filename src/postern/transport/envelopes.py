@@ -69,6 +69,13 @@ class Envelopes:
         self.database = sqlite3.connect(
             folder / FILE, isolation_level=None, check_same_thread=False, cached_statements=64
         )
+        try:
+            self.name, self.generation = self._opened()
+        except BaseException:
+            self.database.close()
+            raise
+
+    def _opened(self) -> tuple[str, int]:
         run = self.database.execute
         run("PRAGMA journal_mode=WAL")
         run("PRAGMA synchronous=FULL")
@@ -84,8 +91,7 @@ class Envelopes:
         run("UPDATE messages SET due = 0 WHERE due IS NULL")
         name, generation = run("SELECT name, generation FROM identity").fetchone()
         self.commit()
-        self.name: str = name
-        self.generation: int = generation
+        return name, generation
 
     def begin(self) -> None:
         self.database.execute("BEGIN IMMEDIATE")
@@ -114,23 +120,13 @@ class Envelopes:
         rows: list[tuple[object, ...]] = []
         recipients: list[tuple[object, ...]] = []
         for message, due in messages:
-            at = message.location
-            rows.append(
-                (
-                    message.id,
-                    message.message_id,
-                    message.envelope.sender,
-                    _parameters(message.envelope),
-                    _origin(message.origin),
-                    message.received,
-                    at.segment,
-                    at.offset,
-                    at.size,
-                    due,
-                )
-            )
-            recipients.extend(_row(message.id, recipient) for recipient in message.recipients)
-        self.database.executemany(_INSERT, rows)
+            rows.append(message_row(message, due))
+            recipients.extend(recipient_row(message.id, recipient) for recipient in message.recipients)
+        self.insert(rows, recipients)
+
+    def insert(self, messages: Sequence[tuple[object, ...]], recipients: Sequence[tuple[object, ...]]) -> None:
+        """Whole rows of both tables."""
+        self.database.executemany(_INSERT, messages)
         self.database.executemany(_UPSERT, recipients)
 
     def change(self, changes: Sequence[Change]) -> None:
@@ -141,7 +137,7 @@ class Envelopes:
             self.database.executemany("DELETE FROM messages WHERE id = ?", numbers)
         for change in changes:
             if change.message.id not in done:
-                self.database.executemany(_UPSERT, [_row(change.message.id, r) for r in change.recipients])
+                self.database.executemany(_UPSERT, [recipient_row(change.message.id, r) for r in change.recipients])
                 if change.due is not None:
                     self.database.execute("UPDATE messages SET due = ? WHERE id = ?", (change.due, change.message.id))
 
@@ -184,8 +180,21 @@ def is_made(database: sqlite3.Connection) -> bool:
     return bool(version)
 
 
+class MalformedRow(sqlite3.DatabaseError):
+    """A row holds what was never written there: the file is damaged, though SQLite can read it."""
+
+    sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+
+
 def load(database: sqlite3.Connection, name: str, number: int) -> QueuedMessage | None:
-    """A message as the file knows it, without its content."""
+    """A message as the file knows it, without its content. Raises sqlite3.Error."""
+    try:
+        return _load(database, name, number)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise MalformedRow(f"message {number:x}: {error}") from error
+
+
+def _load(database: sqlite3.Connection, name: str, number: int) -> QueuedMessage | None:
     row = database.execute(
         "SELECT message_id, sender, parameters, origin, received, segment, offset, size FROM messages WHERE id = ?",
         (number,),
@@ -261,7 +270,25 @@ def _notify(words: str) -> frozenset[str]:
     return frozenset(words.split()) if words else frozenset()
 
 
-def _row(message: int, r: QueuedRecipient) -> tuple[object, ...]:
+def message_row(message: QueuedMessage, due: float | None) -> tuple[object, ...]:
+    """Its row of the table `messages`."""
+    at = message.location
+    return (
+        message.id,
+        message.message_id,
+        message.envelope.sender,
+        _parameters(message.envelope),
+        _origin(message.origin),
+        message.received,
+        at.segment,
+        at.offset,
+        at.size,
+        due,
+    )
+
+
+def recipient_row(message: int, r: QueuedRecipient) -> tuple[object, ...]:
+    """Its row of the table `recipients`."""
     return (
         message,
         r.number,

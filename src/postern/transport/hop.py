@@ -93,8 +93,8 @@ def schedule_for(kind: HopKind, configured: Sequence[float]) -> Sequence[float]:
     return OWN_RETRY if kind in _OWN else configured
 
 
-def parcel_of(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Routed]]) -> Parcel:
-    """What a carrier gets: the message, for these recipients."""
+def parcel_of(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Routed]], alone: bool) -> Parcel:
+    """What a carrier gets: the message, for these recipients; `alone`: for this one, who is tried by himself."""
     envelope = message.envelope
     if not len(pairs) == len(message.recipients) == len(envelope.recipients):
         envelope = Envelope(
@@ -114,6 +114,7 @@ def parcel_of(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Rou
         message.received,
         {recipient.address: routed.mailbox for recipient, routed in pairs if routed.mailbox},
         {routed.mailbox: routed.quota for _, routed in pairs if routed.quota},
+        pairs[0][0].number if alone else None,
     )
 
 

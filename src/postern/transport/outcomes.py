@@ -6,13 +6,12 @@ Used by the dispatcher on the loop's thread. A failure is final only once the re
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
 from postern.model.mail import Action, IntakeError, RecipientOutcome
 from postern.model.organization import Organization
-from postern.telemetry.attempts import LIMIT, attempt, strike
+from postern.telemetry.attempts import LIMIT, Struck, attempt, given_up, strike
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
 from postern.transport import poison
@@ -63,8 +62,9 @@ class Outcomes:
             recipient.hop = hop.label if hop is not None else ""
             if not outcome.poison:
                 sorted_out.setdefault(outcome.action, []).append((recipient, outcome))
-        if given_up := next((outcome for outcome in outcomes if outcome.poison), None):
-            self.set_aside(message, given_up.diagnostic)
+        poisoned = [(r, o) for r, o in zip(recipients, outcomes, strict=True) if o.poison]
+        if poisoned:
+            self.set_aside(message, poisoned[0][1].diagnostic, [recipient for recipient, _ in poisoned])
         for action, pairs in sorted_out.items():
             if action is Action.DELAYED:
                 self._delay(message, hop, pairs, now)
@@ -127,31 +127,47 @@ class Outcomes:
         if late:
             self.report(message, Action.DELAYED, late)
 
-    @contextlib.contextmanager
-    def judging(self, message: QueuedMessage, changes: list[Change]) -> Iterator[None]:
+    def judging(self, message: QueuedMessage, changes: list[Change], alone: QueuedRecipient | None = None) -> attempt:
         """Around what is computed of one message: it is marked meanwhile, and what it raises counts against it alone, so that
-        the others of its batch go on. It is tried again later, and set aside after the second time."""
-        key = poison.key(message.queue_id)
-        try:
-            with attempt(key):
-                yield
-        except Exception as error:
-            log(Event.CONVERSATION_FAILED, conversation="categorizer", error=repr(error), exc_info=error)
-            if strike(key, error).count >= LIMIT:
-                self.set_aside(message, f"{type(error).__name__}: {error}")
-                return
-            due = self._queue.clock() + delay(self._limits.queue_retry, 1)
-            for recipient in message.recipients:
-                if recipient.state is State.PENDING:
-                    recipient.due, recipient.status = due, "4.3.0"
-                    recipient.error = f"Internal error: {type(error).__name__}"
-            if message.flying == 0:
-                changes.append(self.finish(message))
+        the others of its batch go on. It is tried again later; after the second time it is set aside, or, if there are others
+        who wait for it, tried for each `alone`, and set aside for him then."""
+        return _Judging(self, message, changes, alone)
 
-    def set_aside(self, message: QueuedMessage, why: str) -> None:
-        """Into the poison queue: what is still to be done of this message waits for an administrator."""
-        poison.set_aside(message, why)
-        self.track(Step.DEFER, message, tuple(r.address for r in message.recipients), f"set aside as poison: {why}")
+    def blame(
+        self, message: QueuedMessage, error: Exception, changes: list[Change], alone: QueuedRecipient | None
+    ) -> None:
+        """What `judging` does with what was raised."""
+        log(Event.CONVERSATION_FAILED, conversation="categorizer", error=repr(error), exc_info=error)
+        waiting = [r for r in message.recipients if r.state is State.PENDING]
+        key = poison.key(message.queue_id, alone.number if alone is not None else None)
+        again = strike(key, error).count >= LIMIT
+        if alone is not None or (again and len(waiting) == 1):
+            self.set_aside(message, f"{type(error).__name__}: {error}", waiting if alone is None else [alone])
+            return
+        due = self._queue.clock() + (0.0 if again else delay(self._limits.queue_retry, 1))
+        for recipient in waiting:
+            recipient.due, recipient.status = due, "4.3.0"
+            recipient.error = f"Internal error: {type(error).__name__}"
+        if message.flying == 0:
+            changes.append(self.finish(message))
+
+    def may_be_tried_alone(self, message: QueuedMessage, struck: Struck, recipient: QueuedRecipient) -> bool:
+        """Whether a message that was given up is tried once more for this recipient, by himself; sets it aside otherwise."""
+        if recipient.state is not State.PENDING:
+            return False
+        poisoned = sum(r.state is State.POISON for r in message.recipients)
+        if struck.fatal or len(message.recipients) == 1 or poisoned >= poison.SEVERAL:
+            self.set_aside(message, struck.why, message.recipients)
+            return False
+        own = given_up(poison.key(message.queue_id, recipient.number), poison.ALONE)
+        if own is not None:
+            self.set_aside(message, own.why, [recipient])
+        return own is None
+
+    def set_aside(self, message: QueuedMessage, why: str, recipients: Sequence[QueuedRecipient]) -> None:
+        """Into the poison queue: what is still to be done of this message for these waits for an administrator."""
+        addresses = poison.set_aside(message, why, recipients)
+        self.track(Step.DEFER, message, addresses, f"set aside as poison: {why}")
         message.flying += 1
         self._spawn(self._keep_copy(message))
 
@@ -234,7 +250,7 @@ class Outcomes:
                 envelope, content = self._reporter.build(message, action, asked, self._queue.clock())
         except Exception as error:
             strike(name, error)
-            self.set_aside(message, f"no report of it can be made: {error!r}")
+            self.set_aside(message, f"no report of it can be made: {error!r}", [recipient for recipient, _ in pairs])
             self._landed(message)
             return
         while True:
@@ -276,6 +292,25 @@ class Outcomes:
                 time=self._queue.clock(),
             )
         )
+
+
+class _Judging(attempt):
+    """See `Outcomes.judging`."""
+
+    __slots__ = ("_alone", "_changes", "_message", "_outcomes")
+
+    def __init__(
+        self, outcomes: Outcomes, message: QueuedMessage, changes: list[Change], alone: QueuedRecipient | None
+    ) -> None:
+        self._key = poison.key(message.queue_id, alone.number if alone is not None else None)
+        self._outcomes, self._message, self._changes, self._alone = outcomes, message, changes, alone
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        super().__exit__(kind, error, trace)
+        if not isinstance(error, Exception):
+            return False
+        self._outcomes.blame(self._message, error, self._changes, self._alone)
+        return True
 
 
 def _clean(words: str) -> str:

@@ -2,16 +2,22 @@
 
 Such a message stays in its queue with its recipients in state POISON, and a copy of its octets lies beside the queue's file for
 a person to look at. What counts against a message is in `telemetry.attempts`; what an administrator may do is in `control`.
+
+It may be one recipient for whom it raises. So a message that raised twice is tried once more for each recipient alone, under a
+name of its own, and set aside for those for whom it raises then; the others get it. One that brought a worker down is set aside
+whole, and so is one that raises for several.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from postern.model.mail import Parcel
 from postern.telemetry.log import Event, log
-from postern.transport.queued import QueuedMessage, State
+from postern.transport.queued import QueuedMessage, QueuedRecipient, State
 from postern.transport.segments import DamagedBody
 
 FOLDER = "poison"
@@ -19,9 +25,26 @@ STATUS = "5.6.0"
 """RFC 3463 X.6.0: something about the content, and nobody knows better what."""
 
 
-def key(queue_id: str) -> str:
-    """The name under which attempts at this message are marked and counted."""
-    return f"queue/{queue_id}"
+ALONE = 1
+"""Bad ends that a recipient may have who is tried alone: the message had its own before."""
+SEVERAL = 3
+"""So many recipients for whom a message raises, and it is the message."""
+
+
+def key(queue_id: str, alone: int | None = None) -> str:
+    """The name under which attempts at this message are marked and counted; `alone` is the number of a recipient for whom it is
+    tried by itself."""
+    return f"queue/{queue_id}" if alone is None else f"queue/{queue_id}/{alone}"
+
+
+def key_of(parcel: Parcel) -> str:
+    """The same, of what a carrier gets."""
+    return key(parcel.queue_id, parcel.alone)
+
+
+def keys(message: QueuedMessage) -> list[str]:
+    """All names under which something may count against a message."""
+    return [key(message.queue_id), *(key(message.queue_id, r.number) for r in message.recipients)]
 
 
 def copy_of(folder: Path, queue_id: str) -> Path:
@@ -29,12 +52,19 @@ def copy_of(folder: Path, queue_id: str) -> Path:
     return folder / FOLDER / f"{queue_id}.eml"
 
 
-def set_aside(message: QueuedMessage, why: str) -> None:
-    """Its pending recipients wait for an administrator from now on."""
-    for recipient in message.recipients:
-        if recipient.state in (State.PENDING, State.REPORTING):
-            recipient.state, recipient.status, recipient.error = State.POISON, STATUS, why[:500]
-    log(Event.SET_ASIDE, queue_id=message.queue_id, sender=message.envelope.sender, words=why[:500])
+def set_aside(message: QueuedMessage, why: str, recipients: Iterable[QueuedRecipient]) -> tuple[str, ...]:
+    """Those of these recipients who wait for it wait for an administrator from now on. Returns their addresses."""
+    meant = [r for r in recipients if r.state in (State.PENDING, State.REPORTING)]
+    for recipient in meant:
+        recipient.state, recipient.status, recipient.error = State.POISON, STATUS, why[:500]
+    log(
+        Event.SET_ASIDE,
+        queue_id=message.queue_id,
+        sender=message.envelope.sender,
+        recipients=len(meant),
+        words=why[:500],
+    )
+    return tuple(r.address for r in meant)
 
 
 def keep_copy(folder: Path, message: QueuedMessage) -> None:

@@ -8,6 +8,7 @@ lives; another worker opens the folder of a dead one the same way (`adoption`).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from postern.model.mail import Accepted, Content, Envelope, IntakeError, Origin
-from postern.transport.committer import Arrival, Committer
+from postern.transport.batch import Arrival
+from postern.transport.committer import Committer
+from postern.transport.damage import is_damage
 from postern.transport.files import Files
 from postern.transport.queued import NEVER, Change, QueuedMessage
 
@@ -63,6 +66,10 @@ class Queue:
         self._company = 1
         """How many senders wait for an answer at the same time, as far as lately seen."""
         self._lingering: asyncio.TimerHandle | None = None
+        self.damage: Exception | None = None
+        """Why the file cannot be used any more, once that is known."""
+        self.when_damaged: Callable[[], None] = lambda: None
+        """Called once then, when what this process knows of its messages is noted for whoever rescues them."""
         self._listener: Callable[[Sequence[QueuedMessage]], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -150,8 +157,10 @@ class Queue:
         self._lowest = NEVER
         try:
             result, next_due = await self._call(work)
-        except Exception:
+        except Exception as error:
             self.next_due = self.clock() + RETRY_TAKE
+            if is_damage(error):
+                self.damaged(error)
             raise
         self.next_due = min(self._lowest, next_due)
         return result
@@ -205,6 +214,16 @@ class Queue:
             self.next_due = due
             if self._listener is not None:
                 self._listener(())  # it sleeps until what was the next due time before
+
+    def damaged(self, error: Exception) -> None:
+        if self.damage is None and self._loop is not None:
+            self.damage = error
+            self._giving_up = self._loop.create_task(self._give_up(error, list(self.active.values())))
+
+    async def _give_up(self, error: Exception, active: Sequence[QueuedMessage]) -> None:
+        with contextlib.suppress(OSError):  # then what the file itself still holds must do
+            await self._call(lambda: self._committer.give_up(error, active))
+        self.when_damaged()
 
     def refused(self, futures: Sequence[asyncio.Future[Accepted]], text: str) -> None:
         for future in futures:

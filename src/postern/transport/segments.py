@@ -8,6 +8,7 @@ whose messages are all done is deleted. Used by the committer's thread alone, bu
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import struct
 import zlib
@@ -29,12 +30,17 @@ SEGMENT_SIZE = 67_108_864
 SPARSE = 16
 
 
+_SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
+"""What keeps a process from reading any file; all else is this file's own trouble."""
+
+
 class DamagedBody(Exception):
-    """A frame does not hold what was written there: the disk, or a hand, changed it."""
+    """A frame does not hold what was written there, or cannot be read: the disk, or a hand, changed it."""
 
 
 class SegmentChunks(Sequence[bytes]):
-    """A body's bytes read from its segment as they are asked for, CHUNK at a time."""
+    """A body's bytes read from its segment as they are asked for, CHUNK at a time. Who reads them in order hears at the end
+    whether they are what was written (DamagedBody): a body that changed while it waited is never sent whole."""
 
     def __init__(self, path: Path, offset: int, size: int) -> None:
         self._path = path
@@ -56,22 +62,53 @@ class SegmentChunks(Sequence[bytes]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         start = index * CHUNK
-        return _read(self._path, self._offset + start, min(CHUNK, self._size - start))
+        if len(self) > 1:
+            return _read(self._path, self._offset + start, min(CHUNK, self._size - start))
+        data = _read(self._path, self._offset, self._size + TAIL.size)
+        body = data[: self._size]
+        self._compare(zlib.crc32(body), data[self._size :])
+        return body
 
     def __iter__(self) -> Iterator[bytes]:
+        checksum = 0
         for index in range(len(self)):
-            yield self[index]
+            chunk = self[index]
+            checksum = zlib.crc32(chunk, checksum)
+            yield chunk
+        if len(self) > 1:
+            self._compare(checksum, _read(self._path, self._offset + self._size, TAIL.size))
+
+    def _compare(self, checksum: int, tail: bytes) -> None:
+        if tail != TAIL.pack(checksum):
+            raise DamagedBody(f"the checksum of the body at {self._offset - HEAD.size} in {self._path.name} is wrong")
+
+    def remains(self) -> bytes:
+        """What can still be read of it, unproved: for a person to look at."""
+        try:
+            return _pread(self._path, self._offset, self._size)
+        except DamagedBody:
+            return b""
 
 
 def _read(path: Path, offset: int, size: int) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        data = os.pread(descriptor, size, offset)
-    finally:
-        os.close(descriptor)
+    data = _pread(path, offset, size)
     if len(data) != size:
         raise DamagedBody(f"{path.name} ends within a body")
     return data
+
+
+def _pread(path: Path, offset: int, size: int) -> bytes:
+    """Raises DamagedBody where this very file cannot be read, OSError where no file can be."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return os.pread(descriptor, size, offset)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        if error.errno in _SHORTAGES:
+            raise
+        raise DamagedBody(f"{path.name} cannot be read: {error.strerror}") from error
 
 
 def path_of(folder: Path, number: int) -> Path:
@@ -98,6 +135,8 @@ class Segments:
         self._length = 0
         self._mark = 0
         """Where the last batch begins."""
+        self._damaged: set[int] = set()
+        """Segments with a body that could not be read: they are left as they are."""
         numbers = {int(path.stem) for path in folder.glob("*.segment")}
         self._next = max(numbers | live.keys(), default=0) + 1
         for number in numbers - live.keys():
@@ -174,18 +213,22 @@ class Segments:
 
     def sparse(self) -> list[tuple[int, int]]:
         """Closed segments with so few live messages that moving them may free most of the file: (segment, messages)."""
-        return [(n, count) for n, count in self._live.items() if n != self._current and 0 < count <= SPARSE]
+        left_alone = self._damaged | {self._current}
+        return [(n, count) for n, count in self._live.items() if n not in left_alone and 0 < count <= SPARSE]
 
     def verify(self, message: int, location: Location) -> None:
-        """Reads a frame through and compares. Raises DamagedBody, OSError."""
+        """Reads a frame through and compares. A damaged head in front of a body whose checksum is right harms nothing, unless it
+        is whole and another message's. Raises DamagedBody, OSError."""
         path = self.path(location.segment)
-        if _read(path, location.offset, HEAD.size) != HEAD.pack(MAGIC, message, location.size):
-            raise DamagedBody(f"{path.name} has no message {message:x} at {location.offset}")
-        checksum = 0
-        for chunk in self.content(location).chunks:
-            checksum = zlib.crc32(chunk, checksum)
-        if _read(path, location.offset + HEAD.size + location.size, TAIL.size) != TAIL.pack(checksum):
-            raise DamagedBody(f"the checksum of message {message:x} in {path.name} is wrong")
+        try:
+            magic, number, size = HEAD.unpack(_read(path, location.offset, HEAD.size))
+            if (magic, size) == (MAGIC, location.size) and number != message:
+                raise DamagedBody(f"{path.name} has no message {message:x} at {location.offset}")
+            for _ in self.content(location).chunks:
+                pass
+        except DamagedBody:
+            self._damaged.add(location.segment)
+            raise
 
     def close(self) -> None:
         if self._current:
@@ -208,4 +251,5 @@ class Segments:
 
     def _remove(self, number: int) -> None:
         self._live.pop(number, None)
+        self._damaged.discard(number)
         self._files.remove(self.path(number))
