@@ -2,9 +2,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup run lab lab-down test test-fast verify bench fuzz docs lint lock clean
 PYTHON := .venv/bin/python
-MINUTES ?= 5
+MINUTES ?= 7
 PORTS ?= 10000
-WORKERS ?= 2
+WORKERS ?= 4
 # Tests that share servers stay in one process, and the longest groups begin first (tests/support/needs.py).
 PARALLEL = -n $(WORKERS) --no-loadscope-reorder --durations=20
 FAST := not postgres and not slapd and not samba and not lab and not slow and not root
@@ -42,7 +42,7 @@ bench: ## Measure against Postfix and Dovecot; results in bench/results
 	@scripts/setup bench
 	@$(PYTHON) -m bench.run
 
-fuzz: ## Fuzz the protocol machines for MINUTES=5
+fuzz: ## Fuzz what reads foreign octets for MINUTES=7, a minute for each target
 	@scripts/setup fuzz
 	@scripts/fuzz $(MINUTES)
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from types import SimpleNamespace
+from typing import cast
 
+from postern.model.mailbox import Folder, FolderKind, Index, SearchTerm
 from postern.protocols.imap import dates, modified_utf7, parse, patterns
 from postern.protocols.imap import machine as imap
+from postern.protocols.imap.cursor import SAVED
 from postern.protocols.pop3 import machine as pop3
-from tests.bounds.growth import Cases, Work, pieces
+from postern.services import imap_search
+from postern.services.imap_state import Answer, ImapState
+from postern.services.imap_view import WORD, FolderView
+from postern.store import search
+from tests.bounds.growth import Cases, Work, finished, pieces
 
 
 def _imap(wire: bytes, step: int = 1000) -> Work:
@@ -47,6 +57,28 @@ def _command(text: bytes, *literals: bytes) -> Work:
     return partial(parse.parse, text, list(literals))
 
 
+def _searched(terms: Callable[[int], Sequence[SearchTerm]]) -> Callable[[int], Work]:
+    """SEARCH in a folder whose every second message is recent and in "$"."""
+
+    def build(size: int) -> Work:
+        count = size // 16
+        folder = Folder(1, ("INBOX",), FolderKind.INBOX, 1, count + 1, 1, count, 0, 0, 0, 1, True, ())
+        odd = range(1, count + 1, 2)
+        view = FolderView(folder, False, [(uid, uid) for uid in odd])
+        flags = array("Q", bytes(8 * count)).tobytes()
+        view.load(Index(1, count + 1, count, array(WORD, range(1, count + 1)).tobytes(), flags, flags, b""), None)
+        state = cast(ImapState, SimpleNamespace(saved=list(odd)))
+        program = SearchTerm("and", terms=tuple(terms(size // 16)))
+
+        def work() -> None:
+            with suppress(Answer):
+                finished(imap_search._Resolver(state, view).term(program))
+
+        return work
+
+    return build
+
+
 CASES: Cases = {
     "protocols.imap.dates.parse_day": lambda size: partial(dates.parse_day, b"1-Feb-1994" + b"4" * size),
     "protocols.imap.dates.parse_internal": lambda size: partial(dates.parse_internal, b" " * size),
@@ -73,4 +105,18 @@ CASES: Cases = {
     "protocols.pop3.machine.ServerMachine: a line in pieces": lambda size: _pop3(b"AUTH " + b"x" * size + b"\r\n", 7),
     "protocols.pop3.machine.ServerMachine: short lines": lambda size: _pop3(b"\n" * size),
     "protocols.pop3.machine.top": lambda size: partial(pop3.top, b"\r\n\r\n" + b"\n" * size, 9_999_999_999),
+    "services.imap_search._Resolver.term: $ again and again": _searched(
+        lambda many: [SearchTerm("sequence", uids=SAVED)] * many
+    ),
+    "services.imap_search._Resolver.term: RECENT again and again": _searched(
+        lambda many: [SearchTerm("recent")] * many
+    ),
+    "services.imap_search._Resolver.term: a long set": _searched(
+        lambda many: [SearchTerm("uid", uids=tuple((n, n) for n in range(1, many, 2)))]
+    ),
+    "store.search._uid": lambda size: partial(
+        search._uid,
+        cast(search._Program, None),
+        SearchTerm("uid", uids=tuple((n, n + 1) for n in range(size // 4, 1, -3))),
+    ),
 }

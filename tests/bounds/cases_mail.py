@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from postern.cli import terminal
 from postern.model.mailbox import Delivery, MailboxError
+from postern.protocols.authentication.header import Field
 from postern.services import outbox, smtp_data
 from postern.store import delivery, rendered, search, threads
 from postern.transport import submission
+from postern.transport.agents import sender_policy
 from tests.bounds.growth import Cases, Work, finished, pieces
 
 ANNA = submission.Submitter("anna@good.test", frozenset({"anna@good.test"}))
@@ -18,6 +21,10 @@ ANNA = submission.Submitter("anna@good.test", frozenset({"anna@good.test"}))
 
 def _fixed(header: bytes) -> Work:
     return partial(submission.fix_header, header + b"\r\n", ANNA, 0.0, "unique", "good.test")
+
+
+def _named_recipients(header: bytes) -> Work:
+    return partial(submission.recipients, header + b"\r\n", "good.test")
 
 
 def _gathered(size: int, content: bytes) -> Work:
@@ -50,6 +57,27 @@ def _subjects(size: int) -> Work:
     return partial(threads.ordered_subject, messages)
 
 
+def _threaded(references: Callable[[int, int], bytes], step: int = 1) -> Callable[[int], Work]:
+    """THREAD=REFERENCES of many messages: what number n of so many refers to. `step` -1: the last message comes first."""
+
+    def build(size: int) -> Work:
+        count = size // 32
+        messages = [
+            threads.Message(n + 1, n, b"%d" % n, tuple(references(n, count).split()), b"", False)
+            for n in range(count)[::step]
+        ]
+        return partial(threads.references, messages)
+
+    return build
+
+
+def _below_the_end(n: int, count: int) -> bytes:
+    """A third is a chain; of the others every second has a child already when it is told to be below the chain's end."""
+    if n < count // 3:
+        return b"%d" % (n - 1)
+    return b"%d" % (n + 1) if (n - count // 3) % 2 == 0 else b"%d" % (count // 3 - 1)
+
+
 CASES: Cases = {
     "cli.terminal.visible": lambda size: partial(terminal.visible, "\u202e\x1b" * (size // 4)),
     "cli.terminal.one_line": lambda size: partial(terminal.one_line, "\n\x1b" * (size // 2)),
@@ -70,6 +98,22 @@ CASES: Cases = {
     "store.search._folded: marks": lambda size: _needle("\u0300\u0316" * (size // 4)),
     "store.search._folded: ligatures": lambda size: _needle("\ufdfa" * min(size // 3, 8192)),
     "store.threads.ordered_subject": _subjects,
+    "store.threads.references: a chain": _threaded(lambda n, count: b"%d" % (n - 1)),
+    "store.threads.references: a chain from its end": _threaded(lambda n, count: b"%d %d" % (n - 2, n - 1), -1),
+    "store.threads.references: all want a chain in a circle": _threaded(
+        lambda n, count: b"%d" % (n - 1) if 0 < n < count // 2 else b"%d 0" % (count // 2 - 1) if n else b""
+    ),
+    "store.threads.references: trees below the end of a chain": _threaded(_below_the_end),
+    "store.threads.references: a row of missing messages, each with a child": _threaded(
+        lambda n, count: b"x%d x%d" % (n - 1, n)
+    ),
+    "store.threads.references: children of the last of a row of missing messages": _threaded(
+        lambda n, count: b"x%d x%d" % (n - 1, n) if n < count // 2 else b"x%d" % (count // 2 - 1)
+    ),
+    "store.threads.references: one message refers to all": lambda size: partial(
+        threads.references,
+        [threads.Message(1, 1, b"m", tuple(b"%d" % n for n in range(size // 8)), b"", False)],
+    ),
     "transport.submission.fix_header: blanks behind <": lambda size: _fixed(b"From: <" + b" " * size),
     "transport.submission.fix_header: comments": lambda size: _fixed(b"From: " + b"(" * size),
     "transport.submission.fix_header: quotes": lambda size: _fixed(b"Sender: " + b'"\\' * (size // 2)),
@@ -77,5 +121,12 @@ CASES: Cases = {
     "transport.submission.fix_header: addresses": lambda size: _fixed(
         b"Resent-From: " + b"anna@good.test," * (size // 15)
     ),
+    "transport.agents.sender_policy.is_nobodys": lambda size: partial(
+        sender_policy.is_nobodys, "", [Field("from", b"From: " + b"=?utf-8?q?a?= " * (size // 14))]
+    ),
+    "transport.submission.recipients: names alone": lambda size: _named_recipients(b"To: " + b"b," * (size // 2)),
+    "transport.submission.recipients: groups": lambda size: _named_recipients(b"To: " + b"b:c;" * (size // 4)),
+    "transport.submission.recipients: comments": lambda size: _named_recipients(b"To: b" + b"(" * size),
+    "transport.submission.recipients: words": lambda size: _named_recipients(b"To: b" + b" a" * (size // 2)),
     "transport.submission._mailboxes": lambda size: partial(submission._mailboxes, b"From:" + b" " * size + b"x"),
 }

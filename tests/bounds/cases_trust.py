@@ -26,15 +26,31 @@ async def _no(logon: object) -> None:
     return None
 
 
+async def _yes(logon: object) -> ntlm.Proof:
+    return ntlm.Proof(bytes(16))
+
+
 def _ntlm(size: int) -> Work:
-    pairs = struct.pack("<HH", 7, 0) * ((min(size, MAX_TOKEN) - 200) // 4)
+    return _answers(size, struct.pack("<HH", 7, 0) * ((min(size, MAX_TOKEN) - 200) // 4), _no)
+
+
+def _ntlm_target(size: int, host: str) -> Work:
+    """MsvAvTargetName of an answer that was proven right, held against the names of a certificate."""
+    name = (host * MAX_TOKEN)[: (min(size, MAX_TOKEN) - 200) // 2].encode("utf-16-le")
+    return _answers(size, struct.pack("<HH", 9, len(name)) + name + bytes(4), _yes)
+
+
+_OWN = frozenset(f"host{number}.example.test" for number in range(100))
+
+
+def _answers(size: int, pairs: bytes, prove: ntlm.Prove) -> Work:
     answer = bytes(16) + b"\1\1" + bytes(26) + pairs
     field = struct.pack("<HHI", len(answer), len(answer), 64)
     token = b"NTLMSSP\0\3\0\0\0" + bytes(8) + field + struct.pack("<HHI", 2, 2, 64) * 4 + bytes(4) + answer
 
     def work() -> None:
         for _ in range(size // len(token)):
-            acceptor = ntlm.NtlmAcceptor("hub1", "example.test", _no)
+            acceptor = ntlm.NtlmAcceptor("hub1", "example.test", prove, names=_OWN)
             acceptor.negotiate(b"NTLMSSP\0\1\0\0\0" + bytes(20))
             with suppress(NtlmError):
                 finished(acceptor.authenticate(token))
@@ -78,6 +94,8 @@ CASES: Cases = {
     "trust.exchange.SaslExchange": lambda size: _exchange(base64.b64encode(b"\0" * size)),
     "trust.exchange.SaslExchange: no base64": lambda size: _exchange(b"=" * size),
     "trust.ntlm.NtlmAcceptor": _ntlm,
+    "trust.ntlm.NtlmAcceptor: a name of one label": lambda size: _ntlm_target(size, "a"),
+    "trust.ntlm.NtlmAcceptor: a name of dots": lambda size: _ntlm_target(size, "imap/."),
     "trust.sasl.Plain": lambda size: _step(sasl.Plain, b"\0" * size),
     "trust.sasl_scram.ScramServer": lambda size: _step(sasl_scram.ScramServer, b"n,," + b"=2C," * (size // 4)),
     "trust.saslprep.saslprep: marks": lambda size: _prepared("\u0300\u0316" * (size // 4)),

@@ -11,7 +11,9 @@ from uuid import UUID
 
 import pytest
 
+from postern.directory.slapd_adapter import SlapdDirectory
 from postern.host import engines
+from postern.model.directory import IncompleteAnswer
 from postern.model.mailbox import Delivery, MailboxError
 from postern.store.database import MailboxDatabase
 from tests.cli.conftest import Organized
@@ -73,11 +75,13 @@ def test_stats(org: Organized, database: str) -> None:
 
 def test_a_removed_user_s_mailbox_until_it_is_connected_or_purged(org: Organized, database: str) -> None:
     org.add("dave")
-    guid = UUID(org.json("user", "show", "dave")["guid"])
+    org.add("stays")
+    guid, stays = (UUID(org.json("user", "show", name)["guid"]) for name in ("dave", "stays"))
 
     async def deliver() -> None:
         opened = await MailboxDatabase.open(database, 1)
         await opened.logon(guid)
+        await opened.logon(stays)
         await opened.deliver([Delivery("dave", MAIL, [guid])])
         await opened.close()
 
@@ -105,7 +109,19 @@ def test_a_removed_user_s_mailbox_until_it_is_connected_or_purged(org: Organized
     assert org.postern("mailbox", "purge", "dave@example.test", typed="n\n").exit_code != 0
     org.done("mailbox", "purge", "dave@example.test", typed="y\n")
     assert listed() == []
-    org.done("user", "remove", "erin", "--yes")
+    assert "nothing had reached its mailbox yet" in org.done("user", "remove", "erin", "--yes")
+
+
+def test_without_a_whole_answer_of_the_directory_nothing_is_said_and_nothing_done(
+    org: Organized, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def half(*_: object) -> dict[UUID, str]:
+        raise IncompleteAnswer("the global catalogue does not hold DC=emea,DC=corp,DC=test")
+
+    org.add("carol")
+    monkeypatch.setattr(SlapdDirectory, "mailbox_owners", half)
+    for words in (("list", "--disconnected"), ("purge", "dave@example.test", "--yes"), ("connect", "x", "carol")):
+        assert "does not hold DC=emea,DC=corp,DC=test: nothing can be said" in org.refused("mailbox", *words)
 
 
 def test_a_database_that_is_not_there(org: Organized) -> None:

@@ -16,7 +16,7 @@ import rich.text
 from click.testing import CliRunner
 
 import postern.cli
-from postern.cli.console import Console, Text, print_table
+from postern.cli.console import Console, Text, print_rows
 from postern.cli.terminal import ask, echo, echo_json, visible
 
 HOSTILE = "\x1b[2J\x07\x7f\x85\x9b\r\u200e\u202e\u2066\ufeff\U000e0041\ud800"
@@ -55,7 +55,7 @@ def test_a_line_feed_in_a_field_makes_no_line(
     monkeypatch.setattr("sys.stdin", io.StringIO())
     echo(f"{FORGED} reaches all")
     assert capsys.readouterr().out == f"{SHOWN} reaches all\n"
-    print_table(("name", "what"), [(FORGED, FORGED)])
+    print_rows(("name", "what"), [(FORGED, FORGED)])
     lines = capsys.readouterr().out.splitlines()
     assert [line for line in lines if SHOWN in line and line.count("alice") == 2]
     assert not [line for line in lines if line.lstrip("│ ").startswith("postern:")]
@@ -84,12 +84,12 @@ def test_a_narrow_terminal_splits_no_word_and_a_pipe_cuts_nothing(
         "2027-11-29 06:20:35",
     )
     monkeypatch.setenv("COLUMNS", "80")
-    print_table(columns, [row, row])
+    print_rows(columns, [row, row])
     narrow = capsys.readouterr().out
     assert all(narrow.count(cell) >= 2 for cell in row) and "certificate until:" in narrow
     assert max(map(len, narrow.splitlines())) <= 80
     monkeypatch.delenv("COLUMNS")
-    print_table(columns, [row])
+    print_rows(columns, [row])
     assert [line for line in capsys.readouterr().out.splitlines() if all(cell in line for cell in row)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -78,7 +79,7 @@ def test_only_net_opens_connections(module: Path) -> None:
 @pytest.mark.parametrize("layer", MIRRORED)
 def test_tests_mirror_the_source(layer: str) -> None:
     """Each module has its test file in the folder of the same name, or a test file says that it covers it."""
-    covered = {module for file in TESTS for module in _covered(file)}
+    covered = _all_covered()
     modules = {module for module in (SOURCE / layer).rglob("*.py") if module.stem != "__init__"}
     assert not sorted(map(_name, modules - covered)), "no test file mirrors these"
 
@@ -88,11 +89,17 @@ def test_what_is_said_to_be_covered_exists(file: Path) -> None:
     assert not [_name(module) for module in _claims(file) if not module.exists()]
 
 
+@functools.cache
+def _all_covered() -> frozenset[Path]:
+    return frozenset(module for file in TESTS for module in _covered(file))
+
+
 def _covered(file: Path) -> list[Path]:
     folder = SOURCE / file.parent.relative_to(ROOT / "tests")
     return [folder / (file.stem.removeprefix("test_") + ".py"), *_claims(file)]
 
 
+@functools.cache
 def _claims(file: Path) -> list[Path]:
     """A test file may say what it covers besides its own module, in a line of its docstring: «covers: module, layer.module»."""
     folder = SOURCE / file.parent.relative_to(ROOT / "tests")

@@ -12,11 +12,11 @@ if __name__ == "__main__":
 
     with atheris.instrument_imports(include=["postern.protocols.authentication"]):
         from postern.protocols.authentication import dkim, dkim_records, dmarc, header, results, spf, tags
-        from postern.protocols.authentication.canonical import CanonicalBody, Canonicalization
+        from postern.protocols.authentication.canonical import CanonicalBody, Canonicalization, canonical_field
         from postern.protocols.authentication.questions import Answer, Found, Question, answered
 else:
     from postern.protocols.authentication import dkim, dkim_records, dmarc, header, results, spf, tags
-    from postern.protocols.authentication.canonical import CanonicalBody, Canonicalization
+    from postern.protocols.authentication.canonical import CanonicalBody, Canonicalization, canonical_field
     from postern.protocols.authentication.questions import Answer, Found, Question, answered
 
 from ipaddress import ip_address
@@ -48,6 +48,7 @@ def _signature(rest: bytes) -> None:
             hashed = dkim.body_hashes([(one.body, one.length)], [b"x\r\n"])
             key = Answer(Found.YES, (rest.decode("latin-1"),))
             assert dkim.verify(one, found, hashed, key, 0.0).result is not dkim.DkimResult.PASS
+            assert dkim.signed_octets(one, found).isascii() or not rest.isascii()
     dkim_records.parse_key(rest.decode("latin-1"))
     parsed = tags.parse_tags(rest.decode("latin-1"))
     assert parsed is None or len(parsed) <= tags.MAX_TAGS
@@ -75,6 +76,10 @@ def _policies(text: str) -> None:
 def _results(rest: bytes) -> None:
     for field in header.fields(b"Authentication-Results: " + rest + b"\r\n"):
         results.claims_to_be(field, frozenset({"mx.good.test"}))
+        results.read_results(field)
+        relaxed = canonical_field(field.raw, Canonicalization.RELAXED)
+        assert canonical_field(relaxed, Canonicalization.RELAXED) == relaxed
+        assert canonical_field(field.raw, Canonicalization.SIMPLE) == field.raw
     header.purported_responsible(header.fields(rest))
     shown = results.authentication_results(
         "mx.good.test",

@@ -108,8 +108,9 @@ def _stub(rest: bytes) -> None:
         values = operation.request.decode(rest[1:])
         assert operation.request.decode(bytes(operation.request.encode(values))) == values
         with suppress(ValueError):
-            if operation.name == "search":
-                mailbox_values.read_term(values[2:9])
+            if operation.name in ("search", "thread"):
+                first = 2 if operation.name == "search" else 3
+                mailbox_values.read_term(values[first : first + 7])
             if operation.name == "deliver":
                 mailbox_values.read_deliveries(values)
     with suppress(NdrError):

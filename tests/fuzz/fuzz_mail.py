@@ -1,28 +1,50 @@
 """Fuzz target for what reads mails: `python tests/fuzz/fuzz_mail.py -max_total_time=300`, with atheris.
 
-The first octet says which reader gets the rest. None may raise; what comes out stays within its bound, and readers that
-must agree (of addresses, of fields, of text that is folded twice) do.
+The first octet says which reader gets the rest. None may raise; what comes out stays within its bound, readers that must agree
+(of addresses, of fields, of text that is folded twice) do, and what is put right is right afterwards.
 """
 
 from __future__ import annotations
 
+import re
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.protocols.mime", "postern.transport.submission"]):
+    with atheris.instrument_imports(include=["postern"]):
+        from postern.cli import terminal
+        from postern.model import domains
+        from postern.model.mail import Content
+        from postern.model.mailbox import Delivery, MailboxError
         from postern.protocols.authentication import header as headers
-        from postern.protocols.mime import message, sections, text, words
+        from postern.protocols.mime import header as fields
+        from postern.protocols.mime import line_ends, message, sections, stored, subject, text, transfer, words
         from postern.protocols.mime.address import address_list
-        from postern.protocols.mime.header import split_fields
+        from postern.services import outbox, smtp_data
+        from postern.store import delivery, rendered, search, threads
+        from postern.transport import delivery_status
         from postern.transport.submission import Submitter, fix_header
 else:
+    from postern.cli import terminal
+    from postern.model import domains
+    from postern.model.mail import Content
+    from postern.model.mailbox import Delivery, MailboxError
     from postern.protocols.authentication import header as headers
-    from postern.protocols.mime import message, sections, text, words
+    from postern.protocols.mime import header as fields
+    from postern.protocols.mime import line_ends, message, sections, stored, subject, text, transfer, words
     from postern.protocols.mime.address import address_list
-    from postern.protocols.mime.header import split_fields
+    from postern.services import outbox, smtp_data
+    from postern.store import delivery, rendered, search, threads
+    from postern.transport import delivery_status
     from postern.transport.submission import Submitter, fix_header
+
+from types import SimpleNamespace
+from typing import Any
+
+from tests.bounds.growth import finished, pieces
 
 ANNA = Submitter("anna@good.test", frozenset({"anna@good.test"}))
 
@@ -32,15 +54,7 @@ def one_input(data: bytes) -> None:
     if not data:
         return
     seed, rest = data[0], data[1:]
-    match seed % 4:
-        case 0:
-            _message(rest)
-        case 1:
-            _addresses(rest)
-        case 2:
-            _submitted(rest)
-        case _:
-            _texts(rest)
+    READERS[seed % len(READERS)](rest)
 
 
 def _message(content: bytes) -> None:
@@ -65,7 +79,11 @@ def _addresses(value: bytes) -> None:
 
 
 def _submitted(header: bytes) -> None:
-    assert b"".join([raw for _, raw in split_fields(header)]) == header
+    assert b"".join([raw for _, raw in fields.split_fields(header)]) == header
+    assert fields.has_too_many_fields(header) is False or header.count(b"\n") >= fields.MAX_FIELDS
+    first = fields.first_value(header, b"from")
+    assert (first is None) == (fields.count_fields(header, b"from") == 0)
+    smtp_data.refused_header(header, 100)
     fixed = fix_header(header + b"\r\n", ANNA, 0.0, "unique", "good.test")
     if isinstance(fixed, bytes):
         found = headers.fields(fixed)
@@ -81,6 +99,60 @@ def _texts(data: bytes) -> None:
     assert len(words.fold(decoded)) <= 18 * len(decoded)
     assert len(words.fold_within(decoded, 100).encode("utf-8", "surrogatepass")) <= 100
     text.html_text(decoded)
+    subject.base_subject(decoded)
+    with suppress(MailboxError):
+        assert len(search._folded(decoded).encode("utf-8", "surrogatepass")) <= search.MAX_NEEDLE
+    for plain in (decoded, data.decode("latin-1")):
+        shown = terminal.one_line(plain)
+        assert shown.isprintable() or not set(shown) & set("\n\x1b\x9b\u202e")
+        assert domains.fold(domains.fold(plain)) == domains.fold(plain)
+        domains.shown(domains.a_labels(plain))
+
+
+def _stored(content: bytes) -> None:
+    """From DATA, to another server, and into a mailbox."""
+    gathering = smtp_data.Gathering(Path("/nonexistent"), 1 << 20)
+    for piece in pieces(content, 7):
+        gathering.add(piece)
+    assert gathering.key() == gathering.key()
+    split = gathering.split()
+    assert split is not None and split[1][:1] in (b"", b"\r", b"\n") and b"\0" not in split[0]
+    sent = line_ends.with_line_ends(content)
+    assert sent.count(b"\r\n") == sent.count(b"\n") == sent.count(b"\r") and len(sent) <= 2 * len(content)
+    fit = stored.made_fit(content)
+    assert stored.is_fit(fit) and stored.made_fit(fit) == fit and len(fit) <= 2 * len(content) + 100 * 4096
+    kept = delivery.with_return_path(Delivery("d", content, (), "a@b.test"))
+    head = kept[: fields.header_end(kept, 0, len(kept))]
+    assert kept.startswith(b"Return-Path: <a@b.test>\r\n") and fields.count_fields(head, b"return-path") == 1
+    finished(rendered.Batch.of([fit]))  # what is not fit is made so in a thread, which needs a loop
+    assert len(transfer.from_base64(content)) <= len(content)
+
+
+def _reported(content: bytes) -> None:
+    """A report tells of a message, and is a message with a header of one-line words."""
+    made: Any = SimpleNamespace(content=Content.of(content), envelope=SimpleNamespace(smtputf8=bool(len(content) % 2)))
+    header = delivery_status._header_of(made.content)
+    assert content.startswith(header)
+    for action in delivery_status._SUBJECT:
+        said = f"Subject: {delivery_status._subject(made, action)}\r\n".encode()
+        assert [name for name, _ in fields.split_fields(said)] == [b"subject"]
+    assert outbox._bare_subject(content).isprintable()
+    assert len(outbox._subject(content)) <= 200
+
+
+def _threads(content: bytes) -> None:
+    """A line is a message: its id, then those that it refers to. Each is in the answer, once."""
+    lines = [line.split() for line in content.split(b"\n")]
+    messages = [
+        threads.Message(uid, uid % 5, (words or [b""])[0], tuple(words[1:]), b"".join(words)[:1], uid % 3 == 0)
+        for uid, words in enumerate(lines, 1)
+    ]
+    for build in (threads.references, threads.ordered_subject):
+        told = [int(uid) for uid in re.findall(rb"\d+", build(messages))]
+        assert sorted(told) == list(range(1, len(lines) + 1))
+
+
+READERS = (_message, _addresses, _submitted, _texts, _stored, _reported, _threads)
 
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["postern.protocols.smtp"]):
+        from postern.protocols.smtp import address
         from postern.protocols.smtp.client import Client
         from tests.protocols.smtp.test_server import ENVELOPE, Played
 else:
+    from postern.protocols.smtp import address
     from postern.protocols.smtp.client import Client
     from tests.protocols.smtp.test_server import ENVELOPE, Played
 
@@ -33,6 +35,11 @@ def one_input(data: bytes) -> None:
     for _, content in whole.messages:
         rest = content.replace(b"\r\n", b"")
         assert b"\r" not in rest and b"\n" not in rest
+    said = data.decode("latin-1")
+    decoded = address.xtext_decode(said)
+    assert decoded is None or address.xtext_decode(address.xtext_encode(decoded)) == decoded
+    mailbox = address.parse_mailbox(said)
+    assert mailbox is None or address.parse_mailbox(mailbox) == mailbox
     client = Client()
     client.command("EHLO", "x")
     for start in range(0, len(data), 7):

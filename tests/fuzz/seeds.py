@@ -11,9 +11,13 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import UUID
 
+from postern.model.mailbox import Delivery, SearchTerm, SortKey
 from postern.protocols import edge_subscription
 from postern.protocols.ber import OCTETS, SEQUENCE, element, integer
+from postern.protocols.dcerpc import mailbox_values
+from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
 from postern.protocols.dcerpc.protection import Level
 from postern.protocols.ldap_bind import packet
@@ -31,6 +35,7 @@ PARSERS = {
     "fuzz_dcerpc": (),
     "fuzz_mail": ("mime",),
     "fuzz_authentication": ("authentication",),
+    "fuzz_logon": (),
     "fuzz_directory": (),
 }
 CUTS = (0, 1, 9)
@@ -48,6 +53,7 @@ def seeds(target: str) -> Iterator[bytes]:
             said = [_octets(kind, line) for kind, line in _SAID.findall(script.read_text(encoding="utf-8"))]
             yield from (bytes([cut]) + b"".join(said) for cut in CUTS)
             yield from (b"\x01" + line for line in said)
+    yield from _MORE.get(target, ())
 
 
 def words(target: str) -> list[str]:
@@ -74,9 +80,26 @@ def _dcerpc() -> Iterator[bytes]:
             yield bytes([8 if level is Level.NONE else 4]) + pair.client.outgoing()
     yield b"\x00" + pdu(Kind.BIND, WHOLE, 1, bytes(28), b"", 24) + cut(Kind.REQUEST, 2, 0, 1, b"stub", 1432)
     yield from (bytes([1, opnum]) + bytes(size) for opnum in range(40) for size in (0, 16, 64))
+    yield from (bytes([1, number]) + stub for number, stub in _stubs())
     yield b"\x02" + bytes(64)
     initiator = NtlmInitiator("HUB1$", "EXAMPLE", nt_hash("secret"), "host/hub1")
     yield b"\x03" + initiator.negotiate()[12:]
+
+
+def _stubs() -> Iterator[tuple[int, bytes]]:
+    """Of requests that carry more than numbers and octets, with the place of their operation in the target's list."""
+    term = SearchTerm("and", terms=(SearchTerm("text", "a"), SearchTerm("uid", uids=((1, 9), (11, 11)))))
+    sorting = mailbox_values.sort_keys([SortKey("subject", True)])
+    delivered = Delivery("d", b"a: b\r\n\r\nbody", (UUID(int=1), UUID(int=2)), "a@b.test")
+    carried = {
+        "search": (UUID(int=1), 1, *mailbox_values.term(term), *sorting),
+        "thread": (UUID(int=1), 1, "REFERENCES", *mailbox_values.term(term)),
+        "deliver": mailbox_values.deliveries([delivered]),
+    }
+    operations = (*MAILBOX_ACCESS.operations, *MAILBOX_DELIVERY.operations)
+    for number, one in enumerate(operations):
+        if one.name in carried:
+            yield number, bytes(one.request.encode(carried[one.name]))
 
 
 _FIELDS = (
@@ -91,19 +114,27 @@ _FIELDS = (
 
 
 def _mail() -> Iterator[bytes]:
-    """Messages (first octet 4n), addresses (4n + 1), headers of submission (4n + 2), texts (4n + 3)."""
+    """In the order of the target's readers: messages, addresses, headers, texts, messages for two more, and threads."""
     for name in (b"From", b"Subject", b"Content-Type", b"Content-Transfer-Encoding"):
         for value in _FIELDS:
-            yield b"\x00" + name + b": " + value + b"\r\n\r\n--a\r\n\r\nbody\r\n--a--\r\n"
+            for reader in (b"\x00", b"\x04", b"\x05"):
+                yield reader + name + b": " + value + b"\r\n\r\n--a\r\n\r\nbody\r\n--a--\r\n"
             yield b"\x02" + name + b": " + value + b"\r\n"
     for value in _FIELDS:
         yield b"\x01" + value
         yield b"\x03" + value + b"<b>&amp;<!-- -->"
+    yield b"\x03a@xn--vf4b131b.test"
+    double = b"\n" * 4 + b"da" + b"\n" * 8 + b"db\ndd c\ndd c"  # told the third root twice
+    threads = (b"a\nb a\nc a b\na b\n\nd e c\nf", b"a b\nb c\nc a", double)
+    yield from (b"\x06" + one for one in threads)
+    for part in (b"binary\n\n\0\n", b"8bit\n\n\0\n"):
+        yield b"\x04Return-Path: <x>\nContent-Type: a/b\nContent-Transfer-Encoding: " + part
 
 
 def _authentication() -> Iterator[bytes]:
     """Signatures and keys (first octet 4n), records (4n + 1), results (4n + 2), bodies (4n + 3)."""
     yield b"\x00v=1; a=rsa-sha256; c=relaxed/relaxed; d=b.test; s=s; h=from:to; bh=AAAA; b=AAAA; l=1; x=9; t=1"
+    yield b"\x00v=1; a=rsa-sha256; d=b.test; s=s; h=from:dkim-signature:from; bh=AAAA; b=A A\r\n AA; c=simple"
     yield b"\x00v=DKIM1; k=ed25519; p=AAAA; t=s; h=sha256; s=email"
     terms = (
         "ip4:192.0.2.0/24",
@@ -131,7 +162,42 @@ def _directory() -> Iterator[bytes]:
     yield from (b"\x02" + bytes(size) for size in (0, 8, 64))
 
 
+def _logon() -> Iterator[bytes]:
+    """Responses, a line each, of PLAIN (first octet 4n), LOGIN (4n + 1), SCRAM (4n + 2) and NTLM (4n + 3)."""
+    for name, password in ((b"anna", b"secret"), ("안나@good.test".encode(), "\u0300\u0316\u00ad".encode())):
+        yield b"\x00\0" + name + b"\0" + password
+        yield b"\x00" + name + b"\0" + name + b"\0" + password
+        yield b"\x01" + name + b"\n" + password
+        for header, bound in ((b"n,,", b"biws"), (b"y,,", b"eSws"), (b"n,a=" + name + b",", b"bixhPWFubmEs")):
+            first = header + b"n=" + name + b",r=0123456789"
+            yield b"\x02" + first + b"\nc=" + bound + b",NONCE,p=" + b"A" * 43 + b"="
+            yield b"\x02" + first + b"\nc=" + bound + b",x=y,NONCE,p=" + password
+    initiator = NtlmInitiator("anna", "EXAMPLE", nt_hash("secret"), "smtp/hub1")
+    yield b"\x03" + initiator.negotiate()
+    yield b"\x03" + initiator.negotiate() + b"\nNTLMSSP\0\3\0\0\0" + bytes(80)
+    yield from (bytes([which]) + bytes(size) for which in range(4) for size in (0, 3))
+
+
+_MORE = {
+    "fuzz_imap": (
+        b"\x00a/%%b*\na/x/b",
+        b"\x01a&AOk-b",
+        b"\x021-Feb-1994",
+        b"\x03 1-Feb-1994 21:52:25 -0800",
+        b"\x02a\r\n\r\nb\r\nc",
+        b"\x001:3,5,7:* UID 1,3:4,9 NOT $ RECENT NEW KEYWORD a UNKEYWORD b",
+        b'\x00OR (FROM a SUBJECT "b c") HEADER x "" SENTSINCE 1-Feb-1994 LARGER 9 TEXT a BODY b',
+    ),
+    "fuzz_smtp": (
+        b"\x00a+2Bb+3D",
+        b"\x01anna@good.test",
+        b"\x00EHLO a.test\r\nAUTH PLAIN AGEAYg==\r\nAUTH LOGIN =\r\n*\r\n",
+    ),
+}
+"""What no dialogue says: names, dates and addresses by themselves."""
+
 _MADE = {
+    "fuzz_logon": _logon,
     "fuzz_dcerpc": _dcerpc,
     "fuzz_mail": _mail,
     "fuzz_authentication": _authentication,

@@ -13,6 +13,7 @@ import pytest
 
 from postern.host import configuration, ports
 from postern.model.organization import Organization, Server
+from tests.support.ports import free_offset
 
 BASE = configuration.parse(configuration.DEFAULT.format(offset=0))
 
@@ -24,15 +25,12 @@ def shifted(offset: int) -> Organization:
 @contextlib.contextmanager
 def taken(host: str = "127.0.0.1") -> Iterator[int]:
     """An offset at which somebody, sharing the port as our workers do, listens where IMAP4 would."""
-    for offset in range(13000, 14000):
-        with contextlib.closing(socket.socket()) as holder:
-            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            with contextlib.suppress(OSError):
-                holder.bind((host, offset + 143))
-                holder.listen()
-                yield offset
-                return
-    raise AssertionError("no free port")
+    offset = free_offset()
+    with contextlib.closing(socket.socket()) as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind((host, offset + 143))
+        holder.listen()
+        yield offset
 
 
 def test_needs_are_the_tables() -> None:

@@ -5,8 +5,11 @@ covers: internet-to-hub, client-to-hub-smtp, hub-to-internet, hub-to-mailbox-map
 
 from __future__ import annotations
 
+import imaplib
 import json
+import poplib
 import smtplib
+import ssl
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +17,7 @@ import pytest
 from tests import organization
 from tests.journeys.remote import Remote
 from tests.journeys.traveller import Traveller, from_a_stranger, new_id, steps, submitted, until
-from tests.organization import Organization
+from tests.organization import PASSWORD, Organization
 from tests.support.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.slapd]
@@ -121,6 +124,89 @@ def test_a_disabled_user_is_refused_at_once(client: Traveller, here: Organizatio
     assert "535 5.7.8" in refused.stdout
     here.command("user", "enable", "carol")
     assert client.logon(carol)
+
+
+def test_a_quota_counts_while_its_owner_is_logged_on_nowhere_and_in_an_open_session(
+    client: Traveller, here: Organization
+) -> None:
+    """`postern user quota` by the private directory and PostgreSQL: 452 at RCPT, one report for what was taken, OVERQUOTA."""
+    dora = here.add_user("dora")
+    body = "x" * 20_000
+
+    def at_rcpt(size: int) -> int:
+        with smtplib.SMTP("127.0.0.1", here.port(25), timeout=20) as smtp:
+            smtp.ehlo()
+            smtp.mail("stranger@elsewhere.test", [f"SIZE={size}"])
+            return smtp.rcpt(dora)[0]
+
+    def append(imap: imaplib.IMAP4_SSL) -> tuple[str, bytes]:
+        kind, words = imap.append("Drafts", "", "", f"Subject: draft\r\n\r\n{body}".encode())
+        return kind, words[0]
+
+    assert at_rcpt(20_000) == 250
+    here.command("user", "quota", "dora", "8K")
+    until(lambda: {at_rcpt(20_000) for _ in range(20)} == {452}, "452 for what does not fit, of all workers", SECONDS)
+    assert at_rcpt(1_000) == 250
+    message_id = new_id()
+    with smtplib.SMTP("127.0.0.1", here.port(587), timeout=20) as smtp:
+        smtp.starttls(context=ssl.create_default_context(cafile=here.authority))
+        smtp.login("alice@example.test", PASSWORD)
+        smtp.esmtp_features.pop("size")  # says nothing of its size
+        smtp.sendmail("alice@example.test", [dora], f"Message-Id: {message_id}\r\nSubject: large\r\n\r\n{body}\r\n")
+    assert "5.2.2" in steps(here, message_id, "fail")["fail"]["outcome"]
+    report = until(lambda: client.found_by_imap("alice@example.test", "Status: 5.2.2"), "the report")
+    assert message_id in report
+    assert len(client.search_by_imap("alice@example.test", "Status: 5.2.2")) == 1
+
+    context = ssl.create_default_context(cafile=here.authority)
+    with imaplib.IMAP4_SSL("127.0.0.1", here.port(993), ssl_context=context) as imap:
+        imap.login(dora, PASSWORD)
+        kind, words = append(imap)
+        assert (kind, words[:11]) == ("NO", b"[OVERQUOTA]")
+        here.command("user", "quota", "dora", "1M")
+        until(lambda: imap.getquota('""')[1] == [b'"" (STORAGE 0 1024)'], "the new quota in the open session", SECONDS)
+        assert append(imap)[0] == "OK"
+        here.command("user", "quota", "dora", "8K")
+        until(lambda: imap.getquota('""')[1] == [b'"" (STORAGE 20 8)'], "the newest quota in the open session", SECONDS)
+        kind, words = append(imap)
+        assert (kind, words[:11]) == ("NO", b"[OVERQUOTA]")
+
+
+class Sessions:
+    """One user's open sessions, in each protocol."""
+
+    def __init__(self, here: Organization, user: str) -> None:
+        trust = ssl.create_default_context()
+        trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+        host, patience = "127.0.0.1", 60.0
+        self.imap = imaplib.IMAP4_SSL(host, here.port(993), ssl_context=trust, timeout=patience)
+        self.pop3 = poplib.POP3_SSL(host, here.port(995), context=trust, timeout=patience)
+        self.smtp = smtplib.SMTP_SSL(host, here.port(465), context=trust, timeout=patience)
+        self.imap.login(user, PASSWORD)
+        self.pop3.user(user)
+        self.pop3.pass_(PASSWORD)
+        self.smtp.login(user, PASSWORD)
+
+    def last_words(self) -> tuple[bytes, bytes, int]:
+        """Waits for what the server says by itself, and for its end."""
+        said = self.imap.readline(), self.pop3.file.readline(), self.smtp.getreply()[0]
+        assert (self.imap.readline(), self.pop3.file.readline(), self.smtp.file.readline()) == (b"", b"", b"")
+        return said
+
+    def alive(self) -> bool:
+        return (self.imap.noop()[0], self.pop3.noop()[:3], self.smtp.noop()[0]) == ("OK", b"+OK", 250)
+
+
+def test_open_sessions_end_with_the_right_to_them(here: Organization) -> None:
+    """By the administrator's commands, through directory and workers: without the user's doing anything."""
+    users = [here.add_user(name) for name in ("dave", "erin", "frank")]
+    dave, erin, frank = (Sessions(here, user) for user in users)
+    here.command("user", "disable", "dave")
+    here.command("user", "passwd", "erin", "--password-stdin", given="another horse\n")
+    for one in (dave, erin):
+        imap, pop3, smtp = one.last_words()
+        assert imap.startswith(b"* BYE ") and pop3.startswith(b"-ERR ") and smtp == 421
+    assert frank.alive()
 
 
 def test_the_directorys_commands_are_seen_by_the_running_roles(client: Traveller, here: Organization) -> None:

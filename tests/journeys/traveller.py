@@ -58,8 +58,13 @@ class Traveller:
     def found_by_imap(self, user: str, words: str) -> str:
         """curl over STARTTLS: the newest message whose text holds `words`, or ""."""
         folder = f"imap://{self.host}:{self.organization.port(143)}/INBOX"
-        found = self._curl(user, folder, "-X", f'SEARCH TEXT "{words}"').split()[2:]
+        found = self.search_by_imap(user, words)
         return self._curl(user, f"{folder};MAILINDEX={found[-1]}") if found else ""
+
+    def search_by_imap(self, user: str, words: str) -> list[str]:
+        """The numbers of all messages whose text holds `words`."""
+        folder = f"imap://{self.host}:{self.organization.port(143)}/INBOX"
+        return self._curl(user, folder, "-X", f'SEARCH TEXT "{words}"').split()[2:]
 
     def found_by_pop3(self, user: str, words: str) -> str:
         """curl on the implicit TLS port: the newest message whose text holds `words`, or ""."""

@@ -6,6 +6,7 @@ covers: keeper, namespaces, network
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -49,14 +50,15 @@ def traces(lab: Lab) -> dict[str, set[str]]:
     return found
 
 
-def machine_wide() -> tuple[str, str, list[str]]:
-    """Interfaces and addresses of this machine, named network namespaces, shared memory."""
+def machine_wide() -> tuple[set[str], set[str], set[str]]:
+    """Interfaces and addresses of this machine, named network namespaces, shared memory; without those that tests of other
+    processes may make and remove meanwhile."""
+    mark = f"pt{os.getpid()}"
     links = subprocess.run(["ip", "-brief", "address"], capture_output=True, text=True, check=True).stdout
-    ours = [line.split()[0] for line in links.splitlines()]
     return (
-        ",".join(ours),
-        ",".join(sorted(path.name for path in Path("/etc/netns").glob("pt*")) if Path("/etc/netns").exists() else ()),
-        [path.name for path in Path("/dev/shm").iterdir() if "pt" in path.name],
+        {line for line in links.splitlines() if not re.match(r"ad[0-9a-f]{6}@", line)},  # tests/directory/samba.py
+        {path.name for path in Path("/etc/netns").glob(f"{mark}*")},
+        {path.name for path in Path("/dev/shm").iterdir() if mark in path.name},
     )
 
 

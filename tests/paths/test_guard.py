@@ -58,7 +58,7 @@ def test_what_is_advertised_is_what_is_accepted(row_id: str, profile: Profile) -
     row = settle(profile)[row_id]
     guard = Guard([row], ALL)
     for seal in SEALS:
-        offer = guard.offer(seal, can_upgrade=True)
+        offer = guard.offer(seal, can_upgrade=True, binds=True)
         accepted = {name for names in SASL_NAMES.values() for name in names if guard.check_sasl(name, seal)[0]}
         assert set(offer.mechanisms) == accepted
         assert len(offer.mechanisms) == len(set(offer.mechanisms))
@@ -119,10 +119,12 @@ def test_who_has_proven_what_is_on_which_row_of_a_shared_door() -> None:
 
 def test_a_shared_door_offers_strangers_tls_and_clients_nothing_before_it() -> None:
     guard = Guard(PORT_25, ALL)
-    clear, sealed = guard.offer(None, can_upgrade=True), guard.offer(TLS, can_upgrade=True)
+    clear, sealed = guard.offer(None, True, binds=True), guard.offer(TLS, True, binds=True)
     assert (clear.upgrade, clear.mechanisms, clear.login_disabled) == (True, (), True)
     assert (sealed.upgrade, sealed.login_disabled) == (False, False)
-    assert sealed.mechanisms == ("GSSAPI", "NTLM", "PLAIN", "LOGIN", "SCRAM-SHA-256")
+    assert sealed.mechanisms == ("GSSAPI", "NTLM", "PLAIN", "LOGIN", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
+    unbound = tuple(name for name in sealed.mechanisms if name != "SCRAM-SHA-256-PLUS")
+    assert guard.offer(TLS, True, binds=False).mechanisms == unbound
 
 
 def test_a_client_that_proves_nothing_is_asked_to() -> None:

@@ -11,8 +11,10 @@ import trustme
 
 from postern.model.directory import UNKNOWN, Account, Recipient, RecipientType, Unknown
 from postern.model.mailbox import Mailboxes
-from postern.model.organization import Limits, Profile
+from postern.model.organization import AcceptedDomain, Limits, Profile
 from postern.net.door import Door
+from postern.net.mutual import MutualContext
+from postern.net.tls import ServerContext, end_point, names_of
 from postern.paths.guard import Guard
 from postern.paths.table import settle
 from postern.services.client_access import ClientAccess, MailboxServer
@@ -32,7 +34,7 @@ class MemoryDirectory:
     """Users with the same password."""
 
     def __init__(self, names: Sequence[str] = NAMES, password: str = PASSWORD) -> None:
-        self._verifiers = verifiers(password)
+        self._verifiers = verifiers(password, ("scram-sha-256",))
         self.accounts: dict[str, Account] = {}
         self.mail: dict[str, Recipient] = {}
         for name in names:
@@ -55,6 +57,12 @@ class MemoryDirectory:
     async def accounts_by_guid(self, guids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Account]:
         return {account.guid: account for account in self.accounts.values() if account.guid in guids}
 
+    async def enabled_verifiers(self) -> frozenset[str]:
+        return frozenset({"scram-sha-256"})
+
+    async def accepted_domains(self) -> tuple[AcceptedDomain, ...]:
+        return ()
+
     async def verifier(self, account: Account, kind: str) -> str | None:
         return self._verifiers.get(kind)
 
@@ -74,12 +82,11 @@ class Doors:
         self.mailboxes = mailboxes
         self.limits = limits or Limits()
         self.directory = MemoryDirectory(names)
-        self.authenticator = Authenticator(self.directory)
+        self.authenticator = Authenticator(self.directory, self.directory)
         self.changes = MailboxChanges(mailboxes)
         self.observed = Observed(None)
         self.authority = trustme.CA()
-        self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost").configure_cert(self.tls)
+        self.tls: ServerContext | MutualContext = bound_tls(self.authority)
         self.ports: dict[int, int] = {}
         self._rows = settle(profile)
         self._doors: list[Door] = []
@@ -97,6 +104,7 @@ class Doors:
         )
 
     async def open(self, row: str, session: Callable[[ClientAccess], Any]) -> None:
+        await self.authenticator.refresh()
         access = self.access(row)
         for port in self._rows[row].ports:
             door = Door([self._rows[row]], port, lambda: session(access), self.tls, max_per_address=self._per_address)
@@ -115,3 +123,13 @@ class Doors:
         context = ssl.create_default_context()
         self.authority.configure_trust(context)
         return context
+
+
+def bound_tls(authority: trustme.CA) -> ServerContext:
+    """A context for `127.0.0.1`, `::1` and `localhost` that knows its certificate, as `net.tls.server_context` makes it."""
+    made = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    own = authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost")
+    own.configure_cert(made)
+    der = ssl.PEM_cert_to_DER_cert(own.cert_chain_pems[0].bytes().decode())
+    made.end_point, made.names = end_point(der), names_of(der)
+    return made

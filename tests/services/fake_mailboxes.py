@@ -332,8 +332,11 @@ class FakeMailboxes:
         self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]], target: int, move: bool = False
     ) -> CopyResult:
         source, f = self._folder(mailbox, folder), self._folder(mailbox, target)
-        modseq = self._touch(f)
         items = self._within(source, uids)
+        info = await self.logon(mailbox)
+        if not move and info.quota and info.used + sum(len(i.content) for i in items) > info.quota:
+            raise MailboxError("OVERQUOTA", "The mailbox is full")
+        modseq = self._touch(f)
         mapping = []
         for item in items:
             names = [n for i, n in enumerate(source.keywords) if item.flags >> (KEYWORD_BASE + i) & 1]
@@ -378,6 +381,9 @@ class FakeMailboxes:
                 inbox = next(f for f in self._mailboxes[mailbox].folders.values() if f.path == ("INBOX",))
                 await self.append(mailbox, inbox.id, [NewItem(delivery.content, 0, delivery.received or None)])
         return [[DeliveryStatus.DELIVERED] * len(d.mailboxes) for d in deliveries]
+
+    async def used(self, mailboxes: Sequence[UUID]) -> list[int]:
+        return [(await self.logon(one)).used if one in self._mailboxes else 0 for one in mailboxes]
 
     async def submit(self, mailbox: UUID, uid: int) -> None:
         self._mailbox(mailbox).submitted.append(uid)

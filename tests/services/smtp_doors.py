@@ -21,17 +21,19 @@ from postern.model.directory import UNKNOWN, Account, DirectoryUnavailable, Reci
 from postern.model.mail import Accepted, Content, Envelope, IntakeError, Origin
 from postern.model.organization import AcceptedDomain, DomainType, Limits, Profile
 from postern.net.door import Door
-from postern.net.tls import ServerContext, end_point, names_of
+from postern.net.mutual import MutualContext
+from postern.net.tls import ServerContext
 from postern.paths.guard import Guard
 from postern.paths.row import Path as Row
 from postern.paths.row import Port
 from postern.paths.table import settle
-from postern.services.receive_connector import ReceiveConnector
+from postern.services.receive_connector import ReceiveConnector, Room
 from postern.services.smtp_receive import ReceiveSession
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
 from postern.trust.authenticator import Authenticator
 from postern.trust.passwords import verifiers
+from tests.services.client_doors import bound_tls
 from tests.support.ports import free_port
 
 PASSWORD = "right horse"
@@ -117,14 +119,11 @@ class SmtpDoors:
         self.queue = MemoryQueue()
         self.observed = Observed(None)
         self.authority = trustme.CA()
-        self.tls = ServerContext(ssl.PROTOCOL_TLS_SERVER)
-        own = self.authority.issue_cert("127.0.0.1", "::1", "localhost", common_name="localhost")
-        own.configure_cert(self.tls)
-        der = ssl.PEM_cert_to_DER_cert(own.cert_chain_pems[0].bytes().decode())
-        self.tls.end_point, self.tls.names = end_point(der), names_of(der)
+        self.tls: ServerContext | MutualContext = bound_tls(self.authority)
         self.rows: dict[str, Row] = settle(profile)
         self.tracker = Tracker(Path("/nowhere"), "test")  # never flushed: its lines are looked at
         self.spool = tempfile.TemporaryDirectory(prefix="sp-", dir="/tmp")
+        self.room: Room | None = None
         self._doors: list[Door] = []
 
     def connector(self, rows: Sequence[Row]) -> ReceiveConnector:
@@ -139,6 +138,7 @@ class SmtpDoors:
             self.tracker,
             FQDN,
             Path(self.spool.name),
+            room=self.room,
         )
 
     async def open(self, *names: str, number: int = 25, tls: bool = True, per_address: int = 100) -> int:

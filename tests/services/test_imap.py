@@ -19,7 +19,7 @@ import pytest
 
 from postern.model.mailbox import NewItem
 from postern.model.organization import Limits, Profile
-from postern.services import conversation
+from postern.services import conversation, imap_search
 from postern.services.imap import ImapSession
 from tests.services.client_doors import PASSWORD, Doors
 from tests.services.dialog import Player, scripts
@@ -303,6 +303,73 @@ def test_a_folder_that_changed_between_select_and_the_first_fetch() -> None:
                 b"* 2 RECENT\r\n",
                 b"h OK NOOP completed\r\n",
             ]
+
+    asyncio.run(run())
+
+
+def test_a_quota_that_changed_counts_in_an_open_session() -> None:
+    """At the next APPEND or COPY, and in what GETQUOTA says; a directory that is away leaves what was."""
+
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            people = doors.directory.mail
+            alice = people["alice@example.test"]
+
+            async def ask(text: bytes) -> list[bytes]:
+                return await command(reader, writer, text)
+
+            async def grant(quota: int) -> None:
+                people["alice@example.test"] = replace(alice, quota=quota)
+
+            append = b"a APPEND INBOX {1500+}\r\n" + b"x" * 1500
+            await ask(LOGIN)
+            await ask(b"s SELECT INBOX")
+            assert (await ask(append))[-1].startswith(b"a OK [APPENDUID ")
+            await grant(2048)
+            assert (await ask(append))[-1] == b"a NO [OVERQUOTA] The mailbox is full\r\n"
+            assert (await ask(b'q GETQUOTA ""'))[0] == b'* QUOTA "" (STORAGE 2 2)\r\n'
+            assert (await ask(b"c COPY 1 INBOX"))[-1] == b"c NO [OVERQUOTA] The mailbox is full\r\n"
+            assert (await ask(b"m MOVE 1 Drafts"))[-1].startswith(b"m OK")
+            people.clear()
+            assert (await ask(append))[-1] == b"a NO [OVERQUOTA] The mailbox is full\r\n"
+            await grant(4096)
+            assert (await ask(b"g GETQUOTAROOT INBOX"))[1] == b'* QUOTA "" (STORAGE 2 4)\r\n'
+            assert (await ask(append))[-1].startswith(b"a OK [APPENDUID ")
+
+    asyncio.run(run())
+
+
+def test_the_work_of_one_search_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the session puts in for "$" and RECENT is counted, and the keywords that it asks the store about."""
+    monkeypatch.setattr(imap_search, "MAX_RANGES", 10)
+    monkeypatch.setattr(imap_search, "MAX_KEYWORDS", 5)
+
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            await command(reader, writer, LOGIN)
+            for n in range(10):
+                flags = b" (\\Flagged)" if n % 2 else b""
+                await command(reader, writer, b"a APPEND INBOX%b {3+}\r\nabc" % flags)
+            await command(reader, writer, b"s SELECT INBOX")
+            await command(reader, writer, b"v UID SEARCH RETURN (SAVE) FLAGGED")
+
+            async def search(program: bytes) -> list[bytes]:
+                return await command(reader, writer, b"a SEARCH " + program)
+
+            odd = b"* SEARCH 2 4 6 8 10\r\n"
+            assert (await search(b" ".join([b"$"] * 6)))[0] == odd
+            assert (await search(b"OR " * 5 + b" ".join([b"$"] * 6)))[0] == odd
+            limit = b"a NO [LIMIT] The search names messages too often\r\n"
+            assert await search(b" ".join([b"$"] * 7)) == [limit]
+            assert await search(b"OR " * 6 + b" ".join([b"$"] * 7)) == [limit]
+            assert await search(b" ".join([b"RECENT"] * 31)) == [limit]
+            assert await search(b" ".join([b"UID 1:*"] * 31)) == [limit]
+            assert (await search(b" ".join([b"RECENT"] * 30)))[-1] == b"a OK SEARCH completed\r\n"
+            assert (await search(b" ".join([b"KEYWORD $a"] * 50)))[-1] == b"a OK SEARCH completed\r\n"
+            many = await search(b" ".join([b"NOT KEYWORD $%d" % n for n in range(9)]))
+            assert many == [b"a NO [LIMIT] The search names too many keywords\r\n"]
+            too_long = await search(b" ".join([b"ALL"] * 2001))
+            assert too_long == [b"a NO [LIMIT] Search program too large\r\n"]
 
     asyncio.run(run())
 

@@ -170,12 +170,12 @@ def test_nobody_to_ask(member: Member) -> None:
 
 
 def test_too_many_wait(member: Member, locator: Locate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(netlogon_client, "MAX_WAITING", 3)
+    monkeypatch.setattr(netlogon_client, "MAX_WAITING", 1)
 
     async def steps() -> None:
         channel = member.channel(locator)
         logon = await member.answer("ntlm-anna", PASSWORD)
-        outcomes = await asyncio.gather(*(channel.ntlm(logon) for _ in range(5)), return_exceptions=True)
+        outcomes = await asyncio.gather(*(channel.ntlm(logon) for _ in range(7)), return_exceptions=True)
         assert sum(isinstance(outcome, DirectoryUnavailable) for outcome in outcomes) == 2
         await channel.close()
 

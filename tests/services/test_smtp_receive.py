@@ -148,7 +148,7 @@ def test_submission_needs_tls_then_a_password() -> None:
             assert (await say.ask(plain("alice"))).startswith("538 5.7.11")
             await say.start_tls(doors.client_tls())
             assert (await say.ask(plain("alice"))).startswith("503")
-            assert "AUTH NTLM PLAIN LOGIN SCRAM-SHA-256" in await say.ask("EHLO client.test")
+            assert "AUTH NTLM PLAIN LOGIN SCRAM-SHA-256-PLUS SCRAM-SHA-256" in await say.ask("EHLO client.test")
             assert (await say.ask("STARTTLS")).startswith("503")
             assert (await say.ask("MAIL FROM:<alice@example.test>")).startswith("530 5.7.0")
             assert (await say.ask("AUTH CRAM-MD5")).startswith("504 5.5.4")

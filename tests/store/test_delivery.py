@@ -58,6 +58,13 @@ def test_a_quota_that_comes_with_the_delivery_counts_at_once(store: Store) -> No
     assert quotas == [0, 10]
 
 
+def test_what_mailboxes_hold_is_told_before_anything_is_delivered(store: Store) -> None:
+    box, empty = store.mailbox(), store.mailbox()
+    box.append(message("held"))
+    assert store.run(store.database.used([uuid4(), box.guid, empty.guid])) == [0, len(message("held")), 0]
+    assert store.run(store.database.used([])) == []
+
+
 def test_a_foreign_return_path_goes(store: Store) -> None:
     """RFC 5321 section 4.4: the field is what our SMTP was told, whoever wrote one before."""
     box = store.mailbox()

@@ -8,10 +8,11 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from postern.model.directory import Account, DirectoryUnavailable
+from postern.model.directory import DirectoryUnavailable, IncompleteAnswer
 from postern.model.mailbox import Column, Delivery, MailboxError
-from postern.services.mailbox_housekeeping import reconcile
+from postern.services.mailbox_housekeeping import maintain, reconcile
 from postern.store import disconnected
+from postern.telemetry import log
 from tests.store.conftest import Store, message
 
 pytestmark = pytest.mark.slow
@@ -51,7 +52,8 @@ def test_what_the_directory_no_longer_has_is_disconnected_until_it_is_back(store
     assert not {gone.guid, stays.guid} & set(listed(store))
     reconciled(store, {stays.guid: "stays@x.test"})
     assert listed(store)[gone.guid] == "gone@x.test" and stays.guid not in listed(store)
-    reconciled(store, {})
+    with pytest.raises(IncompleteAnswer):
+        reconciled(store, {})
     assert stays.guid not in listed(store)
     reconciled(store, owners)
     assert gone.guid not in listed(store)
@@ -114,13 +116,40 @@ def test_a_purge_leaves_nothing_and_touches_nobody_else(store: Store, monkeypatc
     assert left == (0,)
 
 
+class Owners:
+    """The directory: who has a mailbox, or why it does not say."""
+
+    def __init__(self, *known: UUID, error: DirectoryUnavailable | None = None) -> None:
+        self.known = known
+        self.error = error
+
+    async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
+        if self.error is not None:
+            raise self.error
+        return {guid: "stays@x.test" for guid in guids if guid in self.known}
+
+
 def test_who_was_removed_on_another_host_is_noticed(store: Store) -> None:
     gone, stays = store.mailbox().guid, store.mailbox().guid
-
-    class Removed:
-        async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
-            account = Account(stays, "stays@x.test", True, False, "1", "stays@x.test")
-            return {stays: account} if stays in guids else {}
-
-    store.run(reconcile(store.database, Removed()))  # type: ignore[arg-type]  # all that it asks for
+    assert store.run(reconcile(store.database, Owners(stays)))
     assert gone in listed(store) and stays not in listed(store)
+
+
+@pytest.mark.parametrize("error", [DirectoryUnavailable("hub-to-ad"), IncompleteAnswer("a part only")])
+def test_nothing_is_purged_while_the_directory_does_not_say_who_is_gone(
+    store: Store, error: DirectoryUnavailable, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A mailbox that was marked long ago may have an owner again: only a directory that still says no has it purged."""
+    gone, stays = store.mailbox().guid, store.mailbox().guid
+    store.run(maintain(store.database, Owners(stays), 3600.0))
+    log.configure("mailbox", None)
+    store.run(maintain(store.database, Owners(error=error), -5.0))
+    assert gone in listed(store)
+    assert "owners-unknown" in capfd.readouterr().err
+    store.run(maintain(store.database, Owners(gone, stays), -5.0))
+    assert gone not in listed(store)
+    store.run(store.database.logon(gone))
+    store.run(maintain(store.database, Owners(stays), -5.0))
+    assert gone not in listed(store)
+    with pytest.raises(MailboxError):
+        store.run(store.database.folders(gone))

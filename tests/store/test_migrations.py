@@ -70,6 +70,43 @@ def test_from_version_1_with_data_to_the_newest(postgres_cluster: PrivateCluster
     asyncio.run(use_the_newest())
 
 
+def test_an_older_database_s_mailboxes_are_connected_and_can_be_disconnected(postgres_cluster: PrivateCluster) -> None:
+    """Version 3's columns: what was there before has an owner, whoever he is."""
+    dsn = fresh(postgres_cluster)
+    guid = uuid4()
+
+    async def to(version: int) -> None:
+        connection = await Connection.open(dsn, "test")
+        await migrate(connection, until=version)
+        connection.close()
+
+    asyncio.run(to(2))
+    with psycopg.connect(dsn) as connection:
+        connection.execute("INSERT INTO mailboxes (guid, used, items) VALUES (%s, 9, 1)", (guid,))
+    asyncio.run(to(3))
+    with psycopg.connect(dsn) as connection:
+        columns = connection.execute(
+            "SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns"
+            " WHERE table_name = 'mailboxes' AND column_name IN ('owner', 'disconnected') ORDER BY 1"
+        ).fetchall()
+        assert columns == [("disconnected", "bigint", "NO", "0"), ("owner", "text", "NO", "''::text")]
+        assert connection.execute("SELECT owner, disconnected FROM mailboxes").fetchall() == [("", 0)]
+        indexed = connection.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'mailboxes_disconnected'")
+        assert "(disconnected) WHERE (disconnected > 0)" in str(indexed.fetchone())
+
+    async def use_the_newest() -> None:
+        database = await MailboxDatabase.open(dsn, connections=1)
+        try:
+            assert await database.disconnected() == []
+            await database.disconnect(guid, "gone@x.test")
+            (one,) = await database.disconnected()
+            assert (one.mailbox, one.owner, one.items, one.used) == (guid, "gone@x.test", 1, 9)
+        finally:
+            await database.close()
+
+    asyncio.run(use_the_newest())
+
+
 def test_many_processes_open_a_new_database_at_once(postgres_cluster: PrivateCluster) -> None:
     dsn = fresh(postgres_cluster)
 

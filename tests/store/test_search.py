@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import quopri
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 import pytest
 
-from postern.model.mailbox import MailboxError, SearchTerm, SortKey
+from postern.model.mailbox import Column, MailboxError, SearchTerm, SortKey
+from postern.store import search
+from postern.store.database import MailboxDatabase
 from tests.store.conftest import Box, Store, message
 
 pytestmark = pytest.mark.slow
@@ -144,6 +150,20 @@ def test_the_epoch_is_a_date(store: Store) -> None:
     assert store.run(store.database.search(box.guid, box.inbox, SearchTerm("all"), sort)) == [1, 2]
 
 
+def test_sets_of_any_shape(store: Store) -> None:
+    """Few ranges and many, single UIDs among them, given in any order and either way round."""
+    box = store.mailbox()
+    box.append(*[message(str(n)) for n in range(120)])
+    for ranges in (
+        [(n, n + 1) for n in range(1, 110, 3)],
+        [(n + 1, n) for n in range(100, 1, -4)] + [(7, 7), (111, 111)],
+        [(n, n) for n in range(1, 120, 2)],
+        [(5, 9), (3, 3), (200, 300)],
+    ):
+        found = store.run(store.database.search(box.guid, box.inbox, SearchTerm("uid", uids=tuple(ranges))))
+        assert found == [n for n in range(1, 121) if any(min(pair) <= n <= max(pair) for pair in ranges)]
+
+
 def test_modseq(mixed: Box) -> None:
     folder = mixed.store.run(mixed.store.database.folder(mixed.guid, mixed.inbox))
     assert mixed.search("modseq", number=folder.highest_modseq) == [4]
@@ -208,3 +228,71 @@ def test_thread(store: Store) -> None:
     assert thread("ORDEREDSUBJECT") == b"(1 (2)(3)(4))(5)"
     with pytest.raises(MailboxError):
         thread("REFS")
+
+
+@contextmanager
+def held(store: Store, table: str) -> Iterator[None]:
+    """Nobody else reads the table meanwhile."""
+    with psycopg.connect(store.dsn) as connection:
+        connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+def test_a_search_ends_after_its_time_and_holds_up_nothing_else(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More sessions of one user search than there are connections, and get no answer: all else goes on, others' searches too."""
+    monkeypatch.setattr(search, "SECONDS", 1.0)
+    busy, other = store.mailbox(), store.mailbox()
+    for box in (busy, other):
+        box.append(message("one", "a word"))
+    endless, flags = SearchTerm("body", text="a word"), SearchTerm("flag", number=1)
+
+    async def run() -> None:
+        database = await MailboxDatabase.open(store.dsn, connections=8)
+        try:
+            searching = [asyncio.create_task(database.search(busy.guid, busy.inbox, endless)) for _ in range(12)]
+            got = await database.fetch(busy.guid, busy.inbox, [(1, 1)], Column.CONTENT)
+            assert list(got.contents) == [message("one", "a word")]
+            assert await database.search(other.guid, other.inbox, flags) == []
+            with pytest.raises(MailboxError) as late:
+                await searching[0]
+            assert late.value.code == "LIMIT"
+            for task in searching:
+                task.cancel()
+            await asyncio.gather(*searching, return_exceptions=True)
+        finally:
+            await database.close()
+
+    with held(store, "texts"):
+        store.run(run())
+    assert store.run(store.database.search(busy.guid, busy.inbox, endless)) == [1]
+
+
+def test_who_goes_away_while_he_searches_gets_no_second_turn_before_the_first_ends(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "SECONDS", 2.0)
+    busy, other = store.mailbox(), store.mailbox()
+    for box in (busy, other):
+        box.append(message("one", "a word"))
+
+    async def run() -> None:
+        database = await MailboxDatabase.open(store.dsn, connections=8)
+        try:
+            for _ in range(8):
+                task = asyncio.create_task(database.search(busy.guid, busy.inbox, SearchTerm("body", text="a word")))
+                for _ in range(20):
+                    await asyncio.sleep(0)
+                task.cancel()
+            assert await database.search(other.guid, other.inbox, SearchTerm("flag", number=1)) == []
+            with psycopg.connect(store.dsn) as connection:
+                running = connection.execute(
+                    "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'postern-search'"
+                    " AND state = 'active' AND query LIKE '%texts%'"
+                ).fetchone()
+            assert running is not None and running[0] <= 1
+        finally:
+            await database.close()
+
+    with held(store, "texts"):
+        store.run(run())

@@ -1,4 +1,4 @@
-"""The threading algorithms themselves, from RFC 5256's own cases to hostile references."""
+"""The threading algorithms themselves, from RFC 5256's own cases to hostile references. covers: forest"""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postern.store import threads
 from postern.store.threads import Message, ordered_subject, references
 
 
@@ -36,6 +37,16 @@ def _message(uid: int, refs: str = "", subject: str = "", reply: bool = False, s
         # neither is a reply: siblings
         ([_message(1, subject="s"), _message(2, subject="s")], b"((1)(2))"),
         ([_message(1, subject="s"), _message(2, subject="s"), _message(3, subject="s")], b"((1)(2)(3))"),
+        # the table's message is not come to before a dummy has taken it
+        (
+            [
+                _message(1, subject="s"),
+                _message(2, "x", "s", reply=True),
+                _message(3, "x", "s"),
+                _message(4, subject="s"),
+            ],
+            b"((1)(2)(3)(4))",
+        ),
         # siblings by date
         ([_message(1), _message(2, "m1", sent=9), _message(3, "m1", sent=5)], b"(1 (3)(2))"),
     ],
@@ -74,19 +85,36 @@ def test_a_thread_thousands_deep() -> None:
     assert references(messages) == b"(" + b" ".join(b"%d" % n for n in range(1, 5001)) + b")"
 
 
-@given(
-    st.lists(
-        st.tuples(st.lists(st.integers(1, 8), max_size=4), st.sampled_from(["", "s", "t"]), st.booleans(), st.integers(0, 3)),
-        max_size=8,
-    )
-)  # fmt: skip
-def test_every_message_appears_once_in_balanced_parentheses(
-    data: list[tuple[list[int], str, bool, int]],
-) -> None:
-    messages = [
+_MAILS = st.lists(
+    st.tuples(
+        st.lists(st.integers(1, 8), max_size=4), st.sampled_from(["", "s", "t"]), st.booleans(), st.integers(0, 3)
+    ),
+    max_size=8,
+)
+_Mails = list[tuple[list[int], str, bool, int]]
+
+
+def _messages(data: _Mails) -> list[Message]:
+    return [
         _message(uid, " ".join(f"m{r}" for r in refs), subject, reply, sent)
         for uid, (refs, subject, reply, sent) in enumerate(data, 1)
     ]
+
+
+@given(_MAILS, st.integers(0, 6))
+def test_deep_threads_are_told_as_shallow_ones(data: _Mails, climbed: int) -> None:
+    """What is done once threads turn out to be deep gives what climbing from parent to parent gives."""
+    messages = _messages(data)
+    told = references(messages)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "_CLIMBED", 0)
+        patch.setattr(threads, "_FEW", climbed - 1)
+        assert references(messages) == told
+
+
+@given(_MAILS)
+def test_every_message_appears_once_in_balanced_parentheses(data: _Mails) -> None:
+    messages = _messages(data)
     for build in (references, ordered_subject):
         answer = build(messages)
         assert sorted(map(int, re.findall(rb"\d+", answer))) == list(range(1, len(data) + 1))

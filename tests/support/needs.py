@@ -60,8 +60,11 @@ def mark(item: pytest.Item) -> None:
             assert together in ("", group(item.nodeid)), f"{item.nodeid}: tests of {together} name what they share"
 
 
-# How a file is known whose tests use what is shared.
-_SHARED = {"lab": "Lab", "samba": "samba_domain|Prepared"}
+# How a file is known whose tests use what is shared. Labs without servers, as tests/lab/test_build.py has them, are made and
+# ended in seconds.
+_SHARED = {"lab": "with_servers", "samba": "samba_domain|Prepared"}
+# Each of these takes more than two minutes.
+LONGEST = ("lab", "tests/journeys/test_nothing_lost.py", "samba", "clients")
 
 
 @functools.cache
@@ -82,10 +85,11 @@ def group(nodeid: str) -> str:
 
 def first_the_longest(items: list[pytest.Item]) -> None:
     """Sorts the groups of a parallel run so that no long one begins when the others are at their end."""
+    order = (*LONGEST, "slow", "lab", "samba", "postgres", "slapd")
 
     def rank(item: pytest.Item) -> int:
-        order = ("lab", "slow", "samba", "postgres", "slapd")
-        return next((at for at, name in enumerate(order) if item.get_closest_marker(name)), len(order))
+        names = {group(item.nodeid), *(marker.name for marker in item.iter_markers())}
+        return next((at for at, name in enumerate(order) if name in names), len(order))
 
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:

@@ -21,6 +21,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.support.ports import free_port
+
 REALM = "EXAMPLE.TEST"
 
 _CONFIGURATION = """\
@@ -64,7 +66,7 @@ class Kdc:
         self.folder = folder
         self.realm = realm
         self.krb5_conf = folder / "krb5.conf"
-        self.port = _free_port()
+        self.port = free_port()
         self._server: subprocess.Popen[bytes] | None = None
 
     def environment(self, ccache: Path | None = None) -> dict[str, str]:
@@ -165,15 +167,3 @@ def _program(program: str) -> str:
     if found is None:
         raise RuntimeError(f"{program} is not installed")
     return found
-
-
-def _free_port() -> int:
-    """Outside the kernel's ephemeral range, so that no client's own port can take it meanwhile."""
-    for port in range(61_000, 65_000):
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise RuntimeError("no free port")

@@ -59,6 +59,7 @@ def test_no_password_goes_in_the_clear(authenticator: Authenticator) -> None:
     "name", ["", "CRAM-MD5", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-1", "ANONYMOUS", "GSSAPI", "EXTERNAL", "PLAIN "]
 )
 def test_what_is_not_done_here(authenticator: Authenticator, name: str) -> None:
+    """-PLUS among it, on a channel without a binding."""
     assert authenticator.sasl(name, PEER, TLS, b"certificate") is None
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.trust.pool import FairQueue, Overloaded, Pool
+from postern.trust.pool import FairQueue, Overloaded, Pool, Turns
 from tests.trust.people import run
 
 
@@ -109,5 +109,35 @@ def test_who_leaves_gives_its_turn_on() -> None:
         assert await last == 7
         assert pool._running == 0 and len(pool._queue) == 0
         pool.close()
+
+    run(steps())
+
+
+@pytest.mark.parametrize("passed_on", [False, True])
+def test_a_turn_that_comes_in_the_moment_of_a_cancellation_goes_to_the_next(passed_on: bool) -> None:
+    async def steps() -> None:
+        turns, over = Turns(1), asyncio.Event()
+
+        async def work(address: str, until: asyncio.Event | None = None) -> str:
+            async with turns.turn("bob", address):
+                if until is not None:
+                    await until.wait()
+                return address
+
+        first = asyncio.create_task(work("0", over))
+        await asyncio.sleep(0)
+        gone, last = asyncio.create_task(work("1")), asyncio.create_task(work("2"))
+        await asyncio.sleep(0)
+        over.set()
+        if (
+            passed_on
+        ):  # the turn is already the one's that goes; else `first` ends after its cancellation, before it runs
+            await asyncio.sleep(0)
+        gone.cancel()
+        async with asyncio.timeout(20):
+            assert await asyncio.gather(first, last) == ["0", "2"]
+            with pytest.raises(asyncio.CancelledError):
+                await gone
+        assert turns._running == 0 and len(turns._queue) == 0
 
     run(steps())

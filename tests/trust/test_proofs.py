@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon, NtlmVerdict
-from postern.model.security import Mechanism, PrincipalKind, Seal
+from postern.model.security import Mechanism, Peer, PrincipalKind, Seal
 from postern.trust.authenticator import Authenticator
 from postern.trust.backoff import Backoff
 from postern.trust.handshakes import Acceptors
@@ -36,6 +36,7 @@ class Controller:
         self.called: dict[str, str] = {}
         self.groups = frozenset({"S-1-5-21-1-2-3-513"})
         self.asked: list[str] = []
+        self.addresses: list[str] = []
 
     async def password(self, account: Account, password: str, address: str) -> bool:
         self.asked.append(account.name)
@@ -46,6 +47,7 @@ class Controller:
 
     async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict:
         self.asked.append(logon.user)
+        self.addresses.append(logon.address)
         await asyncio.sleep(0)
         if self.away:
             raise DirectoryUnavailable
@@ -76,8 +78,10 @@ class Domain:
     async def group(self) -> str | None:
         return self.sid
 
-    async def log_on(self, user: str, password: str, domain: str = "CORP") -> Challenge | Granted | Denied:
-        server = self.authenticator.sasl("NTLM", PEER, TLS, None)
+    async def log_on(
+        self, user: str, password: str, domain: str = "CORP", peer: Peer = PEER
+    ) -> Challenge | Granted | Denied:
+        server = self.authenticator.sasl("NTLM", peer, TLS, None)
         assert server is not None
         client = NtlmInitiator(user, domain, nt_hash(password))
         outcome = await server.step(client.negotiate())
@@ -121,6 +125,12 @@ def test_whom_the_controller_found_must_be_whom_the_directory_named(domain: Doma
     domain.people.add("mallory@corp.test", "x")
     domain.controller.called["alice"] = "mallory"
     assert run(domain.log_on("alice", "wonderland")) == FAILED
+
+
+def test_an_answer_waits_under_the_network_that_it_came_from(domain: Domain) -> None:
+    run(domain.log_on("alice", "wonderland", peer=Peer("192.0.2.7", 1)))
+    run(domain.log_on("alice", "wonderland", peer=Peer("2001:db8::7:1", 1)))
+    assert domain.controller.addresses == ["192.0.2.7", "2001:db8::/64"]
 
 
 def test_no_controller_is_no_failure_of_the_caller(domain: Domain) -> None:

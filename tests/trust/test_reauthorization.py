@@ -10,6 +10,7 @@ import pytest
 
 from postern.model.directory import Account, DirectoryUnavailable
 from postern.model.security import NOBODY, Identity, Mechanism
+from postern.trust import reauthorization
 from postern.trust.membership import Membership
 from postern.trust.reauthorization import Reauthorization
 from tests.trust.people import People, run
@@ -150,3 +151,46 @@ def test_rounds_run_while_anybody_is_there_and_survive_failures(watch: Watch) ->
 def test_credentials_are_no_part_of_who_it_is() -> None:
     one = Identity(NOBODY.kind, "alice", Mechanism.BASIC, credentials="digest")
     assert one == replace(one, credentials="other") and "digest" not in repr(one)
+
+
+def test_two_rounds_fit_into_thirty_seconds() -> None:
+    """Docs promise them; what is left is for the directory's time-outs."""
+    assert reauthorization.INTERVAL * reauthorization._ROUNDS <= 20
+
+
+def test_a_session_ends_with_its_ticket(watch: Watch) -> None:
+    """Neither before nor later, whether the directory answers or not; a session by password beside it goes on."""
+    now = [1000.0]
+
+    async def log_on(session: str, ends: float) -> asyncio.Event:
+        ticket = await Membership().identity(watch.people.accounts[NAME], Mechanism.KERBEROS, ends=ends)
+        ended = asyncio.Event()
+
+        def revoke() -> None:
+            watch.ended.append(session)
+            ended.set()
+
+        registration = watch.watch.register(ticket, revoke)
+        assert registration is not None and session not in watch.ended  # the log-in is answered first
+        if session == "left":
+            registration.end()
+        return ended
+
+    async def steps() -> None:
+        watch.watch = Reauthorization(watch.people, interval=0.001, clock=lambda: now[0])
+        watch.people.away = True
+        await watch.log_on("password")
+        await log_on("left", 1010.0)
+        over = await log_on("over", 1000.0)
+        early, late = await log_on("early", 1010.0), await log_on("late", 1020.0)
+        expected = []
+        for moment, session, ended in ((1009.9, "over", over), (1019.9, "early", early), (1020.0, "late", late)):
+            now[0] = moment
+            expected.append(session)
+            async with asyncio.timeout(20):
+                await ended.wait()
+            await asyncio.sleep(0.005)  # some looks more
+            assert watch.ended == expected
+        watch.watch.close()
+
+    run(steps())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -94,6 +95,15 @@ def test_a_ticket_is_enough(authenticator: Authenticator, realm: kdc.Kdc, servic
     outcome = exchange(authenticator, realm, "alice", service)
     assert isinstance(outcome, Granted)
     assert (outcome.identity.name, outcome.identity.mechanism) == ("alice@example.test", Mechanism.KERBEROS)
+
+
+def test_the_identity_ends_with_the_ticket(authenticator: Authenticator, realm: kdc.Kdc) -> None:
+    """Not five minutes later, which is what libkrb5 grants a context for clocks that differ."""
+    outcome = exchange(authenticator, realm, "alice")
+    ccache = f"FILE:{realm.folder / 'alice.ccache'}"
+    left = gssapi.Credentials(usage="initiate", store={"ccache": ccache}).lifetime
+    assert isinstance(outcome, Granted) and outcome.identity.ends is not None
+    assert abs(outcome.identity.ends - time.time() - left) < 120
 
 
 @pytest.mark.parametrize(("binding", "right"), [(b"ours", True), (b"another's", False)])

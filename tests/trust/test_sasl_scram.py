@@ -10,14 +10,15 @@ from collections.abc import Callable, Iterator
 import pytest
 from scramp import ScramClient, ScramException
 
-from postern.model.security import Mechanism, Seal
+from postern.model.security import Channel, Mechanism, Seal
 from postern.trust import sasl_scram
 from postern.trust.authenticator import Authenticator
 from postern.trust.judge import FAILED, UNAVAILABLE
 from postern.trust.outcome import Challenge, Denied, Granted
 from postern.trust.passwords import scram_keys
 from postern.trust.sasl import MALFORMED
-from postern.trust.sasl_scram import ScramServer
+from postern.trust.sasl_scram import UNBOUND, ScramServer
+from postern.verify.sasl_client import Credentials, exchange_for
 from tests.trust.people import PEER, People, run
 
 TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
@@ -97,6 +98,8 @@ def _with_proof(text: str, proof: bytes) -> str:
         (lambda text: _with_proof(text, b""), MALFORMED),
         (lambda text: text.rpartition(",p=")[0], MALFORMED),
         (lambda text: text[:-4] + "====", MALFORMED),
+        (lambda text: text[:-4] + "é===", MALFORMED),
+        (lambda text: text.replace("c=biws", "c=é"), MALFORMED),
         (lambda text: "", MALFORMED),
     ],
 )
@@ -104,6 +107,72 @@ def test_a_last_message_that_is_not_right(
     authenticator: Authenticator, change: Callable[[str], str], outcome: Denied
 ) -> None:
     assert exchange(authenticator, "alice@example.test", "wonderland", change) == outcome
+
+
+BOUND = Channel(b"tls-server-end-point:" + b"certificate", exported=b"tls-exporter:" + b"exported")
+
+
+def bound_exchange(authenticator: Authenticator, binding: bytes, channel: Channel) -> Granted | Denied | Challenge:
+    """The verifier's client, which knows every type; scramp and GNU SASL dial in tests/services/test_channel_binding.py."""
+
+    async def steps() -> Granted | Denied | Challenge:
+        who = Credentials("alice@example.test", "wonderland")
+        client = exchange_for("SCRAM-SHA-256-PLUS", who, "smtp", "localhost", binding)
+        server = authenticator.sasl("SCRAM-SHA-256-PLUS", PEER, TLS, None, channel)
+        assert server is not None
+        outcome = await server.step(client(b""))
+        while isinstance(outcome, Challenge):
+            outcome = await server.step(client(outcome.data))
+        return outcome
+
+    return run(steps())
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "channel", "granted"),
+    [
+        ("tls-server-end-point", b"certificate", BOUND, True),
+        ("tls-exporter", b"exported", BOUND, True),
+        ("tls-server-end-point", b"another", BOUND, False),
+        ("tls-server-end-point", b"exported", BOUND, False),
+        ("tls-exporter", b"another", BOUND, False),
+        ("tls-exporter", b"exported", Channel(BOUND.binding), False),  # a TLS layer that cannot export
+        ("tls-exporter", b"", Channel(BOUND.binding), False),
+        ("tls-unique", b"", BOUND, False),
+    ],
+)
+def test_a_proof_is_good_on_the_channel_that_it_is_bound_to(
+    authenticator: Authenticator, people: People, kind: str, data: bytes, channel: Channel, granted: bool
+) -> None:
+    people.enabled = {"scram-sha-256"}
+    run(authenticator.refresh())
+    outcome = bound_exchange(authenticator, f"{kind}:".encode() + data, channel)
+    if granted:
+        assert isinstance(outcome, Granted) and outcome.identity.mechanism is Mechanism.SCRAM
+    else:
+        assert outcome == UNBOUND
+        # Nothing was guessed: with the right password it would have been the same answer.
+        assert authenticator._backoff.is_free("alice@example.test", PEER.host, authenticator._clock())
+
+
+@pytest.mark.parametrize(
+    ("first", "plus", "outcome"),
+    [
+        (b"y,,n=alice@example.test,r=0123456789", False, UNBOUND),  # -PLUS was shown: RFC 5802 section 6
+        (b"n,,n=alice@example.test,r=0123456789", False, None),
+        (b"p=tls-server-end-point,,n=alice@example.test,r=0123456789", False, MALFORMED),
+        (b"n,,n=alice@example.test,r=0123456789", True, MALFORMED),
+        (b"y,,n=alice@example.test,r=0123456789", True, MALFORMED),
+        (b"p=,,n=alice@example.test,r=0123456789", True, UNBOUND),
+        (b"p=tls-server-end-point:cert,,n=alice@example.test,r=0123456789", True, UNBOUND),
+        (b"p=tls-server-end-point,,n=alice@example.test,r=0123456789", True, None),
+    ],
+)
+def test_the_flag_says_what_the_client_saw(
+    authenticator: Authenticator, first: bytes, plus: bool, outcome: Denied | None
+) -> None:
+    found = run(ScramServer(authenticator, PEER, BOUND, plus).step(first))
+    assert isinstance(found, Challenge) if outcome is None else found == outcome
 
 
 @pytest.mark.parametrize(

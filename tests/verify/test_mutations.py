@@ -50,7 +50,7 @@ MUTATIONS = (
     Mutation(
         "a mechanism is advertised that no row lists",
         "import dataclasses\nfrom postern.paths.guard import Guard\nold = Guard.offer\n"
-        "def offer(self, seal, can_upgrade):\n    known = old(self, seal, can_upgrade)\n"
+        "def offer(self, *how, **more):\n    known = old(self, *how, **more)\n"
         "    return dataclasses.replace(known, mechanisms=(*known.mechanisms, 'CRAM-MD5'))\nGuard.offer = offer",
         HUB,
         "client-to-hub-smtp",
@@ -59,12 +59,20 @@ MUTATIONS = (
     Mutation(
         "a listed mechanism is not offered",
         "import dataclasses\nfrom postern.paths.guard import Guard\nold = Guard.offer\n"
-        "def offer(self, seal, can_upgrade):\n    known = old(self, seal, can_upgrade)\n"
+        "def offer(self, *how, **more):\n    known = old(self, *how, **more)\n"
         "    return dataclasses.replace(known, mechanisms=tuple(n for n in known.mechanisms if n != 'NTLM'))\n"
         "Guard.offer = offer",
         ACCESS,
         "pop3",
         "NTLM: NTLM is not shown on port 110",
+    ),
+    Mutation(
+        "a proof that is bound to another channel is accepted",
+        "from postern.trust import sasl_scram\nclass Blind:\n    compare_digest = staticmethod(lambda a, b: True)\n"
+        "    digest = staticmethod(sasl_scram.hmac.digest)\nsasl_scram.hmac = Blind",
+        ACCESS,
+        "imap4",
+        "SCRAM-SHA-256-PLUS bound to another channel is refused on port 143",
     ),
     Mutation(
         "EXTERNAL is accepted from whoever says a name",
@@ -272,7 +280,7 @@ def test_servers_that_live_by_another_profile_are_noticed(broken: Mutant) -> Non
     text = file.read_text()
     try:
         file.write_text(text.replace('profile = "practical"', 'profile = "reference"'))
-        _noticed(broken, "client-to-hub-smtp", "also shows PLAIN, LOGIN, SCRAM-SHA-256")
+        _noticed(broken, "client-to-hub-smtp", "also shows PLAIN, LOGIN, SCRAM-SHA-256-PLUS, SCRAM-SHA-256")
     finally:
         file.write_text(text)
 

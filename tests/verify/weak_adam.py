@@ -7,7 +7,6 @@ import contextlib
 import datetime
 import os
 import shutil
-import socket
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ from postern.net.tls import certificate_der
 from postern.paths.table import settle
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
+from tests.support.ports import free_offset
 
 PASSWORD = "the replication account's"
 HUB = Server("hub1", "hub1.example.test", frozenset({Role.HUB}), ("127.0.0.1",))
@@ -70,7 +70,7 @@ def running_adam(profile: Profile = Profile.PRACTICAL, lax: bool = False) -> Ite
     folder = Path(tempfile.mkdtemp(prefix="ad-", dir="/tmp"))
     folder.chmod(0o755)
     organization = Organization(
-        "x", (AcceptedDomain("example.test"),), (HUB, EDGE), profile=profile, offset=_free_offset()
+        "x", (AcceptedDomain("example.test"),), (HUB, EDGE), profile=profile, offset=free_offset((50389, 50636))
     )
     try:
         where = state.create(folder / "state")
@@ -128,16 +128,6 @@ def _give_away(where: StateFolder) -> None:
     owner = account.owner(where.root)
     for path in where.root.rglob("*"):
         os.lchown(path, owner.uid, owner.gid)
-
-
-def _free_offset() -> int:
-    for offset in range(2000, 12000, 37):
-        with contextlib.suppress(OSError):
-            for number in (50636, 50389):
-                with socket.socket() as end:
-                    end.bind(("127.0.0.1", number + offset))
-            return offset
-    raise RuntimeError("no free ports")
 
 
 __all__ = ["PASSWORD", "Adam", "add_account", "layout", "running_adam"]

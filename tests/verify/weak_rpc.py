@@ -85,10 +85,10 @@ class _Gate(Guard):
 class _Acceptors(Acceptors):
     weak: frozenset[RpcWeakness]
 
-    def begin(self, auth_type: int) -> SecurityContext | None:
+    def begin(self, auth_type: int, host: str = "") -> SecurityContext | None:
         if auth_type not in (AuthType.NTLM, AuthType.SPNEGO) and RpcWeakness.FOREIGN_MECHANISM in self.weak:
-            return self._ntlm()
-        return super().begin(auth_type)
+            return self._ntlm(host)
+        return super().begin(auth_type, host)
 
     async def identity(self, context: SecurityContext) -> Identity | None:
         known = await super().identity(context)

@@ -10,9 +10,8 @@ from typing import Any, BinaryIO
 
 import click
 
-from postern.cli.directory import json_option, print_table
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo, echo_json
+from postern.cli.terminal import echo, echo_json, json_option, print_fields, print_table
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.services.agent_state import AgentFile, AgentState, total
 from postern.transport.agents.catalogue import BUILT, CATALOGUE
@@ -60,8 +59,15 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
         shown = {each.name: list(value) if each.is_list else value for each, value in values}
         echo_json({"name": name, "enabled": enabled, "does": one.says, "settings": shown})
         return
-    echo(f"{name} is {'on' if enabled else 'off'}: {one.says}")
-    echo(f"acts at: {one.when}; in doubt it {one.doubt}")
+    print_fields(
+        {
+            "name": name,
+            "is": "on" if enabled else "off",
+            "does": one.says,
+            "acts at": one.when,
+            "in doubt": f"it {one.doubt}",
+        }
+    )
     rows = [(each.name, _words(value), _words(each.default), each.says) for each, value in values]
     print_table(("setting", "is", "by default", "means"), rows, "It has no settings.")
 
@@ -89,7 +95,7 @@ def disable(names: tuple[str, ...], state_dir: str | None) -> None:
 @click.argument("value")
 @state_option
 def set_(name: str, setting: str, value: str, state_dir: str | None) -> None:
-    """Give a setting a value; a list's items are separated by commas."""
+    """Give a setting a value, such as «recipient-filter tarpit 10»; a list's items are separated by commas."""
 
     def work(state: AgentState) -> None:
         kind = BUILT[name].settings

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli.directory import accepted_address, in_directory, json_option, print_table
+from postern.cli.directory import accepted_address, in_directory
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo, echo_json
+from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
 
 if TYPE_CHECKING:

@@ -1,14 +1,15 @@
-"""Rich's console and tables for foreign text (apart from `terminal`, for rich is slow to import).
+"""Rich's console and tables for foreign text (apart from `terminal`, which imports this when there is a table to print).
 
-A table that fits is printed as one. On a terminal too narrow for it without splitting words, each row becomes a block of
-lines; without a terminal (a pipe, a file) nothing is cut or wrapped, so that each row stays one line to search for.
+A table that fits is printed as one, without columns in which nothing stands. On a terminal too narrow for it without
+splitting words, each row becomes a block of lines; values of more than 200 columns are shortened there, and --json has them
+whole. Without a terminal (a pipe, a file) nothing is cut, wrapped or left out, so that each row stays one line to search for.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import rich.console
@@ -23,6 +24,8 @@ UNBOUNDED = 100_000
 """Columns of what is no terminal, unless $COLUMNS says otherwise."""
 _SHORT = 20
 """A column whose cells are no longer than this is never wrapped: dates, sizes, states, addresses."""
+_LONGEST = 200
+"""Columns of the longest value that a terminal gets."""
 
 
 class Console(rich.console.Console):
@@ -61,40 +64,69 @@ class Text(rich.text.Text):
         return self
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Prints rows of fields below their headings."""
+def print_rows(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
+    """Prints rows of fields below their headings; `terminal.print_table` is what commands call."""
     console = Console()
-    cells = [[one_line(cell) for cell in row] for row in rows]
+    cells = [[_cell(one, console) for one in row] for row in rows]
+    if console.width < UNBOUNDED:
+        used = [number for number in range(len(columns)) if number == 0 or any(row[number] for row in cells)]
+        columns, cells = [columns[number] for number in used], [[row[number] for number in used] for row in cells]
     widths = [_narrowest([row[number] for row in cells], number) for number in range(len(columns))]
-    if sum(max(width, _word(column)) for width, column in zip(widths, columns, strict=True)) + 3 * len(columns) + 1 > (
-        console.width
-    ):
-        _print_blocks(columns, cells)
+    headed = (max(width, _word(column)) for width, column in zip(widths, columns, strict=True))
+    if sum(headed) + 3 * len(columns) + 1 > console.width:
+        for row in cells:
+            row[0].stylize("bold")
+            console.print(row[0], overflow="fold")
+            console.print(_fields({f"  {column}": cell for column, cell in zip(columns[1:], row[1:], strict=True)}))
         return
     table = Table()
     for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
-        fixed = all(cell_len(row[number]) <= width for row in cells)
+        fixed = all(_whole(row[number]) <= width for row in cells)
         table.add_column(column, no_wrap=fixed, min_width=width, overflow="fold")
     for row in cells:
-        table.add_row(*map(Text, row))
+        table.add_row(*row)
     console.print(table)
 
 
-def _narrowest(cells: Sequence[str], number: int) -> int:
+def print_fields(fields: Mapping[str, str]) -> None:
+    """Prints one thing, a line for each of its fields that says something; `terminal.print_fields` is what commands call."""
+    console = Console()
+    if console.width < UNBOUNDED:
+        console.print(_fields({label: _cell(value, console) for label, value in fields.items()}))
+        return
+    margin = max(map(len, fields)) + 2
+    for label, value in fields.items():
+        if value:
+            echo(f"{label + ':':<{margin}}{value}")
+
+
+def _fields(fields: Mapping[str, rich.text.Text]) -> Table:
+    """Labels on the left; what is too long for a line goes on below itself."""
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(no_wrap=True, min_width=max(map(cell_len, fields), default=0) + 1)
+    grid.add_column(overflow="fold")
+    for label, value in fields.items():
+        if value:
+            grid.add_row(f"{label}:", value)
+    return grid
+
+
+def _cell(value: str | Text, console: Console) -> rich.text.Text:
+    text = Text(value) if isinstance(value, str) else value
+    if isinstance(value, str) and console.width < UNBOUNDED:
+        text.truncate(_LONGEST, overflow="ellipsis")
+    return text
+
+
+def _narrowest(cells: Sequence[rich.text.Text], number: int) -> int:
     """The columns that a column needs to split no word: the first one and short ones whole, others by word."""
-    whole = max(map(cell_len, cells))
-    return whole if number == 0 or whole <= _SHORT else max(map(_word, cells))
+    whole = max(map(_whole, cells))
+    return whole if number == 0 or whole <= _SHORT else max(_word(cell.plain) for cell in cells)
+
+
+def _whole(cell: rich.text.Text) -> int:
+    return max(map(cell_len, cell.plain.split("\n")))
 
 
 def _word(text: str) -> int:
     return max(map(cell_len, text.split()), default=0)
-
-
-def _print_blocks(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A block for each row: its first cell, then a line for each further one that says something."""
-    margin = max(map(len, columns)) + 4
-    for row in rows:
-        echo(row[0], bold=True)
-        for column, cell in zip(columns[1:], row[1:], strict=True):
-            if cell:
-                echo(f"  {column + ':':<{margin - 2}}{cell}")

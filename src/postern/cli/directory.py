@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from postern.cli.terminal import ask_password, echo
-from postern.model.directory import PROBE, DirectoryUnavailable
+from postern.cli.terminal import ask_password, print_fields
+from postern.model.directory import PROBE, DirectoryUnavailable, IncompleteAnswer
 from postern.model.domains import a_labels, shown
 from postern.model.organization import Role
 
@@ -25,7 +25,6 @@ Work = Callable[["OpenDirectory", "Organization", "StateFolder"], Awaitable[T]]
 MINIMUM_LENGTH = 8
 """Characters of a new password: NIST SP 800-63B section 5.1.1.1."""
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Machine-readable output.")
 password_option = click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
 
 
@@ -48,6 +47,10 @@ def in_directory(state_dir: str | None, work: Work[T], role: Role | None = None)
 
     try:
         return asyncio.run(run())
+    except IncompleteAnswer as error:
+        raise click.ClickException(
+            f"{error}: nothing can be said of mailbox owners now, and nothing was changed"
+        ) from None
     except DirectoryUnavailable:
         raise click.ClickException(
             f"the directory of {folder.root} does not answer: start the organization with «postern run», or name "
@@ -141,36 +144,26 @@ def as_dict(listing: Listing) -> dict[str, Any]:
     }
 
 
-def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
-    """`console.print_table`; rich is imported when there is something to print."""
-    if not rows:
-        echo(empty)
-        return
-    from postern.cli import console
-
-    console.print_table(columns, rows)
-
-
 def print_listing(listing: Listing) -> None:
     """One entry, a line for each thing that it has."""
-    for label, value in (
-        ("name", listing.name),
-        ("display name", listing.display_name),
-        ("type", listing.type.value),
-        ("address", listing.primary),
-        ("aliases", ", ".join(listing.aliases)),
-        ("members", ", ".join(listing.members)),
-        ("forwards to", listing.target),
-        ("may send as", ", ".join(listing.send_as)),
-        ("mailbox server", listing.home_server),
-        ("quota", size(listing.quota) if listing.quota else ""),
-        ("password", ", ".join(listing.verifiers)),
-        ("log on", "" if listing.enabled else "disabled"),
-        ("address lists", "hidden" if listing.hidden else ""),
-        ("objectGUID", str(listing.guid)),
-    ):
-        if value:
-            echo(f"{label + ':':<16}{value}")
+    print_fields(
+        {
+            "name": listing.name,
+            "display name": listing.display_name,
+            "type": listing.type.value,
+            "address": listing.primary,
+            "aliases": ", ".join(listing.aliases),
+            "members": ", ".join(listing.members),
+            "forwards to": listing.target,
+            "may send as": ", ".join(listing.send_as),
+            "mailbox server": listing.home_server,
+            "quota": size(listing.quota) if listing.quota else "",
+            "password": ", ".join(listing.verifiers),
+            "log on": "" if listing.enabled else "disabled",
+            "address lists": "hidden" if listing.hidden else "",
+            "objectGUID": str(listing.guid),
+        }
+    )
 
 
 def size(octets: int) -> str:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import click
 
-from postern.cli.directory import in_directory, json_option, print_table, size
+from postern.cli.directory import in_directory, size
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import ask, echo, echo_json
+from postern.cli.terminal import ask, echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
 from postern.model.domains import fold
 from postern.model.mailbox import DisconnectedMailbox, MailboxError
@@ -61,23 +61,17 @@ async def of_address(organization: Organization, address: str) -> list[Disconnec
     return []
 
 
-async def disconnect(organization: Organization, gone: Listing) -> bool:
-    """Marks the mailbox of somebody who was removed; False where this host has no mailbox database."""
+async def disconnect(organization: Organization, gone: Listing) -> bool | None:
+    """Marks the mailbox of somebody who was removed; False if there was none, None where this host has no mailbox database."""
     with contextlib.suppress(click.ClickException):
         async with mailbox_database(organization) as database:
-            await database.disconnect(gone.guid, gone.primary)
-            return True
-    return False
+            return await database.disconnect(gone.guid, gone.primary)
+    return None
 
 
 async def _found(directory: OpenDirectory, database: MailboxDatabase) -> list[DisconnectedMailbox]:
-    """Those whose owners were removed on another host are noticed here."""
-    known = {one.guid: one.primary for one in await owners(directory)}
-
-    async def find(asked: Sequence[UUID]) -> dict[UUID, str]:
-        return {guid: known[guid] for guid in asked if guid in known}
-
-    await database.reconcile(find)
+    """Those whose owners were removed on another host are noticed here. Raises DirectoryUnavailable, IncompleteAnswer."""
+    await database.reconcile(directory.read.mailbox_owners)
     return await database.disconnected()
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli.directory import in_directory, json_option, print_table
+from postern.cli.directory import in_directory
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo, echo_json
+from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.domains import a_labels
 from postern.services.dkim_keys import DkimKeyError, KeyRing
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from postern.cli import dkim
-from postern.cli.directory import in_directory, json_option, print_table, without_own
+from postern.cli.directory import in_directory, without_own
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo, echo_json
+from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
 from postern.model.domains import a_labels, shown
 from postern.model.organization import AcceptedDomain, DomainType

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from postern.cli.directory import json_option, print_table
 from postern.cli.files import Output, OutputFile
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import checking, day, echo, echo_json, echo_page
+from postern.cli.terminal import checking, day, echo, echo_json, echo_page, json_option, print_table
 from postern.model.directory import DirectoryUnavailable
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from postern.cli.terminal import checking, echo, echo_json
+from postern.cli.terminal import checking, echo, echo_json, json_option, print_table
 from postern.model.organization import Profile
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _NAME = click.option(
     "--name", default="lab", show_default=True, metavar="LAB", help="Which lab; several do not collide."
 )
-_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
 @click.group("lab")
@@ -40,11 +39,17 @@ def lab() -> None:
 
 @lab.command()
 @_NAME
-@click.option("--profile", type=click.Choice([one.value for one in Profile]), default=Profile.PRACTICAL.value)
+@click.option(
+    "--profile",
+    type=click.Choice([one.value for one in Profile]),
+    default=Profile.PRACTICAL.value,
+    show_default=True,
+    help="What its paths ask for: see «postern paths --profile».",
+)
 @click.option("--bare", is_flag=True, help="Only the hosts and their networks; nothing runs on them.")
 @click.option("--no-servers", is_flag=True, help="State folders, but no postern: to start them is the exercise.")
 @click.option("--no-firewalls", is_flag=True, help="Let everything reach everything.")
-@_JSON
+@json_option
 def up(name: str, profile: str, bare: bool, no_servers: bool, no_firewalls: bool, as_json: bool) -> None:
     """Build the lab and leave it running."""
     from postern.lab import build
@@ -69,7 +74,7 @@ def up(name: str, profile: str, bare: bool, no_servers: bool, no_firewalls: bool
 
 @lab.command()
 @_NAME
-@_JSON
+@json_option
 def status(name: str, as_json: bool) -> None:
     """Hosts, processes, open doors, and what the firewalls dropped."""
     from postern.lab import build
@@ -89,10 +94,11 @@ def status(name: str, as_json: bool) -> None:
 @click.option("--path", "rows", multiple=True, metavar="ROW", help="Only this row; may be repeated.")
 @click.option("--doors", is_flag=True, help="Only knock at the doors; dial nothing in full.")
 @click.option("--explain", is_flag=True, help="Say of each ◐ and ◔ for which other rows the door is open.")
-@_JSON
+@json_option
 def verify(name: str, rows: tuple[str, ...], doors: bool, explain: bool, as_json: bool) -> None:
-    """Each path passes from the right hosts and fails from all others: knock at every door from every host, then dial every
-    path in full from those who may.
+    """Prove that each path passes from the right hosts and fails from all others.
+
+    Knocks at every door from every host, then dials every path in full from those who may.
 
     The exit status is 0 if it holds; 1 if a cell is wrong, a path is not proven, or a host dropped packets that no knock of
     this proof explains; 2 if it could not run.
@@ -118,7 +124,10 @@ def verify(name: str, rows: tuple[str, ...], doors: bool, explain: bool, as_json
 @click.argument("host")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def shell(name: str, host: str, command: tuple[str, ...]) -> None:
-    """A shell on HOST, or one COMMAND there: root, its addresses, names and files, and postern with its state folder."""
+    """A shell on HOST, or one COMMAND there: root, its addresses, names and files, and postern with its state folder.
+
+    For example `postern lab shell hub1 postern queue list`.
+    """
     from postern.lab import build
     from postern.lab.entrance import words
     from postern.lab.folder import Folder
@@ -135,7 +144,7 @@ def shell(name: str, host: str, command: tuple[str, ...]) -> None:
 @click.option("--output", type=click.Path(path_type=Path), help="The pcap file; PATH.pcap otherwise.")
 @click.option("--seconds", type=click.FloatRange(0.1), help="How long; until Ctrl-C otherwise.")
 def capture(name: str, path: str, output: Path | None, seconds: float | None) -> None:
-    """Write the packets of one data path to a file for Wireshark."""
+    """Write the packets of one data path, such as hub-to-hub, to a file for Wireshark."""
     from postern.lab import build, organization
     from postern.lab import capture as taking
     from postern.lab.folder import Folder
@@ -254,29 +263,19 @@ def _print_ready(name: str, seconds: float, bare: bool) -> None:
 
 
 def _print_status(hosts: Sequence[HostStatus]) -> None:
-    from rich.table import Table
-
-    from postern.cli.console import Console
-
-    grid = Table(box=None, padding=(0, 1), pad_edge=False)
-    for heading in ("Host", "What", "Address", "Processes", "Firewall", "Dropped", "Doors"):
-        grid.add_column(heading, header_style="bold dim", overflow="fold")
-    for one in hosts:
-        if not one.running:
-            grid.add_row(one.name, one.what, one.address, "[red]off[/red]", "", "", "")
-            continue
-        wall = "[green]up[/green]" if one.firewall else "[yellow]none[/yellow]"
-        dropped = str(one.dropped) if one.firewall else ""
-        grid.add_row(
-            f"[bold cyan]{one.name}[/bold cyan]",
+    rows = [
+        (
+            one.name,
             one.what,
             one.address,
-            str(len(one.processes)),
-            wall,
-            dropped,
-            ", ".join(_doors(one.doors)),
+            str(len(one.processes)) if one.running else "off",
+            ("up" if one.firewall else "none") if one.running else "",
+            str(one.dropped) if one.running and one.firewall else "",
+            ", ".join(_doors(one.doors)) if one.running else "",
         )
-    Console().print(grid)
+        for one in hosts
+    ]
+    print_table(("host", "what", "address", "processes", "firewall", "dropped", "doors"), rows, "The lab has no hosts.")
 
 
 def _doors(doors: Sequence[str]) -> Iterator[str]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from postern.cli import disconnected
-from postern.cli.directory import in_directory, json_option, own_option, print_table, size, without_own
+from postern.cli.directory import in_directory, own_option, size, without_own
 from postern.cli.disconnected import mailbox_database
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo_json
+from postern.cli.terminal import echo_json, json_option, print_table
 from postern.model.mailbox import Folder, MailboxError
 from postern.model.organization import Role
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import click
@@ -18,8 +17,8 @@ from rich.table import Table as Grid
 from postern.cli.console import UNBOUNDED, Console, Text
 from postern.cli.paths_map import paths_map
 from postern.cli.paths_page import CELLS, HEADINGS, cells, differences, document, enforcement, why
-from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo, echo_json, echo_page
+from postern.cli.state_folder import existing, state_option
+from postern.cli.terminal import day, echo, echo_json, echo_page, json_option, moment, print_table
 from postern.model.organization import Organization, Profile, StateFolder
 from postern.model.security import Encryption
 from postern.paths.deployment import NOT_BUILT
@@ -28,7 +27,6 @@ from postern.paths.table import TABLE, deviations, settle
 from postern.telemetry.observed import KEPT, Observation, read
 
 _PROFILES = click.Choice([profile.value for profile in Profile])
-_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 _STYLES = {Encryption.REQUIRED: "green", Encryption.OFFERED: "yellow", Encryption.NEVER: "red"}
 _MEANINGS = {
     Encryption.REQUIRED: " (clear text is refused), ",
@@ -51,7 +49,7 @@ WIDE = 120
 )
 @click.option("--against", type=_PROFILES, help="Only what differs from this profile, with the reasons.")
 @state_option
-@_JSON
+@json_option
 @click.pass_context
 def paths(
     context: click.Context,
@@ -78,7 +76,7 @@ def paths(
 
 @paths.command(short_help="One row in full.")
 @click.argument("row_id", metavar="ID")
-@_JSON
+@json_option
 def show(row_id: str, as_json: bool) -> None:
     """One row in full: its cells, what each profile makes of it and why, and how it is enforced."""
     if row_id not in TABLE:
@@ -115,18 +113,15 @@ def firewall(host: str, state_dir: str | None) -> None:
 
 @paths.command(short_help="What was really used.")
 @state_option
-@_JSON
+@json_option
 def observed(state_dir: str | None, as_json: bool) -> None:
     """What was really used: path, peer, mechanism, cipher, how often, when first and last; sockets that fit no row."""
-    folder = _state(state_dir)
+    folder = existing(state_dir)
     seen = read(folder.observed, time.time() - KEPT)
     if as_json:
         echo_json([asdict(one) for one in seen])
         return
-    if seen:
-        _print_observed(seen)
-    else:
-        echo("Nothing was observed yet: no connection of a running organization has proven itself or carried mail.")
+    _print_observed(seen)
     _print_alarms(folder)
 
 
@@ -236,32 +231,26 @@ def _print_table(rows: Sequence[Path], profile: Profile) -> None:
 
 
 def _print_observed(seen: Sequence[Observation]) -> None:
-    console = Console()
-    wide = console.width >= WIDE
-    headings: tuple[str, ...] = ("Path", "Proven by", "Sealed by", "Count", "Last seen")
-    if wide:
-        headings = ("Path", "Peer", "Proven by", "Sealed by", "Count", "First seen", "Last seen")
-    grid = _grid(*headings, title="Data paths as they were used")
-    grid.columns[0].min_width = 26
-    grid.columns[4 if wide else 3].justify = "right"
+    """On a narrow terminal the peer stands below its path, and the seal below the proof."""
+    wide = Console().width >= WIDE
     order = list(TABLE)
+    rows: list[Sequence[str | Text]] = []
     for one in sorted(seen, key=lambda one: (order.index(one.path) if one.path in TABLE else len(order), one.peer)):
-        first = _id(one.path) if wide else _id(one.path).under(one.peer, style="not bold default")
-        sealed = Text(one.seal, style="red" if one.seal == "none" else "green")
-        if one.cipher:
-            sealed.under(one.cipher, style="dim")
-        when = datetime.fromtimestamp(one.last_seen).astimezone()
-        peer = (one.peer,) if wide else ()
-        grid.add_row(
-            first,
-            *peer,
-            one.mechanism,
-            sealed,
-            str(one.count),
-            *((f"{datetime.fromtimestamp(one.first_seen).astimezone():%Y-%m-%d}",) if wide else ()),
-            f"{when:%Y-%m-%d %H:%M:%S}" if wide else f"{when:%Y-%m-%d}\n{when:%H:%M:%S}",
-        )
-    console.print(grid)
+        sealed, last = f"{one.seal} {one.cipher.removeprefix('TLS_')}".rstrip(), moment(one.last_seen)
+        if wide:
+            rows.append((one.path, one.peer, one.mechanism, sealed, str(one.count), day(one.first_seen), last))
+            continue
+        style = "red" if one.seal == "none" else "green"
+        proven = Text(one.mechanism).under(sealed, style=style)
+        rows.append((_id(one.path).under(one.peer, "not bold default"), proven, str(one.count), last))
+    columns: tuple[str, ...] = ("path", "proven, sealed by", "count", "last seen")
+    if wide:
+        columns = ("path", "peer", "proven by", "sealed by", "count", "first seen", "last seen")
+    print_table(
+        columns,
+        rows,
+        "Nothing was observed yet: no connection of a running organization has proven itself or carried mail.",
+    )
 
 
 def _print_alarms(folder: StateFolder) -> None:
@@ -269,12 +258,8 @@ def _print_alarms(folder: StateFolder) -> None:
     from postern.host import watch
 
     for alarm in watch.read(folder):
-        when = datetime.fromtimestamp(alarm.time).astimezone()
-        echo(
-            f"ALARM {when:%Y-%m-%d %H:%M:%S} no row for {alarm.socket}: {alarm.process}, process {alarm.pid}",
-            fg="red",
-            err=True,
-        )
+        words = f"ALARM {moment(alarm.time)} no row for {alarm.socket}: {alarm.process}, process {alarm.pid}"
+        echo(words, fg="red", err=True)
 
 
 def _proven(row: Path) -> Text:
@@ -300,7 +285,7 @@ def _print_deviations(pairs: Sequence[tuple[Path, Path]], profile: Profile, agai
             grid.add_row("Because", Text(reason, style="italic"))
         console.print()
         console.print(_id(row.id), "  ", row.name, sep="")
-        console.print(Padding(grid, (0, 0, 0, 2)))
+        console.print(Padding(grid, (0, 0, 0, 2), expand=False))
 
 
 def _cells() -> Grid:
@@ -328,7 +313,7 @@ def _print_row(settled: dict[Profile, Path]) -> None:
             continue
         former = one
         console.print(Text(str(profile), style="bold"))
-        console.print(Padding(_described(one), (0, 0, 0, 2)))
+        console.print(Padding(_described(one), (0, 0, 0, 2), expand=False))
 
 
 def _described(row: Path) -> Grid:

@@ -69,7 +69,7 @@ def _enforcement(row: Path) -> Iterator[str]:
 
 
 def _offered(guard: Guard, seal: Seal | None) -> str:
-    offer = guard.offer(seal, can_upgrade=True)
+    offer = guard.offer(seal, can_upgrade=True, binds=True)
     return ", ".join((*(("the upgrade to TLS",) if offer.upgrade else ()), *offer.mechanisms)) or "nothing"
 
 

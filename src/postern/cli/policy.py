@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from postern.cli.directory import json_option, print_table
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import ask, echo, echo_json
+from postern.cli.terminal import ask, echo, echo_json, json_option, print_fields, print_table
 
 if TYPE_CHECKING:
     from postern.directory.address_policy import Policy
@@ -79,10 +78,9 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
     if as_json:
         echo_json(_as_dict(one))
         return
-    for label, value in (("name", one.name), ("order", str(one.order)), ("filter", one.filter)):
-        echo(f"{label + ':':<11}{value}")
-    for number, template in enumerate(one.templates):
-        echo(f"{'address:' if number == 0 else '':<11}{template}")
+    print_fields(
+        {"name": one.name, "order": str(one.order), "filter": one.filter, "addresses": ", ".join(one.templates)}
+    )
 
 
 @address.command("add")

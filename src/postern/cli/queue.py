@@ -13,11 +13,9 @@ from typing import Any
 
 import click
 
-from postern.cli.console import print_table
 from postern.cli.files import Output, OutputFile
-from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo, echo_json, moment
-from postern.model.organization import StateFolder
+from postern.cli.state_folder import existing, state_option
+from postern.cli.terminal import echo, echo_json, json_option, moment, print_fields, print_table
 from postern.telemetry import attempts
 from postern.transport import control, damage, poison, segments
 from postern.transport.control import Request, Verb
@@ -25,7 +23,6 @@ from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, Stat
 
 SHOWN = 5
 """Recipients of one message that a list names."""
-_JSON = click.option("--json", "as_json", is_flag=True, help="As JSON.")
 
 
 class NothingMeant(click.UsageError):
@@ -42,11 +39,11 @@ def queue() -> None:
 @click.option("--hop", default="", help="Only those that last went this way, for example smtp:example.org.")
 @click.option("--poison", "only_poison", is_flag=True, help="Only what was set aside because it brings workers down.")
 @state_option
-@_JSON
+@json_option
 def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> None:
     """Every message in the queues, oldest first."""
     now = time.time()
-    for folder, reason in damage.found(_state_folder(state_dir).queue):
+    for folder, reason in damage.found(existing(state_dir).queue):
         echo(
             f"A damaged queue was set aside: {folder} ({reason}). What could be read of it was taken over; the rest is in its "
             "*.segment files: try `sqlite3 queue.sqlite .recover` on a copy, and remove the folder when it is no longer wanted.",
@@ -61,9 +58,6 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
         return
     if as_json:
         echo_json([_row(message) for message in messages])
-        return
-    if not messages:
-        echo("The queues are empty.")
         return
     rows = []
     for message in messages:
@@ -80,30 +74,36 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
                 f"{first.status} {first.error}".strip() if first else "",
             )
         )
-    print_table(("queue id", "age", "size", "from", "to", "state", "last error"), rows)
-    echo(f"{len(messages)} in all")
+    print_table(("queue id", "age", "size", "from", "to", "state", "last error"), rows, "The queues are empty.")
+    if rows:
+        echo(f"{len(rows)} in all")
 
 
 def _list_poison(found: list[tuple[Path, QueuedMessage]], now: float, as_json: bool) -> None:
     if as_json:
         echo_json([{**_row(m), "file": str(poison.copy_of(folder, m.queue_id))} for folder, m in found])
         return
-    if not found:
-        echo("No message is set aside.")
-        return
+    rows = []
     for folder, message in found:
         recipient = _poison_of(message)
-        echo(
-            f"{message.queue_id}  {_span(now - message.received)} old, {_size(message.location.size)}, "
-            f"from {message.envelope.sender or '<>'}"
-        )
         set_aside = [r.address for r in message.recipients if r.state is State.POISON]
         more = f" and {len(set_aside) - SHOWN} more" if len(set_aside) > SHOWN else ""
-        others = len(message.recipients) - len(set_aside)
-        echo(f"  for:    {', '.join(set_aside[:SHOWN])}{more}" + (f" (not for {others} others)" if others else ""))
-        echo(f"  reason: {recipient.error if recipient else ''}")
-        echo(f"  file:   {poison.copy_of(folder, message.queue_id)}")
-    echo(f"{len(found)} in all; `postern queue export`, `retry` or `drop` them by id")
+        rows.append(
+            (
+                message.queue_id,
+                _span(now - message.received),
+                _size(message.location.size),
+                message.envelope.sender or "<>",
+                ", ".join(set_aside[:SHOWN]) + more,
+                f"{len(set_aside)} of {len(message.recipients)}",
+                recipient.error if recipient else "",
+                str(poison.copy_of(folder, message.queue_id)),
+            )
+        )
+    columns = ("queue id", "age", "size", "from", "for", "recipients", "reason", "file")
+    print_table(columns, rows, "No message is set aside.")
+    if rows:
+        echo(f"{len(rows)} in all; `postern queue export`, `retry` or `drop` them by id")
 
 
 @queue.command()
@@ -136,7 +136,7 @@ def _export(folder: Path, message: QueuedMessage, file: OutputFile) -> None:
 @queue.command()
 @click.argument("queue_id")
 @state_option
-@_JSON
+@json_option
 def show(queue_id: str, state_dir: str | None, as_json: bool) -> None:
     """One message, recipient by recipient."""
     now = time.time()
@@ -163,7 +163,7 @@ def _change(verb: Verb, help_: str) -> None:
         help="Only recipients that are set aside: of all messages, or of those named.",
     )
     @state_option
-    @_JSON
+    @json_option
     def command(
         queue_ids: tuple[str, ...], hop: str, all_: bool, only_poison: bool, state_dir: str | None, as_json: bool
     ) -> None:
@@ -177,7 +177,7 @@ def _change(verb: Verb, help_: str) -> None:
             released = meant if queue_ids or only_poison else []
             if verb is not Verb.HOLD:
                 # What counted against them is forgiven before they are tried again.
-                attempts.pardon(_state_folder(state_dir).attempts, (key for m in released for key in poison.keys(m)))
+                attempts.pardon(existing(state_dir).attempts, (key for m in released for key in poison.keys(m)))
             count += control.ask(folder, request)
             if verb is not Verb.HOLD:
                 for message in released:
@@ -195,14 +195,8 @@ _change(Verb.HOLD, "Keep messages until they are retried by id.")
 _change(Verb.DROP, "Delete messages. Nobody is told; the tracking log says who was not reached.")
 
 
-def _state_folder(state_dir: str | None) -> StateFolder:
-    from postern.host import state
-
-    return state.find(state_dir)
-
-
 def _folders(state_dir: str | None) -> list[Path]:
-    return control.folders(_state_folder(state_dir).queue)
+    return control.folders(existing(state_dir).queue)
 
 
 def _listed(folder: Path) -> Iterator[QueuedMessage]:
@@ -248,19 +242,19 @@ def _row(message: QueuedMessage) -> dict[str, Any]:
 
 
 def _print(message: QueuedMessage, now: float) -> None:
-    came = f"{moment(message.received)} from {message.origin.client} on {message.origin.path or '-'}"
-    for label, value in (
-        ("queue id", message.queue_id),
-        ("message id", message.message_id),
-        ("from", message.envelope.sender or "<>"),
-        ("came", came),
-        ("size", _size(message.location.size)),
-    ):
-        echo(f"{label + ':':<12}{value}")
+    print_fields(
+        {
+            "queue id": message.queue_id,
+            "message id": message.message_id,
+            "from": message.envelope.sender or "<>",
+            "came": f"{moment(message.received)} from {message.origin.client} on {message.origin.path or '-'}",
+            "size": _size(message.location.size),
+        }
+    )
     rows = [
         (r.address, _state(r, now), str(r.attempts), r.hop, f"{r.status} {r.error}".strip()) for r in message.recipients
     ]
-    print_table(("recipient", "state", "attempts", "next hop", "last error"), rows)
+    print_table(("recipient", "state", "attempts", "next hop", "last error"), rows, "It has no recipients.")
 
 
 def _state(recipient: QueuedRecipient, now: float) -> str:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from postern.cli.directory import json_option, print_table
 from postern.cli.state_folder import named
-from postern.cli.terminal import ask, ask_password, echo, echo_json, echo_page
+from postern.cli.terminal import ask, ask_password, echo, echo_json, echo_page, json_option, print_table
 
 if TYPE_CHECKING:
     from postern.directory.ad_steps import Step
@@ -68,6 +67,8 @@ def ad(
     folder: str | None,
 ) -> None:
     """Extend the schema, make containers, the group of the servers with its rights, and each server's account and keytab.
+
+    See first what it would do: `postern setup ad -u Administrator --dry-run`.
 
     Without --output the files of this host's server go into its state folder; with it those of all servers go into DIR, a folder
     for each, to be put into secrets/ of their state folders. Said again, it changes only what is missing.

@@ -2,7 +2,8 @@
 
 A name, subject, address or error text of a stranger may hold sequences that a terminal obeys (ESC, C1), that make a line
 read differently from what it says (bidirectional controls, Unicode TR36), or that forge a line (a line feed). Commands print
-with `echo` (one line), `echo_page` (a text of our own with many), `echo_json` and `console.Console`, and ask with `ask`.
+with `echo` (one line), `echo_page` (a text of our own with many), `print_table`, `print_fields`, `echo_json` and
+`console.Console`, and ask with `ask`.
 """
 
 from __future__ import annotations
@@ -12,10 +13,15 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from postern.cli.console import Text
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print it as JSON, with every value whole.")
 
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
@@ -51,6 +57,23 @@ def echo(line: str = "", *, err: bool = False, **style: Any) -> None:
 def echo_page(text: str, *, err: bool = False) -> None:
     """Prints a text whose line feeds we made ourselves (a ruleset, a picture, usage); fields in it go through `one_line`."""
     click.echo(visible(text), err=err, nl=False)
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], empty: str) -> None:
+    """Prints rows of fields below their headings, or says `empty`. How it looks is `console.print_rows`'s."""
+    if not rows:
+        echo(empty)
+        return
+    from postern.cli.console import print_rows  # rich is slow to import
+
+    print_rows(columns, rows)
+
+
+def print_fields(fields: Mapping[str, str]) -> None:
+    """Prints one thing: its fields that say something, a line for each."""
+    from postern.cli.console import print_fields
+
+    print_fields(fields)
 
 
 def echo_json(value: Any) -> None:

@@ -9,9 +9,8 @@ import asyncio
 
 import click
 
-from postern.cli.directory import json_option, print_table
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import checking, echo, echo_json
+from postern.cli.terminal import checking, echo, echo_json, json_option, print_table
 
 EXIT_NOBODY = 1
 """No controller answers."""

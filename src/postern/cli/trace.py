@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 import click
-from rich.markup import escape
-from rich.table import Table
+from rich.padding import Padding
 
-from postern.cli.console import Console
-from postern.cli.state_folder import state_option
-from postern.cli.terminal import echo_json, moment
+from postern.cli.console import Console, Text
+from postern.cli.state_folder import existing, state_option
+from postern.cli.terminal import echo_json, json_option, moment, print_table
 from postern.model.domains import fold
 from postern.telemetry import tracking
 from postern.telemetry.tracking import Step, TrackingRecord
@@ -31,15 +30,13 @@ _BUFFERED = 1.2
 @click.argument("what", metavar="MESSAGE-ID|QUEUE-ID|ADDRESS|IP")
 @click.option("--last", default=MAX_MESSAGES, help="How many of the newest messages to show.", show_default=True)
 @state_option
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
     """Every step of a message: time, step, path, peer, mechanism, cipher, outcome; and what was refused.
 
-    An IP address finds what was refused to a caller there.
+    For example `postern trace bob@example.test --last 5`. An IP address finds what was refused to a caller there.
     """
-    from postern.host import state
-
-    folder = state.find(state_dir).tracking
+    folder = existing(state_dir).tracking
     # Twice through the files instead of all of them in memory: first which messages, then their steps.
     messages = newest_messages(tracking.read(folder), what, last)
     if not messages:
@@ -89,28 +86,33 @@ def _print(steps: list[TrackingRecord]) -> None:
     for key, records in by_message.items():
         sender = next((record.sender for record in records if record.sender), "<>")
         name = key if any(record.message_id or record.queue_id for record in records) else "no message"
-        console.print(f"[bold]{escape(name)}[/bold] from {escape(sender)}", soft_wrap=True)
-        (_print_wide if console.width >= WIDE else _print_narrow)(console, records)
+        console.print(Text(name, style="bold").append(f" from {sender}", "not bold"), overflow="fold")
+        if console.width >= WIDE:
+            _print_wide(records)
+        else:
+            _print_narrow(console, records)
 
 
 def _moment(record: TrackingRecord) -> str:
     return moment(record.time) + f".{int(record.time % 1 * 1000):03d}"
 
 
-def _print_wide(console: Console, records: list[TrackingRecord]) -> None:
-    table = Table(box=None, pad_edge=False)
-    for heading in ("TIME", "STEP", "SERVER", "PATH", "PEER", "MECHANISM", "CIPHER", "RECIPIENTS", "OUTCOME"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("TIME", "STEP"))
-    for record in records:
-        cells = (record.server, record.path, record.peer, record.mechanism, record.cipher)
-        people = ", ".join(record.recipients)
-        table.add_row(_moment(record), record.step, *map(escape, (*cells, people, record.outcome)))
-    console.print(table)
+def _print_wide(records: list[TrackingRecord]) -> None:
+    rows = [
+        (
+            *(_moment(record), str(record.step), record.server, record.path, record.peer, record.mechanism),
+            *(record.cipher, ", ".join(record.recipients), record.outcome),
+        )
+        for record in records
+    ]
+    columns = ("time", "step", "server", "path", "peer", "mechanism", "cipher", "recipients", "outcome")
+    print_table(columns, rows, "")
 
 
 def _print_narrow(console: Console, records: list[TrackingRecord]) -> None:
     for record in records:
         line = f"{_moment(record)}  {record.step:<8} {record.path}  {record.outcome}"
-        console.print(escape(line.rstrip()), highlight=False, soft_wrap=True)
+        console.print(Text(line.rstrip()), overflow="fold")
         facts = (record.server, record.peer, record.mechanism, record.cipher, ", ".join(record.recipients))
-        console.print(escape("    " + " · ".join(filter(None, facts))), highlight=False, soft_wrap=True, style="dim")
+        words = Text(" · ".join(filter(None, facts)), style="dim", overflow="fold")
+        console.print(Padding(words, (0, 0, 0, 4), expand=False))

@@ -12,19 +12,17 @@ from postern.cli.directory import (
     as_dict,
     in_active_directory,
     in_directory,
-    json_option,
     new_password,
     octets,
     own_option,
     password_option,
     print_listing,
-    print_table,
     size,
     verifiers_of,
     without_own,
 )
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import ask, echo, echo_json
+from postern.cli.terminal import ask, echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
 
 if TYPE_CHECKING:
@@ -233,7 +231,9 @@ def remove(name: str, yes: bool, state_dir: str | None) -> None:
     if not yes:
         ask(f"Remove {name}?", "--yes")
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> tuple[Listing, bool]:
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[Listing, bool | None]:
         kind = (await directory.write.show(name)).type
         if kind not in (RecipientType.USER, RecipientType.ROOM):
             raise click.ClickException(f"{name} is a {kind}: «postern {kind} remove {name}»")
@@ -241,10 +241,13 @@ def remove(name: str, yes: bool, state_dir: str | None) -> None:
         return gone, await disconnected.disconnect(organization, gone)
 
     gone, marked = in_directory(state_dir, work)
-    where = (
-        "" if marked else f" once «postern mailbox list --disconnected» has run on {gone.home_server or 'its server'}"
-    )
-    echo(f"removed {gone.name}; its mailbox {gone.guid} is disconnected{where}")
+    if marked:
+        what = f"its mailbox {gone.guid} is disconnected"
+    elif marked is None:
+        what = f"its mailbox, if there is one, is disconnected within minutes by {gone.home_server or 'its server'}"
+    else:
+        what = "nothing had reached its mailbox yet"
+    echo(f"removed {gone.name}; {what}")
 
 
 def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 from uuid import UUID
 
-from postern.directory import ad_names, entries
+from postern.directory import ad_names, entries, mailbox_owners
 from postern.directory.ad_values import base_of, certificates_of_edges, complete, sid_of
 from postern.directory.changes import RecentChanges
 from postern.directory.domain_client import Dial, DomainClient
@@ -42,7 +42,7 @@ _REMEMBERED = 30.0
 
 
 class DomainDirectory:
-    """Implements `model.directory.Directory`, `Policy` and `Certificates` for one domain. `controller` asks on 389,
+    """Implements `model.directory.Directory`, `MailboxOwners`, `Policy` and `Certificates` for a domain. `controller` is 389,
     `catalogue` on 3268. Recipients are remembered for `cache_known` and absences for `cache_unknown` seconds; every `follow`
     seconds (0.0: never) what the domain says to have changed is forgotten before that. An account is never remembered."""
 
@@ -186,6 +186,9 @@ class DomainDirectory:
             found = await self._accounts(entries.guid_filter(guids[start : start + _MAX_NAMES]))
             answer.update({account.guid: account for _, account in found})
         return answer
+
+    async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
+        return await mailbox_owners.in_forest(self.controller, self.catalogue, self._base, guids)
 
     async def _accounts(self, which: str) -> list[tuple[str, Account]]:
         """Accounts that match a filter, each with its sAMAccountName."""

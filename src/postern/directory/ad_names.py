@@ -21,6 +21,8 @@ ADDRESS_LISTS = f"CN=Address Lists,{ORGANIZATION}"
 CONTAINERS = (ORGANIZATION, SERVERS, ACCEPTED_DOMAINS, EDGE_SUBSCRIPTIONS, ADDRESS_POLICIES, ADDRESS_LISTS)
 """Parents before children. All are of CONTAINER_CLASS, but the address lists' root, which is one of them."""
 CONTAINER_CLASS = "container"
+PARTITIONS = "CN=Partitions"
+"""Under the configuration naming context: a crossRef for every naming context of the forest (MS-ADTS 6.1.1.2.1)."""
 
 PROBE_ACCOUNT = "postern-probe"
 """sAMAccountName of the account that `postern verify` logs on with; `setup ad` makes it."""

@@ -162,6 +162,12 @@ def _expired(filetime: int, now: float) -> bool:
     return filetime not in _NEVER and filetime / 10_000_000 - _FILETIME_EPOCH <= now
 
 
+def mailbox_owner(values: Values) -> str:
+    """The primary address of somebody who has a mailbox, "" for all else. Needs objectClass and proxyAddresses."""
+    classes = {value.lower() for value in values.get("objectClass", ())}
+    return "" if classes & {b"group", b"contact"} else primary_of(values)
+
+
 def references(values: Values) -> list[str]:
     """The names (distinguished) that a recipient's meaning depends on."""
     return [value.decode() for name in ("member", "altRecipient") for value in values.get(name, ())]

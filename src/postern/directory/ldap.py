@@ -22,7 +22,7 @@ from ldap.controls import LDAPControl, RequestControl, SimplePagedResultsControl
 from ldap.ldapobject import SimpleLDAPObject
 
 from postern.directory.ldap_connection import AlreadyThere, Connection, NoSuchEntry, Refused, Result, describe
-from postern.model.directory import DirectoryUnavailable
+from postern.model.directory import DirectoryUnavailable, IncompleteAnswer
 from postern.model.domains import spellings
 from postern.model.security import Encryption, Mechanism, Seal
 from postern.paths.row import Path
@@ -101,17 +101,41 @@ class Client:
         limit: int = 0,
     ) -> tuple[list[Entry], Sequence[LDAPControl]]:
         """A search with request controls; gives the response's controls beside the entries (references are left out)."""
+        try:
+            found = await self._searched(base, scope, filter_text, attributes, limit, controls)
+        except NoSuchEntry:
+            return [], ()
+        return [Entry(*row) for row in found.rows if row[0] is not None], found.controls
+
+    async def search_whole(self, base: str, scope: int, filter_text: str, attributes: Sequence[str]) -> list[Entry]:
+        """All entries that match, and nothing less: raises IncompleteAnswer where the server names another one that knows more
+        (RFC 4511 sections 4.5.3 and 4.1.10), meets a limit, or does not know `base`."""
+        try:
+            found = await self._searched(base, scope, filter_text, attributes)
+        except NoSuchEntry:
+            raise IncompleteAnswer(f"the directory does not have {base}") from None
+        except Refused as error:
+            raise IncompleteAnswer(f"the directory answered in part only: {error}") from None
+        if any(row[0] is None for row in found.rows):
+            raise IncompleteAnswer("the directory answered for a part, and named another server for the rest")
+        return [Entry(*row) for row in found.rows]
+
+    async def _searched(
+        self,
+        base: str,
+        scope: int,
+        filter_text: str,
+        attributes: Sequence[str],
+        limit: int = 0,
+        controls: Sequence[RequestControl] = (),
+    ) -> Result:
         for attempt in (1, 2):
             connection = await self._connected()
             try:
-                found = await connection.search(base, scope, filter_text, attributes, limit, controls)
-            except NoSuchEntry:
-                return [], ()
+                return await connection.search(base, scope, filter_text, attributes, limit, controls)
             except DirectoryUnavailable:
                 if attempt == 2:
                     raise
-                continue
-            return [Entry(*row) for row in found.rows if row[0] is not None], found.controls
         raise AssertionError("unreachable")
 
     async def pages(

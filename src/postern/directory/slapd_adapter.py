@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
-from postern.directory import ad_names, entries
+from postern.directory import ad_names, entries, mailbox_owners
 from postern.directory.ad_values import certificates_of_edges
 from postern.directory.entries import OPENLDAP, VERIFIER_ATTRIBUTES
 from postern.directory.ldap import SUBTREE, Client, either, escape
@@ -35,7 +35,7 @@ _MAX_NAME = 512
 
 
 class SlapdDirectory:
-    """Implements `model.directory.Directory`, `Policy` and `Certificates`."""
+    """Implements `model.directory.Directory`, `MailboxOwners`, `Policy` and `Certificates`."""
 
     def __init__(self, client: Client, suffix: str, cache_known: float = 5.0, cache_unknown: float = 2.0) -> None:
         self._client = client
@@ -86,6 +86,9 @@ class SlapdDirectory:
             accounts = (self._account(entry.attributes) for entry in found if "userAccountControl" in entry.attributes)
             answer.update({account.guid: account for account in accounts})
         return answer
+
+    async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
+        return await mailbox_owners.in_tree(self._client, self._suffix, guids)
 
     def _account(self, values: entries.Values) -> Account:
         """`credentials` is a keyed digest of the verifier that every new password changes, for its salt is new: not of those

@@ -79,6 +79,20 @@ class DirectoryUnavailable(Exception):
     """No answer now; the caller says 4xx, [UNAVAILABLE] or tries again. Never the same as «there is no such entry»."""
 
 
+class IncompleteAnswer(DirectoryUnavailable):
+    """The directory answered, and not for all that it was asked about: what is missing from its answer may be there. `str` is
+    why, for an administrator."""
+
+
+class MailboxOwners(Protocol):
+    """Who has a mailbox, over the whole organization: as many domains as it has."""
+
+    async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
+        """Those of these objectGUIDs that have a mailbox, each with its primary address. Complete: raises DirectoryUnavailable
+        (IncompleteAnswer) rather than leave somebody out. Never answered from a cache."""
+        ...
+
+
 class Directory(Protocol):
     """Read access as roles need it. Every method raises DirectoryUnavailable when no server answers."""
 
@@ -147,7 +161,8 @@ class Locator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class NtlmLogon:
-    """A user's answer to an NTLM challenge (MS-NLMP), to be judged by a domain controller (MS-NRPC 3.5.4.5.1)."""
+    """A user's answer to an NTLM challenge (MS-NLMP), to be judged by a domain controller (MS-NRPC 3.5.4.5.1). `address` is the
+    network that it came from, under which it waits for its turn; the controller does not hear of it."""
 
     domain: str
     user: str
@@ -155,6 +170,7 @@ class NtlmLogon:
     challenge: bytes
     nt_response: bytes
     lm_response: bytes
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -325,6 +325,10 @@ class Mailboxes(Protocol):
         """Delivers a batch in one commit: per delivery one status per mailbox, in order. Returns after the commit."""
         ...
 
+    async def used(self, mailboxes: Sequence[UUID]) -> list[int]:
+        """The octets that each of these mailboxes holds, in order; 0 for one that is not there (yet)."""
+        ...
+
     async def submit(self, mailbox: UUID, uid: int) -> None:
         """Marks an item of the outbox as ready; the Mail Submission Service then notifies a hub."""
         ...

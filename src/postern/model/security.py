@@ -52,10 +52,12 @@ class Seal:
 class Channel:
     """Our own end of a connection, for mechanisms that bind to it. `binding` is TLS' `tls-server-end-point` (RFC 5929
     section 4), b"" without TLS; `names` are the hosts, in lower case, that this end answers to: addresses and the certificate's
-    names, which may begin with a wildcard label. Without names a target's host is not looked at."""
+    names, which may begin with a wildcard label. Without names a target's host is not looked at. `exported` is `tls-exporter`
+    (RFC 9266), b"" where the TLS layer does not give it."""
 
     binding: bytes = field(default=b"", repr=False)
     names: frozenset[str] = frozenset()
+    exported: bytes = field(default=b"", repr=False)
 
 
 NO_CHANNEL = Channel()
@@ -85,6 +87,8 @@ class Identity:
     groups: frozenset[str] = frozenset()
     credentials: str = field(default="", repr=False, compare=False)
     """`Account.credentials` when it was proven."""
+    ends: float | None = field(default=None, compare=False)
+    """When what proved it ends, in seconds since 1970: a ticket's end. None for a proof without an end."""
 
 
 NOBODY = Identity(PrincipalKind.ANONYMOUS, "", Mechanism.ANONYMOUS)

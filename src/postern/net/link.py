@@ -219,13 +219,20 @@ class Link(asyncio.Protocol):
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
         )
 
+    @property
+    def binds(self) -> bool:
+        """Whether there is a channel that mechanisms can bind to."""
+        tls = self.tls
+        return self.seal is not None and isinstance(tls, ServerContext | MutualContext) and bool(tls.end_point)
+
     def channel(self) -> Channel:
         """What mechanisms bind to, and the names that a client may have dialled us by."""
         tls = self.tls
         names = frozenset({"localhost", self.local.host.lower()})
         if not isinstance(tls, ServerContext | MutualContext):
             return Channel(b"", names)
-        return Channel(tls.end_point if self.seal is not None else b"", names | tls.names)
+        exported = self._transport.exported() if isinstance(self._transport, Mutual) else b""
+        return Channel(tls.end_point if self.seal is not None else b"", names | tls.names, exported)
 
     def peer_certificate(self) -> bytes | None:
         """DER of the certificate the peer showed, unvalidated unless the context validates."""

@@ -105,6 +105,13 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
         async with asyncio.timeout(HANDSHAKE_TIMEOUT):
             await self._done
 
+    def exported(self) -> bytes:
+        """The channel binding `tls-exporter` (RFC 9266 section 2): of TLS 1.3 alone, since whether TLS 1.2 has the extended
+        master secret that section 3 demands cannot be asked here."""
+        if self.seal is None or self.seal.protocol != "TLSv1.3":
+            return b""
+        return b"tls-exporter:" + self._tls.export_keying_material(b"EXPORTER-Channel-Binding", 32)
+
     # To the transport below
 
     def data_received(self, data: bytes) -> None:

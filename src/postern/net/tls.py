@@ -49,9 +49,12 @@ class ServerContext(ssl.SSLContext):
 
 def end_point(der: bytes) -> bytes:
     """The channel binding `tls-server-end-point` (RFC 5929 section 4.1): the certificate's hash by its signature's own function,
-    SHA-256 where that is weaker or there is none of its own."""
+    SHA-256 where that is weaker. b"" where the signature has no such function (Ed25519): the binding is then undefined, and
+    clients that guess differ."""
     function = x509.load_der_x509_certificate(der).signature_hash_algorithm
-    if function is None or isinstance(function, hashes.MD5 | hashes.SHA1):
+    if function is None:
+        return b""
+    if isinstance(function, hashes.MD5 | hashes.SHA1):
         function = hashes.SHA256()
     digest = hashes.Hash(function)
     digest.update(der)

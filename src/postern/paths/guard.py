@@ -20,12 +20,14 @@ MINIMUM_TLS = "TLSv1.2"
 # SASL mechanism names (IANA) by the table's word. NEGOTIATE is HTTP's only.
 SASL_NAMES: dict[Mechanism, tuple[str, ...]] = {
     Mechanism.KERBEROS: ("GSSAPI",),
-    Mechanism.SCRAM: ("SCRAM-SHA-256",),
+    Mechanism.SCRAM: ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"),
     Mechanism.NTLM: ("NTLM",),
     Mechanism.BASIC: ("PLAIN", "LOGIN"),
     Mechanism.CERTIFICATE: ("EXTERNAL",),
     Mechanism.DIRECT_TRUST: ("EXTERNAL",),
 }
+BINDING = frozenset({"SCRAM-SHA-256-PLUS"})
+"""Names of those that bind the proof to the TLS channel (RFC 5802 section 6): nothing without one."""
 CLEAR_TEXT = frozenset({Mechanism.BASIC, Mechanism.FORMS})
 """Mechanisms that send the password itself: never without a seal, whatever the row says."""
 
@@ -74,13 +76,15 @@ class Guard:
         self.rows = tuple(rows)
         self.available = available
 
-    def offer(self, seal: Seal | None, can_upgrade: bool) -> Offer:
-        """What to advertise on a connection sealed by `seal` (None: clear)."""
+    def offer(self, seal: Seal | None, can_upgrade: bool, binds: bool = False) -> Offer:
+        """What to advertise on a connection sealed by `seal` (None: clear); `binds`: its TLS gives a channel binding."""
         names: list[str] = []
+        unfit = frozenset() if binds and _tls(seal) else BINDING
         for row in self.rows:
             for mechanism in row.supported_auth:
                 if mechanism in self.available and _allows(row, mechanism, seal):
-                    names.extend(name for name in SASL_NAMES.get(mechanism, ()) if name not in names)
+                    found = (name for name in SASL_NAMES.get(mechanism, ()) if name not in unfit)
+                    names.extend(name for name in found if name not in names)
         upgrade = can_upgrade and seal is None and any(row.encryption is not Encryption.NEVER for row in self.rows)
         return Offer(upgrade, tuple(names), self.check_mechanism(Mechanism.BASIC, seal) is not None)
 
@@ -99,6 +103,8 @@ class Guard:
         for mechanism, names in SASL_NAMES.items():
             if name.upper() in names and any(mechanism in row.supported_auth for row in self.rows):
                 objection = self.check_mechanism(mechanism, seal)
+                if objection is None and name.upper() in BINDING and not _tls(seal):
+                    objection = Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required before authentication")
                 if objection is None:
                     return mechanism, None
                 refusal = refusal or objection
@@ -122,12 +128,16 @@ class Guard:
         return refusal
 
 
+def _tls(seal: Seal | None) -> bool:
+    return seal is not None and seal.protocol.startswith("TLS") and seal.protocol not in _BROKEN
+
+
 def _allows(row: Path, mechanism: Mechanism, seal: Seal | None) -> bool:
     """Whether what seals the connection is enough for a caller who proves itself by a mechanism that the row lists."""
     if mechanism is Mechanism.PEER:
         return seal is not None and seal.protocol == "local"
     if mechanism in _OF_TLS:
-        return seal is not None and seal.protocol.startswith("TLS") and seal.protocol not in _BROKEN
+        return _tls(seal)
     if row.encryption is Encryption.REQUIRED or mechanism in CLEAR_TEXT:
         return seal is not None and seal.protocol not in _BROKEN
     return True

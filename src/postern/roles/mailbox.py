@@ -13,7 +13,7 @@ from postern.roles.doors import Doors
 from postern.roles.logon import Logon
 from postern.roles.runtime import Runtime
 from postern.services.mail_submission import SubmissionNotifier
-from postern.services.mailbox_housekeeping import EVERY, observe, reconcile, render_anew
+from postern.services.mailbox_housekeeping import EVERY, maintain, observe, render_anew
 from postern.services.mailbox_server import MailboxService
 from postern.services.rpc_client import RpcClient
 from postern.store.database import MailboxDatabase
@@ -55,10 +55,8 @@ class Mailbox:
             with contextlib.suppress(MailboxError):
                 await observe(self.database, self.runtime.observed)
             if self.runtime.worker == 0:
-                if self.runtime.organization.active_directory is None:
-                    await reconcile(self.database, self.logon.directory)
-                with contextlib.suppress(MailboxError):
-                    await self.database.maintain(self.runtime.organization.limits.mailbox_retention)
+                retention = self.runtime.organization.limits.mailbox_retention
+                await maintain(self.database, self.logon.directory, retention)
 
     async def stop(self) -> None:
         self._housekeeping.cancel()

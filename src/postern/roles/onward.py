@@ -11,6 +11,7 @@ from postern.protocols.dcerpc.mailbox_store import MAILBOX_DELIVERY
 from postern.roles.filtering import Filtering
 from postern.roles.logon import Logon
 from postern.roles.runtime import Runtime
+from postern.services.mailbox_room import MailboxRoom
 from postern.services.smtp_send import SmtpSender
 from postern.services.store_driver import StoreDriver
 from postern.trust.certificates import PeerCertificates
@@ -27,6 +28,7 @@ class Onward:
         self.certificates = PeerCertificates(self.trust) if organization.with_role(Role.EDGE) else None
         self.filtering = Filtering(runtime, Role.HUB)
         self.mailboxes = logon.rpc.mailboxes(rows["hub-to-mailbox-mapi"], MAILBOX_DELIVERY)
+        self.room = MailboxRoom(self.mailboxes.get, organization.limits.mailbox_quota)
         sender = SmtpSender(
             rows,
             organization,

@@ -32,6 +32,7 @@ class Reception:
         self._logon = logon
         self._intake = intake
         self._certificates = onward.certificates
+        self._room = onward.room
         self._agents = onward.filtering.agents if onward.certificates is None else None
 
     async def open(self, doors: Doors) -> None:
@@ -70,6 +71,7 @@ class Reception:
             self._certificates if strangers else None,
             self._agents if strangers else None,
             may_call=self._may_call,
+            room=self._room,
         )
         logon.follow(connector.domains)
         return connector

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -54,13 +54,14 @@ class ClientAccess:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A logged-on user's mailbox."""
+    """A logged-on user's mailbox. `address` is its primary one, `info` what it was when it was opened or its quota renewed."""
 
     identity: Identity
     mailbox: UUID
     mailboxes: Mailboxes
     changes: MailboxChanges
     info: MailboxInfo
+    address: str
 
 
 class Cause(Enum):
@@ -113,7 +114,22 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
         mechanism=identity.mechanism.value,
         cipher=link.seal.cipher if link.seal else "",
     )
-    return Opened(identity, recipient.guid, server.mailboxes, server.changes, info)
+    return Opened(identity, recipient.guid, server.mailboxes, server.changes, info, recipient.primary)
+
+
+async def renewed(access: ClientAccess, opened: Opened) -> Opened:
+    """With the quota that the directory grants by now: a session may be open for days. Mostly answered from the directory's
+    cache; what it does not say leaves what is. Raises MailboxError."""
+    try:
+        recipient = await access.directory.recipient(opened.address)
+    except DirectoryUnavailable:
+        return opened
+    if recipient is None or recipient.guid != opened.mailbox:
+        return opened
+    quota = recipient.quota or access.limits.mailbox_quota
+    if quota == opened.info.quota:
+        return opened
+    return replace(opened, info=await opened.mailboxes.logon(opened.mailbox, quota))
 
 
 async def _recipient(directory: Directory, identity: Identity) -> Recipient | None:

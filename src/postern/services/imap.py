@@ -208,7 +208,7 @@ class ImapSession(Conversation):
     def _offer(self) -> Offer:
         link = self._state.link
         assert link is not None
-        return self._access.guard.offer(link.seal, can_upgrade=link.tls is not None)
+        return self._access.guard.offer(link.seal, can_upgrade=link.tls is not None, binds=link.binds)
 
     def _capabilities(self) -> bytes:
         limit = b" APPENDLIMIT=%d" % self._access.limits.message_size

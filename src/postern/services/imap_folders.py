@@ -234,6 +234,7 @@ async def subscribe(state: ImapState, command: OnMailbox) -> None:
 
 async def quota(state: ImapState, command: OnMailbox) -> None:
     """GETQUOTA and GETQUOTAROOT (RFC 9208): one root, named "", for the whole mailbox."""
+    await state.renew_quota()
     opened = state.opened
     if command.name == "GETQUOTAROOT":
         folder = await state.folder(command.mailbox)

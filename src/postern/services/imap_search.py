@@ -12,10 +12,14 @@ from postern.model.mailbox import KEYWORD_BASE, Column, Flag, SearchTerm, SortKe
 from postern.protocols.imap.commands import Search, Sort, Thread
 from postern.protocols.imap.cursor import SAVED, Ranges
 from postern.protocols.imap.responses import number_set
-from postern.services.imap_state import ImapState, bad
+from postern.services.imap_state import ImapState, bad, no
 from postern.services.imap_view import FolderView
 
 NOTHING = SearchTerm("not", terms=(SearchTerm("all"),))
+MAX_RANGES = 100_000
+"""Ranges of UIDs in one program, besides those of the folder's own messages."""
+MAX_KEYWORDS = 256
+"""Keywords that one program may name: a folder has fewer than 64."""
 _NUMBER = re.compile(rb"\d+")
 
 
@@ -63,7 +67,7 @@ async def sort(state: ImapState, command: Sort) -> None:
 
 async def thread(state: ImapState, command: Thread) -> None:
     view = await state.loaded()
-    term = await _resolve(state, view, command.program)
+    term = await _Resolver(state, view).term(command.program)
     await state.refresh(expunges=False)
     threads = await state.opened.mailboxes.thread(state.opened.mailbox, view.folder.id, term, command.algorithm)
     if not command.uid:
@@ -74,54 +78,75 @@ async def thread(state: ImapState, command: Thread) -> None:
 
 async def _run(state: ImapState, view: FolderView, program: SearchTerm, keys: Sequence[SortKey]) -> list[int]:
     await state.loaded()
-    term = await _resolve(state, view, program)
+    term = await _Resolver(state, view).term(program)
     if term.key == "all" and not keys:
         await state.refresh(expunges=False)
         return list(view.uids)
     return list(await state.opened.mailboxes.search(state.opened.mailbox, view.folder.id, term, keys))
 
 
-async def _resolve(state: ImapState, view: FolderView, term: SearchTerm) -> SearchTerm:
-    """The program with only the store's keys in it."""
-    key = term.key
-    if key in ("sequence", "uid"):
-        return _of_uids(await _ranges(state, view, term.uids, key == "uid"))
-    if key == "keyword":
-        return await _keyword(state, view, term.text)
-    if key == "recent":
-        return _of_uids(view.recent)
-    if key == "old":
-        return SearchTerm("not", terms=(_of_uids(view.recent),))
-    if key == "new":
-        unseen = SearchTerm("not", terms=(SearchTerm("flag", number=Flag.SEEN),))
-        return SearchTerm("and", terms=(_of_uids(view.recent), unseen))
-    if term.terms:
-        terms = tuple([await _resolve(state, view, inner) for inner in term.terms])
-        return SearchTerm(key, terms=terms)
-    return term
+class _Resolver:
+    """Makes of a program one with only the store's keys in it."""
 
+    def __init__(self, state: ImapState, view: FolderView) -> None:
+        self._state = state
+        self._view = view
+        self._room = MAX_RANGES + 2 * view.count
+        self._saved: list[tuple[int, int]] | None = None
+        self._bits: dict[str, int] = {}
 
-def _of_uids(ranges: Sequence[tuple[int, int]]) -> SearchTerm:
-    return SearchTerm("uid", uids=tuple(ranges)) if ranges else NOTHING
+    async def term(self, term: SearchTerm) -> SearchTerm:
+        """Raises NO [LIMIT] (RFC 5530 section 3).
 
+        Bound: linear in the program and the folder; MAX_RANGES ranges of UIDs and twice the messages of the folder, so that "$"
+        or RECENT may be named twice whatever they hold; MAX_KEYWORDS questions to the store.
+        """
+        key = term.key
+        if key in ("sequence", "uid"):
+            return self._of_uids(self._ranges(term.uids, key == "uid"))
+        if key == "keyword":
+            return await self._keyword(term.text)
+        if key == "recent":
+            return self._of_uids(self._view.recent)
+        if key == "old":
+            return SearchTerm("not", terms=(self._of_uids(self._view.recent),))
+        if key == "new":
+            unseen = SearchTerm("not", terms=(SearchTerm("flag", number=Flag.SEEN),))
+            return SearchTerm("and", terms=(self._of_uids(self._view.recent), unseen))
+        if term.terms:
+            return SearchTerm(key, terms=tuple([await self.term(inner) for inner in term.terms]))
+        return term
 
-async def _ranges(state: ImapState, view: FolderView, ranges: Ranges, by_uid: bool) -> list[tuple[int, int]]:
-    if ranges == SAVED:
-        return view.uid_ranges(view.of_uids(state.saved))
-    if not by_uid:  # numbers beyond the folder match nothing; they are no error in SEARCH
-        count = view.count
-        ranges = tuple((first, last) for first, last in ranges if min(first or count, last or count) <= count)
-        ranges = tuple((min(first, count), min(last, count)) for first, last in ranges)
-    return view.uid_ranges(view.slices(ranges, by_uid) or [])
+    def _of_uids(self, ranges: Sequence[tuple[int, int]]) -> SearchTerm:
+        self._room -= len(ranges)
+        if self._room < 0:
+            raise no("The search names messages too often", "LIMIT")
+        return SearchTerm("uid", uids=tuple(ranges)) if ranges else NOTHING
 
+    def _ranges(self, ranges: Ranges, by_uid: bool) -> list[tuple[int, int]]:
+        view = self._view
+        if ranges == SAVED:
+            if self._saved is None:
+                self._saved = view.uid_ranges(view.of_uids(self._state.saved))
+            return self._saved
+        if not by_uid:  # numbers beyond the folder match nothing; they are no error in SEARCH
+            count = view.count
+            ranges = tuple((first, last) for first, last in ranges if min(first or count, last or count) <= count)
+            ranges = tuple((min(first, count), min(last, count)) for first, last in ranges)
+        return view.uid_ranges(view.slices(ranges, by_uid) or [])
 
-async def _keyword(state: ImapState, view: FolderView, name: str) -> SearchTerm:
-    lowered = [known.lower() for known in view.folder.keywords]
-    if name.lower() in lowered:
-        bits = 1 << (KEYWORD_BASE + lowered.index(name.lower()))
-    else:
-        bits = await state.opened.mailboxes.keywords(state.opened.mailbox, view.folder.id, [name], False)
-    return SearchTerm("flag", number=bits) if bits else NOTHING
+    async def _keyword(self, name: str) -> SearchTerm:
+        lowered = name.lower()
+        if not self._bits:
+            self._bits = {known.lower(): 1 << KEYWORD_BASE + at for at, known in enumerate(self._view.folder.keywords)}
+        bits = self._bits.get(lowered)
+        if bits is None:
+            if len(self._bits) >= MAX_KEYWORDS:
+                raise no("The search names too many keywords", "LIMIT")
+            mailboxes, mailbox = self._state.opened.mailboxes, self._state.opened.mailbox
+            bits = await mailboxes.keywords(mailbox, self._view.folder.id, [name], False)
+            self._bits[lowered] = bits
+        return SearchTerm("flag", number=bits) if bits else NOTHING
 
 
 def _asks_modseq(term: SearchTerm) -> bool:

@@ -13,7 +13,7 @@ from postern.protocols.imap import responses
 from postern.protocols.imap.commands import Command
 from postern.protocols.imap.cursor import SAVED, Ranges
 from postern.protocols.imap.machine import ServerMachine
-from postern.services.client_access import ClientAccess, Opened
+from postern.services.client_access import ClientAccess, Opened, renewed
 from postern.services.imap_view import FolderView, Slice
 
 Path = tuple[str, ...]
@@ -72,6 +72,10 @@ class ImapState:
     @opened.setter
     def opened(self, opened: Opened) -> None:
         self._opened = opened
+
+    async def renew_quota(self) -> None:
+        """To be called by what fills the mailbox or tells of its quota."""
+        self.opened = await renewed(self.access, self.opened)
 
     @property
     def selected(self) -> FolderView:

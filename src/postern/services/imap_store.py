@@ -88,6 +88,8 @@ async def copy(state: ImapState, command: Copy) -> None:
         state.done(command, "Nothing to do")
         return
     target = (await _target(state, command.mailbox)).id
+    if not move:
+        await state.renew_quota()
     result = await state.opened.mailboxes.copy(
         state.opened.mailbox, view.folder.id, view.uid_ranges(slices), target, move
     )
@@ -128,6 +130,7 @@ async def append(state: ImapState, command: Append) -> None:
         NewItem(message.content, await _word(state, folder, message.flags, True), message.internal_date)
         for message in command.messages
     ]
+    await state.renew_quota()
     result = await state.opened.mailboxes.append(state.opened.mailbox, folder.id, items)
     if folder.kind is FolderKind.OUTBOX:
         for uid in result.targets:

@@ -17,8 +17,12 @@ from postern.services.netlogon_client import PATIENCE
 from postern.services.rpc_client import RpcClient, RpcError
 from postern.services.rpc_server import Caller, Procedure, RpcFault
 from postern.telemetry.log import Event, log
+from postern.trust.pool import Overloaded, Turns
 
 _ATTEMPTS = 3
+AT_ONCE = 64
+"""Logons of this process that the broker has at once. It reads no more than `rpc_server.MAX_CALLS` of a connection, in the order
+in which they come: what else waits, waits here, and fairly."""
 _PAUSE = 0.2
 """Seconds until a broker that is being started again is asked once more."""
 
@@ -73,14 +77,24 @@ class BrokerClient:
     def __init__(self, rpc: RpcClient, passwords: PasswordJudge) -> None:
         self._rpc = rpc
         self._passwords = passwords
+        self._turns = Turns(AT_ONCE)
 
     async def password(self, account: Account, password: str, address: str) -> bool:
         return await self._passwords.password(account, password, address)
 
     async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict:
+        try:
+            async with asyncio.timeout(2 * PATIENCE), self._turns.turn(logon.user.lower(), logon.address):
+                return await self._ask(logon)
+        except TimeoutError as error:
+            raise DirectoryUnavailable("the logon broker does not answer in time") from error
+        except Overloaded as error:
+            raise DirectoryUnavailable("too many logons wait for the logon broker") from error
+
+    async def _ask(self, logon: NtlmLogon) -> NtlmVerdict:
         values = (
             *(logon.domain, logon.user, logon.workstation),
-            *(logon.challenge, logon.nt_response, logon.lm_response),
+            *(logon.challenge, logon.nt_response, logon.lm_response, logon.address),
         )
         for attempt in range(_ATTEMPTS):
             try:

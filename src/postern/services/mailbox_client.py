@@ -37,6 +37,10 @@ from postern.services.rpc_client import RpcClient, RpcError
 _GRACE = 30.0
 """Seconds that an answer to `wait` may be late."""
 _DELIVERY_TIMEOUT = 120.0
+_SEARCH_TIMEOUT = 300.0
+"""Longer than the store lets a search run, and another before it."""
+_QUESTION_TIMEOUT = 1.0
+"""Seconds that a sender waits at RCPT for what may be left unknown."""
 _T = TypeVar("_T")
 
 
@@ -156,12 +160,14 @@ class MailboxClient:
         return values.read_words(gone)
 
     async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
-        (found,) = await self._call("search", mailbox, folder, *values.term(term), *values.sort_keys(sort))
+        program = *values.term(term), *values.sort_keys(sort)
+        (found,) = await self._call("search", mailbox, folder, *program, timeout=_SEARCH_TIMEOUT)
         return values.read_words(found)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
         answer: bytes
-        (answer,) = await self._call("thread", mailbox, folder, algorithm, *values.term(term))
+        program = values.term(term)
+        (answer,) = await self._call("thread", mailbox, folder, algorithm, *program, timeout=_SEARCH_TIMEOUT)
         return answer
 
     # Delivery, submission, notification
@@ -169,6 +175,12 @@ class MailboxClient:
     async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
         (statuses,) = await self._call("deliver", *values.deliveries(deliveries), timeout=_DELIVERY_TIMEOUT)
         return _checked(values.read_statuses, statuses, [len(d.mailboxes) for d in deliveries])
+
+    async def used(self, mailboxes: Sequence[UUID]) -> list[int]:
+        (found,) = await self._call("used", values.uuids(mailboxes), timeout=_QUESTION_TIMEOUT)
+        if len(found) != 8 * len(mailboxes):
+            raise MailboxError("UNAVAILABLE", "a broken answer: another number of mailboxes")
+        return values.read_times(found)
 
     async def submit(self, mailbox: UUID, uid: int) -> None:
         await self._call("submit", mailbox, uid)

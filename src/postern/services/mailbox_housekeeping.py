@@ -7,10 +7,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Sequence
-from uuid import UUID
 
-from postern.model.directory import Directory, DirectoryUnavailable
+from postern.model.directory import DirectoryUnavailable, MailboxOwners
 from postern.model.mailbox import MailboxError
 from postern.store.database import MailboxDatabase
 from postern.telemetry.log import Event, log
@@ -26,16 +24,23 @@ async def observe(database: MailboxDatabase, observed: Observed) -> None:
     observed.seen("postgresql", used.peer, used.mechanism, used.seal, time.time())
 
 
-async def reconcile(database: MailboxDatabase, directory: Directory) -> None:
-    """Whoever was removed on another host is noticed. Not for Active Directory: accounts are asked of our own domain alone, and a
-    mailbox's owner may be in another of the forest; there an administrator decides (`postern mailbox list --disconnected`)."""
+async def reconcile(database: MailboxDatabase, owners: MailboxOwners) -> bool:
+    """Whoever was removed on another host is noticed. False, and nobody is marked, where the directory did not say it of all."""
+    try:
+        await database.reconcile(owners.mailbox_owners)
+    except MailboxError:
+        return False
+    except DirectoryUnavailable as error:
+        log(Event.OWNERS_UNKNOWN, error=str(error))
+        return False
+    return True
 
-    async def owners(mailboxes: Sequence[UUID]) -> dict[UUID, str]:
-        found = await directory.accounts_by_guid(mailboxes)
-        return {guid: account.recipient or account.name for guid, account in found.items()}
 
-    with contextlib.suppress(MailboxError, DirectoryUnavailable):
-        await database.reconcile(owners)
+async def maintain(database: MailboxDatabase, owners: MailboxOwners, retention: float) -> None:
+    """A mailbox is purged `retention` seconds after its owner was gone, and only while the directory says that he still is."""
+    known = await reconcile(database, owners)
+    with contextlib.suppress(MailboxError):
+        await database.maintain(retention if known else None)
 
 
 async def render_anew(database: MailboxDatabase) -> None:

@@ -161,6 +161,9 @@ class MailboxDispatch:
         statuses = await self._mailboxes.deliver(values.read_deliveries(parameters))
         return (bytes([status for row in statuses for status in row]),)
 
+    async def used(self, mailboxes: bytes) -> Out:
+        return (values.times(await self._mailboxes.used(values.read_uuids(mailboxes))),)
+
     async def submit(self, mailbox: UUID, uid: int) -> Out:
         await self._mailboxes.submit(mailbox, uid)
         self._submitted(mailbox)

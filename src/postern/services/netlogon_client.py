@@ -37,6 +37,7 @@ from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 from postern.trust.contexts import SecurityFailure
 from postern.trust.netlogon import FLAGS, Handshake, NetlogonContext, SecureChannel
+from postern.trust.pool import Overloaded, Turns
 
 CONNECTIONS = 4
 """Calls under way at once: a connection has one at a time, for the context numbers requests and answers in one row."""
@@ -117,21 +118,18 @@ class NetlogonClient:
         self._mapper = mapper
         self._channel: _Channel | None = None
         self._opening = asyncio.Lock()
-        self._places = asyncio.Semaphore(CONNECTIONS)
-        self._waiting = 0
+        self._turns = Turns(CONNECTIONS, MAX_WAITING)
 
     async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict:
-        """Raises DirectoryUnavailable when no controller judges it in time."""
-        if self._waiting >= MAX_WAITING:
-            raise DirectoryUnavailable("too many logons wait for the domain controller")
-        self._waiting += 1
+        """In turns between users, and inside a user between addresses. Raises DirectoryUnavailable when no controller judges it
+        in time."""
         try:
-            async with asyncio.timeout(PATIENCE), self._places:
+            async with asyncio.timeout(PATIENCE), self._turns.turn(logon.user.lower(), logon.address):
                 return await self._judged(logon)
         except TimeoutError as error:
             raise DirectoryUnavailable("no domain controller judged the logon in time") from error
-        finally:
-            self._waiting -= 1
+        except Overloaded as error:
+            raise DirectoryUnavailable("too many logons wait for the domain controller") from error
 
     async def close(self) -> None:
         self._drop(self._channel)

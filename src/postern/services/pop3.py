@@ -116,7 +116,8 @@ class Pop3Session(Conversation):
 
     def _offer(self) -> Offer:
         assert self.link is not None
-        return self._access.guard.offer(self.link.seal, can_upgrade=self.link.tls is not None)
+        link = self.link
+        return self._access.guard.offer(link.seal, can_upgrade=link.tls is not None, binds=link.binds)
 
     def _capa(self, command: Command) -> None:
         """RFC 2449 section 5. No version in IMPLEMENTATION: a stranger need not know which bugs we have."""

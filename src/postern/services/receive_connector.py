@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Protocol
 
-from postern.model.directory import Directory
+from postern.model.directory import Directory, Recipient
 from postern.model.domains import a_labels
 from postern.model.mail import Accepted, Content, Envelope, EnvelopeRecipient, Intake, Origin
 from postern.model.organization import AcceptedDomain, Limits, Organization
@@ -103,6 +103,14 @@ class Agents(Protocol):
         ...
 
 
+class Room(Protocol):
+    """Whether mailboxes have room (`mailbox_room.MailboxRoom`)."""
+
+    def full(self, recipient: Recipient, size: int) -> bool | Awaitable[bool]:
+        """Whether a message of `size` octets (0: unknown) does not fit. False where it cannot be found out."""
+        ...
+
+
 class PeerCertificates(Protocol):
     """Whom a certificate proves that was shown in the TLS handshake."""
 
@@ -117,7 +125,8 @@ class ReceiveConnector:
 
     Without an `authenticator` nobody logs on; without a `directory` every recipient of an accepted domain is taken; without
     `certificates` what a peer shows in TLS is not looked at; `agents` have their say after the connector's own rules.
-    `may_call` says whether a server of ours has a role that calls on a row.
+    `may_call` says whether a server of ours has a role that calls on a row; without `room` no mailbox is asked whether it is
+    full.
     """
 
     def __init__(
@@ -135,6 +144,7 @@ class ReceiveConnector:
         certificates: PeerCertificates | None = None,
         agents: Agents | None = None,
         may_call: Callable[[Identity, Path], bool] = lambda identity, row: True,
+        room: Room | None = None,
     ) -> None:
         self.guard = guard
         self.authenticator = authenticator
@@ -151,6 +161,7 @@ class ReceiveConnector:
         self.spool = spool
         self.certificates = certificates
         self.agents = agents
+        self.room = room
         self._may_call = may_call
         self.clock = Clock()
         self._strangers: dict[bool, Path | Refusal] = {}
@@ -185,11 +196,11 @@ class ReceiveConnector:
             )
         )
 
-    def offer(self, seal: Seal | None, can_upgrade: bool) -> tuple[Offer, tuple[str, ...]]:
+    def offer(self, seal: Seal | None, can_upgrade: bool, binds: bool) -> tuple[Offer, tuple[str, ...]]:
         """What the guard offers on such a connection now, and as the lines that EHLO shows."""
-        key = seal is not None, can_upgrade, self.guard.available
+        key = seal is not None, can_upgrade, binds, self.guard.available
         if key not in self._offers:
-            offer = self.guard.offer(seal, can_upgrade)
+            offer = self.guard.offer(seal, can_upgrade, binds)
             lines = [f"SIZE {self.limits.message_size}", *_ALWAYS]
             lines += ["STARTTLS"] if offer.upgrade else []
             lines += ["AUTH " + " ".join(offer.mechanisms)] if offer.mechanisms else []

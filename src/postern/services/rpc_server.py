@@ -244,7 +244,8 @@ class RpcConversation(Conversation):
         kind = step.association.type
         # SPNEGO says inside which mechanism it is; the row judges that once it is known.
         listed = kind == AuthType.SPNEGO or MECHANISMS.get(kind) in self._server.listed
-        handshake = self._server.acceptors.begin(kind) if listed else None
+        host = self.link.peer.host if self.link is not None else ""
+        handshake = self._server.acceptors.begin(kind, host) if listed else None
         if handshake is not None:
             self._handshakes[step.association.id] = handshake
         return handshake

@@ -58,7 +58,7 @@ class ReceiveSession(Conversation):
         self._submitter: Submitter | None = None
         self._row: Path | Refusal = connector.stranger(None)
         self._gathering: Gathering | None = None
-        self._sender = ""
+        self._sender, self._size = "", 0
         self._login = Login(connector, self._server, self._is)
         self._steps = connector.agents.steps() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
@@ -114,12 +114,12 @@ class ReceiveSession(Conversation):
     @property
     def _offer(self) -> Offer:
         assert self.link is not None
-        return self._c.offer(self.link.seal, self.link.tls is not None)[0]
+        return self._c.offer(self.link.seal, self.link.tls is not None, self.link.binds)[0]
 
     def _hello(self, event: events.Hello) -> None:
         self._forget_content()
         assert self.link is not None
-        _, extensions = self._c.offer(self.link.seal, self.link.tls is not None)
+        _, extensions = self._c.offer(self.link.seal, self.link.tls is not None, self.link.binds)
         if self._identity.mechanism is Mechanism.DIRECT_TRUST:
             # So a server of ours sees that its certificate is known. It may say AUTH EXTERNAL, and need not.
             extensions = (*(one for one in extensions if not one.startswith("AUTH ")), "AUTH EXTERNAL")
@@ -178,7 +178,7 @@ class ReceiveSession(Conversation):
                 # Gone from the directory. Whoever believes to be known must not be answered like a stranger, who hears 5xx.
                 self._server.reply(Reply(421, "4.7.0", "This certificate is not known any more"))
                 return None
-        row, self._sender = self._row, event.sender
+        row, self._sender, self._size = self._row, event.sender, event.parameters.size
         if isinstance(row, Refusal):
             self._log_refusal(row)
             offer = self._offer
@@ -205,7 +205,7 @@ class ReceiveSession(Conversation):
         if event.address == "postmaster":
             # RFC 5321 section 4.5.1: without a domain too.
             event.address = f"postmaster@{self._c.default_domain}"
-        judged = judge(self._c, event.address, self._trusted)
+        judged = judge(self._c, event.address, self._trusted, self._path_id, self._size)
         if not isinstance(judged, Reply):
             return self._judged(event, judged)
         said = self._ask(event) if judged.code < 300 else None

@@ -27,6 +27,7 @@ _CODES = {
     "PM005": "LIMIT",
 }
 """SQLSTATEs that our own functions raise."""
+_QUERY_CANCELED = "57014"
 
 # All access is by key; the planner need not guess from statistics that lag behind.
 _OPTIONS = (
@@ -45,6 +46,13 @@ class Rejected(Exception):
     def __init__(self, sqlstate: str, text: str) -> None:
         super().__init__(f"{sqlstate} {text}")
         self.sqlstate = sqlstate
+
+
+class Canceled(MailboxError):
+    """The database ended a statement before its answer: it took longer than its connection gives it, or somebody asked it to."""
+
+    def __init__(self) -> None:
+        super().__init__("UNAVAILABLE", "The mailbox database ended what was asked")
 
 
 class Connection:
@@ -71,11 +79,12 @@ class Connection:
         self._loop.add_reader(self._descriptor, self._readable)
 
     @staticmethod
-    async def open(conninfo: str, application: str) -> Connection:
-        """Raises MailboxError("UNAVAILABLE")."""
+    async def open(conninfo: str, application: str, seconds: float = 0.0) -> Connection:
+        """No statement takes longer than so many seconds (0: as long as it takes). Raises MailboxError("UNAVAILABLE")."""
+        options = _OPTIONS + (f" -c statement_timeout={int(seconds * 1000)}" if seconds else "")
         try:
             owner = await psycopg.AsyncConnection.connect(
-                conninfo, autocommit=True, application_name=application, connect_timeout=10, options=_OPTIONS
+                conninfo, autocommit=True, application_name=application, connect_timeout=10, options=options
             )
         except psycopg.OperationalError as error:
             raise _unavailable() from error
@@ -190,12 +199,14 @@ class Connection:
 
 
 class Pool:
-    """Up to `size` connections, opened when needed. Requests wait in order of arrival."""
+    """Up to `size` connections, opened when needed. Requests wait in order of arrival; one that takes longer than `seconds`,
+    where they are given, raises Canceled."""
 
-    def __init__(self, conninfo: str, size: int, application: str) -> None:
+    def __init__(self, conninfo: str, size: int, application: str, seconds: float = 0.0) -> None:
         self._conninfo = conninfo
         self._size = size
         self._application = application
+        self._seconds = seconds
         self._idle: list[Connection] = []
         self._open = 0
         self._waiting: deque[asyncio.Future[Connection | None]] = deque()
@@ -240,7 +251,7 @@ class Pool:
     async def _connect(self) -> Connection:
         self._open += 1
         try:
-            return await Connection.open(self._conninfo, self._application)
+            return await Connection.open(self._conninfo, self._application, self._seconds)
         except BaseException:
             self._open -= 1
             self._pass_on(None)
@@ -280,6 +291,8 @@ def _refusal(result: PGresult) -> Exception:
     text = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode("utf-8", "replace")
     if sqlstate in _CODES:
         return MailboxError(_CODES[sqlstate], text)
+    if sqlstate == _QUERY_CANCELED:
+        return Canceled()
     if sqlstate[:2] in ("08", "53", "57"):  # connection, resources (disk full), operator intervention
         return _unavailable()
     return Rejected(sqlstate, text)

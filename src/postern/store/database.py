@@ -45,15 +45,17 @@ _SWEEP = 500
 class MailboxDatabase(Mailboxes):
     """One database of mailboxes. Many processes may open the same one."""
 
-    def __init__(self, conninfo: str, pool: Pool, notices: Notices) -> None:
+    def __init__(self, conninfo: str, pool: Pool, searches: search.Searches, notices: Notices) -> None:
         self._conninfo = conninfo
         self._pool = pool
+        self._searches = searches
         self._notices = notices
         self._renewal = renewal.Renewal(pool)
 
     @staticmethod
     async def open(conninfo: str, connections: int = 8) -> MailboxDatabase:
-        """Brings the schema up to date first. `connections` bounds what this process opens, besides two for notices.
+        """Brings the schema up to date first. `connections` (from 2 on) bounds what this process opens, a quarter of it for
+        searches, besides two for notices.
 
         Raises MailboxError("UNAVAILABLE") when the server does not answer, SchemaError when it holds a newer schema.
         """
@@ -62,10 +64,12 @@ class MailboxDatabase(Mailboxes):
             await migrate(connection)
         finally:
             connection.close()
-        pool = Pool(conninfo, connections, "postern")
+        searching = max(1, connections // 4)
+        searches = search.Searches(conninfo, searching, search.SECONDS)
+        pool = Pool(conninfo, max(1, connections - searching), "postern")
         notices = Notices(conninfo, pool)
         await notices.start()
-        return MailboxDatabase(conninfo, pool, notices)
+        return MailboxDatabase(conninfo, pool, searches, notices)
 
     async def transport(self) -> Transport:
         """Over what the database is reached, and how we proved ourselves to it."""
@@ -73,13 +77,15 @@ class MailboxDatabase(Mailboxes):
 
     async def close(self) -> None:
         await self._notices.close()
+        await self._searches.close()
         await self._pool.close()
 
-    async def maintain(self, retention: float = RETENTION) -> None:
+    async def maintain(self, retention: float | None = RETENTION) -> None:
         """Housekeeping, to be called every few minutes by one process: purges mailboxes that are disconnected for longer than
-        `retention` seconds, frees contents that nothing refers to and forgets old delivery ids. Safe when several do it
-        at once."""
-        await disconnected.purge(self._pool, None, int(time.time() - retention))
+        `retention` seconds (None: none of them), frees contents that nothing refers to and forgets old delivery ids. Safe
+        when several do it at once."""
+        before = int(time.time() - retention) if retention is not None else 0
+        await disconnected.purge(self._pool, None, before)
         while await delivery.sweep(self._pool, _SWEEP) == _SWEEP:
             pass
         await delivery.forget_deliveries(self._pool, int(time.time()) - REMEMBERED)
@@ -94,12 +100,13 @@ class MailboxDatabase(Mailboxes):
         return await delivery.waiting_mailboxes(self._pool)
 
     async def reconcile(self, find: disconnected.Find) -> None:
-        """Mailboxes that `find` does not find in the directory are disconnected, those that it finds again are no longer."""
+        """Mailboxes that `find` does not find in the directory are disconnected, those that it finds again are no longer.
+        Raises what `find` raises, and IncompleteAnswer where it finds nobody at all."""
         await disconnected.reconcile(self._pool, find, int(time.time()))
 
-    async def disconnect(self, mailbox: UUID, owner: str) -> None:
-        """The directory has lost the owner, whose address was `owner`."""
-        await disconnected.disconnect(self._pool, mailbox, owner, int(time.time()))
+    async def disconnect(self, mailbox: UUID, owner: str) -> bool:
+        """The directory has lost the owner, whose address was `owner`; whether he had a mailbox."""
+        return await disconnected.disconnect(self._pool, mailbox, owner, int(time.time()))
 
     async def disconnected(self) -> list[DisconnectedMailbox]:
         """The longest disconnected first."""
@@ -193,15 +200,18 @@ class MailboxDatabase(Mailboxes):
     async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
         if self._renewal.pending:
             await self._renewal.of_items(mailbox, folder, _ALL)
-        return await search.search(self._pool, mailbox, folder, term, sort)
+        return await search.search(self._searches, mailbox, folder, term, sort)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
         if self._renewal.pending:
             await self._renewal.of_items(mailbox, folder, _ALL)
-        return await search.thread(self._pool, mailbox, folder, term, algorithm)
+        return await search.thread(self._searches, mailbox, folder, term, algorithm)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
         return await delivery.deliver(self._pool, self._notices, deliveries)
+
+    async def used(self, mailboxes: Sequence[UUID]) -> list[int]:
+        return await delivery.used(self._pool, mailboxes)
 
     async def submit(self, mailbox: UUID, uid: int) -> None:
         await delivery.submit(self._pool, self._notices, mailbox, uid)

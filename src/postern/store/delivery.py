@@ -125,6 +125,12 @@ def with_return_path(delivery: Delivery) -> bytes:
     return b"Return-Path: <%b>\r\n%b" % (path, content)
 
 
+async def used(pool: Pool, mailboxes: Sequence[UUID]) -> list[int]:
+    rows = await pool.run("SELECT guid, used FROM mailboxes WHERE guid = ANY ($1::uuid[])", [wire.uuids(mailboxes)])
+    found = {UUID(bytes=guid): wire.to_int8(octets) for guid, octets in rows if guid is not None}
+    return [found.get(mailbox, 0) for mailbox in mailboxes]
+
+
 async def submit(pool: Pool, notices: Notices, mailbox: UUID, uid: int) -> None:
     rows = await pool.run("SELECT submit_item($1::uuid, $2::bigint)", [mailbox.bytes, wire.int8(uid)])
     notices.changed(mailbox, wire.to_int8(rows[0][0]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from uuid import UUID
 
+from postern.model.directory import IncompleteAnswer
 from postern.model.mailbox import DisconnectedMailbox
 from postern.store import wire
 from postern.store.connection import Pool
@@ -14,7 +15,9 @@ Find = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, str]]]
 
 _ASKED = 500
 """Mailboxes that the directory is asked about at a time."""
-_NEXT = "SELECT guid FROM mailboxes WHERE guid > $1::uuid AND disconnected <> 1 ORDER BY guid LIMIT $2::bigint"
+_NEXT = """
+SELECT guid, disconnected FROM mailboxes WHERE guid > $1::uuid AND disconnected <> 1 ORDER BY guid LIMIT $2::bigint
+"""
 _MARK = """
 WITH changed AS (
     SELECT m.id, p.owner FROM unnest($1::uuid[], $2::text[]) AS p(guid, owner) JOIN mailboxes m USING (guid)
@@ -30,22 +33,25 @@ _PORTION = 500
 
 
 async def reconcile(pool: Pool, find: Find, now: int) -> None:
-    """A portion of mailboxes after the other: asked of the directory, then marked. No answer in which nobody is there counts:
-    then something is wrong with the directory, and it is not that everybody is gone. What `find` raises ends it."""
+    """A portion of mailboxes after the other: asked of the directory, then marked. Nobody is missing before all were asked, so
+    what `find` raises leaves nobody marked. Raises IncompleteAnswer where nobody at all was found: then something is wrong
+    with the directory, and it is not that everybody is gone."""
     missing: list[UUID] = []
     anybody, last = False, UUID(int=0)
     while True:
         rows = await pool.run(_NEXT, [last.bytes, wire.int8(_ASKED)])
-        asked = [UUID(bytes=guid) for (guid,) in rows if guid is not None]
+        asked = {UUID(bytes=guid): wire.to_int8(marked) == 0 for guid, marked in rows if guid is not None}
         if not asked:
             break
-        last = asked[-1]
-        found = await find(asked)
+        last = max(asked, key=lambda guid: guid.bytes)
+        found = await find(list(asked))
         anybody = anybody or bool(found)
-        missing += (guid for guid in asked if guid not in found)
+        missing += (guid for guid, connected in asked.items() if connected and guid not in found)
         if found:
             await _mark(pool, list(found), list(found.values()), now)
-    for start in range(0, len(missing) if anybody else 0, _ASKED):
+    if missing and not anybody:
+        raise IncompleteAnswer("the directory knows the owner of no mailbox here")
+    for start in range(0, len(missing), _ASKED):
         part = missing[start : start + _ASKED]
         await _mark(pool, part, [""] * len(part), now)
 
@@ -55,11 +61,14 @@ async def _mark(pool: Pool, guids: Sequence[UUID], owners: Sequence[str], now: i
     await pool.run(_MARK, [wire.uuids(guids), wire.texts(owners), wire.int8(now)])
 
 
-async def disconnect(pool: Pool, mailbox: UUID, owner: str, now: int) -> None:
-    await pool.run(
-        "UPDATE mailboxes SET owner = $2::text, disconnected = $3::bigint WHERE guid = $1::uuid AND disconnected <> 1",
+async def disconnect(pool: Pool, mailbox: UUID, owner: str, now: int) -> bool:
+    """Whether there is such a mailbox."""
+    rows = await pool.run(
+        "UPDATE mailboxes SET owner = $2::text, disconnected = $3::bigint WHERE guid = $1::uuid AND disconnected <> 1 "
+        "RETURNING id",
         [mailbox.bytes, wire.text(owner), wire.int8(now)],
     )
+    return bool(rows)
 
 
 async def disconnected(pool: Pool) -> list[DisconnectedMailbox]:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from postern.store.forest import Place
+
+_CLIMBED, _FEW = 32, 1000
+"""Steps from parent to parent, for each node and a few nodes more, before threads count as deep."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -38,34 +43,69 @@ def ordered_subject(messages: Sequence[Message]) -> bytes:
 
 @dataclass(eq=False, slots=True)
 class _Node:
-    """`children` are known once all links are made; till then `size` says how many there are."""
+    """`children` are known once all links are made; till then `size` says how many there are. The links are `_Ancestry`'s."""
 
     message: Message | None = None
     parent: _Node | None = None
     size: int = 0
     children: list[_Node] = field(default_factory=list)
 
-    def leave(self) -> None:
-        if self.parent is not None:
-            self.parent.size -= 1
-            self.parent = None
 
-    def take(self, child: _Node) -> None:
-        child.leave()
-        child.parent = self
-        self.size += 1
+class _Ancestry:
+    """Which tree a node is in. Climbs from parent to parent, for threads are shallow; once that has become more work than
+    `_CLIMBED` steps a node, the trees are kept a second time in a form that no depth makes slow."""
 
-    def is_below(self, other: _Node) -> bool:
-        node: _Node | None = self
-        while node is not None:
-            if node is other:
-                return True
-            node = node.parent
-        return False
+    def __init__(self) -> None:
+        self.nodes: list[_Node] = []
+        self._places: dict[_Node, Place] | None = None
+        self._climbed = 0
+
+    def loops(self, parent: _Node, root: _Node) -> bool:
+        """Whether `parent` is below `root`, which has no parent itself."""
+        if parent is root or root.size == 0:
+            return parent is root
+        if self._places is None:
+            node = parent
+            while node.parent is not None:
+                node = node.parent
+                self._climbed += 1
+            if self._climbed > _CLIMBED * (len(self.nodes) + _FEW):
+                self._keep_places()
+            return node is root
+        return self._place(parent).root() is self._place(root)
+
+    def link(self, child: _Node, parent: _Node) -> None:
+        child.parent = parent
+        parent.size += 1
+        if self._places is not None:
+            self._place(child).link(self._place(parent))
+
+    def cut(self, child: _Node) -> None:
+        if child.parent is not None:
+            child.parent.size -= 1
+            child.parent = None
+            if self._places is not None:
+                self._place(child).cut()
+
+    def _place(self, node: _Node) -> Place:
+        assert self._places is not None
+        place = self._places.get(node)
+        if place is None:
+            place = self._places[node] = Place()
+        return place
+
+    def _keep_places(self) -> None:
+        self._places = {}
+        for node in self.nodes:
+            if node.parent is not None:
+                self._place(node).link(self._place(node.parent))
 
 
 def references(messages: Sequence[Message]) -> bytes:
-    """The threads of THREAD=REFERENCES, as the answer has them."""
+    """The threads of THREAD=REFERENCES, as the answer has them.
+
+    Bound: n log n of messages and references together, however deep or wide they make the threads.
+    """
     roots = _by_subject(_pruned(_linked(messages)))
     _sort(roots)
     return b"".join([_render(root) for root in roots])
@@ -74,7 +114,8 @@ def references(messages: Sequence[Message]) -> bytes:
 def _linked(messages: Sequence[Message]) -> list[_Node]:
     """Steps 1 and 2: nodes linked by their references; those without a parent."""
     nodes: dict[bytes, _Node] = {}
-    everything: list[_Node] = []
+    forest = _Ancestry()
+    everything = forest.nodes
 
     def node_of(message_id: bytes) -> _Node:
         node = nodes.get(message_id)
@@ -93,35 +134,34 @@ def _linked(messages: Sequence[Message]) -> list[_Node]:
         parent: _Node | None = None
         for reference in message.references:
             child = node_of(reference)
-            if parent is not None and child.parent is None and not _loops(parent, child):
-                parent.take(child)
+            if parent is not None and child.parent is None and not forest.loops(parent, child):
+                forest.link(child, parent)
             parent = child
         # Step 1.B: the last reference is the parent, whatever others' references said; "if this message has no references,
         # ... it will now have no parent".
         if node.parent is not parent:
-            node.leave()
-            if parent is not None and not _loops(parent, node):
-                parent.take(node)
+            forest.cut(node)
+            if parent is not None and not forest.loops(parent, node):
+                forest.link(node, parent)
     for node in everything:
         if node.parent is not None:
             node.parent.children.append(node)
     return [node for node in everything if node.parent is None]
 
 
-def _loops(parent: _Node, child: _Node) -> bool:
-    return parent is child or (child.size > 0 and parent.is_below(child))
-
-
 def _pruned(roots: list[_Node]) -> list[_Node]:
     """Step 3: dummies without children go; others give their children to their parent, but a root only an only child."""
     for node in reversed(_all_below(roots)):  # children before parents
-        kept: list[_Node] = []
-        for child in node.children:
-            if child.message is not None:
-                kept.append(child)
-            else:
-                kept.extend(child.children)
-        node.children = kept
+        dummies = [child.children for child in node.children if child.message is None]
+        if dummies:
+            # Into the longest of them, and not each time into a new list: dummies may stand in a long row. Who is first is no
+            # matter before step 6.
+            kept = max(dummies, key=len)
+            for others in dummies:
+                if others is not kept:
+                    kept.extend(others)
+            kept.extend(child for child in node.children if child.message is not None)
+            node.children = kept
     result = []
     for root in roots:
         if root.message is None and len(root.children) <= 1:
@@ -154,7 +194,10 @@ def _by_subject(roots: list[_Node]) -> list[_Node]:
         ):
             table[subject] = root
     merged: dict[int, _Node] = {}
+    below: set[_Node] = set()  # of a new dummy: in the table before it, and perhaps not yet come to
     for root in roots:
+        if root in below:
+            continue
         subject = heads[root].subject
         other = table.get(subject, root)
         if other is root:
@@ -166,6 +209,7 @@ def _by_subject(roots: list[_Node]) -> list[_Node]:
             other.children.append(root)
         else:
             dummy = _Node(children=[other, root])
+            below.add(other)
             table[subject] = dummy
             merged.pop(id(other), None)
             other = dummy

@@ -164,6 +164,11 @@ class Event(StrEnum):
     )
     RENDERING_GOES_ON = "rendering-goes-on", "info", "So many contents have been rendered anew up to now."
     RENDERING_DONE = "rendering-done", "info", "All that an older version stored has been rendered anew."
+    OWNERS_UNKNOWN = (
+        "owners-unknown",
+        "warning",
+        "The directory did not answer for every mailbox's owner: none is taken for gone, and nothing is purged.",
+    )
     STORE_UNAVAILABLE = "store-unavailable", "error", "The mailbox database does not answer."
 
 

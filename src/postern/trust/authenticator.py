@@ -85,7 +85,9 @@ class Authenticator(Judge):
             case "LOGIN" if seal is not None:
                 return Login(self, peer)
             case "SCRAM-SHA-256" if Mechanism.SCRAM in self.available:
-                return ScramServer(self, peer)
+                return ScramServer(self, peer, channel)
+            case "SCRAM-SHA-256-PLUS" if Mechanism.SCRAM in self.available and channel.binding:
+                return ScramServer(self, peer, channel, plus=True)
             case "NTLM" if Mechanism.NTLM in self.available:
                 return Ntlm(self, peer, self._server_name, self._domain, self._netbios, channel)
             case "GSSAPI" if Mechanism.KERBEROS in self.available:

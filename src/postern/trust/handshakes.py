@@ -7,11 +7,13 @@ Which mechanism a path allows is its row's word, not said here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 from postern.model.directory import Account, Directory, NtlmLogon
 from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.protocols.dcerpc.protection import AuthType
 from postern.trust import kerberos
+from postern.trust.backoff import network
 from postern.trust.contexts import NtlmAcceptorContext, NtlmInitiatorContext, SecurityContext
 from postern.trust.membership import Membership
 from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator, Proof, account_name, matches
@@ -55,14 +57,14 @@ class Acceptors:
             found.add(Mechanism.KERBEROS)
         self.available = frozenset(found)
 
-    def begin(self, auth_type: int) -> SecurityContext | None:
-        """A new handshake; None for a mechanism that cannot be verified here."""
+    def begin(self, auth_type: int, host: str = "") -> SecurityContext | None:
+        """A new handshake with who calls from `host`; None for a mechanism that cannot be verified here."""
         if auth_type == AuthType.NTLM:
-            return self._ntlm()
+            return self._ntlm(host)
         if auth_type == AuthType.KERBEROS and Mechanism.KERBEROS in self.available:
             return kerberos.KerberosAcceptorContext(self._keytab, self._realm)
         if auth_type == AuthType.SPNEGO:
-            return SpnegoAcceptor(self.begin)
+            return SpnegoAcceptor(partial(self.begin, host=host))
         return None
 
     async def identity(self, context: SecurityContext) -> Identity | None:
@@ -74,8 +76,9 @@ class Acceptors:
         identity = await self._membership.identity(account, context.mechanism, context.groups)
         return identity if identity.kind is PrincipalKind.SERVER else None
 
-    def _ntlm(self) -> NtlmAcceptorContext:
-        return NtlmAcceptorContext(NtlmAcceptor(self._server_name, self._domain, self._prove, netbios=self._netbios))
+    def _ntlm(self, host: str) -> NtlmAcceptorContext:
+        who = self._server_name, self._domain, self._prove
+        return NtlmAcceptorContext(NtlmAcceptor(*who, netbios=self._netbios, address=network(host)))
 
     async def _prove(self, logon: NtlmLogon) -> Proof | None:
         """Nobody guesses users' passwords here: only a machine's, which is random, is judged at all."""

@@ -28,13 +28,19 @@ class Membership:
         self._sid: str | None = None
         self._not_before = 0.0
 
-    async def identity(self, account: Account, mechanism: Mechanism, groups: frozenset[str] = frozenset()) -> Identity:
+    async def identity(
+        self,
+        account: Account,
+        mechanism: Mechanism,
+        groups: frozenset[str] = frozenset(),
+        ends: float | None = None,
+    ) -> Identity:
         """Never raises: without the group's SID the directory's word counts."""
         server = account.is_server
         if not server and groups and account.name.endswith("$"):
             server = await self._known() in groups
         kind = PrincipalKind.SERVER if server else PrincipalKind.USER
-        return Identity(kind, account.name, mechanism, account.guid, groups, account.credentials)
+        return Identity(kind, account.name, mechanism, account.guid, groups, account.credentials, ends)
 
     async def _known(self) -> str | None:
         if self._sid is None and self._group is not None and self._clock() >= self._not_before:

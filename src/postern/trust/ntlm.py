@@ -154,9 +154,10 @@ class NtlmAcceptor:
     short name if that is not its first label. Where a domain judges, the NetBIOS name must be the machine account's own.
     With `channel_binding` (see `channel_binding_hash`), an answer bound to another channel is refused; one without a
     binding passes unless `require_binding`. With `names` (hosts in lower case) a client that says whom it means
-    (MsvAvTargetName) must mean one of them or `server_name`, and a service for mail or the host itself.
+    (MsvAvTargetName) must mean one of them or `server_name`, and a service for mail or the host itself. `address` is the
+    network of the caller, for those who judge in turns.
 
-    Bound: linear; a token has 12,000 octets at most.
+    Bound: linear; a token has 12,000 octets at most, and its target is held once against each of `names`.
     """
 
     def __init__(
@@ -168,8 +169,10 @@ class NtlmAcceptor:
         require_binding: bool = False,
         netbios: str = "",
         names: frozenset[str] = frozenset(),
+        address: str = "",
     ) -> None:
         self._names = names
+        self._address = address
         self._server_name = server_name
         self._domain = domain
         self._netbios = netbios or domain.split(".")[0].upper()[:15]
@@ -215,9 +218,8 @@ class NtlmAcceptor:
         if len(answer) < _TEMP_AT + 4 or answer[16:18] != b"\x01\x01" or not user:
             raise NtlmError("only NTLM version 2 is accepted")
         # Only the NT answer counts: a right LM answer beside a wrong one must not.
-        logon = NtlmLogon(
-            take_text(domain), take_text(user), take_text(take_field(token, 44)), self._nonce, answer, bytes(24)
-        )
+        who = take_text(domain), take_text(user), take_text(take_field(token, 44))
+        logon = NtlmLogon(*who, self._nonce, answer, bytes(24), self._address)
         proof = await self._prove(logon)
         if proof is None:
             return None

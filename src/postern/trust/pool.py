@@ -1,4 +1,4 @@
-"""Threads for work that blocks, with a queue before them that is fair: to accounts, and inside an account to addresses.
+"""Turns at scarce work, with a queue before it that is fair: to accounts, and inside an account to addresses.
 
 Whoever guesses one account's password from many addresses fills that account's line and no other; the account's owner, who
 comes from an address of his own, waits for one guess of each other address at most. Knows nothing of passwords or tickets.
@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 MOST = 1024
@@ -109,33 +110,30 @@ class FairQueue(Generic[T]):
             del self._accounts[account]
 
 
-class Pool:
-    """As many threads as the host has cores, or `threads`, behind a FairQueue."""
+class Turns:
+    """At most `size` turns at once, behind a FairQueue."""
 
-    def __init__(self, name: str, threads: int = 0, most: int = MOST, most_of_address: int = MOST_OF_ADDRESS) -> None:
-        self._size = threads or max(1, os.cpu_count() or 1)
-        self._threads = ThreadPoolExecutor(self._size, name)
+    def __init__(self, size: int, most: int = MOST, most_of_address: int = MOST_OF_ADDRESS) -> None:
+        self._size = size
         self._queue: FairQueue[asyncio.Future[None]] = FairQueue(most, most_of_address)
         self._running = 0
 
-    async def run(self, work: Callable[[], T], account: str = "", address: str = "") -> T:
-        """Does the work when its turn comes. Raises Overloaded."""
+    @asynccontextmanager
+    async def turn(self, account: str = "", address: str = "") -> AsyncIterator[None]:
+        """Waits for a turn and keeps it. Raises Overloaded."""
         if self._running < self._size:
             self._running += 1
         else:
-            await self._turn(account, address)
+            await self._wait(account, address)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+            yield
         finally:
             self._pass_on()
 
-    def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _turn(self, account: str, address: str) -> None:
+    async def _wait(self, account: str, address: str) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         dropped = self._queue.put(account, address, turn)
-        if dropped is not None:
+        if dropped is not None and not dropped.done():
             dropped.set_exception(Overloaded())
         try:
             await turn
@@ -147,9 +145,27 @@ class Pool:
             raise
 
     def _pass_on(self) -> None:
-        """A thread is free: to whose turn it is, or to whoever comes next."""
-        turn = self._queue.take()
+        """A turn is free: it goes to whoever comes next."""
+        # A turn whose owner was cancelled a moment ago is done and still in the queue.
+        while (turn := self._queue.take()) is not None and turn.done():
+            pass
         if turn is None:
             self._running -= 1
         else:
             turn.set_result(None)
+
+
+class Pool(Turns):
+    """As many threads as the host has cores, or `threads`, for work that blocks: a turn is a thread."""
+
+    def __init__(self, name: str, threads: int = 0, most: int = MOST, most_of_address: int = MOST_OF_ADDRESS) -> None:
+        super().__init__(threads or max(1, os.cpu_count() or 1), most, most_of_address)
+        self._threads = ThreadPoolExecutor(self._size, name)
+
+    async def run(self, work: Callable[[], T], account: str = "", address: str = "") -> T:
+        """Does the work when its turn comes. Raises Overloaded."""
+        async with self.turn(account, address):
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)

@@ -5,11 +5,14 @@ together, by objectGUID, so that a rename ends nothing. A session ends when its 
 password was set after the log-in. It does not end because an account is locked: else whoever guesses could throw the owner out.
 
 Each of these must be seen in two rounds: a directory of several servers answers from one that has yet to hear of a change.
+
+Whoever proved itself by a ticket is put out when the ticket ends (RFC 4120 section 5.3: endtime), whatever the directory says.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 
 from postern.model.directory import Account, Directory, DirectoryUnavailable
@@ -26,7 +29,7 @@ _TOGETHER = 1000
 class Registration:
     """One session of one identity, until `end`."""
 
-    __slots__ = ("_all", "identity", "revoke", "seen")
+    __slots__ = ("_all", "identity", "revoke", "seen", "timer")
 
     def __init__(self, everyone: set[Registration], identity: Identity, revoke: Callable[[], None]) -> None:
         self._all = everyone
@@ -34,18 +37,24 @@ class Registration:
         self.revoke = revoke
         self.seen = 0
         """Rounds in a row in which the account did not admit this session."""
+        self.timer: asyncio.Handle | None = None
 
     def end(self) -> None:
         """The session is over; may be called twice."""
         self._all.discard(self)
+        if self.timer is not None:
+            self.timer.cancel()
 
 
 class Reauthorization:
     """One a process and directory. Rounds run while anybody is registered; an unavailable directory ends nobody."""
 
-    def __init__(self, directory: Directory, interval: float = INTERVAL) -> None:
+    def __init__(
+        self, directory: Directory, interval: float = INTERVAL, clock: Callable[[], float] = time.time
+    ) -> None:
         self._directory = directory
         self._interval = interval
+        self._clock = clock
         self._all: set[Registration] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -58,6 +67,8 @@ class Reauthorization:
         self._all.add(registration)
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._rounds())
+        if identity.ends is not None:
+            self._expect(registration, identity.ends)
         return registration
 
     def close(self) -> None:
@@ -88,9 +99,22 @@ class Reauthorization:
         reason = why_not(account, one.identity)
         one.seen = one.seen + 1 if reason else 0
         if one.seen >= _ROUNDS:
-            one.end()
-            log(Event.SESSION_ENDED, name=one.identity.name, mechanism=one.identity.mechanism, reason=reason)
-            one.revoke()
+            self._revoke(one, reason)
+
+    def _expect(self, one: Registration, ends: float) -> None:
+        """Looks again each interval, since the clock of the machine may be set meanwhile."""
+        left = ends - self._clock()
+        if left > 0:
+            wait = min(left, self._interval)
+            one.timer = asyncio.get_running_loop().call_later(wait, self._expect, one, ends)
+        else:
+            # Not at once: whoever registers has yet to answer the log-in.
+            one.timer = asyncio.get_running_loop().call_soon(self._revoke, one, "the ticket has ended")
+
+    def _revoke(self, one: Registration, reason: str) -> None:
+        one.end()
+        log(Event.SESSION_ENDED, name=one.identity.name, mechanism=one.identity.mechanism, reason=reason)
+        one.revoke()
 
 
 def why_not(account: Account | None, identity: Identity) -> str:

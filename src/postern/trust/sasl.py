@@ -1,7 +1,7 @@
 """SASL's server side (RFC 4422): one exchange by one mechanism, from octets to an outcome. The protocol frames the octets.
 
 Here PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), EXTERNAL (RFC 4422 appendix A) and NTLM (MS-SMTPNTLM 3.2);
-`sasl_scram` and `sasl_gssapi` have the others. -PLUS variants are not offered: TLS' channel binding is not at hand here.
+`sasl_scram` and `sasl_gssapi` have the others.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Protocol
 
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon
 from postern.model.security import Channel, Identity, Mechanism, Peer
-from postern.trust.backoff import Guess
+from postern.trust.backoff import Guess, network
 from postern.trust.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, about
 from postern.trust.ntlm import NtlmAcceptor, Proof, account_name, channel_binding_hash
 from postern.trust.ntlm_fields import NtlmError
@@ -106,6 +106,7 @@ class Ntlm:
             channel_binding=channel_binding_hash(channel.binding) if channel.binding else None,
             netbios=netbios,
             names=channel.names,
+            address=network(peer.host),
         )
         self._steps = 0
         self._account: Account | None = None

@@ -105,7 +105,15 @@ class GssapiServer:
             return FAILED
         if authzid not in ("", account.name.lower(), *self._principals.names(self._ticket)):
             return FAILED
-        return Granted(await self._judge.membership.identity(account, Mechanism.KERBEROS, self._ticket.groups))
+        groups, ends = self._ticket.groups, _end_of(self._context)
+        return Granted(await self._judge.membership.identity(account, Mechanism.KERBEROS, groups, ends))
+
+
+def _end_of(context: Any) -> float:
+    """When the ticket ends. The context, which is used up by this, says so by `lifetime` too, but adds the clock skew that
+    libkrb5 allows."""
+    lucid = importlib.import_module("gssapi.raw.ext_krb5").krb5_export_lucid_sec_context(context, 1)
+    return float(lucid.endtime)
 
 
 def _credentials(keytab: str) -> Any:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from postern.model.security import Encryption, Mechanism
 from postern.net.tls import outdated_context
-from postern.paths.guard import CLEAR_TEXT, SASL_NAMES
+from postern.paths.guard import BINDING, CLEAR_TEXT, SASL_NAMES
 from postern.paths.row import Path, Port, Tls
 from postern.verify.mail_probe import Answer, ProbeConnection
 from postern.verify.report import MechanismReport, RowReport, Verdict
@@ -24,8 +24,8 @@ Connect = Callable[[Port, ssl.SSLContext | None], ProbeConnection]
 """Opens a connection on a row's port; with a context TLS is there from the first byte."""
 
 # What mail servers in the field know; whatever of it a row does not list must be refused.
-KNOWN_SASL = ("PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", "SCRAM-SHA-1", "SCRAM-SHA-256", "GSSAPI", "EXTERNAL",
-              "XOAUTH2", "ANONYMOUS")  # fmt: skip
+KNOWN_SASL = ("PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256",
+              "SCRAM-SHA-256-PLUS", "GSSAPI", "EXTERNAL", "XOAUTH2", "ANONYMOUS")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +76,20 @@ def _sealed(port: Port, setting: Setting, context: ssl.SSLContext | None = None)
     return connection
 
 
-def _try(connection: ProbeConnection, sasl: str, who: Credentials, host: str, spoil: bool = False) -> Answer:
-    """One attempt; the connection is used up. Raises CannotAuthenticate if our side cannot begin."""
+def _try(
+    connection: ProbeConnection,
+    sasl: str,
+    who: Credentials,
+    host: str,
+    spoil: bool = False,
+    binding: bytes | None = None,
+) -> Answer:
+    """One attempt; the connection is used up. It binds to `binding`, or by itself where the mechanism binds. Raises
+    CannotAuthenticate if our side cannot begin."""
     try:
-        exchange: Exchange = exchange_for(sasl, who, connection.service, host)
+        if binding is None:
+            binding = connection.binding() if sasl in BINDING else b""
+        exchange: Exchange = exchange_for(sasl, who, connection.service, host, binding)
         return connection.authenticate(sasl, spoiled(exchange) if spoil else exchange)
     except CannotAuthenticate:
         raise
@@ -90,8 +100,8 @@ def _try(connection: ProbeConnection, sasl: str, who: Credentials, host: str, sp
 
 
 def _mechanism(mechanism: Mechanism, port: Port, setting: Setting) -> MechanismReport:
-    names = SASL_NAMES.get(mechanism, ())
     connection = _sealed(port, setting)
+    names = _names(mechanism, connection)
     shown = connection.mechanisms()
     seal = connection.seal()
     if reason := setting.waiting.get(mechanism):
@@ -114,12 +124,19 @@ def _mechanism(mechanism: Mechanism, port: Port, setting: Setting) -> MechanismR
     return MechanismReport(mechanism, Verdict.PASS, "", seal)
 
 
+def _names(mechanism: Mechanism, connection: ProbeConnection) -> list[str]:
+    """What must be shown: a mechanism that binds cannot be there where the certificate defines no binding."""
+    return [name for name in SASL_NAMES.get(mechanism, ()) if name not in BINDING or connection.binding()]
+
+
 def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> None:
     listed = {name for m in row.supported_auth for name in SASL_NAMES.get(m, ())}
     others = {name for m in setting.beside.get(port.number or 0, ()) for name in SASL_NAMES.get(m, ())}
     where = f"on port {port.number}"
 
     connection = _sealed(port, setting)
+    binding = connection.binding()
+    listed -= set() if binding else BINDING
     extra = [name for name in connection.mechanisms() if name not in listed | others]
     connection.close()
     report.check(
@@ -140,9 +157,21 @@ def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> Non
         answer = _try(_sealed(port, setting), name, who, setting.host_name, spoil=kerberos)
         report.check(f"{what} by {name} is refused {where}", not answer.yes, answer.words)
 
+    for name in sorted((listed - waiting) & BINDING):
+        _bindings(name, binding, port, setting, report, where)
     if port.tls is Tls.UPGRADE:
         _clear_text(row, port, setting, report, where)
     _old_tls(port, setting, report, where)
+
+
+def _bindings(name: str, binding: bytes, port: Port, setting: Setting, report: RowReport, where: str) -> None:
+    """The right password in both: only the channel can be the reason for a no (RFC 5802 section 6)."""
+    other = binding[:-1] + bytes([binding[-1] ^ 1])
+    answer = _try(_sealed(port, setting), name, setting.credentials, setting.host_name, binding=other)
+    report.check(f"{name} bound to another channel is refused {where}", not answer.yes, answer.words)
+    plain = name.removesuffix("-PLUS")
+    answer = _try(_sealed(port, setting), plain, setting.credentials, setting.host_name, binding=binding)
+    report.check(f"{plain} by who was shown no {name} is refused {where}", not answer.yes, answer.words)
 
 
 def _try_unlisted(port: Port, setting: Setting, name: str) -> Answer:

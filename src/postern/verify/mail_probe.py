@@ -11,14 +11,13 @@ import contextlib
 import imaplib
 import poplib
 import smtplib
+import ssl
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from postern.model.security import Seal
+from postern.net.tls import end_point
 from postern.verify.sasl_client import CannotAuthenticate, Exchange
-
-if TYPE_CHECKING:
-    import ssl
 
 TIMEOUT = 15.0
 
@@ -53,6 +52,10 @@ class ProbeConnection(Protocol):
 
     def seal(self) -> Seal | None: ...
 
+    def binding(self) -> bytes:
+        """What -PLUS mechanisms bind to: `tls-server-end-point` of the certificate that was shown, b"" if there is none."""
+        ...
+
     def close(self) -> None: ...
 
 
@@ -62,6 +65,11 @@ def _seal(sock: object) -> Seal | None:
         return None
     cipher = sock.cipher()  # type: ignore[attr-defined]  # an SSLSocket by now
     return Seal(version() or "", cipher[0] if cipher else "")
+
+
+def _binding(sock: object) -> bytes:
+    der = sock.getpeercert(True) if isinstance(sock, ssl.SSLSocket) else None
+    return end_point(der) if der else b""
 
 
 class SmtpConnection:
@@ -106,6 +114,9 @@ class SmtpConnection:
 
     def seal(self) -> Seal | None:
         return _seal(self.client.sock)
+
+    def binding(self) -> bytes:
+        return _binding(self.client.sock)
 
     def close(self) -> None:
         with contextlib.suppress(OSError, smtplib.SMTPException):
@@ -170,6 +181,9 @@ class ImapConnection:
     def seal(self) -> Seal | None:
         return _seal(self.client.sock)
 
+    def binding(self) -> bytes:
+        return _binding(self.client.sock)
+
     def close(self) -> None:
         with contextlib.suppress(OSError, imaplib.IMAP4.error):
             self.client.logout()
@@ -224,6 +238,9 @@ class Pop3Connection:
 
     def seal(self) -> Seal | None:
         return _seal(self.client.sock)
+
+    def binding(self) -> bytes:
+        return _binding(self.client.sock)
 
     def close(self) -> None:
         with contextlib.suppress(OSError, poplib.error_proto):

@@ -40,8 +40,9 @@ class Credentials:
         return f"Credentials({self.name})"
 
 
-def exchange_for(sasl: str, who: Credentials, service: str, host: str) -> Exchange:
-    """The exchange of a SASL mechanism, by its IANA name. Unknown names send something plausible, to be refused."""
+def exchange_for(sasl: str, who: Credentials, service: str, host: str, binding: bytes = b"") -> Exchange:
+    """The exchange of a SASL mechanism, by its IANA name. Unknown names send something plausible, to be refused. `binding` is
+    what a -PLUS mechanism binds to; a mechanism that could bind and is given one says that it saw no -PLUS."""
     if sasl == "PLAIN":
         return lambda _: b"\0" + who.name.encode() + b"\0" + who.password.encode()  # RFC 4616 section 2
     if sasl == "LOGIN":
@@ -49,8 +50,8 @@ def exchange_for(sasl: str, who: Credentials, service: str, host: str) -> Exchan
         return lambda challenge: next(answers, b"") if challenge else b""
     if sasl == "NTLM":
         return _ntlm(who, host)
-    if sasl == "SCRAM-SHA-256":
-        return _Scram(who).step
+    if sasl in ("SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"):
+        return _Scram(who, sasl.endswith("-PLUS"), binding).step
     if sasl == "GSSAPI":
         return _gssapi(who, service, host)
     if sasl == "CRAM-MD5":  # RFC 2195 section 2
@@ -80,9 +81,13 @@ def _ntlm(who: Credentials, host: str) -> Exchange:
 
 
 class _Scram:
-    """RFC 5802 section 3 and RFC 7677, without channel binding."""
+    """RFC 5802 section 3 and RFC 7677. `binding` begins with its type: b"tls-server-end-point:..."."""
 
-    def __init__(self, who: Credentials) -> None:
+    def __init__(self, who: Credentials, plus: bool, binding: bytes) -> None:
+        kind, _, data = binding.partition(b":")
+        flag = b"p=" + kind if plus else b"y" if binding else b"n"
+        self._header = flag + b",,"
+        self._bound = base64.b64encode(self._header + data if plus else self._header).decode()
         self._who = who
         self._nonce = base64.b64encode(secrets.token_bytes(18)).decode()
         name = who.name.replace("=", "=3D").replace(",", "=2C")
@@ -91,7 +96,7 @@ class _Scram:
 
     def step(self, challenge: bytes) -> bytes:
         if not challenge:
-            return ("n,," + self._first_bare).encode()
+            return self._header + self._first_bare.encode()
         fields = dict(part.split("=", 1) for part in challenge.decode().split(",") if "=" in part)
         if "v" in fields:
             if not hmac.compare_digest(base64.b64decode(fields["v"]), self._server_signature):
@@ -103,7 +108,7 @@ class _Scram:
             "sha256", self._who.password.encode(), base64.b64decode(fields["s"]), int(fields["i"])
         )
         client_key = hmac.digest(salted, b"Client Key", "sha256")
-        without_proof = f"c=biws,r={fields['r']}"
+        without_proof = f"c={self._bound},r={fields['r']}"
         message = ",".join((self._first_bare, challenge.decode(), without_proof)).encode()
         signature = hmac.digest(hashlib.sha256(client_key).digest(), message, "sha256")
         proof = bytes(a ^ b for a, b in zip(client_key, signature, strict=True))

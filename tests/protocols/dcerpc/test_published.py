@@ -25,5 +25,5 @@ def test_no_two_interfaces_share_a_uuid() -> None:
 
 def test_a_hub_cannot_read_mailboxes_at_will() -> None:
     """The delivery interface has what delivery and submission need, and nothing else."""
-    assert set(MAILBOX_DELIVERY.numbers) == {"logon", "deliver", "folders", "outbox", "fetch", "submitted"}
+    assert set(MAILBOX_DELIVERY.numbers) == {"logon", "deliver", "folders", "outbox", "fetch", "submitted", "used"}
     assert "deliver" not in MAILBOX_ACCESS.numbers and "submitted" not in MAILBOX_ACCESS.numbers

@@ -11,7 +11,7 @@ JUDGED, UNAVAILABLE = 0, 1
 
 LOGON_BROKER = Interface(
     "postern_logon_broker",
-    Syntax(UUID("7d8a1f04-2c6b-4b57-9a0e-5f1d3c96e28b"), 1),
+    Syntax(UUID("7d8a1f04-2c6b-4b57-9a0e-5f1d3c96e28b"), 2),
     (
         Operation(
             "judge_ntlm",
@@ -22,11 +22,13 @@ LOGON_BROKER = Interface(
                 ("challenge", Array(U8)),
                 ("nt_response", Array(U8)),
                 ("lm_response", Array(U8)),
+                ("address", Text()),
             ),
             (("status", U32), ("name", Text()), ("session_base_key", Array(U8)), ("groups", Blobs())),
-            "Judges an answer to an NTLM challenge that this host gave. The answer is 0 with the domain controller's NTSTATUS\n"
-            "in status, and where that is 0 the account's sAMAccountName, SessionBaseKey and the SIDs of its groups as text;\n"
-            "or 1 if no domain controller judges logons now.",
+            "Judges an answer to an NTLM challenge that this host gave, in turns between users, and inside a user between the\n"
+            "addresses that the answers came from. The answer is 0 with the domain controller's NTSTATUS in status, and where\n"
+            "that is 0 the account's sAMAccountName, SessionBaseKey and the SIDs of its groups as text; or 1 if no domain\n"
+            "controller judges logons now.",
         ),
     ),
     """Postern logon broker

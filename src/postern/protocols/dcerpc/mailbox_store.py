@@ -216,6 +216,12 @@ _DELIVERY = (
     OUTBOX,
     FETCH,
     SUBMITTED,
+    _operation(
+        "used",
+        "The octets that each of these mailboxes (UUIDs of 16 bytes) holds, in order; 0 for one that is not there.",
+        (("mailboxes", _BYTES),),
+        (("used", _TIMES),),
+    ),
 )
 
 _PREAMBLE = """Postern {title}

@@ -1,0 +1,69 @@
+"""Whose mailboxes are: by objectGUID, over the whole forest, and never from half an answer.
+
+Whoever is missing here loses his mailbox after a while (`store/disconnected.py`). So a directory that answers for a part only
+(a reference to another server, a limit reached, a domain that the catalogue does not hold) has not answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from postern.directory import ad_names, entries
+from postern.directory.domain_client import DomainClient
+from postern.directory.ldap import BASE, ONE_LEVEL, SUBTREE, Client, Refused
+from postern.model.directory import IncompleteAnswer
+
+_MAX_NAMES = 100
+"""objectGUIDs in one filter."""
+_ATTRIBUTES = ("objectGUID", "objectClass", "proxyAddresses")
+"""All three are in every global catalogue, whatever else a forest replicates to it."""
+_OF_DOMAINS = "(&(objectClass=crossRef)(systemFlags:1.2.840.113556.1.4.803:=2))"
+"""MS-ADTS 2.2.10: FLAG_CR_NTDS_DOMAIN. The rule is "has this bit", 3.1.1.3.4.4."""
+
+
+async def in_tree(client: Client, base: str, guids: Sequence[UUID]) -> dict[UUID, str]:
+    """Who of these has a mailbox, each with its primary address. Raises IncompleteAnswer, DirectoryUnavailable."""
+    answer: dict[UUID, str] = {}
+    for start in range(0, len(guids), _MAX_NAMES):
+        which = entries.guid_filter(guids[start : start + _MAX_NAMES])
+        for entry in await client.search_whole(base, SUBTREE, which, _ATTRIBUTES):
+            if address := entries.mailbox_owner(entry.attributes):
+                answer[entries.guid_of(entry.attributes)] = address
+    return answer
+
+
+async def in_forest(
+    controller: DomainClient, catalogue: DomainClient, base: str, guids: Sequence[UUID]
+) -> dict[UUID, str]:
+    """The same of a whole forest. One catalogue answers for all, and holds every domain; whom it does not have is asked of a
+    controller of our own domain (`base`) too, which hears of a new account before the catalogue of another site does."""
+    await _holds_every_domain(controller, catalogue)
+    serving = await catalogue.controller()
+    answer = await in_tree(catalogue, "", guids)
+    if await catalogue.controller() is not serving:
+        raise IncompleteAnswer("the global catalogue changed while it was asked")
+    missing = [guid for guid in guids if guid not in answer]
+    try:
+        for start in range(0, len(missing), _MAX_NAMES):
+            which = entries.guid_filter(missing[start : start + _MAX_NAMES])
+            for entry in await controller.search(base, SUBTREE, which, _ATTRIBUTES):
+                if address := entries.mailbox_owner(entry.attributes):
+                    answer[entries.guid_of(entry.attributes)] = address
+    except Refused as error:
+        raise IncompleteAnswer(f"a domain controller refused: {error}") from None
+    return answer
+
+
+async def _holds_every_domain(controller: DomainClient, catalogue: DomainClient) -> None:
+    """An administrator may have a controller call itself a catalogue (isGlobalCatalogReady) before it holds every domain of the
+    forest: by lowering its required occupancy level."""
+    configuration = entries.text(await controller.root(), "configurationNamingContext")
+    partitions = f"{ad_names.PARTITIONS},{configuration}"
+    domains = await controller.search_whole(partitions, ONE_LEVEL, _OF_DOMAINS, ("nCName",))
+    if not domains:
+        raise IncompleteAnswer("the configuration names no domain of the forest")
+    for domain in domains:
+        name = entries.text(domain.attributes, "nCName")
+        if len(await catalogue.search_whole(name, BASE, "(objectClass=*)", ("objectClass",))) != 1:
+            raise IncompleteAnswer(f"the global catalogue does not hold {name}")

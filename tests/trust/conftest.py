@@ -1,0 +1,5 @@
+"""Passwords cost these tests next to nothing."""
+
+from tests.support.passwords import cheap_passwords
+
+__all__ = ["cheap_passwords"]
