@@ -19,6 +19,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from postern.model.security import Seal
+from postern.net import mutual
 from postern.net.door import Door, dial
 from postern.net.link import Link, TlsContext
 from postern.net.mutual import MutualContext, _indication
@@ -280,6 +281,24 @@ def test_clear_text_after_the_upgrade_reaches_nobody(garbage: bytes, tmp_path: P
             writer.write(garbage)
             await sessions[0].ended.wait()
             assert sessions[0].heard == 0 and isinstance(await sessions[0].sealed, OSError)
+            writer.close()
+
+    play(test())
+
+
+def test_who_says_nothing_after_the_upgrade_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mutual, "HANDSHAKE_TIMEOUT", 0.2)
+
+    async def test() -> None:
+        async with serving(tmp_path) as (number, sessions):
+            reader, writer = await asyncio.open_connection("127.0.0.1", number)
+            writer.write(b"upgrade")
+            await reader.readline()
+            writer.write(b"\x16\x03\x01")  # half a record
+            assert isinstance(await sessions[0].sealed, TimeoutError)
+            await sessions[0].ended.wait()
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
             writer.close()
 
     play(test())
