@@ -111,6 +111,11 @@ class Event(StrEnum):
         "A message is in the poison queue: it is tried no more until an administrator says so.",
     )
     TURNED_AWAY = "turned-away", "warning", "A door has as many connections as it takes, in all or from one address."
+    DOOR_PAUSED = (
+        "door-paused",
+        "error",
+        "A door takes no connection for a second, for the system has no descriptors or no memory for another one.",
+    )
     AGENT_FAILED = (
         "agent-failed",
         "error",
