@@ -53,8 +53,8 @@ class Channel(NetlogonClient):
     """With a controller that is none."""
 
     def __init__(self, controller: Controller) -> None:
-        super().__init__(ROW, None, "CORP", "HUB1$", bytes, Observed(None))  # type: ignore[arg-type]
-        self._judged = controller.judge  # type: ignore[method-assign]
+        super().__init__(ROW, None, "CORP", "HUB1$", bytes, Observed(None))  # type: ignore[arg-type]  # nothing of it is asked
+        self._judged = controller.judge  # type: ignore[method-assign]  # a controller that waits
 
 
 class Wire:
@@ -74,7 +74,7 @@ def by_channel(controller: Controller) -> tuple[Callable[[NtlmLogon], Coroutine[
 
 
 def by_broker(controller: Controller) -> tuple[Callable[[NtlmLogon], Coroutine[Any, Any, NtlmVerdict]], int]:
-    return BrokerClient(Wire(controller), None).ntlm, AT_ONCE  # type: ignore[arg-type]
+    return BrokerClient(Wire(controller), None).ntlm, AT_ONCE  # type: ignore[arg-type]  # calls stay in memory
 
 
 @pytest.mark.parametrize("place", [by_channel, by_broker])
