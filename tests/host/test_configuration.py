@@ -1,6 +1,6 @@
 """postern.toml: what is right is read, what is wrong is told.
 
-covers: schema, misfits, mistakes
+covers: schema, misfits, mistakes, small_files
 
 Each file of bad-configurations begins with the messages it must give, as comments «#! line».
 """
@@ -8,6 +8,7 @@ Each file of bad-configurations begins with the messages it must give, as commen
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -25,6 +26,7 @@ from postern.model.organization import (
     Organization,
     Profile,
     Role,
+    StateFolder,
 )
 from postern.paths.places import ROLES
 from postern.paths.row import Party
@@ -288,3 +290,26 @@ def test_this_host_is_the_server_that_is_called_like_it() -> None:
 def test_a_host_that_is_none_of_the_servers_hears_which_there_are() -> None:
     with pytest.raises(configuration.ConfigurationError, match="hub1, mbx1"):
         configuration.this_server(_two(), None, "elsewhere")
+
+
+def test_a_file_without_end_is_no_configuration(tmp_path: Path) -> None:
+    """Root reads it in a folder of another account; a link to the real one is fine."""
+    folder = StateFolder(tmp_path, tmp_path)
+    file = configuration.path(folder)
+    makers = (lambda: os.mkfifo(file), lambda: file.symlink_to("/dev/zero"), lambda: file.write_bytes(b"#" * 2**21))
+    for make in makers:
+        make()
+        with pytest.raises(configuration.ConfigurationError, match="cannot be read"):
+            configuration.load(folder)
+        file.unlink()
+    elsewhere = tmp_path / "elsewhere.toml"
+    elsewhere.write_text(configuration.DEFAULT.format(offset=0))
+    file.symlink_to(elsewhere)
+    assert configuration.load(folder).offset == 0
+
+
+def test_the_file_is_written_into_nothing_that_was_there(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path, tmp_path)
+    os.mkfifo(tmp_path / "postern.toml.new")
+    configuration.write(folder, "text")
+    assert configuration.path(folder).read_text() == "text" and not configuration.path(folder).is_fifo()

@@ -56,7 +56,6 @@ class Hub:
         await self.adopter.stop()
         await self.dispatcher.stop()
         await self.dispatcher.queue.close()
-        await self.rpc.close()
         await self.onward.stop()
         await self.logon.stop()
 

@@ -164,6 +164,7 @@ def _mailboxes(field: bytes) -> list[str] | None:
     listed = mailbox_list(value_of(field))
     if listed is None or len(listed) > MAX_AUTHORS:
         return None
-    # What IMAP shows and DMARC asks about must be what is allowed here.
-    found = [parse_mailbox(address.spec) for address in listed if address.spec == address.address]
+    # What IMAP shows and DMARC asks about must be what is allowed here, also to readers that decode what they must not.
+    plain = [one.spec for one in listed if one.spec == one.address and "=?" not in one.spec]
+    found = [parse_mailbox(spec) for spec in plain]
     return [address for address in found if address] if len(found) == len(listed) and all(found) else None

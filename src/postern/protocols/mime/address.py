@@ -60,7 +60,7 @@ class Address:
     @property
     def display(self) -> str:
         """The name as text, else mailbox@host (RFC 5957 section 3)."""
-        return decode_words(self.name) if self.name else self.address
+        return decode_words(self.name or self._written)
 
     @property
     def complete(self) -> bool:
@@ -85,7 +85,13 @@ class Address:
 
     @property
     def address(self) -> str:
-        return decode_words((self.mailbox or b"") + (b"@" + self.host if self.host else b""))
+        """mailbox@host as the envelope tells it, without quotes. RFC 2047 section 5 allows no encoded word in an address: one
+        that stands there is not decoded, or what DNS is asked about would not be what readers are shown."""
+        return self._written.decode("utf-8", "replace")
+
+    @property
+    def _written(self) -> bytes:
+        return (self.mailbox or b"") + (b"@" + self.host if self.host else b"")
 
 
 @lru_cache(maxsize=1024)
