@@ -106,9 +106,8 @@ def played(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
 
 
 async def settled(session: Echo) -> None:
-    """Until no handler is under way."""
+    """Until no handler is under way, and no turn is waited for."""
     while session._task is not None:
-        await asyncio.wait([session._task])
         await asyncio.sleep(0)
 
 
