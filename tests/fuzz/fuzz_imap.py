@@ -7,24 +7,58 @@ must not raise, and must keep its buffers within their bounds.
 from __future__ import annotations
 
 import sys
+from array import array
 from contextlib import suppress
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.protocols.imap", "postern.protocols.pop3"]):
-        from postern.protocols.imap import dates, modified_utf7, patterns
+    with atheris.instrument_imports(include=["postern"]):
+        from postern.model.mailbox import MailboxError, SearchTerm
+        from postern.protocols.imap import dates, modified_utf7, parse, patterns
         from postern.protocols.imap import machine as imap
-        from postern.protocols.imap.commands import Command
+        from postern.protocols.imap.commands import Command, Search
         from postern.protocols.pop3 import machine as pop3
+        from postern.services import imap_search
+        from postern.services.imap_state import Answer
+        from postern.store import search
 else:
-    from postern.protocols.imap import dates, modified_utf7, patterns
+    from postern.model.mailbox import MailboxError, SearchTerm
+    from postern.protocols.imap import dates, modified_utf7, parse, patterns
     from postern.protocols.imap import machine as imap
-    from postern.protocols.imap.commands import Command
+    from postern.protocols.imap.commands import Command, Search
     from postern.protocols.pop3 import machine as pop3
+    from postern.services import imap_search
+    from postern.services.imap_state import Answer
+    from postern.store import search
+
+from postern.model.mailbox import Folder, FolderKind, Index
+from postern.services.imap_view import WORD, FolderView
+from tests.bounds.growth import finished
 
 BOUND = 600
 MESSAGE = 300
+
+
+async def _no_keywords(mailbox: object, folder: int, names: object, create: bool) -> int:
+    return 0
+
+
+def _view() -> FolderView:
+    folder = Folder(1, ("INBOX",), FolderKind.INBOX, 1, 20, 1, 9, 0, 0, 0, 1, True, ())
+    view = FolderView(folder, False, [(1, 3)])
+    flags = array("Q", bytes(72)).tobytes()
+    view.load(Index(1, 20, 9, array(WORD, range(1, 18, 2)).tobytes(), flags, flags, b""), None)
+    return view
+
+
+VIEW = _view()
+STORE = SimpleNamespace(mailbox=UUID(int=1), mailboxes=SimpleNamespace(keywords=_no_keywords))
+STATE: Any = SimpleNamespace(saved=[1, 5, 9], opened=STORE)
 
 
 def imap_events(pieces: list[bytes], known: bool) -> tuple[list[Command], bytes]:
@@ -81,6 +115,23 @@ def named(data: bytes, lines: int) -> None:
     assert data.startswith(pop3.top(data, lines))
 
 
+def searched(data: bytes) -> None:
+    """A SEARCH in a folder of nine messages becomes SQL in which nothing is the client's own: its words are parameters."""
+    command = parse.parse(b"a UID SEARCH " + data, [])
+    if not isinstance(command, Search):
+        return
+    with suppress(Answer, MailboxError):
+        term = finished(imap_search._Resolver(STATE, VIEW).term(command.program))
+        assert search._Program(UUID(int=1), 1).expression(term) == search._Program(UUID(int=1), 1).expression(
+            _other(term)
+        )
+
+
+def _other(term: SearchTerm) -> SearchTerm:
+    """The same program with other words."""
+    return replace(term, text=term.text and "x", name=term.name and "x", terms=tuple(map(_other, term.terms)))
+
+
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where the machines do what they must not."""
     if not data:
@@ -95,6 +146,7 @@ def one_input(data: bytes) -> None:
         imap_events(pieces, known)
     assert pop3_events([wire]) == pop3_events(pieces)
     named(wire, seed)
+    searched(wire)
 
 
 if __name__ == "__main__":

@@ -124,7 +124,9 @@ def _mail() -> Iterator[bytes]:
         yield b"\x01" + value
         yield b"\x03" + value + b"<b>&amp;<!-- -->"
     yield b"\x03a@xn--vf4b131b.test"
-    yield from (b"\x06a\nb a\nc a b\na b\n\nd e c\nf", b"\x06a b\nb c\nc a")
+    double = b"\n" * 4 + b"da" + b"\n" * 8 + b"db\ndd c\ndd c"  # told the third root twice
+    threads = (b"a\nb a\nc a b\na b\n\nd e c\nf", b"a b\nb c\nc a", double)
+    yield from (b"\x06" + one for one in threads)
     for part in (b"binary\n\n\0\n", b"8bit\n\n\0\n"):
         yield b"\x04Return-Path: <x>\nContent-Type: a/b\nContent-Transfer-Encoding: " + part
 
@@ -183,6 +185,8 @@ _MORE = {
         b"\x021-Feb-1994",
         b"\x03 1-Feb-1994 21:52:25 -0800",
         b"\x02a\r\n\r\nb\r\nc",
+        b"\x001:3,5,7:* UID 1,3:4,9 NOT $ RECENT NEW KEYWORD a UNKEYWORD b",
+        b'\x00OR (FROM a SUBJECT "b c") HEADER x "" SENTSINCE 1-Feb-1994 LARGER 9 TEXT a BODY b',
     ),
     "fuzz_smtp": (
         b"\x00a+2Bb+3D",

@@ -19,9 +19,7 @@ SOURCE = FOLDER.parents[1] / "src" / "postern"
 WITHOUT_A_TARGET = {
     "directory.administration.Administration._way": "counts entries of a directory, not octets",
     "lab.steps.cause": "reads what our own tools said",
-    "services.imap_search._Resolver.term": "resolves a program that `protocols.imap.parse_search` has read",
     "store.renewal.Renewal.of_items": "asks a database; `protocols.mime.message.render` reads the octets",
-    "store.search._uid": "writes ranges that `protocols.imap.parse_search` has read into a statement",
     "telemetry.attempts.read": "reads files that only this program writes",
     "telemetry.tracking.read": "reads lines that only this program writes, with JSON's own reader",
     "transport.poison.keep_copy": "writes a message to a file",

@@ -144,6 +144,30 @@ def test_a_from_that_cannot_be_read_is_refused(header: bytes, answer: str) -> No
     run(test)
 
 
+@pytest.mark.parametrize(
+    ("header", "taken_"),
+    [
+        (b"From: <>\r\n", True),
+        (b"From: Mail System <>\r\n", True),
+        (b"Subject: a report\r\n", True),
+        (b'From: "boss@forged.test" <>\r\n', False),
+        (b"From: =?utf-8?q?boss=40forged.test?= <>\r\n", False),
+        ("From: boss\uff20forged.test <>\r\n".encode(), False),
+        (b"From: <>\r\nFrom: <>\r\n", False),
+    ],
+)
+def test_a_report_of_nobody_comes_in(header: bytes, taken_: bool) -> None:
+    """RFC 5321 section 4.5.5: mail with the null reverse-path is taken; a From of `<>` harms nobody."""
+
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        said = await one.send("", ALICE, header + b"\r\nbody\r\n")
+        assert said.startswith("250" if taken_ else "550 5.7.1 From names no domain"), said
+        assert not taken_ or b"dmarc=permerror (From names no domain)" in taken(doors)
+
+    run(test)
+
+
 def test_a_from_that_the_mailbox_would_show_is_asked_about() -> None:
     """NUL is taken out of what is stored: a name that hides behind one is read without it by the agents, too."""
 

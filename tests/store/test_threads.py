@@ -37,6 +37,16 @@ def _message(uid: int, refs: str = "", subject: str = "", reply: bool = False, s
         # neither is a reply: siblings
         ([_message(1, subject="s"), _message(2, subject="s")], b"((1)(2))"),
         ([_message(1, subject="s"), _message(2, subject="s"), _message(3, subject="s")], b"((1)(2)(3))"),
+        # the table's message is not come to before a dummy has taken it
+        (
+            [
+                _message(1, subject="s"),
+                _message(2, "x", "s", reply=True),
+                _message(3, "x", "s"),
+                _message(4, subject="s"),
+            ],
+            b"((1)(2)(3)(4))",
+        ),
         # siblings by date
         ([_message(1), _message(2, "m1", sent=9), _message(3, "m1", sent=5)], b"(1 (3)(2))"),
     ],

@@ -12,9 +12,8 @@ from typing import Any
 import click
 
 from postern.cli.files import Output, OutputFile
-from postern.cli.state_folder import state_option
+from postern.cli.state_folder import existing, state_option
 from postern.cli.terminal import echo, echo_json, json_option, moment, print_fields, print_table
-from postern.model.organization import StateFolder
 from postern.telemetry import attempts
 from postern.transport import control, damage, poison, segments
 from postern.transport.control import Request, Verb
@@ -42,7 +41,7 @@ def queue() -> None:
 def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> None:
     """Every message in the queues, oldest first."""
     now = time.time()
-    for folder, reason in damage.found(_state_folder(state_dir).queue):
+    for folder, reason in damage.found(existing(state_dir).queue):
         echo(
             f"A damaged queue was set aside: {folder} ({reason}). What could be read of it was taken over; the rest is in its "
             "*.segment files: try `sqlite3 queue.sqlite .recover` on a copy, and remove the folder when it is no longer wanted.",
@@ -176,7 +175,7 @@ def _change(verb: Verb, help_: str) -> None:
             released = meant if queue_ids or only_poison else []
             if verb is not Verb.HOLD:
                 # What counted against them is forgiven before they are tried again.
-                attempts.pardon(_state_folder(state_dir).attempts, (key for m in released for key in poison.keys(m)))
+                attempts.pardon(existing(state_dir).attempts, (key for m in released for key in poison.keys(m)))
             count += control.ask(folder, request)
             if verb is not Verb.HOLD:
                 for message in released:
@@ -194,14 +193,8 @@ _change(Verb.HOLD, "Keep messages until they are retried by id.")
 _change(Verb.DROP, "Delete messages. Nobody is told; the tracking log says who was not reached.")
 
 
-def _state_folder(state_dir: str | None) -> StateFolder:
-    from postern.host import state
-
-    return state.find(state_dir)
-
-
 def _folders(state_dir: str | None) -> list[Path]:
-    return control.folders(_state_folder(state_dir).queue)
+    return control.folders(existing(state_dir).queue)
 
 
 def _poison_of(message: QueuedMessage) -> QueuedRecipient | None:

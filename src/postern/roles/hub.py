@@ -35,7 +35,8 @@ class Hub:
         self.adopter = Adopter(runtime.state.queue, self._dispatch)
         self.adopter.start()
         limits, fqdn, queue = runtime.organization.limits, runtime.server.fqdn, self.dispatcher.queue
-        self.taker = OutboxTaker(self.onward.mailboxes.get, logon.directory, queue, runtime.tracker, limits, fqdn)
+        domain, mailboxes = runtime.organization.default_domain, self.onward.mailboxes.get
+        self.taker = OutboxTaker(mailboxes, logon.directory, queue, runtime.tracker, limits, fqdn, domain)
         self.taker.start()
         accounts = {s.name: s.machine_account for s in runtime.organization.with_role(Role.MAILBOX)}
         submission = SubmissionService(runtime.rows["mailbox-to-hub-submission"], self.taker, accounts)

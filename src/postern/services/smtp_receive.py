@@ -31,12 +31,12 @@ from postern.services.smtp_data import (
     header_and_rest,
     honest,
     led_by,
-    looked_at,
     received_field,
     with_protocol,
 )
 from postern.services.smtp_login import Login, Proven, record, shown
 from postern.services.smtp_recipients import judge
+from postern.telemetry.attempts import counted
 from postern.telemetry.log import Event, log
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 
@@ -270,7 +270,7 @@ class ReceiveSession(Conversation):
         if has_failed(key):
             parts: tuple[bytes, bytes] | Reply = BROKE
         else:
-            with looked_at(key):
+            with counted(key):
                 parts = header_and_rest(gathering, self._c.limits.received_headers)
         if isinstance(parts, Reply):
             gathering.close()
@@ -302,7 +302,7 @@ class ReceiveSession(Conversation):
         assert isinstance(row, Path)
         now = time.time()
         if self._submitter is not None:
-            with looked_at(key):
+            with counted(key):
                 fixed = fix_header(header, self._submitter, now, secrets.token_hex(16), self._c.fqdn)
             if isinstance(fixed, NotAllowed):
                 refusal = Reply(fixed.code, fixed.enhanced, fixed.text)

@@ -194,7 +194,10 @@ def _by_subject(roots: list[_Node]) -> list[_Node]:
         ):
             table[subject] = root
     merged: dict[int, _Node] = {}
+    below: set[_Node] = set()  # of a new dummy: in the table before it, and perhaps not yet come to
     for root in roots:
+        if root in below:
+            continue
         subject = heads[root].subject
         other = table.get(subject, root)
         if other is root:
@@ -206,6 +209,7 @@ def _by_subject(roots: list[_Node]) -> list[_Node]:
             other.children.append(root)
         else:
             dummy = _Node(children=[other, root])
+            below.add(other)
             table[subject] = dummy
             merged.pop(id(other), None)
             other = dummy

@@ -36,12 +36,17 @@ _MAILBOX_LIST = re.compile(rb"(?:[wq]*+<[wq]@[wl]>|[wq]@[wl])(?:,(?:[wq]*+<[wq]@
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`name` is raw (encoded words as they stand); a group's start has only `mailbox`, its end has nothing."""
+    """`name` is raw (encoded words as they stand); a group's start has only `mailbox`, its end has nothing.
+
+    `broken`: no grammar has it like that, not even the obsolete one (RFC 5322 section 4.4): words stand beside each other within
+    the mailbox or the domain, or one of them is missing beside its `@`. It may be shown, and must not be sent to.
+    """
 
     name: bytes | None
     route: bytes | None
     mailbox: bytes | None
     host: bytes | None
+    broken: bool = False
 
     def render(self) -> bytes:
         """RFC 9051 section 7.5.2: (name source-route mailbox host)."""
@@ -61,6 +66,13 @@ class Address:
     def complete(self) -> bool:
         """Whether the field names both a mailbox and a domain. IMAP's marks for what is missing are for IMAP only."""
         return self.mailbox not in (None, b"", _MISSING_MAILBOX) and self.host not in (None, b"", _MISSING_DOMAIN)
+
+    def completed(self, domain: str) -> Address:
+        """With `domain` where the field names a mailbox alone, as people write whom they know; else as it is."""
+        local = (self.mailbox or b"").decode("utf-8", "replace")
+        if self.broken or self.host != _MISSING_DOMAIN or _DOT_ATOM.fullmatch(local) is None:
+            return self
+        return replace(self, host=domain.encode())
 
     @property
     def spec(self) -> str:
@@ -207,13 +219,13 @@ class _Tokens:
                 break
             inside.append(token)
         route = None
-        inside = [token for token in inside if _is_word(token)]
-        if b":" in inside and inside[0] == b"@":  # obs-route (RFC 5322 section 4.4)
+        if (
+            b":" in inside and next(token for token in inside if _is_word(token)) == b"@"
+        ):  # obs-route (RFC 5322 section 4.4)
             colon = inside.index(b":")
-            route = b"".join(inside[:colon])
+            route = b"".join([token for token in inside[:colon] if _is_word(token)])
             inside = inside[colon + 1 :]
-        mailbox, host = _split(inside)
-        return Address(name, route, mailbox, host)
+        return Address(name, route, *_split(inside))
 
     def _skip_to_end(self) -> None:
         while self._place < len(self._tokens) and self._tokens[self._place] not in (b",", b";", b"<"):
@@ -287,10 +299,30 @@ def _phrase(tokens: list[bytes]) -> bytes | None:
     return text or None
 
 
-def _split(tokens: list[bytes]) -> tuple[bytes, bytes]:
-    solid = [token for token in tokens if _is_word(token)]
-    if b"@" in solid:
-        at = len(solid) - 1 - solid[::-1].index(b"@")
-        mailbox = b"".join([_unquoted(token) for token in solid[:at]])
-        return mailbox if at else _MISSING_MAILBOX, b"".join(solid[at + 1 :]) or _MISSING_DOMAIN
-    return (_phrase(tokens) or _MISSING_MAILBOX), _MISSING_DOMAIN
+def _split(tokens: list[bytes]) -> tuple[bytes, bytes, bool]:
+    """The mailbox, the domain, and whether they are broken."""
+    if b"@" not in tokens:
+        text, apart = _joined(tokens)
+        return (_phrase(tokens) or _MISSING_MAILBOX), _MISSING_DOMAIN, apart or not text
+    at = len(tokens) - 1 - tokens[::-1].index(b"@")
+    (mailbox, torn), (host, split) = _joined(tokens[:at], unquoted=True), _joined(tokens[at + 1 :])
+    broken = torn or split or not mailbox or not host or b"@" in tokens[:at]
+    return mailbox or _MISSING_MAILBOX, host or _MISSING_DOMAIN, broken
+
+
+def _joined(tokens: list[bytes], unquoted: bool = False) -> tuple[bytes, bool]:
+    """Words in one, and whether some stand beside each other. Blanks and comments around full stops are nothing (RFC 5322
+    section 4.4); elsewhere a blank stays, for without it two words would become an address that nobody wrote."""
+    parts: list[bytes] = []
+    last, apart, torn = b".", False, False
+    for token in tokens:
+        if not _is_word(token):
+            apart = True
+            continue
+        if not _joins(last[-1:]) and not _joins(token[:1]):
+            torn = True
+            if apart:
+                parts.append(b" ")
+        parts.append(_unquoted(token) if unquoted else token)
+        last, apart = token, False
+    return b"".join(parts), torn
