@@ -107,7 +107,9 @@ def played(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
 
 async def settled(session: Echo) -> None:
     """Until no handler is under way, and no turn is waited for."""
-    while session._task is not None:
+    while (task := session._task) is not None:
+        if isinstance(task, asyncio.Task):
+            await asyncio.wait([task])
         await asyncio.sleep(0)
 
 
