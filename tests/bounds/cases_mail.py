@@ -9,9 +9,11 @@ from pathlib import Path
 
 from postern.cli import terminal
 from postern.model.mailbox import Delivery, MailboxError
+from postern.protocols.authentication.header import Field
 from postern.services import outbox, smtp_data
 from postern.store import delivery, rendered, search, threads
 from postern.transport import submission
+from postern.transport.agents import sender_policy
 from tests.bounds.growth import Cases, Work, finished, pieces
 
 ANNA = submission.Submitter("anna@good.test", frozenset({"anna@good.test"}))
@@ -19,6 +21,10 @@ ANNA = submission.Submitter("anna@good.test", frozenset({"anna@good.test"}))
 
 def _fixed(header: bytes) -> Work:
     return partial(submission.fix_header, header + b"\r\n", ANNA, 0.0, "unique", "good.test")
+
+
+def _named_recipients(header: bytes) -> Work:
+    return partial(submission.recipients, header + b"\r\n", "good.test")
 
 
 def _gathered(size: int, content: bytes) -> Work:
@@ -115,5 +121,12 @@ CASES: Cases = {
     "transport.submission.fix_header: addresses": lambda size: _fixed(
         b"Resent-From: " + b"anna@good.test," * (size // 15)
     ),
+    "transport.agents.sender_policy.is_nobodys": lambda size: partial(
+        sender_policy.is_nobodys, "", [Field("from", b"From: " + b"=?utf-8?q?a?= " * (size // 14))]
+    ),
+    "transport.submission.recipients: names alone": lambda size: _named_recipients(b"To: " + b"b," * (size // 2)),
+    "transport.submission.recipients: groups": lambda size: _named_recipients(b"To: " + b"b:c;" * (size // 4)),
+    "transport.submission.recipients: comments": lambda size: _named_recipients(b"To: b" + b"(" * size),
+    "transport.submission.recipients: words": lambda size: _named_recipients(b"To: b" + b" a" * (size // 2)),
     "transport.submission._mailboxes": lambda size: partial(submission._mailboxes, b"From:" + b" " * size + b"x"),
 }

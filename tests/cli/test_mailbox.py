@@ -109,7 +109,7 @@ def test_a_removed_user_s_mailbox_until_it_is_connected_or_purged(org: Organized
     assert org.postern("mailbox", "purge", "dave@example.test", typed="n\n").exit_code != 0
     org.done("mailbox", "purge", "dave@example.test", typed="y\n")
     assert listed() == []
-    org.done("user", "remove", "erin", "--yes")
+    assert "nothing had reached its mailbox yet" in org.done("user", "remove", "erin", "--yes")
 
 
 def test_without_a_whole_answer_of_the_directory_nothing_is_said_and_nothing_done(

@@ -187,3 +187,12 @@ def configuration_of(folder: Path) -> Path:
     )
     assert done.returncode == 0, done.stderr
     return folder / "state"
+
+
+@pytest.mark.parametrize(
+    "words", [("queue", "list"), ("queue", "drop", "--all"), ("trace", "x"), ("paths", "observed")]
+)
+def test_a_mistyped_state_folder_is_not_taken_for_an_empty_one(words: tuple[str, ...]) -> None:
+    done = postern(*words, "--state", "/nowhere/at/all")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "there is no state folder /nowhere/at/all" in done.stderr

@@ -28,6 +28,7 @@ def told(
     usual: Path = Path("/elsewhere"),
     server: Server | None = None,
     doors: tuple[OpenDoor, ...] = (),
+    width: int = 120,
 ) -> list[str]:
     ready = Ready(
         state=StateFolder(ROOT, ROOT / "sockets"),
@@ -48,7 +49,9 @@ def told(
     )
     out = io.StringIO()
     run._summary(
-        Console(file=out, highlight=False, soft_wrap=True, markup=False), ready, StateFolder(usual, usual / "sockets")
+        Console(file=out, highlight=False, soft_wrap=True, markup=False, width=width),
+        ready,
+        StateFolder(usual, usual / "sockets"),
     )
     return out.getvalue().splitlines()
 
@@ -57,6 +60,12 @@ def test_every_door_is_told_with_its_rows() -> None:
     lines = told("")
     assert any(line.split() == ["[::1]:10993", "IMAP4", "(TLS)", "imap4"] for line in lines)
     assert any(line.split() == ["127.0.0.1:30001", "RPC", "cas-to-mailbox"] for line in lines)
+
+
+def test_a_door_s_rows_stand_below_it_on_a_narrow_terminal() -> None:
+    rows = ("mailbox-to-hub-submission", "hub-to-mailbox-mapi", "cas-to-mailbox")
+    lines = told("", doors=(OpenDoor("127.0.0.1", 20135, rows),), width=80)
+    assert "      " + ", ".join(rows) in lines and max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize("password", ["simple", "with space and 'quote'", "[bold]$HOME"])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from postern.host import account, state
+from postern.host import account, secret_files, state
 from tests.host.folders import short_folder
 
 
@@ -103,3 +103,7 @@ def test_a_folder_that_the_account_cannot_reach_is_refused(folder: Path) -> None
 def test_commands_need_a_folder_that_is_there(folder: Path) -> None:
     with pytest.raises(state.StateError, match="postern run"):
         state.act_as_owner(state.find(folder / "none"))
+
+
+def test_a_made_secret_is_no_option_of_the_program_that_gets_it(folder: Path) -> None:
+    assert secret_files.obtain(state.create(folder), "any").isalnum()

@@ -114,6 +114,26 @@ def test_a_forger_is_refused_or_stamped() -> None:
 
 
 @pytest.mark.parametrize(
+    "author",
+    [
+        rb'"Boss" (\() <boss@forged.test>',
+        b'(") <boss@forged.test> (" <x@attacker.test>)',
+        b"([) <boss@forged.test> (])",
+    ],
+)
+def test_no_comment_hides_a_forged_author(author: bytes) -> None:
+    """RFC 5322 section 3.2.2: a comment ends at its parenthesis, and mail clients show who stands behind it."""
+
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        answer = await one.send("x@nothing.test", ALICE, b"From: " + author + b"\r\n\r\nPay at once\r\n")
+        assert answer.startswith("550 5.7.1 Neither SPF nor DKIM speaks for forged.test")
+        assert not doors.queue.taken
+
+    run(test)
+
+
+@pytest.mark.parametrize(
     ("header", "answer"),
     [
         (b"Subject: nobody's\r\n", "550 5.7.1 From names no domain"),
@@ -140,6 +160,30 @@ def test_a_from_that_cannot_be_read_is_refused(header: bytes, answer: str) -> No
         said = await one.send("bob@other.test", ALICE, header + b"\r\nbody\r\n")
         assert said.startswith("250" if answer.startswith("550") else "554")
         assert not doors.queue.taken or b"dmarc=permerror (From names" in taken(doors)
+
+    run(test)
+
+
+@pytest.mark.parametrize(
+    ("header", "taken_"),
+    [
+        (b"From: <>\r\n", True),
+        (b"From: Mail System <>\r\n", True),
+        (b"Subject: a report\r\n", True),
+        (b'From: "boss@forged.test" <>\r\n', False),
+        (b"From: =?utf-8?q?boss=40forged.test?= <>\r\n", False),
+        ("From: boss\uff20forged.test <>\r\n".encode(), False),
+        (b"From: <>\r\nFrom: <>\r\n", False),
+    ],
+)
+def test_a_report_of_nobody_comes_in(header: bytes, taken_: bool) -> None:
+    """RFC 5321 section 4.5.5: mail with the null reverse-path is taken; a From of `<>` harms nobody."""
+
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        said = await one.send("", ALICE, header + b"\r\nbody\r\n")
+        assert said.startswith("250" if taken_ else "550 5.7.1 From names no domain"), said
+        assert not taken_ or b"dmarc=permerror (From names no domain)" in taken(doors)
 
     run(test)
 

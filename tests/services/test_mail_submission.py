@@ -32,6 +32,7 @@ from postern.services.rpc_server import RpcServer
 from postern.store.database import MailboxDatabase
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
+from postern.transport.submission import NotAllowed
 from postern.trust.handshakes import Acceptors
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import (
@@ -123,7 +124,17 @@ async def chain(
             RpcClient(MAILBOX_DELIVERY, served.target("hub-to-mailbox-mapi", "HUB1$"), served.observed),
             MAILBOX_DELIVERY,
         )
-        taker = OutboxTaker({"mbx1": client}.get, directory, queue, Tracker(None, "hub"), Limits(), "hub1.example.test")
+        taker = OutboxTaker(
+            *(
+                {"mbx1": client}.get,
+                directory,
+                queue,
+                Tracker(None, "hub"),
+                Limits(),
+                "hub1.example.test",
+                "example.test",
+            )
+        )
         taker.start()
         service = SubmissionService(row, taker, {"mbx1": "MBX1$"})
         acceptors = Acceptors("hub1", DOMAIN, directory)
@@ -198,7 +209,8 @@ def test_bare_line_ends_do_not_leave_the_outbox() -> None:
 
 
 def test_recipients_are_those_that_imap_shows() -> None:
-    """Comments nest as deep as they like (RFC 5322 section 3.2.2), groups have members, a mailbox may need its quotes."""
+    """Comments nest as deep as they like (RFC 5322 section 3.2.2), groups have members, a mailbox may need its quotes; a name
+    alone is one of the default domain, in the envelope and in the header (RFC 6409 section 4.2)."""
 
     async def test() -> None:
         deep = b"(" * 5000 + b")" * 5000
@@ -215,9 +227,13 @@ def test_recipients_are_those_that_imap_shows() -> None:
                 '"a b"@example.test',
                 "carol@other.test",
                 "dan@other.test",
+                "nobody@example.test",
                 "tall@bar.test",
                 "second@bar.test",
             ]
+            message = message_from_bytes(c.queue.taken[0][1])
+            assert "".join(message["Cc"].split()) == "Team:carol@other.test,Dan<dan@other.test>;,nobody@example.test"
+            assert message["To"].startswith("bob@example.test (((")
 
     run(test)
 
@@ -245,6 +261,9 @@ def test_on_the_real_store_it_moves_to_sent_items(postgres_dsn: str) -> None:
         (MESSAGE.replace(b"alice@example.test", b"boss@example.test"), b"send as"),
         (MESSAGE.replace(b"From: Alice <alice@example.test>\r\n", b""), b"send as"),
         (b"From: alice@example.test\r\nSubject: to nobody\r\n\r\n", b"no recipient"),
+        (MESSAGE.replace(b"Bob <bob@", b"<Big bob@"), b"no address: Big bob@example.test"),
+        (MESSAGE.replace(b"Bob <bob@example.test>", b"Big bob"), b"no address: Big bob"),
+        (MESSAGE.replace(b"secret@example.test", b"secret@"), b"no address: secret"),
         (MESSAGE.replace(b"To:", b"X: y\r\n" * 2000 + b"To:"), b"2000 fields"),
         (MESSAGE.replace(b"From:", b"Sender: alice@example.test\r\nFrom: boss@example.test,"), b"send as"),
     ],
@@ -266,15 +285,15 @@ def test_poison_is_returned_to_its_author_and_what_lies_behind_it_leaves(monkeyp
     from postern.services import outbox
 
     monkeypatch.setattr(outbox, "_RETRY", 0.05)
-    whole, tried = outbox._recipients, []
+    whole, tried = outbox.recipients, []
 
-    def recipients(header: bytes) -> list[str]:
+    def recipients(header: bytes, domain: str) -> tuple[list[str], bytes] | NotAllowed:
         if b"poison" in header:
             tried.append(1)
             raise RecursionError("maximum recursion depth exceeded")
-        return whole(header)
+        return whole(header, domain)
 
-    monkeypatch.setattr(outbox, "_recipients", recipients)
+    monkeypatch.setattr(outbox, "recipients", recipients)
 
     async def test() -> None:
         async with chain(FakeMailboxes()) as c:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postern.protocols.authentication.header import addresses
-from postern.transport.submission import NotAllowed, Submitter, fix_header
+from postern.transport.submission import NotAllowed, Submitter, fix_header, recipients
 
 ALICE = Submitter("alice@example.test", frozenset({"alice@example.test", "sales@example.test"}))
 NOW = 1_790_000_000.0
@@ -134,3 +134,47 @@ def test_what_is_allowed_is_what_dmarc_and_imap_read(parts: list[bytes]) -> None
 def test_no_header_makes_it_fail(author: bytes) -> None:
     fix(b"From: " + author + b"\r\n")
     fix(author)
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "whom"),
+    [
+        (b"To: bob@x.test,\r\n (c) carol@y.test\r\n", None, ["bob@x.test", "carol@y.test"]),
+        (b"TO: bob\r\n", b"To: bob@d.test\r\n", ["bob@d.test"]),
+        (
+            b'Cc: "Lee, Bob \\"B\\"" <bob>, a@x.test\r\n',
+            b'Cc: "Lee, Bob \\"B\\"" <bob@d.test>,\r\n\ta@x.test\r\n',
+            ["bob@d.test", "a@x.test"],
+        ),
+        (
+            b"To: Team: =?utf-8?q?B?= <bob>, c;, undisclosed:;, e\r\n",
+            b"To: Team:\r\n\t=?utf-8?q?B?= <bob@d.test>,\r\n\tc@d.test;,\r\n\tundisclosed:;,\r\n\te@d.test\r\n",
+            ["bob@d.test", "c@d.test", "e@d.test"],
+        ),
+        (b"To: undisclosed-recipients:;\r\n", None, []),
+        (b"Reply-To: bob\r\n", None, []),
+    ],
+)
+def test_recipients_are_written_in_full(field: bytes, written: bytes | None, whom: list[str]) -> None:
+    header = b"From: a@d.test\r\n" + field
+    named = recipients(header, "d.test")
+    assert named == (whom, header if written is None else b"From: a@d.test\r\n" + written)
+    assert recipients(named[1], "other.test") == named, "written in full, it says the same"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"Big bob",
+        b"<Big bob@x.test>",
+        b"bob@",
+        b"<>",
+        b"@x.test",
+        b"bob@x..test",
+        b"a@b@c.test",
+        b"<bob@x.test y.test>",
+    ],
+)
+def test_a_recipient_that_is_no_address_is_told_not_left_out(value: bytes) -> None:
+    named = recipients(b"To: a@x.test, " + value + b"\r\n", "d.test")
+    assert isinstance(named, NotAllowed) and "no address: " in named.text

@@ -17,7 +17,7 @@ from rich.table import Table as Grid
 from postern.cli.console import UNBOUNDED, Console, Text
 from postern.cli.paths_map import paths_map
 from postern.cli.paths_page import CELLS, HEADINGS, cells, differences, document, enforcement, why
-from postern.cli.state_folder import state_option
+from postern.cli.state_folder import existing, state_option
 from postern.cli.terminal import day, echo, echo_json, echo_page, json_option, moment, print_table
 from postern.model.organization import Organization, Profile, StateFolder
 from postern.model.security import Encryption
@@ -116,7 +116,7 @@ def firewall(host: str, state_dir: str | None) -> None:
 @json_option
 def observed(state_dir: str | None, as_json: bool) -> None:
     """What was really used: path, peer, mechanism, cipher, how often, when first and last; sockets that fit no row."""
-    folder = _state(state_dir)
+    folder = existing(state_dir)
     seen = read(folder.observed, time.time() - KEPT)
     if as_json:
         echo_json([asdict(one) for one in seen])
@@ -285,7 +285,7 @@ def _print_deviations(pairs: Sequence[tuple[Path, Path]], profile: Profile, agai
             grid.add_row("Because", Text(reason, style="italic"))
         console.print()
         console.print(_id(row.id), "  ", row.name, sep="")
-        console.print(Padding(grid, (0, 0, 0, 2)))
+        console.print(Padding(grid, (0, 0, 0, 2), expand=False))
 
 
 def _cells() -> Grid:
@@ -313,7 +313,7 @@ def _print_row(settled: dict[Profile, Path]) -> None:
             continue
         former = one
         console.print(Text(str(profile), style="bold"))
-        console.print(Padding(_described(one), (0, 0, 0, 2)))
+        console.print(Padding(_described(one), (0, 0, 0, 2), expand=False))
 
 
 def _described(row: Path) -> Grid:

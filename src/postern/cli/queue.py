@@ -5,16 +5,17 @@ Reads the queues of the state folder, whether their workers run or not; changes 
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 
 from postern.cli.files import Output, OutputFile
-from postern.cli.state_folder import state_option
+from postern.cli.state_folder import existing, state_option
 from postern.cli.terminal import echo, echo_json, json_option, moment, print_fields, print_table
-from postern.model.organization import StateFolder
 from postern.telemetry import attempts
 from postern.transport import control, damage, poison, segments
 from postern.transport.control import Request, Verb
@@ -42,14 +43,14 @@ def queue() -> None:
 def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> None:
     """Every message in the queues, oldest first."""
     now = time.time()
-    for folder, reason in damage.found(_state_folder(state_dir).queue):
+    for folder, reason in damage.found(existing(state_dir).queue):
         echo(
             f"A damaged queue was set aside: {folder} ({reason}). What could be read of it was taken over; the rest is in its "
             "*.segment files: try `sqlite3 queue.sqlite .recover` on a copy, and remove the folder when it is no longer wanted.",
             err=True,
         )
     wanted = Request(Verb.RETRY, hop=hop)
-    found = [(folder, m) for folder in _folders(state_dir) for m in control.listed(folder) if m in wanted]
+    found = [(folder, m) for folder in _folders(state_dir) for m in _listed(folder) if m in wanted]
     found.sort(key=lambda pair: pair[1].received)
     messages = [message for _, message in found]
     if only_poison:
@@ -112,7 +113,7 @@ def _list_poison(found: list[tuple[Path, QueuedMessage]], now: float, as_json: b
 def export(queue_id: str, file: OutputFile, state_dir: str | None) -> None:
     """Write a message's octets to FILE, as they were taken."""
     for folder in _folders(state_dir):
-        for message in control.listed(folder):
+        for message in _listed(folder):
             if message.queue_id == queue_id:
                 _export(folder, message, file)
                 return
@@ -140,7 +141,7 @@ def show(queue_id: str, state_dir: str | None, as_json: bool) -> None:
     """One message, recipient by recipient."""
     now = time.time()
     for folder in _folders(state_dir):
-        for message in control.listed(folder):
+        for message in _listed(folder):
             if message.queue_id == queue_id:
                 if as_json:
                     echo_json(_row(message))
@@ -172,11 +173,11 @@ def _change(verb: Verb, help_: str) -> None:
         folders = _folders(state_dir)
         count = 0
         for folder in folders:
-            meant = [m for m in control.listed(folder) if m in request and _poison_of(m) is not None]
+            meant = [m for m in _listed(folder) if m in request and _poison_of(m) is not None]
             released = meant if queue_ids or only_poison else []
             if verb is not Verb.HOLD:
                 # What counted against them is forgiven before they are tried again.
-                attempts.pardon(_state_folder(state_dir).attempts, (key for m in released for key in poison.keys(m)))
+                attempts.pardon(existing(state_dir).attempts, (key for m in released for key in poison.keys(m)))
             count += control.ask(folder, request)
             if verb is not Verb.HOLD:
                 for message in released:
@@ -194,14 +195,18 @@ _change(Verb.HOLD, "Keep messages until they are retried by id.")
 _change(Verb.DROP, "Delete messages. Nobody is told; the tracking log says who was not reached.")
 
 
-def _state_folder(state_dir: str | None) -> StateFolder:
-    from postern.host import state
-
-    return state.find(state_dir)
-
-
 def _folders(state_dir: str | None) -> list[Path]:
-    return control.folders(_state_folder(state_dir).queue)
+    return control.folders(existing(state_dir).queue)
+
+
+def _listed(folder: Path) -> Iterator[QueuedMessage]:
+    """The messages of a queue; of one whose file is damaged, those in front of the damage, with a word about it."""
+    try:
+        yield from control.listed(folder)
+    except sqlite3.DatabaseError as error:
+        if not damage.is_damage(error):
+            raise
+        echo(f"The queue {folder} is damaged ({error}); its worker sets it aside when it notices or starts.", err=True)
 
 
 def _poison_of(message: QueuedMessage) -> QueuedRecipient | None:

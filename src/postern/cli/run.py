@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from postern.host.launch import OpenDoor, Ready
     from postern.model.organization import StateFolder
 
+_WIDE = 120
+"""Columns of a terminal that take a door with all its rows on one line."""
 _DOORS = {
     25: "SMTP, from other servers (STARTTLS)",
     587: "SMTP submission (STARTTLS)",
@@ -75,7 +77,12 @@ def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
     )
     for door in what.doors:
         words = _DOORS.get(door.port - organization.offset, "RPC")
-        console.print(f"  {_at(door)}".ljust(24) + words.ljust(38) + ", ".join(door.rows))
+        line, rows = f"  {_at(door)}".ljust(24) + words.ljust(38), ", ".join(door.rows)
+        if console.width >= _WIDE:
+            console.print(line + rows)
+        else:
+            console.print(line.rstrip())
+            console.print("      " + rows)
     console.print(f"  Authority to trust:   {what.certificates.authority}")
     console.print(f"  Configuration, logs:  {what.state.root}/postern.toml, {what.state.logs}")
     for note in what.notes:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from postern.model.organization import StateFolder
 
 _STATE = "postern.state"
 _seen: set[click.Command] = set()
@@ -25,6 +28,16 @@ def named(context: click.Context, parameter: click.Parameter, value: Any) -> Any
 state_option = click.option(
     "--state", "state_dir", metavar="DIR", callback=named, help="The organization's state folder."
 )
+
+
+def existing(state_dir: str | None) -> StateFolder:
+    """The state folder that is meant, for what reads its files: a mistyped one is not taken for an empty one."""
+    from postern.host import state
+
+    folder = state.find(state_dir)
+    if not folder.root.is_dir():
+        raise click.ClickException(f"there is no state folder {folder.root}: name the organization's with --state")
+    return folder
 
 
 def group_option() -> click.Option:

@@ -13,7 +13,7 @@ import click
 from rich.padding import Padding
 
 from postern.cli.console import Console, Text
-from postern.cli.state_folder import state_option
+from postern.cli.state_folder import existing, state_option
 from postern.cli.terminal import echo_json, json_option, moment, print_table
 from postern.model.domains import fold
 from postern.telemetry import tracking
@@ -36,9 +36,7 @@ def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
 
     For example `postern trace bob@example.test --last 5`. An IP address finds what was refused to a caller there.
     """
-    from postern.host import state
-
-    folder = state.find(state_dir).tracking
+    folder = existing(state_dir).tracking
     # Twice through the files instead of all of them in memory: first which messages, then their steps.
     messages = newest_messages(tracking.read(folder), what, last)
     if not messages:

@@ -21,7 +21,8 @@ def obtain(state: StateFolder, name: str) -> str:
     try:
         return (state.secrets / name).read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        return keep(state, name, secrets.token_urlsafe(32))
+        # Digits and letters alone: with a - in front it would be an option of the programs that it is given to.
+        return keep(state, name, secrets.token_hex(32))
 
 
 def keep(state: StateFolder, name: str, value: str) -> str:

@@ -27,6 +27,7 @@ from postern.lab.plan import (
     LabError,
     Machine,
 )
+from postern.lab.steps import cause
 
 _READY = "Postern is ready"
 _PATIENCE = 90.0
@@ -108,6 +109,6 @@ def _wait(namespaces: Namespaces, machine: Machine, log: Path) -> None:
         if not namespaces.lives(machine.name):
             raise LabError(f"{machine.name} was switched off")
         if not any("postern" in one.command for one in namespaces.processes().get(machine.name, [])):
-            raise LabError(f"{machine.name}: postern run ended:\n{said.strip()[-2000:]}")
+            raise LabError(f"{machine.name}: postern run ended (whole log: {log}):\n{cause(said)}")
         time.sleep(_LOOK)
     raise LabError(f"{machine.name} is not ready after {_PATIENCE:.0f} s; see {log}")

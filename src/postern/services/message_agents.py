@@ -221,7 +221,9 @@ class MessageAgents:
         self._found(mail, "dmarc", policy.dmarc_result(verdict))
         settings: policy.DmarcSettings = self._settings["dmarc"]
         both = "spf" in self._settings and "dkim-verification" in self._settings
-        return policy.dmarc_reply(settings, verdict, both)
+        with attempt(mail.key):
+            nobodys = verdict.unreadable and policy.is_nobodys(mail.sender, mail.fields)
+        return policy.dmarc_reply(settings, verdict, both, nobodys)
 
     async def _run_results(self, mail: _Mail) -> None:
         examined = mail.examined

@@ -1,7 +1,8 @@
 """The hub's side of mail submission: messages out of an outbox, checked and put right like SMTP's, into the queue.
 
-The envelope is made of the header: From's (or Sender's) owner must be the mailbox itself, To, Cc and Bcc are the recipients,
-and Bcc is taken out (`transport.submission`). What is refused is reported into the sender's own mailbox.
+The envelope is made of the header: From's (or Sender's) owner must be the mailbox itself, To, Cc and Bcc are the recipients
+(in the default domain where they name none), and Bcc is taken out (`transport.submission`). What is refused is reported into the
+sender's own mailbox.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from postern.services.mailbox_client import MailboxClient
 from postern.telemetry.attempts import attempt, forget, given_up, strike
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
-from postern.transport.submission import TOO_MANY_FIELDS, NotAllowed, Submitter, fix_header
+from postern.transport.submission import TOO_MANY_FIELDS, NotAllowed, Submitter, fix_header, recipients
 
 MAX_NOTED = 10_000
 WORKERS = 4
@@ -48,7 +49,8 @@ Key = tuple[str, UUID]
 
 
 class OutboxTaker:
-    """One a hub process. `server` finds a mailbox server's client by its name; `fqdn` stands in Message-IDs and trace lines."""
+    """One a hub process. `server` finds a mailbox server's client by its name; `fqdn` stands in Message-IDs and trace lines;
+    recipients without a domain get `domain`."""
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class OutboxTaker:
         tracker: Tracker,
         limits: Limits,
         fqdn: str,
+        domain: str,
     ) -> None:
         self._server = server
         self._directory = directory
@@ -65,6 +68,7 @@ class OutboxTaker:
         self._tracker = tracker
         self._limits = limits
         self._fqdn = fqdn
+        self._domain = domain
         self._noted: dict[Key, None] = {}
         self._active: set[Key] = set()
         self._wake = asyncio.Condition()
@@ -206,13 +210,16 @@ class OutboxTaker:
             if has_too_many_fields(header):
                 return TOO_MANY_FIELDS
             authors = (*_addresses(header, b"sender"), *_addresses(header, b"from"))[:20]
-            recipients = _recipients(header)
+            named = recipients(header, self._domain)
         submitter = await self._submitter(mailbox, authors)
         if submitter is None:
             return _NOT_YOURS
-        if not recipients:
+        if isinstance(named, NotAllowed):
+            return named
+        people, header = named
+        if not people:
             return _NO_RECIPIENTS
-        if len(recipients) > self._limits.recipients:
+        if len(people) > self._limits.recipients:
             return _TOO_MANY
         # The same item gets the same Message-ID should it be taken twice.
         with attempt(key):
@@ -220,10 +227,10 @@ class OutboxTaker:
         if isinstance(fixed, NotAllowed):
             return fixed
         ascii_only = content.isascii()
-        addresses = all(map(str.isascii, (submitter.primary, *recipients)))
+        addresses = all(map(str.isascii, (submitter.primary, *people)))
         envelope = Envelope(
             submitter.primary,
-            tuple(EnvelopeRecipient(address) for address in recipients),
+            tuple(EnvelopeRecipient(address) for address in people),
             BodyType.SEVEN_BIT if ascii_only else BodyType.EIGHT_BIT_MIME,
             not addresses or not header.isascii(),
         )
@@ -255,10 +262,6 @@ def _addresses(header: bytes, *names: bytes) -> list[str]:
     values = [value for wanted in names for name, value in fields if name == wanted]
     found = (parse_mailbox(one.spec) for value in values for one in address_list(value)[0] if one.complete)
     return list(dict.fromkeys(address for address in found if address))
-
-
-def _recipients(header: bytes) -> list[str]:
-    return _addresses(header, b"to", b"cc", b"bcc")
 
 
 def _key(mailbox: UUID, uid: int) -> str:

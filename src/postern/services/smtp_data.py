@@ -6,11 +6,10 @@ Leaves it to `smtp_receive` who may send what, and to `transport.submission` wha
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from email.utils import formatdate
 from hashlib import sha256
 from pathlib import Path
@@ -20,14 +19,14 @@ from postern.model.mail import BodyType, Content, Envelope
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.protocols.mime.header import MAX_FIELDS, begins_with_field, count_fields, has_too_many_fields, lines_end
 from postern.protocols.smtp.reply import Reply
-from postern.telemetry.attempts import LIMIT, attempt, given_up, strike
+from postern.telemetry.attempts import LIMIT, given_up, strike
 
 READ = 262_144
 FULL = Reply(452, "4.3.1", "The queue cannot take a message now")
 BROKE = Reply(554, "5.6.0", "This message cannot be handled here: it was tried twice, and the server failed both times")
 """Class 5 (RFC 5321 section 4.2.1), so that its sender does not repeat what would fail again; RFC 3463 X.6.0."""
 
-_NAMED = 65_536
+_NAMED = 16_384
 """Octets by which a message is known again."""
 
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*+:)[^\r\n]*+\r\n")
@@ -144,7 +143,7 @@ class Gathering:
         """The name under which attempts at this message are marked and counted: its sender, who does not know that it brought
         a process down, sends the same octets again.
 
-        Bound: the first 64 KB are looked at.
+        Bound: the first 16 KB are looked at.
         """
         name, left = sha256(), _NAMED
         for piece in self._pieces:
@@ -192,17 +191,6 @@ class Gathering:
 def has_failed(key: str) -> bool:
     """Looking at this message brought a process down, or raised, twice."""
     return given_up(key) is not None
-
-
-@contextlib.contextmanager
-def looked_at(key: str) -> Iterator[None]:
-    """Around what is computed on a message before it is queued; what it raises counts against the message."""
-    try:
-        with attempt(key):
-            yield
-    except Exception as error:
-        strike(key, error)
-        raise
 
 
 def failed_again(key: str, error: Exception) -> bool:

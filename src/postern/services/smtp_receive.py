@@ -31,13 +31,12 @@ from postern.services.smtp_data import (
     header_and_rest,
     honest,
     led_by,
-    looked_at,
     received_field,
     with_protocol,
 )
 from postern.services.smtp_login import Login, Proven, record, shown
 from postern.services.smtp_recipients import judge
-from postern.telemetry.log import Event, log
+from postern.telemetry.attempts import counted
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 
 _MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
@@ -180,7 +179,7 @@ class ReceiveSession(Conversation):
                 return None
         row, self._sender, self._size = self._row, event.sender, event.parameters.size
         if isinstance(row, Refusal):
-            self._log_refusal(row)
+            self._c.refusals.turned_away(self._path_id, self._peer.host, row.reason)
             offer = self._offer
             if row.reason is Reason.ENCRYPTION_REQUIRED or (offer.upgrade and not offer.mechanisms):
                 self._server.reply(_STARTTLS_FIRST)
@@ -270,7 +269,7 @@ class ReceiveSession(Conversation):
         if has_failed(key):
             parts: tuple[bytes, bytes] | Reply = BROKE
         else:
-            with looked_at(key):
+            with counted(key):
                 parts = header_and_rest(gathering, self._c.limits.received_headers)
         if isinstance(parts, Reply):
             gathering.close()
@@ -302,7 +301,7 @@ class ReceiveSession(Conversation):
         assert isinstance(row, Path)
         now = time.time()
         if self._submitter is not None:
-            with looked_at(key):
+            with counted(key):
                 fixed = fix_header(header, self._submitter, now, secrets.token_hex(16), self._c.fqdn)
             if isinstance(fixed, NotAllowed):
                 refusal = Reply(fixed.code, fixed.enhanced, fixed.text)
@@ -364,10 +363,8 @@ class ReceiveSession(Conversation):
     def _note_refusal(self, reply: Reply, recipients: tuple[str, ...] = (), header: bytes = b"") -> None:
         found = named(fields(header), "message-id")
         message_id = found[0].value.decode("ascii", "replace").strip() if found else ""
-        self._c.refusals.record(self._caller, self._path_id, reply, self._sender, recipients, message_id)
-
-    def _log_refusal(self, refusal: Refusal, mechanism: str = "") -> None:
-        log(Event.REFUSED, path=self._path_id, peer=self._peer.host, reason=refusal.reason, mechanism=mechanism)
+        agent = self._steps.agent_of(reply) if self._steps is not None else ""
+        self._c.refusals.record(self._caller, self._path_id, reply, self._sender, recipients, message_id, agent)
 
 
 def _people(envelope: Envelope) -> tuple[str, ...]:
@@ -380,6 +377,7 @@ _HANDLERS: dict[type, Callable[[ReceiveSession, Any], Awaitable[None] | None]] =
     events.Authenticate: ReceiveSession._authenticate,
     events.Response: ReceiveSession._response,
     events.Cancelled: lambda session, event: None,
+    events.Answered: lambda session, event: None,
     events.Mail: ReceiveSession._mail,
     events.Rcpt: ReceiveSession._rcpt,
     events.Piece: ReceiveSession._piece,

@@ -17,7 +17,6 @@ import hashlib
 import json
 import mmap
 import os
-import struct
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -31,14 +30,18 @@ TIME = 60.0
 """Seconds that one piece of computing on a message may take; the process is then treated as one that hangs."""
 KEPT = 86_400.0
 """Seconds after which a count is forgotten: another version, or another machine, may do better."""
+LOOK = 0.1
+"""Seconds that may pass until what another process counted is known, where nothing was before."""
+TICK = 20_000_000
+"""Nanoseconds: more than two ticks of the clock by which a file system that counts nanoseconds dates changes."""
 MAX_STRUCK = 10_000
 MAX_KEY = 250
 MAX_WHY = 2000
 _SLOTS = 64
 """Pieces of work that are marked at once: the loop's and those in threads. What finds none free is not marked."""
 _SLOT = 256
-_LENGTH = struct.Struct("<B")
 _STRUCK = "struck"
+_now = time.monotonic
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,10 @@ class Attempts:
         self._folder = folder
         self._map: mmap.mmap | None = _mapped(file) if file is not None else None
         self._free = list(range(_SLOTS))
-        self._begun: dict[int, tuple[str, float]] = {}
+        self._begun: list[tuple[str, float] | None] = [None] * _SLOTS
         self._known: dict[str, Struck] = {}
         self._seen = (-1, 0)
+        self._look_again = 0.0
 
     def begin(self, key: str) -> int:
         """Marks work on `key`; the number is for `end`, -1 if there was no place."""
@@ -70,11 +74,12 @@ class Attempts:
             slot = self._free.pop()
         except IndexError:
             return -1
-        self._begun[slot] = (key, time.monotonic())
+        self._begun[slot] = (key, _now())
         if self._map is not None:
             octets = key.encode("utf-8", "replace")[:MAX_KEY]
             at = slot * _SLOT
-            self._map[at : at + 1 + len(octets)] = _LENGTH.pack(len(octets)) + octets
+            self._map[at + 1 : at + 1 + len(octets)] = octets
+            self._map[at] = len(octets)
         return slot
 
     def end(self, slot: int) -> None:
@@ -82,14 +87,14 @@ class Attempts:
             return
         if self._map is not None:
             self._map[slot * _SLOT] = 0
-        del self._begun[slot]
+        self._begun[slot] = None
         self._free.append(slot)
 
     def overdue(self, now: float) -> str | None:
         """What has been worked on for longer than TIME (`now`: monotonic seconds), if anything."""
-        for key, begun in list(self._begun.values()):
-            if now - begun > TIME:
-                return key
+        for work in self._begun:
+            if work is not None and now - work[1] > TIME:
+                return work[0]
         return None
 
     def given_up(self, key: str, limit: int = LIMIT) -> Struck | None:
@@ -99,6 +104,7 @@ class Attempts:
 
     def strike(self, key: str, why: str, fatal: bool = False) -> Struck:
         """Counts a bad end of an attempt at `key`, and says how many there were."""
+        self._look_again = 0.0
         before = self._counts().get(key) or Struck(key, 0, "", 0.0)
         struck = Struck(key, before.count + 1, why[:MAX_WHY], time.time(), fatal or before.fatal)
         log(Event.ATTEMPT_BROKE, subject=key, count=struck.count, words=struck.why[:500])
@@ -116,8 +122,12 @@ class Attempts:
                 (self._folder / _STRUCK / _name(key)).unlink(missing_ok=True)
 
     def _counts(self) -> dict[str, Struck]:
-        """The counts of all processes: the folder is read anew when it has changed."""
+        """The counts of all processes: the folder is read anew when it has changed. Where nothing counts against anything, which
+        is always, it is looked at now and then."""
         if self._folder is None:
+            return self._known
+        now = _now()
+        if now < self._look_again:
             return self._known
         try:
             changed = os.stat(self._folder / _STRUCK).st_mtime_ns
@@ -125,9 +135,10 @@ class Attempts:
             return self._known
         before, looked = self._seen
         # A change in the same tick of the file system's clock as the last look would not show.
-        if changed != before or looked - changed < 1_000_000_000:
+        if changed != before or looked - changed < TICK:
             self._seen = (changed, time.time_ns())
             self._known = {one.key: one for one in read(self._folder)}
+        self._look_again = now if self._known else now + LOOK
         return self._known
 
 
@@ -142,8 +153,21 @@ class attempt:
     def __enter__(self) -> None:
         self._slot = _table.begin(self._key)
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool | None:
         _table.end(self._slot)
+        return None
+
+
+class counted(attempt):
+    """The same; and what the block raises counts against the message. A generator in its place would cost as much again."""
+
+    __slots__ = ()
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool | None:
+        _table.end(self._slot)
+        if isinstance(error, Exception):
+            strike(self._key, error)
+        return None
 
 
 def given_up(key: str, limit: int = LIMIT) -> Struck | None:

@@ -6,8 +6,7 @@ Used by the dispatcher on the loop's thread. A failure is final only once the re
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 
 from postern.model.mail import Action, IntakeError, RecipientOutcome
@@ -128,30 +127,29 @@ class Outcomes:
         if late:
             self.report(message, Action.DELAYED, late)
 
-    @contextlib.contextmanager
-    def judging(
-        self, message: QueuedMessage, changes: list[Change], alone: QueuedRecipient | None = None
-    ) -> Iterator[None]:
+    def judging(self, message: QueuedMessage, changes: list[Change], alone: QueuedRecipient | None = None) -> attempt:
         """Around what is computed of one message: it is marked meanwhile, and what it raises counts against it alone, so that
         the others of its batch go on. It is tried again later; after the second time it is set aside, or, if there are others
         who wait for it, tried for each `alone`, and set aside for him then."""
+        return _Judging(self, message, changes, alone)
+
+    def blame(
+        self, message: QueuedMessage, error: Exception, changes: list[Change], alone: QueuedRecipient | None
+    ) -> None:
+        """What `judging` does with what was raised."""
+        log(Event.CONVERSATION_FAILED, conversation="categorizer", error=repr(error), exc_info=error)
+        waiting = [r for r in message.recipients if r.state is State.PENDING]
         key = poison.key(message.queue_id, alone.number if alone is not None else None)
-        try:
-            with attempt(key):
-                yield
-        except Exception as error:
-            log(Event.CONVERSATION_FAILED, conversation="categorizer", error=repr(error), exc_info=error)
-            waiting = [r for r in message.recipients if r.state is State.PENDING]
-            again = strike(key, error).count >= LIMIT
-            if alone is not None or (again and len(waiting) == 1):
-                self.set_aside(message, f"{type(error).__name__}: {error}", waiting if alone is None else [alone])
-                return
-            due = self._queue.clock() + (0.0 if again else delay(self._limits.queue_retry, 1))
-            for recipient in waiting:
-                recipient.due, recipient.status = due, "4.3.0"
-                recipient.error = f"Internal error: {type(error).__name__}"
-            if message.flying == 0:
-                changes.append(self.finish(message))
+        again = strike(key, error).count >= LIMIT
+        if alone is not None or (again and len(waiting) == 1):
+            self.set_aside(message, f"{type(error).__name__}: {error}", waiting if alone is None else [alone])
+            return
+        due = self._queue.clock() + (0.0 if again else delay(self._limits.queue_retry, 1))
+        for recipient in waiting:
+            recipient.due, recipient.status = due, "4.3.0"
+            recipient.error = f"Internal error: {type(error).__name__}"
+        if message.flying == 0:
+            changes.append(self.finish(message))
 
     def may_be_tried_alone(self, message: QueuedMessage, struck: Struck, recipient: QueuedRecipient) -> bool:
         """Whether a message that was given up is tried once more for this recipient, by himself; sets it aside otherwise."""
@@ -294,6 +292,25 @@ class Outcomes:
                 time=self._queue.clock(),
             )
         )
+
+
+class _Judging(attempt):
+    """See `Outcomes.judging`."""
+
+    __slots__ = ("_alone", "_changes", "_message", "_outcomes")
+
+    def __init__(
+        self, outcomes: Outcomes, message: QueuedMessage, changes: list[Change], alone: QueuedRecipient | None
+    ) -> None:
+        self._key = poison.key(message.queue_id, alone.number if alone is not None else None)
+        self._outcomes, self._message, self._changes, self._alone = outcomes, message, changes, alone
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        super().__exit__(kind, error, trace)
+        if not isinstance(error, Exception):
+            return False
+        self._outcomes.blame(self._message, error, self._changes, self._alone)
+        return True
 
 
 def _clean(words: str) -> str:

@@ -30,6 +30,9 @@ def test_dmarc_refuses_a_from_that_nobody_can_be_asked_about() -> None:
     verdict = DmarcVerdict(DmarcResult.PERM_ERROR, why="From names no domain", unreadable=True)
     assert policy.dmarc_reply(DmarcSettings(), verdict, both=False) is not None
     assert policy.dmarc_reply(DmarcSettings(Action.STAMP), verdict) is None
+    assert policy.dmarc_reply(DmarcSettings(), verdict, nobodys=True) is None
+    forged = DmarcVerdict(DmarcResult.FAIL, "d.test", Policy.REJECT)
+    assert policy.dmarc_reply(DmarcSettings(), forged, nobodys=True) is not None
 
 
 def test_words() -> None:

@@ -36,12 +36,17 @@ _MAILBOX_LIST = re.compile(rb"(?:[wq]*+<[wq]@[wl]>|[wq]@[wl])(?:,(?:[wq]*+<[wq]@
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`name` is raw (encoded words as they stand); a group's start has only `mailbox`, its end has nothing."""
+    """`name` is raw (encoded words as they stand); a group's start has only `mailbox`, its end has nothing.
+
+    `broken`: no grammar has it like that, not even the obsolete one (RFC 5322 section 4.4): words stand beside each other within
+    the mailbox or the domain, or one of them is missing beside its `@`. It may be shown, and must not be sent to.
+    """
 
     name: bytes | None
     route: bytes | None
     mailbox: bytes | None
     host: bytes | None
+    broken: bool = False
 
     def render(self) -> bytes:
         """RFC 9051 section 7.5.2: (name source-route mailbox host)."""
@@ -55,12 +60,19 @@ class Address:
     @property
     def display(self) -> str:
         """The name as text, else mailbox@host (RFC 5957 section 3)."""
-        return decode_words(self.name) if self.name else self.address
+        return decode_words(self.name or self._written)
 
     @property
     def complete(self) -> bool:
         """Whether the field names both a mailbox and a domain. IMAP's marks for what is missing are for IMAP only."""
         return self.mailbox not in (None, b"", _MISSING_MAILBOX) and self.host not in (None, b"", _MISSING_DOMAIN)
+
+    def completed(self, domain: str) -> Address:
+        """With `domain` where the field names a mailbox alone, as people write whom they know; else as it is."""
+        local = (self.mailbox or b"").decode("utf-8", "replace")
+        if self.broken or self.host != _MISSING_DOMAIN or _DOT_ATOM.fullmatch(local) is None:
+            return self
+        return replace(self, host=domain.encode())
 
     @property
     def spec(self) -> str:
@@ -73,7 +85,13 @@ class Address:
 
     @property
     def address(self) -> str:
-        return decode_words((self.mailbox or b"") + (b"@" + self.host if self.host else b""))
+        """mailbox@host as the envelope tells it, without quotes. RFC 2047 section 5 allows no encoded word in an address: one
+        that stands there is not decoded, or what DNS is asked about would not be what readers are shown."""
+        return self._written.decode("utf-8", "replace")
+
+    @property
+    def _written(self) -> bytes:
+        return (self.mailbox or b"") + (b"@" + self.host if self.host else b"")
 
 
 @lru_cache(maxsize=1024)
@@ -94,13 +112,21 @@ def address_list(value: bytes | None) -> tuple[tuple[Address, ...], bytes]:
     return _cached.__wrapped__(value)
 
 
+def is_plain(value: bytes) -> bool:
+    """Whether this is one mailbox as nearly all are written, which has one reading and reads as it is told.
+
+    Bound: linear in the value.
+    """
+    return _PLAIN_MAILBOX.fullmatch(value) is not None
+
+
 def mailbox_list(value: bytes) -> tuple[Address, ...] | None:
     """The addresses of a mailbox-list (RFC 5322 section 3.4); None if it is anything else. What two readers could
     understand in two ways (a group, a route, an address in front of another, quotes without an end) is no such list.
 
     Bound: linear in the value; at most 10,000 addresses.
     """
-    if _PLAIN_MAILBOX.fullmatch(value) is not None:
+    if is_plain(value):
         return address_list(value)[0]
     tokens = _tokens(value)
     if sum(map(len, tokens)) != len(value) or not _MAILBOX_LIST.fullmatch(b"".join(map(_kind, tokens))):
@@ -207,13 +233,12 @@ class _Tokens:
                 break
             inside.append(token)
         route = None
-        inside = [token for token in inside if _is_word(token)]
-        if b":" in inside and inside[0] == b"@":  # obs-route (RFC 5322 section 4.4)
+        # obs-route (RFC 5322 section 4.4)
+        if b":" in inside and next(token for token in inside if _is_word(token)) == b"@":
             colon = inside.index(b":")
-            route = b"".join(inside[:colon])
+            route = b"".join([token for token in inside[:colon] if _is_word(token)])
             inside = inside[colon + 1 :]
-        mailbox, host = _split(inside)
-        return Address(name, route, mailbox, host)
+        return Address(name, route, *_split(inside))
 
     def _skip_to_end(self) -> None:
         while self._place < len(self._tokens) and self._tokens[self._place] not in (b",", b";", b"<"):
@@ -287,10 +312,32 @@ def _phrase(tokens: list[bytes]) -> bytes | None:
     return text or None
 
 
-def _split(tokens: list[bytes]) -> tuple[bytes, bytes]:
-    solid = [token for token in tokens if _is_word(token)]
-    if b"@" in solid:
-        at = len(solid) - 1 - solid[::-1].index(b"@")
-        mailbox = b"".join([_unquoted(token) for token in solid[:at]])
-        return mailbox if at else _MISSING_MAILBOX, b"".join(solid[at + 1 :]) or _MISSING_DOMAIN
-    return (_phrase(tokens) or _MISSING_MAILBOX), _MISSING_DOMAIN
+def _split(tokens: list[bytes]) -> tuple[bytes, bytes, bool]:
+    """The mailbox, the domain, and whether they are broken."""
+    if b"@" not in tokens:
+        text, apart = _joined(tokens)
+        return (_phrase(tokens) or _MISSING_MAILBOX), _MISSING_DOMAIN, apart or not text
+    at = len(tokens) - 1 - tokens[::-1].index(b"@")
+    (mailbox, torn), (host, split) = _joined(tokens[:at], unquoted=True), _joined(tokens[at + 1 :])
+    broken = torn or split or not mailbox or not host or b"@" in tokens[:at]
+    if not any(map(_is_word, tokens[:at])):  # `""` is there, if empty
+        mailbox = _MISSING_MAILBOX
+    return mailbox, host or _MISSING_DOMAIN, broken
+
+
+def _joined(tokens: list[bytes], unquoted: bool = False) -> tuple[bytes, bool]:
+    """Words in one, and whether some stand beside each other. Blanks and comments around full stops are nothing (RFC 5322
+    section 4.4); elsewhere a blank stays, for without it two words would become an address that nobody wrote."""
+    parts: list[bytes] = []
+    last, apart, torn = b".", False, False
+    for token in tokens:
+        if not _is_word(token):
+            apart = True
+            continue
+        if not _joins(last[-1:]) and not _joins(token[:1]):
+            torn = True
+            if apart:
+                parts.append(b" ")
+        parts.append(_unquoted(token) if unquoted else token)
+        last, apart = token, False
+    return b"".join(parts), torn

@@ -12,10 +12,15 @@ from enum import StrEnum
 
 from postern.protocols.authentication.dkim import DkimResult, DkimVerdict
 from postern.protocols.authentication.dmarc import DmarcResult, DmarcVerdict, Policy
+from postern.protocols.authentication.header import Field
 from postern.protocols.authentication.results import MethodResult
 from postern.protocols.authentication.spf import SpfResult, SpfVerdict
+from postern.protocols.mime.words import decode_words
 from postern.protocols.smtp.reply import Reply
 from postern.transport.agents.settings import setting
+
+_AT = "@\uff20\ufe6b"
+"""What looks like the mark between mailbox and domain: all that NFKC makes one of."""
 
 
 class Action(StrEnum):
@@ -65,10 +70,29 @@ def spf_reply(settings: SpfSettings | SenderIdSettings, verdict: SpfVerdict, dom
     return Reply(550, "5.7.23", f"This address may not send mail of {domain}{said}")
 
 
-def dmarc_reply(settings: DmarcSettings, verdict: DmarcVerdict, both: bool = True) -> Reply | None:
-    """`both`: SPF and DKIM were asked. Without both of its witnesses DMARC condemns nobody, but a From that cannot be read
-    is refused all the same (RFC 7489 section 6.6.1): readers would be shown a sender whom nobody held against anything."""
+def is_nobodys(sender: str, found: Sequence[Field]) -> bool:
+    """Whether it is a report of a system that names itself nowhere: the null reverse-path (RFC 5321 section 4.5.5 has everybody
+    take such mail), and a From that is missing or shows no reader an address, as `<>` or `Mail System <>`.
+
+    Bound: linear in the fields.
+    """
+    if sender:
+        return False
+    written = [field.value for field in found if field.name == "from"]
+    return len(written) <= 1 and not any(set(_AT) & set(decode_words(one)) for one in written)
+
+
+def dmarc_reply(
+    settings: DmarcSettings, verdict: DmarcVerdict, both: bool = True, nobodys: bool = False
+) -> Reply | None:
+    """`nobodys` (`is_nobodys`): no name is in it to be misused. `both`: SPF and DKIM were asked.
+
+    Without both of its witnesses DMARC condemns nobody, but a From that cannot be read is refused all the same (RFC 7489
+    section 6.6.1): readers would be shown a sender whom nobody held against anything.
+    """
     if settings.reject is not Action.REJECT:
+        return None
+    if verdict.unreadable and nobodys:
         return None
     if verdict.unreadable:
         return Reply(550, "5.7.1", f"{verdict.why}; mail has an author (RFC 5322 section 3.6.2)")

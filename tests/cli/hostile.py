@@ -1,0 +1,245 @@
+"""What each command prints, with what a stranger may have written put where the command finds it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from postern.cli.terminal import one_line
+from postern.directory.ad_steps import Delete, Plan, Step
+from postern.directory.address_policy import Policy
+from postern.directory.administration import Listing
+from postern.directory.recipient_update import Done, Preview
+from postern.host import state
+from postern.host.active_directory import Prepared
+from postern.host.topology import Seen
+from postern.lab.matrix import Cell
+from postern.lab.matrix import State as CellState
+from postern.lab.proof import Drops, Proof
+from postern.lab.status import HostStatus
+from postern.model.directory import DomainController, RecipientType
+from postern.model.mail import Content, Envelope, EnvelopeRecipient, Origin
+from postern.model.mailbox import DisconnectedMailbox, Folder, FolderKind
+from postern.model.organization import StateFolder
+from postern.model.security import Mechanism
+from postern.paths.table import TABLE
+from postern.services.agent_state import Counts
+from postern.services.edge_watch import EdgeStatus
+from postern.services.edgesync import Report
+from postern.telemetry.observed import Observation
+from postern.telemetry.tracking import Step as Tracked
+from postern.telemetry.tracking import TrackingRecord
+from postern.transport.queued import Location, QueuedMessage, QueuedRecipient
+from postern.transport.queued import State as Queued
+from postern.verify.report import MechanismReport, RowReport, Verdict
+
+EVIL = "al\x1b[2J\u202eice\npostern: done\x9b"
+HOSTILE = EVIL + " 회사" + " and so on" * 20 + "x" * 120
+"""Sequences that a terminal obeys, letters from right to left, a forged line; longer than two lines."""
+SEEN = re.sub(r"\s", "", one_line(EVIL))
+UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069]")
+GUID = UUID("12345678-1234-1234-1234-123456789abc")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a case puts its values."""
+
+    patch: pytest.MonkeyPatch
+    folder: Path
+
+    @property
+    def state(self) -> StateFolder:
+        return state.find(str(self.folder))
+
+    def replies(self, where: str, value: Any) -> None:
+        self.patch.setattr(where, lambda *_, **__: value)
+
+    def replies_later(self, where: str, value: Any) -> None:
+        async def reply(*_: Any, **__: Any) -> Any:
+            return value
+
+        self.patch.setattr(where, reply)
+
+
+LISTING = Listing(
+    GUID, RecipientType.USER, HOSTILE, HOSTILE, HOSTILE, (HOSTILE, "b@x.test"), home_server=HOSTILE, target=HOSTILE
+)
+TEAM = replace(LISTING, type=RecipientType.GROUP, members=(HOSTILE,))
+POLICY = Policy(HOSTILE, 1, HOSTILE, (HOSTILE,))
+FOLDER = Folder(1, (HOSTILE,), FolderKind.USER, 1, 1, 1, 1, 1, 0, 1, 1, True, ())
+HOST = HostStatus(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, True, (HOSTILE,), (f"TCP {HOSTILE}",), True, {})
+
+
+def message(state: Queued = Queued.PENDING) -> QueuedMessage:
+    return QueuedMessage(
+        *(1, "a1-1", f"<{HOSTILE}@x>", Envelope(HOSTILE, (EnvelopeRecipient(HOSTILE),))),
+        *(Origin("internet-to-hub", HOSTILE), 1.0, Location(1, 0, 1), Content((b"x",), 1)),
+        [QueuedRecipient(0, HOSTILE, state=state, hop=f"smtp:{HOSTILE}", status="4.4.1", error=HOSTILE)],
+    )
+
+
+def in_directory(value: Any) -> Callable[[Stage, str], None]:
+    def put(stage: Stage, module: str) -> None:
+        stage.replies(f"postern.cli.{module}.in_directory", value)
+
+    return put
+
+
+def on_policies(value: Any) -> Callable[[Stage, str], None]:
+    return lambda stage, _: stage.replies("postern.cli.policy._on_policies", value)
+
+
+def on_hub(value: Any) -> Callable[[Stage, str], None]:
+    return lambda stage, _: stage.replies("postern.cli.edge._on_hub", value)
+
+
+def queued(kind: Queued = Queued.PENDING) -> Callable[[Stage, str], None]:
+    def put(stage: Stage, _: str) -> None:
+        stage.replies("postern.transport.control.folders", [stage.folder])
+        stage.replies("postern.transport.control.listed", [message(kind)])
+        stage.replies("postern.transport.control.ask", 1)
+
+    return put
+
+
+def disconnected(stage: Stage, _: str) -> None:
+    stage.replies("postern.cli.disconnected.in_directory", [DisconnectedMailbox(GUID, HOSTILE, 1, 1, 1)])
+
+
+def stats(stage: Stage, _: str) -> None:
+    from postern.cli.mailbox import _Mailbox
+
+    stage.replies("postern.cli.mailbox.in_directory", [_Mailbox(LISTING, 1, [FOLDER])])
+
+
+def address_policies(stage: Stage, _: str) -> None:
+    stage.replies("postern.cli.policy._here", (None, None, None))
+    stage.replies_later("postern.host.address_policies.apply", (HOSTILE, Done(1, 1, (HOSTILE,))))
+
+
+def forest(stage: Stage, _: str) -> None:
+    plan = Plan((Step(HOSTILE, HOSTILE, Delete(HOSTILE)),), (HOSTILE,))
+    stage.replies("postern.cli.setup._request", None)
+    stage.replies_later("postern.host.active_directory.prepare", Prepared(plan, controller()))
+
+
+def controller() -> DomainController:
+    return DomainController(HOSTILE, HOSTILE, HOSTILE, False, True)
+
+
+def domain(stage: Stage, _: str) -> None:
+    class WithDomain:
+        class active_directory:
+            domain = HOSTILE
+
+    stage.replies("postern.host.configuration.load", WithDomain)
+    stage.replies("postern.host.configuration.this_server", None)
+    stage.replies_later("postern.host.topology.seen", Seen(HOSTILE, (controller(),), True))
+
+
+def observed(stage: Stage, _: str) -> None:
+    stage.replies("postern.cli.paths.read", [Observation(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, 1, 1.0, 2.0)])
+
+
+def dialled(stage: Stage, _: str) -> None:
+    row = TABLE["imap4"]
+    seen = MechanismReport(Mechanism.BASIC, Verdict.FAIL, HOSTILE)
+    reports = [
+        RowReport(row, Verdict.FAIL, HOSTILE, [seen], ports=[HOSTILE]),
+        RowReport(row, Verdict.NOT_DEPLOYED, HOSTILE),
+    ]
+    stage.replies("postern.cli.verify._subject", type("Subject", (), {"rows": TABLE}))
+    stage.replies("postern.verify.runner.verify", reports)
+
+
+def counted(stage: Stage, _: str) -> None:
+    stage.replies("postern.cli.agent.total", {HOSTILE: Counts(1, 1, 1, 1, 1.0)})
+
+
+def tried(stage: Stage, _: str) -> None:
+    from postern.cli.agent_test import Trial
+
+    stage.replies("postern.cli.agent_test.tried", Trial([(HOSTILE, HOSTILE, HOSTILE)], [HOSTILE]))
+
+
+def edges(stage: Stage, _: str) -> None:
+    one = {"edge": HOSTILE, "fqdn": HOSTILE, "site": HOSTILE, "port": 1, "hubs": [HOSTILE], "certificate_until": 0}
+    stage.replies("postern.cli.edge._on_hub", [one])
+
+
+def traced(stage: Stage, _: str) -> None:
+    record = TrackingRecord(
+        Tracked.RECEIVE, f"<{HOSTILE}@x>", "q1", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, (HOSTILE,), HOSTILE
+    )
+    stage.patch.setattr("postern.telemetry.tracking.read", lambda *_: iter([record]))
+
+
+def a_lab(stage: Stage, _: str) -> None:
+    stage.replies("postern.lab.build.check", None)
+    stage.replies("postern.lab.status.status", [HOST])
+
+
+def proven(stage: Stage, _: str) -> None:
+    cells = {"imap4": {"hub1": Cell(CellState.FAILS, (HOSTILE,))}}
+    stage.replies("postern.lab.build.check", None)
+    stage.replies("postern.lab.proof.verify", Proof(cells, {"hub1": Drops(0, 0, 0)}, 1, 0.1))
+
+
+def built(stage: Stage, _: str) -> None:
+    stage.replies("postern.lab.build.up", None)
+
+
+SYNCED = Report(HOSTILE, True, 1, 1, 1, 1, 1, 1.0)
+FARES = EdgeStatus(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 0, 0, 1, 0, 0, (HOSTILE,))
+SUBSCRIBED = {"edge": HOSTILE, "fqdn": HOSTILE, "site": HOSTILE, "port": 1}
+PLAIN = "nothing of a stranger's stands in it"
+
+SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
+    "user list": ((), in_directory([LISTING])),
+    "user show": (("x",), in_directory(LISTING)),
+    "group list": ((), in_directory([TEAM])),
+    "group show": (("x",), in_directory(TEAM)),
+    "alias list": ((), in_directory([LISTING])),
+    "domain list": ((), in_directory([(HOSTILE, HOSTILE, "directory")])),
+    "domain auth list": ((), in_directory(frozenset({"nt"}))),
+    "domain dkim": (("example.test",), PLAIN),
+    "mailbox list": (("--disconnected",), disconnected),
+    "mailbox stats": ((), stats),
+    "policy address list": ((), on_policies([(POLICY, 1)])),
+    "policy address show": (("x",), on_policies(POLICY)),
+    "policy address preview": ((), on_policies([Preview(HOSTILE, (HOSTILE,), ("x",))])),
+    "policy address apply": ((), address_policies),
+    "setup ad": (("--dry-run",), forest),
+    "topology": ((), domain),
+    "paths": ((), PLAIN),
+    "paths show": (("imap4",), PLAIN),
+    "paths observed": ((), observed),
+    "verify": ((), dialled),
+    "agent list": ((), PLAIN),
+    "agent show": (("connection-filter",), PLAIN),
+    "agent stats": ((), counted),
+    "agent test": ((__file__,), tried),
+    "edge subscribe": ((__file__,), on_hub(SUBSCRIBED)),
+    "edge list": ((), edges),
+    "edge status": ((), on_hub([FARES])),
+    "edge unsubscribe": ((HOSTILE,), on_hub(True)),
+    "edge sync": ((), on_hub([SYNCED])),
+    "queue list": ((), queued()),
+    "queue list --poison": ((), queued(Queued.POISON)),
+    "mailbox stats x": ((), stats),
+    "queue show": (("a1-1",), queued()),
+    "queue retry": (("--all",), queued()),
+    "queue hold": (("--all",), queued()),
+    "queue drop": (("--all",), queued()),
+    "trace": ((HOSTILE,), traced),
+    "lab up": ((), built),
+    "lab status": ((), a_lab),
+    "lab verify": (("--doors",), proven),
+}
