@@ -84,6 +84,16 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert organization.dns_servers == ("192.0.2.53", "[2001:db8::1]:5353")
 
 
+@pytest.mark.parametrize("domain", ["회사.test", "xn--vf4b131b.test", "XN--VF4B131B.test"])
+def test_domains_are_one_in_either_spelling(domain: str) -> None:
+    organization = configuration.parse(GOOD.replace("partner.test", domain))
+    assert organization.domains[1].name == "xn--vf4b131b.test"
+    assert organization.send_connectors[0].domains == ("*", "*.xn--vf4b131b.test")
+    twice = GOOD.replace("Example.TEST", "회사.test").replace("partner.test", domain)
+    with pytest.raises(configuration.ConfigurationError, match="twice"):
+        configuration.parse(twice)
+
+
 def test_the_default_is_written_and_found_again() -> None:
     with short_folder() as folder:
         made = state.create(folder)

@@ -106,9 +106,10 @@ def played(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
 
 
 async def settled(session: Echo) -> None:
-    """Until no handler is under way."""
-    while session._task is not None:
-        await asyncio.wait([session._task])
+    """Until no handler is under way, and no turn is waited for."""
+    while (task := session._task) is not None:
+        if isinstance(task, asyncio.Task):
+            await asyncio.wait([task])
         await asyncio.sleep(0)
 
 

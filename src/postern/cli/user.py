@@ -244,7 +244,7 @@ def remove(name: str, yes: bool, state_dir: str | None) -> None:
     if marked:
         what = f"its mailbox {gone.guid} is disconnected"
     elif marked is None:
-        what = f"its mailbox, if there is one, is disconnected within minutes by {gone.home_server or 'its server'}"
+        what = f"its server disconnects the mailbox {gone.guid} within minutes, if there is one"
     else:
         what = "nothing had reached its mailbox yet"
     echo(f"removed {gone.name}; {what}")

@@ -17,6 +17,7 @@ from typing import Protocol, cast
 from postern.model.security import Channel, Peer, Seal
 from postern.net.mutual import Mutual, MutualContext
 from postern.net.tls import ServerContext
+from postern.net.turns import FULL_READ, turns_of
 
 TlsContext = ssl.SSLContext | MutualContext
 """How a link comes to TLS: by the loop's own layer, or by the one that looks at any certificate (`net.mutual`)."""
@@ -53,6 +54,8 @@ class Link(asyncio.Protocol):
         "_loop",
         "_on_close",
         "_on_open",
+        "_paused",
+        "_resting",
         "_transport",
         "_upgrading",
         "implicit_tls",
@@ -84,6 +87,8 @@ class Link(asyncio.Protocol):
         self._upgrading = False
         self._deaf = False
         self._closed = False
+        self._paused = False
+        self._resting = False
         self._drained: asyncio.Future[None] | None = None
 
     # asyncio.Protocol
@@ -91,6 +96,7 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         if self._upgrading:
+            self._upgrading = False
             return
         self.peer, self.local = _addresses(transport)
         self.seal = _seal(transport)
@@ -113,6 +119,14 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if not self._deaf:
             self.session.received(data)
+            if len(data) >= FULL_READ and not self._resting:
+                self._resting = True
+                self._read_or_not()
+                turns_of(self._loop).wait(self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
+        self._read_or_not()
 
     def eof_received(self) -> bool:
         return False
@@ -153,12 +167,22 @@ class Link(asyncio.Protocol):
 
     def pause(self) -> None:
         """Stops reading: the session has enough to do."""
-        if self._transport is not None and not self._closed and self._transport.is_reading():
-            self._transport.pause_reading()
+        self._paused = True
+        self._read_or_not()
 
     def resume(self) -> None:
-        if self._transport is not None and not self._closed and not self._transport.is_reading():
-            self._transport.resume_reading()
+        self._paused = False
+        self._read_or_not()
+
+    def _read_or_not(self) -> None:
+        transport = self._transport
+        if transport is None or self._closed or self._upgrading:
+            return
+        if self._paused or self._resting:
+            if transport.is_reading():
+                transport.pause_reading()
+        elif not transport.is_reading() and not transport.is_closing():
+            transport.resume_reading()
 
     def close(self) -> None:
         """Sends what is written, then closes."""
@@ -197,6 +221,7 @@ class Link(asyncio.Protocol):
             raise ConnectionResetError("connection lost during the TLS handshake")
         self._transport = transport
         self._upgrading = False
+        self._read_or_not()
         self.seal = _seal(transport)
         assert self.seal is not None
         return self.seal

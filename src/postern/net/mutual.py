@@ -18,6 +18,7 @@ from OpenSSL import SSL, crypto
 from postern.model.domains import a_labels
 from postern.model.security import Seal
 from postern.net.tls import CIPHERS, Certificate, certificate_der, end_point, names_of
+from postern.net.turns import FULL_READ, turns_of
 
 READ = 16_384
 """Octets taken from TLS at once: no record holds more (RFC 8446 section 5.1)."""
@@ -126,6 +127,9 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
             self._shake()
         if self._open:
             self._read()
+        if len(data) >= FULL_READ and self._below is not None and self._below.is_reading():
+            self._below.pause_reading()
+            turns_of(self._loop).wait(self._resume)
 
     def eof_received(self) -> bool:
         return False

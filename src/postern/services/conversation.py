@@ -3,6 +3,8 @@
 A handler is called per event. Where it can answer at once it does so and returns None; where it must wait (a password, the
 queue's sync, the directory) it returns an awaitable, and no further event is taken until that is done: answers keep the order
 of commands (RFC 2920 section 3.1). While it waits the peer may send up to MAX_WAITING bytes; then reading stops.
+
+Who pipelines has turns: after EVENTS events, or TURN seconds, the others of the loop come first (`net.turns`).
 """
 
 from __future__ import annotations
@@ -10,14 +12,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable
+from time import monotonic
 from typing import Any
 
 from postern.model.security import Identity
 from postern.net.link import Link
+from postern.net.turns import Turn, turns_of
 from postern.telemetry.log import Event, log
 from postern.trust.reauthorization import Reauthorization, Registration
 
 MAX_WAITING = 262_144
+EVENTS = 16
+TURN = 0.002
+"""What a conversation may do in one turn: so many events, and no further one after so many seconds."""
 REVOKED_AFTER = 5.0
 """Seconds in which a session that may not go on can finish its answer and take leave; then it is cut off."""
 
@@ -31,7 +38,8 @@ class Conversation:
 
     def __init__(self) -> None:
         self.link: Link | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[None] | Turn | None = None
+        """What the next event waits for: a handler, or this conversation's next turn."""
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -144,6 +152,7 @@ class Conversation:
         self._waiting_size = 0
 
     def _pump(self) -> None:
+        left, until = EVENTS, monotonic() + TURN
         try:
             while self.link is not None and not self.link.is_closed:
                 if self.link.congested:
@@ -157,9 +166,18 @@ class Conversation:
                     self.flush()
                     self._task = self._loop.create_task(self._wait(waiting))
                     return
+                left -= 1
+                if not left or monotonic() >= until:
+                    self._stand_in_line(self.link)
+                    break
         except Exception as error:
             self._fail(error)
         self.flush()
+
+    def _stand_in_line(self, link: Link) -> None:
+        """The others come first; nothing is read meanwhile."""
+        link.pause()
+        self._task = turns_of(self._loop).wait(self._proceed)
 
     async def _until_read(self) -> None:
         """Whoever sends commands and does not read answers (RFC 2920 section 3.1) gets no more, and is left in the end."""
@@ -174,14 +192,18 @@ class Conversation:
         try:
             await waiting
         except asyncio.CancelledError:
+            self._task = None
             return
         except ConnectionError:
             if self.link is not None:
                 self.link.abort()
         except Exception as error:
             self._fail(error)
-        finally:
-            self._task = None
+        self._proceed()
+
+    def _proceed(self) -> None:
+        """Nothing is waited for any more: what came meanwhile is next."""
+        self._task = None
         if self._is_revoked:
             self._leave()
             return

@@ -353,6 +353,7 @@ class ImapSession(Conversation):
 _SESSION: dict[str, Callable[[ImapSession, Command], Awaitable[None] | None]] = {
     "CAPABILITY": ImapSession._capability,
     "NOOP": ImapSession._noop,
+    "PAUSE": lambda session, command: None,
     "LOGOUT": ImapSession._logout,
     "ID": ImapSession._id,
     "ENABLE": ImapSession._enable,

@@ -29,7 +29,7 @@ from postern.protocols.dcerpc.management import (
 from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.pdu import Nak, Status
 from postern.protocols.dcerpc.protection import Association, AuthType, Level
-from postern.protocols.dcerpc.server import AuthStep, Cancel, Closing, Event, Request, ServerMachine
+from postern.protocols.dcerpc.server import Answered, AuthStep, Cancel, Closing, Event, Request, ServerMachine
 from postern.services.conversation import Conversation
 from postern.telemetry import log as telemetry
 from postern.telemetry.observed import Observed
@@ -38,6 +38,8 @@ from postern.trust.handshakes import Acceptors
 
 MAX_CALLS = 64
 """Calls of one connection at the same time; beyond that its bytes are not read."""
+STRANGERS_CALLS = 1
+"""The same before anybody has proven who calls: each call under way is a task of its own, which has a turn of the loop."""
 TRUSTED_IDLE = 3600.0
 TICKET_GRACE = 20.0
 """Seconds after the end of its ticket in which a connection finishes the calls that are under way."""
@@ -146,6 +148,7 @@ class RpcConversation(Conversation):
         self._local: Identity | None = None
         self._timers: list[asyncio.TimerHandle] = []
         self._is_outlived = False
+        self._most_calls = STRANGERS_CALLS
         self.feed = self._machine.receive  # type: ignore[method-assign]  # one call less for each read
         self.outgoing = self._machine.outgoing  # type: ignore[method-assign]  # the same
 
@@ -162,7 +165,7 @@ class RpcConversation(Conversation):
         super().opened(link)
 
     def next_event(self) -> Event | None:
-        if len(self._calls) >= MAX_CALLS or self._is_outlived:
+        if len(self._calls) >= self._most_calls or self._is_outlived:
             if self.link is not None:
                 self.link.pause()
             return None
@@ -177,7 +180,7 @@ class RpcConversation(Conversation):
             task = self._calls.get(event.call_id)
             if task is not None and event.orphaned:
                 task.cancel()
-        else:
+        elif not isinstance(event, Answered):
             assert isinstance(event, Closing)
             peer = str(self.link.peer) if self.link is not None else ""
             telemetry.log(telemetry.Event.REFUSED, peer=peer, reason=event.reason)
@@ -193,6 +196,7 @@ class RpcConversation(Conversation):
     def _trust(self) -> None:
         self._machine.request_limit = REQUEST_LIMIT
         self.idle_timeout = TRUSTED_IDLE
+        self._most_calls = MAX_CALLS
 
     def _close(self) -> None:
         self.flush()
@@ -335,7 +339,7 @@ class RpcConversation(Conversation):
             del self._calls[request.call_id]
             if self._is_outlived and not self._calls:
                 self.revoke()
-            elif len(self._calls) == MAX_CALLS - 1 and not link.is_closed:
+            elif len(self._calls) == self._most_calls - 1 and not link.is_closed:
                 self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:

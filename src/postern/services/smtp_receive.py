@@ -377,6 +377,7 @@ _HANDLERS: dict[type, Callable[[ReceiveSession, Any], Awaitable[None] | None]] =
     events.Authenticate: ReceiveSession._authenticate,
     events.Response: ReceiveSession._response,
     events.Cancelled: lambda session, event: None,
+    events.Answered: lambda session, event: None,
     events.Mail: ReceiveSession._mail,
     events.Rcpt: ReceiveSession._rcpt,
     events.Piece: ReceiveSession._piece,

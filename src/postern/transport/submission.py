@@ -118,7 +118,7 @@ def recipients(header: bytes, domain: str) -> tuple[list[str], bytes] | NotAllow
 
 def _no_address(one: Address) -> NotAllowed:
     words = "".join(letter for letter in one.address if letter.isprintable())[:100]
-    return NotAllowed(553, "5.1.3", f"It names a recipient that is no address: {words}")
+    return NotAllowed(553, "5.1.3", f"The message names a recipient that is no address: {words}")
 
 
 def _written(listed: Sequence[Address]) -> bytes:

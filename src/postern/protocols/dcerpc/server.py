@@ -47,6 +47,8 @@ from postern.protocols.dcerpc.receiving import Partial, Received, Splitter, drai
 MAX_CONTEXTS = 32
 MAX_ASSOCIATIONS = 8
 MAX_PARTIAL_CALLS = 16
+STEPS = 64
+"""PDUs that are taken before there is an event."""
 FIRST_REQUEST_LIMIT = 16_384
 """Bytes of all unfinished requests together while nobody has proven who they are."""
 
@@ -90,7 +92,12 @@ class Closing:
     reason: str
 
 
-Event = AuthStep | Request | Cancel | Closing
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The machine has dealt with PDUs by itself, and there may be more of them: others may have their turn first."""
+
+
+Event = AuthStep | Request | Cancel | Answered | Closing
 
 
 @dataclass(slots=True)
@@ -145,7 +152,9 @@ class ServerMachine:
 
     def next_event(self) -> Event | None:
         """None: more bytes are needed (or an `AuthStep` is still open). Never raises."""
-        while not self._dead and self._binding is None:
+        for _ in range(STEPS):
+            if self._dead or self._binding is not None:
+                return None
             try:
                 received = self._splitter.next()
                 if received is None:
@@ -155,7 +164,7 @@ class ServerMachine:
                 return self._close(str(error))
             if event is not None:
                 return event
-        return None
+        return Answered()
 
     # Answers
 

@@ -23,6 +23,10 @@ class Command:
         return self.name.startswith("UID ")
 
 
+PAUSE = Command(b"*", "PAUSE")
+"""Not a client's word: the machine has passed over lines, and there may be more of them: others may have their turn first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Login(Command):
     user: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from enum import Enum
 
-from postern.protocols.imap.commands import Command, Invalid, Overflow, Response
+from postern.protocols.imap.commands import PAUSE, Command, Invalid, Overflow, Response
 from postern.protocols.imap.parse import parse, tag_of
 
 _LITERAL_END = re.compile(rb"~?\{(\d{1,19})(\+?)\}$")
@@ -25,6 +25,10 @@ of 30 and 1,024 octets (RFC 2971 section 3.3)."""
 MEMBER_COMMAND = 262_144
 MAX_PASSED_OVER = 256 * 1024 * 1024
 """A refused literal that is sent without waiting is read and forgotten up to this size; beyond it the line is cut."""
+
+
+STEPS = 64
+"""Lines and literals that are taken before there is an event, be it PAUSE."""
 
 
 class Mode(Enum):
@@ -94,7 +98,9 @@ class ServerMachine:
     # Events
 
     def next_event(self) -> Command | None:
-        while not self._over:
+        for _ in range(STEPS):
+            if self._over:
+                return None
             if self._literal_left and not self._take_literal():
                 return None
             line = self._take_line()
@@ -103,7 +109,7 @@ class ServerMachine:
             event = self._of_line(line)
             if event is not None:
                 return event
-        return None
+        return PAUSE
 
     def _take_literal(self) -> bool:
         """Moves a literal's bytes out of the buffer; True when it is whole. A refused one is only counted."""

@@ -112,13 +112,21 @@ def address_list(value: bytes | None) -> tuple[tuple[Address, ...], bytes]:
     return _cached.__wrapped__(value)
 
 
+def is_plain(value: bytes) -> bool:
+    """Whether this is one mailbox as nearly all are written, which has one reading and reads as it is told.
+
+    Bound: linear in the value.
+    """
+    return _PLAIN_MAILBOX.fullmatch(value) is not None
+
+
 def mailbox_list(value: bytes) -> tuple[Address, ...] | None:
     """The addresses of a mailbox-list (RFC 5322 section 3.4); None if it is anything else. What two readers could
     understand in two ways (a group, a route, an address in front of another, quotes without an end) is no such list.
 
     Bound: linear in the value; at most 10,000 addresses.
     """
-    if _PLAIN_MAILBOX.fullmatch(value) is not None:
+    if is_plain(value):
         return address_list(value)[0]
     tokens = _tokens(value)
     if sum(map(len, tokens)) != len(value) or not _MAILBOX_LIST.fullmatch(b"".join(map(_kind, tokens))):
@@ -237,9 +245,8 @@ class _Tokens:
                 break
             inside.append(token)
         route = None
-        if (
-            b":" in inside and next(token for token in inside if _is_word(token)) == b"@"
-        ):  # obs-route (RFC 5322 section 4.4)
+        # obs-route (RFC 5322 section 4.4)
+        if b":" in inside and next(token for token in inside if _is_word(token)) == b"@":
             colon = inside.index(b":")
             route = b"".join([token for token in inside[:colon] if _is_word(token)])
             inside = inside[colon + 1 :]
@@ -325,7 +332,9 @@ def _split(tokens: list[bytes]) -> tuple[bytes, bytes, bool]:
     at = len(tokens) - 1 - tokens[::-1].index(b"@")
     (mailbox, torn), (host, split) = _joined(tokens[:at], unquoted=True), _joined(tokens[at + 1 :])
     broken = torn or split or not mailbox or not host or b"@" in tokens[:at]
-    return mailbox or _MISSING_MAILBOX, host or _MISSING_DOMAIN, broken
+    if not any(map(_is_word, tokens[:at])):  # `""` is there, if empty
+        mailbox = _MISSING_MAILBOX
+    return mailbox, host or _MISSING_DOMAIN, broken
 
 
 def _joined(tokens: list[bytes], unquoted: bool = False) -> tuple[bytes, bool]:

@@ -79,8 +79,15 @@ class Dropped:
 
 
 @dataclass(slots=True)
+class Answered:
+    """The machine has answered commands by itself, and there may be more of them: others may have their turn first."""
+
+
+@dataclass(slots=True)
 class Close:
     """All is said: send what is outgoing and close."""
 
 
-Event = Hello | StartTls | Authenticate | Response | Cancelled | Mail | Rcpt | Piece | Message | Dropped | Close
+Event = (
+    Hello | StartTls | Authenticate | Response | Cancelled | Mail | Rcpt | Piece | Message | Dropped | Answered | Close
+)

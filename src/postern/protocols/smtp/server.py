@@ -27,6 +27,8 @@ from postern.protocols.smtp.reply import Reply
 MAX_AUTH_LINE = 12_288
 """RFC 4954 section 4: what a line of an exchange may hold at least."""
 
+STEPS = 64
+"""Commands that are answered here before there is an event."""
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._:\-\[\]]")
 
 # Verbs of other protocols: a browser has been tricked into talking to us.
@@ -56,7 +58,6 @@ class _Need(Enum):
 
 _MORE = _Need.BYTES
 """A step could not be finished: the buffer holds too little."""
-
 _Step = events.Event | Literal[_Need.BYTES] | None
 """What one step comes to; None: the machine has answered by itself."""
 
@@ -74,7 +75,7 @@ class ServerBounds:
 
 class Server:
     """One connection's machine. See `events` for what each event asks for.
-    Bound: linear, in whatever pieces it comes; a line and a piece of content at a time."""
+    Bound: linear, in whatever pieces it comes; a line and a piece of content at a time, STEPS of them without an event."""
 
     def __init__(self, bounds: ServerBounds) -> None:
         self.helo = ""
@@ -114,9 +115,11 @@ class Server:
 
     def next_event(self) -> events.Event | None:
         """The next event; None if more bytes or an answer are needed first."""
-        if self._asked is not None:
-            return None
-        while not self.closing:
+        for _ in range(STEPS):
+            if self._asked is not None:
+                return None
+            if self.closing:
+                return self._closed()
             if self._in_chunk:
                 step = self._take_chunk()
             elif not self._buffer:
@@ -129,6 +132,9 @@ class Server:
                 return None
             if step is not None:
                 return step
+        return events.Answered()
+
+    def _closed(self) -> events.Close | None:
         if self._close_told:
             return None
         self._close_told = True

@@ -1,0 +1,81 @@
+"""Turns: who has more to do than the other connections of a loop can wait for stands in line here, and goes on later.
+
+A loop runs one thing at a time. Without turns, a peer that pipelines commands for as long as its socket is full would have the
+loop for itself; with them, each turn of the loop gives a bounded part of its time to all of those, one after the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from time import monotonic
+from weakref import WeakKeyDictionary
+
+FULL_READ = 65_536
+"""Octets at once of which a peer that sends for as long as it is read is known: it is read again when it has its turn. uvloop
+would read such a socket up to 32 times, 256 KB each, before it looks at another one."""
+AT_ONCE = 8
+SECONDS = 0.004
+"""What one turn of the loop has for those who stand in line: so many of them, and so long."""
+
+
+class Turn:
+    """A place in the line. `cancel` gives it up."""
+
+    __slots__ = ("_go_on",)
+
+    def __init__(self, go_on: Callable[[], None]) -> None:
+        self._go_on: Callable[[], None] | None = go_on
+
+    def cancel(self) -> None:
+        self._go_on = None
+
+    def take(self) -> None:
+        go_on, self._go_on = self._go_on, None
+        if go_on is not None:
+            go_on()
+
+
+class Turns:
+    """One loop's line: first come, first served.
+
+    Bound: in one turn of the loop AT_ONCE of those who wait, and none any more after SECONDS.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._call_soon = loop.call_soon
+        self._line: deque[Turn] = deque()
+        self._is_called = False
+
+    def wait(self, go_on: Callable[[], None]) -> Turn:
+        """Has `go_on` called when it is its turn: never at once."""
+        turn = Turn(go_on)
+        self._line.append(turn)
+        if not self._is_called:
+            self._is_called = True
+            self._call_soon(self._serve)
+        return turn
+
+    def _serve(self) -> None:
+        until = monotonic() + SECONDS
+        try:
+            for _ in range(min(AT_ONCE, len(self._line))):
+                self._line.popleft().take()
+                if monotonic() >= until:
+                    break
+        finally:
+            self._is_called = bool(self._line)
+            if self._is_called:
+                self._call_soon(self._serve)
+
+
+_OF_LOOPS: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictionary()
+
+
+def turns_of(loop: asyncio.AbstractEventLoop) -> Turns:
+    turns = _OF_LOOPS.get(loop)
+    if turns is None:
+        # The line keeps the loop's own method, and so the loop, for as long as somebody stands in it.
+        turns = _OF_LOOPS[loop] = Turns(loop)
+    return turns
