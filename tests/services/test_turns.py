@@ -70,7 +70,7 @@ def test_a_flood_of_commands_has_a_bounded_part_of_each_turn(flood: str) -> None
         make, command, first = FLOODS[flood]
         machine = make()
         session, link = Pipelined(machine), FakeLink()
-        session.opened(link)  # type: ignore[arg-type]
+        session.opened(link)  # type: ignore[arg-type]  # a link in memory
         answers = 0
         session.received(first + command * COMMANDS)
         for _ in range(50):
@@ -106,7 +106,7 @@ def test_a_hundred_floods_leave_room_for_another_session() -> None:
     async def test() -> None:
         floods = [Pipelined(Server(ServerBounds())) for _ in range(100)]
         for flood in floods:
-            flood.opened(FakeLink())  # type: ignore[arg-type]
+            flood.opened(FakeLink())  # type: ignore[arg-type]  # a link in memory
             flood.received(b"NOOP\r\n" * 40_000)
         for _ in range(30):
             before = sum(flood.taken for flood in floods)
@@ -162,7 +162,7 @@ def test_a_socket_that_stays_full_is_read_once_a_turn() -> None:
         link, transport = Link(Echo()), Transport()
         link.connection_made(transport)
         link.data_received(b"s" * (FULL_READ - 1))
-        await settled(link.session)  # type: ignore[arg-type]
+        await settled(link.session)  # type: ignore[arg-type]  # a link in memory
         assert transport.reading, "what a peer sends now and then costs no turn"
         link.data_received(b"w" + b"s" * FULL_READ)
         assert not transport.reading
