@@ -11,6 +11,7 @@ import shutil
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import dkim as dkimpy
 import pytest
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from postern.model.mail import EnvelopeRecipient
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind
 from postern.protocols.authentication.questions import UNKNOWN, Answer, Found, Kind, Question
+from postern.services import message_agents
 from postern.services.agent_look_ups import BlockLists, LookUps
 from postern.services.receive_connector import Caller
 from postern.telemetry import attempts
@@ -357,45 +359,74 @@ def test_without_the_recipient_filter_everybody_is_taken() -> None:
     run(test)
 
 
-def test_an_agent_that_fails_does_what_it_says() -> None:
+AT_END = (
+    "_run_sender_filter",
+    "_run_firewall",
+    "_run_spf",
+    "_run_sender_id",
+    "_run_dkim",
+    "_run_dmarc",
+    "_run_results",
+)
+
+
+@pytest.mark.parametrize("step", AT_END)
+def test_a_message_that_an_agent_fails_at_twice_is_refused_for_good(step: str) -> None:
+    """Whichever agent it is: a stranger who finds what raises in one is not past the others' refusal."""
+
     async def test(doors: AgentDoors) -> None:
-        one = await client(doors.port)
-        chain = doors.agents.chain
-
-        def broken(*_: object) -> object:
-            raise RuntimeError("a defect")
-
-        agents = chain.message
-        agents._run_spf = broken  # type: ignore[method-assign]  # as if it had a defect
-        assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("250")
-        assert doors.statistics.counts["spf"].errors == 1 and b"dkim=pass" in taken(doors)
-        agents._run_firewall = broken  # type: ignore[method-assign]  # as if it had a defect
-        assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("451 4.3.0")
-        assert doors.statistics.counts["header-firewall"].tempfailed == 1
-
-    run(test)
-
-
-def test_a_message_that_an_agent_fails_at_twice_is_refused_for_good() -> None:
-    async def test(doors: AgentDoors) -> None:
+        doors.set("sender-id", enabled=True, fail="reject")
         one = await client(doors.port)
         agents = doors.agents.chain.message
-        assert agents._firewall is not None
-        whole, tried = agents._firewall.inward, []
+        whole, tried = getattr(agents, step), []
 
-        def inward(header: bytes) -> tuple[bytes, list[str]]:
-            if b"nested" in header:
+        async def run_(mail: Any) -> object:
+            if b"nested" in mail.examined.header:
                 tried.append(1)
                 raise RecursionError("maximum recursion depth exceeded")
-            return whole(header)
+            return await whole(mail)
 
-        agents._firewall.inward = inward  # type: ignore[method-assign]  # as if it had a defect
-        bad = signed(message(more=b"X-Bad: nested\r\n"))
+        setattr(agents, step, run_)  # as if it had a defect
+        bad = signed(message(more=b"X-Bad: nested %b\r\n" % step.encode()))
         assert (await one.send("bob@other.test", ALICE, bad)).startswith("451 4.3.0")
         for _ in range(2):
             assert (await one.send("bob@other.test", ALICE, bad)).startswith("554 5.6.0")
         assert len(tried) == 2, "no third attempt"
+        assert sum(counts.errors for counts in doors.statistics.counts.values()) == 2
         assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("250")
+
+    run(test)
+
+
+def test_what_raises_before_any_agent_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        whole = message_agents.headers.fields
+
+        def fields(header: bytes) -> object:
+            if b"nested" in header:
+                raise RecursionError("maximum recursion depth exceeded")
+            return whole(header)
+
+        monkeypatch.setattr(message_agents.headers, "fields", fields)
+        bad = signed(message(more=b"X-Bad: nested field\r\n"))
+        assert (await one.send("bob@other.test", ALICE, bad)).startswith("451 4.3.0")
+        assert (await one.send("bob@other.test", ALICE, bad)).startswith("554 5.6.0")
+        assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("250")
+
+    run(test)
+
+
+def test_what_the_machine_lacks_is_not_the_messages_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+
+        async def run_(mail: object) -> None:
+            raise OSError(24, "Too many open files")
+
+        monkeypatch.setattr(doors.agents.chain.message, "_run_dkim", run_)
+        for _ in range(3):
+            assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("451 4.3.0")
 
     run(test)
 
