@@ -276,9 +276,13 @@ class ReceiveSession(Conversation):
             self._note_refusal(parts, _people(event.envelope))
             self._server.reply(parts)
             return None
+        header, rest = parts
+        if self._identity.kind is not PrincipalKind.SERVER:
+            with counted(key):
+                header = self._c.without_our_word(header)
         if self._steps is not None:
-            return self._examine(self._steps, event.envelope, gathering, key, *parts)
-        return self._queue(event.envelope, gathering.ascii, key, parts[0], gathering.content(parts[1]))
+            return self._examine(self._steps, event.envelope, gathering, key, header, rest)
+        return self._queue(event.envelope, gathering.ascii, key, header, gathering.content(rest))
 
     async def _examine(
         self, steps: Steps, envelope: Envelope, gathering: Gathering, key: str, header: bytes, rest: bytes
