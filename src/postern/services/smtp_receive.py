@@ -35,12 +35,14 @@ from postern.services.smtp_data import (
     with_protocol,
 )
 from postern.services.smtp_login import Login, Proven, record, shown
-from postern.services.smtp_recipients import judge
+from postern.services.smtp_recipients import FULL_MAILBOX, have_no_room, judge
 from postern.telemetry.attempts import counted
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 
 _MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
 
+_ADDED = 2_048
+"""Octets that fields of ours may add to what was announced (SIZE) before it counts as more."""
 _MAIL_OK = Reply(250, "2.1.0", "Ok")
 _NOT_AS = Reply(550, "5.7.1", "You may not send as this address")
 _STARTTLS_FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
@@ -328,6 +330,12 @@ class ReceiveSession(Conversation):
         return self._accept(honest(envelope, ascii), led_by(trace + header, body), origin)
 
     async def _accept(self, envelope: Envelope, content: Content, origin: Origin) -> None:
+        people = _people(envelope)
+        unannounced = content.size > self._size + _ADDED
+        if unannounced and await have_no_room(self._c, people, origin.path, content.size):
+            self._note_refusal(FULL_MAILBOX, people)
+            self._server.reply(FULL_MAILBOX)
+            return
         try:
             accepted = await self._c.intake.accept(envelope, content, origin)
         except IntakeError:

@@ -95,9 +95,9 @@ def _read(words: list[str]) -> MethodResult | None:
     return MethodResult(method, result, tuple((name, value) for name, _, value in properties)) if equals else None
 
 
-def is_forged(found: Iterable[MethodResult], sender: str) -> bool:
-    """Whether nothing vouches for the `sender` that the envelope names, and something speaks against it: whoever it names did
-    not write this, and must not be answered. Where nobody looked, or no policy is published, it is not known.
+def vouching(found: Iterable[MethodResult], sender: str) -> bool | None:
+    """Whether something vouches for the `sender` that the envelope names. False if nothing does and something speaks against it:
+    whoever it names did not write this, and must not be answered. None where nobody looked, or no policy is published.
 
     A DKIM signature or a passed DMARC speaks for its own domain only: an attacker signs with one of his own.
     """
@@ -107,9 +107,9 @@ def is_forged(found: Iterable[MethodResult], sender: str) -> bool:
         said = (one.method, one.result)
         named = dict(one.properties).get(_DOMAIN_OF.get(one.method, ""), "")
         if said == ("spf", "pass") or (one.result == "pass" and _is_aligned(named, domain)):
-            return False
+            return True
         against = against or said in _AGAINST
-    return against
+    return False if against else None
 
 
 def _is_aligned(named: str, domain: str) -> bool:
