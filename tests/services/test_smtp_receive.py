@@ -100,6 +100,36 @@ def test_a_message_from_the_internet() -> None:
     play(test)
 
 
+def test_nobody_else_speaks_for_us_in_authentication_results() -> None:
+    """RFC 8601 section 5: neither a stranger nor a user, whatever agents are on."""
+    others = b"Authentication-Results: mx.remote.test; spf=pass\r\n"
+    forged = (
+        b"authentication-results : (a\r\n (b)) HUB.example.test.;\r\n dmarc=pass header.from=example.test\r\n",
+        b"Authentication-Results: example.test; dkim=pass\r\n",
+        b'X-Original-Authentication-Results: "hub.example.test"; spf=pass\r\n',
+    )
+    header = b"From: alice@example.test\r\nDate: x\r\nMessage-ID: <1@x>\r\n"
+
+    async def send(say: Talk) -> None:
+        await say.ask("MAIL FROM:<alice@example.test>", "RCPT TO:<bob@example.test>", "DATA")
+        forgery = forged[0] + header + forged[1] + others + forged[2]
+        assert (await say.ask(forgery + b"\r\nText\r\n.\r\n")).startswith("250")
+
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("internet-to-hub", "client-to-hub-smtp")
+        async with talk(port) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            await send(say)
+        async for say in logged_on(doors, port):
+            await send(say)
+        for _, content, origin in doors.queue.taken:
+            assert content.endswith(b"\r\n" + header + others + b"\r\nText\r\n"), origin.path
+        assert [origin.path for _, _, origin in doors.queue.taken] == ["internet-to-hub", "client-to-hub-smtp"]
+
+    play(test)
+
+
 def test_one_connection_too_many_hears_421() -> None:
     async def test(doors: SmtpDoors) -> None:
         port = await doors.open("internet-to-hub", "client-to-hub-smtp", per_address=1)
