@@ -61,7 +61,7 @@ class ServerMachine:
         self._refused: Invalid | None = None
         self._cut = False
         self._over = False
-        self._out: list[bytes] = []
+        self._out: list[bytes | memoryview] = []
 
     # Bytes
 
@@ -69,7 +69,7 @@ class ServerMachine:
         if not self._over:
             self._buffer += data
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         self._out.append(data)
 
     def outgoing(self) -> bytes:
