@@ -5,7 +5,8 @@ PYTHON := .venv/bin/python
 MINUTES ?= 7
 PORTS ?= 10000
 WORKERS ?= 4
-# Tests that share servers stay in one process, and the longest groups begin first (tests/support/needs.py).
+# More at a time than cores, as most of them wait. Tests that share servers stay in one process, and the longest groups begin first
+# (tests/support/needs.py).
 PARALLEL = -n $(WORKERS) --no-loadscope-reorder --durations=20
 FAST := not postgres and not slapd and not samba and not lab and not slow and not root
 
@@ -25,11 +26,13 @@ lab: ## Build the lab, an organization of several hosts behind firewalls, and le
 lab-down: ## End the lab; nothing of it is left
 	@.venv/bin/postern lab down
 
-test: ## Lint, then every test, WORKERS=2 at a time (about 15 minutes on 2 cores); prints the slowest twenty
+test: ## Lint, then every test, WORKERS=4 at a time (about 10 minutes on 2 cores); prints the slowest twenty
 	@scripts/setup test
 	@$(MAKE) --no-print-directory lint
 	@$(PYTHON) -m pytest -q $(PARALLEL)
 
+# These keep a core busy each.
+test-fast: WORKERS = 2
 test-fast: ## Lint, then the tests without servers (2 minutes)
 	@scripts/setup test
 	@$(MAKE) --no-print-directory lint

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from postern.model.mailbox import Folder, FolderKind, Index, SearchTerm
-from postern.protocols.imap import dates, modified_utf7, parse, patterns
+from postern.protocols.imap import dates, modified_utf7, older_structure, parse, patterns
 from postern.protocols.imap import machine as imap
 from postern.protocols.imap.cursor import SAVED
 from postern.protocols.pop3 import machine as pop3
@@ -79,6 +79,8 @@ def _searched(terms: Callable[[int], Sequence[SearchTerm]]) -> Callable[[int], W
     return build
 
 
+_GLOBAL = b'("message" "global" '
+
 CASES: Cases = {
     "protocols.imap.dates.parse_day": lambda size: partial(dates.parse_day, b"1-Feb-1994" + b"4" * size),
     "protocols.imap.dates.parse_internal": lambda size: partial(dates.parse_internal, b" " * size),
@@ -98,6 +100,15 @@ CASES: Cases = {
         b"a FETCH 1 BODY[HEADER.FIELDS (" + b"x " * (size // 2) + b"x)]"
     ),
     "protocols.imap.parse.parse: patterns": lambda size: _command(b'a LIST "" (' + b"%* " * (size // 3) + b"%)"),
+    "protocols.imap.older_structure.without_global: tokens": lambda size: partial(
+        older_structure.without_global, _GLOBAL + b"NIL " * (size // 4) + b")"
+    ),
+    "protocols.imap.older_structure.without_global: levels": lambda size: partial(
+        older_structure.without_global, _GLOBAL + b"(" * (size // 2) + b")" * (size // 2) + b")"
+    ),
+    "protocols.imap.older_structure.without_global: quotes": lambda size: partial(
+        older_structure.without_global, _GLOBAL + b'"' + b'\\"' * (size // 2)
+    ),
     "protocols.imap.modified_utf7.decode: shifts": lambda size: _modified(b"&A" * (size // 2)),
     "protocols.imap.modified_utf7.decode: names": lambda size: _modified(b"&AOk-" * (size // 5)),
     "protocols.imap.patterns.canonical": lambda size: partial(patterns.canonical, "", "%" * size),

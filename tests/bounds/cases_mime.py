@@ -54,6 +54,12 @@ def _body_text(size: int) -> Work:
     return partial(text.body_text, content, structure.scan(content))
 
 
+def _siblings(size: int) -> bytes:
+    sibling = b"--B\r\nContent-Type: multipart/mixed; boundary=u%d\r\n\r\n"
+    siblings = b"".join([sibling % number for number in range(size // 100)])
+    return b"Content-Type: multipart/mixed; boundary=B\r\n\r\n" + siblings + b"a\r\n" * (size // 6)
+
+
 def _structure(size: int) -> Work:
     content = b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b'--a\r\nContent-ID: "\\\r\n\r\n' * (size // 24)
     return partial(structure.render_structure, content, structure.scan(content))
@@ -82,6 +88,7 @@ CASES: Cases = {
     M + "comments.without_comments: open": lambda size: partial(comments.without_comments, b"(" * size),
     M + "comments.without_comments: many": lambda size: partial(comments.without_comments, b"(a)" * (size // 3), False),
     M + "line_ends.with_line_ends": lambda size: partial(line_ends.with_line_ends, b"\r\r\n" * (size // 3)),
+    M + "address.is_plain": lambda size: partial(address.is_plain, b"a " * (size // 2)),
     M + "address.mailbox_list: blanks behind <": lambda size: partial(address.mailbox_list, b"<" + b" " * size),
     M + "address.mailbox_list: words": lambda size: partial(address.mailbox_list, b"a " * (size // 2)),
     M + "charsets.decode": lambda size: partial(charsets.decode, b"\x1b$B" * (size // 3), "iso-2022-jp"),
@@ -143,6 +150,9 @@ CASES: Cases = {
     ),
     M + "structure.scan: delimiters": lambda size: partial(
         structure.scan, b"Content-Type: multipart/mixed; boundary=a\r\n\r\n" + b"--ab\r\n" * (size // 6)
+    ),
+    M + "structure.scan: siblings with boundaries that never come": lambda size: partial(
+        structure.scan, _siblings(size)
     ),
     M + "structure.scan: a long boundary": lambda size: partial(
         structure.scan,

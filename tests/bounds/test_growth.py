@@ -14,6 +14,7 @@ CASES = cases()
 READERS = bounds()
 WITHOUT_A_CASE = {
     "directory.administration.Administration._way": "counts entries of a directory, not octets",
+    "host.small_files.read_small": "reads a file's first octets",
     "lab.steps.cause": "reads what our own tools said",
     "store.renewal.Renewal.of_items": "asks a database portion by portion; `protocols.mime.message.render` reads the octets",
     "telemetry.attempts.read": "reads what we wrote ourselves",

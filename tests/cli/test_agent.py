@@ -167,6 +167,13 @@ def test_dkim_keys_from_first_to_last(edge: Path) -> None:
     assert not list((edge / "secrets" / "dkim" / "corp.test").glob("*.pem"))
 
 
+def test_a_dkim_key_is_of_the_domain_in_either_spelling(edge: Path) -> None:
+    (edge / "secrets").mkdir(mode=0o700)
+    (first,) = asked(edge, "domain", "dkim", "회사.test", "--foreign", "--selector", "one")
+    assert first["name"] == "one._domainkey.xn--vf4b131b.test"
+    assert asked(edge, "domain", "dkim", "XN--VF4B131B.test") == [first]
+
+
 @pytest.mark.parametrize("name", ["elsewhere.test", "../../evil.test", "no domain", "localhost"])
 def test_a_dkim_key_is_made_for_our_own_domains(edge: Path, name: str) -> None:
     (edge / "secrets").mkdir(mode=0o700)

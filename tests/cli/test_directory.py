@@ -48,7 +48,7 @@ def test_a_user_from_first_to_last(org: Organized) -> None:
     assert "alice@example.test" in shown and "sales@example.test" in shown and "quota" not in shown
     assert "alice@example.test" in org.done("user", "list")
 
-    assert alice["guid"] in org.done("user", "remove", "alice", "--yes")
+    assert "removed alice@example.test" in org.done("user", "remove", "alice", "--yes")
     assert not org.logs_on("alice", "another password")
     assert "there is no" in org.refused("user", "show", "alice")
 
@@ -108,7 +108,8 @@ def test_a_group_from_first_to_last(org: Organized) -> None:
     assert "is a group" in org.refused("user", "remove", "all@example.test", "--yes")
     assert "is a user, not a group" in org.refused("group", "remove", "alice@example.test", "--yes")
     assert org.postern("group", "remove", "all@example.test", typed="n\n").exit_code != 0
-    org.done("group", "remove", "all@example.test", typed="y\n")
+    asked = org.done("group", "remove", "ALL", typed="y\n")
+    assert "Remove the group all@example.test" in asked, "in full, whom the short name found"
     assert org.json("group", "list") == []
 
 

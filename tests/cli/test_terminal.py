@@ -6,6 +6,7 @@ covers: console
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import json
 from pathlib import Path
@@ -14,6 +15,9 @@ import click
 import pytest
 import rich.text
 from click.testing import CliRunner
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
 
 import postern.cli
 from postern.cli.console import Console, Text, print_rows
@@ -91,6 +95,39 @@ def test_a_narrow_terminal_splits_no_word_and_a_pipe_cuts_nothing(
     monkeypatch.delenv("COLUMNS")
     print_rows(columns, [row])
     assert [line for line in capsys.readouterr().out.splitlines() if all(cell in line for cell in row)]
+
+
+WORD = st.text("abcdefghij회:.", min_size=1, max_size=20)
+CELL = st.lists(WORD, max_size=4).map(" ".join)
+
+
+def row_of(columns: int) -> st.SearchStrategy[list[str]]:
+    return st.lists(CELL, min_size=columns, max_size=columns)
+
+
+TABLE = st.integers(1, 8).flatmap(
+    lambda columns: st.tuples(row_of(columns), st.lists(row_of(columns), min_size=1, max_size=3))
+)
+CONTROLLERS = (
+    ["controller", "address", "site", "global catalogue", "answers in"],
+    [["dc1.corp.test", "10.77.1.10", "Branch (other site)", "yes", "11.7 ms"]],
+)
+
+
+@given(TABLE)
+@example(CONTROLLERS)
+@settings(max_examples=150)
+def test_whatever_the_table_no_word_is_split_or_lost_at_eighty_columns(
+    table: tuple[list[str], list[list[str]]],
+) -> None:
+    columns, rows = table
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as out:
+        patch.setenv("COLUMNS", "80")
+        print_rows(columns, rows)
+    lines = out.getvalue().splitlines()
+    assert max(map(cell_len, lines)) <= 80
+    printed = set(out.getvalue().replace("│", " ").split())
+    assert {word for row in rows for cell in row for word in cell.split()} <= printed
 
 
 COMMANDS = sorted(Path(postern.cli.__file__).parent.glob("*.py"))

@@ -47,6 +47,9 @@ def state(tmp_path: Path) -> Path:
     edge.record(
         TrackingRecord(Step.RECEIVE, "<two@x>", "e-10", sender="s@x", recipients=("bob@example.test",), time=900.0)
     )
+    edge.record(
+        TrackingRecord(Step.RECEIVE, "<kim@x>", "e-12", sender="k@회사.test", recipients=("l@xn--vf4b131b.test",))
+    )
     edge.record(TrackingRecord(Step.FAIL, "", "e-11", sender="t@x", recipients=("bob@example.test",), time=950.0))
     for tracker in (edge, hub):
         tracker.flush()
@@ -71,6 +74,11 @@ def test_a_message_over_all_roles_in_order(state: Path) -> None:
 def test_an_address_has_many_messages_of_which_the_newest_count(state: Path) -> None:
     assert steps(state, "bob@example.test") == [("<two@x>", "receive"), ("e-11", "fail")]
     assert steps(state, "bob@example.test", "--last", "1") == [("e-11", "fail")]
+
+
+def test_an_address_is_found_in_either_spelling_of_its_domain(state: Path) -> None:
+    for what in ("k@회사.test", "k@xn--vf4b131b.test", "l@회사.test", "L@XN--VF4B131B.test"):
+        assert steps(state, what) == [("<kim@x>", "receive")]
 
 
 def test_the_table_has_the_reference_words(state: Path) -> None:

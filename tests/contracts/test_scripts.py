@@ -17,13 +17,15 @@ Run = Callable[..., "subprocess.CompletedProcess[str]"]
 def run(tmp_path: Path) -> Run:
     """Runs one of the project's scripts with programs in place of the machine's: their names, and shell lines."""
 
-    def run(*words: str | Path, **programs: str) -> subprocess.CompletedProcess[str]:
+    def run(*words: str | Path, pip: Path | None = None, **programs: str) -> subprocess.CompletedProcess[str]:
         folder = tmp_path / "bin"
         folder.mkdir(exist_ok=True)
         for name, line in programs.items():
             (folder / name).write_text(f"#!/bin/sh\n{line}\n")
             (folder / name).chmod(0o755)
         environment = {"PATH": f"{folder}:{os.environ['PATH']}", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        if pip is not None:
+            environment["PIP_CONFIG_FILE"] = str(pip)
         script, *arguments = words
         return subprocess.run(
             [ROOT / script, *arguments], capture_output=True, text=True, timeout=60, env=environment, check=False
@@ -68,6 +70,29 @@ def test_without_a_network_the_cause_and_the_log_are_told(run: Run, tmp_path: Pa
     assert done.returncode == 1
     assert "E: Failed to fetch http://deb.test/dists" in done.stderr
     assert done.stderr.endswith(f"mmdebstrap failed; its whole log is {log}\n") and log.read_text().endswith("50\n")
+
+
+@pytest.mark.parametrize("word", ["/", "//", "/./", "/etc/..", "file:///"])
+def test_the_whole_machine_is_no_folder_of_pip_s(run: Run, tmp_path: Path, word: str) -> None:
+    """A stray slash in pip's settings must not empty the new machine and copy this one into it."""
+    (tmp_path / "pip.conf").write_text(f"[global]\nfind-links = {word} {tmp_path}/wheels\n")
+    (tmp_path / "wheels").mkdir()
+    told = tmp_path / "told"
+    programs = {name: f'echo "{name} $*" >>{told}' for name in ("cp", "rm", "find")}
+    programs |= {"git": f'echo "git" >>{told}; exit 9', "mmdebstrap": "exit 1"}
+    machine = tmp_path / "machine"
+    (machine / "etc/apt/apt.conf.d").mkdir(parents=True)
+    (machine / ".fresh-machine").touch()
+    (tmp_path / "cache/postern/machines").mkdir(parents=True)
+    (tmp_path / "cache/postern/machines/debian-12.tar").touch()
+    done = run(
+        "scripts/fresh-machine", "--keep", machine, "true",
+        id=ROOTS, unshare="exit 0", pip=tmp_path / "pip.conf", **programs,
+    )  # fmt: skip
+    said = told.read_text().splitlines()
+    assert done.returncode == 9 and said[-1] == "git", "the clone comes after what is copied"
+    assert any(line.startswith("cp ") for line in said)
+    assert not [line for line in said if line.split()[:3] == ["cp", "-rLT", "/"] or line == f"rm -rf {machine}/"]
 
 
 def test_integration_runs_the_tests_anyway(run: Run) -> None:

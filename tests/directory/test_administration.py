@@ -148,6 +148,23 @@ class TestOnSlapd:
 
         check(empty_slapd, steps)
 
+    def test_a_short_name_is_nobody_s_alias(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.add_user("alice@x.test", {}, aliases=["sales@x.test"])
+            await write.add_group("all@x.test")
+            await write.add_alias("all@x.test", "staff@x.test")
+            for name, kind in (("sales", RecipientType.USER), ("staff", RecipientType.GROUP)):
+                with pytest.raises(AdministrationError, match=f"there is no entry with the name or address {name}"):
+                    await write.remove(name, kind)
+            with pytest.raises(AdministrationError, match="there is no"):
+                await write.set_enabled("sales", False)
+            await write.add_group("sales@y.test")
+            assert (await write.show("sales")).primary == "sales@y.test"
+            assert (await write.show("sales@x.test")).primary == "alice@x.test", "in full it is hers"
+            assert (await write.show("ALICE")).primary == "alice@x.test"
+
+        check(empty_slapd, steps)
+
     def test_a_domain_in_use_stays(self, empty_slapd: RunningSlapd) -> None:
         async def steps(read: SlapdDirectory, write: Administration) -> None:
             await write.add_domain(AcceptedDomain("y.test"))

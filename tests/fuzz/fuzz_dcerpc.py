@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from uuid import UUID
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.protocols.dcerpc", "postern.trust.ntlm", "postern.trust.spnego"]):
+    with atheris.instrument_imports(
+        include=["postern.protocols.dcerpc", "postern.store.search", "postern.trust.ntlm", "postern.trust.spnego"]
+    ):
+        from postern.model.mailbox import MailboxError
         from postern.protocols.dcerpc import endpoint, mailbox_values, trailer
         from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
         from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
@@ -21,12 +25,14 @@ if __name__ == "__main__":
         from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
         from postern.protocols.dcerpc.protection import Level
         from postern.protocols.dcerpc.server import AuthStep, Request
+        from postern.store import search
         from postern.trust.contexts import SecurityFailure
         from postern.trust.ntlm import NtlmAcceptor
         from postern.trust.ntlm_fields import NtlmError
         from postern.trust.spnego import SpnegoAcceptor
         from tests.protocols.dcerpc.play import ECHO, Pair, unbound
 else:
+    from postern.model.mailbox import MailboxError
     from postern.protocols.dcerpc import endpoint, mailbox_values, trailer
     from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
     from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
@@ -34,6 +40,7 @@ else:
     from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
     from postern.protocols.dcerpc.protection import Level
     from postern.protocols.dcerpc.server import AuthStep, Request
+    from postern.store import search
     from postern.trust.contexts import SecurityFailure
     from postern.trust.ntlm import NtlmAcceptor
     from postern.trust.ntlm_fields import NtlmError
@@ -110,7 +117,9 @@ def _stub(rest: bytes) -> None:
         with suppress(ValueError):
             if operation.name in ("search", "thread"):
                 first = 2 if operation.name == "search" else 3
-                mailbox_values.read_term(values[first : first + 7])
+                term = mailbox_values.read_term(values[first : first + 7])
+                with suppress(MailboxError):
+                    search._Program(UUID(int=1), 1).expression(term)
             if operation.name == "deliver":
                 mailbox_values.read_deliveries(values)
     with suppress(NdrError):

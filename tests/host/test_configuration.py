@@ -1,6 +1,6 @@
 """postern.toml: what is right is read, what is wrong is told.
 
-covers: schema, misfits, mistakes
+covers: schema, misfits, mistakes, small_files
 
 Each file of bad-configurations begins with the messages it must give, as comments «#! line».
 """
@@ -8,6 +8,7 @@ Each file of bad-configurations begins with the messages it must give, as commen
 from __future__ import annotations
 
 import dataclasses
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -25,6 +26,7 @@ from postern.model.organization import (
     Organization,
     Profile,
     Role,
+    StateFolder,
 )
 from postern.paths.places import ROLES
 from postern.paths.row import Party
@@ -80,6 +82,16 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert organization.send_connectors[0].smart_hosts == ("relay.example.net:2525",)
     assert organization.limits == dataclasses.replace(Limits(), message_size=1048576, queue_retry=(1.0, 2.0))
     assert organization.dns_servers == ("192.0.2.53", "[2001:db8::1]:5353")
+
+
+@pytest.mark.parametrize("domain", ["회사.test", "xn--vf4b131b.test", "XN--VF4B131B.test"])
+def test_domains_are_one_in_either_spelling(domain: str) -> None:
+    organization = configuration.parse(GOOD.replace("partner.test", domain))
+    assert organization.domains[1].name == "xn--vf4b131b.test"
+    assert organization.send_connectors[0].domains == ("*", "*.xn--vf4b131b.test")
+    twice = GOOD.replace("Example.TEST", "회사.test").replace("partner.test", domain)
+    with pytest.raises(configuration.ConfigurationError, match="twice"):
+        configuration.parse(twice)
 
 
 def test_the_default_is_written_and_found_again() -> None:
@@ -278,3 +290,26 @@ def test_this_host_is_the_server_that_is_called_like_it() -> None:
 def test_a_host_that_is_none_of_the_servers_hears_which_there_are() -> None:
     with pytest.raises(configuration.ConfigurationError, match="hub1, mbx1"):
         configuration.this_server(_two(), None, "elsewhere")
+
+
+def test_a_file_without_end_is_no_configuration(tmp_path: Path) -> None:
+    """Root reads it in a folder of another account; a link to the real one is fine."""
+    folder = StateFolder(tmp_path, tmp_path)
+    file = configuration.path(folder)
+    makers = (lambda: os.mkfifo(file), lambda: file.symlink_to("/dev/zero"), lambda: file.write_bytes(b"#" * 2**21))
+    for make in makers:
+        make()
+        with pytest.raises(configuration.ConfigurationError, match="cannot be read"):
+            configuration.load(folder)
+        file.unlink()
+    elsewhere = tmp_path / "elsewhere.toml"
+    elsewhere.write_text(configuration.DEFAULT.format(offset=0))
+    file.symlink_to(elsewhere)
+    assert configuration.load(folder).offset == 0
+
+
+def test_the_file_is_written_into_nothing_that_was_there(tmp_path: Path) -> None:
+    folder = StateFolder(tmp_path, tmp_path)
+    os.mkfifo(tmp_path / "postern.toml.new")
+    configuration.write(folder, "text")
+    assert configuration.path(folder).read_text() == "text" and not configuration.path(folder).is_fifo()

@@ -70,7 +70,7 @@ def test_an_address_that_this_host_does_not_have_is_found() -> None:
 def test_low_ports_need_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     (tmp_path / "ip_unprivileged_port_start").write_text("1024\n")
-    monkeypatch.setattr(ports, "_IPV4", tmp_path)
+    monkeypatch.setattr(ports, "_SETTINGS", tmp_path)
     with pytest.raises(ports.PortError, match=r"port 25 .* needs root: .* --offset 10000"):
         ports.check(BASE, BASE.servers[0])
 
@@ -121,6 +121,32 @@ def test_what_is_needed_no_more_is_given_back_and_others_stay(monkeypatch: pytes
     ports.note(tmp_path, {33005})
     start(30000, 30019)
     assert reserved.read_text() == "33004,33006\n", "the kernel joins neighbours to ranges"
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        b"0-99999999999\n", b"1,65536\n", b"-1\n", b"1,x\n", b"\xff\n", b"",
+        ",".join(map(str, range(ports.MAX_NOTED + 1))).encode(), b"1," * 40_000 + b"1",
+    ],
+)  # fmt: skip
+def test_a_note_that_we_would_not_write_says_nothing(noted: bytes, tmp_path: Path) -> None:
+    """Root reads the note, and the folder belongs to an account with fewer rights."""
+    (tmp_path / ports.NOTE).write_bytes(noted)
+    assert ports.noted(tmp_path) == set()
+
+
+def test_a_note_is_no_link_and_no_pipe(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_text("5000\n")
+    note = tmp_path / ports.NOTE
+    note.symlink_to(tmp_path / "elsewhere")
+    assert ports.noted(tmp_path) == set()
+    note.unlink()
+    os.mkfifo(note)
+    assert ports.noted(tmp_path) == set(), "and nobody waits for its other end"
+    note.unlink()
+    ports.note(tmp_path, {5000, 65535})
+    assert ports.noted(tmp_path) == {5000, 65535}
 
 
 def test_ports_below_the_range_need_nothing() -> None:

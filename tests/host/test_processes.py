@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
@@ -20,9 +21,15 @@ def folder() -> Iterator[StateFolder]:
         yield state.create(made)
 
 
+def _other(folder: StateFolder) -> int | None:
+    """The account of the folder, where that is not ours."""
+    owner = os.stat(folder.root).st_uid
+    return owner if owner != os.geteuid() else None
+
+
 @pytest.fixture
-def sleeper() -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(["sleep", "600"])
+def sleeper(folder: StateFolder) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(["sleep", "600"], user=_other(folder))
     try:
         yield process
     finally:
@@ -39,7 +46,8 @@ def test_an_orphan_is_found_and_ended(folder: StateFolder, sleeper: subprocess.P
 
 
 def test_an_orphan_that_does_not_listen_is_killed(folder: StateFolder) -> None:
-    deaf = subprocess.Popen(["sh", "-c", "trap '' TERM; echo up; while :; do sleep 600; done"], stdout=subprocess.PIPE)
+    loop = "trap '' TERM; echo up; while :; do sleep 600; done"
+    deaf = subprocess.Popen(["sh", "-c", loop], stdout=subprocess.PIPE, user=_other(folder))
     try:
         assert deaf.stdout is not None
         assert deaf.stdout.readline() == b"up\n"
@@ -57,6 +65,26 @@ def test_a_pid_that_was_used_again_is_left_alone(folder: StateFolder, sleeper: s
     (processes.processes(folder) / "hub.0").write_text(f"{sleeper.pid} {started - 1}\n")
     assert processes.end_orphans(folder) == []
     assert sleeper.poll() is None
+
+
+@pytest.mark.root
+def test_a_process_of_another_account_is_left_alone(folder: StateFolder) -> None:
+    """Else the account that serves could have root end what it may not end itself."""
+    with subprocess.Popen(["sleep", "600"], user=os.stat(folder.root).st_uid + 1) as other:
+        processes.note(folder, "hub.0", other.pid)
+        assert processes.end_orphans(folder) == []
+        assert other.poll() is None
+        other.kill()
+
+
+def test_a_note_is_no_link_and_no_pipe(folder: StateFolder, sleeper: subprocess.Popen[bytes]) -> None:
+    elsewhere = folder.root / "elsewhere"
+    elsewhere.write_text(f"{sleeper.pid} {processes.start_time(sleeper.pid)}\n")
+    (processes.processes(folder) / "hub.0").symlink_to(elsewhere)
+    os.mkfifo(processes.processes(folder) / "hub.1")
+    (processes.processes(folder) / "hub.2").write_text(elsewhere.read_text() + " " * 1_000_000)
+    assert list(processes.noted(folder)) == []
+    assert processes.end_orphans(folder) == [] and elsewhere.exists() and sleeper.poll() is None
 
 
 def test_a_torn_note_is_passed_over(folder: StateFolder) -> None:

@@ -4,7 +4,10 @@ reports come back, and a subscription that has ended holds mail up and loses non
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import smtplib
 import ssl
 import tempfile
@@ -182,6 +185,45 @@ def test_what_is_proven_is_what_is_declared(estate: Estate) -> None:
         "edge-to-hub": "pass",
     }
     assert estate.hub.verify("--path", "hub-to-edge")["hub-to-edge"]["verdict"] == "pass"
+
+
+def processes(host: Organization) -> dict[str, int]:
+    """Names and pids of what a supervisor started, but server programs, which are asked in another way."""
+    files = [file for file in (host.state / "processes").iterdir() if "." in file.name]
+    return {file.name: int(file.read_text().split()[0]) for file in files if file.read_text()}
+
+
+def test_every_process_of_an_edge_that_hangs_is_replaced_and_no_mail_is_lost(estate: Estate) -> None:
+    """An edge's role and its keeper of accounts, and the hub's EdgeSync: stopped together, while mail comes to the edge."""
+    before = {host.state: processes(host) for host in (estate.edge, estate.hub)}
+    stopped = [
+        *before[estate.edge.state].items(),
+        *((n, p) for n, p in before[estate.hub.state].items() if "edge" in n),
+    ]
+    assert {name.partition(".")[0] for name, _ in stopped} == {"edge", "edge-credentials", "edgesync"}
+    estate.receive("hang1@other.test")
+    begun = time.monotonic()
+    for _, pid in stopped:
+        os.kill(pid, signal.SIGSTOP)
+
+    def healed() -> bool:
+        now = {pid for host in (estate.edge, estate.hub) for pid in processes(host).values()}
+        return not now.intersection(pid for _, pid in stopped) and len(processes(estate.edge)) == 2
+
+    until(healed, "they still hang")
+    print(f"replaced after {time.monotonic() - begun:.1f} s")
+
+    def taken() -> bool:
+        with contextlib.suppress(OSError, smtplib.SMTPException):
+            estate.receive("hang2@other.test")
+            return True
+        return False
+
+    until(taken, "the edge takes nothing")
+    for message in ("hang1@other.test", "hang2@other.test"):
+        estate.until(estate.hub, message, "deliver")
+    events = (estate.edge.state / "logs" / "supervisor.jsonl").read_text()
+    assert events.count('"unresponsive"') == 2
 
 
 def test_without_its_subscription_the_edge_is_a_stranger_and_mail_waits(estate: Estate) -> None:

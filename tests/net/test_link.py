@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
+import os
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -216,6 +219,61 @@ def test_the_oldest_handshake_makes_room(monkeypatch: pytest.MonkeyPatch) -> Non
             await until(lambda: len(opened.links) == 3)
             for _, one in (*silent, (reader, writer)):
                 one.close()
+
+    both(test)
+
+
+class Failing(socket.socket):
+    """A listening socket that has these errors first."""
+
+    def __init__(self, listening: socket.socket, *errors: int) -> None:
+        super().__init__(fileno=os.dup(listening.fileno()))
+        self.errors = list(errors)
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.errors:
+            number = self.errors.pop(0)
+            raise OSError(number, os.strerror(number))
+        return super().accept()
+
+
+@pytest.mark.parametrize(
+    ("number", "pauses"),
+    [
+        (errno.ECONNABORTED, False),
+        (errno.EPERM, False),
+        (errno.EPROTO, False),
+        (errno.EHOSTUNREACH, False),
+        (errno.EMFILE, True),
+        (errno.ENFILE, True),
+        (errno.ENOBUFS, True),
+        (errno.ENOMEM, True),
+    ],
+)
+def test_only_want_of_room_pauses_a_door(number: int, pauses: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """accept(2): other errors are of the one connection, and strangers can make some of them."""
+    told: list[str] = []
+    monkeypatch.setattr(door_module, "log", lambda event, **fields: told.append(event))
+
+    async def test() -> None:
+        told.clear()
+        async with implicit() as (opened, port, tls, _):
+            assert opened._listening is not None
+            asyncio.get_running_loop().remove_reader(opened._listening)
+            failing = Failing(opened._listening, number)
+            opened._listening.close()
+            opened._listening = failing
+            pauses_made: list[float] = []
+            loop = asyncio.get_running_loop()
+            with monkeypatch.context() as patched:
+                patched.setattr(door_module, "ACCEPT_AGAIN", 0.01)
+                attend = opened._attend
+                patched.setattr(opened, "_attend", lambda: (pauses_made.append(loop.time()), attend()))
+                attend()
+                reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls, server_hostname="localhost")
+                assert (await reader.read(100)).startswith(b"hello TLSv1.3")
+            assert bool(pauses_made) is pauses and told == ["door-paused"] * pauses
+            writer.close()
 
     both(test)
 

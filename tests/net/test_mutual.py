@@ -19,9 +19,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from postern.model.security import Seal
+from postern.net import mutual
 from postern.net.door import Door, dial
 from postern.net.link import Link, TlsContext
-from postern.net.mutual import MutualContext
+from postern.net.mutual import MutualContext, _indication
 from postern.net.tls import Certificate, outdated_context, server_context
 from postern.paths.row import Port
 from postern.paths.table import TABLE
@@ -285,6 +286,24 @@ def test_clear_text_after_the_upgrade_reaches_nobody(garbage: bytes, tmp_path: P
     play(test())
 
 
+def test_who_says_nothing_after_the_upgrade_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mutual, "HANDSHAKE_TIMEOUT", 0.2)
+
+    async def test() -> None:
+        async with serving(tmp_path) as (number, sessions):
+            reader, writer = await asyncio.open_connection("127.0.0.1", number)
+            writer.write(b"upgrade")
+            await reader.readline()
+            writer.write(b"\x16\x03\x01")  # half a record
+            assert isinstance(await sessions[0].sealed, TimeoutError)
+            await sessions[0].ended.wait()
+            with contextlib.suppress(ConnectionError):
+                assert await reader.read() == b""
+            writer.close()
+
+    play(test())
+
+
 @pytest.mark.parametrize("size", [1, 3, 16_384, 1_000_000])
 @pytest.mark.parametrize("loop", LOOPS)
 def test_it_does_not_care_how_the_octets_are_cut(
@@ -433,6 +452,13 @@ def test_garbage_inside_tls_ends_the_connection_with_an_alert(tmp_path: Path) ->
             writer.close()
 
     play(test())
+
+
+def test_the_server_name_goes_out_as_a_labels() -> None:
+    assert [_indication(host) for host in ("mail.회사.test", "mail.XN--VF4B131B.test", "192.0.2.1", "::1")] == [
+        *[b"mail.xn--vf4b131b.test"] * 2,
+        *[b""] * 2,
+    ]
 
 
 def test_contexts_are_of_one_side_and_need_a_key_that_fits(tmp_path: Path) -> None:

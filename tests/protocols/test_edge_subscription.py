@@ -126,6 +126,8 @@ def test_an_address_is_hashed_as_it_is_compared() -> None:
     assert edge_hashes.address_hash("Alice@CORP.test") == known
     assert edge_hashes.address_hash("jose\u0301@corp.test") == edge_hashes.address_hash("JOS\u00c9@corp.test")
     assert edge_hashes.address_hash("bob@corp.test") != known
+    assert edge_hashes.address_hash("kim@회사.test") == edge_hashes.address_hash("kim@xn--vf4b131b.test")
+    assert edge_hashes.sender_hashes("kim@회사.test") == edge_hashes.sender_hashes("kim@XN--vf4b131b.test")
 
 
 def test_a_list_holds_four_bytes_a_sender() -> None:

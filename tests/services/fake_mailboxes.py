@@ -33,6 +33,7 @@ from postern.model.mailbox import (
     SearchTerm,
     SortKey,
 )
+from postern.protocols.mime.message import render
 
 WELL_KNOWN = {
     "INBOX": FolderKind.INBOX,
@@ -263,10 +264,8 @@ class FakeMailboxes:
             _sizes(items, columns),
             [i.date for i in items] if columns & Column.INTERNAL_DATE else (),
             [b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"] * len(items) if columns & Column.ENVELOPE else (),
-            [b'("text" "plain" NIL NIL NIL "7bit" 1 1 NIL NIL NIL NIL)'] * len(items)
-            if columns & Column.BODYSTRUCTURE
-            else (),
-            [b'("text" "plain" NIL NIL NIL "7bit" 1 1)'] * len(items) if columns & Column.BODY else (),
+            [render(i.content).structure for i in items] if columns & Column.BODYSTRUCTURE else (),
+            [render(i.content).body_structure for i in items] if columns & Column.BODY else (),
             [i.header for i in items] if columns & Column.HEADER else (),
             [i.content for i in items] if columns & Column.CONTENT else (),
         )

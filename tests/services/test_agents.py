@@ -114,6 +114,26 @@ def test_a_forger_is_refused_or_stamped() -> None:
 
 
 @pytest.mark.parametrize(
+    "author",
+    [
+        rb'"Boss" (\() <boss@forged.test>',
+        b'(") <boss@forged.test> (" <x@attacker.test>)',
+        b"([) <boss@forged.test> (])",
+    ],
+)
+def test_no_comment_hides_a_forged_author(author: bytes) -> None:
+    """RFC 5322 section 3.2.2: a comment ends at its parenthesis, and mail clients show who stands behind it."""
+
+    async def test(doors: AgentDoors) -> None:
+        one = await client(doors.port)
+        answer = await one.send("x@nothing.test", ALICE, b"From: " + author + b"\r\n\r\nPay at once\r\n")
+        assert answer.startswith("550 5.7.1 Neither SPF nor DKIM speaks for forged.test")
+        assert not doors.queue.taken
+
+    run(test)
+
+
+@pytest.mark.parametrize(
     ("header", "answer"),
     [
         (b"Subject: nobody's\r\n", "550 5.7.1 From names no domain"),

@@ -15,7 +15,16 @@ from tests.store.conftest import Store, store
 __all__ = ["store"]
 pytestmark = pytest.mark.slow
 
-NAMES = {"deleted_elsewhere", "keyword_limit", "levels", "odd_patterns", "quota", "recent"}
+NAMES = {
+    "deleted_elsewhere",
+    "gone_elsewhere",
+    "keyword_limit",
+    "levels",
+    "odd_patterns",
+    "older_structure",
+    "quota",
+    "recent",
+}
 SCRIPTS = [path for path in scripts("imap") if path.stem in NAMES]
 
 

@@ -103,6 +103,23 @@ def test_one_address_delays_another_by_one_turn(place: Any, victim: str) -> None
 
 
 @pytest.mark.parametrize("place", [by_channel, by_broker])
+def test_one_address_that_tries_everybody_delays_another_by_no_more_than_may_wait_of_it(place: Any) -> None:
+    async def test() -> None:
+        controller = Controller()
+        ask, at_once = place(controller)
+        guesses = [asyncio.create_task(ask(logon(f"user{number}", "flood"))) for number in range(GUESSES)]
+        await asyncio.sleep(0)
+        owner = asyncio.create_task(ask(logon("bob", "owner")))
+        await asyncio.sleep(0)
+        controller.open(GUESSES + 1)
+        assert (await owner).status == 0
+        assert controller.judged.index("owner") <= at_once + MOST_OF_ADDRESS
+        await asyncio.gather(*guesses, return_exceptions=True)
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("place", [by_channel, by_broker])
 def test_many_addresses_delay_the_owner_by_one_turn_each_and_refuse_him_nothing(place: Any) -> None:
     async def test() -> None:
         controller = Controller()
@@ -131,7 +148,7 @@ def test_the_broker_hears_from_where_the_answer_came() -> None:
         procedure = broker.procedure(0)
         assert procedure is not None
         local = Caller(NOBODY, Peer("local", 0), Peer("local", 0), ROW, Seal("local", "SO_PEERCRED"))
-        await procedure(operation.request.encode(values), local)
+        await procedure(bytes(operation.request.encode(values)), local)
         assert controller.judged == ["192.0.2.7"]
 
     asyncio.run(test())

@@ -71,6 +71,15 @@ def test_one_address_fills_nothing_and_others_are_still_written(written: Written
     assert len(written.tracked()) == PER_PEER + 2
 
 
+def test_what_a_path_does_not_allow_is_written_within_the_same_bounds(written: Written) -> None:
+    for _ in range(PER_PEER):
+        written.refusals.turned_away("client-to-hub-smtp", "192.0.2.1", "encryption-required")
+    written.refuse("192.0.2.1", 5)
+    written.refusals.turned_away("client-to-hub-smtp", "192.0.2.1", "encryption-required")
+    assert len(written.logged("refused")) == PER_PEER and not written.logged("mail-refused")
+    assert written.logged("refusals-omitted")
+
+
 def test_many_addresses_fill_nothing_either(written: Written) -> None:
     for number in range(BURST + 500):
         written.refuse(f"2001:db8::{number:x}")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
 from postern.model.mail import Content, Envelope, EnvelopeRecipient
 from postern.protocols.smtp.reply import Reply
 from postern.services.receive_connector import AgentVerdict, Caller
+from postern.telemetry.log import configure
 from tests.services.perimeter import Perimeter
 from tests.services.smtp_doors import SmtpDoors
 from tests.services.talk import Talk, talk
@@ -65,6 +68,9 @@ class Scripted:
         self.asked.append("data")
         self.messages.append((header, body.bytes()))
         return self.verdict
+
+    def agent_of(self, reply: Reply) -> str:
+        return "sender-filter" if reply in (self.at_mail, self.at_rcpt, self.verdict.reply) else ""
 
     def closed(self) -> None:
         self.asked.append("closed")
@@ -150,6 +156,37 @@ def test_their_refusals_are_said_as_they_stand(agents: Scripted, replies: list[s
         assert not doors.queue.taken
 
     play(test)
+
+
+@pytest.mark.parametrize(
+    ("agents", "recipients"),
+    [
+        (Scripted(at_mail=NO), []),
+        (Scripted(at_rcpt=NO), ["alice@example.test"]),
+        (Scripted(verdict=AgentVerdict(NO)), ["alice@example.test"]),
+    ],
+    ids=["mail", "rcpt", "data"],
+)
+def test_a_refusal_is_one_event_that_names_the_agent(agents: Scripted, recipients: list[str], tmp_path: Path) -> None:
+    async def test(doors: SmtpDoors) -> None:
+        async with talk(await opened(doors, agents)) as say:
+            await say.reply()
+            await say.ask("EHLO client.test", "MAIL FROM:<x@remote.test>", "RCPT TO:<alice@example.test>", "DATA")
+            if agents.verdict.reply is not None:
+                await say.ask(MESSAGE + b".\r\n")
+            agents.at_mail = agents.at_rcpt = None
+            await say.ask("RSET", "MAIL FROM:<x@remote.test>", "RCPT TO:<nobody@example.test>")
+
+    configure("hub.0", tmp_path / "log")
+    try:
+        play(test)
+    finally:
+        configure("tests", None, "critical")
+    refused = [row for row in map(json.loads, (tmp_path / "log").read_text().splitlines()) if "reply" in row]
+    assert [(row["event"], row["agent"], row["recipients"]) for row in refused] == [
+        ("mail-refused", "sender-filter", recipients),
+        ("mail-refused", "", ["nobody@example.test"]),
+    ]
 
 
 def test_a_refused_message_is_not_queued_and_a_swallowed_one_neither() -> None:

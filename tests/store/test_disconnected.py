@@ -10,9 +10,11 @@ import pytest
 
 from postern.model.directory import DirectoryUnavailable, IncompleteAnswer
 from postern.model.mailbox import Column, Delivery, MailboxError
+from postern.model.organization import Limits
+from postern.services import mailbox_housekeeping
 from postern.services.mailbox_housekeeping import maintain, reconcile
 from postern.store import disconnected
-from postern.telemetry import log
+from postern.telemetry.log import Event
 from tests.store.conftest import Store, message
 
 pytestmark = pytest.mark.slow
@@ -116,6 +118,23 @@ def test_a_purge_leaves_nothing_and_touches_nobody_else(store: Store, monkeypatc
     assert left == (0,)
 
 
+def test_a_mailbox_is_kept_for_thirty_days(store: Store) -> None:
+    """What the mailbox role hands on where nobody says otherwise."""
+    day = 86_400
+    boxes = {days: store.mailbox().guid for days in (29, 31)}
+    for days, guid in boxes.items():
+        store.run(store.database.disconnect(guid, ""))
+        with psycopg.connect(store.dsn) as connection:
+            connection.execute(
+                "UPDATE mailboxes SET disconnected = disconnected - %s WHERE guid = %s", (days * day, guid)
+            )
+    stays = store.mailbox().guid
+    store.run(maintain(store.database, Owners(stays), Limits().mailbox_retention))
+    assert boxes[29] in listed(store) and boxes[31] not in listed(store)
+    with pytest.raises(MailboxError):
+        store.run(store.database.folders(boxes[31]))
+
+
 class Owners:
     """The directory: who has a mailbox, or why it does not say."""
 
@@ -137,15 +156,16 @@ def test_who_was_removed_on_another_host_is_noticed(store: Store) -> None:
 
 @pytest.mark.parametrize("error", [DirectoryUnavailable("hub-to-ad"), IncompleteAnswer("a part only")])
 def test_nothing_is_purged_while_the_directory_does_not_say_who_is_gone(
-    store: Store, error: DirectoryUnavailable, capfd: pytest.CaptureFixture[str]
+    store: Store, error: DirectoryUnavailable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A mailbox that was marked long ago may have an owner again: only a directory that still says no has it purged."""
     gone, stays = store.mailbox().guid, store.mailbox().guid
     store.run(maintain(store.database, Owners(stays), 3600.0))
-    log.configure("mailbox", None)
+    said: list[tuple[Event, object]] = []
+    monkeypatch.setattr(mailbox_housekeeping, "log", lambda event, **more: said.append((event, more["error"])))
     store.run(maintain(store.database, Owners(error=error), -5.0))
     assert gone in listed(store)
-    assert "owners-unknown" in capfd.readouterr().err
+    assert said == [(Event.OWNERS_UNKNOWN, str(error))]
     store.run(maintain(store.database, Owners(gone, stays), -5.0))
     assert gone not in listed(store)
     store.run(store.database.logon(gone))

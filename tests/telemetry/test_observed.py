@@ -70,7 +70,7 @@ def test_observations_are_kept_for_thirty_days(tmp_path: Path) -> None:
     counts = Observed(tmp_path / "hub.0.jsonl")
     counts.seen("pop3", "old", "Basic", TLS, 0.0)
     counts.seen("pop3", "kept", "Basic", TLS, 2.0)
-    counts.seen("pop3", "new", "Basic", TLS, observed.KEPT + 1.0)
+    counts.seen("pop3", "new", "Basic", TLS, 30 * 86_400 + 1.0)
     counts.flush()
     assert [one.peer for one in read(tmp_path)] == ["kept", "new"]
     assert [one.peer for one in read(tmp_path, since=3.0)] == ["new"]

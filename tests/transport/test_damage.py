@@ -410,6 +410,38 @@ def test_a_worker_that_notices_ends_itself(tmp_path: Path, monkeypatch: pytest.M
     assert killed == [(adoption.os.getpid(), adoption.signal.SIGTERM)]
 
 
+def test_a_worker_looks_whether_its_file_is_still_there_for_others(tmp_path: Path) -> None:
+    """What was overwritten behind SQLite's back is noticed within a round, not at the next start; mail in memory is not lost."""
+    root = tmp_path / "queue"
+    carrier = FakeCarrier(always(Action.DELAYED, "4.2.0"))
+
+    async def run() -> None:
+        async with World(root / "0", carrier=carrier) as world:
+            await world.send("alice@example.test")
+            await world.rest()
+            carrier.gate.clear()
+            carrier.entered.clear()
+            await world.send("bob@example.test")
+            await world.until(carrier.entered.is_set)
+            ended = asyncio.Event()
+            world.queue.when_damaged = ended.set
+            adopter = Adopter(root, pytest.fail, own=world.queue)
+            await adopter.round()
+            assert world.queue.damage is None
+            for file in root.glob(f"0/{FILE}*"):
+                if file.suffix != ".sqlite-shm":
+                    file.write_bytes(b"\xff" * file.stat().st_size)
+            listed = CliRunner().invoke(queue, ["list", "--state", str(tmp_path)])
+            assert listed.exit_code == 0
+            assert f"{root / '0'} is damaged" in listed.output
+            await adopter.round()
+            await asyncio.wait_for(ended.wait(), 10)
+
+    asyncio.run(run())
+    asyncio.run(_closed(open_own(root, 0)))
+    assert [m.recipients[0].address for m in control.listed(root / "0")] == ["bob@example.test"]
+
+
 def test_an_adopted_queue_that_turns_out_damaged_is_given_up_and_rescued(tmp_path: Path) -> None:
     asyncio.run(fill(tmp_path, 3))
 

@@ -11,6 +11,8 @@ import pytest
 
 from postern.model.mail import Action, BodyType, Content, Envelope, EnvelopeRecipient, RecipientOutcome
 from postern.model.organization import Role, Server
+from postern.model.security import Peer
+from postern.services.smtp_data import received_field
 from postern.transport.delivery_status import MAX_RETURNED, Reporter
 from postern.transport.queued import Location, QueuedMessage, QueuedRecipient
 from tests.transport.world import MESSAGE, ORIGIN, organization
@@ -207,9 +209,18 @@ def test_the_status_fits_the_action(action: Action, status: str, said: str) -> N
 
 
 FORGED = b"Authentication-Results: edge.example.test;\r\n\tspf=fail smtp.mailfrom=x@y.test;\r\n\tdkim=none\r\n"
-BY_HUB = b"Received: from edge.example.test by hub1.example.test with ESMTPS; now\r\n"
-BY_EDGE = b"Received: from x by edge.example.test with ESMTP; now\r\n"
-BY_USER = b"Received: from x by hub2.example.test with ESMTPSA; now\r\n"
+
+
+def trace(by: str, protocol: str, recipient: str = "full@example.test") -> bytes:
+    envelope = Envelope("x@y.test", (EnvelopeRecipient(recipient),))
+    return received_field("client.test", Peer("192.0.2.9", 25), None, by, protocol, envelope, "now")
+
+
+BY_HUB = trace("hub1.example.test", "ESMTPS")
+BY_EDGE = trace("edge.example.test", "ESMTP")
+BY_USER = trace("hub1.example.test", "ESMTPSA")
+BY_OUTBOX = b"Received: from mailbox by hub1.example.test (Postern) with MAPI;\r\n\tnow\r\n"
+OTHERS_KEY = FORGED.replace(b"dkim=none", b"dkim=pass header.d=attacker.test")
 
 
 @pytest.mark.parametrize(
@@ -224,6 +235,17 @@ BY_USER = b"Received: from x by hub2.example.test with ESMTPSA; now\r\n"
         ("edge-to-hub", BY_HUB + BY_EDGE + b"X-Stranger: 1\r\n" + FORGED, True),  # nor in our place
         ("client-to-hub-smtp", BY_USER + FORGED, True),  # a user sends on what came
         ("hub-to-hub", BY_HUB + BY_USER + FORGED, True),
+        ("hub-to-hub", BY_HUB + BY_OUTBOX + FORGED, True),
+        # The stranger chose the recipient that our own trace tells, and the one who signs.
+        ("edge-to-hub", BY_HUB + trace("edge.example.test", "ESMTP", '"a with ESMTPA b"@relay.test') + FORGED, False),
+        (
+            "edge-to-hub",
+            BY_HUB + trace("e.test", "ESMTP", '"by hub1.example.test (Postern) with MAPI;"@r.test') + FORGED,
+            False,
+        ),
+        ("edge-to-hub", BY_HUB + trace("mx.stranger.test", "ESMTPSA") + FORGED, False),
+        ("edge-to-hub", BY_HUB + BY_EDGE + OTHERS_KEY, False),
+        ("edge-to-hub", BY_HUB + BY_EDGE + OTHERS_KEY.replace(b"attacker", b"remote"), True),
     ],
 )
 @pytest.mark.parametrize("action", [Action.FAILED, Action.DELAYED])

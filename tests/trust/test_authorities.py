@@ -52,6 +52,14 @@ def test_a_chain_to_an_authority_is_good_on_either_side(made: Made, ca_file: Pat
     assert not judge.vouch(made.chain, "other.test") and not judge.vouch(made.chain, "192.0.2.1")
 
 
+def test_a_host_in_letters_is_the_one_that_the_certificate_names(ca_file: Path) -> None:
+    """RFC 9525 section 6.3: names are compared as A-labels."""
+    judge, made = Authorities(ca_file), make("mail.xn--vf4b131b.test", ROOT)
+    for host in ("mail.회사.test", "mail.xn--vf4b131b.test", "Mail.XN--VF4B131B.Test"):
+        assert judge.vouch(made.chain, host), host
+    assert not judge.vouch(made.chain, "mail.회의.test")
+
+
 @pytest.mark.parametrize(
     "chain",
     [

@@ -71,28 +71,41 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> 
     if console.width < UNBOUNDED:
         used = [number for number in range(len(columns)) if number == 0 or any(row[number] for row in cells)]
         columns, cells = [columns[number] for number in used], [[row[number] for number in used] for row in cells]
-    widths = [_narrowest([row[number] for row in cells], number) for number in range(len(columns))]
-    headed = (max(width, _word(column)) for width, column in zip(widths, columns, strict=True))
-    if sum(headed) + 3 * len(columns) + 1 > console.width:
+    across = [[row[number] for row in cells] for number in range(len(columns))]
+    narrow = [max(_narrowest(each, not number), _word(columns[number])) for number, each in enumerate(across)]
+    room = console.width - 3 * len(columns) - 1
+    if sum(narrow) > room:
         for row in cells:
             row[0].stylize("bold")
             console.print(row[0], overflow="fold")
-            console.print(_fields({f"  {column}": cell for column, cell in zip(columns[1:], row[1:], strict=True)}))
+            console.print(_fields([(f"  {column}", cell) for column, cell in zip(columns[1:], row[1:], strict=True)]))
         return
+    whole = [max(_whole(each), cell_len(columns[number])) for number, each in enumerate(across)]
     table = Table()
-    for number, (column, width) in enumerate(zip(columns, widths, strict=True)):
-        fixed = all(_whole(row[number]) <= width for row in cells)
-        table.add_column(column, no_wrap=fixed, min_width=width, overflow="fold")
+    for column, width in zip(columns, _shared(narrow, whole, room), strict=True):
+        table.add_column(column, width=width, overflow="fold")
     for row in cells:
         table.add_row(*row)
     console.print(table)
+
+
+def _shared(narrow: Sequence[int], whole: Sequence[int], room: int) -> list[int]:
+    """The columns' widths: each has what it needs at least, and what is left of `room` goes to those that want more."""
+    widths = list(narrow)
+    left = room - sum(widths)
+    while left > 0 and (short := [number for number, width in enumerate(widths) if width < whole[number]]):
+        for number in short:
+            more = min(max(1, left // len(short)), whole[number] - widths[number], left)
+            widths[number] += more
+            left -= more
+    return widths
 
 
 def print_fields(fields: Mapping[str, str]) -> None:
     """Prints one thing, a line for each of its fields that says something; `terminal.print_fields` is what commands call."""
     console = Console()
     if console.width < UNBOUNDED:
-        console.print(_fields({label: _cell(value, console) for label, value in fields.items()}))
+        console.print(_fields([(label, _cell(value, console)) for label, value in fields.items()]))
         return
     margin = max(map(len, fields)) + 2
     for label, value in fields.items():
@@ -100,12 +113,12 @@ def print_fields(fields: Mapping[str, str]) -> None:
             echo(f"{label + ':':<{margin}}{value}")
 
 
-def _fields(fields: Mapping[str, rich.text.Text]) -> Table:
+def _fields(fields: Sequence[tuple[str, rich.text.Text]]) -> Table:
     """Labels on the left; what is too long for a line goes on below itself."""
     grid = Table.grid(padding=(0, 1, 0, 0))
-    grid.add_column(no_wrap=True, min_width=max(map(cell_len, fields), default=0) + 1)
+    grid.add_column(no_wrap=True, min_width=max((cell_len(label) for label, _ in fields), default=0) + 1)
     grid.add_column(overflow="fold")
-    for label, value in fields.items():
+    for label, value in fields:
         if value:
             grid.add_row(f"{label}:", value)
     return grid
@@ -118,14 +131,14 @@ def _cell(value: str | Text, console: Console) -> rich.text.Text:
     return text
 
 
-def _narrowest(cells: Sequence[rich.text.Text], number: int) -> int:
+def _narrowest(cells: Sequence[rich.text.Text], first: bool) -> int:
     """The columns that a column needs to split no word: the first one and short ones whole, others by word."""
-    whole = max(map(_whole, cells))
-    return whole if number == 0 or whole <= _SHORT else max(_word(cell.plain) for cell in cells)
+    whole = _whole(cells)
+    return whole if first or whole <= _SHORT else max(_word(cell.plain) for cell in cells)
 
 
-def _whole(cell: rich.text.Text) -> int:
-    return max(map(cell_len, cell.plain.split("\n")))
+def _whole(cells: Sequence[rich.text.Text]) -> int:
+    return max(cell_len(line) for cell in cells for line in cell.plain.split("\n"))
 
 
 def _word(text: str) -> int:

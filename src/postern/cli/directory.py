@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from postern.cli.terminal import ask_password, print_fields
-from postern.model.directory import PROBE, DirectoryUnavailable, IncompleteAnswer
+from postern.cli.terminal import ask, ask_password, print_fields
+from postern.model.directory import PROBE, DirectoryUnavailable, IncompleteAnswer, RecipientType
 from postern.model.domains import a_labels, shown
 from postern.model.organization import Role
 
@@ -105,6 +105,21 @@ own_option = click.option("--own", is_flag=True, help="Show Postern's own accoun
 def without_own(found: Iterable[Listing]) -> list[Listing]:
     """What people look after: the mailbox that `postern verify` logs on to is no one's, in whichever domain it was made."""
     return [one for one in found if one.name.partition("@")[0].lower() != PROBE]
+
+
+def confirmed(state_dir: str | None, name: str, kinds: Iterable[RecipientType]) -> str:
+    """Asks whether the entry that `name` finds is to be removed, and returns its address. The question tells in full who was
+    found, for a short name may be somebody else's than the one meant. What is of no such kind is refused later, unasked."""
+
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
+        return await directory.write.show(name)
+
+    found = in_directory(state_dir, work)
+    address = found.primary or found.name
+    if found.type in kinds:
+        also = ", ".join(one for one in (found.display_name, *found.aliases) if one and one != address)
+        ask(f"Remove the {found.type} {address}{f' ({also})' if also else ''}?", "--yes")
+    return address
 
 
 def new_password(from_stdin: bool) -> str:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import click
 
 from postern.cli.directory import in_directory, size
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import ask, echo, echo_json, json_option, print_table
+from postern.cli.terminal import ask, day, echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
-from postern.model.domains import fold
+from postern.model.domains import fold, shown
 from postern.model.mailbox import DisconnectedMailbox, MailboxError
 from postern.model.organization import Role
 
@@ -35,7 +33,7 @@ async def mailbox_database(organization: Organization) -> AsyncIterator[MailboxD
     except MailboxError as error:
         words = str(error)[:1].lower() + str(error)[1:]
         raise click.ClickException(
-            f"{words}: start this host with «postern run», or name another with --state"
+            f"{words}: start this host with `postern run`, or name another with --state"
         ) from None
     try:
         yield database
@@ -65,7 +63,7 @@ async def disconnect(organization: Organization, gone: Listing) -> bool | None:
     """Marks the mailbox of somebody who was removed; False if there was none, None where this host has no mailbox database."""
     with contextlib.suppress(click.ClickException):
         async with mailbox_database(organization) as database:
-            return await database.disconnect(gone.guid, gone.primary)
+            return await database.disconnect(gone.guid, fold(gone.primary))
     return None
 
 
@@ -75,17 +73,17 @@ async def _found(directory: OpenDirectory, database: MailboxDatabase) -> list[Di
     return await database.disconnected()
 
 
-def _chosen(found: list[DisconnectedMailbox], wanted: str) -> UUID:
-    """By GUID, or by the address that the owner had."""
-    chosen = [one for one in found if wanted.lower() in (str(one.mailbox), one.owner.lower())]
+def _chosen(found: list[DisconnectedMailbox], wanted: str) -> DisconnectedMailbox:
+    """The mailbox with this GUID, or the one whose owner had this address, in whichever spelling."""
+    chosen = [one for one in found if wanted.lower() == str(one.mailbox) or fold(wanted) == fold(one.owner)]
     if not chosen:
-        raise click.ClickException(f"no disconnected mailbox is {wanted}: «postern mailbox list --disconnected»")
+        raise click.ClickException(f"no disconnected mailbox is {wanted}: `postern mailbox list --disconnected`")
     if len(chosen) > 1:
         raise click.ClickException(
             f"{len(chosen)} disconnected mailboxes were of {wanted}, name one by its GUID: "
             + ", ".join(str(one.mailbox) for one in chosen)
         )
-    return chosen[0].mailbox
+    return chosen[0]
 
 
 @click.command("list")
@@ -93,7 +91,7 @@ def _chosen(found: list[DisconnectedMailbox], wanted: str) -> UUID:
 @json_option
 @state_option
 def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
-    """List mailboxes of this host whose owner was removed; the others are in «postern mailbox stats»."""
+    """List mailboxes of this host whose owner was removed; the others are in `postern mailbox stats`."""
 
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
@@ -107,7 +105,7 @@ def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
             [
                 {
                     "mailbox": str(one.mailbox),
-                    "owner": one.owner,
+                    "owner": shown(one.owner),
                     "since": one.since,
                     "messages": one.items,
                     "size": one.used,
@@ -118,8 +116,8 @@ def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
         return
     rows = [
         (
-            one.owner,
-            time.strftime("%Y-%m-%d", time.localtime(one.since)),
+            shown(one.owner),
+            day(one.since),
             str(one.items),
             size(one.used),
             str(one.mailbox),
@@ -141,7 +139,7 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
         if heir.type not in (RecipientType.USER, RecipientType.ROOM):
             raise click.ClickException(f"{name} is a {heir.type}, which has no mailbox")
         async with mailbox_database(organization) as database:
-            await database.connect(_chosen(await _found(directory, database), mailbox), heir.guid)
+            await database.connect(_chosen(await _found(directory, database), mailbox).mailbox, heir.guid)
         return heir.name
 
     echo(f"{in_directory(state_dir, work, Role.MAILBOX)} has the mailbox now")
@@ -153,12 +151,19 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
 @state_option
 def purge(mailbox: str, yes: bool, state_dir: str | None) -> None:
     """Purge a disconnected mailbox at once, with all its mail. MAILBOX is its GUID or the address that its owner had."""
-    if not yes:
-        ask(f"Purge the mailbox {mailbox} with all its mail, for good?", "--yes")
+
+    async def find(directory: OpenDirectory, organization: Organization, state: StateFolder) -> DisconnectedMailbox:
+        async with mailbox_database(organization) as database:
+            return _chosen(await _found(directory, database), mailbox)
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
         async with mailbox_database(organization) as database:
-            await database.purge(_chosen(await _found(directory, database), mailbox))
+            await database.purge(found.mailbox)
 
+    found = in_directory(state_dir, find, Role.MAILBOX)
+    named = f"{shown(found.owner)} ({found.mailbox})" if found.owner else str(found.mailbox)
+    if not yes:
+        what = f"{found.items} messages, {size(found.used)}"
+        ask(f"Purge the mailbox of {named} with all its mail ({what}), for good?", "--yes")
     in_directory(state_dir, work, Role.MAILBOX)
-    echo(f"purged {mailbox}")
+    echo(f"purged the mailbox of {named}")

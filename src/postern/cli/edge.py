@@ -219,7 +219,7 @@ def sync(name: str | None, full: bool, server: str | None, as_json: bool, state_
         )
         for one in reports
     ]
-    headings = ("edge", "what", "added", "changed", "deleted", "recipients", "configuration", "took")
+    headings = ("edge", "what", "added", "changed", "deleted", "recipients", "settings", "took")
     print_table(headings, rows, "no edge is subscribed")
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli.directory import accepted_address, as_dict, in_directory, print_listing
+from postern.cli.directory import accepted_address, as_dict, confirmed, in_directory, print_listing
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import ask, echo, echo_json, json_option, print_table
+from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
 
 if TYPE_CHECKING:
@@ -78,11 +78,10 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
 @state_option
 def remove(name: str, yes: bool, state_dir: str | None) -> None:
     """Remove a group; its members stay."""
-    if not yes:
-        ask(f"Remove {name}?", "--yes")
+    full = name if yes else confirmed(state_dir, name, (RecipientType.GROUP,))
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
-        return await directory.write.remove(name, RecipientType.GROUP)
+        return await directory.write.remove(full, RecipientType.GROUP)
 
     echo(f"removed {in_directory(state_dir, work).name}")
 

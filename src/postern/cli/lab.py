@@ -27,6 +27,9 @@ _NAME = click.option(
     "--name", default="lab", show_default=True, metavar="LAB", help="Which lab; several do not collide."
 )
 
+_WIDE = 120
+"""From this many columns on, what a host is has a column of its own."""
+
 
 @click.group("lab")
 def lab() -> None:
@@ -263,19 +266,22 @@ def _print_ready(name: str, seconds: float, bare: bool) -> None:
 
 
 def _print_status(hosts: Sequence[HostStatus]) -> None:
-    rows = [
-        (
-            one.name,
-            one.what,
+    """On a narrow terminal what a host is stands below its name, so that its doors have room."""
+    from postern.cli.console import Console, Text
+
+    wide = Console().width >= _WIDE
+    rows: list[Sequence[str | Text]] = []
+    for one in hosts:
+        facts = (
             one.address,
             str(len(one.processes)) if one.running else "off",
-            ("up" if one.firewall else "none") if one.running else "",
-            str(one.dropped) if one.running and one.firewall else "",
+            "" if not one.running else str(one.dropped) if one.firewall else "no firewall",
             ", ".join(_doors(one.doors)) if one.running else "",
         )
-        for one in hosts
-    ]
-    print_table(("host", "what", "address", "processes", "firewall", "dropped", "doors"), rows, "The lab has no hosts.")
+        name: tuple[str | Text, ...] = (one.name, one.what) if wide else (Text(one.name).under(one.what, "dim"),)
+        rows.append((*name, *facts))
+    columns = ("host", *(("what",) if wide else ()), "address", "processes", "dropped", "doors")
+    print_table(columns, rows, "The lab has no hosts.")
 
 
 def _doors(doors: Sequence[str]) -> Iterator[str]:

@@ -5,7 +5,9 @@ Reads the queues of the state folder, whether their workers run or not; changes 
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +50,7 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
             err=True,
         )
     wanted = Request(Verb.RETRY, hop=hop)
-    found = [(folder, m) for folder in _folders(state_dir) for m in control.listed(folder) if m in wanted]
+    found = [(folder, m) for folder in _folders(state_dir) for m in _listed(folder) if m in wanted]
     found.sort(key=lambda pair: pair[1].received)
     messages = [message for _, message in found]
     if only_poison:
@@ -111,7 +113,7 @@ def _list_poison(found: list[tuple[Path, QueuedMessage]], now: float, as_json: b
 def export(queue_id: str, file: OutputFile, state_dir: str | None) -> None:
     """Write a message's octets to FILE, as they were taken."""
     for folder in _folders(state_dir):
-        for message in control.listed(folder):
+        for message in _listed(folder):
             if message.queue_id == queue_id:
                 _export(folder, message, file)
                 return
@@ -139,7 +141,7 @@ def show(queue_id: str, state_dir: str | None, as_json: bool) -> None:
     """One message, recipient by recipient."""
     now = time.time()
     for folder in _folders(state_dir):
-        for message in control.listed(folder):
+        for message in _listed(folder):
             if message.queue_id == queue_id:
                 if as_json:
                     echo_json(_row(message))
@@ -171,7 +173,7 @@ def _change(verb: Verb, help_: str) -> None:
         folders = _folders(state_dir)
         count = 0
         for folder in folders:
-            meant = [m for m in control.listed(folder) if m in request and _poison_of(m) is not None]
+            meant = [m for m in _listed(folder) if m in request and _poison_of(m) is not None]
             released = meant if queue_ids or only_poison else []
             if verb is not Verb.HOLD:
                 # What counted against them is forgiven before they are tried again.
@@ -195,6 +197,16 @@ _change(Verb.DROP, "Delete messages. Nobody is told; the tracking log says who w
 
 def _folders(state_dir: str | None) -> list[Path]:
     return control.folders(existing(state_dir).queue)
+
+
+def _listed(folder: Path) -> Iterator[QueuedMessage]:
+    """The messages of a queue; of one whose file is damaged, those in front of the damage, with a word about it."""
+    try:
+        yield from control.listed(folder)
+    except sqlite3.DatabaseError as error:
+        if not damage.is_damage(error):
+            raise
+        echo(f"The queue {folder} is damaged ({error}); its worker sets it aside when it notices or starts.", err=True)
 
 
 def _poison_of(message: QueuedMessage) -> QueuedRecipient | None:

@@ -65,11 +65,11 @@ def topology(server: str | None, as_json: bool, state_dir: str | None) -> None:
                 one.address,
                 one.site + ("" if one.in_site else " (other site)"),
                 "yes" if one.global_catalogue else "no",
-                f"answers in {one.latency * 1000:.1f} ms" if one.up else "does not answer",
+                f"{one.latency * 1000:.1f} ms" if one.up else "does not answer",
             )
             for one in found.controllers
         ]
-        columns = ("controller", "address", "site", "global catalogue", "health")
+        columns = ("controller", "address", "site", "global catalogue", "answers in")
         print_table(columns, rows, "DNS names no domain controller, and none is remembered.")
     if not answering:
         raise click.exceptions.Exit(EXIT_NOBODY)

@@ -10,6 +10,7 @@ from postern.cli import disconnected
 from postern.cli.directory import (
     accepted_address,
     as_dict,
+    confirmed,
     in_active_directory,
     in_directory,
     new_password,
@@ -22,7 +23,7 @@ from postern.cli.directory import (
     without_own,
 )
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import ask, echo, echo_json, json_option, print_table
+from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
 
 if TYPE_CHECKING:
@@ -228,23 +229,22 @@ def send_as(name: str, address: str, remove: bool, state_dir: str | None) -> Non
 @state_option
 def remove(name: str, yes: bool, state_dir: str | None) -> None:
     """Remove a user or room from the directory. The mailbox is kept for 30 days (mailbox-retention), disconnected."""
-    if not yes:
-        ask(f"Remove {name}?", "--yes")
+    full = name if yes else confirmed(state_dir, name, (RecipientType.USER, RecipientType.ROOM))
 
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> tuple[Listing, bool | None]:
-        kind = (await directory.write.show(name)).type
+        kind = (await directory.write.show(full)).type
         if kind not in (RecipientType.USER, RecipientType.ROOM):
-            raise click.ClickException(f"{name} is a {kind}: «postern {kind} remove {name}»")
-        gone = await directory.write.remove(name, kind)
+            raise click.ClickException(f"{full} is a {kind}: `postern {kind} remove {full}`")
+        gone = await directory.write.remove(full, kind)
         return gone, await disconnected.disconnect(organization, gone)
 
     gone, marked = in_directory(state_dir, work)
     if marked:
         what = f"its mailbox {gone.guid} is disconnected"
     elif marked is None:
-        what = f"its mailbox, if there is one, is disconnected within minutes by {gone.home_server or 'its server'}"
+        what = f"its server disconnects the mailbox {gone.guid} within minutes, if there is one"
     else:
         what = "nothing had reached its mailbox yet"
     echo(f"removed {gone.name}; {what}")

@@ -313,14 +313,16 @@ class Administration(Settings):
         return []
 
     async def _find(self, name: str, of_class: str = "") -> Entry:
-        """By any address, logon name or short name: an account's, else what stands before the @ of an address."""
+        """The entry with this address, logon name or short name: an account's, else what stands before the @ of its primary
+        address. Aliases are found in full only: one word must not mean somebody who merely gets the mail for it."""
         wanted = escape(fold(name))
         which = (
             f"(|{either('proxyAddresses=smtp:', name)}{either('userPrincipalName=', name)}(sAMAccountName={wanted}))"
         )
         found = await self._matching(which, of_class)
         if not found and "@" not in name:
-            found = await self._matching(f"(proxyAddresses=smtp:{wanted}@*)", of_class)
+            alike = await self._matching(f"(proxyAddresses=smtp:{wanted}@*)", of_class)
+            found = [entry for entry in alike if entries.primary_of(entry.attributes).rpartition("@")[0] == fold(name)]
         if len(found) != 1:
             what = of_class or "entry"
             problem = "there is no" if not found else "there is more than one"

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import suppress
 from uuid import UUID
 
 from postern.directory import ad_names as names
@@ -29,13 +28,11 @@ from postern.directory.ldap import (
     Entry,
     NoSuchEntry,
     Refused,
-    either,
     escape,
     escape_rdn,
 )
 from postern.directory.settings import AdministrationError, checked, checked_domain, server_path
 from postern.model.directory import RecipientType
-from postern.model.domains import spellings
 from postern.model.organization import AcceptedDomain, ActiveDirectory, Server
 
 PASSWORD = "password"  # noqa: S105 (a kind of verifier)
@@ -180,7 +177,7 @@ class DomainAdministration(Administration):
 
     async def seed(self) -> None:
         """The containers are `postern setup ad`'s: said again here if they are missing."""
-        container = await self._below(names.ACCEPTED_DOMAINS)
+        container = await self._domains()
         if not await self._client.search(container, BASE, "(objectClass=*)", ("cn",)):
             raise AdministrationError(_NOT_PREPARED)
 
@@ -195,24 +192,14 @@ class DomainAdministration(Administration):
             names.DOMAIN_TYPE: [domain.type.value.encode()],
         }
         try:
-            await self._client.add(f"CN={escape_rdn(name)},{await self._below(names.ACCEPTED_DOMAINS)}", values)
+            await self._client.add(f"CN={escape_rdn(name)},{await self._domains()}", values)
         except AlreadyThere:
             raise AdministrationError(f"{name} is an accepted domain already") from None
         except NoSuchEntry:
             raise AdministrationError(_NOT_PREPARED) from None
 
-    async def remove_domain(self, name: str) -> None:
-        which = either("proxyAddresses=smtp:*@", name)
-        used = sum([len(page) async for page in self._client.pages(self._suffix, SUBTREE, which, ("cn",))])
-        if used:
-            raise AdministrationError(f"{used} entries still have addresses in {name}: remove those first")
-        for one in spellings(name):
-            with suppress(NoSuchEntry):
-                await self._client.delete(f"CN={escape_rdn(one)},{await self._below(names.ACCEPTED_DOMAINS)}")
-                return
-        raise AdministrationError(
-            f"{name} is not among the directory's domains; those of postern.toml are removed there"
-        )
+    async def _domains(self) -> str:
+        return await self._below(names.ACCEPTED_DOMAINS)
 
     async def enable_verifier(self, kind: str) -> None:
         raise AdministrationError(_NO_VERIFIERS)

@@ -120,18 +120,22 @@ class Settings:
             raise AdministrationError(f"{name} is an accepted domain already") from None
 
     async def remove_domain(self, name: str) -> None:
-        used = await self._client.search(
-            self._suffix, SUBTREE, either("proxyAddresses=smtp:*@", name), ("cn",), limit=0
-        )
+        which = either("proxyAddresses=smtp:*@", name)
+        used = sum([len(page) async for page in self._client.pages(self._suffix, SUBTREE, which, ("cn",))])
         if used:
-            raise AdministrationError(f"{len(used)} entries still have addresses in {name}: remove those first")
+            raise AdministrationError(f"{used} entries still have addresses in {name}: remove those first")
+        container = await self._domains()
         for one in spellings(name):
             with suppress(NoSuchEntry):
-                await self._client.delete(f"cn={escape_rdn(one)},{_DOMAINS},{self._suffix}")
+                await self._client.delete(f"cn={escape_rdn(one)},{container}")
                 return
         raise AdministrationError(
             f"{name} is not among the directory's domains; those of postern.toml are removed there"
         )
+
+    async def _domains(self) -> str:
+        """The container of the accepted domains."""
+        return f"{_DOMAINS},{self._suffix}"
 
     async def enable_verifier(self, kind: str) -> None:
         await self._set_verifier_policy(ADD, kind)

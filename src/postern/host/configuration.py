@@ -18,6 +18,7 @@ from postern.host import account
 from postern.host.misfits import misfits
 from postern.host.mistakes import Key, Problem, problem, told
 from postern.host.schema import Shapes
+from postern.host.small_files import read_small
 from postern.host.state import CONFIGURATION
 from postern.model.organization import (
     AcceptedDomain,
@@ -36,6 +37,8 @@ RPC_PORTS = (20000, 20019)
 LOW_RPC_PORTS = (6000, 6019)
 """Used instead where those would lie in the range that the kernel lends to outgoing connections."""
 
+MAX_SIZE = 1_048_576
+"""Octets of the file."""
 _SERVER = "server"
 
 
@@ -52,7 +55,7 @@ def load(state: StateFolder) -> Organization:
     """The organization of this state folder. Raises ConfigurationError; also when there is no file yet."""
     file = path(state)
     try:
-        text = file.read_text(encoding="utf-8")
+        text = _text(file)
     except FileNotFoundError:
         raise ConfigurationError(f"{file}: there is none yet; «postern run» writes the first") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -88,7 +91,7 @@ def default(state: StateFolder, offset: int = 0) -> Organization:
 def move(state: StateFolder, offset: int) -> Organization:
     """Writes another offset into the file, so that all commands agree. Raises ConfigurationError if it has no such line."""
     file = path(state)
-    text, count = re.subn(r"(?m)^offset\s*+=\s*+\d++", f"offset = {offset}", file.read_text(encoding="utf-8"), count=1)
+    text, count = re.subn(r"(?m)^offset\s*+=\s*+\d++", f"offset = {offset}", _text(file), count=1)
     if not count:
         raise ConfigurationError(f"{file}: organization.offset: is not written; add the line «offset = {offset}»")
     organization = parse(text, str(file))
@@ -99,7 +102,9 @@ def move(state: StateFolder, offset: int) -> Organization:
 def write(state: StateFolder, text: str) -> None:
     """Replaces the file at once, so that a reader sees the old or the new. Raises OSError."""
     temporary = state.root / (CONFIGURATION + ".new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    # Root may write here into a folder of another account: into a file of its own making only.
+    temporary.unlink(missing_ok=True)
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as out:
         owner = account.owner(state.root)
         os.fchown(out.fileno(), owner.uid, owner.gid)
@@ -117,15 +122,20 @@ def record(state: StateFolder, server: Server) -> None:
 def recorded(state: StateFolder) -> str | None:
     """The server that was started here last; None if there was none."""
     try:
-        return (state.root / _SERVER).read_text(encoding="utf-8") or None
-    except OSError:
+        return read_small(state.root / _SERVER).decode("utf-8") or None
+    except (OSError, UnicodeDecodeError):
         return None
+
+
+def _text(file: Path) -> str:
+    """The file's text; it may be a link, which administrators like. Raises OSError, UnicodeDecodeError."""
+    return read_small(file, MAX_SIZE, follow=True).decode("utf-8")
 
 
 def objection(state: StateFolder, key: Key, text: str) -> ConfigurationError:
     """What this host has against a value of the file, told with file and line as its mistakes are."""
     file = path(state)
-    return ConfigurationError(told([Problem(key, text)], str(file), file.read_text(encoding="utf-8")))
+    return ConfigurationError(told([Problem(key, text)], str(file), _text(file)))
 
 
 def this_server(organization: Organization, name: str | None = None, host_name: str | None = None) -> Server:

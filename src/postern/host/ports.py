@@ -12,16 +12,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postern.host import sockets
+from postern.host.small_files import read_small
 from postern.model.organization import Organization, Server
 from postern.paths.deployment import OF_THE_MACHINE
 from postern.paths.fit import listeners
 from postern.paths.row import Wire
 from postern.paths.table import settle
 
-_IPV4 = Path("/proc/sys/net/ipv4")
-_RESERVED = _IPV4 / "ip_local_reserved_ports"
+_SETTINGS = Path("/proc/sys/net")
+_RESERVED = _SETTINGS / "ipv4/ip_local_reserved_ports"
 NOTE = "reserved-ports"
 """The file of the state folder that says what `reserve` reserved."""
+
+
+MAX_NOTED = 1000
+"""More than any host's rows have."""
 
 
 class PortError(Exception):
@@ -48,7 +53,7 @@ def check(organization: Organization, server: Server) -> None:
     """Raises PortError for a port that needs root or is taken. Others' SO_REUSEPORT would share it in silence."""
     wanted = needs(organization, server)
     by_port = {need.port: need for need in wanted}
-    first_free = _number("ip_unprivileged_port_start", 1024)
+    first_free = _number("ipv4/ip_unprivileged_port_start", 1024)
     low = next((need for need in wanted if need.port < first_free), None)
     if low is not None and os.geteuid() != 0:
         raise PortError(
@@ -67,19 +72,21 @@ def check(organization: Organization, server: Server) -> None:
 
 def foreign(server: Server) -> str | None:
     """An address of `server` that this host does not have, so that no door can stand on it."""
-    nonlocal_bind = {4: "ip_nonlocal_bind", 6: "../ipv6/ip_nonlocal_bind"}
     for address in server.addresses:
-        if not sockets.is_local(address) and not _number(nonlocal_bind[6 if ":" in address else 4], 0):
+        family = "ipv6" if ":" in address else "ipv4"
+        if not sockets.is_local(address) and not _number(f"{family}/ip_nonlocal_bind", 0):
             return address
     return None
 
 
 def noted(folder: Path) -> set[int]:
-    """What earlier starts reserved for this state folder."""
+    """What earlier starts reserved for this state folder. Root reads it here, and the folder is not root's: what `note` would
+    not have written counts as nothing."""
     try:
-        return _ranges((folder / NOTE).read_text(encoding="ascii"))
+        found = {int(word) for word in read_small(folder / NOTE).decode("ascii").split(",")}
     except (OSError, ValueError):
         return set()
+    return found if len(found) <= MAX_NOTED and all(0 <= port < 65536 for port in found) else set()
 
 
 def note(folder: Path, ours: set[int]) -> None:
@@ -144,7 +151,7 @@ def _offsets(now: int) -> Iterator[int]:
 
 def _number(name: str, otherwise: int) -> int:
     try:
-        return int((_IPV4 / name).read_text())
+        return int((_SETTINGS / name).read_text())
     except (OSError, ValueError):
         return otherwise
 

@@ -15,8 +15,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from postern.host.small_files import read_small
 from postern.host.state import LOCK, processes
 from postern.model.organization import StateFolder
+
+MAX_NOTE = 100
+"""Octets of a child's note."""
 
 
 class Held(Exception):
@@ -95,12 +99,20 @@ def strike(state: StateFolder, name: str) -> None:
 
 
 def noted(state: StateFolder) -> Iterator[Noted]:
-    """The children that are noted and still live."""
+    """The children that are noted and still live. Root reads the notes and ends whom they name, and the folder is not root's:
+    a process of any other account than the folder's is none of them."""
+    owner = os.stat(state.root).st_uid
     for file in sorted(processes(state).iterdir()):
         with contextlib.suppress(ValueError, OSError):
-            pid, started = (int(word) for word in file.read_text().split())
-            if pid > 1 and start_time(pid) == started:
+            pid, started = (int(word) for word in read_small(file, MAX_NOTE).split())
+            if pid > 1 and start_time(pid) == started and _account_of(pid) == owner:
                 yield Noted(file.name, pid, started)
+
+
+def _account_of(pid: int) -> int | None:
+    """The real user id of a process (proc(5)); the owner of its folder in /proc is root where it may not be inspected."""
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as lines:
+        return next((int(line.split()[1]) for line in lines if line.startswith("Uid:")), None)
 
 
 def end_orphans(state: StateFolder, patience: float = 3.0) -> list[Noted]:

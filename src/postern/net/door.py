@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import socket
 import ssl
@@ -26,8 +27,10 @@ MAX_HANDSHAKES = 1000
 ACCEPTED_AT_ONCE = 64
 ACCEPT_AGAIN = 1.0
 """Seconds until a door looks again after the system had no room for a connection."""
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""What accept(2) says where descriptors or memory are wanting."""
 TOLD_EVERY = 60.0
-"""Seconds between two lines in the log about connections that were turned away."""
+"""Seconds between two lines in the log of one kind."""
 
 
 class Door:
@@ -60,7 +63,7 @@ class Door:
         """Those in their first TLS handshake, the oldest first."""
         self._listening: socket.socket | None = None
         """Where TLS comes first, the door accepts itself: a loop's server shows a connection after the handshake only."""
-        self._told = -TOLD_EVERY
+        self._told: dict[Event, float] = {}
 
     async def open(self, host: str, number: int, shared: bool = True) -> None:
         """Listens on a TCP address. With `shared`, several processes may hold the same port (SO_REUSEPORT)."""
@@ -138,12 +141,15 @@ class Door:
         for _ in range(ACCEPTED_AT_ONCE):
             try:
                 connection, address = sock.accept()
-            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            except (BlockingIOError, InterruptedError):
                 return
-            except OSError:
-                # No more descriptors, or no memory: it is tried again, and must not turn in circles meanwhile.
+            except OSError as error:
+                if error.errno not in _NO_ROOM:
+                    continue  # accept(2): it is of this one connection, which is gone, and others wait behind it
+                # It is tried again, and must not turn in circles meanwhile.
                 loop.remove_reader(sock)
                 loop.call_later(ACCEPT_AGAIN, self._attend)
+                self._tell_of_want(error)
                 return
             peer = Peer(plain(address[0]), address[1])
             if self._is_full(peer.host):
@@ -191,11 +197,20 @@ class Door:
         return True
 
     def _tell(self, host: str) -> None:
-        now = asyncio.get_running_loop().time()
-        if now >= self._told + TOLD_EVERY:
-            self._told = now
+        if self._may_tell(Event.TURNED_AWAY):
             paths = [row.id for row in self.rows]
             log(Event.TURNED_AWAY, paths=paths, peer=host, connections=len(self.links), turned_away=self.refused)
+
+    def _tell_of_want(self, error: OSError) -> None:
+        if self._may_tell(Event.DOOR_PAUSED):
+            log(Event.DOOR_PAUSED, paths=[row.id for row in self.rows], connections=len(self.links), error=str(error))
+
+    def _may_tell(self, event: Event) -> bool:
+        now = asyncio.get_running_loop().time()
+        if now < self._told.get(event, -TOLD_EVERY) + TOLD_EVERY:
+            return False
+        self._told[event] = now
+        return True
 
     def _forget(self, link: Link) -> None:
         if link in self.links:

@@ -52,7 +52,6 @@ class Access:
     async def stop(self) -> None:
         await self.doors.close()
         await asyncio.gather(*(server.changes.close() for server in self.servers.values()))
-        await self.rpc.close()
         await self.logon.stop()
 
 

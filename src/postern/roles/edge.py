@@ -46,7 +46,7 @@ class Edge:
         replica.follow(self.filtering.agents.reorganize)
         self.dispatcher = self._dispatch(open_own(runtime.state.queue, runtime.worker))
         await self.dispatcher.start()
-        self.adopter = Adopter(runtime.state.queue, self._dispatch)
+        self.adopter = Adopter(runtime.state.queue, self._dispatch, own=self.dispatcher.queue)
         self.adopter.start()
         connector = replica.connector(ON_25, self.dispatcher.queue, self.filtering.agents)
         rows, tls = connector.guard.rows, MutualContext(replica.certificate, server=True)

@@ -32,7 +32,7 @@ class Hub:
         await self.onward.start()
         self.dispatcher = self._dispatch(open_own(runtime.state.queue, runtime.worker))
         await self.dispatcher.start()
-        self.adopter = Adopter(runtime.state.queue, self._dispatch)
+        self.adopter = Adopter(runtime.state.queue, self._dispatch, own=self.dispatcher.queue)
         self.adopter.start()
         limits, fqdn, queue = runtime.organization.limits, runtime.server.fqdn, self.dispatcher.queue
         domain, mailboxes = runtime.organization.default_domain, self.onward.mailboxes.get
@@ -56,7 +56,6 @@ class Hub:
         await self.adopter.stop()
         await self.dispatcher.stop()
         await self.dispatcher.queue.close()
-        await self.rpc.close()
         await self.onward.stop()
         await self.logon.stop()
 

@@ -26,7 +26,7 @@ REFRESH = 3.0
 
 
 class Logon:
-    """One a process. `start` first, `stop` last."""
+    """What one process knows of who logs on. `start` is called first, `stop` last."""
 
     def __init__(self, runtime: Runtime, part: Part) -> None:
         organization, state = runtime.organization, runtime.state
@@ -45,7 +45,8 @@ class Logon:
             netbios=self.opened.netbios,
             servers=self.directory.servers_sid if isinstance(self.directory, DomainDirectory) else None,
         )
-        self.rpc = Rpc(runtime, self.directory, self.opened.proofs, self.opened.membership)
+        judge = self.authenticator
+        self.rpc = Rpc(runtime, self.directory, judge.proofs, self.opened.membership, judge.reauthorization)
         self._in_domain = organization.active_directory is not None
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
         self._domains = {a_labels(domain.name): domain.type for domain in organization.domains}
@@ -64,6 +65,8 @@ class Logon:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self.rpc.close()
+        self.authenticator.close()
         await self.opened.close()
 
     def guard(self, *rows: Path) -> Guard:

@@ -18,21 +18,16 @@ from postern.services.rpc_client import RpcClient
 from postern.services.topology_client import TopologyClient
 from postern.trust.kerberos_passwords import KerberosPasswords
 from postern.trust.membership import Membership
-from postern.trust.proofs import DomainProofs, Proofs
 
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One a process. `netbios` is "" and the rest None where there is no Active Directory."""
+    """What one process has open. `netbios` is "" and the rest None where there is no Active Directory."""
 
     directory: DomainDirectory | SlapdDirectory
     netbios: str = ""
     logons: BrokerClient | None = None
     locator: TopologyClient | None = None
-
-    @property
-    def proofs(self) -> Proofs | None:
-        return DomainProofs(self.directory, self.logons, self.netbios) if self.logons is not None else None
 
     @property
     def membership(self) -> Membership | None:

@@ -25,10 +25,11 @@ from postern.trust.handshakes import Acceptors, Initiators
 from postern.trust.membership import Membership
 from postern.trust.ntlm import nt_hash
 from postern.trust.proofs import Proofs
+from postern.trust.reauthorization import Reauthorization
 
 
 class Rpc:
-    """One a process."""
+    """The RPC of one process: its doors, and its clients of other servers."""
 
     def __init__(
         self,
@@ -36,8 +37,10 @@ class Rpc:
         directory: Directory,
         proofs: Proofs | None = None,
         membership: Membership | None = None,
+        reauthorization: Reauthorization | None = None,
     ) -> None:
-        """`proofs` and `membership` are Active Directory's, where the organization is in one."""
+        """`proofs` and `membership` are Active Directory's, where the organization is in one; `reauthorization` is the
+        authenticator's, in a process that has one."""
         self._runtime = runtime
         organization, server = runtime.organization, runtime.server
         secret = (runtime.state.secrets / "machine-account").read_text(encoding="utf-8").strip()
@@ -47,7 +50,15 @@ class Rpc:
         self._initiators = Initiators(account, domain, nt_hash(secret), realm, keytab)
         self._clients: dict[str, MailboxClient] = {}
         self._acceptors = Acceptors(
-            server.name, organization.default_domain, directory, realm, keytab, proofs, membership, netbios
+            server.name,
+            organization.default_domain,
+            directory,
+            realm,
+            keytab,
+            proofs,
+            membership,
+            netbios,
+            reauthorization,
         )
 
     def target(self, row: Path, server: Server, part: Part) -> RpcTarget:
@@ -69,6 +80,7 @@ class Rpc:
         return self._clients
 
     async def close(self) -> None:
+        self._acceptors.close()
         for client in self._clients.values():
             await client.close()
 

@@ -25,7 +25,6 @@ from postern.services.agent_look_ups import BlockLists, LookUps
 from postern.services.agent_state import AgentFile, AgentState, Statistics
 from postern.services.message_agents import Examined, MessageAgents
 from postern.services.receive_connector import AgentVerdict, Caller
-from postern.services.refusals import MAX_RECIPIENTS
 from postern.services.smtp_recipients import of_directory
 from postern.telemetry.log import Event, log
 from postern.transport.agents.block_lists import Provider, parse_provider
@@ -134,7 +133,7 @@ class AgentPipeline:
 class AgentSteps:
     """The agents of one connection (`receive_connector.Steps`)."""
 
-    __slots__ = ("_address", "_chain", "_p", "_sender", "_standing", "_unknown")
+    __slots__ = ("_address", "_chain", "_p", "_refusal", "_standing", "_unknown")
 
     def __init__(self, pipeline: AgentPipeline) -> None:
         self._p = pipeline
@@ -142,7 +141,8 @@ class AgentSteps:
         self._address: IpAddress | None = None
         self._standing = Standing.UNKNOWN
         self._unknown = 0
-        self._sender = ""
+        self._refusal: tuple[Reply, str] | None = None
+        """The last one, and the agent that gave it."""
 
     async def connected(self, caller: Caller) -> Reply | None:
         """Block lists are asked while greetings are said; who is listed hears of it at RCPT, when it is known for whom."""
@@ -156,27 +156,25 @@ class AgentSteps:
         return None
 
     async def mail(self, caller: Caller, sender: str) -> Reply | None:
-        self._chain, self._sender = self._p.chain, sender
+        self._chain = self._p.chain
         agent = self._chain.sender
         if agent is None or self._allowed or not self._filtered(caller):
             return None
-        return self._decided("sender-filter", caller, "", lambda: agent.mail(sender))
+        return self._decided("sender-filter", lambda: agent.mail(sender))
 
     def rcpt(self, caller: Caller, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
         if not self._filtered(caller):
             return None
-        refusal = self._connection(caller, recipient.address)
+        refusal = self._connection(recipient.address)
         if refusal is not None and not isinstance(refusal, Reply):
-            return self._rcpt_later(caller, recipient, refusal)
-        return refusal or self._recipient(caller, recipient)
+            return self._rcpt_later(recipient, refusal)
+        return refusal or self._recipient(recipient)
 
-    async def _rcpt_later(
-        self, caller: Caller, recipient: EnvelopeRecipient, listed: Awaitable[Reply | None]
-    ) -> Reply | None:
-        refusal = await listed or self._recipient(caller, recipient)
+    async def _rcpt_later(self, recipient: EnvelopeRecipient, listed: Awaitable[Reply | None]) -> Reply | None:
+        refusal = await listed or self._recipient(recipient)
         return refusal if refusal is None or isinstance(refusal, Reply) else await refusal
 
-    def _connection(self, caller: Caller, recipient: str) -> Reply | Awaitable[Reply | None] | None:
+    def _connection(self, recipient: str) -> Reply | Awaitable[Reply | None] | None:
         agent, providers, address = self._chain.connection, self._chain.providers, self._address
         if agent is None or address is None or self._allowed:
             return None
@@ -185,31 +183,25 @@ class AgentSteps:
         if agent.bypassed(recipient):
             return None
         if self._standing is Standing.BLOCKED:
-            return self._decided("connection-filter", caller, recipient, lambda: agent.refusal(address))
+            return self._decided("connection-filter", lambda: agent.refusal(address))
         zone = self._p.block_lists.known(address, providers)
         if zone is None:
-            return self._listed(caller, recipient, agent, address)
-        return self._decided(
-            "connection-filter", caller, recipient, lambda: agent.refusal(address, zone) if zone else None
-        )
+            return self._listed(agent, address)
+        return self._decided("connection-filter", lambda: agent.refusal(address, zone) if zone else None)
 
-    async def _listed(
-        self, caller: Caller, recipient: str, agent: ConnectionFilter, address: IpAddress
-    ) -> Reply | None:
+    async def _listed(self, agent: ConnectionFilter, address: IpAddress) -> Reply | None:
         begun = time.perf_counter()
         # Others may wait for the same answer: whoever hangs up leaves it to them. It ends in time and does not raise.
         zone = await asyncio.shield(self._p.block_lists.start(address, self._chain.providers))
-        return self._decided(
-            "connection-filter", caller, recipient, lambda: agent.refusal(address, zone) if zone else None, begun
-        )
+        return self._decided("connection-filter", lambda: agent.refusal(address, zone) if zone else None, begun)
 
-    def _recipient(self, caller: Caller, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
+    def _recipient(self, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
         agent, directory = self._chain.recipient, self._p.directory
         if agent is None:
             return None
         begun = time.perf_counter()
         address = fold(recipient.address)
-        refusal = self._decided("recipient-filter", caller, address, lambda: agent.rcpt(address), begun)
+        refusal = self._decided("recipient-filter", lambda: agent.rcpt(address), begun)
         if refusal is not None or directory is None or not agent.settings.validate:
             return refusal
         if self._p.domains.get(domain_of(address)) is not DomainType.AUTHORITATIVE or address.startswith("postmaster@"):
@@ -232,7 +224,7 @@ class AgentSteps:
             return AgentVerdict()
         examined = await self.examine(caller, envelope, header, body, key)
         if examined.reply is not None:
-            self._log(caller, examined.by, examined.reply, *(one.address for one in envelope.recipients))
+            self._refusal = examined.reply, examined.by
         return AgentVerdict(examined.reply, examined.header)
 
     async def examine(
@@ -242,6 +234,9 @@ class AgentSteps:
         return await self._chain.message.examine(
             self._address, caller.helo, envelope.sender, header, body, self._p.clock(), self._allowed, key
         )
+
+    def agent_of(self, reply: Reply) -> str:
+        return self._refusal[1] if self._refusal is not None and self._refusal[0] is reply else ""
 
     def closed(self) -> None:
         """Nothing is held that would have to be given back."""
@@ -258,8 +253,6 @@ class AgentSteps:
     def _decided(
         self,
         name: str,
-        caller: Caller,
-        recipient: str,
         decide: Callable[[], Reply | None],
         begun: float | None = None,
     ) -> Reply | None:
@@ -273,19 +266,8 @@ class AgentSteps:
             return None
         self._p.statistics.add(name, begun, reply.code if reply is not None else 0)
         if reply is not None:
-            self._log(caller, name, reply, *filter(None, [recipient]))
+            self._refusal = reply, name
         return reply
-
-    def _log(self, caller: Caller, name: str, reply: Reply, *recipients: str) -> None:
-        log(
-            Event.AGENT_REFUSED,
-            path=caller.path,
-            peer=caller.peer.host,
-            agent=name,
-            sender=self._sender,
-            recipients=list(recipients[:MAX_RECIPIENTS]),
-            reply=reply.words,
-        )
 
 
 async def _unless_fine(found: Awaitable[Reply]) -> Reply | None:

@@ -30,7 +30,7 @@ def fetch_ahead(state: ImapState, command: Fetch) -> bool:
     view = state.view
     if view is None or not view.ahead.rows or len(command.messages) != 1 or command.changed_since:
         return False
-    plan = plan_of(command.items, command.uid, state.condstore)
+    plan = plan_of(command.items, command.uid, state.condstore, state.utf8)
     if plan.columns != view.ahead.columns or plan.sets_seen or plan.columns & CHANGING:
         return False
     slices = view.slices(command.messages, command.uid)
@@ -52,14 +52,17 @@ async def fetch(state: ImapState, command: Fetch) -> None:
     if "MODSEQ" in command.items or command.changed_since:  # RFC 7162 section 3.1: these enable CONDSTORE
         state.enable_condstore()
     slices = await state.slices(command.messages, command.uid)
-    plan = plan_of(command.items, command.uid, state.condstore)
+    plan = plan_of(command.items, command.uid, state.condstore, state.utf8)
     if plan.from_view and not command.changed_since:
         await _from_view(state, view, plan, slices)
     elif slices:
         try:
-            await _from_store(state, view, plan, slices, command)
+            whole = await _from_store(state, view, plan, slices, command)
         except UnknownEncoding:
             raise no("Content-Transfer-Encoding is not known", "UNKNOWN-CTE") from None
+        if not whole:  # RFC 9051 section 7.1
+            state.done(command, "Some messages are gone", b"EXPUNGEISSUED")
+            return
     state.done(command)
 
 
@@ -75,19 +78,21 @@ async def _from_view(state: ImapState, view: FolderView, plan: FetchPlan, slices
             await state.pour(rows)
 
 
-async def _from_store(state: ImapState, view: FolderView, plan: FetchPlan, slices: list[Slice], command: Fetch) -> None:
-    """While one batch is rendered and sent, the store already works on the next."""
+async def _from_store(state: ImapState, view: FolderView, plan: FetchPlan, slices: list[Slice], command: Fetch) -> bool:
+    """While one batch is rendered and sent, the store already works on the next. Says whether every message was there."""
+    told = 0
     former: asyncio.Task[_Batch] | None = None
     try:
         async for group in _groups(state, view, plan, slices):
             ready, former = former, asyncio.create_task(_read(state, view, plan, group, command))
             if ready is not None:
-                await _send(state, view, await ready, command.changed_since)
+                told += await _send(state, view, await ready, command.changed_since)
         if former is not None:
-            await _send(state, view, await former, command.changed_since)
+            told += await _send(state, view, await former, command.changed_since)
     finally:
         if former is not None:
             former.cancel()
+    return bool(command.changed_since) or told == sum(high - low for low, high in slices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +107,7 @@ class _Batch:
 async def _read(state: ImapState, view: FolderView, plan: FetchPlan, group: list[Slice], command: Fetch) -> _Batch:
     if plan.sets_seen and not view.read_only and await _mark_seen(state, view, group) and not plan.asks_flags:
         # The change is told in the same answer: clients take the first FETCH for the one they asked for.
-        plan = plan_of((*command.items, "FLAGS"), command.uid, state.condstore)
+        plan = plan_of((*command.items, "FLAGS"), command.uid, state.condstore, state.utf8)
     single = len(group) == 1 and group[0][1] - group[0][0] == 1
     if single and not plan.columns & CHANGING and not command.changed_since:
         items = await read_one(state.opened, view, plan.columns, group[0][0])
@@ -113,7 +118,8 @@ async def _read(state: ImapState, view: FolderView, plan: FetchPlan, group: list
     return _Batch(plan, group, items)
 
 
-async def _send(state: ImapState, view: FolderView, batch: _Batch, changed_since: int) -> None:
+async def _send(state: ImapState, view: FolderView, batch: _Batch, changed_since: int) -> int:
+    """Says of how many messages the answer tells."""
     items = batch.items
     if batch.plan.asks_flags:
         await state.know_keywords(items.flags)
@@ -122,9 +128,10 @@ async def _send(state: ImapState, view: FolderView, batch: _Batch, changed_since
     numbers = view.numbers(items.uids, batch.group)
     if not batch.plan.is_long(items):
         await state.pour(batch.plan.rows(numbers, items, state.texts))
-        return
-    for number, item in zip(numbers, each(items), strict=True):
-        await state.pour_long(batch.plan.pieces(number, item, state.texts))
+    else:
+        for number, item in zip(numbers, each(items), strict=True):
+            await state.pour_long(batch.plan.pieces(number, item, state.texts))
+    return len(items.uids)
 
 
 async def _groups(

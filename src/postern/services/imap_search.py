@@ -47,7 +47,7 @@ async def search(state: ImapState, command: Search) -> None:
         state.send(b" ".join([b"SEARCH", *map(_digits, numbers)]) + modseq)
     elif command.returns != frozenset({"SAVE"}):
         state.send(_extended(command, command.returns or frozenset({"ALL"}), numbers, highest))
-    state.done(command)
+    state.done(command, code=_gone(view, known))
 
 
 async def sort(state: ImapState, command: Sort) -> None:
@@ -62,27 +62,33 @@ async def sort(state: ImapState, command: Sort) -> None:
     highest = await _highest_modseq(state, view, known) if asks_modseq and known else 0
     modseq = b" (MODSEQ %d)" % highest if highest else b""  # RFC 7162 section 3.1.6
     state.send(b" ".join([b"SORT", *map(_digits, known if command.uid else _numbers(view, known))]) + modseq)
-    state.done(command)
+    state.done(command, code=_gone(view, known))
 
 
 async def thread(state: ImapState, command: Thread) -> None:
     view = await state.loaded()
-    term = await _Resolver(state, view).term(command.program)
     await state.refresh(expunges=False)
+    term = await _Resolver(state, view).term(command.program)
     threads = await state.opened.mailboxes.thread(state.opened.mailbox, view.folder.id, term, command.algorithm)
     if not command.uid:
         threads = _NUMBER.sub(lambda match: _digits((view.position(int(match.group())) or 0) + 1), threads)
     state.send(b"THREAD " + threads if threads else b"THREAD")
-    state.done(command)
+    state.done(command, code=_gone(view, ()))
 
 
 async def _run(state: ImapState, view: FolderView, program: SearchTerm, keys: Sequence[SortKey]) -> list[int]:
     await state.loaded()
+    await state.refresh(expunges=False)
     term = await _Resolver(state, view).term(program)
     if term.key == "all" and not keys:
-        await state.refresh(expunges=False)
         return list(view.uids)
     return list(await state.opened.mailboxes.search(state.opened.mailbox, view.folder.id, term, keys))
+
+
+def _gone(view: FolderView, uids: Sequence[int]) -> bytes:
+    """The code that tells a client that numbers it still counts may be missing from the answer, for another session took
+    their messages out (RFC 9051 section 7.1)."""
+    return b"EXPUNGEISSUED" if view.vanished and not set(view.vanished) <= set(uids) else b""
 
 
 class _Resolver:

@@ -90,6 +90,10 @@ class Steps(Protocol):
         body together are the message octet for octet."""
         ...
 
+    def agent_of(self, reply: Reply) -> str:
+        """The agent that gave this very refusal, if it was the last of an agent's; "" for a refusal of the connector's own."""
+        ...
+
     def closed(self) -> None:
         """The connection has ended; the last call."""
         ...

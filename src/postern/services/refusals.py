@@ -32,7 +32,7 @@ MAX_RECIPIENTS = 20
 
 
 class Refusals:
-    """One a connector."""
+    """What one connector refuses, written down within the bounds."""
 
     def __init__(self, tracker: Tracker, clock: Callable[[], float] = time.time) -> None:
         self._tracker = tracker
@@ -51,8 +51,9 @@ class Refusals:
         sender: str = "",
         recipients: tuple[str, ...] = (),
         message_id: str = "",
+        agent: str = "",
     ) -> None:
-        """Writes one refusal down."""
+        """Writes one refusal down; `agent` is the transport agent that refused, "" for the connector itself."""
         now = self._clock()
         if not self._may(caller.peer.host, now):
             self._omit(now)
@@ -65,6 +66,7 @@ class Refusals:
             identity=caller.identity.name,
             sender=sender,
             recipients=list(people),
+            agent=agent,
             reply=reply.words,
         )
         self._tracker.record(
@@ -82,6 +84,14 @@ class Refusals:
                 time=now,
             )
         )
+
+    def turned_away(self, path: str, peer: str, reason: str, mechanism: str = "") -> None:
+        """Writes down that a peer may not do what it asked for on this path, within the same bounds; the log alone tells it."""
+        now = self._clock()
+        if self._may(peer, now):
+            log(Event.REFUSED, path=path, peer=peer, reason=reason, mechanism=mechanism)
+        else:
+            self._omit(now)
 
     def _may(self, peer: str, now: float) -> bool:
         begun, count = self._peers.pop(peer, (now, 0))

@@ -135,7 +135,7 @@ class Login:
 
     def _log_refusal(self, refusal: Refusal, link: Link, mechanism: str) -> None:
         path = self._c.guard.rows[0].id
-        log(Event.REFUSED, path=path, peer=link.peer.host, reason=refusal.reason, mechanism=mechanism)
+        self._c.refusals.turned_away(path, link.peer.host, refusal.reason, mechanism)
 
 
 async def _known(identity: Identity, certificate: bytes, peer: Peer) -> Identity | None:

@@ -37,7 +37,6 @@ from postern.services.smtp_data import (
 from postern.services.smtp_login import Login, Proven, record, shown
 from postern.services.smtp_recipients import judge
 from postern.telemetry.attempts import counted
-from postern.telemetry.log import Event, log
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 
 _MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
@@ -180,7 +179,7 @@ class ReceiveSession(Conversation):
                 return None
         row, self._sender, self._size = self._row, event.sender, event.parameters.size
         if isinstance(row, Refusal):
-            self._log_refusal(row)
+            self._c.refusals.turned_away(self._path_id, self._peer.host, row.reason)
             offer = self._offer
             if row.reason is Reason.ENCRYPTION_REQUIRED or (offer.upgrade and not offer.mechanisms):
                 self._server.reply(_STARTTLS_FIRST)
@@ -364,10 +363,8 @@ class ReceiveSession(Conversation):
     def _note_refusal(self, reply: Reply, recipients: tuple[str, ...] = (), header: bytes = b"") -> None:
         found = named(fields(header), "message-id")
         message_id = found[0].value.decode("ascii", "replace").strip() if found else ""
-        self._c.refusals.record(self._caller, self._path_id, reply, self._sender, recipients, message_id)
-
-    def _log_refusal(self, refusal: Refusal, mechanism: str = "") -> None:
-        log(Event.REFUSED, path=self._path_id, peer=self._peer.host, reason=refusal.reason, mechanism=mechanism)
+        agent = self._steps.agent_of(reply) if self._steps is not None else ""
+        self._c.refusals.record(self._caller, self._path_id, reply, self._sender, recipients, message_id, agent)
 
 
 def _people(envelope: Envelope) -> tuple[str, ...]:

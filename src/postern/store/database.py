@@ -54,8 +54,8 @@ class MailboxDatabase(Mailboxes):
 
     @staticmethod
     async def open(conninfo: str, connections: int = 8) -> MailboxDatabase:
-        """Brings the schema up to date first. `connections` (from 2 on) bounds what this process opens, a quarter of it for
-        searches, besides two for notices.
+        """Brings the schema up to date first. `connections` (from 3 on) bounds what this process opens, a quarter of it and
+        one more for searches, besides two for notices.
 
         Raises MailboxError("UNAVAILABLE") when the server does not answer, SchemaError when it holds a newer schema.
         """
@@ -66,7 +66,7 @@ class MailboxDatabase(Mailboxes):
             connection.close()
         searching = max(1, connections // 4)
         searches = search.Searches(conninfo, searching, search.SECONDS)
-        pool = Pool(conninfo, max(1, connections - searching), "postern")
+        pool = Pool(conninfo, max(1, connections - searching - 1), "postern")
         notices = Notices(conninfo, pool)
         await notices.start()
         return MailboxDatabase(conninfo, pool, searches, notices)

@@ -23,6 +23,7 @@ from postern.store.threads import Message, ordered_subject, references
 _DAY = 86_400
 _FEW_RANGES = 16
 _MAX_TERMS = 1000
+_FEW_TERMS = 20
 _MAX_DEPTH = 100
 _THREADED_IN_LINE = 1000
 """Messages that are put into threads between two turns of the event loop."""
@@ -65,6 +66,11 @@ class _Program:
         self.contents = False
         self.texts = False
         self._terms = 0
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether it may take more than moments in a large folder."""
+        return self.texts or self._terms > _FEW_TERMS
 
     def number(self, value: int) -> str:
         self.parameters.append(wire.int8(max(-(1 << 63), min((1 << 63) - 1, value))))
@@ -225,20 +231,28 @@ _TERMS: dict[str, Callable[[_Program, SearchTerm], str]] = {
 
 class Searches:
     """The searches of one process: on connections of their own, so that nothing else waits for them; one at a time for each
-    mailbox, so that nobody's many sessions take all of them; and none longer than `seconds`."""
+    mailbox, so that nobody's many sessions take all of them; and none longer than `seconds`. One connection is for those that
+    read no texts: whoever asks for what is unseen does not wait for those who look for words."""
 
     def __init__(self, conninfo: str, connections: int, seconds: float) -> None:
-        self._pool = Pool(conninfo, connections, "postern-search", seconds)
-        self._turns: WeakValueDictionary[UUID, asyncio.Lock] = WeakValueDictionary()
+        self._pools = {
+            True: Pool(conninfo, connections, "postern-search", seconds),
+            False: Pool(conninfo, 1, "postern-search", seconds),
+        }
+        self._turns: WeakValueDictionary[tuple[UUID, bool], asyncio.Lock] = WeakValueDictionary()
+        self._running: set[asyncio.Task[list[Row]]] = set()
 
-    async def run(self, mailbox: UUID, statement: str, parameters: Sequence[wire.Parameter]) -> Row:
+    async def run(self, mailbox: UUID, program: _Program, statement: str) -> Row:
         """The one row of it. Raises MailboxError: LIMIT for what takes too long."""
-        turn = self._turns.setdefault(mailbox, asyncio.Lock())
+        slow = program.is_slow
+        turn = self._turns.setdefault((mailbox, slow), asyncio.Lock())
         await turn.acquire()
         # A caller who goes away leaves his statement running: until it ends, it is his mailbox's turn.
-        asked = asyncio.ensure_future(self._pool.run(statement, parameters, prepare=False))
+        asked = asyncio.create_task(self._pools[slow].run(statement, program.parameters, prepare=False))
+        self._running.add(asked)
 
-        def ended(done: asyncio.Future[list[Row]]) -> None:
+        def ended(done: asyncio.Task[list[Row]]) -> None:
+            self._running.discard(done)
             turn.release()
             if not done.cancelled():
                 done.exception()  # nobody may be left to hear of it
@@ -250,7 +264,11 @@ class Searches:
             raise MailboxError("LIMIT", "The search takes too long: ask for less at a time") from None
 
     async def close(self) -> None:
-        await self._pool.close()
+        for pool in self._pools.values():
+            await pool.close()
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
 
 async def search(
@@ -267,7 +285,7 @@ async def search(
         order.append(f"{column} {'DESC' if key.reverse else 'ASC'}")
     # "the message sequence number is the final key" (RFC 5256 section 3)
     statement = program.statement("string_agg(int8send(x.uid), '')", "i.uid", condition, ", ".join([*order, "i.uid"]))
-    row = await searches.run(mailbox, statement, program.parameters)
+    row = await searches.run(mailbox, program, statement)
     if row[0] is None:
         raise no_folder()
     return list(wire.words32(row[1]))
@@ -287,7 +305,7 @@ async def thread(searches: Searches, mailbox: UUID, folder: int, term: SearchTer
         condition,
         "i.uid",
     )
-    row = await searches.run(mailbox, statement, program.parameters)
+    row = await searches.run(mailbox, program, statement)
     if row[0] is None:
         raise no_folder()
     messages = [

@@ -72,7 +72,11 @@ class Event(StrEnum):
         "A peer failed to prove who it is. The account is named if there is one of that name; any other name is left out, "
         "for people type passwords where names belong.",
     )
-    MAIL_REFUSED = "mail-refused", "info", "A sender, a recipient or a message was refused."
+    MAIL_REFUSED = (
+        "mail-refused",
+        "info",
+        "A sender, a recipient or a message was refused, by a transport agent where one is named.",
+    )
     REFUSALS_OMITTED = (
         "refusals-omitted",
         "warning",
@@ -107,7 +111,11 @@ class Event(StrEnum):
         "A message is in the poison queue: it is tried no more until an administrator says so.",
     )
     TURNED_AWAY = "turned-away", "warning", "A door has as many connections as it takes, in all or from one address."
-    AGENT_REFUSED = "agent-refused", "info", "A transport agent refused a recipient or a message."
+    DOOR_PAUSED = (
+        "door-paused",
+        "error",
+        "A door takes no connection for a second, for the system has no descriptors or no memory for another one.",
+    )
     AGENT_FAILED = (
         "agent-failed",
         "error",

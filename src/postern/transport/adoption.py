@@ -48,16 +48,29 @@ def open_own(root: Path, worker: int) -> Queue:
     raise OSError(f"{root}: every queue of worker {worker} is locked")
 
 
+def _look_at(queue: Queue) -> None:
+    """SQLite keeps what it has read and written in memory, and may not notice for long what became of its file: then what is
+    taken meanwhile would be lost with the process. A reader who begins anew does."""
+    try:
+        control.has_mail(queue.folder)
+    except (OSError, sqlite3.Error) as error:
+        if damage.is_damage(error):
+            queue.damaged(error)
+
+
 def _end_this_process() -> None:
     """As its supervisor would: doors are closed, and what is under way ends."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Adopter:
-    """Adopts below `root`. `make` gives a dispatcher for an adopted queue, not yet started."""
+    """Adopts below `root`. `make` gives a dispatcher for an adopted queue, not yet started; `own` is the worker's own queue."""
 
-    def __init__(self, root: Path, make: Callable[[Queue], Dispatcher], interval: float = ROUND) -> None:
+    def __init__(
+        self, root: Path, make: Callable[[Queue], Dispatcher], interval: float = ROUND, own: Queue | None = None
+    ) -> None:
         self._root = root
+        self._own = [own] if own is not None else []
         self._make = make
         self._interval = interval
         self._orphans: set[Path] = set()
@@ -81,6 +94,8 @@ class Adopter:
 
     async def round(self) -> None:
         """Gives back what is finished or damaged, adopts what was without owner in the last round too."""
+        for queue in (*self._own, *(d.queue for d in self._adopted)):
+            _look_at(queue)
         for dispatcher in [d for d in self._adopted if d.idle or d.queue.damage is not None]:
             await self._release(dispatcher)
         orphans = set()

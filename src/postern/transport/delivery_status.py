@@ -44,8 +44,12 @@ MAX_LISTED = 1000
 """Recipients that one report lists."""
 
 _UNVOUCHED = FROM_STRANGERS | {"hub-to-hub"}
-_SUBMITTED = re.compile(rb"\bwith (?:MAPI|(?:UTF8)?E?SMTPS?A)\b")
-"""The trace of a message that one of our users submitted (RFC 3848)."""
+_SUBMITTED = re.compile(
+    rb"received: from [^\s(]++ (?:\(\[[^\]\s]*+\]\)\s++)?by ([^\s(]++) \(Postern\) with (?:MAPI|(?:UTF8)?E?SMTPS?A)[\s;]",
+    re.IGNORECASE,
+)
+"""The trace of a message that one of our users submitted (RFC 3848), as far as its words are ours: behind them stands the
+recipient, which a stranger may have chosen."""
 
 _NOTIFY = {
     Action.FAILED: "FAILURE",
@@ -130,13 +134,17 @@ class Reporter:
             return False
         for number, field in enumerate(fields(_header_of(message.content))):
             if field.name == "received":
-                if number and _SUBMITTED.search(field.raw):  # the first is our own, of who gave it to us
+                if number and self._is_submission(field.raw):  # the first is our own, of who gave it to us
                     return False
             elif field.name != "authentication-results" or not claims_to_be(field, self._servers):
                 return False
             else:
-                return is_forged(read_results(field))
+                return is_forged(read_results(field), message.envelope.sender)
         return False
+
+    def _is_submission(self, received: bytes) -> bool:
+        match = _SUBMITTED.match(received)
+        return match is not None and match[1].decode("ascii", "replace").lower() in self._servers
 
     def build(self, message: QueuedMessage, action: Action, pairs: Pairs, now: float) -> tuple[Envelope, Content]:
         """A report about these recipients. `now` is epoch seconds. The body parts are 8bit at most."""

@@ -118,7 +118,7 @@ def recipients(header: bytes, domain: str) -> tuple[list[str], bytes] | NotAllow
 
 def _no_address(one: Address) -> NotAllowed:
     words = "".join(letter for letter in one.address if letter.isprintable())[:100]
-    return NotAllowed(553, "5.1.3", f"It names a recipient that is no address: {words}")
+    return NotAllowed(553, "5.1.3", f"The message names a recipient that is no address: {words}")
 
 
 def _written(listed: Sequence[Address]) -> bytes:
@@ -164,6 +164,7 @@ def _mailboxes(field: bytes) -> list[str] | None:
     listed = mailbox_list(value_of(field))
     if listed is None or len(listed) > MAX_AUTHORS:
         return None
-    # What IMAP shows and DMARC asks about must be what is allowed here.
-    found = [parse_mailbox(address.spec) for address in listed if address.spec == address.address]
+    # What IMAP shows and DMARC asks about must be what is allowed here, also to readers that decode what they must not.
+    plain = [one.spec for one in listed if one.spec == one.address and "=?" not in one.spec]
+    found = [parse_mailbox(spec) for spec in plain]
     return [address for address in found if address] if len(found) == len(listed) and all(found) else None

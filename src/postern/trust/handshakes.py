@@ -30,6 +30,7 @@ class Acceptors:
     realm) and `realm` the only realm whose principals are anyone here. Only servers' accounts can log on: users' guesses
     would need the back-off that `Authenticator` has. In Active Directory `proofs` is the domain's, `membership` knows the
     servers' group, and `netbios` is the domain's short name; else the directory's verifiers and its own word count.
+    `reauthorization` is the process's, where it has one: whoever logged on twice is asked about once.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Acceptors:
         proofs: Proofs | None = None,
         membership: Membership | None = None,
         netbios: str = "",
+        reauthorization: Reauthorization | None = None,
     ) -> None:
         self._proofs: Proofs = proofs or Verifiers(directory, Pool("argon2"))
         self._membership = membership or Membership()
@@ -51,11 +53,15 @@ class Acceptors:
         self._directory = directory
         self._realm = realm
         self._keytab = keytab
-        self.reauthorization = Reauthorization(directory)
+        self.reauthorization = reauthorization or Reauthorization(directory)
         found = {Mechanism.NTLM}
         if realm and keytab and kerberos.AVAILABLE:
             found.add(Mechanism.KERBEROS)
         self.available = frozenset(found)
+
+    def close(self) -> None:
+        """Ends the watch over those who are logged on, a shared one too: it is called when the process stops."""
+        self.reauthorization.close()
 
     def begin(self, auth_type: int, host: str = "") -> SecurityContext | None:
         """A new handshake with who calls from `host`; None for a mechanism that cannot be verified here."""

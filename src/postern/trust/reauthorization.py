@@ -47,7 +47,8 @@ class Registration:
 
 
 class Reauthorization:
-    """One a process and directory. Rounds run while anybody is registered; an unavailable directory ends nobody."""
+    """The watch over everybody who is logged on; a process has one for its directory. Rounds run while anybody is registered;
+    an unavailable directory ends nobody."""
 
     def __init__(
         self, directory: Directory, interval: float = INTERVAL, clock: Callable[[], float] = time.time

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postern.protocols.authentication.dmarc import dmarc
 from postern.protocols.authentication.header import (
     addresses,
     ascii_domain,
@@ -15,6 +16,7 @@ from postern.protocols.authentication.header import (
     purported_responsible,
     without,
 )
+from postern.protocols.mime.address import address_list
 from postern.protocols.mime.header import MAX_FIELDS
 
 HEADER = b"Received: x\r\n\tfor y\r\nFrom : Bob <bob@other.test>\r\nno field\r\nSUBJECT: a\r\n b\r\n"
@@ -71,6 +73,25 @@ def test_addresses_are_those_a_reader_would_answer() -> None:
 )
 def test_comments_hide_no_address_and_make_none(value: bytes, read: list[str]) -> None:
     assert addresses([value]) == read
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"<boss@good.test=?utf-8?q?=2Eattacker.test?=>",
+        b"Boss <boss@=?utf-8?q?attacker.test?=>",
+        b"boss@=?utf-8?b?YXR0YWNrZXIudGVzdA==?=",
+        b"<boss@m\xfcnchen.test>",
+    ],
+)
+def test_the_domain_that_is_asked_about_is_the_one_that_imap_tells(value: bytes) -> None:
+    """RFC 2047 section 5: no encoded word stands in an address; who decodes one asks an attacker's domain for its policy."""
+    [one], _ = address_list(value)
+    assert one.host is not None
+    assert domains(addresses([value])) == [one.host.decode("utf-8", "replace").lower()]
+    machine = dmarc(domains(addresses([value])), "", [], lambda name: name, 0.5)
+    assert machine.question is None and machine.result is not None and machine.result.unreadable
+    assert purported_responsible(fields(b"From: " + value + b"\r\n")) == addresses([value])[0]
 
 
 @pytest.mark.parametrize(

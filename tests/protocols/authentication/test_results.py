@@ -82,27 +82,49 @@ def test_comments_in_front_hide_no_name() -> None:
     assert claims_to_be(fields(b"Authentication-Results: " + b"()" * 5000 + b" other.test; none\r\n")[0], ours)
 
 
+ALIGNED, BELOW, OTHER = "pass d.test", "pass mail.d.test", "pass attacker.test"
+
+
 @pytest.mark.parametrize(
     ("spf", "dkim", "dmarc", "forged"),
     [
-        ("fail", "none", "fail", True),
-        ("fail", "fail", "none", True),
+        ("fail", "none", "fail d.test", True),
+        ("fail", "fail d.test", "none", True),
         ("softfail", "none", "none", True),
-        ("none", "pass", "fail", True),  # signed by somebody else
-        ("pass", "none", "fail", False),  # the envelope's sender is real, whatever From says
-        ("fail", "pass", "pass", False),
-        ("fail", "pass", "none", False),
+        ("none", OTHER, "fail d.test", True),
+        ("fail", OTHER, "none", True),
+        ("fail", "pass notd.test", "none", True),
+        ("fail", OTHER, OTHER, True),  # From is the attacker's own, and passes
+        ("fail", "pass", "none", True),
+        ("pass", "none", "fail d.test", False),  # the envelope's sender is real, whatever From says
+        ("fail", ALIGNED, ALIGNED, False),
+        ("fail", ALIGNED, "none", False),
+        ("fail", BELOW, "none", False),
+        ("fail", ALIGNED, "fail other.test", False),  # the envelope's domain has signed
         ("none", "none", "none", False),
-        ("neutral", "fail", "none", False),
-        ("temperror", "none", "temperror", False),
+        ("neutral", "fail d.test", "none", False),
+        ("temperror", "none", "temperror d.test", False),
     ],
 )
 def test_whether_the_sender_is_forged(spf: str, dkim: str, dmarc: str, forged: bool) -> None:
+    def of(method: str, name: str, said: str) -> MethodResult:
+        result, _, domain = said.partition(" ")
+        return MethodResult(method, result, ((name, domain),), "; dkim=pass header.d=d.test")
+
     results = [
-        MethodResult("spf", spf, (("smtp.mailfrom", "spf=pass; dmarc=pass@d.test"),), "; dkim=pass"),
-        MethodResult("dkim", dkim),
-        MethodResult("dmarc", dmarc, (("header.from", 'x" ; spf=pass'),)),
+        MethodResult("spf", spf, (("smtp.mailfrom", "spf=pass; dmarc=pass@d.test"),), "; dkim=pass header.d=d.test"),
+        of("dkim", "header.d", dkim),
+        of("dmarc", "header.from", dmarc),
+        MethodResult("dkim", "fail", (("header.d", 'x" header.d=d.test ; spf=pass'),)),
     ]
     [field] = fields(authentication_results("e.test", results))
-    assert read_results(field) == {("spf", spf), ("dkim", dkim), ("dmarc", dmarc)}
-    assert is_forged(read_results(field)) == forged
+    found = read_results(field)
+    assert [(one.method, one.result) for one in found] == [(one.method, one.result) for one in results]
+    assert is_forged(found, "bob@D.test") == forged
+
+
+def test_a_domain_is_aligned_in_letters_and_in_a_labels() -> None:
+    results = [MethodResult("spf", "fail"), MethodResult("dkim", "pass", (("header.d", "xn--mnchen-3ya.test"),))]
+    [field] = fields(authentication_results("e.test", results))
+    assert not is_forged(read_results(field), "bob@m\u00fcnchen.test")
+    assert is_forged(read_results(field), "postmaster")

@@ -11,6 +11,7 @@ from postern.model.mailbox import Column, FetchedItems
 from postern.protocols.imap.commands import Fetch
 from postern.protocols.imap.fetch_plan import FetchPlan, UnknownEncoding
 from postern.protocols.imap.parse import parse
+from postern.protocols.mime.message import render
 
 MESSAGE = (
     b"From: a@b\r\nX-Percent%s: 100%\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n"
@@ -36,10 +37,10 @@ def texts(uids: Sequence[int], words: Sequence[int]) -> Iterable[bytes]:
     return [b"(\\Seen)" for _ in words]
 
 
-def plan(items: str, uid: bool = False, modseq: bool = False) -> FetchPlan:
+def plan(items: str, uid: bool = False, modseq: bool = False, utf8: bool = False) -> FetchPlan:
     command = parse(b"a FETCH 1 " + items.encode(), [])
     assert isinstance(command, Fetch), command
-    return FetchPlan(command.items, uid, modseq)
+    return FetchPlan(command.items, uid, modseq, utf8)
 
 
 def answer(items: str, uid: bool = False, modseq: bool = False) -> bytes:
@@ -79,6 +80,19 @@ def test_answers(items: str, expected: bytes) -> None:
 def test_uid_and_modseq_are_added() -> None:
     assert answer("FLAGS", uid=True, modseq=True) == b"UID 7 FLAGS (\\Seen) MODSEQ (12)"
     assert answer("(FLAGS UID MODSEQ)", uid=True, modseq=True) == b"FLAGS (\\Seen) UID 7 MODSEQ (12)"
+
+
+def test_a_message_global_is_a_message_only_to_who_knows_it() -> None:
+    content = b"Content-Type: message/global\r\n\r\nSubject: inner\r\n\r\nx"
+    made = render(content)
+    items = FetchedItems(uids=[7], structures=[made.structure], bodies=[made.body_structure])
+    (older,) = plan("(BODY BODYSTRUCTURE)").rows([1], items, texts)
+    basic = b'("message" "global" NIL NIL NIL "7bit" 19'
+    assert older == b"* 1 FETCH (BODY %b) BODYSTRUCTURE %b NIL NIL NIL NIL))\r\n" % (basic, basic)
+    (newer,) = plan("(BODY BODYSTRUCTURE)", utf8=True).rows([1], items, texts)
+    assert (
+        newer == b"* 1 FETCH (BODY %b BODYSTRUCTURE %b)\r\n" % (made.body_structure, made.structure) and newer != older
+    )
 
 
 def test_an_unknown_encoding_is_said() -> None:

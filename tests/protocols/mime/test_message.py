@@ -84,6 +84,8 @@ def test_structure_and_sizes_of_a_plain_message() -> None:
         (b"<Big(x)bug@b.c>, <bug@b. c>", [[None, None, b"Big bug", b"b.c"], [None, None, b"bug", b"b.c"]]),
         (b"<bug@b.c d.e>", [[None, None, b"bug", b"b.c d.e"]]),
         (b'"q" . w@b.c junk', [[None, None, b"q.w", b"b.c"]]),
+        (rb"foo@b.c (Foo \) Bar), d@e.f", [[b"Foo ) Bar", None, b"foo", b"b.c"], [None, None, b"d", b"e.f"]]),
+        (b'tall@b.c (6" tall), d@e.f', [[b'6" tall', None, b"tall", b"b.c"], [None, None, b"d", b"e.f"]]),
         (b"(first) a@b.c", [[b"first", None, b"a", b"b.c"]]),
         (b", ,a@b.c,,", [[None, None, b"a", b"b.c"]]),
         (b"=?utf-8?B?7ZqM?= <a@b.c>", [[b"=?utf-8?B?7ZqM?=", None, b"a", b"b.c"]]),
@@ -179,6 +181,20 @@ def test_an_inner_boundary_that_begins_like_the_outer() -> None:
     root = scan(content)
     assert len(root.children) == 1
     assert [content[p.body : p.end] for p in root.children[0].children] == [b"one", b"two"]
+
+
+def test_an_inner_part_that_uses_its_parents_boundary() -> None:
+    inner = (
+        b"--b\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n"
+    )
+    content = (
+        b"Content-Type: multipart/mixed; boundary=b (the boundary)\r\n\r\n"
+        + inner
+        + b"--b\r\nContent-Type: application/zip\r\n\r\nPK\r\n--b--\r\n"
+    )
+    alternative, attachment = scan(content).children
+    assert [content[p.body : p.end] for p in alternative.children] == [b"one", b"two"]
+    assert attachment.subtype == b"zip" and content[attachment.body : attachment.end] == b"PK"
 
 
 def test_digest_parts_are_messages() -> None:

@@ -28,6 +28,13 @@ def test_for_whom(header: bytes, sender: str, domain: str) -> None:
     assert signing_domain(fields(header), sender, {"corp.test"}) == domain
 
 
+@pytest.mark.parametrize("author", ["a@회사.test", "a@xn--vf4b131b.test", "a@NEWS.XN--VF4B131B.test"])
+def test_a_domain_in_letters_is_the_one_that_has_the_key(author: str) -> None:
+    known = {"xn--vf4b131b.test"}
+    assert signing_domain(fields(f"From: {author}\r\n".encode()), "", known) == "xn--vf4b131b.test"
+    assert signing_domain([], author, known) == "xn--vf4b131b.test"
+
+
 def test_records() -> None:
     for made, kind in ((rsa.generate_private_key(65537, 2048), "rsa"), (Ed25519PrivateKey.generate(), "ed25519")):
         key = SigningKey("corp.test", "s1", made)

@@ -29,6 +29,17 @@ def test_senders(sender: str, refused: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    "listed", ["a@회사.test", "a@xn--vf4b131b.test", "회사.test", "xn--VF4B131B.test", "*.회사.test"]
+)
+@pytest.mark.parametrize("sender", ["a@회사.test", "A@XN--vf4b131b.test"])
+def test_a_domain_is_blocked_in_either_spelling(listed: str, sender: str) -> None:
+    agent = SenderFilter(SenderFilterSettings((listed,)))
+    assert agent.mail(sender) is not None
+    assert agent.header("b@b.test", fields(f"From: {sender}\r\n".encode())) is not None
+    assert agent.mail("a@회의.test") is None
+
+
+@pytest.mark.parametrize(
     ("sender", "header", "refused"),
     [
         ("a@b.test", b"From: x@junk.test\r\n", True),

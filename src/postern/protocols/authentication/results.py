@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from postern.model.domains import a_labels
 from postern.protocols.authentication.header import Field
 from postern.protocols.mime.comments import without_comments
 
@@ -15,7 +16,9 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+\-.^_`{|}~/@:]+\Z")
 _NOT_IN_COMMENT = re.compile(r"[^ -~]|[()\\]")
 _MAX_READ = 4000
 _QUOTED = re.compile(rb'"[^"]*+"?+')
-_AGAINST = frozenset({("spf", "fail"), ("spf", "softfail")})
+_AGAINST = frozenset({("spf", "fail"), ("spf", "softfail"), ("dmarc", "fail")})
+_DOMAIN_OF = {"dkim": "header.d", "dmarc": "header.from"}
+"""The property that names the domain for which a method passed (RFC 8601 section 2.7)."""
 _AUTHSERV = re.compile(rb'\s*+(?:"((?:[^"\\]|\\.){0,500}+)"|([^\s;()"]{1,500}+))')
 
 
@@ -55,22 +58,45 @@ def claims_to_be(field: Field, names: frozenset[str]) -> bool:
     return written.lower().rstrip(".") in names
 
 
-def read_results(field: Field) -> frozenset[tuple[str, str]]:
-    """What such a field says: ("spf", "fail") and the like, of each method. Words in quotes and comments are a stranger's.
+def read_results(field: Field) -> tuple[MethodResult, ...]:
+    """What such a field says, in lower case: each method with its result and properties. Words in quotes and comments are a
+    stranger's, and are left out.
 
     Bound: linear in the field; 4,000 octets of its value are read.
     """
     plain = _QUOTED.sub(b"", without_comments(field.value[:_MAX_READ])).decode("utf-8", "replace").lower()
-    found = (part.split(maxsplit=1)[0].partition("=") for part in plain.split(";")[1:] if part.strip())
-    return frozenset((method, result) for method, equals, result in found if equals)
+    return tuple(filter(None, (_read(part.split()) for part in plain.split(";")[1:])))
 
 
-def is_forged(found: frozenset[tuple[str, str]]) -> bool:
-    """Whether nothing vouches for the sender that the envelope names, and something speaks against it: whoever it names did
-    not write this, and must not be answered. Where nobody looked, or no policy is published, it is not known."""
-    if ("spf", "pass") in found or ("dmarc", "pass") in found:
-        return False
-    return ("dmarc", "fail") in found or (("dkim", "pass") not in found and bool(found & _AGAINST))
+def _read(words: list[str]) -> MethodResult | None:
+    if not words:
+        return None
+    method, equals, result = words[0].partition("=")
+    properties = [word.partition("=") for word in words[1:]]
+    return MethodResult(method, result, tuple((name, value) for name, _, value in properties)) if equals else None
+
+
+def is_forged(found: Iterable[MethodResult], sender: str) -> bool:
+    """Whether nothing vouches for the `sender` that the envelope names, and something speaks against it: whoever it names did
+    not write this, and must not be answered. Where nobody looked, or no policy is published, it is not known.
+
+    A DKIM signature or a passed DMARC speaks for its own domain only: an attacker signs with one of his own.
+    """
+    domain = a_labels(sender.rpartition("@")[2])
+    against = False
+    for one in found:
+        said = (one.method, one.result)
+        named = dict(one.properties).get(_DOMAIN_OF.get(one.method, ""), "")
+        if said == ("spf", "pass") or (one.result == "pass" and _is_aligned(named, domain)):
+            return False
+        against = against or said in _AGAINST
+    return against
+
+
+def _is_aligned(named: str, domain: str) -> bool:
+    """Whether one of the domains is the other, or lies below it. RFC 7489 section 3.1 also aligns siblings, by a list of public
+    suffixes that is not at hand here: of those it is not known, and their mail is judged without the signature."""
+    return bool(named) and (named == domain or named.endswith("." + domain) or domain.endswith("." + named))
 
 
 def _value(value: str) -> str:

@@ -13,6 +13,7 @@ from functools import lru_cache
 from postern.model.mailbox import Column, FetchedItems
 from postern.protocols.imap.commands import BodyPart, FetchItem
 from postern.protocols.imap.dates import internal_date
+from postern.protocols.imap.older_structure import without_global
 from postern.protocols.mime.sections import Missing, binary, section
 
 LONG = 1_048_576
@@ -26,9 +27,10 @@ class UnknownEncoding(Exception):
 
 
 class FetchPlan:
-    """`sets_seen`: some item is a body section without PEEK. `whole`: some item needs whole messages, so batches stay small."""
+    """`sets_seen`: some item is a body section without PEEK. `whole`: some item needs whole messages, so batches stay small.
+    `utf8`: the client enabled what makes message/global a message like any other."""
 
-    def __init__(self, items: Sequence[FetchItem], uid: bool, modseq: bool) -> None:
+    def __init__(self, items: Sequence[FetchItem], uid: bool, modseq: bool, utf8: bool) -> None:
         words: list[FetchItem] = list(items)
         if uid and "UID" not in words:  # RFC 9051 section 6.4.9: UID FETCH's answers always hold the UID
             words.insert(0, "UID")
@@ -37,6 +39,7 @@ class FetchPlan:
         self.columns = Column(0)
         self.sets_seen = False
         self._template = b""
+        self._words = _WORDS if utf8 else _OLDER
         self._parts: list[_PartColumn] = []
         self._columns: list[_Values] = []
         self._pieces: list[_Pieces] = []
@@ -78,7 +81,7 @@ class FetchPlan:
         yield b")\r\n"
 
     def _add_word(self, word: str) -> bytes:
-        column, template, values = _WORDS[word]
+        column, template, values = self._words[word]
         self.columns |= column
         self._columns.append(values)
         self._pieces.append(
@@ -110,9 +113,9 @@ class FetchPlan:
 
 
 @lru_cache(maxsize=512)
-def plan_of(items: tuple[FetchItem, ...], uid: bool, modseq: bool) -> FetchPlan:
+def plan_of(items: tuple[FetchItem, ...], uid: bool, modseq: bool, utf8: bool) -> FetchPlan:
     """The plan for these items, which many commands share: a plan holds no state."""
-    return FetchPlan(items, uid, modseq)
+    return FetchPlan(items, uid, modseq, utf8)
 
 
 class _Last:
@@ -203,3 +206,12 @@ _WORDS: dict[str, tuple[Column, bytes, _Values]] = {
     "BODYSTRUCTURE": (Column.BODYSTRUCTURE, b"BODYSTRUCTURE %b", lambda items, texts: [items.structures]),
     "BODY": (Column.BODY, b"BODY %b", lambda items, texts: [items.bodies]),
 }
+_OLDER = _WORDS | {
+    "BODYSTRUCTURE": (
+        Column.BODYSTRUCTURE,
+        b"BODYSTRUCTURE %b",
+        lambda items, texts: [map(without_global, items.structures)],
+    ),
+    "BODY": (Column.BODY, b"BODY %b", lambda items, texts: [map(without_global, items.bodies)]),
+}
+"""For clients that know RFC 3501 alone."""

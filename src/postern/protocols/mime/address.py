@@ -60,7 +60,7 @@ class Address:
     @property
     def display(self) -> str:
         """The name as text, else mailbox@host (RFC 5957 section 3)."""
-        return decode_words(self.name) if self.name else self.address
+        return decode_words(self.name or self._written)
 
     @property
     def complete(self) -> bool:
@@ -85,7 +85,13 @@ class Address:
 
     @property
     def address(self) -> str:
-        return decode_words((self.mailbox or b"") + (b"@" + self.host if self.host else b""))
+        """mailbox@host as the envelope tells it, without quotes. RFC 2047 section 5 allows no encoded word in an address: one
+        that stands there is not decoded, or what DNS is asked about would not be what readers are shown."""
+        return self._written.decode("utf-8", "replace")
+
+    @property
+    def _written(self) -> bytes:
+        return (self.mailbox or b"") + (b"@" + self.host if self.host else b"")
 
 
 @lru_cache(maxsize=1024)
@@ -106,13 +112,21 @@ def address_list(value: bytes | None) -> tuple[tuple[Address, ...], bytes]:
     return _cached.__wrapped__(value)
 
 
+def is_plain(value: bytes) -> bool:
+    """Whether this is one mailbox as nearly all are written, which has one reading and reads as it is told.
+
+    Bound: linear in the value.
+    """
+    return _PLAIN_MAILBOX.fullmatch(value) is not None
+
+
 def mailbox_list(value: bytes) -> tuple[Address, ...] | None:
     """The addresses of a mailbox-list (RFC 5322 section 3.4); None if it is anything else. What two readers could
     understand in two ways (a group, a route, an address in front of another, quotes without an end) is no such list.
 
     Bound: linear in the value; at most 10,000 addresses.
     """
-    if _PLAIN_MAILBOX.fullmatch(value) is not None:
+    if is_plain(value):
         return address_list(value)[0]
     tokens = _tokens(value)
     if sum(map(len, tokens)) != len(value) or not _MAILBOX_LIST.fullmatch(b"".join(map(_kind, tokens))):
@@ -219,9 +233,8 @@ class _Tokens:
                 break
             inside.append(token)
         route = None
-        if (
-            b":" in inside and next(token for token in inside if _is_word(token)) == b"@"
-        ):  # obs-route (RFC 5322 section 4.4)
+        # obs-route (RFC 5322 section 4.4)
+        if b":" in inside and next(token for token in inside if _is_word(token)) == b"@":
             colon = inside.index(b":")
             route = b"".join([token for token in inside[:colon] if _is_word(token)])
             inside = inside[colon + 1 :]
@@ -307,7 +320,9 @@ def _split(tokens: list[bytes]) -> tuple[bytes, bytes, bool]:
     at = len(tokens) - 1 - tokens[::-1].index(b"@")
     (mailbox, torn), (host, split) = _joined(tokens[:at], unquoted=True), _joined(tokens[at + 1 :])
     broken = torn or split or not mailbox or not host or b"@" in tokens[:at]
-    return mailbox or _MISSING_MAILBOX, host or _MISSING_DOMAIN, broken
+    if not any(map(_is_word, tokens[:at])):  # `""` is there, if empty
+        mailbox = _MISSING_MAILBOX
+    return mailbox, host or _MISSING_DOMAIN, broken
 
 
 def _joined(tokens: list[bytes], unquoted: bool = False) -> tuple[bytes, bool]:

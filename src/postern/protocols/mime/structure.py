@@ -74,6 +74,9 @@ class _Scan:
         self.parts = 0
         self._open: list[bytes] = []
         self._found: list[int] = []
+        """Where each open boundary stands next; -1 where that is not known."""
+        self._searched: list[int] = []
+        """Up to where each was looked for."""
 
     def part(self, start: int, depth: int, default: tuple[bytes, bytes]) -> tuple[Part, _Delimiter | None]:
         """The part that begins here, and the delimiter line that ends it; None where the content does."""
@@ -93,6 +96,7 @@ class _Scan:
                 part.body = header_end(self.content, start, end if delimiter is None else delimiter.line)
                 self._open.append(b"\n--" + boundary)
                 self._found.append(-1)
+                self._searched.append(0)
                 delimiter = self._divide(part, depth)
         elif type_ == b"message" and self.parts < MAX_PARTS and _is_open(part):
             child, delimiter = self.part(body, depth + 1, _TEXT)
@@ -111,6 +115,7 @@ class _Scan:
             part.children.append(child)
         self._open.pop()
         self._found.pop()
+        self._searched.pop()
         if delimiter is not None and delimiter.level == level:
             # What follows the closing line, up to a delimiter of the multipart around this one, is shown to nobody.
             start, delimiter = delimiter.after, self._next(delimiter.after - 1)
@@ -128,12 +133,15 @@ class _Scan:
         """
         content, end = self.content, len(self.content)
         best, at = -1, end
-        for level in range(len(self._open) - 1, -1, -1):
+        for level, boundary in enumerate(self._open):
             found = self._found[level]
             if found < place:
-                found = content.find(self._open[level], place)
-                found = self._found[level] = end if found < 0 else found
-            if found < at or (found == at < end and len(self._open[level]) > len(self._open[best])):
+                # No further than the delimiter of a multipart around it, which ends it: else each of many siblings would look
+                # through all that is behind them.
+                start = max(place, self._searched[level])
+                found = content.find(boundary, start, at + len(boundary))
+                self._found[level], self._searched[level] = found, max(start, at + 1) if found < 0 else found
+            if 0 <= found < at or (found == at < end and len(boundary) >= len(self._open[best])):
                 best, at = level, found
         if best < 0:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 
-from postern.protocols.mime.address import Address, address_list
+from postern.protocols.mime.address import Address, address_list, is_plain
 from postern.protocols.mime.charsets import MAX_LABEL, decode
 from postern.protocols.mime.envelope import joined
 from postern.protocols.mime.header import Fields
@@ -47,10 +47,9 @@ def _told(fields: Fields) -> str:
     """RFC 9051 section 6.4.4: FROM, TO, CC and BCC look at the envelope. A field that has neither comments nor escapes and
     holds every address as it is told needs no second line."""
     lines = []
-    names = [name for name, _ in fields.ordered]
     for name in (b"from", b"to", b"cc", b"bcc"):
-        value = fields.named.get(name) if names.count(name) < 2 else joined(fields, name)
-        if not value:
+        value = joined(fields, name)
+        if not value or is_plain(value):
             continue
         addresses = [one for one in address_list(value)[0] if one.complete]
         if not _reads_as_told(value, addresses):

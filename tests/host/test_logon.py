@@ -1,0 +1,61 @@
+"""One process watches over everybody who is logged on once, by whichever door they came, and ends the watch when it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import UUID, uuid4
+
+import pytest
+
+from postern.model.directory import Account
+from postern.model.organization import Role, StateFolder
+from postern.model.security import Identity, Mechanism, PrincipalKind
+from postern.paths.table import settle
+from postern.roles import logon
+from postern.roles.logon import Logon
+from postern.roles.runtime import Runtime
+from postern.telemetry.observed import Observed
+from postern.telemetry.tracking import Tracker
+from tests.transport.world import organization
+
+
+def test_imap_and_rpc_share_one_watch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+
+    class Directory:
+        async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
+            asked.append(len(guids))
+            return {}
+
+        async def close(self) -> None: ...
+
+    directory = Directory()
+    opened = SimpleNamespace(directory=directory, logons=None, netbios="", membership=None, close=directory.close)
+    monkeypatch.setattr(logon, "opened", lambda runtime, part: opened)
+    state = StateFolder(tmp_path, tmp_path)
+    state.secrets.mkdir()
+    for name in ("scram-salts", "machine-account"):
+        (state.secrets / name).write_text("secret")
+    found = organization()
+    rows = settle(found.profile)
+    observed, tracker = Observed(tmp_path / "observed"), Tracker(tmp_path, "hub.0", "hub1")
+    runtime = Runtime(found, found.servers[0], state, 0, 1, rows, observed, tracker)
+
+    async def main() -> None:
+        process = Logon(runtime, Role.CLIENT_ACCESS)
+        watch = process.authenticator.reauthorization
+        assert process.rpc._acceptors.reauthorization is watch
+        user = Identity(PrincipalKind.USER, "alice", Mechanism.BASIC, guid=uuid4())
+        watch.register(user, lambda: None)
+        process.rpc._acceptors.reauthorization.register(user, lambda: None)
+        await watch.round()
+        assert asked == [1]
+        (watching,) = asyncio.all_tasks() - {asyncio.current_task()}
+        await process.stop()
+        await asyncio.wait([watching])
+        assert watching.cancelled(), "the watch is over"
+
+    asyncio.run(main())
