@@ -38,7 +38,7 @@ class Turn:
 
 
 class Turns:
-    """One loop's line: first come, first served; in one turn of the loop AT_ONCE of those who wait, none any more after SECONDS."""
+    """One loop's line: first come, first served. In one turn of the loop AT_ONCE are served, none any more after SECONDS."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._call_soon = loop.call_soon

@@ -16,7 +16,7 @@ OF_ONE_MAILBOX = 2
 
 
 class LiteralRoom:
-    """A process's room; `largest` is the size of the largest message: MESSAGES of them together, OF_ONE_MAILBOX for one mailbox."""
+    """A process's room: MESSAGES of the `largest` messages together, OF_ONE_MAILBOX of them for one mailbox."""
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
