@@ -128,9 +128,9 @@ async def _send(state: ImapState, view: FolderView, batch: _Batch, changed_since
     numbers = view.numbers(items.uids, batch.group)
     if not batch.plan.is_long(items):
         await state.pour(batch.plan.rows(numbers, items, state.texts))
-    else:
-        for number, item in zip(numbers, each(items), strict=True):
-            await state.pour_long(batch.plan.pieces(number, item, state.texts))
+        return len(items.uids)
+    for number, item in zip(numbers, each(items), strict=True):
+        await state.pour_long(batch.plan.pieces(number, item, state.texts))
     return len(items.uids)
 
 
