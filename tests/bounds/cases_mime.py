@@ -112,7 +112,7 @@ CASES: Cases = {
     M + "stored.made_fit: a part that is binary": lambda size: partial(
         stored.made_fit, _BINARY + b"\0\n" * (size // 2)
     ),
-    M + "line_ends.with_line_ends": lambda size: partial(line_ends.with_line_ends, b"\r" * size),
+    M + "line_ends.with_line_ends: feeds": lambda size: partial(line_ends.with_line_ends, b"\r" * size),
     # Beyond 1 MB a header is cut, and what is cut within a character is no UTF-8 any more.
     M + "message.render: marks in the subject": lambda size: _message(
         b"Subject: " + MARKS.encode() * (min(size, 1 << 19) // 4)

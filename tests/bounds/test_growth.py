@@ -17,6 +17,7 @@ WITHOUT_A_CASE = {
     "directory.administration.Administration._way": "counts entries of a directory, not octets",
     "host.small_files.read_small": "reads a file's first octets",
     "lab.steps.cause": "reads what our own tools said",
+    "net.turns.Turns": "a line of those who wait, which reads no octets; tests/net/test_turns.py counts its turns",
     "store.renewal.Renewal.of_items": "asks a database portion by portion; `protocols.mime.message.render` reads the octets",
     "telemetry.attempts.read": "reads what we wrote ourselves",
     "telemetry.tracking.read": "reads what we wrote ourselves",
@@ -91,6 +92,7 @@ WRITERS = {
     "imap/parse_fetch": "read by `parse`",
     "imap/parse_search": "read by `parse`",
     "imap/responses": "writes",
+    "smtp/bounds": "values",
     "smtp/events": "values",
     "smtp/parameters": "read by `commands`",
 }

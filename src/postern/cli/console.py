@@ -24,8 +24,6 @@ UNBOUNDED = 100_000
 """Columns of what is no terminal, unless $COLUMNS says otherwise."""
 _SHORT = 20
 """A column whose cells are no longer than this is never wrapped: dates, sizes, states, addresses."""
-_LABEL = 40
-"""Columns of the longest label beside a value."""
 _LONGEST = 200
 """Columns of the longest value that a terminal gets."""
 

@@ -18,8 +18,8 @@ from postern.model.organization import AcceptedDomain, Limits, Organization
 from postern.model.security import NOBODY, Channel, Identity, Peer, Seal
 from postern.paths.guard import Guard, Offer, Refusal
 from postern.paths.row import Path
+from postern.protocols.smtp.bounds import ServerBounds
 from postern.protocols.smtp.reply import Reply
-from postern.protocols.smtp.server import ServerBounds
 from postern.services.refusals import Refusals
 from postern.services.smtp_data import Clock
 from postern.telemetry.observed import Observed
