@@ -108,7 +108,7 @@ class Event(StrEnum):
     SET_ASIDE = (
         "set-aside",
         "error",
-        "A message is in the poison queue: it is tried no more until an administrator says so.",
+        "A message is in the poison queue: it is tried no more until an administrator says so, or its sender is told.",
     )
     TURNED_AWAY = "turned-away", "warning", "A door has as many connections as it takes, in all or from one address."
     DOOR_PAUSED = (
