@@ -17,9 +17,10 @@ from postern.protocols.mime.words import fold_within
 from postern.store import wire
 from postern.store.connection import Canceled, Pool, Row
 from postern.store.fetching import OWNED, no_folder
-from postern.store.ranges import merged
+from postern.store.ranges import MAX_UID, merged
 from postern.store.threads import Message, ordered_subject, references
 
+ALL = ((1, MAX_UID),)
 _DAY = 86_400
 _FEW_RANGES = 16
 _MAX_TERMS = 1000
@@ -256,6 +257,24 @@ class Searches:
     async def close(self) -> None:
         for pool in self._pools.values():
             await pool.close()
+
+
+def renderings_read(mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey]) -> Sequence[tuple[int, int]]:
+    """The UIDs whose renderings `search` reads: none where it asks for flags, dates of arrival and sizes alone."""
+    program = _Program(mailbox, folder)
+    program.expression(term)
+    if program.contents or program.texts or any("c." in _SORT_KEYS.get(key.key, "") for key in sort):
+        return within(term)
+    return ()
+
+
+def within(term: SearchTerm) -> Sequence[tuple[int, int]]:
+    """UIDs beyond which the program finds nothing, as far as it says so at its top."""
+    if term.key == "uid":
+        return term.uids
+    if term.key == "and":
+        return next((inner.uids for inner in term.terms if inner.key == "uid"), ALL)
+    return ALL
 
 
 async def search(
