@@ -95,6 +95,9 @@ CASES: Cases = {
     A + "results.claims_to_be: comments": lambda size: partial(
         results.claims_to_be, Field("a", b"a:" + b"()" * (size // 2)), frozenset()
     ),
+    A + "results.without_claims": lambda size: partial(
+        results.without_claims, b"Authentication-Results: x; none\r\n" * (size // 33), ("x", "y")
+    ),
     A + "results.read_results": lambda size: partial(
         results.read_results, Field("a", b"a:x;" + b'"a=b";c=d;' * (size // 11))
     ),

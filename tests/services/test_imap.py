@@ -9,6 +9,7 @@ import asyncio
 import base64
 import dataclasses
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -413,6 +414,43 @@ def test_large_answers_wait_for_a_slow_reader() -> None:
                 if line.endswith(b"{1000000}\r\n"):
                     size += len(await reader.readexactly(1_000_000))
             assert line == b"b OK FETCH completed\r\n" and size > 40_000_000
+
+    asyncio.run(run())
+
+
+def test_a_message_that_is_asked_for_twenty_times_is_in_memory_once() -> None:
+    """RFC 9051 section 6.4.5 lets a client ask for as many sections as it likes: what it does not read is not made."""
+
+    async def run() -> None:
+        size, times = 8_000_000, 20
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            await command(reader, writer, LOGIN)
+            guid = doors.directory.mail["alice@example.test"].guid
+            folder = next(f.id for f in await doors.mailboxes.folders(guid) if f.path == ("INBOX",))
+            content = b"Subject: s\r\n\r\n" + b"x" * size
+            await doors.mailboxes.append(guid, folder, [NewItem(content)])
+            await command(reader, writer, b"a SELECT INBOX")
+            (exists,) = [line for line in await command(reader, writer, b"a STATUS INBOX (MESSAGES)") if b"(" in line]
+            number = int(exists.split()[-1].rstrip(b")"))
+            writer.transport.pause_reading()
+            tracemalloc.start()
+            try:
+                parts = b" ".join(b"BODY.PEEK[]<%d.%d>" % (at, size) for at in range(times))
+                writer.write(b"b FETCH %d (%b)\r\n" % (number, parts))
+                for _ in range(2000):
+                    await asyncio.sleep(0)
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+            assert peak < size // 2
+            writer.transport.resume_reading()
+            for at in range(times):
+                piece = content[at : at + size]
+                line = await reader.readuntil(b"}\r\n")
+                assert line.endswith(b"BODY[]<%d> {%d}\r\n" % (at, len(piece)))
+                assert await reader.readexactly(len(piece)) == piece
+            assert await reader.readline() == b")\r\n"
+            assert (await reader.readline()).startswith(b"b OK ")
 
     asyncio.run(run())
 
