@@ -62,8 +62,13 @@ def test_from_version_1_with_data_to_the_newest(postgres_cluster: PrivateCluster
             assert list(got.contents) == contents
             assert all(b"<%d@x>" % n in envelope for n, envelope in enumerate(got.envelopes))
             assert got.headers[3].endswith(b"\r\n\r\n")
-            assert await database.search(guid, 1, SearchTerm("subject", text="회의 44")) == [45, *range(441, 451)]
-            assert await database.search(guid, 1, SearchTerm("body", text="본문 449"), [SortKey("subject")]) == [450]
+            assert list((await database.search(guid, 1, SearchTerm("subject", text="회의 44"))).uids) == [
+                45,
+                *range(441, 451),
+            ]
+            assert list(
+                (await database.search(guid, 1, SearchTerm("body", text="본문 449"), [SortKey("subject")])).uids
+            ) == [450]
         finally:
             await database.close()
 

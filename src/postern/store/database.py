@@ -23,6 +23,7 @@ from postern.model.mailbox import (
     Mailboxes,
     MailboxInfo,
     NewItem,
+    SearchResult,
     SearchTerm,
     SortKey,
 )
@@ -196,7 +197,7 @@ class MailboxDatabase(Mailboxes):
     async def expunge(self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]] | None = None) -> list[int]:
         return await item_work.expunge(self._pool, self._notices, mailbox, folder, uids)
 
-    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
+    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> SearchResult:
         if self._renewal.pending:
             await self._renewal.of_items(mailbox, folder, search.renderings_read(mailbox, folder, term, sort))
         return await search.search(self._searches, mailbox, folder, term, sort)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from postern.model.mailbox import MailboxError, SearchTerm, SortKey
+from postern.model.mailbox import MailboxError, SearchResult, SearchTerm, SortKey
 from postern.protocols.mime.message import NO_DATE
 from postern.protocols.mime.words import fold_within
 from postern.store import wire
@@ -37,6 +37,8 @@ MAX_NEEDLE = 8192
 # RFC 5256 section 2.2: a message without a Date is sorted by the time when it came.
 _SENT = f"coalesce(nullif(c.sent, {NO_DATE}), i.internal_date)"
 _SENT_DAY = f"CASE WHEN c.sent = {NO_DATE} THEN i.internal_date / {_DAY} ELSE c.sent_day END"
+
+_HIGHEST = "(SELECT f.highest_modseq FROM folders f WHERE f.id = $2::bigint)"
 
 
 def _casemap(column: str) -> str:
@@ -279,7 +281,7 @@ def within(term: SearchTerm) -> Sequence[tuple[int, int]]:
 
 async def search(
     searches: Searches, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey]
-) -> list[int]:
+) -> SearchResult:
     program = _Program(mailbox, folder)
     condition = program.expression(term)
     order = []
@@ -290,11 +292,12 @@ async def search(
         program.contents |= "c." in column
         order.append(f"{column} {'DESC' if key.reverse else 'ASC'}")
     # "the message sequence number is the final key" (RFC 5256 section 3)
-    statement = program.statement("string_agg(int8send(x.uid), '')", "i.uid", condition, ", ".join([*order, "i.uid"]))
+    what = f"{_HIGHEST}, string_agg(int8send(x.uid), '')"
+    statement = program.statement(what, "i.uid", condition, ", ".join([*order, "i.uid"]))
     row = await searches.run(mailbox, program, statement)
     if row[0] is None:
         raise no_folder()
-    return list(wire.words32(row[1]))
+    return SearchResult(wire.words32(row[2]), wire.to_int8(row[1]))
 
 
 async def thread(searches: Searches, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:

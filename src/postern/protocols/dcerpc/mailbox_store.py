@@ -163,9 +163,10 @@ _ACCESS = (
     ),
     _operation(
         "search",
-        "The program's terms in prefix order, each with its number of children and of UID ranges.",
+        "The program's terms in prefix order, each with its number of children and of UID ranges.\n"
+        "highest_modseq is the folder's when it was searched.",
         (_MAILBOX, _FOLDER, *_TERM, ("sort_keys", _BLOBS), ("sort_reverse", _WORDS)),
-        (("uids", _WORDS),),
+        (("uids", _WORDS), ("highest_modseq", U64)),
     ),
     _operation(
         "thread",
