@@ -27,6 +27,7 @@ from postern.model.mailbox import (
     MailboxError,
     MailboxInfo,
     NewItem,
+    SearchResult,
     SearchTerm,
     SortKey,
 )
@@ -321,15 +322,16 @@ class FakeMailboxes:
 
     # Search
 
-    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
+    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> SearchResult:
+        self.calls.append("search")
         f = self._folder(mailbox, folder)
         found = [item for _, item in sorted(f.items.items()) if matches(item, term)]
         for key in reversed(sort):
             found.sort(key=lambda item, name=key.key: sort_value(item, name), reverse=key.reverse)
-        return [item.uid for item in found]
+        return SearchResult([item.uid for item in found], f.modseq)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
-        return b"".join(b"(%d)" % uid for uid in await self.search(mailbox, folder, term))
+        return b"".join(b"(%d)" % uid for uid in (await self.search(mailbox, folder, term)).uids)
 
     # Delivery and submission
 

@@ -340,6 +340,50 @@ def test_a_quota_that_changed_counts_in_an_open_session() -> None:
     asyncio.run(run())
 
 
+def test_a_search_looks_at_the_folder_only_where_it_has_changed() -> None:
+    """One question to the store, which says with its answer whether the view is behind; what names messages by the view is
+    then searched again."""
+
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer), dialled(doors) as (theirs, other):
+            mailboxes = doors.mailboxes
+            assert isinstance(mailboxes, FakeMailboxes)
+            for hears, says in ((reader, writer), (theirs, other)):
+                await command(hears, says, LOGIN)
+                await command(hears, says, b"s SELECT INBOX")
+
+            async def ask(text: bytes) -> tuple[list[bytes], list[str]]:
+                mailboxes.calls.clear()
+                return await command(reader, writer, b"a " + text), list(mailboxes.calls)
+
+            append = b"b APPEND INBOX {16+}\r\nSubject: abc\r\n\r\n"
+            for _ in range(3):
+                await command(theirs, other, append)
+            found = [b"* 3 EXISTS\r\n", b"* 3 RECENT\r\n", b"* SEARCH 1 2 3\r\n", b"a OK SEARCH completed\r\n"]
+            told, asked = await ask(b"SEARCH SUBJECT abc")
+            assert [line for line in told if b"RECENT" not in line] == [found[0], *found[2:]]
+            assert asked.count("search") == 1
+            for program in (b"SEARCH SUBJECT abc", b"SEARCH 1:* UNDELETED"):
+                assert await ask(program) == (found[2:], ["search"])
+            assert await ask(b"SORT (SUBJECT) UTF-8 SUBJECT abc") == (
+                [b"* SORT 1 2 3\r\n", b"a OK SORT completed\r\n"],
+                ["search"],
+            )
+            await command(theirs, other, append)
+            await command(theirs, other, append)
+            told, asked = await ask(b"UID SEARCH UID 4:* UNDELETED")
+            assert told[0] == b"* 5 EXISTS\r\n" and told[-2] == b"* SEARCH 4 5\r\n"
+            assert asked == ["search", "index", "search"]
+            await command(theirs, other, b"d STORE 2 +FLAGS.SILENT (\\Deleted)")
+            await command(theirs, other, b"e EXPUNGE")
+            told, asked = await ask(b"SEARCH SUBJECT abc")
+            assert told[-2:] == [b"* SEARCH 1 3 4 5\r\n", b"a OK [EXPUNGEISSUED] SEARCH completed\r\n"]
+            assert asked == ["search", "index"]
+            assert await ask(b"SEARCH SUBJECT abc") == (told[-2:], ["search"])
+
+    asyncio.run(run())
+
+
 def test_the_work_of_one_search_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the session puts in for "$" and RECENT is counted, and the keywords that it asks the store about."""
     monkeypatch.setattr(imap_search, "MAX_RANGES", 10)

@@ -11,15 +11,16 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from postern.model.mailbox import MailboxError, SearchTerm, SortKey
+from postern.model.mailbox import MailboxError, SearchResult, SearchTerm, SortKey
 from postern.protocols.mime.message import NO_DATE
 from postern.protocols.mime.words import fold_within
 from postern.store import wire
 from postern.store.connection import Canceled, Pool, Row
 from postern.store.fetching import OWNED, no_folder
-from postern.store.ranges import merged
+from postern.store.ranges import MAX_UID, merged
 from postern.store.threads import Message, ordered_subject, references
 
+ALL = ((1, MAX_UID),)
 _DAY = 86_400
 _FEW_RANGES = 16
 _MAX_TERMS = 1000
@@ -36,6 +37,8 @@ MAX_NEEDLE = 8192
 # RFC 5256 section 2.2: a message without a Date is sorted by the time when it came.
 _SENT = f"coalesce(nullif(c.sent, {NO_DATE}), i.internal_date)"
 _SENT_DAY = f"CASE WHEN c.sent = {NO_DATE} THEN i.internal_date / {_DAY} ELSE c.sent_day END"
+
+_HIGHEST = "(SELECT f.highest_modseq FROM folders f WHERE f.id = $2::bigint)"
 
 
 def _casemap(column: str) -> str:
@@ -258,9 +261,27 @@ class Searches:
             await pool.close()
 
 
+def renderings_read(mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey]) -> Sequence[tuple[int, int]]:
+    """The UIDs whose renderings `search` reads: none where it asks for flags, dates of arrival and sizes alone."""
+    program = _Program(mailbox, folder)
+    program.expression(term)
+    if program.contents or program.texts or any("c." in _SORT_KEYS.get(key.key, "") for key in sort):
+        return within(term)
+    return ()
+
+
+def within(term: SearchTerm) -> Sequence[tuple[int, int]]:
+    """UIDs beyond which the program finds nothing, as far as it says so at its top."""
+    if term.key == "uid":
+        return term.uids
+    if term.key == "and":
+        return next((inner.uids for inner in term.terms if inner.key == "uid"), ALL)
+    return ALL
+
+
 async def search(
     searches: Searches, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey]
-) -> list[int]:
+) -> SearchResult:
     program = _Program(mailbox, folder)
     condition = program.expression(term)
     order = []
@@ -271,11 +292,12 @@ async def search(
         program.contents |= "c." in column
         order.append(f"{column} {'DESC' if key.reverse else 'ASC'}")
     # "the message sequence number is the final key" (RFC 5256 section 3)
-    statement = program.statement("string_agg(int8send(x.uid), '')", "i.uid", condition, ", ".join([*order, "i.uid"]))
+    what = f"{_HIGHEST}, string_agg(int8send(x.uid), '')"
+    statement = program.statement(what, "i.uid", condition, ", ".join([*order, "i.uid"]))
     row = await searches.run(mailbox, program, statement)
     if row[0] is None:
         raise no_folder()
-    return list(wire.words32(row[1]))
+    return SearchResult(wire.words32(row[2]), wire.to_int8(row[1]))
 
 
 async def thread(searches: Searches, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:

@@ -17,7 +17,7 @@ from postern.protocols.mime.subject import base_subject
 from postern.protocols.mime.text import body_text, header_text
 from postern.protocols.mime.words import decode_words, fold, fold_within
 
-RENDERING = 4
+RENDERING = 5
 """Grows whenever the same message would be rendered differently, so that stored renderings can be made anew."""
 
 NO_DATE = -(1 << 62)
