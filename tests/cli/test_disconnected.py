@@ -21,7 +21,7 @@ LETTERS, A_LABELS = "Kim@회사.test", "kim@xn--vf4b131b.test"
 @pytest.mark.parametrize("kept", [LETTERS, A_LABELS])
 @pytest.mark.parametrize("wanted", [LETTERS, A_LABELS, "KIM@XN--VF4B131B.TEST", str(GUID), str(GUID).upper()])
 def test_each_spelling_of_the_owner_finds_the_mailbox(kept: str, wanted: str) -> None:
-    others = [DisconnectedMailbox(UUID(int=7), "", 0, 0, 0), DisconnectedMailbox(uuid4(), "kim@x.test", 0, 0, 0)]
+    others = [DisconnectedMailbox(uuid4(), "", 0, 0, 0), DisconnectedMailbox(uuid4(), "kim@x.test", 0, 0, 0)]
     mine = DisconnectedMailbox(GUID, kept, 0, 1, 2)
     assert disconnected._chosen([*others, mine], wanted) is mine
     with pytest.raises(click.ClickException, match="no disconnected mailbox"):

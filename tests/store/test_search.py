@@ -291,25 +291,24 @@ def test_a_search_ends_after_its_time(store: Store, monkeypatch: pytest.MonkeyPa
     assert store.run(store.database.search(box.guid, box.inbox, words)) == [1]
 
 
-def test_who_goes_away_while_he_searches_keeps_one_connection_at_most(store: Store) -> None:
-    """Again and again: what he left behind still runs, and his next search waits for it."""
+def test_a_search_ends_when_its_caller_goes_away(store: Store) -> None:
+    """Again and again: until the database has ended what he left behind, his next search waits, and it does end it."""
     busy, other = store.mailbox(), store.mailbox()
     for box in (busy, other):
         box.append(message("one", "a word"))
     words = SearchTerm("body", text="a word")
 
-    def running() -> int:
-        with psycopg.connect(store.dsn) as connection:
-            found = connection.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'postern-search' AND wait_event_type = 'Lock'"
-            ).fetchone()
-        return int(found[0]) if found is not None else 0
-
     async def until_running(many: int) -> None:
         async with asyncio.timeout(30):
             while True:
                 await asyncio.sleep(0.01)
-                if running() >= many:
+                with psycopg.connect(store.dsn) as connection:
+                    found = connection.execute(
+                        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'postern-search'"
+                        " AND datname = current_database() AND wait_event_type = 'Lock'"
+                    ).fetchone()
+                assert found is not None and found[0] <= 2
+                if found[0] == many:
                     return
 
     async def run() -> None:
@@ -318,15 +317,18 @@ def test_who_goes_away_while_he_searches_keeps_one_connection_at_most(store: Sto
             both = (database.search(box.guid, box.inbox, words) for box in (busy, other))
             assert await asyncio.gather(*both) == [[1], [1]]  # both connections are there
             with held(store, "texts"):
-                for _ in range(8):
-                    task = asyncio.create_task(database.search(busy.guid, busy.inbox, words))
+                for ask in [database.search(busy.guid, busy.inbox, words) for _ in range(4)] + [
+                    database.thread(busy.guid, busy.inbox, words, "REFERENCES")
+                ]:
+                    task = asyncio.create_task(ask)
                     await until_running(1)
                     task.cancel()
                     await asyncio.gather(task, return_exceptions=True)
-                assert running() == 1
+                await until_running(0)
                 theirs = asyncio.create_task(database.search(other.guid, other.inbox, words))
-                await until_running(2)
+                await until_running(1)
             assert await theirs == [1]
+            assert await database.search(busy.guid, busy.inbox, words) == [1]
         finally:
             await database.close()
 

@@ -105,7 +105,7 @@ class Index:
 
     @property
     def last_uid(self) -> int:
-        """0 where there is none."""
+        """The UID of the last item; 0 where there is none."""
         return int.from_bytes(self.uids[-4:], "little")
 
 

@@ -74,7 +74,7 @@ async def fetch(
         lows, highs = _runs(portion)
         ranges = len(lows) > 1
         statement = _statement(columns, ranges, changed_since > 0, packed=False)
-        rows += await pool.run(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges))
+        rows += await pool.read(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges))
     return _from_rows(rows, columns)
 
 
@@ -124,7 +124,7 @@ async def _packed(
 ) -> FetchedItems:
     ranges = len(lows) != 1
     statement = _statement(columns, ranges, changed_since > 0, packed=True)
-    row = (await pool.run(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges)))[0]
+    row = (await pool.read(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges)))[0]
     if row[0] is None:
         raise no_folder()
     values = iter(row[1:])

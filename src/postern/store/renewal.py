@@ -18,7 +18,7 @@ from postern.store.connection import Connection, Pool, Row
 from postern.store.fetching import OWNED
 from postern.store.ranges import merged
 from postern.store.rendered import words
-from postern.telemetry.attempts import attempt, given_up, strike
+from postern.telemetry.attempts import attempting, given_up, strike
 from postern.telemetry.log import Event, log
 
 REST = 4.0
@@ -169,10 +169,9 @@ async def _rendered(key: str, data: bytes) -> Rendered | None:
     if given_up(key) is not None:
         return None
     try:
-        with attempt(key):
-            if len(data) > _IN_LINE:
-                return await asyncio.to_thread(render, data)
-            item = render(data)
+        if len(data) > _IN_LINE:
+            return await asyncio.to_thread(attempting, key, render, data)
+        item = attempting(key, render, data)
     except Exception as error:
         strike(key, error)
         return None

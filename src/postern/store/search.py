@@ -231,8 +231,8 @@ _TERMS: dict[str, Callable[[_Program, SearchTerm], str]] = {
 
 class Searches:
     """The searches of one process: on connections of their own, so that nothing else waits for them; one at a time for each
-    mailbox, so that nobody's many sessions take all of them; and none longer than `seconds`. One connection is for those that
-    read no texts: whoever asks for what is unseen does not wait for those who look for words."""
+    mailbox, so that nobody's many sessions take all of them; none longer than `seconds`, and none whose caller has gone. One
+    connection is for those that read no texts: whoever asks for what is unseen does not wait for those who look for words."""
 
     def __init__(self, conninfo: str, connections: int, seconds: float) -> None:
         self._pools = {
@@ -240,35 +240,22 @@ class Searches:
             False: Pool(conninfo, 1, "postern-search", seconds),
         }
         self._turns: WeakValueDictionary[tuple[UUID, bool], asyncio.Lock] = WeakValueDictionary()
-        self._running: set[asyncio.Task[list[Row]]] = set()
 
     async def run(self, mailbox: UUID, program: _Program, statement: str) -> Row:
         """The one row of it. Raises MailboxError: LIMIT for what takes too long."""
         slow = program.is_slow
         turn = self._turns.setdefault((mailbox, slow), asyncio.Lock())
         await turn.acquire()
-        # A caller who goes away leaves his statement running: until it ends, it is his mailbox's turn.
-        asked = asyncio.create_task(self._pools[slow].run(statement, program.parameters, prepare=False))
-        self._running.add(asked)
-
-        def ended(done: asyncio.Task[list[Row]]) -> None:
-            self._running.discard(done)
-            turn.release()
-            if not done.cancelled():
-                done.exception()  # nobody may be left to hear of it
-
-        asked.add_done_callback(ended)
+        # Until a statement has ended whose caller went away, it is still the mailbox's turn.
         try:
-            return (await asyncio.shield(asked))[0]
+            rows = await self._pools[slow].read(statement, program.parameters, prepare=False, ended=turn.release)
         except Canceled:
             raise MailboxError("LIMIT", "The search takes too long: ask for less at a time") from None
+        return rows[0]
 
     async def close(self) -> None:
         for pool in self._pools.values():
             await pool.close()
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
 
 
 async def search(

@@ -211,14 +211,24 @@ class Dispatcher:
         message.flying += 1
         for recipient in message.pending(now):
             if self._outcomes.may_be_tried_alone(message, struck, recipient):
-                with self._outcomes.judging(message, changes, recipient):
-                    resolution = self._resolution(message, [recipient])
-                    while resolution.needs:
-                        resolution.answer(await self._look_up(resolution.needs))
-                    self._route(message, resolution, changes, alone=True)
+                await self._resolve_alone(message, recipient, changes)
         message.flying -= 1
         if message.flying == 0:
             changes.append(self._outcomes.finish(message))
+
+    async def _resolve_alone(self, message: QueuedMessage, recipient: QueuedRecipient, changes: list[Change]) -> None:
+        going: Resolution | None = None
+        with self._outcomes.judging(message, changes, recipient):
+            going = self._resolution(message, [recipient])
+        while going is not None and going.needs:
+            answers = await self._look_up(going.needs)
+            asked, going = going, None
+            with self._outcomes.judging(message, changes, recipient):
+                asked.answer(answers)
+                going = asked
+        if going is not None:
+            with self._outcomes.judging(message, changes, recipient):
+                self._route(message, going, changes, alone=True)
 
     def _resolution(self, message: QueuedMessage, recipients: Sequence[QueuedRecipient]) -> Resolution:
         return self._categorizer.resolve(

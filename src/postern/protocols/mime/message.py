@@ -60,7 +60,7 @@ class Rendered:
 
 
 def render(content: bytes) -> Rendered:
-    """Never raises, whatever the bytes.
+    """Makes what a mailbox keeps of a message beside its octets. It never raises, whatever they are.
 
     Bound: linear in the content, for each level of nesting; at most 64 levels, 4,096 parts and 8 MB of text for search.
     """
