@@ -200,3 +200,24 @@ def test_the_line_goes_on_after_one_that_raises() -> None:
         assert came == [2]
 
     asyncio.run(test())
+
+
+def test_of_long_works_one_is_done_in_a_turn() -> None:
+    async def test() -> None:
+        done: list[int] = []
+
+        async def work(number: int) -> None:
+            await turns_of(asyncio.get_running_loop()).come()
+            done.append(number)
+
+        works = [asyncio.create_task(work(number)) for number in range(6)]
+        await asyncio.sleep(0)
+        works[1].cancel()
+        before = 0
+        for _ in range(20):
+            await asyncio.sleep(0)
+            assert len(done) - before <= 1
+            before = len(done)
+        assert done == [0, 2, 3, 4, 5]
+
+    asyncio.run(test())
