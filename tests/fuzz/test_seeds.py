@@ -20,7 +20,6 @@ WITHOUT_A_TARGET = {
     "directory.administration.Administration._way": "counts entries of a directory, not octets",
     "host.small_files.read_small": "takes a file's octets, which others read",
     "lab.steps.cause": "reads what our own tools said",
-    "net.turns.Turns": "a line in memory that reads no octets",
     "store.renewal.Renewal.of_items": "asks a database; `protocols.mime.message.render` reads the octets",
     "telemetry.attempts.read": "reads files that only this program writes",
     "telemetry.tracking.read": "reads lines that only this program writes, with JSON's own reader",
