@@ -22,6 +22,7 @@ WITHOUT_A_CASE = {
     "telemetry.attempts.read": "reads what we wrote ourselves",
     "telemetry.tracking.read": "reads what we wrote ourselves",
     "transport.delivery_status._header_of": "cuts off 64 KB; `header.parse_fields` reads them",
+    "transport.delivery_status._trace_of": "cuts off 16 KB; `header.fields` reads them",
     "transport.delivery_status._subject": "64 KB by `header.parse_fields`, 200 characters by `words.decode_words`",
     "transport.poison.keep_copy": "writes a message to a file",
     "trust.pool.FairQueue": "a queue in memory that reads no octets; tests/trust/test_pool.py counts its steps",

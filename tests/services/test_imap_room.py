@@ -6,12 +6,15 @@ covers: imap_room
 from __future__ import annotations
 
 import asyncio
+import gc
 from contextlib import AsyncExitStack
 from uuid import UUID
 
+from postern.model.mailbox import NewItem
 from postern.model.organization import Limits
-from postern.services.imap_room import MESSAGES, OF_ONE_MAILBOX, LiteralRoom, Share
+from postern.services.imap_room import ANSWERS, MESSAGES, OF_ONE_MAILBOX, AnswerRoom, LiteralRoom, Share
 from tests.services.client_doors import Doors
+from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.test_imap import LOGIN, command, dialled, opened
 
 LARGEST = 100_000
@@ -81,5 +84,51 @@ def test_a_refused_message_gives_back_those_before_it() -> None:
             second[1].write(b"x" * LARGEST + b" {%d}\r\n" % LARGEST)
             assert await second[0].readline() == FULL
             assert await _begun(second) == b"+ OK\r\n"
+
+    asyncio.run(run())
+
+
+def test_a_mailbox_has_so_many_answers_with_whole_messages_at_a_time() -> None:
+    """Each holds a message until its client has read it; another mailbox does not wait for them."""
+
+    async def run() -> None:
+        content = b"Subject: s\r\n\r\n" + (b"x" * 998 + b"\r\n") * 20_000
+        async with opened() as doors, AsyncExitStack() as stack:
+            mailboxes = doors.mailboxes
+            assert isinstance(mailboxes, FakeMailboxes)
+            sessions = [await _logged_in(stack, doors) for _ in range(ANSWERS + 1)]
+            bob = await _logged_in(stack, doors, b"bob")
+            for name in ("alice", "bob"):
+                guid = doors.directory.mail[f"{name}@example.test"].guid
+                folder = next(f.id for f in await mailboxes.folders(guid) if f.path == ("INBOX",))
+                await mailboxes.append(guid, folder, [NewItem(content)])
+            for reader, writer in (*sessions, bob):
+                await command(reader, writer, b"s SELECT INBOX")
+            mailboxes.calls.clear()
+            for reader, writer in sessions[:ANSWERS]:
+                writer.write(b"f UID FETCH 1:* (BODY.PEEK[])\r\n")
+                assert (await reader.readline()).startswith(b"* ")
+                writer.transport.pause_reading()
+            asked = mailboxes.calls.count("fetch")
+            reader, writer = sessions[-1]
+            writer.write(b"f UID FETCH 1:* (BODY.PEEK[])\r\n")
+            # Bob's question comes after it, and its answer before.
+            bob[1].write(b"f UID FETCH 1:* (BODY.PEEK[])\r\n")
+            while not (await bob[0].readline()).startswith(b"f OK"):
+                pass
+            assert mailboxes.calls.count("fetch") == asked + asked // ANSWERS
+            sessions[0][1].transport.abort()
+            assert (await reader.readline()).startswith(b"* ")
+
+    asyncio.run(run())
+
+
+def test_the_room_of_a_mailbox_is_kept_while_it_is_used() -> None:
+    async def run() -> None:
+        rooms = AnswerRoom()
+        async with rooms.of(UUID(int=1)):
+            assert rooms.of(UUID(int=1))._value == ANSWERS - 1
+        gc.collect()
+        assert not rooms._of
 
     asyncio.run(run())

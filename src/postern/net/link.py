@@ -214,8 +214,9 @@ class Link(asyncio.Protocol):
         self._read_or_not()
 
     def resume(self) -> None:
-        self._paused = False
-        self._read_or_not()
+        if self._paused:
+            self._paused = False
+            self._read_or_not()
 
     def _read_or_not(self) -> None:
         transport = self._transport

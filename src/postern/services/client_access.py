@@ -18,7 +18,7 @@ from postern.model.organization import Limits
 from postern.model.security import Identity, Mechanism
 from postern.net.link import Link
 from postern.paths.guard import Guard, Reason, Refusal
-from postern.services.imap_room import LiteralRoom
+from postern.services.imap_room import AnswerRoom, LiteralRoom
 from postern.services.mailbox_changes import MailboxChanges
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
@@ -52,6 +52,7 @@ class ClientAccess:
     limits: Limits
     host: str
     literals: LiteralRoom = field(init=False)
+    answers: AnswerRoom = field(init=False, default_factory=AnswerRoom)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "literals", LiteralRoom(self.limits.message_size))

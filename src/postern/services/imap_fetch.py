@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from postern.model.mailbox import Column, FetchedItems, Flag, FlagChange
@@ -57,7 +58,8 @@ async def fetch(state: ImapState, command: Fetch) -> None:
         await _from_view(state, view, plan, slices)
     elif slices:
         try:
-            whole = await _from_store(state, view, plan, slices, command)
+            async with state.access.answers.of(state.opened.mailbox) if plan.whole else nullcontext():
+                whole = await _from_store(state, view, plan, slices, command)
         except UnknownEncoding:
             raise no("Content-Transfer-Encoding is not known", "UNKNOWN-CTE") from None
         if not whole:  # RFC 9051 section 7.1

@@ -1,5 +1,5 @@
-"""Room for messages that are still coming in: what the unfinished APPENDs of a process hold in memory together is bounded, and
-what those of one mailbox hold, so that nobody takes the room of all others.
+"""Room for whole messages in memory. What the unfinished APPENDs of a process hold together is bounded, and what those of one
+mailbox hold, so that nobody takes the room of all others; and how many answers with whole messages one mailbox has at a time.
 
 A literal's octets are counted when it is announced, before its client is invited to send it (RFC 9051 section 4.3), and given
 back when its APPEND is done, or its session gone.
@@ -7,12 +7,16 @@ back when its APPEND is done, or its session gone.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 MESSAGES = 8
 """The largest messages that a process holds at the same time; a smaller one takes so much less."""
 OF_ONE_MAILBOX = 2
+ANSWERS = 8
+"""Answers with whole messages that a mailbox has under way in a process: each holds a message until its client has read it."""
 
 
 class LiteralRoom:
@@ -54,3 +58,17 @@ class Share:
     def give_back(self) -> None:
         size, self.size = self.size, 0
         self._room.give_back(self._mailbox, size)
+
+
+class AnswerRoom:
+    """Who may read whole messages out of a mailbox: the others wait until an answer is read, or its session gone."""
+
+    def __init__(self) -> None:
+        self._of: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+
+    def of(self, mailbox: UUID) -> asyncio.Semaphore:
+        """Lives for as long as somebody holds or awaits it."""
+        room = self._of.get(mailbox)
+        if room is None:
+            room = self._of[mailbox] = asyncio.Semaphore(ANSWERS)
+        return room

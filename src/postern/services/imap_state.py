@@ -133,7 +133,7 @@ class ImapState:
             await self.drain()
 
     async def drain(self) -> None:
-        """Writes what is said so far. Who takes nothing of it for as long as a connection may be idle is left."""
+        """Writes what is said so far. Who takes nothing of it for as long as a stranger may be idle is left."""
         self._poured = 0
         link = self.link
         if link is None or link.is_closed:
@@ -141,7 +141,7 @@ class ImapState:
         link.write(self.machine.outgoing())
         if link.congested:
             try:
-                async with asyncio.timeout(self.access.limits.imap_idle_timeout):
+                async with asyncio.timeout(self.access.limits.idle_timeout):
                     await link.drained()
             except TimeoutError:
                 raise ConnectionAbortedError("the peer does not read") from None

@@ -131,6 +131,7 @@ class Dispatcher:
             await self._wake.wait()
             timer.cancel()
             self._wake.clear()
+            self._outcomes.remove_old_copies()
             try:
                 await self._take()
             except Exception as error:
@@ -179,6 +180,7 @@ class Dispatcher:
         changes: list[Change] = []
         work: list[tuple[QueuedMessage, Resolution]] = []
         for message in messages:
+            self._outcomes.give_up_poison(message, now)
             if (struck := given_up(poison.key(message.queue_id))) is not None:
                 await self._categorize_alone(message, struck, now, changes)
                 continue
