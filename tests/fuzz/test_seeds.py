@@ -18,10 +18,12 @@ FOLDER = Path(__file__).parent
 SOURCE = FOLDER.parents[1] / "src" / "postern"
 WITHOUT_A_TARGET = {
     "directory.administration.Administration._way": "counts entries of a directory, not octets",
+    "host.small_files.read_small": "takes a file's octets, which others read",
     "lab.steps.cause": "reads what our own tools said",
     "store.renewal.Renewal.of_items": "asks a database; `protocols.mime.message.render` reads the octets",
     "telemetry.attempts.read": "reads files that only this program writes",
     "telemetry.tracking.read": "reads lines that only this program writes, with JSON's own reader",
+    "transport.delivery_status._trace_of": "cuts off 16 KB; `protocols.authentication.header.fields` reads them",
     "transport.poison.keep_copy": "writes a message to a file",
     "trust.pool.FairQueue": "a queue in memory that reads no octets",
 }

@@ -176,6 +176,20 @@ def test_what_a_hanging_worker_worked_on_is_blamed(folder: Path) -> None:
         assert "_never_return" in struck.why
 
 
+def test_what_an_ordinary_stop_cuts_short_is_not_blamed(folder: Path) -> None:
+    with host(folder) as one:
+        assert one.line() == "ready"
+        marks = one.state.attempts / "client-access.0"
+        os.kill(one.children()["client-access.0"], signal.SIGALRM)
+        eventually(lambda: b"toy" in marks.read_bytes(), "it works on something")
+        one.process.send_signal(signal.SIGTERM)
+        assert one.line() == "stopped"
+        assert not marks.exists()
+    with host(folder) as two:
+        assert two.line() == "ready"
+        assert list(attempts.read(two.state.attempts)) == []
+
+
 def test_a_supervisor_that_was_stopped_itself_kills_nobody(folder: Path) -> None:
     """As a machine that slept: all of them wake up, and the silence was nobody's."""
     with host(folder, "brief") as one:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -68,6 +69,62 @@ def test_counts_are_forgotten_after_a_day(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(time, "time", lambda: later)
     assert list(attempts.read(tmp_path)) == []
     assert os.listdir(tmp_path / "struck") == []
+
+
+def test_only_the_count_of_the_message_in_question_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much counts against others, and however recently that was counted."""
+    (tmp_path / "struck").mkdir()
+    one, other = Attempts(None, tmp_path), Attempts(None, tmp_path)
+    for number in range(50):
+        for _ in range(LIMIT):
+            one.strike(f"bad {number}", "it raised")
+    read: list[object] = []
+    whole = json.loads
+    monkeypatch.setattr(attempts.json, "loads", lambda text: read.append(text) or whole(text))
+    assert other.given_up("bad 7") is not None
+    assert len(read) == 1
+    assert other.given_up("good") is None
+    assert len(read) == 1
+
+
+def test_the_oldest_counts_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts, "MAX_STRUCK", 5)
+    monkeypatch.setattr(attempts, "PRUNE_EVERY", 1)
+    (tmp_path / "struck").mkdir()
+    for number in range(8):
+        # Each stands for a process: what is too much is seen by whoever counts next.
+        Attempts(None, tmp_path).strike(f"bad {number}", "it raised")
+        at = time.time() - 1000 + number
+        os.utime(tmp_path / "struck" / attempts._name(f"bad {number}"), (at, at))
+    assert sorted(one.key for one in attempts.read(tmp_path)) == [f"bad {number}" for number in range(3, 8)]
+    table = Attempts(None, tmp_path)
+    for number in range(8, 10):
+        table.strike(f"bad {number}", "it raised")
+    assert len(os.listdir(tmp_path / "struck")) <= 6
+
+
+def test_what_no_file_takes_is_counted_in_memory(tmp_path: Path) -> None:
+    table = Attempts(None, tmp_path / "missing")
+    for _ in range(LIMIT):
+        table.strike("bad", "it raised")
+    assert table.given_up("bad") is not None
+    table.forget("bad")
+    assert table.given_up("bad") is None
+
+
+def test_a_reason_of_any_script_is_read_again(tmp_path: Path) -> None:
+    (tmp_path / "struck").mkdir()
+    for _ in range(LIMIT):
+        Attempts(None, tmp_path).strike("é" * 1000, "\U0001f4a5" * 5000)
+    assert Attempts(None, tmp_path).given_up("é" * 1000) is not None
+
+
+def test_what_an_ordinary_end_cut_short_counts_against_nothing(tmp_path: Path) -> None:
+    kill_one(tmp_path)
+    attempts.excuse("victim", tmp_path)
+    assert attempts.blame("victim", tmp_path, "ended") == []
+    attempts.excuse("victim", tmp_path)
+    assert list(attempts.read(tmp_path)) == []
 
 
 def test_more_work_than_places_is_not_marked_and_not_lost(tmp_path: Path) -> None:

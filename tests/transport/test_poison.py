@@ -6,6 +6,8 @@ covers: poison, outcomes, carrying
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,16 +16,18 @@ import pytest
 from click.testing import CliRunner
 
 from postern.cli.queue import queue
-from postern.model.mail import Action, EnvelopeRecipient, NextHop, Parcel, RecipientOutcome
+from postern.model.mail import Action, Content, EnvelopeRecipient, NextHop, Origin, Parcel, RecipientOutcome
 from postern.telemetry import attempts
 from postern.telemetry import log as telemetry
-from postern.transport import control, poison
+from postern.transport import control, delivery_status, poison
 from postern.transport.categorize import Categorizer
 from postern.transport.control import Request, Verb
-from postern.transport.queued import NEVER, State
-from tests.transport.world import MESSAGE, FakeCarrier, FakeDirectory, World, always, delivered, user
+from postern.transport.queued import State
+from tests.transport.world import MESSAGE, Clock, FakeCarrier, FakeDirectory, World, always, delivered, user
 
 BAD = "bad@example.test"
+START = Clock().now
+OWN = Origin("client-to-hub-submission", "192.0.2.9", identity="bob")
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +71,7 @@ def test_what_raises_twice_is_set_aside_and_its_batch_goes_on(tmp_path: Path, po
             await world.later(100)
             await world.later(100_000)
             assert len(poisonous) == 2, "no third attempt"
-            assert world.queue.next_due == NEVER
+            assert world.queue.next_due == START + world.organization.limits.queue_expiry, "then its sender is told"
             return accepted.queue_id
 
     queue_id = asyncio.run(run())
@@ -350,3 +354,190 @@ def test_a_carrier_that_raises_for_every_message_is_at_fault_itself(tmp_path: Pa
     asyncio.run(run())
     assert sorted(carrier.carried) == list(PEOPLE)
     assert state_of(tmp_path / "0") == []
+
+
+# Its end (RFC 5321 section 6.1: what was accepted is delivered, or its sender is told)
+
+
+def reports(carrier: FakeCarrier, world: World) -> list[bytes]:
+    return [content for _, rows in carrier.batches for _, _, content in rows if b"Auto-Submitted" in content]
+
+
+async def set_aside(world: World, *to: str, **how: Any) -> str:
+    """A message that brought workers down: nothing of its content may be read again."""
+    how.setdefault("content", Content.of(TRACE + b"Subject: a secret\r\n\r\n" + SECRET))
+    world.carrier.judge = always(Action.DELAYED, "4.2.0")
+    accepted = await world.send(*(to or PEOPLE[:1]), **how)
+    await world.rest()
+    for _ in range(attempts.LIMIT):
+        attempts._table.strike(poison.key(accepted.queue_id), "ended by SIGSEGV", fatal=True)
+    world.carrier.judge = delivered
+    world.carrier.batches.clear()
+    await world.later(100)
+    return accepted.queue_id
+
+
+SECRET = b"what broke the workers\r\n"
+TRACE = b"Received: from x ([192.0.2.7])\r\n\tby hub1.example.test (Postern) with ESMTP;\r\n\tFri, 15 Jan 2027 08:00:00 +0000\r\n"
+FORGED = TRACE + (
+    b"Authentication-Results: hub1.example.test; spf=fail smtp.mailfrom=bob@remote.test;\r\n"
+    b"\tdkim=none; dmarc=none header.from=remote.test\r\n"
+)
+
+
+@pytest.fixture
+def content_is_poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads a header beyond its trace, or a subject, breaks."""
+
+    def breaks(*_: object) -> bytes:
+        raise RecursionError
+
+    monkeypatch.setattr(delivery_status, "_header_of", breaks)
+    monkeypatch.setattr(delivery_status, "_subject", breaks)
+
+
+def test_a_strangers_poison_is_reported_when_the_queue_expires(tmp_path: Path, content_is_poison: None) -> None:
+    folder = tmp_path / "queue" / "0"
+
+    async def run() -> tuple[str, list[bytes]]:
+        async with world_of(folder, FakeCarrier()) as world:
+            queue_id = await set_aside(world, *PEOPLE[:2])
+            await world.later(100_000)
+            assert reports(world.carrier, world) == []
+        # Over a restart.
+        async with world_of(folder, FakeCarrier()) as world:
+            await world.later(200_000)
+            await world.until(lambda: bool(world.carrier.batches))
+            await world.rest()
+            assert [step for step in world.tracker.steps if step in ("fail", "dsn")] == ["fail", "dsn"]
+            return queue_id, reports(world.carrier, world)
+
+    queue_id, (report,) = asyncio.run(run())
+    assert b"To: <bob@remote.test>" in report and b"Subject: Undeliverable: your message\r\n" in report
+    assert report.count(b"Status: 5.6.0") == 2 and report.count(b"Action: failed") == 2
+    assert b"Final-Recipient: rfc822; alice@example.test" in report
+    assert SECRET not in report and b"a secret" not in report and b"SIGSEGV" not in report
+    assert state_of(folder) == [], "it is done"
+    assert poison.copy_of(folder, queue_id).read_bytes().endswith(SECRET), "an administrator may look at it"
+    listed = CliRunner().invoke(queue, ["list", "--poison", "--state", str(tmp_path)]).output
+    assert queue_id in listed and "14 days" in listed
+    done = CliRunner().invoke(queue, ["export", queue_id, str(tmp_path / "out.eml"), "--state", str(tmp_path)])
+    assert done.exit_code == 0 and (tmp_path / "out.eml").read_bytes().endswith(SECRET)
+
+
+def test_an_author_of_ours_hears_at_once(tmp_path: Path, content_is_poison: None) -> None:
+    async def run() -> list[bytes]:
+        async with world_of(tmp_path / "0", FakeCarrier()) as world:
+            await set_aside(world, origin=OWN, sender="bob@example.test")
+            await world.until(lambda: bool(reports(world.carrier, world)))
+            await world.rest()
+            return reports(world.carrier, world)
+
+    (report,) = asyncio.run(run())
+    assert b"To: <bob@example.test>" in report and b"Status: 5.6.0" in report
+    assert state_of(tmp_path / "0") == []
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"sender": ""},
+        {"content": Content.of(FORGED + b"Subject: x\r\n\r\n" + SECRET)},
+        {
+            "content": Content.of(FORGED + b"Subject: x\r\n\r\n" + SECRET),
+            "origin": Origin("hub-to-hub", "h", identity="HUB2$"),
+        },
+    ],
+)
+def test_nobody_hears_of_what_he_did_not_send(tmp_path: Path, content_is_poison: None, how: dict[str, Any]) -> None:
+    async def run() -> None:
+        async with world_of(tmp_path / "0", FakeCarrier()) as world:
+            await set_aside(world, **how)
+            await world.later(200_000)
+            assert world.carrier.batches == []
+            assert world.tracker.steps[-1] == "fail"
+
+    asyncio.run(run())
+    assert state_of(tmp_path / "0") == []
+
+
+def test_a_report_that_brings_workers_down_itself_is_not_tried_for_ever(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with world_of(tmp_path / "0", FakeCarrier()) as world:
+            queue_id = await set_aside(world)
+            for _ in range(attempts.LIMIT):
+                attempts._table.strike(poison.report_key(queue_id), "ended by SIGSEGV", fatal=True)
+            await world.later(200_000)
+            assert world.carrier.batches == []
+
+    asyncio.run(run())
+    assert state_of(tmp_path / "0") == []
+
+
+def test_a_whole_report_that_cannot_be_made_becomes_a_bare_one(tmp_path: Path, content_is_poison: None) -> None:
+    """Also where it is the first time that somebody reads the content."""
+
+    async def run() -> list[bytes]:
+        carrier = FakeCarrier(always(Action.FAILED, "5.1.1"))
+        async with world_of(tmp_path / "0", carrier) as world:
+            await world.send(PEOPLE[0], origin=OWN, sender="bob@example.test")
+            await world.until(lambda: "fail" in world.tracker.steps)
+            carrier.judge = delivered
+            await world.until(lambda: bool(reports(carrier, world)))
+            await world.rest()
+            return reports(carrier, world)
+
+    (report,) = asyncio.run(run())
+    assert b"To: <bob@example.test>" in report and b"Status: 5.6.0" in report
+    assert state_of(tmp_path / "0") == []
+
+
+def test_copies_are_kept_for_two_weeks(tmp_path: Path) -> None:
+    folder = tmp_path / "queue" / "0"
+
+    async def run() -> None:
+        async with world_of(folder, FakeCarrier()) as world:
+            old = await set_aside(world)
+            new = await set_aside(world)
+            await world.later(200_000)
+            at = time.time() - poison.KEPT - 60
+            os.utime(poison.copy_of(folder, old), (at, at))
+            await world.later(4000)
+            world.dispatcher.retry_now()
+            await world.until(lambda: poison.copies(folder) == [new])
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("words", "left"),
+    [
+        (("--all",), 0),
+        (("--poison",), 0),
+        (("{done}",), 1),
+        (("{waiting}",), 1),
+        (("--hop", "mailbox:hub1"), 1),
+        (("../../../victim",), 2),
+    ],
+)
+def test_what_is_dropped_takes_its_copy_with_it(tmp_path: Path, words: tuple[str, ...], left: int) -> None:
+    folder = tmp_path / "queue" / "0"
+    victim = tmp_path / "victim.eml"
+    victim.write_text("no mail")
+
+    async def run() -> tuple[str, str]:
+        async with world_of(folder, FakeCarrier()) as world:
+            done = await set_aside(world, origin=OWN, sender="bob@example.test")
+            await world.until(lambda: bool(reports(world.carrier, world)))
+            waiting = await set_aside(world)
+            await world.until(lambda: len(poison.copies(folder)) == 2)
+            await world.rest()
+            return done, waiting
+
+    done, waiting = asyncio.run(run())
+    named = [word.format(done=done, waiting=waiting) for word in words]
+    CliRunner().invoke(queue, ["drop", *named, "--state", str(tmp_path)])
+    assert len(poison.copies(folder)) == left
+    waits = [state for _, state, _ in state_of(folder) if state is State.POISON]
+    assert bool(waits) == (words[0] not in ("--all", "--poison", "{waiting}", "--hop"))
+    assert victim.exists()

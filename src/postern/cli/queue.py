@@ -55,6 +55,8 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
     messages = [message for _, message in found]
     if only_poison:
         _list_poison([(folder, m) for folder, m in found if _poison_of(m) is not None], now, as_json)
+        if not as_json and not hop:
+            _list_copies(state_dir, {message.queue_id for message in messages})
         return
     if as_json:
         echo_json([_row(message) for message in messages])
@@ -106,17 +108,34 @@ def _list_poison(found: list[tuple[Path, QueuedMessage]], now: float, as_json: b
         echo(f"{len(rows)} in all; `postern queue export`, `retry` or `drop` them by id")
 
 
+def _list_copies(state_dir: str | None, waiting: set[str]) -> None:
+    """Names the copies of those whose senders were told."""
+    for folder in _folders(state_dir):
+        kept = [queue_id for queue_id in poison.copies(folder) if queue_id not in waiting]
+        if kept:
+            more = f" and {len(kept) - SHOWN} more" if len(kept) > SHOWN else ""
+            echo(
+                f"Given up, the sender told, the copy kept for {poison.KEPT / 86400:.0f} days in "
+                f"{folder / poison.FOLDER}: {', '.join(kept[:SHOWN])}{more}"
+            )
+
+
 @queue.command()
 @click.argument("queue_id")
 @click.argument("file", type=Output(secret=True))
 @state_option
 def export(queue_id: str, file: OutputFile, state_dir: str | None) -> None:
-    """Write a message's octets to FILE, as they were taken."""
+    """Write a message's octets to FILE, as they were taken; also of one that was set aside and given up lately."""
     for folder in _folders(state_dir):
         for message in _listed(folder):
             if message.queue_id == queue_id:
                 _export(folder, message, file)
                 return
+        if queue_id in poison.copies(folder):
+            octets = poison.copy_of(folder, queue_id).read_bytes()
+            file.write(octets)
+            echo(f"{len(octets)} octets, of a message that was given up")
+            return
     raise click.ClickException(f"no queue has a message {queue_id}")
 
 
@@ -173,8 +192,9 @@ def _change(verb: Verb, help_: str) -> None:
         folders = _folders(state_dir)
         count = 0
         for folder in folders:
-            meant = [m for m in _listed(folder) if m in request and _poison_of(m) is not None]
-            released = meant if queue_ids or only_poison else []
+            known = {m.queue_id: m for m in _listed(folder)}
+            meant = [m for m in known.values() if m in request and _poison_of(m) is not None]
+            released = meant if queue_ids or only_poison or verb is Verb.DROP else []
             if verb is not Verb.HOLD:
                 # What counted against them is forgiven before they are tried again.
                 attempts.pardon(existing(state_dir).attempts, (key for m in released for key in poison.keys(m)))
@@ -182,6 +202,14 @@ def _change(verb: Verb, help_: str) -> None:
             if verb is not Verb.HOLD:
                 for message in released:
                     poison.drop_copy(folder, message.queue_id)
+            if verb is Verb.DROP and not hop:
+                # Copies of messages that are done: by the names that are there, never by what was typed.
+                kept = [
+                    one for one in poison.copies(folder) if one not in known and (not queue_ids or one in queue_ids)
+                ]
+                for queue_id in kept:
+                    poison.drop_copy(folder, queue_id)
+                count += len(kept)
         if as_json:
             echo_json({"verb": verb, "messages": count})
         else:

@@ -1,8 +1,7 @@
 """The supervisor: forks the role processes of this host, waits until their doors are open, restarts what dies, stops all.
 
 It has one thread and no event loop, so that a fork copies nothing that is in use; every module that a role needs is
-imported before, and its memory shared. What runs inside a child is `worker`'s; PostgreSQL and slapd are `engines`'.
-"""
+imported before, and its memory shared. What runs inside a child is `worker`'s; PostgreSQL and slapd are `engines`'."""
 
 from __future__ import annotations
 
@@ -81,6 +80,8 @@ class Child:
     back_off: float = FIRST_BACK_OFF
     stale: bool = False
     """It is to be replaced: what it read at its start has changed."""
+    told: bool = False
+    """It was told to end."""
 
     @property
     def name(self) -> str:
@@ -142,7 +143,7 @@ class Supervisor:
         while not self.stopping and not all(child.ready for child in children):
             self._wait(deadline)
             for child in children:
-                if child.pid and not child.ready and (status := _ended(child.pid)) is not None:
+                if child.pid and not child.ready and (status := processes.ended(child.pid)) is not None:
                     self._hear(child)
                     self._gone(child)
                     raise StartError(f"{child.name}: {_words(child, status)}")
@@ -181,15 +182,20 @@ class Supervisor:
         living = [child for child in self.children if child.pid]
         for how, grace in ((signal.SIGTERM, STOP_GRACE + 0.3), (signal.SIGKILL, 1.0)):
             for child in living:
+                child.told = True
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(child.pid, how)
             deadline = time.monotonic() + grace
             while living and time.monotonic() < deadline:
-                for child in [child for child in living if _ended(child.pid) is not None]:
-                    self._gone(child)
-                    living.remove(child)
+                for child in list(living):
+                    if (status := processes.ended(child.pid)) is not None:
+                        self._lay_blame(child, status)
+                        self._gone(child)
+                        living.remove(child)
                 if living:
                     self._wait(min(deadline, time.monotonic() + 0.05))
+        for child in living:
+            attempts.excuse(child.name, self.plan.state.attempts)
         for engine in reversed(self.plan.engines):
             engine.stop()
             processes.strike(self.plan.state, engine.name)
@@ -267,7 +273,7 @@ class Supervisor:
             self._in_child(child, runtime, parent, told)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(told)
-        child.pid, child.pipe, child.said, child.ready, child.blame = pid, report, b"", False, ""
+        child.pid, child.pipe, child.said, child.ready, child.blame, child.told = pid, report, b"", False, "", False
         child.started = child.heard = time.monotonic()
         processes.note(self.plan.state, child.name, pid)
 
@@ -300,12 +306,12 @@ class Supervisor:
         for child in self.children:
             if child.pid and not child.ready and now > child.started + READY_WITHIN:
                 os.kill(child.pid, signal.SIGKILL)
-            if child.pid and (status := _ended(child.pid)) is not None:
+            if child.pid and (status := processes.ended(child.pid)) is not None:
                 self._hear(child)
                 if child.ready and now > child.started + CALM:
                     child.back_off = FIRST_BACK_OFF
                 log(Event.DIED, child=child.name, pid=child.pid, words=_words(child, status), again_in=child.back_off)
-                attempts.blame(child.name, self.plan.state.attempts, child.blame or _words(child, status))
+                self._lay_blame(child, status)
                 self._gone(child)
                 child.again = now + child.back_off
                 child.back_off = min(child.back_off * 2, LAST_BACK_OFF)
@@ -316,6 +322,15 @@ class Supervisor:
                 self._engine_again[engine.name] = now + 1.0
                 log(Event.DIED, child=engine.name)
                 self._restart(engine)
+
+    def _lay_blame(self, child: Child, status: int) -> None:
+        """What a worker had marked counts against that, unless it was told to end: then it was cut short by us, and only a
+        signal of its own (a segmentation fault) is the message's doing."""
+        by_itself = os.WIFSIGNALED(status) and os.WTERMSIG(status) not in (signal.SIGTERM, signal.SIGKILL)
+        if child.told and not child.blame and not by_itself:
+            attempts.excuse(child.name, self.plan.state.attempts)
+        else:
+            attempts.blame(child.name, self.plan.state.attempts, child.blame or _words(child, status))
 
     def _excuse(self, now: float) -> None:
         """Nobody's silence counts from before: the supervisor was not there to hear (stopped, or the whole machine was)."""
@@ -345,7 +360,7 @@ class Supervisor:
         """Stale workers end one after another, so that the doors stay open: the next when all others are ready."""
         stale = next((child for child in self.children if child.stale), None)
         if stale is not None and all(child.ready for child in self.children):
-            stale.stale = stale.ready = False
+            stale.stale, stale.ready, stale.told = False, False, True
             stale.back_off = FIRST_BACK_OFF
             stale.started = time.monotonic()
             os.kill(stale.pid, signal.SIGTERM)
@@ -370,15 +385,6 @@ class Supervisor:
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
-def _ended(pid: int) -> int | None:
-    """The wait status of a child that has ended, taken once; None while it lives."""
-    try:
-        found, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return 0
-    return status if found else None
-
-
 def _tail(file: Path) -> str:
     """What a hanging worker wrote of its threads, within bounds; the innermost call stands first."""
     try:
@@ -391,6 +397,4 @@ def _words(child: Child, status: int) -> str:
     said = child.said.removeprefix(READY).decode(errors="replace").strip()
     if said:
         return said
-    if os.WIFSIGNALED(status):
-        return f"ended by {signal.Signals(os.WTERMSIG(status)).name}"
-    return f"ended with status {os.waitstatus_to_exitcode(status)}"
+    return processes.how_it_ended(status)

@@ -11,12 +11,12 @@ import random
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from postern.model.mail import Content
 from postern.protocols.authentication import header as headers
-from postern.protocols.authentication.dkim import DkimResult, DkimVerdict, body_hashes, signatures, verify
+from postern.protocols.authentication.dkim import BodyKey, DkimResult, DkimVerdict, body_hashes, signatures, verify
 from postern.protocols.authentication.dkim_records import Broken, Signature
 from postern.protocols.authentication.dmarc import dmarc
 from postern.protocols.authentication.questions import Answer, Kind, Machine, Question
@@ -27,7 +27,7 @@ from postern.protocols.smtp.reply import Reply
 from postern.services.agent_look_ups import LookUps
 from postern.services.agent_state import Statistics
 from postern.services.smtp_data import BROKE, failed_again
-from postern.telemetry.attempts import attempt
+from postern.telemetry.attempts import attempt, attempting
 from postern.telemetry.log import Event, log
 from postern.transport.agents import sender_policy as policy
 from postern.transport.agents.connection_filter import IpAddress
@@ -113,22 +113,27 @@ class MessageAgents:
         allowed: bool = False,
         key: str = "",
     ) -> Examined:
-        """Never raises. `now` is epoch seconds. `allowed`: the caller is on the allow list, so nothing is refused as unwanted.
-        What raises in an agent that lets nothing pass unseen counts against the message, which is refused for good in the end."""
+        """Passes the message through the enabled agents. `now` is epoch seconds. `allowed`: the caller is on the allow list, so
+        nothing is refused as unwanted. What raises anything counts against the message, which is refused for now, and for good
+        the second time: nothing passes that an agent could not look at. This itself does not raise."""
         examined = Examined(header)
-        with attempt(key):
-            fields = headers.fields(header)
+        try:
+            fields = attempting(key, headers.fields, header)
+        except Exception as error:
+            log(Event.AGENT_FAILED, agent="message", error=repr(error))
+            examined.reply = _not_looked_at(key, error)
+            return examined
         mail = _Mail(address, helo, sender, fields, body, now, examined, time.monotonic() + TIME_LIMIT, key)
-        steps: tuple[tuple[str, Any, Reply | None], ...] = (
-            ("sender-filter", self._run_sender_filter, None),
-            ("header-firewall", self._run_firewall, _NOT_NOW),
-            ("spf", self._run_spf, None),
-            ("sender-id", self._run_sender_id, None),
-            ("dkim-verification", self._run_dkim, None),
-            ("dmarc", self._run_dmarc, None),
-            ("authentication-results", self._run_results, None),
+        steps: tuple[tuple[str, Any], ...] = (
+            ("sender-filter", self._run_sender_filter),
+            ("header-firewall", self._run_firewall),
+            ("spf", self._run_spf),
+            ("sender-id", self._run_sender_id),
+            ("dkim-verification", self._run_dkim),
+            ("dmarc", self._run_dmarc),
+            ("authentication-results", self._run_results),
         )
-        for name, run, doubt in steps:
+        for name, run in steps:
             if name not in self._settings:
                 continue
             begun, failed = time.perf_counter(), False
@@ -136,9 +141,7 @@ class MessageAgents:
                 reply = await run(mail)
             except Exception as error:
                 log(Event.AGENT_FAILED, agent=name, error=repr(error))
-                reply, failed = doubt, True
-                if doubt is not None and failed_again(key, error):
-                    reply = BROKE
+                reply, failed = _not_looked_at(key, error), True
             if allowed and reply is not None and not failed:
                 reply = None
             self._statistics.add(name, begun, reply.code if reply is not None else 0, failed)
@@ -187,14 +190,9 @@ class MessageAgents:
         return policy.spf_reply(settings, verdict, purported.rpartition("@")[2])
 
     async def _run_dkim(self, mail: _Mail) -> None:
-        with attempt(mail.key):
-            signed = signatures(mail.fields)
-            good = [one for one in signed if isinstance(one, Signature)]
-            wanted = {(one.body, one.length) for one in good}
-            if mail.body.size > HASHED_IN_LINE and good:
-                hashed = await asyncio.to_thread(body_hashes, wanted, _body(mail.body))
-            else:
-                hashed = body_hashes(wanted, _body(mail.body)) if good else {}
+        signed = attempting(mail.key, signatures, mail.fields)
+        good = [one for one in signed if isinstance(one, Signature)]
+        hashed = await self._hashed(mail, good) if good else {}
         answers = await asyncio.gather(*(self._ask(mail, Question(one.key_name, Kind.TXT)) for one in good))
         keys = dict(zip((id(one) for one in good), answers, strict=True))
         for one in signed:
@@ -205,6 +203,12 @@ class MessageAgents:
                     mail.dkim.append(verify(one, mail.fields, hashed, keys[id(one)], mail.now))
         for result in policy.dkim_results(mail.dkim):
             self._found(mail, "dkim-verification", result)
+
+    async def _hashed(self, mail: _Mail, good: list[Signature]) -> dict[BodyKey, tuple[bytes, bool]]:
+        work = partial(body_hashes, {(one.body, one.length) for one in good}, _body(mail.body))
+        if mail.body.size > HASHED_IN_LINE:
+            return await asyncio.to_thread(attempting, mail.key, work)
+        return attempting(mail.key, work)
 
     async def _run_dmarc(self, mail: _Mail) -> Reply | None:
         with attempt(mail.key):
@@ -240,6 +244,13 @@ class MessageAgents:
     def _found(self, mail: _Mail, agent: str, result: MethodResult) -> None:
         mail.examined.results.append(result)
         mail.examined.steps.append((agent, result.result, result.comment))
+
+
+def _not_looked_at(key: str, error: Exception) -> Reply:
+    """The reply to a message at which an agent raised. What the machine lacks is nothing that the message did."""
+    if not isinstance(error, OSError | MemoryError) and failed_again(key, error):
+        return BROKE
+    return _NOT_NOW
 
 
 def _body(content: Content) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from postern.model.mail import Action, Carrier, Content, NextHop, Parcel, RecipientOutcome
@@ -20,7 +21,7 @@ from postern.protocols.mime.header import MAX_HEADER, lines_end
 from postern.services.agent_state import AgentFile, AgentState, Statistics
 from postern.services.dkim_keys import KeyRing
 from postern.services.smtp_data import led_by
-from postern.telemetry.attempts import attempt, strike
+from postern.telemetry.attempts import attempting, strike
 from postern.telemetry.log import Event, log
 from postern.transport import poison
 from postern.transport.agents.dkim_signing import SigningKey, signing_domain
@@ -73,8 +74,7 @@ class OutwardAgents:
         refused: dict[int, Sequence[RecipientOutcome]] = {}
         for number, parcel in enumerate(parcels):
             try:
-                with attempt(poison.key_of(parcel)):
-                    ready.append(replace(parcel, content=await self._leaving(parcel)))
+                ready.append(replace(parcel, content=await self._leaving(poison.key_of(parcel), parcel)))
             except _NoHeader:
                 refused[number] = _all(parcel, Action.FAILED, "5.6.0", "The header section is too large")
             except Exception as error:
@@ -97,34 +97,46 @@ class OutwardAgents:
         except (OSError, ValueError) as error:
             log(Event.AGENT_FAILED, agent="dkim-signing", error=str(error))
 
-    async def _leaving(self, parcel: Parcel) -> Content:
+    async def _leaving(self, key: str, parcel: Parcel) -> Content:
+        header, body, gone = attempting(key, self._without_our_own, parcel.content)
+        field = b""
+        if self._signing and self._state.is_enabled("dkim-signing", self._on_edge):
+            field = await self._signed(key, header, body, parcel.envelope.sender)
+        return led_by(field + header, body) if field or gone else parcel.content
+
+    def _without_our_own(self, content: Content) -> tuple[bytes, Content, tuple[str, ...]]:
+        """The header without what is only the organization's own, the body, and the names of what went."""
         begun = time.perf_counter()
-        header, body = split(parcel.content)
+        header, body = split(content)
         gone: tuple[str, ...] = ()
         if self._state.is_enabled("header-firewall", self._on_edge):
             header, gone = self._firewall.outward(header)
             self._statistics.add("header-firewall", begun)
-        field = b""
-        if self._signing and self._state.is_enabled("dkim-signing", self._on_edge):
-            field = await self._signed(header, body, parcel.envelope.sender)
-        return led_by(field + header, body) if field or gone else parcel.content
+        return header, body, gone
 
-    async def _signed(self, header: bytes, body: Content, sender: str) -> bytes:
+    async def _signed(self, key: str, header: bytes, body: Content, sender: str) -> bytes:
         """The signature fields; b"" where there is no key for the sender's domain, or signing fails: it is sent unsigned."""
         begun = time.perf_counter()
         try:
-            found = headers.fields(header)
-            domain = signing_domain(found, sender, self._signing)
+            found, domain = attempting(key, self._domain_of, header, sender)
             if not domain:
                 return b""
-            work = (found, body, self._signing[domain], self._clock())
-            signed = await asyncio.to_thread(_sign, *work) if body.size > SIGNED_IN_LINE else _sign(*work)
+            work = partial(_sign, found, body, self._signing[domain], self._clock())
+            if body.size > SIGNED_IN_LINE:
+                signed = await asyncio.to_thread(attempting, key, work)
+            else:
+                signed = attempting(key, work)
         except Exception as error:
             log(Event.AGENT_FAILED, agent="dkim-signing", error=repr(error))
             self._statistics.add("dkim-signing", begun, error=True)
             return b""
         self._statistics.add("dkim-signing", begun)
         return signed
+
+    def _domain_of(self, header: bytes, sender: str) -> tuple[list[headers.Field], str]:
+        """The fields, and the domain in whose name they are signed ("": none)."""
+        found = headers.fields(header)
+        return found, signing_domain(found, sender, self._signing)
 
 
 def split(content: Content) -> tuple[bytes, Content]:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from typing import TypeVar
 
 from postern.protocols.mime.message import RENDERING, Rendered, render
 from postern.protocols.mime.stored import is_fit, made_fit
 from postern.store.wire import Parameter, byteas, int8, int8s, texts
-from postern.telemetry.attempts import attempt, given_up, strike
+from postern.telemetry.attempts import attempting, given_up, strike
+
+T = TypeVar("T")
 
 _AT_ONCE = 65_536
 """Octets that are rendered between two turns of the event loop; larger messages are rendered in a thread."""
@@ -39,18 +41,15 @@ class Batch:
         for number, message in enumerate(messages):
             content = message
             if not is_fit(message):
-                with _rendering(keys[number] if keys else f"content/{sha256(message).hexdigest()}"):
-                    content = await asyncio.to_thread(made_fit, message)
+                key = keys[number] if keys else f"content/{sha256(message).hexdigest()}"
+                content = await _made(key, made_fit, message, in_thread=True)
             digest = sha256(content).digest()
             place = known.get(digest)
             if place is None:
                 key = keys[number] if keys else f"content/{digest.hex()}"
-                if len(content) > _AT_ONCE:
-                    with _rendering(key):
-                        rendered = await asyncio.to_thread(render, content)
-                else:
-                    with _rendering(key):
-                        rendered = render(content)
+                is_large = len(content) > _AT_ONCE
+                rendered = await _made(key, render, content, in_thread=is_large)
+                if not is_large:
                     since += len(content)
                     if since > _AT_ONCE:
                         since = 0
@@ -86,13 +85,13 @@ class Unrenderable(Exception):
         self.key = key
 
 
-@contextlib.contextmanager
-def _rendering(key: str) -> Iterator[None]:
+async def _made(key: str, make: Callable[[bytes], T], message: bytes, in_thread: bool) -> T:
     if (struck := given_up(key)) is not None:
         raise Unrenderable(key, struck.why)
     try:
-        with attempt(key):
-            yield
+        if in_thread:
+            return await asyncio.to_thread(attempting, key, make, message)
+        return attempting(key, make, message)
     except Exception as error:
         raise Unrenderable(key, strike(key, error).why) from error
 

@@ -4,7 +4,8 @@ A process marks a message before it computes on the message's octets, and takes 
 mapped file: it survives the process (kill -9, running out of memory, a stack overflow) without a sync, and only a power cut may
 lose it. Whoever finds a mark without its process counts it against the message, and so does whoever sees an exception. After
 LIMIT counts the message is given up: its owner (the queue, an outbox, a mailbox server) sets it aside, so that those behind it
-go on. Waiting for a disk or a peer is never marked, for what ends a process then has nothing to do with the message.
+go on. Waiting for a disk, a peer or a thread is never marked, for what ends a process then has nothing to do with the message:
+`attempting` is called in the very thread that computes.
 
 A process has one table, as it has one log (`configure`). Without `configure` marks go nowhere and counts stay in memory.
 """
@@ -18,11 +19,15 @@ import json
 import mmap
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from postern.telemetry.log import Event, log
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 LIMIT = 2
 """Attempts that may fail badly; then the message is given up."""
@@ -32,9 +37,11 @@ KEPT = 86_400.0
 """Seconds after which a count is forgotten: another version, or another machine, may do better."""
 LOOK = 0.1
 """Seconds that may pass until what another process counted is known, where nothing was before."""
-TICK = 20_000_000
-"""Nanoseconds: more than two ticks of the clock by which a file system that counts nanoseconds dates changes."""
 MAX_STRUCK = 10_000
+"""Counts that a host keeps: the oldest go first."""
+PRUNE_EVERY = 256
+"""Counts that a process adds before it looks whether they are too many."""
+MAX_FILE = 65_536
 MAX_KEY = 250
 MAX_WHY = 2000
 _SLOTS = 64
@@ -65,8 +72,10 @@ class Attempts:
         self._free = list(range(_SLOTS))
         self._begun: list[tuple[str, float] | None] = [None] * _SLOTS
         self._known: dict[str, Struck] = {}
-        self._seen = (-1, 0)
+        """Counts that are in no file: there is no folder, or it takes no more."""
+        self._any = False
         self._look_again = 0.0
+        self._until_pruned = PRUNE_EVERY
 
     def begin(self, key: str) -> int:
         """Marks work on `key`; the number is for `end`, -1 if there was no place."""
@@ -99,19 +108,19 @@ class Attempts:
 
     def given_up(self, key: str, limit: int = LIMIT) -> Struck | None:
         """The count of a message that must not be tried again; None if it may be."""
-        struck = self._counts().get(key)
+        struck = self._count(key)
         return struck if struck is not None and struck.count >= limit else None
 
     def strike(self, key: str, why: str, fatal: bool = False) -> Struck:
         """Counts a bad end of an attempt at `key`, and says how many there were."""
-        self._look_again = 0.0
-        before = self._counts().get(key) or Struck(key, 0, "", 0.0)
+        self._look_again, self._any = 0.0, True
+        before = self._count(key) or Struck(key, 0, "", 0.0)
         struck = Struck(key, before.count + 1, why[:MAX_WHY], time.time(), fatal or before.fatal)
         log(Event.ATTEMPT_BROKE, subject=key, count=struck.count, words=struck.why[:500])
-        self._known[key] = struck
-        if self._folder is not None:
-            with contextlib.suppress(OSError):
-                _write(self._folder / _STRUCK / _name(key), json.dumps(asdict(struck)))
+        if not self._written(struck):
+            self._known[key] = struck
+            if len(self._known) > MAX_STRUCK:
+                del self._known[next(iter(self._known))]
         return struck
 
     def forget(self, key: str) -> None:
@@ -121,29 +130,47 @@ class Attempts:
             with contextlib.suppress(OSError):
                 (self._folder / _STRUCK / _name(key)).unlink(missing_ok=True)
 
-    def _counts(self) -> dict[str, Struck]:
-        """The counts of all processes: the folder is read anew when it has changed. Where nothing counts against anything, which
-        is always, it is looked at now and then."""
+    def _written(self, struck: Struck) -> bool:
         if self._folder is None:
-            return self._known
-        now = _now()
-        if now < self._look_again:
-            return self._known
+            return False
+        self._until_pruned -= 1
+        if self._until_pruned <= 0:
+            self._until_pruned = PRUNE_EVERY
+            _prune(self._folder)
         try:
-            changed = os.stat(self._folder / _STRUCK).st_mtime_ns
+            _write(self._folder / _STRUCK / _name(struck.key), json.dumps(asdict(struck)))
         except OSError:
-            return self._known
-        before, looked = self._seen
-        # A change in the same tick of the file system's clock as the last look would not show.
-        if changed != before or looked - changed < TICK:
-            self._seen = (changed, time.time_ns())
-            self._known = {one.key: one for one in read(self._folder)}
-        self._look_again = now if self._known else now + LOOK
-        return self._known
+            return False
+        self._known.pop(struck.key, None)
+        return True
+
+    def _count(self, key: str) -> Struck | None:
+        """What counts against this message, whichever process counted it: its own file is read, and no other. Where nothing
+        counts against anything, which is always, that is looked at now and then."""
+        if self._folder is None:
+            return self._known.get(key)
+        now = _now()
+        if now >= self._look_again:
+            self._any = bool(self._known) or _has_entries(self._folder / _STRUCK)
+            self._look_again = now + LOOK
+        if not self._any:
+            return None
+        return self._known.get(key) or _read(self._folder / _STRUCK / _name(key))
+
+
+def attempting(key: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """`work`, called and marked for as long as it computes. Where that is in another thread, it is this that is called there."""
+    table = _table
+    slot = table.begin(key)
+    try:
+        return work(*args, **kwargs)
+    finally:
+        table.end(slot)
 
 
 class attempt:
-    """Marks work on a message for as long as the block runs. No more than computing on its octets belongs into it."""
+    """Marks work on a message for as long as the block runs. No more than computing on its octets belongs into it, and no
+    `await`; what a thread does is for `attempting`."""
 
     __slots__ = ("_key", "_slot")
 
@@ -195,6 +222,7 @@ def configure(process: str, folder: Path) -> None:
     """Begins this process's table below `folder`. Marks that a former process of this name left are counted. Raises OSError."""
     global _table
     (folder / _STRUCK).mkdir(mode=0o700, exist_ok=True)
+    _prune(folder)
     blame(process, folder, "the process ended while it worked on this")
     _table = Attempts(folder / process, folder)
 
@@ -215,21 +243,60 @@ def blame(process: str, folder: Path, why: str) -> list[str]:
     return keys
 
 
+def excuse(process: str, folder: Path) -> None:
+    """Takes off what a process had marked that was ended in the ordinary way: nothing of that counts against anything."""
+    with contextlib.suppress(OSError):
+        (folder / process).unlink()
+
+
 def read(folder: Path) -> Iterator[Struck]:
     """All counts of this host that still stand; what is older than KEPT, or cannot be read, is removed or passed over.
 
-    Bound: at most 10,000 files, which only this program writes.
+    Bound: the 10,000 youngest files, which only this program writes, 64 KB of each.
     """
+    _prune(folder)
     with contextlib.suppress(OSError):
-        names = [name for name in os.listdir(folder / _STRUCK) if name.endswith(".json")]
-        for name in names[:MAX_STRUCK]:
-            file = folder / _STRUCK / name
-            with contextlib.suppress(OSError, ValueError, TypeError):
-                struck = Struck(**json.loads(file.read_text(encoding="utf-8")))
-                if time.time() - struck.at > KEPT:
-                    file.unlink()
-                else:
-                    yield struck
+        for name in [name for name in os.listdir(folder / _STRUCK) if name.endswith(".json")][:MAX_STRUCK]:
+            if (struck := _read(folder / _STRUCK / name)) is not None:
+                yield struck
+
+
+def _read(file: Path) -> Struck | None:
+    """One count, if there is one that still stands."""
+    try:
+        with open(file, "rb") as opened:
+            struck = Struck(**json.loads(opened.read(MAX_FILE)))
+        if time.time() - struck.at <= KEPT:
+            return struck
+        file.unlink()
+    except (OSError, ValueError, TypeError):
+        pass
+    return None
+
+
+def _has_entries(folder: Path) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is not None
+    except OSError:
+        return False
+
+
+def _prune(folder: Path) -> None:
+    """Removes counts that are too old, and the oldest of those that are too many."""
+    dated: list[tuple[float, str]] = []
+    with contextlib.suppress(OSError), os.scandir(folder / _STRUCK) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                dated.append((entry.stat(follow_symlinks=False).st_mtime, entry.path))
+    dated.sort()
+    old = time.time() - KEPT
+    surplus = len(dated) - MAX_STRUCK
+    for number, (at, path) in enumerate(dated):
+        if number >= surplus and at >= old:
+            break
+        with contextlib.suppress(OSError):
+            os.unlink(path)
 
 
 def pardon(folder: Path, keys: Iterable[str]) -> None:
@@ -255,7 +322,7 @@ def _name(key: str) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    """Appears whole or not at all; the folder's time tells the others."""
+    """Appears whole or not at all."""
     temporary = file.with_suffix(f".{os.getpid()}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(handle, "w", encoding="utf-8") as out:

@@ -108,7 +108,7 @@ class Event(StrEnum):
     SET_ASIDE = (
         "set-aside",
         "error",
-        "A message is in the poison queue: it is tried no more until an administrator says so.",
+        "A message is in the poison queue: it is tried no more until an administrator says so, or its sender is told.",
     )
     TURNED_AWAY = "turned-away", "warning", "A door has as many connections as it takes, in all or from one address."
     DOOR_PAUSED = (
@@ -168,7 +168,7 @@ class Event(StrEnum):
     RENDERING_BEGUN = (
         "rendering-begun",
         "info",
-        "What an older version stored is rendered anew, slowly and behind everybody's back; `behind` is where it begins.",
+        "What an older version stored is rendered anew while the server serves; `behind` is where it begins.",
     )
     RENDERING_GOES_ON = "rendering-goes-on", "info", "So many contents have been rendered anew up to now."
     RENDERING_DONE = "rendering-done", "info", "All that an older version stored has been rendered anew."

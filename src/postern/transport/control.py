@@ -203,7 +203,12 @@ def _edit(database: sqlite3.Connection, request: Request) -> list[_Hit]:
             "UPDATE recipients SET state = ? WHERE message = ? AND state = ?",
             [(State.HELD, hit.number, State.PENDING) for hit in hits],
         )
-        database.executemany("UPDATE messages SET due = ? WHERE id = ?", [(NEVER, hit.number) for hit in hits])
+        # Who is told that his message failed is told all the same.
+        database.executemany(
+            "UPDATE messages SET due = coalesce((SELECT min(due) FROM recipients WHERE message = ?1 AND state = ?2), ?3)"
+            " WHERE id = ?1",
+            [(hit.number, State.POISON, NEVER) for hit in hits],
+        )
     else:
         if not request.queue_ids:
             hits = [hit for hit in hits if _has_pending(database, hit)]

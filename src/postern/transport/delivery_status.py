@@ -25,7 +25,7 @@ from postern.model.mail import (
 )
 from postern.model.organization import Organization
 from postern.protocols.authentication.header import fields
-from postern.protocols.authentication.results import claims_to_be, is_forged, read_results
+from postern.protocols.authentication.results import claims_to_be, read_results, vouching
 from postern.protocols.mime.header import lines_end, parse_fields
 from postern.protocols.mime.words import decode_words
 from postern.telemetry.log import Event, log
@@ -37,6 +37,8 @@ Pairs = Sequence[tuple[QueuedRecipient, RecipientOutcome]]
 MAX_RETURNED = 1_048_576
 """Bytes up to which RET=FULL gets the whole message back."""
 MAX_HEADER = 65_536
+MAX_TRACE = 16_384
+_TRACE = (b"received", b"authentication-results")
 MAX_SUBJECT = 4000
 ENCODED_AT_ONCE = 11
 """Characters of an encoded word: with four octets each they take 72 of the 75 that it may have."""
@@ -110,12 +112,17 @@ class Reporter:
     ) -> list[tuple[QueuedRecipient, RecipientOutcome]]:
         """Those whose sender is to hear of this. RFC 3461 section 4.1: NOTIFY decides; without it failures and delays are told.
         Never to a null sender (RFC 5321 section 4.5.5), nor to one that failed SPF and DKIM, who did not write it (RFC 5321
-        section 6.2): then a failure is only logged."""
+        section 6.2): then a failure is only logged. Of a success only a sender hears who is known to have asked for it:
+        whoever wants to annoy others could have a report sent to them for each message otherwise."""
         if not message.envelope.sender:
             if action is Action.FAILED:
                 log(Event.BOUNCED, queue_id=message.queue_id, sender="", diagnostic="a report could not be delivered")
             return []
-        if self._is_forged(message):
+        word = _NOTIFY[action]
+        by_default = word != "SUCCESS"
+        asked = [(r, outcome) for r, outcome in pairs if (word in r.notify if r.notify else by_default)]
+        vouched = self._is_vouched(message) if asked else None
+        if asked and vouched is False:
             log(
                 Event.BOUNCED,
                 queue_id=message.queue_id,
@@ -123,31 +130,34 @@ class Reporter:
                 diagnostic="no report: its sender failed SPF and DKIM",
             )
             return []
-        word = _NOTIFY[action]
-        by_default = word != "SUCCESS"
-        return [(r, outcome) for r, outcome in pairs if (word in r.notify if r.notify else by_default)]
+        return asked if by_default or vouched else []
 
-    def _is_forged(self, message: QueuedMessage) -> bool:
-        """What the server of ours found out that took the message from a stranger. It writes its Authentication-Results above
-        all fields of the stranger's; below a user's own trace they are of a message that he sends on, and say nothing of him."""
+    def _is_vouched(self, message: QueuedMessage) -> bool | None:
+        """Whether the sender wrote this: what the server of ours found out that took the message from a stranger, None if it
+        found out nothing. It writes its Authentication-Results above all fields of the stranger's; below a user's own trace
+        they are of a message that he sends on, and say nothing of him."""
         if message.origin.path not in _UNVOUCHED:
-            return False
-        for number, field in enumerate(fields(_header_of(message.content))):
+            return True
+        for number, field in enumerate(fields(_trace_of(message.content))):
             if field.name == "received":
                 if number and self._is_submission(field.raw):  # the first is our own, of who gave it to us
-                    return False
+                    # The second is the other hub's; those of mail from outside a stranger may have written.
+                    return True if number == 1 and message.origin.path == "hub-to-hub" else None
             elif field.name != "authentication-results" or not claims_to_be(field, self._servers):
-                return False
+                return None
             else:
-                return is_forged(read_results(field), message.envelope.sender)
-        return False
+                return vouching(read_results(field), message.envelope.sender)
+        return None
 
     def _is_submission(self, received: bytes) -> bool:
         match = _SUBMITTED.match(received)
         return match is not None and match[1].decode("ascii", "replace").lower() in self._servers
 
-    def build(self, message: QueuedMessage, action: Action, pairs: Pairs, now: float) -> tuple[Envelope, Content]:
-        """A report about these recipients. `now` is epoch seconds. The body parts are 8bit at most."""
+    def build(
+        self, message: QueuedMessage, action: Action, pairs: Pairs, now: float, bare: bool = False
+    ) -> tuple[Envelope, Content]:
+        """A report about these recipients. `now` is epoch seconds. The body parts are 8bit at most. `bare`: it is made of the
+        envelope alone, for reading the content is what failed; nothing is returned then, which RFC 6522 section 3 allows."""
         international = message.envelope.smtputf8 or not _is_ascii(message.envelope.sender)
         identity = zlib.crc32(f"{action}{now}{[r.number for r, _ in pairs]}".encode())
         boundary = f"=_{message.queue_id}.{identity:08x}"
@@ -159,11 +169,13 @@ class Reporter:
                 "8bit" if international else "7bit",
                 self._fields(message, action, listed, now, international),
             ),
-            _returned(message, action, international),
         ]
+        if not bare:
+            parts.append(_returned(message, action, international))
         while any(boundary.encode() in part for part in parts):
             boundary += "="
-        head = self._head(message, action, boundary, f"{message.queue_id}.{identity:08x}", now)
+        subject = f"{_SUBJECT[action]}: your message" if bare else _subject(message, action)
+        head = self._head(message, action, subject, boundary, f"{message.queue_id}.{identity:08x}", now)
         body = b"".join(b"--%s\r\n%s\r\n" % (boundary.encode(), part) for part in parts)
         data = head + body + b"--%s--\r\n" % boundary.encode()
         # RFC 3461 section 5.2.7 and RFC 5321 4.5.5: null sender, and nobody is told of its failure.
@@ -171,11 +183,13 @@ class Reporter:
         envelope = Envelope("", (recipient,), BodyType.EIGHT_BIT_MIME, smtputf8=international)
         return envelope, Content.of(data)
 
-    def _head(self, message: QueuedMessage, action: Action, boundary: str, identity: str, now: float) -> bytes:
+    def _head(
+        self, message: QueuedMessage, action: Action, subject: str, boundary: str, identity: str, now: float
+    ) -> bytes:
         lines = [
             f"From: Mail Delivery System <{self._from}>",
             f"To: <{message.envelope.sender}>",
-            f"Subject: {_subject(message, action)}",
+            f"Subject: {subject}",
             f"Date: {formatdate(now, localtime=False)}",
             f"Message-ID: <{identity}@{self._fqdn}>",
             *([f"In-Reply-To: {message.message_id}"] if _is_plain(message.message_id) else []),
@@ -261,6 +275,25 @@ def _header_of(content: Content) -> bytes:
         return b""
     end = lines_end(first, 0, min(len(first), MAX_HEADER))
     return first[:end] if end >= 0 else first[: first.rfind(b"\r\n", 0, MAX_HEADER) + 2]
+
+
+def _trace_of(content: Content) -> bytes:
+    """The Received and Authentication-Results fields that the header begins with, as the servers of ours wrote them above all
+    fields of a stranger: what stands below is not looked at, for it may be what brought workers down.
+
+    Bound: linear in the first 16,384 octets.
+    """
+    try:
+        first = bytes(content.chunks[0][:MAX_TRACE]) if len(content.chunks) else b""
+    except (OSError, DamagedBody):
+        return b""
+    taken = 0
+    while (end := first.find(b"\r\n", taken)) >= 0:
+        line = first[taken : end + 2]
+        if not line.startswith((b" ", b"\t")) and line[:23].partition(b":")[0].rstrip().lower() not in _TRACE:
+            break
+        taken = end + 2
+    return first[:taken]
 
 
 def _subject(message: QueuedMessage, action: Action) -> str:

@@ -2,9 +2,8 @@
 hop, and writes down what became of it.
 
 Reads the directory through its interface; leaves the sending to the carriers, what a report says to `delivery_status`, and all
-writing to the queue. A crash between a carrier's success and the queue's commit makes the message be carried again under the same
-queue id, by which a mailbox drops the duplicate.
-"""
+writing to the queue. After a crash between a carrier's success and the queue's commit the message is carried again under the
+same queue id, by which a mailbox drops the duplicate."""
 
 from __future__ import annotations
 
@@ -131,6 +130,7 @@ class Dispatcher:
             await self._wake.wait()
             timer.cancel()
             self._wake.clear()
+            self._outcomes.remove_old_copies()
             try:
                 await self._take()
             except Exception as error:
@@ -179,6 +179,7 @@ class Dispatcher:
         changes: list[Change] = []
         work: list[tuple[QueuedMessage, Resolution]] = []
         for message in messages:
+            self._outcomes.give_up_poison(message, now)
             if (struck := given_up(poison.key(message.queue_id))) is not None:
                 await self._categorize_alone(message, struck, now, changes)
                 continue
@@ -211,14 +212,24 @@ class Dispatcher:
         message.flying += 1
         for recipient in message.pending(now):
             if self._outcomes.may_be_tried_alone(message, struck, recipient):
-                with self._outcomes.judging(message, changes, recipient):
-                    resolution = self._resolution(message, [recipient])
-                    while resolution.needs:
-                        resolution.answer(await self._look_up(resolution.needs))
-                    self._route(message, resolution, changes, alone=True)
+                await self._resolve_alone(message, recipient, changes)
         message.flying -= 1
         if message.flying == 0:
             changes.append(self._outcomes.finish(message))
+
+    async def _resolve_alone(self, message: QueuedMessage, recipient: QueuedRecipient, changes: list[Change]) -> None:
+        going: Resolution | None = None
+        with self._outcomes.judging(message, changes, recipient):
+            going = self._resolution(message, [recipient])
+        while going is not None and going.needs:
+            answers = await self._look_up(going.needs)
+            asked, going = going, None
+            with self._outcomes.judging(message, changes, recipient):
+                asked.answer(answers)
+                going = asked
+        if going is not None:
+            with self._outcomes.judging(message, changes, recipient):
+                self._route(message, going, changes, alone=True)
 
     def _resolution(self, message: QueuedMessage, recipients: Sequence[QueuedRecipient]) -> Resolution:
         return self._categorizer.resolve(
@@ -385,6 +396,5 @@ class Dispatcher:
             self._outcomes.give_up(message, expired)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks.add(task := asyncio.get_running_loop().create_task(work))
         task.add_done_callback(self._tasks.discard)

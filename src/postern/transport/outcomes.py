@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from postern.model.mail import Action, IntakeError, RecipientOutcome
 from postern.model.organization import Organization
-from postern.telemetry.attempts import LIMIT, Struck, attempt, given_up, strike
+from postern.telemetry.attempts import LIMIT, Struck, attempt, attempting, given_up, strike
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
 from postern.transport import poison
@@ -25,6 +25,7 @@ DELAY_WARNING = 14_400.0
 RETRY_REPORT = 0.5
 """Seconds until a report that the queue would not take is given to it again."""
 MAX_DIAGNOSTIC = 500
+LOOK_AT_COPIES = 3600.0
 
 
 class Outcomes:
@@ -43,6 +44,7 @@ class Outcomes:
         self._reporter = Reporter(organization, fqdn)
         self._tracker = tracker
         self._spawn = spawn
+        self._look_at_copies = 0.0
 
     def settle(
         self,
@@ -165,8 +167,11 @@ class Outcomes:
         return own is None
 
     def set_aside(self, message: QueuedMessage, why: str, recipients: Sequence[QueuedRecipient]) -> None:
-        """Into the poison queue: what is still to be done of this message for these waits for an administrator."""
-        addresses = poison.set_aside(message, why, recipients)
+        """Into the poison queue: what is still to be done of this message for these waits for an administrator, and their
+        sender is told in the end."""
+        now = self._queue.clock()
+        due = now if poison.is_own(message) else max(now, message.received + self._limits.queue_expiry)
+        addresses = poison.set_aside(message, why, recipients, due)
         self.track(Step.DEFER, message, addresses, f"set aside as poison: {why}")
         message.flying += 1
         self._spawn(self._keep_copy(message))
@@ -188,11 +193,27 @@ class Outcomes:
         ]
         self._fail(message, None, pairs)
 
+    def give_up_poison(self, message: QueuedMessage, now: float) -> None:
+        """Tells the sender of what was set aside, when that is due: no mail that was accepted ends without delivery or report
+        (RFC 5321 section 6.1)."""
+        due = [r for r in message.recipients if r.state is State.POISON and r.due <= now]
+        if due:
+            outcome = RecipientOutcome("", Action.FAILED, poison.STATUS, poison.WORDS, own=True)
+            self._fail(message, None, [(r, replace(outcome, address=r.address)) for r in due], bare=True)
+
+    def remove_old_copies(self) -> None:
+        """At most once an hour: copies of what was set aside that were kept long enough."""
+        now = self._queue.clock()
+        if now >= self._look_at_copies:
+            self._look_at_copies = now + LOOK_AT_COPIES
+            self._spawn(asyncio.to_thread(poison.remove_old_copies, self._queue.folder))
+
     def _fail(
         self,
         message: QueuedMessage,
         hop: Hop | None,
         pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
+        bare: bool = False,
     ) -> None:
         for recipient, _ in pairs:
             recipient.state = State.REPORTING
@@ -207,7 +228,7 @@ class Outcomes:
             status=outcome.status,
             diagnostic=_clean(outcome.diagnostic),
         )
-        self.report(message, Action.FAILED, pairs)
+        self.report(message, Action.FAILED, pairs, bare)
 
     def finish(self, message: QueuedMessage) -> Change:
         """The last parcel of a message is back: it is done, or waits in the file."""
@@ -228,14 +249,42 @@ class Outcomes:
         message: QueuedMessage,
         action: Action,
         pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
+        bare: bool = False,
     ) -> None:
-        """Queues a report to the sender. The message stays until that is safe."""
-        asked = self._reporter.wanted(message, action, pairs)
+        """Queues a report to the sender. The message stays until that is safe. `bare`: nothing of the content is in it."""
+        name = poison.report_key(message.queue_id) if bare else poison.key(message.queue_id)
+        if bare and (struck := given_up(name)) is not None:
+            self._without_report(message, pairs, bare, struck.why)
+            return
+        try:
+            asked = attempting(name, self._reporter.wanted, message, action, pairs)
+        except Exception as error:
+            strike(name, error)
+            self._without_report(message, pairs, bare, repr(error))
+            return
         if not asked:
             self._reported(pairs)
             return
         message.flying += 1
-        self._spawn(self._queue_report(message, action, pairs, [(replace(r), outcome) for r, outcome in asked]))
+        copies = [(replace(r), outcome) for r, outcome in asked]
+        self._spawn(self._queue_report(message, action, pairs, copies, bare))
+
+    def _without_report(
+        self,
+        message: QueuedMessage,
+        pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
+        bare: bool,
+        why: str,
+    ) -> None:
+        """What becomes of a message of which no report can be made: it is set aside, so that a bare one is made in the end. If
+        not even that can be made, the log has the last word."""
+        if bare:
+            log(
+                Event.BOUNCED, queue_id=message.queue_id, sender=message.envelope.sender, diagnostic=f"no report: {why}"
+            )
+            self._reported(pairs)
+        else:
+            self.set_aside(message, f"no report of it can be made: {why}", [recipient for recipient, _ in pairs])
 
     async def _queue_report(
         self,
@@ -243,14 +292,15 @@ class Outcomes:
         action: Action,
         pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
         asked: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
+        bare: bool,
     ) -> None:
-        name = poison.key(message.queue_id)
+        name = poison.report_key(message.queue_id) if bare else poison.key(message.queue_id)
         try:
-            with attempt(name):
-                envelope, content = self._reporter.build(message, action, asked, self._queue.clock())
+            now = self._queue.clock()
+            envelope, content = attempting(name, self._reporter.build, message, action, asked, now, bare)
         except Exception as error:
             strike(name, error)
-            self.set_aside(message, f"no report of it can be made: {error!r}", [recipient for recipient, _ in pairs])
+            self._without_report(message, pairs, bare, repr(error))
             self._landed(message)
             return
         while True:

@@ -1,7 +1,10 @@
 """The poison queue: messages that twice brought a worker down, hung it or raised where they were handled.
 
 Such a message stays in its queue with its recipients in state POISON, and a copy of its octets lies beside the queue's file for
-a person to look at. What counts against a message is in `telemetry.attempts`; what an administrator may do is in `control`.
+a person to look at. Its sender hears that it failed (RFC 5321 section 6.1): an author of ours at once, a stranger when the queue
+expires, for until then an administrator may retry it. The report is made of the envelope, for what broke the workers is the
+content; then the message is done, and its copy stays for KEPT seconds. What counts against a message is in `telemetry.attempts`;
+what an administrator may do is in `control`.
 
 It may be one recipient for whom it raises. So a message that raised twice is tried once more for each recipient alone, under a
 name of its own, and set aside for those for whom it raises then; the others get it. One that brought a worker down is set aside
@@ -12,10 +15,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from postern.model.mail import Parcel
+from postern.model.mail import FROM_STRANGERS, Parcel
 from postern.telemetry.log import Event, log
 from postern.transport.queued import QueuedMessage, QueuedRecipient, State
 from postern.transport.segments import DamagedBody
@@ -23,7 +27,9 @@ from postern.transport.segments import DamagedBody
 FOLDER = "poison"
 STATUS = "5.6.0"
 """RFC 3463 X.6.0: something about the content, and nobody knows better what."""
-
+WORDS = "This server could not work on the message, twice, and has given it up"
+KEPT = 1_209_600.0
+"""Seconds that a copy is kept (two weeks)."""
 
 ALONE = 1
 """Bad ends that a recipient may have who is tried alone: the message had its own before."""
@@ -42,9 +48,23 @@ def key_of(parcel: Parcel) -> str:
     return key(parcel.queue_id, parcel.alone)
 
 
+def report_key(queue_id: str) -> str:
+    """The name under which attempts at the report of what was set aside are marked and counted."""
+    return f"{key(queue_id)}/report"
+
+
+def is_own(message: QueuedMessage) -> bool:
+    """Somebody of the organization vouches for the sender."""
+    return bool(message.origin.identity) and message.origin.path not in FROM_STRANGERS | {"hub-to-hub"}
+
+
 def keys(message: QueuedMessage) -> list[str]:
     """All names under which something may count against a message."""
-    return [key(message.queue_id), *(key(message.queue_id, r.number) for r in message.recipients)]
+    return [
+        key(message.queue_id),
+        report_key(message.queue_id),
+        *(key(message.queue_id, r.number) for r in message.recipients),
+    ]
 
 
 def copy_of(folder: Path, queue_id: str) -> Path:
@@ -52,11 +72,12 @@ def copy_of(folder: Path, queue_id: str) -> Path:
     return folder / FOLDER / f"{queue_id}.eml"
 
 
-def set_aside(message: QueuedMessage, why: str, recipients: Iterable[QueuedRecipient]) -> tuple[str, ...]:
-    """Those of these recipients who wait for it wait for an administrator from now on. Returns their addresses."""
+def set_aside(message: QueuedMessage, why: str, recipients: Iterable[QueuedRecipient], due: float) -> tuple[str, ...]:
+    """Those of these recipients who wait for it wait for an administrator from now on, until `due`. Returns their addresses."""
     meant = [r for r in recipients if r.state in (State.PENDING, State.REPORTING)]
     for recipient in meant:
         recipient.state, recipient.status, recipient.error = State.POISON, STATUS, why[:500]
+        recipient.due = due
     log(
         Event.SET_ASIDE,
         queue_id=message.queue_id,
@@ -82,6 +103,23 @@ def keep_copy(folder: Path, message: QueuedMessage) -> None:
 
 
 def drop_copy(folder: Path, queue_id: str) -> None:
-    """The message is set aside no longer."""
+    """The message is set aside no longer. `queue_id` is of a message in the queue, or of a copy (`copies`)."""
     with contextlib.suppress(OSError):
         copy_of(folder, queue_id).unlink(missing_ok=True)
+
+
+def copies(folder: Path) -> list[str]:
+    """The queue ids of all copies that the queue in `folder` keeps, of messages that are done, too."""
+    try:
+        return sorted(name.removesuffix(".eml") for name in os.listdir(folder / FOLDER) if name.endswith(".eml"))
+    except OSError:
+        return []
+
+
+def remove_old_copies(folder: Path) -> None:
+    """Removes what was kept long enough. Blocks: to be called in a thread."""
+    old = time.time() - KEPT
+    for queue_id in copies(folder):
+        with contextlib.suppress(OSError):
+            if copy_of(folder, queue_id).stat(follow_symlinks=False).st_mtime < old:
+                drop_copy(folder, queue_id)

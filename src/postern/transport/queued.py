@@ -23,7 +23,8 @@ class State(IntEnum):
     REPORTING = 5
     """Failed, and the report to the sender is not safe yet; after a crash it is tried once more."""
     POISON = 6
-    """Handling the message failed badly, twice: it is not tried until an administrator says so (`poison`)."""
+    """Handling the message failed badly, twice: it is not tried until an administrator says so (`poison`). When the recipient is
+    due, its sender is told that it failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +86,11 @@ class QueuedMessage:
 
     @property
     def next_due(self) -> float | None:
-        """When the next pending recipient is due; NEVER if only held or poisonous ones remain; None when all is done."""
-        dues = [r.due for r in self.recipients if r.state is State.PENDING]
+        """When the next pending or poisonous recipient is due; NEVER if only held ones remain; None when all is done."""
+        dues = [r.due for r in self.recipients if r.state in (State.PENDING, State.POISON)]
         if dues:
             return min(dues)
-        return NEVER if any(r.state in (State.HELD, State.POISON) for r in self.recipients) else None
+        return NEVER if any(r.state is State.HELD for r in self.recipients) else None
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from postern.transport.agents.sender_policy import (
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """`when` are the SMTP moments it acts at; `doubt` is what it does when a look-up has no answer or it fails itself.
+    """`when` are the SMTP moments it acts at; `doubt` is what it does when a look-up has no answer, or when it raises itself.
     `enabled` is where an edge starts. `waits_for` is not "" for one that is not built."""
 
     name: str
@@ -36,6 +36,7 @@ class Agent:
 
 
 _OPEN = "lets pass"
+_AT_END = "lets pass; fails: 451, then 554"
 
 CATALOGUE: tuple[Agent, ...] = (
     Agent(
@@ -46,7 +47,11 @@ CATALOGUE: tuple[Agent, ...] = (
         ConnectionFilterSettings,
     ),
     Agent(
-        "sender-filter", "blocked senders and domains, mail without a sender", "MAIL, end", _OPEN, SenderFilterSettings
+        "sender-filter",
+        "blocked senders and domains, mail without a sender",
+        "MAIL, end",
+        _AT_END,
+        SenderFilterSettings,
     ),
     Agent(
         "recipient-filter",
@@ -60,18 +65,22 @@ CATALOGUE: tuple[Agent, ...] = (
         "header-firewall",
         "fields that only this organization may write",
         "end, outward",
-        "refuses for now (451)",
+        "fails: 451, then 554",
         HeaderFirewallSettings,
     ),
-    Agent("spf", "may this address send for the sender's domain (RFC 7208)", "end", _OPEN, SpfSettings),
-    Agent("sender-id", "the same for the header's sender (RFC 4406, obsolete)", "end", _OPEN, SenderIdSettings, False),
-    Agent("dkim-verification", "signatures of the sender's domain (RFC 6376)", "end", _OPEN, DkimVerificationSettings),
-    Agent("dmarc", "what From's domain wants done with forgeries (RFC 7489)", "end", _OPEN, DmarcSettings),
+    Agent("spf", "may this address send for the sender's domain (RFC 7208)", "end", _AT_END, SpfSettings),
+    Agent(
+        "sender-id", "the same for the header's sender (RFC 4406, obsolete)", "end", _AT_END, SenderIdSettings, False
+    ),
+    Agent(
+        "dkim-verification", "signatures of the sender's domain (RFC 6376)", "end", _AT_END, DkimVerificationSettings
+    ),
+    Agent("dmarc", "what From's domain wants done with forgeries (RFC 7489)", "end", _AT_END, DmarcSettings),
     Agent(
         "authentication-results",
         "tells these results to readers (RFC 8601)",
         "end",
-        _OPEN,
+        _AT_END,
         AuthenticationResultsSettings,
     ),
     Agent("content-filter", "spam confidence levels", "end", waits_for="a trained filter and a quarantine"),
