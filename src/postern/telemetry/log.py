@@ -40,6 +40,11 @@ class Event(StrEnum):
         "error",
         "A worker did not answer for too long: it is killed and started again; where it stood is in its stack file.",
     )
+    ENGINE_UNRESPONSIVE = (
+        "engine-unresponsive",
+        "error",
+        "PostgreSQL or a directory server did not answer for too long: it is killed and started again.",
+    )
     CERTIFICATE_RENEWED = (
         "certificate-renewed",
         "info",
