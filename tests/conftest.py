@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 from postern.host.postgres import ClusterError, PrivateCluster
@@ -63,6 +64,12 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     _WATCH.seen.clear()
     yield
     _hold_to_its_markers(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()  # a log that a test sent to where it looked (capfd) is closed for the next ones
 
 
 def _hold_to_its_markers(item: pytest.Item) -> None:

@@ -29,7 +29,7 @@ def _named_recipients(header: bytes) -> Work:
 
 def _gathered(size: int, content: bytes) -> Work:
     def work() -> None:
-        gathering = smtp_data.Gathering(Path("/nonexistent"), 1 << 20)
+        gathering = smtp_data.Gathering(Path("/nonexistent"), 1 << 23)
         for piece in pieces(content * (size // len(content)), 1000):
             gathering.add(piece)
         gathering.split()

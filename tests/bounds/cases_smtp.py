@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import partial
 
 from postern.protocols.smtp import address, client, commands, content, lines, reply
-from postern.protocols.smtp.server import Server, ServerBounds
+from postern.protocols.smtp.bounds import ServerBounds
+from postern.protocols.smtp.server import Server
 from tests.bounds.growth import Cases, Work, pieces
 from tests.protocols.smtp.test_server import ENVELOPE, Played
 

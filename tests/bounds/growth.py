@@ -11,18 +11,24 @@ import gc
 import importlib
 import time
 from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 Work = Callable[[], object]
 Builder = Callable[[int], Work]
 Cases = Mapping[str, Builder]
 
-SMALL, LARGE = 1 << 16, 1 << 18
+SIZES = (1 << 18, 1 << 20, 1 << 22)
+"""Octets of the larger of two inputs; the smaller has a quarter. The first at which a reader takes long enough to be timed."""
 MOST = 6.0
 """Four times the octets; a half more is allowed for caches and allocation."""
+SQUARE = 12.0
+"""Whoever takes the square of the octets takes 16 times as long."""
 QUICK = 0.003
-"""Seconds: what takes less for 256 KB is as good as constant, and too short to be measured."""
-ROUNDS = 4
+"""Seconds: what takes less even for 4 MB is as good as constant, and too short to be measured."""
+ROUNDS = 3
+"""In which both are measured at least, by turns: a slow moment of the machine is then of no size alone."""
+MOST_ROUNDS = 8
 
 
 def cases() -> dict[str, Builder]:
@@ -41,31 +47,58 @@ def reader_of(case: str) -> str:
 
 
 def cost(build: Builder, size: int) -> float:
-    """Seconds of this thread's processor time, best of three."""
-    best = float("inf")
-    for _ in range(3):
-        work = build(size)
-        enabled = gc.isenabled()
-        gc.disable()
-        try:
-            before = time.thread_time()
-            work()
-            best = min(best, time.thread_time() - before)
-        finally:
-            if enabled:
-                gc.enable()
-    return best
+    """Seconds of this thread's processor time for one run."""
+    work = build(size)
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        before = time.thread_time()
+        work()
+        return time.thread_time() - before
+    finally:
+        if enabled:
+            gc.enable()
 
 
-def growth(build: Builder) -> tuple[float, float, float]:
-    """Both costs and their ratio: of several measurements the one with the least, for a busy machine can only make it larger."""
-    least = (0.0, 0.0, float("inf"))
-    for _ in range(ROUNDS):
-        small, large = cost(build, SMALL), cost(build, LARGE)
-        least = min(least, (small, large, large / max(small, QUICK / MOST)), key=lambda one: one[2])
-        if least[2] <= MOST:
+@dataclass(frozen=True, slots=True)
+class Growth:
+    """The least seconds that were seen for `size` octets and for a quarter of them, and how much more that is."""
+
+    size: int
+    small: float
+    large: float
+
+    @property
+    def ratio(self) -> float:
+        return self.large / max(self.small, QUICK / MOST)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.small * 1000:.1f} ms for {self.size >> 12} KB, {self.large * 1000:.1f} ms for {self.size >> 10} KB"
+        )
+
+
+def growth(build: Builder, costs: Callable[[Builder, int], float] = cost) -> Growth:
+    """Measures at the first size that takes long enough. What grows a little too fast there may only have outgrown a cache of the
+    processor: then the next size says whether it goes on like that."""
+    first = next((size for size in SIZES if costs(build, size) >= QUICK), SIZES[-1])
+    for size in SIZES[SIZES.index(first) :]:
+        found = _growth_at(size, build, costs)
+        if not MOST < found.ratio < SQUARE:
             break
-    return least
+    return found
+
+
+def _growth_at(size: int, build: Builder, costs: Callable[[Builder, int], float]) -> Growth:
+    """Measures both sizes by turns, and keeps the least of each: whatever disturbs a run makes it longer, and one long run of
+    the smaller input must not hide what the larger one takes. More rounds are made only where the ratio is too large."""
+    seen = Growth(size, float("inf"), float("inf"))
+    for done in range(1, MOST_ROUNDS + 1):
+        small, large = min(costs(build, size // 4), costs(build, size // 4)), costs(build, size)
+        seen = Growth(size, min(seen.small, small), min(seen.large, large))
+        if done >= ROUNDS and seen.ratio <= MOST:
+            break
+    return seen
 
 
 def finished(coroutine: Coroutine[object, object, object]) -> object:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from scripts.documents import bounds
 
-from tests.bounds.growth import MOST, cases, growth, reader_of
+from tests.bounds.growth import MOST, SIZES, Work, cases, growth, reader_of
 
 SOURCE = Path(__file__).parents[2] / "src" / "postern"
 CASES = cases()
@@ -17,6 +18,7 @@ WITHOUT_A_CASE = {
     "host.small_files.read_small": "reads a file's first octets",
     "lab.steps.cause": "reads what our own tools said",
     "net.local.LocalQuestion": "keeps what a server of this host said and looks for a few octets in it",
+    "net.turns.Turns": "a line of those who wait, which reads no octets; tests/net/test_turns.py counts its turns",
     "store.renewal.Renewal.of_items": "asks a database portion by portion; `protocols.mime.message.render` reads the octets",
     "telemetry.attempts.read": "reads what we wrote ourselves",
     "telemetry.tracking.read": "reads what we wrote ourselves",
@@ -31,8 +33,38 @@ WITHOUT_A_CASE = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_four_times_the_octets_take_at_most_six_times_the_time(case: str) -> None:
-    small, large, ratio = growth(CASES[case])
-    assert ratio <= MOST, f"{case}: {small * 1000:.1f} ms for 64 KB, {large * 1000:.1f} ms for 256 KB"
+    found = growth(CASES[case])
+    assert found.ratio <= MOST, f"{case}: {found}"
+
+
+def _scripted(
+    *, per_octet: float, square: float = 0.0, slow_first_small: float = 1.0
+) -> Callable[[object, int], float]:
+    """Costs of a reader that takes time as said; its first runs on the smaller input are that much slower."""
+    runs: dict[int, int] = {}
+
+    def costs(build: object, size: int) -> float:
+        runs[size] = runs.get(size, 0) + 1
+        slowed = slow_first_small if size < max(runs) and runs[size] <= 2 else 1.0
+        return (per_octet * size + square * size * size) * slowed
+
+    return costs
+
+
+def test_the_measure_sees_what_grows_too_fast() -> None:
+    def work(size: int) -> Work:
+        raise AssertionError("the costs are given")
+
+    linear = growth(work, _scripted(per_octet=1e-7))
+    assert linear.ratio <= MOST and linear.size == SIZES[0]
+    assert growth(work, _scripted(per_octet=1e-12)).ratio <= MOST, "too quick at any size"
+    # 2 ms for 256 KB, and 40 s for a body of 36 MB.
+    assert growth(work, _scripted(per_octet=0.0, square=0.002 / SIZES[0] ** 2)).ratio > MOST
+    assert growth(work, _scripted(per_octet=0.0, square=0.0001 / SIZES[0] ** 2)).ratio > MOST
+    # Between the two: 8 times as long at each size.
+    assert growth(work, lambda build, size: 1e-10 * size**1.5).ratio > MOST
+    quadratic = _scripted(per_octet=0.0, square=1.0 / SIZES[0] ** 2, slow_first_small=4.0)
+    assert growth(work, quadratic).ratio > MOST, "a slow run of the smaller input hides nothing"
 
 
 def test_every_reader_has_a_case_and_every_case_a_reader() -> None:
@@ -62,6 +94,7 @@ WRITERS = {
     "imap/parse_fetch": "read by `parse`",
     "imap/parse_search": "read by `parse`",
     "imap/responses": "writes",
+    "smtp/bounds": "values",
     "smtp/events": "values",
     "smtp/parameters": "read by `commands`",
 }

@@ -14,7 +14,7 @@ import pytest
 from postern.cli import disconnected
 from postern.model.mailbox import DisconnectedMailbox
 
-GUID = uuid4()
+GUID = UUID(int=7)
 LETTERS, A_LABELS = "Kim@회사.test", "kim@xn--vf4b131b.test"
 
 

@@ -106,7 +106,9 @@ def row_of(columns: int) -> st.SearchStrategy[list[str]]:
 
 
 TABLE = st.integers(1, 8).flatmap(
-    lambda columns: st.tuples(row_of(columns), st.lists(row_of(columns), min_size=1, max_size=3))
+    lambda columns: st.tuples(
+        st.lists(WORD, min_size=columns, max_size=columns), st.lists(row_of(columns), min_size=1, max_size=3)
+    )
 )
 CONTROLLERS = (
     ["controller", "address", "site", "global catalogue", "answers in"],

@@ -45,8 +45,9 @@ MIRRORED = [
     "cli",
     "lab",
 ]
-"""`model` is values and interfaces, `roles` wiring: whole organizations exercise them (tests/journeys, tests/clients)."""
-TESTS = [path for folder in MIRRORED for path in sorted((ROOT / "tests" / folder).rglob("test_*.py"))]
+"""`model` is values and interfaces, `roles` wiring: whole organizations exercise them (tests/journeys, tests/clients). What
+`model` computes, `domains` does, and has tests of its own."""
+TESTS = [path for folder in [*MIRRORED, "model"] for path in sorted((ROOT / "tests" / folder).rglob("test_*.py"))]
 ROLES = {role.value.replace("-", "_") for role in Role}
 
 

@@ -80,6 +80,8 @@ def _results(rest: bytes) -> None:
         relaxed = canonical_field(field.raw, Canonicalization.RELAXED)
         assert canonical_field(relaxed, Canonicalization.RELAXED) == relaxed
         assert canonical_field(field.raw, Canonicalization.SIMPLE) == field.raw
+    left = results.without_claims(b"Authentication-Results: " + rest + b"\r\n", ("mx.good.test",))
+    assert not any(results.speaks_as(field, frozenset({"mx.good.test"})) for field in header.fields(left))
     header.purported_responsible(header.fields(rest))
     shown = results.authentication_results(
         "mx.good.test",

@@ -20,26 +20,30 @@ if __name__ == "__main__":
         from postern.model.mail import Content
         from postern.model.mailbox import Delivery, MailboxError
         from postern.protocols.authentication import header as headers
+        from postern.protocols.imap.older_structure import without_global
         from postern.protocols.mime import header as fields
         from postern.protocols.mime import line_ends, message, sections, stored, subject, text, transfer, words
         from postern.protocols.mime.address import address_list
         from postern.services import outbox, smtp_data
         from postern.store import delivery, rendered, search, threads
         from postern.transport import delivery_status
-        from postern.transport.submission import Submitter, fix_header
+        from postern.transport.agents.sender_policy import is_nobodys
+        from postern.transport.submission import Submitter, fix_header, recipients
 else:
     from postern.cli import terminal
     from postern.model import domains
     from postern.model.mail import Content
     from postern.model.mailbox import Delivery, MailboxError
     from postern.protocols.authentication import header as headers
+    from postern.protocols.imap.older_structure import without_global
     from postern.protocols.mime import header as fields
     from postern.protocols.mime import line_ends, message, sections, stored, subject, text, transfer, words
     from postern.protocols.mime.address import address_list
     from postern.services import outbox, smtp_data
     from postern.store import delivery, rendered, search, threads
     from postern.transport import delivery_status
-    from postern.transport.submission import Submitter, fix_header
+    from postern.transport.agents.sender_policy import is_nobodys
+    from postern.transport.submission import Submitter, fix_header, recipients
 
 from types import SimpleNamespace
 from typing import Any
@@ -62,6 +66,7 @@ def _message(content: bytes) -> None:
     assert rendered.size == len(content) >= rendered.header_size
     assert len(rendered.body.encode("utf-8", "surrogatepass")) <= text.MAX_TEXT
     assert rendered.structure.count(b"\0") == rendered.envelope.count(b"\0") == 0
+    assert len(without_global(rendered.structure)) <= len(rendered.structure)
     for part in ((1,), (2,), (1, 1), (1, 2, 1)):
         whole = sections.section(content, part)
         assert whole is None or whole in content
@@ -84,6 +89,8 @@ def _submitted(header: bytes) -> None:
     first = fields.first_value(header, b"from")
     assert (first is None) == (fields.count_fields(header, b"from") == 0)
     smtp_data.refused_header(header, 100)
+    recipients(header, "good.test")
+    is_nobodys("", headers.fields(header))
     fixed = fix_header(header + b"\r\n", ANNA, 0.0, "unique", "good.test")
     if isinstance(fixed, bytes):
         found = headers.fields(fixed)

@@ -129,7 +129,8 @@ def test_a_disabled_user_is_refused_at_once(client: Traveller, here: Organizatio
 def test_a_quota_counts_while_its_owner_is_logged_on_nowhere_and_in_an_open_session(
     client: Traveller, here: Organization
 ) -> None:
-    """`postern user quota` by the private directory and PostgreSQL: 452 at RCPT, one report for what was taken, OVERQUOTA."""
+    """`postern user quota` by the private directory and PostgreSQL: 452 at RCPT and DATA, one report for what was
+    taken for another's sake, OVERQUOTA."""
     dora = here.add_user("dora")
     body = "x" * 20_000
 
@@ -152,7 +153,11 @@ def test_a_quota_counts_while_its_owner_is_logged_on_nowhere_and_in_an_open_sess
         smtp.starttls(context=ssl.create_default_context(cafile=here.authority))
         smtp.login("alice@example.test", PASSWORD)
         smtp.esmtp_features.pop("size")  # says nothing of its size
-        smtp.sendmail("alice@example.test", [dora], f"Message-Id: {message_id}\r\nSubject: large\r\n\r\n{body}\r\n")
+        content = f"Message-Id: {message_id}\r\nSubject: large\r\n\r\n{body}\r\n"
+        with pytest.raises(smtplib.SMTPDataError) as refused:
+            smtp.sendmail("alice@example.test", [dora], content)
+        assert refused.value.smtp_code == 452
+        smtp.sendmail("alice@example.test", [dora, "alice@example.test"], content)
     assert "5.2.2" in steps(here, message_id, "fail")["fail"]["outcome"]
     report = until(lambda: client.found_by_imap("alice@example.test", "Status: 5.2.2"), "the report")
     assert message_id in report

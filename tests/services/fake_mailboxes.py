@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import email
-import email.policy
-import email.utils
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import zip_longest
 from uuid import UUID
 
@@ -30,10 +27,12 @@ from postern.model.mailbox import (
     MailboxError,
     MailboxInfo,
     NewItem,
+    SearchResult,
     SearchTerm,
     SortKey,
 )
 from postern.protocols.mime.message import render
+from tests.services.fake_folders import FakeFolder, FakeMailbox, Item, matches, sizes, sort_value
 
 WELL_KNOWN = {
     "INBOX": FolderKind.INBOX,
@@ -43,44 +42,6 @@ WELL_KNOWN = {
     "Junk E-mail": FolderKind.JUNK,
     "Outbox": FolderKind.OUTBOX,
 }
-
-
-@dataclass
-class Item:
-    uid: int
-    flags: int
-    modseq: int
-    date: int
-    content: bytes
-
-    @property
-    def header(self) -> bytes:
-        return self.content.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-
-
-@dataclass
-class FakeFolder:
-    id: int
-    path: tuple[str, ...]
-    kind: FolderKind
-    uid_validity: int
-    items: dict[int, Item] = field(default_factory=dict)
-    vanished: list[tuple[int, int]] = field(default_factory=list)
-    keywords: list[str] = field(default_factory=list)
-    uid_next: int = 1
-    modseq: int = 1
-    recent_uid: int = 1
-
-
-@dataclass
-class FakeMailbox:
-    folders: dict[int, FakeFolder] = field(default_factory=dict)
-    subscribed: set[tuple[str, ...]] = field(default_factory=set)
-    quota: int = 0
-    change: int = 1
-    next_id: int = 1
-    next_validity: int = 1000
-    submitted: list[int] = field(default_factory=list)
 
 
 class FakeMailboxes:
@@ -261,7 +222,7 @@ class FakeMailboxes:
             [i.uid for i in items],
             [i.flags for i in items] if columns & Column.FLAGS else (),
             [i.modseq for i in items] if columns & Column.MODSEQ else (),
-            _sizes(items, columns),
+            sizes(items, columns),
             [i.date for i in items] if columns & Column.INTERNAL_DATE else (),
             [b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"] * len(items) if columns & Column.ENVELOPE else (),
             [render(i.content).structure for i in items] if columns & Column.BODYSTRUCTURE else (),
@@ -361,15 +322,16 @@ class FakeMailboxes:
 
     # Search
 
-    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
+    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> SearchResult:
+        self.calls.append("search")
         f = self._folder(mailbox, folder)
-        found = [item for _, item in sorted(f.items.items()) if _matches(item, term)]
+        found = [item for _, item in sorted(f.items.items()) if matches(item, term)]
         for key in reversed(sort):
-            found.sort(key=lambda item, name=key.key: _sort_value(item, name), reverse=key.reverse)
-        return [item.uid for item in found]
+            found.sort(key=lambda item, name=key.key: sort_value(item, name), reverse=key.reverse)
+        return SearchResult([item.uid for item in found], f.modseq)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
-        return b"".join(b"(%d)" % uid for uid in await self.search(mailbox, folder, term))
+        return b"".join(b"(%d)" % uid for uid in (await self.search(mailbox, folder, term)).uids)
 
     # Delivery and submission
 
@@ -403,61 +365,3 @@ class FakeMailboxes:
         except TimeoutError:
             return {}
         return moved()
-
-
-def _sizes(items: list[Item], columns: Column) -> Sequence[int]:
-    if columns & Column.LINES_SIZE:
-        return [len(i.content) + (0 if i.content.endswith(b"\r\n") or not i.content else 2) for i in items]
-    return [len(i.content) for i in items] if columns & Column.SIZE else ()
-
-
-def _sort_value(item: Item, key: str) -> object:
-    message = email.message_from_bytes(item.content)
-    if key == "arrival":
-        return item.date
-    if key == "size":
-        return len(item.content)
-    if key == "date":
-        parsed = email.utils.parsedate_to_datetime(message["date"]) if message["date"] else None
-        return parsed.timestamp() if parsed else item.date
-    return str(message.get(key, "")).lower()
-
-
-def _matches(item: Item, term: SearchTerm) -> bool:
-    text = term.text.lower()
-    match term.key:
-        case "all":
-            return True
-        case "and":
-            return all(_matches(item, inner) for inner in term.terms)
-        case "or":
-            return any(_matches(item, inner) for inner in term.terms)
-        case "not":
-            return not _matches(item, term.terms[0])
-        case "uid":
-            return any(low <= item.uid <= high for low, high in term.uids)
-        case "flag":
-            return item.flags & term.number == term.number
-        case "modseq":
-            return item.modseq >= term.number
-        case "larger":
-            return len(item.content) > term.number
-        case "smaller":
-            return len(item.content) < term.number
-        case "since":
-            return item.date // 86400 >= term.number
-        case "before":
-            return item.date // 86400 < term.number
-        case "on":
-            return item.date // 86400 == term.number
-        case "header":
-            message = email.message_from_bytes(item.content, policy=email.policy.default)
-            return term.name in message and text in str(message[term.name]).lower()
-        case "subject" | "from" | "to" | "cc" | "bcc":
-            message = email.message_from_bytes(item.content, policy=email.policy.default)
-            return text in str(message.get(term.key, "")).lower()
-        case "body":
-            return text in item.content.partition(b"\r\n\r\n")[2].decode("utf-8", "replace").lower()
-        case "text":
-            return text in item.content.decode("utf-8", "replace").lower()
-    raise AssertionError(f"the store knows no search key {term.key}")

@@ -9,6 +9,7 @@ import asyncio
 import base64
 import dataclasses
 import socket
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -339,6 +340,50 @@ def test_a_quota_that_changed_counts_in_an_open_session() -> None:
     asyncio.run(run())
 
 
+def test_a_search_looks_at_the_folder_only_where_it_has_changed() -> None:
+    """One question to the store, which says with its answer whether the view is behind; what names messages by the view is
+    then searched again."""
+
+    async def run() -> None:
+        async with opened() as doors, dialled(doors) as (reader, writer), dialled(doors) as (theirs, other):
+            mailboxes = doors.mailboxes
+            assert isinstance(mailboxes, FakeMailboxes)
+            for hears, says in ((reader, writer), (theirs, other)):
+                await command(hears, says, LOGIN)
+                await command(hears, says, b"s SELECT INBOX")
+
+            async def ask(text: bytes) -> tuple[list[bytes], list[str]]:
+                mailboxes.calls.clear()
+                return await command(reader, writer, b"a " + text), list(mailboxes.calls)
+
+            append = b"b APPEND INBOX {16+}\r\nSubject: abc\r\n\r\n"
+            for _ in range(3):
+                await command(theirs, other, append)
+            found = [b"* 3 EXISTS\r\n", b"* 3 RECENT\r\n", b"* SEARCH 1 2 3\r\n", b"a OK SEARCH completed\r\n"]
+            told, asked = await ask(b"SEARCH SUBJECT abc")
+            assert [line for line in told if b"RECENT" not in line] == [found[0], *found[2:]]
+            assert asked.count("search") == 1
+            for program in (b"SEARCH SUBJECT abc", b"SEARCH 1:* UNDELETED"):
+                assert await ask(program) == (found[2:], ["search"])
+            assert await ask(b"SORT (SUBJECT) UTF-8 SUBJECT abc") == (
+                [b"* SORT 1 2 3\r\n", b"a OK SORT completed\r\n"],
+                ["search"],
+            )
+            await command(theirs, other, append)
+            await command(theirs, other, append)
+            told, asked = await ask(b"UID SEARCH UID 4:* UNDELETED")
+            assert told[0] == b"* 5 EXISTS\r\n" and told[-2] == b"* SEARCH 4 5\r\n"
+            assert asked == ["search", "index", "search"]
+            await command(theirs, other, b"d STORE 2 +FLAGS.SILENT (\\Deleted)")
+            await command(theirs, other, b"e EXPUNGE")
+            told, asked = await ask(b"SEARCH SUBJECT abc")
+            assert told[-2:] == [b"* SEARCH 1 3 4 5\r\n", b"a OK [EXPUNGEISSUED] SEARCH completed\r\n"]
+            assert asked == ["search", "index"]
+            assert await ask(b"SEARCH SUBJECT abc") == (told[-2:], ["search"])
+
+    asyncio.run(run())
+
+
 def test_the_work_of_one_search_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the session puts in for "$" and RECENT is counted, and the keywords that it asks the store about."""
     monkeypatch.setattr(imap_search, "MAX_RANGES", 10)
@@ -413,6 +458,43 @@ def test_large_answers_wait_for_a_slow_reader() -> None:
                 if line.endswith(b"{1000000}\r\n"):
                     size += len(await reader.readexactly(1_000_000))
             assert line == b"b OK FETCH completed\r\n" and size > 40_000_000
+
+    asyncio.run(run())
+
+
+def test_a_message_that_is_asked_for_twenty_times_is_in_memory_once() -> None:
+    """RFC 9051 section 6.4.5 lets a client ask for as many sections as it likes: what it does not read is not made."""
+
+    async def run() -> None:
+        size, times = 8_000_000, 20
+        async with opened() as doors, dialled(doors) as (reader, writer):
+            await command(reader, writer, LOGIN)
+            guid = doors.directory.mail["alice@example.test"].guid
+            folder = next(f.id for f in await doors.mailboxes.folders(guid) if f.path == ("INBOX",))
+            content = b"Subject: s\r\n\r\n" + b"x" * size
+            await doors.mailboxes.append(guid, folder, [NewItem(content)])
+            await command(reader, writer, b"a SELECT INBOX")
+            (exists,) = [line for line in await command(reader, writer, b"a STATUS INBOX (MESSAGES)") if b"(" in line]
+            number = int(exists.split()[-1].rstrip(b")"))
+            writer.transport.pause_reading()
+            tracemalloc.start()
+            try:
+                parts = b" ".join(b"BODY.PEEK[]<%d.%d>" % (at, size) for at in range(times))
+                writer.write(b"b FETCH %d (%b)\r\n" % (number, parts))
+                for _ in range(2000):
+                    await asyncio.sleep(0)
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+            assert peak < size // 2
+            writer.transport.resume_reading()
+            for at in range(times):
+                piece = content[at : at + size]
+                line = await reader.readuntil(b"}\r\n")
+                assert line.endswith(b"BODY[]<%d> {%d}\r\n" % (at, len(piece)))
+                assert await reader.readexactly(len(piece)) == piece
+            assert await reader.readline() == b")\r\n"
+            assert (await reader.readline()).startswith(b"b OK ")
 
     asyncio.run(run())
 

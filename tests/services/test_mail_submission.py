@@ -208,6 +208,23 @@ def test_bare_line_ends_do_not_leave_the_outbox() -> None:
     run(test)
 
 
+def test_a_message_that_is_sent_again_and_a_forged_result() -> None:
+    """Its blind recipients get it unseen (RFC 5322 section 3.6.6), To does not; a user speaks no more for us than a stranger."""
+
+    async def test() -> None:
+        async with chain(FakeMailboxes()) as c:
+            forged = b"Authentication-Results: hub1.example.test; dkim=pass\r\n"
+            resent = b"Resent-From: alice@example.test\r\nResent-To: new@x.test\r\nResent-Bcc: blind@x.test\r\n"
+            await c.send(resent + forged + MESSAGE)
+            await c.queue.holds(1)
+            envelope, content, _ = c.queue.taken[0]
+            assert [r.address for r in envelope.recipients] == ["new@x.test", "blind@x.test"]
+            assert b"Resent-To: new@x.test\r\n" in content and b"To: Bob <bob@example.test>" in content
+            assert b"blind" not in content and b"secret" not in content and b"Authentication-Results" not in content
+
+    run(test)
+
+
 def test_recipients_are_those_that_imap_shows() -> None:
     """Comments nest as deep as they like (RFC 5322 section 3.2.2), groups have members, a mailbox may need its quotes; a name
     alone is one of the default domain, in the envelope and in the header (RFC 6409 section 4.2)."""

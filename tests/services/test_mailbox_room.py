@@ -24,7 +24,7 @@ from postern.services.smtp_recipients import judge
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import serve
 from tests.services.smtp_doors import SmtpDoors
-from tests.services.talk import talk
+from tests.services.talk import Talk, talk
 
 MB = 1_048_576
 BOB = Recipient(uuid4(), RecipientType.USER, "Bob", "bob@x.test", ("bob@x.test",), "mbx1", quota=1000)
@@ -164,6 +164,38 @@ def test_the_sender_hears_it_at_rcpt_and_others_get_the_message() -> None:
                 assert (await say.ask("RCPT TO:<alice@example.test>")).startswith("452 4.2.2")
             ((envelope, _, _),) = doors.queue.taken
             assert [one.address for one in envelope.recipients] == ["alice@example.test"]
+        finally:
+            await doors.close()
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+
+
+def test_more_than_was_announced_is_refused_while_its_sender_still_listens() -> None:
+    """A report goes to whom the sender claims to be; a 452 to him who sends. Where one has room the message is taken."""
+
+    class Small:
+        def full(self, recipient: Recipient, size: int) -> bool:
+            return recipient.primary.startswith("bob") and size > 3_000
+
+    async def send(say: Talk, announced: str, *names: str) -> str:
+        await say.ask("MAIL FROM:<x@remote.test>" + announced)
+        for name in names:
+            assert (await say.ask(f"RCPT TO:<{name}@example.test>")).startswith("250")
+        await say.ask("DATA")
+        return await say.ask(b"Subject: one\r\n\r\n" + b"x" * 70 * 50 + b"\r\n.\r\n")
+
+    async def run() -> None:
+        doors = SmtpDoors()
+        doors.room = Small()
+        try:
+            async with talk(await doors.open("internet-to-hub")) as say:
+                await say.reply()
+                await say.ask("EHLO client.test")
+                assert (await send(say, "", "bob")).startswith("452 4.2.2")
+                assert (await send(say, " SIZE=900", "bob")).startswith("452 4.2.2")
+                assert not doors.queue.taken
+                assert (await send(say, "", "bob", "alice")).startswith("250")
+                assert (await send(say, "", "alice")).startswith("250")
         finally:
             await doors.close()
 

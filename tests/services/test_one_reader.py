@@ -1,6 +1,6 @@
 """Whom From names is the same for everybody: for who reads by IMAP, for DMARC, the sender filter, submission and outboxes.
 
-covers: mime.address, authentication.header, sender_filter, submission, outbox
+covers: outbox
 """
 
 from __future__ import annotations

@@ -66,13 +66,18 @@ def test_a_hub_relays_through_the_edge_by_its_certificate(size: int) -> None:
 
 def test_an_edge_brings_mail_in_and_vouches_for_nobody() -> None:
     async def test(at: Perimeter) -> None:
+        stamped = b"Authentication-Results: edge1.example.test; spf=fail\r\nAuthentication-Results: hub.example.test; none\r\n"
         outcomes = await at.from_edge(
-            parcel("bob@example.test"), parcel("carol@example.test"), parcel(OUTSIDE), parcel("nobody@example.test")
+            parcel("bob@example.test", data=stamped + b"\r\nx\r\n"),
+            parcel("carol@example.test"),
+            parcel(OUTSIDE),
+            parcel("nobody@example.test"),
         )
         assert summary(outcomes) == [["relayed 2.0.0"], ["failed 5.7.1"], ["failed 5.7.1"], ["failed 5.1.1"]]
         assert outcomes[1][0].diagnostic == "550 5.7.1 This recipient takes mail from authenticated senders only"
         assert outcomes[2][0].diagnostic == "550 5.7.1 Unable to relay"
-        _, _, origin = at.inner.queue.taken[0]
+        _, content, origin = at.inner.queue.taken[0]
+        assert content.endswith(stamped + b"\r\nx\r\n"), "what a server of ours found out stays"
         assert (origin.path, origin.identity, origin.mechanism) == ("edge-to-hub", "edge1", "Direct trust")
 
     play(test)

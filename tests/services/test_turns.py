@@ -16,7 +16,8 @@ from postern.protocols.dcerpc.pdu import NDR, WHOLE, Bind, Kind, Offer, bind_bod
 from postern.protocols.dcerpc.server import ServerMachine as RpcMachine
 from postern.protocols.imap.machine import ServerMachine as ImapMachine
 from postern.protocols.pop3.machine import ServerMachine as Pop3Machine
-from postern.protocols.smtp.server import STEPS, Server, ServerBounds
+from postern.protocols.smtp.bounds import STEPS, ServerBounds
+from postern.protocols.smtp.server import Server
 from postern.services.conversation import EVENTS, Conversation
 from tests.services.test_conversation import Echo, FakeLink, opened, settled
 
@@ -70,7 +71,7 @@ def test_a_flood_of_commands_has_a_bounded_part_of_each_turn(flood: str) -> None
         make, command, first = FLOODS[flood]
         machine = make()
         session, link = Pipelined(machine), FakeLink()
-        session.opened(link)  # type: ignore[arg-type]
+        session.opened(link)  # type: ignore[arg-type]  # a link that stays in memory
         answers = 0
         session.received(first + command * COMMANDS)
         for _ in range(50):
@@ -106,7 +107,7 @@ def test_a_hundred_floods_leave_room_for_another_session() -> None:
     async def test() -> None:
         floods = [Pipelined(Server(ServerBounds())) for _ in range(100)]
         for flood in floods:
-            flood.opened(FakeLink())  # type: ignore[arg-type]
+            flood.opened(FakeLink())  # type: ignore[arg-type]  # a link that stays in memory
             flood.received(b"NOOP\r\n" * 40_000)
         for _ in range(30):
             before = sum(flood.taken for flood in floods)
@@ -162,7 +163,7 @@ def test_a_socket_that_stays_full_is_read_once_a_turn() -> None:
         link, transport = Link(Echo()), Transport()
         link.connection_made(transport)
         link.data_received(b"s" * (FULL_READ - 1))
-        await settled(link.session)  # type: ignore[arg-type]
+        await settled(link.session)  # type: ignore[arg-type]  # a link that stays in memory
         assert transport.reading, "what a peer sends now and then costs no turn"
         link.data_received(b"w" + b"s" * FULL_READ)
         assert not transport.reading
@@ -197,5 +198,26 @@ def test_the_line_goes_on_after_one_that_raises() -> None:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         assert came == [2]
+
+    asyncio.run(test())
+
+
+def test_of_long_works_one_is_done_in_a_turn() -> None:
+    async def test() -> None:
+        done: list[int] = []
+
+        async def work(number: int) -> None:
+            await turns_of(asyncio.get_running_loop()).come()
+            done.append(number)
+
+        works = [asyncio.create_task(work(number)) for number in range(6)]
+        await asyncio.sleep(0)
+        works[1].cancel()
+        before = 0
+        for _ in range(20):
+            await asyncio.sleep(0)
+            assert len(done) - before <= 1
+            before = len(done)
+        assert done == [0, 2, 3, 4, 5]
 
     asyncio.run(test())

@@ -54,7 +54,7 @@ class Box:
 
     def search(self, key: str, folder: int = 0, **values: Any) -> list[int]:
         term = SearchTerm(key, **values)
-        return self.store.run(self.store.database.search(self.guid, folder or self.inbox, term))
+        return list(self.store.run(self.store.database.search(self.guid, folder or self.inbox, term)).uids)
 
 
 @pytest.fixture(scope="module")

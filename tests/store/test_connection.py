@@ -52,6 +52,41 @@ def test_callers_that_give_up_cost_no_connection(postgres_dsn: str) -> None:
     asyncio.run(scene())
 
 
+def test_what_is_read_for_nobody_is_ended_and_nothing_else(postgres_dsn: str) -> None:
+    """A request to end a statement must not meet the next one of its connection; what is written goes on to its end."""
+
+    async def scene() -> None:
+        pool = Pool(postgres_dsn, 2, "test")
+        await pool.run("CREATE TABLE written (n bigint)")
+        freed = asyncio.Semaphore(0)
+        for n in range(12):
+            # Some end by themselves at the moment when they are asked to end.
+            reading = asyncio.create_task(
+                pool.read(f"SELECT pg_sleep({(60, 0.1, 0.102, 0.104)[n % 4]})", ended=freed.release)
+            )
+            waiting = asyncio.create_task(pool.read("SELECT pg_sleep(60)", ended=freed.release))
+            await asyncio.sleep(0.01)
+            reading.cancel()
+            waiting.cancel()
+            # They wait for a connection.
+            rows = await asyncio.gather(*[pool.run("SELECT $1::bigint", [wire.int8(n)]) for n in range(10)])
+            assert [wire.to_int8(row[0][0]) for row in rows] == list(range(10))
+        writing = asyncio.create_task(pool.run("INSERT INTO written SELECT 1 FROM pg_sleep(0.5)"))
+        await asyncio.sleep(0.05)
+        writing.cancel()
+        async with asyncio.timeout(20):
+            while True:
+                if await pool.run("SELECT n FROM written") == [(wire.int8(1),)]:
+                    break
+                await asyncio.sleep(0.01)
+        for _ in range(24):
+            await freed.acquire()
+        assert pool._open <= 2
+        await pool.close()
+
+    asyncio.run(asyncio.wait_for(scene(), 50))
+
+
 def test_an_error_leaves_the_connection_usable(postgres_dsn: str) -> None:
     async def scene() -> None:
         pool = Pool(postgres_dsn, 1, "test")

@@ -62,12 +62,68 @@ def test_from_version_1_with_data_to_the_newest(postgres_cluster: PrivateCluster
             assert list(got.contents) == contents
             assert all(b"<%d@x>" % n in envelope for n, envelope in enumerate(got.envelopes))
             assert got.headers[3].endswith(b"\r\n\r\n")
-            assert await database.search(guid, 1, SearchTerm("subject", text="회의 44")) == [45, *range(441, 451)]
-            assert await database.search(guid, 1, SearchTerm("body", text="본문 449"), [SortKey("subject")]) == [450]
+            assert list((await database.search(guid, 1, SearchTerm("subject", text="회의 44"))).uids) == [
+                45,
+                *range(441, 451),
+            ]
+            assert list(
+                (await database.search(guid, 1, SearchTerm("body", text="본문 449"), [SortKey("subject")])).uids
+            ) == [450]
         finally:
             await database.close()
 
     asyncio.run(use_the_newest())
+
+
+def test_no_step_reads_or_writes_what_grows_with_the_mail(postgres_cluster: PrivateCluster) -> None:
+    """A worker takes the steps while it starts, and has half a minute for it: no table of mail is rewritten, and no row of it;
+    no index of it is made."""
+    dsn = fresh(postgres_cluster)
+    tables = ("contents", "bodies", "items", "texts")
+
+    async def to(version: int) -> None:
+        connection = await Connection.open(dsn, "test")
+        await migrate(connection, until=version)
+        connection.close()
+
+    def state() -> dict[str, object]:
+        found: dict[str, object] = {}
+        with psycopg.connect(dsn) as connection:
+            for table in tables:
+                if connection.execute("SELECT to_regclass(%s)", (table,)).fetchone() == (None,):
+                    continue
+                found[table] = (
+                    connection.execute("SELECT pg_relation_filenode(%s)", (table,)).fetchone(),
+                    connection.execute(
+                        "SELECT indexdef FROM pg_indexes WHERE tablename = %s ORDER BY 1", (table,)
+                    ).fetchall(),
+                    connection.execute(f"SELECT ctid::text, xmin::text FROM {table}").fetchall(),
+                )
+        return found
+
+    asyncio.run(to(1))
+    with psycopg.connect(dsn) as connection:
+        connection.execute(
+            "INSERT INTO contents (hash, size, header_size, rendering, envelope, structure, body)"
+            " SELECT int4send(n), 5, 1, 1, 'old', 'old', 'old' FROM generate_series(1, 100) AS g(n)"
+        )
+        connection.execute("INSERT INTO bodies SELECT n, 'A: b' FROM generate_series(1, 100) AS g(n)")
+        connection.execute(
+            "INSERT INTO items (folder, uid, content, flags, modseq, internal_date, size)"
+            " SELECT 1, n, n, 0, 1, 0, 5 FROM generate_series(1, 100) AS g(n)"
+        )
+    for number, _ in steps()[1:]:
+        before = state()
+        asyncio.run(to(number))
+        after = state()
+        assert {table: after[table] for table in before} == before, number
+
+    async def open_and_close() -> None:
+        await (await MailboxDatabase.open(dsn, connections=1)).close()
+
+    before = state()
+    asyncio.run(open_and_close())
+    assert state() == before
 
 
 def test_an_older_database_s_mailboxes_are_connected_and_can_be_disconnected(postgres_cluster: PrivateCluster) -> None:

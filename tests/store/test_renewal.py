@@ -6,22 +6,27 @@ import asyncio
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
 
 from postern.host.postgres import PrivateCluster
-from postern.model.mailbox import Column, FolderKind, NewItem, SearchTerm
+from postern.model.mailbox import Column, FolderKind, NewItem, SearchTerm, SortKey
 from postern.protocols.mime.message import RENDERING, Rendered, render
 from postern.store import renewal
+from postern.store.connection import Pool, Row
 from postern.store.database import MailboxDatabase
 from postern.store.renewal import walk
 from postern.telemetry.log import Event
 from tests.store.conftest import fresh, message
 
 pytestmark = pytest.mark.slow
+
+
+_CUT_SHORT = "UPDATE bodies SET data = data || 'end' WHERE content = (SELECT content FROM items WHERE uid = %s)"
+_UNENDED = "SELECT i.uid FROM unended u JOIN items i ON i.content = u.content"
 
 
 def _wait_until(holds: Callable[[], bool]) -> None:
@@ -73,12 +78,113 @@ def test_a_store_of_old_renderings_is_up_at_once_and_reads_what_is_right(old_sto
                 True
             ] * 3
             assert _left(dsn) == 297
-            assert await database.search(guid, 1, SearchTerm("body", text="words 299")) == [300]
+            assert list((await database.search(guid, 1, SearchTerm("body", text="words 299"))).uids) == [300]
         finally:
             await database.close()
 
     asyncio.run(read())
     assert _left(dsn) == 0
+
+
+def test_only_what_a_reader_asks_for_is_rendered(old_store: tuple[str, UUID]) -> None:
+    dsn, guid = old_store
+    subject = SearchTerm("subject", text="title")
+    unseen = SearchTerm("not", terms=(SearchTerm("flag", number=1),))
+    few = SearchTerm("uid", uids=((7, 9), (299, 299)))
+    small = SearchTerm("smaller", number=1 << 20)
+
+    async def read() -> None:
+        database = await MailboxDatabase.open(dsn, connections=2)
+        try:
+            for term in (unseen, few, small, SearchTerm("and", terms=(unseen, SearchTerm("since", number=1)))):
+                assert list((await database.search(guid, 1, term)).uids)
+            assert (
+                len(list((await database.search(guid, 1, unseen, [SortKey("arrival"), SortKey("size")])).uids)) == 300
+            )
+            got = await database.fetch(guid, 1, [(1, 300)], Column.FLAGS | Column.SIZE | Column.MODSEQ | Column.CONTENT)
+            assert len(got.uids) == 300
+            assert _left(dsn) == 300
+            assert list((await database.search(guid, 1, SearchTerm("and", terms=(subject, few)))).uids) == [
+                7,
+                8,
+                9,
+                299,
+            ]
+            assert _left(dsn) == 296
+            assert len(list((await database.search(guid, 1, few, [SortKey("date")])).uids)) == 4
+            assert await database.thread(guid, 1, few, "REFERENCES") == b"(7)(8)(9)(299)"
+            assert _left(dsn) == 296
+            assert len(list((await database.search(guid, 1, unseen, [SortKey("subject")])).uids)) == 300
+            assert _left(dsn) == 0
+        finally:
+            await database.close()
+
+    asyncio.run(read())
+
+
+def test_many_readers_render_a_message_once_and_look_at_few_at_a_time(
+    old_store: tuple[str, UUID], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dsn, guid = old_store
+    rendered: list[bytes] = []
+    looked: list[int] = []
+
+    def counted(content: bytes) -> Rendered:
+        rendered.append(content)
+        return render(content)
+
+    monkeypatch.setattr(renewal, "render", counted)
+    monkeypatch.setattr(renewal, "_LOOKED_AT", 40)
+
+    async def read() -> None:
+        pool = Pool(dsn, 4, "test")
+        asked = pool.read
+
+        async def read(statement: str, parameters: Sequence[bytes | None] = ()) -> list[Row]:
+            rows = await asked(statement, parameters)
+            looked.append(len(rows))
+            return rows
+
+        monkeypatch.setattr(pool, "read", read)
+        every_third = [(n, n) for n in range(1, 200, 3)]
+        both = renewal.Renewal(pool)
+        for uids in ([(1, 1), (290, 290)], [(250, 290), (295, 4000)], every_third):
+            before = _left(dsn)
+            await both.of_items(guid, 1, uids)
+            wanted = sum(min(high, 300) - low + 1 for low, high in uids)
+            assert before - _left(dsn) in (wanted, wanted - 1)  # 290 and 1 are asked for twice
+        assert max(looked) == 40 and len(looked) == 2 + 2 + 5
+        rendered.clear()
+        left = _left(dsn)
+        await asyncio.gather(*[both.of_items(guid, 1, [(1, 4000)]) for _ in range(8)])
+        assert _left(dsn) == 0 and len(rendered) == left
+        await pool.close()
+
+    asyncio.run(read())
+
+
+def test_sizes_as_lines_are_right_before_anything_is_rendered_anew(old_store: tuple[str, UUID]) -> None:
+    """RFC 1939 section 11: what POP3 tells is what it sends."""
+    dsn, guid = old_store
+
+    async def sizes(rendered: int) -> None:
+        database = await MailboxDatabase.open(dsn, connections=2)
+        try:
+            got = await database.fetch(guid, 1, [(7, 9)], Column.LINES_SIZE)
+            plain = await database.fetch(guid, 1, [(7, 9)], Column.SIZE)
+            assert [a - b for a, b in zip(got.sizes, plain.sizes, strict=True)] == [0, 2, 0]
+            assert _left(dsn) == 300 - rendered
+        finally:
+            await database.close()
+
+    with psycopg.connect(dsn) as connection:  # as an older version left it
+        connection.execute(_CUT_SHORT, (8,))
+        connection.execute("TRUNCATE unended")
+    asyncio.run(sizes(0))
+    assert asyncio.run(walk(dsn, rest=0))
+    asyncio.run(sizes(300))
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute(_UNENDED).fetchall() == [(8,)]
 
 
 def test_a_walk_that_is_killed_is_gone_on_with(old_store: tuple[str, UUID], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,5 +222,10 @@ def test_a_message_that_cannot_be_rendered_keeps_its_former_rendering(
         return render(content)
 
     monkeypatch.setattr(renewal, "render", render_or_not)
+    with psycopg.connect(dsn) as connection:
+        connection.execute(_CUT_SHORT, (18,))
+        connection.execute("TRUNCATE unended")
     assert asyncio.run(walk(dsn, rest=0))
     assert _left(dsn) == 1
+    with psycopg.connect(dsn) as connection:
+        assert connection.execute(_UNENDED).fetchall() == [(18,)]

@@ -91,11 +91,12 @@ async def verify(_: pytest.MonkeyPatch) -> object:
     )
     fields = message_agents.headers.fields(signature + header + b"\r\n")
     (good,) = message_agents.signatures(fields)
+    assert isinstance(good, message_agents.Signature)
     mail = message_agents._Mail(
         None, "", "", fields, Content.of(b"\r\n" + body), 0.0, message_agents.Examined(header), 0.0, "data/one"
     )
     agents = object.__new__(message_agents.MessageAgents)
-    return await agents._hashed(mail, [good])  # type: ignore[list-item]
+    return await agents._hashed(mail, [good])
 
 
 WORK: dict[str, tuple[Callable[[pytest.MonkeyPatch], Awaitable[object]], object, str]] = {

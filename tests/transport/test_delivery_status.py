@@ -189,7 +189,9 @@ def test_notify_decides(notify: tuple[str, ...], action: Action, wanted: bool) -
     carol = QueuedRecipient(0, "carol@outside.test", frozenset(notify))
     pairs = [(carol, outcome(carol, action))]
     reporter = Reporter(organization(), "hub1.example.test")
-    assert bool(reporter.wanted(message(carol), action, pairs)) is wanted
+    queued = message(carol)
+    queued.origin = replace(ORIGIN, path="client-to-hub-smtp")
+    assert bool(reporter.wanted(queued, action, pairs)) is wanted
     assert not reporter.wanted(message(carol, sender=""), action, pairs), "never to a null sender"
 
 
@@ -256,3 +258,36 @@ def test_no_report_to_a_sender_that_is_forged(path: str, header: bytes, told: bo
     queued.origin = replace(ORIGIN, path=path)
     pairs = [(r, outcome(r, action)) for r in queued.recipients]
     assert bool(reporter.wanted(queued, action, pairs)) == told
+
+
+PASSED = FORGED.replace(b"spf=fail", b"spf=pass")
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "told"),
+    [
+        ("internet-to-hub", BY_HUB, False),  # no agent is on: nobody knows who it was
+        ("edge-to-hub", BY_HUB + BY_EDGE, False),
+        ("edge-to-hub", BY_HUB + BY_EDGE + FORGED, False),
+        ("internet-to-hub", BY_HUB + BY_USER, False),  # a stranger may write what looks like a trace of ours
+        ("edge-to-hub", BY_HUB + BY_EDGE + BY_USER, False),
+        ("hub-to-hub", BY_HUB + BY_EDGE + BY_USER, False),
+        ("internet-to-hub", BY_HUB + PASSED, True),
+        ("edge-to-hub", BY_HUB + BY_EDGE + PASSED, True),
+        ("hub-to-hub", BY_HUB + BY_USER, True),
+        ("hub-to-hub", BY_HUB + BY_OUTBOX, True),
+        ("client-to-hub-smtp", BY_USER, True),
+        ("hub-to-mailbox-mapi", BY_OUTBOX, True),
+    ],
+)
+@pytest.mark.parametrize("action", [Action.DELIVERED, Action.RELAYED, Action.EXPANDED])
+def test_a_success_is_told_to_a_sender_that_is_known(path: str, header: bytes, told: bool, action: Action) -> None:
+    """A stranger may name anybody as the sender; a failure is told nevertheless (RFC 5321 section 6.1)."""
+    edge = Server("edge", "edge.example.test", frozenset({Role.EDGE}), ("127.0.0.9",))
+    reporter = Reporter(replace(organization(), servers=(*organization().servers, edge)), "hub1.example.test")
+    asking = QueuedRecipient(0, "bob@example.test", frozenset({"SUCCESS", "FAILURE"}))
+    queued = message(asking, content=header + MESSAGE)
+    queued.origin = replace(ORIGIN, path=path)
+    assert bool(reporter.wanted(queued, action, [(asking, outcome(asking, action))])) == told
+    if FORGED not in header:
+        assert reporter.wanted(queued, Action.FAILED, [(asking, outcome(asking))])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from postern.transport import dispatcher as dispatcher_module
 from postern.transport.hop import OWN_RETRY
 from postern.transport.queued import NEVER, State
 from tests.transport.world import (
+    ORIGIN,
     FakeCarrier,
     FakeDirectory,
     World,
@@ -289,6 +291,7 @@ def test_success_is_reported_when_asked_unless_the_peer_does_it(tmp_path: Path) 
                 EnvelopeRecipient("told@outside.test", asked),
                 EnvelopeRecipient("x@outside.test", asked),
                 sender="alice@example.test",
+                origin=replace(ORIGIN, path="client-to-hub-smtp"),
             )
             await world.rest()
             report = world.carrier.parcels[-1].content.bytes()

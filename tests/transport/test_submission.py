@@ -35,9 +35,10 @@ def test_what_is_right_stays() -> None:
 
 
 def test_blind_copies_and_return_path_go() -> None:
-    assert fix(b"Bcc: x@y.test,\r\n z@y.test\r\nReturn-Path: <a@b>\r\nFrom: alice@example.test\r\n" + WHOLE) == (
-        b"From: alice@example.test\r\n" + WHOLE
+    blind = (
+        b"Bcc: x@y.test,\r\n z@y.test\r\nResent-Bcc: x@y.test\r\nrESENT-bCC :\r\n z@y.test\r\nReturn-Path: <a@b>\r\n"
     )
+    assert fix(blind + b"From: alice@example.test\r\n" + WHOLE) == b"From: alice@example.test\r\n" + WHOLE
 
 
 @pytest.mark.parametrize(
@@ -160,6 +161,34 @@ def test_recipients_are_written_in_full(field: bytes, written: bytes | None, who
     named = recipients(header, "d.test")
     assert named == (whom, header if written is None else b"From: a@d.test\r\n" + written)
     assert recipients(named[1], "other.test") == named, "written in full, it says the same"
+
+
+FIRST = b"Resent-From: a@d.test\r\nResent-To: bob\r\n"
+BEFORE = b"Resent-From: e@x.test\r\nResent-To: e\r\nResent-Cc: f\r\n"
+BODY = b"From: a@d.test\r\nTo: x@y.test, g\r\nBcc: h\r\n"
+
+
+@pytest.mark.parametrize(
+    ("header", "whom"),
+    [
+        (FIRST + BODY, ["bob@d.test"]),
+        (BODY + FIRST, ["bob@d.test"]),
+        (
+            FIRST + b"Resent-Cc: carol@x.test\r\nRESENT-BCC : dan\r\n" + BODY,
+            ["bob@d.test", "carol@x.test", "dan@d.test"],
+        ),
+        (FIRST + BEFORE + BODY, ["bob@d.test"]),
+        (FIRST + b"Received: from x\r\nResent-Cc: f\r\n" + BODY, ["bob@d.test"]),
+        (b"Received: from x\r\n" + FIRST + BODY, ["bob@d.test"]),
+        (b"Resent-From: a@d.test\r\n" + BODY, []),
+    ],
+)
+def test_what_is_sent_again_goes_to_whom_its_latest_resending_names(header: bytes, whom: list[str]) -> None:
+    """RFC 5322 section 3.6.6; what it was before stays as it is written."""
+    assert recipients(header, "d.test") == (
+        whom,
+        header.replace(b": bob\r", b": bob@d.test\r").replace(b"RESENT-BCC : dan", b"Resent-Bcc: dan@d.test"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -40,14 +40,14 @@ def test_nothing_and_an_empty_response_are_told_apart() -> None:
     script = Script(Challenge(b"name?"), Challenge(b"more?"), Denied())
     outcomes, exchange = say(script, None, b"", base64.b64encode(b"no"))
     assert script.heard == [None, b"", b"no"]
-    assert outcomes == [Challenge(b"name?"), Challenge(b"more?"), Denied()] and not exchange.under_way
+    assert outcomes == [Challenge(b"name?"), Challenge(b"more?"), Denied()] and exchange._server is None
     assert encoded(Challenge(b"name?")) == b"bmFtZT8="
 
 
 def test_data_with_success_is_one_more_challenge() -> None:
     script = Script(Granted(ALICE, b"v=proof"))
     outcomes, exchange = say(script, b"YQ==", b"")
-    assert outcomes == [Challenge(b"v=proof"), Granted(ALICE)] and not exchange.under_way
+    assert outcomes == [Challenge(b"v=proof"), Granted(ALICE)] and exchange._server is None
     assert script.heard == [b"a"]
 
 
@@ -57,4 +57,4 @@ def test_a_client_that_cancels_or_breaks_off_is_nobody(line: bytes, granted: boo
     """With success already on its way too: the server's proof may have been wrong for the client."""
     first = Granted(ALICE, b"v=proof") if granted else Challenge(b"")
     (_, last), exchange = say(Script(first), None, line)
-    assert isinstance(last, Cancelled) and not exchange.under_way
+    assert isinstance(last, Cancelled) and exchange._server is None

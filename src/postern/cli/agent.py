@@ -95,7 +95,7 @@ def disable(names: tuple[str, ...], state_dir: str | None) -> None:
 @click.argument("value")
 @state_option
 def set_(name: str, setting: str, value: str, state_dir: str | None) -> None:
-    """Give a setting a value, such as «recipient-filter tarpit 10»; a list's items are separated by commas."""
+    """Give a setting a value, such as `recipient-filter tarpit 10`; a list's items are separated by commas."""
 
     def work(state: AgentState) -> None:
         kind = BUILT[name].settings

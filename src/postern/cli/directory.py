@@ -61,7 +61,8 @@ def in_directory(state_dir: str | None, work: Work[T], role: Role | None = None)
 
 
 def _check_host(organization: Organization, recorded: str | None, role: Role | None) -> None:
-    """An edge has no users, and only a mailbox server mailboxes: the command belongs elsewhere, which can be named."""
+    """Refuses a command on a host that lacks what it is about, and names those that have it: an edge has no users, and only a
+    mailbox server has mailboxes."""
     if len(organization.servers) > 1 and recorded is None:
         return
     here = next((one for one in organization.servers if recorded in (None, one.name)), None)
@@ -103,7 +104,8 @@ own_option = click.option("--own", is_flag=True, help="Show Postern's own accoun
 
 
 def without_own(found: Iterable[Listing]) -> list[Listing]:
-    """What people look after: the mailbox that `postern verify` logs on to is no one's, in whichever domain it was made."""
+    """Leaves out Postern's own accounts: the mailbox that `postern verify` logs on to is no one's, in whichever domain it was
+    made."""
     return [one for one in found if one.name.partition("@")[0].lower() != PROBE]
 
 

@@ -68,7 +68,8 @@ async def disconnect(organization: Organization, gone: Listing) -> bool | None:
 
 
 async def _found(directory: OpenDirectory, database: MailboxDatabase) -> list[DisconnectedMailbox]:
-    """Those whose owners were removed on another host are noticed here. Raises DirectoryUnavailable, IncompleteAnswer."""
+    """Lists the disconnected mailboxes, and first notices whose owners were removed on another host. Raises
+    DirectoryUnavailable, IncompleteAnswer."""
     await database.reconcile(directory.read.mailbox_owners)
     return await database.disconnected()
 

@@ -83,7 +83,7 @@ def subscribe(file: Any, server: str | None, as_json: bool, state_dir: str | Non
         echo_json(found)
     else:
         echo(f"{found['edge']} ({found['fqdn']}) is subscribed to the site {found['site']}")
-        echo("The hubs bring it up to date within seconds; «postern edge sync» does it now.")
+        echo("The hubs bring it up to date within seconds; `postern edge sync` does it now.")
 
 
 @edge.command("list")

@@ -47,7 +47,7 @@ def lab() -> None:
     type=click.Choice([one.value for one in Profile]),
     default=Profile.PRACTICAL.value,
     show_default=True,
-    help="What its paths ask for: see «postern paths --profile».",
+    help="What its paths ask for: see `postern paths --profile`.",
 )
 @click.option("--bare", is_flag=True, help="Only the hosts and their networks; nothing runs on them.")
 @click.option("--no-servers", is_flag=True, help="State folders, but no postern: to start them is the exercise.")

@@ -112,7 +112,7 @@ class CannotRun(click.ClickException):
 
 @contextlib.contextmanager
 def checking() -> Iterator[None]:
-    """Around what a check needs: every failure that explains itself becomes CannotRun; a defect shows itself as one."""
+    """Turns every failure that explains itself into CannotRun, around what a check needs; a defect shows itself as one."""
     try:
         yield
     except (click.exceptions.Exit, CannotRun, click.UsageError):

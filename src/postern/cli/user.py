@@ -92,7 +92,7 @@ def add(
     for one in earlier:
         echo(
             f"a disconnected mailbox of {one.owner} is still there, with {one.items} messages: "
-            f"«postern mailbox connect {one.mailbox} {full}» before the first mail gives it back"
+            f"`postern mailbox connect {one.mailbox} {full}` before the first mail gives it back"
         )
 
 

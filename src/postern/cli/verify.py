@@ -54,7 +54,7 @@ def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, ev
     subject = _subject(folder)
     unknown = [name for name in ids if name not in subject.rows]
     if unknown:
-        raise CannotRun(f"no row is called {unknown[0]}; «postern paths» lists them")
+        raise CannotRun(f"no row is called {unknown[0]}; `postern paths` lists them")
     with Progress(
         BarColumn(),
         MofNCompleteColumn(),

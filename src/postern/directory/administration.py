@@ -205,7 +205,8 @@ class Administration(Settings):
         return await self._add_plain(RecipientType.CONTACT, address, display_name, values)
 
     async def add_member(self, group: str, member: str) -> None:
-        """Groups may hold each other: everybody is reached once. What forwards to the group that it is in is refused."""
+        """Puts a member into a group. Groups may hold each other, and everybody is reached once; what forwards to the group that
+        it would be in is refused."""
         entry = await self._find(group, "group")
         found = await self._find(member)
         if fold(found.dn) == fold(entry.dn):

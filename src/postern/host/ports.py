@@ -90,7 +90,7 @@ def noted(folder: Path) -> set[int]:
 
 
 def note(folder: Path, ours: set[int]) -> None:
-    """Remembers it; called as the folder's owner, for whom root must write nothing. Raises OSError."""
+    """Remembers what is reserved; called as the folder's owner, for whom root must write nothing. Raises OSError."""
     if ours or (folder / NOTE).exists():
         (folder / NOTE).write_text(",".join(map(str, sorted(ours))) + "\n", encoding="ascii")
 

@@ -132,3 +132,19 @@ def end_orphans(state: StateFolder, patience: float = 3.0) -> list[Noted]:
     for file in processes(state).iterdir():
         file.unlink()
     return orphans
+
+
+def ended(pid: int) -> int | None:
+    """The wait status of a child of ours that has ended, taken once; None while it lives."""
+    try:
+        found, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        return 0
+    return status if found else None
+
+
+def how_it_ended(status: int) -> str:
+    """A wait status in words."""
+    if os.WIFSIGNALED(status):
+        return f"ended by {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"ended with status {os.waitstatus_to_exitcode(status)}"

@@ -141,7 +141,7 @@ class Supervisor:
         while not self.stopping and not all(child.ready for child in children):
             self._wait(deadline)
             for child in children:
-                if child.pid and not child.ready and (status := _ended(child.pid)) is not None:
+                if child.pid and not child.ready and (status := processes.ended(child.pid)) is not None:
                     self._hear(child)
                     self._gone(child)
                     raise StartError(f"{child.name}: {_words(child, status)}")
@@ -187,7 +187,7 @@ class Supervisor:
             deadline = time.monotonic() + grace
             while living and time.monotonic() < deadline:
                 for child in list(living):
-                    if (status := _ended(child.pid)) is not None:
+                    if (status := processes.ended(child.pid)) is not None:
                         self._lay_blame(child, status)
                         self._gone(child)
                         living.remove(child)
@@ -306,7 +306,7 @@ class Supervisor:
         for child in self.children:
             if child.pid and not child.ready and now > child.started + READY_WITHIN:
                 os.kill(child.pid, signal.SIGKILL)
-            if child.pid and (status := _ended(child.pid)) is not None:
+            if child.pid and (status := processes.ended(child.pid)) is not None:
                 self._hear(child)
                 if child.ready and now > child.started + CALM:
                     child.back_off = FIRST_BACK_OFF
@@ -386,15 +386,6 @@ class Supervisor:
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
-def _ended(pid: int) -> int | None:
-    """The wait status of a child that has ended, taken once; None while it lives."""
-    try:
-        found, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return 0
-    return status if found else None
-
-
 def _tail(file: Path) -> str:
     """What a hanging worker wrote of its threads, within bounds; the innermost call stands first."""
     try:
@@ -407,6 +398,4 @@ def _words(child: Child, status: int) -> str:
     said = child.said.removeprefix(READY).decode(errors="replace").strip()
     if said:
         return said
-    if os.WIFSIGNALED(status):
-        return f"ended by {signal.Signals(os.WTERMSIG(status)).name}"
-    return f"ended with status {os.waitstatus_to_exitcode(status)}"
+    return processes.how_it_ended(status)

@@ -124,7 +124,8 @@ async def _serve(name: str, runtime: Runtime, start: Start, report: int) -> None
 
 
 def _pulse(report: int) -> None:
-    """Silent where a thread has worked on one message for too long: such a worker hangs too, though its loop turns."""
+    """Tells the supervisor that this worker answers; not where a thread has worked on one message for too long, for such a worker
+    hangs too, though its loop turns."""
     if attempts.overdue(time.monotonic()) is None:
         os.write(report, PULSE)
 

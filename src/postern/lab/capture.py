@@ -41,7 +41,7 @@ class Tap:
 def taps(organization: Organization, row: str, machines: Iterable[Machine]) -> list[Tap]:
     """One for each host that opens a port for this row. Raises LabError for a row that is not there, or opens nothing."""
     if row not in TABLE:
-        raise LabError(f"no row is called {row!r}; «postern paths» lists them")
+        raise LabError(f"no row is called {row!r}; `postern paths` lists them")
     settled = [settle(organization.profile)[row]]
     present = {one.name for one in machines}
     found = []

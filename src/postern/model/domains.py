@@ -90,7 +90,8 @@ def _decoded(label: str) -> str:
 
 
 def spellings(address: str) -> tuple[str, ...]:
-    """Under which a directory may keep an address or a domain: as it is compared, and in letters, which other programs write."""
+    """The spellings in which a directory may keep an address or a domain: as it is compared, and in letters, which other
+    programs write."""
     folded = fold(address) if "@" in address else a_labels(address)
     written = shown(folded)
     return (folded,) if written == folded else (folded, written)

@@ -105,7 +105,7 @@ class Index:
 
     @property
     def last_uid(self) -> int:
-        """0 where there is none."""
+        """The UID of the last item; 0 where there is none."""
         return int.from_bytes(self.uids[-4:], "little")
 
 
@@ -224,6 +224,14 @@ class SearchTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchResult:
+    """`highest_modseq` is the folder's when it was searched: beyond what a session has seen of the folder, it is behind."""
+
+    uids: Sequence[int]
+    highest_modseq: int
+
+
+@dataclass(frozen=True, slots=True)
 class SortKey:
     """RFC 5256 section 3: "arrival", "cc", "date", "from", "size", "subject", "to", also "displayfrom", "displayto"."""
 
@@ -313,7 +321,7 @@ class Mailboxes(Protocol):
         """Removes items with the deleted flag (within `uids` if given) and says which UIDs."""
         ...
 
-    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
+    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> SearchResult:
         """UIDs that match, in UID order, or in the order of `sort`."""
         ...
 

@@ -162,6 +162,12 @@ class Organization:
             del domains[gone]
         domains.update(now)
 
+    def own_names(self) -> frozenset[str]:
+        """The names that nobody else may speak for in Authentication-Results: our servers' and domains', in lower case."""
+        return frozenset(
+            {server.fqdn.lower() for server in self.servers} | {a_labels(one.name) for one in self.domains}
+        )
+
     def services(self, server: Server) -> tuple[HostService, ...]:
         """What this server runs beside its roles."""
         found = []

@@ -11,6 +11,7 @@ import asyncio
 import socket
 import ssl
 import struct
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
@@ -25,6 +26,8 @@ TlsContext = ssl.SSLContext | MutualContext
 
 HANDSHAKE_TIMEOUT = 15.0
 """Seconds that a TLS handshake may take at a door."""
+WRITE = 262_144
+"""Octets that the transport is given at once: sealing many more would hold up the others of the loop."""
 
 
 class Session(Protocol):
@@ -51,12 +54,15 @@ class Link(asyncio.Protocol):
         "_closed",
         "_deaf",
         "_drained",
+        "_full",
+        "_leaving",
         "_loop",
         "_on_close",
         "_on_open",
         "_paused",
         "_resting",
         "_transport",
+        "_unwritten",
         "_upgrading",
         "implicit_tls",
         "local",
@@ -89,6 +95,10 @@ class Link(asyncio.Protocol):
         self._closed = False
         self._paused = False
         self._resting = False
+        self._full = False
+        self._leaving = False
+        self._unwritten: deque[memoryview] | None = None
+        """What the transport is given in its turn; None: it has everything."""
         self._drained: asyncio.Future[None] | None = None
 
     # asyncio.Protocol
@@ -135,35 +145,68 @@ class Link(asyncio.Protocol):
         if self._closed:
             return
         self._closed = True
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        self._unwritten = None
+        self._settle()
         if self._on_close is not None:
             self._on_close(self)
         self.session.closed(exc)
 
     def pause_writing(self) -> None:
-        if self._drained is None or self._drained.done():
-            self._drained = self._loop.create_future()
+        self._full = True
 
     def resume_writing(self) -> None:
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        self._full = False
+        if self._unwritten is None:
+            self._settle()
+        else:
+            turns_of(self._loop).wait(self._write_on)
+
+    def _settle(self) -> None:
+        if self._drained is not None:
+            if not self._drained.done():
+                self._drained.set_result(None)
+            self._drained = None
+
+    def _write_on(self) -> None:
+        """Gives the transport the next piece, if it has room for one."""
+        if self._unwritten is None or self._transport is None or self._full:
+            return
+        data = self._unwritten.popleft()
+        if len(data) > WRITE:
+            self._unwritten.appendleft(data[WRITE:])
+        last = not self._unwritten
+        if last:
+            self._unwritten = None
+        self._transport.write(data[:WRITE])
+        if last and self._leaving:
+            self._transport.close()
+        elif not self._full:
+            self.resume_writing()
 
     # What a session may do
 
     def write(self, data: bytes) -> None:
-        if self._transport is not None and not self._closed:
+        if self._transport is None or self._closed or self._leaving:
+            return
+        if self._unwritten is not None:
+            self._unwritten.append(memoryview(data))
+        elif len(data) <= WRITE:
             self._transport.write(data)
+        else:
+            self._unwritten = deque((memoryview(data),))
+            self._write_on()
 
     async def drained(self) -> None:
         """Waits until the peer has taken most of what was written. Large answers call it between pieces."""
-        if self._drained is not None and not self._closed:
+        if self.congested:
+            if self._drained is None:
+                self._drained = self._loop.create_future()
             await asyncio.shield(self._drained)
 
     @property
     def congested(self) -> bool:
-        """The peer does not read: more than the transport's high-water mark is waiting."""
-        return self._drained is not None and not self._drained.done() and not self._closed
+        """The peer does not read: more than the transport's high-water mark is waiting. Or not all was written yet."""
+        return (self._full or self._unwritten is not None) and not self._closed
 
     def pause(self) -> None:
         """Stops reading: the session has enough to do."""
@@ -171,8 +214,9 @@ class Link(asyncio.Protocol):
         self._read_or_not()
 
     def resume(self) -> None:
-        self._paused = False
-        self._read_or_not()
+        if self._paused:
+            self._paused = False
+            self._read_or_not()
 
     def _read_or_not(self) -> None:
         transport = self._transport
@@ -187,17 +231,20 @@ class Link(asyncio.Protocol):
     def close(self) -> None:
         """Sends what is written, then closes."""
         self._deaf = True
-        if self._transport is not None:
+        if self._unwritten is not None:
+            self._leaving = True
+        elif self._transport is not None:
             self._transport.close()
 
     def abort(self) -> None:
         self._deaf = True
+        self._unwritten = None
         if self._transport is not None:
             self._transport.abort()
 
     @property
     def is_closed(self) -> bool:
-        return self._closed or self._transport is None or self._transport.is_closing()
+        return self._closed or self._leaving or self._transport is None or self._transport.is_closing()
 
     async def start_tls(self, server_hostname: str | None = None) -> Seal:
         """Upgrades to TLS with `self.tls`.
@@ -209,6 +256,9 @@ class Link(asyncio.Protocol):
         """
         if self._transport is None or self.tls is None or self.seal is not None:
             raise RuntimeError("start_tls: no transport, no certificate, or TLS already")
+        for data in self._unwritten or ():
+            self._transport.write(data)
+        self._unwritten = None
         self._upgrading = True
         try:
             transport = await self._layered(self._transport, self.tls, server_hostname)

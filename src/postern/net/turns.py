@@ -12,9 +12,9 @@ from collections.abc import Callable
 from time import monotonic
 from weakref import WeakKeyDictionary
 
-FULL_READ = 65_536
+FULL_READ = 200_000
 """Octets at once of which a peer that sends for as long as it is read is known: it is read again when it has its turn. uvloop
-would read such a socket up to 32 times, 256 KB each, before it looks at another one."""
+would read such a socket up to 32 times, 256 KB each (a little less where TLS is taken off), before it looks at another one."""
 AT_ONCE = 8
 SECONDS = 0.004
 """What one turn of the loop has for those who stand in line: so many of them, and so long."""
@@ -23,10 +23,11 @@ SECONDS = 0.004
 class Turn:
     """A place in the line. `cancel` gives it up."""
 
-    __slots__ = ("_go_on",)
+    __slots__ = ("_go_on", "is_long")
 
     def __init__(self, go_on: Callable[[], None]) -> None:
         self._go_on: Callable[[], None] | None = go_on
+        self.is_long = False
 
     def cancel(self) -> None:
         self._go_on = None
@@ -38,10 +39,7 @@ class Turn:
 
 
 class Turns:
-    """One loop's line: first come, first served.
-
-    Bound: in one turn of the loop AT_ONCE of those who wait, and none any more after SECONDS.
-    """
+    """One loop's line: first come, first served. In one turn of the loop AT_ONCE are served, none any more after SECONDS."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._call_soon = loop.call_soon
@@ -57,12 +55,23 @@ class Turns:
             self._call_soon(self._serve)
         return turn
 
+    async def come(self) -> None:
+        """Waits for its turn: before work that is long and cannot be divided."""
+        came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        turn = self.wait(lambda: came.set_result(None))
+        turn.is_long = True
+        try:
+            await came
+        finally:
+            turn.cancel()
+
     def _serve(self) -> None:
         until = monotonic() + SECONDS
         try:
             for _ in range(min(AT_ONCE, len(self._line))):
-                self._line.popleft().take()
-                if monotonic() >= until:
+                turn = self._line.popleft()
+                turn.take()
+                if turn.is_long or monotonic() >= until:
                     break
         finally:
             self._is_called = bool(self._line)

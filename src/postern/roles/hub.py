@@ -36,7 +36,8 @@ class Hub:
         self.adopter.start()
         limits, fqdn, queue = runtime.organization.limits, runtime.server.fqdn, self.dispatcher.queue
         domain, mailboxes = runtime.organization.default_domain, self.onward.mailboxes.get
-        self.taker = OutboxTaker(mailboxes, logon.directory, queue, runtime.tracker, limits, fqdn, domain)
+        own = runtime.organization.own_names()
+        self.taker = OutboxTaker(mailboxes, logon.directory, queue, runtime.tracker, limits, fqdn, domain, own)
         self.taker.start()
         accounts = {s.name: s.machine_account for s in runtime.organization.with_role(Role.MAILBOX)}
         submission = SubmissionService(runtime.rows["mailbox-to-hub-submission"], self.taker, accounts)

@@ -72,6 +72,7 @@ class Reception:
             self._agents if strangers else None,
             may_call=self._may_call,
             room=self._room,
+            own_names=organization.own_names(),
         )
         logon.follow(connector.domains)
         return connector

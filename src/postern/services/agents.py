@@ -90,8 +90,7 @@ class AgentPipeline:
     def reorganize(self, organization: Organization) -> None:
         """Accepted domains, and the names that nobody else may speak for in Authentication-Results."""
         self.domains = {a_labels(domain.name): domain.type for domain in organization.domains}
-        servers = {server.fqdn.lower() for server in organization.servers}
-        self._own_names = frozenset(servers | self.domains.keys() | {self._fqdn.lower()})
+        self._own_names = organization.own_names() | {self._fqdn.lower()}
         self._looked, self._renewed = float("-inf"), True
 
     @property

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -18,6 +18,7 @@ from postern.model.organization import Limits
 from postern.model.security import Identity, Mechanism
 from postern.net.link import Link
 from postern.paths.guard import Guard, Reason, Refusal
+from postern.services.imap_room import AnswerRoom, LiteralRoom
 from postern.services.mailbox_changes import MailboxChanges
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
@@ -50,6 +51,11 @@ class ClientAccess:
     observed: Observed
     limits: Limits
     host: str
+    literals: LiteralRoom = field(init=False)
+    answers: AnswerRoom = field(init=False, default_factory=AnswerRoom)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "literals", LiteralRoom(self.limits.message_size))
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ class Conversation:
         self._waiting_size = 0
 
     def _pump(self) -> None:
-        left, until = EVENTS, monotonic() + TURN
+        taken, until = 0, 0.0
         try:
             while self.link is not None and not self.link.is_closed:
                 if self.link.congested:
@@ -166,8 +166,10 @@ class Conversation:
                     self.flush()
                     self._task = self._loop.create_task(self._wait(waiting))
                     return
-                left -= 1
-                if not left or monotonic() >= until:
+                taken += 1
+                if taken == 2:  # no clock is asked where commands come one at a time
+                    until = monotonic() + TURN
+                elif taken == EVENTS or (taken > 2 and monotonic() >= until):
                     self._stand_in_line(self.link)
                     break
         except Exception as error:

@@ -79,7 +79,7 @@ class KeyRing:
     def make(self, domain: str, selector: str, ed25519: bool = False) -> SigningKey:
         """A new key, which signs nothing yet. Raises DkimKeyError if the selector is taken or is none, or the domain is none."""
         if not _DOMAIN.fullmatch(domain):
-            raise DkimKeyError(f"«{domain}» is no domain name")
+            raise DkimKeyError(f"`{domain}` is no domain name")
         if not SELECTOR.match(selector):
             raise DkimKeyError(f"«{selector}» is no selector: letters, digits and hyphens")
         file = self._folder / domain / f"{selector}.pem"

@@ -34,6 +34,7 @@ from postern.services.client_access import (
     sasl_server,
 )
 from postern.services.conversation import Conversation
+from postern.services.imap_room import OF_ONE_MAILBOX, Share
 from postern.services.imap_state import Answer, ImapState
 from postern.services.imap_view import NO_COLUMNS, Ahead
 from postern.telemetry.log import Event, log
@@ -57,9 +58,6 @@ CAUSES = {
 }
 """RFC 5530 section 3."""
 MAX_LOGIN_FAILURES = 5
-APPEND_MESSAGES = 2
-"""An APPEND's messages together may be this many times the largest message."""
-
 Handler = Callable[[ImapState, Any], Awaitable[None]]
 GROUPS: dict[str, Handler] = {
     "SELECT": imap_selected.select,
@@ -102,6 +100,7 @@ class ImapSession(Conversation):
         self._state = ImapState(access, self._machine)
         self._sasl = SaslExchange()
         self._idle: imap_selected.Idle | None = None
+        self._room: Share | None = None
         self._bad = 0
         self._failures = 0
         self.idle_timeout = access.limits.idle_timeout
@@ -121,6 +120,8 @@ class ImapSession(Conversation):
         self._machine.receive(data)
 
     def next_event(self) -> Command | None:
+        if self._room is not None and self._room.size and not self._machine.has_message:
+            self._room.give_back()
         return self._machine.next_event()
 
     def outgoing(self) -> bytes:
@@ -139,6 +140,9 @@ class ImapSession(Conversation):
         if self._idle is not None:
             self._idle.stop()
             self._idle = None
+        self._machine.clear()
+        if self._room is not None:
+            self._room.give_back()
 
     def handle(self, event: Command) -> Awaitable[None] | None:
         if isinstance(event, (Invalid, Overflow)):
@@ -307,7 +311,9 @@ class ImapSession(Conversation):
             self.watch(self._access.authenticator.reauthorization, outcome.identity)
             self._machine.max_command = MEMBER_COMMAND
             self._machine.max_message = limits.message_size
-            self._machine.max_append = APPEND_MESSAGES * limits.message_size
+            self._machine.max_append = OF_ONE_MAILBOX * limits.message_size
+            self._room = Share(self._access.literals, outcome.mailbox)
+            self._machine.take_room = self._room.take
             self.idle_timeout = limits.imap_idle_timeout
             self._state.done(command, "Logged in", b"CAPABILITY " + self._capabilities())
             return

@@ -42,7 +42,7 @@ async def read_one(opened: Opened, view: FolderView, columns: Column, position: 
     items = await opened.mailboxes.fetch(opened.mailbox, view.folder.id, [(uid, view.uids[last - 1])], columns)
     if last == position + 1:
         return items
-    ahead.rows = {row.uids[0]: row for row in _rows(items)}
+    ahead.rows = {row.uids[0]: row for row in each(items)}
     return ahead.rows.pop(uid, FetchedItems([]))
 
 
@@ -66,11 +66,13 @@ async def _reach(opened: Opened, view: FolderView, columns: Column, position: in
     return last
 
 
-def _rows(items: FetchedItems) -> list[FetchedItems]:
-    """Each item as an answer of its own; only columns that never change are here."""
+def each(items: FetchedItems) -> list[FetchedItems]:
+    """Each item as an answer of its own."""
     return [
         FetchedItems(
             uids=items.uids[at : at + 1],
+            flags=items.flags[at : at + 1],
+            modseqs=items.modseqs[at : at + 1],
             sizes=items.sizes[at : at + 1],
             dates=items.dates[at : at + 1],
             envelopes=items.envelopes[at : at + 1],

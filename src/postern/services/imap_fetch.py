@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from postern.model.mailbox import Column, FetchedItems, Flag, FlagChange
 from postern.protocols.imap.commands import Fetch
 from postern.protocols.imap.fetch_plan import FetchPlan, UnknownEncoding, plan_of
-from postern.services.imap_ahead import read_one, take
+from postern.services.imap_ahead import each, read_one, take
 from postern.services.imap_state import ImapState, no
 from postern.services.imap_view import FolderView, Slice, batches
 
@@ -37,7 +38,7 @@ def fetch_ahead(state: ImapState, command: Fetch) -> bool:
     if slices is None or len(slices) != 1 or slices[0][1] - slices[0][0] != 1:
         return False
     row = take(view, slices[0][0])
-    if row is None:
+    if row is None or plan.is_long(row):
         return False
     try:
         state.machine.send(b"".join(plan.rows([slices[0][1]], row, state.texts)))
@@ -57,7 +58,8 @@ async def fetch(state: ImapState, command: Fetch) -> None:
         await _from_view(state, view, plan, slices)
     elif slices:
         try:
-            whole = await _from_store(state, view, plan, slices, command)
+            async with state.access.answers.of(state.opened.mailbox) if plan.whole else nullcontext():
+                whole = await _from_store(state, view, plan, slices, command)
         except UnknownEncoding:
             raise no("Content-Transfer-Encoding is not known", "UNKNOWN-CTE") from None
         if not whole:  # RFC 9051 section 7.1
@@ -125,7 +127,12 @@ async def _send(state: ImapState, view: FolderView, batch: _Batch, changed_since
         await state.know_keywords(items.flags)
         if len(items.uids) and not changed_since:
             _learn(view, items)
-    await state.pour(batch.plan.rows(view.numbers(items.uids, batch.group), items, state.texts))
+    numbers = view.numbers(items.uids, batch.group)
+    if not batch.plan.is_long(items):
+        await state.pour(batch.plan.rows(numbers, items, state.texts))
+        return len(items.uids)
+    for number, item in zip(numbers, each(items), strict=True):
+        await state.pour_long(batch.plan.pieces(number, item, state.texts))
     return len(items.uids)
 
 

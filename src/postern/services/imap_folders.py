@@ -177,7 +177,7 @@ async def _deleted_storage(state: ImapState, folder: Folder) -> int:
     if not folder.deleted:
         return 0
     mailboxes, mailbox = state.opened.mailboxes, state.opened.mailbox
-    uids = await mailboxes.search(mailbox, folder.id, SearchTerm("flag", number=Flag.DELETED))
+    uids = (await mailboxes.search(mailbox, folder.id, SearchTerm("flag", number=Flag.DELETED))).uids
     items = await mailboxes.fetch(mailbox, folder.id, [(uid, uid) for uid in uids], Column.SIZE)
     return sum(items.sizes)
 
@@ -186,7 +186,7 @@ async def _recent(state: ImapState, folder: Folder) -> int:
     if folder.recent_uid >= folder.uid_next:
         return 0
     fresh = SearchTerm("uid", uids=((folder.recent_uid, folder.uid_next - 1),))
-    return len(await state.opened.mailboxes.search(state.opened.mailbox, folder.id, fresh))
+    return len((await state.opened.mailboxes.search(state.opened.mailbox, folder.id, fresh)).uids)
 
 
 async def create(state: ImapState, command: OnMailbox) -> None:

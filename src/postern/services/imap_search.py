@@ -34,8 +34,6 @@ async def search(state: ImapState, command: Search) -> None:
     if command.names_charset and state.utf8_accepted:
         raise bad("CHARSET may not be given after UTF8=ACCEPT")  # RFC 6855 section 3
     uids = await _run(state, view, command.program, ())
-    if uids and (len(view.uids) == 0 or uids[-1] > view.uids[-1]):
-        await state.refresh(expunges=False)
     known = uids if _all_known(view, uids) else [uid for uid in uids if view.position(uid) is not None]
     if saves:
         state.saved = _named(command.returns, known)
@@ -56,8 +54,6 @@ async def sort(state: ImapState, command: Sort) -> None:
     if asks_modseq:
         state.enable_condstore()
     uids = await _run(state, view, command.program, command.keys)
-    if uids and (len(view.uids) == 0 or max(uids) > view.uids[-1]):
-        await state.refresh(expunges=False)
     known = [uid for uid in uids if view.position(uid) is not None]
     highest = await _highest_modseq(state, view, known) if asks_modseq and known else 0
     modseq = b" (MODSEQ %d)" % highest if highest else b""  # RFC 7162 section 3.1.6
@@ -77,12 +73,25 @@ async def thread(state: ImapState, command: Thread) -> None:
 
 
 async def _run(state: ImapState, view: FolderView, program: SearchTerm, keys: Sequence[SortKey]) -> list[int]:
+    """The UIDs that the program finds. Only where the answer says that the folder has changed does the view catch up with it,
+    and what names messages by what the view held ("*", RECENT) is searched again."""
     await state.loaded()
-    await state.refresh(expunges=False)
-    term = await _Resolver(state, view).term(program)
-    if term.key == "all" and not keys:
-        return list(view.uids)
-    return list(await state.opened.mailboxes.search(state.opened.mailbox, view.folder.id, term, keys))
+    former: SearchTerm | None = None
+    uids: list[int] = []
+    for _ in range(2):
+        term = await _Resolver(state, view).term(program)
+        if term.key == "all" and not keys:
+            await state.refresh(expunges=False)
+            return list(view.uids)
+        if term == former:
+            break
+        found = await state.opened.mailboxes.search(state.opened.mailbox, view.folder.id, term, keys)
+        uids = list(found.uids)
+        if found.highest_modseq <= view.modseq:
+            break
+        await state.refresh(expunges=False)
+        former = term
+    return uids
 
 
 def _gone(view: FolderView, uids: Sequence[int]) -> bytes:

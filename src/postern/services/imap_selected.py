@@ -62,7 +62,7 @@ async def _recent(state: ImapState, folder: Folder, read_only: bool) -> tuple[Fo
     recent = (folder.recent_uid, folder.uid_next - 1)
     if recent[0] > recent[1]:
         return folder, [], 0
-    found = await mailboxes.search(mailbox, folder.id, SearchTerm("uid", uids=(recent,)))
+    found = (await mailboxes.search(mailbox, folder.id, SearchTerm("uid", uids=(recent,)))).uids
     return folder, [recent] if found else [], len(found)
 
 

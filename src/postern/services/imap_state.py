@@ -5,6 +5,7 @@ Holds the opened mailbox, the selected folder's view and what the client enabled
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 
 from postern.model.mailbox import MAX_KEYWORDS, Column, Folder, Index, MailboxError
@@ -19,6 +20,8 @@ from postern.services.imap_view import FolderView, Slice
 Path = tuple[str, ...]
 SMALL = 32_768
 """Bytes of an answer that are gathered before they are written."""
+PIECE = 131_072
+"""Octets of a long answer that are written at once."""
 
 
 class Answer(Exception):
@@ -130,14 +133,31 @@ class ImapState:
             await self.drain()
 
     async def drain(self) -> None:
-        """Writes what is said so far."""
+        """Writes what is said so far. Who takes nothing of it for as long as a stranger may be idle is left."""
         self._poured = 0
         link = self.link
         if link is None or link.is_closed:
             raise ConnectionResetError("the peer is gone")
         link.write(self.machine.outgoing())
         if link.congested:
-            await link.drained()
+            try:
+                async with asyncio.timeout(self.access.limits.idle_timeout):
+                    await link.drained()
+            except TimeoutError:
+                raise ConnectionAbortedError("the peer does not read") from None
+
+    async def pour_long(self, pieces: Iterable[bytes | memoryview]) -> None:
+        """Sends an answer that is too long to be made at once: each piece when the peer has taken the former ones, and the
+        other sessions come in between."""
+        for piece in pieces:
+            view = memoryview(piece)
+            for at in range(0, len(view), PIECE):
+                part = view[at : at + PIECE]
+                self.machine.send(part)
+                self._poured += len(part)
+                if self._poured >= PIECE:
+                    await self.drain()
+                    await asyncio.sleep(0)
 
     # Folders
 

@@ -26,6 +26,7 @@ from postern.model.mailbox import (
     MailboxError,
     MailboxInfo,
     NewItem,
+    SearchResult,
     SearchTerm,
     SortKey,
 )
@@ -159,10 +160,10 @@ class MailboxClient:
         (gone,) = await self._call("expunge", mailbox, folder, uids is not None, values.ranges(uids or ()))
         return values.read_words(gone)
 
-    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
+    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> SearchResult:
         program = *values.term(term), *values.sort_keys(sort)
-        (found,) = await self._call("search", mailbox, folder, *program, timeout=_SEARCH_TIMEOUT)
-        return values.read_words(found)
+        uids, highest = await self._call("search", mailbox, folder, *program, timeout=_SEARCH_TIMEOUT)
+        return SearchResult(values.read_words(uids), highest)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
         answer: bytes

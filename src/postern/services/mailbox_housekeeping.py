@@ -19,7 +19,8 @@ EVERY = 300.0
 
 
 async def observe(database: MailboxDatabase, observed: Observed) -> None:
-    """No door of ours sees this row, and it is used all the time: it is counted at the start and with each housekeeping."""
+    """Counts the connection to the database among those observed, at the start and with each housekeeping: no door of ours sees
+    its row."""
     used = await database.transport()
     observed.seen("postgresql", used.peer, used.mechanism, used.seal, time.time())
 

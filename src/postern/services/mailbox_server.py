@@ -150,7 +150,8 @@ class MailboxDispatch:
     async def search(self, mailbox: UUID, folder: int, *parameters: Any) -> Out:
         *term, keys, reverse = parameters
         sort = values.read_sort_keys(keys, reverse)
-        return (values.words(await self._mailboxes.search(mailbox, folder, values.read_term(term), sort)),)
+        found = await self._mailboxes.search(mailbox, folder, values.read_term(term), sort)
+        return values.words(found.uids), found.highest_modseq
 
     async def thread(self, mailbox: UUID, folder: int, algorithm: str, *term: Any) -> Out:
         return (await self._mailboxes.thread(mailbox, folder, values.read_term(term), algorithm),)

@@ -1,7 +1,8 @@
 """The hub's side of mail submission: messages out of an outbox, checked and put right like SMTP's, into the queue.
 
 The envelope is made of the header: From's (or Sender's) owner must be the mailbox itself, To, Cc and Bcc are the recipients
-(in the default domain where they name none), and Bcc is taken out (`transport.submission`). What is refused is reported into the
+(those of a resending, if it is one; in the default domain where they name none), and blind copies are taken out
+(`transport.submission`). What is refused is reported into the
 sender's own mailbox.
 """
 
@@ -19,6 +20,7 @@ from postern.model.domains import fold
 from postern.model.mail import BodyType, Content, Envelope, EnvelopeRecipient, Intake, IntakeError, Origin
 from postern.model.mailbox import Column, Delivery, FolderKind, MailboxError
 from postern.model.organization import Limits
+from postern.protocols.authentication.results import without_claims
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.header import MAX_HEADER, has_too_many_fields, lines_end, parse_fields
 from postern.protocols.mime.line_ends import with_line_ends
@@ -50,7 +52,7 @@ Key = tuple[str, UUID]
 
 class OutboxTaker:
     """One a hub process. `server` finds a mailbox server's client by its name; `fqdn` stands in Message-IDs and trace lines;
-    recipients without a domain get `domain`."""
+    recipients without a domain get `domain`; `own_names` are those that only we may speak for (`Organization.own_names`)."""
 
     def __init__(
         self,
@@ -61,6 +63,7 @@ class OutboxTaker:
         limits: Limits,
         fqdn: str,
         domain: str,
+        own_names: frozenset[str] = frozenset(),
     ) -> None:
         self._server = server
         self._directory = directory
@@ -69,6 +72,7 @@ class OutboxTaker:
         self._limits = limits
         self._fqdn = fqdn
         self._domain = domain
+        self._own_names = own_names | {fqdn.lower()}
         self._noted: dict[Key, None] = {}
         self._active: set[Key] = set()
         self._wake = asyncio.Condition()
@@ -210,6 +214,7 @@ class OutboxTaker:
             if has_too_many_fields(header):
                 return TOO_MANY_FIELDS
             authors = (*_addresses(header, b"sender"), *_addresses(header, b"from"))[:20]
+            header = without_claims(header, self._own_names)  # as `ReceiveConnector.without_our_word`
             named = recipients(header, self._domain)
         submitter = await self._submitter(mailbox, authors)
         if submitter is None:

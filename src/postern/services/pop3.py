@@ -69,7 +69,7 @@ class Pop3Session(Conversation):
         self._machine.err("Idle for too long", "SYS/TEMP")
 
     def revoked(self) -> None:
-        """Without the UPDATE state (RFC 1939 section 6): what was marked as deleted stays."""
+        """The session ends without the UPDATE state (RFC 1939 section 6): what was marked as deleted stays."""
         self._machine.err("The account may not be logged on any more", "SYS/PERM")
 
     def failed(self, error: BaseException) -> None:

@@ -18,8 +18,9 @@ from postern.model.organization import AcceptedDomain, Limits, Organization
 from postern.model.security import NOBODY, Channel, Identity, Peer, Seal
 from postern.paths.guard import Guard, Offer, Refusal
 from postern.paths.row import Path
+from postern.protocols.authentication.results import without_claims
+from postern.protocols.smtp.bounds import ServerBounds
 from postern.protocols.smtp.reply import Reply
-from postern.protocols.smtp.server import ServerBounds
 from postern.services.refusals import Refusals
 from postern.services.smtp_data import Clock
 from postern.telemetry.observed import Observed
@@ -130,7 +131,7 @@ class ReceiveConnector:
     Without an `authenticator` nobody logs on; without a `directory` every recipient of an accepted domain is taken; without
     `certificates` what a peer shows in TLS is not looked at; `agents` have their say after the connector's own rules.
     `may_call` says whether a server of ours has a role that calls on a row; without `room` no mailbox is asked whether it is
-    full.
+    full. `own_names` are those that nobody else may speak for in Authentication-Results (`Organization.own_names`).
     """
 
     def __init__(
@@ -149,6 +150,7 @@ class ReceiveConnector:
         agents: Agents | None = None,
         may_call: Callable[[Identity, Path], bool] = lambda identity, row: True,
         room: Room | None = None,
+        own_names: frozenset[str] = frozenset(),
     ) -> None:
         self.guard = guard
         self.authenticator = authenticator
@@ -167,6 +169,7 @@ class ReceiveConnector:
         self.agents = agents
         self.room = room
         self._may_call = may_call
+        self._own_names = own_names | {fqdn.lower()}
         self.clock = Clock()
         self._strangers: dict[bool, Path | Refusal] = {}
         self._offers: dict[tuple[object, ...], tuple[Offer, tuple[str, ...]]] = {}
@@ -177,6 +180,7 @@ class ReceiveConnector:
     def reorganize(self, organization: Organization) -> None:
         """The accepted domains are others now."""
         organization.update_domains(self.domains)
+        self._own_names = organization.own_names() | {self.fqdn.lower()}
 
     def stranger(self, seal: Seal | None) -> Path | Refusal:
         """The row of a caller who has proven nothing. Asked of the guard once: only whether there is a seal matters."""
@@ -188,6 +192,11 @@ class ReceiveConnector:
     def row_for(self, identity: Identity, seal: Seal | None) -> Path | Refusal:
         """The row that a proven caller is on."""
         return self.guard.row_for(identity, seal, lambda row: self._may_call(identity, row))
+
+    def without_our_word(self, header: bytes) -> bytes:
+        """The header without what claims to be found out by us, for mail that none of our servers brings: readers of it, our
+        own among them, would believe it (RFC 8601 section 5)."""
+        return without_claims(header, self._own_names, self.domains)
 
     def record(self, accepted: Accepted, envelope: Envelope, origin: Origin, seal: Seal | None) -> None:
         """That a message is in the queue: into the tracking log and the observations."""

@@ -16,6 +16,7 @@ from typing import Protocol
 from postern.model.directory import DirectoryUnavailable
 from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.net.link import Link
+from postern.net.turns import turns_of
 from postern.paths.guard import Guard, Refusal
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interface import Syntax
@@ -38,6 +39,8 @@ from postern.trust.handshakes import Acceptors
 
 MAX_CALLS = 64
 """Calls of one connection at the same time; beyond that its bytes are not read."""
+LONG = 1_048_576
+"""Octets of an answer that is cut into its fragments when it has its turn: dozens of milliseconds of work."""
 STRANGERS_CALLS = 1
 """The same before anybody has proven who calls: each call under way is a task of its own, which has a turn of the loop."""
 TRUSTED_IDLE = 3600.0
@@ -318,7 +321,10 @@ class RpcConversation(Conversation):
         assert link is not None
         try:
             try:
-                self._machine.reply(request, await procedure(request.stub, caller))
+                stub = await procedure(request.stub, caller)
+                if len(stub) > LONG:
+                    await turns_of(self._loop).come()
+                self._machine.reply(request, stub)
             except (NdrError, ValueError):
                 self._machine.fault(request, Status.BAD_STUB, True)
             except RpcFault as refusal:

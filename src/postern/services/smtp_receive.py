@@ -35,12 +35,14 @@ from postern.services.smtp_data import (
     with_protocol,
 )
 from postern.services.smtp_login import Login, Proven, record, shown
-from postern.services.smtp_recipients import judge
+from postern.services.smtp_recipients import FULL_MAILBOX, have_no_room, judge
 from postern.telemetry.attempts import counted
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 
 _MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
 
+_ADDED = 2_048
+"""Octets that fields of ours may add to what was announced (SIZE) before it counts as more."""
 _MAIL_OK = Reply(250, "2.1.0", "Ok")
 _NOT_AS = Reply(550, "5.7.1", "You may not send as this address")
 _STARTTLS_FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
@@ -276,9 +278,13 @@ class ReceiveSession(Conversation):
             self._note_refusal(parts, _people(event.envelope))
             self._server.reply(parts)
             return None
+        header, rest = parts
+        if self._identity.kind is not PrincipalKind.SERVER:
+            with counted(key):
+                header = self._c.without_our_word(header)
         if self._steps is not None:
-            return self._examine(self._steps, event.envelope, gathering, key, *parts)
-        return self._queue(event.envelope, gathering.ascii, key, parts[0], gathering.content(parts[1]))
+            return self._examine(self._steps, event.envelope, gathering, key, header, rest)
+        return self._queue(event.envelope, gathering.ascii, key, header, gathering.content(rest))
 
     async def _examine(
         self, steps: Steps, envelope: Envelope, gathering: Gathering, key: str, header: bytes, rest: bytes
@@ -324,6 +330,12 @@ class ReceiveSession(Conversation):
         return self._accept(honest(envelope, ascii), led_by(trace + header, body), origin)
 
     async def _accept(self, envelope: Envelope, content: Content, origin: Origin) -> None:
+        people = _people(envelope)
+        unannounced = content.size > self._size + _ADDED
+        if unannounced and await have_no_room(self._c, people, origin.path, content.size):
+            self._note_refusal(FULL_MAILBOX, people)
+            self._server.reply(FULL_MAILBOX)
+            return
         try:
             accepted = await self._c.intake.accept(envelope, content, origin)
         except IntakeError:

@@ -6,7 +6,7 @@ recipient filter, an agent, knows whom the organization has.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 
 from postern.model.directory import UNKNOWN, Directory, DirectoryUnavailable, Recipient
 from postern.model.domains import fold
@@ -19,7 +19,7 @@ _OK = Reply(250, "2.1.5", "Ok")
 _NO_RECIPIENT = Reply(550, "5.1.1", "No such recipient here")
 _NO_RELAY = Reply(550, "5.7.1", "Unable to relay")
 NO_DIRECTORY = Reply(451, "4.3.0", "The directory does not answer; try again later")
-_FULL = Reply(452, "4.2.2", "The recipient's mailbox is full")
+FULL_MAILBOX = Reply(452, "4.2.2", "The recipient's mailbox is full")
 """RFC 3463 section 3.3 (X.2.2), and RFC 5321 section 4.2.3 for the code: its owner may make room."""
 _STILL_THEIRS = frozenset({"internet-to-hub", "client-to-hub-smtp"})
 """Rows whose callers have acknowledged the message to nobody. What a hub or an edge of ours brings is acknowledged: its sender
@@ -72,12 +72,24 @@ def _answer(recipient: Recipient, trusted: bool, room: Room | None, size: int) -
         return _STRANGERS_REFUSED
     full = room.full(recipient, size) if room is not None else False
     if isinstance(full, bool):
-        return _FULL if full else _OK
+        return FULL_MAILBOX if full else _OK
     return _unless_full(full)
 
 
+async def have_no_room(connector: ReceiveConnector, people: Sequence[str], row: str, size: int) -> bool:
+    """Whether no recipient's mailbox takes a message of `size` octets. Asked where more came than was announced: what is refused
+    now needs no report later, to whomever its sender claims to be. One answer is for all, so that one with room is enough."""
+    if connector.room is None or row not in _STILL_THEIRS:
+        return False
+    for address in people:
+        judged = judge(connector, address, True, row, size)
+        if (judged if isinstance(judged, Reply) else await judged) is not FULL_MAILBOX:
+            return False
+    return True
+
+
 async def _unless_full(full: Awaitable[bool]) -> Reply:
-    return _FULL if await full else _OK
+    return FULL_MAILBOX if await full else _OK
 
 
 def _candidates(address: str) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 Each operation of the store is one prepared statement or function call, so that it is one round trip and one transaction,
 and no transaction is ever left open. Built on psycopg's libpq layer: its cursors cost twice the time of a short query.
-A caller that is cancelled leaves its statement running; the connection goes back to the pool when the answer is there.
+A caller that is cancelled leaves behind what it wrote, which runs to its end; what it read is ended (`Pool.read`). The
+connection goes back to the pool when the answer is there.
 """
 
 from __future__ import annotations
@@ -34,6 +35,10 @@ _OPTIONS = (
     "-c search_path=public,functions -c plan_cache_mode=force_generic_plan"
     " -c enable_seqscan=off -c enable_mergejoin=off -c enable_hashjoin=off -c enable_memoize=off -c jit=off"
 )
+_GRACE = 0.1
+"""Seconds for which a statement that nobody waits for may still end by itself: a request to end it is a connection of its own."""
+_CANCEL_WITHIN = 10.0
+"""Seconds that the server has to take such a request."""
 _BINARY = pq.Format.BINARY
 _ANSWERS = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
 
@@ -71,6 +76,7 @@ class Connection:
         self._named = 0
         self._answer: asyncio.Future[PGresult] | None = None
         self._result: PGresult | None = None
+        self._abandoned: asyncio.Task[None] | None = None
         self.broken = False
         self.notified: Callable[[str], None] | None = None
         """Called with the payload of each NOTIFY heard."""
@@ -123,9 +129,33 @@ class Connection:
             self._answer.set_exception(_unavailable())
             self._answer.exception()
 
+    def abandon(self) -> None:
+        """Nobody waits for the request any more, and nothing is lost without it: the server is asked to end it. Until it
+        has, the connection is not idle."""
+        if self._answer is not None and not self._answer.done() and self._abandoned is None:
+            self._abandoned = self._loop.create_task(self._end(self._answer))
+            self._abandoned.add_done_callback(self._ended)
+
+    async def _end(self, answer: asyncio.Future[PGresult]) -> None:
+        is_safe = True
+        await asyncio.wait({answer}, timeout=_GRACE)
+        if not answer.done():
+            try:
+                await self._owner.cancel_safe(timeout=_CANCEL_WITHIN)
+            except psycopg.Error:
+                is_safe = False
+        await asyncio.wait({answer})
+        if not is_safe:
+            self.close()  # the request may yet come, and would end what somebody else asks
+
+    def _ended(self, _: asyncio.Task[None]) -> None:
+        self._abandoned = None
+
     def when_idle(self, call: Callable[[], None]) -> None:
         """Calls at once, or when a request that nobody waits for any more is answered."""
-        if self._answer is None or self._answer.done():
+        if self._abandoned is not None:
+            self._abandoned.add_done_callback(lambda _: call())
+        elif self._answer is None or self._answer.done():
             call()
         else:
             self._answer.add_done_callback(lambda _: call())
@@ -213,12 +243,39 @@ class Pool:
         self._closed = False
 
     async def run(self, statement: str, parameters: Sequence[Parameter] = (), prepare: bool = True) -> list[Row]:
-        """As Connection.run, on any connection."""
+        """As Connection.run, on any connection. The statement goes on when its caller is cancelled."""
         connection = await self._take()
         try:
             return await connection.run(statement, parameters, prepare)
         finally:
             connection.when_idle(lambda: self._give(connection))
+
+    async def read(
+        self,
+        statement: str,
+        parameters: Sequence[Parameter] = (),
+        prepare: bool = True,
+        ended: Callable[[], None] = lambda: None,
+    ) -> list[Row]:
+        """As `run`, of a statement that changes nothing: it ends when its caller is cancelled. `ended` is called once the
+        database has nothing more to do with it, which then is a moment later."""
+        try:
+            connection = await self._take()
+        except BaseException:
+            ended()
+            raise
+
+        def give() -> None:
+            self._give(connection)
+            ended()
+
+        try:
+            return await connection.run(statement, parameters, prepare)
+        except asyncio.CancelledError:
+            connection.abandon()
+            raise
+        finally:
+            connection.when_idle(give)
 
     async def close(self) -> None:
         self._closed = True

@@ -23,6 +23,7 @@ from postern.model.mailbox import (
     Mailboxes,
     MailboxInfo,
     NewItem,
+    SearchResult,
     SearchTerm,
     SortKey,
 )
@@ -35,7 +36,6 @@ from postern.store.transport import Transport
 
 _RENDERED = Column.ENVELOPE | Column.BODYSTRUCTURE | Column.BODY | Column.HEADER
 """What comes from a content's rendering."""
-_ALL = ((1, 0xFFFFFFFF),)
 REMEMBERED = 7 * 86_400
 """Seconds for which a delivery said again is known: longer than any queue keeps a message."""
 RETENTION = 30 * 86_400.0
@@ -197,14 +197,14 @@ class MailboxDatabase(Mailboxes):
     async def expunge(self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]] | None = None) -> list[int]:
         return await item_work.expunge(self._pool, self._notices, mailbox, folder, uids)
 
-    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> list[int]:
+    async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> SearchResult:
         if self._renewal.pending:
-            await self._renewal.of_items(mailbox, folder, _ALL)
+            await self._renewal.of_items(mailbox, folder, search.renderings_read(mailbox, folder, term, sort))
         return await search.search(self._searches, mailbox, folder, term, sort)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
         if self._renewal.pending:
-            await self._renewal.of_items(mailbox, folder, _ALL)
+            await self._renewal.of_items(mailbox, folder, search.within(term))
         return await search.thread(self._searches, mailbox, folder, term, algorithm)
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:

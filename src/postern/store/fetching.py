@@ -11,6 +11,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from postern.model.mailbox import Column, FetchedItems, MailboxError
+from postern.protocols.mime.message import RENDERING
 from postern.store import wire
 from postern.store.connection import Pool, Rejected, Row
 from postern.store.ranges import merged
@@ -26,15 +27,23 @@ OWNED = (
 )
 """The folder's id if it is this mailbox's, else NULL."""
 
+_ADDED = f"""CASE
+    WHEN EXISTS (SELECT FROM unended u WHERE u.content = i.content) THEN 2
+    WHEN (SELECT v.rendered FROM schema_version v) >= {RENDERING} THEN 0
+    ELSE (
+        SELECT CASE WHEN c.rendering >= {RENDERING} THEN 0
+            WHEN b.data = '' OR substring(b.data FROM greatest(length(b.data) - 1, 1)) = '\\x0d0a' THEN 0 ELSE 2 END
+        FROM contents c JOIN bodies b ON b.content = c.id WHERE c.id = i.content)
+    END"""  # noqa: S608 (our own words)
+"""What is added to a message whose last line has no end. Which ones these are is written down when they are rendered; until all
+are (`renewal`), the octets of older ones are looked at."""
+
 _NUMBERS = (
     (Column.FLAGS, "i.flags"),
     (Column.MODSEQ, "i.modseq"),
     (Column.SIZE, "i.size"),
     (Column.INTERNAL_DATE, "i.internal_date"),
-    (
-        Column.LINES_SIZE,
-        "i.size + CASE WHEN EXISTS (SELECT FROM bodies o WHERE o.content = i.content AND o.added > 0) THEN 2 ELSE 0 END",
-    ),
+    (Column.LINES_SIZE, f"i.size + {_ADDED}"),
 )
 _BYTES = (
     (Column.ENVELOPE, "c.envelope"),
@@ -74,7 +83,7 @@ async def fetch(
         lows, highs = _runs(portion)
         ranges = len(lows) > 1
         statement = _statement(columns, ranges, changed_since > 0, packed=False)
-        rows += await pool.run(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges))
+        rows += await pool.read(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges))
     return _from_rows(rows, columns)
 
 
@@ -124,7 +133,7 @@ async def _packed(
 ) -> FetchedItems:
     ranges = len(lows) != 1
     statement = _statement(columns, ranges, changed_since > 0, packed=True)
-    row = (await pool.run(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges)))[0]
+    row = (await pool.read(statement, _parameters(mailbox, folder, lows, highs, changed_since, ranges)))[0]
     if row[0] is None:
         raise no_folder()
     values = iter(row[1:])

@@ -91,7 +91,7 @@ async def recent(pool: Pool, mailbox: UUID, folder: int, claim: bool) -> tuple[i
 
 
 async def first_unseen(pool: Pool, mailbox: UUID, folder: int) -> int:
-    rows = await pool.run(_FIRST_UNSEEN, [mailbox.bytes, wire.int8(folder)])
+    rows = await pool.read(_FIRST_UNSEEN, [mailbox.bytes, wire.int8(folder)])
     return wire.to_int8(rows[0][0]) if rows and rows[0][0] is not None else 0
 
 

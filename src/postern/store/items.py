@@ -44,7 +44,7 @@ _APPEND = f"""SELECT validity, first_uid, change FROM append_items(
 
 
 async def index(pool: Pool, mailbox: UUID, folder: int, since: int) -> Index:
-    rows = await pool.run(
+    rows = await pool.read(
         _INDEX_SINCE if since > 0 else _INDEX_ALL, [mailbox.bytes, wire.int8(folder), wire.int8(since)]
     )
     if not rows:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from uuid import UUID
 
@@ -34,6 +35,13 @@ _IN_LINE = 65_536
 """Octets of a message that is rendered without a thread."""
 _LOCK = 0x506F7375  # any number that nobody else in this database uses
 
+# Items are looked at in the order of their UIDs, old or not, so that a statement's work is bounded.
+_ITEMS = (
+    "SELECT i.uid, c.id, c.size, c.rendering::int8 FROM (SELECT o.uid, o.content FROM items o"  # noqa: S608 (our own words)
+    f" WHERE o.folder = {OWNED} AND o.uid BETWEEN $3::bigint AND $4::bigint ORDER BY o.uid LIMIT $5::bigint) AS i"
+    " LEFT JOIN contents c ON c.id = i.content ORDER BY i.uid"
+)
+
 Run = Callable[[str, Sequence[wire.Parameter]], Awaitable[list[Row]]]
 
 
@@ -43,6 +51,7 @@ class Renewal:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._asked = float("-inf")
+        self._turn = asyncio.Lock()
         self.pending = True
 
     async def ask(self) -> bool:
@@ -54,34 +63,37 @@ class Renewal:
         return self.pending
 
     async def of_items(self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]]) -> None:
-        """Renders anew what is old of these items. Several readers may do so at once.
+        """Renders anew what is old of these items.
 
-        Bound: linear in the old contents of the items; a portion at a time, between which others have their turn.
+        Bound: linear in the items of the folder; at most 1,000 of them are looked at and 50 messages or 1 MB (or one larger
+        message) rendered between two turns, and by one reader of the process at a time.
         """
-        if not await self.ask():
-            return
         lows, highs = merged(uids)
-        last = 0
+        if not lows or not await self.ask():
+            return
+        start = lows[0]
         while True:
-            rows = await self._pool.run(
-                "SELECT c.id, c.size FROM unnest($3::bigint[], $4::bigint[]) AS r(low, high) JOIN items i"  # noqa: S608 (our own words)
-                f" ON i.folder = {OWNED} AND i.uid BETWEEN r.low AND r.high JOIN contents c ON c.id = i.content"
-                " WHERE c.id > $5::bigint AND c.rendering < $6::bigint ORDER BY c.id LIMIT $7::bigint",
-                [
-                    mailbox.bytes,
-                    wire.int8(folder),
-                    wire.int8s(lows),
-                    wire.int8s(highs),
-                    wire.int8(last),
-                    wire.int8(RENDERING),
-                    wire.int8(_LOOKED_AT),
-                ],
+            rows = await self._pool.read(
+                _ITEMS,
+                [mailbox.bytes, *map(wire.int8, (folder, start, highs[-1], _LOOKED_AT))],
             )
-            if not rows:
+            found = [tuple(map(wire.to_int8, row)) for row in rows]
+            old = {
+                content: size
+                for uid, content, size, version in found
+                if version < RENDERING and uid <= highs[bisect_right(lows, uid) - 1]
+            }
+            for portion in _portions(list(old.items())):
+                # Who comes second finds less that is old: no message is rendered for each of many readers.
+                async with self._turn:
+                    await _renew(self._pool.run, portion)
+            if len(found) < _LOOKED_AT:
                 return
-            last = wire.to_int8(rows[-1][0])
-            for portion in _portions([(wire.to_int8(row[0]), wire.to_int8(row[1])) for row in rows]):
-                await _renew(self._pool.run, portion)
+            start = found[-1][0] + 1
+            place = bisect_left(highs, start)
+            if place == len(highs):
+                return
+            start = max(start, lows[place])
 
 
 async def walk(conninfo: str, rest: float = REST) -> bool:
@@ -105,7 +117,8 @@ async def _walk(connection: Connection, reached: int, rest: float) -> None:
     log(Event.RENDERING_BEGUN, version=RENDERING, behind=reached)
     count, told = 0, time.monotonic()
     while True:
-        # All are looked at, old or not, so that a statement's work is bounded.
+        begun = time.perf_counter()
+        # All are looked at, old or not, as above.
         rows = await connection.run(
             "SELECT c.id, c.size, c.rendering::int8 FROM contents c WHERE c.id > $1::bigint ORDER BY c.id LIMIT $2::bigint",
             [wire.int8(reached), wire.int8(_LOOKED_AT)],
@@ -114,15 +127,16 @@ async def _walk(connection: Connection, reached: int, rest: float) -> None:
             break
         old = [(wire.to_int8(i), wire.to_int8(size)) for i, size, version in rows if wire.to_int8(version) < RENDERING]
         for portion in _portions(old):
-            begun = time.perf_counter()
             count += await _renew(connection.run, portion)
             await _write_down(connection, portion[-1])
             if time.monotonic() - told >= TOLD_EVERY:
                 told = time.monotonic()
                 log(Event.RENDERING_GOES_ON, version=RENDERING, contents=count, behind=portion[-1])
             await asyncio.sleep((time.perf_counter() - begun) * rest)
+            begun = time.perf_counter()
         reached = wire.to_int8(rows[-1][0])
         await _write_down(connection, reached)
+        await asyncio.sleep((time.perf_counter() - begun) * rest)
     await connection.run("UPDATE schema_version SET rendered = $1::bigint", [wire.int8(RENDERING)])
     log(Event.RENDERING_DONE, version=RENDERING, contents=count)
 
@@ -149,19 +163,23 @@ def _portions(contents: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
 
 
 async def _renew(run: Run, ids: Sequence[int]) -> int:
-    """Renders these contents and stores that; says how many. One that brings the server down keeps its former rendering."""
+    """Renders what is old of these contents and stores that; says how many. One that cannot be rendered keeps its former
+    rendering."""
     rows = await run(
-        "SELECT b.content, b.data FROM bodies b WHERE b.content = ANY ($1::bigint[]) ORDER BY b.content",
-        [wire.int8s(ids)],
+        "SELECT b.content, b.data FROM contents c JOIN bodies b ON b.content = c.id"
+        " WHERE c.id = ANY ($1::bigint[]) AND c.rendering < $2::bigint ORDER BY c.id",
+        [wire.int8s(ids), wire.int8(RENDERING)],
     )
-    found, items = [], []
+    found, items, unended = [], [], []
     for row in rows:
         number, data = wire.to_int8(row[0]), row[1] or b""
+        if data and not data.endswith(b"\r\n"):
+            unended.append(number)
         if (item := await _rendered(f"rendering/{number}", data)) is not None:
             found.append(number)
             items.append(item)
-    if items:
-        await run(_STORE, _parameters(found, items))
+    if items or unended:
+        await run(_STORE, [*_parameters(found, items), wire.int8s(unended)])
     return len(items)
 
 
@@ -188,13 +206,15 @@ WITH given AS (
         id, envelope, structure, body, sent, sent_day, subject, base_subject, reply, sort_from, sort_to, sort_cc,
         display_from, display_to, message_id, refs, fields, body_text, header_size)
 ), old AS (
-    SELECT c.id FROM contents c WHERE c.id = ANY ($1::bigint[]) AND c.rendering < $20::bigint ORDER BY c.id
+    SELECT c.id FROM contents c WHERE c.id = ANY ($1::bigint[] || $21::bigint[]) AND c.rendering < $20::bigint ORDER BY c.id
     FOR NO KEY UPDATE
 ), g AS (
     SELECT given.* FROM old JOIN given ON given.id = old.id
 ), t AS (
     INSERT INTO texts (content, fields, body) SELECT g.id, g.fields, g.body_text FROM g
     ON CONFLICT (content) DO UPDATE SET fields = excluded.fields, body = excluded.body
+), u AS (
+    INSERT INTO unended SELECT old.id FROM old WHERE old.id = ANY ($21::bigint[]) ON CONFLICT (content) DO NOTHING
 )
 UPDATE contents c SET rendering = $20::bigint, envelope = g.envelope, structure = g.structure, body = g.body,
     sent = g.sent, sent_day = g.sent_day, subject = g.subject, base_subject = g.base_subject,

@@ -11,15 +11,16 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from postern.model.mailbox import MailboxError, SearchTerm, SortKey
+from postern.model.mailbox import MailboxError, SearchResult, SearchTerm, SortKey
 from postern.protocols.mime.message import NO_DATE
 from postern.protocols.mime.words import fold_within
 from postern.store import wire
 from postern.store.connection import Canceled, Pool, Row
 from postern.store.fetching import OWNED, no_folder
-from postern.store.ranges import merged
+from postern.store.ranges import MAX_UID, merged
 from postern.store.threads import Message, ordered_subject, references
 
+ALL = ((1, MAX_UID),)
 _DAY = 86_400
 _FEW_RANGES = 16
 _MAX_TERMS = 1000
@@ -36,6 +37,8 @@ MAX_NEEDLE = 8192
 # RFC 5256 section 2.2: a message without a Date is sorted by the time when it came.
 _SENT = f"coalesce(nullif(c.sent, {NO_DATE}), i.internal_date)"
 _SENT_DAY = f"CASE WHEN c.sent = {NO_DATE} THEN i.internal_date / {_DAY} ELSE c.sent_day END"
+
+_HIGHEST = "(SELECT f.highest_modseq FROM folders f WHERE f.id = $2::bigint)"
 
 
 def _casemap(column: str) -> str:
@@ -231,8 +234,8 @@ _TERMS: dict[str, Callable[[_Program, SearchTerm], str]] = {
 
 class Searches:
     """The searches of one process: on connections of their own, so that nothing else waits for them; one at a time for each
-    mailbox, so that nobody's many sessions take all of them; and none longer than `seconds`. One connection is for those that
-    read no texts: whoever asks for what is unseen does not wait for those who look for words."""
+    mailbox, so that nobody's many sessions take all of them; none longer than `seconds`, and none whose caller has gone. One
+    connection is for those that read no texts: whoever asks for what is unseen does not wait for those who look for words."""
 
     def __init__(self, conninfo: str, connections: int, seconds: float) -> None:
         self._pools = {
@@ -240,40 +243,45 @@ class Searches:
             False: Pool(conninfo, 1, "postern-search", seconds),
         }
         self._turns: WeakValueDictionary[tuple[UUID, bool], asyncio.Lock] = WeakValueDictionary()
-        self._running: set[asyncio.Task[list[Row]]] = set()
 
     async def run(self, mailbox: UUID, program: _Program, statement: str) -> Row:
         """The one row of it. Raises MailboxError: LIMIT for what takes too long."""
         slow = program.is_slow
         turn = self._turns.setdefault((mailbox, slow), asyncio.Lock())
         await turn.acquire()
-        # A caller who goes away leaves his statement running: until it ends, it is his mailbox's turn.
-        asked = asyncio.create_task(self._pools[slow].run(statement, program.parameters, prepare=False))
-        self._running.add(asked)
-
-        def ended(done: asyncio.Task[list[Row]]) -> None:
-            self._running.discard(done)
-            turn.release()
-            if not done.cancelled():
-                done.exception()  # nobody may be left to hear of it
-
-        asked.add_done_callback(ended)
+        # Until a statement has ended whose caller went away, it is still the mailbox's turn.
         try:
-            return (await asyncio.shield(asked))[0]
+            rows = await self._pools[slow].read(statement, program.parameters, prepare=False, ended=turn.release)
         except Canceled:
             raise MailboxError("LIMIT", "The search takes too long: ask for less at a time") from None
+        return rows[0]
 
     async def close(self) -> None:
         for pool in self._pools.values():
             await pool.close()
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+
+
+def renderings_read(mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey]) -> Sequence[tuple[int, int]]:
+    """The UIDs whose renderings `search` reads: none where it asks for flags, dates of arrival and sizes alone."""
+    program = _Program(mailbox, folder)
+    program.expression(term)
+    if program.contents or program.texts or any("c." in _SORT_KEYS.get(key.key, "") for key in sort):
+        return within(term)
+    return ()
+
+
+def within(term: SearchTerm) -> Sequence[tuple[int, int]]:
+    """UIDs beyond which the program finds nothing, as far as it says so at its top."""
+    if term.key == "uid":
+        return term.uids
+    if term.key == "and":
+        return next((inner.uids for inner in term.terms if inner.key == "uid"), ALL)
+    return ALL
 
 
 async def search(
     searches: Searches, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey]
-) -> list[int]:
+) -> SearchResult:
     program = _Program(mailbox, folder)
     condition = program.expression(term)
     order = []
@@ -284,11 +292,12 @@ async def search(
         program.contents |= "c." in column
         order.append(f"{column} {'DESC' if key.reverse else 'ASC'}")
     # "the message sequence number is the final key" (RFC 5256 section 3)
-    statement = program.statement("string_agg(int8send(x.uid), '')", "i.uid", condition, ", ".join([*order, "i.uid"]))
+    what = f"{_HIGHEST}, string_agg(int8send(x.uid), '')"
+    statement = program.statement(what, "i.uid", condition, ", ".join([*order, "i.uid"]))
     row = await searches.run(mailbox, program, statement)
     if row[0] is None:
         raise no_folder()
-    return list(wire.words32(row[1]))
+    return SearchResult(wire.words32(row[2]), wire.to_int8(row[1]))
 
 
 async def thread(searches: Searches, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:

@@ -178,7 +178,7 @@ class Event(StrEnum):
     RENDERING_BEGUN = (
         "rendering-begun",
         "info",
-        "What an older version stored is rendered anew, slowly and behind everybody's back; `behind` is where it begins.",
+        "What an older version stored is rendered anew while the server serves; `behind` is where it begins.",
     )
     RENDERING_GOES_ON = "rendering-goes-on", "info", "So many contents have been rendered anew up to now."
     RENDERING_DONE = "rendering-done", "info", "All that an older version stored has been rendered anew."

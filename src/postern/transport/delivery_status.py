@@ -25,7 +25,7 @@ from postern.model.mail import (
 )
 from postern.model.organization import Organization
 from postern.protocols.authentication.header import fields
-from postern.protocols.authentication.results import claims_to_be, is_forged, read_results
+from postern.protocols.authentication.results import claims_to_be, read_results, vouching
 from postern.protocols.mime.header import lines_end, parse_fields
 from postern.protocols.mime.words import decode_words
 from postern.telemetry.log import Event, log
@@ -112,12 +112,17 @@ class Reporter:
     ) -> list[tuple[QueuedRecipient, RecipientOutcome]]:
         """Those whose sender is to hear of this. RFC 3461 section 4.1: NOTIFY decides; without it failures and delays are told.
         Never to a null sender (RFC 5321 section 4.5.5), nor to one that failed SPF and DKIM, who did not write it (RFC 5321
-        section 6.2): then a failure is only logged."""
+        section 6.2): then a failure is only logged. Of a success only a sender hears who is known to have asked for it:
+        whoever wants to annoy others could have a report sent to them for each message otherwise."""
         if not message.envelope.sender:
             if action is Action.FAILED:
                 log(Event.BOUNCED, queue_id=message.queue_id, sender="", diagnostic="a report could not be delivered")
             return []
-        if self._is_forged(message):
+        word = _NOTIFY[action]
+        by_default = word != "SUCCESS"
+        asked = [(r, outcome) for r, outcome in pairs if (word in r.notify if r.notify else by_default)]
+        vouched = self._is_vouched(message) if asked else None
+        if asked and vouched is False:
             log(
                 Event.BOUNCED,
                 queue_id=message.queue_id,
@@ -125,24 +130,24 @@ class Reporter:
                 diagnostic="no report: its sender failed SPF and DKIM",
             )
             return []
-        word = _NOTIFY[action]
-        by_default = word != "SUCCESS"
-        return [(r, outcome) for r, outcome in pairs if (word in r.notify if r.notify else by_default)]
+        return asked if by_default or vouched else []
 
-    def _is_forged(self, message: QueuedMessage) -> bool:
-        """What the server of ours found out that took the message from a stranger. It writes its Authentication-Results above
-        all fields of the stranger's; below a user's own trace they are of a message that he sends on, and say nothing of him."""
+    def _is_vouched(self, message: QueuedMessage) -> bool | None:
+        """Whether the sender wrote this: what the server of ours found out that took the message from a stranger, None if it
+        found out nothing. It writes its Authentication-Results above all fields of the stranger's; below a user's own trace
+        they are of a message that he sends on, and say nothing of him."""
         if message.origin.path not in _UNVOUCHED:
-            return False
+            return True
         for number, field in enumerate(fields(_trace_of(message.content))):
             if field.name == "received":
                 if number and self._is_submission(field.raw):  # the first is our own, of who gave it to us
-                    return False
+                    # The second is the other hub's; those of mail from outside a stranger may have written.
+                    return True if number == 1 and message.origin.path == "hub-to-hub" else None
             elif field.name != "authentication-results" or not claims_to_be(field, self._servers):
-                return False
+                return None
             else:
-                return is_forged(read_results(field), message.envelope.sender)
-        return False
+                return vouching(read_results(field), message.envelope.sender)
+        return None
 
     def _is_submission(self, received: bytes) -> bool:
         match = _SUBMITTED.match(received)

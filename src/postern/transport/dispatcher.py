@@ -2,9 +2,8 @@
 hop, and writes down what became of it.
 
 Reads the directory through its interface; leaves the sending to the carriers, what a report says to `delivery_status`, and all
-writing to the queue. A crash between a carrier's success and the queue's commit makes the message be carried again under the same
-queue id, by which a mailbox drops the duplicate.
-"""
+writing to the queue. After a crash between a carrier's success and the queue's commit the message is carried again under the
+same queue id, by which a mailbox drops the duplicate."""
 
 from __future__ import annotations
 
@@ -397,6 +396,5 @@ class Dispatcher:
             self._outcomes.give_up(message, expired)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
+        self._tasks.add(task := asyncio.get_running_loop().create_task(work))
         task.add_done_callback(self._tasks.discard)

@@ -1,6 +1,6 @@
 """What the submission service makes of a user's message (RFC 6409 section 8): Date, Message-ID and Sender are put right, Bcc
-is taken out, the From and Sender that the message claims are held against what the user may send as, and recipients that are
-named without a domain get the organization's.
+and Resent-Bcc are taken out, the From and Sender that the message claims are held against what the user may send as, and
+recipients that are named without a domain get the organization's.
 
 Pure: header octets in, header octets or a refusal out. The clock and the unique part of a Message-ID come in as arguments.
 """
@@ -17,6 +17,14 @@ from postern.protocols.mime.header import MAX_FIELDS, split_fields, value_of
 from postern.protocols.smtp.address import parse_mailbox
 
 MAX_AUTHORS = 100
+
+# Blind copies, of a message and of its resending (RFC 5322 section 3.6.6), are not the other recipients' business; Return-Path
+# is the last server's to write (RFC 5321 section 4.4); Sender is put right.
+_NOT_KEPT = frozenset({b"bcc", b"resent-bcc", b"return-path", b"sender"})
+_TO = frozenset({b"to", b"cc", b"bcc"})
+_RESENT = b"resent-"
+_RESENT_TO = frozenset(_RESENT + name for name in _TO)
+_TRACE = frozenset({b"received", b"return-path"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +72,7 @@ def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqd
             # RFC 5322 section 2.2: a name has neither blanks nor control characters, which some readers drop.
             return _MALFORMED
         named.setdefault(name, []).append(field)
-        # Blind copies are not the other recipients' business; Return-Path is the last server's to write (RFC 5321 section 4.4).
-        if name not in (b"bcc", b"return-path", b"sender"):
+        if name not in _NOT_KEPT:
             kept.append(field)
     authors = _authors(named.get(b"from", []), submitter)
     if isinstance(authors, NotAllowed):
@@ -98,12 +105,18 @@ def recipients(header: bytes, domain: str) -> tuple[list[str], bytes] | NotAllow
     section 4.2: what leaves a submission server is fully qualified). What is no address (RFC 5322 section 3.4) is refused, for
     whoever is left out hears of nothing.
 
+    A message that is sent again goes to those of its latest resending (Resent-To, -Cc, -Bcc), and to them alone: To, Cc, and
+    earlier resendings tell where it went before (RFC 5322 section 3.6.6).
+
     Bound: linear in the header, which has 2,000 fields at most; at most 10,000 addresses of each.
     """
     found: dict[str, None] = {}
     lines: list[bytes] = []
-    for name, field in split_fields(header):
-        listed = address_list(value_of(field))[0] if name in (b"to", b"cc", b"bcc") else ()
+    fields = split_fields(header)
+    resent = _latest_resending(fields)
+    for number, (name, field) in enumerate(fields):
+        names_some = (number in resent and name in _RESENT_TO) if resent else name in _TO
+        listed = address_list(value_of(field))[0] if names_some else ()
         full = tuple(one.completed(domain) for one in listed)
         for one in full:
             if one.host is None:  # a group's start or end
@@ -114,6 +127,18 @@ def recipients(header: bytes, domain: str) -> tuple[list[str], bytes] | NotAllow
             found[address] = None
         lines.append(field if full == listed else name.title() + b": " + _written(full) + b"\r\n")
     return list(found), b"".join(lines)
+
+
+def _latest_resending(fields: Sequence[tuple[bytes, bytes]]) -> frozenset[int]:
+    """Where the fields of the topmost resending stand; empty if the message was not sent again. RFC 5322 sections 3.6 and 3.6.6:
+    a block has one field of a name and stands above those before it, and a trace field is between those of two servers."""
+    found: dict[bytes, int] = {}
+    for number, (name, _) in enumerate(fields):
+        if name in found or (found and name in _TRACE):
+            break
+        if name.startswith(_RESENT):
+            found[name] = number
+    return frozenset(found.values())
 
 
 def _no_address(one: Address) -> NotAllowed:

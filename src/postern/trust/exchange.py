@@ -21,7 +21,7 @@ class Cancelled:
 
 
 class SaslExchange:
-    """At most one mechanism at a time.
+    """The SASL exchange of one connection, with one mechanism at a time.
 
     Bound: linear in the line; the protocol's machine bounds its length.
     """
@@ -29,10 +29,6 @@ class SaslExchange:
     def __init__(self) -> None:
         self._server: SaslServer | None = None
         self._granted: Granted | None = None
-
-    @property
-    def under_way(self) -> bool:
-        return self._server is not None
 
     def begin(self, server: SaslServer) -> None:
         self._server, self._granted = server, None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from postern.model.mailbox import DeliveryStatus
 from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.published import published
@@ -27,3 +28,8 @@ def test_a_hub_cannot_read_mailboxes_at_will() -> None:
     """The delivery interface has what delivery and submission need, and nothing else."""
     assert set(MAILBOX_DELIVERY.numbers) == {"logon", "deliver", "folders", "outbox", "fetch", "submitted", "used"}
     assert "deliver" not in MAILBOX_ACCESS.numbers and "submitted" not in MAILBOX_ACCESS.numbers
+
+
+def test_the_text_of_deliver_tells_every_status() -> None:
+    text = MAILBOX_DELIVERY.operations[MAILBOX_DELIVERY.numbers["deliver"]].purpose
+    assert all(f"{status.value} {status.name.lower().replace('_', ' ')}" in text for status in DeliveryStatus)

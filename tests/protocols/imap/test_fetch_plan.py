@@ -119,3 +119,37 @@ def test_what_sets_seen_and_what_the_view_knows() -> None:
     assert not plan("BODY.PEEK[]").sets_seen and not plan("RFC822.HEADER").sets_seen
     assert plan("(UID FLAGS)").from_view and not plan("(UID MODSEQ)").from_view
     assert plan("BODY[1]").whole and not plan("BODY[HEADER]").whole
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        "(UID FLAGS MODSEQ RFC822.SIZE INTERNALDATE)",
+        "(ENVELOPE BODYSTRUCTURE BODY)",
+        "(BODY[] RFC822.HEADER BODY[1] BODY[9])",
+        "(BODY[]<0.5> BODY[]<3.70000> BODY[]<70000.5> BODY[HEADER]<2.9> BODY[HEADER.FIELDS (From)])",
+        "(BINARY[2] BINARY[2]<1.2> BINARY.SIZE[2] BINARY[1])",
+    ],
+)
+def test_a_line_in_pieces_is_the_same_line(items: str) -> None:
+    (row,) = plan(items, uid=True).rows([3], ITEMS, texts)
+    assert b"".join(plan(items, uid=True).pieces(3, ITEMS, texts)) == row
+
+
+def test_a_section_that_is_asked_for_in_parts_is_not_copied() -> None:
+    parts = [
+        piece for piece in plan("(BODY[]<0.9> BODY[]<1.9>)").pieces(3, ITEMS, texts) if isinstance(piece, memoryview)
+    ]
+    assert [part.obj is MESSAGE for part in parts] == [True, True]
+
+
+def test_an_unknown_encoding_is_found_before_anything_is_said() -> None:
+    with pytest.raises(UnknownEncoding):
+        next(iter(plan("(BODY[1] BINARY[3])").pieces(3, ITEMS, texts)))
+
+
+def test_a_long_answer_is_known_by_how_often_the_content_is_asked_for() -> None:
+    items = FetchedItems([1], contents=[b"x" * 300_000])
+    assert not plan("(BODY[] BODY[]<0.1> BODY[]<1.1>)").is_long(items)
+    assert plan("(BODY[] BODY[]<0.1> BODY[]<1.1> BODY[]<2.1>)").is_long(items)
+    assert plan("ENVELOPE").is_long(FetchedItems([1, 2], envelopes=[b"x" * 600_000] * 2))

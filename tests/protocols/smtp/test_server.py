@@ -1,6 +1,6 @@
 """The server machine: order, bounds, content, smuggling; and that cuts and garbage change nothing.
 
-covers: events
+covers: events, bounds
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from postern.model.mail import BodyType, Envelope, EnvelopeRecipient
 from postern.protocols.smtp import events
+from postern.protocols.smtp.bounds import ServerBounds
 from postern.protocols.smtp.reply import Reply
-from postern.protocols.smtp.server import Server, ServerBounds
+from postern.protocols.smtp.server import Server
 from tests.protocols.smtp.cuts import cut
 
 OK = Reply(250, "2.0.0", "Ok")

@@ -29,7 +29,8 @@ class Field:
 
 
 def fields(header: bytes) -> list[Field]:
-    """In order; joined they are `header` (with a CRLF at its end). What comes after MAX_FIELDS is one nameless field.
+    """The fields in their order; joined they are `header` (with a CRLF at its end). What comes after MAX_FIELDS is one
+    nameless field.
 
     Bound: linear in the header; at most 2,000 fields.
     """

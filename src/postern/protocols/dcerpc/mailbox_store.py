@@ -163,9 +163,10 @@ _ACCESS = (
     ),
     _operation(
         "search",
-        "The program's terms in prefix order, each with its number of children and of UID ranges.",
+        "The program's terms in prefix order, each with its number of children and of UID ranges.\n"
+        "highest_modseq is the folder's when it was searched.",
         (_MAILBOX, _FOLDER, *_TERM, ("sort_keys", _BLOBS), ("sort_reverse", _WORDS)),
-        (("uids", _WORDS),),
+        (("uids", _WORDS), ("highest_modseq", U64)),
     ),
     _operation(
         "thread",
@@ -200,7 +201,8 @@ _DELIVERY = (
         "deliver",
         "A batch in one commit. Delivery i is for mailbox_counts[i] mailboxes (UUIDs of 16 bytes, in order),\n"
         "and quotas what each of them may hold from now on, as in logon.\n"
-        "statuses, in the same order: 0 delivered, 1 duplicate, 2 over quota, 3 no mailbox, 4 temporary.",
+        "statuses, in the same order: 0 delivered, 1 duplicate, 2 over quota, 3 no mailbox, 4 temporary (to be said again),\n"
+        "5 poison (handling it failed the server twice: not to be said again as it is).",
         (
             ("delivery_ids", _BLOBS),
             ("return_paths", _BLOBS),

@@ -6,16 +6,18 @@ so that a FETCH of 10,000 envelopes is little more than a copy.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from postern.model.mailbox import Column, FetchedItems
 from postern.protocols.imap.commands import BodyPart, FetchItem
 from postern.protocols.imap.dates import internal_date
 from postern.protocols.imap.older_structure import without_global
-from postern.protocols.imap.responses import literal
 from postern.protocols.mime.sections import Missing, binary, section
 
+LONG = 1_048_576
+"""Octets of an answer that may be made at once; a longer one is made and sent piece by piece."""
 FlagTexts = Callable[[Sequence[int], Sequence[int]], Iterable[bytes]]
 """Given UIDs and their flag words, each one's names in brackets."""
 
@@ -38,7 +40,11 @@ class FetchPlan:
         self.sets_seen = False
         self._template = b""
         self._words = _WORDS if utf8 else _OLDER
-        self._columns: list[Callable[[FetchedItems, FlagTexts], list[Iterable[object]]]] = []
+        self._parts: list[_PartColumn] = []
+        self._columns: list[_Values] = []
+        self._pieces: list[_Pieces] = []
+        self._sources: Counter[str] = Counter()
+        """How often each of the columns is asked for that can be long."""
         labels = [self._add_word(item) if isinstance(item, str) else self._add_part(item) for item in words]
         self._template = b"* %d FETCH (" + b" ".join(labels) + b")\r\n"
         self.asks_flags = "FLAGS" in words
@@ -57,10 +63,32 @@ class FetchPlan:
         template = self._template
         return [template % row for row in zip(*columns, strict=True)]
 
+    def is_long(self, items: FetchedItems) -> bool:
+        """Whether the rows of these may have more than LONG octets together."""
+        return sum(times * sum(map(len, getattr(items, name))) for name, times in self._sources.items()) > LONG
+
+    def pieces(self, number: int, item: FetchedItems, flag_texts: FlagTexts) -> Iterator[bytes | memoryview]:
+        """The line of one item as `rows` gives it, in its pieces: a message is not copied for each section asked for. The memory
+        is that of one section of the content. Raises UnknownEncoding, before anything comes."""
+        last = _Last()
+        for part in self._parts:
+            part.check(item, last)
+        lead = b"* %d FETCH (" % number
+        for column in self._pieces:
+            yield lead
+            yield from column(item, flag_texts, last)
+            lead = b" "
+        yield b")\r\n"
+
     def _add_word(self, word: str) -> bytes:
         column, template, values = self._words[word]
         self.columns |= column
         self._columns.append(values)
+        self._pieces.append(
+            lambda item, texts, last: (template % tuple(next(iter(value)) for value in values(item, texts)),)
+        )
+        if word in _SOURCES:
+            self._sources[_SOURCES[word]] += 1
         return template
 
     def _add_part(self, item: BodyPart) -> bytes:
@@ -70,10 +98,17 @@ class FetchPlan:
         if plain and item.what in ("", "HEADER"):
             self.columns |= Column.CONTENT if not item.what else Column.HEADER
             self._columns.append(_contents if not item.what else _headers)
+            source = "contents" if not item.what else "headers"
+            self._sources[source] += 1
+            self._pieces.append(lambda one, texts, last: _whole(item.label, getattr(one, source)[0]))
             return label + b" {%d}\r\n%b"
         header_only = item.kind == "BODY" and not item.part and item.what.startswith("HEADER")
         self.columns |= Column.HEADER if header_only else Column.CONTENT
-        self._columns.append(_PartColumn(item, header_only).values)
+        part = _PartColumn(item, header_only)
+        self._sources["headers" if header_only else "contents"] += 1
+        self._columns.append(part.values)
+        self._pieces.append(part.pieces)
+        self._parts.append(part)
         return label + b" %b"
 
 
@@ -81,6 +116,14 @@ class FetchPlan:
 def plan_of(items: tuple[FetchItem, ...], uid: bool, modseq: bool, utf8: bool) -> FetchPlan:
     """The plan for these items, which many commands share: a plan holds no state."""
     return FetchPlan(items, uid, modseq, utf8)
+
+
+class _Last:
+    """The section that was cut last, which a client that fetches it in parts asks for again and again."""
+
+    def __init__(self) -> None:
+        self.key: object = None
+        self.data: bytes | None = None
 
 
 class _PartColumn:
@@ -92,25 +135,50 @@ class _PartColumn:
         sources = items.headers if self._header_only else items.contents
         return [[self._value(source) for source in sources]]
 
-    def _value(self, source: bytes) -> bytes:
+    def check(self, item: FetchedItems, last: _Last) -> None:
+        """Raises UnknownEncoding."""
+        if self._item.kind != "BODY":
+            self._cut(item, last)
+
+    def pieces(self, item: FetchedItems, flag_texts: FlagTexts, last: _Last) -> Iterable[bytes | memoryview]:
+        return (self._item.label + b" ", *self._said(self._cut(item, last)))
+
+    def _cut(self, item: FetchedItems, last: _Last) -> bytes | None:
+        asked = self._item
+        key = (asked.kind == "BODY", asked.part, asked.what, asked.fields)
+        if last.key != key:
+            last.key = last.data = None  # its memory may serve for the next
+            last.data = self._section((item.headers if self._header_only else item.contents)[0])
+            last.key = key
+        return last.data
+
+    def _section(self, source: bytes) -> bytes | None:
         item = self._item
         if item.kind == "BODY":
-            data = section(source, item.part, item.what, item.fields)
-        else:
-            decoded = binary(source, item.part)
-            if decoded is Missing.UNKNOWN_CTE:
-                raise UnknownEncoding
-            data = decoded if isinstance(decoded, bytes) else None
+            return section(source, item.part, item.what, item.fields)
+        decoded = binary(source, item.part)
+        if decoded is Missing.UNKNOWN_CTE:
+            raise UnknownEncoding
+        return decoded if isinstance(decoded, bytes) else None
+
+    def _value(self, source: bytes) -> bytes:
+        return b"".join(self._said(self._section(source)))
+
+    def _said(self, data: bytes | None) -> tuple[bytes | memoryview, ...]:
+        item = self._item
         if item.kind == "BINARY.SIZE":
-            return b"%d" % len(data or b"")
+            return (b"%d" % len(data or b""),)
         if data is None:
-            return b"NIL"
-        if item.partial is not None:
-            start, count = item.partial
-            data = data[start : start + count]
-        if item.kind == "BINARY" and b"\x00" in data:
-            return b"~" + literal(data)  # RFC 3516 section 4.2: literal8 where there are NULs
-        return literal(data)
+            return (b"NIL",)
+        start, count = item.partial or (0, len(data))
+        # RFC 3516 section 4.2: literal8 where there are NULs
+        sign = b"~" if item.kind == "BINARY" and data.find(b"\x00", start, start + count) >= 0 else b""
+        size = max(0, min(count, len(data) - start))
+        return (b"%b{%d}\r\n" % (sign, size), data if size == len(data) else memoryview(data)[start : start + size])
+
+
+def _whole(label: bytes, data: bytes) -> tuple[bytes, bytes]:
+    return b"%b {%d}\r\n" % (label, len(data)), data
 
 
 def _contents(items: FetchedItems, flag_texts: FlagTexts) -> list[Iterable[object]]:
@@ -122,6 +190,8 @@ def _headers(items: FetchedItems, flag_texts: FlagTexts) -> list[Iterable[object
 
 
 _Values = Callable[[FetchedItems, FlagTexts], list[Iterable[object]]]
+_Pieces = Callable[[FetchedItems, FlagTexts, _Last], Iterable[bytes | memoryview]]
+_SOURCES = {"ENVELOPE": "envelopes", "BODYSTRUCTURE": "structures", "BODY": "bodies"}
 _WORDS: dict[str, tuple[Column, bytes, _Values]] = {
     "UID": (Column(0), b"UID %d", lambda items, texts: [items.uids]),
     "FLAGS": (Column.FLAGS, b"FLAGS %b", lambda items, texts: [texts(items.uids, items.flags)]),

@@ -8,6 +8,7 @@ command means to `parse` and what happens to the session. Memory: one command, a
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import Enum
 
 from postern.protocols.imap.commands import PAUSE, Command, Invalid, Overflow, Response
@@ -48,6 +49,8 @@ class ServerMachine:
         self.max_command = STRANGER_COMMAND
         self.max_message = 0
         self.max_append = 0
+        self.take_room: Callable[[int], bool] = lambda size: True
+        """Asked before a message's literal of so many octets is let in."""
         self._buffer = bytearray()
         self._scanned = 0
         self._mode = Mode.COMMANDS
@@ -61,7 +64,7 @@ class ServerMachine:
         self._refused: Invalid | None = None
         self._cut = False
         self._over = False
-        self._out: list[bytes] = []
+        self._out: list[bytes | memoryview] = []
 
     # Bytes
 
@@ -69,13 +72,18 @@ class ServerMachine:
         if not self._over:
             self._buffer += data
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes | memoryview) -> None:
         self._out.append(data)
 
     def outgoing(self) -> bytes:
         data = b"".join(self._out)
         self._out.clear()
         return data
+
+    @property
+    def has_message(self) -> bool:
+        """Messages of an APPEND that is not complete are here, or come."""
+        return self._messages > 0
 
     def clear(self) -> None:
         """Forgets everything that came in: called in the step that begins TLS (RFC 9051 section 6.2.1)."""
@@ -203,7 +211,9 @@ class ServerMachine:
             self._text.append(line + b"\r\n")
             self._size += len(line) + 2
             self._refused = self._refusal(size)
-        if self._refused is None:
+        if self._refused is not None:
+            self._literals.clear()
+        else:
             self._literal_left = size
             self._literal = bytearray()
             if not size:
@@ -227,9 +237,11 @@ class ServerMachine:
         if self.max_message and _APPEND.match(self._text[0]):
             if size > self.max_message:
                 return Invalid(tag, "APPEND", "Message too large", "TOOBIG")
-            self._messages += size
-            if self._messages > self.max_append:
+            if self._messages + size > self.max_append:
                 return Invalid(tag, "APPEND", "Messages too large together", "LIMIT")
+            if not self.take_room(size):
+                return Invalid(tag, "APPEND", "Too many large messages are coming in at once: try again", "LIMIT")
+            self._messages += size
             return None
         if self._size + size > self._most():
             return Invalid(tag, "", "Literal too large")

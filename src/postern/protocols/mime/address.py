@@ -154,11 +154,22 @@ def _parse(value: bytes) -> list[Address]:
     while place < len(value) and len(result) < MAX_ADDRESSES:
         match = _SIMPLE.match(value, place)
         if match is None:
-            return result + _Tokens(value[place:]).addresses(MAX_ADDRESSES - len(result))
+            most = MAX_ADDRESSES - len(result)
+            return result + _Tokens(_cut(value[place:], most)).addresses(most)
         name = match[1] if match[1] is not None else b" ".join((match[2] or b"").split())
         result.append(Address(name or None, None, match[3] or match[5], match[4] or match[6]))
         place = match.end()
     return result
+
+
+def _cut(value: bytes, most: int) -> bytes:
+    """The value up to the `@` behind which `most` addresses have been told: what follows is not even taken to pieces."""
+    if value.count(b"@") <= most:
+        return value
+    place = -1
+    for _ in range(most + 1):
+        place = value.index(b"@", place + 1)
+    return value[:place]
 
 
 class _Tokens:
@@ -177,7 +188,7 @@ class _Tokens:
             token = self._tokens[self._place]
             self._place += 1
             if token[0] in b",;":
-                self._plain(words, result)
+                self._plain(words, result, most)
                 has_at = False
                 if token == b";" and in_group:
                     result.append(Address(None, None, None, None))
@@ -194,16 +205,15 @@ class _Tokens:
             else:
                 words.append(token)
                 has_at = has_at or token == b"@"
-        self._plain(words, result)
+        self._plain(words, result, most)
         if in_group:
             result.append(Address(None, None, None, None))
         return result[:most]
 
-    def _plain(self, words: list[bytes], result: list[Address]) -> None:
-        """Addresses without angle brackets: one, or several where a comma was forgotten. Words in front are the name, or else
-        the comment behind (the custom of RFC 822's time)."""
-        pieces = _pieces(words)
-        if not any(b"@" in piece for piece in pieces):
+    def _plain(self, words: list[bytes], result: list[Address], most: int) -> None:
+        """Reads addresses without angle brackets: one, or several where a comma was forgotten, until there are `most`. Words in
+        front are the name, or else the comment behind (the custom of RFC 822's time)."""
+        if b"@" not in words:
             if any(map(_is_word, words)):
                 result.append(Address(_last_comment(words), None, *_split(words)))
             words.clear()
@@ -211,7 +221,9 @@ class _Tokens:
         name: list[bytes] = []
         comment: bytes | None = None
         named = True
-        for piece in pieces:
+        for piece in _pieces(words):
+            if len(result) >= most:
+                break
             if piece[0][0] == 40:
                 comment = _last_comment(piece) or comment
                 if not named:

@@ -58,8 +58,8 @@ def known(charset: str) -> bool:
 
 
 def decode(data: bytes, charset: str = "", hint: str = "") -> str:
-    """Never raises: what the charset does not have becomes U+FFFD. Text with an unknown label, or 8-bit text that says
-    it is ASCII, is read as UTF-8, else as `hint`, else as windows-1252.
+    """Reads octets as text and never raises: what the charset does not have becomes U+FFFD. Text with an unknown label, or
+    8-bit text that says it is ASCII, is read as UTF-8, else as `hint`, else as windows-1252.
 
     Bound: linear in the data, however long the labels are; at most one character for an octet.
     """

@@ -17,7 +17,7 @@ from postern.protocols.mime.subject import base_subject
 from postern.protocols.mime.text import body_text, header_text
 from postern.protocols.mime.words import decode_words, fold, fold_within
 
-RENDERING = 4
+RENDERING = 5
 """Grows whenever the same message would be rendered differently, so that stored renderings can be made anew."""
 
 NO_DATE = -(1 << 62)
@@ -60,7 +60,7 @@ class Rendered:
 
 
 def render(content: bytes) -> Rendered:
-    """Never raises, whatever the bytes.
+    """Makes what a mailbox keeps of a message beside its octets. It never raises, whatever they are.
 
     Bound: linear in the content, for each level of nesting; at most 64 levels, 4,096 parts and 8 MB of text for search.
     """

@@ -36,29 +36,29 @@ def header_text(fields: Fields, hint: str = "") -> str:
     Bound: linear in the fields; at most MAX_TEXT octets.
     """
     block = b"".join([b"\n%b:%b" % field for field in fields.ordered])
-    told = _told(fields)
-    if block.isascii() and b"=?" not in block and not told:
+    envelope = _envelope_lines(fields)
+    if block.isascii() and b"=?" not in block and not envelope:
         return block.decode("ascii").lower()
     text = "".join([f"\n{name.decode('latin-1')}:{_line(value, hint)}" for name, value in fields.ordered])
-    return fold_within(text + told, MAX_TEXT)
+    return fold_within(text + envelope, MAX_TEXT)
 
 
-def _told(fields: Fields) -> str:
-    """RFC 9051 section 6.4.4: FROM, TO, CC and BCC look at the envelope. A field that has neither comments nor escapes and
-    holds every address as it is told needs no second line."""
+def _envelope_lines(fields: Fields) -> str:
+    """Address fields as the envelope has them, at which FROM, TO, CC and BCC look (RFC 9051 section 6.4.4). A field that has
+    neither comments nor escapes and holds every address as the envelope does needs no second line."""
     lines = []
     for name in (b"from", b"to", b"cc", b"bcc"):
         value = joined(fields, name)
         if not value or is_plain(value):
             continue
         addresses = [one for one in address_list(value)[0] if one.complete]
-        if not _reads_as_told(value, addresses):
+        if not _agrees_with_envelope(value, addresses):
             shown = [f"{decode_words(one.name or b'')} <{one.address}>" for one in addresses]
             lines.append(f"\n {name.decode()}:{_one_line(', '.join(shown))}")
     return "".join(lines)
 
 
-def _reads_as_told(value: bytes, addresses: list[Address]) -> bool:
+def _agrees_with_envelope(value: bytes, addresses: list[Address]) -> bool:
     if b"(" in value or b"\\" in value:
         return False
     place = 0

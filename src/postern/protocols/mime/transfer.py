@@ -44,7 +44,8 @@ def can_decode(encoding: str) -> bool:
 
 
 def _from_uu(data: bytes) -> bytes:
-    """A line that claims more octets than it has characters for is as short as it is: nothing is made up."""
+    """Decodes uuencoded lines. One that claims more octets than it has characters for is as short as it is:
+    nothing is made up."""
     result = bytearray()
     inside = False
     for raw in io.BytesIO(data):  # line by line: a list of lines would take many times the memory of the data

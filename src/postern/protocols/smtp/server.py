@@ -12,23 +12,25 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Literal
 
 from postern.model.mail import Envelope, EnvelopeRecipient
 from postern.protocols.smtp import events
-from postern.protocols.smtp.commands import TOO_LARGE, decode_base64, parse_auth, parse_bdat, parse_mail, parse_rcpt
-from postern.protocols.smtp.content import PIECE, ChunkReader, DotReader
+from postern.protocols.smtp.bounds import MAX_AUTH_LINE, STEPS, ServerBounds
+from postern.protocols.smtp.commands import (
+    TOO_LARGE,
+    decode_base64,
+    parse_auth,
+    parse_bdat,
+    parse_mail,
+    parse_rcpt,
+)
+from postern.protocols.smtp.content import ChunkReader, DotReader
 from postern.protocols.smtp.lines import BadLine, LineReader
 from postern.protocols.smtp.parameters import PLAIN
 from postern.protocols.smtp.reply import Reply
 
-MAX_AUTH_LINE = 12_288
-"""RFC 4954 section 4: what a line of an exchange may hold at least."""
-
-STEPS = 64
-"""Commands that are answered here before there is an event."""
 _NOT_NAME = re.compile(r"[^A-Za-z0-9._:\-\[\]]")
 
 # Verbs of other protocols: a browser has been tricked into talking to us.
@@ -60,17 +62,6 @@ _MORE = _Need.BYTES
 """A step could not be finished: the buffer holds too little."""
 _Step = events.Event | Literal[_Need.BYTES] | None
 """What one step comes to; None: the machine has answered by itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServerBounds:
-    """Octets and counts. `errors` are replies of 500 and above before 421 ends the connection."""
-
-    line_length: int = 8192
-    message_size: int = 36_700_160
-    recipients: int = 5000
-    errors: int = 20
-    piece: int = PIECE
 
 
 class Server:

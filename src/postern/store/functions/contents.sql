@@ -30,6 +30,9 @@ BEGIN
         FROM unnest($2, $8, $21, $22) AS g(hash, data, fields, body_text) JOIN new ON new.hash = g.hash
     ), b AS (
         INSERT INTO bodies (content, data) SELECT given.id, given.data FROM given
+    ), u AS (
+        INSERT INTO unended SELECT given.id FROM given
+        WHERE given.data <> '' AND substring(given.data FROM greatest(length(given.data) - 1, 1)) <> '\x0d0a'
     ), t AS (
         INSERT INTO texts (content, fields, body) SELECT given.id, given.fields, given.body_text FROM given
     )
@@ -77,5 +80,6 @@ BEGIN
     DELETE FROM contents WHERE id = ANY (free);
     DELETE FROM bodies WHERE content = ANY (free);
     DELETE FROM texts WHERE content = ANY (free);
+    DELETE FROM unended WHERE content = ANY (free);
     RETURN cardinality(candidates);
 END $$;

@@ -13,8 +13,7 @@ ALTER TABLE contents
     ADD COLUMN display_to   text NOT NULL DEFAULT '',
     ADD COLUMN message_id   text NOT NULL DEFAULT '',
     ADD COLUMN refs         text NOT NULL DEFAULT '';
--- Contents stored before this column existed have rendering 0 left to them: they are rendered again.
-UPDATE contents SET rendering = 0;
+-- What was stored before has the number of its older rendering, and so is rendered anew.
 
 CREATE TABLE texts (
     content bigint PRIMARY KEY,

@@ -7,10 +7,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from postern.protocols.authentication.header import Field, without
-from postern.protocols.authentication.results import claims_to_be
+from postern.protocols.authentication.results import speaks_as
 
 ORGANIZATION = ("x-postern-", "x-ms-exchange-organization-", "x-ms-exchange-forest-", "x-ms-exchange-crosspremises-")
-_RESULTS = ("authentication-results", "x-original-authentication-results")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,4 @@ class HeaderFirewall:
         return without(header, lambda field: field.name.startswith(ORGANIZATION))
 
     def _is_forged(self, field: Field) -> bool:
-        if field.name.startswith(ORGANIZATION):
-            return True
-        return field.name in _RESULTS and claims_to_be(field, self._names)
+        return field.name.startswith(ORGANIZATION) or speaks_as(field, self._names)

@@ -1,6 +1,6 @@
 """Domain names of two spellings are one name to whoever compares them: mapping, hashes, DKIM, filters, certificates.
 
-covers: edge_hashes
+covers: protocols.edge_hashes
 """
 
 from __future__ import annotations

@@ -1,0 +1,74 @@
+"""Room for whole messages in memory. What the unfinished APPENDs of a process hold together is bounded, and what those of one
+mailbox hold, so that nobody takes the room of all others; and how many answers with whole messages one mailbox has at a time.
+
+A literal's octets are counted when it is announced, before its client is invited to send it (RFC 9051 section 4.3), and given
+back when its APPEND is done, or its session gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from uuid import UUID
+from weakref import WeakValueDictionary
+
+MESSAGES = 8
+"""The largest messages that a process holds at the same time; a smaller one takes so much less."""
+OF_ONE_MAILBOX = 2
+ANSWERS = 8
+"""Answers with whole messages that a mailbox has under way in a process: each holds a message until its client has read it."""
+
+
+class LiteralRoom:
+    """A process's room: MESSAGES of the `largest` messages together, OF_ONE_MAILBOX of them for one mailbox."""
+
+    def __init__(self, largest: int) -> None:
+        self._largest = largest
+        self._taken: Counter[UUID] = Counter()
+
+    def take(self, mailbox: UUID, size: int) -> bool:
+        """Whether there is room for so many octets more; if so, it is taken."""
+        if self._taken[mailbox] + size > OF_ONE_MAILBOX * self._largest:
+            return False
+        if self._taken.total() + size > MESSAGES * self._largest:
+            return False
+        self._taken[mailbox] += size
+        return True
+
+    def give_back(self, mailbox: UUID, size: int) -> None:
+        self._taken[mailbox] -= size
+        if self._taken[mailbox] <= 0:
+            del self._taken[mailbox]
+
+
+class Share:
+    """What one session has of the room."""
+
+    def __init__(self, room: LiteralRoom, mailbox: UUID) -> None:
+        self._room = room
+        self._mailbox = mailbox
+        self.size = 0
+
+    def take(self, size: int) -> bool:
+        if not self._room.take(self._mailbox, size):
+            return False
+        self.size += size
+        return True
+
+    def give_back(self) -> None:
+        size, self.size = self.size, 0
+        self._room.give_back(self._mailbox, size)
+
+
+class AnswerRoom:
+    """Who may read whole messages out of a mailbox: the others wait until an answer is read, or its session gone."""
+
+    def __init__(self) -> None:
+        self._of: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+
+    def of(self, mailbox: UUID) -> asyncio.Semaphore:
+        """Lives for as long as somebody holds or awaits it."""
+        room = self._of.get(mailbox)
+        if room is None:
+            room = self._of[mailbox] = asyncio.Semaphore(ANSWERS)
+        return room
