@@ -1,7 +1,4 @@
-"""An engine that does not answer is killed, once, and one that answers is left alone; real ones are stopped by SIGSTOP.
-
-covers: local
-"""
+"""An engine that does not answer is killed, once, and one that answers is left alone; real ones are stopped by SIGSTOP."""
 
 from __future__ import annotations
 
