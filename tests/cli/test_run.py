@@ -9,6 +9,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from rich.console import Console
 
 from postern.cli import run
@@ -99,3 +100,15 @@ def test_an_edge_is_told_what_an_edge_does() -> None:
     assert any("LDAP, the edge's own directory" in line and "RPC" not in line for line in lines)
     assert not any("RPC" in line or "user add" in line for line in lines)
     assert any("postern edge subscription new --output edge1.xml" in line for line in lines)
+
+
+def test_an_offset_beyond_the_last_port_is_told_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    def said() -> str:
+        result = CliRunner().invoke(run.run, ["--offset", "15000", "--state", "/nonexistent/state"])
+        assert result.exit_code == 2
+        return result.output
+
+    monkeypatch.delenv("POSTERN_SHIFT", raising=False)
+    assert "65535 is the highest" in said() and "0 to 14899" in said() and "such as --offset 10000" in said()
+    monkeypatch.setenv("POSTERN_SHIFT", "make run PORTS={}")
+    assert "such as make run PORTS=10000" in said()

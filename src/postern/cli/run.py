@@ -6,6 +6,7 @@ What is done is `host.launch`'s; this prints. The supervisor forks, so nothing h
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -36,9 +37,27 @@ _DOORS = {
 }
 
 
+def _shift() -> str:
+    """What the user can type for another offset: `make run` tells us its own way."""
+    return os.environ.get("POSTERN_SHIFT", "") or "--offset {}"
+
+
+def _offset(context: click.Context, parameter: click.Parameter, value: int | None) -> int | None:
+    from postern.host.schema import MAX_OFFSET
+
+    if value is not None and not 0 <= value <= MAX_OFFSET:
+        raise click.BadParameter(
+            f"{value} cannot be added to every port: 65535 is the highest that there is, so the offset is 0 to {MAX_OFFSET}, "
+            f"such as {_shift().replace('{}', '10000')}"
+        )
+    return value
+
+
 @click.command("run")
 @click.option("--state", "state_dir", metavar="DIR", callback=named, help="The state folder; made at the first start.")
-@click.option("--offset", type=click.IntRange(0, 14899), help="Add this to every port number; kept in postern.toml.")
+@click.option(
+    "--offset", type=int, callback=_offset, metavar="N", help="Add this to every port number; kept in postern.toml."
+)
 @click.option("--server", metavar="NAME", help="Which of the organization's servers this host is.")
 @click.option("--demo", is_flag=True, help="Add alice, bob and carol with a few hundred mails.")
 @click.option("--demo-password", metavar="P", help="Their password; a random one is made and shown otherwise.")
@@ -52,7 +71,7 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
 
     usual = state.find(None)  # asked now: once started, we may be another account, with another default
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    request = launch.Request(state_dir, offset, server, demo or demo_password is not None, demo_password)
+    request = launch.Request(state_dir, offset, server, demo or demo_password is not None, demo_password, _shift())
     launch.run(
         request,
         step=lambda words: _said(lambda: console.print(f"· {words}", style="dim")),

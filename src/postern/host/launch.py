@@ -56,6 +56,8 @@ class Request:
     server: str | None = None
     demo: bool = False
     demo_password: str | None = None
+    shift: str = "--offset {}"
+    """What the user can type for another offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +202,7 @@ class _Launch:
                 ("server", [one.name for one in organization.servers].index(server.name), "addresses"),
                 f"this host does not have {address}; write its own, or start another server here with --server",
             )
-        ports.check(organization, server)
+        ports.check(organization, server, self.request.shift)
         words, reserved = ports.reserve(organization, server, ports.noted(self.state.root))
         self.notes.extend(words)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
