@@ -86,6 +86,22 @@ class TestOnSlapd:
 
         check(empty_slapd, steps)
 
+    def test_who_is_outside_the_accepted_domains_is_found(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.add_user("alice@x.test", {}, aliases=["al@gone.test"])
+            await write.add_user("bob@gone.test", {}, aliases=["bob@x.test"])
+            await write.add_user("홍길동@회사.test", {})
+            await write.add_user("room@gone.test", {}, room=True)
+            await write.add_group("팀@gone.test")
+            await write.add_contact("out@x.test", "a@elsewhere.test")
+            gone = ["bob@gone.test", "room@gone.test", "팀@gone.test"]
+            assert await write.outside(["x.test", "xn--vf4b131b.test"], 10) == gone
+            assert len(await write.outside(["x.test", "xn--vf4b131b.test"], 2)) == 2
+            assert await write.outside(["x.test", "xn--vf4b131b.test", "gone.test"], 10) == []
+            assert len(await write.outside(["test"], 10)) == 6, "x.test is not within test"
+
+        check(empty_slapd, steps)
+
     def test_slapd_itself_holds_that(self, empty_slapd: RunningSlapd) -> None:
         """Two administrators at the same time both see a free address; one of them must fail."""
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from postern.cli.called import called
 from postern.cli.state_folder import named
 from postern.model.organization import Role
 
@@ -114,32 +115,34 @@ def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
 def _next_commands(console: Console, what: Ready, usual: StateFolder) -> None:
     """Lines to copy: each works as it stands."""
     ports = {door.port - what.organization.offset: door for door in what.doors}
-    domain = what.organization.default_domain
+    domain, program = what.organization.default_domain, called()
     # Only where the other commands would not find the folder by themselves.
     state = "" if usual == what.state else f" --state {shlex.quote(str(what.state.root))}"
     console.print()
     console.print("Next:")
     if Role.EDGE in what.server.roles:
-        console.print(f"  postern edge subscription new --output {what.server.name}.xml{state}", style="bold")
+        console.print(f"  {program} edge subscription new --output {what.server.name}.xml{state}", style="bold")
         console.print(f"  then, on a hub: postern edge subscribe {what.server.name}.xml")
-    elif not what.demo:
-        console.print(f"  postern user add alice@{domain}{state}", style="bold")
-    else:
-        console.print(f"  Mailboxes: alice@{domain}, bob@{domain}, carol@{domain}; password: {what.demo}")
+    elif what.demo is None:
+        console.print(f"  {program} user add alice@{domain}{state}", style="bold")
+    elif what.demo.people:
+        people, password = what.demo.people, what.demo.password
+        sender, reader = people[0], people[min(1, len(people) - 1)]
+        console.print(f"  Mailboxes: {', '.join(people)}; password: {password}")
         if door := ports.get(587):
             console.print(
-                f"  swaks --server {_at(door)} --tls --auth PLAIN --auth-user alice@{domain} "
-                f"--auth-password {shlex.quote(what.demo)} --from alice@{domain} --to bob@{domain}",
+                f"  swaks --server {_at(door)} --tls --auth PLAIN --auth-user {sender} "
+                f"--auth-password {shlex.quote(password)} --from {sender} --to {reader}",
                 style="bold",
             )
         if door := ports.get(993):
-            user = shlex.quote(f"bob@{domain}:{what.demo}")
+            user = shlex.quote(f"{reader}:{password}")
             console.print(
                 f"  curl --cacert {shlex.quote(str(what.certificates.authority))} --user {user} "
                 f"'imaps://{_at(door)}/INBOX;MAILINDEX=*'",
                 style="bold",
             )
-    console.print(f"  postern verify{state}", style="bold")
+    console.print(f"  {program} verify{state}", style="bold")
 
 
 def _at(door: OpenDoor) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from postern.cli import disconnected
+from postern.cli.called import called
 from postern.cli.directory import (
     accepted_address,
     as_dict,
@@ -92,7 +93,7 @@ def add(
     for one in earlier:
         echo(
             f"a disconnected mailbox of {one.owner} is still there, with {one.items} messages: "
-            f"`postern mailbox connect {one.mailbox} {full}` before the first mail gives it back"
+            f"`{called()} mailbox connect {one.mailbox} {full}` before the first mail gives it back"
         )
 
 

@@ -71,7 +71,7 @@ class OpenDoor:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A started organization, for whoever tells the user. `notes` are sentences; `demo` is its password, or ""."""
+    """A started organization, for whoever tells the user. `notes` are sentences; `demo` is None without one."""
 
     state: StateFolder
     organization: Organization
@@ -80,7 +80,7 @@ class Ready:
     roles: tuple[Role, ...]
     doors: tuple[OpenDoor, ...]
     notes: tuple[str, ...]
-    demo: str
+    demo: seed.Demo | None
 
 
 def run(request: Request, step: Callable[[str], None], ready: Callable[[Ready], None]) -> None:
@@ -127,7 +127,8 @@ class _Launch:
         try:
             self._start_engines(wanted)
             self.step("preparing the directory and the mailbox database")
-            apart(lambda: seed.seed(self.state, organization, server), SEEDING)
+            words = apart(lambda: seed.seed(self.state, organization, server), SEEDING)
+            self.notes.extend(filter(None, [words]))
         except BaseException:
             for engine in reversed(self.started):
                 engine.stop()
@@ -149,7 +150,7 @@ class _Launch:
         try:
             self.step("opening the doors")
             supervisor.start()
-            password = self._demo(organization, server, lambda: supervisor.stopping)
+            demo = self._demo(organization, server, lambda: supervisor.stopping)
             if not supervisor.stopping:
                 ready(
                     Ready(
@@ -160,7 +161,7 @@ class _Launch:
                         roles=tuple(part for part in starts if isinstance(part, Role)),
                         doors=_doors(configured, server, supervisor.processes()),
                         notes=tuple(self.notes),
-                        demo=password,
+                        demo=demo,
                     )
                 )
             supervisor.serve()
@@ -246,16 +247,17 @@ class _Launch:
             if engine.pid is not None:
                 processes.note(self.state, engine.name, engine.pid)
 
-    def _demo(self, organization: Organization, server: Server, given_up: Callable[[], bool]) -> str:
+    def _demo(self, organization: Organization, server: Server, given_up: Callable[[], bool]) -> seed.Demo | None:
         if not self.request.demo or given_up():
-            return ""
-        self.step("filling the mailboxes of alice, bob and carol")
+            return None
+        if Role.MAILBOX in server.roles and not seed.delivered(self.state):
+            self.step("filling the mailboxes of alice, bob and carol")
         given = self.request.demo_password
         try:
-            return apart(lambda: seed.demo(self.state, organization, server, given), DEMO, given_up)
+            return seed.demo_of(apart(lambda: seed.demo(self.state, organization, server, given), DEMO, given_up))
         except ApartError:
             if given_up():
-                return ""
+                return None
             raise
 
 
