@@ -16,8 +16,8 @@ help: ## List these targets
 setup: ## Install what running needs: Debian packages and .venv (the others call it)
 	@scripts/setup run
 
-run: setup ## Start a demo organization on ports shifted by 10000 (PORTS=N), until Ctrl-C
-	@exec .venv/bin/postern run --offset $(PORTS) --demo --demo-password postern-demo
+run: setup ## Start a demo organization on ports shifted by 10000 (PORTS=N, up to 14899), until Ctrl-C
+	@POSTERN_SHIFT='make run PORTS={}' exec .venv/bin/postern run --offset $(PORTS) --demo --demo-password postern-demo
 
 lab: ## Build the lab, an organization of several hosts behind firewalls, and leave it running (root)
 	@scripts/setup lab

@@ -173,6 +173,26 @@ def test_our_own_accounts_follow_the_default_domain(org: Organized) -> None:
     assert seeded("example.test") == before
 
 
+def test_postmaster_stays(org: Organized) -> None:
+    name = "postmaster@example.test"
+
+    def postmaster() -> tuple[str, str]:
+        found = org.json("user", "show", name)
+        return found["type"], found["name"]
+
+    org.add("alice", "--alias", name)
+    assert postmaster() == ("user", "alice@example.test")
+    org.done("user", "remove", "alice", "--yes")
+    assert postmaster() == ("user", name), "it has a mailbox again at once"
+    for words in (org.refused("user", "remove", "POSTMASTER", "--yes"), org.refused("group", "remove", name, "--yes")):
+        assert "RFC 5321 section 4.5.1" in words and f"postern user forward {name} NAME" in words
+    assert postmaster() == ("user", name)
+    org.without_postmaster()
+    org.add("bob", "--alias", name)
+    org.done("alias", "remove", "postmaster")
+    assert postmaster() == ("user", name)
+
+
 def test_no_secret_is_ever_printed(org: Organized) -> None:
     org.add("alice")
     printed = org.done("user", "show", "alice") + org.done("user", "list", "--json") + org.done("user", "list")

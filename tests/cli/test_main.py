@@ -40,7 +40,14 @@ def test_help_imports_no_command() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, "--help"], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == str(
-        ["postern", "postern.cli", "postern.cli.main", "postern.cli.state_folder", "postern.cli.terminal"]
+        [
+            "postern",
+            "postern.cli",
+            "postern.cli.called",
+            "postern.cli.main",
+            "postern.cli.state_folder",
+            "postern.cli.terminal",
+        ]
     )
 
 

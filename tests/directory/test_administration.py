@@ -28,7 +28,8 @@ def check(slapd: RunningSlapd, steps: Steps) -> None:
 
 @pytest.mark.parametrize(
     "address", ["", "alice", "@x.test", "a@", "a b@x.test", "a@x@y", "a..b@x.test", ".a@x.test", "a.@x.test", "a\n@x.test",
-                "a,b@x.test", "<a@x.test>", "a" * 65 + "@x.test", "a@x_y.test", "a@" + "x" * 300]
+                "a,b@x.test", "<a@x.test>", "a@x..test", "a@-x.test", "a@x.test.", "a@x-.test",
+                "a@192.0.2.1", "a@xn--x.test", "a" * 65 + "@x.test", "a@x_y.test", "a@" + "x" * 300]
 )  # fmt: skip
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(AdministrationError, match="no mail address"):
@@ -44,6 +45,25 @@ def test_what_is_one(address: str) -> None:
 def test_a_domain_is_kept_in_a_labels_however_it_is_written(domain: str) -> None:
     assert checked_domain(domain) == "xn--vf4b131b.test"
     assert checked(f"홍길동@{domain}") == "홍길동@xn--vf4b131b.test"
+
+
+@pytest.mark.parametrize(
+    "domain",
+    ["", "org", ".", "example..org", ".example.org", "example.org..", "-a.org", "a-.org", "a_b.org", "a b.org", "192.0.2.1",
+     "*.org", "xn--.org", "xn--a.org", "a＠b.org", "x" * 64 + ".org", "x." * 126 + "org"],
+)  # fmt: skip
+def test_what_is_no_domain(domain: str) -> None:
+    with pytest.raises(AdministrationError, match="no domain name"):
+        checked_domain(domain)
+
+
+@pytest.mark.parametrize(
+    ("domain", "kept"),
+    [("Example.ORG.", "example.org"), ("1und1.example", "1und1.example"), ("☃.test", "xn--n3h.test"),
+     ("r3---sn.example.org", "r3---sn.example.org"), ("x." * 125 + "org", "x." * 125 + "org")],
+)  # fmt: skip
+def test_what_is_a_domain(domain: str, kept: str) -> None:
+    assert checked_domain(domain) == kept
 
 
 @pytest.mark.slow
@@ -63,6 +83,22 @@ class TestOnSlapd:
                 with pytest.raises(AdministrationError, match=r"taken by alice@x\.test"):
                     await attempt
             assert [one.name for one in await write.listings(RecipientType.USER)] == ["alice@x.test", "bob@x.test"]
+
+        check(empty_slapd, steps)
+
+    def test_who_is_outside_the_accepted_domains_is_found(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.add_user("alice@x.test", {}, aliases=["al@gone.test"])
+            await write.add_user("bob@gone.test", {}, aliases=["bob@x.test"])
+            await write.add_user("홍길동@회사.test", {})
+            await write.add_user("room@gone.test", {}, room=True)
+            await write.add_group("팀@gone.test")
+            await write.add_contact("out@x.test", "a@elsewhere.test")
+            gone = ["bob@gone.test", "room@gone.test", "팀@gone.test"]
+            assert await write.outside(["x.test", "xn--vf4b131b.test"], 10) == gone
+            assert len(await write.outside(["x.test", "xn--vf4b131b.test"], 2)) == 2
+            assert await write.outside(["x.test", "xn--vf4b131b.test", "gone.test"], 10) == []
+            assert len(await write.outside(["test"], 10)) == 6, "x.test is not within test"
 
         check(empty_slapd, steps)
 

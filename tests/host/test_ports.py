@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from postern.host import configuration, ports
-from postern.model.organization import Organization, Server
+from postern.host.schema import MAX_OFFSET
+from postern.model.organization import Organization, Role, Server
 from tests.support.ports import free_offset
 
 BASE = configuration.parse(configuration.DEFAULT.format(offset=0))
@@ -151,3 +152,28 @@ def test_a_note_is_no_link_and_no_pipe(tmp_path: Path) -> None:
 
 def test_ports_below_the_range_need_nothing() -> None:
     assert ports.reserve(shifted(10000), BASE.servers[0], set()) == ([], set())
+
+
+def test_no_two_offsets_in_thousands_meet() -> None:
+    """An edge's doors too, which are far above the others."""
+    edge = dataclasses.replace(BASE.servers[0], roles=frozenset({Role.EDGE}))
+    seen: dict[int, int] = {}
+    for offset in range(0, 15000, 1000):
+        organization = configuration.parse(configuration.DEFAULT.format(offset=offset))
+        for server in (BASE.servers[0], edge):
+            for need in ports.needs(organization, server):
+                assert seen.setdefault(need.port, offset) == offset, need
+
+
+def test_no_rpc_port_of_any_offset_is_a_door_of_another() -> None:
+    doors = {need.port for need in ports.needs(BASE, BASE.servers[0]) if need.port < BASE.rpc_ports[0]}
+    ranges = [configuration.rpc_ports(offset) for offset in range(MAX_OFFSET + 1)]
+    assert max(doors) + MAX_OFFSET < min(first for first, _ in ranges)
+    firsts = [first for first, _ in ranges]
+    assert len(set(firsts)) == len(firsts), "and ranges meet only where doors do: less than twenty apart"
+    assert max(firsts[12749:]) + 19 < min(firsts[:12749])
+
+
+def test_the_way_out_is_what_the_user_can_type() -> None:
+    with taken() as offset, pytest.raises(ports.PortError, match=r"shift all ports: make run PORTS=\d+$"):
+        ports.check(shifted(offset), BASE.servers[0], "make run PORTS={}")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli.directory import accepted_address, in_directory
+from postern.cli.directory import accepted_address, in_directory, keep_postmaster
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
@@ -66,6 +66,7 @@ def remove(address: str, state_dir: str | None) -> None:
         full = address if "@" in address else f"{address}@{organization.default_domain}"
         owner = await directory.write.show(full)
         await directory.write.remove_alias(full, full)
+        await keep_postmaster(directory, organization)
         return f"{full} reaches {owner.primary} no more"
 
     echo(in_directory(state_dir, work))

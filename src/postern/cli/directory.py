@@ -11,7 +11,7 @@ import click
 
 from postern.cli.terminal import ask, ask_password, print_fields
 from postern.model.directory import PROBE, DirectoryUnavailable, IncompleteAnswer, RecipientType
-from postern.model.domains import a_labels, shown
+from postern.model.domains import a_labels, fold, shown
 from postern.model.organization import Role
 
 if TYPE_CHECKING:
@@ -107,6 +107,24 @@ def without_own(found: Iterable[Listing]) -> list[Listing]:
     """Leaves out Postern's own accounts: the mailbox that `postern verify` logs on to is no one's, in whichever domain it was
     made."""
     return [one for one in found if one.name.partition("@")[0].lower() != PROBE]
+
+
+def refuse_postmaster(organization: Organization, found: Listing) -> None:
+    """Refuses to remove postmaster: RFC 5321 section 4.5.1 has it exist, and the hub takes mail for it unasked."""
+    name = f"postmaster@{organization.default_domain}"
+    if fold(name) in (fold(found.primary), fold(found.name)):
+        raise click.ClickException(
+            f"{name} stays: whoever writes to it must reach somebody (RFC 5321 section 4.5.1); "
+            f"`postern user forward {name} NAME` hands its mail to another"
+        )
+
+
+async def keep_postmaster(directory: OpenDirectory, organization: Organization) -> None:
+    """Gives postmaster a mailbox again, if what was removed had the address as an alias."""
+    from postern.host.directory import ensure_postmaster
+
+    if organization.active_directory is None:
+        await ensure_postmaster(directory, organization)
 
 
 def confirmed(state_dir: str | None, name: str, kinds: Iterable[RecipientType]) -> str:

@@ -47,8 +47,10 @@ domain.add_command(dkim.dkim)
 def add(name: str, kind: str, state_dir: str | None) -> None:
     """Accept mail for a domain."""
 
+    from postern.directory.settings import checked_domain
+
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
-        if a_labels(name) in (a_labels(known.name) for known in organization.domains):
+        if checked_domain(name) in (a_labels(known.name) for known in organization.domains):
             raise click.ClickException(f"{name} stands in postern.toml already")
         await directory.write.add_domain(AcceptedDomain(name, DomainType(kind)))
 

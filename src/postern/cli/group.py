@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli.directory import accepted_address, as_dict, confirmed, in_directory, print_listing
+from postern.cli.directory import (
+    accepted_address,
+    as_dict,
+    confirmed,
+    in_directory,
+    keep_postmaster,
+    print_listing,
+    refuse_postmaster,
+)
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
@@ -81,7 +89,10 @@ def remove(name: str, yes: bool, state_dir: str | None) -> None:
     full = name if yes else confirmed(state_dir, name, (RecipientType.GROUP,))
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
-        return await directory.write.remove(full, RecipientType.GROUP)
+        refuse_postmaster(organization, await directory.write.show(full))
+        gone = await directory.write.remove(full, RecipientType.GROUP)
+        await keep_postmaster(directory, organization)
+        return gone
 
     echo(f"removed {in_directory(state_dir, work).name}")
 

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 
+from postern.cli.called import as_called
 from postern.cli.state_folder import group_option, on_a_state_folder
 from postern.cli.terminal import echo, echo_page
 
@@ -101,13 +102,13 @@ def _show(error: click.ClickException) -> None:
     """What was wrong, after the usage line where the command was not understood."""
     if isinstance(error, click.UsageError) and error.ctx is not None:
         echo_page(error.ctx.get_usage() + "\n", err=True)
-        echo(f"`{error.ctx.command_path} --help` tells more.", err=True)
+        echo(as_called(f"`{error.ctx.command_path} --help` tells more."), err=True)
     _say(error.format_message())
 
 
 def _say(words: str) -> None:
     """An error, in the one form that all have. Further lines are set in, so that none looks like one of ours."""
-    echo_page("postern: " + words.rstrip().replace("\n", "\n  ") + "\n", err=True)
+    echo_page("postern: " + as_called(words).rstrip().replace("\n", "\n  ") + "\n", err=True)
 
 
 def _tell(error: Exception) -> int:

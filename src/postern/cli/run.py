@@ -6,12 +6,14 @@ What is done is `host.launch`'s; this prints. The supervisor forks, so nothing h
 from __future__ import annotations
 
 import contextlib
+import os
 import shlex
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
 
+from postern.cli.called import called
 from postern.cli.state_folder import named
 from postern.model.organization import Role
 
@@ -36,9 +38,27 @@ _DOORS = {
 }
 
 
+def _shift() -> str:
+    """What the user can type for another offset: `make run` tells us its own way."""
+    return os.environ.get("POSTERN_SHIFT", "") or "--offset {}"
+
+
+def _offset(context: click.Context, parameter: click.Parameter, value: int | None) -> int | None:
+    from postern.host.schema import MAX_OFFSET
+
+    if value is not None and not 0 <= value <= MAX_OFFSET:
+        raise click.BadParameter(
+            f"{value} cannot be added to every port: 65535 is the highest that there is, so the offset is 0 to {MAX_OFFSET}, "
+            f"such as {_shift().replace('{}', '10000')}"
+        )
+    return value
+
+
 @click.command("run")
 @click.option("--state", "state_dir", metavar="DIR", callback=named, help="The state folder; made at the first start.")
-@click.option("--offset", type=click.IntRange(0, 14899), help="Add this to every port number; kept in postern.toml.")
+@click.option(
+    "--offset", type=int, callback=_offset, metavar="N", help="Add this to every port number; kept in postern.toml."
+)
 @click.option("--server", metavar="NAME", help="Which of the organization's servers this host is.")
 @click.option("--demo", is_flag=True, help="Add alice, bob and carol with a few hundred mails.")
 @click.option("--demo-password", metavar="P", help="Their password; a random one is made and shown otherwise.")
@@ -52,7 +72,7 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
 
     usual = state.find(None)  # asked now: once started, we may be another account, with another default
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    request = launch.Request(state_dir, offset, server, demo or demo_password is not None, demo_password)
+    request = launch.Request(state_dir, offset, server, demo or demo_password is not None, demo_password, _shift())
     launch.run(
         request,
         step=lambda words: _said(lambda: console.print(f"· {words}", style="dim")),
@@ -95,32 +115,34 @@ def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
 def _next_commands(console: Console, what: Ready, usual: StateFolder) -> None:
     """Lines to copy: each works as it stands."""
     ports = {door.port - what.organization.offset: door for door in what.doors}
-    domain = what.organization.default_domain
+    domain, program = what.organization.default_domain, called()
     # Only where the other commands would not find the folder by themselves.
     state = "" if usual == what.state else f" --state {shlex.quote(str(what.state.root))}"
     console.print()
     console.print("Next:")
     if Role.EDGE in what.server.roles:
-        console.print(f"  postern edge subscription new --output {what.server.name}.xml{state}", style="bold")
+        console.print(f"  {program} edge subscription new --output {what.server.name}.xml{state}", style="bold")
         console.print(f"  then, on a hub: postern edge subscribe {what.server.name}.xml")
-    elif not what.demo:
-        console.print(f"  postern user add alice@{domain}{state}", style="bold")
-    else:
-        console.print(f"  Mailboxes: alice@{domain}, bob@{domain}, carol@{domain}; password: {what.demo}")
+    elif what.demo is None:
+        console.print(f"  {program} user add alice@{domain}{state}", style="bold")
+    elif what.demo.people:
+        people, password = what.demo.people, what.demo.password
+        sender, reader = people[0], people[min(1, len(people) - 1)]
+        console.print(f"  Mailboxes: {', '.join(people)}; password: {password}")
         if door := ports.get(587):
             console.print(
-                f"  swaks --server {_at(door)} --tls --auth PLAIN --auth-user alice@{domain} "
-                f"--auth-password {shlex.quote(what.demo)} --from alice@{domain} --to bob@{domain}",
+                f"  swaks --server {_at(door)} --tls --auth PLAIN --auth-user {sender} "
+                f"--auth-password {shlex.quote(password)} --from {sender} --to {reader}",
                 style="bold",
             )
         if door := ports.get(993):
-            user = shlex.quote(f"bob@{domain}:{what.demo}")
+            user = shlex.quote(f"{reader}:{password}")
             console.print(
                 f"  curl --cacert {shlex.quote(str(what.certificates.authority))} --user {user} "
                 f"'imaps://{_at(door)}/INBOX;MAILINDEX=*'",
                 style="bold",
             )
-    console.print(f"  postern verify{state}", style="bold")
+    console.print(f"  {program} verify{state}", style="bold")
 
 
 def _at(door: OpenDoor) -> str:

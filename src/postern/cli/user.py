@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING
 import click
 
 from postern.cli import disconnected
+from postern.cli.called import called
 from postern.cli.directory import (
     accepted_address,
     as_dict,
     confirmed,
     in_active_directory,
     in_directory,
+    keep_postmaster,
     new_password,
     octets,
     own_option,
     password_option,
     print_listing,
+    refuse_postmaster,
     size,
     verifiers_of,
     without_own,
@@ -92,7 +95,7 @@ def add(
     for one in earlier:
         echo(
             f"a disconnected mailbox of {one.owner} is still there, with {one.items} messages: "
-            f"`postern mailbox connect {one.mailbox} {full}` before the first mail gives it back"
+            f"`{called()} mailbox connect {one.mailbox} {full}` before the first mail gives it back"
         )
 
 
@@ -234,10 +237,13 @@ def remove(name: str, yes: bool, state_dir: str | None) -> None:
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> tuple[Listing, bool | None]:
-        kind = (await directory.write.show(full)).type
+        found = await directory.write.show(full)
+        kind = found.type
         if kind not in (RecipientType.USER, RecipientType.ROOM):
             raise click.ClickException(f"{full} is a {kind}: `postern {kind} remove {full}`")
+        refuse_postmaster(organization, found)
         gone = await directory.write.remove(full, kind)
+        await keep_postmaster(directory, organization)
         return gone, await disconnected.disconnect(organization, gone)
 
     gone, marked = in_directory(state_dir, work)

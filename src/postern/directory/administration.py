@@ -251,6 +251,18 @@ class Administration(Settings):
         found = await self._client.search(base, ONE_LEVEL, "(objectGUID=*)", _LISTED)
         return sorted(await self._listings(found), key=lambda listing: listing.name)
 
+    async def outside(self, domains: Iterable[str], limit: int) -> list[str]:
+        """The primary addresses, at most `limit`, of recipients who have theirs in none of these domains (in A-labels). One
+        search."""
+        within = "".join(
+            f"(userPrincipalName=*@{name})(mail=*@{name})(&(!(mail=*))(!(userPrincipalName=*))(proxyAddresses=smtp:*@{name}))"
+            for name in map(escape, domains)
+        )
+        which = f"(&(proxyAddresses=*)(!(|{within})))"
+        async for page in self._client.pages(self._suffix, SUBTREE, which, ("proxyAddresses",), limit):
+            return sorted(entries.primary_of(entry.attributes) for entry in page)
+        return []
+
     # Within
 
     async def _add_plain(

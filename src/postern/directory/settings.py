@@ -25,7 +25,7 @@ from postern.directory.ldap import (
     either,
     escape_rdn,
 )
-from postern.model.domains import a_labels, fold, spellings
+from postern.model.domains import domain_name, fold, spellings
 from postern.model.organization import AcceptedDomain, Server
 
 VERIFIER_KINDS = frozenset({"nt", "scram-sha-256"})
@@ -172,16 +172,24 @@ class Settings:
 def checked(address: str) -> str:
     """The address as it is kept. Raises AdministrationError for what cannot be one."""
     folded = fold(address)
-    if _ADDRESS.fullmatch(folded) is None or ".." in folded or folded.startswith(".") or ".@" in folded:
-        raise AdministrationError(f"«{address}» is no mail address (like alice@example.org)")
+    try:
+        if _ADDRESS.fullmatch(folded) is None or ".." in folded or folded.startswith(".") or ".@" in folded:
+            raise ValueError
+        if domain_name(domain_of := folded.rpartition("@")[2]) != domain_of:
+            raise ValueError
+    except ValueError:
+        raise AdministrationError(f"«{address}» is no mail address (like alice@example.org)") from None
     return folded
 
 
 def checked_domain(domain: str) -> str:
     """The domain as it is kept. Raises AdministrationError for what cannot be one."""
-    name = a_labels(domain)
-    if _ADDRESS.fullmatch(f"x@{name}") is None or "." not in name.strip("."):
-        raise AdministrationError(f"«{domain}» is no domain name")
+    try:
+        name = domain_name(domain)
+    except ValueError:
+        name = ""
+    if "." not in name:
+        raise AdministrationError(f"«{domain}» is no domain name (like example.org)")
     return name
 
 

@@ -34,8 +34,9 @@ from postern.paths.fit import EPHEMERAL
 
 RPC_PORTS = (20000, 20019)
 """Used, with the offset added, where the file gives no rpc-ports."""
-LOW_RPC_PORTS = (6000, 6019)
-"""Used instead where those would lie in the range that the kernel lends to outgoing connections."""
+LOW_RPC_PORTS = (5080, 5099)
+"""Used instead where those would lie in the range that the kernel lends to outgoing connections. With the offset
+added they lie above all doors and below the RPC ports of smaller offsets: organizations a thousand apart never meet."""
 
 MAX_SIZE = 1_048_576
 """Octets of the file."""

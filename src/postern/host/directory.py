@@ -7,9 +7,10 @@ entries themselves are `directory.administration`'s.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path as FilePath
 
 from postern.directory.active_directory import DomainDirectory
@@ -19,6 +20,7 @@ from postern.directory.ldap import Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
 from postern.host import configuration, secret_files
 from postern.model.directory import PROBE, RecipientType
+from postern.model.domains import a_labels, shown
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
 from postern.roles import domain
@@ -31,8 +33,12 @@ from postern.trust.ntlm import nt_hash
 
 PROBE_PASSWORD = "probe-account"  # noqa: S105 (a file's name)
 SCRAM_SALTS = "scram-salts"
-_PROBE_NAME = "Postern's own probe"
 """The secret that the Authenticators of all processes take as `salt_key`."""
+_PROBE_NAME = "Postern's own probe"
+
+
+_MOST_STRANDED = 100
+"""How many recipients outside the accepted domains are counted."""
 
 
 class SeedError(Exception):
@@ -95,23 +101,45 @@ async def _in_domain(runtime: Runtime) -> AsyncIterator[OpenDirectory]:
         await here.close()
 
 
-async def seed(state: StateFolder, organization: Organization, server: Server) -> None:
+async def seed(state: StateFolder, organization: Organization, server: Server) -> str:
     """Containers, this server's machine account, and the probe account. Said again it changes nothing. In Active Directory all
-    of that is `setup ad`'s: here it is only asked whether it was done. Raises SeedError."""
+    of that is `setup ad`'s: here it is only asked whether it was done. Returns what `stranded` says. Raises SeedError."""
     secret_files.obtain(state, SCRAM_SALTS)
     if organization.active_directory is not None:
         for name in (state.secrets / secret_files.MACHINE_ACCOUNT, FilePath(organization.keytab)):
             if not name.exists():
                 raise SeedError(f"{name} is missing: «postern setup ad» makes this server's account and its files")
-        return
+        return ""
     async with opened(state, organization) as directory:
         await directory.write.seed()
         await ensure_server(directory, state, server)
         await ensure_probe_account(directory, state, organization)
-        await _ensure_postmaster(directory, organization)
+        await ensure_postmaster(directory, organization)
+        return await stranded(directory, organization)
 
 
-async def _ensure_postmaster(directory: OpenDirectory, organization: Organization) -> None:
+async def stranded(directory: OpenDirectory, organization: Organization) -> str:
+    """A warning if recipients have their addresses in a domain that was accepted once: mail for them is sent to strangers, or
+    refused. "" if there is none. It costs one search, and names few."""
+    accepted = {a_labels(one.name) for one in (*organization.domains, *await directory.read.accepted_domains())}
+    found = await directory.write.outside(sorted(accepted), _MOST_STRANDED)
+    if not found:
+        return ""
+    number = f"{len(found)}{' or more' if len(found) == _MOST_STRANDED else ''}"
+    domains = sorted({shown(address.rpartition("@")[2]) for address in found})
+    return (
+        f"{number} of the recipients have addresses in no accepted domain ({_few(map(shown, found), ', ')}): mail to them "
+        "leaves this organization, or is refused. Add their domain to postern.toml, below the first one: "
+        + _few((f'[[domain]] name = "{one}"' for one in domains), "; ")
+    )
+
+
+def _few(words: Iterable[str], between: str) -> str:
+    first = list(islice(words, 4))
+    return between.join(first[:3]) + (" …" if len(first) > 3 else "")
+
+
+async def ensure_postmaster(directory: OpenDirectory, organization: Organization) -> None:
     """RFC 5321 section 4.5.1: postmaster exists from the first moment. Its mailbox opens once it is given a password
     (`postern user passwd`); as an alias of somebody it is nobody's mailbox here."""
     name = f"postmaster@{organization.default_domain}"

@@ -56,6 +56,8 @@ class Request:
     server: str | None = None
     demo: bool = False
     demo_password: str | None = None
+    shift: str = "--offset {}"
+    """What the user can type for another offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class OpenDoor:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A started organization, for whoever tells the user. `notes` are sentences; `demo` is its password, or ""."""
+    """A started organization, for whoever tells the user. `notes` are sentences; `demo` is None without one."""
 
     state: StateFolder
     organization: Organization
@@ -78,7 +80,7 @@ class Ready:
     roles: tuple[Role, ...]
     doors: tuple[OpenDoor, ...]
     notes: tuple[str, ...]
-    demo: str
+    demo: seed.Demo | None
 
 
 def run(request: Request, step: Callable[[str], None], ready: Callable[[Ready], None]) -> None:
@@ -125,7 +127,8 @@ class _Launch:
         try:
             self._start_engines(wanted)
             self.step("preparing the directory and the mailbox database")
-            apart(lambda: seed.seed(self.state, organization, server), SEEDING)
+            words = apart(lambda: seed.seed(self.state, organization, server), SEEDING)
+            self.notes.extend(filter(None, [words]))
         except BaseException:
             for engine in reversed(self.started):
                 engine.stop()
@@ -147,7 +150,7 @@ class _Launch:
         try:
             self.step("opening the doors")
             supervisor.start()
-            password = self._demo(organization, server, lambda: supervisor.stopping)
+            demo = self._demo(organization, server, lambda: supervisor.stopping)
             if not supervisor.stopping:
                 ready(
                     Ready(
@@ -158,7 +161,7 @@ class _Launch:
                         roles=tuple(part for part in starts if isinstance(part, Role)),
                         doors=_doors(configured, server, supervisor.processes()),
                         notes=tuple(self.notes),
-                        demo=password,
+                        demo=demo,
                     )
                 )
             supervisor.serve()
@@ -200,7 +203,7 @@ class _Launch:
                 ("server", [one.name for one in organization.servers].index(server.name), "addresses"),
                 f"this host does not have {address}; write its own, or start another server here with --server",
             )
-        ports.check(organization, server)
+        ports.check(organization, server, self.request.shift)
         words, reserved = ports.reserve(organization, server, ports.noted(self.state.root))
         self.notes.extend(words)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -244,16 +247,17 @@ class _Launch:
             if engine.pid is not None:
                 processes.note(self.state, engine.name, engine.pid)
 
-    def _demo(self, organization: Organization, server: Server, given_up: Callable[[], bool]) -> str:
+    def _demo(self, organization: Organization, server: Server, given_up: Callable[[], bool]) -> seed.Demo | None:
         if not self.request.demo or given_up():
-            return ""
-        self.step("filling the mailboxes of alice, bob and carol")
+            return None
+        if Role.MAILBOX in server.roles and not seed.delivered(self.state):
+            self.step("filling the mailboxes of alice, bob and carol")
         given = self.request.demo_password
         try:
-            return apart(lambda: seed.demo(self.state, organization, server, given), DEMO, given_up)
+            return seed.demo_of(apart(lambda: seed.demo(self.state, organization, server, given), DEMO, given_up))
         except ApartError:
             if given_up():
-                return ""
+                return None
             raise
 
 

@@ -49,15 +49,17 @@ def needs(organization: Organization, server: Server) -> list[Need]:
     ]
 
 
-def check(organization: Organization, server: Server) -> None:
-    """Raises PortError for a port that needs root or is taken. Others' SO_REUSEPORT would share it in silence."""
+def check(organization: Organization, server: Server, shift: str = "--offset {}") -> None:
+    """Raises PortError for a port that needs root or is taken. Others' SO_REUSEPORT would share it in silence. `shift` is what
+    whoever started this can type for another offset."""
     wanted = needs(organization, server)
     by_port = {need.port: need for need in wanted}
     first_free = _number("ipv4/ip_unprivileged_port_start", 1024)
     low = next((need for need in wanted if need.port < first_free), None)
     if low is not None and os.geteuid() != 0:
         raise PortError(
-            f"port {low.port} ({low.rows}) is below {first_free} and needs root: run as root, or shift: --offset 10000"
+            f"port {low.port} ({low.rows}) is below {first_free} and needs root: "
+            f"run as root, or shift: {shift.format(10000)}"
         )
     for socket in sockets.table():
         if socket.wire == "TCP" and socket.listening and socket.local_port in by_port and _meets(socket.local, server):
@@ -66,7 +68,7 @@ def check(organization: Organization, server: Server) -> None:
             words = f"process {holder[0]} ({holder[1]})" if holder else "another process"
             raise PortError(
                 f"port {need.port} ({need.rows}) on {socket.local} is taken by {words}: "
-                f"stop that one, or shift all ports: --offset {_other_offset(organization, server)}"
+                f"stop that one, or shift all ports: {shift.format(_other_offset(organization, server))}"
             )
 
 

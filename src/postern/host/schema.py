@@ -5,24 +5,26 @@ Knows single values; how they fit together, and in which words a mistake is told
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from postern.model.domains import a_labels
+from postern.model.domains import domain_name
 from postern.model.organization import DomainType, Profile, Role
 
 MAX_OFFSET = 65535 - 50636
 """50636 (EdgeSync) is the highest port number of the table."""
 
-_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
-
 
 def _domain_name(value: str) -> str:
-    name = a_labels(value).rstrip(".")
-    if len(name) > 253 or "." not in name or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+    try:
+        name = domain_name(value)
+    except ValueError:
+        name = ""
+    if "." not in name:
         raise ValueError(f'"{value}" is no domain name; write one such as "example.test"')
     return name
 
@@ -91,9 +93,17 @@ def _address_and_port(value: str) -> str:
 
 def _smart_host(value: str) -> str:
     match = re.fullmatch(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>\d{1,5}))?", value)
-    if match is None or not 0 < int(match["port"] or 25) < 65536:
+    if match is None or not 0 < int(match["port"] or 25) < 65536 or not _is_host(match["host"]):
         raise ValueError(f'"{value}" is no smart host; write "host", "host:port" or "[address]:port"')
     return value
+
+
+def _is_host(name: str) -> bool:
+    """An address, in brackets or not, or a name in DNS."""
+    for read in (ipaddress.ip_address, domain_name):
+        with contextlib.suppress(ValueError):
+            return bool(read(name.strip("[]")))
+    return False
 
 
 def _realm(value: str) -> str:

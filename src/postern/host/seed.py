@@ -1,4 +1,5 @@
 """What a host needs before its roles start, and what --demo adds: run apart from the supervisor, for both use event loops.
+What an administrator changed or removed of the demo stays so.
 
 The directory's own entries are `host.directory`'s, the schema `store`'s, the demo's mails `demo`'s.
 """
@@ -6,8 +7,10 @@ The directory's own entries are `host.directory`'s, the schema `store`'s, the de
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
+from dataclasses import dataclass
 from uuid import UUID
 
 from postern.host import demo_mails, directory, edge, secret_files
@@ -20,59 +23,96 @@ _BATCH = 50
 _DONE = "demo-delivered"
 
 
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The demo's password, and the addresses of those who have it: not who was given another one, or removed."""
+
+    password: str
+    people: tuple[str, ...]
+
+
+def delivered(state: StateFolder) -> bool:
+    """Whether the demo's mails are in their mailboxes: from then on accounts that are gone stay gone."""
+    return (state.root / _DONE).exists()
+
+
 async def seed(state: StateFolder, organization: Organization, server: Server) -> str:
-    """Brings the database's schema up to date and makes the directory's entries that every start relies on."""
+    """Brings the database's schema up to date and makes the directory's entries that every start relies on. Says in a sentence
+    what the administrator should know; "" for nothing."""
+    words = ""
     if Role.EDGE in server.roles:
         await edge.seed(organization, state)
     else:
-        await directory.seed(state, organization, server)
+        words = await directory.seed(state, organization, server)
     if Role.HUB in server.roles and organization.with_role(Role.EDGE):
         edge.prepare_hub(state)
     if Role.MAILBOX in server.roles:
         await (await MailboxDatabase.open(organization.postgres, 1)).close()
-    return ""
+    return words
 
 
 async def demo(state: StateFolder, organization: Organization, server: Server, given: str | None) -> str:
-    """The users of the demo with their mails; returns their password. Said again it changes the password at most."""
-    password = secret_files.keep(state, secret_files.DEMO_PASSWORD, given) if given else None
-    password = password or secret_files.obtain(state, secret_files.DEMO_PASSWORD)
+    """Makes the users of the demo with their mails, the first time. Says who has which password, for `demo_of`.
+
+    An account that is there keeps its password, but for one that still has the demo's former one when another is given.
+    """
+    former = secret_files.obtain(state, secret_files.DEMO_PASSWORD)
+    password, first = given or former, not delivered(state)
     mailboxes = {}
     async with directory.opened(state, organization) as opened:
         for name, display_name in demo_mails.PEOPLE.items():
             address = f"{name}@{organization.default_domain}"
-            await _ensure_user(opened, organization, address, display_name, password)
-            recipient = await opened.read.recipient(address)
-            assert recipient is not None
-            mailboxes[name] = recipient.guid
-    marker = state.root / _DONE
-    if Role.MAILBOX in server.roles and not marker.exists():
-        database = await MailboxDatabase.open(organization.postgres, 2)
-        try:
-            await _deliver(database, organization.default_domain, mailboxes)
-        finally:
-            await database.close()
-        os.close(os.open(marker, os.O_WRONLY | os.O_CREAT, 0o600))
-    return password
+            if await _has_password(opened, organization, address, display_name if first else None, password, former):
+                recipient = await opened.read.recipient(address)
+                assert recipient is not None
+                mailboxes[name] = recipient.guid
+    if password != former:
+        secret_files.keep(state, secret_files.DEMO_PASSWORD, password)
+    if first:
+        if Role.MAILBOX in server.roles:
+            database = await MailboxDatabase.open(organization.postgres, 2)
+            try:
+                await _deliver(database, organization.default_domain, mailboxes)
+            finally:
+                await database.close()
+        os.close(os.open(state.root / _DONE, os.O_WRONLY | os.O_CREAT, 0o600))
+    return json.dumps([password, *(f"{name}@{organization.default_domain}" for name in mailboxes)])
 
 
-async def _ensure_user(
-    opened: directory.OpenDirectory, organization: Organization, address: str, display_name: str, password: str
-) -> None:
+def demo_of(words: str) -> Demo:
+    """What `demo` said, which comes from another process as text."""
+    password, *people = json.loads(words)
+    return Demo(password, tuple(people))
+
+
+async def _has_password(
+    opened: directory.OpenDirectory,
+    organization: Organization,
+    address: str,
+    display_name: str | None,
+    password: str,
+    former: str,
+) -> bool:
+    """Whether this account has the demo's password in the end. `display_name` None: it is not made if it is not there."""
     account = await opened.read.account(address)
-    if account is None:
-        home = organization.with_role(Role.MAILBOX)[0].name
-        await opened.write.add_user(
-            address, await opened.verifiers(password), display_name=display_name, home_server=home
-        )
-        return
-    stored = await opened.read.verifier(account, "argon2id")
-    if not await asyncio.to_thread(passwords.matches, stored, password):
+    if account is not None:
+        stored = await opened.read.verifier(account, "argon2id")
+        if await asyncio.to_thread(passwords.matches, stored, password):
+            return True
+        if password == former or not await asyncio.to_thread(passwords.matches, stored, former):
+            return False
         await opened.write.set_verifiers(address, await opened.verifiers(password))
+        return True
+    if display_name is None:
+        return False
+    home = organization.with_role(Role.MAILBOX)[0].name
+    await opened.write.add_user(address, await opened.verifiers(password), display_name=display_name, home_server=home)
+    return True
 
 
 async def _deliver(database: MailboxDatabase, domain: str, mailboxes: dict[str, UUID]) -> None:
-    """A crash in between leaves mails that have their delivery's id: they are not delivered twice."""
+    """A crash in between leaves mails that have their delivery's id: they are not delivered twice. `mailboxes` lacks
+    those who are not of the demo."""
     for mailbox in mailboxes.values():
         await database.logon(mailbox)
     mails = demo_mails.mails(domain, int(time.time()))
@@ -82,11 +122,12 @@ async def _deliver(database: MailboxDatabase, domain: str, mailboxes: dict[str, 
                 Delivery(
                     delivery_id=f"demo-{first + number}",
                     content=mail.content,
-                    mailboxes=[mailboxes[name] for name in mail.to],
+                    mailboxes=[mailboxes[name] for name in mail.to if name in mailboxes],
                     return_path=mail.sender,
                     received=mail.time,
                 )
                 for number, mail in enumerate(mails[first : first + _BATCH])
+                if not mailboxes.keys().isdisjoint(mail.to)
             ]
         )
     for mailbox in mailboxes.values():

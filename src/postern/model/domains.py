@@ -6,6 +6,7 @@ takes it through this module first, and whatever shows one of ours to people tak
 
 from __future__ import annotations
 
+import re
 import string
 import unicodedata
 from functools import lru_cache
@@ -16,6 +17,7 @@ _MAX_LABEL = 63
 _MAX_ADDRESS = 512
 """More than RFC 5321 section 4.5.3.1 lets an address have: composing a long run of marks takes the square of its length."""
 _PREFIX = "xn--"
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}+(?<!-)")
 _NAME = frozenset(string.ascii_lowercase + string.digits + ".-_")
 
 
@@ -54,6 +56,31 @@ def _a_label(label: str) -> str:
     except (idna.IDNAError, UnicodeError):
         # Letters that IDNA 2008 left out, such as emoji, stand in DNS nevertheless (UTS 46 section 4).
         return _PREFIX + label.encode("punycode").decode()
+
+
+def domain_name(text: str) -> str:
+    """The domain that an administrator names, in A-labels; a dot at its end is dropped. Raises ValueError for what is none.
+
+    A label has 1 to 63 letters, digits and hyphens within (RFC 1035 section 2.3.1); the last one is no number (RFC 1123 section
+    2.1), and one that begins with xn-- stands for letters (RFC 5890 section 2.3.2.1). A single label is a name, too.
+    """
+    name = a_labels(text).removesuffix(".")
+    labels = name.split(".") if len(name) <= MAX_NAME - 2 else []
+    if not labels or labels[-1].isdigit() or not all(_LABEL.fullmatch(one) and _means_something(one) for one in labels):
+        raise ValueError(f"{text} is no domain name")
+    return name
+
+
+def _means_something(label: str) -> bool:
+    if not label.startswith(_PREFIX):
+        return True
+    try:
+        letters = label[len(_PREFIX) :].encode().decode("punycode")
+        return (
+            letters.isprintable() and not letters.isascii() and _PREFIX + letters.encode("punycode").decode() == label
+        )
+    except UnicodeError:
+        return False
 
 
 def fold(address: str) -> str:

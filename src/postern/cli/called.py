@@ -1,0 +1,27 @@
+"""How `postern` was called, so that the commands which we print can be typed as they stand. Reads the process's arguments."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import sys
+
+NAME = "postern"
+
+
+def called() -> str:
+    """`postern` where the shell finds this program by that name, else the way in which it was called, such as
+    `.venv/bin/postern`."""
+    program = sys.argv[0]
+    if os.path.basename(program) != NAME or not os.path.exists(program):  # as a module, or a shell's own word
+        return NAME
+    found = shutil.which(NAME)
+    return NAME if found is not None and os.path.samefile(found, program) else shlex.quote(program)
+
+
+def as_called(words: str) -> str:
+    """A sentence of ours whose commands begin as the user can type them."""
+    program = called()
+    return words if program == NAME else re.sub(rf"(?<=[`«]){NAME} (?=[a-z-])", lambda _: program + " ", words)
