@@ -80,6 +80,7 @@ def test_structure_and_sizes_of_a_plain_message() -> None:
         (b"Big Bug bug@b.c", [[b"Big Bug", None, b"bug", b"b.c"]]),
         (b"one@b.c two@b.c", [[None, None, b"one", b"b.c"], [None, None, b"two", b"b.c"]]),
         (b"one@b.c (One) two @ b.c (Two)", [[b"One", None, b"one", b"b.c"], [b"Two", None, b"two", b"b.c"]]),
+        (b'<""@b.c>, <@b.c>', [[None, None, b"", b"b.c"], [None, None, b"MISSING_MAILBOX", b"b.c"]]),
         (b"<Big bug@b.c>", [[None, None, b"Big bug", b"b.c"]]),
         (b"<Big(x)bug@b.c>, <bug@b. c>", [[None, None, b"Big bug", b"b.c"], [None, None, b"bug", b"b.c"]]),
         (b"<bug@b.c d.e>", [[None, None, b"bug", b"b.c d.e"]]),

@@ -331,10 +331,9 @@ def _split(tokens: list[bytes]) -> tuple[bytes, bytes, bool]:
         return (_phrase(tokens) or _MISSING_MAILBOX), _MISSING_DOMAIN, apart or not text
     at = len(tokens) - 1 - tokens[::-1].index(b"@")
     (mailbox, torn), (host, split) = _joined(tokens[:at], unquoted=True), _joined(tokens[at + 1 :])
-    broken = torn or split or not mailbox or not host or b"@" in tokens[:at]
-    if not any(map(_is_word, tokens[:at])):  # `""` is there, if empty
-        mailbox = _MISSING_MAILBOX
-    return mailbox, host or _MISSING_DOMAIN, broken
+    missing = not any(map(_is_word, tokens[:at]))  # `""` is there, if empty
+    broken = torn or split or missing or not host or b"@" in tokens[:at]
+    return _MISSING_MAILBOX if missing else mailbox, host or _MISSING_DOMAIN, broken
 
 
 def _joined(tokens: list[bytes], unquoted: bool = False) -> tuple[bytes, bool]:
