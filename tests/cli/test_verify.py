@@ -106,7 +106,7 @@ def test_a_failure_is_told_and_is_the_exit_status(running: Organization) -> None
 def test_a_row_that_nobody_has(running: Organization) -> None:
     done = _verify(running, "--path", "imap5")
     assert done.returncode == 2 and done.stderr.splitlines() == [
-        "postern: no row is called imap5; `postern paths` lists them"
+        'postern: no row is called imap5; did you mean "imap4"?'
     ]
 
 
