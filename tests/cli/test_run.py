@@ -97,7 +97,9 @@ def test_the_demos_commands_are_of_those_who_have_the_password() -> None:
     assert "  Mailboxes: carol@example.test; password: secret" in lines
     assert any("--from carol@example.test --to carol@example.test" in line for line in lines)
     assert not any("alice@" in line or "bob@" in line for line in lines)
-    assert not any("secret" in line or "user add" in line for line in told("secret", people=()))
+    nobody = told("secret", people=())
+    assert not any("secret" in line or "user add" in line for line in nobody)
+    assert f"  postern user list --state '{ROOT}'" in nobody
 
 
 def test_commands_begin_as_this_program_was_called(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -15,10 +15,11 @@ def called() -> str:
     """`postern` where the shell finds this program by that name, else the way in which it was called, such as
     `.venv/bin/postern`."""
     program = sys.argv[0]
-    if os.path.basename(program) != NAME or not os.path.exists(program):  # as a module, or a shell's own word
+    folder, name = os.path.split(program)
+    if not folder or name != NAME:  # as a module
         return NAME
     found = shutil.which(NAME)
-    return NAME if found is not None and os.path.samefile(found, program) else shlex.quote(program)
+    return NAME if found is not None and os.path.realpath(found) == os.path.realpath(program) else shlex.quote(program)
 
 
 def as_called(words: str) -> str:

@@ -13,6 +13,7 @@ from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
 from postern.model.domains import a_labels, shown
 from postern.model.organization import AcceptedDomain, DomainType
+from postern.model.words import counted
 
 if TYPE_CHECKING:
     from postern.host.directory import OpenDirectory
@@ -119,7 +120,7 @@ def enable(mechanism: str, state_dir: str | None) -> None:
     if without:
         shown = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")
         echo(
-            f"It cannot be made from what is kept of a password now: {len(without)} users ({shown}) can use it once "
+            f"It cannot be made from what is kept of a password now: {counted(len(without), 'user')} ({shown}) can use it once "
             "their password is set again, by «postern user passwd NAME»."
         )
 

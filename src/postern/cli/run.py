@@ -125,7 +125,9 @@ def _next_commands(console: Console, what: Ready, usual: StateFolder) -> None:
         console.print(f"  then, on a hub: postern edge subscribe {what.server.name}.xml")
     elif what.demo is None:
         console.print(f"  {program} user add alice@{domain}{state}", style="bold")
-    elif what.demo.people:
+    elif not what.demo.people:
+        console.print(f"  {program} user list{state}", style="bold")
+    else:
         people, password = what.demo.people, what.demo.password
         sender, reader = people[0], people[min(1, len(people) - 1)]
         console.print(f"  Mailboxes: {', '.join(people)}; password: {password}")

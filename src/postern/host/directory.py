@@ -125,10 +125,11 @@ async def stranded(directory: OpenDirectory, organization: Organization) -> str:
     found = await directory.write.outside(sorted(accepted), _MOST_STRANDED)
     if not found:
         return ""
-    number = f"{len(found)}{' or more' if len(found) == _MOST_STRANDED else ''}"
+    number = f"{len(found)} or more" if len(found) == _MOST_STRANDED else str(len(found))
+    number += " recipient has an address" if len(found) == 1 else " recipients have addresses"
     domains = sorted({shown(address.rpartition("@")[2]) for address in found})
     return (
-        f"{number} of the recipients have addresses in no accepted domain ({_few(map(shown, found), ', ')}): mail to them "
+        f"{number} in no accepted domain ({_few(map(shown, found), ', ')}): mail to them "
         "leaves this organization, or is refused. Add their domain to postern.toml, below the first one: "
         + _few((f'[[domain]] name = "{one}"' for one in domains), "; ")
     )
