@@ -17,6 +17,7 @@ WITHOUT_A_CASE = {
     "directory.administration.Administration._way": "counts entries of a directory, not octets",
     "host.small_files.read_small": "reads a file's first octets",
     "lab.steps.cause": "reads what our own tools said",
+    "net.local.LocalQuestion": "keeps what a server of this host said and looks for a few octets in it",
     "net.turns.Turns": "a line of those who wait, which reads no octets; tests/net/test_turns.py counts its turns",
     "store.renewal.Renewal.of_items": "asks a database portion by portion; `protocols.mime.message.render` reads the octets",
     "telemetry.attempts.read": "reads what we wrote ourselves",

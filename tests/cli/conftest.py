@@ -15,6 +15,7 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 
+from postern.cli import state_folder as state_folder_option
 from postern.cli.alias import alias
 from postern.cli.domain import domain
 from postern.cli.group import group
@@ -131,3 +132,9 @@ def _logs_as_before() -> Iterator[None]:
     """Commands quieten the log of their process; here that is the tests' own."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _account_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root's commands would make this process the state folder's owner for good, once a test has gone by way of `main`."""
+    monkeypatch.setattr(state_folder_option, "become_owner", lambda value: value)

@@ -63,6 +63,22 @@ def test_a_hub_has_them_switched_off_and_can_switch_them_on(tmp_path: Path) -> N
     assert call(tmp_path, "agent", "enable", "--all").exit_code == 0
     rows = asked(tmp_path, "agent", "list")
     assert isinstance(rows, list) and not [r for r in rows if r["status"] == "off"]
+    assert call(tmp_path, "agent", "disable", "--all").exit_code == 0
+    rows = asked(tmp_path, "agent", "list")
+    assert isinstance(rows, list) and not [r for r in rows if r["status"] == "on"]
+
+
+def test_a_change_to_an_agent_that_is_off_says_so(tmp_path: Path) -> None:
+    (tmp_path / "postern.toml").write_text(TOML.format(name="hub"))
+    changes = (
+        ("spf", "set", "spf", "fail", "reject"),
+        ("connection-filter", "add", "connection-filter", "block", "192.0.2.1"),
+        ("connection-filter", "remove", "connection-filter", "block", "192.0.2.1"),
+    )
+    for name, *words in changes:
+        assert f"the agent is off: `postern agent enable {name}`" in call(tmp_path, "agent", *words).output
+    call(tmp_path, "agent", "enable", "spf")
+    assert "workers know it within seconds" in call(tmp_path, "agent", *changes[0][1:]).output
 
 
 def test_switch_set_add_remove(edge: Path) -> None:
@@ -159,6 +175,9 @@ def test_dkim_keys_from_first_to_last(edge: Path) -> None:
         ("two", False),
     ]
     assert call(edge, "domain", "dkim", "corp.test", "--remove", "one").exit_code != 0
+    for change in ("--use", "--remove"):
+        refused = call(edge, "domain", "dkim", "corp.test", change, "202711").output
+        assert "corp.test has no key 202711; its keys: one, two" in refused
     used = asked(edge, "domain", "dkim", "corp.test", "--use", "two")
     assert isinstance(used, list) and [(k["selector"], k["signs"]) for k in used] == [("one", False), ("two", True)]
     last = call(edge, "domain", "dkim", "corp.test", "--remove", "one")

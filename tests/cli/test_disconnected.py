@@ -10,9 +10,12 @@ from uuid import UUID, uuid4
 
 import click
 import pytest
+from click.testing import CliRunner
 
-from postern.cli import disconnected
-from postern.model.mailbox import DisconnectedMailbox
+from postern.cli import disconnected, user
+from postern.model.directory import RecipientType
+from postern.model.mailbox import DisconnectedMailbox, MailboxError
+from postern.model.organization import Limits
 
 GUID = UUID(int=7)
 LETTERS, A_LABELS = "Kim@회사.test", "kim@xn--vf4b131b.test"
@@ -44,3 +47,56 @@ def test_the_owner_is_kept_in_one_spelling(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(disconnected, "mailbox_database", opened)
     assert asyncio.run(disconnected.disconnect(None, SimpleNamespace(guid=GUID, primary=LETTERS)))
     assert kept == [A_LABELS]
+
+
+def test_the_list_needs_no_flag_and_says_where_the_others_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disconnected, "in_directory", lambda *_: [])
+    for words in ([], ["--disconnected"]):
+        listed = CliRunner().invoke(disconnected.listing, words)
+        assert (listed.exit_code, listed.output) == (
+            0,
+            "no mailbox is disconnected; those of users: `postern mailbox stats`\n",
+        )
+
+
+def test_a_mailbox_with_mail_takes_no_other_and_the_way_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Database:
+        async def reconcile(self, owners: object) -> None: ...
+
+        async def disconnected(self) -> list[DisconnectedMailbox]:
+            return [DisconnectedMailbox(GUID, "dave@example.test", 0, 1, 2)]
+
+        async def connect(self, mailbox: UUID, heir: UUID) -> None:
+            raise MailboxError("CANNOT", "The mailbox of that user has messages")
+
+    class Write:
+        async def show(self, name: str) -> SimpleNamespace:
+            return SimpleNamespace(name="dave@example.test", type=RecipientType.USER, guid=uuid4())
+
+    @contextlib.asynccontextmanager
+    async def opened(organization: object) -> AsyncIterator[Database]:
+        yield Database()
+
+    directory = SimpleNamespace(write=Write(), read=SimpleNamespace(mailbox_owners=None))
+    monkeypatch.setattr(disconnected, "mailbox_database", opened)
+    monkeypatch.setattr(
+        disconnected, "in_directory", lambda state, work, role: asyncio.run(work(directory, None, None))
+    )
+    refused = CliRunner().invoke(disconnected.connect, ["dave@example.test", "dave"])
+    assert refused.exit_code == 1
+    assert "dave@example.test has messages already" in refused.output
+    assert "`postern user add dave-old@example.test`" in refused.output
+    assert f"`postern mailbox connect {GUID} dave-old@example.test`" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("1K", "quota of dave@x: 1 KB\nThat is less than one message may have, 35 MB: larger ones are refused.\n"),
+        ("2G", "quota of dave@x: 2 GB\n"),
+        ("0", "quota of dave@x: the organization’s limit, 2 GB\n"),
+    ],
+)
+def test_a_quota_is_told_as_it_was_set(monkeypatch: pytest.MonkeyPatch, words: str, said: str) -> None:
+    monkeypatch.setattr(user, "in_directory", lambda *_: ("dave@x", Limits()))
+    assert CliRunner().invoke(user.quota, ["dave", words]).output == said

@@ -108,6 +108,8 @@ def test_each_says_what_it_does_within_eighty_columns(name: str) -> None:
         assert not isinstance(one, click.Option) or one.help or one.hidden, f"{name}: {one.opts} says nothing"
     shown = CliRunner().invoke(command, ["--help"], env={"COLUMNS": "80"}, prog_name=f"postern {name}").output
     assert max(map(len, shown.splitlines())) <= 80
+    broken = [line for line in shown.splitlines() if re.search(r"\w-$", line)]
+    assert not broken, "a name is not broken at its hyphen"
 
 
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name.split()[-1] in ("list", "show", "stats", "status")])

@@ -67,7 +67,8 @@ def test_the_version_is_the_packages() -> None:
 def test_an_unknown_command_is_a_usage_error() -> None:
     done = postern("runn")
     assert done.returncode == 2
-    assert "No such command 'runn'" in done.stderr
+    assert 'there is no command runn; did you mean "run"?' in done.stderr
+    assert "No such command 'zzzz'" in postern("zzzz").stderr
 
 
 def test_our_own_errors_are_one_line() -> None:

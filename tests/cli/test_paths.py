@@ -182,7 +182,7 @@ def test_show_says_what_an_unbuilt_row_waits_for() -> None:
 def test_show_of_no_row_is_one_line() -> None:
     result = run("show", "imap5")
     assert result.exit_code == 1
-    assert "no row is called 'imap5'" in result.output
+    assert 'no row is called imap5; did you mean "imap4"?' in result.output
 
 
 def test_firewall_is_the_ruleset_of_that_host(state: str) -> None:

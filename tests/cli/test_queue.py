@@ -75,8 +75,13 @@ def test_drop_hold_and_retry(state: Path) -> None:
 def test_what_is_meant_must_be_said(state: Path) -> None:
     assert call("drop", "--state", state).exit_code == 2
     assert call("drop", "some-1", "--all", "--state", state).exit_code == 2
-    result = call("drop", "some-1", "--state", state)
-    assert result.exit_code == 1
+    known = listed(state)["y@other.test"]
+    for verb in ("retry", "hold", "drop"):
+        result = call(verb, "some-1", *([known] if verb != "drop" else []), "some-2", "--state", state)
+        assert result.exit_code == 1
+        assert "no queue has some-1, some-2: see `postern queue list`" in result.output
+    assert f"no queue has {known} set aside" in call("retry", known, "--poison", "--state", state).output
+    assert "retry: 1 message\n" in call("retry", known, known, "--state", state).output
     assert listed(state).keys() == {"x@down.test", "y@other.test", "z@down.test"}
 
 

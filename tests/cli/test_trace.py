@@ -126,6 +126,6 @@ def test_what_was_refused_is_found_by_sender_recipient_and_caller(state: Path) -
     for what in ("spam@x", "nobody@example.test", "198.51.100.7"):
         result = call(what, "--state", state)
         assert result.exit_code == 0, result.output
-        assert result.output.count("no message from spam@x") == 2, "each is one of its own"
+        assert result.output.count("refused, from spam@x") == 2, "each is one of its own"
         assert "550 5.1.1 No such recipient here" in result.output
     assert "one@x" not in call("192.0.2.1", "--state", state).output, "an address finds refusals alone"

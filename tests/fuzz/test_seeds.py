@@ -20,6 +20,7 @@ WITHOUT_A_TARGET = {
     "directory.administration.Administration._way": "counts entries of a directory, not octets",
     "host.small_files.read_small": "takes a file's octets, which others read",
     "lab.steps.cause": "reads what our own tools said",
+    "net.local.LocalQuestion": "keeps what a server of this host said and looks for a few octets in it",
     "store.renewal.Renewal.of_items": "asks a database; `protocols.mime.message.render` reads the octets",
     "telemetry.attempts.read": "reads files that only this program writes",
     "telemetry.tracking.read": "reads lines that only this program writes, with JSON's own reader",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import socket
 from collections.abc import Iterator
@@ -71,3 +72,11 @@ def test_the_machines_own_rows_are_not_ours(folder: StateFolder, look: watch.Wat
 def test_a_torn_line_is_passed_over(folder: StateFolder) -> None:
     watch.file(folder).write_text('{"time": 1.0, "process": "hub.0", "pid": 1, "socket": "x"}\n{"time"')
     assert [alarm.process for alarm in watch.read(folder)] == ["hub.0"]
+
+
+def test_damaged_octets_cost_no_other_alarm(folder: StateFolder) -> None:
+    good = b'{"time": 1.0, "process": "hub.0", "pid": 1, "socket": "tcp"}\n'
+    alarms = [field.name for field in dataclasses.fields(watch.Alarm)]
+    assert set(alarms) == {"time", "process", "pid", "socket"}
+    watch.file(folder).write_bytes(b"\xff\n" + good + b"[" * 200_000 + b"\n" + b'{"socket": "\xc3"}\n' + good)
+    assert words(folder) == ["tcp", "tcp"]

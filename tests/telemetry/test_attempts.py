@@ -87,6 +87,14 @@ def test_only_the_count_of_the_message_in_question_is_read(tmp_path: Path, monke
     assert len(read) == 1
 
 
+def test_what_a_process_counted_it_knows_at_once(tmp_path: Path) -> None:
+    (tmp_path / "struck").mkdir()
+    table = Attempts(None, tmp_path)
+    assert table.given_up("bad", 1) is None
+    table.strike("bad", "it raised")
+    assert table.given_up("bad", 1) is not None
+
+
 def test_the_oldest_counts_make_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempts, "MAX_STRUCK", 5)
     monkeypatch.setattr(attempts, "PRUNE_EVERY", 1)

@@ -57,6 +57,33 @@ def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert json.loads(file.read_text().splitlines()[-1])["number"] == 199
 
 
+def test_a_log_that_cannot_be_opened_stops_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "hub.jsonl").mkdir()
+    configure("hub.0", tmp_path / "hub.jsonl")
+    log(Event.STARTED, role="hub.0")
+    configure("test", None)
+    first, second = (json.loads(line) for line in capsys.readouterr().err.splitlines())
+    assert (first["event"], first["file"]) == ("log-unwritable", str(tmp_path / "hub.jsonl"))
+    assert (second["event"], second["process"]) == ("started", "hub.0")
+
+
+def test_a_log_goes_on_where_no_new_file_can_be_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = rotation.RotatingFile(tmp_path / "log", size=10)
+    out.write("a long line\n")
+
+    def refused(*_: object) -> int:
+        raise PermissionError
+
+    with monkeypatch.context() as closed:
+        closed.setattr(rotation, "_owners_only", refused)
+        with pytest.raises(PermissionError):
+            out.write("lost\n")
+        with pytest.raises(PermissionError):
+            out.write("lost\n")
+    out.write("goes on\n")
+    assert (tmp_path / "log").read_text() == "goes on\n"
+
+
 def test_a_level_that_is_not_wanted_is_not_written(tmp_path: Path) -> None:
     configure("verify", tmp_path / "log", "critical")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,6 +50,26 @@ def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
     with open(file, "a") as out:
         out.write('{"step": "send", "mess')
     assert len(list(read(tmp_path))) == 1
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b'{"step": "send", "recipients": ["\xff\xfe"], "message_id": "x\xc3", "queue_id": "bad"}\n',
+        b"\xff\n",
+        b'{"step": "send", "recipients": 5}\n',
+        b'{"step": "send", "queue_id": "no message"}\n',
+        b"[" * 200_000 + b"\n",
+        b"\0\0\0\n",
+    ],
+)
+def test_damaged_octets_cost_no_other_record(tmp_path: Path, damage: bytes) -> None:
+    tracker = Tracker(tmp_path, "hub.0")
+    tracker.record(TrackingRecord(Step.SEND, "<m1@example.test>", "q1"))
+    tracker.flush()
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(damage + file.read_bytes() + damage)
+    assert [record.queue_id for record in read(tmp_path) if record.queue_id == "q1"] == ["q1"]
 
 
 def test_old_days_are_removed_and_nothing_else(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from click.testing import CliRunner
 from postern.cli.queue import queue
 from postern.model.mail import Action, Content, Envelope, EnvelopeRecipient, HopKind, IntakeError
 from postern.telemetry import log as telemetry
-from postern.transport import adoption, control, damage, segments
+from postern.transport import adoption, control, damage, rescue, segments
 from postern.transport.adoption import Adopter, open_own
 from postern.transport.dispatcher import Dispatcher
 from postern.transport.envelopes import FILE
@@ -102,6 +104,55 @@ def test_a_dead_workers_damaged_queue_is_set_aside_too(tmp_path: Path) -> None:
     asyncio.run(Adopter(root, pytest.fail).round())
     assert len(list(damage.found(root))) == 1
     assert control.folders(root) == []
+
+
+@contextlib.contextmanager
+def unprivileged() -> Iterator[None]:
+    """Root reads everything: it becomes somebody else meanwhile."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65_534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("which", [FILE, "lock"])
+def test_a_queue_with_a_file_that_may_not_be_read_is_set_aside_and_its_worker_starts(which: str) -> None:
+    root = Path(tempfile.mkdtemp(prefix="queue-", dir="/tmp"))
+    root.chmod(0o777)
+    try:
+        with unprivileged():
+            asyncio.run(one_waits(root / "0"))
+        file = next(path for path in (root / "0").iterdir() if which in path.name)
+        file.chmod(0)
+        if os.geteuid() == 0:
+            os.chown(file, 0, 0)
+        with unprivileged():
+            queue = open_own(root, 0)
+            asyncio.run(queue.close())
+            ((aside, reason),) = damage.found(root)
+        assert aside.name.startswith("0.damaged-") and reason
+        assert queue.folder == root / "0"
+        assert (aside / file.name).exists(), "nothing is lost"
+    finally:
+        shutil.rmtree(root)
+
+
+async def one_waits(folder: Path) -> None:
+    async with World(folder, carrier=FakeCarrier(always(Action.DELAYED, "4.2.0"))) as world:
+        await world.send("alice@example.test")
+        await world.rest()
+
+
+def test_damaged_notes_cost_no_other_note(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.write_bytes(b'\xff\n[1, [1, "\xc3"], null]\n5\n[]\n' + b"[" * 200_000 + b'\n[2, ["a"], []]\n')
+    messages: dict[int, Any] = {}
+    rescue._apply(notes, messages, {})
+    assert messages == {2: ("a",)}
 
 
 def test_another_version_is_no_damage(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def list_(as_json: bool, state_dir: str | None) -> None:
 
 
 @agent.command("show")
-@click.argument("name", type=_BUILT)
+@click.argument("name", type=_BUILT, metavar="AGENT")
 @json_option
 @state_option
 def show(name: str, as_json: bool, state_dir: str | None) -> None:
@@ -73,24 +73,25 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
 
 
 @agent.command("enable")
-@click.argument("names", nargs=-1, type=_BUILT)
+@click.argument("names", nargs=-1, type=_BUILT, metavar="[AGENT]...")
 @click.option("--all", "everyone", is_flag=True, help="All that are built: what a hub without an edge needs.")
 @state_option
 def enable(names: tuple[str, ...], everyone: bool, state_dir: str | None) -> None:
-    """Switch agents on."""
+    """Switch agents on; `postern agent list` names them."""
     _switch(names or (tuple(BUILT) if everyone else ()), True, state_dir)
 
 
 @agent.command("disable")
-@click.argument("names", nargs=-1, required=True, type=_BUILT)
+@click.argument("names", nargs=-1, type=_BUILT, metavar="[AGENT]...")
+@click.option("--all", "everyone", is_flag=True, help="All that are built, DKIM signing too.")
 @state_option
-def disable(names: tuple[str, ...], state_dir: str | None) -> None:
-    """Switch agents off."""
-    _switch(names, False, state_dir)
+def disable(names: tuple[str, ...], everyone: bool, state_dir: str | None) -> None:
+    """Switch agents off; `postern agent list` names them."""
+    _switch(names or (tuple(BUILT) if everyone else ()), False, state_dir)
 
 
 @agent.command("set")
-@click.argument("name", type=_BUILT)
+@click.argument("name", type=_BUILT, metavar="AGENT")
 @click.argument("setting")
 @click.argument("value")
 @state_option
@@ -104,11 +105,11 @@ def set_(name: str, setting: str, value: str, state_dir: str | None) -> None:
         given[setting] = from_words(kind, setting, value)
 
     _change(state_dir, work)
-    echo(f"{name}: {setting} is {value}; workers know it within seconds")
+    _told(state_dir, name, f"{setting} is {value}")
 
 
 @agent.command("add")
-@click.argument("name", type=_BUILT)
+@click.argument("name", type=_BUILT, metavar="AGENT")
 @click.argument("setting")
 @click.argument("items", nargs=-1, required=True)
 @click.option("--until", default="", metavar="DAY", help="Only until then (allow and block lists): 2027-01-31.")
@@ -117,11 +118,11 @@ def add(name: str, setting: str, items: tuple[str, ...], until: str, state_dir: 
     """Put items into a list, such as «connection-filter block 192.0.2.0/24»."""
     added = [f"{item} until {until}" if until else item for item in items]
     _list(name, setting, state_dir, lambda before: [*before, *added])
-    echo(f"{name}: {len(items)} in {setting}; workers know it within seconds")
+    _told(state_dir, name, f"{len(items)} in {setting}")
 
 
 @agent.command("remove")
-@click.argument("name", type=_BUILT)
+@click.argument("name", type=_BUILT, metavar="AGENT")
 @click.argument("setting")
 @click.argument("items", nargs=-1, required=True)
 @state_option
@@ -136,7 +137,7 @@ def remove(name: str, setting: str, items: tuple[str, ...], state_dir: str | Non
         return kept
 
     _list(name, setting, state_dir, without)
-    echo(f"{name}: {setting} is without them; workers know it within seconds")
+    _told(state_dir, name, f"{setting} is without them")
 
 
 @agent.command("stats")
@@ -254,6 +255,15 @@ def _change(state_dir: str | None, work: Callable[[AgentState], None]) -> None:
         AgentFile(folder.root).change(work)
     except ValueError as error:
         raise click.ClickException(str(error)) from None
+
+
+def _told(state_dir: str | None, name: str, changed: str) -> None:
+    """Says what was changed of an agent, and whether that has any effect."""
+    folder, organization = _here(state_dir)
+    if AgentFile(folder.root).read().is_enabled(name, _on_edge(organization)):
+        echo(f"{name}: {changed}; workers know it within seconds")
+    else:
+        echo(f"{name}: {changed}; the agent is off: `postern agent enable {name}`")
 
 
 def _words(value: Any) -> str:

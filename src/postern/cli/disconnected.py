@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import click
 
@@ -15,6 +16,7 @@ from postern.model.directory import RecipientType
 from postern.model.domains import fold, shown
 from postern.model.mailbox import DisconnectedMailbox, MailboxError
 from postern.model.organization import Role
+from postern.model.words import counted
 
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
@@ -88,11 +90,12 @@ def _chosen(found: list[DisconnectedMailbox], wanted: str) -> DisconnectedMailbo
 
 
 @click.command("list")
-@click.option("--disconnected", is_flag=True, required=True, help="Those whose owner was removed.")
+@click.option("--disconnected", is_flag=True, help="Those whose owner was removed: the only ones listed here.")
 @json_option
 @state_option
 def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
     """List mailboxes of this host whose owner was removed; the others are in `postern mailbox stats`."""
+    del disconnected  # the flag says aloud what the list has in any case
 
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
@@ -125,7 +128,23 @@ def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
         )
         for one in found
     ]
-    print_table(("owner", "since", "messages", "size", "mailbox"), rows, "no mailbox is disconnected")
+    print_table(
+        ("owner", "since", "messages", "size", "mailbox"),
+        rows,
+        "no mailbox is disconnected; those of users: `postern mailbox stats`",
+    )
+
+
+def _not_connected(error: MailboxError, mailbox: UUID, heir: str) -> str:
+    """What is said where the mailbox database refused to give `heir` a mailbox, with the way out where there is one."""
+    if error.code != "CANNOT":
+        return str(error)
+    local, _, domain = heir.partition("@")
+    spare = f"{local}-old@{domain}"
+    return (
+        f"the mailbox of {heir} has messages already, so this one needs a user of its own: `postern user add {spare}`, then "
+        f"`postern mailbox connect {mailbox} {spare}`; a mail program that is logged on to both can move messages"
+    )
 
 
 @click.command("connect")
@@ -140,7 +159,11 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
         if heir.type not in (RecipientType.USER, RecipientType.ROOM):
             raise click.ClickException(f"{name} is a {heir.type}, which has no mailbox")
         async with mailbox_database(organization) as database:
-            await database.connect(_chosen(await _found(directory, database), mailbox).mailbox, heir.guid)
+            chosen = _chosen(await _found(directory, database), mailbox).mailbox
+            try:
+                await database.connect(chosen, heir.guid)
+            except MailboxError as error:
+                raise click.ClickException(_not_connected(error, chosen, heir.name)) from None
         return heir.name
 
     echo(f"{in_directory(state_dir, work, Role.MAILBOX)} has the mailbox now")
@@ -164,7 +187,7 @@ def purge(mailbox: str, yes: bool, state_dir: str | None) -> None:
     found = in_directory(state_dir, find, Role.MAILBOX)
     named = f"{shown(found.owner)} ({found.mailbox})" if found.owner else str(found.mailbox)
     if not yes:
-        what = f"{found.items} messages, {size(found.used)}"
+        what = f"{counted(found.items, 'message')}, {size(found.used)}"
         ask(f"Purge the mailbox of {named} with all its mail ({what}), for good?", "--yes")
     in_directory(state_dir, work, Role.MAILBOX)
     echo(f"purged the mailbox of {named}")

@@ -9,6 +9,7 @@ from rich.table import Table
 from postern.cli.console import Console, Text
 from postern.lab.matrix import State
 from postern.lab.proof import Proof
+from postern.model.words import counted
 
 _SIGNS = {
     State.PROVEN: ("●", "green", "proven in full by this host"),
@@ -80,9 +81,11 @@ def _line(what: str, words: str) -> Text:
 def _verdict(proof: Proof) -> Text:
     verdict = ("It holds", "bold green") if proof.holds else ("It does not hold", "bold red")
     refusals = sum(one.refusals for one in proof.dialled)
-    dialled = f", {len(proof.proven)} paths proven, {refusals} refusals held" if proof.dialled else ""
+    dialled = (
+        f", {counted(len(proof.proven), 'path')} proven, {counted(refusals, 'refusal')} held" if proof.dialled else ""
+    )
     return Text(verdict[0], style=verdict[1]).append(
-        f": {proof.knocks} knocks{dialled} in {proof.seconds:.1f} s; every other dropped packet would show.",
+        f": {counted(proof.knocks, 'knock')}{dialled} in {proof.seconds:.1f} s; every other dropped packet would show.",
         "not bold default",
     )
 

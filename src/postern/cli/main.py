@@ -56,6 +56,20 @@ class LazyGroup(click.Group):
         on_a_state_folder(command, as_owner=name != "run")
         return command
 
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As groups do it, and tells which command a mistyped one may have meant."""
+        from postern.model.words import meant  # difflib is for mistakes alone
+
+        word = arguments[0]
+        hint = (
+            "" if word.startswith("-") or self.get_command(context, word) else meant(word, self.list_commands(context))
+        )
+        if hint:
+            raise click.UsageError(f"there is no command {word}{hint}", context)
+        return super().resolve_command(context, arguments)
+
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(context)])

@@ -21,9 +21,10 @@ from postern.cli.state_folder import existing, state_option
 from postern.cli.terminal import day, echo, echo_json, echo_page, json_option, moment, print_table
 from postern.model.organization import Organization, Profile, StateFolder
 from postern.model.security import Encryption
+from postern.model.words import counted
 from postern.paths.deployment import NOT_BUILT
 from postern.paths.row import Party, Path, Table
-from postern.paths.table import TABLE, deviations, settle
+from postern.paths.table import TABLE, deviations, no_row, settle
 from postern.telemetry.observed import KEPT, Observation, read
 
 _PROFILES = click.Choice([profile.value for profile in Profile])
@@ -80,7 +81,7 @@ def paths(
 def show(row_id: str, as_json: bool) -> None:
     """One row in full: its cells, what each profile makes of it and why, and how it is enforced."""
     if row_id not in TABLE:
-        raise click.ClickException(f"no row is called {row_id!r}; `postern paths` lists them")
+        raise click.ClickException(no_row(row_id))
     settled = {profile: settle(profile)[row_id] for profile in Profile}
     if as_json:
         whole: dict[str, Any] = cells(TABLE[row_id])
@@ -222,7 +223,7 @@ def _print_table(rows: Sequence[Path], profile: Profile) -> None:
             grid.add_row()
         console.print(grid)
     waiting = sum(row.id in NOT_BUILT for row in rows)
-    legend = Text(f"{len(rows)} paths under the profile {profile}. Encryption is ")
+    legend = Text(f"{counted(len(rows), 'path')} under the profile {profile}. Encryption is ")
     for encryption, meaning in _MEANINGS.items():
         legend.append(str(encryption), style=_STYLES[encryption]).append(meaning)
     if waiting:
@@ -276,7 +277,7 @@ def _print_deviations(pairs: Sequence[tuple[Path, Path]], profile: Profile, agai
     if not pairs:
         console.print(f"{profile} and {against} do not differ here.", highlight=False)
         return
-    console.print(Text(f"What {profile} has otherwise than {against}: {len(pairs)} rows", style="bold"))
+    console.print(Text(f"What {profile} has otherwise than {against}: {counted(len(pairs), 'row')}", style="bold"))
     for row, other in pairs:
         grid = _cells()
         for heading, was, now in differences(row, other):

@@ -11,6 +11,7 @@ import click
 
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import ask, echo, echo_json, json_option, print_fields, print_table
+from postern.model.words import counted
 
 if TYPE_CHECKING:
     from postern.directory.address_policy import Policy
@@ -166,7 +167,7 @@ def apply(recipients: tuple[str, ...], as_json: bool, state_dir: str | None) -> 
     if as_json:
         echo_json({"server": name, "seen": done.seen, "changed": done.changed, "failed": list(done.failed)})
         return
-    echo(f"{name} looked at {done.seen} recipients and changed {done.changed}")
+    echo(f"{name} looked at {counted(done.seen, 'recipient')} and changed {done.changed}")
     if done.failed:
         echo(f"not changed, see its log: {', '.join(done.failed)}")
 

@@ -16,6 +16,7 @@ import click
 from postern.cli.files import Output, OutputFile
 from postern.cli.state_folder import existing, state_option
 from postern.cli.terminal import echo, echo_json, json_option, moment, print_fields, print_table
+from postern.model.words import counted
 from postern.telemetry import attempts
 from postern.transport import control, damage, poison, segments
 from postern.transport.control import Request, Verb
@@ -134,7 +135,7 @@ def export(queue_id: str, file: OutputFile, state_dir: str | None) -> None:
         if queue_id in poison.copies(folder):
             octets = poison.copy_of(folder, queue_id).read_bytes()
             file.write(octets)
-            echo(f"{len(octets)} octets, of a message that was given up")
+            echo(f"{counted(len(octets), 'octet')}, of a message that was given up")
             return
     raise click.ClickException(f"no queue has a message {queue_id}")
 
@@ -149,7 +150,7 @@ def _export(folder: Path, message: QueuedMessage, file: OutputFile) -> None:
         echo(f"It is not what was taken ({error}); this is what is left of it.", err=True)
         octets = body.remains()
     file.write(octets)
-    echo(f"{len(octets)} octets")
+    echo(counted(len(octets), "octet"))
 
 
 @queue.command()
@@ -190,9 +191,10 @@ def _change(verb: Verb, help_: str) -> None:
             raise NothingMeant
         request = Request(verb, queue_ids, hop, only_poison)
         folders = _folders(state_dir)
-        count = 0
+        count, missing = 0, set(queue_ids)
         for folder in folders:
             known = {m.queue_id: m for m in _listed(folder)}
+            missing -= {m.queue_id for m in known.values() if m in request}
             meant = [m for m in known.values() if m in request and _poison_of(m) is not None]
             released = meant if queue_ids or only_poison or verb is Verb.DROP else []
             if verb is not Verb.HOLD:
@@ -210,12 +212,17 @@ def _change(verb: Verb, help_: str) -> None:
                 for queue_id in kept:
                     poison.drop_copy(folder, queue_id)
                 count += len(kept)
+                missing -= set(kept)
         if as_json:
             echo_json({"verb": verb, "messages": count})
         else:
-            echo(f"{verb}: {count} message{'' if count == 1 else 's'}")
-        if queue_ids and count < len(queue_ids):
-            raise click.ClickException("not every one of these is in a queue")
+            echo(f"{verb}: {counted(count, 'message')}")
+        if missing:
+            names = ", ".join(one for one in dict.fromkeys(queue_ids) if one in missing)
+            aside, flag = (" set aside", " --poison") if only_poison else ("", "")
+            raise click.ClickException(f"no queue has {names}{aside}: see `postern queue list{flag}`")
+        if queue_ids and count < len(set(queue_ids)):
+            raise click.ClickException("not every one of these is in a queue any more")
 
 
 _change(Verb.RETRY, "Try messages again now. Held and poisonous ones are let go when they are named by id.")

@@ -85,7 +85,9 @@ def _print(steps: list[TrackingRecord]) -> None:
         by_message.setdefault(_key(record), []).append(record)
     for key, records in by_message.items():
         sender = next((record.sender for record in records if record.sender), "<>")
-        name = key if any(record.message_id or record.queue_id for record in records) else "no message"
+        named = any(record.message_id or record.queue_id for record in records)
+        refused = any(record.step == Step.REFUSE for record in records)
+        name = key if named else "refused," if refused else "no message"
         console.print(Text(name, style="bold").append(f" from {sender}", "not bold"), overflow="fold")
         if console.width >= WIDE:
             _print_wide(records)

@@ -28,12 +28,13 @@ from postern.cli.directory import (
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
+from postern.model.words import counted
 
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
     from postern.host.directory import OpenDirectory
     from postern.model.mailbox import DisconnectedMailbox
-    from postern.model.organization import Organization, StateFolder
+    from postern.model.organization import Limits, Organization, StateFolder
 
 
 @click.group("user")
@@ -94,7 +95,7 @@ def add(
     echo(f"added {full}")
     for one in earlier:
         echo(
-            f"a disconnected mailbox of {one.owner} is still there, with {one.items} messages: "
+            f"a disconnected mailbox of {one.owner} is still there, with {counted(one.items, 'message')}: "
             f"`{called()} mailbox connect {one.mailbox} {full}` before the first mail gives it back"
         )
 
@@ -186,11 +187,17 @@ def disable(name: str, state_dir: str | None) -> None:
 def quota(name: str, quota: int, state_dir: str | None) -> None:
     """Set how much a mailbox may hold: 2G, 500M …; 0 is the organization's limit."""
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> tuple[str, Limits]:
         await directory.write.set_quota(name, quota)
+        return (await directory.write.show(name)).name, organization.limits
 
-    in_directory(state_dir, work)
-    echo(f"quota of {name}: {size(quota) if quota else 'the organization’s limit'}")
+    full, limits = in_directory(state_dir, work)
+    if not quota:
+        echo(f"quota of {full}: the organization’s limit, {size(limits.mailbox_quota)}")
+        return
+    echo(f"quota of {full}: {size(quota)}")
+    if quota < limits.message_size:
+        echo(f"That is less than one message may have, {size(limits.message_size)}: larger ones are refused.")
 
 
 @user.command("forward")

@@ -18,6 +18,7 @@ from postern.cli.console import Console, Text
 from postern.cli.state_folder import named
 from postern.cli.terminal import CannotRun, checking, echo, echo_json
 from postern.paths.row import Path
+from postern.paths.table import no_row
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.subject import Subject
 
@@ -54,7 +55,7 @@ def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, ev
     subject = _subject(folder)
     unknown = [name for name in ids if name not in subject.rows]
     if unknown:
-        raise CannotRun(f"no row is called {unknown[0]}; `postern paths` lists them")
+        raise CannotRun(no_row(unknown[0]))
     with Progress(
         BarColumn(),
         MofNCompleteColumn(),

@@ -27,6 +27,7 @@ from postern.directory.ldap import (
 )
 from postern.model.domains import domain_name, fold, spellings
 from postern.model.organization import AcceptedDomain, Server
+from postern.model.words import counted
 
 VERIFIER_KINDS = frozenset({"nt", "scram-sha-256"})
 """What can be enabled beside argon2id."""
@@ -123,7 +124,8 @@ class Settings:
         which = either("proxyAddresses=smtp:*@", name)
         used = sum([len(page) async for page in self._client.pages(self._suffix, SUBTREE, which, ("cn",))])
         if used:
-            raise AdministrationError(f"{used} entries still have addresses in {name}: remove those first")
+            have = counted(used, "entry still has", "entries still have")
+            raise AdministrationError(f"{have} addresses in {name}: remove those first")
         container = await self._domains()
         for one in spellings(name):
             with suppress(NoSuchEntry):

@@ -14,6 +14,7 @@ from pathlib import Path
 from postern.directory import adam_layout as layout
 from postern.directory.ldap import tls_package
 from postern.host import certificates, secret_files
+from postern.host.engine_health import Question
 from postern.host.slapd import Layout, PrivateSlapd, uri
 from postern.model.organization import Organization, Server, StateFolder
 from postern.model.security import Encryption, Mechanism
@@ -92,6 +93,13 @@ class AdamEngine:
     def stop(self) -> None:
         """Also how a new certificate is taken up: whoever keeps engines running starts it again."""
         self.server.stop(timeout=0.8)
+
+    @property
+    def question(self) -> Question:
+        return self.server.question
+
+    def kill(self, hard: bool) -> None:
+        self.server.kill(hard)
 
 
 def sockets(state: StateFolder) -> Path:

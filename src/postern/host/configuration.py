@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from postern.host import account
 from postern.host.misfits import misfits
-from postern.host.mistakes import Key, Problem, problem, told
+from postern.host.mistakes import Key, Problem, problem, told, unquoted
 from postern.host.schema import Shapes
 from postern.host.small_files import read_small
 from postern.host.state import CONFIGURATION
@@ -69,7 +69,7 @@ def parse(text: str, name: str = CONFIGURATION) -> Organization:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"{name}: this is no TOML: {error}") from None
+        raise ConfigurationError(f"{name}: this is no TOML: {error}{unquoted(str(error), text)}") from None
     try:
         shapes = Shapes.model_validate(data)
     except ValidationError as error:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from urllib.parse import quote
 
 from postern.host import adam, secret_files
+from postern.host.engine_health import Question
 from postern.host.postgres import PrivateCluster
 from postern.host.slapd import PrivateSlapd, uri
 from postern.host.supervisor import Engine
@@ -37,6 +38,13 @@ class PostgresEngine:
     def stop(self) -> None:
         self.cluster.stop(timeout=1.2)
 
+    @property
+    def question(self) -> Question:
+        return self.cluster.question
+
+    def kill(self, hard: bool) -> None:
+        self.cluster.kill(hard)
+
 
 class SlapdEngine:
     """The private directory."""
@@ -56,6 +64,13 @@ class SlapdEngine:
 
     def stop(self) -> None:
         self.server.stop(timeout=0.8)
+
+    @property
+    def question(self) -> Question:
+        return self.server.question
+
+    def kill(self, hard: bool) -> None:
+        self.server.kill(hard)
 
 
 def needed(organization: Organization, server: Server, state: StateFolder) -> list[Engine]:

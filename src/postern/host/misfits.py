@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from postern.host.mistakes import Problem, nearest
+from postern.host.mistakes import Problem
 from postern.model.organization import Organization, Profile, Role
+from postern.model.words import nearest
 from postern.paths.row import Party
 from postern.paths.table import TABLE
 

@@ -5,7 +5,6 @@ Turns pydantic's errors into our words and finds the lines of the keys. What is 
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from postern.host.schema import Shapes
+from postern.model.words import nearest
 
 Key = tuple[str | int, ...]
 
@@ -80,12 +80,6 @@ def _shown(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else "a list" if isinstance(value, list) else str(value)
 
 
-def nearest(word: str, known: Sequence[str]) -> str:
-    """The end of a sentence about a word that is not known: the one that was meant, or all that there are."""
-    close = difflib.get_close_matches(word.lower().replace("_", "-"), known, 1, 0.5)
-    return f'; did you mean "{close[0]}"?' if close else f"; one of: {', '.join(known)}"
-
-
 def _known_keys(parents: Key) -> list[str]:
     """The keys of the table at `parents`."""
     shape: type[BaseModel] = Shapes
@@ -112,6 +106,23 @@ def told(problems: Sequence[Problem], name: str, text: str) -> str:
         key = ".".join(_names(one.key))
         said.append(f"{name}{f':{line}' if line else ''}: {key}: {one.text}")
     return "\n".join(said)
+
+
+def unquoted(error: str, text: str) -> str:
+    """The end of the sentence `error` of tomllib's about `text`: how the value would be written, if a text without quotes is
+    the cause."""
+    if not error.startswith(("Invalid value", "Expected newline")):
+        return ""
+    lines = text.splitlines()
+    at = re.search(r"\(at line (\d{1,9}), column \d{1,9}\)$", error)
+    line = lines[int(at[1]) - 1] if at and 0 < int(at[1]) <= len(lines) else ""
+    pair = re.match(r"\s*+([\w-]++)\s*+=\s*+([^\s\"'\[\]{}#=,][^\"'\[\]{}#=,]*+)(?:#|$)", line)
+    if pair is not None:
+        return f'; texts need quotes: {pair[1]} = "{pair[2].strip()}"'
+    listed = re.match(r"\s*+([\w-]++)\s*+=\s*+\[", line)
+    if listed is not None:
+        return f'; texts need quotes, in lists too: {listed[1]} = ["…", "…"]'
+    return ""
 
 
 def _lines(text: str) -> dict[Key, int]:

@@ -12,6 +12,7 @@ import os
 import pwd
 import re
 import signal
+import struct
 import subprocess
 import time
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ import psycopg
 from psycopg import sql
 
 from postern.host.account import Account, die_with, serving
+from postern.host.engine_health import Question
 from postern.telemetry.rotation import rotate
 
 BINARIES = Path("/usr/lib/postgresql")
@@ -65,6 +67,11 @@ log_min_messages = warning
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 """
+
+
+_PARAMETERS = b"user\0%b\0database\0postgres\0\0" % SUPERUSER.encode()
+_SESSION = struct.pack("!ii", 8 + len(_PARAMETERS), 3 << 16) + _PARAMETERS + b"X\0\0\0\4"
+"""StartupMessage and Terminate (PostgreSQL's frontend/backend protocol 3.0)."""
 
 
 class ClusterError(Exception):
@@ -163,6 +170,24 @@ class PrivateCluster:
             except subprocess.TimeoutExpired:
                 continue
         self._server = None
+
+    @property
+    def question(self) -> Question:
+        """A session that ends once it is ready. A server that says why it takes none (it recovers, it is full) answers, too."""
+        return Question(
+            self.sockets / ".s.PGSQL.5432", _SESSION, lambda said: said.startswith(b"E") or b"Z\0\0\0\5" in said
+        )
+
+    def kill(self, hard: bool) -> None:
+        """Immediate shutdown, which the write-ahead log makes good at the next start. `hard`: every process at once, backends
+        too, for none may write beside a new server."""
+        if self.pid is None:
+            return
+        if not hard:
+            os.kill(self.pid, signal.SIGQUIT)
+        for one in {self.pid, *_servers(self.data)}:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(one, signal.SIGKILL if hard else signal.SIGCONT)
 
     def _own(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)

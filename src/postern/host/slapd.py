@@ -24,6 +24,7 @@ from pathlib import Path
 from postern.directory.ldap import answers, socket_uri
 from postern.directory.slapd_adapter import SERVICE, SUFFIX
 from postern.host import account
+from postern.host.engine_health import Question
 from postern.model.directory import DirectoryUnavailable
 from postern.telemetry.rotation import rotate
 
@@ -32,6 +33,9 @@ _MAX_SOCKET_PATH = 107  # unix(7)
 _SCHEMAS = (Path("/etc/ldap/schema"), Path("/etc/openldap/schema"))
 _MODULES = (Path("/usr/lib/ldap"), Path("/usr/lib64/openldap"), Path("/usr/libexec/openldap"))
 _PROGRAMS = ("/usr/sbin/slapd", "/usr/local/sbin/slapd", "/usr/libexec/slapd")
+
+_SEARCH = bytes.fromhex("3025020101 6320 0400 0a0100 0a0100 020101 020100 010100 870b") + b"objectClass" + b"\x30\x00"
+"""A search of the root DSE alone, for whatever it has (RFC 4511 section 4.5.1, in BER)."""
 
 _FIRST_LINES = """\
 # Written by Postern at every start.
@@ -176,6 +180,17 @@ class PrivateSlapd:
                 break
         self._server = None
         self.socket.unlink(missing_ok=True)
+
+    @property
+    def question(self) -> Question:
+        """Who did not bind is answered that he must (RFC 4511 section 4.5.2): that is an answer."""
+        return Question(self.socket, _SEARCH, lambda said: said.startswith(b"\x30"))
+
+    def kill(self, hard: bool) -> None:
+        """Its database survives that."""
+        if self.pid is not None:
+            for sign in (signal.SIGKILL if hard else signal.SIGTERM, signal.SIGCONT):
+                os.kill(self.pid, sign)
 
     @property
     def _file(self) -> Path:

@@ -125,8 +125,8 @@ def owner_of(inode: int) -> tuple[int, str] | None:
     """The first process that holds this socket, with its command's name; None if we may not see it."""
     for entry in os.scandir("/proc"):
         if entry.name.isdigit() and inode in inodes(int(entry.name)):
-            with contextlib.suppress(OSError), open(f"/proc/{entry.name}/comm", encoding="utf-8") as comm:
-                return int(entry.name), comm.read().strip()
+            with contextlib.suppress(OSError), open(f"/proc/{entry.name}/comm", "rb") as comm:
+                return int(entry.name), comm.read().decode(errors="backslashreplace").strip()
     return None
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from postern.host import processes
+from postern.host.engine_health import Asked, Health
 from postern.host.worker import DUMP, PULSE, READY, STOP_GRACE, Start, become_worker, stack_file
 from postern.model.organization import HostService, Organization, Server, StateFolder
 from postern.paths.row import Path as Row
@@ -48,13 +49,8 @@ class StartError(Exception):
     """A worker could not start; the text is what it said."""
 
 
-class Engine(Protocol):
+class Engine(Asked, Protocol):
     """A server program that roles need: PostgreSQL, slapd."""
-
-    name: str
-
-    @property
-    def pid(self) -> int | None: ...
 
     def start(self) -> None: ...
 
@@ -119,6 +115,7 @@ class Supervisor:
         self.lock = lock
         self.children = [Child(part, worker) for part in plan.starts for worker in range(plan.count(part))]
         self._engine_again = dict.fromkeys((engine.name for engine in plan.engines), 0.0)
+        self._health = Health(plan.engines)
         self.stopping = False
         self._refresh_now = False
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -160,6 +157,7 @@ class Supervisor:
             now = time.monotonic()
             if now >= watch_at:
                 self._watch()
+                self._health.turn(now)
                 watch_at = time.monotonic() + WATCH_EVERY
             if now >= refresh_at or self._refresh_now:
                 self._refresh_now = False
@@ -196,6 +194,7 @@ class Supervisor:
                     self._wait(min(deadline, time.monotonic() + 0.05))
         for child in living:
             attempts.excuse(child.name, self.plan.state.attempts)
+        self._health.close()
         for engine in reversed(self.plan.engines):
             engine.stop()
             processes.strike(self.plan.state, engine.name)
@@ -336,6 +335,7 @@ class Supervisor:
         """Nobody's silence counts from before: the supervisor was not there to hear (stopped, or the whole machine was)."""
         for child in self.children:
             child.heard = now
+        self._health.excuse(now)
 
     def _strike_down_the_silent(self) -> None:
         """A worker that does not turn any more is asked where it stands, and killed; `_tend` starts another one."""

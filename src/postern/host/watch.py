@@ -90,13 +90,13 @@ def file(state: StateFolder) -> Path:
 
 
 def read(state: StateFolder) -> Iterator[Alarm]:
-    """All alarms of this state folder, oldest first. A torn last line is passed over."""
+    """All alarms of this state folder, oldest first. A torn last line is passed over, and so is a damaged one."""
     try:
-        lines = file(state).read_text(encoding="utf-8").splitlines()
+        lines = file(state).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return
     for line in lines:
         try:
             yield Alarm(**json.loads(line))
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             continue

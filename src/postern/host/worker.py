@@ -68,7 +68,10 @@ def _detach(name: str, runtime: Runtime, parent: int) -> None:
     account.die_with(parent, signal.SIGKILL)
     said = runtime.state.logs / f"{name}.err"
     rotate(said)
-    errors = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    try:
+        errors = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+    except OSError:
+        errors = os.dup(2)  # a log stops no mail
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (errors, 1), (errors, 2)):
         os.dup2(source, target)

@@ -22,7 +22,7 @@ from postern.model.organization import Organization
 from postern.paths.openings import Opening, openings
 from postern.paths.places import standings
 from postern.paths.row import Wire
-from postern.paths.table import TABLE, settle
+from postern.paths.table import TABLE, no_row, settle
 
 _HEADER = struct.Struct("=IHHiIII")
 _RECORD = struct.Struct("=IIII")
@@ -41,7 +41,7 @@ class Tap:
 def taps(organization: Organization, row: str, machines: Iterable[Machine]) -> list[Tap]:
     """One for each host that opens a port for this row. Raises LabError for a row that is not there, or opens nothing."""
     if row not in TABLE:
-        raise LabError(f"no row is called {row!r}; `postern paths` lists them")
+        raise LabError(no_row(row))
     settled = [settle(organization.profile)[row]]
     present = {one.name for one in machines}
     found = []

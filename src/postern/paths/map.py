@@ -11,6 +11,7 @@ from html import escape
 
 from postern.model.organization import Organization
 from postern.model.security import Encryption, Mechanism
+from postern.model.words import counted
 from postern.paths import map_layout as at
 from postern.paths.deployment import within_hosts
 from postern.paths.flows import Flow, Node, Zone, flows, nodes
@@ -70,7 +71,8 @@ def draw(organization: Organization, sightings: Iterable[Sighting] | None = None
     height = plan.bottom + 64 + 18 * min(len(strays), _MAX_STRAYS + 1)
     count = len({flow.row.id for flow in arrows})
     used = len({flow.row.id for flow in seen})
-    about = f"{count} data paths between {len(hosts)} hosts, as the profile {organization.profile} settles them"
+    between = f"{counted(count, 'data path')} between {counted(len(hosts), 'host')}"
+    about = f"{between}, as the profile {organization.profile} settles them"
     if sightings is not None:
         about += f"; {used} of them observed in use"
     title = f"The data paths of {organization.name}"
@@ -223,7 +225,7 @@ def _begun(row: Path, flow: Flow, seen: Seen, asked: bool) -> Iterator[str]:
     if flow in seen:
         count = sum(one.count for one in seen[flow])
         how = "; ".join(sorted({one.how for one in seen[flow]}))
-        words += f". Observed {count} {'time' if count == 1 else 'times'}: {how}"
+        words += f". Observed {counted(count, 'time')}: {how}"
     elif asked:
         words += ". Declared, not observed"
     yield f'<g role="graphics-symbol img"{pale}><title>{escape(words)}</title>'

@@ -10,6 +10,7 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from postern.model.organization import Profile
+from postern.model.words import meant
 from postern.paths import profiles
 from postern.paths.client_access import CLIENT_ACCESS
 from postern.paths.mailbox import MAILBOX
@@ -22,6 +23,11 @@ REFERENCE: tuple[Path, ...] = TRANSPORT + MAILBOX + CLIENT_ACCESS + UNIFIED_MESS
 """The reference's rows in its order."""
 
 TABLE: Mapping[str, Path] = MappingProxyType({row.id: row for row in REFERENCE + OURS})
+
+
+def no_row(name: str) -> str:
+    """What is said of a row that does not exist."""
+    return f"no row is called {name}{meant(name, TABLE) or '; `postern paths` lists them'}"
 
 
 def settle(profile: Profile) -> dict[str, Path]:

@@ -95,13 +95,16 @@ class KeyRing:
         write_whole(file, data)
         return SigningKey(domain, selector, key)
 
+    def _no_key(self, domain: str, wanted: str) -> DkimKeyError:
+        return DkimKeyError(f"{domain} has no key {wanted}; its keys: {', '.join(self.selectors(domain)) or 'none'}")
+
     def use(self, domain: str, selectors: list[str]) -> None:
         """These sign from now on; none: the domain's mail is not signed. Raises DkimKeyError."""
         if not self.selectors(domain):
             raise DkimKeyError(f"{domain} has no key")
         missing = [name for name in selectors if name not in self.selectors(domain)]
         if missing:
-            raise DkimKeyError(f"{domain} has no key {', '.join(missing)}")
+            raise self._no_key(domain, ", ".join(missing))
         write_whole(self._folder / domain / _IN_USE, ("\n".join(selectors) + "\n").encode())
         write_whole(self._folder / _CHANGED, b"")
 
@@ -110,5 +113,5 @@ class KeyRing:
         if selector in self.in_use(domain):
             raise DkimKeyError(f"the key {selector} signs: let another one do so first (--use), or none (--stop)")
         if selector not in self.selectors(domain):
-            raise DkimKeyError(f"{domain} has no key {selector}")
+            raise self._no_key(domain, selector)
         (self._folder / domain / f"{selector}.pem").unlink()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from cryptography import x509
 
 from postern.model.edge import Subscription
+from postern.model.words import counted
 from postern.services.edge_pairs import BEGIN_BEFORE, good_until
 from postern.services.edgesync import LEASE, EdgeSync, EdgeSyncError
 
@@ -45,7 +46,7 @@ async def status_of(sync: EdgeSync, hub: str, subscription: Subscription, now: f
             problems.append("it was never synchronized as a whole: its recipients are not known yet")
         elif now - synchronized > LEASE:
             problems.append(
-                f"nobody has replicated to it for {round((now - synchronized) / 60)} minutes: its lease is stale"
+                f"nobody has replicated to it for {counted(round((now - synchronized) / 60), 'minute')}: its lease is stale"
             )
         if until - now < BEGIN_BEFORE:
             problems.append("this hub's account ends within three days, and none follows it")

@@ -113,7 +113,7 @@ class Attempts:
 
     def strike(self, key: str, why: str, fatal: bool = False) -> Struck:
         """Counts a bad end of an attempt at `key`, and says how many there were."""
-        self._look_again, self._any = 0.0, True
+        self._look_again = 0.0
         before = self._count(key) or Struck(key, 0, "", 0.0)
         struck = Struck(key, before.count + 1, why[:MAX_WHY], time.time(), fatal or before.fatal)
         log(Event.ATTEMPT_BROKE, subject=key, count=struck.count, words=struck.why[:500])
@@ -121,6 +121,7 @@ class Attempts:
             self._known[key] = struck
             if len(self._known) > MAX_STRUCK:
                 del self._known[next(iter(self._known))]
+        self._look_again = 0.0
         return struck
 
     def forget(self, key: str) -> None:

@@ -40,6 +40,16 @@ class Event(StrEnum):
         "error",
         "A worker did not answer for too long: it is killed and started again; where it stood is in its stack file.",
     )
+    ENGINE_UNRESPONSIVE = (
+        "engine-unresponsive",
+        "error",
+        "PostgreSQL or a directory server did not answer for too long: it is killed and started again.",
+    )
+    LOG_UNWRITABLE = (
+        "log-unwritable",
+        "error",
+        "A process cannot open its log file: it works on, and its lines go to standard error, which is its file NAME.err.",
+    )
     CERTIFICATE_RENEWED = (
         "certificate-renewed",
         "info",
@@ -181,8 +191,15 @@ class Event(StrEnum):
 
 
 def configure(process: str, file: Path | None, level: str = "info") -> None:
-    """Sends this process's log lines to `file` (appended, 0600, bounded: `rotation`), or to standard error. Raises OSError."""
-    stream: Any = sys.stderr if file is None else RotatingFile(file)
+    """Sends this process's log lines to `file` (appended, 0600, bounded: `rotation`), or to standard error: also where the file
+    cannot be opened, for a log stops no mail."""
+    stream: Any = sys.stderr
+    trouble: OSError | None = None
+    if file is not None:
+        try:
+            stream = RotatingFile(file)
+        except OSError as error:
+            trouble = error
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -197,6 +214,8 @@ def configure(process: str, file: Path | None, level: str = "info") -> None:
     )
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(process=process)
+    if trouble is not None:
+        log(Event.LOG_UNWRITABLE, file=str(file), error=str(trouble))
 
 
 def log(event: Event, **fields: Any) -> None:

@@ -30,8 +30,9 @@ class RotatingFile:
         data = text.encode(errors="backslashreplace")
         if self._written and self._written + len(data) > self._size:
             rotate(self._file, 0, self._kept)
-            self._out.close()
+            former = self._out
             self._open()
+            former.close()
         self._written += self._out.write(data) or 0
         return len(text)
 

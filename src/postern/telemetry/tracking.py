@@ -110,20 +110,22 @@ def remove_old(folder: Path, now: float) -> None:
 
 
 def read(folder: Path) -> Iterator[TrackingRecord]:
-    """All records of all processes, in no order. A torn line is passed over; steps and fields of another version are not.
+    """All records of all processes, in no order. A torn or damaged line is passed over; steps and fields of another version
+    are not.
 
     Bound: one line at a time.
     """
     for file in sorted(folder.glob("*.jsonl")):
-        with open(file, encoding="utf-8") as lines:
+        with open(file, encoding="utf-8", errors="replace") as lines:
             for line in lines:
                 try:
                     row = json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
                 if not isinstance(row, dict) or not isinstance(row.get("step"), str):
                     continue
                 row["step"] = _STEPS.get(row["step"], row["step"])
                 row.setdefault("message_id", "")
-                row["recipients"] = tuple(row.get("recipients", ()))
-                yield TrackingRecord(**{name: value for name, value in row.items() if name in _NAMES})
+                with contextlib.suppress(TypeError):
+                    row["recipients"] = tuple(row.get("recipients", ()))
+                    yield TrackingRecord(**{name: value for name, value in row.items() if name in _NAMES})

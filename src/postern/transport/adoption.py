@@ -38,13 +38,12 @@ def open_own(root: Path, worker: int) -> Queue:
                 queue = Queue(folder)
                 queue.when_damaged = _end_this_process
                 return queue
-            except sqlite3.DatabaseError as error:
-                if not damage.is_damage(error):
-                    raise
-                damage.set_aside(folder, error)
-                continue
             except QueueLocked:
                 time.sleep(LOOK)
+            except (OSError, sqlite3.Error) as error:
+                if not damage.is_damage(error) and not damage.is_unreadable(folder, error):
+                    raise
+                damage.set_aside(folder, error)
     raise OSError(f"{root}: every queue of worker {worker} is locked")
 
 
@@ -113,7 +112,7 @@ class Adopter:
             except (OSError, sqlite3.Error) as error:
                 # One queue that cannot be read keeps nobody from the others.
                 with contextlib.suppress(OSError):
-                    if damage.is_damage(error):
+                    if damage.is_damage(error) or damage.is_unreadable(folder, error):
                         damage.set_aside(folder, error)
                         continue
                 log(Event.CONVERSATION_FAILED, conversation=f"adoption of {folder.name}", error=repr(error))

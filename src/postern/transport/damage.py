@@ -1,5 +1,5 @@
-"""Queues whose SQLite file is damaged: moved aside whole, with the reason beside them, so that everything else starts, and with
-what can be rescued of them in a new queue in their place (`rescue`).
+"""Queues whose SQLite file is damaged, or closed to the account that serves: moved aside whole, with the reason beside them, so
+that everything else starts, and with what can be rescued of them in a new queue in their place (`rescue`).
 
 What lies in such a folder is left as it is. A worker that notices the damage while it runs writes the reason and what it knows
 into its queue's folder and ends; whoever opens the queue next (its successor, mostly) finds the reason and sets it aside.
@@ -8,6 +8,7 @@ into its queue's folder and ends; whoever opens the queue next (its successor, m
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -34,6 +35,18 @@ def is_damage(error: BaseException) -> bool:
     """The file is no database, or a broken one. A full disk, a lock or another version of the format is something else."""
     code = getattr(error, "sqlite_errorcode", 0) or 0
     return code == _SHORT_READ or code & _PRIMARY in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def is_unreadable(folder: Path, error: BaseException) -> bool:
+    """The queue cannot be opened because one of its files is closed to this account (root looked at it, or put it back)."""
+    if not isinstance(error, OSError | sqlite3.Error):
+        return False
+    try:
+        return any(
+            not os.access(file, os.R_OK | os.W_OK, effective_ids=True) for file in folder.iterdir() if file.is_file()
+        )
+    except OSError as trouble:
+        return isinstance(trouble, PermissionError)
 
 
 def mark(folder: Path, error: BaseException) -> None:

@@ -102,11 +102,11 @@ def _rows(database: sqlite3.Connection, query: str, *values: object) -> Iterator
 def _apply(notes: Path, messages: dict[int, Row], recipients: dict[int, dict[int, Row]]) -> None:
     """What was noted counts more than what the file says; a last line that is torn is passed over."""
     try:
-        lines = notes.read_text(encoding="utf-8").splitlines()
+        lines = notes.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return
     for line in lines:
-        with contextlib.suppress(ValueError):
+        with contextlib.suppress(ValueError, TypeError, LookupError, RecursionError):
             number, message, rows, *due = json.loads(line)
             if message is not None:
                 messages[number] = tuple(message)

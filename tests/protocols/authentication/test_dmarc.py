@@ -72,6 +72,11 @@ def test_verdicts(authors: list[str], spf: str, dkim: list[str], result: str, po
     assert (verdict.result, verdict.policy) == (result, policy)
 
 
+def test_what_is_wrong_with_the_number_of_records_is_said() -> None:
+    assert check(["nothing.test"]).why == "nothing.test publishes no record"
+    assert check(["two.test"]).why == "two.test publishes 2 records"
+
+
 def test_two_questions_at_most() -> None:
     asked: list[Question] = []
     check(["a.b.c.d.test"], asked=asked)

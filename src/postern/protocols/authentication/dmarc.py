@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from postern.model.domains import a_labels
+from postern.model.words import counted
 from postern.protocols.authentication.questions import Answer, Asking, Found, Kind, Machine, Question
 from postern.protocols.authentication.spf import is_name
 from postern.protocols.authentication.tags import parse_tags
@@ -159,7 +160,8 @@ def _one(
         return DmarcVerdict(DmarcResult.TEMP_ERROR, domain, why="no answer from DNS about the policy")
     if len(records) != 1:
         # RFC 7489 section 6.6.3: none, or several that contradict each other.
-        return DmarcVerdict(DmarcResult.NONE, domain, why=f"{len(records)} records")
+        published = counted(len(records), "record") if records else "no record"
+        return DmarcVerdict(DmarcResult.NONE, domain, why=f"{domain} publishes {published}")
     record = parse_dmarc(records[0])
     if record is None:
         return DmarcVerdict(DmarcResult.PERM_ERROR, domain, why="the record is malformed")
