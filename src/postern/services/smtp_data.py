@@ -26,8 +26,9 @@ FULL = Reply(452, "4.3.1", "The queue cannot take a message now")
 BROKE = Reply(554, "5.6.0", "This message cannot be handled here: it was tried twice, and the server failed both times")
 """Class 5 (RFC 5321 section 4.2.1), so that its sender does not repeat what would fail again; RFC 3463 X.6.0."""
 
-_NAMED = 16_384
-"""Octets by which a message is known again."""
+_NAMED = 2047
+"""Octets by which a message is known again, and how many there are in all. For more of them Python's hashlib would give up the
+interpreter, which the loop then waits for."""
 
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*+:)[^\r\n]*+\r\n")
 
@@ -143,11 +144,11 @@ class Gathering:
         """The name under which attempts at this message are marked and counted: its sender, who does not know that it brought
         a process down, sends the same octets again.
 
-        Bound: the first 16 KB are looked at.
+        Bound: the first 2,047 octets are looked at.
         """
         name, left = sha256(), _NAMED
         for piece in self._pieces:
-            name.update(memoryview(piece)[:left])
+            name.update(piece[:left])
             left -= len(piece)
             if left <= 0:
                 break
