@@ -134,7 +134,7 @@ def test_ntlm_and_scram_need_an_administrator_and_a_new_password(org: Organized)
     assert org.json("domain", "auth", "list") == [
         {"mechanism": "ntlm", "enabled": False}, {"mechanism": "scram", "enabled": False}]  # fmt: skip
     words = org.done("domain", "auth", "enable", "ntlm")
-    assert "1 users (alice@example.test)" in words and "postern user passwd" in words
+    assert "1 user (alice@example.test)" in words and "postern user passwd" in words
     assert org.json("user", "show", "alice")["verifiers"] == ["argon2id"]
     org.done("user", "passwd", "alice", "--password-stdin", typed=PASSWORD)
     org.done("domain", "auth", "enable", "scram")
