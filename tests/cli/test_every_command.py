@@ -155,6 +155,12 @@ SENTENCES = {
 """They say sentences or lines to copy, which a terminal may break where it likes; `verify` has cells in words."""
 
 
+def shows_what_it_found(case: str) -> bool:
+    """Whether the command's output has foreign values in it: others tell of what they did, or fail with a sentence."""
+    acts = ("auth", "retry", "hold", "drop", "up")
+    return not isinstance(SHOWN[case][1], str) and not any(word in acts for word in case.split()[1:2])
+
+
 @pytest.mark.parametrize("case", SHOWN)
 def test_what_is_printed_of_a_stranger_is_escaped_and_fits_eighty_columns(case: str, stage: Stage) -> None:
     result = printed(case, stage)
@@ -162,13 +168,7 @@ def test_what_is_printed_of_a_stranger_is_escaped_and_fits_eighty_columns(case: 
     assert not re.search(r"^\W*postern: done", result.output, re.MULTILINE)
     if case not in SENTENCES:
         assert max(map(cell_len, result.stdout.splitlines())) <= 80, result.stdout
-    if not isinstance(SHOWN[case][1], str) and case.split()[1:2] not in (
-        ["auth"],
-        ["retry"],
-        ["hold"],
-        ["drop"],
-        ["up"],
-    ):
+    if shows_what_it_found(case):
         assert SEEN in re.sub(r"[\s│]", "", result.output), result.output
 
 
@@ -185,13 +185,7 @@ def test_json_has_it_whole_and_sends_no_sequence(case: str, stage: Stage) -> Non
     result = printed(case, stage, "--json")
     json.loads(result.stdout)
     assert not UNSAFE.search(result.output)
-    if not isinstance(SHOWN[case][1], str) and case.split()[1:2] not in (
-        ["auth"],
-        ["retry"],
-        ["hold"],
-        ["drop"],
-        ["up"],
-    ):
+    if shows_what_it_found(case):
         assert HOSTILE in list(texts(json.loads(result.stdout)))
 
 

@@ -39,7 +39,11 @@ def test_dns_block_lists() -> None:
             == "550 5.7.1 The address 127.0.0.9 is listed by bl.test"
         )
         assert (await listed.send("bob@other.test", "abuse@example.test", message())).startswith("550 5.1.1")
-        for source in ("127.0.0.6", "127.0.0.8", "127.0.0.7"):  # another answer, «you may not ask», not listed
+        for source in (
+            "127.0.0.6",
+            "127.0.0.8",
+            "127.0.0.7",
+        ):  # another answer, a refusal to answer, not listed
             other = await client(doors.port, source=source)
             assert (await other.send("", ALICE, message("bob@nothing.test"))).startswith("250"), source
         again = await client(doors.port, source="127.0.0.9")

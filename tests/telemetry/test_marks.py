@@ -6,7 +6,7 @@ import ast
 import asyncio
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from postern.model.mail import (
 from postern.protocols.mime.message import Rendered
 from postern.services import message_agents, outward_agents
 from postern.services.agent_state import Statistics
-from postern.store import rendered, renewal
+from postern.store import rendered, renewal, wire
+from postern.store.connection import Row
 from postern.telemetry import attempts
 from postern.telemetry.attempts import Attempts
 
@@ -56,7 +57,10 @@ async def store_unfit(_: pytest.MonkeyPatch) -> object:
 
 
 async def renew(_: pytest.MonkeyPatch) -> object:
-    return await renewal._rendered("rendering/1", LARGE)
+    async def run(statement: str, parameters: Sequence[wire.Parameter]) -> list[Row]:
+        return [(wire.int8(1), LARGE)] if statement.startswith("SELECT") else []
+
+    return await renewal._renew(run, [1])
 
 
 class _Sends:

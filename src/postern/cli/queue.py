@@ -190,7 +190,8 @@ def _change(verb: Verb, help_: str) -> None:
         if bool(queue_ids) + bool(hop) + all_ != 1 and not (only_poison and not hop and not all_):
             raise NothingMeant
         request = Request(verb, queue_ids, hop, only_poison)
-        folders = _folders(state_dir)
+        state = existing(state_dir)
+        folders = control.folders(state.queue)
         count, missing = 0, set(queue_ids)
         for folder in folders:
             known = {m.queue_id: m for m in _listed(folder)}
@@ -199,7 +200,7 @@ def _change(verb: Verb, help_: str) -> None:
             released = meant if queue_ids or only_poison or verb is Verb.DROP else []
             if verb is not Verb.HOLD:
                 # What counted against them is forgiven before they are tried again.
-                attempts.pardon(existing(state_dir).attempts, (key for m in released for key in poison.keys(m)))
+                attempts.pardon(state.attempts, (key for m in released for key in poison.keys(m)))
             count += control.ask(folder, request)
             if verb is not Verb.HOLD:
                 for message in released:

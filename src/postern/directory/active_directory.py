@@ -182,8 +182,8 @@ class DomainDirectory:
 
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
         answer: dict[UUID, Account] = {}
-        for start in range(0, len(guids), _MAX_NAMES):
-            found = await self._accounts(entries.guid_filter(guids[start : start + _MAX_NAMES]))
+        for which in entries.guid_filters(guids):
+            found = await self._accounts(which)
             answer.update({account.guid: account for _, account in found})
         return answer
 

@@ -6,13 +6,15 @@ adapter says so in its Dialect.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
 from postern.model.directory import Account, Recipient, RecipientType
 from postern.model.domains import fold
 
+GUIDS_AT_ONCE = 100
+"""objectGUIDs in one filter."""
 ACCOUNT_DISABLED = 0x0002
 NORMAL_ACCOUNT = 0x0200
 WORKSTATION_ACCOUNT = 0x1000
@@ -186,6 +188,12 @@ def text(values: Values, name: str) -> str:
 def number(values: Values, name: str) -> int:
     found = values.get(name)
     return int(found[0]) if found else 0
+
+
+def guid_filters(guids: Sequence[UUID]) -> Iterator[str]:
+    """These objects, as filters of GUIDS_AT_ONCE at most (RFC 4515 section 3: octets are written in hexadecimal)."""
+    for start in range(0, len(guids), GUIDS_AT_ONCE):
+        yield guid_filter(guids[start : start + GUIDS_AT_ONCE])
 
 
 def guid_filter(guids: Iterable[UUID]) -> str:

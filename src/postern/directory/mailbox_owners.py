@@ -14,8 +14,6 @@ from postern.directory.domain_client import DomainClient
 from postern.directory.ldap import BASE, ONE_LEVEL, SUBTREE, Client, Refused
 from postern.model.directory import IncompleteAnswer
 
-_MAX_NAMES = 100
-"""objectGUIDs in one filter."""
 _ATTRIBUTES = ("objectGUID", "objectClass", "proxyAddresses")
 """All three are in every global catalogue, whatever else a forest replicates to it."""
 _OF_DOMAINS = "(&(objectClass=crossRef)(systemFlags:1.2.840.113556.1.4.803:=2))"
@@ -25,8 +23,7 @@ _OF_DOMAINS = "(&(objectClass=crossRef)(systemFlags:1.2.840.113556.1.4.803:=2))"
 async def in_tree(client: Client, base: str, guids: Sequence[UUID]) -> dict[UUID, str]:
     """Who of these has a mailbox, each with its primary address. Raises IncompleteAnswer, DirectoryUnavailable."""
     answer: dict[UUID, str] = {}
-    for start in range(0, len(guids), _MAX_NAMES):
-        which = entries.guid_filter(guids[start : start + _MAX_NAMES])
+    for which in entries.guid_filters(guids):
         for entry in await client.search_whole(base, SUBTREE, which, _ATTRIBUTES):
             if address := entries.mailbox_owner(entry.attributes):
                 answer[entries.guid_of(entry.attributes)] = address
@@ -45,8 +42,7 @@ async def in_forest(
         raise IncompleteAnswer("the global catalogue changed while it was asked")
     missing = [guid for guid in guids if guid not in answer]
     try:
-        for start in range(0, len(missing), _MAX_NAMES):
-            which = entries.guid_filter(missing[start : start + _MAX_NAMES])
+        for which in entries.guid_filters(missing):
             for entry in await controller.search(base, SUBTREE, which, _ATTRIBUTES):
                 if address := entries.mailbox_owner(entry.attributes):
                     answer[entries.guid_of(entry.attributes)] = address

@@ -25,7 +25,7 @@ from postern.directory.ldap import (
     either,
     escape_rdn,
 )
-from postern.model.domains import domain_name, fold, spellings
+from postern.model.domains import domain_name, fold, mail_domain, spellings
 from postern.model.organization import AcceptedDomain, Server
 from postern.model.words import counted
 
@@ -180,19 +180,16 @@ def checked(address: str) -> str:
         if domain_name(domain_of := folded.rpartition("@")[2]) != domain_of:
             raise ValueError
     except ValueError:
-        raise AdministrationError(f"«{address}» is no mail address (like alice@example.org)") from None
+        raise AdministrationError(f"`{address}` is no mail address (like alice@example.org)") from None
     return folded
 
 
 def checked_domain(domain: str) -> str:
     """The domain as it is kept. Raises AdministrationError for what cannot be one."""
     try:
-        name = domain_name(domain)
+        return mail_domain(domain)
     except ValueError:
-        name = ""
-    if "." not in name:
-        raise AdministrationError(f"«{domain}» is no domain name (like example.org)")
-    return name
+        raise AdministrationError(f"`{domain}` is no domain name (like example.org)") from None
 
 
 def server_path(server: str) -> str:

@@ -80,8 +80,7 @@ class SlapdDirectory:
 
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
         answer: dict[UUID, Account] = {}
-        for start in range(0, len(guids), _MAX_NAMES):
-            which = entries.guid_filter(guids[start : start + _MAX_NAMES])
+        for which in entries.guid_filters(guids):
             found = await self._client.search(self._suffix, SUBTREE, which, _ACCOUNT)
             accounts = (self._account(entry.attributes) for entry in found if "userAccountControl" in entry.attributes)
             answer.update({account.guid: account for account in accounts})

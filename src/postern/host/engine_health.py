@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from postern.host.processes import stat
 from postern.net.local import LocalQuestion
 from postern.telemetry.log import Event, log
 
@@ -116,12 +117,4 @@ def is_halted(pid: int) -> bool:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         children = []
-    return any(_state(number) == "T" for number in (str(pid), *children))
-
-
-def _state(pid: str) -> str:
-    """proc(5): behind the name, which may hold anything, in parentheses."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(") ")[2][:1]
-    except OSError:
-        return ""
+    return any(stat(number)[:1] == ["T"] for number in (pid, *map(int, children)))

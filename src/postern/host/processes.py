@@ -79,11 +79,17 @@ def running(state: StateFolder) -> bool:
 
 def start_time(pid: int) -> int | None:
     """When this process started (see Noted.started); None if there is none, or if it is only waiting to be reaped."""
+    fields = stat(pid)
+    return None if not fields or fields[0] in "ZX" else int(fields[19])
+
+
+def stat(pid: int) -> list[str]:
+    """What the kernel tells of a process (proc(5)), from its state on: in front stands its name, which may hold anything. []
+    if there is none."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
+        return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
-        return None
-    return None if fields[0] in "ZX" else int(fields[19])
+        return []
 
 
 def note(state: StateFolder, name: str, pid: int) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
-from postern.model.domains import domain_name
+from postern.model.domains import domain_name, mail_domain
 from postern.model.organization import DomainType, Profile, Role
 
 MAX_OFFSET = 65535 - 50636
@@ -21,12 +21,9 @@ MAX_OFFSET = 65535 - 50636
 
 def _domain_name(value: str) -> str:
     try:
-        name = domain_name(value)
+        return mail_domain(value)
     except ValueError:
-        name = ""
-    if "." not in name:
-        raise ValueError(f'"{value}" is no domain name; write one such as "example.test"')
-    return name
+        raise ValueError(f'"{value}" is no domain name; write one such as "example.test"') from None
 
 
 def _connector_domain(value: str) -> str:

@@ -1,7 +1,8 @@
 """The supervisor: forks the role processes of this host, waits until their doors are open, restarts what dies, stops all.
 
 It has one thread and no event loop, so that a fork copies nothing that is in use; every module that a role needs is
-imported before, and its memory shared. What runs inside a child is `worker`'s; PostgreSQL and slapd are `engines`'."""
+imported before, and its memory shared. What runs inside a child is `worker`'s; PostgreSQL and slapd are `engines`'.
+"""
 
 from __future__ import annotations
 
@@ -395,6 +396,4 @@ def _tail(file: Path) -> str:
 
 def _words(child: Child, status: int) -> str:
     said = child.said.removeprefix(READY).decode(errors="replace").strip()
-    if said:
-        return said
-    return processes.how_it_ended(status)
+    return said or processes.how_it_ended(status)

@@ -71,6 +71,14 @@ def domain_name(text: str) -> str:
     return name
 
 
+def mail_domain(text: str) -> str:
+    """As `domain_name`, of more than one label, as mail is addressed to. Raises ValueError."""
+    name = domain_name(text)
+    if "." not in name:
+        raise ValueError(f"{text} has one label only")
+    return name
+
+
 def _means_something(label: str) -> bool:
     if not label.startswith(_PREFIX):
         return True

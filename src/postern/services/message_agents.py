@@ -27,7 +27,7 @@ from postern.protocols.smtp.reply import Reply
 from postern.services.agent_look_ups import LookUps
 from postern.services.agent_state import Statistics
 from postern.services.smtp_data import BROKE, failed_again
-from postern.telemetry.attempts import attempt, attempting
+from postern.telemetry.attempts import attempt, attempting, attempting_apart
 from postern.telemetry.log import Event, log
 from postern.transport.agents import sender_policy as policy
 from postern.transport.agents.connection_filter import IpAddress
@@ -206,9 +206,7 @@ class MessageAgents:
 
     async def _hashed(self, mail: _Mail, good: list[Signature]) -> dict[BodyKey, tuple[bytes, bool]]:
         work = partial(body_hashes, {(one.body, one.length) for one in good}, _body(mail.body))
-        if mail.body.size > HASHED_IN_LINE:
-            return await asyncio.to_thread(attempting, mail.key, work)
-        return attempting(mail.key, work)
+        return await attempting_apart(mail.body.size > HASHED_IN_LINE, mail.key, work)
 
     async def _run_dmarc(self, mail: _Mail) -> Reply | None:
         with attempt(mail.key):

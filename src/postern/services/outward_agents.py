@@ -21,7 +21,7 @@ from postern.protocols.mime.header import MAX_HEADER, lines_end
 from postern.services.agent_state import AgentFile, AgentState, Statistics
 from postern.services.dkim_keys import KeyRing
 from postern.services.smtp_data import led_by
-from postern.telemetry.attempts import attempting, strike
+from postern.telemetry.attempts import attempting, attempting_apart, strike
 from postern.telemetry.log import Event, log
 from postern.transport import poison
 from postern.transport.agents.dkim_signing import SigningKey, signing_domain
@@ -122,10 +122,7 @@ class OutwardAgents:
             if not domain:
                 return b""
             work = partial(_sign, found, body, self._signing[domain], self._clock())
-            if body.size > SIGNED_IN_LINE:
-                signed = await asyncio.to_thread(attempting, key, work)
-            else:
-                signed = attempting(key, work)
+            signed = await attempting_apart(body.size > SIGNED_IN_LINE, key, work)
         except Exception as error:
             log(Event.AGENT_FAILED, agent="dkim-signing", error=repr(error))
             self._statistics.add("dkim-signing", begun, error=True)

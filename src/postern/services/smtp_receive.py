@@ -273,15 +273,14 @@ class ReceiveSession(Conversation):
         else:
             with counted(key):
                 parts = header_and_rest(gathering, self._c.limits.received_headers)
+                if not isinstance(parts, Reply) and self._identity.kind is not PrincipalKind.SERVER:
+                    parts = self._c.without_our_word(parts[0]), parts[1]
         if isinstance(parts, Reply):
             gathering.close()
             self._note_refusal(parts, _people(event.envelope))
             self._server.reply(parts)
             return None
         header, rest = parts
-        if self._identity.kind is not PrincipalKind.SERVER:
-            with counted(key):
-                header = self._c.without_our_word(header)
         if self._steps is not None:
             return self._examine(self._steps, event.envelope, gathering, key, header, rest)
         return self._queue(event.envelope, gathering.ascii, key, header, gathering.content(rest))

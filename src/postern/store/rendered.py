@@ -11,11 +11,11 @@ from typing import TypeVar
 from postern.protocols.mime.message import RENDERING, Rendered, render
 from postern.protocols.mime.stored import is_fit, made_fit
 from postern.store.wire import Parameter, byteas, int8, int8s, texts
-from postern.telemetry.attempts import attempting, given_up, strike
+from postern.telemetry.attempts import attempting_apart, given_up, strike
 
 T = TypeVar("T")
 
-_AT_ONCE = 65_536
+AT_ONCE = 65_536
 """Octets that are rendered between two turns of the event loop; larger messages are rendered in a thread."""
 
 
@@ -42,16 +42,16 @@ class Batch:
             content = message
             if not is_fit(message):
                 key = keys[number] if keys else f"content/{sha256(message).hexdigest()}"
-                content = await _made(key, made_fit, message, in_thread=True)
+                content = await made(key, made_fit, message, in_thread=True)
             digest = sha256(content).digest()
             place = known.get(digest)
             if place is None:
                 key = keys[number] if keys else f"content/{digest.hex()}"
-                is_large = len(content) > _AT_ONCE
-                rendered = await _made(key, render, content, in_thread=is_large)
+                is_large = len(content) > AT_ONCE
+                rendered = await made(key, render, content, in_thread=is_large)
                 if not is_large:
                     since += len(content)
-                    if since > _AT_ONCE:
+                    if since > AT_ONCE:
                         since = 0
                         await asyncio.sleep(0)
                 batch.contents.append(content)
@@ -85,13 +85,12 @@ class Unrenderable(Exception):
         self.key = key
 
 
-async def _made(key: str, make: Callable[[bytes], T], message: bytes, in_thread: bool) -> T:
+async def made(key: str, make: Callable[[bytes], T], message: bytes, in_thread: bool) -> T:
+    """What `make` makes of a message, which is named `key` meanwhile. Raises Unrenderable, and counts what `make` raised."""
     if (struck := given_up(key)) is not None:
         raise Unrenderable(key, struck.why)
     try:
-        if in_thread:
-            return await asyncio.to_thread(attempting, key, make, message)
-        return attempting(key, make, message)
+        return await attempting_apart(in_thread, key, make, message)
     except Exception as error:
         raise Unrenderable(key, strike(key, error).why) from error
 

@@ -8,6 +8,7 @@ start, goes on there. Until the walk is done, readers ask first for what is old 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -18,8 +19,7 @@ from postern.store import wire
 from postern.store.connection import Connection, Pool, Row
 from postern.store.fetching import OWNED
 from postern.store.ranges import merged
-from postern.store.rendered import words
-from postern.telemetry.attempts import attempting, given_up, strike
+from postern.store.rendered import AT_ONCE, Unrenderable, made, words
 from postern.telemetry.log import Event, log
 
 REST = 4.0
@@ -31,8 +31,6 @@ ASKED_EVERY = 30.0
 _LOOKED_AT = 1000
 _PORTION = 50
 _PORTION_OCTETS = 1 << 20
-_IN_LINE = 65_536
-"""Octets of a message that is rendered without a thread."""
 _LOCK = 0x506F7375  # any number that nobody else in this database uses
 
 # Items are looked at in the order of their UIDs, old or not, so that a statement's work is bounded.
@@ -175,26 +173,13 @@ async def _renew(run: Run, ids: Sequence[int]) -> int:
         number, data = wire.to_int8(row[0]), row[1] or b""
         if data and not data.endswith(b"\r\n"):
             unended.append(number)
-        if (item := await _rendered(f"rendering/{number}", data)) is not None:
+        with contextlib.suppress(Unrenderable):
+            items.append(await made(f"rendering/{number}", render, data, in_thread=len(data) > AT_ONCE))
             found.append(number)
-            items.append(item)
+        await asyncio.sleep(0)
     if items or unended:
         await run(_STORE, [*_parameters(found, items), wire.int8s(unended)])
     return len(items)
-
-
-async def _rendered(key: str, data: bytes) -> Rendered | None:
-    if given_up(key) is not None:
-        return None
-    try:
-        if len(data) > _IN_LINE:
-            return await asyncio.to_thread(attempting, key, render, data)
-        item = attempting(key, render, data)
-    except Exception as error:
-        strike(key, error)
-        return None
-    await asyncio.sleep(0)
-    return item
 
 
 # Rows are locked in the order of their ids, and only what still is old and still there: readers and the walk may meet.

@@ -12,6 +12,7 @@ A process has one table, as it has one log (`configure`). Without `configure` ma
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
 import hashlib
@@ -167,6 +168,13 @@ def attempting(key: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
         return work(*args, **kwargs)
     finally:
         table.end(slot)
+
+
+async def attempting_apart(in_thread: bool, key: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """As `attempting`; `in_thread` where the work would hold up the others of the loop."""
+    if in_thread:
+        return await asyncio.to_thread(lambda: attempting(key, work, *args, **kwargs))
+    return attempting(key, work, *args, **kwargs)
 
 
 class attempt:
