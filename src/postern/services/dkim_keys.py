@@ -7,7 +7,6 @@ Reads and writes those files. A key is made, published by a person in DNS, used,
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
+from postern.model.domains import mail_domain
 from postern.services.agent_state import write_whole
 from postern.transport.agents.dkim_signing import SELECTOR, SigningKey
 
@@ -23,8 +23,6 @@ FOLDER = "dkim"
 RSA_BITS = 2048
 """What every verifier handles, and what one UDP answer carries."""
 
-_DOMAIN = re.compile(r"(?!-)[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})+")
-"""As A-labels; it names a folder too."""
 _IN_USE = "in-use"
 _CHANGED = "changed"
 
@@ -78,7 +76,11 @@ class KeyRing:
 
     def make(self, domain: str, selector: str, ed25519: bool = False) -> SigningKey:
         """A new key, which signs nothing yet. Raises DkimKeyError if the selector is taken or is none, or the domain is none."""
-        if not _DOMAIN.fullmatch(domain):
+        try:
+            named = mail_domain(domain)
+        except ValueError:
+            named = ""
+        if named != domain:  # as A-labels, for it names a folder too
             raise DkimKeyError(f"`{domain}` is no domain name")
         if not SELECTOR.match(selector):
             raise DkimKeyError(f"«{selector}» is no selector: letters, digits and hyphens")
