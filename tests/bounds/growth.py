@@ -20,6 +20,8 @@ Cases = Mapping[str, Builder]
 
 SIZES = (1 << 18, 1 << 20, 1 << 22)
 """Octets of the larger of two inputs; the smaller has a quarter. The first at which a reader takes long enough to be timed."""
+LAST = 1 << 24
+"""Where a doubt at the largest of `SIZES` is settled: both inputs are then larger than the caches that a core has to itself."""
 MOST = 6.0
 """Four times the octets; a half more is allowed for caches and allocation."""
 SQUARE = 12.0
@@ -82,7 +84,7 @@ def growth(build: Builder, costs: Callable[[Builder, int], float] = cost) -> Gro
     """Measures at the first size that takes long enough. What grows a little too fast there may only have outgrown a cache of the
     processor: then the next size says whether it goes on like that."""
     first = next((size for size in SIZES if costs(build, size) >= QUICK), SIZES[-1])
-    for size in SIZES[SIZES.index(first) :]:
+    for size in (*SIZES[SIZES.index(first) :], LAST):
         found = _growth_at(size, build, costs)
         if not MOST < found.ratio < SQUARE:
             break

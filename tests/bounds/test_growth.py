@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from scripts.documents import bounds
 
-from tests.bounds.growth import MOST, SIZES, Work, cases, growth, reader_of
+from tests.bounds.growth import LAST, MOST, SIZES, Work, cases, growth, reader_of
 
 SOURCE = Path(__file__).parents[2] / "src" / "postern"
 CASES = cases()
@@ -61,6 +61,9 @@ def test_the_measure_sees_what_grows_too_fast() -> None:
     # 2 ms for 256 KB, and 40 s for a body of 36 MB.
     assert growth(work, _scripted(per_octet=0.0, square=0.002 / SIZES[0] ** 2)).ratio > MOST
     assert growth(work, _scripted(per_octet=0.0, square=0.0001 / SIZES[0] ** 2)).ratio > MOST
+    # Another process fills the cache that they share, and 4 MB no longer fit where 1 MB does.
+    crowded = growth(work, lambda build, size: size * (4e-9 if size > 1 << 20 else 2e-9))
+    assert crowded.size == LAST and crowded.ratio <= MOST
     # Between the two: 8 times as long at each size.
     assert growth(work, lambda build, size: 1e-10 * size**1.5).ratio > MOST
     quadratic = _scripted(per_octet=0.0, square=1.0 / SIZES[0] ** 2, slow_first_small=4.0)
