@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -128,7 +127,7 @@ def test_the_owners_quotas_travel_with_the_delivery() -> None:
     store = Store(dict.fromkeys((ALICE, BOB), DeliveryStatus.NO_MAILBOX))
 
     async def test(driver: StoreDriver) -> None:
-        mail = replace(parcel(1, ("a@x.test", ALICE), ("b@x.test", BOB)), quotas={BOB.hex: 1024})
+        mail = parcel(1, ("a@x.test", ALICE), ("b@x.test", BOB))._replace(quotas={BOB.hex: 1024})
         (row,) = await driver.carry(HOP, [mail])
         assert [o.action for o in row] == [Action.DELIVERED] * 2
 

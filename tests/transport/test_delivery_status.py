@@ -190,7 +190,7 @@ def test_notify_decides(notify: tuple[str, ...], action: Action, wanted: bool) -
     pairs = [(carol, outcome(carol, action))]
     reporter = Reporter(organization(), "hub1.example.test")
     queued = message(carol)
-    queued.origin = replace(ORIGIN, path="client-to-hub-smtp")
+    queued.origin = ORIGIN._replace(path="client-to-hub-smtp")
     assert bool(reporter.wanted(queued, action, pairs)) is wanted
     assert not reporter.wanted(message(carol, sender=""), action, pairs), "never to a null sender"
 
@@ -255,7 +255,7 @@ def test_no_report_to_a_sender_that_is_forged(path: str, header: bytes, told: bo
     edge = Server("edge", "edge.example.test", frozenset({Role.EDGE}), ("127.0.0.9",))
     reporter = Reporter(replace(organization(), servers=(*organization().servers, edge)), "hub1.example.test")
     queued = message(QueuedRecipient(0, "full@example.test"), content=header + MESSAGE)
-    queued.origin = replace(ORIGIN, path=path)
+    queued.origin = ORIGIN._replace(path=path)
     pairs = [(r, outcome(r, action)) for r in queued.recipients]
     assert bool(reporter.wanted(queued, action, pairs)) == told
 
@@ -287,7 +287,7 @@ def test_a_success_is_told_to_a_sender_that_is_known(path: str, header: bytes, t
     reporter = Reporter(replace(organization(), servers=(*organization().servers, edge)), "hub1.example.test")
     asking = QueuedRecipient(0, "bob@example.test", frozenset({"SUCCESS", "FAILURE"}))
     queued = message(asking, content=header + MESSAGE)
-    queued.origin = replace(ORIGIN, path=path)
+    queued.origin = ORIGIN._replace(path=path)
     assert bool(reporter.wanted(queued, action, [(asking, outcome(asking, action))])) == told
     if FORGED not in header:
         assert reporter.wanted(queued, Action.FAILED, [(asking, outcome(asking))])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -291,7 +290,7 @@ def test_success_is_reported_when_asked_unless_the_peer_does_it(tmp_path: Path) 
                 EnvelopeRecipient("told@outside.test", asked),
                 EnvelopeRecipient("x@outside.test", asked),
                 sender="alice@example.test",
-                origin=replace(ORIGIN, path="client-to-hub-smtp"),
+                origin=ORIGIN._replace(path="client-to-hub-smtp"),
             )
             await world.rest()
             report = world.carrier.parcels[-1].content.bytes()

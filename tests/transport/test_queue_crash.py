@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -361,9 +361,8 @@ def test_recipients_keep_their_state_over_a_crash(tmp_path: Path) -> None:
         queue = Queue(tmp_path / "0", files, clock=clock)
         fresh: list[QueuedMessage] = []
         queue.start(fresh.extend)
-        two = replace(
-            envelope(1), recipients=(EnvelopeRecipient("r1@example.test"), EnvelopeRecipient("b@example.test"))
-        )
+        both = (EnvelopeRecipient("r1@example.test"), EnvelopeRecipient("b@example.test"))
+        two = envelope(1)._replace(recipients=both)
         await queue.accept(two, Content.of(body(1)), ORIGIN)
         (message,) = fresh
         first, second = message.recipients

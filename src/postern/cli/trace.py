@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
 
 import click
 from rich.padding import Padding
@@ -45,7 +44,7 @@ def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
     steps = [record for record in tracking.read(folder) if _key(record) in messages]
     steps.sort(key=lambda record: record.time)
     if as_json:
-        echo_json([asdict(record) for record in steps])
+        echo_json([record._asdict() for record in steps])
     elif steps:
         _print(steps)
     if not steps:

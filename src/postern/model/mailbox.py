@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag, StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 
@@ -182,8 +182,7 @@ class CopyResult:
     targets: Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(NamedTuple):
     """One message for some mailboxes of one database. `delivery_id` is the same when the hub has to say it again
     (then a mailbox that already has it drops the duplicate and says delivered). `quotas`, when given, are the octets that
     each mailbox may hold from now on, in the order of `mailboxes`: 0 for no bound, KEEP_QUOTA for what is set."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -74,7 +73,7 @@ class OutwardAgents:
         refused: dict[int, Sequence[RecipientOutcome]] = {}
         for number, parcel in enumerate(parcels):
             try:
-                ready.append(replace(parcel, content=await self._leaving(poison.key_of(parcel), parcel)))
+                ready.append(parcel._replace(content=await self._leaving(poison.key_of(parcel), parcel)))
             except _NoHeader:
                 refused[number] = _all(parcel, Action.FAILED, "5.6.0", "The header section is too large")
             except Exception as error:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from postern.model.directory import Directory, Recipient
 from postern.model.domains import a_labels
@@ -41,8 +41,7 @@ class SaslAuthenticator(Protocol):
     ) -> SaslServer | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who is at the other end, as far as it is known at this moment of the conversation. `path` is the id of the row that it
     is on ("" while no row admits it), `helo` what it called itself."""
 

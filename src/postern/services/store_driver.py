@@ -79,6 +79,7 @@ class StoreDriver:
             missing = {
                 mailbox
                 for delivery, row in zip(deliveries, statuses, strict=True)
+                if DeliveryStatus.NO_MAILBOX in row
                 for mailbox, status in zip(delivery.mailboxes, row, strict=True)
                 if status is DeliveryStatus.NO_MAILBOX
             }
@@ -104,7 +105,9 @@ class StoreDriver:
             tuple(mailboxes),
             parcel.envelope.sender,
             int(parcel.received),
-            [parcel.quotas.get(mailbox.hex, self._quota) for mailbox in mailboxes],
+            [parcel.quotas.get(mailbox.hex, self._quota) for mailbox in mailboxes]
+            if parcel.quotas
+            else [self._quota] * len(mailboxes),
         )
 
     def _outcomes(

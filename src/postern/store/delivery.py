@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from postern.model.mailbox import KEEP_QUOTA, Delivery, DeliveryStatus
@@ -44,7 +43,7 @@ async def _one_by_one(pool: Pool, notices: Notices, delivery: Delivery, error: R
     mailboxes = list(dict.fromkeys(delivery.mailboxes))
     if len(mailboxes) > 1:
         quotas = dict(zip(delivery.mailboxes, delivery.quotas, strict=False))
-        alone = [replace(delivery, mailboxes=[box], quotas=[quotas[box]] if box in quotas else []) for box in mailboxes]
+        alone = [delivery._replace(mailboxes=[box], quotas=[quotas[box]] if box in quotas else []) for box in mailboxes]
         said = {one.mailboxes[0]: (await deliver(pool, notices, [one]))[0][0] for one in alone}
         return [said[box] for box in delivery.mailboxes]
     status = DeliveryStatus.TEMPORARY

@@ -10,7 +10,7 @@ the dispatcher's.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from postern.model.directory import Recipient, RecipientType
 from postern.model.domains import a_labels, fold
@@ -23,8 +23,7 @@ MAX_EXPANSION = 20_000
 """Addresses that one message may grow to."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """An envelope's recipient to resolve. `final`: it came out of an expansion, so only its next hop is asked for."""
 
     number: int
@@ -33,8 +32,7 @@ class Target:
     attempts: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Routed:
+class Routed(NamedTuple):
     """One final recipient. `source` is the Target it stands for; `direct`: it is that target itself. `mailbox` is the
     objectGUID in hex, `quota` its bound in octets, 0 for the organization's. Either `hop` or `failure` is there."""
 
@@ -47,8 +45,7 @@ class Routed:
     quota: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
+class _Node(NamedTuple):
     target: Target
     address: str
     trail: tuple[str, ...] = ()
@@ -167,6 +164,11 @@ class Resolution:
         self._overflowed: set[int] = set()
         for target in targets:
             self._place(_Node(target, target.address))
+
+    @property
+    def is_waiting(self) -> bool:
+        """Something is to be looked up before all is resolved."""
+        return bool(self._waiting)
 
     @property
     def needs(self) -> set[str]:

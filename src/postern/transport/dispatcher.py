@@ -184,26 +184,38 @@ class Dispatcher:
                 await self._categorize_alone(message, struck, now, changes)
                 continue
             with self._outcomes.judging(message, changes):
-                work.append((message, self._resolution(message, message.pending(now))))
-        while needs := set().union(*(resolution.needs for _, resolution in work)):
-            answers = await self._look_up(needs)
+                resolution = self._resolution(message, message.pending(now))
+                self._route_or_ask(message, resolution, changes, work)
+        while work:
+            answers = await self._look_up(set().union(*(resolution.needs for _, resolution in work)))
             asked, work = work, []
             for message, resolution in asked:
                 with self._outcomes.judging(message, changes):
                     resolution.answer(answers)
-                    work.append((message, resolution))
-        for message, resolution in work:
-            message.flying += 1  # so that it is not finished before all its parcels are with their hops
-            with self._outcomes.judging(message, changes):
-                self._route(message, resolution, changes)
-            message.flying -= 1
-            if message.flying == 0:
-                changes.append(self._outcomes.finish(message))
+                    self._route_or_ask(message, resolution, changes, work)
         if changes:
             self.queue.record(changes)
         filled, self._filled = self._filled, {}
         for hop in filled.values():
             self._start_senders(hop)
+
+    def _route_or_ask(
+        self,
+        message: QueuedMessage,
+        resolution: Resolution,
+        changes: list[Change],
+        asking: list[tuple[QueuedMessage, Resolution]],
+    ) -> None:
+        if resolution.is_waiting:
+            asking.append((message, resolution))
+            return
+        message.flying += 1  # so that it is not finished before all its parcels are with their hops
+        try:
+            self._route(message, resolution, changes)
+        finally:
+            message.flying -= 1
+        if message.flying == 0:
+            changes.append(self._outcomes.finish(message))
 
     async def _categorize_alone(
         self, message: QueuedMessage, struck: Struck, now: float, changes: list[Change]
@@ -221,7 +233,7 @@ class Dispatcher:
         going: Resolution | None = None
         with self._outcomes.judging(message, changes, recipient):
             going = self._resolution(message, [recipient])
-        while going is not None and going.needs:
+        while going is not None and going.is_waiting:
             answers = await self._look_up(going.needs)
             asked, going = going, None
             with self._outcomes.judging(message, changes, recipient):

@@ -57,14 +57,16 @@ class Outcomes:
         """Writes outcomes into the message, the tracking log and the reports. `changes` gets what is not the whole story yet."""
         now = self._queue.clock()
         sorted_out: dict[Action, list[tuple[QueuedRecipient, RecipientOutcome]]] = {}
+        poisoned: list[tuple[QueuedRecipient, RecipientOutcome]] = []
         for recipient, outcome in zip(recipients, outcomes, strict=True):
             recipient.attempts += 1
             recipient.status = outcome.status
             recipient.error = _clean(outcome.diagnostic)
             recipient.hop = hop.label if hop is not None else ""
-            if not outcome.poison:
+            if outcome.poison:
+                poisoned.append((recipient, outcome))
+            else:
                 sorted_out.setdefault(outcome.action, []).append((recipient, outcome))
-        poisoned = [(r, o) for r, o in zip(recipients, outcomes, strict=True) if o.poison]
         if poisoned:
             self.set_aside(message, poisoned[0][1].diagnostic, [recipient for recipient, _ in poisoned])
         for action, pairs in sorted_out.items():
@@ -199,7 +201,7 @@ class Outcomes:
         due = [r for r in message.recipients if r.state is State.POISON and r.due <= now]
         if due:
             outcome = RecipientOutcome("", Action.FAILED, poison.STATUS, poison.WORDS, own=True)
-            self._fail(message, None, [(r, replace(outcome, address=r.address)) for r in due], bare=True)
+            self._fail(message, None, [(r, outcome._replace(address=r.address)) for r in due], bare=True)
 
     def remove_old_copies(self) -> None:
         """At most once an hour: copies of what was set aside that were kept long enough."""

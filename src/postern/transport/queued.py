@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from typing import NamedTuple
 
 from postern.model.mail import Content, Envelope, EnvelopeRecipient, Origin
 
@@ -27,8 +28,7 @@ class State(IntEnum):
     due, its sender is told that it failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """Where a body lies: its frame starts at `offset` of segment number `segment`; `size` are the body's bytes."""
 
     segment: int

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -42,6 +40,7 @@ DELIVERIES = st.builds(
     st.lists(st.uuids(), max_size=3),
     st.text(max_size=9),
     st.integers(0, 2**40),
+    st.just(()),
 )
 
 
@@ -57,9 +56,9 @@ def test_search_programs(term: SearchTerm) -> None:
 
 @given(st.lists(DELIVERIES, max_size=4))
 def test_deliveries(deliveries: list[Delivery]) -> None:
-    granted = [replace(one, quotas=[n - 1 for n, _ in enumerate(one.mailboxes)]) for one in deliveries]
+    granted = [one._replace(quotas=[n - 1 for n, _ in enumerate(one.mailboxes)]) for one in deliveries]
     assert values.read_deliveries(values.deliveries(granted)) == granted
-    kept = [replace(one, quotas=[KEEP_QUOTA] * len(one.mailboxes)) for one in deliveries]
+    kept = [one._replace(quotas=[KEEP_QUOTA] * len(one.mailboxes)) for one in deliveries]
     assert values.read_deliveries(values.deliveries(deliveries)) == kept
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 MAX_HEADER = 1 << 20
 """Octets of one header that are looked at; what comes after is content of the message and no more."""
@@ -22,8 +22,7 @@ _FIELD_END = re.compile(rb"\n(?![ \t])")
 _FOLD = re.compile(rb"\r?\n[ \t]")
 
 
-@dataclass(frozen=True, slots=True)
-class Fields:
+class Fields(NamedTuple):
     """Lower-case names and values, unfolded (a line break and the blank after it are one space) and stripped.
 
     `named` gives the first field of a name.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.charsets import MAX_LABEL
@@ -33,8 +33,7 @@ _MAX_SUBJECT = 65_536
 """Octets of the folded subject that SEARCH and SORT look at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rendered:
+class Rendered(NamedTuple):
     """`sent` is the Date field in seconds since the epoch and `sent_day` its day as written (NO_DATE if there is none);
     `fields` and `body` are the folded texts that are searched; `references` is oldest first (RFC 5256 section 3)."""
 
