@@ -18,7 +18,7 @@ from postern.model.mailbox import Delivery, MailboxError
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_DELIVERY
 from postern.protocols.smtp.reply import Reply
 from postern.services.mailbox_client import MailboxClient
-from postern.services.mailbox_room import MailboxRoom
+from postern.services.mailbox_room import PLENTY, MailboxRoom, Space
 from postern.services.rpc_client import RpcClient
 from postern.services.smtp_recipients import judge
 from tests.services.fake_mailboxes import FakeMailboxes
@@ -53,11 +53,14 @@ class Asked:
         self.room = MailboxRoom(lambda name: server if name == "mbx1" else None, quota, lambda: self.now)  # type: ignore[arg-type,return-value]  # as much of a client as is used
 
     def full(self, recipient: Recipient = BOB, size: int = 0) -> bool:
-        answer = self.room.full(recipient, size)
-        if isinstance(answer, bool):
+        return self.space(recipient, size) is Space.FULL
+
+    def space(self, recipient: Recipient = BOB, size: int = 0) -> Space:
+        answer = self.room.space(recipient, size)
+        if isinstance(answer, Space):
             return answer
 
-        async def wait() -> bool:
+        async def wait() -> Space:
             return await answer
 
         return asyncio.run(wait())
@@ -68,6 +71,19 @@ class Asked:
 )
 def test_a_message_fits_or_does_not(used: int, size: int, full: bool) -> None:
     assert Asked(Server(bob=used)).full(size=size) is full
+
+
+def test_plenty_is_room_for_any_message_whatever_was_announced() -> None:
+    server = Server()
+    asked, roomy = Asked(server), replace(BOB, quota=PLENTY + 2)
+    assert asked.space(roomy, PLENTY) is Space.PLENTY
+    assert asked.space(roomy, PLENTY + 1) is Space.ENOUGH
+    server.holds[BOB.guid] = 2
+    asked.now += 301
+    assert asked.space(roomy) is Space.ENOUGH
+    server.away = True
+    assert Asked(server).space(roomy) is Space.ENOUGH
+    assert asked.space(replace(BOB, quota=0)) is Space.PLENTY
 
 
 def test_who_has_no_bound_or_no_mailbox_here_is_not_asked_about() -> None:
@@ -126,11 +142,11 @@ def test_over_the_real_path_and_when_it_ends() -> None:
             client = MailboxClient(rpc, MAILBOX_DELIVERY)
             assert await client.used([uuid4(), BOB.guid]) == [0, 600]
             room = MailboxRoom({"mbx1": client}.get)
-            answer = room.full(BOB, 401)
-            assert not isinstance(answer, bool) and await answer
-            assert room.full(BOB, 401) is True and room.full(BOB, 400) is False
-        late = MailboxRoom({"mbx1": client}.get).full(BOB, 401)
-        assert not isinstance(late, bool) and not await late
+            answer = room.space(BOB, 401)
+            assert not isinstance(answer, Space) and await answer is Space.FULL
+            assert room.space(BOB, 401) is Space.FULL and room.space(BOB, 400) is Space.ENOUGH
+        late = MailboxRoom({"mbx1": client}.get).space(BOB, 401)
+        assert not isinstance(late, Space) and await late is Space.ENOUGH
         await client.close()
 
     asyncio.run(asyncio.wait_for(run(), 30))
@@ -139,11 +155,11 @@ def test_over_the_real_path_and_when_it_ends() -> None:
 class Full:
     """Bob's mailbox has no room, and that of all others some."""
 
-    def full(self, recipient: Recipient, size: int) -> Any:
-        async def later() -> bool:
-            return size > 500
+    def space(self, recipient: Recipient, size: int) -> Any:
+        async def later() -> Space:
+            return Space.FULL if size > 500 else Space.ENOUGH
 
-        return True if recipient.primary.startswith("bob") else later()
+        return Space.FULL if recipient.primary.startswith("bob") else later()
 
 
 def test_the_sender_hears_it_at_rcpt_and_others_get_the_message() -> None:
@@ -174,8 +190,10 @@ def test_more_than_was_announced_is_refused_while_its_sender_still_listens() -> 
     """A report goes to whom the sender claims to be; a 452 to him who sends. Where one has room the message is taken."""
 
     class Small:
-        def full(self, recipient: Recipient, size: int) -> bool:
-            return recipient.primary.startswith("bob") and size > 3_000
+        def space(self, recipient: Recipient, size: int) -> Space:
+            if not recipient.primary.startswith("bob"):
+                return Space.PLENTY
+            return Space.FULL if size > 3_000 else Space.ENOUGH
 
     async def send(say: Talk, announced: str, *names: str) -> str:
         await say.ask("MAIL FROM:<x@remote.test>" + announced)

@@ -161,20 +161,6 @@ def test_an_idle_dispatcher_wakes_for_what_it_put_off_itself(tmp_path: Path) -> 
     asyncio.run(run())
 
 
-def test_the_directory_being_down_only_delays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dispatcher_module, "OWN_RETRY", (0.001,))
-
-    async def run() -> None:
-        async with World(tmp_path / "0") as world:
-            world.directory.down = 5
-            await world.send("alice@example.test", "nobody@example.test", sender="")
-            await world.rest()
-            assert world.carrier.carried == ["alice@example.test"]
-            assert len(world.directory.asked) == 6
-
-    asyncio.run(run())
-
-
 def test_a_failure_is_reported_to_the_sender_before_the_message_is_forgotten(tmp_path: Path) -> None:
     async def run() -> None:
         async with World(tmp_path / "0") as world:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from postern.model.directory import Account, DirectoryUnavailable, Recipient, RecipientType
+from postern.model.directory import UNKNOWN, Account, DirectoryUnavailable, Recipient, RecipientType, Unknown
 from postern.model.mail import (
     Accepted,
     Action,
@@ -88,12 +88,16 @@ def contact(name: str, target: str) -> Recipient:
 
 
 class FakeDirectory:
-    """`down` is how many of the next questions get no answer."""
+    """`down` is how many of the next questions get no answer; `remembered` what is known without a question."""
 
     def __init__(self, *recipients: Recipient) -> None:
         self.entries = {address: r for r in recipients for address in r.addresses}
         self.down = 0
         self.asked: list[list[str]] = []
+        self.remembered: dict[str, Recipient | None] = {}
+
+    def cached_recipient(self, address: str) -> Recipient | Unknown | None:
+        return self.remembered.get(address, UNKNOWN)
 
     async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
         self.asked.append(list(addresses))

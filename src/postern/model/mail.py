@@ -36,6 +36,11 @@ class Envelope(NamedTuple):
     envelope_id: str = ""
     ret: str = ""
 
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The recipients'."""
+        return tuple(recipient.address for recipient in self.recipients)
+
 
 FROM_STRANGERS = frozenset({"internet-to-hub", "edge-to-edge", "edge-to-hub"})
 """Rows on which strangers' mail comes: whoever proved to be the caller of such a row has vouched for no sender."""

@@ -21,6 +21,7 @@ from postern.paths.row import Path
 from postern.protocols.authentication.results import without_claims
 from postern.protocols.smtp.bounds import ServerBounds
 from postern.protocols.smtp.reply import Reply
+from postern.services.mailbox_room import Space
 from postern.services.refusals import Refusals
 from postern.services.smtp_data import Clock
 from postern.telemetry.observed import Observed
@@ -110,8 +111,8 @@ class Agents(Protocol):
 class Room(Protocol):
     """Whether mailboxes have room (`mailbox_room.MailboxRoom`)."""
 
-    def full(self, recipient: Recipient, size: int) -> bool | Awaitable[bool]:
-        """Whether a message of `size` octets (0: unknown) does not fit. False where it cannot be found out."""
+    def space(self, recipient: Recipient, size: int) -> Space | Awaitable[Space]:
+        """What there is for a message of `size` octets (0: unknown)."""
         ...
 
 
@@ -200,11 +201,10 @@ class ReceiveConnector:
     def record(self, accepted: Accepted, envelope: Envelope, origin: Origin, seal: Seal | None) -> None:
         """That a message is in the queue: into the tracking log and the observations."""
         self.observed.seen(origin.path, origin.client, origin.mechanism, seal, time.time())
-        people = tuple(recipient.address for recipient in envelope.recipients)
         self.tracker.record(
             TrackingRecord(
                 *(Step.RECEIVE, accepted.message_id, accepted.queue_id, origin.path, origin.client),
-                *(origin.mechanism, origin.cipher, envelope.sender, people, "250 2.0.0"),
+                *(origin.mechanism, origin.cipher, envelope.sender, envelope.addresses, "250 2.0.0"),
             )
         )
 

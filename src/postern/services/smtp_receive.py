@@ -22,6 +22,7 @@ from postern.protocols.smtp import events
 from postern.protocols.smtp.reply import Reply
 from postern.protocols.smtp.server import Server
 from postern.services.conversation import Conversation
+from postern.services.mailbox_room import PLENTY
 from postern.services.receive_connector import Caller, ReceiveConnector, Steps
 from postern.services.smtp_data import (
     BROKE,
@@ -35,7 +36,7 @@ from postern.services.smtp_data import (
     with_protocol,
 )
 from postern.services.smtp_login import Login, Proven, record, shown
-from postern.services.smtp_recipients import FULL_MAILBOX, have_no_room, judge
+from postern.services.smtp_recipients import ENOUGH, FULL_MAILBOX, have_no_room, judge
 from postern.telemetry.attempts import counted
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 
@@ -60,6 +61,8 @@ class ReceiveSession(Conversation):
         self._row: Path | Refusal = connector.stranger(None)
         self._gathering: Gathering | None = None
         self._sender, self._size = "", 0
+        self._is_tight = False
+        """A recipient's mailbox may have no room for more than was announced."""
         self._login = Login(connector, self._server, self._is)
         self._steps = connector.agents.steps() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
@@ -180,6 +183,7 @@ class ReceiveSession(Conversation):
                 self._server.reply(Reply(421, "4.7.0", "This certificate is not known any more"))
                 return None
         row, self._sender, self._size = self._row, event.sender, event.parameters.size
+        self._is_tight = False
         if isinstance(row, Refusal):
             self._c.refusals.turned_away(self._path_id, self._peer.host, row.reason)
             offer = self._offer
@@ -209,6 +213,7 @@ class ReceiveSession(Conversation):
         judged = judge(self._c, event.address, self._trusted, self._path_id, self._size)
         if not isinstance(judged, Reply):
             return self._judged(event, judged)
+        self._is_tight = self._is_tight or judged is ENOUGH
         said = self._ask(event) if judged.code < 300 else None
         if said is not None and not isinstance(said, Reply):
             return self._judged(event, judged, said)
@@ -224,6 +229,7 @@ class ReceiveSession(Conversation):
         self, event: events.Rcpt, judged: Reply | Awaitable[Reply], said: Awaitable[Reply | None] | None = None
     ) -> None:
         reply = judged if isinstance(judged, Reply) else await judged
+        self._is_tight = self._is_tight or reply is ENOUGH
         if reply.code < 300:
             more = said or self._ask(event)
             reply = (more if more is None or isinstance(more, Reply) else await more) or reply
@@ -277,7 +283,7 @@ class ReceiveSession(Conversation):
                     parts = self._c.without_our_word(parts[0]), parts[1]
         if isinstance(parts, Reply):
             gathering.close()
-            self._note_refusal(parts, _people(event.envelope))
+            self._note_refusal(parts, event.envelope.addresses)
             self._server.reply(parts)
             return None
         header, rest = parts
@@ -292,7 +298,7 @@ class ReceiveSession(Conversation):
         verdict = await steps.data(self._caller, envelope, header, body, key)
         if verdict.reply is not None:
             if verdict.reply.code >= 400:
-                self._note_refusal(verdict.reply, _people(envelope), header)
+                self._note_refusal(verdict.reply, envelope.addresses, header)
             self._server.reply(verdict.reply)
             return
         header = header if verdict.header is None else verdict.header
@@ -310,7 +316,7 @@ class ReceiveSession(Conversation):
                 fixed = fix_header(header, self._submitter, now, secrets.token_hex(16), self._c.fqdn)
             if isinstance(fixed, NotAllowed):
                 refusal = Reply(fixed.code, fixed.enhanced, fixed.text)
-                self._note_refusal(refusal, _people(envelope), header)
+                self._note_refusal(refusal, envelope.addresses, header)
                 self._server.reply(refusal)
                 return None
             header, body = fixed, body if body.size else Content.of(b"\r\n")
@@ -329,10 +335,9 @@ class ReceiveSession(Conversation):
         return self._accept(honest(envelope, ascii), led_by(trace + header, body), origin)
 
     async def _accept(self, envelope: Envelope, content: Content, origin: Origin) -> None:
-        people = _people(envelope)
-        unannounced = content.size > self._size + _ADDED
-        if unannounced and await have_no_room(self._c, people, origin.path, content.size):
-            self._note_refusal(FULL_MAILBOX, people)
+        is_more = content.size > self._size + _ADDED and (self._is_tight or content.size > PLENTY)
+        if is_more and await have_no_room(self._c, envelope.addresses, origin.path, content.size):
+            self._note_refusal(FULL_MAILBOX, envelope.addresses)
             self._server.reply(FULL_MAILBOX)
             return
         try:
@@ -376,10 +381,6 @@ class ReceiveSession(Conversation):
         message_id = found[0].value.decode("ascii", "replace").strip() if found else ""
         agent = self._steps.agent_of(reply) if self._steps is not None else ""
         self._c.refusals.record(self._caller, self._path_id, reply, self._sender, recipients, message_id, agent)
-
-
-def _people(envelope: Envelope) -> tuple[str, ...]:
-    return tuple(one.address for one in envelope.recipients)
 
 
 _HANDLERS: dict[type, Callable[[ReceiveSession, Any], Awaitable[None] | None]] = {

@@ -13,6 +13,7 @@ from postern.model.domains import fold
 from postern.model.organization import DomainType
 from postern.protocols.smtp.address import domain_of
 from postern.protocols.smtp.reply import Reply
+from postern.services.mailbox_room import Space
 from postern.services.receive_connector import ReceiveConnector, Room
 
 _OK = Reply(250, "2.1.5", "Ok")
@@ -24,6 +25,9 @@ FULL_MAILBOX = Reply(452, "4.2.2", "The recipient's mailbox is full")
 _STILL_THEIRS = frozenset({"internet-to-hub", "client-to-hub-smtp"})
 """Rows whose callers have acknowledged the message to nobody. What a hub or an edge of ours brings is acknowledged: its sender
 is better served by a report at once than by one after two days of trying."""
+ENOUGH = Reply(250, "2.1.5", "Ok")
+"""There is room for what was announced. If more comes, `have_no_room` is to be asked."""
+_SAID = {Space.FULL: FULL_MAILBOX, Space.ENOUGH: ENOUGH, Space.PLENTY: _OK}
 _STRANGERS_REFUSED = Reply(550, "5.7.1", "This recipient takes mail from authenticated senders only")
 
 
@@ -70,10 +74,8 @@ async def _look_up(directory: Directory, address: str, trusted: bool, room: Room
 def _answer(recipient: Recipient, trusted: bool, room: Room | None, size: int) -> Reply | Awaitable[Reply]:
     if recipient.accept_from_authenticated_only and not trusted:
         return _STRANGERS_REFUSED
-    full = room.full(recipient, size) if room is not None else False
-    if isinstance(full, bool):
-        return FULL_MAILBOX if full else _OK
-    return _unless_full(full)
+    space = room.space(recipient, size) if room is not None else Space.PLENTY
+    return _SAID[space] if isinstance(space, Space) else _say(space)
 
 
 async def have_no_room(connector: ReceiveConnector, people: Sequence[str], row: str, size: int) -> bool:
@@ -88,8 +90,8 @@ async def have_no_room(connector: ReceiveConnector, people: Sequence[str], row: 
     return True
 
 
-async def _unless_full(full: Awaitable[bool]) -> Reply:
-    return FULL_MAILBOX if await full else _OK
+async def _say(space: Awaitable[Space]) -> Reply:
+    return _SAID[await space]
 
 
 def _candidates(address: str) -> tuple[str, ...]:

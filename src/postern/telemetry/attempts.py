@@ -76,6 +76,8 @@ class Attempts:
         """Counts that are in no file: there is no folder, or it takes no more."""
         self._any = False
         self._look_again = 0.0
+        self._quiet_until = 0.0
+        """Monotonic seconds: before, nothing counts against anything as far as this process knows."""
         self._until_pruned = PRUNE_EVERY
 
     def begin(self, key: str) -> int:
@@ -109,12 +111,14 @@ class Attempts:
 
     def given_up(self, key: str, limit: int = LIMIT) -> Struck | None:
         """The count of a message that must not be tried again; None if it may be."""
+        if _now() < self._quiet_until:
+            return None
         struck = self._count(key)
         return struck if struck is not None and struck.count >= limit else None
 
     def strike(self, key: str, why: str, fatal: bool = False) -> Struck:
         """Counts a bad end of an attempt at `key`, and says how many there were."""
-        self._look_again = 0.0
+        self._look_again = self._quiet_until = 0.0
         before = self._count(key) or Struck(key, 0, "", 0.0)
         struck = Struck(key, before.count + 1, why[:MAX_WHY], time.time(), fatal or before.fatal)
         log(Event.ATTEMPT_BROKE, subject=key, count=struck.count, words=struck.why[:500])
@@ -122,7 +126,7 @@ class Attempts:
             self._known[key] = struck
             if len(self._known) > MAX_STRUCK:
                 del self._known[next(iter(self._known))]
-        self._look_again = 0.0
+        self._look_again = self._quiet_until = 0.0
         return struck
 
     def forget(self, key: str) -> None:
@@ -155,6 +159,7 @@ class Attempts:
         if now >= self._look_again:
             self._any = bool(self._known) or _has_entries(self._folder / _STRUCK)
             self._look_again = now + LOOK
+            self._quiet_until = 0.0 if self._any else self._look_again
         if not self._any:
             return None
         return self._known.get(key) or _read(self._folder / _STRUCK / _name(key))

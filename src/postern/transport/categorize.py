@@ -152,7 +152,8 @@ class Resolution:
         self.routed: list[Routed] = []
         self.expanded: dict[int, str] = {}
         """Targets that others stand for, by number, with the words for the tracking log."""
-        self._waiting: list[_Node] = []
+        self._waiting: list[tuple[_Node, tuple[str, ...]]] = []
+        """With the addresses under which each may stand."""
         self._seen: set[str] = set()
         """Final destinations that a recipient has already."""
         self._opened: dict[str, int] = {}
@@ -173,16 +174,13 @@ class Resolution:
     @property
     def needs(self) -> set[str]:
         """Addresses to look up now, lower case; empty when all is resolved."""
-        needs: set[str] = set()
-        for node in self._waiting:
-            needs.update(self._keys(node.address))
-        return needs
+        return {key for _, keys in self._waiting for key in keys}
 
     def answer(self, found: Mapping[str, Recipient]) -> None:
         """What the directory said to `needs`: those it knows, by the address asked for."""
         waiting, self._waiting = self._waiting, []
-        for node in waiting:
-            for key in self._keys(node.address):
+        for node, keys in waiting:
+            for key in keys:
                 recipient = found.get(key)
                 if recipient is not None:
                     self._known(node, recipient)
@@ -221,7 +219,7 @@ class Resolution:
         elif self._categorizer.is_edge:
             self._at_edge(node)
         elif _domain(node.address) in self._categorizer.domains:
-            self._waiting.append(node)
+            self._waiting.append((node, self._keys(node.address)))
         else:
             self._outside(node)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
-from postern.model.directory import Directory, DirectoryUnavailable, Recipient
+from postern.model.directory import Directory
 from postern.model.mail import FROM_STRANGERS, Action, Carrier, HopKind, NextHop, RecipientOutcome
 from postern.model.organization import Organization
 from postern.telemetry.attempts import Struck, given_up
@@ -19,7 +19,8 @@ from postern.telemetry.tracking import Step, Tracker
 from postern.transport import poison
 from postern.transport.carrying import carry, delayed
 from postern.transport.categorize import Categorizer, Resolution, Routed, Target
-from postern.transport.hop import OWN_RETRY, Hop, Load, delay, parcel_of, recipient_of, schedule_for
+from postern.transport.hop import Hop, Load, delay, parcel_of, recipient_of, schedule_for
+from postern.transport.look_up import RecipientLookUp
 from postern.transport.outcomes import Outcomes
 from postern.transport.queue import ACTIVE_MESSAGES, Queue
 from postern.transport.queued import NEVER, Change, QueuedMessage, QueuedRecipient, State
@@ -62,7 +63,7 @@ class Dispatcher:
         poll: Callable[[Dispatcher], Awaitable[None]] | None = None,
     ) -> None:
         self.queue = queue
-        self._directory = directory
+        self._recipients = RecipientLookUp(directory)
         self._carriers = carriers
         self._limits = organization.limits
         self._categorizer = Categorizer(organization, server)
@@ -83,7 +84,6 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._main: list[asyncio.Task[None]] = []
         self._stopping = False
-        self._directory_failures = 0
 
     async def start(self) -> None:
         self.queue.start(self._arrived)
@@ -185,9 +185,10 @@ class Dispatcher:
                 continue
             with self._outcomes.judging(message, changes):
                 resolution = self._resolution(message, message.pending(now))
+                self._recipients.remember(resolution)
                 self._route_or_ask(message, resolution, changes, work)
         while work:
-            answers = await self._look_up(set().union(*(resolution.needs for _, resolution in work)))
+            answers = await self._recipients.look_up(set().union(*(resolution.needs for _, resolution in work)))
             asked, work = work, []
             for message, resolution in asked:
                 with self._outcomes.judging(message, changes):
@@ -234,7 +235,7 @@ class Dispatcher:
         with self._outcomes.judging(message, changes, recipient):
             going = self._resolution(message, [recipient])
         while going is not None and going.is_waiting:
-            answers = await self._look_up(going.needs)
+            answers = await self._recipients.look_up(going.needs)
             asked, going = going, None
             with self._outcomes.judging(message, changes, recipient):
                 asked.answer(answers)
@@ -250,19 +251,6 @@ class Dispatcher:
             bool(message.origin.identity) and message.origin.path not in FROM_STRANGERS,
             message.origin.path,
         )
-
-    async def _look_up(self, needs: Iterable[str]) -> dict[str, Recipient]:
-        """Asks until a directory server answers: mail waits, in memory, for it."""
-        while True:
-            try:
-                answers = await self._directory.recipients(sorted(needs))
-            except DirectoryUnavailable as error:
-                self._directory_failures += 1
-                log(Event.DIRECTORY_UNAVAILABLE, error=str(error), failures=self._directory_failures)
-                await asyncio.sleep(delay(OWN_RETRY, self._directory_failures))
-            else:
-                self._directory_failures = 0
-                return answers
 
     def _route(
         self, message: QueuedMessage, resolution: Resolution, changes: list[Change], alone: bool = False
