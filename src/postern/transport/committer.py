@@ -33,8 +33,8 @@ T = TypeVar("T")
 
 LINGER = 0.02
 """Seconds for which outcomes wait for company: nobody waits for them, and a sync serves many."""
-KEPT_BODY = 65_536
-"""Bytes of a body up to which it may stay in memory."""
+KEPT_BODY = 262_144
+"""Bytes of a body up to which it may stay in memory, within the bound of them all (`queue.KEPT_BODIES`)."""
 RETRY_SAVE = 1.0
 """Seconds after which outcomes that could not be written are written again."""
 _MAX_MESSAGE_ID = 998
