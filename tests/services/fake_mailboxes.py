@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import zip_longest
 from uuid import UUID
 
@@ -198,7 +197,7 @@ class FakeMailboxes:
         recent = (f.recent_uid, f.uid_next - 1)
         if claim_recent:
             f.recent_uid = f.uid_next
-        return replace(found, recent=recent)
+        return found._replace(recent=recent)
 
     async def first_unseen(self, mailbox: UUID, folder: int) -> int:
         self.calls.append("first_unseen")

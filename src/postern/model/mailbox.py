@@ -86,8 +86,7 @@ class DisconnectedMailbox:
     used: int
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(NamedTuple):
     """A folder's items in UID order, as parallel columns of packed little-endian words: `uids` u32, `flags` u64, `modseqs` u64.
 
     With `since` given, only what changed after that mod-sequence, and `vanished` (u32) what was expunged after it.

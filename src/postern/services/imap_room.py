@@ -8,7 +8,6 @@ back when its APPEND is done, or its session gone.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from uuid import UUID
 from weakref import WeakValueDictionary
 
@@ -24,21 +23,26 @@ class LiteralRoom:
 
     def __init__(self, largest: int) -> None:
         self._largest = largest
-        self._taken: Counter[UUID] = Counter()
+        self._taken: dict[UUID, int] = {}
+        self._all = 0
 
     def take(self, mailbox: UUID, size: int) -> bool:
         """Whether there is room for so many octets more; if so, it is taken."""
-        if self._taken[mailbox] + size > OF_ONE_MAILBOX * self._largest:
+        mine = self._taken.get(mailbox, 0) + size
+        if mine > OF_ONE_MAILBOX * self._largest or self._all + size > MESSAGES * self._largest:
             return False
-        if self._taken.total() + size > MESSAGES * self._largest:
-            return False
-        self._taken[mailbox] += size
+        self._taken[mailbox] = mine
+        self._all += size
         return True
 
     def give_back(self, mailbox: UUID, size: int) -> None:
-        self._taken[mailbox] -= size
-        if self._taken[mailbox] <= 0:
-            del self._taken[mailbox]
+        """No more than was taken."""
+        left = self._taken.get(mailbox, 0) - size
+        self._all -= size
+        if left > 0:
+            self._taken[mailbox] = left
+        else:
+            self._taken.pop(mailbox, None)
 
 
 class Share:

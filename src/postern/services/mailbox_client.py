@@ -7,7 +7,6 @@ An operation that the interface does not have (a hub has only delivery's) is Mai
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -104,7 +103,7 @@ class MailboxClient:
 
     async def look(self, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: bool) -> Index:
         *found, first, last = await self._call("look", mailbox, folder, since, next_uid, claim_recent)
-        return replace(Index(*found), recent=(first, last))
+        return Index(*found)._replace(recent=(first, last))
 
     async def first_unseen(self, mailbox: UUID, folder: int) -> int:
         number: int

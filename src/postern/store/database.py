@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from postern.model.mailbox import (
@@ -152,10 +151,7 @@ class MailboxDatabase(Mailboxes):
         return await item_work.index(self._pool, mailbox, folder, since)
 
     async def look(self, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: bool) -> Index:
-        found = await item_work.index(self._pool, mailbox, folder, since)
-        if found.last_uid < next_uid:
-            return found
-        return replace(found, recent=await folders.recent(self._pool, mailbox, folder, claim_recent))
+        return await item_work.look(self._pool, mailbox, folder, since, next_uid, claim_recent)
 
     async def first_unseen(self, mailbox: UUID, folder: int) -> int:
         return await folders.first_unseen(self._pool, mailbox, folder)

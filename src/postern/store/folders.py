@@ -35,16 +35,6 @@ _CLAIM = f"""
 """  # noqa: S608 (our own words)
 """The folder as it is when it is locked, so that of two sessions one claims what is new. It is not waited for the disk:
 a crash that loses the claim only makes messages recent once more."""
-_RECENT = """
-    SELECT f.id, f.recent_uid, f.uid_next FROM mailboxes m JOIN folders f ON f.mailbox = m.id
-    WHERE m.guid = $1::uuid AND f.id = $2::bigint
-"""
-_CLAIM_RECENT = f"""
-    WITH old AS ({_RECENT} FOR NO KEY UPDATE OF f), claimed AS (
-        UPDATE folders f SET recent_uid = old.uid_next FROM old WHERE f.id = old.id AND old.recent_uid <> old.uid_next
-    )
-    SELECT old.*, set_config('synchronous_commit', 'off', true) FROM old
-"""  # noqa: S608 (our own words)
 _FIRST_UNSEEN = """
     SELECT CASE WHEN f.unseen > f.messages / 2 THEN
         (SELECT count(*) FROM items i WHERE i.folder = f.id AND i.uid <= (
@@ -80,14 +70,6 @@ async def folder(pool: Pool, mailbox: UUID, folder: int, claim_recent: bool) -> 
     if not rows:
         raise _nonexistent("No such folder")
     return _folder(rows[0])
-
-
-async def recent(pool: Pool, mailbox: UUID, folder: int, claim: bool) -> tuple[int, int]:
-    """The first and the last UID that no session has claimed."""
-    rows = await pool.run(_CLAIM_RECENT if claim else _RECENT, [mailbox.bytes, wire.int8(folder)])
-    if not rows:
-        raise _nonexistent("No such folder")
-    return wire.to_int8(rows[0][1]), wire.to_int8(rows[0][2]) - 1
 
 
 async def first_unseen(pool: Pool, mailbox: UUID, folder: int) -> int:

@@ -16,7 +16,7 @@ from postern.model.mailbox import (
     NewItem,
 )
 from postern.store import wire
-from postern.store.connection import Pool, Rejected
+from postern.store.connection import Pool, Rejected, Row
 from postern.store.fetching import OWNED, no_folder
 from postern.store.notices import Notices
 from postern.store.ranges import MAX_UID, merged
@@ -38,6 +38,23 @@ _INDEX = f"""
 _INDEX_ALL = _INDEX.format(since="")
 _INDEX_SINCE = _INDEX.format(since="AND i.modseq > $3::bigint")
 
+_EXAMINE = f"""
+    SELECT x.*, f.recent_uid, f.uid_next FROM ({{index}}) AS x, folders f WHERE f.id = {OWNED} AND $4::bigint >= 0
+"""  # noqa: S608 (our own words)
+_CLAIM = f"""
+    WITH old AS (
+        SELECT f.id, f.recent_uid, f.uid_next FROM folders f
+        WHERE f.id = {OWNED} AND f.uid_next > $4::bigint AND f.recent_uid <> f.uid_next FOR NO KEY UPDATE
+    ), claimed AS (
+        UPDATE folders f SET recent_uid = old.uid_next FROM old WHERE f.id = old.id
+    )
+    SELECT x.*, old.recent_uid, old.uid_next,
+        CASE WHEN old.id IS NOT NULL THEN set_config('synchronous_commit', 'off', true) END
+    FROM ({{index}}) AS x LEFT JOIN old ON true
+"""  # noqa: S608 (our own words)
+"""The folder is locked where something came, so that of two sessions one claims it. It is not waited for the disk: a crash
+that loses the claim only makes messages recent once more."""
+
 _APPEND = f"""SELECT validity, first_uid, change FROM append_items(
     $1::uuid, $2::bigint, $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint, $7::bigint, $8::bigint,
     {placeholders(9, PLACES)})"""  # noqa: S608 (our own words)
@@ -49,7 +66,25 @@ async def index(pool: Pool, mailbox: UUID, folder: int, since: int) -> Index:
     )
     if not rows:
         raise no_folder()
-    highest, uid_next, messages, uids, flags, modseqs, vanished = rows[0]
+    return _index(rows[0])
+
+
+async def look(pool: Pool, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: bool) -> Index:
+    """As Mailboxes.look."""
+    statement = (_CLAIM if claim_recent else _EXAMINE).format(index=_INDEX_SINCE if since > 0 else _INDEX_ALL)
+    parameters = [mailbox.bytes, wire.int8(folder), wire.int8(since), wire.int8(next_uid)]
+    # Who goes away has claimed or not, and must not have done half of it.
+    rows = await (pool.run if claim_recent else pool.read)(statement, parameters)
+    if not rows:
+        raise no_folder()
+    found, (first, behind) = _index(rows[0][:7]), rows[0][7:9]
+    if first is None or found.last_uid < next_uid:
+        return found
+    return found._replace(recent=(wire.to_int8(first), wire.to_int8(behind) - 1))
+
+
+def _index(row: Row) -> Index:
+    highest, uid_next, messages, uids, flags, modseqs, vanished = row
     return Index(
         highest_modseq=wire.to_int8(highest),
         uid_next=wire.to_int8(uid_next),
