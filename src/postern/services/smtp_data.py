@@ -146,9 +146,12 @@ class Gathering:
 
         Bound: the first 2,047 octets are looked at.
         """
-        pieces = self._pieces
-        beginning = pieces[0] if pieces and len(pieces[0]) >= _NAMED else b"".join(pieces)
-        name = sha256(beginning[:_NAMED])
+        name, left = sha256(), _NAMED
+        for piece in self._pieces:
+            name.update(piece[:left])
+            left -= len(piece)
+            if left <= 0:
+                break
         return f"data/{self._in_memory + self._in_file}/{name.hexdigest()}"
 
     def split(self) -> tuple[bytes, bytes] | None:
