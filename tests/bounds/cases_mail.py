@@ -95,7 +95,6 @@ CASES: Cases = {
     "store.rendered.Batch.of": lambda size: (
         lambda: [finished(rendered.Batch.of([b"\r\n" + b"<a" * (1 << 14)])) for _ in range(size >> 15)]
     ),
-    "store.rendered.fit_to_store": lambda size: lambda: finished(rendered.fit_to_store([b"\r\n" * (size // 2)])),
     "store.search._folded: marks": lambda size: _needle("\u0300\u0316" * (size // 4)),
     "store.search._folded: ligatures": lambda size: _needle("\ufdfa" * min(size // 3, 8192)),
     "store.threads.ordered_subject": _subjects,

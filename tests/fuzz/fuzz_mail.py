@@ -131,8 +131,7 @@ def _stored(content: bytes) -> None:
     kept = delivery.with_return_path(Delivery("d", content, (), "a@b.test"))
     head = kept[: fields.header_end(kept, 0, len(kept))]
     assert kept.startswith(b"Return-Path: <a@b.test>\r\n") and fields.count_fields(head, b"return-path") == 1
-    finished(rendered.fit_to_store([fit]))  # what is not fit is made so in a thread, which needs a loop
-    finished(rendered.Batch.of([fit]))
+    finished(rendered.Batch.of([fit]))  # what is not fit is made so in a thread, which needs a loop
     assert len(transfer.from_base64(content)) <= len(content)
 
 

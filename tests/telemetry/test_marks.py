@@ -24,7 +24,6 @@ from postern.model.mail import (
     Parcel,
     RecipientOutcome,
 )
-from postern.protocols.mime import stored
 from postern.protocols.mime.message import Rendered
 from postern.services import message_agents, outward_agents
 from postern.services.agent_state import Statistics
@@ -54,7 +53,7 @@ async def store(_: pytest.MonkeyPatch) -> object:
 
 
 async def store_unfit(_: pytest.MonkeyPatch) -> object:
-    return await rendered.fit_to_store([b"Subject: bare\n\n" + b"a\n" * 100])
+    return await rendered.Batch.of([b"Subject: bare\n\n" + b"a\n" * 100], ["delivery/one"])
 
 
 async def renew(_: pytest.MonkeyPatch) -> object:
@@ -106,7 +105,7 @@ async def verify(_: pytest.MonkeyPatch) -> object:
 
 WORK: dict[str, tuple[Callable[[pytest.MonkeyPatch], Awaitable[object]], object, str]] = {
     "a message to be stored": (store, rendered, "render"),
-    "a message to be made fit": (store_unfit, stored, "made_fit"),
+    "a message to be made fit": (store_unfit, rendered, "made_fit"),
     "a message to be rendered anew": (renew, renewal, "render"),
     "a message to be signed": (sign, outward_agents, "_sign"),
     "a message whose signature is looked at": (verify, message_agents, "body_hashes"),

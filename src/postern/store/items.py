@@ -20,7 +20,7 @@ from postern.store.connection import Pool, Rejected, Row
 from postern.store.fetching import OWNED, no_folder
 from postern.store.notices import Notices
 from postern.store.ranges import MAX_UID, merged
-from postern.store.rendered import PLACES, Batch, Unrenderable, fit_to_store, placeholders
+from postern.store.rendered import PLACES, Batch, Unrenderable, placeholders
 
 _FLAG_MASK = (1 << 63) - 1
 
@@ -131,7 +131,7 @@ async def append(pool: Pool, notices: Notices, mailbox: UUID, folder: int, items
     if not items:
         raise MailboxError("CANNOT", "There is nothing to append")
     try:
-        batch = await Batch.of(await fit_to_store([item.content for item in items]))
+        batch = await Batch.of([item.content for item in items])
     except Unrenderable as bad:
         raise MailboxError("CANNOT", "The message cannot be read") from bad
     now = int(time.time())

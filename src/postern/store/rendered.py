@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TypeVar
 
-from postern.protocols.mime import stored
 from postern.protocols.mime.message import RENDERING, Rendered, render
+from postern.protocols.mime.stored import is_fit, made_fit
 from postern.store.wire import Parameter, byteas, int8, int8s, texts
 from postern.telemetry.attempts import attempting_apart, given_up, strike
 
@@ -30,15 +30,19 @@ class Batch:
 
     @staticmethod
     async def of(messages: Sequence[bytes], keys: Sequence[str] = ()) -> Batch:
-        """`keys` names each message while it is rendered (`telemetry.attempts`), in place of its hash. Raises Unrenderable.
-        Messages have CRLF line ends and no NUL (`fit_to_store`).
+        """Messages are made fit to be stored first (`protocols.mime.stored`).
+        `keys` names each message while it is rendered (`telemetry.attempts`), in place of its hash. Raises Unrenderable.
 
         Bound: linear in the messages.
         """
         batch = Batch([], [], [], [])
         known: dict[bytes, int] = {}
         since = 0
-        for number, content in enumerate(messages):
+        for number, message in enumerate(messages):
+            content = message
+            if not is_fit(message):
+                key = keys[number] if keys else f"content/{sha256(message).hexdigest()}"
+                content = await made(key, made_fit, message, in_thread=True)
             digest = sha256(content).digest()
             place = known.get(digest)
             if place is None:
@@ -79,21 +83,6 @@ class Unrenderable(Exception):
     def __init__(self, key: str, why: str) -> None:
         super().__init__(why)
         self.key = key
-
-
-async def fit_to_store(messages: Sequence[bytes]) -> list[bytes]:
-    """The messages as they can be stored (`protocols.mime.stored`): clients append what they like. What a hub delivers needs
-    none of this, for it takes neither a bare CR or LF nor a NUL. Raises Unrenderable.
-
-    Bound: linear in the messages.
-    """
-    return [
-        one if stored.is_fit(one) else await made(_name(one), stored.made_fit, one, in_thread=True) for one in messages
-    ]
-
-
-def _name(content: bytes) -> str:
-    return f"content/{sha256(content).hexdigest()}"
 
 
 async def made(key: str, make: Callable[[bytes], T], message: bytes, in_thread: bool) -> T:
