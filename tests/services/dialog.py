@@ -1,9 +1,12 @@
 """Plays a scripted dialog (tests/dialogs/imap, tests/dialogs/pop3) against doors, line by line, over TLS.
 
-«C:» sends a line, «S:» expects exactly this line, «S~» a regular expression, «S...» passes lines over up to this one; a number
-behind the letter names another connection, which logs on as the same user. «@message SUBJECT» appends a message of some 26 octets
-to INBOX, «@select NAME» selects it, «@stranger» leaves the first connection unauthenticated, «@pop3» speaks POP3 from here
-on, «@limits NAME=NUMBER ...» sets limits. Empty lines and «#» say nothing.
+"C:" sends a line, "S:" expects exactly this line, "S~" a regular expression, "S..." passes lines over up to this one; a number
+behind the letter names another connection, which logs on as the same user. "@message SUBJECT" appends a message of some 26 octets
+to INBOX, "@select NAME" selects it, "@stranger" leaves the first connection unauthenticated, "@pop3" speaks POP3 from here
+on, "@limits NAME=NUMBER ..." sets limits. Empty lines and "#" say nothing.
+
+Numbers that a store chooses are written <name>, of letters and digits, a letter first: what stands there the first time it is
+expected must stand there every other time, and is sent in its place.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from tests.services.client_doors import PASSWORD, Doors
 from tests.services.fake_mailboxes import FakeMailboxes
 
 TIMEOUT = 20.0
+_CHOSEN = re.compile(r"<([a-z][a-z0-9]*)>")
 _LINE = re.compile(r"([CS])(\d?)(:|~|\.\.\.)(?: (.*))?$")
 
 
@@ -30,6 +34,7 @@ class Player:
         self._mailboxes = mailboxes or FakeMailboxes()
         self._lines = script.split("\n")
         self._connections: dict[str, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
+        self._numbers: dict[str, str] = {}
         self._number = 0
         self._pop3 = False
         self._stranger = "@stranger" in self._lines
@@ -71,17 +76,28 @@ class Player:
         side, which, how, text = match.group(1), match.group(2), match.group(3), match.group(4) or ""
         reader, writer = await self._connection(which)
         if side == "C":
-            writer.write(text.encode() + b"\r\n")
+            writer.write(_CHOSEN.sub(lambda name: self._numbers[name[1]], text).encode() + b"\r\n")
             return
         said = (await reader.readline()).decode()
-        while how == "..." and said.removesuffix("\r\n") != text:
+        while how == "..." and not self._is(said.removesuffix("\r\n"), text):
             assert said.startswith("* "), f"line {at}: {said!r}"
             said = (await reader.readline()).decode()
         said = said.removesuffix("\r\n")
         if how == "~":
             assert re.fullmatch(text, said), f"line {at}: {said}"
         else:
-            assert said == text, f"line {at}: {said}"
+            assert self._is(said, text), f"line {at}: {said}"
+
+    def _is(self, said: str, text: str) -> bool:
+        """Whether what was said is this line."""
+        pieces = _CHOSEN.split(text)
+        if len(pieces) == 1:
+            return said == text
+        names = pieces[1::2]
+        match = re.fullmatch(r"(\d+)".join(map(re.escape, pieces[::2])), said)
+        return match is not None and all(
+            self._numbers.setdefault(name, number) == number for name, number in zip(names, match.groups(), strict=True)
+        )
 
     async def _connection(self, which: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if which not in self._connections:

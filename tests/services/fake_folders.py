@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import email
 import email.policy
-import email.utils
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from postern.model.mailbox import (
-    Column,
-    FolderKind,
-    SearchTerm,
-)
+from postern.model.mailbox import Column, Flag, Folder, FolderKind, SearchTerm
+from postern.protocols.mime.message import NO_DATE, render
+from postern.protocols.mime.words import fold
+from postern.store.threads import Message
+
+_IDS = itertools.count(1)
 
 
 @dataclass
@@ -48,9 +49,41 @@ class FakeMailbox:
     subscribed: set[tuple[str, ...]] = field(default_factory=set)
     quota: int = 0
     change: int = 1
-    next_id: int = 1
     next_validity: int = 1000
     submitted: list[int] = field(default_factory=list)
+    delivered: set[str] = field(default_factory=set)
+
+    def add(self, path: tuple[str, ...], kind: FolderKind = FolderKind.USER) -> FakeFolder:
+        folder = FakeFolder(next(_IDS), path, kind, self.next_validity)
+        self.folders[folder.id] = folder
+        self.next_validity += 1
+        return folder
+
+    def add_parents(self, path: tuple[str, ...]) -> None:
+        for depth in range(1, len(path)):
+            if not any(folder.path == path[:depth] for folder in self.folders.values()):
+                self.add(path[:depth])
+
+    def of_kind(self, kind: FolderKind) -> FakeFolder:
+        return next(folder for folder in self.folders.values() if folder.kind is kind)
+
+    def described(self, folder: FakeFolder) -> Folder:
+        items = folder.items.values()
+        return Folder(
+            folder.id,
+            folder.path,
+            folder.kind,
+            folder.uid_validity,
+            folder.uid_next,
+            folder.modseq,
+            len(items),
+            sum(not item.flags & Flag.SEEN for item in items),
+            sum(bool(item.flags & Flag.DELETED) for item in items),
+            sum(len(item.content) for item in items),
+            folder.recent_uid,
+            folder.path in self.subscribed,
+            tuple(folder.keywords),
+        )
 
 
 def sizes(items: list[Item], columns: Column) -> Sequence[int]:
@@ -60,19 +93,35 @@ def sizes(items: list[Item], columns: Column) -> Sequence[int]:
 
 
 def sort_value(item: Item, key: str) -> object:
-    message = email.message_from_bytes(item.content)
-    if key == "arrival":
-        return item.date
-    if key == "size":
-        return len(item.content)
-    if key == "date":
-        parsed = email.utils.parsedate_to_datetime(message["date"]) if message["date"] else None
-        return parsed.timestamp() if parsed else item.date
-    return str(message.get(key, "")).lower()
+    """RFC 5256 section 3: what the store compares is rendered at delivery."""
+    rendered = render(item.content)
+    return {
+        "arrival": item.date,
+        "size": len(item.content),
+        "date": item.date if rendered.sent == NO_DATE else rendered.sent,
+        "subject": rendered.base_subject,
+        "from": rendered.sort_from,
+        "to": rendered.sort_to,
+        "cc": rendered.sort_cc,
+        "displayfrom": rendered.display_from,
+        "displayto": rendered.display_to,
+    }[key]
+
+
+def in_thread(item: Item) -> Message:
+    rendered = render(item.content)
+    return Message(
+        item.uid,
+        item.date if rendered.sent == NO_DATE else rendered.sent,
+        rendered.message_id.encode(),
+        tuple(one.encode() for one in rendered.references),
+        rendered.base_subject.encode(),
+        rendered.is_reply,
+    )
 
 
 def matches(item: Item, term: SearchTerm) -> bool:
-    text = term.text.lower()
+    text = fold(term.text)
     match term.key:
         case "all":
             return True
@@ -98,14 +147,21 @@ def matches(item: Item, term: SearchTerm) -> bool:
             return item.date // 86400 < term.number
         case "on":
             return item.date // 86400 == term.number
+        case "senton" | "sentsince" | "sentbefore":
+            day = render(item.content).sent_day
+            day = item.date // 86400 if day == NO_DATE else day
+            return {"senton": day == term.number, "sentsince": day >= term.number}.get(term.key, day < term.number)
         case "header":
             message = email.message_from_bytes(item.content, policy=email.policy.default)
             return term.name in message and text in str(message[term.name]).lower()
-        case "subject" | "from" | "to" | "cc" | "bcc":
+        case "subject":
+            return text in render(item.content).subject
+        case "from" | "to" | "cc" | "bcc":
             message = email.message_from_bytes(item.content, policy=email.policy.default)
             return text in str(message.get(term.key, "")).lower()
         case "body":
-            return text in item.content.partition(b"\r\n\r\n")[2].decode("utf-8", "replace").lower()
+            return text in render(item.content).body
         case "text":
-            return text in item.content.decode("utf-8", "replace").lower()
+            rendered = render(item.content)
+            return text in rendered.fields or text in rendered.body
     raise AssertionError(f"the store knows no search key {term.key}")

@@ -31,7 +31,10 @@ from postern.model.mailbox import (
     SortKey,
 )
 from postern.protocols.mime.message import render
-from tests.services.fake_folders import FakeFolder, FakeMailbox, Item, matches, sizes, sort_value
+from postern.store import threads
+from postern.store.delivery import with_return_path
+from postern.store.folders import checked_path
+from tests.services.fake_folders import FakeFolder, FakeMailbox, Item, in_thread, matches, sizes, sort_value
 
 WELL_KNOWN = {
     "INBOX": FolderKind.INBOX,
@@ -40,6 +43,7 @@ WELL_KNOWN = {
     "Deleted Items": FolderKind.DELETED,
     "Junk E-mail": FolderKind.JUNK,
     "Outbox": FolderKind.OUTBOX,
+    "Archive": FolderKind.ARCHIVE,
 }
 
 
@@ -55,6 +59,8 @@ class FakeMailboxes:
     def _mailbox(self, mailbox: UUID) -> FakeMailbox:
         if self.unavailable:
             raise MailboxError("UNAVAILABLE", "The database does not answer")
+        if mailbox not in self._mailboxes:
+            raise MailboxError("NONEXISTENT", "No such mailbox")
         return self._mailboxes[mailbox]
 
     def _folder(self, mailbox: UUID, folder: int) -> FakeFolder:
@@ -70,61 +76,34 @@ class FakeMailboxes:
         if mailbox not in self._mailboxes:
             box = self._mailboxes[mailbox] = FakeMailbox()
             for name, kind in WELL_KNOWN.items():
-                self._add(box, (name,), kind)
+                box.add((name,), kind)
                 box.subscribed.add((name,))
         box = self._mailboxes[mailbox]
         box.quota = box.quota if quota == KEEP_QUOTA else quota
         items = [item for folder in box.folders.values() for item in folder.items.values()]
         return MailboxInfo(mailbox, sum(len(i.content) for i in items), box.quota, len(items), box.change)
 
-    def _add(self, box: FakeMailbox, path: tuple[str, ...], kind: FolderKind) -> FakeFolder:
-        folder = FakeFolder(box.next_id, path, kind, box.next_validity)
-        box.folders[folder.id] = folder
-        box.next_id += 1
-        box.next_validity += 1
-        return folder
-
-    def _said(self, box: FakeMailbox, f: FakeFolder) -> Folder:
-        items = f.items.values()
-        return Folder(
-            f.id,
-            f.path,
-            f.kind,
-            f.uid_validity,
-            f.uid_next,
-            f.modseq,
-            len(items),
-            sum(not i.flags & Flag.SEEN for i in items),
-            sum(bool(i.flags & Flag.DELETED) for i in items),
-            sum(len(i.content) for i in items),
-            f.recent_uid,
-            f.path in box.subscribed,
-            tuple(f.keywords),
-        )
-
     async def folders(self, mailbox: UUID) -> list[Folder]:
         self.calls.append("folders")
         box = self._mailbox(mailbox)
-        return [self._said(box, folder) for folder in box.folders.values()]
+        return [box.described(folder) for folder in box.folders.values()]
 
     async def folder(self, mailbox: UUID, folder: int, claim_recent: bool = False) -> Folder:
         self.calls.append("folder")
         f = self._folder(mailbox, folder)
-        said = self._said(self._mailbox(mailbox), f)
+        said = self._mailbox(mailbox).described(f)
         if claim_recent:
             f.recent_uid = f.uid_next
         return said
 
     async def create_folder(self, mailbox: UUID, path: Sequence[str], kind: FolderKind = FolderKind.USER) -> Folder:
         box = self._mailbox(mailbox)
-        path = tuple(path)
+        path = tuple(checked_path(path))
         if any(f.path == path for f in box.folders.values()):
             raise MailboxError("ALREADYEXISTS", "The folder exists")
-        for depth in range(1, len(path)):
-            if not any(f.path == path[:depth] for f in box.folders.values()):
-                self._add(box, path[:depth], FolderKind.USER)
+        box.add_parents(path)
         await self._moved(mailbox)
-        return self._said(box, self._add(box, path, kind))
+        return box.described(box.add(path, kind))
 
     async def rename_folder(self, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
         box, f, path = self._mailbox(mailbox), self._folder(mailbox, folder), tuple(path)
@@ -139,9 +118,13 @@ class FakeMailboxes:
         old = f.path
         if path[: len(old)] == old:
             raise MailboxError("CANNOT", "A folder cannot move below itself")
+        box.add_parents(path)
+        if any(other.path[: len(path)] == path for other in box.folders.values()):
+            raise MailboxError("ALREADYEXISTS", "A folder below that name exists")
         for other in box.folders.values():
             if other.path[: len(old)] == old:
                 other.path = path + other.path[len(old) :]
+        await self._moved(mailbox)
 
     async def delete_folder(self, mailbox: UUID, folder: int) -> None:
         f = self._folder(mailbox, folder)
@@ -223,7 +206,7 @@ class FakeMailboxes:
             [i.modseq for i in items] if columns & Column.MODSEQ else (),
             sizes(items, columns),
             [i.date for i in items] if columns & Column.INTERNAL_DATE else (),
-            [b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"] * len(items) if columns & Column.ENVELOPE else (),
+            [render(i.content).envelope for i in items] if columns & Column.ENVELOPE else (),
             [render(i.content).structure for i in items] if columns & Column.BODYSTRUCTURE else (),
             [render(i.content).body_structure for i in items] if columns & Column.BODY else (),
             [i.header for i in items] if columns & Column.HEADER else (),
@@ -249,7 +232,7 @@ class FakeMailboxes:
         unchanged_since: int | None = None,
     ) -> FlagResult:
         f = self._folder(mailbox, folder)
-        modseq = self._touch(f)
+        modseq = f.modseq + 1
         changed, modified = [], []
         for item in self._within(f, uids):
             if unchanged_since is not None and item.modseq > unchanged_since:
@@ -263,9 +246,10 @@ class FakeMailboxes:
             else:
                 item.flags &= ~flags
             if item.flags != former:
-                item.modseq = modseq
+                item.modseq = f.modseq = modseq
             changed.append(item)
-        await self._moved(mailbox)
+        if f.modseq == modseq:
+            await self._moved(mailbox)
         return FlagResult([i.uid for i in changed], [i.flags for i in changed], [i.modseq for i in changed], modified)
 
     def _put(self, f: FakeFolder, content: bytes, flags: int, date: int, modseq: int) -> int:
@@ -292,6 +276,8 @@ class FakeMailboxes:
     ) -> CopyResult:
         source, f = self._folder(mailbox, folder), self._folder(mailbox, target)
         items = self._within(source, uids)
+        if not items:
+            return CopyResult(f.uid_validity, (), ())
         info = await self.logon(mailbox)
         if not move and info.quota and info.used + sum(len(i.content) for i in items) > info.quota:
             raise MailboxError("OVERQUOTA", "The mailbox is full")
@@ -311,8 +297,10 @@ class FakeMailboxes:
 
     async def expunge(self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]] | None = None) -> list[int]:
         f = self._folder(mailbox, folder)
-        modseq = self._touch(f)
         gone = [i.uid for i in self._within(f, [(1, 0xFFFFFFFF)] if uids is None else uids) if i.flags & Flag.DELETED]
+        if not gone:
+            return []
+        modseq = self._touch(f)
         for uid in gone:
             del f.items[uid]
             f.vanished.append((uid, modseq))
@@ -330,29 +318,58 @@ class FakeMailboxes:
         return SearchResult([item.uid for item in found], f.modseq)
 
     async def thread(self, mailbox: UUID, folder: int, term: SearchTerm, algorithm: str) -> bytes:
-        return b"".join(b"(%d)" % uid for uid in (await self.search(mailbox, folder, term)).uids)
+        items = [item for _, item in sorted(self._folder(mailbox, folder).items.items()) if matches(item, term)]
+        build = threads.references if algorithm == "REFERENCES" else threads.ordered_subject
+        return build([in_thread(item) for item in items])
 
     # Delivery and submission
 
     async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
-        for delivery in deliveries:
-            for mailbox, quota in zip_longest(delivery.mailboxes, delivery.quotas, fillvalue=KEEP_QUOTA):
-                await self.logon(mailbox, quota)
-                inbox = next(f for f in self._mailboxes[mailbox].folders.values() if f.path == ("INBOX",))
-                await self.append(mailbox, inbox.id, [NewItem(delivery.content, 0, delivery.received or None)])
-        return [[DeliveryStatus.DELIVERED] * len(d.mailboxes) for d in deliveries]
+        return [
+            [
+                await self._deliver(delivery, mailbox, quota)
+                for mailbox, quota in zip_longest(delivery.mailboxes, delivery.quotas, fillvalue=KEEP_QUOTA)
+            ]
+            for delivery in deliveries
+        ]
+
+    async def _deliver(self, delivery: Delivery, mailbox: UUID, quota: int) -> DeliveryStatus:
+        if mailbox not in self._mailboxes:
+            return DeliveryStatus.NO_MAILBOX
+        await self.logon(mailbox, quota)
+        box = self._mailbox(mailbox)
+        if delivery.delivery_id in box.delivered:
+            return DeliveryStatus.DUPLICATE
+        inbox = box.of_kind(FolderKind.INBOX)
+        try:
+            item = NewItem(with_return_path(delivery), 0, delivery.received or None)
+            await self.append(mailbox, inbox.id, [item])
+        except MailboxError:
+            return DeliveryStatus.OVER_QUOTA
+        box.delivered.add(delivery.delivery_id)
+        return DeliveryStatus.DELIVERED
 
     async def used(self, mailboxes: Sequence[UUID]) -> list[int]:
         return [(await self.logon(one)).used if one in self._mailboxes else 0 for one in mailboxes]
 
     async def submit(self, mailbox: UUID, uid: int) -> None:
-        self._mailbox(mailbox).submitted.append(uid)
+        box = self._mailbox(mailbox)
+        if uid not in box.of_kind(FolderKind.OUTBOX).items:
+            raise MailboxError("NONEXISTENT", "No such item in the outbox")
+        if uid not in box.submitted:
+            box.submitted.append(uid)
+        await self._moved(mailbox)
 
     async def outbox(self, mailbox: UUID) -> list[int]:
         return list(self._mailbox(mailbox).submitted)
 
     async def submitted(self, mailbox: UUID, uid: int) -> None:
-        self._mailbox(mailbox).submitted.remove(uid)
+        box = self._mailbox(mailbox)
+        if uid in box.submitted:
+            box.submitted.remove(uid)
+            outbox, sent = box.of_kind(FolderKind.OUTBOX), box.of_kind(FolderKind.SENT)
+            await self.change_flags(mailbox, outbox.id, [(uid, uid)], FlagChange.ADD, Flag.SEEN)
+            await self.copy(mailbox, outbox.id, [(uid, uid)], sent.id, move=True)
 
     async def wait(self, mailboxes: dict[UUID, int], timeout: float) -> dict[UUID, int]:
         def moved() -> dict[UUID, int]:

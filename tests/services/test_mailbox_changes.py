@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 
-from postern.model.mailbox import MailboxError, NewItem
+from postern.model.mailbox import FolderKind, MailboxError, NewItem
 from postern.services.mailbox_changes import MailboxChanges
 from tests.services.fake_mailboxes import FakeMailboxes
 
@@ -27,7 +27,8 @@ class Counted(FakeMailboxes):
 
 
 async def touch(store: FakeMailboxes, mailbox: uuid.UUID) -> None:
-    await store.append(mailbox, 1, [NewItem(b"x")])
+    inbox = next(folder for folder in await store.folders(mailbox) if folder.kind is FolderKind.INBOX)
+    await store.append(mailbox, inbox.id, [NewItem(b"x")])
 
 
 def test_many_watchers_share_a_call_and_each_is_told() -> None:

@@ -6,26 +6,23 @@ covers: mailbox_server
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from postern.model.mailbox import (
-    Column,
-    Delivery,
-    DeliveryStatus,
-    FlagChange,
-    FolderKind,
     MailboxError,
     Mailboxes,
     NewItem,
-    SearchTerm,
-    SortKey,
 )
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.services.mailbox_client import MailboxClient
 from postern.services.rpc_client import RpcClient
+from postern.store.database import MailboxDatabase
+from tests.model.mailboxes_contract import MailboxesContract, Opened
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import MAILBOX, serve
 
@@ -33,90 +30,75 @@ pytestmark = pytest.mark.slow
 MESSAGE = b"Subject: Gr\xc3\xbc\xc3\x9fe\r\nFrom: a@example.test\r\n\r\nbody\r\n"
 
 
+@asynccontextmanager
+async def clients(wire: str, store: Mailboxes) -> AsyncIterator[tuple[MailboxClient, MailboxClient]]:
+    """Clients of both interfaces of a server on this store: for client access, and for a hub."""
+    local = wire == "ncalrpc"
+    async with serve(store, local_account="CAS1$") as for_access, serve(store, local_account="HUB1$") as for_hub:
+        targets = (
+            (MAILBOX_ACCESS, for_access.target("cas-to-mailbox", "" if local else "CAS1$")),
+            (MAILBOX_DELIVERY, for_hub.target("hub-to-mailbox-mapi", "" if local else "HUB1$")),
+        )
+        access, delivery = (
+            MailboxClient(RpcClient(interface, target, for_hub.observed), interface) for interface, target in targets
+        )
+        try:
+            yield access, delivery
+        finally:
+            await access.close()
+            await delivery.close()
+
+
 def over(wire: str, test: Callable[[Mailboxes, Mailboxes, FakeMailboxes], Awaitable[None]]) -> None:
     """Runs `test` with clients of both interfaces of a server on a fake store."""
 
     async def run() -> None:
         fake = FakeMailboxes()
-        local = wire == "ncalrpc"
-        async with serve(fake, local_account="CAS1$") as access_served, serve(fake, local_account="HUB1$") as served:
-            targets = (
-                (MAILBOX_ACCESS, access_served.target("cas-to-mailbox", "" if local else "CAS1$")),
-                (MAILBOX_DELIVERY, served.target("hub-to-mailbox-mapi", "" if local else "HUB1$")),
-            )
-            access, delivery = (
-                MailboxClient(RpcClient(interface, target, served.observed), interface) for interface, target in targets
-            )
-            try:
-                await test(access, delivery, fake)
-            finally:
-                await access.close()
-                await delivery.close()
+        async with clients(wire, fake) as (access, delivery):
+            await test(access, delivery, fake)
 
     asyncio.run(asyncio.wait_for(run(), 30))
 
 
-@pytest.mark.parametrize("wire", ["ncalrpc", "ncacn_ip_tcp"])
-def test_every_operation_says_the_same(wire: str) -> None:
-    async def test(access: Mailboxes, delivery: Mailboxes, fake: FakeMailboxes) -> None:
-        assert await access.logon(MAILBOX, 10**9) == await fake.logon(MAILBOX, 10**9)
-        assert await access.folders(MAILBOX) == await fake.folders(MAILBOX)
-        inbox = (await fake.folders(MAILBOX))[0]
-        made = await access.create_folder(MAILBOX, ("Über", "받은편지함"), FolderKind.USER)
-        assert made == await fake.folder(MAILBOX, made.id)
-        await access.rename_folder(MAILBOX, made.id, ("Neu",))
-        assert (await fake.folder(MAILBOX, made.id)).path == ("Neu",)
-        await access.subscribe(MAILBOX, ("not", "there"), True)
-        assert await access.subscriptions(MAILBOX) == await fake.subscriptions(MAILBOX)
-        assert ("not", "there") in await access.subscriptions(MAILBOX)
-        bits = await access.keywords(MAILBOX, inbox.id, ("$Junk", "later"), True)
-        assert bits and bits == await fake.keywords(MAILBOX, inbox.id, ("$Junk", "later"), False)
+class _Both:
+    """Mailboxes by both interfaces: what a hub does by its own, all else by client access's."""
 
-        items = [NewItem(MESSAGE, 1, 86400), NewItem(MESSAGE + b"x" * 200_000, bits, None), NewItem(MESSAGE, 0, 5)]
-        appended = await access.append(MAILBOX, inbox.id, items)
-        assert list(appended.targets) == [1, 2, 3] and appended.uid_validity == inbox.uid_validity
-        assert await access.index(MAILBOX, inbox.id) == await fake.index(MAILBOX, inbox.id)
-        everything = Column(0x1FF)
-        ours = await access.fetch(MAILBOX, inbox.id, [(1, 2**32 - 1)], everything)
-        theirs = await fake.fetch(MAILBOX, inbox.id, [(1, 2**32 - 1)], everything)
-        for name in ("uids", "flags", "modseqs", "sizes", "dates", "envelopes", "structures", "headers", "contents"):
-            assert list(getattr(ours, name)) == list(getattr(theirs, name)), name
-        some = await access.fetch(MAILBOX, inbox.id, [(1, 1), (3, 3)], Column.SIZE)
-        assert (list(some.uids), list(some.contents)) == ([1, 3], [])
+    def __init__(self, access: Mailboxes, delivery: Mailboxes) -> None:
+        self._access = access
+        self.deliver, self.used, self.submitted = delivery.deliver, delivery.used, delivery.submitted
 
-        flagged = await access.change_flags(MAILBOX, inbox.id, [(1, 2)], FlagChange.ADD, 4)
-        assert list(flagged.uids) == [1, 2] and flagged.flags[0] & 4
-        late = await access.change_flags(MAILBOX, inbox.id, [(1, 1)], FlagChange.REPLACE, 8, unchanged_since=0)
-        assert list(late.modified) == [1]
-        term = SearchTerm(
-            "and", terms=(SearchTerm("all"), SearchTerm("not", terms=(SearchTerm("uid", uids=((3, 3),)),)))
-        )
-        assert await access.search(MAILBOX, inbox.id, term) == await fake.search(MAILBOX, inbox.id, term)
-        assert (await access.search(MAILBOX, inbox.id, term)).uids == [1, 2]
-        by_size = [SortKey("size", True)]
-        assert await access.search(MAILBOX, inbox.id, SearchTerm("all"), by_size) == await fake.search(
-            MAILBOX, inbox.id, SearchTerm("all"), by_size
-        )
-        threads = await access.thread(MAILBOX, inbox.id, SearchTerm("all"), "REFERENCES")
-        assert threads == await fake.thread(MAILBOX, inbox.id, SearchTerm("all"), "REFERENCES")
-        copied = await access.copy(MAILBOX, inbox.id, [(1, 3)], made.id)
-        assert (list(copied.sources), list(copied.targets)) == ([1, 2, 3], [1, 2, 3])
-        moved = await access.copy(MAILBOX, inbox.id, [(3, 3)], made.id, move=True)
-        assert list(moved.sources) == [3] and (await fake.folder(MAILBOX, inbox.id)).messages == 2
-        await access.change_flags(MAILBOX, inbox.id, [(2, 2)], FlagChange.ADD, 8)
-        assert await access.expunge(MAILBOX, inbox.id, [(1, 1)]) == []
-        assert await access.expunge(MAILBOX, inbox.id) == [2]
-        await access.delete_folder(MAILBOX, made.id)
-        assert len(await access.folders(MAILBOX)) == len(await fake.folders(MAILBOX))
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._access, name)
 
-        statuses = await delivery.deliver([Delivery("1", MESSAGE, [MAILBOX], "s@x.test", 77)])
-        assert statuses == [[DeliveryStatus.DELIVERED]]
-        assert (await access.folder(MAILBOX, inbox.id)).messages == 2
-        for quota in (2**40, 0):
-            await delivery.deliver([Delivery(f"of {quota}", MESSAGE, [MAILBOX], quotas=[quota])])
-            assert (await access.logon(MAILBOX)).quota == quota
 
-    over(wire, test)
+class TestOverUnixSockets(MailboxesContract):
+    """With the store behind them, as in use."""
+
+    @pytest.fixture
+    def opened(self, postgres_dsn: str) -> Opened:
+        @asynccontextmanager
+        async def open_one() -> AsyncIterator[Mailboxes]:
+            database = await MailboxDatabase.open(postgres_dsn, connections=2)
+            try:
+                async with clients("ncalrpc", database) as (access, delivery):
+                    yield _Both(access, delivery)
+            finally:
+                await database.close()
+
+        return open_one
+
+
+class TestOverSealedTcp(MailboxesContract):
+    """With the store in memory behind it: what is added is the seal."""
+
+    @pytest.fixture
+    def opened(self) -> Opened:
+        @asynccontextmanager
+        async def open_one() -> AsyncIterator[Mailboxes]:
+            async with clients("ncacn_ip_tcp", FakeMailboxes()) as (access, delivery):
+                yield _Both(access, delivery)
+
+        return open_one
 
 
 def test_a_refusal_keeps_its_code_and_words() -> None:

@@ -136,7 +136,8 @@ def test_a_server_that_is_away_says_nothing_against_a_message_and_holds_up_one_o
 def test_over_the_real_path_and_when_it_ends() -> None:
     async def run() -> None:
         store = FakeMailboxes()
-        await store.deliver([Delivery("one", b"x" * 600, [BOB.guid])])
+        await store.logon(BOB.guid)
+        await store.deliver([Delivery("one", b"x" * (600 - len("Return-Path: <>\r\n")), [BOB.guid])])
         async with serve(store) as served:
             rpc = RpcClient(MAILBOX_DELIVERY, served.target("hub-to-mailbox-mapi"), served.observed)
             client = MailboxClient(rpc, MAILBOX_DELIVERY)

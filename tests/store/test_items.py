@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from postern.model.mailbox import Column, Delivery, FlagChange, FolderKind, Index, MailboxError, NewItem
+from postern.model.mailbox import Column, Delivery, FlagChange, FolderKind, MailboxError, NewItem
 from postern.protocols.mime.sections import binary
 from postern.store import fetching
 from postern.store.connection import Rejected
@@ -28,28 +28,6 @@ pytestmark = pytest.mark.slow
 
 def _words(data: bytes, code: str = "I") -> list[int]:
     return list(array(code, data))
-
-
-def test_append_fetch_index(store: Store) -> None:
-    box = store.mailbox()
-    contents = [message(f"number {n}", "본문 " * n) for n in range(4)]
-    assert box.append(*contents, flags=1, date=1234567890) == [1, 2, 3, 4]
-    everything = Column(511)
-    got = store.run(store.database.fetch(box.guid, box.inbox, [(3, 9), (1, 1)], everything))
-    chosen = [contents[0], contents[2], contents[3]]
-    assert list(got.uids) == [1, 3, 4]
-    assert list(got.contents) == chosen
-    assert list(got.headers) == [c[: c.index(b"\r\n\r\n") + 4] for c in chosen]
-    assert list(got.sizes) == [len(c) for c in chosen]
-    assert list(got.dates) == [1234567890] * 3
-    assert list(got.flags) == [1, 1, 1]
-    assert b'"number 2"' in got.envelopes[1]
-    assert got.structures[0].startswith(b'("text" "plain"')
-    index = store.run(store.database.index(box.guid, box.inbox))
-    assert _words(index.uids) == [1, 2, 3, 4]
-    assert _words(index.flags, "Q") == [1] * 4
-    assert set(_words(index.modseqs, "Q")) == {index.highest_modseq}
-    assert (index.uid_next, index.messages) == (5, 4)
 
 
 def test_fetch_of_nothing(store: Store) -> None:
@@ -149,61 +127,6 @@ def test_flags_and_conditions(store: Store) -> None:
     assert change(FlagChange.REMOVE, 1, [(1, 3)], first)[3] == [3]
     folder = store.run(store.database.folder(box.guid, box.inbox))
     assert (folder.messages, folder.unseen, folder.deleted) == (3, 3, 1)
-
-
-def test_what_changed_and_vanished_since(store: Store) -> None:
-    box = store.mailbox()
-    box.append(*[message(str(n)) for n in range(6)])
-    start = store.run(store.database.index(box.guid, box.inbox)).highest_modseq
-    store.run(store.database.change_flags(box.guid, box.inbox, [(2, 3), (5, 5)], FlagChange.ADD, 8))
-    assert store.run(store.database.expunge(box.guid, box.inbox, [(1, 4)])) == [2, 3]
-    news: Index = store.run(store.database.index(box.guid, box.inbox, since=start))
-    assert (_words(news.uids), _words(news.vanished), news.messages) == ([5], [2, 3], 4)
-    later = store.run(store.database.index(box.guid, box.inbox, since=news.highest_modseq))
-    assert (later.uids, later.vanished) == (b"", b"")
-    changed = store.run(store.database.fetch(box.guid, box.inbox, [(1, 99)], Column.MODSEQ, changed_since=start))
-    assert list(changed.uids) == [5]
-
-
-def test_copy_maps_keywords_and_move_vanishes(store: Store) -> None:
-    box = store.mailbox()
-    target = box.folders[FolderKind.ARCHIVE]
-    run, database = store.run, store.database
-    run(database.keywords(box.guid, target, ["other"], True))
-    bits = run(database.keywords(box.guid, box.inbox, ["$Work", "OTHER"], True))
-    box.append(message("a"), message("b"), flags=bits | 2)
-    copied = run(database.copy(box.guid, box.inbox, [(1, 1)], target))
-    assert (list(copied.sources), list(copied.targets)) == ([1], [1])
-    there = run(database.folder(box.guid, target))
-    assert copied.uid_validity == there.uid_validity
-    assert there.keywords == ("other", "$Work")
-    (flags,) = run(database.fetch(box.guid, target, [(1, 1)], Column.FLAGS)).flags
-    assert flags == 2 | run(database.keywords(box.guid, target, ["$work", "other"], False))
-    since = run(database.folder(box.guid, box.inbox)).highest_modseq
-    moved = run(database.copy(box.guid, box.inbox, [(2, 7)], target, move=True))
-    assert (list(moved.sources), list(moved.targets)) == ([2], [2])
-    assert _words(run(database.index(box.guid, box.inbox, since=since)).vanished) == [2]
-    within = run(database.copy(box.guid, target, [(1, 2)], target, move=True))
-    assert list(within.targets) == [3, 4]
-    assert [run(database.folder(box.guid, f)).messages for f in (box.inbox, target)] == [1, 2]
-
-
-def test_quota_holds_for_append_and_copy(store: Store) -> None:
-    content = message(body="x" * 400)
-    box = store.mailbox(quota=len(content) * 2)
-    box.append(content)
-    for request in (
-        store.database.append(box.guid, box.inbox, [NewItem(content), NewItem(content + b"y")]),
-        store.database.append(box.guid, box.inbox, [NewItem(content * 2)]),
-    ):
-        with pytest.raises(MailboxError) as caught:
-            store.run(request)
-        assert caught.value.code == "OVERQUOTA"
-    assert store.run(store.database.logon(box.guid)).items == 1
-    store.run(store.database.copy(box.guid, box.inbox, [(1, 1)], box.folders[FolderKind.DRAFTS]))
-    with pytest.raises(MailboxError):
-        store.run(store.database.copy(box.guid, box.inbox, [(1, 1)], box.folders[FolderKind.DRAFTS]))
-    store.run(store.database.copy(box.guid, box.inbox, [(1, 1)], box.folders[FolderKind.JUNK], move=True))
 
 
 def test_outbox(store: Store) -> None:

@@ -1,0 +1,22 @@
+"""The store in memory of the services' tests does what the real one does."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from postern.model.mailbox import Mailboxes
+from tests.model.mailboxes_contract import MailboxesContract, Opened
+from tests.services.fake_mailboxes import FakeMailboxes
+
+
+class TestFakeMailboxes(MailboxesContract):
+    @pytest.fixture
+    def opened(self) -> Opened:
+        @asynccontextmanager
+        async def open_one() -> AsyncIterator[Mailboxes]:
+            yield FakeMailboxes()
+
+        return open_one
