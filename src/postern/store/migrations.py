@@ -10,7 +10,7 @@ import re
 from importlib import resources
 
 from postern.protocols.mime.message import RENDERING
-from postern.store import wire
+from postern.store import columns, wire
 from postern.store.connection import Connection
 
 _LOCK = 0x506F7374  # "Post": any number that nobody else in this database uses
@@ -34,7 +34,7 @@ def steps() -> list[tuple[int, str]]:
 def functions() -> str:
     folder = resources.files("postern.store").joinpath("functions")
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
-    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+    return columns.filled("\n".join(file.read_text(encoding="utf-8") for file in files))
 
 
 async def migrate(connection: Connection, until: int | None = None) -> None:

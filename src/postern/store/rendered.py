@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from postern.protocols.mime.message import RENDERING, Rendered, render
 from postern.protocols.mime.stored import is_fit, made_fit
-from postern.store.wire import Parameter, byteas, int8, int8s, texts
+from postern.store import columns
+from postern.store.wire import Parameter, byteas, int8, int8s
 from postern.telemetry.attempts import attempting_apart, given_up, strike
 
 T = TypeVar("T")
@@ -68,12 +69,8 @@ class Batch:
             int8(RENDERING),
             byteas(self.hashes),
             int8s([r.size for r in items]),
-            int8s([r.header_size for r in items]),
-            byteas([r.envelope for r in items]),
-            byteas([r.structure for r in items]),
-            byteas([r.body_structure for r in items]),
             byteas(self.contents),
-            *words(items),
+            *columns.arrays(items),
         ]
 
 
@@ -95,27 +92,7 @@ async def made(key: str, make: Callable[[bytes], T], message: bytes, in_thread: 
         raise Unrenderable(key, strike(key, error).why) from error
 
 
-def words(items: Sequence[Rendered]) -> list[Parameter]:
-    """What SEARCH, SORT and THREAD read, as the last fourteen arrays."""
-    return [
-        int8s([r.sent for r in items]),
-        int8s([r.sent_day for r in items]),
-        texts([r.subject for r in items]),
-        texts([r.base_subject for r in items]),
-        int8s([r.is_reply for r in items]),
-        texts([r.sort_from for r in items]),
-        texts([r.sort_to for r in items]),
-        texts([r.sort_cc for r in items]),
-        texts([r.display_from for r in items]),
-        texts([r.display_to for r in items]),
-        texts([r.message_id for r in items]),
-        texts([" ".join(r.references) for r in items]),
-        texts([r.fields for r in items]),
-        texts([r.body for r in items]),
-    ]
-
-
-PLACES = 22
+PLACES = 4 + len(columns.COLUMNS)
 """How many parameters `Batch.parameters` gives."""
 
 

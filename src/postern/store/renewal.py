@@ -14,12 +14,12 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from uuid import UUID
 
-from postern.protocols.mime.message import RENDERING, Rendered, render
-from postern.store import wire
+from postern.protocols.mime.message import RENDERING, render
+from postern.store import columns, wire
 from postern.store.connection import Connection, Pool, Row
 from postern.store.fetching import OWNED
 from postern.store.ranges import merged
-from postern.store.rendered import AT_ONCE, Unrenderable, made, words
+from postern.store.rendered import AT_ONCE, Unrenderable, made
 from postern.telemetry.log import Event, log
 
 REST = 4.0
@@ -178,45 +178,29 @@ async def _renew(run: Run, ids: Sequence[int]) -> int:
             found.append(number)
         await asyncio.sleep(0)
     if items or unended:
-        await run(_STORE, [*_parameters(found, items), wire.int8s(unended)])
+        parameters = [wire.int8s(found), wire.int8(RENDERING), wire.int8s(unended), *columns.arrays(items)]
+        await run(_STORE, parameters)
     return len(items)
 
 
+_ARRAYS = ", ".join(f"${place}::{column.type}[]" for place, column in enumerate(columns.COLUMNS, 4))
+_NAMES = ", ".join(column.parameter for column in columns.COLUMNS)
+_KEPT = ", ".join(f"{column.name} = {column.kept('g.' + column.parameter)}" for column in columns.of_table("contents"))
+_TEXTS = ", ".join("g." + column.parameter for column in columns.of_table("texts"))
+_REPLACED = ", ".join(f"{column.name} = excluded.{column.name}" for column in columns.of_table("texts"))
 # Rows are locked in the order of their ids, and only what still is old and still there: readers and the walk may meet.
-_STORE = """
+_STORE = columns.filled(f"""
 WITH given AS (
-    SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bigint[], $6::bigint[],
-        $7::text[], $8::text[], $9::bigint[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-        $15::text[], $16::text[], $17::text[], $18::text[], $19::bigint[]) AS g(
-        id, envelope, structure, body, sent, sent_day, subject, base_subject, reply, sort_from, sort_to, sort_cc,
-        display_from, display_to, message_id, refs, fields, body_text, header_size)
+    SELECT * FROM unnest($1::bigint[], {_ARRAYS}) AS g(id, {_NAMES})
 ), old AS (
-    SELECT c.id FROM contents c WHERE c.id = ANY ($1::bigint[] || $21::bigint[]) AND c.rendering < $20::bigint ORDER BY c.id
+    SELECT c.id FROM contents c WHERE c.id = ANY ($1::bigint[] || $3::bigint[]) AND c.rendering < $2::bigint ORDER BY c.id
     FOR NO KEY UPDATE
 ), g AS (
     SELECT given.* FROM old JOIN given ON given.id = old.id
 ), t AS (
-    INSERT INTO texts (content, fields, body) SELECT g.id, g.fields, g.body_text FROM g
-    ON CONFLICT (content) DO UPDATE SET fields = excluded.fields, body = excluded.body
+    INSERT INTO texts (content, %{{texts columns}}) SELECT g.id, {_TEXTS} FROM g ON CONFLICT (content) DO UPDATE SET {_REPLACED}
 ), u AS (
-    INSERT INTO unended SELECT old.id FROM old WHERE old.id = ANY ($21::bigint[]) ON CONFLICT (content) DO NOTHING
+    INSERT INTO unended SELECT old.id FROM old WHERE old.id = ANY ($3::bigint[]) ON CONFLICT (content) DO NOTHING
 )
-UPDATE contents c SET rendering = $20::bigint, envelope = g.envelope, structure = g.structure, body = g.body,
-    sent = g.sent, sent_day = g.sent_day, subject = g.subject, base_subject = g.base_subject,
-    is_reply = g.reply <> 0, sort_from = g.sort_from, sort_to = g.sort_to, sort_cc = g.sort_cc,
-    display_from = g.display_from, display_to = g.display_to, message_id = g.message_id, refs = g.refs,
-    header_size = g.header_size
-FROM g WHERE c.id = g.id
-"""
-
-
-def _parameters(ids: Sequence[int], items: Sequence[Rendered]) -> list[wire.Parameter]:
-    return [
-        wire.int8s(ids),
-        wire.byteas([item.envelope for item in items]),
-        wire.byteas([item.structure for item in items]),
-        wire.byteas([item.body_structure for item in items]),
-        *words(items),
-        wire.int8s([item.header_size for item in items]),
-        wire.int8(RENDERING),
-    ]
+UPDATE contents c SET rendering = $2::bigint, {_KEPT} FROM g WHERE c.id = g.id
+""")  # noqa: S608 (our own words)

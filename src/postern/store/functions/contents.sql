@@ -1,11 +1,7 @@
 -- Stores messages that the database does not have yet, and gives the ids of all of them in the order of `hashes`
--- (which must differ). Rows go in in the order of their hashes, so that two batches cannot wait for each other.
+-- (which must differ). Columns in braces are put in by store/columns.py. Rows go in in the order of their hashes, so that two batches cannot wait for each other.
 CREATE FUNCTION store_contents(
-    rendering bigint, hashes bytea[], sizes bigint[], header_sizes bigint[],
-    envelopes bytea[], structures bytea[], bodies bytea[], datas bytea[],
-    sents bigint[], sent_days bigint[], subjects text[], base_subjects text[], replies bigint[],
-    sort_froms text[], sort_tos text[], sort_ccs text[], display_froms text[], display_tos text[],
-    message_ids text[], refs text[], fields text[], body_texts text[]
+    rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters}
 ) RETURNS bigint[] LANGUAGE plpgsql SET enable_hashjoin = on AS $$
 DECLARE
     fresh bigint[];
@@ -13,31 +9,25 @@ DECLARE
     result bigint[];
 BEGIN
     WITH new AS (
-        INSERT INTO contents (
-            hash, size, header_size, rendering, envelope, structure, body, sent, sent_day, subject, base_subject,
-            is_reply, sort_from, sort_to, sort_cc, display_from, display_to, message_id, refs)
-        SELECT g.hash, g.size, g.header_size, $1::smallint, g.envelope, g.structure, g.body, g.sent, g.sent_day,
-            g.subject, g.base_subject, g.reply <> 0, g.sort_from, g.sort_to, g.sort_cc, g.display_from, g.display_to,
-            g.message_id, g.refs
-        FROM unnest($2, $3, $4, $5, $6, $7, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) AS g(
-            hash, size, header_size, envelope, structure, body, sent, sent_day, subject, base_subject, reply,
-            sort_from, sort_to, sort_cc, display_from, display_to, message_id, refs)
+        INSERT INTO contents (hash, size, rendering, %{contents columns})
+        SELECT g.hash, g.size, $1::smallint, %{contents values}
+        FROM unnest(hashes, sizes, %{contents arrays}) AS g(hash, size, %{contents columns})
         ORDER BY g.hash
         ON CONFLICT (hash) DO NOTHING
         RETURNING contents.id, contents.hash
     ), given AS (
-        SELECT new.id, g.data, g.fields, g.body_text
-        FROM unnest($2, $8, $21, $22) AS g(hash, data, fields, body_text) JOIN new ON new.hash = g.hash
+        SELECT new.id, g.data, %{texts values}
+        FROM unnest(hashes, datas, %{texts arrays}) AS g(hash, data, %{texts columns}) JOIN new ON new.hash = g.hash
     ), b AS (
         INSERT INTO bodies (content, data) SELECT given.id, given.data FROM given
     ), u AS (
         INSERT INTO unended SELECT given.id FROM given
         WHERE given.data <> '' AND substring(given.data FROM greatest(length(given.data) - 1, 1)) <> '\x0d0a'
     ), t AS (
-        INSERT INTO texts (content, fields, body) SELECT given.id, given.fields, given.body_text FROM given
+        INSERT INTO texts (content, %{texts columns}) SELECT g.id, %{texts values} FROM given AS g
     )
     SELECT array_agg(new.id ORDER BY h.n) INTO fresh
-    FROM unnest($2) WITH ORDINALITY AS h(hash, n) JOIN new ON new.hash = h.hash;
+    FROM unnest(hashes) WITH ORDINALITY AS h(hash, n) JOIN new ON new.hash = h.hash;
     IF cardinality(fresh) = cardinality(hashes) THEN
         RETURN fresh;
     END IF;

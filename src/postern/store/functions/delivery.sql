@@ -2,11 +2,7 @@
 -- came there before. From now on the mailbox `owners[n]` may hold `quotas[n]` octets, 0 for any number. Statuses are those of model.mailbox.DeliveryStatus. What one mailbox refuses does not touch the rest.
 CREATE FUNCTION deliver(
     which bigint[], guids uuid[], delivery_ids text[], dates bigint[], now bigint, owners uuid[], quotas bigint[],
-    rendering bigint, hashes bytea[], sizes bigint[], header_sizes bigint[],
-    envelopes bytea[], structures bytea[], bodies bytea[], datas bytea[],
-    sents bigint[], sent_days bigint[], subjects text[], base_subjects text[], replies bigint[],
-    sort_froms text[], sort_tos text[], sort_ccs text[], display_froms text[], display_tos text[],
-    message_ids text[], refs text[], fields text[], body_texts text[],
+    rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters},
     OUT statuses bigint[], OUT changed uuid[], OUT changes bigint[]
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -49,9 +45,7 @@ BEGIN
         RETURN;
     END IF;
 
-    ids := store_contents(rendering, hashes, sizes, header_sizes, envelopes, structures, bodies, datas, sents, sent_days,
-        subjects, base_subjects, replies, sort_froms, sort_tos, sort_ccs, display_froms, display_tos, message_ids, refs,
-        fields, body_texts);
+    ids := store_contents(rendering, hashes, sizes, datas, %{arguments});
     WITH taken AS MATERIALIZED (
         SELECT p.n, ids[p.which] AS content, sizes[p.which] AS size, m.id AS mailbox, p.delivery_id, p.date, f.id AS folder,
             f.uid_next - 1 + row_number() OVER (PARTITION BY f.id ORDER BY p.n) AS uid, m.change + 1 AS modseq

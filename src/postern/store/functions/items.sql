@@ -3,11 +3,7 @@
 -- `total`, `unseen_count` and `deleted_count` are what the caller counted of the items it gives.
 CREATE FUNCTION append_items(
     guid uuid, folder bigint, which bigint[], flags bigint[], dates bigint[], total bigint, unseen_count bigint,
-    deleted_count bigint, rendering bigint, hashes bytea[], sizes bigint[], header_sizes bigint[],
-    envelopes bytea[], structures bytea[], bodies bytea[], datas bytea[],
-    sents bigint[], sent_days bigint[], subjects text[], base_subjects text[], replies bigint[],
-    sort_froms text[], sort_tos text[], sort_ccs text[], display_froms text[], display_tos text[],
-    message_ids text[], refs text[], fields text[], body_texts text[],
+    deleted_count bigint, rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters},
     OUT validity bigint, OUT first_uid bigint, OUT change bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -24,9 +20,7 @@ BEGIN
     IF total > room THEN
         RAISE EXCEPTION 'The mailbox is full' USING ERRCODE = 'PM004';
     END IF;
-    ids := store_contents(rendering, hashes, sizes, header_sizes, envelopes, structures, bodies, datas, sents, sent_days,
-        subjects, base_subjects, replies, sort_froms, sort_tos, sort_ccs, display_froms, display_tos, message_ids, refs,
-        fields, body_texts);
+    ids := store_contents(rendering, hashes, sizes, datas, %{arguments});
     INSERT INTO items (folder, uid, content, flags, modseq, internal_date, size)
     SELECT $2, first_uid + w.n - 1, ids[w.which], w.flags, change, w.date, sizes[w.which]
     FROM unnest($3, $4, $5) WITH ORDINALITY AS w(which, flags, date, n);

@@ -1,0 +1,89 @@
+"""The columns that are rendered of a message: declared once, for the arrays that Python sends and the SQL that keeps them.
+
+A new column is a line of COLUMNS, a step of `migrations` that adds it to its table, and a larger RENDERING.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple
+
+from postern.protocols.mime.message import Rendered
+from postern.store.wire import Parameter, byteas, int8s, texts
+
+
+class Column(NamedTuple):
+    """`type` is what one value is sent as: bigint, bytea or text. `is_boolean`: it is kept as true for all but 0."""
+
+    table: str
+    name: str
+    type: str
+    of: Callable[[Rendered], Any]
+    is_boolean: bool = False
+
+    @property
+    def parameter(self) -> str:
+        """Its name as an array among the parameters of our functions."""
+        return f"{self.table}_{self.name}"
+
+    def kept(self, sent: str) -> str:
+        """What is kept of a value that was sent."""
+        return f"{sent} <> 0" if self.is_boolean else sent
+
+
+COLUMNS = (
+    Column("contents", "header_size", "bigint", attrgetter("header_size")),
+    Column("contents", "envelope", "bytea", attrgetter("envelope")),
+    Column("contents", "structure", "bytea", attrgetter("structure")),
+    Column("contents", "body", "bytea", attrgetter("body_structure")),
+    Column("contents", "sent", "bigint", attrgetter("sent")),
+    Column("contents", "sent_day", "bigint", attrgetter("sent_day")),
+    Column("contents", "subject", "text", attrgetter("subject")),
+    Column("contents", "base_subject", "text", attrgetter("base_subject")),
+    Column("contents", "is_reply", "bigint", attrgetter("is_reply"), is_boolean=True),
+    Column("contents", "sort_from", "text", attrgetter("sort_from")),
+    Column("contents", "sort_to", "text", attrgetter("sort_to")),
+    Column("contents", "sort_cc", "text", attrgetter("sort_cc")),
+    Column("contents", "display_from", "text", attrgetter("display_from")),
+    Column("contents", "display_to", "text", attrgetter("display_to")),
+    Column("contents", "message_id", "text", attrgetter("message_id")),
+    Column("contents", "refs", "text", lambda r: " ".join(r.references)),
+    Column("texts", "fields", "text", attrgetter("fields")),
+    Column("texts", "body", "text", attrgetter("body")),
+)
+
+_SENT: dict[str, Callable[[list[Any]], Parameter]] = {"bigint": int8s, "bytea": byteas, "text": texts}
+_FRAGMENT = re.compile(r"%\{(\w+)(?: (\w+))?\}")
+
+
+def arrays(items: Sequence[Rendered]) -> list[Parameter]:
+    """The renderings as one array for each of COLUMNS."""
+    return [_SENT[column.type]([column.of(item) for item in items]) for column in COLUMNS]
+
+
+def filled(statement: str) -> str:
+    """The SQL with the columns put in: for `%{parameters}` the declaration of all arrays as parameters of a function, for
+    `%{arguments}` their names; and of one table, for `%{contents arrays}` their names, for `%{contents columns}` those of the
+    columns, for `%{contents values}` what is kept of a row `g` of the arrays. Raises KeyError for any other fragment."""
+    return _FRAGMENT.sub(lambda found: ", ".join(_fragment(found[1], found[2])), statement)
+
+
+def of_table(table: str) -> list[Column]:
+    return [column for column in COLUMNS if column.table == table]
+
+
+def _fragment(what: str, how: str | None) -> Iterable[str]:
+    if how is None:
+        ways: dict[str, Callable[[Column], str]] = {
+            "parameters": lambda column: f"{column.parameter} {column.type}[]",
+            "arguments": lambda column: column.parameter,
+        }
+        return map(ways[what], COLUMNS)
+    ways = {
+        "arrays": lambda column: column.parameter,
+        "columns": lambda column: column.name,
+        "values": lambda column: column.kept(f"g.{column.name}"),
+    }
+    return map(ways[how], of_table(what))
