@@ -33,7 +33,7 @@ def test_on_another_system_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr("shutil.which", lambda name: None if name == "nft" else f"/bin/{name}")
-    assert failure("down") == "nft missing: «scripts/setup lab» installs what the lab needs"
+    assert failure("down") == "nft missing: `scripts/setup lab` installs what the lab needs"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="the name is looked at once root is sure")
@@ -44,5 +44,5 @@ def test_a_name_must_be_one() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="the lab is looked for once root is sure")
 def test_a_lab_that_is_not_up_is_told() -> None:
     assert failure("status", "--name", "pt-none") == (
-        "the lab pt-none is not up; «postern lab up --name pt-none» builds it"
+        "the lab pt-none is not up; `postern lab up --name pt-none` builds it"
     )

@@ -109,11 +109,11 @@ def test_commands_begin_as_this_program_was_called(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(sys, "argv", [str(program)])
     monkeypatch.setenv("PATH", "/nonexistent")
     assert f"  '{program}' verify --state '{ROOT}'" in told("")
-    assert as_called("there is none; «postern run» and `postern domain add x`") == (
-        f"there is none; «'{program}' run» and `'{program}' domain add x`")  # fmt: skip
+    assert as_called("there is none; `postern run` and `postern domain add x`") == (
+        f"there is none; `'{program}' run` and `'{program}' domain add x`")  # fmt: skip
     assert as_called("`postern`'s postern run") == "`postern`'s postern run"
     monkeypatch.setenv("PATH", str(program.parent))
-    assert f"  postern verify --state '{ROOT}'" in told("") and as_called("«postern run»") == "«postern run»"
+    assert f"  postern verify --state '{ROOT}'" in told("") and as_called("`postern run`") == "`postern run`"
 
 
 def test_a_relative_call_stays_as_it_was_typed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ OFFSET, DEMO_PASSWORD, STATE = 10000, "postern-demo", "/var/lib/postern"
 
 
 def printed(organization: Organization) -> list[str]:
-    """The commands below «Next:»."""
+    """The commands below "Next:"."""
     below = organization.log.read_text().partition("\nNext:\n")[2].partition("\n\n")[0]
     return [line.strip() for line in below.splitlines() if not line.strip().startswith("Mailboxes:")]
 

@@ -34,7 +34,7 @@ def subject() -> Iterator[str]:
 def curl(
     organization: Organization, environment: dict[str, str], url: str, *more: str, data: bytes = b"", user: str = ":"
 ):
-    """With «:» for a user curl takes who it is from the ticket."""
+    """With ":" for a user curl takes who it is from the ticket."""
     return run(
         "curl", "-sS", "--ssl-reqd", "--cacert", organization.authority, "--login-options", "AUTH=GSSAPI",
         "--user", user, *more, url, environment=environment, data=data,

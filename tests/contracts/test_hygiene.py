@@ -60,3 +60,16 @@ def test_a_test_that_may_be_skipped_says_why() -> None:
 )
 def test_the_check_itself(text: str, count: int) -> None:
     assert len(faults(text)) == count
+
+
+PROSE = sorted(
+    file
+    for pattern in ("*.md", "docs/**/*.md", "src/**/*.toml", "src/**/*.sql", "scripts/*")
+    for file in ROOT.glob(pattern)
+    if file.is_file() and file.suffix != ".pyc"
+)
+
+
+def test_quotes_are_plain_and_commands_stand_in_backticks() -> None:
+    quoted = [file for file in (*FILES, *PROSE) if re.search("[\\u00ab\\u00bb]", file.read_text(encoding="utf-8"))]
+    assert not quoted

@@ -102,7 +102,7 @@ def _covered(file: Path) -> list[Path]:
 
 @functools.cache
 def _claims(file: Path) -> list[Path]:
-    """A test file may say what it covers besides its own module, in a line of its docstring: «covers: module, layer.module»."""
+    """A test file may say what it covers besides its own module, in a line of its docstring: `covers: module, layer.module`."""
     folder = SOURCE / file.parent.relative_to(ROOT / "tests")
     docstring = ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
     names = [name for words in re.findall(r"covers: (.*)", docstring) for name in re.findall(r"\w+(?:\.\w+)*", words)]

@@ -1,7 +1,7 @@
 """What the fuzz targets begin with: `python -m tests.fuzz.seeds fuzz_smtp FOLDER` fills the folder.
 
 The clients' sides of tests/dialogs, whole and line by line, and DCE/RPC as our own client says it; and a dictionary of the words
-that the parsers know, taken from them. Each seed begins with the octet that the targets read as «how to cut».
+that the parsers know, taken from them. Each seed begins with the octet that the targets read as "how to cut".
 """
 
 from __future__ import annotations

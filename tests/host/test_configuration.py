@@ -2,7 +2,7 @@
 
 covers: schema, misfits, mistakes, small_files
 
-Each file of bad-configurations begins with the messages it must give, as comments «#! line».
+Each file of bad-configurations begins with the messages it must give, as comments `#! line`.
 """
 
 from __future__ import annotations

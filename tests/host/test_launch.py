@@ -146,7 +146,7 @@ def test_a_second_run_is_told_who_holds_the_folder(folder: Path) -> None:
         assert "postern user add alice@example.test" in run.output
         second = Run(folder)
         assert second.process.wait(PATIENCE) == 1
-        assert f"{folder} is held by the «postern run» of process {run.process.pid}, since" in second.output
+        assert f"{folder} is held by the `postern run` of process {run.process.pid}, since" in second.output
         assert set(run.pids()) >= {"postgresql", "slapd"}, "and the first goes on"
         run.stop()
 

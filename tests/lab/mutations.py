@@ -103,7 +103,7 @@ def start(lab: Lab, host: str, *before: str) -> None:
     """`before`: words that go before `postern run`."""
     folder = Folder(lab.name)
     namespaces = Namespaces(folder.root)
-    folder.log(host, "postern").write_text("")  # it is asked whether «ready» is in it
+    folder.log(host, "postern").write_text("")  # it is asked whether "ready" is in it
     if before:
         namespaces = Wrapped(folder.root, before)
     servers.starter(folder, namespaces, machine(host))()

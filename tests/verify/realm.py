@@ -17,7 +17,7 @@ SERVICES = ("host", "smtp", "imap", "pop")
 
 @contextlib.contextmanager
 def realm() -> Iterator[tuple[Kdc, Path]]:
-    """A KDC and a state folder whose organization knows it, in the profile «practical»; nothing of it runs yet."""
+    """A KDC and a state folder whose organization knows it, in the profile "practical"; nothing of it runs yet."""
     folder = Path(tempfile.mkdtemp(prefix="pt-", dir="/tmp"))
     state = folder / "state"
     with running_kdc() as kdc:

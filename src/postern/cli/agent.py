@@ -115,7 +115,7 @@ def set_(name: str, setting: str, value: str, state_dir: str | None) -> None:
 @click.option("--until", default="", metavar="DAY", help="Only until then (allow and block lists): 2027-01-31.")
 @state_option
 def add(name: str, setting: str, items: tuple[str, ...], until: str, state_dir: str | None) -> None:
-    """Put items into a list, such as «connection-filter block 192.0.2.0/24»."""
+    """Put items into a list, such as `connection-filter block 192.0.2.0/24`."""
     added = [f"{item} until {until}" if until else item for item in items]
     _list(name, setting, state_dir, lambda before: [*before, *added])
     _told(state_dir, name, f"{len(items)} in {setting}")
@@ -198,7 +198,7 @@ def test(
     if as_json:
         echo_json(trial.as_json())
     else:
-        print_table(("agent", "says", "why"), trial.steps, "No agent is on: «postern agent enable --all»")
+        print_table(("agent", "says", "why"), trial.steps, "No agent is on: `postern agent enable --all`")
         for field in trial.added:
             for line in field.split("\r\n"):
                 echo(line)
@@ -241,7 +241,7 @@ def _list(name: str, setting: str, state_dir: str | None, work: Callable[[list[s
         assert kind is not None
         if setting not in [each.name for each in described(kind) if each.is_list]:
             lists = [each.name for each in described(kind) if each.is_list]
-            raise ValueError(f"{name} has no list «{setting}»; there are {', '.join(lists) or 'none'}")
+            raise ValueError(f"{name} has no list '{setting}'; there are {', '.join(lists) or 'none'}")
         before = list(getattr(state.of(name), setting.replace("-", "_")))
         checked = load(kind, {setting: work(before)})
         state.settings.setdefault(name, {})[setting] = list(getattr(checked, setting.replace("-", "_")))

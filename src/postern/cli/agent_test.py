@@ -67,7 +67,7 @@ def tried(
 ) -> Trial:
     configure("postern", None, "critical")  # what is refused is told in a table
     if client_address(client) is None:
-        raise click.ClickException(f"«{client}» is no address")
+        raise click.ClickException(f"'{client}' is no address")
     data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
     end = lines_end(data)
     header = data[:end] if end >= 0 else data

@@ -25,4 +25,4 @@ def called() -> str:
 def as_called(words: str) -> str:
     """A sentence of ours whose commands begin as the user can type them."""
     program = called()
-    return words if program == NAME else re.sub(r"(?<=[`«])postern (?=[a-z-])", lambda _: program + " ", words)
+    return words if program == NAME else re.sub(r"(?<=`)postern (?=[a-z-])", lambda _: program + " ", words)

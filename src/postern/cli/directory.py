@@ -53,7 +53,7 @@ def in_directory(state_dir: str | None, work: Work[T], role: Role | None = None)
         ) from None
     except DirectoryUnavailable:
         raise click.ClickException(
-            f"the directory of {folder.root} does not answer: start the organization with «postern run», or name "
+            f"the directory of {folder.root} does not answer: start the organization with `postern run`, or name "
             "another with --state"
         ) from None
     except Refused as error:

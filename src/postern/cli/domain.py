@@ -121,7 +121,7 @@ def enable(mechanism: str, state_dir: str | None) -> None:
         shown = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")
         echo(
             f"It cannot be made from what is kept of a password now: {counted(len(without), 'user')} ({shown}) can use it once "
-            "their password is set again, by «postern user passwd NAME»."
+            "their password is set again, by `postern user passwd NAME`."
         )
 
 

@@ -260,7 +260,7 @@ def _run(folder: StateFolder, work: Callable[[], Awaitable[T]]) -> T:
         raise click.ClickException(str(error)) from None
     except DirectoryUnavailable:
         raise click.ClickException(
-            f"the directory of {folder.root} does not answer: start this host with «postern run», or name another with --state"
+            f"the directory of {folder.root} does not answer: start this host with `postern run`, or name another with --state"
         ) from None
     except Refused as error:
         raise click.ClickException(f"the directory refused that: {error}") from None

@@ -36,7 +36,7 @@ class _Mailbox:
 
 @click.group("mailbox")
 def mailbox() -> None:
-    """Mailboxes: what is in them. Users are added and removed by «postern user»."""
+    """Mailboxes: what is in them. Users are added and removed by `postern user`."""
 
 
 mailbox.add_command(disconnected.listing)

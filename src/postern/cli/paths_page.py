@@ -61,10 +61,10 @@ def _enforcement(row: Path) -> Iterator[str]:
     refused = [one for one in (Mechanism.BASIC, Mechanism.DIGEST, Mechanism.NTLM) if one not in row.supported_auth]
     refusal = guard.check_mechanism(refused[0], _TLS) if refused else None
     if refusal is not None:
-        yield f"refused: {', '.join(refused)} («{refusal.text}»)"
+        yield f"refused: {', '.join(refused)} ('{refusal.text}')"
     refusal = guard.check_mechanism(row.default_auth[0], None)
     if refusal is not None:
-        yield f"refused in clear text: everything («{refusal.text}»)"
+        yield f"refused in clear text: everything ('{refusal.text}')"
     yield f"every log line, observation and tracking record of it says path={row.id}"
 
 

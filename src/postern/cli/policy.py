@@ -91,7 +91,7 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
 @_order
 @state_option
 def add(name: str, templates: tuple[str, ...], which: str | None, order: int | None, state_dir: str | None) -> None:
-    """Add a policy. «postern policy address preview NAME» shows what it will do."""
+    """Add a policy. `postern policy address preview NAME` shows what it will do."""
     if not templates:
         raise click.UsageError("say which addresses it gives: --template %m@corp.test")
 

@@ -39,7 +39,7 @@ _STYLES = {
     "--json", "as_json", is_flag=True, help="A list of {id, declared, observed, verdict, detail, mechanisms}."
 )
 @click.option(
-    "--tell", is_flag=True, hidden=True, help="With --json, a line «row DONE OF ID» on stderr before each row."
+    "--tell", is_flag=True, hidden=True, help="With --json, a line `row DONE OF ID` on stderr before each row."
 )
 @click.option("--all", "everything", is_flag=True, help="Also list the rows that are not built yet.")
 def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, everything: bool) -> None:

@@ -216,7 +216,7 @@ def _advice(step: Step, words: str) -> str:
     """What the administrator can do about a refusal."""
     if step.area == "schema" and words.startswith("UNWILLING_TO_PERFORM"):
         return (
-            "the schema master takes no changes of the schema. Samba: «dsdb:schema update allowed = true» in smb.conf's "
+            "the schema master takes no changes of the schema. Samba: `dsdb:schema update allowed = true` in smb.conf's "
             f"[global] of that controller, restart it, and take the line out afterwards ({words})"
         )
     if words.startswith("INSUFFICIENT_ACCESS"):

@@ -1,4 +1,4 @@
-"""What the group «Postern Servers» may do in Active Directory, and no more: as entries of access-control lists.
+"""What the group "Postern Servers" may do in Active Directory, and no more: as entries of access-control lists.
 
 Pure. They read what is in recipients; they write the attributes of mail on users, groups and contacts; they keep Postern's own
 container. They create, delete or rename nobody, and set no password.

@@ -46,7 +46,7 @@ class AddressPolicies:
         for one in await self.all():
             if one.name.lower() == name.lower():
                 return one
-        raise AdministrationError(f"there is no address policy «{name}»: see «postern policy address list»")
+        raise AdministrationError(f"there is no address policy '{name}': see `postern policy address list`")
 
     async def add(self, one: Policy) -> None:
         await self._check_filter(one)
@@ -58,9 +58,9 @@ class AddressPolicies:
         try:
             await self._client.add(await self._dn(one.name), values)
         except AlreadyThere:
-            raise AdministrationError(f"there is an address policy «{one.name}» already") from None
+            raise AdministrationError(f"there is an address policy '{one.name}' already") from None
         except NoSuchEntry:
-            raise AdministrationError("the forest is not prepared for Postern: «postern setup ad»") from None
+            raise AdministrationError("the forest is not prepared for Postern: `postern setup ad`") from None
 
     async def change(self, one: Policy) -> None:
         """To what `one` says; its name says which."""
@@ -69,7 +69,7 @@ class AddressPolicies:
         try:
             await self._client.modify(await self._dn(one.name), [(REPLACE, name, new) for name, new in values.items()])
         except NoSuchEntry:
-            raise AdministrationError(f"there is no address policy «{one.name}»") from None
+            raise AdministrationError(f"there is no address policy '{one.name}'") from None
 
     async def remove(self, name: str) -> None:
         """Recipients keep the addresses that it gave them."""

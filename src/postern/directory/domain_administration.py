@@ -36,7 +36,7 @@ from postern.model.directory import RecipientType
 from postern.model.organization import AcceptedDomain, ActiveDirectory, Server
 
 PASSWORD = "password"  # noqa: S105 (a kind of verifier)
-"""The one «verifier» that Active Directory takes: the password itself, for it makes its own."""
+"""The one "verifier" that Active Directory takes: the password itself, for it makes its own."""
 
 _PERSON = "(&(objectCategory=person)(objectClass=user))"
 _ROOMS = f"(msExchResourceMetaData={ROOM})"
@@ -182,7 +182,7 @@ class DomainAdministration(Administration):
             raise AdministrationError(_NOT_PREPARED)
 
     async def ensure_server(self, server: Server, verifiers: Mapping[str, str]) -> None:
-        raise AdministrationError(f"the account of {server.name} is made by «postern setup ad»")
+        raise AdministrationError(f"the account of {server.name} is made by `postern setup ad`")
 
     async def add_domain(self, domain: AcceptedDomain) -> None:
         name = checked_domain(domain.name)
@@ -229,7 +229,7 @@ class DomainAdministration(Administration):
     async def _enable_mail(self, entry: Entry, mail: Mapping[str, Sequence[bytes]], display_name: str) -> UUID:
         if entries.primary_of(entry.attributes):
             raise AdministrationError(
-                f"{entries.primary_of(entry.attributes)} is its address already: see «postern alias»"
+                f"{entries.primary_of(entry.attributes)} is its address already: see `postern alias`"
             )
         changes: list[Change] = [(REPLACE, name, list(values)) for name, values in mail.items() if values]
         if "displayName" not in entry.attributes:
@@ -272,7 +272,7 @@ _ACCOUNTS = (
 _MEMBERS = (
     "Postern's servers may not change a group's members: an administrator or its manager does that in Active Directory"
 )
-_NOT_PREPARED = "the forest is not prepared for Postern: «postern setup ad»"
+_NOT_PREPARED = "the forest is not prepared for Postern: `postern setup ad`"
 _NO_VERIFIERS = "Active Directory judges NTLM and Kerberos by itself: there is nothing to enable or disable"
 
 

@@ -1,7 +1,7 @@
 """Answers about recipients, remembered for seconds: a mail server asks for the same few addresses thousands of times.
 
 Addresses that are asked for in one turn of the event loop go out together, and who asks for one that is already on its
-way waits for the same answer. An answer that says «nobody» is forgotten sooner, so that a new mailbox gets its mail.
+way waits for the same answer. An answer that says "nobody" is forgotten sooner, so that a new mailbox gets its mail.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class Settings:
 
     async def _set_verifier_policy(self, kind_of_change: int, kind: str) -> None:
         if kind not in VERIFIER_KINDS:
-            raise AdministrationError(f"«{kind}» cannot be enabled or disabled")
+            raise AdministrationError(f"'{kind}' cannot be enabled or disabled")
         try:
             await self._client.modify(
                 f"{_POLICY},{self._suffix}", [(kind_of_change, "posternVerifier", [kind.encode()])]

@@ -54,7 +54,7 @@ def serving() -> Account:
         except KeyError:
             continue
         return Account(name, entry.pw_uid, entry.pw_gid)
-    raise LookupError("this machine has no account «postern»: useradd --system postern")
+    raise LookupError("this machine has no account 'postern': useradd --system postern")
 
 
 def owner(path: str | os.PathLike[str]) -> Account:

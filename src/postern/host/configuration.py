@@ -58,7 +58,7 @@ def load(state: StateFolder) -> Organization:
     try:
         text = _text(file)
     except FileNotFoundError:
-        raise ConfigurationError(f"{file}: there is none yet; «postern run» writes the first") from None
+        raise ConfigurationError(f"{file}: there is none yet; `postern run` writes the first") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file}: cannot be read: {error}") from None
     return parse(text, str(file))
@@ -94,7 +94,7 @@ def move(state: StateFolder, offset: int) -> Organization:
     file = path(state)
     text, count = re.subn(r"(?m)^offset\s*+=\s*+\d++", f"offset = {offset}", _text(file), count=1)
     if not count:
-        raise ConfigurationError(f"{file}: organization.offset: is not written; add the line «offset = {offset}»")
+        raise ConfigurationError(f"{file}: organization.offset: is not written; add the line `offset = {offset}`")
     organization = parse(text, str(file))
     write(state, text)
     return organization

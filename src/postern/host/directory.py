@@ -108,7 +108,7 @@ async def seed(state: StateFolder, organization: Organization, server: Server) -
     if organization.active_directory is not None:
         for name in (state.secrets / secret_files.MACHINE_ACCOUNT, FilePath(organization.keytab)):
             if not name.exists():
-                raise SeedError(f"{name} is missing: «postern setup ad» makes this server's account and its files")
+                raise SeedError(f"{name} is missing: `postern setup ad` makes this server's account and its files")
         return ""
     async with opened(state, organization) as directory:
         await directory.write.seed()
@@ -183,7 +183,7 @@ async def ensure_probe_account(
     if organization.active_directory is not None:
         file = state.secrets / PROBE_PASSWORD
         if not file.exists():
-            raise SeedError(f"{file} is missing: «postern setup ad» makes the account that verify logs on with")
+            raise SeedError(f"{file} is missing: `postern setup ad` makes the account that verify logs on with")
         return name, file.read_text(encoding="utf-8").strip()
     password = secret_files.obtain(state, PROBE_PASSWORD)
     kinds = {"argon2id", *await directory.read.enabled_verifiers()}

@@ -47,7 +47,7 @@ async def as_server(
     path, realm = settle(organization.profile)[row], domain_of(organization).domain.upper()
     keytab = keytab_of(organization, state)
     if not keytab.exists():
-        raise SetupError(f"this server has no keys ({keytab} is missing): «postern setup ad» makes them")
+        raise SetupError(f"this server has no keys ({keytab} is missing): `postern setup ad` makes them")
     controller = await choose(organization)
     with kerberos(realm, controller) as configuration:
         os.environ.update(tickets.environment(keytab, configuration))

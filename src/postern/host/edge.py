@@ -197,7 +197,7 @@ class HubSide:
                 "so that the firewalls let the two meet"
             )
         if now >= file.effective + min(file.duration, BOOTSTRAP_LIFE):
-            raise EdgeError("the file is over: write a new one on the edge («postern edge subscription new»)")
+            raise EdgeError("the file is over: write a new one on the edge (`postern edge subscription new`)")
         if file.effective > now + 300:
             raise EdgeError("the file is of a time to come: compare the clocks of this host and of the edge")
         check_certificate(file.certificate, file.server_fqdn, now)

@@ -51,7 +51,7 @@ class Lock:
             ) from None
         os.ftruncate(self._handle, 0)
         now = time.strftime("%Y-%m-%d %H:%M:%S")
-        os.pwrite(self._handle, f"the «postern run» of process {os.getpid()}, since {now}\n".encode(), 0)
+        os.pwrite(self._handle, f"the `postern run` of process {os.getpid()}, since {now}\n".encode(), 0)
 
     def forget(self) -> None:
         """In a forked child: the lock stays the parent's alone, so that it falls when the parent does."""

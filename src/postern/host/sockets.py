@@ -138,7 +138,7 @@ def _children(pid: int) -> Iterator[int]:
 
 
 def _parse(line: str, wire: str) -> KernelSocket | None:
-    """proc(5): «sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ...»."""
+    """proc(5): "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ..."."""
     fields = line.split()
     if len(fields) < 10 or (wire == "TCP" and fields[3] in _NOBODYS):
         return None

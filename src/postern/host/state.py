@@ -81,7 +81,7 @@ def act_as_owner(state: StateFolder) -> None:
     """A command that root gives on a state folder is carried out as the folder's owner: files it writes stay
     readable for the servers, and sockets see the peer they expect. Raises StateError without such a folder."""
     if not is_ours(state):
-        raise StateError(f"no organization at {state.root}: start one with «postern run», or name it with --state")
+        raise StateError(f"no organization at {state.root}: start one with `postern run`, or name it with --state")
     account.become(account.owner(state.root))
 
 

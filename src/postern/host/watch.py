@@ -67,7 +67,7 @@ class Watch:
             wire=Wire(socket.wire),
             local=socket.local,
             local_port=socket.local_port,
-            remote=socket.remote or "0.0.0.0",  # noqa: S104 (as the kernel writes «nobody»)
+            remote=socket.remote or "0.0.0.0",  # noqa: S104 (as the kernel writes "nobody")
             remote_port=socket.remote_port,
             listening=socket.listening and socket.wire == Wire.TCP,
         )

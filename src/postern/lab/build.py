@@ -41,7 +41,7 @@ def check(whole: bool = True) -> None:
         raise LabError("the lab makes network namespaces and loads firewalls: it needs root (sudo postern lab …)")
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
     if missing:
-        raise LabError(f"{', '.join(missing)} missing: «scripts/setup lab» installs what the lab needs")
+        raise LabError(f"{', '.join(missing)} missing: `scripts/setup lab` installs what the lab needs")
     if whole:
         controllers.check()
         internet.check()
@@ -55,7 +55,7 @@ def up(folder: Folder, wanted: Wanted, tell: Callable[[Progress], None]) -> None
     with folder.held():
         namespaces = Namespaces(folder.root)
         if namespaces.running():
-            raise LabError(f"the lab {folder.name} is up; «postern lab down --name {folder.name}» ends it")
+            raise LabError(f"the lab {folder.name} is up; `postern lab down --name {folder.name}` ends it")
         folder.clear()
         builder = _Builder(folder, namespaces, wanted)
         try:

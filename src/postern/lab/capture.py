@@ -56,7 +56,7 @@ def taps(organization: Organization, row: str, machines: Iterable[Machine]) -> l
             found.append(Tap(who.name, "lo", filter_of(inward, "")))
     if not found:
         raise LabError(
-            f"the lab's organization opens no port for {row}; «postern paths show {row}» says what it waits for"
+            f"the lab's organization opens no port for {row}; `postern paths show {row}` says what it waits for"
         )
     return found
 
@@ -72,7 +72,7 @@ def _term(opening: Opening, address: str) -> str:
     ports = str(opening.first) if opening.first == opening.last else f"{opening.first}-{opening.last}"
     kind = "port" if opening.first == opening.last else "portrange"
     wire = opening.wire.lower()
-    # In pcap-filter(7) «and» binds no tighter than «or».
+    # In pcap-filter(7) "and" binds no tighter than "or".
     there, back = (f"({wire} {way} {kind} {ports})" for way in ("dst", "src"))
     if address:
         there, back = f"({there} and dst host {address})", f"({back} and src host {address})"

@@ -47,7 +47,7 @@ def check() -> None:
     """Raises LabError if this machine lacks what a controller needs."""
     for one in _NEEDED:
         if not (Path(one).exists() if one.startswith("/") else shutil.which(one)):
-            raise LabError(f"{one} is missing: «scripts/setup lab» installs what the lab needs")
+            raise LabError(f"{one} is missing: `scripts/setup lab` installs what the lab needs")
 
 
 def provision(folder: Folder, namespaces: Namespaces) -> None:

@@ -111,7 +111,7 @@ def check() -> None:
     """Raises LabError if this machine lacks what the other organization needs."""
     for program in _PROGRAMS:
         if not Path(program).exists() and not shutil.which(Path(program).name):
-            raise LabError(f"{program} is missing: «scripts/setup lab» installs what the lab needs")
+            raise LabError(f"{program} is missing: `scripts/setup lab` installs what the lab needs")
 
 
 def mailbox(folder: Folder, name: str) -> Path:
@@ -120,7 +120,7 @@ def mailbox(folder: Folder, name: str) -> Path:
 
 
 def zones_folder(folder: Folder) -> Path:
-    """The zone files: NAME.zone; «nsd-control reload» on internet1 reads them anew."""
+    """The zone files: NAME.zone; `nsd-control reload` on internet1 reads them anew."""
     return folder.host(INTERNET1.name) / "dns"
 
 

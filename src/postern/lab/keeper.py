@@ -3,7 +3,7 @@
 A program of its own, run with the standard library alone: `keeper.py FOLDER HOST [tied]`. FOLDER/hosts/HOST/mounts.json says
 what to mount. The namespaces have no name in any file system: they live as long as this process does, and the kernel ends
 every process in them with it. The router's keeper is the lab's: the other hosts' process namespaces lie within its own.
-«tied»: it reads from its standard input, and if that ends before a byte came, whoever made the lab has died, and it ends too.
+"tied": it reads from its standard input, and if that ends before a byte came, whoever made the lab has died, and it ends too.
 """
 
 from __future__ import annotations

@@ -119,7 +119,7 @@ RPC_PORTS = (20000, 20019)
 def check_name(name: str) -> str:
     """A lab's name: short enough that sockets in its folder have names the kernel takes (unix(7)). Raises LabError."""
     if _NAME.fullmatch(name) is None:
-        raise LabError(f"{name!r} is no name for a lab; write 1 to 12 of a-z, 0-9 and «-», beginning with a letter")
+        raise LabError(f"{name!r} is no name for a lab; write 1 to 12 of a-z, 0-9 and '-', beginning with a letter")
     return name
 
 

@@ -1,9 +1,9 @@
 """Knocks at doors from inside a host, and says of each what came back. It takes no row: half of what it dials has none.
 
-A program of its own, run with the standard library alone: it reads lines «WIRE ADDRESS PORT» from its standard input, knocks at
+A program of its own, run with the standard library alone: it reads lines `WIRE ADDRESS PORT` from its standard input, knocks at
 all of them at once, and prints each line again with what happened:
   answered   a TCP connection came about, or a datagram came back
-  refused    the packet arrived, and nothing listens there (a reset, or «port unreachable»)
+  refused    the packet arrived, and nothing listens there (a reset, or "port unreachable")
   silent     no word came back
   forbidden  this host's own kernel did not let the packet out
 and how many packets a silent door may have cost: 1, or 2 if this process was so late that the kernel had sent a second.

@@ -67,7 +67,7 @@ class Account:
 
 
 class Unknown(Enum):
-    """What a cache says that has no answer: neither «there is such a recipient» nor «there is none»."""
+    """What a cache says that has no answer: neither "there is such a recipient" nor "there is none"."""
 
     UNKNOWN = "unknown"
 
@@ -76,7 +76,7 @@ UNKNOWN = Unknown.UNKNOWN
 
 
 class DirectoryUnavailable(Exception):
-    """No answer now; the caller says 4xx, [UNAVAILABLE] or tries again. Never the same as «there is no such entry»."""
+    """No answer now; the caller says 4xx, [UNAVAILABLE] or tries again. Never the same as "there is no such entry"."""
 
 
 class IncompleteAnswer(DirectoryUnavailable):

@@ -34,7 +34,7 @@ _ANY = "any"
 _HEAD = """\
 #!/usr/sbin/nft -f
 # {name} ({fqdn}): {roles}; profile {profile}, ports shifted by {offset}.
-# Written by «postern paths firewall --host {name}»; write it anew when the organization changes.
+# Written by `postern paths firewall --host {name}`; write it anew when the organization changes.
 # A row's counter counts the connections that were let through on it, not their packets.
 
 table inet {table}

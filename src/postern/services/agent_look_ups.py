@@ -29,7 +29,7 @@ LookUp = Callable[[Question], Awaitable[Answer]]
 
 AT_ONCE = 200
 WAITING = 2000
-"""Questions that wait for their turn; more are answered «unknown» at once."""
+"""Questions that wait for their turn; more are answered "unknown" at once."""
 TIME_LIMIT = 10.0
 """Seconds for all questions of one evaluation."""
 REMEMBERED = 50_000

@@ -83,7 +83,7 @@ class KeyRing:
         if named != domain:  # as A-labels, for it names a folder too
             raise DkimKeyError(f"`{domain}` is no domain name")
         if not SELECTOR.match(selector):
-            raise DkimKeyError(f"«{selector}» is no selector: letters, digits and hyphens")
+            raise DkimKeyError(f"'{selector}' is no selector: letters, digits and hyphens")
         file = self._folder / domain / f"{selector}.pem"
         if file.exists():
             raise DkimKeyError(f"{domain} has a key {selector} already")

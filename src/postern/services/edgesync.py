@@ -170,7 +170,7 @@ class EdgeSync:
         for one in await self._store.subscriptions():
             if one.name == edge:
                 return one
-        raise NotSubscribed(f"{edge} is no subscribed edge: «postern edge subscribe FILE»")
+        raise NotSubscribed(f"{edge} is no subscribed edge: `postern edge subscribe FILE`")
 
     async def look(self, subscription: Subscription) -> tuple[Lease | None, State]:
         """The edge's lease and state, taking nothing. Raises EdgeSyncError."""
@@ -208,7 +208,7 @@ class EdgeSync:
             log(Event.EDGE_CREDENTIAL_EXPIRED, path="edgesync", edge=subscription.name, hub=self._hub)
             raise CredentialExpired(
                 f"{self._hub} has no account on {subscription.name} that is good now: write a new subscription file there "
-                "(«postern edge subscription new») and subscribe it here"
+                "(`postern edge subscription new`) and subscribe it here"
             )
         for login in logins:
             replica = self._dial(subscription, login)

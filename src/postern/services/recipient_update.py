@@ -16,7 +16,7 @@ from postern.services.rpc_client import RpcClient, RpcError
 from postern.services.rpc_server import Caller, Procedure
 
 MOST = 1000
-"""Recipients that one call names; more are «all»."""
+"""Recipients that one call names; more are "all"."""
 LONGEST = 3600.0
 """Seconds that a caller waits for all recipients of a large organization."""
 

@@ -1,7 +1,7 @@
 """The file layer below the queue: every call by which the queue changes a disk.
 
 The queue makes no other. A test gives the queue another object of this shape: one that forgets what was not synced when it
-«crashes», or that has no space left. All methods raise OSError (`commit` also sqlite3.Error).
+"crashes", or that has no space left. All methods raise OSError (`commit` also sqlite3.Error).
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def not_served(edge: Server, subject: Subject) -> str:
     """Why this hub has nothing to do with an edge; "" if it has."""
     site = subject.subscribed.get(edge.name)
     if site is None:
-        return f"{edge.name} is not subscribed («postern edge subscribe»)"
+        return f"{edge.name} is not subscribed (`postern edge subscribe`)"
     return "" if site == subject.here.site else f"{edge.name} is served by the hubs of the site {site}"
 
 

@@ -1,8 +1,8 @@
 """Which rows are dialled, and what each of the others waits for.
 
-Pure: reads the settled table and the organization. A row that the program does not speak is «not built»; one whose roles or
-surroundings are missing here, or that nobody can dial from outside, is «not deployed»; one that only other hosts can dial is
-«elsewhere». None of them ever counts as passed.
+Pure: reads the settled table and the organization. A row that the program does not speak is "not built"; one whose roles or
+surroundings are missing here, or that nobody can dial from outside, is "not deployed"; one that only other hosts can dial is
+"elsewhere". None of them ever counts as passed.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ _PRIVATE = ("postgresql", "private-directory")
 """Rows that `paths.deployment` calls closed because only a unix socket of this host is open on them: they are asked there."""
 
 _OUTWARD = {
-    "hub-to-internet": "the hub dials strangers here; nobody can dial it («postern paths observed» shows its traffic)",
+    "hub-to-internet": "the hub dials strangers here; nobody can dial it (`postern paths observed` shows its traffic)",
     "any-server-to-dns": "our servers ask the name servers here; nobody can dial it",
     "any-server-to-kdc": "our servers ask the realm's KDC here; it is not ours to verify",
-    "setup-ad": "the administrator's own: «postern setup ad»",
+    "setup-ad": "the administrator's own: `postern setup ad`",
     "client-to-kdc": "between clients and their domain controllers; it is not ours to verify",
     "ad-replication": "between domain controllers; it is not ours to verify",
     "recipient-filter": "the edge asks its own directory here: see edge-adam",

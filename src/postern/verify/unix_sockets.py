@@ -41,7 +41,7 @@ def under(folder: FilePath) -> list[FilePath]:
 
 
 def reachable(files: Iterable[FilePath]) -> frozenset[FilePath] | None:
-    """Which of them a process of the account «nobody» can connect to; None if we are not root and cannot become nobody."""
+    """Which of them a process of the account "nobody" can connect to; None if we are not root and cannot become nobody."""
     if os.geteuid() != 0:
         return None
     known = list(files)

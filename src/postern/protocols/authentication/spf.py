@@ -252,7 +252,7 @@ def is_name(name: str) -> bool:
 
 def shown(name: str) -> str:
     """A name as a log or header may hold it."""
-    return "".join(c if " " < c <= "~" else "?" for c in name[:253]) or "«»"
+    return "".join(c if " " < c <= "~" else "?" for c in name[:253]) or "''"
 
 
 def _is_below(name: str, domain: str) -> bool:

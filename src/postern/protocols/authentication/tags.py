@@ -1,4 +1,4 @@
-"""Tag lists: «v=1; a=rsa-sha256; ...», the syntax of DKIM signatures and keys and DMARC records (RFC 6376 section 3.2)."""
+"""Tag lists: `v=1; a=rsa-sha256; ...`, the syntax of DKIM signatures and keys and DMARC records (RFC 6376 section 3.2)."""
 
 from __future__ import annotations
 

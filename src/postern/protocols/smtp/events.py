@@ -1,4 +1,4 @@
-"""What the server machine tells its service. Each event marked «asks» is answered by exactly one of the machine's answers."""
+"""What the server machine tells its service. Each event marked "asks" is answered by exactly one of the machine's answers."""
 
 from __future__ import annotations
 

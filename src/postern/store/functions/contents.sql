@@ -1,5 +1,6 @@
 -- Stores messages that the database does not have yet, and gives the ids of all of them in the order of `hashes`
--- (which must differ). Columns in braces are put in by store/columns.py. Rows go in in the order of their hashes, so that two batches cannot wait for each other.
+-- (which must differ). Columns in braces are put in by store/columns.py. Rows go in in the
+-- order of their hashes, so that two batches cannot wait for each other.
 CREATE FUNCTION store_contents(
     rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters}
 ) RETURNS bigint[] LANGUAGE plpgsql SET enable_hashjoin = on AS $$

@@ -16,7 +16,7 @@ MAX_TTL = 3600.0
 """Bounds of how long a verdict about an address is remembered, in seconds, whatever its record says."""
 
 _LISTINGS = ipaddress.IPv4Network("127.0.0.0/8")
-# Spamhaus and others: «you may not ask», never a listing.
+# Spamhaus and others: "you may not ask", never a listing.
 _ERRORS = ipaddress.IPv4Network("127.255.255.0/24")
 _ZONE = re.compile(r"(?=.{1,190}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]*)(?:\.[A-Za-z0-9_-]+)+\Z")
 
@@ -41,7 +41,7 @@ def parse_provider(text: str) -> Provider:
     zone, equals, answers = text.strip().lower().partition("=")
     zone = zone.rstrip(".")
     if not _ZONE.match(zone):
-        raise ValueError(f"«{zone}» is no zone of a DNS block list")
+        raise ValueError(f"'{zone}' is no zone of a DNS block list")
     if not equals:
         return Provider(zone)
     try:
@@ -49,7 +49,7 @@ def parse_provider(text: str) -> Provider:
             return Provider(zone, bits=int(ipaddress.IPv4Address(answers[1:])))
         numbers = frozenset(int(ipaddress.IPv4Address(word.strip())) for word in answers.split("/"))
     except ValueError:
-        raise ValueError(f"«{answers}» are no answers; write 127.0.0.2/127.0.0.4 or &0.0.0.4") from None
+        raise ValueError(f"'{answers}' are no answers; write 127.0.0.2/127.0.0.4 or &0.0.0.4") from None
     return Provider(zone, numbers)
 
 

@@ -39,7 +39,7 @@ def checked_network(text: str) -> str:
 def checked_recipient(text: str) -> str:
     word = text.strip().lower()
     if not word or " " in word or word.count("@") > 1:
-        raise ValueError(f"«{text}» is no recipient; write an address, or a name before the @")
+        raise ValueError(f"'{text}' is no recipient; write an address, or a name before the @")
     return word
 
 
@@ -116,12 +116,12 @@ def _item(text: str) -> tuple[IpNetwork, float]:
         network = ipaddress.ip_network(word.strip(), strict=False)
     except ValueError:
         raise ValueError(
-            f"«{word}» is neither an address nor a network (192.0.2.7, 192.0.2.0/24, 2001:db8::/32)"
+            f"'{word}' is neither an address nor a network (192.0.2.7, 192.0.2.0/24, 2001:db8::/32)"
         ) from None
     if not until:
         return network, float("inf")
     try:
         when = datetime.fromisoformat(day.strip())
     except ValueError:
-        raise ValueError(f"«{day}» is no day; write 2027-01-31 or 2027-01-31T12:00") from None
+        raise ValueError(f"'{day}' is no day; write 2027-01-31 or 2027-01-31T12:00") from None
     return network, (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()

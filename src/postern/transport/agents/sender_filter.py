@@ -19,7 +19,7 @@ def checked_sender(text: str) -> str:
     word = text.strip().lower()
     local, at, domain = word.rpartition("@")
     if not domain or " " in word or (at and not local) or "@" in local or "*" in domain.removeprefix("*."):
-        raise ValueError(f"«{text}» is neither an address nor a domain (spam@example.net, example.net, *.example.net)")
+        raise ValueError(f"'{text}' is neither an address nor a domain (spam@example.net, example.net, *.example.net)")
     return word
 
 

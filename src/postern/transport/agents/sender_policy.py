@@ -32,7 +32,7 @@ class Action(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SpfSettings:
     fail: Action = setting(  # noqa: RUF009 (setting is dataclasses.field)
-        Action.STAMP, "what becomes of mail whose sender's domain says «fail»: stamp or reject"
+        Action.STAMP, "what becomes of mail whose sender's domain says 'fail': stamp or reject"
     )
 
 

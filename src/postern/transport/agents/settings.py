@@ -52,7 +52,7 @@ def load(kind: type[S], values: Mapping[str, Any]) -> S:
     given = {}
     for name, value in values.items():
         if name not in fields:
-            raise ValueError(f"there is no setting «{name}»; there are {', '.join(fields) or 'none'}")
+            raise ValueError(f"there is no setting '{name}'; there are {', '.join(fields) or 'none'}")
         field = fields[name]
         given[field.name] = _checked(name, field, hints[field.name], value)
     return kind(**given)
@@ -76,13 +76,13 @@ def from_words(kind: type[Any], name: str, text: str) -> Any:
                 return [word for word in (part.strip() for part in text.split(",")) if word]
             if isinstance(field.default, bool):
                 if text.lower() not in _WORDS:
-                    raise ValueError(f"{name}: «{text}» is neither yes nor no")
+                    raise ValueError(f"{name}: '{text}' is neither yes nor no")
                 return _WORDS[text.lower()]
             if isinstance(field.default, int | float):
                 return _number(name, text)
             return text
     names = ", ".join(_written(field.name) for field in dataclasses.fields(kind))
-    raise ValueError(f"there is no setting «{name}»; there are {names or 'none'}")
+    raise ValueError(f"there is no setting '{name}'; there are {names or 'none'}")
 
 
 def _checked(name: str, field: dataclasses.Field[Any], hint: Any, value: Any) -> Any:
@@ -101,7 +101,7 @@ def _checked(name: str, field: dataclasses.Field[Any], hint: Any, value: Any) ->
     if isinstance(default, StrEnum):
         choices = [one.value for one in hint]
         if value not in choices:
-            raise ValueError(f"{name}: «{value}» is none of {', '.join(choices)}")
+            raise ValueError(f"{name}: '{value}' is none of {', '.join(choices)}")
         return hint(value)
     if isinstance(default, int | float):
         if isinstance(value, bool) or not isinstance(value, int | float) or not meta["low"] <= value <= meta["high"]:
@@ -116,7 +116,7 @@ def _number(name: str, text: str) -> float:
     """ "5", "2.5", and for times "10m", "12h", "7d"."""
     match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)([smhd]?)", text.strip().lower())
     if match is None:
-        raise ValueError(f"{name}: «{text}» is no number (for times also 10m, 12h, 7d)")
+        raise ValueError(f"{name}: '{text}' is no number (for times also 10m, 12h, 7d)")
     return float(match[1]) * _SECONDS.get(match[2], 1)
 
 
