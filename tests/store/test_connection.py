@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 import socket
 import struct
@@ -15,10 +16,11 @@ import pytest
 import uvloop
 
 from postern.host.postgres import PrivateCluster
-from postern.model.mailbox import MailboxError, NewItem
+from postern.model.mailbox import MailboxError, MailboxErrorCode, NewItem
 from postern.store import wire
 from postern.store.connection import Connection, Pool, Rejected
 from postern.store.database import MailboxDatabase
+from postern.store.migrations import functions
 from tests.store.conftest import message
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
@@ -180,3 +182,8 @@ def test_the_server_goes_away_and_comes_back() -> None:
     finally:
         cluster.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def test_every_refusal_of_our_functions_has_its_number() -> None:
+    raised = set(re.findall(r"ERRCODE = '(PM\d+)'", functions()))
+    assert raised and raised <= {f"PM{code:03}" for code in MailboxErrorCode}

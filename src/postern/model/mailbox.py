@@ -237,13 +237,26 @@ class SortKey:
     reverse: bool = False
 
 
+class MailboxErrorCode(IntEnum):
+    """Why a request is refused: IMAP's response codes, and TOOBIG. The numbers are those of the RPC interfaces, and of the
+    store's SQLSTATEs PM001 to PM008."""
+
+    NONEXISTENT = 1
+    ALREADYEXISTS = 2
+    CANNOT = 3
+    OVERQUOTA = 4
+    LIMIT = 5
+    UNAVAILABLE = 6
+    TOOBIG = 7
+    BADCHARSET = 8
+
+
 class MailboxError(Exception):
-    """A request the store refuses. `code` is one of the IMAP response codes or words listed here."""
+    """A request that is refused; `code` is the name of a `MailboxErrorCode`."""
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(text)
         self.code = code
-        """NONEXISTENT, ALREADYEXISTS, CANNOT, OVERQUOTA, LIMIT, UNAVAILABLE, TOOBIG, BADCHARSET"""
 
 
 class Mailboxes(Protocol):

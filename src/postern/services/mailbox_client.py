@@ -23,6 +23,7 @@ from postern.model.mailbox import (
     FolderKind,
     Index,
     MailboxError,
+    MailboxErrorCode,
     MailboxInfo,
     NewItem,
     SearchResult,
@@ -31,7 +32,6 @@ from postern.model.mailbox import (
 )
 from postern.protocols.dcerpc import mailbox_values as values
 from postern.protocols.dcerpc.interface import Interface
-from postern.protocols.dcerpc.mailbox_store import ERRORS
 from postern.services.rpc_client import RpcClient, RpcError
 
 _GRACE = 30.0
@@ -41,6 +41,7 @@ _SEARCH_TIMEOUT = 300.0
 """Longer than the store lets a search run, and another before it."""
 _QUESTION_TIMEOUT = 1.0
 """Seconds that a sender waits at RCPT for what may be left unknown."""
+_CODES = {code.value: code for code in MailboxErrorCode}
 _T = TypeVar("_T")
 
 
@@ -208,8 +209,7 @@ class MailboxClient:
 def _judged(outs: list[Any]) -> list[Any]:
     *parameters, text, number = outs
     if number:
-        code = ERRORS[number] if number < len(ERRORS) else "UNAVAILABLE"
-        raise MailboxError(code, text.decode("utf-8", "replace"))
+        raise MailboxError(_CODES.get(number, MailboxErrorCode.UNAVAILABLE).name, text.decode("utf-8", "replace"))
     return parameters
 
 

@@ -10,16 +10,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from postern.model.mailbox import Column, FlagChange, Folder, Index, MailboxError, Mailboxes
+from postern.model.mailbox import Column, FlagChange, Folder, Index, MailboxError, MailboxErrorCode, Mailboxes
 from postern.paths.row import Path
 from postern.protocols.dcerpc import mailbox_values as values
 from postern.protocols.dcerpc.interface import Interface, Operation
-from postern.protocols.dcerpc.mailbox_store import ERRORS
 from postern.services.rpc_server import Caller, Procedure
 
 MAX_WAIT = 1800.0
 """Seconds that one `wait` may last."""
-_UNAVAILABLE = ERRORS.index("UNAVAILABLE")
 
 Out = Sequence[Any]
 Handler = Callable[..., Awaitable[Out]]
@@ -53,7 +51,7 @@ def _procedure(operation: Operation, handler: Handler) -> Procedure:
         try:
             return encode((*await handler(*decode(stub)), b"", 0))
         except MailboxError as error:
-            number = ERRORS.index(error.code) if error.code in ERRORS[1:] else _UNAVAILABLE
+            number = MailboxErrorCode.__members__.get(error.code, MailboxErrorCode.UNAVAILABLE)
             return encode((*operation.zero[:-1], str(error).encode("utf-8", "replace"), number))
 
     return run

@@ -17,16 +17,10 @@ import psycopg
 from psycopg import pq
 from psycopg.pq.abc import PGresult
 
-from postern.model.mailbox import MailboxError
+from postern.model.mailbox import MailboxError, MailboxErrorCode
 from postern.store.wire import Parameter
 
-_CODES = {
-    "PM001": "NONEXISTENT",
-    "PM002": "ALREADYEXISTS",
-    "PM003": "CANNOT",
-    "PM004": "OVERQUOTA",
-    "PM005": "LIMIT",
-}
+_CODES = {f"PM{code:03}": code for code in MailboxErrorCode}
 """SQLSTATEs that our own functions raise."""
 _QUERY_CANCELED = "57014"
 
@@ -347,7 +341,7 @@ def _refusal(result: PGresult) -> Exception:
     sqlstate = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
     text = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"").decode("utf-8", "replace")
     if sqlstate in _CODES:
-        return MailboxError(_CODES[sqlstate], text)
+        return MailboxError(_CODES[sqlstate].name, text)
     if sqlstate == _QUERY_CANCELED:
         return Canceled()
     if sqlstate[:2] in ("08", "53", "57"):  # connection, resources (disk full), operator intervention

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from postern.model.mailbox import MailboxErrorCode
 from postern.protocols.dcerpc.interface import Interface, Operation, Parameter, Syntax
 from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, UUID_T, Array, Blobs, Records, Structure, Text
 
@@ -232,33 +233,22 @@ This interface is Postern's own: Exchange's counterpart has no public specificat
 Path of the table: {row}. Callers: servers of the organization with that path's role, under packet privacy
 (RPC_C_AUTHN_LEVEL_PKT_PRIVACY; NTLM or Kerberos) over ncacn_ip_tcp, or with the kernel's word over a unix socket.
 Every operation returns 0, or a number of the list below with the words for it in error_text (UTF-8):
-1 NONEXISTENT, 2 ALREADYEXISTS, 3 CANNOT, 4 OVERQUOTA, 5 LIMIT, 6 UNAVAILABLE, 7 TOOBIG, 8 BADCHARSET.
+{codes}.
 UUIDs inside byte arrays are in network order (RFC 4122 section 4.1.2). Times are seconds since 1970, UTC.
 
 This file is generated from postern.protocols.dcerpc."""
+
+_CODES = ", ".join(f"{code.value} {code.name}" for code in MailboxErrorCode)
 
 MAILBOX_ACCESS = Interface(
     "postern_mailbox_access",
     Syntax(UUID("6b0f0a52-7c1d-4e0e-9a64-5d2f8c3b9e01"), 1),
     _ACCESS,
-    _PREAMBLE.format(title="mailbox access", row="cas-to-mailbox"),
+    _PREAMBLE.format(title="mailbox access", row="cas-to-mailbox", codes=_CODES),
 )
 MAILBOX_DELIVERY = Interface(
     "postern_mailbox_delivery",
     Syntax(UUID("c4d7e1b8-3a52-4f0b-8f9e-1e6a7d90b2c3"), 1),
     _DELIVERY,
-    _PREAMBLE.format(title="mailbox delivery", row="hub-to-mailbox-mapi"),
+    _PREAMBLE.format(title="mailbox delivery", row="hub-to-mailbox-mapi", codes=_CODES),
 )
-
-ERRORS = (
-    "",
-    "NONEXISTENT",
-    "ALREADYEXISTS",
-    "CANNOT",
-    "OVERQUOTA",
-    "LIMIT",
-    "UNAVAILABLE",
-    "TOOBIG",
-    "BADCHARSET",
-)
-"""What an operation returns, as `MailboxError.code`."""

@@ -23,7 +23,18 @@ from postern.model.mailbox import (
 MAX_TERMS = 2000
 MAX_DEPTH = 50
 _NOW = -(1 << 63)
-_KINDS = tuple(FolderKind)
+_KINDS = {
+    FolderKind.INBOX: 0,
+    FolderKind.SENT: 1,
+    FolderKind.DRAFTS: 2,
+    FolderKind.DELETED: 3,
+    FolderKind.JUNK: 4,
+    FolderKind.OUTBOX: 5,
+    FolderKind.ARCHIVE: 6,
+    FolderKind.USER: 7,
+}
+"""Their numbers on the wire."""
+_KIND_OF = {number: kind for kind, number in _KINDS.items()}
 _MAX_UID = 0xFFFFFFFF
 
 
@@ -87,13 +98,13 @@ def read_uuids(data: bytes) -> list[UUID]:
 
 
 def kind_number(kind: FolderKind) -> int:
-    return _KINDS.index(kind)
+    return _KINDS[kind]
 
 
 def read_kind(number: int) -> FolderKind:
-    if number >= len(_KINDS):
+    if number not in _KIND_OF:
         raise ValueError("an unknown kind of folder")
-    return _KINDS[number]
+    return _KIND_OF[number]
 
 
 def folders(values: Sequence[Folder]) -> tuple[list[tuple[int, ...]], list[bytes]]:
@@ -111,7 +122,7 @@ def folders(values: Sequence[Folder]) -> tuple[list[tuple[int, ...]], list[bytes
                 f.unseen,
                 f.deleted,
                 f.recent_uid,
-                _KINDS.index(f.kind),
+                _KINDS[f.kind],
                 int(f.subscribed),
                 len(f.path),
                 len(f.keywords),
