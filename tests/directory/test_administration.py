@@ -251,10 +251,9 @@ class TestOnSlapd:
 
     def test_the_rights_and_limits_of_a_user(self, empty_slapd: RunningSlapd) -> None:
         async def steps(read: SlapdDirectory, write: Administration) -> None:
-            await write.add_user("alice@x.test", {"argon2id": "a"}, hidden=True)
+            await write.add_user("alice@x.test", {"argon2id": "a"}, home_server="mbx2", hidden=True)
             await write.add_send_as("alice", "Sales@x.test")
             await write.set_quota("alice", 1_000_000)
-            await write.set_home_server("alice", "mbx2")
             account, recipient = await read.account("alice"), await read.recipient("alice@x.test")
             assert account is not None and account.send_as == ("sales@x.test",)
             assert recipient is not None and (recipient.quota, recipient.home_server) == (1_000_448, "mbx2")

@@ -48,7 +48,7 @@ def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     configure("hub.1", file)
     try:
         for number in range(200):
-            log(Event.ACCEPTED, number=number)
+            log(Event.DEFERRED, number=number)
     finally:
         configure("tests", None, "critical")
     files = [file, tmp_path / "hub.1.jsonl.1", tmp_path / "hub.1.jsonl.2"]

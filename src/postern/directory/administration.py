@@ -156,10 +156,6 @@ class Administration(Settings):
         bits = bits & ~ACCOUNT_DISABLED if enabled else bits | ACCOUNT_DISABLED
         await self._client.modify(entry.dn, [(REPLACE, "userAccountControl", [str(bits).encode()])])
 
-    async def set_home_server(self, name: str, server: str) -> None:
-        entry = await self._find(name, "user")
-        await self._client.modify(entry.dn, [(REPLACE, "msExchHomeServerName", [server_path(server).encode()])])
-
     async def set_quota(self, name: str, quota: int) -> None:
         """Bytes, rounded up to KB as mDBOverHardQuotaLimit counts; 0 is the organization's limit again."""
         entry = await self._find(name, "user")

@@ -7,7 +7,7 @@ from postern.lab.folder import Folder
 from postern.lab.namespaces import Namespaces
 from postern.lab.plan import Machine
 from postern.model.organization import Role
-from postern.paths.firewall import TABLE_NAME, ruleset
+from postern.paths.firewall import ruleset
 
 
 def text(folder: Folder, machine: Machine) -> str:
@@ -20,8 +20,3 @@ def text(folder: Folder, machine: Machine) -> str:
 def load(folder: Folder, namespaces: Namespaces, machine: Machine) -> None:
     """Replaces what was loaded; its counters begin anew. Raises LabError."""
     namespaces.run(machine.name, ["nft", "-f", "-"], given=text(folder, machine))
-
-
-def unload(namespaces: Namespaces, machine: Machine) -> None:
-    """Everything passes. Raises LabError if none is loaded."""
-    namespaces.run(machine.name, ["nft", "delete", "table", "inet", TABLE_NAME])

@@ -15,7 +15,6 @@ from typing import NamedTuple, Protocol
 class BodyType(StrEnum):
     SEVEN_BIT = "7BIT"
     EIGHT_BIT_MIME = "8BITMIME"
-    BINARY_MIME = "BINARYMIME"
 
 
 class EnvelopeRecipient(NamedTuple):

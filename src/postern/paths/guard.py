@@ -14,9 +14,6 @@ from enum import StrEnum
 from postern.model.security import Encryption, Identity, Mechanism, PrincipalKind, Seal
 from postern.paths.row import Party, Path
 
-MINIMUM_TLS = "TLSv1.2"
-"""RFC 8996: TLS 1.0 and 1.1 are not negotiated."""
-
 # SASL mechanism names (IANA) by the table's word. NEGOTIATE is HTTP's only.
 SASL_NAMES: dict[Mechanism, tuple[str, ...]] = {
     Mechanism.KERBEROS: ("GSSAPI",),
@@ -45,8 +42,6 @@ class Reason(StrEnum):
     ENCRYPTION_REQUIRED = "encryption-required"
     MECHANISM_NOT_LISTED = "mechanism-not-listed"
     AUTHENTICATION_REQUIRED = "authentication-required"
-    NO_ROW = "no-row"
-    NOT_ALLOWED = "not-allowed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,6 @@ class Event(StrEnum):
     )
     ROGUE_SOCKET = "rogue-socket", "critical", "The kernel shows a listener or connection that fits no row."
     WATCH_FAILED = "watch-failed", "error", "The look at the kernel's sockets failed; it is tried again."
-    ACCEPTED = "accepted", "info", "A message is in the queue and was answered 250."
-    DELIVERED = "delivered", "info", "A message reached a mailbox."
-    RELAYED = "relayed", "info", "A message was taken by another server."
     DEFERRED = "deferred", "warning", "A delivery failed for now and is tried again."
     BOUNCED = "bounced", "warning", "A delivery failed for good; the sender is told."
     QUEUE_ADOPTED = "queue-adopted", "warning", "A worker took over the queue of a dead one."

@@ -26,7 +26,6 @@ class Step(StrEnum):
     DEFER = "defer"
     FAIL = "fail"
     DSN = "dsn"
-    READ = "read"
     REFUSE = "refuse"
     """Mail that was not taken, so that it has no queue id, and often no Message-ID."""
 

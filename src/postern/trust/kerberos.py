@@ -28,7 +28,6 @@ except (ImportError, OSError):  # the extra postern[kerberos] is not installed, 
 
 AVAILABLE = iov is not None
 MAX_TOKEN = 65_536
-KERBEROS_OID = "1.2.840.113554.1.2.2"
 
 
 class _KerberosSealed:

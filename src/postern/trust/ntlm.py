@@ -106,10 +106,6 @@ class NtlmResult:
     flags: Flags
     groups: frozenset[str] = frozenset()
 
-    @property
-    def can_seal(self) -> bool:
-        return self.flags & SEALING == SEALING
-
 
 def nt_hash(password: str) -> bytes:
     """NTOWFv1, the form in which a directory keeps the password: MS-NLMP 3.3.1."""

@@ -17,7 +17,6 @@ _MAX_BOUNDARY = 1000  # section 5.1.1 says 70; programs write more
 _EMPTY = b'"text" "plain" ("charset" "us-ascii") NIL NIL "7bit" 0 0'
 _EMPTY_PARTS = (b"(%b NIL NIL NIL NIL)" % _EMPTY, b"(%b)" % _EMPTY)
 _EMPTY_ENVELOPE = b"(NIL NIL NIL NIL NIL NIL NIL NIL NIL NIL)"
-_ENCODINGS = {b"7bit", b"8bit", b"binary", b"base64", b"quoted-printable"}
 
 
 @dataclass(slots=True)
