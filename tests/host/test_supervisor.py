@@ -70,8 +70,9 @@ class Host:
 @contextlib.contextmanager
 def host(folder: Path, how: str = "", offset: int = 0) -> Iterator[Host]:
     offset = offset or free_offset()
+    # Where the tests run under nohup(1), a hang-up would be ignored by what they start, too.
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.host.toy_host", str(folder), str(offset), how],
+        ["env", "--default-signal=HUP", sys.executable, "-m", "tests.host.toy_host", str(folder), str(offset), how],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
