@@ -215,7 +215,7 @@ def _here(state_dir: str | None) -> tuple[StateFolder, Organization]:
 
 
 def _server(organization: Organization) -> Server:
-    """This host's; where its name says nothing, the first."""
+    """The server whose name is this host's; if there is none, the first one."""
     from postern.host import configuration
 
     try:

@@ -1,6 +1,6 @@
 """`postern edge`: subscribe an edge to the organization, bring it up to date, and see how it fares.
 
-What is done is `host.edge`'s and `services.edgesync`'s; this asks and prints.
+`host.edge` and `services.edgesync` do the work; this module asks and prints.
 """
 
 from __future__ import annotations

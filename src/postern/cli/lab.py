@@ -1,6 +1,6 @@
 """`postern lab`: a whole organization of several hosts on this machine, to rehearse, to train, to prove a firewall.
 
-What is done is the lab layer's; this prints. `up` shows each step as it runs, with its seconds.
+The lab layer does the work; this module prints. `up` shows each step as it runs, with its seconds.
 """
 
 from __future__ import annotations

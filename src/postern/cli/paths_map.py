@@ -73,8 +73,8 @@ def _sightings(name: str, state_dir: str) -> Iterator[Sighting]:
 
 
 def _seer(name: str, state_dir: str) -> str:
-    """Whose folder this is: the server that was named, the only one, the one that the path names, or the one called like
-    this host."""
+    """Returns the server whose view is drawn: the server that was named, the only one, the one that the path names, or the one
+    called like this host."""
     from postern.host.configuration import ConfigurationError, this_server
 
     organization, folder = _organization(state_dir), _folder(state_dir)

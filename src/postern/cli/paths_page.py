@@ -23,7 +23,7 @@ CELLS = {
 }
 _TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 _SASL = (Party.HUB, Party.EDGE, Party.CLIENT_ACCESS)
-"""Who answers SMTP, IMAP and POP, which advertise SASL mechanisms."""
+"""Callees that answer SMTP, IMAP and POP, which advertise SASL mechanisms."""
 _OWN_WORDS = {
     Encryption.REQUIRED: "required: clear text is refused before anybody proves anything",
     Encryption.OFFERED: "offered: always there, never demanded",

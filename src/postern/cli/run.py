@@ -1,6 +1,7 @@
 """`postern run`: starts the organization, says how to reach it, and stays until Ctrl-C or SIGTERM.
 
-What is done is `host.launch`'s; this prints. The supervisor forks, so nothing here may start a thread (rich's live displays do).
+`host.launch` does the work; this module prints. The supervisor forks, so nothing here may start a thread (rich's live displays
+do).
 """
 
 from __future__ import annotations

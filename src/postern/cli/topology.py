@@ -1,6 +1,6 @@
 """`postern topology`: the domain's controllers as this host knows them.
 
-Asks the topology service that runs here, else looks once by itself; what it means is `host.topology`'s.
+Asks the topology service that runs here, or looks once by itself. `host.topology` explains the result.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`postern verify`: dials every deployed row and prints what the table declares beside what was seen.
 
-The dialling is `verify.runner`'s; this reads the organization and its secrets, shows progress, prints, and sets the exit status:
-0 nothing failed, 1 a row failed, 2 it could not run.
+`verify.runner` dials; this module reads the organization and its secrets, shows progress, prints, and sets the exit status: 0
+nothing failed, 1 a row failed, 2 it could not run.
 """
 
 from __future__ import annotations

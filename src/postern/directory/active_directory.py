@@ -1,9 +1,9 @@
 """The directory as roles need it, answered by Active Directory: recipients by the global catalogue where it has what they
 consist of, accounts always by a controller of the domain.
 
-Reads through `domain_client`; what attributes mean is `entries`', where our own entries stand `ad_names`', what is written
-`postern setup ad`'s and the administration's. Which passwords are right is the controllers' to judge (`model.directory.Logons`):
-Active Directory hands out no verifiers.
+Reads through `domain_client`; `entries` knows what attributes mean, `ad_names` where our own entries stand; `postern setup ad`
+and the administration write. The controllers judge passwords (`model.directory.Logons`): Active Directory hands out no
+verifiers.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class DomainDirectory:
         return answer
 
     async def _reader(self) -> tuple[Client, str]:
-        """Who answers about recipients, and from where down: the forest's catalogue if all that a recipient consists of is
-        replicated to it, else the domain itself."""
+        """The client for questions about recipients, and the search base: the forest's catalogue if all that a recipient
+        consists of is replicated to it, else the domain itself."""
         whole, since = self._in_catalogue
         if time.monotonic() - since > _REMEMBERED:
             schema = entries.text(await self.controller.root(), "schemaNamingContext")
@@ -238,7 +238,7 @@ class DomainDirectory:
         return tuple(sorted(domains, key=lambda domain: domain.name))
 
     async def trusted_certificates(self) -> tuple[TrustedCertificate, ...]:
-        """Of the subscribed edges."""
+        """Certificates of the subscribed edges."""
         attributes = ("cn", ad_names.SERVER_FQDN, ad_names.CERTIFICATE)
         return certificates_of_edges(await self._configured(ad_names.EDGE_SUBSCRIPTIONS, attributes))
 
@@ -261,7 +261,8 @@ def _called(short: str) -> str:
 
 
 def _named(accounts: Sequence[tuple[str, Account]], name: str, implicit: str) -> Account | None:
-    """Whose name it is: userPrincipalName before account@domain before a mailbox's address (MS-ADTS 5.1.1.1.1)."""
+    """The account that a name belongs to: userPrincipalName before account@domain before a mailbox's address (MS-ADTS
+    5.1.1.1.1)."""
     for short, account in accounts:
         if fold(account.name) == name and fold(short) != fold(account.name):
             return account

@@ -49,7 +49,7 @@ def computer_dn(domain: str, server: Server) -> str:
 
 
 def key_version(forest: Forest, server: Server) -> int:
-    """Of the account's keys as the directory has them; 0 where there is no account."""
+    """The version number of the account's keys in the directory; 0 where there is no account."""
     found = forest.values(computer_dn(forest.domain, server), KEY_VERSION)
     return int(found[0]) if found else 0
 

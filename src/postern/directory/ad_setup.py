@@ -21,7 +21,8 @@ ADD, REPLACE = 0, 2
 """RFC 4511 section 4.6: modify by adding values, or by putting them in the place of all others."""
 
 _DEFAULT_DESCRIPTOR = "D:(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;DA)(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;SY)(A;;RPLCLORC;;;AU)"
-"""Of our classes' objects, beside what they inherit: administrators everything, everyone of the domain reading."""
+"""The default security descriptor of objects of our classes, besides what they inherit: administrators may do everything,
+everyone of the domain may read."""
 _GLOBAL_SECURITY_GROUP = -2147483646
 """groupType, MS-ADTS 2.2.12: in every domain's access-control lists, with members of its own domain."""
 

@@ -95,7 +95,7 @@ class AdamDirectory:
         )
 
     async def hubs(self) -> tuple[HubServer, ...]:
-        """Of the subscription's site, by name."""
+        """The hubs of the subscription's site, by name."""
         found = await self._client.search(
             layout.HUBS,
             ONE_LEVEL,

@@ -61,7 +61,7 @@ class Request:
 
     dn: str
     by: str
-    """Who wrote it, as slapd knows (creatorsName)."""
+    """The account that wrote it, as slapd knows it (creatorsName)."""
     account: str
     hub: str
     not_before: float

@@ -30,7 +30,7 @@ _NOBODY_YET = (ldap.STRONG_AUTH_REQUIRED, ldap.UNWILLING_TO_PERFORM, ldap.INSUFF
 
 
 class WrongCertificate(DirectoryUnavailable):
-    """Who answered shows another certificate than the directory has for this edge."""
+    """The server that answered shows another certificate than the directory has for this edge."""
 
 
 class BindRefused(DirectoryUnavailable):

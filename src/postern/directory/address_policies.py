@@ -1,6 +1,6 @@
 """The e-mail address policies that an organization keeps in Active Directory: listed, added, changed and removed.
 
-What a policy means is `address_policy`'s, who gets what of it `recipient_update`'s.
+`address_policy` says what a policy means, `recipient_update` gives recipients their addresses by it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from postern.directory.ldap import (
 from postern.directory.settings import AdministrationError
 
 RECIPIENTS = "(&(mailNickname=*)(|(objectCategory=person)(objectCategory=group)))"
-"""Who is a recipient: whom an administrator gave a mail nickname, as Exchange has it."""
+"""The filter of recipients: objects with a mail nickname, which an administrator gives, as in Exchange."""
 
 
 class AddressPolicies:

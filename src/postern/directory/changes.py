@@ -27,7 +27,7 @@ OBJECT_SECURITY = 0x1
 """Only what the account may read is told: no right to replicate is needed (MS-ADTS 3.1.1.3.4.1.3)."""
 RECIPIENTS = "(|(objectClass=user)(objectClass=group)(objectClass=contact))"
 MAX_BYTES = 1_048_576
-"""Of one page."""
+"""Octets of one page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,7 +88,7 @@ class DomainClient(Client):
         return self._root
 
     async def controller(self) -> DomainController:
-        """Who serves now. Raises DirectoryUnavailable."""
+        """Returns the controller that serves now. Raises DirectoryUnavailable."""
         await self._connected()
         assert self._controller is not None
         return self._controller

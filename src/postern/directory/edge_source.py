@@ -1,7 +1,7 @@
 """The private directory's recipients as an edge may know them: hashes of addresses, lists, nothing else.
 
 Changes are found by entryCSN (what slapd stamps on every write); what was deleted, by what the edge has and the directory has
-not. Active Directory's changes are `edge_source_ad`'s.
+not. `edge_source_ad` finds the changes in Active Directory.
 """
 
 from __future__ import annotations

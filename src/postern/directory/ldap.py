@@ -1,9 +1,8 @@
 """LDAP (RFC 4511): requests to a directory server. python-ldap is imported in `directory`'s ldap modules and nowhere else.
 
-A client is named with its row (`private-directory`). Requests of a process share one connection: each is written at once,
-and the event loop reads the answers as they come, so that a look-up costs no thread (`ldap_connection`). Here is also the
-simple bind, which libldap does blocking, so in a thread; the bind with Kerberos is `domain_client`'s. What entries mean is
-left to the adapters.
+A client is named with its row (`private-directory`). Requests of a process share one connection: each is written at once, and
+the event loop reads the answers as they come, so that a look-up costs no thread (`ldap_connection`). Here is also the simple
+bind, which libldap does blocking, so in a thread; `domain_client` binds with Kerberos. The adapters know what entries mean.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def take_ticket(user: str, realm: str, password: str) -> None:
 
 
 def check_tickets() -> str:
-    """Whose tickets this user has. Raises NotProven if there are none that can be used now."""
+    """Returns the principal whose tickets this user has. Raises NotProven if there are none that can be used now."""
     gssapi = _gssapi()
     try:
         credentials = gssapi.Credentials(usage="initiate")

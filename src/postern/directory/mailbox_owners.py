@@ -1,4 +1,4 @@
-"""Whose mailboxes are: by objectGUID, over the whole forest, and never from half an answer.
+"""Finds the owners of mailboxes by objectGUID, over the whole forest, and never from half an answer.
 
 Whoever is missing here loses his mailbox after a while (`store/disconnected.py`). So a directory that answers for a part only
 (a reference to another server, a limit reached, a domain that the catalogue does not hold) has not answered.
@@ -21,7 +21,8 @@ _OF_DOMAINS = "(&(objectClass=crossRef)(systemFlags:1.2.840.113556.1.4.803:=2))"
 
 
 async def in_tree(client: Client, base: str, guids: Sequence[UUID]) -> dict[UUID, str]:
-    """Who of these has a mailbox, each with its primary address. Raises IncompleteAnswer, DirectoryUnavailable."""
+    """Those of these objects that have a mailbox, each with its primary address. Raises IncompleteAnswer,
+    DirectoryUnavailable."""
     answer: dict[UUID, str] = {}
     for which in entries.guid_filters(guids):
         for entry in await client.search_whole(base, SUBTREE, which, _ATTRIBUTES):

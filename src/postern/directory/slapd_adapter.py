@@ -120,7 +120,7 @@ class SlapdDirectory:
         return tuple(sorted(domains, key=lambda domain: domain.name))
 
     async def trusted_certificates(self) -> tuple[TrustedCertificate, ...]:
-        """Of the subscribed edges."""
+        """Certificates of the subscribed edges."""
         which = f"(objectClass={ad_names.EDGE_SUBSCRIPTION_CLASS})"
         attributes = ("cn", ad_names.SERVER_FQDN, ad_names.CERTIFICATE)
         found = await self._client.search(self._suffix, SUBTREE, which, attributes)

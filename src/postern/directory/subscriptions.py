@@ -30,7 +30,7 @@ from postern.directory.ldap import (
 from postern.model.edge import EdgeCredential, Subscription
 
 KEPT_CERTIFICATES = 2
-"""Of a hub: the one it shows, and the one before."""
+"""Certificates kept of a hub: the one it shows, and the one before."""
 _ATTRIBUTES = (
     *("cn", names.SERVER_FQDN, names.SITE, names.CERTIFICATE, names.ADAM_PORT),
     names.SECRET,

@@ -1,4 +1,4 @@
-"""Who the servers are. Nothing of Postern that answers a network runs as root: started by root, PostgreSQL, slapd
+"""The accounts that servers run as. Nothing of Postern that answers a network runs as root: started by root, PostgreSQL, slapd
 and the roles run under one unprivileged account, which owns the state folder; started by a user, they are that user.
 
 Reads the machine's accounts. A role keeps of root's powers only the right to bind ports below 1024; and, where the

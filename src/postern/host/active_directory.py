@@ -1,7 +1,7 @@
 """`postern setup ad` on this host: which controller, what to change there, and where the servers' secrets go.
 
 Reads postern.toml and the secrets that are there; writes keytabs and passwords into this host's state folder or into a folder
-to be carried to other hosts. What is planned is `directory.ad_setup`'s, `ad_servers`' and `ad_removal`'s.
+to be carried to other hosts. `directory.ad_setup`, `ad_servers` and `ad_removal` plan the changes.
 """
 
 from __future__ import annotations

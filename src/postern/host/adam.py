@@ -1,7 +1,7 @@
 """The edge's own directory server: a slapd in ADAM's place, on 50636 and 50389 as the rows `edgesync` and `edge-adam` say, and
 on a unix socket for the edge's own processes.
 
-Simple binds need TLS (or the unix socket); SASL offers what `edge-adam` lists. What stands in it is `directory.adam_layout`'s.
+Simple binds need TLS (or the unix socket); SASL offers what `edge-adam` lists. `directory.adam_layout` declares its entries.
 Accounts end by themselves: slapd's password policy compares their end (pwdEndTime) with its clock at every bind.
 """
 

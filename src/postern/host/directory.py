@@ -1,7 +1,7 @@
 """This organization's directory, as commands and the first start need it: opened, with the entries that every start relies on.
 
-Reads the service account's secret; makes and keeps the secrets of machine accounts and of verify's probe account. The
-entries themselves are `directory.administration`'s.
+Reads the service account's secret; makes and keeps the secrets of machine accounts and of verify's probe account.
+`directory.administration` writes the entries.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class OpenDirectory:
     read: SlapdDirectory | DomainDirectory
     write: Administration
     locator: TopologyClient | None = None
-    """Who tells of the domain's controllers."""
+    """The service that knows the domain's controllers."""
 
     async def verifiers(self, password: str) -> dict[str, str]:
         """What is kept of a user's new password here and now. Raises ValueError for a password that cannot be one."""

@@ -1,6 +1,6 @@
 """A command's own connection to Active Directory, as this server or as an administrator, whether or not anything of Postern runs.
 
-Reads postern.toml, DNS and the server's keytab. What is done on the connection is the caller's.
+Reads postern.toml, DNS and the server's keytab. The caller decides what is done on the connection.
 """
 
 from __future__ import annotations

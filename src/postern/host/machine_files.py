@@ -1,7 +1,7 @@
 """The secrets of computer accounts as files: keytab and password of each server, and the probe's password; in this host's state
 folder, or in a folder whose parts are carried to the hosts they belong to.
 
-Files are mode 0600 and replaced at once. Keys are `trust.keytab`'s.
+Files are mode 0600 and replaced at once. `trust.keytab` makes the keys.
 """
 
 from __future__ import annotations

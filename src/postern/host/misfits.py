@@ -15,7 +15,7 @@ from postern.paths.table import TABLE
 
 _FIXED = {port.number for row in TABLE.values() for port in row.ports if port.number is not None}
 _OF_NETWORKS = frozenset({Party.CLIENT.value, Party.ADMINISTRATOR.value, Party.INTERNET.value, Party.GATEWAY.value})
-"""Who may be a whole network: whoever only calls, or answers wherever it is."""
+"""Parties that may be a whole network: those that only call, or answer wherever they are."""
 
 
 def misfits(organization: Organization) -> Iterator[Problem]:

@@ -1,8 +1,8 @@
 """The private PostgreSQL cluster: made, started and stopped from the machine's own binaries.
 
-It listens on a unix socket only. Two locks keep others out: the socket's folder is mode 0700, and the server asks the
-kernel who connects (`peer`) and knows only the account it runs as, which is the roles' too, and root if root started it.
-Reads nothing of the organization; the mailbox schema is `store`'s.
+It listens on a unix socket only. Two locks keep others out: the socket's folder is mode 0700, and the server asks the kernel
+who connects (`peer`) and knows only the account it runs as, which is the roles' too, and root if root started it. Reads
+nothing of the organization; `store` brings the mailbox schema.
 """
 
 from __future__ import annotations

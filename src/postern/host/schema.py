@@ -1,6 +1,6 @@
 """The shape of postern.toml: pydantic's models of its tables, and what each value must look like.
 
-Knows single values; how they fit together, and in which words a mistake is told, is `configuration`'s.
+Checks single values. `configuration` checks how they fit together and words the messages.
 """
 
 from __future__ import annotations

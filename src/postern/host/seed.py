@@ -1,7 +1,7 @@
 """What a host needs before its roles start, and what --demo adds: run apart from the supervisor, for both use event loops.
 What an administrator changed or removed of the demo stays so.
 
-The directory's own entries are `host.directory`'s, the schema `store`'s, the demo's mails `demo`'s.
+`host.directory` makes the directory's own entries, `store` the schema, `demo` the demo's mails.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A slapd of ours: OpenLDAP's server, configured, started and stopped from the machine's own package.
 
-Its Layout says what it holds and who may read what; the private directory's stands here, the edge's in `adam`. It listens on
-a unix socket in a folder that nobody but the serving account enters, and where else its layout says. What its entries mean
-is `directory`'s. Everything written here is written anew at every start, so that an upgrade of Postern upgrades it too.
+Its Layout says what it holds and who may read what; the private directory's stands here, the edge's in `adam`. It listens on a
+unix socket in a folder that nobody but the serving account enters, and where else its layout says. `directory` knows what its
+entries mean. Everything written here is written anew at every start, so that an upgrade of Postern upgrades it too.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ class PrivateSlapd:
 
     @property
     def question(self) -> Question:
-        """Who did not bind is answered that he must (RFC 4511 section 4.5.2): that is an answer."""
+        """A client that did not bind is told to bind (RFC 4511 section 4.5.2): that counts as an answer."""
         return Question(self.socket, _SEARCH, lambda said: said.startswith(b"\x30"))
 
     def kill(self, hard: bool) -> None:

@@ -1,7 +1,7 @@
 """The supervisor: forks the role processes of this host, waits until their doors are open, restarts what dies, stops all.
 
-It has one thread and no event loop, so that a fork copies nothing that is in use; every module that a role needs is
-imported before, and its memory shared. What runs inside a child is `worker`'s; PostgreSQL and slapd are `engines`'.
+It has one thread and no event loop, so that a fork copies nothing that is in use; every module that a role needs is imported
+before, and its memory shared. `worker` runs inside a child; `engines` runs PostgreSQL and slapd.
 """
 
 from __future__ import annotations

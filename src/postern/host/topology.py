@@ -60,6 +60,6 @@ async def look(organization: Organization, server: Server, state: StateFolder) -
 
 
 def outside(organization: Organization, server: Server, state: StateFolder) -> Runtime:
-    """What a part would be given, for who is none: it observes and tracks nothing."""
+    """A Runtime for code that runs outside a role process (the command line). Its observer and tracker do nothing."""
     rows: Mapping[str, Path] = settle(organization.profile)
     return Runtime(organization, server, state, 0, 1, rows, Observed(None), Tracker(None, "postern"))

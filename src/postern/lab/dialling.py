@@ -1,7 +1,7 @@
 """The rows of a lab dialled in full: `postern verify` on each server, and the log-ons and letters of those who are no server of
 ours, each with a foreign client on its own host.
 
-Starts processes on the hosts and reads what they print; what it means for the matrix is `joining`'s.
+Starts processes on the hosts and reads what they print; `joining` turns that into cells of the matrix.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ _POSTFIX = {"spool": "/var/spool/postfix", "lib": "/var/lib/postfix"}
 
 
 class Folder:
-    """One lab's. Nothing is made before `create`."""
+    """The folder of one lab on disk. It does not exist before `create`."""
 
     def __init__(self, name: str, base: Path = BASE) -> None:
         self.name = check_name(name)
@@ -203,7 +203,7 @@ _KRB5 = """\
 """
 
 _HIDDEN = frozenset({"krb5.keytab", "samba", "postfix", "nsd", "mailname", "krb5.conf.d"})
-"""Of the machine's, and nothing to a host of the lab."""
+"""Entries of the machine's own /etc that hosts of the lab must not see."""
 
 
 def _link_etc(home: Path, own: Mapping[str, str]) -> None:

@@ -21,7 +21,7 @@ UNPROBED = {
     "neighbour-discovery": "ICMP has no ports to knock at",
 }
 _OF_THE_MACHINE = (Party.ANY_SERVER, Party.TIME_SERVER, Party.NEIGHBOUR, Party.INTERNET)
-"""Who may have nothing behind an open door: the machine's own services, and strangers'."""
+"""Parties that may have nothing behind an open door: the machine's own services, and strangers."""
 
 
 ANSWERING = frozenset({53, 88, 389})
@@ -134,7 +134,7 @@ class Matrix:
         return bool(out) and bool(callee.lets(True, caller.address, door.wire, door.port))
 
     def drops(self, host: str, door: Door) -> str:
-        """Whose firewall drops this host's knock: a host's name, or "" if none does."""
+        """The host whose firewall drops this host's knock; "" if none does."""
         caller, callee = self.views[host], self.views[door.host]
         if not caller.lets(False, callee.address, door.wire, door.port):
             return host
@@ -189,7 +189,7 @@ class Matrix:
 
 
 def _ports(opening: Opening, listening: Collection[tuple[str, int]]) -> list[int]:
-    """Of a range, those that something listens on (the first, if nothing does)."""
+    """The ports to knock at: in a range, those that something listens on (the first, if nothing does)."""
     if opening.first == opening.last:
         return [opening.first]
     live = sorted(port for wire, port in listening if wire == opening.wire and opening.first <= port <= opening.last)

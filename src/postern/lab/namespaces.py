@@ -55,7 +55,7 @@ class Namespaces:
         self._first: dict[str, int] = {}
 
     def open_router(self) -> Lifeline:
-        """The router's, which hold all others'. Raises LabError."""
+        """Creates the router's namespaces, in which those of all other hosts are nested. Raises LabError."""
         reading, writing = os.pipe()
         try:
             self._open([], ROUTER, "tied", stdin=reading)
@@ -67,7 +67,7 @@ class Namespaces:
         return Lifeline(writing)
 
     def open(self, host: str) -> None:
-        """A further host's. Raises LabError."""
+        """Creates another host's namespaces, within the router's. Raises LabError."""
         self._open(["nsenter", f"--target={self.first(ROUTER)}", "--pid"], host)
 
     def _open(self, prefix: Sequence[str], host: str, *words: str, stdin: int = subprocess.DEVNULL) -> None:

@@ -106,7 +106,7 @@ PEOPLE = (
     Person("dave", "Dave", "Dyer"),
 )
 STRANGERS = ("erin", "frank")
-"""Who has a mailbox in the other organization."""
+"""People with a mailbox in the other organization."""
 
 
 class LabError(Exception):

@@ -40,7 +40,7 @@ class HostStatus:
 
 
 def status(folder: Folder) -> list[HostStatus]:
-    """Of all hosts, in the plan's order. Raises LabError if the lab does not run."""
+    """The status of all hosts, in the plan's order. Raises LabError if the lab does not run."""
     namespaces = Namespaces(folder.root)
     found = namespaces.processes()
     if not found:

@@ -48,8 +48,8 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who may log on. `name` is userPrincipalName (or sAMAccountName of a server); `change` is a value that differs
-    after any change of the account (entryCSN, uSNChanged): what was remembered about it then counts no more."""
+    """An account that may log on. `name` is userPrincipalName (or sAMAccountName of a server); `change` is a value that
+    differs after any change of the account (entryCSN, uSNChanged): what was remembered about it then counts no more."""
 
     guid: UUID
     name: str
@@ -85,7 +85,7 @@ class IncompleteAnswer(DirectoryUnavailable):
 
 
 class MailboxOwners(Protocol):
-    """Who has a mailbox, over the whole organization: as many domains as it has."""
+    """Knows the owners of mailboxes in the whole organization, over as many domains as it has."""
 
     async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
         """Those of these objectGUIDs that have a mailbox, each with its primary address. Complete: raises DirectoryUnavailable
@@ -185,7 +185,8 @@ class NtlmVerdict:
 
 
 class Logons(Protocol):
-    """Who judges a logon where the directory hands out no verifiers: Active Directory. DirectoryUnavailable if nobody can now."""
+    """Judges logons where the directory hands out no verifiers, as Active Directory does. DirectoryUnavailable if nobody can
+    now."""
 
     async def password(self, account: Account, password: str, address: str) -> bool:
         """`address` is whose guess it is: guesses of one account take turns between addresses."""
@@ -208,5 +209,5 @@ class Certificates(Protocol):
     """The directory as direct trust reads it."""
 
     async def trusted_certificates(self) -> tuple[TrustedCertificate, ...]:
-        """Of hubs (as an edge sees them) or of edges (as a hub sees them). Raises DirectoryUnavailable."""
+        """Certificates of hubs (as an edge sees them) or of edges (as a hub sees them). Raises DirectoryUnavailable."""
         ...

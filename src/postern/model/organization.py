@@ -1,4 +1,4 @@
-"""The organization: what `postern.toml` says, as values. Parsing and its error messages are `host.configuration`'s."""
+"""The organization: what `postern.toml` says, as values. `host.configuration` parses the file and words the errors."""
 
 from __future__ import annotations
 

@@ -74,10 +74,9 @@ class PrincipalKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is at the other end, and how that was proven.
-
-    `name` is the logon name (`alice@example.test`, `HUB1$`), `guid` the objectGUID of the directory entry. `groups` are SIDs
-    ("S-1-5-21-...") as a domain controller said them in a ticket or verdict; empty where none did.
+    """The principal at the other end, and how it was proven. `name` is the logon name (`alice@example.test`, `HUB1$`), `guid`
+    the objectGUID of the directory entry. `groups` are SIDs ("S-1-5-21-...") as a domain controller said them in a ticket or
+    verdict; empty where none did.
     """
 
     kind: PrincipalKind

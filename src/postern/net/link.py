@@ -1,8 +1,8 @@
 """A link: one connection on a row, owner of its bytes and of its TLS.
 
-A service gives net a Session; net calls it with bytes and never keeps any: what a session has not consumed is the session's.
-From the call of `start_tls` on, no clear text reaches the session any more; what came before it, the session forgets in the same
-step (RFC 3207 section 4.2: clear text sent behind STARTTLS must not be obeyed after the handshake).
+A service gives net a Session; net calls it with bytes and never keeps any: a session keeps what it has not consumed. From the
+call of `start_tls` on, no clear text reaches the session any more; what came before it, the session forgets in the same step
+(RFC 3207 section 4.2: clear text sent behind STARTTLS must not be obeyed after the handshake).
 """
 
 from __future__ import annotations

@@ -57,12 +57,13 @@ _OF_FILTERS = frozenset({"recipient-filter", "dnsbl"})
 
 
 def filtering_role(organization: Organization) -> Role:
-    """Whose agents look at mail from strangers: the edge's where there is one."""
+    """The role whose agents look at mail from strangers: the edge where there is one."""
     return Role.EDGE if organization.with_role(Role.EDGE) else Role.HUB
 
 
 def within_hosts(organization: Organization, row: Path) -> bool:
-    """Whether the row lives on a unix socket of each of its callers here, whatever `closed` says of the network."""
+    """True if the callee and all callers run on this host, so that the row uses a unix socket; `closed` speaks of the network
+    only."""
     if row.id == "postgresql":
         return not organization.postgres
     if row.id == "private-directory":

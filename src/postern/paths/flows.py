@@ -1,4 +1,4 @@
-"""Who calls whom on which path in an organization, as a picture shows it: hosts with their zones, and an arrow for each path
+"""The calls between hosts of an organization by path, as a picture shows them: hosts with their zones, and an arrow for each path
 between two of them.
 
 Pure. A party that the file names nobody for stands as one host of its own ("clients", "the internet"). The machine's own rows

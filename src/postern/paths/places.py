@@ -1,4 +1,4 @@
-"""Who plays which party of the table in an organization, and at which addresses: our servers by their roles, the hosts of
+"""Maps the parties of the table to hosts of an organization and their addresses: our servers by their roles, the hosts of
 `[[host]]` by their parties, name servers, databases and directories by what the file names.
 
 Pure. A party that the file names nobody for is anyone (clients, the internet, administrators, the machine's own name and time

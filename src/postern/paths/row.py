@@ -22,7 +22,7 @@ class Table(StrEnum):
 
 
 class Party(StrEnum):
-    """Who stands at an end of a path: a role, or something outside the organization's roles."""
+    """A party at an end of a path: a role, or something outside the organization's roles."""
 
     HUB = "hub"
     EDGE = "edge"

@@ -29,7 +29,7 @@ class BindAnswer:
 
 
 def bind_request(number: int, credentials: bytes) -> bytes:
-    """One step of a bind as nobody in particular (the ticket says who), with the message's number."""
+    """A SASL bind request with an empty DN, since the ticket names the user; with its message id."""
     sasl = element(_SASL, element(OCTETS, b"GSSAPI") + element(OCTETS, credentials))
     return element(SEQUENCE, integer(number) + element(_BIND, integer(3) + element(OCTETS, b"") + sasl))
 

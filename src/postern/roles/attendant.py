@@ -68,7 +68,7 @@ def client(runtime: Runtime, locator: Locator, name: str) -> DomainClient:
 
 
 def attendants(runtime: Runtime, rpc: Rpc) -> list[RpcClient]:
-    """Every mailbox server's, in the order in which they take the work."""
+    """An RPC client for the attendant of every mailbox server, in order of precedence."""
     servers = sorted(runtime.organization.with_role(Role.MAILBOX), key=lambda server: server.fqdn)
     row = runtime.rows["rus-rpc"]
     targets = [rpc.target(row, server, HostService.ATTENDANT) for server in servers]

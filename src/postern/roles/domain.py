@@ -100,5 +100,5 @@ def beside(runtime: Runtime) -> RpcTarget:
 
 
 def locator(runtime: Runtime, otherwise: Locator | None = None) -> TopologyClient:
-    """Who asks the host's topology service, and `otherwise` while that does not run."""
+    """A client of the host's topology service; asks `otherwise` while that does not run."""
     return TopologyClient(RpcClient(AD_TOPOLOGY, beside(runtime), runtime.observed), otherwise)

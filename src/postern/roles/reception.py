@@ -20,7 +20,7 @@ from postern.services.receive_connector import ReceiveConnector
 from postern.services.smtp_receive import ReceiveSession
 
 OUR_OWN = ("hub-to-hub", "um-to-hub", "client-to-hub-smtp")
-"""Who speaks to any hub on 25."""
+"""Rows of callers that may speak to any hub on port 25."""
 
 
 class Reception:

@@ -1,7 +1,8 @@
 """What an edge knows of the organization behind it: its postern.toml, and what EdgeSync wrote into its own directory.
 
-Reads the directory every few seconds and tells who follows; whose certificate a peer shows is asked here too. Hubs and send
-connectors of the replica stand in place of those of postern.toml, accepted domains beside them.
+Polls the edge's directory and calls each follower when the organization changed. Also answers which server a peer's
+certificate belongs to. Hubs and send connectors of the replica stand in place of those of postern.toml, accepted domains
+beside them.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ class LookUps:
 
 
 class BlockLists:
-    """Who is listed where. Callers that ask for the same address at the same time wait for the same answer."""
+    """Looks addresses up in block lists. Callers that ask for the same address at the same time wait for the same answer."""
 
     def __init__(self, look_ups: LookUps, clock: Callable[[], float] = time.monotonic) -> None:
         self._look_ups = look_ups

@@ -41,7 +41,8 @@ class Login:
 
 
 class EdgePairs:
-    """Of one hub. `key` is its private key for passwords (PEM), of `trust.sealed_secrets.new_key`."""
+    """The accounts of one hub, one for each edge. `key` is its private key for passwords (PEM), of
+    `trust.sealed_secrets.new_key`."""
 
     def __init__(self, hub: str, key: bytes, store: SubscriptionStore) -> None:
         self._hub = hub

@@ -2,7 +2,7 @@
 
 One call of `synchronize` is one conversation with one edge over the row `edgesync`: prove who we are with this hub's account,
 take the lease, bring the configuration, then what changed among recipients, then write down how far it is. What has gone is
-deleted after all that came is there. When to do it is `edgesync_schedule`'s, accounts are `edge_pairs`'.
+deleted after all that came is there. `edgesync_schedule` decides when, `edge_pairs` keeps the accounts.
 """
 
 from __future__ import annotations
@@ -89,7 +89,8 @@ class _Session:
 
 
 class EdgeSync:
-    """Of one hub. `source_name` is what cookies belong to: another one makes the next synchronization a full one."""
+    """Synchronizes edges from one hub. `source_name` is what cookies belong to: another one makes the next synchronization a
+    full one."""
 
     def __init__(
         self,

@@ -65,7 +65,7 @@ class Share:
 
 
 class AnswerRoom:
-    """Who may read whole messages out of a mailbox: the others wait until an answer is read, or its session gone."""
+    """Bounds the answers with whole messages of one mailbox: others wait until an answer is read, or its session gone."""
 
     def __init__(self) -> None:
         self._of: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()

@@ -1,7 +1,7 @@
 """The host's one logon broker: the process that has the secure channel judges NTLM answers for all processes of the host.
 
-`LogonBroker` is served over the unix socket only; `BrokerClient` is how the other processes ask it, and how they judge passwords
-(by Kerberos, each for itself). The channel and its controllers are `netlogon_client`'s.
+`LogonBroker` is served over the unix socket only; `BrokerClient` is how the other processes ask it, and how they judge
+passwords (by Kerberos, each for itself). `netlogon_client` keeps the channel and chooses its controllers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PAUSE = 0.2
 
 
 class NtlmJudge(Protocol):
-    """Who has the secure channel: `NetlogonClient`."""
+    """The owner of the secure channel: `NetlogonClient`."""
 
     async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict: ...
 
@@ -36,7 +36,7 @@ class NtlmJudge(Protocol):
 
 
 class PasswordJudge(Protocol):
-    """Who judges passwords: `trust.kerberos_passwords.KerberosPasswords`."""
+    """The judge of passwords: `trust.kerberos_passwords.KerberosPasswords`."""
 
     async def password(self, account: Account, password: str, address: str) -> bool: ...
 

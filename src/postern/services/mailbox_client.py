@@ -1,7 +1,7 @@
-"""`model.mailbox.Mailboxes` by remote procedure calls: what a role uses whose mailboxes are another process's or host's.
+"""`model.mailbox.Mailboxes` by remote procedure calls: used by roles that do not run the store themselves.
 
-Parameters only; connections are `rpc_client`'s. What goes wrong with the connection is MailboxError UNAVAILABLE: try again.
-An operation that the interface does not have (a hub has only delivery's) is MailboxError CANNOT.
+Translates parameters only; `rpc_client` makes the connections. What goes wrong with the connection is MailboxError
+UNAVAILABLE: try again. An operation that the interface does not have (a hub has only delivery's) is MailboxError CANNOT.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The mailbox interfaces' server side: a call's parameters become a call of any `model.mailbox.Mailboxes`.
 
-Who may call was judged before (`rpc_server`); what a mailbox does is the store's. A MailboxError becomes the operation's
-returned number and its text.
+`rpc_server` has judged who may call; `store` implements what a mailbox does. A MailboxError becomes the operation's returned
+number and its text.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ class SaslAuthenticator(Protocol):
 
 
 class Caller(NamedTuple):
-    """Who is at the other end, as far as it is known at this moment of the conversation. `path` is the id of the row that it
-    is on ("" while no row admits it), `helo` what it called itself."""
+    """The peer, as far as it is known at this moment of the conversation. `path` is the id of the row that it is on ("" while
+    no row admits it), `helo` what it called itself."""
 
     peer: Peer
     helo: str
@@ -117,7 +117,7 @@ class Room(Protocol):
 
 
 class PeerCertificates(Protocol):
-    """Whom a certificate proves that was shown in the TLS handshake."""
+    """Identifies the peer by the certificate that it showed in the TLS handshake."""
 
     def identify(self, chain: Sequence[bytes]) -> Identity | None:
         """`chain` is DER, the peer's own certificate first; None: it proves nobody. Asked again before every message."""

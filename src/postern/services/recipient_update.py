@@ -1,6 +1,6 @@
 """rus-rpc on a mailbox server: others ask its attendant to update recipients now, or whether it works; and how one asks.
 
-Which addresses a recipient gets is `directory.recipient_update`'s, whose turn it is the `attendant`'s.
+`directory.recipient_update` computes the addresses; the `attendant` decides which server runs the update.
 """
 
 from __future__ import annotations

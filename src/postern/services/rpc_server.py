@@ -62,7 +62,7 @@ class RpcFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls, judged: `row` is the path that this call is on (None for what anyone may ask)."""
+    """The authenticated caller: `row` is the path that this call is on (None for what anyone may ask)."""
 
     identity: Identity
     peer: Peer

@@ -1,7 +1,7 @@
 """One SMTP conversation as a client: greeting, EHLO, TLS, authentication, and parcels one after the other.
 
-Reads replies through `protocols.smtp.client`; turns them into an outcome per recipient. Where to connect, and what to do when a
-connection fails, is `smtp_send`'s. A dialog that fails raises DialogError; it is then of no more use.
+Reads replies through `protocols.smtp.client`; turns them into an outcome per recipient. `smtp_send` decides where to connect,
+and what to do when a connection fails. A dialog that fails raises DialogError; it is then of no more use.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Who an SMTP caller proves to be: by AUTH (RFC 4954), one exchange at a time, or by the certificate that it showed in TLS.
+"""Authenticates an SMTP client by AUTH (RFC 4954), one exchange at a time, or by the certificate that it showed in TLS.
 
-Reads the connector's guard, authenticator, certificates and directory; says in `Proven` who it is and on which row that is. What
-the caller may do then is the session's and the guard's.
+Reads the connector's guard, authenticator, certificates and directory; the result is `Proven`: the identity, and the row that
+it is on. The session and the guard decide what that identity may do.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Proven:
 
 
 def shown(connector: ReceiveConnector, link: Link) -> Proven:
-    """Whom the certificate of the handshake proves: mutual TLS needs no command. What proves nobody makes a stranger."""
+    """Identifies the peer by the certificate of its handshake: mutual TLS needs no command. A certificate that proves nobody
+    makes a stranger."""
     chain = link.peer_chain()
     if chain and connector.certificates is not None:
         identity = connector.certificates.identify(chain)

@@ -1,8 +1,8 @@
 """The send connector: a Carrier that takes parcels to another organization by MX, to a smart host, to a hub or an edge of ours.
 
 Resolves where to go (`net.dns`), dials it on the hop's row, always tries TLS (RFC 7435 where the row only offers it), proves
-itself and has the peer prove itself where the row wants that, and sends a batch over one connection. The conversation itself is
-`smtp_dialog`'s; whose a certificate is, `trust` says; retrying is the queue's.
+itself and has the peer prove itself where the row wants that, and sends a batch over one connection. `smtp_dialog` holds the
+conversation, `trust` says whom a certificate belongs to, and the queue retries.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Initiator = Callable[[Mechanism, str], SaslClient | None]
 
 
 class CalleeCertificates(Protocol):
-    """Who answered a dial, by the chain it showed (DER, its own certificate first)."""
+    """Identifies the server that answered a dial, by the chain it showed (DER, its own certificate first)."""
 
     def is_of(self, chain: Sequence[bytes], server: str) -> bool:
         """By direct trust: the directory has this certificate for this server of ours."""

@@ -154,7 +154,7 @@ class Topology:
         self._tell()
 
     def _tell(self) -> None:
-        """Whom it concerns hears of a new order, and the list is remembered."""
+        """Tells the waiting clients of a new order, and remembers the list."""
         controllers = self.now()
         order = (self.site, *((one.fqdn, one.address, one.up, one.site, one.global_catalogue) for one in controllers))
         if order == self._told:

@@ -11,7 +11,7 @@ from postern.store import wire
 from postern.store.connection import Pool
 
 Find = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, str]]]
-"""Who of these the directory has, each with an address or a name."""
+"""Finds which of these owners the directory has, each with an address or a name."""
 
 _ASKED = 500
 """Mailboxes that the directory is asked about at a time."""

@@ -1,4 +1,4 @@
-"""Who changed what: change numbers of mailboxes, between the processes that serve one database.
+"""Passes change numbers of mailboxes between the processes that serve one database.
 
 A change is told after its commit, gathered with others, over NOTIFY on a connection of its own: a NOTIFY inside each
 transaction would make their commits wait for one another. A word that is lost with a dying process costs a listener no

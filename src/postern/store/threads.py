@@ -218,7 +218,8 @@ def _by_subject(roots: list[_Node]) -> list[_Node]:
 
 
 def _head(node: _Node) -> Message:
-    """Of a dummy its first child's: at the root, a dummy has children that are messages."""
+    """The message whose date a thread is sorted by. A dummy (a message that is missing) takes its first child's; RFC 5256
+    guarantees that a dummy at the root has one."""
     while node.message is None:
         node = min(node.children, key=_early)
     return node.message

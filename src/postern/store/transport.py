@@ -26,7 +26,7 @@ class Transport:
 
 
 async def transport(pool: Pool) -> Transport:
-    """Of one connection of the pool; they are all made alike. Raises MailboxError."""
+    """How a connection of the pool is transported; they are all made alike. Raises MailboxError."""
     [row] = await pool.run(_ASK)
     address, version, cipher, client = (_text(row[place]) for place in (0, 2, 3, 4))
     tls, by_ticket, by_kerberos = (row[place] == b"\x01" for place in (1, 5, 6))

@@ -1,6 +1,6 @@
 """Log files that stay bounded: a file that has reached its size becomes file.1, file.1 becomes file.2, and the oldest goes.
 
-Each process has its own files, so nothing is locked. What is logged, and in which form, is `log`'s.
+Each process has its own files, so nothing is locked. `log` decides what is logged and in which form.
 """
 
 from __future__ import annotations

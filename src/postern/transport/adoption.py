@@ -1,4 +1,4 @@
-"""Whose queue it is: each worker opens its own folder, and takes over, until they are empty, those whose workers are gone.
+"""Assigns queue folders to workers: each opens its own, and takes over, until they are empty, those whose workers are gone.
 
 A folder must be found without owner in two rounds before it is adopted, so that a worker that is only being restarted finds its
 own queue free. One whose file is damaged is set aside (`damage`), and its worker goes on with what was rescued of it. A worker

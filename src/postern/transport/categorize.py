@@ -1,10 +1,10 @@
 """The categorizer: where each recipient of a message goes next. Pure.
 
-Reads the organization, which role this server has in it, and the directory's answers. A hub leads to mailboxes, to other sites'
-hubs, and outside; where the organization has edges, outside lies behind them. An edge leads inside or outside by domain alone.
-A Resolution says which addresses it `needs`; its caller asks the directory and gives the `answer`, until nothing is needed; then
-`routed` has each final recipient once, with its next hop or its failure. Who is asked and when, and what becomes of the hops, is
-the dispatcher's.
+Reads the organization, which role this server has in it, and the directory's answers. A hub leads to mailboxes, to other
+sites' hubs, and outside; where the organization has edges, outside lies behind them. An edge leads inside or outside by domain
+alone. A Resolution says which addresses it `needs`; its caller asks the directory and gives the `answer`, until nothing is
+needed; then `routed` has each final recipient once, with its next hop or its failure. The dispatcher asks the directory and
+carries mail to the hops.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Delivery status notifications: what a sender is told about its message (RFC 3461 to 3464, UTF-8 as RFC 6533 says).
 
 Builds a multipart/report: words for a person, fields for a program, and the message or its header. Reads only what it is
-given; that it goes out through the queue is the dispatcher's.
+given; the dispatcher queues the report.
 """
 
 from __future__ import annotations
@@ -316,7 +316,7 @@ def _subject(message: QueuedMessage, action: Action) -> str:
 
 
 def _who(outcome: RecipientOutcome) -> str:
-    """Whose words the diagnostic is: a peer that said nothing is not quoted."""
+    """The host to quote in the diagnostic; a peer that said nothing is not quoted."""
     if outcome.own:
         return "This server gave it up: " if outcome.action is Action.FAILED else ""
     return f"{outcome.remote} said: " if outcome.remote else ""

@@ -1,7 +1,7 @@
 """The queue: takes messages so that a power cut loses none, and remembers what became of each recipient.
 
-The loop's side of it: futures, and the messages in memory. All writing is the committer's thread's: 250 is said after body and
-envelope are synced. Which message goes where is the dispatcher's. Each worker of a role owns one folder, locked as long as it
+This is the event loop's side: futures, and the messages in memory. The committer's thread writes; 250 is said after body and
+envelope are synced. The dispatcher decides where a message goes. Each worker of a role owns one folder, locked as long as it
 lives; another worker opens the folder of a dead one the same way (`adoption`).
 """
 
@@ -144,12 +144,14 @@ class Queue:
             self._committer.put(arrival)
 
     def _back(self, count: int) -> None:
-        """That many arrivals have their answer. Who gets one may soon send again: the next batch waits for them too."""
+        """That many arrivals have their answer. Their senders may soon send again, and the next batch waits for them too."""
         self._in_hand -= count
         if self._gathered and not self._in_hand:
-            # Answered in one go, none of them can have sent again: who is gathered comes on top.
-            together = count == self._company
-            self._company = max(self._company * together + len(self._gathered), self._company)
+            if count == self._company:
+                # The whole batch was answered at once: all of its senders may come back, besides those who already wait.
+                self._company += len(self._gathered)
+            else:
+                self._company = max(self._company, len(self._gathered))
             self._offer()
 
     async def _ask(self, work: Callable[[], tuple[T, float]]) -> T:

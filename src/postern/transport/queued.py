@@ -13,7 +13,7 @@ NEVER = 1e18
 
 
 class State(IntEnum):
-    """Of one recipient. PENDING, HELD, REPORTING and POISON have something before them."""
+    """The state of one recipient. PENDING, HELD, REPORTING and POISON have something before them."""
 
     PENDING = 0
     DELIVERED = 1

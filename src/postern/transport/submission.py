@@ -29,7 +29,8 @@ _TRACE = frozenset({b"received", b"return-path"})
 
 @dataclass(frozen=True, slots=True)
 class Submitter:
-    """Who submits: the mailbox's primary address, and every address (folded, `model.domains`) that may stand as sender."""
+    """The user who submits: the mailbox's primary address, and every address (folded, `model.domains`) that may stand as
+    sender."""
 
     primary: str
     allowed: frozenset[str]
@@ -101,9 +102,9 @@ def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqd
 
 
 def recipients(header: bytes, domain: str) -> tuple[list[str], bytes] | NotAllowed:
-    """Whom To, Cc and Bcc name, each once, and the header with all of them in full: a name alone is one in `domain` (RFC 6409
-    section 4.2: what leaves a submission server is fully qualified). What is no address (RFC 5322 section 3.4) is refused, for
-    whoever is left out hears of nothing.
+    """The recipients that To, Cc and Bcc name, each once, and the header with all of them in full: a name alone is one in
+    `domain` (RFC 6409 section 4.2: what leaves a submission server is fully qualified). What is no address (RFC 5322 section 3.4)
+    is refused, for whoever is left out hears of nothing.
 
     A message that is sent again goes to those of its latest resending (Resent-To, -Cc, -Bcc), and to them alone: To, Cc, and
     earlier resendings tell where it went before (RFC 5322 section 3.6.6).

@@ -1,1 +1,1 @@
-"""Who is it: passwords, NTLM, Kerberos, SCRAM, certificates."""
+"""Authentication: passwords, NTLM, Kerberos, SCRAM, certificates."""

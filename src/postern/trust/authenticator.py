@@ -1,7 +1,7 @@
-"""Who is it: what a role's services ask. Passwords and SASL, and which mechanisms this host can verify now.
+"""Authenticates for a role's services: passwords and SASL, and which mechanisms this host can verify now.
 
-Composes `judge` (passwords, guessing) and `sasl` (mechanisms) with what the host has: keytab, certificates' validator.
-Whether a mechanism may be used on a connection, and what a proven caller may do, is the guard's to say.
+Composes `judge` (passwords, guessing) and `sasl` (mechanisms) with what the host has: keytab, certificates' validator. The
+guard says whether a mechanism may be used on a connection, and what a proven caller may do.
 """
 
 from __future__ import annotations

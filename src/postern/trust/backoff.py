@@ -161,7 +161,7 @@ class Backoff:
 
 
 def network(host: str) -> str:
-    """Whose address it is: an IPv6 subscriber has a whole /64."""
+    """The network that counts as one caller: an IPv6 subscriber has a whole /64."""
     if ":" not in host:
         return host
     try:

@@ -1,4 +1,5 @@
-"""Whose certificate is it: a server's of ours by direct trust, else another organization's by X.509 where authorities are given.
+"""Identifies the owner of a certificate: a server of ours by direct trust, else another organization by X.509 where authorities
+are given.
 
 Composes `direct_trust` and `authorities` for a role's SMTP doors and dials.
 """
@@ -20,7 +21,7 @@ class PeerCertificates:
         self._authorities = authorities
 
     def identify(self, chain: Sequence[bytes]) -> Identity | None:
-        """Who shows this chain to a door of ours; None: it proves nobody."""
+        """Identifies the caller that shows this chain to a door of ours; None if it proves nobody."""
         ours = self._direct.identify(chain[0]) if self._direct is not None and chain else None
         if ours is not None or self._authorities is None:
             return ours

@@ -74,8 +74,8 @@ class Acceptors:
         return None
 
     async def identity(self, context: SecurityContext) -> Identity | None:
-        """Whom a complete context's name belongs to; None if there is no such enabled server account (any more).
-        Raises DirectoryUnavailable."""
+        """The identity of a complete context's name; None if there is no such enabled server account (any more). Raises
+        DirectoryUnavailable."""
         account = await self._directory.account(context.name)
         if account is None or not account.enabled:
             return None

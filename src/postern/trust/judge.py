@@ -2,8 +2,8 @@
 guessing.
 
 Reads accounts (never from a cache) through `model.directory.Directory`. A password that was right is remembered for five
-minutes as a keyed MAC that counts only for the account as it stands. Unknown names, wrong passwords and disabled accounts
-cost the same work and hear the same words. The mechanisms that ask it are `trust.sasl`'s.
+minutes as a keyed MAC that counts only for the account as it stands. Unknown names, wrong passwords and disabled accounts cost
+the same work and hear the same words. The mechanisms of `trust.sasl` ask it.
 """
 
 from __future__ import annotations

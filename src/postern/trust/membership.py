@@ -1,5 +1,5 @@
-"""Who of the proven is a server of ours: members of one group of the domain, by its SID in a ticket or a verdict, or by the
-directory's own word where neither carries groups (a realm without PAC, the private directory).
+"""Tells servers of ours among the authenticated callers: members of one group of the domain, by its SID in a ticket or a verdict,
+or by the directory's own word where neither carries groups (a realm without PAC, the private directory).
 
 Reads the group's SID once; whether the account may log on at all was looked up before.
 """

@@ -1,4 +1,4 @@
-"""Whose a Kerberos ticket is: from a principal of our own realm, and the PAC in its ticket, to an account of the directory.
+"""Finds the account that a Kerberos ticket belongs to: from a principal of our own realm, and the PAC in its ticket.
 
 In a domain a principal's name is the account's sAMAccountName; in a realm of our own directory it is the first part of the
 account's userPrincipalName. The directory is asked each time: a ticket lives for hours, an account may be disabled now.
@@ -27,7 +27,7 @@ class Ticket:
 
 
 def ticket_of(context: Any) -> Ticket:
-    """Of a complete acceptor's context (gssapi.SecurityContext)."""
+    """Reads the ticket of a complete acceptor's context (gssapi.SecurityContext)."""
     name, _, realm = str(context.initiator_name).rpartition("@")
     name = name.replace("\\@", "@")  # an enterprise name: RFC 6806 section 5
     found = None

@@ -25,7 +25,8 @@ MALFORMED = Denied(False, "Malformed authentication response")
 Outcome = Challenge | Granted | Denied
 
 Validator = Callable[[bytes, Peer], Awaitable[Identity | None]]
-"""Whose certificate (DER) this is, None if nobody's: direct trust, or X.509 validation. May raise DirectoryUnavailable."""
+"""Finds the identity that a certificate (DER) belongs to, None if nobody: by direct trust, or by X.509 validation. May raise
+DirectoryUnavailable."""
 
 
 class SaslServer(Protocol):

@@ -88,7 +88,7 @@ class SpnegoAcceptor:
         return _response(_COMPLETED if self.complete else _INCOMPLETE, chosen, answer, own_mic)
 
     def _choose(self, token: bytes) -> tuple[bytes, bytes, bytes]:
-        """Of a NegTokenInit: the mechanism taken, its token if that was the client's first choice, and the MIC."""
+        """Chooses from a NegTokenInit; returns the mechanism, its token if that was the client's first choice, and the MIC."""
         tag, body, _ = _element(token, 0)
         if tag != 0x60 or not body.startswith(_SPNEGO):
             raise SecurityFailure("not SPNEGO")

@@ -1,6 +1,6 @@
 """What the verifier says of a row: the reference's columns declared and observed, and a verdict for it and each mechanism.
 
-Pure values and their JSON. The dialling is the probes', the printing is `cli.verify`'s.
+Pure values and their JSON. The probes dial, `cli.verify` prints.
 """
 
 from __future__ import annotations

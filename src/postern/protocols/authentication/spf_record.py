@@ -1,6 +1,6 @@
 """An SPF record's text to its terms (RFC 7208 sections 4.6, 5, 6 and 12), and Sender ID's (RFC 4406 section 3.1).
 
-Reads text; None says "permerror". What the terms mean is `spf`'s.
+Reads text; None says "permerror". `spf` evaluates the terms.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The Netlogon interface's three calls that a member needs to have logons judged (MS-NRPC 3.5.4): stubs of the client's side.
 
-Reads bytes and gives values; the secrets that are in them are `trust.netlogon`'s, the connection is `services.netlogon_client`'s.
+Reads bytes and gives values; `trust.netlogon` computes the secrets in them, `services.netlogon_client` owns the connection.
 """
 
 from __future__ import annotations

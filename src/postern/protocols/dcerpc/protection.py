@@ -1,6 +1,6 @@
 """What the RPC machines ask of a security context, and the words for it (MS-RPCE 2.2.1.1.7 and 2.2.1.1.8).
 
-The contexts themselves (NTLM, Kerberos) are `trust`'s; here they are only called.
+`trust` has the contexts themselves (NTLM, Kerberos); here they are only called.
 """
 
 from __future__ import annotations

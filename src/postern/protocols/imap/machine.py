@@ -21,8 +21,8 @@ STRANGER_COMMAND = 8192
 """Bytes of a command before authentication, but for those of _LONG."""
 STRANGER_RESPONSE = 65536
 _LONG = re.compile(rb"[^ ]{1,80} (?:AUTHENTICATE|ID) ", re.IGNORECASE)
-"""Of these a stranger may send up to STRANGER_RESPONSE: an initial response may hold a Kerberos ticket, and ID thirty pairs
-of 30 and 1,024 octets (RFC 2971 section 3.3)."""
+"""Commands of which a stranger may send up to STRANGER_RESPONSE octets: an initial response may hold a Kerberos ticket, and ID
+thirty pairs of 30 and 1,024 octets (RFC 2971 section 3.3)."""
 MEMBER_COMMAND = 262_144
 MAX_PASSED_OVER = 256 * 1024 * 1024
 """A refused literal that is sent without waiting is read and forgotten up to this size; beyond it the line is cut."""

@@ -1,7 +1,7 @@
 """The server's end of a POP3 connection as a pulled machine: `receive`, `next_event` until None, `outgoing`.
 
-Lines are bounded (RFC 2449 section 4: 255 octets; a SASL response may hold a Kerberos ticket); a longer one is passed over
-and becomes Invalid. What commands mean is the session's. Extensions: RFC 2449, 2595, 5034, 3206.
+Lines are bounded (RFC 2449 section 4: 255 octets; a SASL response may hold a Kerberos ticket); a longer one is passed over and
+becomes Invalid. The session decides what a command does. Extensions: RFC 2449, 2595, 5034, 3206.
 """
 
 from __future__ import annotations

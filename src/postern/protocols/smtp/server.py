@@ -2,9 +2,9 @@
 8BITMIME (6152), SMTPUTF8 (6531), DSN (3461) and ENHANCEDSTATUSCODES (2034).
 
 Keeps the order of commands, the bounds of lines, messages, recipients and errors, and the transaction; answers by itself what
-is wrong with syntax and order. Who may speak, and whether a recipient exists, the service says with `reply`.
-Smuggling: a stray CR or LF in a command ends the connection; in content, the message is refused once its true end has come
-(whatever a liar believes to be the end, no byte behind it is taken for a command), and the connection ends.
+is wrong with syntax and order. Who may speak, and whether a recipient exists, the service says with `reply`. Smuggling: a
+stray CR or LF in a command ends the connection; in content, the message is refused once its true end has come (no octet behind
+a false end of data, such as LF.LF, is ever read as a command), and the connection ends.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The connection filter: who may not send from where it connects from. Allow and block lists of addresses and networks, each item
 for ever or until a day, and DNS block lists (`block_lists`).
 
-Decides; the look-ups are the pipeline's. A caller on the allow list is not asked about anywhere.
+Decides; the pipeline makes the look-ups. A caller on the allow list is not asked about anywhere.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """DKIM signing on the way out: for which domain a message is signed, and the DNS record that publishes a key.
 
-The keys themselves lie in the state folder's secrets; reading and making them is `services.dkim_keys`'s.
+The keys themselves lie in the state folder's secrets; `services.dkim_keys` reads and makes them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class SigningKey:
 
     @property
     def name(self) -> str:
-        """Of the TXT record."""
+        """The name of the TXT record."""
         return f"{self.selector}._domainkey.{self.domain}"
 
     @property

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_type_hints
 S = TypeVar("S")
 
 MAX_ITEMS = 100_000
-"""Of one list."""
+"""Items of one list."""
 
 _WORDS = {"yes": True, "no": False, "true": True, "false": False, "on": True, "off": False}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
