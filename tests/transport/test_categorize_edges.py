@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -114,13 +115,22 @@ def test_an_edge_without_hubs_and_a_domain_without_connector_fail() -> None:
 
 def test_what_edgesync_brings_counts_at_once() -> None:
     categorizer = Categorizer(organization(server("edge1", EDGE)), "edge1")
-    shared = categorizer.domains
-    assert shared["partly.test"] is DomainType.INTERNAL_RELAY
+    assert categorizer.domains["partly.test"] is DomainType.INTERNAL_RELAY
     now = Organization("Corp", (AcceptedDomain("new.test"),), (*LAB, server("hub9", HUB)))
     categorizer.reorganize(now)
-    assert shared == {"new.test": DomainType.AUTHORITATIVE}
+    assert categorizer.domains == {"new.test": DomainType.AUTHORITATIVE}
     (routed,) = categorizer.resolve([Target(0, "alice@new.test")], 10, False).routed
     assert routed.hop == NextHop(HopKind.HUB, "hub1,hub9", "edge-to-hub")
+
+
+def test_a_domain_that_is_ours_no_more_while_its_recipient_is_looked_up_is_outside() -> None:
+    categorizer = Categorizer(organization(server("hub1", HUB)), "hub1")
+    resolution = categorizer.resolve([Target(0, "alice@corp.test")], 10, False)
+    assert resolution.needs == {"alice@corp.test"}
+    categorizer.reorganize(replace(organization(server("hub1", HUB)), domains=(AcceptedDomain("new.test"),)))
+    resolution.answer({})
+    (routed,) = resolution.routed
+    assert routed.hop is not None and routed.hop.kind is HopKind.SMTP
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ def of_command(state: StateFolder, organization: Organization) -> Runtime:
 async def _in_domain(runtime: Runtime) -> AsyncIterator[OpenDirectory]:
     domain.use_kerberos(runtime)
     part = next(role for role in (Role.HUB, Role.MAILBOX, Role.CLIENT_ACCESS) if role in runtime.server.roles)
-    here = domain.here(runtime)
+    here = domain.local_topology(runtime)
     locator = domain.locator(runtime, here)
     read = domain.directory(runtime, part, locator)
     try:

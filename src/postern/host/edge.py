@@ -239,7 +239,7 @@ async def hub_side(organization: Organization, server: Server, state: StateFolde
     )
     key = prepare_hub(state)
     # A command finds the domain controllers by itself where the host's topology service does not run.
-    here = domain.here(runtime) if organization.active_directory is not None else None
+    here = domain.local_topology(runtime) if organization.active_directory is not None else None
     sources = edgesync.sources(runtime, here)
     try:
         pairs = EdgePairs(server.name, key, sources.store)

@@ -54,7 +54,7 @@ async def seen(organization: Organization, server: Server, state: StateFolder) -
 
 async def look(organization: Organization, server: Server, state: StateFolder) -> Seen:
     """Asks DNS and each controller once; at most about five seconds. Writes krb5.conf."""
-    topology = domain.here(outside(organization, server, state))
+    topology = domain.local_topology(outside(organization, server, state))
     found = await topology.look()
     return Seen(topology.site, found, False)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -155,12 +156,15 @@ class Organization:
     authorities: str = ""
     """PEM file of the authorities by which other organizations' servers are validated; empty: the machine's own."""
 
-    def update_domains(self, domains: dict[str, DomainType]) -> None:
-        """Makes a mapping that somebody reads meanwhile say what the accepted domains are, by name."""
-        now = {a_labels(domain.name): domain.type for domain in self.domains}
-        for gone in domains.keys() - now.keys():
-            del domains[gone]
-        domains.update(now)
+    def domain_types(self) -> dict[str, DomainType]:
+        """The accepted domains by name, in A-labels."""
+        return {a_labels(domain.name): domain.type for domain in self.domains}
+
+    def with_domains(self, others: Iterable[AcceptedDomain]) -> Organization:
+        """The organization with these accepted domains besides its own, which come first."""
+        known = dict.fromkeys(a_labels(domain.name) for domain in self.domains)
+        more = {a_labels(domain.name): domain for domain in others}
+        return replace(self, domains=(*self.domains, *(domain for name, domain in more.items() if name not in known)))
 
     def own_names(self) -> frozenset[str]:
         """The names that nobody else may speak for in Authentication-Results: our servers' and domains', in lower case."""

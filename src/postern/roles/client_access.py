@@ -11,8 +11,8 @@ from postern.net.tls import server_context
 from postern.paths.row import Path, Tls
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS
 from postern.roles.doors import Doors
-from postern.roles.logon import Logon
 from postern.roles.runtime import Runtime
+from postern.roles.server_logon import ServerLogon
 from postern.services.client_access import ClientAccess, MailboxServer
 from postern.services.imap import ImapSession
 from postern.services.mailbox_changes import MailboxChanges
@@ -24,7 +24,7 @@ class Access:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.logon = Logon(runtime, Role.CLIENT_ACCESS)
+        self.logon = ServerLogon(runtime, Role.CLIENT_ACCESS)
         self.doors = Doors(runtime)
         self.rpc = self.logon.rpc
         clients = self.rpc.mailboxes(runtime.rows["cas-to-mailbox"], MAILBOX_ACCESS)

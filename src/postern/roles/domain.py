@@ -1,6 +1,6 @@
 """What a part of a host needs of Active Directory: on which row it asks, who tells it of the controllers, and with which keys.
 
-`here` is what the topology process has (it finds the controllers itself); all others ask that process (`locator`). Call
+`local_topology` is what the topology process has (it finds the controllers itself); all others ask that process (`locator`). Call
 `use_kerberos` first: it settles where libkrb5 looks, for the whole process.
 """
 
@@ -67,7 +67,7 @@ def directory(runtime: Runtime, part: Part, locator: Locator) -> DomainDirectory
     return DomainDirectory.open(row(runtime, part), domain(runtime), locator, tunnel, machine, runtime.observed)
 
 
-def here(runtime: Runtime) -> Topology:
+def local_topology(runtime: Runtime) -> Topology:
     """The topology that finds the controllers itself, keeps krb5.conf and remembers."""
     organization, server, state = runtime.organization, runtime.server, runtime.state
     resolver = Resolver(runtime.rows["any-server-to-dns"], organization.dns_servers, _DNS_TIMEOUT, _DNS_LIFETIME)
@@ -89,7 +89,7 @@ def here(runtime: Runtime) -> Topology:
     )
 
 
-def beside(runtime: Runtime) -> RpcTarget:
+def topology_target(runtime: Runtime) -> RpcTarget:
     """The host's topology service, on its unix socket."""
     server, path = runtime.server, runtime.rows["ad-topology"]
     account, realm = server.machine_account, domain(runtime).domain.upper()
@@ -101,4 +101,4 @@ def beside(runtime: Runtime) -> RpcTarget:
 
 def locator(runtime: Runtime, otherwise: Locator | None = None) -> TopologyClient:
     """A client of the host's topology service; asks `otherwise` while that does not run."""
-    return TopologyClient(RpcClient(AD_TOPOLOGY, beside(runtime), runtime.observed), otherwise)
+    return TopologyClient(RpcClient(AD_TOPOLOGY, topology_target(runtime), runtime.observed), otherwise)

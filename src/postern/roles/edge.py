@@ -11,9 +11,9 @@ from postern.model.organization import Role
 from postern.net.dns import Resolver
 from postern.net.mutual import MutualContext
 from postern.roles.doors import Doors
-from postern.roles.filtering import Filtering
-from postern.roles.replica import Replica
+from postern.roles.edge_organization import EdgeOrganization
 from postern.roles.runtime import Runtime
+from postern.roles.transport_agents import TransportAgents
 from postern.services.smtp_receive import ReceiveSession
 from postern.services.smtp_send import SmtpSender
 from postern.transport.adoption import Adopter, open_own
@@ -31,38 +31,38 @@ class Edge:
         organization, fqdn, rows = runtime.organization, runtime.server.fqdn, runtime.rows
         self.runtime = runtime
         self.doors = Doors(runtime)
-        self.replica = Replica(runtime)
-        self.filtering = Filtering(runtime, Role.EDGE, self.replica.directory)
+        self.edge_organization = EdgeOrganization(runtime)
+        self.agents = TransportAgents(runtime, Role.EDGE, self.edge_organization.directory)
         resolver = Resolver(rows["any-server-to-dns"], organization.dns_servers)
-        certificate, certificates = self.replica.certificate, self.replica.certificates
+        certificate, certificates = self.edge_organization.certificate, self.edge_organization.certificates
         self.sender = SmtpSender(
             rows, organization, fqdn, resolver, runtime.observed, certificate, certificates=certificates
         )
 
     async def start(self) -> None:
-        runtime, replica = self.runtime, self.replica
+        runtime, replica = self.runtime, self.edge_organization
         await replica.start()
         replica.follow(self.sender.reorganize)
-        replica.follow(self.filtering.agents.reorganize)
+        replica.follow(self.agents.pipeline.reorganize)
         self.dispatcher = self._dispatch(open_own(runtime.state.queue, runtime.worker))
         await self.dispatcher.start()
         self.adopter = Adopter(runtime.state.queue, self._dispatch, own=self.dispatcher.queue)
         self.adopter.start()
-        connector = replica.connector(ON_25, self.dispatcher.queue, self.filtering.agents)
+        connector = replica.connector(ON_25, self.dispatcher.queue, self.agents.pipeline)
         rows, tls = connector.guard.rows, MutualContext(replica.certificate, server=True)
         await self.doors.open(rows, rows[0].port(25), partial(ReceiveSession, connector), tls)
 
     def _dispatch(self, queue: Queue) -> Dispatcher:
         runtime, control = self.runtime, Control(queue.folder, self.runtime.tracker)
-        outward = self.filtering.outward(self.sender)
+        outward = self.agents.outward(self.sender)
         carriers: dict[HopKind, Carrier] = {
             HopKind.HUB: self.sender,
             HopKind.SMTP: outward,
             HopKind.SMART_HOST: outward,
         }
-        organization, name, directory = runtime.organization, runtime.server.name, self.replica.directory
+        organization, name, directory = runtime.organization, runtime.server.name, self.edge_organization.directory
         dispatcher = Dispatcher(queue, directory, carriers, organization, name, runtime.tracker, control)
-        self.replica.follow(dispatcher.reorganize)
+        self.edge_organization.follow(dispatcher.reorganize)
         return dispatcher
 
     async def stop(self) -> None:
@@ -70,8 +70,8 @@ class Edge:
         await self.adopter.stop()
         await self.dispatcher.stop()
         await self.dispatcher.queue.close()
-        self.filtering.stop()
-        await self.replica.stop()
+        self.agents.stop()
+        await self.edge_organization.stop()
 
 
 async def start(runtime: Runtime) -> Edge:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from postern.model.organization import Role
+from postern.roles.carriers import Carriers
 from postern.roles.doors import Doors
-from postern.roles.logon import Logon
-from postern.roles.onward import Onward
-from postern.roles.reception import Reception
+from postern.roles.receive_connectors import ReceiveConnectors
 from postern.roles.runtime import Runtime
+from postern.roles.server_logon import ServerLogon
 from postern.services.mail_submission import SubmissionService
 from postern.services.outbox import OutboxTaker
 from postern.transport.adoption import Adopter, open_own
@@ -21,34 +21,34 @@ class Hub:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.logon = Logon(runtime, Role.HUB)
+        self.logon = ServerLogon(runtime, Role.HUB)
         self.doors = Doors(runtime)
         self.rpc = self.logon.rpc
-        self.onward = Onward(runtime, self.logon)
+        self.carriers = Carriers(runtime, self.logon)
 
     async def start(self) -> None:
         runtime, logon = self.runtime, self.logon
         await logon.start()
-        await self.onward.start()
+        await self.carriers.start()
         self.dispatcher = self._dispatch(open_own(runtime.state.queue, runtime.worker))
         await self.dispatcher.start()
         self.adopter = Adopter(runtime.state.queue, self._dispatch, own=self.dispatcher.queue)
         self.adopter.start()
         limits, fqdn, queue = runtime.organization.limits, runtime.server.fqdn, self.dispatcher.queue
-        domain, mailboxes = runtime.organization.default_domain, self.onward.mailboxes.get
+        domain, mailboxes = runtime.organization.default_domain, self.carriers.mailboxes.get
         own = runtime.organization.own_names()
         self.taker = OutboxTaker(mailboxes, logon.directory, queue, runtime.tracker, limits, fqdn, domain, own)
         self.taker.start()
         accounts = {s.name: s.machine_account for s in runtime.organization.with_role(Role.MAILBOX)}
         submission = SubmissionService(runtime.rows["mailbox-to-hub-submission"], self.taker, accounts)
         await self.rpc.open(self.doors, Role.HUB, [submission])
-        await Reception(runtime, logon, queue, self.onward).open(self.doors)
+        await ReceiveConnectors(runtime, logon, queue, self.carriers).open(self.doors)
 
     def _dispatch(self, queue: Queue) -> Dispatcher:
         runtime, control = self.runtime, Control(queue.folder, self.runtime.tracker)
         organization, name, directory = runtime.organization, runtime.server.name, self.logon.directory
-        dispatcher = Dispatcher(queue, directory, self.onward.carriers, organization, name, runtime.tracker, control)
-        self.logon.follow(dispatcher.domains)
+        dispatcher = Dispatcher(queue, directory, self.carriers.by_kind, organization, name, runtime.tracker, control)
+        self.logon.follow(dispatcher.reorganize)
         return dispatcher
 
     async def stop(self) -> None:
@@ -57,7 +57,7 @@ class Hub:
         await self.adopter.stop()
         await self.dispatcher.stop()
         await self.dispatcher.queue.close()
-        await self.onward.stop()
+        await self.carriers.stop()
         await self.logon.stop()
 
 

@@ -10,8 +10,8 @@ from postern.model.organization import Role
 from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.roles.doors import Doors
-from postern.roles.logon import Logon
 from postern.roles.runtime import Runtime
+from postern.roles.server_logon import ServerLogon
 from postern.services.mail_submission import SubmissionNotifier
 from postern.services.mailbox_housekeeping import EVERY, maintain, observe, render_anew
 from postern.services.mailbox_server import MailboxService
@@ -24,7 +24,7 @@ class Mailbox:
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
-        self.logon = Logon(runtime, Role.MAILBOX)
+        self.logon = ServerLogon(runtime, Role.MAILBOX)
         self.doors = Doors(runtime)
         self.rpc = self.logon.rpc
 

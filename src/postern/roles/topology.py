@@ -7,7 +7,7 @@ from __future__ import annotations
 from postern.model.organization import HostService
 from postern.roles import domain
 from postern.roles.doors import Doors
-from postern.roles.opened import logons
+from postern.roles.open_directory import logons
 from postern.roles.rpc import Rpc
 from postern.roles.runtime import Runtime
 from postern.services.logon_broker import LogonBroker
@@ -25,7 +25,7 @@ class TopologyProcess:
     def __init__(self, runtime: Runtime) -> None:
         domain.use_kerberos(runtime)
         self.runtime = runtime
-        self.topology = domain.here(runtime)
+        self.topology = domain.local_topology(runtime)
         self.directory = domain.directory(runtime, HostService.TOPOLOGY, self.topology)
         self.doors = Doors(runtime)
         self.judges = logons(runtime)

@@ -156,7 +156,7 @@ class ReceiveConnector:
         self.authenticator = authenticator
         self.directory = directory
         self.domains = {a_labels(domain.name): domain.type for domain in domains}
-        """Accepted domains by name; whoever knows of new ones adds them here."""
+        """Accepted domains by name."""
         self.default_domain = a_labels(domains[0].name)
         self.intake = intake
         self.limits = limits
@@ -179,7 +179,7 @@ class ReceiveConnector:
 
     def reorganize(self, organization: Organization) -> None:
         """The accepted domains are others now."""
-        organization.update_domains(self.domains)
+        self.domains = organization.domain_types()
         self._own_names = organization.own_names() | {self.fqdn.lower()}
 
     def stranger(self, seal: Seal | None) -> Path | Refusal:

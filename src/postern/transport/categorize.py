@@ -57,7 +57,6 @@ class Categorizer:
 
     def __init__(self, organization: Organization, server: str) -> None:
         self.server = server
-        self.domains: dict[str, DomainType] = {}
         self._mailbox_hops: dict[str, NextHop] = {}
         self.reorganize(organization)
         own = organization.server(server)
@@ -68,7 +67,7 @@ class Categorizer:
     def reorganize(self, organization: Organization) -> None:
         """Domains, servers or send connectors are others now. This server stays in its role and site."""
         self.organization = organization
-        organization.update_domains(self.domains)
+        self.domains = organization.domain_types()
         self._mailbox_hops.clear()
 
     def resolve(self, targets: Iterable[Target], size: int, authenticated: bool, path: str = "") -> Resolution:
@@ -246,7 +245,7 @@ class Resolution:
             self._route(node, f"{local}@{domain}", hop, "")
 
     def _unknown(self, node: _Node) -> None:
-        if self._categorizer.domains[_domain(node.address)] is DomainType.AUTHORITATIVE:
+        if self._categorizer.domains.get(_domain(node.address)) is DomainType.AUTHORITATIVE:
             self._fail(node, "5.1.1", "There is no such recipient here")
         else:
             self._outside(node)

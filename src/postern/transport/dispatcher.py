@@ -67,8 +67,6 @@ class Dispatcher:
         self._carriers = carriers
         self._limits = organization.limits
         self._categorizer = Categorizer(organization, server)
-        self.domains = self._categorizer.domains
-        """Accepted domains by name; whoever knows of new ones adds them here."""
         self.reorganize = self._categorizer.reorganize
         fqdn = organization.server(server).fqdn
         self._outcomes = Outcomes(queue, organization, fqdn, tracker, self._spawn)

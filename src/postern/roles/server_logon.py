@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from postern.directory.active_directory import DomainDirectory
 from postern.model.directory import DirectoryUnavailable
-from postern.model.domains import a_labels
-from postern.model.organization import DomainType
+from postern.model.organization import Organization
 from postern.net.tls import Certificate
 from postern.paths.guard import Guard
 from postern.paths.row import Path
-from postern.roles.opened import opened
+from postern.roles.open_directory import open_directory
 from postern.roles.rpc import Rpc
 from postern.roles.runtime import Part, Runtime
 from postern.telemetry.log import Event, log
@@ -25,14 +25,14 @@ REFRESH = 3.0
 """Seconds until an enabled mechanism or a new domain is known everywhere."""
 
 
-class Logon:
+class ServerLogon:
     """What one process knows of who logs on. `start` is called first, `stop` last."""
 
     def __init__(self, runtime: Runtime, part: Part) -> None:
         organization, state = runtime.organization, runtime.state
         salt_key = (state.secrets / "scram-salts").read_text(encoding="utf-8").strip().encode()
-        self.opened = opened(runtime, part)
-        self.directory = self.opened.directory
+        self.open_directory = open_directory(runtime, part)
+        self.directory = self.open_directory.directory
         self.authenticator = Authenticator(
             self.directory,
             self.directory,
@@ -41,17 +41,16 @@ class Logon:
             realm=organization.realm,
             keytab=organization.keytab,
             salt_key=salt_key,
-            logons=self.opened.logons,
-            netbios=self.opened.netbios,
+            logons=self.open_directory.logons,
+            netbios=self.open_directory.netbios,
             servers=self.directory.servers_sid if isinstance(self.directory, DomainDirectory) else None,
         )
         judge = self.authenticator
-        self.rpc = Rpc(runtime, self.directory, judge.proofs, self.opened.membership, judge.reauthorization)
+        self.rpc = Rpc(runtime, self.directory, judge.proofs, self.open_directory.membership, judge.reauthorization)
         self._in_domain = organization.active_directory is not None
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
-        self._domains = {a_labels(domain.name): domain.type for domain in organization.domains}
-        self._configured = dict(self._domains)
-        self._followers: list[dict[str, DomainType]] = []
+        self._configured = self._organization = organization
+        self._followers: list[Callable[[Organization], None]] = []
         self._guards: list[Guard] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -67,17 +66,18 @@ class Logon:
             await asyncio.gather(self._task, return_exceptions=True)
         await self.rpc.close()
         self.authenticator.close()
-        await self.opened.close()
+        await self.open_directory.close()
 
     def guard(self, *rows: Path) -> Guard:
         guard = Guard(rows, self.authenticator.available)
         self._guards.append(guard)
         return guard
 
-    def follow(self, domains: dict[str, DomainType]) -> None:
-        """Keeps this mapping like the accepted domains: those of postern.toml and those of the directory."""
-        domains.update(self._domains)
-        self._followers.append(domains)
+    def follow(self, follower: Callable[[Organization], None]) -> None:
+        """Called now, and again whenever the accepted domains are others: those of postern.toml, and those that the directory
+        adds to them."""
+        self._followers.append(follower)
+        follower(self._organization)
 
     async def _refresh_always(self) -> None:
         while True:
@@ -88,12 +88,11 @@ class Logon:
     async def _refresh(self) -> None:
         before = self.authenticator.available
         available = await self.authenticator.refresh()
-        added = {a_labels(domain.name): domain.type for domain in await self.directory.accepted_domains()}
-        self._domains = added | self._configured
-        for follower in self._followers:
-            for gone in follower.keys() - self._domains.keys():
-                del follower[gone]
-            follower.update(self._domains)
+        organization = self._configured.with_domains(await self.directory.accepted_domains())
+        if organization != self._organization:
+            self._organization = organization
+            for follower in self._followers:
+                follower(organization)
         if available != before:
             log(Event.STARTED, mechanisms=sorted(available))
         for guard in self._guards:

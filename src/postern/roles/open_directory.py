@@ -21,7 +21,7 @@ from postern.trust.membership import Membership
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenDirectory:
     """What one process has open. `netbios` is "" and the rest None where there is no Active Directory."""
 
     directory: DomainDirectory | SlapdDirectory
@@ -39,21 +39,21 @@ class Opened:
                 await part.close()
 
 
-def opened(runtime: Runtime, part: Part) -> Opened:
+def open_directory(runtime: Runtime, part: Part) -> OpenDirectory:
     """Settles Kerberos for the process too, where the organization lives in a domain."""
     organization, state = runtime.organization, runtime.state
     if organization.active_directory is None:
         password = (state.secrets / "directory").read_text(encoding="utf-8").strip()
         row = runtime.rows["private-directory"]
-        return Opened(SlapdDirectory.open(row, organization.directory, password, runtime.observed))
+        return OpenDirectory(SlapdDirectory.open(row, organization.directory, password, runtime.observed))
     domain.use_kerberos(runtime)
     locator = domain.locator(runtime)
     directory = domain.directory(runtime, part, locator)
-    return Opened(directory, organization.active_directory.netbios, logons(runtime), locator)
+    return OpenDirectory(directory, organization.active_directory.netbios, logons(runtime), locator)
 
 
 def logons(runtime: Runtime) -> BrokerClient:
     """Passwords by Kerberos, each process for itself; NTLM answers by the host's broker."""
     fqdn, realm = runtime.server.fqdn, domain.domain(runtime).domain.upper()
     passwords = KerberosPasswords(realm, str(domain.keytab(runtime)), f"host/{fqdn}")
-    return BrokerClient(RpcClient(LOGON_BROKER, domain.beside(runtime), runtime.observed), passwords)
+    return BrokerClient(RpcClient(LOGON_BROKER, domain.topology_target(runtime), runtime.observed), passwords)

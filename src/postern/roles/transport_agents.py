@@ -13,8 +13,8 @@ from postern.services.agents import AgentPipeline
 from postern.services.outward_agents import OutwardAgents
 
 
-class Filtering:
-    """`agents` go to receive connectors that strangers speak to. `directory` is where recipients are looked up, for an edge's
+class TransportAgents:
+    """`pipeline` goes to receive connectors that strangers speak to. `directory` is where recipients are looked up, for an edge's
     connector does not do so itself; a hub's does. `stop` last."""
 
     def __init__(self, runtime: Runtime, role: Role, directory: Directory | None = None) -> None:
@@ -24,7 +24,7 @@ class Filtering:
         self.statistics = Statistics.of_worker(root, role.value, runtime.worker)
         look_ups = LookUps(Resolver(rows["any-server-to-dns"], organization.dns_servers).look_up)
         block_lists = BlockLists(LookUps(Resolver(rows["dnsbl"], organization.dns_servers).look_up))
-        self.agents = AgentPipeline(
+        self.pipeline = AgentPipeline(
             root, look_ups, block_lists, self.statistics, runtime.server.fqdn, organization, self._on_edge, directory
         )
 

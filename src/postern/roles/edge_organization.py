@@ -15,7 +15,6 @@ from dataclasses import replace
 
 from postern.directory.adam import AdamDirectory
 from postern.model.directory import DirectoryUnavailable
-from postern.model.domains import a_labels
 from postern.model.mail import Intake
 from postern.model.organization import Organization, Role, Server
 from postern.net.tls import Certificate, authorities_file, certificate_der
@@ -29,7 +28,7 @@ from postern.trust.direct_trust import REFRESH, DirectTrust
 ADAM = 50389
 
 
-class Replica:
+class EdgeOrganization:
     """One a process. `start` first, `stop` last. Without an answer of the directory, what was known goes on to count."""
 
     def __init__(self, runtime: Runtime) -> None:
@@ -109,13 +108,9 @@ class Replica:
             for hub in await directory.hubs()
         ]
         others = [server for server in known.servers if not hubs or Role.HUB not in server.roles]
-        domains = {a_labels(domain.name): domain for domain in await directory.accepted_domains()}
-        domains |= {a_labels(domain.name): domain for domain in known.domains}
-        own = [a_labels(domain.name) for domain in known.domains]
         return replace(
-            known,
+            known.with_domains(await directory.accepted_domains()),
             servers=(*others, *hubs),
-            domains=(*known.domains, *(domain for name, domain in domains.items() if name not in own)),
             send_connectors=await directory.send_connectors() or known.send_connectors,
         )
 

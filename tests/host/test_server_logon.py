@@ -14,9 +14,9 @@ from postern.model.directory import Account
 from postern.model.organization import Role, StateFolder
 from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.paths.table import settle
-from postern.roles import logon
-from postern.roles.logon import Logon
+from postern.roles import server_logon
 from postern.roles.runtime import Runtime
+from postern.roles.server_logon import ServerLogon
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
 from tests.transport.world import organization
@@ -34,7 +34,7 @@ def test_imap_and_rpc_share_one_watch(tmp_path: Path, monkeypatch: pytest.Monkey
 
     directory = Directory()
     opened = SimpleNamespace(directory=directory, logons=None, netbios="", membership=None, close=directory.close)
-    monkeypatch.setattr(logon, "opened", lambda runtime, part: opened)
+    monkeypatch.setattr(server_logon, "open_directory", lambda runtime, part: opened)
     state = StateFolder(tmp_path, tmp_path)
     state.secrets.mkdir()
     for name in ("scram-salts", "machine-account"):
@@ -45,7 +45,7 @@ def test_imap_and_rpc_share_one_watch(tmp_path: Path, monkeypatch: pytest.Monkey
     runtime = Runtime(found, found.servers[0], state, 0, 1, rows, observed, tracker)
 
     async def main() -> None:
-        process = Logon(runtime, Role.CLIENT_ACCESS)
+        process = ServerLogon(runtime, Role.CLIENT_ACCESS)
         watch = process.authenticator.reauthorization
         assert process.rpc._acceptors.reauthorization is watch
         user = Identity(PrincipalKind.USER, "alice", Mechanism.BASIC, guid=uuid4())

@@ -1,5 +1,5 @@
-"""What carries a hub's mail onward: to mailboxes over RPC, to hubs, edges and the internet over SMTP, with the proofs of who we
-and they are, and the agents that look at what leaves.
+"""The carriers of a hub: to mailboxes over RPC; to hubs, edges and the internet over SMTP, where both sides authenticate, and
+transport agents look at what leaves.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from postern.model.mail import Carrier, HopKind
 from postern.model.organization import Role
 from postern.net.dns import Resolver
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_DELIVERY
-from postern.roles.filtering import Filtering
-from postern.roles.logon import Logon
 from postern.roles.runtime import Runtime
+from postern.roles.server_logon import ServerLogon
+from postern.roles.transport_agents import TransportAgents
 from postern.services.mailbox_room import MailboxRoom
 from postern.services.smtp_send import SmtpSender
 from postern.services.store_driver import StoreDriver
@@ -19,14 +19,14 @@ from postern.trust.direct_trust import DirectTrust
 from postern.trust.initiators import sasl_initiators
 
 
-class Onward:
+class Carriers:
     """One a process. `certificates` is None where no edge is deployed: then nobody's certificate is looked at."""
 
-    def __init__(self, runtime: Runtime, logon: Logon) -> None:
+    def __init__(self, runtime: Runtime, logon: ServerLogon) -> None:
         organization, server, rows = runtime.organization, runtime.server, runtime.rows
         self.trust = DirectTrust(logon.directory, Role.EDGE)
         self.certificates = PeerCertificates(self.trust) if organization.with_role(Role.EDGE) else None
-        self.filtering = Filtering(runtime, Role.HUB)
+        self.agents = TransportAgents(runtime, Role.HUB)
         self.mailboxes = logon.rpc.mailboxes(rows["hub-to-mailbox-mapi"], MAILBOX_DELIVERY)
         self.room = MailboxRoom(self.mailboxes.get, organization.limits.mailbox_quota)
         sender = SmtpSender(
@@ -39,8 +39,8 @@ class Onward:
             certificates=self.certificates,
             initiator=sasl_initiators(server.machine_account, organization.realm, organization.keytab),
         )
-        outward = self.filtering.outward(sender)
-        self.carriers: dict[HopKind, Carrier] = {
+        outward = self.agents.outward(sender)
+        self.by_kind: dict[HopKind, Carrier] = {
             HopKind.MAILBOX: StoreDriver(self.mailboxes.get, server.name, organization.limits.mailbox_quota),
             HopKind.SMTP: outward,
             HopKind.SMART_HOST: outward,
@@ -54,4 +54,4 @@ class Onward:
 
     async def stop(self) -> None:
         await self.trust.stop()
-        self.filtering.stop()
+        self.agents.stop()

@@ -12,10 +12,10 @@ from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.net.mutual import MutualContext
 from postern.net.tls import server_context
 from postern.paths.row import Path
+from postern.roles.carriers import Carriers
 from postern.roles.doors import Doors
-from postern.roles.logon import Logon
-from postern.roles.onward import Onward
 from postern.roles.runtime import Runtime
+from postern.roles.server_logon import ServerLogon
 from postern.services.receive_connector import ReceiveConnector
 from postern.services.smtp_receive import ReceiveSession
 
@@ -23,17 +23,17 @@ OUR_OWN = ("hub-to-hub", "um-to-hub", "client-to-hub-smtp")
 """Rows of callers that may speak to any hub on port 25."""
 
 
-class Reception:
-    """`open` once the queue takes messages. `onward` says which edge it is that shows a certificate (where there are edges), and
-    its agents filter what strangers send (where there are none)."""
+class ReceiveConnectors:
+    """Opens the doors of port 25, 587 and 465 once the queue takes messages. `carriers` identifies the edge that shows a
+    certificate (where there are edges); its agents filter what strangers send (where there are none)."""
 
-    def __init__(self, runtime: Runtime, logon: Logon, intake: Intake, onward: Onward) -> None:
+    def __init__(self, runtime: Runtime, logon: ServerLogon, intake: Intake, carriers: Carriers) -> None:
         self._runtime = runtime
         self._logon = logon
         self._intake = intake
-        self._certificates = onward.certificates
-        self._room = onward.room
-        self._agents = onward.filtering.agents if onward.certificates is None else None
+        self._certificates = carriers.certificates
+        self._room = carriers.room
+        self._agents = carriers.agents.pipeline if carriers.certificates is None else None
 
     async def open(self, doors: Doors) -> None:
         """Raises OSError."""
@@ -74,7 +74,7 @@ class Reception:
             room=self._room,
             own_names=organization.own_names(),
         )
-        logon.follow(connector.domains)
+        logon.follow(connector.reorganize)
         return connector
 
     def _may_call(self, identity: Identity, row: Path) -> bool:
