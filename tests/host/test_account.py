@@ -1,6 +1,6 @@
 """Root's powers are laid down; children die with their parent.
 
-covers: apart, secret_files
+covers: child_work, secret_files
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from postern.host import account, secret_files, state
-from postern.host.apart import ApartError, apart
+from postern.host.child_work import ChildFailed, run_in_child
 from postern.host.processes import start_time
 from tests.host.folders import short_folder
 
@@ -133,7 +133,7 @@ class TestApart:
         async def work() -> str:
             return f"{os.getpid()} 안녕" + "x" * 100_000
 
-        answer = apart(work, 20)
+        answer = run_in_child(work, 20)
         assert not answer.startswith(str(os.getpid()))
         assert answer.endswith("x" * 100_000)
 
@@ -141,32 +141,32 @@ class TestApart:
         async def work() -> str:
             raise ValueError("no such thing")
 
-        with pytest.raises(ApartError, match="ValueError: no such thing"):
-            apart(work, 20)
+        with pytest.raises(ChildFailed, match="ValueError: no such thing"):
+            run_in_child(work, 20)
 
     def test_a_silent_death_is_told(self) -> None:
         async def work() -> str:
             os.kill(os.getpid(), signal.SIGKILL)
             return ""
 
-        with pytest.raises(ApartError, match="status -9"):
-            apart(work, 20)
+        with pytest.raises(ChildFailed, match="status -9"):
+            run_in_child(work, 20)
 
     def test_endless_work_is_ended(self) -> None:
         async def work() -> str:
             signal.pause()
             return ""
 
-        with pytest.raises(ApartError, match="did not end"):
-            apart(work, 0.2)
+        with pytest.raises(ChildFailed, match="did not end"):
+            run_in_child(work, 0.2)
 
     def test_work_that_is_given_up_is_ended(self) -> None:
         async def work() -> str:
             signal.pause()
             return ""
 
-        with pytest.raises(ApartError):
-            apart(work, 600, lambda: True)
+        with pytest.raises(ChildFailed):
+            run_in_child(work, 600, lambda: True)
 
 
 def test_a_secret_is_made_once_and_for_us_alone() -> None:

@@ -1,6 +1,6 @@
 """postern.toml: what is right is read, what is wrong is told.
 
-covers: schema, misfits, mistakes, small_files
+covers: schema, contradictions, mistakes, small_files
 
 Each file of bad-configurations begins with the messages it must give, as comments `#! line`.
 """

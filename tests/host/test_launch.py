@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from postern.host import account, configuration, directory, engines, processes, state
-from postern.host.apart import apart
+from postern.host.child_work import run_in_child
 from postern.host.processes import start_time
 from postern.model.organization import StateFolder
 from postern.store.database import MailboxDatabase
@@ -50,7 +50,7 @@ class Run:
                 break
 
     def pids(self) -> dict[str, int]:
-        return {one.name: one.pid for one in processes.noted(self.state)}
+        return {one.name: one.pid for one in processes.live_children(self.state)}
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> str:
         """Ends it; what it said last."""
@@ -106,7 +106,7 @@ def mails_of(folder: Path, name: str) -> str:
         finally:
             await database.close()
 
-    return as_owner(folder, lambda: apart(count, PATIENCE))
+    return as_owner(folder, lambda: run_in_child(count, PATIENCE))
 
 
 def test_a_first_start_makes_everything_and_tells_how_to_reach_it(folder: Path, offset: str) -> None:

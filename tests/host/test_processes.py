@@ -38,11 +38,11 @@ def sleeper(folder: StateFolder) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def test_an_orphan_is_found_and_ended(folder: StateFolder, sleeper: subprocess.Popen[bytes]) -> None:
-    processes.note(folder, "hub.0", sleeper.pid)
-    assert [(one.name, one.pid) for one in processes.noted(folder)] == [("hub.0", sleeper.pid)]
+    processes.remember_child(folder, "hub.0", sleeper.pid)
+    assert [(one.name, one.pid) for one in processes.live_children(folder)] == [("hub.0", sleeper.pid)]
     assert [one.name for one in processes.end_orphans(folder)] == ["hub.0"]
     assert sleeper.wait(5) == -signal.SIGTERM
-    assert list(processes.noted(folder)) == []
+    assert list(processes.live_children(folder)) == []
 
 
 def test_an_orphan_that_does_not_listen_is_killed(folder: StateFolder) -> None:
@@ -51,7 +51,7 @@ def test_an_orphan_that_does_not_listen_is_killed(folder: StateFolder) -> None:
     try:
         assert deaf.stdout is not None
         assert deaf.stdout.readline() == b"up\n"
-        processes.note(folder, "hub.0", deaf.pid)
+        processes.remember_child(folder, "hub.0", deaf.pid)
         processes.end_orphans(folder, patience=0.1)
         assert deaf.wait(5) == -signal.SIGKILL
     finally:
@@ -71,7 +71,7 @@ def test_a_pid_that_was_used_again_is_left_alone(folder: StateFolder, sleeper: s
 def test_a_process_of_another_account_is_left_alone(folder: StateFolder) -> None:
     """Else the account that serves could have root end what it may not end itself."""
     with subprocess.Popen(["sleep", "600"], user=os.stat(folder.root).st_uid + 1) as other:
-        processes.note(folder, "hub.0", other.pid)
+        processes.remember_child(folder, "hub.0", other.pid)
         assert processes.end_orphans(folder) == []
         assert other.poll() is None
         other.kill()
@@ -83,14 +83,14 @@ def test_a_note_is_no_link_and_no_pipe(folder: StateFolder, sleeper: subprocess.
     (processes.processes(folder) / "hub.0").symlink_to(elsewhere)
     os.mkfifo(processes.processes(folder) / "hub.1")
     (processes.processes(folder) / "hub.2").write_text(elsewhere.read_text() + " " * 1_000_000)
-    assert list(processes.noted(folder)) == []
+    assert list(processes.live_children(folder)) == []
     assert processes.end_orphans(folder) == [] and elsewhere.exists() and sleeper.poll() is None
 
 
 def test_a_torn_note_is_passed_over(folder: StateFolder) -> None:
     (processes.processes(folder) / "hub.0").write_text("12")
     (processes.processes(folder) / "hub.1").write_text("")
-    assert list(processes.noted(folder)) == []
+    assert list(processes.live_children(folder)) == []
     assert processes.end_orphans(folder) == []
 
 

@@ -56,7 +56,7 @@ class Host:
         return self.process.stdout.readline().strip()
 
     def children(self) -> dict[str, int]:
-        return {one.name: one.pid for one in processes.noted(self.state)}
+        return {one.name: one.pid for one in processes.live_children(self.state)}
 
     def greeting(self) -> int:
         """The pid that answers at the door; 0 if nobody does."""

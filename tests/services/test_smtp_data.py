@@ -16,8 +16,8 @@ from postern.services.smtp_data import (
     Clock,
     Gathering,
     SpoolError,
-    honest,
     received_field,
+    with_actual_body_type,
     with_protocol,
 )
 
@@ -128,5 +128,5 @@ def test_a_message_may_have_come_a_long_way() -> None:
 
 
 def test_an_honest_envelope_is_left_alone() -> None:
-    assert honest(TWO, True) is TWO
-    assert honest(TWO, False).body is BodyType.EIGHT_BIT_MIME
+    assert with_actual_body_type(TWO, True) is TWO
+    assert with_actual_body_type(TWO, False).body is BodyType.EIGHT_BIT_MIME

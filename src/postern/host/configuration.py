@@ -1,7 +1,8 @@
 """postern.toml: read into an Organization, and written for a new one.
 
 Reads the file in the state folder. A mistake is told as: file and line, key, what is wrong, what would be right; all
-mistakes at once. What single values look like stands in `schema`, what contradicts what in `misfits`, the telling in `mistakes`.
+mistakes at once. `schema` says what single values look like, `contradictions` what does not fit together, and `mistakes` words
+the messages.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from postern.host import account
-from postern.host.misfits import misfits
-from postern.host.mistakes import Key, Problem, problem, told, unquoted
-from postern.host.schema import Shapes
+from postern.host.contradictions import contradictions
+from postern.host.mistakes import Key, Problem, format_problems, problem, unquoted
+from postern.host.schema import FileShape
 from postern.host.small_files import read_small
 from postern.host.state import CONFIGURATION
 from postern.model.organization import (
@@ -71,13 +72,13 @@ def parse(text: str, name: str = CONFIGURATION) -> Organization:
     except tomllib.TOMLDecodeError as error:
         raise ConfigurationError(f"{name}: this is no TOML: {error}{unquoted(str(error), text)}") from None
     try:
-        shapes = Shapes.model_validate(data)
+        shapes = FileShape.model_validate(data)
     except ValidationError as error:
-        raise ConfigurationError(told([problem(detail) for detail in error.errors()], name, text)) from None
+        raise ConfigurationError(format_problems([problem(detail) for detail in error.errors()], name, text)) from None
     organization = _organization(shapes)
-    problems = list(misfits(organization))
+    problems = list(contradictions(organization))
     if problems:
-        raise ConfigurationError(told(problems, name, text))
+        raise ConfigurationError(format_problems(problems, name, text))
     return organization
 
 
@@ -136,7 +137,7 @@ def _text(file: Path) -> str:
 def objection(state: StateFolder, key: Key, text: str) -> ConfigurationError:
     """What this host has against a value of the file, told with file and line as its mistakes are."""
     file = path(state)
-    return ConfigurationError(told([Problem(key, text)], str(file), _text(file)))
+    return ConfigurationError(format_problems([Problem(key, text)], str(file), _text(file)))
 
 
 def this_server(organization: Organization, name: str | None = None, host_name: str | None = None) -> Server:
@@ -150,7 +151,7 @@ def this_server(organization: Organization, name: str | None = None, host_name: 
     raise ConfigurationError(f"no server is called {named}; say which one this host is: --server, one of {known}")
 
 
-def _organization(shapes: Shapes) -> Organization:
+def _organization(shapes: FileShape) -> Organization:
     main = shapes.organization
     ports = main.rpc_ports or rpc_ports(main.offset)
     given = {key: value for key, value in shapes.limits.model_dump().items() if value is not None}

@@ -28,8 +28,8 @@ from postern.host import (
     state,
     watch,
 )
-from postern.host.apart import ApartError, apart
 from postern.host.certificates import CertificateError, Certificates
+from postern.host.child_work import ChildFailed, run_in_child
 from postern.host.supervisor import Engine, Plan, Supervisor
 from postern.host.worker import Start
 from postern.model.organization import Organization, Role, Server, StateFolder
@@ -86,7 +86,7 @@ class Ready:
 def run(request: Request, step: Callable[[str], None], ready: Callable[[Ready], None]) -> None:
     """Starts, tells `ready`, serves until a signal, stops. `step` hears what is going on.
 
-    Raises StateError, Held, ConfigurationError, PortError, CertificateError, ClusterError, SlapdError, ApartError,
+    Raises StateError, Held, ConfigurationError, PortError, CertificateError, ClusterError, SlapdError, ChildFailed,
     StartError or LaunchError, each with its sentence; whatever was started is stopped by then.
     """
     os.umask(0o077)
@@ -127,7 +127,7 @@ class _Launch:
         try:
             self._start_engines(wanted)
             self.step("preparing the directory and the mailbox database")
-            words = apart(lambda: seed.seed(self.state, organization, server), SEEDING)
+            words = run_in_child(lambda: seed.seed(self.state, organization, server), SEEDING)
             self.notes.extend(filter(None, [words]))
         except BaseException:
             for engine in reversed(self.started):
@@ -245,7 +245,7 @@ class _Launch:
             self.started.append(engine)
             engine.start()
             if engine.pid is not None:
-                processes.note(self.state, engine.name, engine.pid)
+                processes.remember_child(self.state, engine.name, engine.pid)
 
     def _demo(self, organization: Organization, server: Server, given_up: Callable[[], bool]) -> seed.Demo | None:
         if not self.request.demo or given_up():
@@ -254,8 +254,10 @@ class _Launch:
             self.step("filling the mailboxes of alice, bob and carol")
         given = self.request.demo_password
         try:
-            return seed.demo_of(apart(lambda: seed.demo(self.state, organization, server, given), DEMO, given_up))
-        except ApartError:
+            return seed.demo_of(
+                run_in_child(lambda: seed.demo(self.state, organization, server, given), DEMO, given_up)
+            )
+        except ChildFailed:
             if given_up():
                 return None
             raise

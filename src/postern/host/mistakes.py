@@ -1,6 +1,7 @@
 """How mistakes in postern.toml are told: file and line, key, what is wrong; what would be right.
 
-Turns pydantic's errors into our words and finds the lines of the keys. What is wrong beyond single values is `misfits`' affair.
+Turns pydantic's errors into our words and finds the lines of the keys. `contradictions` checks what is wrong beyond single
+values.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
-from postern.host.schema import Shapes
+from postern.host.schema import FileShape
 from postern.model.words import nearest
 
 Key = tuple[str | int, ...]
@@ -82,7 +83,7 @@ def _shown(value: object) -> str:
 
 def _known_keys(parents: Key) -> list[str]:
     """The keys of the table at `parents`."""
-    shape: type[BaseModel] = Shapes
+    shape: type[BaseModel] = FileShape
     for name in parents:
         if isinstance(name, str):
             field = shape.model_fields[name.replace("-", "_")]
@@ -97,7 +98,7 @@ def _shapes_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _shapes_in(argument)
 
 
-def told(problems: Sequence[Problem], name: str, text: str) -> str:
+def format_problems(problems: Sequence[Problem], name: str, text: str) -> str:
     """A line for each problem, in their order; `name` is what the file is called, `text` what stands in it."""
     lines = _lines(text)
     said = []

@@ -92,19 +92,19 @@ def stat(pid: int) -> list[str]:
         return []
 
 
-def note(state: StateFolder, name: str, pid: int) -> None:
+def remember_child(state: StateFolder, name: str, pid: int) -> None:
     """Remembers a child. On a full disk it is not: the note only finds what PR_SET_PDEATHSIG should have ended."""
     with contextlib.suppress(OSError):
         (processes(state) / name).write_text(f"{pid} {start_time(pid) or 0}\n")
 
 
-def strike(state: StateFolder, name: str) -> None:
+def forget_child(state: StateFolder, name: str) -> None:
     """Forgets a child that has ended."""
     with contextlib.suppress(OSError):
         (processes(state) / name).unlink(missing_ok=True)
 
 
-def noted(state: StateFolder) -> Iterator[Noted]:
+def live_children(state: StateFolder) -> Iterator[Noted]:
     """The children that are noted and still live. Root reads the notes and ends whom they name, and the folder is not root's:
     a process of any other account than the folder's is none of them."""
     owner = os.stat(state.root).st_uid
@@ -126,7 +126,7 @@ def end_orphans(state: StateFolder, patience: float = 3.0) -> list[Noted]:
 
     Only the holder of the Lock may call it: while another supervisor lives, its children are no orphans.
     """
-    orphans = list(noted(state))
+    orphans = list(live_children(state))
     for how, wait in ((signal.SIGTERM, patience), (signal.SIGKILL, 2.0)):
         for orphan in orphans:
             if start_time(orphan.pid) == orphan.started:

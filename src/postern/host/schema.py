@@ -217,7 +217,7 @@ class LimitsShape(Shape):
     connections_per_destination: Count | None = None
 
 
-class Shapes(Shape):
+class FileShape(Shape):
     """The whole file."""
 
     organization: OrganizationShape

@@ -198,7 +198,7 @@ class Supervisor:
         self._health.close()
         for engine in reversed(self.plan.engines):
             engine.stop()
-            processes.strike(self.plan.state, engine.name)
+            processes.forget_child(self.plan.state, engine.name)
 
     def processes(self) -> dict[int, str]:
         """Our children by pid: workers and engines."""
@@ -275,7 +275,7 @@ class Supervisor:
         os.close(told)
         child.pid, child.pipe, child.said, child.ready, child.blame, child.told = pid, report, b"", False, "", False
         child.started = child.heard = time.monotonic()
-        processes.note(self.plan.state, child.name, pid)
+        processes.remember_child(self.plan.state, child.name, pid)
 
     def _in_child(self, child: Child, runtime: Runtime, parent: int, told: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
@@ -374,13 +374,13 @@ class Supervisor:
             log(Event.DIED, child=engine.name, words=str(error))
             return
         if engine.pid is not None:
-            processes.note(self.plan.state, engine.name, engine.pid)
+            processes.remember_child(self.plan.state, engine.name, engine.pid)
 
     def _gone(self, child: Child) -> None:
         if child.pipe >= 0:
             os.close(child.pipe)
         child.pid, child.pipe, child.ready = 0, -1, False
-        processes.strike(self.plan.state, child.name)
+        processes.forget_child(self.plan.state, child.name)
 
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)

@@ -35,7 +35,7 @@ from postern.services.client_access import (
 )
 from postern.services.conversation import Conversation
 from postern.services.imap_room import OF_ONE_MAILBOX, Share
-from postern.services.imap_state import Answer, ImapState
+from postern.services.imap_state import CommandFailed, ImapState
 from postern.services.imap_view import NO_COLUMNS, Ahead
 from postern.telemetry.log import Event, log
 from postern.trust.exchange import Cancelled, SaslExchange, encoded
@@ -167,7 +167,7 @@ class ImapSession(Conversation):
             self._state.view.ahead = Ahead(NO_COLUMNS)
         try:
             await handler(self._state, command)
-        except Answer as answer:
+        except CommandFailed as answer:
             self._state.done(command, answer.text, answer.code.encode(), answer.status.encode())
             if answer.status == "BAD":
                 self._count_bad()

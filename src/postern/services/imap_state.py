@@ -24,7 +24,7 @@ PIECE = 131_072
 """Octets of a long answer that are written at once."""
 
 
-class Answer(Exception):
+class CommandFailed(Exception):
     """Ends a command with a tagged NO or BAD."""
 
     def __init__(self, status: str, text: str, code: str = "") -> None:
@@ -34,12 +34,12 @@ class Answer(Exception):
         self.code = code
 
 
-def no(text: str, code: str = "") -> Answer:
-    return Answer("NO", text, code)
+def no(text: str, code: str = "") -> CommandFailed:
+    return CommandFailed("NO", text, code)
 
 
-def bad(text: str) -> Answer:
-    return Answer("BAD", text)
+def bad(text: str) -> CommandFailed:
+    return CommandFailed("BAD", text)
 
 
 class ImapState:

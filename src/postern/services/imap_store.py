@@ -8,7 +8,7 @@ from __future__ import annotations
 from postern.model.mailbox import KEYWORD_BASE, CopyResult, FlagChange, Folder, FolderKind, NewItem
 from postern.protocols.imap.commands import Append, Copy, NamedFlags, Store
 from postern.protocols.imap.responses import number_set
-from postern.services.imap_state import Answer, ImapState, no
+from postern.services.imap_state import CommandFailed, ImapState, no
 from postern.services.imap_view import FolderView
 
 
@@ -115,7 +115,7 @@ async def _target(state: ImapState, name: str) -> Folder:
     """The folder to put messages in; NO [TRYCREATE] if there is none (RFC 9051 section 6.3.12)."""
     try:
         return await state.folder(name)
-    except Answer as error:
+    except CommandFailed as error:
         if error.code == "NONEXISTENT":
             raise no("Mailbox doesn't exist", "TRYCREATE") from None
         raise

@@ -19,7 +19,7 @@ from postern.protocols.authentication.dkim import body_hashes, sign
 from postern.protocols.mime.header import MAX_HEADER, lines_end
 from postern.services.agent_state import AgentFile, AgentState, Statistics
 from postern.services.dkim_keys import KeyRing
-from postern.services.smtp_data import led_by
+from postern.services.smtp_data import prepended
 from postern.telemetry.attempts import attempting, attempting_apart, strike
 from postern.telemetry.log import Event, log
 from postern.transport import poison
@@ -101,7 +101,7 @@ class OutwardAgents:
         field = b""
         if self._signing and self._state.is_enabled("dkim-signing", self._on_edge):
             field = await self._signed(key, header, body, parcel.envelope.sender)
-        return led_by(field + header, body) if field or gone else parcel.content
+        return prepended(field + header, body) if field or gone else parcel.content
 
     def _without_our_own(self, content: Content) -> tuple[bytes, Content, tuple[str, ...]]:
         """The header without what is only the organization's own, the body, and the names of what went."""
@@ -148,7 +148,7 @@ def split(content: Content) -> tuple[bytes, Content]:
     end = len(start) if end < 0 else end
     rest = Content.of(start[end:])
     if taken < len(chunks):
-        rest = led_by(start[end:], Content(_Rest(chunks, taken), content.size - len(start)))
+        rest = prepended(start[end:], Content(_Rest(chunks, taken), content.size - len(start)))
     return start[:end], rest
 
 
@@ -162,7 +162,7 @@ class _Rest(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._chunks) - self._begin
 
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:  # type: ignore[override]  # as led_by reads it
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:  # type: ignore[override]  # as prepended reads it
         if isinstance(index, slice):
             return [self._chunks[self._begin + at] for at in range(*index.indices(len(self)))]
         if not 0 <= index < len(self):

@@ -66,7 +66,7 @@ class SpooledChunks(Sequence[bytes]):
         return self._first if index == 0 else os.pread(self._file.fileno(), READ, (index - 1) * READ)
 
 
-class _Led(Sequence[bytes]):
+class _PrefixedChunks(Sequence[bytes]):
     """Some octets, then the chunks of another sequence, read as they are asked for."""
 
     def __init__(self, first: bytes, others: Sequence[bytes]) -> None:
@@ -90,11 +90,11 @@ class _Led(Sequence[bytes]):
         return self._first if index == 0 else self._others[index - 1]
 
 
-def led_by(first: bytes, body: Content) -> Content:
+def prepended(first: bytes, body: Content) -> Content:
     """The message that begins with `first` and goes on with `body`. What is in memory stays one chunk."""
     if len(body.chunks) == 1:
         return Content.of(first + body.chunks[0])
-    return Content(_Led(first, body.chunks), len(first) + body.size)
+    return Content(_PrefixedChunks(first, body.chunks), len(first) + body.size)
 
 
 class Gathering:
@@ -264,7 +264,7 @@ def refused_header(header: bytes, most_received: int) -> Reply | None:
     return None
 
 
-def honest(envelope: Envelope, content_is_ascii: bool) -> Envelope:
+def with_actual_body_type(envelope: Envelope, content_is_ascii: bool) -> Envelope:
     """What the message really needs of the next hop, whatever its sender declared (RFC 6152, RFC 6531 section 3.2)."""
     ascii_addresses = envelope.sender.isascii() and all(r.address.isascii() for r in envelope.recipients)
     body = BodyType.SEVEN_BIT if content_is_ascii else BodyType.EIGHT_BIT_MIME

@@ -40,7 +40,7 @@ class Proven:
     submitter: Submitter | None = None
 
 
-def shown(connector: ReceiveConnector, link: Link) -> Proven:
+def proven_by_certificate(connector: ReceiveConnector, link: Link) -> Proven:
     """Identifies the peer by the certificate of its handshake: mutual TLS needs no command. A certificate that proves nobody
     makes a stranger."""
     chain = link.peer_chain()
@@ -54,7 +54,7 @@ def shown(connector: ReceiveConnector, link: Link) -> Proven:
     return Proven(NOBODY, connector.stranger(link.seal))
 
 
-def record(connector: ReceiveConnector, link: Link, proven: Proven) -> None:
+def log_authenticated(connector: ReceiveConnector, link: Link, proven: Proven) -> None:
     """That a caller proved who it is: into the log and the observations."""
     if isinstance(proven.row, Path) and proven.identity.kind is not PrincipalKind.ANONYMOUS:
         identity, row, peer = proven.identity, proven.row.id, link.peer.host
@@ -74,7 +74,7 @@ class Login:
     def begin(self, event: events.Authenticate, link: Link) -> Awaitable[None] | None:
         self._sasl.cancel()
         certificate = link.peer_certificate()
-        proven = shown(self._c, link) if event.mechanism.upper() == "EXTERNAL" and certificate else None
+        proven = proven_by_certificate(self._c, link) if event.mechanism.upper() == "EXTERNAL" and certificate else None
         if proven is not None and certificate and proven.identity.mechanism is Mechanism.DIRECT_TRUST:
             return self._begin(External(partial(_known, proven.identity), link.peer, certificate), event, link)
         _, refusal = self._c.guard.check_sasl(event.mechanism, link.seal)
@@ -131,7 +131,7 @@ class Login:
                 return
         proven = Proven(identity, row, submitter)
         self._proven(proven)
-        record(self._c, link, proven)
+        log_authenticated(self._c, link, proven)
         self._server.reply(Reply(235, "2.7.0", "Authentication successful"))
 
     def _log_refusal(self, refusal: Refusal, link: Link, mechanism: str) -> None:

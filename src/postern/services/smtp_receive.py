@@ -30,12 +30,12 @@ from postern.services.smtp_data import (
     Gathering,
     has_failed,
     header_and_rest,
-    honest,
-    led_by,
+    prepended,
     received_field,
+    with_actual_body_type,
     with_protocol,
 )
-from postern.services.smtp_login import Login, Proven, record, shown
+from postern.services.smtp_login import Login, Proven, log_authenticated, proven_by_certificate
 from postern.services.smtp_recipients import ENOUGH, FULL_MAILBOX, have_no_room, judge
 from postern.telemetry.attempts import counted
 from postern.transport.submission import NotAllowed, Submitter, fix_header
@@ -63,7 +63,7 @@ class ReceiveSession(Conversation):
         self._sender, self._size = "", 0
         self._is_tight = False
         """A recipient's mailbox may have no room for more than was announced."""
-        self._login = Login(connector, self._server, self._is)
+        self._login = Login(connector, self._server, self._set_identity)
         self._steps = connector.agents.steps() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
         self.turned_away = f"421 4.3.2 {connector.fqdn} Too many connections\r\n".encode()  # RFC 5321 section 3.8
@@ -153,9 +153,9 @@ class ReceiveSession(Conversation):
         except OSError:
             self.link.abort()
             return
-        proven = shown(self._c, self.link)
-        self._is(proven)
-        record(self._c, self.link, proven)
+        proven = proven_by_certificate(self._c, self.link)
+        self._set_identity(proven)
+        log_authenticated(self._c, self.link, proven)
 
     # Who is it
 
@@ -167,7 +167,7 @@ class ReceiveSession(Conversation):
         assert self.link is not None
         return self._login.respond(event, self.link)
 
-    def _is(self, proven: Proven) -> None:
+    def _set_identity(self, proven: Proven) -> None:
         self._identity, self._row, self._submitter = proven.identity, proven.row, proven.submitter
         self.unwatch()
         if self._c.authenticator is not None:
@@ -178,7 +178,7 @@ class ReceiveSession(Conversation):
     def _mail(self, event: events.Mail) -> Awaitable[None] | None:
         if self._identity.mechanism is Mechanism.DIRECT_TRUST:
             assert self.link is not None
-            if shown(self._c, self.link).identity != self._identity:
+            if proven_by_certificate(self._c, self.link).identity != self._identity:
                 # Gone from the directory. Whoever believes to be known must not be answered like a stranger, who hears 5xx.
                 self._server.reply(Reply(421, "4.7.0", "This certificate is not known any more"))
                 return None
@@ -212,26 +212,26 @@ class ReceiveSession(Conversation):
             event.address = f"postmaster@{self._c.default_domain}"
         judged = judge(self._c, event.address, self._trusted, self._path_id, self._size)
         if not isinstance(judged, Reply):
-            return self._judged(event, judged)
+            return self._finish_recipient(event, judged)
         self._is_tight = self._is_tight or judged is ENOUGH
-        said = self._ask(event) if judged.code < 300 else None
+        said = self._ask_agents(event) if judged.code < 300 else None
         if said is not None and not isinstance(said, Reply):
-            return self._judged(event, judged, said)
+            return self._finish_recipient(event, judged, said)
         return self._answer_recipient(event, said or judged)
 
-    def _ask(self, event: events.Rcpt) -> Reply | Awaitable[Reply | None] | None:
+    def _ask_agents(self, event: events.Rcpt) -> Reply | Awaitable[Reply | None] | None:
         if self._steps is None:
             return None
         recipient = EnvelopeRecipient(event.address, event.notify, event.original)
         return self._steps.rcpt(self._caller, recipient)
 
-    async def _judged(
+    async def _finish_recipient(
         self, event: events.Rcpt, judged: Reply | Awaitable[Reply], said: Awaitable[Reply | None] | None = None
     ) -> None:
         reply = judged if isinstance(judged, Reply) else await judged
         self._is_tight = self._is_tight or reply is ENOUGH
         if reply.code < 300:
-            more = said or self._ask(event)
+            more = said or self._ask_agents(event)
             reply = (more if more is None or isinstance(more, Reply) else await more) or reply
         later = self._answer_recipient(event, reply)
         if later is not None:
@@ -332,7 +332,7 @@ class ReceiveSession(Conversation):
             protocol,
             seal.cipher if seal is not None else "",
         )
-        return self._accept(honest(envelope, ascii), led_by(trace + header, body), origin)
+        return self._accept(with_actual_body_type(envelope, ascii), prepended(trace + header, body), origin)
 
     async def _accept(self, envelope: Envelope, content: Content, origin: Origin) -> None:
         is_more = content.size > self._size + _ADDED and (self._is_tight or content.size > PLENTY)

@@ -20,15 +20,15 @@ _LOOK_UP = 100
 """Milliseconds after which a signal that came meanwhile is noticed."""
 
 
-class ApartError(Exception):
+class ChildFailed(Exception):
     """The work failed; the text is what it raised."""
 
 
-def apart(
+def run_in_child(
     work: Callable[[], Coroutine[Any, Any, str]], seconds: float, given_up: Callable[[], bool] = lambda: False
 ) -> str:
     """Runs the coroutine in a forked child and returns its answer. The child is killed after `seconds`, or once
-    `given_up` says so, and dies with us. Raises ApartError.
+    `given_up` says so, and dies with us. Raises ChildFailed.
     """
     parent = os.getpid()
     reading, writing = os.pipe2(os.O_CLOEXEC)
@@ -44,10 +44,10 @@ def apart(
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
     if answer is None:
-        raise ApartError(f"did not end within {seconds:.0f} seconds")
+        raise ChildFailed(f"did not end within {seconds:.0f} seconds")
     if answer[:1] != b"+":
         words = answer[1:].decode(errors="replace") or f"ended with status {os.waitstatus_to_exitcode(status)}"
-        raise ApartError(words)
+        raise ChildFailed(words)
     return answer[1:].decode()
 
 

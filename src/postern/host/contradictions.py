@@ -18,7 +18,7 @@ _OF_NETWORKS = frozenset({Party.CLIENT.value, Party.ADMINISTRATOR.value, Party.I
 """Parties that may be a whole network: those that only call, or answer wherever they are."""
 
 
-def misfits(organization: Organization) -> Iterator[Problem]:
+def contradictions(organization: Organization) -> Iterator[Problem]:
     """Every contradiction, in the order of the file's tables."""
     yield from _twice("domain", [domain.name for domain in organization.domains])
     yield from _twice("server", [server.name for server in organization.servers])
