@@ -7,7 +7,8 @@ passwords (by Kerberos, each for itself). `netlogon_client` keeps the channel an
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon, NtlmVerdict
 from postern.paths.row import Path
@@ -15,7 +16,8 @@ from postern.protocols.dcerpc.logon_broker import JUDGED, LOGON_BROKER, UNAVAILA
 from postern.protocols.dcerpc.pdu import Status
 from postern.services.netlogon_client import PATIENCE
 from postern.services.rpc_client import RpcClient, RpcError
-from postern.services.rpc_server import Caller, Procedure, RpcFault
+from postern.services.rpc_interface import InterfaceService
+from postern.services.rpc_server import Caller, RpcFault
 from postern.telemetry.log import Event, log
 from postern.trust.pool import Overloaded, Turns
 
@@ -43,32 +45,26 @@ class PasswordJudge(Protocol):
     def close(self) -> None: ...
 
 
-class LogonBroker:
-    """An `RpcService` on `row` (ad-topology). Whoever comes not over the unix socket is refused."""
-
-    syntax = LOGON_BROKER.syntax
+class LogonBroker(InterfaceService):
+    """LOGON_BROKER on `row` (ad-topology). A caller that does not come over the unix socket is refused."""
 
     def __init__(self, row: Path, judge: NtlmJudge) -> None:
-        self.row = row
+        super().__init__(LOGON_BROKER, row, {"judge_ntlm": self._judge_ntlm})
         self._judge = judge
-        self._operation = LOGON_BROKER.operations[0]
-
-    def procedure(self, opnum: int) -> Procedure | None:
-        return self._judge_ntlm if opnum == 0 else None
 
     async def close(self) -> None:
         await self._judge.close()
 
-    async def _judge_ntlm(self, stub: bytes | memoryview, caller: Caller) -> bytearray:
+    async def _judge_ntlm(self, caller: Caller, *words: Any) -> Sequence[Any]:
         if caller.seal is None or caller.seal.protocol != "local":
             raise RpcFault(Status.ACCESS_DENIED)
-        logon = NtlmLogon(*self._operation.request.decode(stub))
+        logon = NtlmLogon(*words)
         try:
             verdict = await self._judge.ntlm(logon)
         except DirectoryUnavailable:
-            return self._operation.reply.encode((0, "", b"", [], UNAVAILABLE))
+            return 0, "", b"", [], UNAVAILABLE
         groups = [group.encode() for group in sorted(verdict.groups)]
-        return self._operation.reply.encode((verdict.status, verdict.name, verdict.session_base_key, groups, JUDGED))
+        return verdict.status, verdict.name, verdict.session_base_key, groups, JUDGED
 
 
 class BrokerClient:

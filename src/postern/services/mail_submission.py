@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from postern.model.mailbox import MailboxError
@@ -20,7 +21,8 @@ from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.pdu import Status
 from postern.services.outbox import OutboxTaker
 from postern.services.rpc_client import RpcClient, RpcError
-from postern.services.rpc_server import Caller, Procedure, RpcFault
+from postern.services.rpc_interface import InterfaceService
+from postern.services.rpc_server import Caller, RpcFault
 from postern.telemetry.log import Event, log
 
 NOTICES = 1000
@@ -98,26 +100,19 @@ class SubmissionNotifier:
         return False
 
 
-class SubmissionService:
+class SubmissionService(InterfaceService):
     """On a hub: MAIL_SUBMISSION on `row`. `accounts` gives each mailbox server's machine account by the server's name: a server
     speaks for itself only."""
 
-    syntax = MAIL_SUBMISSION.syntax
-
     def __init__(self, row: Path, taker: OutboxTaker, accounts: Mapping[str, str]) -> None:
-        self.row = row
+        super().__init__(MAIL_SUBMISSION, row, {"notify": self._notify})
         self._taker = taker
         self._accounts = accounts
-        self._operation = MAIL_SUBMISSION.operations[0]
 
-    def procedure(self, opnum: int) -> Procedure | None:
-        return self._notify if opnum == 0 else None
-
-    async def _notify(self, stub: bytes | memoryview, caller: Caller) -> bytearray:
-        server, mailboxes = self._operation.request.decode(stub)
+    async def _notify(self, caller: Caller, server: str, mailboxes: bytes) -> Sequence[Any]:
         account = self._accounts.get(server)
         # Over a unix socket every process of this host is known as this host.
         if account is None or account.lower() != caller.identity.name.lower():
             raise RpcFault(Status.ACCESS_DENIED)
         taken = self._taker.noted(server, values.read_uuids(mailboxes))
-        return self._operation.reply.encode((_TAKEN if taken else _FULL,))
+        return (_TAKEN if taken else _FULL,)

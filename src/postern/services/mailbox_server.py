@@ -6,7 +6,7 @@ number and its text.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,16 +14,16 @@ from postern.model.mailbox import Column, FlagChange, Folder, Index, MailboxErro
 from postern.paths.row import Path
 from postern.protocols.dcerpc import mailbox_values as values
 from postern.protocols.dcerpc.interface import Interface, Operation
-from postern.services.rpc_server import Caller, Procedure
+from postern.services.rpc_interface import Handler, InterfaceService
+from postern.services.rpc_server import Caller
 
 MAX_WAIT = 1800.0
 """Seconds that one `wait` may last."""
 
 Out = Sequence[Any]
-Handler = Callable[..., Awaitable[Out]]
 
 
-class MailboxService:
+class MailboxService(InterfaceService):
     """Serves MAILBOX_ACCESS or MAILBOX_DELIVERY on `row`. `submitted` is told each mailbox that has just submitted an item."""
 
     def __init__(
@@ -33,28 +33,23 @@ class MailboxService:
         mailboxes: Mailboxes,
         submitted: Callable[[UUID], None] = lambda mailbox: None,
     ) -> None:
-        self.syntax = interface.syntax
-        self.row = row
         dispatch = MailboxDispatch(mailboxes, submitted)
-        self._procedures = [
-            _procedure(operation, getattr(dispatch, operation.name)) for operation in interface.operations
-        ]
-
-    def procedure(self, opnum: int) -> Procedure | None:
-        return self._procedures[opnum] if opnum < len(self._procedures) else None
+        handlers = {one.name: _answering(one, getattr(dispatch, one.name)) for one in interface.operations}
+        super().__init__(interface, row, handlers)
 
 
-def _procedure(operation: Operation, handler: Handler) -> Procedure:
-    decode, encode = operation.request.decode, operation.reply.encode
+def _answering(operation: Operation, method: Handler) -> Handler:
+    """What every operation of these interfaces gives behind its own [out] parameters: the words of a refusal, and its number."""
+    nothing = operation.zero[:-1]
 
-    async def run(stub: bytes | memoryview, caller: Caller) -> bytearray:
+    async def handler(caller: Caller, *parameters: Any) -> Out:
         try:
-            return encode((*await handler(*decode(stub)), b"", 0))
+            return *await method(*parameters), b"", 0
         except MailboxError as error:
             number = MailboxErrorCode.__members__.get(error.code, MailboxErrorCode.UNAVAILABLE)
-            return encode((*operation.zero[:-1], str(error).encode("utf-8", "replace"), number))
+            return *nothing, str(error).encode("utf-8", "replace"), number
 
-    return run
+    return handler
 
 
 class MailboxDispatch:

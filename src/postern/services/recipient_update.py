@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from postern.directory.recipient_update import Done
 from postern.model.directory import DirectoryUnavailable
@@ -13,7 +14,8 @@ from postern.paths.row import Path
 from postern.protocols.dcerpc.recipient_update import DONE, RECIPIENT_UPDATE, RESTS, UNAVAILABLE
 from postern.services.attendant import Attendant
 from postern.services.rpc_client import RpcClient, RpcError
-from postern.services.rpc_server import Caller, Procedure
+from postern.services.rpc_interface import InterfaceService
+from postern.services.rpc_server import Caller
 
 MOST = 1000
 """Recipients that one call names; more are "all"."""
@@ -25,35 +27,26 @@ class NobodyUpdates(Exception):
     """No mailbox server's attendant did what was asked; the text says why."""
 
 
-class RecipientUpdateService:
+class RecipientUpdateService(InterfaceService):
     """RECIPIENT_UPDATE on `row`."""
 
-    syntax = RECIPIENT_UPDATE.syntax
-
     def __init__(self, row: Path, attendant: Attendant) -> None:
-        self.row = row
+        super().__init__(RECIPIENT_UPDATE, row, {"update": self._update, "standing": self._standing})
         self._attendant = attendant
-        self._operations = RECIPIENT_UPDATE.operations
 
-    def procedure(self, opnum: int) -> Procedure | None:
-        return {0: self._update, 1: self._standing}.get(opnum)
-
-    async def _update(self, stub: bytes | memoryview, caller: Caller) -> bytearray:
-        (text,) = self._operations[0].request.decode(stub)
+    async def _update(self, caller: Caller, text: str) -> Sequence[Any]:
         recipients = list(dict.fromkeys(filter(None, text.split("\n"))))
-        reply = self._operations[0].reply
         try:
             done = await self._attendant.update(recipients if len(recipients) <= MOST else ())
         except DirectoryUnavailable:
-            return reply.encode((0, 0, "", UNAVAILABLE))
+            return 0, 0, "", UNAVAILABLE
         if done is None:
-            return reply.encode((0, 0, "", RESTS))
-        return reply.encode((done.seen, done.changed, "\n".join(done.failed), DONE))
+            return 0, 0, "", RESTS
+        return done.seen, done.changed, "\n".join(done.failed), DONE
 
-    async def _standing(self, stub: bytes | memoryview, caller: Caller) -> bytearray:
-        self._operations[1].request.decode(stub)
+    async def _standing(self, caller: Caller) -> Sequence[Any]:
         total = self._attendant.total
-        return self._operations[1].reply.encode((int(self._attendant.works), total.seen, total.changed, DONE))
+        return int(self._attendant.works), total.seen, total.changed, DONE
 
 
 async def ask(clients: Sequence[RpcClient], recipients: Sequence[str] = ()) -> tuple[str, Done]:

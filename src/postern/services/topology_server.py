@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from postern.model.directory import DomainController
 from postern.paths.row import Path
 from postern.protocols.dcerpc.ad_topology import AD_TOPOLOGY, values
 from postern.protocols.dcerpc.pdu import Status
-from postern.services.rpc_server import Caller, Procedure, RpcFault
+from postern.services.rpc_interface import InterfaceService
+from postern.services.rpc_server import Caller, RpcFault
 from postern.services.topology import Topology
 
 
-class TopologyService:
+class TopologyService(InterfaceService):
     """AD_TOPOLOGY on `row`."""
 
-    syntax = AD_TOPOLOGY.syntax
-
     def __init__(self, row: Path, topology: Topology) -> None:
-        self.row = row
+        super().__init__(AD_TOPOLOGY, row, {"controllers": self._controllers, "failed": self._failed})
         self._topology = topology
-        self._operations = AD_TOPOLOGY.operations
 
-    def procedure(self, opnum: int) -> Procedure | None:
-        return {0: self._controllers, 1: self._failed}.get(opnum)
-
-    async def _controllers(self, stub: bytes | memoryview, caller: Caller) -> bytearray:
+    async def _controllers(self, caller: Caller) -> Sequence[Any]:
         _at_home(caller)
         controllers = await self._topology.controllers()
-        return self._operations[0].reply.encode(values(self._topology.site, controllers))
+        return values(self._topology.site, controllers)
 
-    async def _failed(self, stub: bytes | memoryview, caller: Caller) -> bytearray:
+    async def _failed(self, caller: Caller, name: str) -> Sequence[Any]:
         _at_home(caller)
-        (name,) = self._operations[1].request.decode(stub)
         self._topology.failed(DomainController(name, "", "", False, False))
-        return self._operations[1].reply.encode((0,))
+        return (0,)
 
 
 def _at_home(caller: Caller) -> None:
