@@ -188,7 +188,7 @@ class _Probe:
     async def _elsewhere(self) -> None:
         """An interface that nobody serves, and the row's interface on the endpoint mapper's port, which anyone may call."""
         interface = self.question.interface
-        unknown = Interface("unknown", Syntax(uuid4(), 1), interface.operations, "")
+        unknown = Interface("unknown", Syntax(uuid4(), 1), dict(enumerate(interface.operations)), "")
         question = Question(unknown, self.question.operation, self.question.parameters)
         # By what the row admits, so that only the interface can be the reason for a no.
         able = [one for one in self.row.supported_auth if one in _MECHANISMS and not self._waits(one)]

@@ -15,8 +15,8 @@ from postern.protocols.dcerpc.ndr import U32, Array, Blobs, Text
 AD_TOPOLOGY = Interface(
     "postern_ad_topology",
     Syntax(UUID("8d7e3c51-9b04-4c1f-a6d2-17f05b3ae9c4"), 1),
-    (
-        Operation(
+    {
+        0: Operation(
             "controllers",
             (),
             (
@@ -30,13 +30,13 @@ AD_TOPOLOGY = Interface(
             "The domain's controllers, best first, and the site of this host. names are DNS names, addresses IP addresses (both\n"
             "UTF-8); flags: 1 it answers, 2 it is in this host's site, 4 it is a global catalogue; latencies in microseconds.",
         ),
-        Operation(
+        1: Operation(
             "failed",
             (("name", Text()),),
             (),
             "The caller could not use this controller just now.",
         ),
-    ),
+    },
     """Postern Active Directory topology
 
 This interface is Postern's own: Exchange's counterpart has no public specification, so the UUID was minted here.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -25,8 +25,8 @@ Parameter = tuple[str, Type]
 
 
 class Operation:
-    """One remote procedure. It returns an unsigned long; `outs` are the [out] parameters before that. Its number is its place
-    in an interface, so that one operation may stand in several."""
+    """One remote procedure. It returns an unsigned long; `outs` are the [out] parameters before that. An interface gives it its
+    number, so that one operation may stand in several."""
 
     __slots__ = ("ins", "name", "outs", "purpose", "reply", "request", "zero")
 
@@ -41,15 +41,15 @@ class Operation:
 
 
 class Interface:
-    """A named set of operations under a UUID and version. `preamble` is said at the head of the IDL."""
+    """Operations by number (0 and up, without a gap) under a UUID and version. The IDL begins with `preamble`."""
 
     __slots__ = ("name", "numbers", "operations", "preamble", "syntax")
 
-    def __init__(self, name: str, syntax: Syntax, operations: Sequence[Operation], preamble: str) -> None:
+    def __init__(self, name: str, syntax: Syntax, operations: Mapping[int, Operation], preamble: str) -> None:
         self.name = name
         self.syntax = syntax
-        self.operations = tuple(operations)
-        self.numbers = {operation.name: number for number, operation in enumerate(operations)}
+        self.operations = tuple(operations[number] for number in range(len(operations)))
+        self.numbers = {operation.name: number for number, operation in operations.items()}
         self.preamble = preamble
 
 

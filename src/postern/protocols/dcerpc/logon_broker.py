@@ -12,8 +12,8 @@ JUDGED, UNAVAILABLE = 0, 1
 LOGON_BROKER = Interface(
     "postern_logon_broker",
     Syntax(UUID("7d8a1f04-2c6b-4b57-9a0e-5f1d3c96e28b"), 2),
-    (
-        Operation(
+    {
+        0: Operation(
             "judge_ntlm",
             (
                 ("domain", Text()),
@@ -30,7 +30,7 @@ LOGON_BROKER = Interface(
             "that is 0 the account's sAMAccountName, SessionBaseKey and the SIDs of its groups as text; or 1 if no domain\n"
             "controller judges logons now.",
         ),
-    ),
+    },
     """Postern logon broker
 
 This interface is Postern's own: the UUID was minted here.

@@ -10,15 +10,15 @@ from postern.protocols.dcerpc.ndr import U8, Array, Text
 MAIL_SUBMISSION = Interface(
     "postern_mail_submission",
     Syntax(UUID("2f9b6c70-51de-4f57-b1a3-90c84e27d5aa"), 1),
-    (
-        Operation(
+    {
+        0: Operation(
             "notify",
             (("server", Text()), ("mailboxes", Array(U8))),
             (),
             "Items wait in the outboxes of these mailboxes (UUIDs of 16 bytes) of this mailbox server. The hub answers 0 once\n"
             "it has noted that, 1 if it takes no more now, and fetches them by itself over hub-to-mailbox-mapi.",
         ),
-    ),
+    },
     """Postern mail submission
 
 This interface is Postern's own: Exchange's counterpart has no public specification, so the UUID was minted here.

@@ -98,39 +98,39 @@ _INDEX = (
     ("vanished", _WORDS),
 )
 
-_ACCESS = (
-    LOGON,
-    FOLDERS,
-    _operation(
+_ACCESS = {
+    0: LOGON,
+    1: FOLDERS,
+    2: _operation(
         "folder",
         "One folder; with claim_recent its recent_uid is advanced and the former one returned.",
         (_MAILBOX, _FOLDER, ("claim_recent", U32)),
         _FOLDERS,
     ),
-    _operation("create_folder", "Creates missing parents too.", (_MAILBOX, ("kind", U32), _PATH), _FOLDERS),
-    _operation("rename_folder", "With all that is below it.", (_MAILBOX, _FOLDER, _PATH)),
-    _operation("delete_folder", "Removes a folder and its items.", (_MAILBOX, _FOLDER)),
-    _operation(
+    3: _operation("create_folder", "Creates missing parents too.", (_MAILBOX, ("kind", U32), _PATH), _FOLDERS),
+    4: _operation("rename_folder", "With all that is below it.", (_MAILBOX, _FOLDER, _PATH)),
+    5: _operation("delete_folder", "Removes a folder and its items.", (_MAILBOX, _FOLDER)),
+    6: _operation(
         "subscriptions",
         "Subscribed names, existing or not: counts says how many components each has.",
         (_MAILBOX,),
         (("counts", _WORDS), ("names", _BLOBS)),
     ),
-    _operation("subscribe", "Subscribes (1) or unsubscribes (0) a name.", (_MAILBOX, ("subscribed", U32), _PATH)),
-    _operation(
+    7: _operation("subscribe", "Subscribes (1) or unsubscribes (0) a name.", (_MAILBOX, ("subscribed", U32), _PATH)),
+    8: _operation(
         "keywords",
         "The bits of these keywords in this folder; unknown ones are added with create.",
         (_MAILBOX, _FOLDER, ("create", U32), ("names", _BLOBS)),
         (("bits", U64),),
     ),
-    _operation(
+    9: _operation(
         "index",
         "Packed columns of a folder's items in UID order; with since, what changed and vanished after it.",
         (_MAILBOX, _FOLDER, ("since", U64)),
         _INDEX,
     ),
-    FETCH,
-    _operation(
+    10: FETCH,
+    11: _operation(
         "change_flags",
         "change: 0 replace, 1 add, 2 remove. unchanged_since counts only if conditional is 1.",
         (
@@ -144,61 +144,61 @@ _ACCESS = (
         ),
         (("uids", _WORDS), ("new_flags", _LONG_WORDS), ("modseqs", _LONG_WORDS), ("modified", _WORDS)),
     ),
-    _operation(
+    12: _operation(
         "append",
         "All or none. A date of -2^63 means now.",
         (_MAILBOX, _FOLDER, ("flags", _LONG_WORDS), ("dates", _TIMES), ("contents", _BLOBS)),
         _COPIED,
     ),
-    _operation(
+    13: _operation(
         "copy",
         "sources[i] became targets[i]; with move they are gone from the source.",
         (_MAILBOX, _FOLDER, ("target", I64), ("move", U32), _RANGES),
         _COPIED,
     ),
-    _operation(
+    14: _operation(
         "expunge",
         "Removes items flagged as deleted, only those in the ranges if limited is 1.",
         (_MAILBOX, _FOLDER, ("limited", U32), _RANGES),
         (("uids", _WORDS),),
     ),
-    _operation(
+    15: _operation(
         "search",
         "The program's terms in prefix order, each with its number of children and of UID ranges.\n"
         "highest_modseq is the folder's when it was searched.",
         (_MAILBOX, _FOLDER, *_TERM, ("sort_keys", _BLOBS), ("sort_reverse", _WORDS)),
         (("uids", _WORDS), ("highest_modseq", U64)),
     ),
-    _operation(
+    16: _operation(
         "thread",
         "RFC 5256 THREAD's answer with UIDs.",
         (_MAILBOX, _FOLDER, ("algorithm", Text()), *_TERM),
         (("answer", _BYTES),),
     ),
-    _operation("submit", "Marks an item of the outbox as ready to be sent.", (_MAILBOX, ("uid", U32))),
-    OUTBOX,
-    _operation(
+    17: _operation("submit", "Marks an item of the outbox as ready to be sent.", (_MAILBOX, ("uid", U32))),
+    18: OUTBOX,
+    19: _operation(
         "wait",
         "Answers once a mailbox's change number is beyond the one given, or after the time with nothing.",
         (("milliseconds", U32), ("mailboxes", _BYTES), ("changes", _LONG_WORDS)),
         (("changed", _BYTES), ("new_changes", _LONG_WORDS)),
     ),
-    _operation(
+    20: _operation(
         "first_unseen",
         "The sequence number of the first item that is not seen; 0 if there is none.",
         (_MAILBOX, _FOLDER),
         (("number", U32),),
     ),
-    _operation(
+    21: _operation(
         "look",
         "index; where items from next_uid on have come, also which UIDs are recent, claimed with claim_recent.",
         (_MAILBOX, _FOLDER, ("since", U64), ("next_uid", U32), ("claim_recent", U32)),
         (*_INDEX, ("recent_first", U32), ("recent_last", U32)),
     ),
-)
-_DELIVERY = (
-    LOGON,
-    _operation(
+}
+_DELIVERY = {
+    0: LOGON,
+    1: _operation(
         "deliver",
         "A batch in one commit. Delivery i is for mailbox_counts[i] mailboxes (UUIDs of 16 bytes, in order),\n"
         "and quotas what each of them may hold from now on, as in logon.\n"
@@ -215,17 +215,17 @@ _DELIVERY = (
         ),
         (("statuses", _BYTES),),
     ),
-    FOLDERS,
-    OUTBOX,
-    FETCH,
-    SUBMITTED,
-    _operation(
+    2: FOLDERS,
+    3: OUTBOX,
+    4: FETCH,
+    5: SUBMITTED,
+    6: _operation(
         "used",
         "The octets that each of these mailboxes (UUIDs of 16 bytes) holds, in order; 0 for one that is not there.",
         (("mailboxes", _BYTES),),
         (("used", _TIMES),),
     ),
-)
+}
 
 _PREAMBLE = """Postern {title}
 

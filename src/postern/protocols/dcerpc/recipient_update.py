@@ -13,8 +13,8 @@ DONE, RESTS, UNAVAILABLE = 0, 1, 2
 RECIPIENT_UPDATE = Interface(
     "postern_recipient_update",
     Syntax(UUID("7d0a1c3e-9b52-4f6d-8a47-c1e05f2b9d36"), 1),
-    (
-        Operation(
+    {
+        0: Operation(
             "update",
             (("recipients", Text()),),
             (("seen", U32), ("changed", U32), ("failed", Text())),
@@ -22,14 +22,14 @@ RECIPIENT_UPDATE = Interface(
             "names, one a line, or all for an empty string. `failed` are names, one a line, of whom could not be changed.\n"
             "Returns 0 when it is done, 1 if another server's attendant works, 2 if Active Directory does not answer.",
         ),
-        Operation(
+        1: Operation(
             "standing",
             (),
             (("works", U32), ("seen", U32), ("changed", U32)),
             "Whether this attendant works (1) or rests (0) because that of a server before it answers, and what it did since\n"
             "it started.",
         ),
-    ),
+    },
     """Postern recipient update
 
 This interface is Postern's own: Exchange's counterpart has no public specification, so the UUID was minted here.
