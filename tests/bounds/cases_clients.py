@@ -15,7 +15,7 @@ from postern.protocols.imap import machine as imap
 from postern.protocols.imap.cursor import SAVED
 from postern.protocols.pop3 import machine as pop3
 from postern.services import imap_search
-from postern.services.imap_state import Answer, ImapState
+from postern.services.imap_state import CommandFailed, ImapState
 from postern.services.imap_view import WORD, FolderView
 from postern.store import search
 from tests.bounds.growth import Cases, Work, finished, pieces
@@ -71,7 +71,7 @@ def _searched(terms: Callable[[int], Sequence[SearchTerm]]) -> Callable[[int], W
         program = SearchTerm("and", terms=tuple(terms(size // 16)))
 
         def work() -> None:
-            with suppress(Answer):
+            with suppress(CommandFailed):
                 finished(imap_search._Resolver(state, view).term(program))
 
         return work

@@ -85,6 +85,8 @@ def _subscription(data: bytes) -> Work:
 
 
 CASES: Cases = {
+    P + "ber.elements": lambda size: lambda: list(ber.elements(b"\x04\x00" * (size // 2))),
+    P + "ber.next_element": lambda size: partial(ber.next_element, ber.element(ber.OCTETS, bytes(size)), 0),
     P + "ber.take: many": _elements,
     P + "ber.take: nested": _nested,
     P + "cldap.pong: pointers": lambda size: partial(

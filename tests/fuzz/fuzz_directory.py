@@ -35,6 +35,8 @@ def one_input(data: bytes) -> None:
             with suppress(ber.BerError):
                 content, at = ber.take(rest, 0, ber.SEQUENCE)
                 assert content in rest and at <= len(rest)
+            with suppress(ber.BerError):
+                assert sum(len(inner) + 2 for _, inner in ber.elements(rest)) <= len(rest)
         case 1:
             _ldap(rest, 1 + seed // 4)
         case 2:

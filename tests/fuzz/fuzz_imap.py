@@ -24,7 +24,7 @@ if __name__ == "__main__":
         from postern.protocols.imap.commands import Command, Search
         from postern.protocols.pop3 import machine as pop3
         from postern.services import imap_search
-        from postern.services.imap_state import Answer
+        from postern.services.imap_state import CommandFailed
         from postern.store import search
 else:
     from postern.model.mailbox import MailboxError, SearchTerm
@@ -33,7 +33,7 @@ else:
     from postern.protocols.imap.commands import Command, Search
     from postern.protocols.pop3 import machine as pop3
     from postern.services import imap_search
-    from postern.services.imap_state import Answer
+    from postern.services.imap_state import CommandFailed
     from postern.store import search
 
 from postern.model.mailbox import Folder, FolderKind, Index
@@ -120,7 +120,7 @@ def searched(data: bytes) -> None:
     command = parse.parse(b"a UID SEARCH " + data, [])
     if not isinstance(command, Search):
         return
-    with suppress(Answer, MailboxError):
+    with suppress(CommandFailed, MailboxError):
         term = finished(imap_search._Resolver(STATE, VIEW).term(command.program))
         assert search._Program(UUID(int=1), 1).expression(term) == search._Program(UUID(int=1), 1).expression(
             _other(term)

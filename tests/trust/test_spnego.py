@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postern.model.security import Mechanism
+from postern.protocols.ber import element
 from postern.protocols.dcerpc.protection import AuthType, Level
 from postern.trust.contexts import NtlmAcceptorContext, NtlmInitiatorContext, SecurityContext, SecurityFailure
 from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator, by_hash, nt_hash
-from postern.trust.spnego import SpnegoAcceptor, _der
+from postern.trust.spnego import SpnegoAcceptor
 
 HASH = nt_hash("right horse")
 NTLM_OID = bytes.fromhex("2b06010401823702020a")
@@ -33,14 +34,14 @@ def begin(kind: int) -> SecurityContext | None:
 
 
 def init_token(oids: list[bytes], token: bytes, mic: bytes = b"") -> bytes:
-    body = _der(0xA0, _der(0x30, b"".join(_der(0x06, oid) for oid in oids)))
-    body += _der(0xA2, _der(0x04, token)) if token else b""
-    body += _der(0xA3, _der(0x04, mic)) if mic else b""
-    return _der(0x60, bytes.fromhex("06062b0601050502") + _der(0xA0, _der(0x30, body)))
+    body = element(0xA0, element(0x30, b"".join(element(0x06, oid) for oid in oids)))
+    body += element(0xA2, element(0x04, token)) if token else b""
+    body += element(0xA3, element(0x04, mic)) if mic else b""
+    return element(0x60, bytes.fromhex("06062b0601050502") + element(0xA0, element(0x30, body)))
 
 
 def response(token: bytes) -> bytes:
-    return _der(0xA1, _der(0x30, _der(0xA2, _der(0x04, token))))
+    return element(0xA1, element(0x30, element(0xA2, element(0x04, token))))
 
 
 def step(acceptor: SpnegoAcceptor, token: bytes) -> bytes:

@@ -13,14 +13,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from ldap.controls import KNOWN_RESPONSE_CONTROLS, RequestControl, ResponseControl
-from pyasn1.codec.ber import decoder, encoder
-from pyasn1.error import PyAsn1Error
-from pyasn1.type import namedtype, univ
 
 from postern.directory import entries
 from postern.directory.domain_client import DomainClient
 from postern.directory.ldap import BASE, SUBTREE, Refused
 from postern.model.directory import DirectoryUnavailable
+from postern.protocols.ber import INTEGER, OCTETS, SEQUENCE, BerError, element, integer, take
 
 DIRSYNC = "1.2.840.113556.1.4.841"
 OBJECT_SECURITY = 0x1
@@ -139,14 +137,6 @@ class RecentChanges:
         return Touched(frozenset(guids), frozenset(addresses))
 
 
-class _Value(univ.Sequence):  # type: ignore[misc]  # pyasn1 has no types
-    componentType = namedtype.NamedTypes(
-        namedtype.NamedType("flags", univ.Integer()),
-        namedtype.NamedType("maxBytes", univ.Integer()),
-        namedtype.NamedType("cookie", univ.OctetString()),
-    )
-
-
 class DirSyncRequest(RequestControl):  # type: ignore[misc]  # python-ldap has no types
     """SEQUENCE { flags, maximum bytes, cookie }; critical."""
 
@@ -155,12 +145,10 @@ class DirSyncRequest(RequestControl):  # type: ignore[misc]  # python-ldap has n
         self._cookie, self._flags, self._max_bytes = cookie, flags, max_bytes
 
     def encodeControlValue(self) -> bytes:
-        value = _Value()
-        value["flags"], value["maxBytes"], value["cookie"] = self._flags, self._max_bytes, self._cookie
-        return bytes(encoder.encode(value))
+        return element(SEQUENCE, integer(self._flags) + integer(self._max_bytes) + element(OCTETS, self._cookie))
 
 
-class DirSyncAnswer(ResponseControl):  # type: ignore[misc]  # as above
+class DirSyncAnswer(ResponseControl):  # type: ignore[misc]  # python-ldap has no types
     """SEQUENCE { more results, unused, cookie }."""
 
     controlType = DIRSYNC
@@ -169,10 +157,13 @@ class DirSyncAnswer(ResponseControl):  # type: ignore[misc]  # as above
 
     def decodeControlValue(self, encoded: bytes) -> None:
         try:
-            value, _ = decoder.decode(encoded, asn1Spec=_Value())
-        except PyAsn1Error:
+            value, _ = take(encoded, 0, SEQUENCE)
+            more, at = take(value, 0, INTEGER)
+            _, at = take(value, at, INTEGER)
+            cookie, _ = take(value, at, OCTETS)
+        except BerError:
             return  # no cookie: the page counts as not answered
-        self.more, self.cookie = bool(int(value["flags"])), bytes(value["cookie"])
+        self.more, self.cookie = any(more), cookie
 
 
 KNOWN_RESPONSE_CONTROLS[DIRSYNC] = DirSyncAnswer

@@ -1,6 +1,10 @@
-"""The few pieces of BER (X.690) that LDAP messages of our own making need: definite lengths only (RFC 4511 section 5.1)."""
+"""Elements of BER and DER (X.690) with definite lengths: of LDAP messages of our own making (RFC 4511 section 5.1), of LDAP
+controls, and of SPNEGO's tokens.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
 
 SEQUENCE, SET, OCTETS, INTEGER, ENUMERATED, BOOLEAN = 0x30, 0x31, 0x04, 0x02, 0x0A, 0x01
 
@@ -44,8 +48,28 @@ def take(data: bytes, at: int, tag: int) -> tuple[bytes, int]:
     """
     if at >= len(data) or data[at] != tag:
         raise BerError(f"no element {tag:#x}")
+    _, content, end = next_element(data, at)
+    return content, end
+
+
+def next_element(data: bytes, at: int) -> tuple[int, bytes, int]:
+    """The tag and the content of the element at `at`, and where the next one begins. Raises BerError.
+
+    Bound: constant, but for the content that is copied.
+    """
     whole = size(data[at : at + 6])
     if whole is None or at + whole > len(data):
         raise BerError("an element that is cut off")
     head = 2 + (data[at + 1] & 0x7F if data[at + 1] & 0x80 else 0)
-    return data[at + head : at + whole], at + whole
+    return data[at], data[at + head : at + whole], at + whole
+
+
+def elements(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The elements that `data` consists of, as tags and contents. Raises BerError.
+
+    Bound: linear.
+    """
+    at = 0
+    while at < len(data):
+        tag, content, at = next_element(data, at)
+        yield tag, content

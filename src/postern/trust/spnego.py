@@ -6,9 +6,10 @@ not taken, for only then could someone on the way have changed the outcome; clie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from postern.model.security import Mechanism
+from postern.protocols.ber import ENUMERATED, OCTETS, SEQUENCE, BerError, element, elements, next_element, take
 from postern.protocols.dcerpc.protection import AuthType, Level
 from postern.trust.contexts import SecurityContext, SecurityFailure
 
@@ -18,6 +19,7 @@ _OIDS: dict[bytes, AuthType] = {
     bytes.fromhex("2a864886f712010202"): AuthType.KERBEROS,
     bytes.fromhex("2a864882f712010202"): AuthType.KERBEROS,  # an old misprint that is still sent: MS-SPNG 2.2.1
 }
+_OID = 0x06
 _COMPLETED, _INCOMPLETE = 0, 1
 _MAX_TOKEN = 65_536
 
@@ -71,7 +73,7 @@ class SpnegoAcceptor:
             else:
                 fields = _fields(token, 0xA1)
                 inner_token, mic = _octets(fields, 0xA2), _octets(fields, 0xA3)
-        except IndexError as error:
+        except BerError as error:
             raise SecurityFailure("a broken SPNEGO token") from error
         inner = self._inner
         assert inner is not None
@@ -89,13 +91,13 @@ class SpnegoAcceptor:
 
     def _choose(self, token: bytes) -> tuple[bytes, bytes, bytes]:
         """Chooses from a NegTokenInit; returns the mechanism, its token if that was the client's first choice, and the MIC."""
-        tag, body, _ = _element(token, 0)
+        tag, body, _ = next_element(token, 0)
         if tag != 0x60 or not body.startswith(_SPNEGO):
             raise SecurityFailure("not SPNEGO")
         fields = _fields(body[len(_SPNEGO) :], 0xA0)
         self._mech_types = fields.get(0xA0, b"")
-        _, listed, _ = _element(self._mech_types, 0)
-        for place, (_, oid) in enumerate(_elements(listed)):
+        _, listed, _ = next_element(self._mech_types, 0)
+        for place, (_, oid) in enumerate(elements(listed)):
             inner = self._begin(_OIDS[oid]) if oid in _OIDS else None
             if inner is not None:
                 self._inner = inner
@@ -128,56 +130,21 @@ class SpnegoAcceptor:
         return self._inner.verify(message, signature)
 
 
-# DER, as far as these two structures need it (X.690)
-
-
-def _element(data: bytes, at: int) -> tuple[int, bytes, int]:
-    """Tag, value and where the next element begins. Raises IndexError for what is cut off."""
-    tag, size = data[at], data[at + 1]
-    at += 2
-    if size & 0x80:
-        count = size & 0x7F
-        if not 0 < count < 4:
-            raise IndexError("a length that is none")
-        size = int.from_bytes(data[at : at + count], "big")
-        at += count
-    if at + size > len(data):
-        raise IndexError("an element that is cut off")
-    return tag, data[at : at + size], at + size
-
-
-def _elements(data: bytes) -> Iterator[tuple[int, bytes]]:
-    at = 0
-    while at < len(data):
-        tag, value, at = _element(data, at)
-        yield tag, value
-
-
 def _fields(data: bytes, outer: int) -> dict[int, bytes]:
     """The context-tagged fields of a SEQUENCE inside the tag `outer`."""
-    tag, body, _ = _element(data, 0)
-    inner, sequence, _ = _element(body, 0)
-    if tag != outer or inner != 0x30:
-        raise IndexError("another structure")
-    return dict(_elements(sequence))
+    body, _ = take(data, 0, outer)
+    sequence, _ = take(body, 0, SEQUENCE)
+    return dict(elements(sequence))
 
 
 def _octets(fields: dict[int, bytes], tag: int) -> bytes:
-    return _element(fields[tag], 0)[1] if tag in fields else b""
-
-
-def _der(tag: int, value: bytes) -> bytes:
-    size = len(value)
-    if size < 0x80:
-        return bytes((tag, size)) + value
-    length = size.to_bytes((size.bit_length() + 7) // 8, "big")
-    return bytes((tag, 0x80 | len(length))) + length + value
+    return next_element(fields[tag], 0)[1] if tag in fields else b""
 
 
 def _response(state: int, chosen: bytes, token: bytes, mic: bytes) -> bytes:
     """NegTokenResp."""
-    body = _der(0xA0, _der(0x0A, bytes([state])))
-    body += _der(0xA1, _der(0x06, chosen)) if chosen else b""
-    body += _der(0xA2, _der(0x04, token)) if token else b""
-    body += _der(0xA3, _der(0x04, mic)) if mic else b""
-    return _der(0xA1, _der(0x30, body))
+    body = element(0xA0, element(ENUMERATED, bytes([state])))
+    body += element(0xA1, element(_OID, chosen)) if chosen else b""
+    body += element(0xA2, element(OCTETS, token)) if token else b""
+    body += element(0xA3, element(OCTETS, mic)) if mic else b""
+    return element(0xA1, element(SEQUENCE, body))
