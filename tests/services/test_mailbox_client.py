@@ -21,10 +21,10 @@ from postern.model.mailbox import (
 from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.services.mailbox_client import MailboxClient
 from postern.services.rpc_client import RpcClient
-from postern.store.database import MailboxDatabase
 from tests.model.mailboxes_contract import MailboxesContract, Opened
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import MAILBOX, serve
+from tests.store.conftest import opened as opened_database
 
 pytestmark = pytest.mark.slow
 MESSAGE = b"Subject: Gr\xc3\xbc\xc3\x9fe\r\nFrom: a@example.test\r\n\r\nbody\r\n"
@@ -78,12 +78,8 @@ class TestOverUnixSockets(MailboxesContract):
     def opened(self, postgres_dsn: str) -> Opened:
         @asynccontextmanager
         async def open_one() -> AsyncIterator[Mailboxes]:
-            database = await MailboxDatabase.open(postgres_dsn, connections=2)
-            try:
-                async with clients("ncalrpc", database) as (access, delivery):
-                    yield _Both(access, delivery)
-            finally:
-                await database.close()
+            async with opened_database(postgres_dsn) as database, clients("ncalrpc", database) as (access, delivery):
+                yield _Both(access, delivery)
 
         return open_one
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
@@ -13,6 +14,9 @@ import pytest
 from postern.host.postgres import PrivateCluster
 from postern.model.mailbox import FolderKind, NewItem, SearchTerm
 from postern.store.database import MailboxDatabase
+from tests.model.mailboxes_contract import message
+
+__all__ = ["message"]
 
 T = TypeVar("T")
 
@@ -66,10 +70,14 @@ def store(postgres_dsn: str) -> Iterator[Store]:
     loop.close()
 
 
-def message(subject: str = "hello", body: str = "text", **headers: str) -> bytes:
-    """A small message; header names with underscores for hyphens."""
-    lines = [f"Subject: {subject}", *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items())]
-    return ("\r\n".join(lines) + f"\r\n\r\n{body}\r\n").encode()
+@asynccontextmanager
+async def opened(dsn: str) -> AsyncIterator[MailboxDatabase]:
+    """A database of its own event loop, with few connections."""
+    database = await MailboxDatabase.open(dsn, connections=2)
+    try:
+        yield database
+    finally:
+        await database.close()
 
 
 def fresh(cluster: PrivateCluster) -> str:

@@ -27,4 +27,4 @@ def test_a_fragment_names_the_columns_of_its_table() -> None:
 
 
 def test_no_fragment_is_left_in_the_functions() -> None:
-    assert re.findall(r"%\{.*?\}", functions()) == []
+    assert re.findall(r"%\{[^}]*\}", functions()) == []

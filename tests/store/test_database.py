@@ -5,14 +5,10 @@ covers: database, folders
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 import pytest
 
-from postern.model.mailbox import Mailboxes
-from postern.store.database import MailboxDatabase
 from tests.model.mailboxes_contract import MailboxesContract, Opened
+from tests.store.conftest import opened as opened_database
 
 pytestmark = pytest.mark.slow
 
@@ -20,12 +16,4 @@ pytestmark = pytest.mark.slow
 class TestMailboxDatabase(MailboxesContract):
     @pytest.fixture
     def opened(self, postgres_dsn: str) -> Opened:
-        @asynccontextmanager
-        async def open_one() -> AsyncIterator[Mailboxes]:
-            database = await MailboxDatabase.open(postgres_dsn, connections=2)
-            try:
-                yield database
-            finally:
-                await database.close()
-
-        return open_one
+        return lambda: opened_database(postgres_dsn)

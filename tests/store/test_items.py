@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,13 +20,10 @@ from postern.model.mailbox import Column, Delivery, FlagChange, FolderKind, Mail
 from postern.protocols.mime.sections import binary
 from postern.store import fetching
 from postern.store.connection import Rejected
+from tests.model.mailboxes_contract import words
 from tests.store.conftest import Box, Store, message
 
 pytestmark = pytest.mark.slow
-
-
-def _words(data: bytes, code: str = "I") -> list[int]:
-    return list(array(code, data))
 
 
 def test_fetch_of_nothing(store: Store) -> None:
@@ -236,9 +232,9 @@ def test_any_sequence_of_operations_matches_a_model(store: Store) -> None:
         @rule()
         def follow(self) -> None:
             news = store.run(store.database.index(self.box.guid, self.box.inbox, self.seen))
-            for uid in _words(news.vanished):
+            for uid in words(news.vanished):
                 self.client.pop(uid, None)
-            self.client.update(zip(_words(news.uids), _words(news.flags, "Q"), strict=True))
+            self.client.update(zip(words(news.uids), words(news.flags, "Q"), strict=True))
             self.seen = news.highest_modseq
             assert self.client == self.model
 

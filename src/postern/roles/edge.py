@@ -42,8 +42,8 @@ class Edge:
     async def start(self) -> None:
         runtime, replica = self.runtime, self.edge_organization
         await replica.start()
-        replica.follow(self.sender.reorganize)
-        replica.follow(self.agents.pipeline.reorganize)
+        replica.feed.follow(self.sender.reorganize)
+        replica.feed.follow(self.agents.pipeline.reorganize)
         self.dispatcher = self._dispatch(open_own(runtime.state.queue, runtime.worker))
         await self.dispatcher.start()
         self.adopter = Adopter(runtime.state.queue, self._dispatch, own=self.dispatcher.queue)
@@ -62,7 +62,7 @@ class Edge:
         }
         organization, name, directory = runtime.organization, runtime.server.name, self.edge_organization.directory
         dispatcher = Dispatcher(queue, directory, carriers, organization, name, runtime.tracker, control)
-        self.edge_organization.follow(dispatcher.reorganize)
+        self.edge_organization.feed.follow(dispatcher.reorganize)
         return dispatcher
 
     async def stop(self) -> None:

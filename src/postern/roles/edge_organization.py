@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from postern.directory.adam import AdamDirectory
@@ -19,6 +19,7 @@ from postern.model.mail import Intake
 from postern.model.organization import Organization, Role, Server
 from postern.net.tls import Certificate, authorities_file, certificate_der
 from postern.paths.guard import Guard
+from postern.roles.organization_feed import OrganizationFeed
 from postern.roles.runtime import Runtime
 from postern.services.receive_connector import Agents, ReceiveConnector
 from postern.trust.authorities import Authorities
@@ -46,8 +47,7 @@ class EdgeOrganization:
         authorities = authorities_file(organization.authorities)
         self.certificates = PeerCertificates(self._trust, Authorities(authorities) if authorities else None)
         self._runtime = runtime
-        self._organization = organization
-        self._followers: list[Callable[[Organization], None]] = []
+        self.feed = OrganizationFeed(organization)
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -62,13 +62,8 @@ class EdgeOrganization:
         await self._trust.stop()
         await self.directory.close()
 
-    def follow(self, follower: Callable[[Organization], None]) -> None:
-        """Called now, and again whenever the organization is another one."""
-        self._followers.append(follower)
-        follower(self._organization)
-
     def connector(self, rows: Sequence[str], intake: Intake, agents: Agents | None) -> ReceiveConnector:
-        """For the edge's door: whom the organization has is the recipient filter's to know."""
+        """The connector of the edge's door. It asks no directory: the recipient filter knows the organization's recipients."""
         runtime = self._runtime
         organization = runtime.organization
         connector = ReceiveConnector(
@@ -85,7 +80,7 @@ class EdgeOrganization:
             self.certificates,
             agents,
         )
-        self.follow(connector.reorganize)
+        self.feed.follow(connector.reorganize)
         return connector
 
     async def _refresh_always(self) -> None:
@@ -95,11 +90,7 @@ class EdgeOrganization:
 
     async def _refresh(self) -> None:
         with contextlib.suppress(DirectoryUnavailable):
-            organization = await self._read()
-            if organization != self._organization:
-                self._organization = organization
-                for follower in self._followers:
-                    follower(organization)
+            self.feed.tell(await self._read())
 
     async def _read(self) -> Organization:
         known, directory = self._runtime.organization, self.directory

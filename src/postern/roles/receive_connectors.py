@@ -74,7 +74,7 @@ class ReceiveConnectors:
             room=self._room,
             own_names=organization.own_names(),
         )
-        logon.follow(connector.reorganize)
+        logon.feed.follow(connector.reorganize)
         return connector
 
     def _may_call(self, identity: Identity, row: Path) -> bool:

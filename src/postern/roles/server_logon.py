@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
 
 from postern.directory.active_directory import DomainDirectory
 from postern.model.directory import DirectoryUnavailable
-from postern.model.organization import Organization
 from postern.net.tls import Certificate
 from postern.paths.guard import Guard
 from postern.paths.row import Path
 from postern.roles.open_directory import open_directory
+from postern.roles.organization_feed import OrganizationFeed
 from postern.roles.rpc import Rpc
 from postern.roles.runtime import Part, Runtime
 from postern.telemetry.log import Event, log
@@ -49,8 +48,9 @@ class ServerLogon:
         self.rpc = Rpc(runtime, self.directory, judge.proofs, self.open_directory.membership, judge.reauthorization)
         self._in_domain = organization.active_directory is not None
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
-        self._configured = self._organization = organization
-        self._followers: list[Callable[[Organization], None]] = []
+        self._configured = organization
+        self.feed = OrganizationFeed(organization)
+        """Tells of accepted domains: those of postern.toml, and those that the directory adds to them."""
         self._guards: list[Guard] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -73,12 +73,6 @@ class ServerLogon:
         self._guards.append(guard)
         return guard
 
-    def follow(self, follower: Callable[[Organization], None]) -> None:
-        """Called now, and again whenever the accepted domains are others: those of postern.toml, and those that the directory
-        adds to them."""
-        self._followers.append(follower)
-        follower(self._organization)
-
     async def _refresh_always(self) -> None:
         while True:
             await asyncio.sleep(REFRESH)
@@ -88,11 +82,7 @@ class ServerLogon:
     async def _refresh(self) -> None:
         before = self.authenticator.available
         available = await self.authenticator.refresh()
-        organization = self._configured.with_domains(await self.directory.accepted_domains())
-        if organization != self._organization:
-            self._organization = organization
-            for follower in self._followers:
-                follower(organization)
+        self.feed.tell(self._configured.with_domains(await self.directory.accepted_domains()))
         if available != before:
             log(Event.STARTED, mechanisms=sorted(available))
         for guard in self._guards:

@@ -196,7 +196,7 @@ class OutboxTaker:
                 origin.mechanism,
                 origin.cipher,
                 envelope.sender,
-                tuple(recipient.address for recipient in envelope.recipients),
+                envelope.addresses,
             )
         )
 

@@ -55,6 +55,12 @@ _CLAIM = f"""
 """The folder is locked where something came, so that of two sessions one claims it. It is not waited for the disk: a crash
 that loses the claim only makes messages recent once more."""
 
+_LOOKS = {
+    (claim, is_whole): statement.format(index=index)
+    for claim, statement in ((True, _CLAIM), (False, _EXAMINE))
+    for is_whole, index in ((True, _INDEX_ALL), (False, _INDEX_SINCE))
+}
+
 _APPEND = f"""SELECT validity, first_uid, change FROM append_items(
     $1::uuid, $2::bigint, $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint, $7::bigint, $8::bigint,
     {placeholders(9, PLACES)})"""  # noqa: S608 (our own words)
@@ -71,7 +77,7 @@ async def index(pool: Pool, mailbox: UUID, folder: int, since: int) -> Index:
 
 async def look(pool: Pool, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: bool) -> Index:
     """As Mailboxes.look."""
-    statement = (_CLAIM if claim_recent else _EXAMINE).format(index=_INDEX_SINCE if since > 0 else _INDEX_ALL)
+    statement = _LOOKS[claim_recent, since <= 0]
     parameters = [mailbox.bytes, wire.int8(folder), wire.int8(since), wire.int8(next_uid)]
     # Who goes away has claimed or not, and must not have done half of it.
     rows = await (pool.run if claim_recent else pool.read)(statement, parameters)

@@ -54,7 +54,7 @@ class TrackingRecord(NamedTuple):
 
 # Written once a message, where json.dumps of a dictionary costs a quarter of what taking the message by SMTP costs.
 _NAMES = frozenset(TrackingRecord._fields)
-_TEXTS = tuple(f'"{name}": ' for name in TrackingRecord._fields[:8])  # up to `sender`
+_TEXTS = tuple(f'"{name}": ' for name in TrackingRecord._fields[: TrackingRecord._fields.index("recipients")])
 _quote = json.encoder.encode_basestring_ascii  # a file that is looked at sends a terminal nothing
 
 
