@@ -11,6 +11,7 @@ def _bones(name: str) -> dict[str, list[str]]:
     text = (ROOT / name).read_text(encoding="utf-8")
     return {
         "headings": re.findall(r"^#+(?= )", text, re.MULTILINE),
+        "blocks": re.findall(r"(?<=\n\n) {4}\S.*$", text, re.MULTILINE),  # indented code cannot interrupt a paragraph
         "commands": re.findall(r"^    .*$", text, re.MULTILINE),
         "rows of tables": [str(line.count("|")) for line in text.split("\n") if line.startswith("|")],
         "links": re.findall(r"\]\(([^)#][^)]*)\)", text)[1:],  # the first leads to the other one

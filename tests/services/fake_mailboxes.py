@@ -1,4 +1,4 @@
-"""`Mailboxes` in memory, for tests of the services that need no database. Single mailbox server, no limits but the quota."""
+"""`Mailboxes` in memory, for tests of the services that need no database; held to `tests/model/mailboxes_contract.py`."""
 
 from __future__ import annotations
 

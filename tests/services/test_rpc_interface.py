@@ -34,6 +34,8 @@ def test_parameters_are_decoded_and_results_encoded_by_the_declaration() -> None
     assert service.procedure(2) is None
 
 
-def test_an_operation_without_a_handler_is_found_at_once() -> None:
-    with pytest.raises(KeyError, match="failed"):
+def test_an_operation_without_a_handler_is_found_at_once_and_so_is_the_reverse() -> None:
+    with pytest.raises(ValueError, match="failed"):
         InterfaceService(AD_TOPOLOGY, ROW, {"controllers": controllers})
+    with pytest.raises(ValueError, match="misspelled"):
+        InterfaceService(AD_TOPOLOGY, ROW, {"controllers": controllers, "failed": failed, "misspelled": failed})

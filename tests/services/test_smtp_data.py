@@ -127,6 +127,6 @@ def test_a_message_may_have_come_a_long_way() -> None:
     assert Limits().received_headers >= 100
 
 
-def test_an_honest_envelope_is_left_alone() -> None:
+def test_an_envelope_that_says_what_the_content_is_is_left_alone() -> None:
     assert with_actual_body_type(TWO, True) is TWO
     assert with_actual_body_type(TWO, False).body is BodyType.EIGHT_BIT_MIME

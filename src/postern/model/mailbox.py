@@ -112,7 +112,7 @@ class Column(IntFlag):
     """What a fetch may ask for of each item. The store returns each as finished bytes of the IMAP grammar where one exists."""
 
     FLAGS = 1
-    """u64 flag word in `FetchedColumn.numbers`."""
+    """u64 flag word in `FetchedItems.flags`."""
     MODSEQ = 2
     SIZE = 4
     """RFC822.SIZE in bytes."""

@@ -1,5 +1,5 @@
-"""Elements of BER and DER (X.690) with definite lengths: of LDAP messages of our own making (RFC 4511 section 5.1), of LDAP
-controls, and of SPNEGO's tokens.
+"""Reads and writes elements of BER and DER (X.690) with definite lengths, as LDAP (RFC 4511 section 5.1), LDAP controls and
+SPNEGO use them. A length need not be the shortest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def element(tag: int, content: bytes) -> bytes:
 
 
 def integer(number: int, tag: int = INTEGER) -> bytes:
-    """A number from 0 on."""
+    """The element of a number that is not negative; another `tag` makes it an ENUMERATED."""
     return element(tag, number.to_bytes(number.bit_length() // 8 + 1, "big"))
 
 

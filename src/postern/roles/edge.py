@@ -40,16 +40,16 @@ class Edge:
         )
 
     async def start(self) -> None:
-        runtime, replica = self.runtime, self.edge_organization
-        await replica.start()
-        replica.feed.follow(self.sender.reorganize)
-        replica.feed.follow(self.agents.pipeline.reorganize)
+        runtime, known = self.runtime, self.edge_organization
+        await known.start()
+        known.feed.follow(self.sender.reorganize)
+        known.feed.follow(self.agents.pipeline.reorganize)
         self.dispatcher = self._dispatch(open_own(runtime.state.queue, runtime.worker))
         await self.dispatcher.start()
         self.adopter = Adopter(runtime.state.queue, self._dispatch, own=self.dispatcher.queue)
         self.adopter.start()
-        connector = replica.connector(ON_25, self.dispatcher.queue, self.agents.pipeline)
-        rows, tls = connector.guard.rows, MutualContext(replica.certificate, server=True)
+        connector = known.connector(ON_25, self.dispatcher.queue, self.agents.pipeline)
+        rows, tls = connector.guard.rows, MutualContext(known.certificate, server=True)
         await self.doors.open(rows, rows[0].port(25), partial(ReceiveSession, connector), tls)
 
     def _dispatch(self, queue: Queue) -> Dispatcher:

@@ -1,8 +1,8 @@
 """What an edge knows of the organization behind it: its postern.toml, and what EdgeSync wrote into its own directory.
 
 Polls the edge's directory and calls each follower when the organization changed. Also answers which server a peer's
-certificate belongs to. Hubs and send connectors of the replica stand in place of those of postern.toml, accepted domains
-beside them.
+certificate belongs to. Hubs and send connectors that EdgeSync wrote replace those of postern.toml; accepted
+domains are added to them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     InterfaceService(AD_TOPOLOGY, row, {"controllers": self._controllers, "failed": self._failed})
 
-`rpc_server` has judged who may call.
+`rpc_server` has checked that the caller may call.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ stub) or RpcFault."""
 
 
 class InterfaceService:
-    """An `rpc_server.RpcService`. Raises KeyError where an operation has no handler."""
+    """Serves one interface on one row (an `rpc_server.RpcService`). Raises ValueError unless each operation has a handler, and
+    each handler an operation."""
 
     def __init__(self, interface: Interface, row: Path, handlers: Mapping[str, Handler]) -> None:
+        if handlers.keys() != interface.numbers.keys():
+            raise ValueError(f"{interface.name}: {sorted(handlers.keys() ^ interface.numbers.keys())}")
         self.syntax = interface.syntax
         self.row = row
         self._procedures = [_procedure(operation, handlers[operation.name]) for operation in interface.operations]

@@ -1,6 +1,7 @@
 """The columns that are rendered of a message: declared once, for the arrays that Python sends and the SQL that keeps them.
 
-A new column is a line of COLUMNS, a step of `migrations` that adds it to its table, and a larger RENDERING.
+A new column is a line of COLUMNS, a step of `migrations` that adds it to its table, and a larger
+`protocols.mime.message.RENDERING`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from postern.protocols.mime.message import Rendered
 from postern.store.wire import Parameter, byteas, int8s, texts
 
 
-class Column(NamedTuple):
+class RenderedColumn(NamedTuple):
     """`type` is what one value is sent as: bigint, bytea or text. `is_boolean`: it is kept as true for all but 0."""
 
     table: str
@@ -34,24 +35,24 @@ class Column(NamedTuple):
 
 
 COLUMNS = (
-    Column("contents", "header_size", "bigint", attrgetter("header_size")),
-    Column("contents", "envelope", "bytea", attrgetter("envelope")),
-    Column("contents", "structure", "bytea", attrgetter("structure")),
-    Column("contents", "body", "bytea", attrgetter("body_structure")),
-    Column("contents", "sent", "bigint", attrgetter("sent")),
-    Column("contents", "sent_day", "bigint", attrgetter("sent_day")),
-    Column("contents", "subject", "text", attrgetter("subject")),
-    Column("contents", "base_subject", "text", attrgetter("base_subject")),
-    Column("contents", "is_reply", "bigint", attrgetter("is_reply"), is_boolean=True),
-    Column("contents", "sort_from", "text", attrgetter("sort_from")),
-    Column("contents", "sort_to", "text", attrgetter("sort_to")),
-    Column("contents", "sort_cc", "text", attrgetter("sort_cc")),
-    Column("contents", "display_from", "text", attrgetter("display_from")),
-    Column("contents", "display_to", "text", attrgetter("display_to")),
-    Column("contents", "message_id", "text", attrgetter("message_id")),
-    Column("contents", "refs", "text", lambda r: " ".join(r.references)),
-    Column("texts", "fields", "text", attrgetter("fields")),
-    Column("texts", "body", "text", attrgetter("body")),
+    RenderedColumn("contents", "header_size", "bigint", attrgetter("header_size")),
+    RenderedColumn("contents", "envelope", "bytea", attrgetter("envelope")),
+    RenderedColumn("contents", "structure", "bytea", attrgetter("structure")),
+    RenderedColumn("contents", "body", "bytea", attrgetter("body_structure")),
+    RenderedColumn("contents", "sent", "bigint", attrgetter("sent")),
+    RenderedColumn("contents", "sent_day", "bigint", attrgetter("sent_day")),
+    RenderedColumn("contents", "subject", "text", attrgetter("subject")),
+    RenderedColumn("contents", "base_subject", "text", attrgetter("base_subject")),
+    RenderedColumn("contents", "is_reply", "bigint", attrgetter("is_reply"), is_boolean=True),
+    RenderedColumn("contents", "sort_from", "text", attrgetter("sort_from")),
+    RenderedColumn("contents", "sort_to", "text", attrgetter("sort_to")),
+    RenderedColumn("contents", "sort_cc", "text", attrgetter("sort_cc")),
+    RenderedColumn("contents", "display_from", "text", attrgetter("display_from")),
+    RenderedColumn("contents", "display_to", "text", attrgetter("display_to")),
+    RenderedColumn("contents", "message_id", "text", attrgetter("message_id")),
+    RenderedColumn("contents", "refs", "text", lambda r: " ".join(r.references)),
+    RenderedColumn("texts", "fields", "text", attrgetter("fields")),
+    RenderedColumn("texts", "body", "text", attrgetter("body")),
 )
 
 _SENT: dict[str, Callable[[list[Any]], Parameter]] = {"bigint": int8s, "bytea": byteas, "text": texts}
@@ -70,20 +71,20 @@ def filled(statement: str) -> str:
     return _FRAGMENT.sub(lambda found: ", ".join(_fragment(found[1], found[2])), statement)
 
 
-def of_table(table: str) -> list[Column]:
+def of_table(table: str) -> list[RenderedColumn]:
     return [column for column in COLUMNS if column.table == table]
 
 
+_OF_ALL: dict[str, Callable[[RenderedColumn], str]] = {
+    "parameters": lambda column: f"{column.parameter} {column.type}[]",
+    "arguments": lambda column: column.parameter,
+}
+_OF_TABLE: dict[str, Callable[[RenderedColumn], str]] = {
+    "arrays": lambda column: column.parameter,
+    "columns": lambda column: column.name,
+    "values": lambda column: column.kept(f"g.{column.name}"),
+}
+
+
 def _fragment(what: str, how: str | None) -> Iterable[str]:
-    if how is None:
-        ways: dict[str, Callable[[Column], str]] = {
-            "parameters": lambda column: f"{column.parameter} {column.type}[]",
-            "arguments": lambda column: column.parameter,
-        }
-        return map(ways[what], COLUMNS)
-    ways = {
-        "arrays": lambda column: column.parameter,
-        "columns": lambda column: column.name,
-        "values": lambda column: column.kept(f"g.{column.name}"),
-    }
-    return map(ways[how], of_table(what))
+    return map(_OF_ALL[what], COLUMNS) if how is None else map(_OF_TABLE[how], of_table(what))

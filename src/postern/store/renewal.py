@@ -184,14 +184,13 @@ async def _renew(run: Run, ids: Sequence[int]) -> int:
 
 
 _ARRAYS = ", ".join(f"${place}::{column.type}[]" for place, column in enumerate(columns.COLUMNS, 4))
-_NAMES = ", ".join(column.parameter for column in columns.COLUMNS)
 _KEPT = ", ".join(f"{column.name} = {column.kept('g.' + column.parameter)}" for column in columns.of_table("contents"))
 _TEXTS = ", ".join("g." + column.parameter for column in columns.of_table("texts"))
 _REPLACED = ", ".join(f"{column.name} = excluded.{column.name}" for column in columns.of_table("texts"))
 # Rows are locked in the order of their ids, and only what still is old and still there: readers and the walk may meet.
 _STORE = columns.filled(f"""
 WITH given AS (
-    SELECT * FROM unnest($1::bigint[], {_ARRAYS}) AS g(id, {_NAMES})
+    SELECT * FROM unnest($1::bigint[], {_ARRAYS}) AS g(id, %{{arguments}})
 ), old AS (
     SELECT c.id FROM contents c WHERE c.id = ANY ($1::bigint[] || $3::bigint[]) AND c.rendering < $2::bigint ORDER BY c.id
     FOR NO KEY UPDATE
