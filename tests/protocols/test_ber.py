@@ -44,6 +44,7 @@ def test_the_control_of_dirsync() -> None:
         answer = DirSyncAnswer()
         answer.decodeControlValue(bytes.fromhex("308400000010" + f"0201{flag}" + "0203100000" + "0406") + b"cookie")
         assert (answer.more, answer.cookie) == (more, b"cookie")
-    broken = DirSyncAnswer()
-    broken.decodeControlValue(b"\x30\x03\x02\x01")
-    assert (broken.more, broken.cookie) == (False, b"")
+    for octets in (b"\x30\x03\x02\x01", b"", None):
+        broken = DirSyncAnswer()
+        broken.decodeControlValue(octets)
+        assert (broken.more, broken.cookie) == (False, b"")

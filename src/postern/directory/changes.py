@@ -155,9 +155,9 @@ class DirSyncAnswer(ResponseControl):  # type: ignore[misc]  # python-ldap has n
     more = False
     cookie = b""
 
-    def decodeControlValue(self, encoded: bytes) -> None:
+    def decodeControlValue(self, encoded: bytes | None) -> None:
         try:
-            value, _ = take(encoded, 0, SEQUENCE)
+            value, _ = take(encoded or b"", 0, SEQUENCE)
             more, at = take(value, 0, INTEGER)
             _, at = take(value, at, INTEGER)
             cookie, _ = take(value, at, OCTETS)

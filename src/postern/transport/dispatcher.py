@@ -8,9 +8,9 @@ same queue id, by which a mailbox drops the duplicate."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
-from postern.model.directory import Directory
+from postern.model.directory import Directory, Recipient
 from postern.model.mail import FROM_STRANGERS, Action, Carrier, HopKind, NextHop, RecipientOutcome
 from postern.model.organization import Organization
 from postern.telemetry.attempts import Struck, given_up
@@ -34,8 +34,8 @@ OVERFLOW_DELAY = 10.0
 OWN_CONCURRENCY = 2
 """Batches under way to one server of our own: few, so that each fills one commit."""
 OWN_PACE = 0.1
-"""Seconds from the start of one batch to a server of our own to the next: while much comes in, what it costs to carry a batch
-is paid for many messages, and taking mail keeps the processor. Mail that comes after a pause does not wait."""
+"""Seconds from the start of one batch to a server of our own to the next: while much comes in, a batch's cost is paid for many
+messages, and taking mail keeps the processor. Mail that comes after a pause does not wait."""
 OUTSIDE_SENDERS = 200
 """Batches under way to other organizations, in all: each may be a connection."""
 REMEMBERED_HOPS = 1000
@@ -122,9 +122,8 @@ class Dispatcher:
     # Taking
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            timer = loop.call_later(self._pause(), self._wake.set)
+            timer = asyncio.get_running_loop().call_later(self._pause(), self._wake.set)
             await self._wake.wait()
             timer.cancel()
             self._wake.clear()
@@ -179,35 +178,41 @@ class Dispatcher:
         for message in messages:
             self._outcomes.give_up_poison(message, now)
             if (struck := given_up(poison.key(message.queue_id))) is not None:
-                await self._categorize_alone(message, struck, now, changes)
+                await self._categorize_alone(message, struck, changes)
                 continue
             with self._outcomes.judging(message, changes):
                 resolution = self._resolution(message, message.pending(now))
-                self._recipients.remember(resolution)
-                self._route_or_ask(message, resolution, changes, work)
+                self._recipients.answer_from_cache(resolution)
+                if not self._routed(message, resolution, changes):
+                    work.append((message, resolution))
         while work:
-            answers = await self._recipients.look_up(set().union(*(resolution.needs for _, resolution in work)))
+            answers = await self._ask(set().union(*(resolution.needs for _, resolution in work)), changes)
             asked, work = work, []
             for message, resolution in asked:
                 with self._outcomes.judging(message, changes):
                     resolution.answer(answers)
-                    self._route_or_ask(message, resolution, changes, work)
+                    if not self._routed(message, resolution, changes):
+                        work.append((message, resolution))
+        self._hand_over(changes)
+
+    async def _ask(self, addresses: set[str], changes: list[Change]) -> dict[str, Recipient]:
+        """The directory's answers, which may be long in coming: what is settled does not wait for them."""
+        self._hand_over(changes)
+        return await self._recipients.look_up(addresses)
+
+    def _hand_over(self, changes: list[Change]) -> None:
+        """Records what is settled before anything else runs, and starts the senders of the hops that were filled."""
         if changes:
-            self.queue.record(changes)
+            self.queue.record(list(changes))  # the committer keeps the list
+            changes.clear()
         filled, self._filled = self._filled, {}
         for hop in filled.values():
             self._start_senders(hop)
 
-    def _route_or_ask(
-        self,
-        message: QueuedMessage,
-        resolution: Resolution,
-        changes: list[Change],
-        asking: list[tuple[QueuedMessage, Resolution]],
-    ) -> None:
+    def _routed(self, message: QueuedMessage, resolution: Resolution, changes: list[Change]) -> bool:
+        """Whether it could be routed: otherwise the directory is to be asked first."""
         if resolution.is_waiting:
-            asking.append((message, resolution))
-            return
+            return False
         message.flying += 1  # so that it is not finished before all its parcels are with their hops
         try:
             self._route(message, resolution, changes)
@@ -215,13 +220,12 @@ class Dispatcher:
             message.flying -= 1
         if message.flying == 0:
             changes.append(self._outcomes.finish(message))
+        return True
 
-    async def _categorize_alone(
-        self, message: QueuedMessage, struck: Struck, now: float, changes: list[Change]
-    ) -> None:
+    async def _categorize_alone(self, message: QueuedMessage, struck: Struck, changes: list[Change]) -> None:
         """One that was given up, for each recipient by himself (`poison`)."""
         message.flying += 1
-        for recipient in message.pending(now):
+        for recipient in message.pending(self.queue.clock()):
             if self._outcomes.may_be_tried_alone(message, struck, recipient):
                 await self._resolve_alone(message, recipient, changes)
         message.flying -= 1
@@ -233,7 +237,7 @@ class Dispatcher:
         with self._outcomes.judging(message, changes, recipient):
             going = self._resolution(message, [recipient])
         while going is not None and going.is_waiting:
-            answers = await self._recipients.look_up(going.needs)
+            answers = await self._ask(going.needs, changes)
             asked, going = going, None
             with self._outcomes.judging(message, changes, recipient):
                 asked.answer(answers)
@@ -381,17 +385,13 @@ class Dispatcher:
             if load.message.flying == 0:
                 changes.append(self._outcomes.finish(load.message))
 
-    def _park(self, message: QueuedMessage, recipients: Iterable[QueuedRecipient], hop: Hop, due: float) -> None:
+    def _park(self, message: QueuedMessage, recipients: Sequence[QueuedRecipient], hop: Hop, due: float) -> None:
         """Not tried: its hop does not answer, or has too much to do. That counts as no attempt, but it may expire."""
-        now = self.queue.clock()
-        expired = []
         for recipient in recipients:
-            if now - message.received >= self._limits.queue_expiry:
-                expired.append(recipient)
             recipient.due, recipient.hop, recipient.status = due, hop.label, "4.4.1"
             recipient.error = hop.why or "The next hop is busy"
-        if expired:
-            self._outcomes.give_up(message, expired)
+        if self.queue.clock() - message.received >= self._limits.queue_expiry:
+            self._outcomes.give_up(message, recipients)
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         self._tasks.add(task := asyncio.get_running_loop().create_task(work))

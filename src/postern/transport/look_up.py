@@ -1,4 +1,4 @@
-"""Recipients for the categorizer: from what the directory said lately, and else from the directory, for as long as it takes."""
+"""Looks recipients up for the categorizer: in the directory's cache, and else in the directory, retrying until it answers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from postern.transport.hop import OWN_RETRY, delay
 
 
 class RecipientLookUp:
-    """One a dispatcher."""
+    """Each dispatcher has one, which counts the directory's failures in a row."""
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
         self._failures = 0
 
-    def remember(self, resolution: Resolution) -> None:
-        """Answers what is known without asking: mostly the address was looked up at RCPT."""
+    def answer_from_cache(self, resolution: Resolution) -> None:
+        """Answers the resolution from the directory's cache, which mostly knows the address since RCPT. Stops at the first
+        address that it does not know, and leaves the resolution waiting."""
         while resolution.is_waiting:
             found = {}
             for key in resolution.needs:
@@ -31,7 +32,7 @@ class RecipientLookUp:
             resolution.answer(found)
 
     async def look_up(self, needs: Iterable[str]) -> dict[str, Recipient]:
-        """Asks until a directory server answers: mail waits, in memory, for it."""
+        """Returns the recipients among `needs`. Retries until a directory server answers: mail waits, in memory, for it."""
         while True:
             try:
                 answers = await self._directory.recipients(sorted(needs))
