@@ -33,16 +33,17 @@ from bench import accounting
 from bench.compare import ROOT, load
 from bench.ours import COMMAND
 from bench.peers import wait_for
-from postern.directory import adam_layout as layout
-from postern.directory.adam_client import AdamClient, simple
-from postern.directory.adam_replica import EdgeReplica
-from postern.directory.adam_state import State
-from postern.host import adam, secret_files, state
+from postern.directory.adam import layout as layout
+from postern.directory.adam.client import AdamClient, simple
+from postern.directory.adam.replica import EdgeReplica
+from postern.directory.adam.state import State
+from postern.host import secret_files, state
+from postern.host.engines import adam
 from postern.model.edge import EdgeRecipient
 from postern.model.security import Mechanism
 from postern.paths.table import TABLE
-from postern.protocols.edge_hashes import address_hash
-from postern.services.agent_state import AgentFile, AgentState
+from postern.protocols.edge.hashes import address_hash
+from postern.services.agents.state import AgentFile, AgentState
 
 OFFSET = 13_000
 HONEST = "person7@example.test"

@@ -14,7 +14,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
-from postern.host.postgres import ClusterError, PrivateCluster
+from postern.host.engines.postgres import ClusterError, PrivateCluster
 from tests.directory.samba import samba_domain, samba_second
 from tests.support.needs import Watch, first_the_longest, group, mark, needs, undeclared
 

@@ -15,16 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from postern.directory.adam import AdamDirectory
+from postern.directory.adam.adapter import AdamDirectory
 from postern.directory.administration import Administration
-from postern.directory.ldap import Client
+from postern.directory.ldap.client import Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX
-from postern.host import account, adam, certificates, edge, engines, secret_files, state
+from postern.host import account, certificates, edge, secret_files, state
 from postern.host.directory import OpenDirectory, opened
 from postern.host.edge import HubSide
+from postern.host.engines import adam
+from postern.host.engines import start as engines
 from postern.model.organization import AcceptedDomain, Organization, Profile, Role, SendConnector, Server, StateFolder
 from postern.paths.table import TABLE, settle
-from postern.services.edge_credentials import AccountKeeper
+from postern.services.edge.credentials import AccountKeeper
 from tests.support.ports import free_offset
 
 T = TypeVar("T")
@@ -116,7 +118,7 @@ class TwoHosts:
 
 
 def leaf(folder: StateFolder) -> bytes:
-    from postern.services.edgesync_schedule import leaf as of_chain
+    from postern.services.edge.schedule import leaf as of_chain
 
     return of_chain(certificates.place(folder).chain.read_bytes())
 
@@ -181,8 +183,8 @@ def empty(hosts: TwoHosts) -> None:
     """As after `two_hosts`: nobody, no subscription, nothing replicated, no account."""
 
     async def run() -> None:
-        from postern.directory import adam_layout as layout
-        from postern.directory.ldap import SUBTREE
+        from postern.directory.adam import layout
+        from postern.directory.ldap.client import SUBTREE
 
         async with hosts.raw() as client:
             for kind in ("proxyAddresses", "posternAdamPort", "posternDomainType"):

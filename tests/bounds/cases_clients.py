@@ -14,9 +14,9 @@ from postern.protocols.imap import dates, modified_utf7, older_structure, parse,
 from postern.protocols.imap import machine as imap
 from postern.protocols.imap.cursor import SAVED
 from postern.protocols.pop3 import machine as pop3
-from postern.services import imap_search
-from postern.services.imap_state import CommandFailed, ImapState
-from postern.services.imap_view import WORD, FolderView
+from postern.services.imap import search as imap_search
+from postern.services.imap.state import CommandFailed, ImapState
+from postern.services.imap.view import WORD, FolderView
 from postern.store import search
 from tests.bounds.growth import Cases, Work, finished, pieces
 
@@ -116,13 +116,13 @@ CASES: Cases = {
     "protocols.pop3.machine.ServerMachine: a line in pieces": lambda size: _pop3(b"AUTH " + b"x" * size + b"\r\n", 7),
     "protocols.pop3.machine.ServerMachine: short lines": lambda size: _pop3(b"\n" * size),
     "protocols.pop3.machine.top": lambda size: partial(pop3.top, b"\r\n\r\n" + b"\n" * size, 9_999_999_999),
-    "services.imap_search._Resolver.term: $ again and again": _searched(
+    "services.imap.search._Resolver.term: $ again and again": _searched(
         lambda many: [SearchTerm("sequence", uids=SAVED)] * many
     ),
-    "services.imap_search._Resolver.term: RECENT again and again": _searched(
+    "services.imap.search._Resolver.term: RECENT again and again": _searched(
         lambda many: [SearchTerm("recent")] * many
     ),
-    "services.imap_search._Resolver.term: a long set": _searched(
+    "services.imap.search._Resolver.term: a long set": _searched(
         lambda many: [SearchTerm("uid", uids=tuple((n, n) for n in range(1, many, 2)))]
     ),
     "store.search._uid": lambda size: partial(

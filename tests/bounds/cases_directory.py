@@ -7,10 +7,15 @@ from contextlib import suppress
 from functools import partial
 
 from postern.model import domains
-from postern.protocols import ber, cldap, edge_hashes, edge_subscription, ldap_bind, pac
+from postern.protocols import ber
 from postern.protocols.ber import OCTETS, SEQUENCE, element
+from postern.protocols.edge import hashes as edge_hashes
+from postern.protocols.edge import subscription as edge_subscription
+from postern.protocols.kerberos import pac
+from postern.protocols.ldap import bind as ldap_bind
+from postern.protocols.ldap import cldap
 from tests.bounds.growth import Cases, Work, pieces
-from tests.protocols.test_cldap import answer, response
+from tests.protocols.ldap.test_cldap import answer, response
 
 P = "protocols."
 
@@ -89,27 +94,27 @@ CASES: Cases = {
     P + "ber.next_element": lambda size: partial(ber.next_element, ber.element(ber.OCTETS, bytes(size)), 0),
     P + "ber.take: many": _elements,
     P + "ber.take: nested": _nested,
-    P + "cldap.pong: pointers": lambda size: partial(
+    P + "ldap.cldap.pong: pointers": lambda size: partial(
         cldap.pong,
         answer(response(b"\x01a\x00" + b"".join((0xC018 + 2 * n).to_bytes(2, "big") for n in range(min(size, 1800))))),
         5,
     ),
-    P + "cldap.pong: too large": lambda size: partial(cldap.pong, answer(bytes(size)), 5),
+    P + "ldap.cldap.pong: too large": lambda size: partial(cldap.pong, answer(bytes(size)), 5),
     "model.domains.a_labels": lambda size: partial(domains.a_labels, "회.사" * (size // 3)),
     "model.domains.fold": lambda size: partial(domains.fold, "회@사" * (size // 3)),
     "model.domains.shown": lambda size: partial(domains.shown, "xn--vf4b131b." * (size // 13)),
-    P + "edge_hashes.split": lambda size: partial(edge_hashes.split, bytes(range(256)) * (size // 256)),
-    P + "edge_subscription.read: nesting": lambda size: _subscription(b"<a>" * (size // 3)),
-    P + "edge_subscription.read: attributes": lambda size: _subscription(
+    P + "edge.hashes.split": lambda size: partial(edge_hashes.split, bytes(range(256)) * (size // 256)),
+    P + "edge.subscription.read: nesting": lambda size: _subscription(b"<a>" * (size // 3)),
+    P + "edge.subscription.read: attributes": lambda size: _subscription(
         b"<a " + b"".join(b'a%d="" ' % number for number in range(size // 10)) + b"/>"
     ),
-    P + "edge_subscription.read: labels": lambda size: _subscription(
+    P + "edge.subscription.read: labels": lambda size: _subscription(
         b"<EdgeSubscriptionData><EdgeServerName>"
         + b"a." * (size // 2 - 100)
         + b"</EdgeServerName></EdgeSubscriptionData>"
     ),
-    P + "ldap_bind.BindAnswers": _binds,
-    P + "ldap_bind.Packets: small pieces": lambda size: _packets(size, bytes(60_000), 7),
-    P + "ldap_bind.Packets: empty packets": lambda size: _packets(size, b"", 65_536),
-    P + "pac.logon_information": _pac,
+    P + "ldap.bind.BindAnswers": _binds,
+    P + "ldap.bind.Packets: small pieces": lambda size: _packets(size, bytes(60_000), 7),
+    P + "ldap.bind.Packets: empty packets": lambda size: _packets(size, b"", 65_536),
+    P + "kerberos.pac.logon_information": _pac,
 }

@@ -10,7 +10,8 @@ from pathlib import Path
 from postern.cli import terminal
 from postern.model.mailbox import Delivery, MailboxError
 from postern.protocols.authentication.header import Field
-from postern.services import outbox, smtp_data
+from postern.services.mailbox import outbox
+from postern.services.smtp import data as smtp_data
 from postern.store import delivery, rendered, search, threads
 from postern.transport import submission
 from postern.transport.agents import sender_policy
@@ -81,13 +82,13 @@ def _below_the_end(n: int, count: int) -> bytes:
 CASES: Cases = {
     "cli.terminal.visible": lambda size: partial(terminal.visible, "\u202e\x1b" * (size // 4)),
     "cli.terminal.one_line": lambda size: partial(terminal.one_line, "\n\x1b" * (size // 2)),
-    "services.outbox._bare_subject": lambda size: partial(outbox._bare_subject, b"subject" * (size // 7)),
-    "services.smtp_data.refused_header": lambda size: partial(
+    "services.mailbox.outbox._bare_subject": lambda size: partial(outbox._bare_subject, b"subject" * (size // 7)),
+    "services.smtp.data.refused_header": lambda size: partial(
         smtp_data.refused_header, b"received:a\n" * 1999 + b"a" * size, 1 << 20
     ),
-    "services.smtp_data.Gathering: a header without an end": lambda size: _gathered(size, b"a:b\r\n"),
-    "services.smtp_data.Gathering.key": _named,
-    "services.smtp_data.Gathering: no field": lambda size: _gathered(size, b"From "),
+    "services.smtp.data.Gathering: a header without an end": lambda size: _gathered(size, b"a:b\r\n"),
+    "services.smtp.data.Gathering.key": _named,
+    "services.smtp.data.Gathering: no field": lambda size: _gathered(size, b"From "),
     "store.delivery.with_return_path": lambda size: partial(
         delivery.with_return_path, Delivery("d", b"return-path:\n" * (size // 13), (), "a@b.test")
     ),

@@ -6,9 +6,10 @@ import struct
 from contextlib import suppress
 from functools import partial
 
-from postern.protocols.dcerpc import endpoint, mailbox_values, netlogon, pdu, trailer, validation
+from postern.protocols.dcerpc import pdu, trailer
 from postern.protocols.dcerpc.client import ClientMachine
-from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces import endpoint, mailbox_values, netlogon, validation
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.ndr import NdrError, Reader
 from postern.protocols.dcerpc.pdu import CALL_HEADER, DREP, WHOLE, Kind, PduError, Pfc
 from postern.protocols.dcerpc.receiving import Splitter
@@ -113,21 +114,21 @@ def _blobs(size: int) -> Work:
 
 CASES: Cases = {
     D + "client.ClientMachine": _client,
-    D + "endpoint.read_tower": lambda size: _ndr(endpoint.read_tower, b"\xff\xff" + bytes(size)),
-    D + "endpoint.read_lookup": lambda size: _ndr(endpoint.read_lookup, bytes(size)),
-    D + "endpoint.read_map": lambda size: _ndr(
+    D + "interfaces.endpoint.read_tower": lambda size: _ndr(endpoint.read_tower, b"\xff\xff" + bytes(size)),
+    D + "interfaces.endpoint.read_lookup": lambda size: _ndr(endpoint.read_lookup, bytes(size)),
+    D + "interfaces.endpoint.read_map": lambda size: _ndr(
         endpoint.read_map, struct.pack("<IIII", 0, 1, size, size) + b"\x08\0" + bytes(size)
     ),
-    D + "endpoint.read_map_reply": lambda size: _ndr(
+    D + "interfaces.endpoint.read_map_reply": lambda size: _ndr(
         endpoint.read_map_reply, bytes(20) + struct.pack("<IIII", 500, 500, 0, 500) + b"\1" * size
     ),
-    D + "mailbox_values.read_term": _term,
-    D + "mailbox_values.read_deliveries": _deliveries,
+    D + "interfaces.mailbox_values.read_term": _term,
+    D + "interfaces.mailbox_values.read_deliveries": _deliveries,
     D + "ndr.Message.decode: empty blobs": _blobs,
     D + "ndr.Message.decode: numbers": lambda size: _ndr(
         OPERATIONS["search"].request.decode, b"\1\0\0\0" * (size // 4)
     ),
-    D + "netlogon.read_logon": lambda size: _ndr(netlogon.read_logon, b"\1\0\0\0" * (size // 4)),
+    D + "interfaces.netlogon.read_logon": lambda size: _ndr(netlogon.read_logon, b"\1\0\0\0" * (size // 4)),
     D + "pdu.read_bind": lambda size: _pdu(
         pdu.read_bind,
         memoryview(struct.pack("<HHIBxxx", 1, 1, 1, 255) + (b"\0\0\xff\0" + bytes(20 * 256)) * (size // 5124)),
@@ -140,7 +141,7 @@ CASES: Cases = {
     D + "trailer.strip": lambda size: partial(
         trailer.strip, bytes(size) + bytes.fromhex("8ae3137102f43671") * 100, ECHO, 1, 0, 0, True
     ),
-    D + "validation.read_validation": lambda size: _ndr(
+    D + "interfaces.validation.read_validation": lambda size: _ndr(
         validation.read_validation, Reader(b"\1\0\0\0" * (size // 4)), True
     ),
 }

@@ -8,9 +8,14 @@ from contextlib import suppress
 from typing import Any
 
 from postern.model.security import Peer
-from postern.trust import exchange, ntlm, sasl, sasl_scram, saslprep, spnego
+from postern.trust import spnego
 from postern.trust.contexts import SecurityFailure
-from postern.trust.ntlm_fields import MAX_TOKEN, NtlmError
+from postern.trust.ntlm import handshake as ntlm
+from postern.trust.ntlm.fields import MAX_TOKEN, NtlmError
+from postern.trust.passwords import saslprep
+from postern.trust.sasl import exchange
+from postern.trust.sasl import mechanisms as sasl
+from postern.trust.sasl import scram as sasl_scram
 from tests.bounds.growth import Cases, Work, finished
 
 PEER = Peer("192.0.2.1", 40_000)
@@ -91,14 +96,14 @@ def _prepared(text: str) -> Work:
 
 
 CASES: Cases = {
-    "trust.exchange.SaslExchange": lambda size: _exchange(base64.b64encode(b"\0" * size)),
-    "trust.exchange.SaslExchange: no base64": lambda size: _exchange(b"=" * size),
-    "trust.ntlm.NtlmAcceptor": _ntlm,
-    "trust.ntlm.NtlmAcceptor: a name of one label": lambda size: _ntlm_target(size, "a"),
-    "trust.ntlm.NtlmAcceptor: a name of dots": lambda size: _ntlm_target(size, "imap/."),
-    "trust.sasl.Plain": lambda size: _step(sasl.Plain, b"\0" * size),
-    "trust.sasl_scram.ScramServer": lambda size: _step(sasl_scram.ScramServer, b"n,," + b"=2C," * (size // 4)),
-    "trust.saslprep.saslprep: marks": lambda size: _prepared("\u0300\u0316" * (size // 4)),
+    "trust.sasl.exchange.SaslExchange": lambda size: _exchange(base64.b64encode(b"\0" * size)),
+    "trust.sasl.exchange.SaslExchange: no base64": lambda size: _exchange(b"=" * size),
+    "trust.ntlm.handshake.NtlmAcceptor": _ntlm,
+    "trust.ntlm.handshake.NtlmAcceptor: a name of one label": lambda size: _ntlm_target(size, "a"),
+    "trust.ntlm.handshake.NtlmAcceptor: a name of dots": lambda size: _ntlm_target(size, "imap/."),
+    "trust.sasl.mechanisms.Plain": lambda size: _step(sasl.Plain, b"\0" * size),
+    "trust.sasl.scram.ScramServer": lambda size: _step(sasl_scram.ScramServer, b"n,," + b"=2C," * (size // 4)),
+    "trust.passwords.saslprep.saslprep: marks": lambda size: _prepared("\u0300\u0316" * (size // 4)),
     "trust.spnego.SpnegoAcceptor: mechanisms": lambda size: _spnego(size, b"\x06\x00"),
     "trust.spnego.SpnegoAcceptor: lengths": lambda size: _spnego(size, b"\x06\x83\xff"),
 }

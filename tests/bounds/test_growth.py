@@ -26,7 +26,7 @@ WITHOUT_A_CASE = {
     "transport.delivery_status._trace_of": "cuts off 16 KB; `header.fields` reads them",
     "transport.delivery_status._subject": "64 KB by `header.parse_fields`, 200 characters by `words.decode_words`",
     "transport.poison.keep_copy": "writes a message to a file",
-    "trust.pool.FairQueue": "a queue in memory that reads no octets; tests/trust/test_pool.py counts its steps",
+    "trust.passwords.pool.FairQueue": "a queue in memory that reads no octets; its own tests count its steps",
 }
 """Readers that have a bound and nothing that could be timed, each with its reason."""
 
@@ -81,16 +81,16 @@ def test_every_reader_has_a_case_and_every_case_a_reader() -> None:
 
 WRITERS = {
     "authentication/questions": "carries questions and answers as values",
-    "dcerpc/ad_topology": "declares an interface; `ndr` reads",
+    "dcerpc/interfaces/ad_topology": "declares an interface; `ndr` reads",
     "dcerpc/interface": "declares interfaces; `ndr` reads",
-    "dcerpc/logon_broker": "declares an interface; `ndr` reads",
-    "dcerpc/mail_submission": "declares an interface; `ndr` reads",
-    "dcerpc/mailbox_store": "declares interfaces; `ndr` reads",
-    "dcerpc/management": "declares an interface; `ndr` reads",
+    "dcerpc/interfaces/logon_broker": "declares an interface; `ndr` reads",
+    "dcerpc/interfaces/mail_submission": "declares an interface; `ndr` reads",
+    "dcerpc/interfaces/mailbox": "declares interfaces; `ndr` reads",
+    "dcerpc/interfaces/management": "declares an interface; `ndr` reads",
     "dcerpc/protection": "says what a security context does",
-    "dcerpc/published": "lists our interfaces",
-    "dcerpc/recipient_update": "declares an interface; `ndr` reads",
-    "dcerpc/windows_types": "read by `validation` and `netlogon`",
+    "dcerpc/interfaces/published": "lists our interfaces",
+    "dcerpc/interfaces/recipient_update": "declares an interface; `ndr` reads",
+    "dcerpc/interfaces/windows_types": "read by `validation` and `netlogon`",
     "imap/commands": "values",
     "imap/cursor": "read by `parse`",
     "imap/fetch_plan": "plans answers",

@@ -22,8 +22,9 @@ from postern.cli.group import group
 from postern.cli.mailbox import mailbox
 from postern.cli.user import user
 from postern.directory.settings import AdministrationError
-from postern.host import configuration, directory, engines
+from postern.host import configuration, directory
 from postern.host import state as state_folder
+from postern.host.engines import start as engines
 from postern.model.directory import RecipientType
 from postern.model.organization import Organization, StateFolder
 from postern.model.security import Peer

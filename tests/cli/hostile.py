@@ -12,10 +12,10 @@ from uuid import UUID
 import pytest
 
 from postern.cli.terminal import one_line
-from postern.directory.ad_steps import Delete, Plan, Step
-from postern.directory.address_policy import Policy
+from postern.directory.ad.address_policy import Policy
+from postern.directory.ad.recipient_update import Done, Preview
+from postern.directory.ad.steps import Delete, Plan, Step
 from postern.directory.administration import Listing
-from postern.directory.recipient_update import Done, Preview
 from postern.host import state
 from postern.host.active_directory import Prepared
 from postern.host.topology import Seen
@@ -29,9 +29,9 @@ from postern.model.mailbox import DisconnectedMailbox, Folder, FolderKind
 from postern.model.organization import StateFolder
 from postern.model.security import Mechanism
 from postern.paths.table import TABLE
-from postern.services.agent_state import Counts
-from postern.services.edge_watch import EdgeStatus
-from postern.services.edgesync import Report
+from postern.services.agents.state import Counts
+from postern.services.edge.edgesync import Report
+from postern.services.edge.watch import EdgeStatus
 from postern.telemetry.observed import Observation
 from postern.telemetry.tracking import Step as Tracked
 from postern.telemetry.tracking import TrackingRecord

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from postern.cli.agent import agent
 from postern.cli.domain import domain
-from postern.services.agent_state import AgentFile
+from postern.services.agents.state import AgentFile
 
 TOML = """
 [organization]

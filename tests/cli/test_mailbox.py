@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from postern.directory.slapd_adapter import SlapdDirectory
-from postern.host import engines
+from postern.host.engines import start as engines
 from postern.model.directory import IncompleteAnswer
 from postern.model.mailbox import Delivery, MailboxError
 from postern.store.database import MailboxDatabase

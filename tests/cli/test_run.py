@@ -20,8 +20,8 @@ from postern.cli import run
 from postern.cli.called import as_called, called
 from postern.host import configuration
 from postern.host.certificates import Certificates
-from postern.host.launch import OpenDoor, Ready
 from postern.host.seed import Demo
+from postern.host.supervision.launch import OpenDoor, Ready
 from postern.model.organization import Role, Server, StateFolder
 from postern.net.tls import Certificate
 

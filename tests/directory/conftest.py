@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from postern.directory.administration import Administration
-from postern.directory.ldap import SUBTREE, Client
+from postern.directory.ldap.client import SUBTREE, Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
-from postern.host.slapd import PrivateSlapd, SlapdError
+from postern.host.engines.slapd import PrivateSlapd, SlapdError
 from postern.paths.table import TABLE
 from tests.directory.domain_reader import prepared
 from tests.support.needs import needs

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from postern.directory import tickets
-from postern.directory.active_directory import DomainDirectory
-from postern.directory.domain_client import DomainClient
-from postern.directory.tickets import MachineTickets
+from postern.directory.ad.adapter import DomainDirectory
+from postern.directory.ad.client import DomainClient
+from postern.directory.ldap import tickets
+from postern.directory.ldap.tickets import MachineTickets
 from postern.model.directory import DomainController
 from postern.model.organization import ActiveDirectory
 from postern.net.tunnel import tunnel

@@ -1,4 +1,4 @@
-"""A forest as `ad_setup` reads it, made by hand: fresh, or after steps were carried out on it in memory."""
+"""A forest as `directory.ad.setup` reads it, made by hand: fresh, or after steps were carried out on it in memory."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
-from postern.directory import ad_schema
-from postern.directory import security_descriptor as sd
-from postern.directory.ad_setup import Forest, Known
-from postern.directory.ad_steps import Add, Delete, Modify, NewSecret, Rights, Step
+from postern.directory.ad import schema as ad_schema
+from postern.directory.ad import security_descriptor as sd
+from postern.directory.ad.setup import Forest, Known
+from postern.directory.ad.steps import Add, Delete, Modify, NewSecret, Rights, Step
 
 DOMAIN = "DC=corp,DC=test"
 CONFIGURATION = f"CN=Configuration,{DOMAIN}"

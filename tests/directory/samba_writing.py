@@ -16,11 +16,12 @@ import ldap
 from ldap.controls import RequestControl
 from ldap.ldapobject import SimpleLDAPObject
 
-from postern.directory import ad_forest, ad_setup
+from postern.directory.ad import forest as ad_forest
+from postern.directory.ad import setup as ad_setup
+from postern.directory.ad.administrator_connection import AdministratorClient
 from postern.directory.entries import guid_of, proxy_addresses
-from postern.directory.ldap import DELETE, REPLACE, SUBTREE, Client, Entry, NoSuchEntry, escape, escape_rdn
-from postern.directory.ldap_administrator import AdministratorClient
-from postern.directory.ldap_connection import Connection
+from postern.directory.ldap.client import DELETE, REPLACE, SUBTREE, Client, Entry, NoSuchEntry, escape, escape_rdn
+from postern.directory.ldap.connection import Connection
 from postern.model.directory import DomainController, RecipientType
 from postern.model.organization import Server
 from postern.paths.table import TABLE

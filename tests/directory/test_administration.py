@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from postern.directory.administration import Administration
-from postern.directory.ldap import ADD, SUBTREE
+from postern.directory.ldap.client import ADD, SUBTREE
 from postern.directory.settings import AdministrationError, checked, checked_domain
 from postern.directory.slapd_adapter import SUFFIX, SlapdDirectory
 from postern.model.directory import RecipientType

@@ -13,9 +13,9 @@ from uuid import UUID, uuid4
 import ldap
 import pytest
 
-from postern.directory.active_directory import DomainDirectory
-from postern.directory.domain_client import DomainClient
-from postern.directory.ldap_connection import NoSuchEntry, Result, translate
+from postern.directory.ad.adapter import DomainDirectory
+from postern.directory.ad.client import DomainClient
+from postern.directory.ldap.connection import NoSuchEntry, Result, translate
 from postern.model.directory import DirectoryUnavailable, DomainController, IncompleteAnswer
 from postern.model.organization import ActiveDirectory
 from tests.directory.domain_reader import CATALOGUE, ROW

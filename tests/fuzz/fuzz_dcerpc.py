@@ -15,35 +15,42 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(
-        include=["postern.protocols.dcerpc", "postern.store.search", "postern.trust.ntlm", "postern.trust.spnego"]
+        include=[
+            "postern.protocols.dcerpc",
+            "postern.store.search",
+            "postern.trust.ntlm.handshake",
+            "postern.trust.spnego",
+        ]
     ):
         from postern.model.mailbox import MailboxError
-        from postern.protocols.dcerpc import endpoint, mailbox_values, trailer
-        from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
-        from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
+        from postern.protocols.dcerpc import trailer
+        from postern.protocols.dcerpc.interfaces import endpoint, mailbox_values
+        from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
+        from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
         from postern.protocols.dcerpc.ndr import NdrError
         from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
         from postern.protocols.dcerpc.protection import Level
         from postern.protocols.dcerpc.server import AuthStep, Request
         from postern.store import search
         from postern.trust.contexts import SecurityFailure
-        from postern.trust.ntlm import NtlmAcceptor
-        from postern.trust.ntlm_fields import NtlmError
+        from postern.trust.ntlm.fields import NtlmError
+        from postern.trust.ntlm.handshake import NtlmAcceptor
         from postern.trust.spnego import SpnegoAcceptor
         from tests.protocols.dcerpc.play import ECHO, Pair, unbound
 else:
     from postern.model.mailbox import MailboxError
-    from postern.protocols.dcerpc import endpoint, mailbox_values, trailer
-    from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
-    from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
+    from postern.protocols.dcerpc import trailer
+    from postern.protocols.dcerpc.interfaces import endpoint, mailbox_values
+    from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
+    from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
     from postern.protocols.dcerpc.ndr import NdrError
     from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
     from postern.protocols.dcerpc.protection import Level
     from postern.protocols.dcerpc.server import AuthStep, Request
     from postern.store import search
     from postern.trust.contexts import SecurityFailure
-    from postern.trust.ntlm import NtlmAcceptor
-    from postern.trust.ntlm_fields import NtlmError
+    from postern.trust.ntlm.fields import NtlmError
+    from postern.trust.ntlm.handshake import NtlmAcceptor
     from postern.trust.spnego import SpnegoAcceptor
     from tests.protocols.dcerpc.play import ECHO, Pair, unbound
 

@@ -14,13 +14,23 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["postern.protocols"]):
-        from postern.protocols import ber, cldap, edge_hashes, edge_subscription, ldap_bind, pac
-        from postern.protocols.dcerpc import netlogon
+        from postern.protocols import ber
+        from postern.protocols.dcerpc.interfaces import netlogon
         from postern.protocols.dcerpc.ndr import NdrError
+        from postern.protocols.edge import hashes as edge_hashes
+        from postern.protocols.edge import subscription as edge_subscription
+        from postern.protocols.kerberos import pac
+        from postern.protocols.ldap import bind as ldap_bind
+        from postern.protocols.ldap import cldap
 else:
-    from postern.protocols import ber, cldap, edge_hashes, edge_subscription, ldap_bind, pac
-    from postern.protocols.dcerpc import netlogon
+    from postern.protocols import ber
+    from postern.protocols.dcerpc.interfaces import netlogon
     from postern.protocols.dcerpc.ndr import NdrError
+    from postern.protocols.edge import hashes as edge_hashes
+    from postern.protocols.edge import subscription as edge_subscription
+    from postern.protocols.kerberos import pac
+    from postern.protocols.ldap import bind as ldap_bind
+    from postern.protocols.ldap import cldap
 
 
 def one_input(data: bytes) -> None:

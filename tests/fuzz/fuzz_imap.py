@@ -23,8 +23,8 @@ if __name__ == "__main__":
         from postern.protocols.imap import machine as imap
         from postern.protocols.imap.commands import Command, Search
         from postern.protocols.pop3 import machine as pop3
-        from postern.services import imap_search
-        from postern.services.imap_state import CommandFailed
+        from postern.services.imap import search as imap_search
+        from postern.services.imap.state import CommandFailed
         from postern.store import search
 else:
     from postern.model.mailbox import MailboxError, SearchTerm
@@ -32,12 +32,12 @@ else:
     from postern.protocols.imap import machine as imap
     from postern.protocols.imap.commands import Command, Search
     from postern.protocols.pop3 import machine as pop3
-    from postern.services import imap_search
-    from postern.services.imap_state import CommandFailed
+    from postern.services.imap import search as imap_search
+    from postern.services.imap.state import CommandFailed
     from postern.store import search
 
 from postern.model.mailbox import Folder, FolderKind, Index
-from postern.services.imap_view import WORD, FolderView
+from postern.services.imap.view import WORD, FolderView
 from tests.bounds.growth import finished
 
 BOUND = 600

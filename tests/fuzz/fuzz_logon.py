@@ -16,13 +16,19 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["postern.trust"]):
-        from postern.trust import exchange, sasl, sasl_scram, saslprep
-        from postern.trust.judge import FAILED
         from postern.trust.outcome import Challenge, Denied
+        from postern.trust.passwords import saslprep
+        from postern.trust.passwords.judge import FAILED
+        from postern.trust.sasl import exchange
+        from postern.trust.sasl import mechanisms as sasl
+        from postern.trust.sasl import scram as sasl_scram
 else:
-    from postern.trust import exchange, sasl, sasl_scram, saslprep
-    from postern.trust.judge import FAILED
     from postern.trust.outcome import Challenge, Denied
+    from postern.trust.passwords import saslprep
+    from postern.trust.passwords.judge import FAILED
+    from postern.trust.sasl import exchange
+    from postern.trust.sasl import mechanisms as sasl
+    from postern.trust.sasl import scram as sasl_scram
 
 from postern.model.security import Peer
 from tests.bounds.growth import finished

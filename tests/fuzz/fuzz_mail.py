@@ -24,7 +24,8 @@ if __name__ == "__main__":
         from postern.protocols.mime import header as fields
         from postern.protocols.mime import line_ends, message, sections, stored, subject, text, transfer, words
         from postern.protocols.mime.address import address_list
-        from postern.services import outbox, smtp_data
+        from postern.services.mailbox import outbox
+        from postern.services.smtp import data as smtp_data
         from postern.store import delivery, rendered, search, threads
         from postern.transport import delivery_status
         from postern.transport.agents.sender_policy import is_nobodys
@@ -39,7 +40,8 @@ else:
     from postern.protocols.mime import header as fields
     from postern.protocols.mime import line_ends, message, sections, stored, subject, text, transfer, words
     from postern.protocols.mime.address import address_list
-    from postern.services import outbox, smtp_data
+    from postern.services.mailbox import outbox
+    from postern.services.smtp import data as smtp_data
     from postern.store import delivery, rendered, search, threads
     from postern.transport import delivery_status
     from postern.transport.agents.sender_policy import is_nobodys

@@ -14,18 +14,18 @@ from pathlib import Path
 from uuid import UUID
 
 from postern.model.mailbox import Delivery, SearchTerm, SortKey
-from postern.protocols import edge_subscription
 from postern.protocols.ber import OCTETS, SEQUENCE, element, integer
-from postern.protocols.dcerpc import mailbox_values
-from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces import mailbox_values
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
 from postern.protocols.dcerpc.protection import Level
-from postern.protocols.ldap_bind import packet
-from postern.trust.ntlm import NtlmInitiator, nt_hash
+from postern.protocols.edge import subscription as edge_subscription
+from postern.protocols.ldap.bind import packet
+from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
 from tests.protocols.dcerpc.play import Pair
-from tests.protocols.test_cldap import SAMBA
-from tests.protocols.test_edge_subscription import FILE
-from tests.protocols.test_pac import MACHINE
+from tests.protocols.edge.test_subscription import FILE
+from tests.protocols.kerberos.test_pac import MACHINE
+from tests.protocols.ldap.test_cldap import SAMBA
 
 ROOT = Path(__file__).parents[2]
 DIALOGS = ROOT / "tests" / "dialogs"

@@ -8,8 +8,8 @@ import asyncio
 import json
 import sys
 
-from postern.directory.ldap import REPLACE
-from postern.directory.ldap_connection import AlreadyThere, NoSuchEntry, Refused
+from postern.directory.ldap.client import REPLACE
+from postern.directory.ldap.connection import AlreadyThere, NoSuchEntry, Refused
 from postern.host import configuration, state
 from postern.host.domain_session import as_server
 

@@ -1,6 +1,6 @@
 """Root's powers are laid down; children die with their parent.
 
-covers: child_work, secret_files
+covers: host.supervision.child_work, secret_files
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from postern.host import account, secret_files, state
-from postern.host.child_work import ChildFailed, run_in_child
-from postern.host.processes import start_time
+from postern.host.supervision.child_work import ChildFailed, run_in_child
+from postern.host.supervision.processes import start_time
 from tests.host.folders import short_folder
 
 needs_root = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]

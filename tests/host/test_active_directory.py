@@ -1,5 +1,6 @@
 """`postern setup ad` on a Samba domain of its own: what it says it does, does, does not do twice, and takes back.
-covers: machine_files, domain_session, address_policies, directory.ad_forest, directory.ldap_administrator, cli.setup, cli.policy
+covers: machine_files, domain_session, address_policies, cli.setup, cli.policy
+covers: directory.ad.forest, directory.ad.administrator_connection
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from postern.directory import ad_schema
-from postern.trust import keytab
+from postern.directory.ad import schema as ad_schema
+from postern.trust.kerberos import keytab
 from tests.directory.samba import Domain, missing
 
 pytestmark = [pytest.mark.samba, pytest.mark.slow, pytest.mark.root]

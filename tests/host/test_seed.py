@@ -15,7 +15,7 @@ import pytest
 
 from postern.host import configuration, directory, secret_files, seed
 from postern.model.organization import AcceptedDomain, Role, StateFolder
-from postern.trust import passwords
+from postern.trust.passwords import verifiers as passwords
 
 BASE = configuration.parse(configuration.DEFAULT.format(offset=0))
 HUB = dataclasses.replace(BASE.servers[0], roles=frozenset({Role.HUB}))

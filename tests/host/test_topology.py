@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from postern.host import configuration, engines
+from postern.host import configuration
+from postern.host.engines import start as engines
 from postern.host.topology import look, outside, seen
 from postern.model.organization import StateFolder
 from postern.roles import topology

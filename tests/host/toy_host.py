@@ -16,7 +16,8 @@ import sys
 import threading
 from pathlib import Path
 
-from postern.host import account, configuration, processes, state, supervisor, watch, worker
+from postern.host import account, configuration, state
+from postern.host.supervision import processes, supervisor, watch, worker
 from postern.model.organization import Role
 from postern.paths.table import settle
 from postern.roles.runtime import Running, Runtime

@@ -1,4 +1,7 @@
-"""`postern` with toys in place of the three roles: what `host.launch` does is real, and so are PostgreSQL and slapd."""
+"""`postern` with toys in place of the three roles: what `host.supervision.launch` does is real.
+
+So are PostgreSQL and slapd.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Domain names of two spellings are one name to whoever compares them: mapping, hashes, DKIM, filters, certificates.
 
-covers: protocols.edge_hashes
+covers: protocols.edge.hashes
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from postern.host.schema import DomainShape
 from postern.model.domains import a_labels, fold, shown, spellings
 from postern.protocols.authentication.header import Field
-from postern.protocols.edge_hashes import address_hash, sender_hash, sender_hashes
+from postern.protocols.edge.hashes import address_hash, sender_hash, sender_hashes
 from postern.protocols.smtp.address import domain_of
 from postern.transport.agents.dkim_signing import signing_domain
 from postern.transport.agents.sender_filter import SenderFilter, SenderFilterSettings
 from postern.transport.submission import Submitter
-from postern.trust.authorities import _subject
+from postern.trust.certificates.authorities import _subject
 
 LETTERS, LABELS = "회사.test", "xn--vf4b131b.test"
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.directory.changes import DirSyncAnswer, DirSyncRequest
+from postern.directory.ad.changes import DirSyncAnswer, DirSyncRequest
 from postern.protocols.ber import OCTETS, SEQUENCE, BerError, element, elements, next_element, take
 
 

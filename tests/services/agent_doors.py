@@ -14,11 +14,11 @@ from postern.net.dns import Resolver
 from postern.net.door import Door
 from postern.paths.guard import Guard
 from postern.paths.table import TABLE
-from postern.services.agent_look_ups import BlockLists, LookUps
-from postern.services.agent_state import AgentFile, AgentState, Statistics
-from postern.services.agents import AgentPipeline
-from postern.services.receive_connector import ReceiveConnector
-from postern.services.smtp_receive import ReceiveSession
+from postern.services.agents.look_ups import BlockLists, LookUps
+from postern.services.agents.pipeline import AgentPipeline
+from postern.services.agents.state import AgentFile, AgentState, Statistics
+from postern.services.smtp.receive import ReceiveSession
+from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.telemetry.tracking import Tracker
 from tests.services.name_server import NameServer, Zone, serving
 from tests.services.smtp_doors import MemoryQueue, SmtpDirectory, SmtpDoors

@@ -17,11 +17,11 @@ from postern.net.mutual import MutualContext
 from postern.net.tls import ServerContext, end_point, names_of
 from postern.paths.guard import Guard
 from postern.paths.table import settle
-from postern.services.client_access import ClientAccess, MailboxServer
-from postern.services.mailbox_changes import MailboxChanges
+from postern.services.access.changes import MailboxChanges
+from postern.services.access.logon import ClientAccess, MailboxServer
 from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
-from postern.trust.passwords import verifiers
+from postern.trust.passwords.verifiers import verifiers
 from tests.support.ports import free_port
 
 PASSWORD = "right horse"

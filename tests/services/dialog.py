@@ -19,8 +19,8 @@ from uuid import uuid4
 
 from postern.model.mailbox import Mailboxes
 from postern.model.organization import Limits
-from postern.services.imap import ImapSession
-from postern.services.pop3 import Pop3Session
+from postern.services.imap.session import ImapSession
+from postern.services.pop3.session import Pop3Session
 from tests.services.client_doors import PASSWORD, Doors
 from tests.services.fake_mailboxes import FakeMailboxes
 

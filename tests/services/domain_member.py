@@ -11,22 +11,22 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from postern.directory.active_directory import DomainDirectory
-from postern.directory.tickets import MachineTickets, environment
+from postern.directory.ad.adapter import DomainDirectory
+from postern.directory.ldap.tickets import MachineTickets, environment
 from postern.model.directory import DomainController, NtlmLogon
 from postern.model.organization import ActiveDirectory, Profile
 from postern.net.door import Door
 from postern.net.tunnel import tunnel
 from postern.paths.table import settle
-from postern.protocols.dcerpc.logon_broker import LOGON_BROKER
-from postern.services.logon_broker import BrokerClient, LogonBroker
-from postern.services.netlogon_client import NetlogonClient
-from postern.services.rpc_client import RpcClient, RpcTarget
-from postern.services.rpc_server import RpcServer
+from postern.protocols.dcerpc.interfaces.logon_broker import LOGON_BROKER
+from postern.services.netlogon.broker import BrokerClient, LogonBroker
+from postern.services.netlogon.client import NetlogonClient
+from postern.services.rpc.client import RpcClient, RpcTarget
+from postern.services.rpc.server import RpcServer
 from postern.telemetry.observed import Observed
 from postern.trust.handshakes import Acceptors
-from postern.trust.kerberos_passwords import KerberosPasswords
-from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator, Proof, nt_hash
+from postern.trust.kerberos.passwords import KerberosPasswords
+from postern.trust.ntlm.handshake import NtlmAcceptor, NtlmInitiator, Proof, nt_hash
 from tests.directory.samba import Domain
 
 ROWS = settle(Profile.PRACTICAL)

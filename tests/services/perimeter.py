@@ -15,17 +15,17 @@ from postern.net.door import Door
 from postern.net.mutual import MutualContext
 from postern.net.tls import Certificate
 from postern.paths.guard import Guard
-from postern.services.receive_connector import Agents, ReceiveConnector
-from postern.services.smtp_receive import ReceiveSession
-from postern.services.smtp_send import Initiator, SmtpSender
+from postern.services.smtp.receive import ReceiveSession
+from postern.services.smtp.receive_connector import Agents, ReceiveConnector
+from postern.services.smtp.send import Initiator, SmtpSender
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
-from postern.trust.authorities import Authorities
-from postern.trust.certificates import PeerCertificates
-from postern.trust.direct_trust import DirectTrust
+from postern.trust.certificates.authorities import Authorities
+from postern.trust.certificates.direct_trust import DirectTrust
+from postern.trust.certificates.owners import PeerCertificates
 from tests.certificates import Made, authority, make
+from tests.services.smtp.test_send import ROWS, SHORT, Names
 from tests.services.smtp_doors import DOMAINS, SmtpDoors
-from tests.services.test_smtp_send import ROWS, SHORT, Names
 from tests.support.ports import free_port
 
 EDGE_25 = ("edge-to-edge", "hub-to-edge")

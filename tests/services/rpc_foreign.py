@@ -178,7 +178,7 @@ async def client(name: str, python: str, environment: dict[str, str], *arguments
 
 
 async def serve_all() -> dict[str, Any]:
-    from postern.services.rpc_client import RpcTarget
+    from postern.services.rpc.client import RpcTarget
     from postern.trust.handshakes import Acceptors, Initiators
     from tests.services.fake_mailboxes import FakeMailboxes
     from tests.services.rpc_parts import DOMAIN, ROWS, MachineDirectory, serve
@@ -218,9 +218,9 @@ async def serve_all() -> dict[str, Any]:
 async def own_calls(served: Any, target: Any = None) -> str:
     """Our client's, of many fragments in both directions and with a refusal: what tshark reads."""
     from postern.model.mailbox import Column, MailboxError, NewItem
-    from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS
-    from postern.services.mailbox_client import MailboxClient
-    from postern.services.rpc_client import RpcClient
+    from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
+    from postern.services.mailbox.client import MailboxClient
+    from postern.services.rpc.client import RpcClient
     from tests.services.rpc_parts import ROWS
 
     row = ROWS["cas-to-mailbox"]

@@ -16,15 +16,15 @@ from postern.model.security import Identity
 from postern.net.door import Door
 from postern.paths.row import Path
 from postern.paths.table import settle
-from postern.protocols.dcerpc.endpoint import Endpoint
-from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
-from postern.services.endpoint_mapper import EndpointMapper
-from postern.services.mailbox_server import MailboxService
-from postern.services.rpc_client import RpcTarget
-from postern.services.rpc_server import RpcServer, RpcService
+from postern.protocols.dcerpc.interfaces.endpoint import Endpoint
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.services.mailbox.server import MailboxService
+from postern.services.rpc.client import RpcTarget
+from postern.services.rpc.endpoint_mapper import EndpointMapper
+from postern.services.rpc.server import RpcServer, RpcService
 from postern.telemetry.observed import Observed
 from postern.trust.handshakes import Acceptors, Initiators
-from postern.trust.ntlm import nt_hash
+from postern.trust.ntlm.handshake import nt_hash
 from tests.support.ports import free_port
 
 DOMAIN = "example.test"

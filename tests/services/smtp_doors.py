@@ -27,12 +27,12 @@ from postern.paths.guard import Guard
 from postern.paths.row import Path as Row
 from postern.paths.row import Port
 from postern.paths.table import settle
-from postern.services.receive_connector import ReceiveConnector, Room
-from postern.services.smtp_receive import ReceiveSession
+from postern.services.smtp.receive import ReceiveSession
+from postern.services.smtp.receive_connector import ReceiveConnector, Room
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
 from postern.trust.authenticator import Authenticator
-from postern.trust.passwords import verifiers
+from postern.trust.passwords.verifiers import verifiers
 from tests.services.client_doors import bound_tls
 from tests.support.ports import free_port
 

@@ -1,6 +1,6 @@
 """A client that goes away leaves nothing behind in the database: from the IMAP session over the call to the statement.
 
-covers: imap_search, mailbox_client, mailbox_server
+covers: services.imap.search, services.mailbox.client, services.mailbox.server
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import asyncio
 import psycopg
 import pytest
 
-from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS
-from postern.services.imap import ImapSession
-from postern.services.mailbox_client import MailboxClient
-from postern.services.rpc_client import RpcClient
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
+from postern.services.imap.session import ImapSession
+from postern.services.mailbox.client import MailboxClient
+from postern.services.rpc.client import RpcClient
 from postern.store.database import MailboxDatabase
 from tests.services.client_doors import PASSWORD, Doors
 from tests.services.rpc_parts import serve

@@ -6,7 +6,7 @@ import asyncio
 import time
 
 from tests.services.agent_doors import AgentDoors, client
-from tests.services.test_agents import ALICE, message, run, taken
+from tests.services.agents.test_pipeline import ALICE, message, run, taken
 
 
 def test_blocked_and_allowed_addresses() -> None:

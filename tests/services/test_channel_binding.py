@@ -17,8 +17,8 @@ from scramp import ScramClient
 
 from postern.net.mutual import MutualContext
 from postern.net.tls import Certificate
-from postern.services.imap import ImapSession
-from postern.services.pop3 import Pop3Session
+from postern.services.imap.session import ImapSession
+from postern.services.pop3.session import Pop3Session
 from postern.verify.mail_probe import Answer, ImapConnection, Pop3Connection, SmtpConnection
 from tests.services.client_doors import PASSWORD, Doors
 from tests.services.fake_mailboxes import FakeMailboxes

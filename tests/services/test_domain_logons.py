@@ -16,24 +16,24 @@ from uuid import uuid4
 
 import pytest
 
-from postern.directory.active_directory import DomainDirectory
+from postern.directory.ad.adapter import DomainDirectory
 from postern.model.directory import Recipient, RecipientType
 from postern.model.mail import Action, Content, Envelope, EnvelopeRecipient, HopKind, NextHop, Origin, Parcel
 from postern.model.organization import AcceptedDomain, Organization, Role, Server
 from postern.model.security import Mechanism, Peer, PrincipalKind, Seal
 from postern.net.dns import Resolver
-from postern.services.logon_broker import BrokerClient
-from postern.services.smtp_send import SmtpSender
+from postern.services.netlogon.broker import BrokerClient
+from postern.services.smtp.send import SmtpSender
 from postern.telemetry.observed import Observed
-from postern.trust import kerberos_passwords
 from postern.trust.authenticator import Authenticator
 from postern.trust.handshakes import Acceptors, Initiators
-from postern.trust.initiators import sasl_initiators
-from postern.trust.judge import FAILED
+from postern.trust.kerberos import passwords as kerberos_passwords
 from postern.trust.membership import Membership
-from postern.trust.ntlm import NtlmInitiator, nt_hash
+from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
 from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.proofs import DomainProofs
+from postern.trust.passwords.judge import FAILED
+from postern.trust.passwords.proofs import DomainProofs
+from postern.trust.sasl.initiators import sasl_initiators
 from tests.directory.samba import Domain
 from tests.services.domain_member import PASSWORD, ROWS, Locate, Member, kerberos
 from tests.services.smtp_doors import SmtpDoors

@@ -14,8 +14,8 @@ from postern.net.tls import Certificate
 from tests.certificates import Made, make
 from tests.services import postfix
 from tests.services.perimeter import Perimeter
+from tests.services.smtp.test_send import Names, parcel, summary
 from tests.services.test_smtp_direct_trust import OUTSIDE, play
-from tests.services.test_smtp_send import Names, parcel, summary
 
 pytestmark = pytest.mark.slow
 swaks = pytest.mark.skipif(shutil.which("swaks") is None, reason="swaks is not installed")

@@ -13,12 +13,12 @@ from postern.model.mail import HopKind, NextHop
 from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.paths.row import Path as Row
 from postern.trust.authenticator import Authenticator
-from postern.trust.initiators import sasl_initiators
+from postern.trust.sasl.initiators import sasl_initiators
 from tests.certificates import make
 from tests.services.perimeter import HUB_25, Perimeter
+from tests.services.smtp.test_send import ROWS, parcel, run, summary
 from tests.services.smtp_doors import SmtpDoors
 from tests.services.talk import talk
-from tests.services.test_smtp_send import ROWS, parcel, run, summary
 from tests.trust import kdc
 
 pytest.importorskip("gssapi")

@@ -1,6 +1,6 @@
 """Who guesses from one address makes nobody else wait long for a domain's word on an NTLM answer: turns are counted, not time.
 
-covers: logon_broker, netlogon_client
+covers: services.netlogon.broker, services.netlogon.client
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from postern.model.directory import DirectoryUnavailable, NtlmLogon, NtlmVerdict
 from postern.model.organization import Profile
 from postern.model.security import NOBODY, Peer, Seal
 from postern.paths.table import settle
-from postern.protocols.dcerpc.logon_broker import JUDGED, LOGON_BROKER
-from postern.services.logon_broker import AT_ONCE, BrokerClient, LogonBroker
-from postern.services.netlogon_client import CONNECTIONS, NetlogonClient
-from postern.services.rpc_server import Caller
+from postern.protocols.dcerpc.interfaces.logon_broker import JUDGED, LOGON_BROKER
+from postern.services.netlogon.broker import AT_ONCE, BrokerClient, LogonBroker
+from postern.services.netlogon.client import CONNECTIONS, NetlogonClient
+from postern.services.rpc.server import Caller
 from postern.telemetry.observed import Observed
-from postern.trust.pool import MOST_OF_ADDRESS
+from postern.trust.passwords.pool import MOST_OF_ADDRESS
 
 ROW = settle(Profile.PRACTICAL)["hub-to-ad"]
 WRONG = NtlmVerdict(0xC000006A)

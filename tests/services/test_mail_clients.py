@@ -1,6 +1,6 @@
 """Clients that nobody here wrote read and change mailboxes in PostgreSQL, over TLS and with a password.
 
-covers: imap, pop3
+covers: services.imap.session, services.pop3.session
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pathlib import Path
 import pytest
 
 from postern.model.mailbox import Column, Mailboxes, NewItem
-from postern.services.imap import ImapSession
-from postern.services.pop3 import Pop3Session
+from postern.services.imap.session import ImapSession
+from postern.services.pop3.session import Pop3Session
 from postern.store.database import MailboxDatabase
 from tests.services.client_doors import PASSWORD, Doors
 

@@ -1,6 +1,6 @@
 """Whom From names is the same for everybody: for who reads by IMAP, for DMARC, the sender filter, submission and outboxes.
 
-covers: outbox
+covers: services.mailbox.outbox
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from postern.protocols.authentication.header import addresses, fields, named
 from postern.protocols.mime.address import Address
 from postern.protocols.mime.message import render
 from postern.protocols.smtp.address import parse_mailbox
-from postern.services.outbox import _addresses
+from postern.services.mailbox.outbox import _addresses
 from postern.transport.agents.sender_filter import SenderFilter, SenderFilterSettings
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 from tests.protocols.mime.imap_grammar import parse

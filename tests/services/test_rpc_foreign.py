@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
 from tests.services import rpc_foreign
 
 ROOT = Path(__file__).parents[2]

@@ -12,13 +12,13 @@ import pytest
 
 from postern.model.mail import Content, Envelope, EnvelopeRecipient
 from postern.protocols.smtp.reply import Reply
-from postern.services.receive_connector import AgentVerdict, Caller
+from postern.services.smtp.receive_connector import AgentVerdict, Caller
 from postern.telemetry.log import configure
 from tests.services.perimeter import Perimeter
+from tests.services.smtp.test_receive import play
+from tests.services.smtp.test_send import parcel, run, summary
 from tests.services.smtp_doors import SmtpDoors
 from tests.services.talk import Talk, talk
-from tests.services.test_smtp_receive import play
-from tests.services.test_smtp_send import parcel, run, summary
 
 NO = Reply(550, "5.7.1", "An agent says no")
 GONE = Reply(421, "4.7.0", "An agent has enough")
@@ -218,7 +218,7 @@ def test_who_guesses_addresses_waits(monkeypatch: pytest.MonkeyPatch) -> None:
         async with talk(await opened(doors, agents)) as say:
             await say.reply()
             await say.ask("EHLO client.test", "MAIL FROM:<x@remote.test>")
-            monkeypatch.setattr("postern.services.smtp_receive.asyncio.sleep", sleep)
+            monkeypatch.setattr("postern.services.smtp.receive.asyncio.sleep", sleep)
             assert (await say.ask("RCPT TO:<nobody@example.test>")).startswith("550 5.1.1")
             assert (await say.ask("RCPT TO:<alice@example.test>")).startswith("250")
         assert "unknown nobody@example.test" in agents.asked and waited == [7.5]

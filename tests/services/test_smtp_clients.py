@@ -23,8 +23,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.services.smtp.test_send import parcel, run, sender, smart, summary
 from tests.services.smtp_doors import PASSWORD
-from tests.services.test_smtp_send import parcel, run, sender, smart, summary
 from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow

@@ -1,7 +1,7 @@
 """Direct trust both ways over real TLS: who is in the directory is a server of ours, who is not is a stranger; nothing is sent to
 a server whose certificate is another.
 
-covers: smtp_login smtp_recipients
+covers: services.smtp.login services.smtp.recipients
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from postern.model.organization import Role
 from postern.model.security import Mechanism
 from tests.certificates import make
 from tests.services.perimeter import TO_EDGE, Perimeter
+from tests.services.smtp.test_send import Names, parcel, run, summary
 from tests.services.smtp_doors import SmtpDoors
 from tests.services.talk import Talk, talk
-from tests.services.test_smtp_send import Names, parcel, run, summary
 
 OUTSIDE = "someone@far.test"
 

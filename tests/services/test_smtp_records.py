@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from postern.telemetry.log import configure
+from tests.services.smtp.test_receive import MESSAGE, deliver, logged_on, plain, play
 from tests.services.smtp_doors import SmtpDoors
 from tests.services.talk import talk
-from tests.services.test_smtp_receive import MESSAGE, deliver, logged_on, plain, play
 
 
 def test_what_was_seen_is_observed() -> None:

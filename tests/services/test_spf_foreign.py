@@ -15,7 +15,7 @@ import pytest
 from postern.net.dns import Resolver
 from postern.paths.table import TABLE
 from postern.protocols.authentication.spf import SpfResult, spf
-from postern.services.agent_look_ups import LookUps
+from postern.services.agents.look_ups import LookUps
 from tests.services.name_server import serving
 
 RECORDS = {

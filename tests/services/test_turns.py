@@ -11,7 +11,7 @@ import pytest
 from postern.net import turns
 from postern.net.link import Link
 from postern.net.turns import FULL_READ, turns_of
-from postern.protocols.dcerpc.endpoint import ENDPOINT_MAPPER
+from postern.protocols.dcerpc.interfaces.endpoint import ENDPOINT_MAPPER
 from postern.protocols.dcerpc.pdu import NDR, WHOLE, Bind, Kind, Offer, bind_body, pdu
 from postern.protocols.dcerpc.server import ServerMachine as RpcMachine
 from postern.protocols.imap.machine import ServerMachine as ImapMachine

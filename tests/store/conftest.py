@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from postern.host.postgres import PrivateCluster
+from postern.host.engines.postgres import PrivateCluster
 from postern.model.mailbox import FolderKind, NewItem, SearchTerm
 from postern.store.database import MailboxDatabase
 from tests.model.mailboxes_contract import message

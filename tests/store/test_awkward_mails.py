@@ -13,7 +13,7 @@ from postern.protocols.mime.line_ends import with_line_ends
 from postern.protocols.mime.message import Rendered, render
 from postern.protocols.mime.sections import binary, header_fields
 from postern.protocols.mime.stored import made_fit
-from postern.services.smtp_data import Gathering, header_and_rest
+from postern.services.smtp.data import Gathering, header_and_rest
 from postern.store.threads import Message, references
 from postern.transport.submission import NotAllowed, Submitter, fix_header, recipients
 from tests.protocols.mime.imap_grammar import check_structure, parse

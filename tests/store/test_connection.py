@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 import uvloop
 
-from postern.host.postgres import PrivateCluster
+from postern.host.engines.postgres import PrivateCluster
 from postern.model.mailbox import MailboxError, MailboxErrorCode, NewItem
 from postern.store import wire
 from postern.store.connection import Connection, Pool, Rejected

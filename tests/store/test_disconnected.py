@@ -11,8 +11,8 @@ import pytest
 from postern.model.directory import DirectoryUnavailable, IncompleteAnswer
 from postern.model.mailbox import Column, Delivery, MailboxError
 from postern.model.organization import Limits
-from postern.services import mailbox_housekeeping
-from postern.services.mailbox_housekeeping import maintain, reconcile
+from postern.services.mailbox import housekeeping as mailbox_housekeeping
+from postern.services.mailbox.housekeeping import maintain, reconcile
 from postern.store import disconnected
 from postern.telemetry.log import Event
 from tests.store.conftest import Store, message

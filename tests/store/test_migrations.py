@@ -9,7 +9,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from postern.host.postgres import PrivateCluster
+from postern.host.engines.postgres import PrivateCluster
 from postern.model.mailbox import Column, SearchTerm, SortKey
 from postern.store.connection import Connection
 from postern.store.database import MailboxDatabase

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from postern.host.postgres import PrivateCluster
+from postern.host.engines.postgres import PrivateCluster
 from postern.model.mailbox import Column, FolderKind, NewItem, SearchTerm, SortKey
 from postern.protocols.mime.message import RENDERING, Rendered, render
 from postern.store import renewal

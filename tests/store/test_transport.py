@@ -1,6 +1,6 @@
 """What the server says of the connection: the row of `postern paths observed`.
 
-covers: services.mailbox_housekeeping
+covers: services.mailbox.housekeeping
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import pytest
 
 from postern.model.security import Mechanism, Seal
-from postern.services.mailbox_housekeeping import observe
+from postern.services.mailbox.housekeeping import observe
 from postern.store.transport import Transport, transport
 from postern.telemetry.observed import Observed
 from tests.store.conftest import Store

@@ -25,8 +25,9 @@ from postern.model.mail import (
     RecipientOutcome,
 )
 from postern.protocols.mime.message import Rendered
-from postern.services import message_agents, outward_agents
-from postern.services.agent_state import Statistics
+from postern.services.agents import message as message_agents
+from postern.services.agents import outward as outward_agents
+from postern.services.agents.state import Statistics
 from postern.store import rendered, renewal, wire
 from postern.store.connection import Row
 from postern.telemetry import attempts

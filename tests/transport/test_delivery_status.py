@@ -12,7 +12,7 @@ import pytest
 from postern.model.mail import Action, BodyType, Content, Envelope, EnvelopeRecipient, RecipientOutcome
 from postern.model.organization import Role, Server
 from postern.model.security import Peer
-from postern.services.smtp_data import received_field
+from postern.services.smtp.data import received_field
 from postern.transport.delivery_status import MAX_RETURNED, Reporter
 from postern.transport.queued import Location, QueuedMessage, QueuedRecipient
 from tests.transport.world import MESSAGE, ORIGIN, organization

@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 from postern.model.directory import UNKNOWN, Account, DirectoryUnavailable, Recipient, Unknown
 from postern.model.organization import AcceptedDomain
 from postern.model.security import Peer
-from postern.trust import passwords
+from postern.trust.passwords import verifiers as passwords
 
 PEER = Peer("192.0.2.1", 40_000)
 T = TypeVar("T")

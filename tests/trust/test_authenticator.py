@@ -11,10 +11,10 @@ from scramp import ScramClient
 
 from postern.model.directory import DirectoryUnavailable
 from postern.model.security import Mechanism, Seal
-from postern.trust import passwords
 from postern.trust.authenticator import Authenticator
-from postern.trust.judge import FAILED
 from postern.trust.outcome import Challenge, Granted
+from postern.trust.passwords import verifiers as passwords
+from postern.trust.passwords.judge import FAILED
 from tests.directory.conftest import RunningSlapd, empty_slapd, slapd
 from tests.trust.people import PEER, People, run
 

@@ -16,7 +16,7 @@ from postern.model.security import Mechanism
 from postern.protocols.ber import element
 from postern.protocols.dcerpc.protection import AuthType, Level
 from postern.trust.contexts import NtlmAcceptorContext, NtlmInitiatorContext, SecurityContext, SecurityFailure
-from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator, by_hash, nt_hash
+from postern.trust.ntlm.handshake import NtlmAcceptor, NtlmInitiator, by_hash, nt_hash
 from postern.trust.spnego import SpnegoAcceptor
 
 HASH = nt_hash("right horse")

@@ -21,7 +21,7 @@ from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 from tests.certificates import make
 from tests.services.perimeter import Perimeter
-from tests.services.test_smtp_send import ROWS, run
+from tests.services.smtp.test_send import ROWS, run
 from tests.verify.weak_server import Weakness, weak_server
 
 pytestmark = pytest.mark.slow

@@ -1,4 +1,4 @@
-"""An edge's own directory as `host.adam` makes it, or one that is laxer: the positive control of what is asked of it."""
+"""An edge's own directory as `host.engines.adam` makes it, or one that is laxer: the positive control of what is asked of it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from postern.directory import adam_layout as layout
-from postern.directory.adam_accounts import AdamAccounts
-from postern.directory.ldap import REPLACE
-from postern.host import account, adam, certificates, edge, state
-from postern.host.slapd import PrivateSlapd
+from postern.directory.adam import layout
+from postern.directory.adam.accounts import AdamAccounts
+from postern.directory.ldap.client import REPLACE
+from postern.host import account, certificates, edge, state
+from postern.host.engines import adam
+from postern.host.engines.slapd import PrivateSlapd
 from postern.model.directory import TrustedCertificate
 from postern.model.organization import AcceptedDomain, Organization, Profile, Role, Server, StateFolder
 from postern.net.tls import certificate_der

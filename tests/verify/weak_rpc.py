@@ -22,15 +22,15 @@ from postern.model.security import Encryption, Identity, Mechanism, PrincipalKin
 from postern.net.door import Door
 from postern.paths.guard import Guard
 from postern.paths.row import Path as Row
-from postern.protocols.dcerpc.endpoint import Endpoint
-from postern.protocols.dcerpc.mailbox_store import MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.endpoint import Endpoint
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.protocols.dcerpc.protection import AuthType
-from postern.services.endpoint_mapper import EndpointMapper
-from postern.services.rpc_server import RpcConversation, RpcServer
+from postern.services.rpc.endpoint_mapper import EndpointMapper
+from postern.services.rpc.server import RpcConversation, RpcServer
 from postern.telemetry.observed import Observed
 from postern.trust.contexts import SecurityContext
 from postern.trust.handshakes import Acceptors
-from postern.trust.ntlm import Proof, account_name, matches, nt_hash
+from postern.trust.ntlm.handshake import Proof, account_name, matches, nt_hash
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 from tests.services.rpc_parts import DOMAIN, PASSWORDS, ROWS, MachineDirectory, may_call

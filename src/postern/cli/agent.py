@@ -13,7 +13,7 @@ import click
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_fields, print_table
 from postern.model.organization import Organization, Role, Server, StateFolder
-from postern.services.agent_state import AgentFile, AgentState, total
+from postern.services.agents.state import AgentFile, AgentState, total
 from postern.transport.agents.catalogue import BUILT, CATALOGUE
 from postern.transport.agents.settings import described, from_words, load
 

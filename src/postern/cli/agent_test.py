@@ -19,10 +19,10 @@ from postern.paths.table import settle
 from postern.protocols.authentication.header import addresses, fields, named
 from postern.protocols.mime.header import lines_end
 from postern.protocols.smtp.reply import Reply
-from postern.services.agent_look_ups import BlockLists, LookUps, no_dns
-from postern.services.agent_state import Statistics
-from postern.services.agents import AgentPipeline, AgentSteps
-from postern.services.receive_connector import Caller
+from postern.services.agents.look_ups import BlockLists, LookUps, no_dns
+from postern.services.agents.pipeline import AgentPipeline, AgentSteps
+from postern.services.agents.state import Statistics
+from postern.services.smtp.receive_connector import Caller
 from postern.telemetry.log import configure
 from postern.transport.agents.connection_filter import client_address
 

@@ -30,9 +30,10 @@ password_option = click.option("--password-stdin", is_flag=True, help="Take the 
 
 def in_directory(state_dir: str | None, work: Work[T], role: Role | None = None) -> T:
     """Runs `work` on the organization's directory; with `role`, on a host that has it. The wrong host says so."""
-    from postern.directory.ldap import Refused
-    from postern.host import configuration, engines, state
+    from postern.directory.ldap.client import Refused
+    from postern.host import configuration, state
     from postern.host.directory import opened
+    from postern.host.engines import start as engines
     from postern.telemetry.log import configure
 
     configure("postern", None, "critical")  # a person reads one line of ours, a program reads JSON

@@ -1,6 +1,6 @@
 """`postern domain dkim`: a domain's signing keys, and the DNS records that publish them.
 
-Reads and writes `services.dkim_keys`; prints records, never keys.
+Reads and writes `services.agents.dkim_keys`; prints records, never keys.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from postern.cli.directory import in_directory
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.domains import a_labels
-from postern.services.dkim_keys import DkimKeyError, KeyRing
+from postern.services.agents.dkim_keys import DkimKeyError, KeyRing
 
 if TYPE_CHECKING:
     from postern.host.directory import OpenDirectory

@@ -1,6 +1,6 @@
 """`postern edge`: subscribe an edge to the organization, bring it up to date, and see how it fares.
 
-`host.edge` and `services.edgesync` do the work; this module asks and prints.
+`host.edge` and `services.edge.edgesync` do the work; this module asks and prints.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from postern.model.directory import DirectoryUnavailable
 if TYPE_CHECKING:
     from postern.host.edge import HubSide
     from postern.model.organization import Organization, Server, StateFolder
-    from postern.services.edge_watch import EdgeStatus
-    from postern.services.edgesync import Report
+    from postern.services.edge.edgesync import Report
+    from postern.services.edge.watch import EdgeStatus
 
 T = TypeVar("T")
 EXIT_PROBLEM = 1
@@ -92,8 +92,8 @@ def subscribe(file: Any, server: str | None, as_json: bool, state_dir: str | Non
 @state_option
 def listing(server: str | None, as_json: bool, state_dir: str | None) -> None:
     """The subscribed edges, as the organization's directory has them."""
-    from postern.services.edge_pairs import hubs_of
-    from postern.services.edge_watch import certificate_end
+    from postern.services.edge.pairs import hubs_of
+    from postern.services.edge.watch import certificate_end
 
     async def work(hub: HubSide) -> list[dict[str, Any]]:
         return [
@@ -127,7 +127,7 @@ def status(server: str | None, as_json: bool, state_dir: str | None) -> None:
 
     The exit status is 0 if all is well, 1 if something is wrong, 2 if it could not be asked.
     """
-    from postern.services.edge_watch import status_of
+    from postern.services.edge.watch import status_of
 
     async def work(hub: HubSide) -> list[EdgeStatus]:
         known = await hub.sources.store.subscriptions()
@@ -224,7 +224,8 @@ def sync(name: str | None, full: bool, server: str | None, as_json: bool, state_
 
 
 def _here(state_dir: str | None, server: str | None) -> tuple[Organization, Server, StateFolder]:
-    from postern.host import configuration, engines, state
+    from postern.host import configuration, state
+    from postern.host.engines import start as engines
     from postern.telemetry.log import configure
 
     configure("postern", None, "critical")  # a person reads one line of ours, a program reads JSON
@@ -247,9 +248,9 @@ def _on_hub(state_dir: str | None, server: str | None, work: Callable[[HubSide],
 
 
 def _run(folder: StateFolder, work: Callable[[], Awaitable[T]]) -> T:
-    from postern.directory.ldap import Refused
+    from postern.directory.ldap.client import Refused
     from postern.host.edge import EdgeError
-    from postern.services.edgesync import EdgeSyncError
+    from postern.services.edge.edgesync import EdgeSyncError
 
     async def inner() -> T:
         return await work()

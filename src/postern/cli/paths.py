@@ -256,7 +256,7 @@ def _print_observed(seen: Sequence[Observation]) -> None:
 
 def _print_alarms(folder: StateFolder) -> None:
     """What the supervisor saw in the kernel's tables that no row allows: on standard error, for it is no observation."""
-    from postern.host import watch
+    from postern.host.supervision import watch
 
     for alarm in watch.read(folder):
         words = f"ALARM {moment(alarm.time)} no row for {alarm.socket}: {alarm.process}, process {alarm.pid}"

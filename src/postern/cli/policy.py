@@ -14,7 +14,7 @@ from postern.cli.terminal import ask, echo, echo_json, json_option, print_fields
 from postern.model.words import counted
 
 if TYPE_CHECKING:
-    from postern.directory.address_policy import Policy
+    from postern.directory.ad.address_policy import Policy
     from postern.host.address_policies import Opened
     from postern.model.organization import Organization, Server, StateFolder
 
@@ -199,7 +199,7 @@ def _here(state_dir: str | None) -> tuple[StateFolder, Organization, Server]:
 
 
 def _new(name: str) -> Policy:
-    from postern.directory.address_policy import Policy
+    from postern.directory.ad.address_policy import Policy
 
     return Policy(name, 100, "(mailNickname=*)", ())
 
@@ -212,7 +212,7 @@ async def _made(
     which: str | None,
     order: int | None,
 ) -> Policy:
-    from postern.directory import address_policy
+    from postern.directory.ad import address_policy
 
     domains = [domain.name for domain in organization.domains]
     domains += await opened.update.policies.domains()

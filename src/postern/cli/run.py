@@ -1,7 +1,7 @@
 """`postern run`: starts the organization, says how to reach it, and stays until Ctrl-C or SIGTERM.
 
-`host.launch` does the work; this module prints. The supervisor forks, so nothing here may start a thread (rich's live displays
-do).
+`host.supervision.launch` does the work; this module prints. The supervisor forks, so nothing here may start a thread
+(rich's live displays do).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from postern.model.organization import Role
 
 if TYPE_CHECKING:
     from postern.cli.console import Console
-    from postern.host.launch import OpenDoor, Ready
+    from postern.host.supervision.launch import OpenDoor, Ready
     from postern.model.organization import StateFolder
 
 _WIDE = 120
@@ -69,7 +69,8 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
     With nothing configured it makes the organization example.test on 127.0.0.1 and writes its postern.toml.
     """
     from postern.cli.console import Console
-    from postern.host import launch, state
+    from postern.host import state
+    from postern.host.supervision import launch
 
     usual = state.find(None)  # asked now: once started, we may be another account, with another default
     console = Console(highlight=False, soft_wrap=True, markup=False)

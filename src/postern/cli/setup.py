@@ -15,7 +15,7 @@ from postern.cli.state_folder import named
 from postern.cli.terminal import ask, ask_password, echo, echo_json, echo_page, json_option, print_table
 
 if TYPE_CHECKING:
-    from postern.directory.ad_steps import Step
+    from postern.directory.ad.steps import Step
     from postern.host.active_directory import Prepared, Request
     from postern.model.organization import Organization, Server
 
@@ -147,7 +147,7 @@ def _password(user: str, from_stdin: bool, file: str | None) -> str:
 
 
 def _show(prepared: Prepared, as_json: bool, ldif: str | None, dry_run: bool) -> None:
-    from postern.directory import ad_steps
+    from postern.directory.ad import steps as ad_steps
 
     plan = prepared.plan
     if ldif:

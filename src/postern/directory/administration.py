@@ -1,8 +1,8 @@
 """What an administrator writes into the private directory: users, groups, contacts and rooms (`settings` has the rest).
  The command line and the first start (`host.accounts`) call it.
 
-Writes through `directory.ldap`. Passwords never come here: `trust.passwords` makes verifiers of them. That an address or
-a name belongs to one entry only is held by slapd itself (slapo-unique), whoever writes at the same time.
+Writes through `directory.ldap.client`. Passwords never come here: `trust.passwords.verifiers` makes verifiers of them. That an
+address or a name belongs to one entry only is held by slapd itself (slapo-unique), whoever writes at the same time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from postern.directory.entries import (
     ROOM,
     VERIFIER_ATTRIBUTES,
 )
-from postern.directory.ldap import (
+from postern.directory.ldap.client import (
     ADD,
     BASE,
     DELETE,

@@ -1,7 +1,7 @@
 """The private directory's recipients as an edge may know them: hashes of addresses, lists, nothing else.
 
 Changes are found by entryCSN (what slapd stamps on every write); what was deleted, by what the edge has and the directory has
-not. `edge_source_ad` finds the changes in Active Directory.
+not. `ad.edge_source` finds the changes in Active Directory.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from postern.directory import entries
-from postern.directory.ldap import SUBTREE, Client, Entry
+from postern.directory.ldap.client import SUBTREE, Client, Entry
 from postern.model.edge import Delta, EdgeRecipient
-from postern.protocols.edge_hashes import address_hash
+from postern.protocols.edge.hashes import address_hash
 
 ATTRIBUTES = (
     *("objectGUID", "proxyAddresses", "msExchRequireAuthToSendTo", "delivContLength"),

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from postern.directory import ad_names, entries
-from postern.directory.domain_client import DomainClient
-from postern.directory.ldap import BASE, ONE_LEVEL, SUBTREE, Client, Refused
+from postern.directory import entries
+from postern.directory.ad import names as ad_names
+from postern.directory.ad.client import DomainClient
+from postern.directory.ldap.client import BASE, ONE_LEVEL, SUBTREE, Client, Refused
 from postern.model.directory import IncompleteAnswer
 
 _ATTRIBUTES = ("objectGUID", "objectClass", "proxyAddresses")

@@ -1,7 +1,7 @@
 """What the directory keeps for the whole organization: its containers, accepted domains beyond postern.toml, which
 verifiers users' passwords are kept in, and the servers' machine accounts.
 
-Writes through `directory.ldap`; secrets come in as verifiers only.
+Writes through `directory.ldap.client`; secrets come in as verifiers only.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from contextlib import suppress
 from uuid import uuid4
 
 from postern.directory.entries import VERIFIER_ATTRIBUTES, WORKSTATION_ACCOUNT
-from postern.directory.ldap import (
+from postern.directory.ldap.client import (
     ADD,
     BASE,
     DELETE,

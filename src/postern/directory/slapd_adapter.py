@@ -1,6 +1,6 @@
 """The directory as roles need it, answered by the private slapd.
 
-Reads through `directory.ldap`; what attributes mean is `directory.entries`', what is written `directory.administration`'s.
+Reads through `directory.ldap.client`; what attributes mean is `directory.entries`', what is written `directory.administration`'s.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
-from postern.directory import ad_names, entries, mailbox_owners
-from postern.directory.ad_values import certificates_of_edges
+from postern.directory import entries, mailbox_owners
+from postern.directory.ad import names as ad_names
+from postern.directory.ad.values import certificates_of_edges
 from postern.directory.entries import OPENLDAP, VERIFIER_ATTRIBUTES
-from postern.directory.ldap import SUBTREE, Client, either, escape
+from postern.directory.ldap.client import SUBTREE, Client, either, escape
 from postern.directory.recipient_cache import RecipientCache
 from postern.model.directory import Account, Recipient, TrustedCertificate, Unknown
 from postern.model.domains import a_labels, fold

@@ -13,9 +13,9 @@ import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from postern.directory import ad_names as names
 from postern.directory import entries
-from postern.directory.ldap import (
+from postern.directory.ad import names
+from postern.directory.ldap.client import (
     ADD,
     BASE,
     DELETE,

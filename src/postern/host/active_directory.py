@@ -1,7 +1,7 @@
 """`postern setup ad` on this host: which controller, what to change there, and where the servers' secrets go.
 
 Reads postern.toml and the secrets that are there; writes keytabs and passwords into this host's state folder or into a folder
-to be carried to other hosts. `directory.ad_setup`, `ad_servers` and `ad_removal` plan the changes.
+to be carried to other hosts. `directory.ad.setup`, `ad_servers` and `ad_removal` plan the changes.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from postern.directory import ad_forest, ad_removal, ad_servers, ad_setup
-from postern.directory.ad_forest import Executor, Root
-from postern.directory.ad_names import PROBE_ACCOUNT
-from postern.directory.ad_setup import Forest
-from postern.directory.ad_steps import Plan, Step
-from postern.directory.ldap_administrator import AdministratorClient, check_tickets, take_ticket
+from postern.directory.ad import forest as ad_forest
+from postern.directory.ad import removal as ad_removal
+from postern.directory.ad import servers as ad_servers
+from postern.directory.ad import setup as ad_setup
+from postern.directory.ad.administrator_connection import AdministratorClient, check_tickets, take_ticket
+from postern.directory.ad.forest import Executor, Root
+from postern.directory.ad.names import PROBE_ACCOUNT
+from postern.directory.ad.setup import Forest
+from postern.directory.ad.steps import Plan, Step
 from postern.directory.settings import server_path
 from postern.host import machine_files, state
 from postern.host.domain_session import choose, domain_of, kerberos

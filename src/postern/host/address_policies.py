@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from postern.directory.ad_values import base_of
-from postern.directory.recipient_update import Done, RecipientUpdate
+from postern.directory.ad.recipient_update import Done, RecipientUpdate
+from postern.directory.ad.values import base_of
 from postern.directory.settings import AdministrationError
 from postern.host.domain_session import as_server, choose, domain_of, kerberos, keytab_of
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
-from postern.protocols.dcerpc.recipient_update import RECIPIENT_UPDATE
-from postern.services.recipient_update import ask
-from postern.services.rpc_client import RpcClient, RpcTarget
+from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
+from postern.services.directory.recipient_update import ask
+from postern.services.rpc.client import RpcClient, RpcTarget
 from postern.telemetry.observed import Observed
 from postern.trust.handshakes import Initiators
 

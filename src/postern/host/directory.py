@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path as FilePath
 
-from postern.directory.active_directory import DomainDirectory
+from postern.directory.ad.adapter import DomainDirectory
+from postern.directory.ad.administration import PASSWORD, DomainAdministration
 from postern.directory.administration import Administration
-from postern.directory.domain_administration import PASSWORD, DomainAdministration
-from postern.directory.ldap import Client
+from postern.directory.ldap.client import Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
 from postern.host import configuration, secret_files
 from postern.model.directory import PROBE, RecipientType
@@ -25,11 +25,11 @@ from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
 from postern.roles import domain
 from postern.roles.runtime import Runtime
-from postern.services.topology_client import TopologyClient
+from postern.services.topology.client import TopologyClient
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
-from postern.trust import passwords
-from postern.trust.ntlm import nt_hash
+from postern.trust.ntlm.handshake import nt_hash
+from postern.trust.passwords import verifiers as passwords
 
 PROBE_PASSWORD = "probe-account"  # noqa: S105 (a file's name)
 SCRAM_SALTS = "scram-salts"

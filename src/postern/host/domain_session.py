@@ -11,10 +11,10 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
-from postern.directory import tickets
-from postern.directory.ad_setup import SetupError
-from postern.directory.domain_client import DomainClient
-from postern.directory.ldap_administrator import OneController
+from postern.directory.ad.administrator_connection import OneController
+from postern.directory.ad.client import DomainClient
+from postern.directory.ad.setup import SetupError
+from postern.directory.ldap import tickets
 from postern.model.directory import DomainController
 from postern.model.organization import ActiveDirectory, Organization, Server, StateFolder
 from postern.net.dns import DnsError, Resolver

@@ -1,6 +1,6 @@
 """Edge subscriptions as an administrator makes them: the file on the edge, the subscription on a hub.
 
-Reads and writes the state folder's secrets and certificates; the edge's accounts are `directory.adam_accounts`', the
+Reads and writes the state folder's secrets and certificates; the edge's accounts are `directory.adam.accounts`', the
 organization's side `model.edge.SubscriptionStore`'s.
 """
 
@@ -15,26 +15,27 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from postern.directory.adam import AdamDirectory
-from postern.directory.adam_accounts import AccountError, AdamAccounts, new_name
-from postern.directory.adam_client import AdamClient, simple
-from postern.directory.adam_layout import ADMINISTRATOR
-from postern.host import adam, certificates, secret_files
+from postern.directory.adam.accounts import AccountError, AdamAccounts, new_name
+from postern.directory.adam.adapter import AdamDirectory
+from postern.directory.adam.client import AdamClient, simple
+from postern.directory.adam.layout import ADMINISTRATOR
+from postern.host import certificates, secret_files
+from postern.host.engines import adam
 from postern.model.edge import BOOTSTRAP_LIFE, EdgeCredential, Subscription, SubscriptionFile
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.model.security import Mechanism
 from postern.net.tls import certificate_der
 from postern.paths.table import settle
-from postern.protocols import edge_subscription
-from postern.protocols.edge_subscription import SubscriptionFileError
+from postern.protocols.edge import subscription as edge_subscription
+from postern.protocols.edge.subscription import SubscriptionFileError
 from postern.roles import domain, edgesync
 from postern.roles.runtime import Runtime
-from postern.services.edge_pairs import EdgePairs, purpose
-from postern.services.edgesync import EdgeSync
+from postern.services.edge.edgesync import EdgeSync
+from postern.services.edge.pairs import EdgePairs, purpose
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
-from postern.trust.sealed_secrets import new_key, seal
+from postern.trust.certificates.sealed_secrets import new_key, seal
 
 KEY = "edgesync-key"
 """A hub's private key for the passwords of its replication accounts (PEM)."""

@@ -1,7 +1,7 @@
 """The secrets of computer accounts as files: keytab and password of each server, and the probe's password; in this host's state
 folder, or in a folder whose parts are carried to the hosts they belong to.
 
-Files are mode 0600 and replaced at once. `trust.keytab` makes the keys.
+Files are mode 0600 and replaced at once. `trust.kerberos.keytab` makes the keys.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postern.directory.ad_servers import keytab_names
+from postern.directory.ad.servers import keytab_names
 from postern.host import secret_files
 from postern.model.organization import Server, StateFolder
-from postern.trust import keytab
+from postern.trust.kerberos import keytab
 
 KEYTAB = "keytab"
 PROBE = "probe-account"

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from postern.host import sockets
 from postern.host.small_files import read_small
+from postern.host.supervision import sockets
 from postern.model.organization import Organization, Server
 from postern.paths.deployment import OF_THE_MACHINE
 from postern.paths.fit import listeners

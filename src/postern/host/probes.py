@@ -12,7 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from postern.directory.slapd_adapter import SERVICE
-from postern.host import adam, certificates, configuration, directory, edge, engines, secret_files, state
+from postern.host import certificates, configuration, directory, edge, secret_files, state
+from postern.host.engines import adam
+from postern.host.engines import start as engines
 from postern.model.directory import PROBE, DirectoryUnavailable, DomainController, TrustedCertificate
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.model.security import Mechanism

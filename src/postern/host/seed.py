@@ -17,7 +17,7 @@ from postern.host import demo_mails, directory, edge, secret_files
 from postern.model.mailbox import Delivery, Flag, FlagChange, FolderKind
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.store.database import MailboxDatabase
-from postern.trust import passwords
+from postern.trust.passwords import verifiers as passwords
 
 _BATCH = 50
 _DONE = "demo-delivered"

@@ -16,7 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from postern.host import sockets
+from postern.host.supervision import sockets
 from postern.lab.plan import ROUTER, LabError
 from postern.lab.steps import cause
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from postern.host import sockets
+from postern.host.supervision import sockets
 from postern.lab import dialling, joining, organization
 from postern.lab.dialling import Dialled, Dialling, Progress
 from postern.lab.folder import Folder

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from postern.host import sockets
+from postern.host.supervision import sockets
 from postern.lab.folder import Folder
 from postern.lab.namespaces import Namespaces, Process
 from postern.lab.plan import MACHINES, LabError, Machine

@@ -1,6 +1,6 @@
 """The edge and the organization behind it: what a subscription is, what EdgeSync replicates, and who keeps either.
 
-Times are seconds since 1970 (UTC). A certificate is DER. What hashes are made of is `protocols.edge_hashes`'.
+Times are seconds since 1970 (UTC). A certificate is DER. What hashes are made of is `protocols.edge.hashes`'.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ class SubscriptionFile:
 
 @dataclass(frozen=True, slots=True)
 class EdgeCredential:
-    """A hub's account on an edge. `for_hub` and `for_edge` are the password sealed to either's key (`trust.sealed_secrets`)."""
+    """A hub's account on an edge. `for_hub` and `for_edge` are the password sealed to either's key.
+
+    `trust.certificates.sealed_secrets` seals and opens them.
+    """
 
     hub: str
     username: str

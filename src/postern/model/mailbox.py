@@ -1,5 +1,5 @@
 """A mailbox as its clients see it: folders, items, flags, changes; and `Mailboxes`, the interface that `store` implements
-on PostgreSQL and `services.mailbox_client` implements by remote procedure calls on it.
+on PostgreSQL and `services.mailbox.client` implements by remote procedure calls on it.
 
 All numbers are per RFC 9051 (UID, UIDVALIDITY) and RFC 7162 (mod-sequences). Times are seconds since the epoch, UTC.
 """

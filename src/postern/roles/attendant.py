@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from importlib import metadata
 
-from postern.directory.domain_client import DomainClient
-from postern.directory.recipient_update import RecipientUpdate
-from postern.directory.server_objects import ServerObjects
-from postern.directory.tickets import MachineTickets
+from postern.directory.ad.client import DomainClient
+from postern.directory.ad.recipient_update import RecipientUpdate
+from postern.directory.ad.server_objects import ServerObjects
+from postern.directory.ldap.tickets import MachineTickets
 from postern.model.directory import Locator
 from postern.model.organization import HostService, Role
 from postern.net.tunnel import tunnel
 from postern.paths.row import Wire
-from postern.protocols.dcerpc.recipient_update import RECIPIENT_UPDATE
+from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
 from postern.roles import domain
 from postern.roles.doors import Doors
 from postern.roles.rpc import Rpc
 from postern.roles.runtime import Runtime
-from postern.services.attendant import Attendant
-from postern.services.recipient_update import RecipientUpdateService
-from postern.services.rpc_client import RpcClient
+from postern.services.directory.attendant import Attendant
+from postern.services.directory.recipient_update import RecipientUpdateService
+from postern.services.rpc.client import RpcClient
 
 TIMEOUT = 30.0
 """Seconds for one page of recipients."""

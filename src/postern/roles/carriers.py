@@ -7,16 +7,16 @@ from __future__ import annotations
 from postern.model.mail import Carrier, HopKind
 from postern.model.organization import Role
 from postern.net.dns import Resolver
-from postern.protocols.dcerpc.mailbox_store import MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.roles.transport_agents import TransportAgents
-from postern.services.mailbox_room import MailboxRoom
-from postern.services.smtp_send import SmtpSender
-from postern.services.store_driver import StoreDriver
-from postern.trust.certificates import PeerCertificates
-from postern.trust.direct_trust import DirectTrust
-from postern.trust.initiators import sasl_initiators
+from postern.services.mailbox.room import MailboxRoom
+from postern.services.mailbox.store_driver import StoreDriver
+from postern.services.smtp.send import SmtpSender
+from postern.trust.certificates.direct_trust import DirectTrust
+from postern.trust.certificates.owners import PeerCertificates
+from postern.trust.sasl.initiators import sasl_initiators
 
 
 class Carriers:

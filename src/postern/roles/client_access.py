@@ -9,14 +9,14 @@ from postern.model.organization import Role
 from postern.net.link import Session
 from postern.net.tls import server_context
 from postern.paths.row import Path, Tls
-from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.client_access import ClientAccess, MailboxServer
-from postern.services.imap import ImapSession
-from postern.services.mailbox_changes import MailboxChanges
-from postern.services.pop3 import Pop3Session
+from postern.services.access.changes import MailboxChanges
+from postern.services.access.logon import ClientAccess, MailboxServer
+from postern.services.imap.session import ImapSession
+from postern.services.pop3.session import Pop3Session
 
 
 class Access:

@@ -9,19 +9,20 @@ from __future__ import annotations
 import os
 from pathlib import Path as FilePath
 
-from postern.directory import krb5_conf, tickets
-from postern.directory.active_directory import DomainDirectory
+from postern.directory.ad import krb5_conf
+from postern.directory.ad.adapter import DomainDirectory
+from postern.directory.ldap import tickets
 from postern.model.directory import DomainController, Locator
 from postern.model.organization import ActiveDirectory, HostService, Role
 from postern.net.dns import Resolver
 from postern.net.tunnel import tunnel
 from postern.paths.row import Party, Path
-from postern.protocols.dcerpc.ad_topology import AD_TOPOLOGY
+from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
 from postern.roles.rpc import socket
 from postern.roles.runtime import Part, Runtime
-from postern.services.rpc_client import RpcClient, RpcTarget
-from postern.services.topology import Topology
-from postern.services.topology_client import TopologyClient
+from postern.services.rpc.client import RpcClient, RpcTarget
+from postern.services.topology.client import TopologyClient
+from postern.services.topology.controllers import Topology
 from postern.trust.handshakes import Initiators
 
 _ROWS: dict[Part, str] = {

@@ -14,8 +14,8 @@ from postern.roles.doors import Doors
 from postern.roles.edge_organization import EdgeOrganization
 from postern.roles.runtime import Runtime
 from postern.roles.transport_agents import TransportAgents
-from postern.services.smtp_receive import ReceiveSession
-from postern.services.smtp_send import SmtpSender
+from postern.services.smtp.receive import ReceiveSession
+from postern.services.smtp.send import SmtpSender
 from postern.transport.adoption import Adopter, open_own
 from postern.transport.control import Control
 from postern.transport.dispatcher import Dispatcher

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from postern.directory.adam_accounts import AdamAccounts
-from postern.directory.adam_client import AdamClient, simple
-from postern.directory.adam_layout import ADMINISTRATOR
-from postern.directory.ldap import socket_uri
+from postern.directory.adam.accounts import AdamAccounts
+from postern.directory.adam.client import AdamClient, simple
+from postern.directory.adam.layout import ADMINISTRATOR
+from postern.directory.ldap.client import socket_uri
 from postern.model.security import Mechanism
 from postern.roles.runtime import Runtime
-from postern.services.edge_credentials import AccountKeeper
+from postern.services.edge.credentials import AccountKeeper
 
 
 class EdgeCredentials:

@@ -13,7 +13,7 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import replace
 
-from postern.directory.adam import AdamDirectory
+from postern.directory.adam.adapter import AdamDirectory
 from postern.model.directory import DirectoryUnavailable
 from postern.model.mail import Intake
 from postern.model.organization import Organization, Role, Server
@@ -21,10 +21,10 @@ from postern.net.tls import Certificate, authorities_file, certificate_der
 from postern.paths.guard import Guard
 from postern.roles.organization_feed import OrganizationFeed
 from postern.roles.runtime import Runtime
-from postern.services.receive_connector import Agents, ReceiveConnector
-from postern.trust.authorities import Authorities
-from postern.trust.certificates import PeerCertificates
-from postern.trust.direct_trust import REFRESH, DirectTrust
+from postern.services.smtp.receive_connector import Agents, ReceiveConnector
+from postern.trust.certificates.authorities import Authorities
+from postern.trust.certificates.direct_trust import REFRESH, DirectTrust
+from postern.trust.certificates.owners import PeerCertificates
 
 ADAM = 50389
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from postern.directory.adam_client import AdamClient, simple
-from postern.directory.adam_replica import EdgeReplica
+from postern.directory.ad.edge_source import DomainRecipients
+from postern.directory.adam.client import AdamClient, simple
+from postern.directory.adam.replica import EdgeReplica
 from postern.directory.edge_source import SlapdRecipients
-from postern.directory.edge_source_ad import DomainRecipients
-from postern.directory.ldap import Client
+from postern.directory.ldap.client import Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
 from postern.directory.subscriptions import DirectorySubscriptions
 from postern.model.directory import Locator, Policy
@@ -18,10 +18,10 @@ from postern.model.organization import HostService, Organization, Role
 from postern.model.security import Mechanism
 from postern.roles import domain
 from postern.roles.runtime import Runtime
-from postern.services.edge_configuration import ConfigurationSource
-from postern.services.edge_pairs import EdgePairs, Login
-from postern.services.edgesync import EdgeSync
-from postern.services.edgesync_schedule import Schedule
+from postern.services.edge.configuration import ConfigurationSource
+from postern.services.edge.edgesync import EdgeSync
+from postern.services.edge.pairs import EdgePairs, Login
+from postern.services.edge.schedule import Schedule
 
 TIMEOUT = 30.0
 """Seconds for one answer of an edge's directory."""

@@ -8,8 +8,8 @@ from postern.roles.doors import Doors
 from postern.roles.receive_connectors import ReceiveConnectors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.mail_submission import SubmissionService
-from postern.services.outbox import OutboxTaker
+from postern.services.mailbox.outbox import OutboxTaker
+from postern.services.mailbox.submission import SubmissionService
 from postern.transport.adoption import Adopter, open_own
 from postern.transport.control import Control
 from postern.transport.dispatcher import Dispatcher

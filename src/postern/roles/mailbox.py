@@ -7,15 +7,15 @@ import contextlib
 
 from postern.model.mailbox import MailboxError
 from postern.model.organization import Role
-from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
-from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.mail_submission import SubmissionNotifier
-from postern.services.mailbox_housekeeping import EVERY, maintain, observe, render_anew
-from postern.services.mailbox_server import MailboxService
-from postern.services.rpc_client import RpcClient
+from postern.services.mailbox.housekeeping import EVERY, maintain, observe, render_anew
+from postern.services.mailbox.server import MailboxService
+from postern.services.mailbox.submission import SubmissionNotifier
+from postern.services.rpc.client import RpcClient
 from postern.store.database import MailboxDatabase
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from postern.directory.active_directory import DomainDirectory
+from postern.directory.ad.adapter import DomainDirectory
 from postern.directory.slapd_adapter import SlapdDirectory
-from postern.protocols.dcerpc.logon_broker import LOGON_BROKER
+from postern.protocols.dcerpc.interfaces.logon_broker import LOGON_BROKER
 from postern.roles import domain
 from postern.roles.runtime import Part, Runtime
-from postern.services.logon_broker import BrokerClient
-from postern.services.rpc_client import RpcClient
-from postern.services.topology_client import TopologyClient
-from postern.trust.kerberos_passwords import KerberosPasswords
+from postern.services.netlogon.broker import BrokerClient
+from postern.services.rpc.client import RpcClient
+from postern.services.topology.client import TopologyClient
+from postern.trust.kerberos.passwords import KerberosPasswords
 from postern.trust.membership import Membership
 
 

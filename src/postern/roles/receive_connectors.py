@@ -16,8 +16,8 @@ from postern.roles.carriers import Carriers
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.receive_connector import ReceiveConnector
-from postern.services.smtp_receive import ReceiveSession
+from postern.services.smtp.receive import ReceiveSession
+from postern.services.smtp.receive_connector import ReceiveConnector
 
 OUR_OWN = ("hub-to-hub", "um-to-hub", "client-to-hub-smtp")
 """Rows of callers that may speak to any hub on port 25."""

@@ -17,14 +17,14 @@ from postern.paths.row import Party, Path, Wire
 from postern.protocols.dcerpc.interface import Interface
 from postern.roles.doors import Doors
 from postern.roles.runtime import Part, Runtime
-from postern.services.endpoint_mapper import EndpointMapper, endpoints, rpc_port
-from postern.services.mailbox_client import MailboxClient
-from postern.services.rpc_client import RpcClient, RpcTarget
-from postern.services.rpc_server import RpcServer, RpcService
+from postern.services.mailbox.client import MailboxClient
+from postern.services.rpc.client import RpcClient, RpcTarget
+from postern.services.rpc.endpoint_mapper import EndpointMapper, endpoints, rpc_port
+from postern.services.rpc.server import RpcServer, RpcService
 from postern.trust.handshakes import Acceptors, Initiators
 from postern.trust.membership import Membership
-from postern.trust.ntlm import nt_hash
-from postern.trust.proofs import Proofs
+from postern.trust.ntlm.handshake import nt_hash
+from postern.trust.passwords.proofs import Proofs
 from postern.trust.reauthorization import Reauthorization
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from postern.directory.active_directory import DomainDirectory
+from postern.directory.ad.adapter import DomainDirectory
 from postern.model.directory import DirectoryUnavailable
 from postern.net.tls import Certificate
 from postern.paths.guard import Guard

@@ -10,13 +10,13 @@ from postern.roles.doors import Doors
 from postern.roles.open_directory import logons
 from postern.roles.rpc import Rpc
 from postern.roles.runtime import Runtime
-from postern.services.logon_broker import LogonBroker
-from postern.services.netlogon_client import NetlogonClient
-from postern.services.rpc_server import RpcService
-from postern.services.topology_server import TopologyService
+from postern.services.netlogon.broker import LogonBroker
+from postern.services.netlogon.client import NetlogonClient
+from postern.services.rpc.server import RpcService
+from postern.services.topology.server import TopologyService
 from postern.trust.membership import Membership
-from postern.trust.ntlm import nt_hash
-from postern.trust.proofs import DomainProofs
+from postern.trust.ntlm.handshake import nt_hash
+from postern.trust.passwords.proofs import DomainProofs
 
 
 class TopologyProcess:

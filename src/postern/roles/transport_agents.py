@@ -7,10 +7,10 @@ from postern.model.mail import Carrier
 from postern.model.organization import Role
 from postern.net.dns import Resolver
 from postern.roles.runtime import Runtime
-from postern.services.agent_look_ups import BlockLists, LookUps
-from postern.services.agent_state import Statistics
-from postern.services.agents import AgentPipeline
-from postern.services.outward_agents import OutwardAgents
+from postern.services.agents.look_ups import BlockLists, LookUps
+from postern.services.agents.outward import OutwardAgents
+from postern.services.agents.pipeline import AgentPipeline
+from postern.services.agents.state import Statistics
 
 
 class TransportAgents:

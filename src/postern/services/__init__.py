@@ -1,1 +1,1 @@
-"""One file per conversation: a protocol machine, the guard, and the domain."""
+"""Conversations: a protocol machine, the guard, and the domain. One package a protocol or service."""

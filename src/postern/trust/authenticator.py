@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 from postern.model.directory import Directory, Logons, Policy
 from postern.model.security import NO_CHANNEL, Channel, Mechanism, Peer, Seal
-from postern.trust.judge import Judge
+from postern.trust.kerberos.principal import Principals
 from postern.trust.membership import GroupSid, Membership
-from postern.trust.principal import Principals
-from postern.trust.proofs import DomainProofs
-from postern.trust.sasl import External, Login, Ntlm, Plain, SaslServer, Validator
-from postern.trust.sasl_gssapi import GssapiServer, usable
-from postern.trust.sasl_scram import ScramServer
+from postern.trust.passwords.judge import Judge
+from postern.trust.passwords.proofs import DomainProofs
+from postern.trust.sasl.gssapi import GssapiServer, usable
+from postern.trust.sasl.mechanisms import External, Login, Ntlm, Plain, SaslServer, Validator
+from postern.trust.sasl.scram import ScramServer
 
 _KIND_OF = {Mechanism.NTLM: "nt", Mechanism.SCRAM: "scram-sha-256"}
 

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from postern.model.security import Mechanism
 from postern.protocols.dcerpc.protection import AuthType, Level
-from postern.trust.ntlm import SEALING, NtlmAcceptor, NtlmInitiator, NtlmKeys, NtlmResult
-from postern.trust.ntlm_fields import NtlmError
+from postern.trust.ntlm.fields import NtlmError
+from postern.trust.ntlm.handshake import SEALING, NtlmAcceptor, NtlmInitiator, NtlmKeys, NtlmResult
 
 
 class SecurityFailure(Exception):

@@ -12,13 +12,13 @@ from functools import partial
 from postern.model.directory import Account, Directory, NtlmLogon
 from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.protocols.dcerpc.protection import AuthType
-from postern.trust import kerberos
-from postern.trust.backoff import network
 from postern.trust.contexts import NtlmAcceptorContext, NtlmInitiatorContext, SecurityContext
+from postern.trust.kerberos import contexts as kerberos
 from postern.trust.membership import Membership
-from postern.trust.ntlm import NtlmAcceptor, NtlmInitiator, Proof, account_name, matches
-from postern.trust.pool import Pool
-from postern.trust.proofs import Proofs, Verifiers
+from postern.trust.ntlm.handshake import NtlmAcceptor, NtlmInitiator, Proof, account_name, matches
+from postern.trust.passwords.backoff import network
+from postern.trust.passwords.pool import Pool
+from postern.trust.passwords.proofs import Proofs, Verifiers
 from postern.trust.reauthorization import Reauthorization
 from postern.trust.spnego import SpnegoAcceptor
 

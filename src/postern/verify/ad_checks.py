@@ -15,8 +15,8 @@ from types import MappingProxyType
 from postern.model.directory import DomainController
 from postern.model.security import Mechanism, Seal
 from postern.paths.row import Path
-from postern.protocols.dcerpc.netlogon import NETLOGON
-from postern.services.rpc_client import RpcError
+from postern.protocols.dcerpc.interfaces.netlogon import NETLOGON
+from postern.services.rpc.client import RpcError
 from postern.verify.ldap_tools import Said, ask
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.rpc_probe import Place, mapped

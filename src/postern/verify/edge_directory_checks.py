@@ -13,8 +13,8 @@ import ssl
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from postern.directory import adam_layout as layout
-from postern.directory.ldap import socket_uri
+from postern.directory.adam import layout
+from postern.directory.ldap.client import socket_uri
 from postern.model.organization import Server
 from postern.model.security import Encryption, Mechanism, Seal
 from postern.net.tls import certificate_der, opportunistic_context, outdated_context

@@ -13,7 +13,7 @@ from pathlib import Path as FilePath
 
 import psycopg
 
-from postern.directory.ldap import answers
+from postern.directory.ldap.client import answers
 from postern.model.directory import DirectoryUnavailable
 from postern.model.security import Mechanism, Seal
 from postern.paths.row import Path

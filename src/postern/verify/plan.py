@@ -14,7 +14,7 @@ from postern.model.organization import Organization, Role, Server
 from postern.model.security import Mechanism
 from postern.paths.deployment import NOT_BUILT, closed
 from postern.paths.row import Party, Path
-from postern.trust import kerberos
+from postern.trust.kerberos import contexts as kerberos
 from postern.verify.report import Verdict
 
 ROLES: Mapping[str, tuple[Role, ...]] = MappingProxyType(

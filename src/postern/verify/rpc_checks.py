@@ -16,15 +16,15 @@ from uuid import UUID, uuid4
 from postern.model.organization import HostService, Role, Server
 from postern.model.security import Encryption, Mechanism, Seal
 from postern.paths.row import Path, Wire
-from postern.protocols.dcerpc.ad_topology import AD_TOPOLOGY
 from postern.protocols.dcerpc.interface import Interface, Syntax
-from postern.protocols.dcerpc.mail_submission import MAIL_SUBMISSION
-from postern.protocols.dcerpc.mailbox_store import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
+from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
 from postern.protocols.dcerpc.protection import AuthType, Level
-from postern.protocols.dcerpc.recipient_update import RECIPIENT_UPDATE
-from postern.services.rpc_client import RpcError
-from postern.trust import kerberos
+from postern.services.rpc.client import RpcError
 from postern.trust.contexts import SecurityContext, SecurityFailure
+from postern.trust.kerberos import contexts as kerberos
 from postern.verify.plan import no_realm, targets
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.rpc_probe import Place, Question, SpnegoContext, ask, ask_locally, mapped, refusal

@@ -19,11 +19,11 @@ from postern.model.security import Mechanism
 from postern.net.door import dial, dial_local
 from postern.paths.row import Path
 from postern.protocols.dcerpc.client import Bound
-from postern.protocols.dcerpc.endpoint import ENDPOINT_MAPPER, MAP, map_request, read_map_reply
 from postern.protocols.dcerpc.interface import Interface, Syntax
+from postern.protocols.dcerpc.interfaces.endpoint import ENDPOINT_MAPPER, MAP, map_request, read_map_reply
 from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.protection import AuthType, Level
-from postern.services.rpc_client import RpcConnection, RpcError
+from postern.services.rpc.client import RpcConnection, RpcError
 from postern.trust.contexts import SecurityContext, SecurityFailure
 from postern.verify.sasl_client import Credentials
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.protocols.dcerpc.mailbox_store import FOLDER, MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox import FOLDER, MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.ndr import (
     I64,
     U8,

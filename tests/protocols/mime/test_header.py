@@ -21,7 +21,7 @@ from postern.protocols.mime.header import (
     split_fields,
 )
 from postern.protocols.mime.sections import header_fields
-from postern.services.smtp_data import Gathering
+from postern.services.smtp.data import Gathering
 from postern.transport.submission import NotAllowed, Submitter, fix_header
 
 ALICE = Submitter("alice@x.test", frozenset({"alice@x.test"}))

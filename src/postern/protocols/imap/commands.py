@@ -1,6 +1,6 @@
 """What a client can say, as values: one class for each shape of command (RFC 9051 section 6, and the extensions named).
 
-The machine yields them; `services.imap` obeys them. Mailbox names are Unicode with "/" between levels.
+The machine yields them; `services.imap.session` obeys them. Mailbox names are Unicode with "/" between levels.
 """
 
 from __future__ import annotations

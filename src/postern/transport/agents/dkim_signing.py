@@ -1,6 +1,6 @@
 """DKIM signing on the way out: for which domain a message is signed, and the DNS record that publishes a key.
 
-The keys themselves lie in the state folder's secrets; `services.dkim_keys` reads and makes them.
+The keys themselves lie in the state folder's secrets; `services.agents.dkim_keys` reads and makes them.
 """
 
 from __future__ import annotations

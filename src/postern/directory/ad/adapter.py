@@ -1,0 +1,273 @@
+"""The directory as roles need it, answered by Active Directory: recipients by the global catalogue where it has what they
+consist of, accounts always by a controller of the domain.
+
+Reads through `client`; `entries` knows what attributes mean, `names` where our own entries stand; `postern setup ad`
+and the administration write. The controllers judge passwords (`model.directory.Logons`): Active Directory hands out no
+verifiers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal
+from uuid import UUID
+
+from postern.directory import entries, mailbox_owners
+from postern.directory.ad import names as ad_names
+from postern.directory.ad.changes import RecentChanges
+from postern.directory.ad.client import Dial, DomainClient
+from postern.directory.ad.values import base_of, certificates_of_edges, complete, sid_of
+from postern.directory.entries import ACTIVE_DIRECTORY
+from postern.directory.ldap.client import BASE, ONE_LEVEL, SUBTREE, Client, Entry, Refused, either, escape
+from postern.directory.ldap.tickets import Tickets
+from postern.directory.recipient_cache import RecipientCache
+from postern.model.directory import Account, DirectoryUnavailable, Locator, Recipient, TrustedCertificate, Unknown
+from postern.model.domains import a_labels, fold
+from postern.model.organization import AcceptedDomain, ActiveDirectory, DomainType
+from postern.paths.row import Path, Wire
+from postern.telemetry.observed import Observed
+
+CACHE_KNOWN, CACHE_UNKNOWN, FOLLOW = 30.0, 5.0, 2.0
+"""Seconds, as roles have it: what changes is known after FOLLOW, what is removed after CACHE_KNOWN at the latest."""
+_MAX_NAMES = 100
+"""Distinguished names in one filter."""
+_MAX_NAME = 512
+"""Longest logon name that is looked up at all; nobody's is longer (RFC 5321 section 4.5.3.1 allows 320)."""
+_MAX_MEMBERS = 100_000
+"""Members of one group that are followed."""
+_REMEMBERED = 30.0
+"""Seconds in which the servers' group keeps its name and the schema its catalogue."""
+
+
+class DomainDirectory:
+    """Implements `model.directory.Directory`, `MailboxOwners`, `Policy` and `Certificates` for a domain. `controller` is 389,
+    `catalogue` on 3268. Recipients are remembered for `cache_known` and absences for `cache_unknown` seconds; every `follow`
+    seconds (0.0: never) what the domain says to have changed is forgotten before that. An account is never remembered."""
+
+    def __init__(
+        self,
+        domain: ActiveDirectory,
+        controller: DomainClient,
+        catalogue: DomainClient,
+        cache_known: float = 5.0,
+        cache_unknown: float = 2.0,
+        follow: float = 0.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.controller = controller
+        self.catalogue = catalogue
+        self._domain = domain
+        self._base = base_of(domain.domain)
+        self._cache = RecipientCache(self._fetch, cache_known, cache_unknown)
+        self._recent = RecentChanges(controller, self._base)
+        self._follow = follow
+        self._following: asyncio.Task[None] | None = None
+        self._clock = clock
+        self._group = (("", ""), -_REMEMBERED)
+        self._in_catalogue = (False, -_REMEMBERED)
+
+    @staticmethod
+    def open(
+        row: Path,
+        domain: ActiveDirectory,
+        locator: Locator,
+        dial: Dial,
+        tickets: Tickets,
+        observed: Observed | None = None,
+    ) -> DomainDirectory:
+        """The domain on `row` (hub-to-ad and its like). `dial` is `net.descriptor.descriptor`."""
+        ldap = DomainClient(row, row.port("ldap", Wire.TCP), locator, dial, tickets, observed=observed)
+        catalogue = DomainClient(row, row.port("global catalogue"), locator, dial, tickets, observed=observed)
+        return DomainDirectory(domain, ldap, catalogue, CACHE_KNOWN, CACHE_UNKNOWN, FOLLOW)
+
+    # Recipients
+
+    async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        return await self._cache.get(addresses)
+
+    async def recipient(self, address: str) -> Recipient | None:
+        answer = self._cache.peek(address)
+        if isinstance(answer, Unknown):
+            return (await self._cache.get((address,))).get(address)
+        return answer
+
+    def cached_recipient(self, address: str) -> Recipient | Literal[Unknown.UNKNOWN] | None:
+        return self._cache.peek(address)
+
+    async def _follow_always(self) -> None:
+        while True:
+            with contextlib.suppress(DirectoryUnavailable, Refused):
+                touched = await self._recent.poll()
+                if touched is None:
+                    self._cache.clear()
+                elif touched.guids:
+                    self._cache.forget(touched.guids, touched.addresses)
+            await asyncio.sleep(self._follow)
+
+    async def _fetch(self, addresses: Sequence[str]) -> dict[str, Recipient]:
+        """Asks Active Directory. `addresses` are folded, and few enough for one filter."""
+        if self._follow and self._following is None:
+            self._following = asyncio.create_task(self._follow_always())
+        client, base = await self._reader()
+        which = "".join(either("proxyAddresses=smtp:", address) for address in addresses)
+        found = await client.search(base, SUBTREE, f"(|{which})", entries.RECIPIENT_ATTRIBUTES)
+        found = [await self._with_all_members(client, entry) for entry in found if "objectGUID" in entry.attributes]
+        names = await self._addresses_of(
+            client, base, (name for entry in found for name in entries.references(entry.attributes))
+        )
+        answer: dict[str, Recipient] = {}
+        for entry in found:
+            recipient = entries.recipient(entry.attributes, names)
+            answer.update(dict.fromkeys(recipient.addresses, recipient))
+        return answer
+
+    async def _reader(self) -> tuple[Client, str]:
+        """The client for questions about recipients, and the search base: the forest's catalogue if all that a recipient
+        consists of is replicated to it, else the domain itself."""
+        whole, since = self._in_catalogue
+        if time.monotonic() - since > _REMEMBERED:
+            schema = entries.text(await self.controller.root(), "schemaNamingContext")
+            which = "".join(f"(lDAPDisplayName={name})" for name in entries.RECIPIENT_ATTRIBUTES)
+            known = await self.controller.search(
+                schema, ONE_LEVEL, f"(&(objectClass=attributeSchema)(|{which}))", ("isMemberOfPartialAttributeSet",)
+            )
+            whole = all(entries.flag(entry.attributes, "isMemberOfPartialAttributeSet") for entry in known)
+            self._in_catalogue = (whole, time.monotonic())
+        return (self.catalogue, "") if whole else (self.controller, self._base)
+
+    async def _with_all_members(self, client: Client, entry: Entry) -> Entry:
+        """A large group's members come in ranges (MS-ADTS 3.1.1.3.1.3.3): the rest is asked for."""
+        values, following = complete(entry.attributes)
+        while following and len(values["member"]) < _MAX_MEMBERS:
+            name = f"member;range={following}-*"
+            more = await client.search(entry.dn, BASE, "(objectClass=*)", (name,))
+            before = following
+            rest, following = complete(more[0].attributes) if more else ({}, 0)
+            values["member"].extend(rest.get("member", ()))
+            if following <= before:
+                break
+        return Entry(entry.dn, values)
+
+    async def _addresses_of(self, client: Client, base: str, names: Iterable[str]) -> dict[str, str]:
+        """Primary addresses by folded distinguished name; what has no address is missing."""
+        wanted = list(dict.fromkeys(names))
+        parts = [wanted[start : start + _MAX_NAMES] for start in range(0, len(wanted), _MAX_NAMES)]
+        filters = ["".join(f"({ACTIVE_DIRECTORY.name}={escape(name)})" for name in part) for part in parts]
+        answers = await asyncio.gather(
+            *(client.search(base, SUBTREE, f"(&(proxyAddresses=*)(|{one}))", ("proxyAddresses",)) for one in filters)
+        )
+        return {fold(entry.dn): entries.primary_of(entry.attributes) for found in answers for entry in found}
+
+    # Accounts
+
+    async def account(self, name: str) -> Account | None:
+        if not name or len(name) > _MAX_NAME:
+            return None
+        prefix, _, short = name.rpartition("\\")
+        if prefix and prefix.lower() not in (self._domain.netbios.lower(), self._domain.domain.lower()):
+            return None  # another domain's user, of whom only a trust could tell
+        local, at, suffix = short.rpartition("@")
+        implicit = local if at and fold(suffix) == fold(self._domain.domain) else ""
+        if not at:
+            which = f"(sAMAccountName={escape(short)})"
+        else:
+            names = either("userPrincipalName=", short) + either("proxyAddresses=smtp:", short)
+            which = f"(|{names}{_called(implicit)})"
+        accounts = await self._accounts(which)
+        if not at:
+            return accounts[0][1] if len(accounts) == 1 else None
+        return _named(accounts, fold(short), fold(implicit))
+
+    async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
+        answer: dict[UUID, Account] = {}
+        for which in entries.guid_filters(guids):
+            found = await self._accounts(which)
+            answer.update({account.guid: account for _, account in found})
+        return answer
+
+    async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
+        return await mailbox_owners.in_forest(self.controller, self.catalogue, self._base, guids)
+
+    async def _accounts(self, which: str) -> list[tuple[str, Account]]:
+        """Accounts that match a filter, each with its sAMAccountName."""
+        found = await self.controller.search(
+            *(self._base, SUBTREE, f"(&(objectClass=user){which})"), entries.ACTIVE_DIRECTORY_ACCOUNT_ATTRIBUTES
+        )
+        group, _ = await self._servers_group()
+        return [
+            (
+                entries.text(entry.attributes, "sAMAccountName"),
+                entries.domain_account(entry.attributes, group, self._clock()),
+            )
+            for entry in found
+            if "userAccountControl" in entry.attributes
+        ]
+
+    async def servers_sid(self) -> str | None:
+        """The SID of our servers' group, as tickets and verdicts carry it; None before `setup ad` made it."""
+        return (await self._servers_group())[1] or None
+
+    async def _servers_group(self) -> tuple[str, str]:
+        """Distinguished name and SID of our servers' group; "" before `setup ad` made it."""
+        found, since = self._group
+        if not found[0] or time.monotonic() - since > _REMEMBERED:
+            which = f"(&(objectClass=group)(sAMAccountName={escape(ad_names.SERVERS_GROUP)}))"
+            groups = await self.controller.search(self._base, SUBTREE, which, ("objectSid",))
+            found = (groups[0].dn, sid_of(groups[0].attributes)) if len(groups) == 1 else ("", "")
+            self._group = (found, time.monotonic())
+        return found
+
+    async def verifier(self, account: Account, kind: str) -> str | None:
+        return None
+
+    # What an administrator keeps
+
+    async def enabled_verifiers(self) -> frozenset[str]:
+        return frozenset()
+
+    async def accepted_domains(self) -> tuple[AcceptedDomain, ...]:
+        found = await self._configured(ad_names.ACCEPTED_DOMAINS, ("cn", ad_names.DOMAIN_TYPE))
+        known = {kind.value: kind for kind in DomainType}
+        domains = (
+            AcceptedDomain(a_labels(entries.text(values, "cn")), known[kind])
+            for values in found
+            if (kind := entries.text(values, ad_names.DOMAIN_TYPE)) in known
+        )
+        return tuple(sorted(domains, key=lambda domain: domain.name))
+
+    async def trusted_certificates(self) -> tuple[TrustedCertificate, ...]:
+        """Certificates of the subscribed edges."""
+        attributes = ("cn", ad_names.SERVER_FQDN, ad_names.CERTIFICATE)
+        return certificates_of_edges(await self._configured(ad_names.EDGE_SUBSCRIPTIONS, attributes))
+
+    async def _configured(self, container: str, attributes: Sequence[str]) -> list[entries.Values]:
+        """What stands in one of our containers; [] where there is none yet."""
+        configuration = entries.text(await self.controller.root(), "configurationNamingContext")
+        found = await self.controller.search(f"{container},{configuration}", ONE_LEVEL, "(cn=*)", attributes)
+        return [entry.attributes for entry in found]
+
+    async def close(self) -> None:
+        if self._following is not None:
+            self._following.cancel()
+            await asyncio.gather(self._following, return_exceptions=True)
+        await self.controller.close()
+        await self.catalogue.close()
+
+
+def _called(short: str) -> str:
+    return f"(sAMAccountName={escape(short)})" if short else ""
+
+
+def _named(accounts: Sequence[tuple[str, Account]], name: str, implicit: str) -> Account | None:
+    """The account that a name belongs to: userPrincipalName before account@domain before a mailbox's address (MS-ADTS
+    5.1.1.1.1)."""
+    for short, account in accounts:
+        if fold(account.name) == name and fold(short) != fold(account.name):
+            return account
+    for short, account in accounts:
+        if implicit and fold(short) == implicit:
+            return account
+    return next((account for _, account in accounts if account.recipient == name), None)

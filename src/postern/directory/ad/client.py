@@ -1,0 +1,207 @@
+"""LDAP to Active Directory: connections to the best domain controller, bound by Kerberos and sealed (RFC 4752, SSF 256).
+
+Asks a Locator which controllers there are, and tells it of those that could not be used; the next one is tried at once. Names
+are never looked up here: the connection goes to the controller's address, the ticket is for its FQDN. Bind and sealing are done
+on the event loop, beside libldap: its own would wait, with the whole process, for name servers and for a server that hangs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+import ldap
+from ldap.ldapobject import SimpleLDAPObject
+
+from postern.directory.ldap.client import BASE, Client
+from postern.directory.ldap.connection import Connection, NoSuchEntry, Refused, describe
+from postern.directory.ldap.sealed_layer import sealed
+from postern.directory.ldap.tickets import TicketError, Tickets
+from postern.model.directory import DirectoryUnavailable, DomainController, Locator
+from postern.model.security import Mechanism, Seal
+from postern.paths.row import Path, Port
+from postern.telemetry.log import Event, log
+from postern.telemetry.observed import Observed
+
+
+class Tunnel(Protocol):
+    """`net.tunnel.Tunnel`."""
+
+    def send(self, data: bytes) -> None: ...
+
+    async def receive(self) -> bytes: ...
+
+    async def start(self, outgoing: Callable[[bytes], bytes], incoming: Callable[[bytes], bytes]) -> int: ...
+
+    def close(self) -> None: ...
+
+
+Dial = Callable[[Path, Port, str], Awaitable[Tunnel]]
+"""`net.tunnel.tunnel`: (row, port, address) to a connection; raises OSError, TimeoutError."""
+
+SEALED = 256
+"""The security strength factor of Kerberos' AES sealing as SASL counts it: nothing less is used."""
+_TRIED = 4
+"""Controllers of one attempt to connect."""
+_ATTEMPT = 8.0
+"""Seconds of one attempt to connect, over all controllers."""
+_REVIEW = 30.0
+"""Seconds after which a connection is held against what the Locator says now: home again once the own site is back."""
+_ROOT = (
+    *("defaultNamingContext", "configurationNamingContext", "schemaNamingContext", "dnsHostName", "dsServiceName"),
+    *("isSynchronized", "isGlobalCatalogReady", "highestCommittedUSN"),
+)
+
+
+class DomainClient(Client):
+    """Requests on `port` ("ldap" or "global catalogue") of `row` to whichever controller is best. A request that no controller
+    answered within `timeout` seconds fails, and its connection with it; a search is then made once more, at the next."""
+
+    def __init__(
+        self,
+        row: Path,
+        port: Port,
+        locator: Locator,
+        dial: Dial,
+        tickets: Tickets,
+        timeout: float = 2.0,
+        observed: Observed | None = None,
+    ) -> None:
+        super().__init__(row, "", "", "", timeout, observed)
+        self._port = port
+        self._catalogue = port.label == "global catalogue"
+        self._locator = locator
+        self._dial = dial
+        self._tickets = tickets
+        self._controller: DomainController | None = None
+        self._root: Mapping[str, Sequence[bytes]] = {}
+        self._review_at = 0.0
+        self._reviewing: asyncio.Task[None] | None = None
+
+    async def root(self) -> Mapping[str, Sequence[bytes]]:
+        """The rootDSE of the controller that serves now (MS-ADTS 3.1.1.3.2). Raises DirectoryUnavailable."""
+        await self._connected()
+        return self._root
+
+    async def controller(self) -> DomainController:
+        """Returns the controller that serves now. Raises DirectoryUnavailable."""
+        await self._connected()
+        assert self._controller is not None
+        return self._controller
+
+    async def close(self) -> None:
+        if self._reviewing is not None:
+            self._reviewing.cancel()
+            await asyncio.gather(self._reviewing, return_exceptions=True)
+        await super().close()
+
+    async def _connected(self) -> Connection:
+        connection = await super()._connected()
+        if self._reviewing is None and time.monotonic() > self._review_at:
+            self._review_at = time.monotonic() + _REVIEW
+            self._reviewing = asyncio.create_task(self._review(connection))
+            self._reviewing.add_done_callback(self._reviewed)
+        return connection
+
+    async def _open(self) -> Connection:
+        known = [one for one in await self._locator.controllers() if one.global_catalogue or not self._catalogue]
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_ATTEMPT):
+                for controller in known[:_TRIED]:
+                    if (connection := await self._reach(controller)) is not None:
+                        self._connection = connection
+                        return connection
+        if not known:
+            log(Event.DIRECTORY_UNAVAILABLE, path=self.row.id, error="no domain controller is known")
+        raise DirectoryUnavailable(self.row.id)
+
+    async def _reach(self, controller: DomainController) -> Connection | None:
+        """A bound connection, or None. The Locator hears of a controller that cannot be used now; a ticket that is not given
+        is the key distribution centres' or the keytab's fault."""
+        try:
+            return await self._bound(controller)
+        except TicketError as error:
+            log(Event.DIRECTORY_UNAVAILABLE, path=self.row.id, peer=controller.address, error=str(error))
+            return None
+        except (OSError, TimeoutError, DirectoryUnavailable, Refused, NoSuchEntry) as error:
+            words = str(error) or type(error).__name__
+        except ldap.LDAPError as error:
+            words = describe(error)
+        log(Event.DIRECTORY_UNAVAILABLE, path=self.row.id, peer=controller.address, error=words)
+        self._locator.failed(controller)
+        return None
+
+    async def _bound(self, controller: DomainController) -> Connection:
+        async with asyncio.timeout(self._timeout):
+            tunnel = await self._dial(self.row, self._port, controller.address)
+        try:
+            context = await self._tickets.begin(controller.fqdn)
+            async with asyncio.timeout(self._timeout):
+                layer = await sealed(tunnel, context)
+            if context.strength < SEALED:
+                raise Refused(f"sealed with SSF {context.strength} only")
+            connection = self._handle(await tunnel.start(layer.outgoing, layer.incoming), controller)
+        except BaseException:
+            tunnel.close()
+            raise
+        try:
+            root = await self._read_root(connection)
+        except BaseException:
+            connection.close()
+            raise
+        self._controller, self._root = controller, root
+        if self._observed is not None:
+            seal = Seal("Kerberos", f"SSF {context.strength}")
+            self._observed.seen(self.row.id, controller.address, Mechanism.KERBEROS, seal, time.time())
+        return connection
+
+    async def _read_root(self, connection: Connection) -> Mapping[str, Sequence[bytes]]:
+        found = await connection.search("", BASE, "(objectClass=*)", _ROOT)
+        root = {name: values for _, entry in found.rows for name, values in entry.items()}
+        ready = "isGlobalCatalogReady" if self._catalogue else "isSynchronized"
+        if root.get(ready, [b""])[0].upper() != b"TRUE":
+            raise Refused(f"{ready} is not TRUE")
+        return root
+
+    def _handle(self, fd: int, controller: DomainController) -> Connection:
+        def ended(why: str) -> None:
+            if why:
+                self._locator.failed(controller)
+
+        try:
+            handle = SimpleLDAPObject(f"ldap://{controller.fqdn}:{self._port.number}", fileno=fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        handle.protocol_version = ldap.VERSION3
+        handle.set_option(ldap.OPT_REFERRALS, ldap.OPT_OFF)
+        handle.set_option(ldap.OPT_TIMEOUT, self._timeout)
+        return Connection(handle, self.row.id, self._timeout, ended)
+
+    # A better controller
+
+    async def _review(self, connection: Connection) -> None:
+        known = [one for one in await self._locator.controllers() if one.global_catalogue or not self._catalogue]
+        if not known or self._controller is None or connection.closed:
+            return
+        best, now = known[0], self._controller
+        better = best.up and best.fqdn != now.fqdn and (best.in_site and not now.in_site)
+        if not better:
+            return
+        moved = await self._reach(best)
+        if moved is None:
+            return
+        if self._connection is connection:
+            self._connection = moved
+            connection.retire()
+        else:
+            moved.close()
+
+    def _reviewed(self, task: asyncio.Task[None]) -> None:
+        self._reviewing = None
+        if not task.cancelled():
+            task.exception()

@@ -1,0 +1,72 @@
+"""Active Directory's recipients as an edge may know them: everything once, then what DirSync says to have changed.
+
+DirSync tells of an entry the attributes that changed, so each one is read whole again. It does not tell a server's account of
+what was deleted: now and then what is there is compared with what the edge has.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from postern.directory.ad.changes import RECIPIENTS, Changed, DomainChanges
+from postern.directory.ad.client import DomainClient
+from postern.directory.ad.values import base_of
+from postern.directory.edge_source import ATTRIBUTES, edge_recipient, eligible
+from postern.directory.ldap.client import SUBTREE
+from postern.model.edge import Delta, EdgeRecipient
+
+COMPARE_EVERY = 1800.0
+"""Seconds between two looks at what was deleted: it lists the whole domain."""
+_MAX_GUIDS = 100
+
+
+class DomainRecipients:
+    """Implements `model.edge.RecipientSource`."""
+
+    def __init__(self, client: DomainClient, domain: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._client = client
+        self._base = base_of(domain)
+        self._changes = DomainChanges(client, self._base, ATTRIBUTES)
+        self._clock = clock
+        self._compared = -COMPARE_EVERY
+
+    async def read(self, cookie: bytes, known: frozenset[UUID]) -> Delta:
+        seen: dict[UUID, Changed] = {}
+        gone: set[UUID] = set()
+        complete = False
+        while True:
+            page = await self._changes.changes(cookie)
+            cookie = page.cookie
+            if page.afresh:
+                complete = True
+                seen.clear()
+            seen.update((one.guid, one) for one in page.changed)
+            gone |= page.deleted
+            if not page.more:
+                break
+        if complete:
+            found = [edge_recipient(one.attributes) for one in seen.values() if eligible(one.attributes)]
+            return Delta(tuple(one for one in found if one.guid not in gone), frozenset(), cookie, complete=True)
+        changed = await self._whole(sorted(seen))
+        gone |= seen.keys() - {one.guid for one in changed}
+        if self._clock() - self._compared >= COMPARE_EVERY:
+            gone |= known - await self._changes.present()
+            self._compared = self._clock()
+        return Delta(tuple(changed), frozenset(gone), cookie)
+
+    async def _whole(self, guids: Sequence[UUID]) -> list[EdgeRecipient]:
+        found: list[EdgeRecipient] = []
+        for start in range(0, len(guids), _MAX_GUIDS):
+            which = "".join(_equals(guid) for guid in guids[start : start + _MAX_GUIDS])
+            filter_text = f"(&{RECIPIENTS}(|{which}))"
+            for entry in await self._client.search(self._base, SUBTREE, filter_text, ATTRIBUTES):
+                if eligible(entry.attributes):
+                    found.append(edge_recipient(entry.attributes))
+        return found
+
+
+def _equals(guid: UUID) -> str:
+    """RFC 4515 section 3; MS-DTYP 2.3.4.2: objectGUID's octets are little-endian."""
+    return "(objectGUID=" + "".join(f"\\{octet:02x}" for octet in guid.bytes_le) + ")"

@@ -1,0 +1,1 @@
+"""LDAP connections: requests, binds, Kerberos tickets and the layer that they seal."""

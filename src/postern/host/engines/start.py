@@ -1,0 +1,106 @@
+"""The server programs that roles rest on, as this host needs them: PostgreSQL for mailboxes, slapd for the directory.
+
+Which are private, and what URL stands for them, follows from the organization; how each runs is `postgres`' and `slapd`'s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from urllib.parse import quote
+
+from postern.host import secret_files
+from postern.host.engines import adam
+from postern.host.engines.health import Question
+from postern.host.engines.postgres import PrivateCluster
+from postern.host.engines.slapd import PrivateSlapd, uri
+from postern.host.supervision.supervisor import Engine
+from postern.model.organization import Organization, Role, Server, StateFolder
+
+DATABASE = "postern"
+"""The private cluster's mailbox database."""
+
+
+class PostgresEngine:
+    """The private cluster, with its database made."""
+
+    name = "postgresql"
+
+    def __init__(self, state: StateFolder) -> None:
+        self.cluster = PrivateCluster(state.postgres, state.sockets / "postgresql", state.logs / "postgresql.log")
+
+    @property
+    def pid(self) -> int | None:
+        return self.cluster.pid
+
+    def start(self) -> None:
+        self.cluster.start(timeout=10.0)
+        self.cluster.create_database(DATABASE)
+
+    def stop(self) -> None:
+        self.cluster.stop(timeout=1.2)
+
+    @property
+    def question(self) -> Question:
+        return self.cluster.question
+
+    def kill(self, hard: bool) -> None:
+        self.cluster.kill(hard)
+
+
+class SlapdEngine:
+    """The private directory."""
+
+    name = "slapd"
+
+    def __init__(self, state: StateFolder) -> None:
+        password = secret_files.obtain(state, secret_files.DIRECTORY)
+        self.server = PrivateSlapd(state.slapd, state.sockets / "slapd", state.logs / "slapd.log", password)
+
+    @property
+    def pid(self) -> int | None:
+        return self.server.pid
+
+    def start(self) -> None:
+        self.server.start(timeout=10.0)
+
+    def stop(self) -> None:
+        self.server.stop(timeout=0.8)
+
+    @property
+    def question(self) -> Question:
+        return self.server.question
+
+    def kill(self, hard: bool) -> None:
+        self.server.kill(hard)
+
+
+def needed(organization: Organization, server: Server, state: StateFolder) -> list[Engine]:
+    """The private engines of this host, in the order in which they start."""
+    engines: list[Engine] = []
+    if Role.MAILBOX in server.roles and not organization.postgres:
+        engines.append(PostgresEngine(state))
+    if has_private_directory(organization, server):
+        engines.append(SlapdEngine(state))
+    if Role.EDGE in server.roles:
+        engines.append(adam.AdamEngine(organization, server, state))
+    return engines
+
+
+def has_private_directory(organization: Organization, server: Server) -> bool:
+    """Whether this host's directory is a slapd of its own for the whole organization, neither Active Directory nor an edge's."""
+    return not organization.directory and organization.active_directory is None and Role.EDGE not in server.roles
+
+
+def resolved(organization: Organization, state: StateFolder, server: Server | None = None) -> Organization:
+    """The organization with URLs in place of "private": what roles and commands of this host's `server` connect to."""
+    directory = "" if organization.active_directory is not None else uri(state.sockets / "slapd")
+    if server is not None and Role.EDGE in server.roles:
+        directory = adam.socket_uri(state)
+    # libpq: a host that begins with a slash is the folder of a unix socket.
+    folder = quote(str(state.sockets / "postgresql"), safe="")
+    return replace(
+        organization,
+        postgres=organization.postgres or f"postgresql://postern@{folder}/{DATABASE}",
+        directory=organization.directory or directory,
+        keytab=organization.keytab or (str(state.keytab) if organization.active_directory is not None else ""),
+    )

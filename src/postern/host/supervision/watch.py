@@ -1,0 +1,102 @@
+"""Holds what the kernel shows of our processes against the table, and raises the alarm for what fits no row.
+
+Reads `sockets`; what may exist is `paths.fit`'s word. Alarms go to the log and to alarms.jsonl in the state folder, which
+`postern paths observed` shows.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from postern.host.supervision import sockets
+from postern.model.organization import Organization, Server, StateFolder
+from postern.paths import fit
+from postern.paths.deployment import OF_THE_MACHINE
+from postern.paths.row import Wire
+from postern.telemetry.log import Event, log
+
+MAX_ALARMS = 1000
+"""Alarms of one run; beyond them only the log speaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """`process` is the child's name, `socket` in words ("TCP 127.0.0.1:31337 listening"), `time` seconds since the epoch."""
+
+    time: float
+    process: str
+    pid: int
+    socket: str
+
+
+class Watch:
+    """Called by the supervisor every few seconds. A socket is told once for as long as it is there."""
+
+    def __init__(self, organization: Organization, server: Server, state: StateFolder) -> None:
+        self._organization = organization
+        self._server = server
+        self._file = file(state)
+        self._told: set[tuple[int, int]] = set()
+        self._count = 0
+        self._ephemeral = sockets.ephemeral()
+
+    def __call__(self, children: Mapping[int, str]) -> None:
+        family = sockets.with_descendants(children)
+        seen: set[tuple[int, int]] = set()
+        for pid, held in sockets.of_processes(family).items():
+            doors = {socket.local_port for socket in held if socket.listening and socket.wire == "TCP"}
+            for socket in held:
+                # A connection to a door is the door's: the door itself is judged.
+                if not socket.listening and socket.wire == "TCP" and socket.local_port in doors:
+                    continue
+                if self._fits(socket):
+                    continue
+                seen.add((pid, socket.inode))
+                if (pid, socket.inode) not in self._told:
+                    self._raise(Alarm(time.time(), family[pid], pid, str(socket)))
+        self._told = seen
+
+    def _fits(self, socket: sockets.KernelSocket) -> bool:
+        asked = fit.KernelSocket(
+            wire=Wire(socket.wire),
+            local=socket.local,
+            local_port=socket.local_port,
+            remote=socket.remote or "0.0.0.0",  # noqa: S104 (as the kernel writes "nobody")
+            remote_port=socket.remote_port,
+            listening=socket.listening and socket.wire == Wire.TCP,
+        )
+        rows = fit.fits(self._organization, self._server, asked, self._ephemeral)
+        return not OF_THE_MACHINE.issuperset(rows)
+
+    def _raise(self, alarm: Alarm) -> None:
+        log(Event.ROGUE_SOCKET, child=alarm.process, pid=alarm.pid, socket=alarm.socket)
+        self._count += 1
+        if self._count > MAX_ALARMS:
+            return
+        with contextlib.suppress(OSError):
+            handle = os.open(self._file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            with os.fdopen(handle, "a", encoding="utf-8") as out:
+                out.write(json.dumps(asdict(alarm)) + "\n")
+
+
+def file(state: StateFolder) -> Path:
+    return state.root / "alarms.jsonl"
+
+
+def read(state: StateFolder) -> Iterator[Alarm]:
+    """All alarms of this state folder, oldest first. A torn last line is passed over, and so is a damaged one."""
+    try:
+        lines = file(state).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        try:
+            yield Alarm(**json.loads(line))
+        except (ValueError, TypeError, RecursionError):
+            continue

@@ -1,0 +1,1 @@
+"""What hubs and edges exchange about each other: hashes of recipients, and subscription files."""

@@ -1,0 +1,1 @@
+"""Kerberos structures beyond what GSSAPI reads: the PAC of a ticket."""

@@ -1,0 +1,1 @@
+"""The System Attendant of a mailbox server, and recipient update."""

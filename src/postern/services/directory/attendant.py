@@ -1,0 +1,101 @@
+"""The System Attendant: recipient update by whichever mailbox server's turn it is, and the server's entry in Active Directory.
+
+One attendant of the organization works: the first of the mailbox servers by name whose attendant answers. Each asks those before
+it over rus-rpc; while one answers, it rests. Two that cannot reach each other may both work for a while: what they write is the
+same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+
+from postern.directory.ad.recipient_update import Done, RecipientUpdate
+from postern.model.directory import DirectoryUnavailable
+from postern.services.rpc.client import RpcClient, RpcError
+from postern.telemetry.log import Event, log
+
+INTERVAL = 5.0
+"""Seconds between looks at what changed: a poll is one search of an index (5 to 10 ms)."""
+_ANSWER = 3.0
+"""Seconds in which an attendant before this one must say that it is there."""
+
+
+class Attendant:
+    """`earlier` are clients of RECIPIENT_UPDATE on the mailbox servers before this one. `register` is told whether this attendant
+    works, each time that changes."""
+
+    def __init__(
+        self,
+        row: str,
+        update: RecipientUpdate,
+        earlier: Sequence[RpcClient],
+        register: Callable[[bool], Awaitable[None]],
+        interval: float = INTERVAL,
+    ) -> None:
+        self.works = False
+        self.total = Done()
+        self._row = row
+        self._update = update
+        self._earlier = list(earlier)
+        self._register = register
+        self._registered: bool | None = None
+        self._interval = interval
+        self._turn = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for client in self._earlier:
+            await client.close()
+
+    async def update(self, recipients: Sequence[str]) -> Done | None:
+        """Now: these recipients, or all for (); None if it is not this attendant's turn. Raises DirectoryUnavailable."""
+        await self._elect()
+        if not self.works:
+            return None
+        async with self._turn:
+            return self._did(await (self._update.these(recipients) if recipients else self._update.all()))
+
+    async def once(self) -> None:
+        """One look: whose turn it is, what changed, and what the server's entry says. Raises DirectoryUnavailable."""
+        await self._elect()
+        if self._registered is not self.works:
+            await self._register(self.works)
+            self._registered = self.works
+        if self.works:
+            async with self._turn:
+                self._did(await self._update.changed())
+
+    async def _run(self) -> None:
+        while True:
+            with contextlib.suppress(DirectoryUnavailable):  # the client has logged it; the next look comes
+                await self.once()
+            await asyncio.sleep(self._interval)
+
+    async def _elect(self) -> None:
+        works = not any(await asyncio.gather(*(_answers(client) for client in self._earlier)))
+        if works is not self.works:
+            self.works = works
+            log(Event.ATTENDANT_WORKS, path=self._row, works=works)
+
+    def _did(self, done: Done) -> Done:
+        self.total += done
+        if done.changed:
+            log(Event.RECIPIENTS_UPDATED, path=self._row, seen=done.seen, changed=done.changed, failed=len(done.failed))
+        return done
+
+
+async def _answers(client: RpcClient) -> bool:
+    """An attendant that answers is there, whether it works or rests behind one before it."""
+    try:
+        await client.call("standing", (), timeout=_ANSWER)
+    except RpcError:
+        return False
+    return True

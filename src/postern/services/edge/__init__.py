@@ -1,0 +1,1 @@
+"""EdgeSync between hubs and edges: replication, its schedule, the accounts that it uses, and what watches over it."""

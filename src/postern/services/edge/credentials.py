@@ -1,0 +1,96 @@
+"""The edge's keeper of accounts: makes the accounts that hubs ask for, ends those whose time is over or that are given back.
+
+One process on an edge, the only one that is the directory's administrator. It believes a request as far as the account that wrote
+it goes: a replicator of now may have accounts made for hubs, for a bounded time, under names that cannot be guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+
+from postern.directory.adam.accounts import AccountError, AdamAccounts, Request, is_name_of
+from postern.model.directory import DirectoryUnavailable
+from postern.services.edge.pairs import LIFE, purpose
+from postern.telemetry.log import Event, log
+from postern.trust.certificates.sealed_secrets import SealError, unseal
+
+EVERY = 1.0
+"""Seconds between looks at the requests: over the unix socket, and there are rarely any."""
+_MOST = LIFE * 2
+"""Seconds ahead that an account may end at most."""
+_SHORTEST = 20
+"""Characters of a password: hubs make 43."""
+
+
+class AccountKeeper:
+    """`key` gives the edge's private key (PEM) that passwords were sealed to: its certificate's."""
+
+    def __init__(
+        self, accounts: AdamAccounts, edge: str, key: Callable[[], bytes], clock: Callable[[], float] = time.time
+    ) -> None:
+        self._accounts = accounts
+        self._edge = edge
+        self._key = key
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._always())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def look(self) -> None:
+        """Once: what is over ends, what was asked is done. Raises DirectoryUnavailable."""
+        now = self._clock()
+        for over in await self._accounts.expire(now):
+            log(Event.EDGE_ACCOUNT_ENDED, path="edgesync", account=over.dn, hub=over.hub, why="its time is over")
+        requests = await self._accounts.requests()
+        if not requests:
+            return
+        known = {one.dn.lower(): one for one in await self._accounts.replicators()}
+        for request in requests:
+            asker = known.get(request.by.lower())
+            if asker is None:
+                self._refuse(request, "who asked is no replicator any more")
+            elif request.secret:
+                await self._make(request, now)
+            else:
+                ending = known.get(request.account.lower())
+                if ending is not None and (ending.bootstrap or ending.hub == asker.hub):
+                    await self._accounts.remove(ending.dn)
+                    log(Event.EDGE_ACCOUNT_ENDED, path="edgesync", account=ending.dn, hub=ending.hub, why="given back")
+                elif ending is not None:
+                    self._refuse(request, "it is another hub's account")
+            await self._accounts.done(request)
+
+    async def _make(self, request: Request, now: float) -> None:
+        if not request.hub or not is_name_of(request.account, request.hub):
+            self._refuse(request, "no account of a hub is called so")
+            return
+        if not now < request.not_after <= now + _MOST or request.not_before >= request.not_after:
+            self._refuse(request, "its time is not a replication account's")
+            return
+        try:
+            password = unseal(self._key(), request.secret, purpose(self._edge, request.hub, request.account))
+            if len(password) < _SHORTEST:
+                raise AccountError("the password is too short")
+            await self._accounts.add(request.hub, password, request.not_before, request.not_after, request.account)
+        except (SealError, AccountError, OSError) as error:
+            self._refuse(request, str(error))
+            return
+        log(Event.EDGE_CREDENTIAL, path="edgesync", edge=self._edge, hub=request.hub, account=request.account)
+
+    def _refuse(self, request: Request, why: str) -> None:
+        log(Event.EDGE_REQUEST_REFUSED, path="edgesync", account=request.account, by=request.by, why=why)
+
+    async def _always(self) -> None:
+        while True:
+            with contextlib.suppress(DirectoryUnavailable):
+                await self.look()
+            await asyncio.sleep(EVERY)

@@ -1,0 +1,116 @@
+"""When EdgeSync runs: configuration and topology every 3 minutes, recipients every 5 (as later versions of Exchange have it),
+all of them compared anew once a day; and what its monitors say.
+
+One task, one edge after the other. A hub that another hub is before looks on, ready to take the lease over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from postern.model.directory import DirectoryUnavailable
+from postern.model.edge import Subscription, SubscriptionStore
+from postern.model.organization import Server
+from postern.services.edge.edgesync import LEASE, EdgeSync, EdgeSyncError, LeaseHeld
+from postern.telemetry.log import Event, log
+
+CONFIGURATION_EVERY = 180.0
+RECIPIENTS_EVERY = 300.0
+FULL_EVERY = 86_400.0
+RETRY_AFTER = 60.0
+"""Seconds until an edge is tried again that could not be reached."""
+LOOK_EVERY = 10.0
+"""Seconds until a new subscription is seen."""
+
+
+class Schedule:
+    """`certificate` gives this hub's chain (PEM), which is published for the edges to recognise it by."""
+
+    def __init__(
+        self,
+        sync: EdgeSync,
+        store: SubscriptionStore,
+        hub: Server,
+        certificate: Callable[[], bytes],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._sync = sync
+        self._store = store
+        self._hub = hub
+        self._certificate = certificate
+        self._clock = clock
+        self._due: dict[str, tuple[float, float, float]] = {}
+        """By edge: when its configuration, its recipients, and all of its recipients are due."""
+        self._alive: dict[str, float] = {}
+        """By edge: when anyone was last known to replicate to it."""
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._always())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def turn(self) -> None:
+        """Does what is due now. Raises DirectoryUnavailable for the organization's own directory."""
+        await self._store.publish_hub(self._hub.name, leaf(self._certificate()))
+        subscriptions = [one for one in await self._store.subscriptions() if self._mine(one)]
+        for gone in self._due.keys() - {one.name for one in subscriptions}:
+            del self._due[gone]
+        for subscription in subscriptions:
+            await self._one(subscription.name)
+
+    async def _one(self, edge: str) -> None:
+        now = self._clock()
+        configuration, recipients, full = self._due.get(edge, (now, now, now + FULL_EVERY))
+        self._alive.setdefault(edge, now)
+        if now < min(configuration, recipients, full):
+            return
+        everything, some = now >= full, now >= recipients
+        try:
+            await self._sync.synchronize(edge, full=everything, recipients=some or everything)
+        except LeaseHeld:
+            self._alive[edge] = now
+        except EdgeSyncError as error:
+            if type(error) is EdgeSyncError:  # its kinds have events of their own
+                log(Event.EDGE_UNREACHABLE, path="edgesync", edge=edge, why=str(error))
+            self._due[edge] = (now + RETRY_AFTER, now + RETRY_AFTER, full)
+            self._watch(edge, now)
+            return
+        self._alive[edge] = now
+        self._due[edge] = (
+            now + CONFIGURATION_EVERY,
+            now + RECIPIENTS_EVERY if some else recipients,
+            now + FULL_EVERY if everything else full,
+        )
+
+    def _watch(self, edge: str, now: float) -> None:
+        """Nobody replicates to this edge any more."""
+        if now - self._alive[edge] > LEASE:
+            log(Event.EDGE_LEASE_STALE, path="edgesync", edge=edge, seconds=round(now - self._alive[edge]))
+
+    def _mine(self, subscription: Subscription) -> bool:
+        """Edges are subscribed to a site."""
+        return not subscription.site or subscription.site.lower() == self._hub.site.lower()
+
+    async def _always(self) -> None:
+        while True:
+            try:
+                await self.turn()
+            except DirectoryUnavailable:
+                pass  # said by the client; the next turn asks again
+            except Exception as error:  # whatever is wrong with one turn, the next may do better
+                log(Event.CONVERSATION_FAILED, path="edgesync", error=repr(error), exc_info=error)
+            await asyncio.sleep(LOOK_EVERY)
+
+
+def leaf(chain: bytes) -> bytes:
+    """The server's own certificate of a chain in PEM, as DER. Raises ValueError."""
+    return x509.load_pem_x509_certificates(chain)[0].public_bytes(Encoding.DER)

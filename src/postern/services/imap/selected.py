@@ -1,0 +1,200 @@
+"""SELECT and what ends or refreshes it (RFC 9051 sections 6.3.2, 6.3.3, 6.3.13, 6.4.1 to 6.4.3; UNSELECT, UIDPLUS, CONDSTORE)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+
+from postern.model.mailbox import Folder, MailboxError, SearchTerm
+from postern.protocols.imap.commands import Command, Expunge, Select
+from postern.services.access.changes import Watch
+from postern.services.imap.state import ImapState, no
+from postern.services.imap.view import FolderView
+
+
+async def select(state: ImapState, command: Select) -> None:
+    """SELECT and EXAMINE: only the folder's counters are read, whatever its size."""
+    state.require_authenticated()
+    if state.view is not None:
+        state.view = None
+        state.send(b"OK [CLOSED] Previous mailbox closed")  # RFC 7162 section 3.2.11
+    state.saved = []
+    if command.condstore:
+        state.enable_condstore()
+    folder = await state.folder(command.mailbox)
+    read_only = command.name == "EXAMINE"
+    folder, recent, count = await _recent(state, folder, read_only)
+    state.view = FolderView(folder, read_only, recent, count)
+    state.tell_known_flags()
+    state.send(b"%d EXISTS" % folder.messages)
+    if not state.rev2:
+        state.send(b"%d RECENT" % count)
+        await _tell_unseen(state, folder)
+    state.send(b"OK [UIDVALIDITY %d] UIDs valid" % folder.uid_validity)
+    state.send(b"OK [UIDNEXT %d] Predicted next UID" % folder.uid_next)
+    state.send(b"OK [HIGHESTMODSEQ %d] Highest" % folder.highest_modseq)
+    if state.rev2:  # RFC 9051 section 6.3.2
+        name = "/".join(folder.path)
+        old = b' ("OLDNAME" (' + state.mailbox(command.given) + b"))" if command.given != name else b""
+        state.send(b'LIST () "/" ' + state.mailbox(name) + old)
+    code = b"READ-ONLY" if read_only else b"READ-WRITE"
+    state.done(command, code=code)
+
+
+async def _tell_unseen(state: ImapState, folder: Folder) -> None:
+    """RFC 3501 section 6.3.1: the number of the first message that is not seen. RFC 9051 has it no more. The store is asked
+    only where the counters do not tell."""
+    if folder.unseen == folder.messages:
+        first = 1 if folder.messages else 0
+    else:
+        first = folder.unseen and await state.opened.mailboxes.first_unseen(state.opened.mailbox, folder.id)
+    if 0 < first <= folder.messages:
+        state.send(b"OK [UNSEEN %d] First unseen" % first)
+
+
+async def _recent(state: ImapState, folder: Folder, read_only: bool) -> tuple[Folder, list[tuple[int, int]], int]:
+    """The folder with what is recent for this session (RFC 3501 section 2.3.2), claimed by SELECT, only seen by EXAMINE."""
+    if state.rev2 or folder.recent_uid >= folder.uid_next:
+        return folder, [], 0
+    mailboxes, mailbox = state.opened.mailboxes, state.opened.mailbox
+    if not read_only:
+        folder = await mailboxes.folder(mailbox, folder.id, claim_recent=True)
+    recent = (folder.recent_uid, folder.uid_next - 1)
+    if recent[0] > recent[1]:
+        return folder, [], 0
+    found = (await mailboxes.search(mailbox, folder.id, SearchTerm("uid", uids=(recent,)))).uids
+    return folder, [recent] if found else [], len(found)
+
+
+async def close(state: ImapState, command: Command) -> None:
+    """CLOSE removes deleted messages silently unless the folder was only examined."""
+    view = state.selected
+    if not view.read_only:
+        try:
+            await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id)
+        except MailboxError as error:
+            if error.code != "NONEXISTENT":  # of a folder that was deleted meanwhile nothing is left to remove
+                raise
+    state.view = None
+    state.done(command)
+
+
+async def unselect(state: ImapState, command: Command) -> None:
+    state.require_selected()
+    state.view = None
+    state.done(command)
+
+
+async def expunge(state: ImapState, command: Command) -> None:
+    view = state.selected
+    if view.read_only:
+        raise no("Mailbox is read-only", "READ-ONLY")
+    ranges = None
+    if isinstance(command, Expunge):
+        ranges = view.uid_ranges(await state.slices(command.messages, True))
+        if not ranges:
+            state.done(command)
+            return
+    await state.loaded()
+    gone = await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id, ranges)
+    known = set(view.vanished)
+    view.vanished += [uid for uid in gone if uid not in known]
+    await state.refresh(expunges=True)
+    state.done(command)
+
+
+async def noop(state: ImapState, command: Command) -> None:
+    if state.view is not None:
+        await state.refresh(expunges=True)
+    state.done(command)
+
+
+async def check(state: ImapState, command: Command) -> None:
+    state.require_selected()
+    await noop(state, command)
+
+
+GONE = b"[NONEXISTENT] The selected mailbox was deleted"
+
+
+async def is_gone(state: ImapState) -> bool:
+    """Whether another session deleted the selected folder. Nothing can be asked of it then, and no answer takes a client
+    out of it but BYE (RFC 2180 section 3.3)."""
+    if state.view is None:
+        return False
+    try:
+        await state.opened.mailboxes.folder(state.opened.mailbox, state.view.folder.id)
+    except MailboxError as error:
+        return error.code == "NONEXISTENT"
+    return False
+
+
+class Idle:
+    """IDLE (RFC 9051 section 6.3.13): between "+" and DONE, changes are told as they come."""
+
+    def __init__(self, state: ImapState, command: Command, change: int) -> None:
+        self._state = state
+        self._command = command
+        self._again = False
+        self._task: asyncio.Task[None] | None = None
+        self._watch: Watch | None = None
+        if state.view is not None:
+            self._watch = state.opened.changes.watch(state.opened.mailbox, change, self._changed)
+
+    def _changed(self) -> None:
+        if self._task is not None:
+            self._again = True
+            return
+        self._task = asyncio.get_running_loop().create_task(self._tell())
+
+    async def _tell(self) -> None:
+        try:
+            again = True
+            while again and self._state.view is not None:
+                self._again = False
+                await self._state.refresh(expunges=True)
+                await self._state.drain()
+                again = self._again
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        except Exception as error:
+            if (
+                self._state.link is not None
+            ):  # the folder is gone, or the mailbox does not answer: the client reconnects
+                gone = isinstance(error, MailboxError) and error.code == "NONEXISTENT"
+                self._state.send(b"BYE " + (GONE if gone else b"[UNAVAILABLE] The mailbox does not answer"))
+                self._state.link.write(self._state.machine.outgoing())
+                self._state.link.close()
+        finally:
+            self._task = None
+
+    def stop(self) -> None:
+        """The connection ended."""
+        if self._watch is not None:
+            self._watch.close()
+        if self._task is not None:
+            self._task.cancel()
+
+    def done(self) -> Awaitable[None] | None:
+        """DONE came: what is being told is told first."""
+        if self._watch is not None:
+            self._watch.close()
+        if self._task is None:
+            self._state.done(self._command)
+            return None
+        return self._finish(self._task)
+
+    async def _finish(self, task: asyncio.Task[None]) -> None:
+        await task
+        self._state.done(self._command)
+
+
+async def begin_idle(state: ImapState, command: Command) -> Idle:
+    """Tells what is new, then listens: the change number is read first, so that nothing falls in between."""
+    opened = state.opened
+    change = 0
+    if state.view is not None:
+        change = (await opened.mailboxes.logon(opened.mailbox)).change
+        await state.refresh(expunges=True)
+    state.machine.idle()
+    return Idle(state, command, change)

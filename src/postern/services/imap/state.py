@@ -1,0 +1,333 @@
+"""One IMAP session's state and its ways to answer: what every group of commands (`folders`, `fetch`, ...) works on.
+
+Holds the opened mailbox, the selected folder's view and what the client enabled; decides when changes made by others are told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from postern.model.mailbox import MAX_KEYWORDS, Column, Folder, Index, MailboxError
+from postern.net.link import Link
+from postern.protocols.imap import responses
+from postern.protocols.imap.commands import Command
+from postern.protocols.imap.cursor import SAVED, Ranges
+from postern.protocols.imap.machine import ServerMachine
+from postern.services.access.logon import ClientAccess, Opened, renewed
+from postern.services.imap.view import FolderView, Slice
+
+Path = tuple[str, ...]
+SMALL = 32_768
+"""Bytes of an answer that are gathered before they are written."""
+PIECE = 131_072
+"""Octets of a long answer that are written at once."""
+
+
+class CommandFailed(Exception):
+    """Ends a command with a tagged NO or BAD."""
+
+    def __init__(self, status: str, text: str, code: str = "") -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+        self.code = code
+
+
+def no(text: str, code: str = "") -> CommandFailed:
+    return CommandFailed("NO", text, code)
+
+
+def bad(text: str) -> CommandFailed:
+    return CommandFailed("BAD", text)
+
+
+class ImapState:
+    """`link` is set when the connection is there, `opened` after authentication, `view` while a folder is selected."""
+
+    def __init__(self, access: ClientAccess, machine: ServerMachine) -> None:
+        self.access = access
+        self.machine = machine
+        self.link: Link | None = None
+        self._opened: Opened | None = None
+        self.view: FolderView | None = None
+        self.paths: dict[Path, int] = {}
+        """Folder ids by path, as last seen."""
+        self.saved: list[int] = []
+        """UIDs of the last SEARCH RETURN (SAVE)."""
+        self.condstore = False
+        self.rev2 = False
+        self.utf8 = False
+        """Names are UTF-8: the client enabled IMAP4rev2 or UTF8=ACCEPT."""
+        self.utf8_accepted = False
+        self._poured = 0
+
+    @property
+    def authenticated(self) -> bool:
+        return self._opened is not None
+
+    @property
+    def opened(self) -> Opened:
+        if self._opened is None:
+            raise bad("Authenticate first")
+        return self._opened
+
+    @opened.setter
+    def opened(self, opened: Opened) -> None:
+        self._opened = opened
+
+    async def renew_quota(self) -> None:
+        """To be called by what fills the mailbox or tells of its quota."""
+        self.opened = await renewed(self.access, self.opened)
+
+    @property
+    def selected(self) -> FolderView:
+        if self.view is None:
+            raise bad("No mailbox selected")
+        return self.view
+
+    def require_authenticated(self) -> None:
+        """BAD before authentication."""
+        assert self.opened is not None
+
+    def require_selected(self) -> None:
+        """BAD without a selected folder."""
+        assert self.selected is not None
+
+    def enable_condstore(self) -> None:
+        """A command enables CONDSTORE. In a selected mailbox the client is told where it stands (RFC 7162 section 3.1)."""
+        if self.condstore:
+            return
+        self.condstore = True
+        if self.view is not None:
+            self.send(b"OK [HIGHESTMODSEQ %d] Highest" % self.view.modseq)
+
+    # Answers
+
+    def send(self, data: bytes) -> None:
+        """An untagged answer, without its star and line end."""
+        self.machine.send(b"* " + data + b"\r\n")
+
+    def done(self, command: Command, text: str = "", code: bytes = b"", status: bytes = b"OK") -> None:
+        """The tagged answer."""
+        self._poured = 0
+        words = text.encode("utf-8", "replace") or command.name.encode() + b" completed"
+        self.machine.send(command.tag + b" " + status + b" " + (b"[" + code + b"] " if code else b"") + words + b"\r\n")
+
+    def mailbox(self, name: str) -> bytes:
+        return responses.mailbox(name, self.utf8)
+
+    def tell_name(self, path: Path, old: str) -> None:
+        """Tells what a name has become: OLDNAME, in IMAP4rev2 (RFC 9051 section 6.3.9.7). Nothing where it is the same."""
+        name = "/".join(path)
+        if self.rev2 and name != old:
+            self.send(b'LIST () "/" ' + self.mailbox(name) + b' ("OLDNAME" (' + self.mailbox(old) + b"))")
+
+    async def pour(self, pieces: Iterable[bytes]) -> None:
+        """Sends an answer's pieces. A small answer leaves in one write with the tagged line; a large one goes past the
+        machine, and waits while the peer does not read."""
+        data = b"".join(pieces)
+        self.machine.send(data)
+        self._poured += len(data)
+        if self._poured > SMALL:
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Writes what is said so far. Who takes nothing of it for as long as a stranger may be idle is left."""
+        self._poured = 0
+        link = self.link
+        if link is None or link.is_closed:
+            raise ConnectionResetError("the peer is gone")
+        link.write(self.machine.outgoing())
+        if link.congested:
+            try:
+                async with asyncio.timeout(self.access.limits.idle_timeout):
+                    await link.drained()
+            except TimeoutError:
+                raise ConnectionAbortedError("the peer does not read") from None
+
+    async def pour_long(self, pieces: Iterable[bytes | memoryview]) -> None:
+        """Sends an answer that is too long to be made at once: each piece when the peer has taken the former ones, and the
+        other sessions come in between."""
+        for piece in pieces:
+            view = memoryview(piece)
+            for at in range(0, len(view), PIECE):
+                part = view[at : at + PIECE]
+                self.machine.send(part)
+                self._poured += len(part)
+                if self._poured >= PIECE:
+                    await self.drain()
+                    await asyncio.sleep(0)
+
+    # Folders
+
+    async def folders(self) -> list[Folder]:
+        found = await self.opened.mailboxes.folders(self.opened.mailbox)
+        self.paths = {folder.path: folder.id for folder in found}
+        return found
+
+    async def folder(self, name: str) -> Folder:
+        """A folder by its name, from a fresh list if the remembered id is no longer that name's."""
+        path = path_of(name)
+        known = self.paths.get(path)
+        if known is not None:
+            try:
+                folder = await self.opened.mailboxes.folder(self.opened.mailbox, known)
+                if folder.path == path:
+                    return folder
+            except MailboxError as error:
+                if error.code != "NONEXISTENT":
+                    raise
+        for folder in await self.folders():
+            if folder.path == path:
+                return folder
+        raise no("Mailbox doesn't exist", "NONEXISTENT")
+
+    # The selected folder
+
+    async def loaded(self) -> FolderView:
+        """The selected folder's view with its UIDs."""
+        view = self.selected
+        if not view.loaded:
+            mailboxes, mailbox = self.opened.mailboxes, self.opened.mailbox
+            now = await mailboxes.index(mailbox, view.folder.id)
+            since = None
+            if now.highest_modseq != view.modseq:
+                since = await mailboxes.index(mailbox, view.folder.id, view.modseq)
+            view.load(now, since)
+        return view
+
+    async def slices(self, ranges: Ranges, by_uid: bool) -> list[Slice]:
+        """The positions of a sequence set, "$" included."""
+        view = await self.loaded()
+        if ranges == SAVED:
+            return view.of_uids(self.saved)
+        found = view.slices(ranges, by_uid)
+        if found is None:
+            raise bad("Message number out of range")
+        return found
+
+    async def refresh(self, expunges: bool, changed: bool = False) -> None:
+        """Looks at the store and tells what changed: EXISTS and flags now, EXPUNGE only where the command allows it
+        (RFC 9051 section 7.5.1: never during FETCH, STORE or SEARCH, and not without a command). `changed`: something did."""
+        view = self.selected
+        if not view.loaded and not changed:
+            folder = await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id)
+            if folder.highest_modseq == view.modseq:
+                return
+        index = await self._look(view)
+        if not view.loaded:
+            arrived = view.apply_unloaded(index)
+            if arrived is not None:
+                self._tell_arrived(view, arrived, index)
+                return
+            view.claim(*index.recent)
+            await self.loaded()
+            index = await self._look(view)
+        changes = view.apply(index)
+        if changes.flagged:
+            await self.tell_flags(changes.flagged)
+        if expunges and view.vanished:
+            gone, view.vanished = view.vanished, []
+            self.tell_expunged(gone)
+        self._tell_arrived(view, changes.arrived, index)
+
+    async def _look(self, view: FolderView) -> Index:
+        """What changed. RFC 3501 section 2.3.2: what came is recent to the first session that is told, and to no other but
+        those that only examine; so telling claims it."""
+        mailboxes, mailbox, since = self.opened.mailboxes, self.opened.mailbox, view.modseq
+        if self.rev2:
+            return await mailboxes.index(mailbox, view.folder.id, since)
+        return await mailboxes.look(mailbox, view.folder.id, since, view.next_uid, not view.read_only)
+
+    def _tell_arrived(self, view: FolderView, arrived: Sequence[int], index: Index) -> None:
+        if not arrived:
+            return
+        self.send(b"%d EXISTS" % view.count)
+        if not self.rev2:
+            view.claim(*index.recent)
+            view.count_recent(arrived)
+            self.send(b"%d RECENT" % view.recent_count)
+
+    def tell_expunged(self, uids: Sequence[int]) -> None:
+        view = self.selected
+        self.machine.send(b"".join([b"* %d EXPUNGE\r\n" % number for number in view.expunge(uids)]))
+
+    async def tell_flags(self, positions: Sequence[int], with_uid: bool = False) -> None:
+        """Untagged FETCH answers with the flags of these positions, and mod-sequences once CONDSTORE is on."""
+        view = self.selected
+        uids = [view.uids[at] for at in positions]
+        texts = await self.flag_texts(uids, [view.flags[at] for at in positions])
+        numbers = [at + 1 for at in positions]
+        if self.condstore:
+            slices = view.of_uids(uids)
+            await self._tell_modseqs(dict(zip(uids, texts, strict=True)), slices)
+        elif with_uid:
+            rows = zip(numbers, uids, texts, strict=True)
+            self.machine.send(b"".join([b"* %d FETCH (UID %d FLAGS %b)\r\n" % row for row in rows]))
+        else:
+            pairs = zip(numbers, texts, strict=True)
+            self.machine.send(b"".join([b"* %d FETCH (FLAGS %b)\r\n" % pair for pair in pairs]))
+
+    async def _tell_modseqs(self, texts: dict[int, bytes], slices: list[Slice]) -> None:
+        view = self.selected
+        found = await self.opened.mailboxes.fetch(
+            self.opened.mailbox, view.folder.id, view.uid_ranges(slices), Column.MODSEQ
+        )
+        rows = zip(view.numbers(found.uids, slices), found.uids, found.modseqs, strict=True)
+        self.machine.send(
+            b"".join(
+                [
+                    b"* %d FETCH (UID %d MODSEQ (%d) FLAGS %b)\r\n" % (number, uid, modseq, texts[uid])
+                    for number, uid, modseq in rows
+                ]
+            )
+        )
+
+    async def flag_texts(self, uids: Sequence[int], words: Sequence[int]) -> list[bytes]:
+        """Flag words as bracketed names; keywords that others added since are looked up first."""
+        await self.know_keywords(words)
+        return self.texts(uids, words)
+
+    async def know_keywords(self, words: Sequence[int]) -> None:
+        """Learns the names of keyword bits that came into use after the folder was selected."""
+        view = self.selected
+        high = max(words, default=0)
+        if high.bit_length() > 8 + len(view.folder.keywords):
+            view.folder = await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id)
+            view.flag_texts.clear()
+            self.tell_known_flags()
+
+    def texts(self, uids: Sequence[int], words: Sequence[int]) -> list[bytes]:
+        view = self.selected
+        known = view.flag_texts
+        for word in set(words):
+            if word not in known:
+                if len(known) > 4096:
+                    known.clear()
+                known[word] = b"(" + b" ".join(responses.flag_names(word, view.folder.keywords)) + b")"
+        plain = [known[word] for word in words]
+        if view.recent and not self.rev2:
+            for at, uid in enumerate(uids):
+                if view.is_recent(uid):
+                    plain[at] = plain[at].replace(b")", b" \\Recent)") if plain[at] != b"()" else b"(\\Recent)"
+        return plain
+
+    def tell_known_flags(self) -> None:
+        view = self.selected
+        names = b" ".join(
+            [responses.ALL_SYSTEM_FLAGS, *(name.encode("ascii", "replace") for name in view.folder.keywords)]
+        )
+        self.send(b"FLAGS (" + names + b")")
+        if len(view.folder.keywords) < MAX_KEYWORDS:  # RFC 9051 section 7.1: "\*" says that new keywords can be made
+            names += b" \\*"
+        permanent = b"" if view.read_only else names
+        self.send(b"OK [PERMANENTFLAGS (" + permanent + b")] Flags permitted")
+
+
+def path_of(name: str) -> Path:
+    """A name's levels. NO for one that cannot be a folder's."""
+    path = tuple(name.split("/"))
+    if not all(path) or len(path) > 32 or any(ord(c) < 32 or ord(c) == 127 for c in name):
+        raise no("Mailbox name is not valid", "CANNOT")
+    return path

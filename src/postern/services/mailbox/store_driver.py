@@ -1,0 +1,158 @@
+"""The store driver: a Carrier that delivers parcels into mailboxes over hub-to-mailbox-mapi, a batch a call.
+
+Reads parcels; leaves the commit and the dropping of duplicates to the mailbox server, retrying to the queue. A mailbox that its
+server does not have yet is opened once, and delivered to again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from uuid import UUID
+
+from postern.model.mail import Action, NextHop, Parcel, RecipientOutcome
+from postern.model.mailbox import Delivery, DeliveryStatus, MailboxError
+from postern.services.mailbox.client import MailboxClient
+from postern.transport.segments import DamagedBody
+
+CALL_BYTES = 16_777_216
+"""Content of one call; a single larger message goes alone."""
+
+_OUTCOMES: dict[DeliveryStatus, tuple[Action, str, str]] = {
+    DeliveryStatus.DELIVERED: (Action.DELIVERED, "2.1.5", ""),
+    DeliveryStatus.DUPLICATE: (Action.DELIVERED, "2.1.5", "delivered before"),
+    DeliveryStatus.OVER_QUOTA: (Action.FAILED, "5.2.2", "the mailbox is full"),
+    DeliveryStatus.NO_MAILBOX: (Action.FAILED, "5.1.1", "there is no such mailbox"),
+    DeliveryStatus.TEMPORARY: (Action.DELAYED, "4.2.0", "the mailbox store could not take it now"),
+    DeliveryStatus.POISON: (
+        Action.DELAYED,
+        "5.6.0",
+        "its mailbox server gave it up: twice it could not be rendered or stored",
+    ),
+}
+
+
+class StoreDriver:
+    """One a process. `server` finds a mailbox server's client by the hop's destination, None for a server that is unknown;
+    `hub` is this hub's name, for queue ids are only its own; `quota` is what a mailbox may hold, in octets,
+    where the directory grants its owner none of his own: 0 for no bound."""
+
+    max_batch = 200
+
+    def __init__(self, server: Callable[[str], MailboxClient | None], hub: str, quota: int = 0) -> None:
+        self._server = server
+        self._hub = hub
+        self._quota = quota
+
+    async def carry(self, hop: NextHop, parcels: Sequence[Parcel]) -> Sequence[Sequence[RecipientOutcome]]:
+        """Per parcel one outcome per recipient, in order (see model.mail.Carrier). Never raises."""
+        client = self._server(hop.destination)
+        if client is None:
+            return [_all(parcel, "4.4.4", f"{hop.destination} is no mailbox server", hop) for parcel in parcels]
+        outcomes: list[Sequence[RecipientOutcome]] = []
+        for batch in _batches(parcels):
+            outcomes += await self._deliver(client, hop, batch)
+        return outcomes
+
+    async def _deliver(
+        self, client: MailboxClient, hop: NextHop, parcels: Sequence[Parcel]
+    ) -> list[Sequence[RecipientOutcome]]:
+        """A parcel that cannot be read from the queue waits alone; the others of the batch go on."""
+        outcomes: dict[int, Sequence[RecipientOutcome]] = {}
+        whole: list[Parcel] = []
+        deliveries: list[Delivery] = []
+        for number, parcel in enumerate(parcels):
+            try:
+                deliveries.append(self._delivery(parcel))
+            except (OSError, DamagedBody) as error:
+                outcomes[number] = _all(parcel, "4.3.0", str(error), hop)
+            else:
+                whole.append(parcel)
+        carried = iter(await self._call(client, hop, whole, deliveries) if whole else ())
+        return [outcomes[number] if number in outcomes else next(carried) for number in range(len(parcels))]
+
+    async def _call(
+        self, client: MailboxClient, hop: NextHop, parcels: Sequence[Parcel], deliveries: Sequence[Delivery]
+    ) -> list[Sequence[RecipientOutcome]]:
+        try:
+            statuses = await client.deliver(deliveries)
+            missing = {
+                mailbox
+                for delivery, row in zip(deliveries, statuses, strict=True)
+                if DeliveryStatus.NO_MAILBOX in row
+                for mailbox, status in zip(delivery.mailboxes, row, strict=True)
+                if status is DeliveryStatus.NO_MAILBOX
+            }
+            if missing:
+                for mailbox in missing:
+                    await client.logon(mailbox)
+                statuses = await client.deliver(deliveries)
+        except MailboxError as error:
+            # 4.4.1 tells the queue that it is the server that does not answer, not the mail that is wrong.
+            status = "4.4.1" if error.code == "UNAVAILABLE" else "4.2.0"
+            return [_all(parcel, status, str(error), hop) for parcel in parcels]
+        return [
+            self._outcomes(client, hop, parcel, dict(zip(delivery.mailboxes, row, strict=True)))
+            for parcel, delivery, row in zip(parcels, deliveries, statuses, strict=True)
+        ]
+
+    def _delivery(self, parcel: Parcel) -> Delivery:
+        # Two addresses of one person are one mailbox.
+        mailboxes = dict.fromkeys(map(_uuid, parcel.mailboxes.values()))
+        return Delivery(
+            f"{self._hub}/{parcel.queue_id}",
+            parcel.content.bytes(),
+            tuple(mailboxes),
+            parcel.envelope.sender,
+            int(parcel.received),
+            [parcel.quotas.get(mailbox.hex, self._quota) for mailbox in mailboxes]
+            if parcel.quotas
+            else [self._quota] * len(mailboxes),
+        )
+
+    def _outcomes(
+        self, client: MailboxClient, hop: NextHop, parcel: Parcel, statuses: dict[UUID, DeliveryStatus]
+    ) -> list[RecipientOutcome]:
+        seal = client.rpc.seal
+        found = []
+        for recipient in parcel.envelope.recipients:
+            guid = parcel.mailboxes.get(recipient.address)
+            status = statuses[_uuid(guid)] if guid is not None else DeliveryStatus.NO_MAILBOX
+            action, code, text = _OUTCOMES[status]
+            found.append(
+                RecipientOutcome(
+                    recipient.address,
+                    action,
+                    code,
+                    text,
+                    hop.destination,
+                    client.rpc.mechanism,
+                    seal.cipher if seal is not None else "",
+                    poison=status is DeliveryStatus.POISON,
+                )
+            )
+        return found
+
+
+@lru_cache(maxsize=4096)
+def _uuid(guid: str) -> UUID:
+    return UUID(hex=guid)
+
+
+def _batches(parcels: Sequence[Parcel]) -> list[list[Parcel]]:
+    batches: list[list[Parcel]] = [[]]
+    size = 0
+    for parcel in parcels:
+        size += parcel.content.size
+        if batches[-1] and size > CALL_BYTES:
+            batches.append([])
+            size = parcel.content.size
+        batches[-1].append(parcel)
+    return batches
+
+
+def _all(parcel: Parcel, status: str, text: str, hop: NextHop) -> list[RecipientOutcome]:
+    return [
+        RecipientOutcome(recipient.address, Action.DELAYED, status, text, hop.destination)
+        for recipient in parcel.envelope.recipients
+    ]

@@ -1,0 +1,110 @@
+"""The host's one logon broker: the process that has the secure channel judges NTLM answers for all processes of the host.
+
+`LogonBroker` is served over the unix socket only; `BrokerClient` is how the other processes ask it, and how they judge
+passwords (by Kerberos, each for itself). `client` keeps the channel and chooses its controllers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon, NtlmVerdict
+from postern.paths.row import Path
+from postern.protocols.dcerpc.interfaces.logon_broker import JUDGED, LOGON_BROKER, UNAVAILABLE
+from postern.protocols.dcerpc.pdu import Status
+from postern.services.netlogon.client import PATIENCE
+from postern.services.rpc.client import RpcClient, RpcError
+from postern.services.rpc.interface import InterfaceService
+from postern.services.rpc.server import Caller, RpcFault
+from postern.telemetry.log import Event, log
+from postern.trust.passwords.pool import Overloaded, Turns
+
+_ATTEMPTS = 3
+AT_ONCE = 64
+"""Logons of this process that the broker has at once. It reads no more than `rpc_server.MAX_CALLS` of a connection, in the order
+in which they come: what else waits, waits here, and fairly."""
+_PAUSE = 0.2
+"""Seconds until a broker that is being started again is asked once more."""
+
+
+class NtlmJudge(Protocol):
+    """The owner of the secure channel: `NetlogonClient`."""
+
+    async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict: ...
+
+    async def close(self) -> None: ...
+
+
+class PasswordJudge(Protocol):
+    """The judge of passwords: `trust.kerberos.passwords.KerberosPasswords`."""
+
+    async def password(self, account: Account, password: str, address: str) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class LogonBroker(InterfaceService):
+    """LOGON_BROKER on `row` (ad-topology). A caller that does not come over the unix socket is refused."""
+
+    def __init__(self, row: Path, judge: NtlmJudge) -> None:
+        super().__init__(LOGON_BROKER, row, {"judge_ntlm": self._judge_ntlm})
+        self._judge = judge
+
+    async def close(self) -> None:
+        await self._judge.close()
+
+    async def _judge_ntlm(self, caller: Caller, *words: Any) -> Sequence[Any]:
+        if caller.seal is None or caller.seal.protocol != "local":
+            raise RpcFault(Status.ACCESS_DENIED)
+        logon = NtlmLogon(*words)
+        try:
+            verdict = await self._judge.ntlm(logon)
+        except DirectoryUnavailable:
+            return 0, "", b"", [], UNAVAILABLE
+        groups = [group.encode() for group in sorted(verdict.groups)]
+        return verdict.status, verdict.name, verdict.session_base_key, groups, JUDGED
+
+
+class BrokerClient:
+    """Implements `model.directory.Logons`. `rpc` reaches LOGON_BROKER on this host."""
+
+    def __init__(self, rpc: RpcClient, passwords: PasswordJudge) -> None:
+        self._rpc = rpc
+        self._passwords = passwords
+        self._turns = Turns(AT_ONCE)
+
+    async def password(self, account: Account, password: str, address: str) -> bool:
+        return await self._passwords.password(account, password, address)
+
+    async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict:
+        try:
+            async with asyncio.timeout(2 * PATIENCE), self._turns.turn(logon.user.lower(), logon.address):
+                return await self._ask(logon)
+        except TimeoutError as error:
+            raise DirectoryUnavailable("the logon broker does not answer in time") from error
+        except Overloaded as error:
+            raise DirectoryUnavailable("too many logons wait for the logon broker") from error
+
+    async def _ask(self, logon: NtlmLogon) -> NtlmVerdict:
+        values = (
+            *(logon.domain, logon.user, logon.workstation),
+            *(logon.challenge, logon.nt_response, logon.lm_response, logon.address),
+        )
+        for attempt in range(_ATTEMPTS):
+            try:
+                status, name, key, groups, answer = await self._rpc.call("judge_ntlm", values, PATIENCE + 1)
+                break
+            except RpcError as error:
+                if error.executed or attempt + 1 == _ATTEMPTS:
+                    log(Event.SECURE_CHANNEL_FAILED, path=self._rpc.target.row.id, diagnostic=str(error))
+                    raise DirectoryUnavailable("the logon broker does not answer") from error
+                await asyncio.sleep(_PAUSE * 2**attempt)
+        if answer != JUDGED or (status == 0 and (not name or len(key) != 16)):
+            raise DirectoryUnavailable("no domain controller judges logons")
+        return NtlmVerdict(status, name, key, frozenset(group.decode("ascii", "replace") for group in groups))
+
+    async def close(self) -> None:
+        self._passwords.close()
+        await self._rpc.close()

@@ -1,0 +1,1 @@
+"""Remote procedure calls: clients, servers, the service of a declared interface, and the endpoint mapper."""

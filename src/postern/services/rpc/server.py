@@ -1,0 +1,355 @@
+"""RPC servers: a door's connections, each call judged by its interface's row, then given to the service that answers it.
+
+Reads rows and identities; leaves operations to the services (`RpcService`), tokens to `trust`. Calls of one connection run
+side by side, bounded; what is not admitted is refused in RPC's own words: bind_nak, nca_s_fault_access_denied.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from postern.model.directory import DirectoryUnavailable
+from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.net.link import Link
+from postern.net.turns import turns_of
+from postern.paths.guard import Guard, Refusal
+from postern.paths.row import Path
+from postern.protocols.dcerpc.interface import Syntax
+from postern.protocols.dcerpc.interfaces.management import (
+    INQ_IF_IDS,
+    IS_SERVER_LISTENING,
+    MANAGEMENT,
+    inq_if_ids_reply,
+    is_server_listening_reply,
+)
+from postern.protocols.dcerpc.ndr import NdrError
+from postern.protocols.dcerpc.pdu import Nak, Status
+from postern.protocols.dcerpc.protection import Association, AuthType, Level
+from postern.protocols.dcerpc.server import Answered, AuthStep, Cancel, Closing, Event, Request, ServerMachine
+from postern.services.conversation import Conversation
+from postern.telemetry import log as telemetry
+from postern.telemetry.observed import Observed
+from postern.trust.contexts import SecurityContext, SecurityFailure
+from postern.trust.handshakes import Acceptors
+
+MAX_CALLS = 64
+"""Calls of one connection at the same time; beyond that its bytes are not read."""
+LONG = 1_048_576
+"""Octets of an answer that is cut into its fragments when it has its turn: dozens of milliseconds of work."""
+STRANGERS_CALLS = 1
+"""The same before anybody has proven who calls: each call under way is a task of its own, which has a turn of the loop."""
+TRUSTED_IDLE = 3600.0
+TICKET_GRACE = 20.0
+"""Seconds after the end of its ticket in which a connection finishes the calls that are under way."""
+REQUEST_LIMIT = 134_217_728
+"""Bytes of a trusted caller's unfinished requests."""
+
+MECHANISMS: dict[int, Mechanism] = {AuthType.NTLM: Mechanism.NTLM, AuthType.KERBEROS: Mechanism.KERBEROS}
+
+
+class RpcFault(Exception):
+    """A procedure's refusal, as a fault's status."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"RPC fault {status:#x}")
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The authenticated caller: `row` is the path that this call is on (None for what anyone may ask)."""
+
+    identity: Identity
+    peer: Peer
+    local: Peer
+    row: Path | None
+    seal: Seal | None
+
+
+Procedure = Callable[[bytes | memoryview, Caller], Awaitable[bytes | bytearray]]
+
+
+class RpcService(Protocol):
+    """An interface that is served. `row` None: anyone may call, as with the endpoint mapper."""
+
+    @property
+    def syntax(self) -> Syntax: ...
+
+    @property
+    def row(self) -> Path | None: ...
+
+    def procedure(self, opnum: int) -> Procedure | None:
+        """None: there is no such operation. A procedure may raise NdrError, ValueError (bad stub) or RpcFault."""
+        ...
+
+
+class Management:
+    """The management interface over the services of one door."""
+
+    syntax = MANAGEMENT
+    row = None
+
+    def __init__(self, syntaxes: Sequence[Syntax]) -> None:
+        self._syntaxes = (*syntaxes, MANAGEMENT)
+
+    def procedure(self, opnum: int) -> Procedure | None:
+        return {INQ_IF_IDS: self._interfaces, IS_SERVER_LISTENING: self._listening}.get(opnum)
+
+    async def _interfaces(self, stub: bytes | memoryview, caller: Caller) -> bytes:
+        return inq_if_ids_reply(self._syntaxes)
+
+    async def _listening(self, stub: bytes | memoryview, caller: Caller) -> bytes:
+        return is_server_listening_reply()
+
+
+class RpcServer:
+    """What the connections of one door share. `may_call` says whether an identity is a server of a role that the row's
+    caller names; `account` is this host's machine account, as which its own processes are known over a unix socket."""
+
+    def __init__(
+        self,
+        services: Sequence[RpcService],
+        acceptors: Acceptors,
+        may_call: Callable[[Identity, Path], bool],
+        observed: Observed,
+        account: str,
+    ) -> None:
+        everything: list[RpcService] = [*services, Management([service.syntax for service in services])]
+        self.services = {service.syntax: service for service in everything}
+        self.acceptors = acceptors
+        self.may_call = may_call
+        self.observed = observed
+        self.account = account
+        rows = [service.row for service in services if service.row is not None]
+        self.listed = frozenset(mechanism for row in rows for mechanism in row.supported_auth)
+        self.guards = {row.id: Guard([row], acceptors.available) for row in rows}
+
+    def session(self) -> RpcConversation:
+        """For `Door(..., new_session=server.session)`."""
+        return RpcConversation(self)
+
+
+class RpcConversation(Conversation):
+    """One connection of a door."""
+
+    idle_timeout = 60.0
+    """Until the caller is trusted; then TRUSTED_IDLE."""
+
+    def __init__(self, server: RpcServer) -> None:
+        super().__init__()
+        self._server = server
+        self._machine = ServerMachine(server.services)
+        self._handshakes: dict[int, SecurityContext] = {}
+        self._identities: dict[int, Identity] = {}
+        self._callers: dict[tuple[Syntax, int], Caller | None] = {}
+        self._calls: dict[int, asyncio.Task[None]] = {}
+        self._local: Identity | None = None
+        self._timers: list[asyncio.TimerHandle] = []
+        self._is_outlived = False
+        self._most_calls = STRANGERS_CALLS
+        self.feed = self._machine.receive  # type: ignore[method-assign]  # one call less for each read
+        self.outgoing = self._machine.outgoing  # type: ignore[method-assign]  # the same
+
+    def opened(self, link: Link) -> None:
+        if link.seal is not None and link.seal.protocol == "local":
+            if link.peer.uid != os.getuid():
+                telemetry.log(telemetry.Event.REFUSED, peer=str(link.peer.uid), reason="another user's process")
+                link.abort()
+                return
+            self._local = Identity(PrincipalKind.SERVER, self._server.account, Mechanism.PEER)
+            self._trust()
+        else:
+            self._machine.address = str(link.local.port)
+        super().opened(link)
+
+    def next_event(self) -> Event | None:
+        if len(self._calls) >= self._most_calls or self._is_outlived:
+            if self.link is not None:
+                self.link.pause()
+            return None
+        return self._machine.next_event()
+
+    def handle(self, event: Event) -> Awaitable[None] | None:
+        if isinstance(event, Request):
+            self._begin(event)
+        elif isinstance(event, AuthStep):
+            return self._authenticate(event)
+        elif isinstance(event, Cancel):
+            task = self._calls.get(event.call_id)
+            if task is not None and event.orphaned:
+                task.cancel()
+        elif not isinstance(event, Answered):
+            assert isinstance(event, Closing)
+            peer = str(self.link.peer) if self.link is not None else ""
+            telemetry.log(telemetry.Event.REFUSED, peer=peer, reason=event.reason)
+            self._close()
+        return None
+
+    def ended(self) -> None:
+        for task in self._calls.values():
+            task.cancel()
+        for timer in self._timers:
+            timer.cancel()
+
+    def _trust(self) -> None:
+        self._machine.request_limit = REQUEST_LIMIT
+        self.idle_timeout = TRUSTED_IDLE
+        self._most_calls = MAX_CALLS
+
+    def _close(self) -> None:
+        self.flush()
+        if self.link is not None:
+            self.link.close()
+
+    # Who calls
+
+    async def _authenticate(self, step: AuthStep) -> None:
+        association = step.association
+        handshake = self._handshake(step)
+        if handshake is None:
+            self._refused(association, "mechanism not listed")
+            self._machine.auth_refused(Nak.AUTH_TYPE)
+            return self._close()
+        identity = None
+        try:
+            token = await handshake.step(step.token)
+            if handshake.complete:
+                identity = await self._server.acceptors.identity(handshake)
+                if identity is None:
+                    raise SecurityFailure("no such account")
+        except SecurityFailure as failure:
+            self._refused(association, str(failure))
+            self._machine.auth_refused()
+        except DirectoryUnavailable:
+            telemetry.log(telemetry.Event.DIRECTORY_UNAVAILABLE)
+            self._machine.auth_refused(Nak.LOCAL_LIMIT)
+        else:
+            if identity is not None:
+                self._identities[association.id] = identity
+                self._stays(identity, handshake.lifetime)
+                self._trust()
+            self._machine.auth_reply(token, handshake if handshake.complete else None)
+
+    def _stays(self, identity: Identity, lifetime: float | None) -> None:
+        """The connection lasts no longer than the account allows, nor than the ticket (RFC 4120 section 5.3: endtime)."""
+        self.watch(self._server.acceptors.reauthorization, identity)
+        if lifetime is not None:
+            self._timers.append(self._loop.call_later(lifetime, self._outlived))
+
+    def _outlived(self) -> None:
+        self._is_outlived = True
+        self._timers.append(self._loop.call_later(TICKET_GRACE if self._calls else 0.0, self.revoke))
+
+    def _handshake(self, step: AuthStep) -> SecurityContext | None:
+        if not step.first:
+            return self._handshakes.get(step.association.id)
+        kind = step.association.type
+        # SPNEGO says inside which mechanism it is; the row judges that once it is known.
+        listed = kind == AuthType.SPNEGO or MECHANISMS.get(kind) in self._server.listed
+        host = self.link.peer.host if self.link is not None else ""
+        handshake = self._server.acceptors.begin(kind, host) if listed else None
+        if handshake is not None:
+            self._handshakes[step.association.id] = handshake
+        return handshake
+
+    def _refused(self, association: Association, reason: str) -> None:
+        peer = str(self.link.peer) if self.link is not None else ""
+        telemetry.log(telemetry.Event.AUTHENTICATION_FAILED, peer=peer, mechanism=association.type, reason=reason)
+
+    def _caller(self, service: RpcService, association: Association | None) -> Caller | None:
+        """The judged caller of a service under a security context; None if the row does not admit it. Remembered."""
+        key = (service.syntax, association.id if association is not None else -1)
+        if key not in self._callers:
+            self._callers[key] = self._judge(service, association)
+        return self._callers[key]
+
+    def _judge(self, service: RpcService, association: Association | None) -> Caller | None:
+        link = self.link
+        assert link is not None
+        identity, seal = NOBODY, None
+        if association is not None:
+            identity = self._identities.get(association.id, NOBODY)
+            if association.level == Level.PRIVACY:
+                seal = Seal("RPC privacy", self._handshakes[association.id].cipher)
+        elif self._local is not None:
+            identity, seal = self._local, link.seal
+        if service.row is None:
+            return Caller(identity, link.peer, link.local, None, seal)
+        row = self._server.guards[service.row.id].row_for(identity, seal)
+        if isinstance(row, Refusal) or not self._server.may_call(identity, row):
+            reason = row.reason if isinstance(row, Refusal) else "not a caller of this path"
+            telemetry.log(
+                telemetry.Event.REFUSED,
+                path=service.row.id,
+                peer=str(link.peer),
+                identity=identity.name,
+                reason=reason,
+            )
+            return None
+        telemetry.log(
+            telemetry.Event.AUTHENTICATED,
+            path=row.id,
+            peer=str(link.peer),
+            identity=identity.name,
+            mechanism=identity.mechanism,
+            cipher=seal.cipher if seal is not None else "",
+        )
+        self._server.observed.seen(row.id, link.peer.host, identity.mechanism, seal, time.time())
+        return Caller(identity, link.peer, link.local, row, seal)
+
+    # Calls
+
+    def _begin(self, request: Request) -> None:
+        service = self._server.services[request.syntax]
+        caller = self._caller(service, request.association)
+        if caller is None:
+            return self._machine.fault(request, Status.ACCESS_DENIED)
+        procedure = service.procedure(request.opnum)
+        if procedure is None:
+            return self._machine.fault(request, Status.OP_RANGE)
+        if request.call_id in self._calls:
+            return self._machine.fault(request, Status.PROTOCOL)
+        self._calls[request.call_id] = self._loop.create_task(self._run(request, procedure, caller))
+
+    async def _run(self, request: Request, procedure: Procedure, caller: Caller) -> None:
+        link = self.link
+        assert link is not None
+        try:
+            try:
+                stub = await procedure(request.stub, caller)
+                if len(stub) > LONG:
+                    await turns_of(self._loop).come()
+                self._machine.reply(request, stub)
+            except (NdrError, ValueError):
+                self._machine.fault(request, Status.BAD_STUB, True)
+            except RpcFault as refusal:
+                self._machine.fault(request, refusal.status, True)
+            except Exception as error:
+                telemetry.log(
+                    telemetry.Event.CONVERSATION_FAILED,
+                    conversation="rpc",
+                    operation=f"{request.syntax} {request.opnum}",
+                    error=repr(error),
+                    exc_info=error,
+                )
+                self._machine.fault(request, Status.UNSPECIFIED, True)
+            self.flush()
+            if link.congested:
+                await link.drained()
+        finally:
+            del self._calls[request.call_id]
+            if self._is_outlived and not self._calls:
+                self.revoke()
+            elif len(self._calls) == self._most_calls - 1 and not link.is_closed:
+                self._loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        """A call is done where there were too many: what waits is read now."""
+        if self.link is not None and self._task is None and not self.link.is_closed:
+            self.link.resume()
+            self._pump()

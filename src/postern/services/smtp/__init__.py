@@ -1,0 +1,1 @@
+"""SMTP conversations: the receive connector with its session, and the send connector with its dialog."""

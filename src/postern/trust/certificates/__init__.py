@@ -1,0 +1,1 @@
+"""Certificates as proof: direct trust, authorities, and secrets sealed for the holder of a key."""

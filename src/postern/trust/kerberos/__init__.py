@@ -1,0 +1,1 @@
+"""Kerberos as proof: contexts for RPC, passwords judged by a realm, keytabs, and the accounts behind tickets."""

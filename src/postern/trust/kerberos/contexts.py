@@ -1,0 +1,229 @@
+"""Kerberos contexts for RPC on python-gssapi: DCE style (three legs), sealing by IOV (RFC 4121, MS-KILE 3.4.5.4.1).
+
+`AVAILABLE` is False where the gssapi extra is not installed; nothing else here may be used then. Reads keytabs; a principal is
+someone's only in our own realm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from postern.model.security import Mechanism
+from postern.protocols.dcerpc.protection import AuthType, Level
+from postern.trust.contexts import SecurityFailure
+from postern.trust.kerberos.errors import Cause, cause_of, report
+from postern.trust.kerberos.principal import ticket_of
+
+gssapi: Any
+iov: Any
+try:
+    gssapi = importlib.import_module("gssapi")
+    iov = importlib.import_module("gssapi.raw.ext_dce")
+    gssapi.SecurityContext.__DEFER_STEP_ERRORS__ = False  # else the real error comes a step too late
+except (ImportError, OSError):  # the extra postern[kerberos] is not installed, or libkrb5 is missing
+    gssapi = iov = None
+
+AVAILABLE = iov is not None
+MAX_TOKEN = 65_536
+
+
+class _KerberosSealed:
+    auth_type = AuthType.KERBEROS
+    mechanism = Mechanism.KERBEROS
+    cipher = "Kerberos"
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._context: Any = None
+        self._sizes: dict[Level, int] = {}
+        self._cipher_number = 0
+        self.session_key = b""
+        self.complete = False
+        self.lifetime: float | None = None
+        self.name = ""
+        self.groups: frozenset[str] = frozenset()
+
+    async def step(self, token: bytes) -> bytes:
+        if len(token) > MAX_TOKEN:
+            raise SecurityFailure("a token too large")
+        return self._step(token)
+
+    def _step(self, token: bytes) -> bytes:
+        try:
+            if self._context is None:
+                self._context = self._make()
+            answer = self._context.step(_unframed(token) or None)
+            if self._context.complete:
+                self._finish()
+        except gssapi.exceptions.GSSError as error:
+            cause = cause_of(error.min_code, Cause.WRONG)
+            report(cause, error.min_code)
+            raise SecurityFailure(f"Kerberos: {cause}, {error.maj_code:#x}/{error.min_code:#x}") from error
+        return bytes(answer) if answer else b""
+
+    def _finish(self) -> None:
+        self.session_key, self._cipher_number = _session_key(self._context)
+        if self._cipher_number not in _CIPHERS:
+            raise SecurityFailure(f"Kerberos with cipher {self._cipher_number}")
+        self.cipher = _CIPHERS[self._cipher_number]
+        self.lifetime = float(self._context.lifetime)
+        self.complete = True
+
+    def token_size(self, level: Level, size: int) -> int:
+        # In DCE style everything but the data stands in the header, so that its size does not depend on the data's.
+        known = self._sizes.get(level)
+        if known is None:
+            known = self._sizes[level] = self._measure(level)
+        return known
+
+    def _measure(self, level: Level) -> int:
+        if level != Level.PRIVACY:
+            # A trial signature would use up a sequence number: RFC 4121 section 4.2.6.1, header and checksum.
+            return 16 + _CHECKSUMS[self._cipher_number]
+        kind = iov.IOVBufferType
+        message = iov.IOV(kind.header, (kind.data, False, bytes(16)), std_layout=False)
+        iov.wrap_iov_length(self._context, message)
+        return len(message[0].value)
+
+    def protect(self, level: Level, sign_header: bool, head: bytes, stub: bytes, trailer: bytes) -> tuple[bytes, bytes]:
+        if level != Level.PRIVACY:
+            covered = b"".join((head, stub, trailer)) if sign_header else stub
+            return stub, bytes(self._context.get_signature(covered))
+        kind = iov.IOVBufferType
+        message = _message(kind.header, sign_header, head, stub, trailer)
+        iov.wrap_iov(self._context, message, confidential=True)
+        return bytes(message[2 if sign_header else 1].value), bytes(message[0].value)
+
+    def unprotect(
+        self, level: Level, sign_header: bool, head: bytes, stub: bytes, trailer: bytes, token: bytes
+    ) -> bytes | None:
+        kind = iov.IOVBufferType
+        try:
+            if level != Level.PRIVACY:
+                covered = b"".join((head, stub, trailer)) if sign_header else stub
+                self._context.verify_signature(covered, token)
+                return stub
+            message = _message((kind.header, False, token), sign_header, head, stub, trailer)
+            result = iov.unwrap_iov(self._context, message)
+            return bytes(message[2 if sign_header else 1].value) if result.encrypted else None
+        except gssapi.exceptions.GSSError:
+            return None
+
+    def sign(self, message: bytes) -> bytes:
+        return bytes(self._context.get_signature(message))
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        try:
+            self._context.verify_signature(message, signature)
+        except gssapi.exceptions.GSSError:
+            return False
+        return True
+
+
+def _message(header: Any, sign_header: bool, head: bytes, stub: bytes, trailer: bytes) -> Any:
+    """The buffers in the order of MS-RPCE 2.2.2.11.1; head and trailer are signed only if that was negotiated."""
+    kind = iov.IOVBufferType
+    data = (kind.data, False, stub)
+    if not sign_header:
+        return iov.IOV(header, data, std_layout=False)
+    return iov.IOV(header, (kind.sign_only, False, head), data, (kind.sign_only, False, trailer), std_layout=False)
+
+
+class KerberosAcceptorContext(_KerberosSealed):
+    """The server's side. Every key of the keytab may be asked for; the name is the principal's without our realm."""
+
+    def __init__(self, keytab: str, realm: str) -> None:
+        super().__init__(self._begin)
+        self._keytab = keytab
+        self._realm = realm
+
+    def _begin(self) -> Any:
+        credentials = gssapi.Credentials(usage="accept", store={b"keytab": self._keytab.encode()})
+        return gssapi.SecurityContext(creds=credentials, usage="accept")
+
+    def _finish(self) -> None:
+        ticket = ticket_of(self._context)
+        if ticket.realm != self._realm or "/" in ticket.name:
+            raise SecurityFailure("a principal of another realm")
+        super()._finish()
+        self.name = ticket.sam or ticket.name
+        self.groups = ticket.groups
+
+
+class KerberosInitiatorContext(_KerberosSealed):
+    """The client's side, by the keytab of `account` (None: the ticket cache of the environment), or by `credentials` that
+    were got otherwise. `target` is "service@host"."""
+
+    def __init__(self, account: str, realm: str, keytab: str | None, target: str, credentials: Any = None) -> None:
+        super().__init__(self._begin)
+        self._credentials = credentials
+        self._principal = f"{account}@{realm}"
+        self._keytab = keytab
+        self._target = target
+
+    async def step(self, token: bytes) -> bytes:
+        # Getting a ticket asks the key distribution centre, which may take its time: not on the loop's thread.
+        return await (super().step(token) if self._context is not None else asyncio.to_thread(self._step, token))
+
+    def _begin(self) -> Any:
+        credentials = self._credentials
+        if credentials is None:
+            store = None
+            name = gssapi.Name(self._principal, gssapi.NameType.kerberos_principal)
+            if self._keytab is not None:
+                # The cache is this process's own; tickets are got anew when they end.
+                store = {b"client_keytab": self._keytab.encode(), b"ccache": f"MEMORY:rpc-{self._keytab}".encode()}
+            credentials = gssapi.Credentials(name=name, usage="initiate", store=store)
+        flag = gssapi.RequirementFlag
+        return gssapi.SecurityContext(
+            name=gssapi.Name(self._target, gssapi.NameType.hostbased_service),
+            creds=credentials,
+            flags=flag.mutual_authentication
+            | flag.integrity
+            | flag.confidentiality
+            | flag.replay_detection
+            | flag.out_of_sequence_detection
+            | flag.dce_style,
+            mech=gssapi.MechType.kerberos,
+            usage="initiate",
+        )
+
+
+def _session_key(context: Any) -> tuple[bytes, int]:
+    """The key and its type (RFC 3961 section 8)."""
+    found = importlib.import_module("gssapi.raw").inquire_sec_context_by_oid(context, _SESSION_KEY)
+    return bytes(found[0]), _last_arc(bytes(found[1]))
+
+
+def _last_arc(oid: bytes) -> int:
+    """The last number of a DER-encoded object identifier."""
+    value, shift = 0, 0
+    for byte in reversed(oid):
+        if shift and not byte & 0x80:
+            break
+        value |= (byte & 0x7F) << shift
+        shift += 7
+    return value
+
+
+_CIPHERS = {
+    17: "Kerberos AES128-SHA1",
+    18: "Kerberos AES256-SHA1",
+    19: "Kerberos AES128-SHA256",
+    20: "Kerberos AES256-SHA384",
+}
+"""By number (RFC 3962, 8009). Nothing weaker is spoken."""
+_CHECKSUMS = {17: 12, 18: 12, 19: 16, 20: 24}
+_SESSION_KEY = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2.5.5") if gssapi is not None else None
+"""GSS_C_INQ_SSPI_SESSION_KEY: the key, and an identifier whose last number is its type."""
+
+
+def _unframed(token: bytes) -> bytes:
+    """A DCE-style AP-REQ comes bare; some clients frame it all the same (RFC 2743 section 3.1), which MIT refuses."""
+    mark = b"\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00"
+    if token[:1] == b"\x60" and mark in token[:20]:
+        return token[token.index(mark) + len(mark) :]
+    return token

@@ -1,0 +1,377 @@
+"""NTLM as MS-NLMP has it: version 2 only, both sides of the handshake, and the keys that sign and seal what follows.
+
+Reads the raw tokens and asks through a callable who can judge an answer; names no account store. NTLMv1, LM answers and
+anonymous logons are refused. SASL, HTTP and RPC use the same acceptor; `trust.contexts` turns its result into a security context.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import struct
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from enum import IntFlag
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
+
+from postern.model.directory import NtlmLogon
+from postern.trust.ntlm.fields import (
+    SIGNATURE,
+    Av,
+    NtlmError,
+    filetime,
+    put_field,
+    put_pairs,
+    take_field,
+    take_header,
+    take_pairs,
+    take_text,
+    utf16,
+)
+from postern.trust.ntlm.md4 import md4
+
+_VERSION = bytes.fromhex("0601b11d0000000f")
+_MIC_AT = 72
+_TEMP_AT = 44  # NTProofStr 16 and the fixed part of NTLMv2_CLIENT_CHALLENGE 28: MS-NLMP 2.2.2.7
+
+
+class Flags(IntFlag):
+    """MS-NLMP 2.2.2.5."""
+
+    UNICODE = 0x00000001
+    REQUEST_TARGET = 0x00000004
+    SIGN = 0x00000010
+    SEAL = 0x00000020
+    NTLM = 0x00000200
+    ALWAYS_SIGN = 0x00008000
+    TARGET_TYPE_SERVER = 0x00020000
+    ESS = 0x00080000
+    """Extended session security: the signatures and keys of NTLMv2."""
+    TARGET_INFO = 0x00800000
+    VERSION = 0x02000000
+    KEY_128 = 0x20000000
+    KEY_EXCHANGE = 0x40000000
+
+
+_WANTED = (
+    Flags.UNICODE
+    | Flags.REQUEST_TARGET
+    | Flags.SIGN
+    | Flags.SEAL
+    | Flags.NTLM
+    | Flags.ALWAYS_SIGN
+    | Flags.ESS
+    | Flags.TARGET_INFO
+    | Flags.KEY_128
+    | Flags.KEY_EXCHANGE
+)
+SEALING = Flags.ESS | Flags.KEY_128 | Flags.KEY_EXCHANGE
+"""What both sides must have agreed on before anything is signed or sealed."""
+
+
+AV_FLAG_MIC = 2
+_SERVICES = frozenset({"host", "smtp", "smtpsvc", "imap", "imap4", "pop", "pop3"})
+"""Service classes that mean this host or its mail, as clients spell them (Windows: SMTPSVC, IMAP, POP)."""
+_NO_TARGET = "host/unspecified"
+"""What pyspnego says where its user named nobody."""
+Lookup = Callable[[str], Awaitable[bytes | None]]
+"""NT hash (16 bytes) of an account by its name (`alice`, `alice@example.test`, `DOMAIN\\HUB1$`), None if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """That an answer was right: SessionBaseKey (MS-NLMP 3.3.2), and the account's groups where a domain controller said them."""
+
+    key: bytes = field(repr=False)
+    groups: frozenset[str] = frozenset()
+
+
+Prove = Callable[[NtlmLogon], Awaitable[Proof | None]]
+"""Judges an NTLMv2 answer; None if it is wrong. May raise DirectoryUnavailable."""
+
+
+@dataclass(frozen=True, slots=True)
+class NtlmResult:
+    """A proven logon. `name` is as looked up, `session_key` is ExportedSessionKey, `flags` what was negotiated."""
+
+    name: str
+    user: str
+    domain: str
+    workstation: str
+    session_key: bytes = field(repr=False)
+    flags: Flags
+    groups: frozenset[str] = frozenset()
+
+
+def nt_hash(password: str) -> bytes:
+    """NTOWFv1, the form in which a directory keeps the password: MS-NLMP 3.3.1."""
+    return md4(password.encode("utf-16-le", "surrogatepass"))
+
+
+def account_name(logon: NtlmLogon) -> str:
+    """As the directory is asked for it: `alice@example.test`, `DOMAIN\\alice`, or `alice` where no domain was said."""
+    return f"{logon.domain}\\{logon.user}" if logon.domain and "@" not in logon.user else logon.user
+
+
+def matches(known: bytes | None, logon: NtlmLogon) -> Proof | None:
+    """Judges an NTLMv2 answer by the account's NT hash; costs the same for an account that has none."""
+    key = _ntowf2(known or bytes(16), logon.user, logon.domain)
+    proof = _hmac(key, logon.challenge + logon.nt_response[16:])
+    if not hmac.compare_digest(proof, logon.nt_response[:16]) or known is None:
+        return None
+    return Proof(_hmac(key, proof))
+
+
+def by_hash(lookup: Lookup) -> Prove:
+    """Judging by NT hashes that are at hand."""
+
+    async def prove(logon: NtlmLogon) -> Proof | None:
+        return matches(await lookup(account_name(logon)), logon)
+
+    return prove
+
+
+def channel_binding_hash(application_data: bytes) -> bytes:
+    """MD5 of the gss_channel_bindings_struct (RFC 2744 3.11) that has no addresses: MS-NLMP 2.2.2.1, MsvAvChannelBindings.
+
+    `application_data` is for example b"tls-server-end-point:" and the certificate's hash (RFC 5929 section 4).
+    """
+    return _md5(bytes(16) + struct.pack("<I", len(application_data)) + application_data)
+
+
+class NtlmAcceptor:
+    """The server's side of one handshake: `negotiate` once, then `authenticate` once.
+
+    `server_name` is the NetBIOS (or machine) name and `domain` the DNS domain that the challenge shows, `netbios` the domain's
+    short name if that is not its first label. Where a domain judges, the NetBIOS name must be the machine account's own.
+    With `channel_binding` (see `channel_binding_hash`), an answer bound to another channel is refused; one without a
+    binding passes unless `require_binding`. With `names` (hosts in lower case) a client that says whom it means
+    (MsvAvTargetName) must mean one of them or `server_name`, and a service for mail or the host itself. `address` is the
+    network of the caller, for those who judge in turns.
+
+    Bound: linear; a token has 12,000 octets at most, and its target is held once against each of `names`.
+    """
+
+    def __init__(
+        self,
+        server_name: str,
+        domain: str,
+        prove: Prove,
+        channel_binding: bytes | None = None,
+        require_binding: bool = False,
+        netbios: str = "",
+        names: frozenset[str] = frozenset(),
+        address: str = "",
+    ) -> None:
+        self._names = names
+        self._address = address
+        self._server_name = server_name
+        self._domain = domain
+        self._netbios = netbios or domain.split(".")[0].upper()[:15]
+        self._prove = prove
+        self._binding = channel_binding
+        self._require_binding = require_binding
+        self._negotiate = b""
+        self._challenge = b""
+        self._nonce = secrets.token_bytes(8)
+
+    def negotiate(self, token: bytes) -> bytes:
+        """Answers NEGOTIATE_MESSAGE with CHALLENGE_MESSAGE. Raises NtlmError."""
+        flags = Flags(take_header(token, 1, 16)[0] & 0xFFFFFFFF)
+        self._negotiate = token
+        flags = (flags & _WANTED) | Flags.TARGET_TYPE_SERVER | Flags.TARGET_INFO | Flags.NTLM | Flags.VERSION
+        # Unicode is chosen even for a client that asks for OEM strings alone (curl): all of them take it, and names need it.
+        flags |= Flags.REQUEST_TARGET | Flags.UNICODE
+        short = self._netbios
+        info = put_pairs(
+            {
+                Av.NB_DOMAIN: utf16(short),
+                Av.NB_COMPUTER: utf16(self._server_name.split(".")[0].upper()[:15]),
+                Av.DNS_DOMAIN: utf16(self._domain.lower()),
+                Av.DNS_COMPUTER: utf16(self._server_name.lower()),
+                Av.TIMESTAMP: struct.pack("<Q", filetime(time.time())),
+            }
+        )
+        target = utf16(short)
+        head = SIGNATURE + struct.pack("<I", 2) + put_field(len(target), 56) + struct.pack("<I", flags) + self._nonce
+        head += bytes(8) + put_field(len(info), 56 + len(target)) + _VERSION
+        self._challenge = head + target + info
+        self._flags = flags
+        return self._challenge
+
+    async def authenticate(self, token: bytes) -> NtlmResult | None:
+        """Judges AUTHENTICATE_MESSAGE: None if it does not prove the account's secret (unknown account, wrong password,
+        broken integrity code, other channel). Raises NtlmError for what is no NTLMv2 at all."""
+        if not self._challenge:
+            raise NtlmError("AUTHENTICATE before NEGOTIATE")
+        challenge, self._challenge = self._challenge, b""
+        flags = Flags(take_header(token, 3, 64, at=60)[0]) & self._flags
+        answer, domain, user = (take_field(token, at) for at in (20, 28, 36))
+        if len(answer) < _TEMP_AT + 4 or answer[16:18] != b"\x01\x01" or not user:
+            raise NtlmError("only NTLM version 2 is accepted")
+        # Only the NT answer counts: a right LM answer beside a wrong one must not.
+        who = take_text(domain), take_text(user), take_text(take_field(token, 44))
+        logon = NtlmLogon(*who, self._nonce, answer, bytes(24), self._address)
+        proof = await self._prove(logon)
+        if proof is None:
+            return None
+        exported = proof.key
+        if Flags.KEY_EXCHANGE in flags:
+            sealed = take_field(token, 52)
+            if len(sealed) != 16:
+                raise NtlmError("no session key was exchanged")
+            exported = _rc4(exported).update(sealed)
+        pairs = take_pairs(answer[_TEMP_AT:])
+        if not self._bound(pairs) or not self._meant(pairs) or not self._intact(token, pairs, challenge, exported):
+            return None
+        name = account_name(logon)
+        return NtlmResult(name, logon.user, logon.domain, logon.workstation, exported, flags, proof.groups)
+
+    def _intact(self, token: bytes, pairs: dict[int, bytes], challenge: bytes, key: bytes) -> bool:
+        """The MIC covers the three messages as they were on the wire: MS-NLMP 3.2.5.1.2. That there is one stands
+        inside what NTProofStr covers, so it cannot be taken away."""
+        flags = pairs.get(Av.FLAGS, b"")
+        if len(flags) != 4 or not int.from_bytes(flags, "little") & AV_FLAG_MIC:
+            return True
+        if len(token) < _MIC_AT + 16:
+            return False
+        blank = token[:_MIC_AT] + bytes(16) + token[_MIC_AT + 16 :]
+        mic = _hmac(key, self._negotiate + challenge + blank)
+        return hmac.compare_digest(mic, token[_MIC_AT : _MIC_AT + 16])
+
+    def _bound(self, pairs: dict[int, bytes]) -> bool:
+        if self._binding is None:
+            return True
+        shown = pairs.get(Av.CHANNEL_BINDINGS, bytes(16))
+        if shown == bytes(16):
+            return not self._require_binding
+        return hmac.compare_digest(shown, self._binding)
+
+    def _meant(self, pairs: dict[int, bytes]) -> bool:
+        """MsvAvTargetName (MS-NLMP 2.2.2.1) is the service principal name that the client got from its user: an answer made for
+        another server or service, and passed on to us, is refused (MS-NLMP 3.2.5.1.2: SPN target name validation)."""
+        target = take_text(pairs.get(Av.TARGET_NAME, b"")).lower()
+        if not self._names or target in ("", _NO_TARGET):
+            return True
+        service, slash, host = target.partition("/")
+        if slash and service not in _SERVICES:
+            return False
+        host = (host if slash else service).partition("/")[0].rstrip(".")
+        if host.count(":") == 1:
+            host = host.partition(":")[0]
+        host = host.strip("[]")
+        own = self._server_name.lower()
+        known = self._names | {own, own.partition(".")[0]}
+        return bool(host) and (host in known or "*." + host.partition(".")[2] in known or _is_first_label(host, known))
+
+
+def _is_first_label(host: str, known: frozenset[str]) -> bool:
+    """A short name, as Windows' clients use it inside their own domain. An address has none."""
+    names = (name for name in known if any(letter.isalpha() for letter in name) and ":" not in name)
+    return "." not in host and any(name.partition(".")[0] == host for name in names)
+
+
+class NtlmInitiator:
+    """The client's side of one handshake: `negotiate()`, then `authenticate(challenge)`; `result` holds the key after that.
+
+    `target` is the service principal name that is written into the answer ("" for none).
+    """
+
+    def __init__(
+        self, user: str, domain: str, secret: bytes, target: str = "", channel_binding: bytes | None = None
+    ) -> None:
+        self._user = user
+        self._domain = domain
+        self._secret = secret
+        self._target = target
+        self._binding = channel_binding
+        self._negotiate = b""
+        self.result: NtlmResult | None = None
+
+    def negotiate(self) -> bytes:
+        flags = _WANTED | Flags.VERSION
+        self._negotiate = SIGNATURE + struct.pack("<II", 1, flags) + bytes(16) + _VERSION
+        return self._negotiate
+
+    def authenticate(self, challenge: bytes) -> bytes:
+        """Answers CHALLENGE_MESSAGE. Raises NtlmError if the server's token is none or cannot do what is needed."""
+        flags = Flags(take_header(challenge, 2, 48, at=20)[0]) & (_WANTED | Flags.VERSION)
+        if flags & SEALING != SEALING or Flags.TARGET_INFO not in flags:
+            raise NtlmError("the server does not offer NTLM version 2 with 128-bit keys")
+        pairs = take_pairs(take_field(challenge, 40))
+        stamp = pairs.get(Av.TIMESTAMP, b"")
+        if len(stamp) != 8:
+            stamp = struct.pack("<Q", filetime(time.time()))
+        pairs[Av.FLAGS] = struct.pack("<I", AV_FLAG_MIC)
+        pairs[Av.CHANNEL_BINDINGS] = self._binding or bytes(16)
+        pairs[Av.TARGET_NAME] = utf16(self._target)
+        temp = b"\x01\x01" + bytes(6) + stamp + secrets.token_bytes(8) + bytes(4) + put_pairs(pairs) + bytes(4)
+        key = _ntowf2(self._secret, self._user, self._domain)
+        proof = _hmac(key, challenge[24:32] + temp)
+        exported = secrets.token_bytes(16)
+        sealed = _rc4(_hmac(key, proof)).update(exported)
+        token = self._assemble(flags, proof + temp, sealed)
+        mic = _hmac(exported, self._negotiate + challenge + token)
+        self.result = NtlmResult(self._user, self._user, self._domain, "", exported, flags)
+        return token[:_MIC_AT] + mic + token[_MIC_AT + 16 :]
+
+    def _assemble(self, flags: Flags, answer: bytes, sealed: bytes) -> bytes:
+        """AUTHENTICATE_MESSAGE with a zero MIC. The LM answer is 24 zero bytes: MS-NLMP 3.1.5.1.2."""
+        payload, fields = b"", b""
+        for part in (bytes(24), answer, utf16(self._domain), utf16(self._user), b"", sealed):
+            fields += put_field(len(part), _MIC_AT + 16 + len(payload))
+            payload += part
+        return SIGNATURE + struct.pack("<I", 3) + fields + struct.pack("<I", flags) + _VERSION + bytes(16) + payload
+
+
+class NtlmKeys:
+    """One direction of a session's signing and sealing (MS-NLMP 3.4), with its own cipher state and sequence number."""
+
+    __slots__ = ("_cipher", "_seal_key", "_sequence", "_sign_key")
+
+    def __init__(self, session_key: bytes, from_client: bool) -> None:
+        way = b"client-to-server" if from_client else b"server-to-client"
+        self._sign_key = _md5(session_key + b"session key to " + way + b" signing key magic constant\0")
+        self._seal_key = _md5(session_key + b"session key to " + way + b" sealing key magic constant\0")
+        self._sequence = 0
+        self.reset_cipher()
+
+    def reset_cipher(self) -> None:
+        """RC4 starts anew, the sequence goes on: what both sides do after SPNEGO's mechListMIC (MS-SPNG 3.2.5.1)."""
+        self._cipher = _rc4(self._seal_key).update
+
+    def cipher(self, data: bytes | bytearray | memoryview) -> bytes:
+        """Seals or unseals: RC4 is its own reverse. Comes before the signature in either direction."""
+        return self._cipher(data)
+
+    def signature(self, message: bytes) -> bytes:
+        """NTLMSSP_MESSAGE_SIGNATURE (16 bytes) of the clear message, for the next sequence number."""
+        sequence = struct.pack("<I", self._sequence)
+        self._sequence = (self._sequence + 1) & 0xFFFFFFFF
+        digest = hmac.digest(self._sign_key, sequence + message, "md5")[:8]
+        return b"\x01\0\0\0" + self._cipher(digest) + sequence
+
+    def verify(self, message: bytes, signature: bytes) -> bool:
+        return hmac.compare_digest(self.signature(message), signature)
+
+
+def _ntowf2(secret: bytes, user: str, domain: str) -> bytes:
+    """NTOWFv2. Upper case character by character, as Windows does: never one letter to two."""
+    upper = "".join(c.upper() if len(c.upper()) == 1 else c for c in user)
+    return _hmac(secret, utf16(upper + domain))
+
+
+def _hmac(key: bytes, data: bytes) -> bytes:
+    return hmac.digest(key, data, "md5")
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def _rc4(key: bytes) -> CipherContext:
+    return Cipher(ARC4(key), None).encryptor()

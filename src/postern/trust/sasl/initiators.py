@@ -1,0 +1,93 @@
+"""Our own side of SASL as a client: GSSAPI (RFC 4752) with this host's machine account.
+
+Reads the machine's keytab through `kerberos`; the protocol frames the octets. No security layer is asked for: it runs inside TLS.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from postern.model.security import Mechanism
+from postern.trust.kerberos.errors import Cause, cause_of, report
+
+gssapi: Any
+try:
+    gssapi = importlib.import_module("gssapi")
+    gssapi.SecurityContext.__DEFER_STEP_ERRORS__ = False  # else the real error comes a step too late
+except (ImportError, OSError):  # the extra postern[kerberos] is not installed, or libkrb5 is missing
+    gssapi = None
+
+_NO_LAYER = b"\x01"
+
+
+class InitiatorFailure(ValueError):
+    """No ticket, or not the server that was meant. The text is a cause, and no secret."""
+
+
+class SaslInitiator(Protocol):
+    """The caller's side of one authentication. `step` blocks where tickets are asked for."""
+
+    name: str
+
+    def step(self, challenge: bytes) -> bytes:
+        """The answer to a challenge, b"" for the first words. Raises InitiatorFailure."""
+        ...
+
+
+class GssapiInitiator:
+    """As `account` of `realm`, by its keytab, to `service` at `host` (its FQDN). The server must prove itself too."""
+
+    name = "GSSAPI"
+
+    def __init__(self, account: str, realm: str, keytab: str, service: str, host: str) -> None:
+        self._principal = f"{account}@{realm}"
+        self._keytab = keytab
+        self._target = f"{service}@{host}"
+        self._context: Any = None
+
+    def step(self, challenge: bytes) -> bytes:
+        try:
+            if self._context is None:
+                self._context = self._begin()
+            if not self._context.complete:
+                return bytes(self._context.step(challenge or None) or b"")
+            return self._choose(challenge)
+        except gssapi.exceptions.GSSError as error:
+            cause = cause_of(error.min_code, Cause.UNREACHABLE)
+            report(cause, error.min_code)
+            raise InitiatorFailure(f"Kerberos: {cause}") from None
+
+    def _begin(self) -> Any:
+        name = gssapi.Name(self._principal, gssapi.NameType.kerberos_principal)
+        # The cache is this process's own; tickets are got anew when they end.
+        store = {b"client_keytab": self._keytab.encode(), b"ccache": f"MEMORY:sasl-{self._keytab}".encode()}
+        flag = gssapi.RequirementFlag
+        return gssapi.SecurityContext(
+            name=gssapi.Name(self._target, gssapi.NameType.hostbased_service),
+            creds=gssapi.Credentials(name=name, usage="initiate", store=store),
+            flags=flag.mutual_authentication | flag.integrity,
+            mech=gssapi.MechType.kerberos,
+            usage="initiate",
+        )
+
+    def _choose(self, challenge: bytes) -> bytes:
+        """The server's layers, and our choice of none: RFC 4752 section 3.1. The identity is the ticket's own."""
+        offer = bytes(self._context.unwrap(challenge).message)
+        if len(offer) != 4 or not offer[0] & _NO_LAYER[0]:
+            raise InitiatorFailure("the server demands a security layer")
+        return bytes(self._context.wrap(_NO_LAYER + b"\0\0\0", False).message)
+
+
+def sasl_initiators(
+    account: str, realm: str, keytab: str, service: str = "smtp"
+) -> Callable[[Mechanism, str], SaslInitiator | None]:
+    """For `SmtpSender(initiator=...)`: a new exchange by a mechanism with a host; None where we have nothing to prove us with."""
+
+    def begin(mechanism: Mechanism, host: str) -> SaslInitiator | None:
+        if mechanism is not Mechanism.KERBEROS or gssapi is None or not (realm and keytab):
+            return None
+        return GssapiInitiator(account, realm, keytab, service, host)
+
+    return begin
