@@ -1,6 +1,6 @@
-"""Rows as words for people: the cells that `postern paths --json` gives, how a row is enforced, and the page docs/paths.md.
+"""Describes rows for people: the cells that `postern paths --json` gives, how a row is enforced, and the page docs/paths.md.
 
-Pure: reads the table only, so that the page can be checked to be current.
+It is pure: it reads the table only, so that the page can be checked to be current.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CELLS = {
 _TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 _SASL = (Party.HUB, Party.EDGE, Party.CLIENT_ACCESS)
 """Callees that answer SMTP, IMAP and POP, which advertise SASL mechanisms."""
-_OWN_WORDS = {
+_SETTLED = {
     Encryption.REQUIRED: "required: clear text is refused before anybody proves anything",
     Encryption.OFFERED: "offered: always there, never demanded",
     Encryption.NEVER: "never: the row has none",
@@ -32,9 +32,9 @@ _OWN_WORDS = {
 
 
 def cells(row: Path) -> dict[str, object]:
-    """A row as JSON gives it: the reference's own words, and our words where a profile changed a cell."""
+    """Returns a row as JSON has it: the reference's own words, and ours where a profile changed a cell."""
     return {
-        "id": row.id,
+        "path": row.id,
         "table": row.table.value,
         "name": row.name,
         "caller": ", ".join(row.caller),
@@ -45,20 +45,20 @@ def cells(row: Path) -> dict[str, object]:
 
 
 def enforcement(row: Path) -> list[str]:
-    """What the program does so that nothing else than this row can happen on it."""
+    """Returns what the program does so that nothing else than this row can happen on it, a sentence each."""
     return list(_enforcement(row))
 
 
 def _enforcement(row: Path) -> Iterator[str]:
     yield "ports: " + "; ".join(map(_port, row.ports)) + "; no other is bound or dialled"
-    yield f"encryption {_OWN_WORDS[row.encryption]}"
+    yield f"encryption {_SETTLED[row.encryption]}"
     guard = Guard([row], frozenset(Mechanism))
     if row.callee in _SASL and any(port.tls is Tls.UPGRADE for port in row.ports):
         yield f"advertised in clear text: {_offered(guard, None)}"
         yield f"advertised inside TLS: {_offered(guard, _TLS)}"
     if Mechanism.PEER in row.supported_auth:
-        yield "on the unix socket: the kernel's word for the caller's account (SO_PEERCRED)"
-    refused = [one for one in (Mechanism.BASIC, Mechanism.DIGEST, Mechanism.NTLM) if one not in row.supported_auth]
+        yield "on the unix socket: the kernel names the caller's account (SO_PEERCRED)"
+    refused = [weak for weak in (Mechanism.BASIC, Mechanism.DIGEST, Mechanism.NTLM) if weak not in row.supported_auth]
     refusal = guard.check_mechanism(refused[0], _TLS) if refused else None
     if refusal is not None:
         yield f"refused: {', '.join(refused)} ('{refusal.text}')"
@@ -116,7 +116,7 @@ HEADINGS = {
 
 
 def document() -> str:
-    """The whole page as Markdown."""
+    """Returns the whole page as Markdown."""
     parts = [_INTRODUCTION]
     for table, heading in HEADINGS.items():
         rows = [row for row in TABLE.values() if row.table is table]
@@ -135,13 +135,13 @@ def _markdown(rows: list[Path]) -> Iterator[str]:
     yield "| Path | Who calls whom | Ports | Proven by | Supported | Encryption | By default |"
     yield "|---|---|---|---|---|---|---|"
     for row in rows:
-        words = row.words
+        reference = row.words
         mark = "°" if row.id in NOT_BUILT else ""
-        notes = f"<br>*{words.notes}*" if words.notes else ""
+        notes = f"<br>*{reference.notes}*" if reference.notes else ""
         yield (
-            f"| `{row.id}`{mark}<br>{row.name}{notes} | {', '.join(row.caller)} → {row.callee} | {words.ports} "
-            f"| {words.default_auth} | {words.supported_auth} | {words.encryption} ({row.encryption}) "
-            f"| {words.encrypted_by_default} |"
+            f"| `{row.id}`{mark}<br>{row.name}{notes} | {', '.join(row.caller)} → {row.callee} | {reference.ports} "
+            f"| {reference.default_auth} | {reference.supported_auth} | {reference.encryption} ({row.encryption}) "
+            f"| {reference.encrypted_by_default} |"
         )
 
 
@@ -158,16 +158,18 @@ def _differences(profile: Profile, against: Profile) -> Iterator[str]:
 
 
 def differences(row: Path, other: Path) -> list[tuple[str, str, str]]:
-    """The cells in which two settlings of a row differ: heading, the other's words, this one's."""
+    """Returns the cells in which two settlings of a row differ: heading, the other's value, this row's value."""
     mine, theirs = cells(row), cells(other)
-    found = [(heading, str(theirs[key]), str(mine[key])) for key, heading in CELLS.items() if mine[key] != theirs[key]]
+    changed = [
+        (heading, str(theirs[key]), str(mine[key])) for key, heading in CELLS.items() if mine[key] != theirs[key]
+    ]
     if row.encryption is not other.encryption:
-        found.append(("Encryption is", str(other.encryption), str(row.encryption)))
-    return found
+        changed.append(("Encryption is", str(other.encryption), str(row.encryption)))
+    return changed
 
 
 def why(row: Path, other: Path) -> list[str]:
-    """The reasons for which `row` differs; if it is `other` that left the reference, its reasons, turned round."""
+    """Returns the reasons for which `row` differs; if it is `other` that left the reference, its reasons, turned round."""
     new = [reason for reason in row.reasons if reason not in other.reasons]
     return new or [f"{reason} (not so here)" for reason in other.reasons if reason not in row.reasons]
 
