@@ -159,6 +159,13 @@ def test_a_usage_error_has_the_form_of_every_error() -> None:
     assert done.stderr.splitlines()[-1] == "postern: Missing argument 'QUEUE_ID'."
 
 
+@pytest.mark.parametrize("words", [(), ("queue",)])
+def test_without_a_command_the_help_is_shown_and_nothing_was_done(words: tuple[str, ...]) -> None:
+    done = postern(*words)
+    assert done.returncode == os.EX_USAGE and done.stdout == ""
+    assert done.stderr == postern(*words, "--help").stdout
+
+
 def test_where_nobody_can_be_asked_the_option_that_answers_is_named() -> None:
     for words in (("user", "remove", "alice"), ("group", "remove", "all"), ("policy", "address", "remove", "x")):
         done = subprocess.run(

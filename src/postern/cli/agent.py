@@ -233,7 +233,7 @@ def test(
 ) -> None:
     """Run a message file through all agents that are on, as if a stranger had sent it. Nothing is delivered or counted.
 
-    For example `postern agent test mail.eml --client 192.0.2.7 --to b@corp.test`.
+    For example `postern agent test mail.eml --to bob@example.test`.
 
     The exit status is 0 if the message would be taken, 1 if it would be refused.
     """
@@ -265,7 +265,7 @@ def _here(state_dir: str | None) -> tuple[StateFolder, Organization]:
 
 
 def _server(organization: Organization) -> Server:
-    """Returns the server whose name is this host's; if there is none, the first server."""
+    """Returns the server that is called like this host; if there is none, the first server."""
     from postern.host import configuration
 
     try:

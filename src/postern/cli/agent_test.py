@@ -29,7 +29,7 @@ from postern.transport.agents.connection_filter import client_address
 
 @dataclass
 class Trial:
-    """What the agents made of a message. `steps` are (agent, verdict, why)."""
+    """The outcome of a message at the agents. `steps` are (agent, verdict, why)."""
 
     steps: list[tuple[str, str, str]] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
@@ -72,8 +72,8 @@ def tried(
     end = lines_end(data)
     header = data[:end] if end >= 0 else data
     if sender is None:
-        sender = next(iter(addresses([one.value for one in named(fields(header), "from")])), "")
-    envelope = Envelope(sender.strip("<>"), tuple(EnvelopeRecipient(one) for one in recipients))
+        sender = next(iter(addresses([each.value for each in named(fields(header), "from")])), "")
+    envelope = Envelope(sender.strip("<>"), tuple(map(EnvelopeRecipient, recipients)))
     caller = Caller(Peer(client, 0), helo, NOBODY, None, "edge-to-edge" if on_edge else "internet-to-hub")
 
     async def run() -> Trial:
@@ -116,8 +116,8 @@ async def _run(
         trial.steps.append(("recipient-filter", "passed", "the directory was not asked"))
     examined = await steps.examine(caller, envelope, header, body)
     trial.steps += examined.steps
-    before = [one.raw for one in fields(header)]
-    after = [one.raw for one in fields(examined.header)]
+    before = [each.raw for each in fields(header)]
+    after = [each.raw for each in fields(examined.header)]
     trial.added = [raw.decode("utf-8", "replace").rstrip() for raw in after if raw not in before]
     trial.removed = [raw.decode("utf-8", "replace").rstrip() for raw in before if raw not in after]
     trial.reply = examined.reply

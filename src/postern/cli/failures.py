@@ -1,4 +1,4 @@
-"""How a command fails: one sentence that says what is wrong and then what to do, and an exit status of sysexits.h.
+"""Gives a command's failure its form: a sentence that says what is wrong and then what to do, and an exit status of sysexits.h.
 
 `os.EX_…` has the numbers. Status 1 is kept for a check that ran and found something wrong (`verify`, `edge status`), so that a
 script can tell "it is wrong" from "it could not be asked".

@@ -46,7 +46,7 @@ def lab() -> None:
 @_NAME
 @click.option(
     "--profile",
-    type=click.Choice([one.value for one in Profile]),
+    type=click.Choice([each.value for each in Profile]),
     default=Profile.PRACTICAL.value,
     show_default=True,
     help="The profile of its paths; `postern paths --profile` shows each.",

@@ -131,6 +131,9 @@ def main() -> NoReturn:
 
 def _show(error: click.ClickException) -> None:
     """Prints what was wrong, after the usage line where the command was not understood."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        echo_page(error.format_message() + "\n", err=True)
+        return
     if isinstance(error, click.UsageError) and error.ctx is not None:
         echo_page(error.ctx.get_usage() + "\n", err=True)
         echo(as_called(f"`{error.ctx.command_path} --help` says more."), err=True)

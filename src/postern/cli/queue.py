@@ -62,11 +62,11 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
             err=True,
         )
     wanted = Request(Verb.RETRY, hop=hop)
-    found = [(folder, m) for folder in _folders(state_dir) for m in _listed(folder) if m in wanted]
-    found.sort(key=lambda pair: pair[1].received)
-    messages = [message for _, message in found]
+    listed = [(folder, m) for folder in _folders(state_dir) for m in _listed(folder) if m in wanted]
+    listed.sort(key=lambda pair: pair[1].received)
+    messages = [message for _, message in listed]
     if only_poison:
-        _list_poison([(folder, m) for folder, m in found if _poison_of(m) is not None], now, as_json)
+        _list_poison([(folder, m) for folder, m in listed if _poison_of(m) is not None], now, as_json)
         if not as_json and not hop:
             _list_copies(state_dir, {message.queue_id for message in messages})
         return
@@ -93,12 +93,12 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
         echo(counted(len(rows), "message"))
 
 
-def _list_poison(found: list[tuple[Path, QueuedMessage]], now: float, as_json: bool) -> None:
+def _list_poison(listed: list[tuple[Path, QueuedMessage]], now: float, as_json: bool) -> None:
     if as_json:
-        echo_json([{**_row(m), "file": str(poison.copy_of(folder, m.queue_id))} for folder, m in found])
+        echo_json([{**_row(m), "file": str(poison.copy_of(folder, m.queue_id))} for folder, m in listed])
         return
     rows = []
-    for folder, message in found:
+    for folder, message in listed:
         recipient = _poison_of(message)
         set_aside = [r.address for r in message.recipients if r.state is State.POISON]
         more = f" and {len(set_aside) - SHOWN} more" if len(set_aside) > SHOWN else ""

@@ -65,7 +65,7 @@ def on_a_state_folder(command: click.Command, as_owner: bool) -> None:
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             on_a_state_folder(inner, as_owner)
-    if not any("--state" in one.opts for one in command.params):
+    if not any("--state" in parameter.opts for parameter in command.params):
         command.params.append(group_option())
 
 

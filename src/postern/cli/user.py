@@ -72,8 +72,8 @@ def add(
 ) -> None:
     """Add a user with a mailbox. ADDRESS is the logon name too; without a domain it gets the default one.
 
-    In Active Directory an account that is there gets the mailbox and keeps its password. One that is not there is made if a
-    password is said and this server has the right to make it.
+    In Active Directory an account that is there gets the mailbox and keeps its password. One that is not there is made if
+    --password-stdin brings a password and this server may make accounts.
 
     For example `postern user add alice@example.test --name "Alice Adams"`.
     """
