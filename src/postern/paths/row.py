@@ -1,6 +1,6 @@
-"""The types of the table: a path as the reference words it, and as the program reads it.
+"""The types of the table: a path as the reference words it, as the program reads it, and what is known about it.
 
-Reads nothing; the rows themselves stand in the four table modules and in `ours`.
+The rows themselves stand in the four table modules, in `ours` and in `surroundings`; `declaration` reads their lines.
 """
 
 from __future__ import annotations
@@ -85,6 +85,10 @@ class Port:
     end: End = End.CALLEE
 
 
+SEALS = frozenset({"TLS", "RPC privacy", "LDAPS", "Kerberos", "IPsec", "SIP over TLS", "SSH", ""})
+"""What encrypts a row's bytes; "" where nothing does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """The reference's cells, letter by letter as data-paths.tsv has them."""
@@ -114,7 +118,7 @@ class Path:
     encryption: Encryption
     words: Words
     seal: str = ""
-    """What encrypts: "TLS", "RPC privacy", "LDAPS", "Kerberos", "IPsec", "SIP over TLS", "local", ""."""
+    """What encrypts: one of SEALS, or what a profile adds ("SMB 3")."""
     reasons: tuple[str, ...] = field(default=())
 
     @property
