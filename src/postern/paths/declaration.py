@@ -3,7 +3,7 @@
 A line's columns are id, "caller > callee", ports, the default mechanisms in order ("NTLM, Kerberos"), and what encrypts ("TLS"),
 followed by `offered` or `never` where it is not required. The words are those of `row.Party`, `model.security.Mechanism` and
 `row.SEALS`; one that does not exist raises ValueError when the table is imported. `row` adds the reference's cells to a line;
-`own` words the cells of a row that the reference does not have.
+`own` words the cells of a row that the reference does not have. What else is known about a row follows by name: `row.Knowledge`.
 """
 
 from __future__ import annotations
@@ -11,20 +11,31 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Unpack
 
 from postern.model.security import Encryption, Mechanism
 from postern.paths.reference import LINES
-from postern.paths.row import SEALS, Party, Path, Port, Table, Words
+from postern.paths.row import SEALS, Knowledge, Party, Path, Port, Table, Words
 from postern.paths.wording import mechanism_words, port_words, seal_words
 
 _AS_WORDED: Mapping[str, str] = MappingProxyType({})
 
 
-def row(id: str, who: str, ports: tuple[Port, ...], auth: str, encryption: str, *, supported: str = "") -> Path:
+def row(
+    id: str,
+    who: str,
+    ports: tuple[Port, ...],
+    auth: str,
+    encryption: str,
+    *,
+    supported: str = "",
+    **known: Unpack[Knowledge],
+) -> Path:
     """The reference's row of this id. `supported`: its mechanisms, where they are more or others than the default. Raises
     KeyError for an id that the reference does not have."""
     line = LINES[id]
-    return _declared(id, line.table, line.name, who, ports, auth, encryption, supported, line.words)
+    made = _declared(id, line.table, line.name, who, ports, auth, encryption, supported, line.words)
+    return replace(made, **known)
 
 
 def own(
@@ -38,6 +49,7 @@ def own(
     supported: str = "",
     notes: str = "",
     said: Mapping[str, str] = _AS_WORDED,
+    **known: Unpack[Knowledge],
 ) -> Path:
     """A row beyond the reference. Its cells are worded in the reference's style from the typed values; `said` gives those cells,
     by the fields of `Words`, that are worded otherwise."""
@@ -52,7 +64,7 @@ def own(
         encryption=seal_words(made) or "none",
         encrypted_by_default="no" if never else "yes",
     )
-    return replace(made, words=replace(words, **said))
+    return replace(made, words=replace(words, **said), **known)
 
 
 def _declared(

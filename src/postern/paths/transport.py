@@ -11,23 +11,33 @@ revoked, so they stand at the caller's end and are never opened on our edge.
 
 from __future__ import annotations
 
-from postern.paths import ports
+from postern.paths import ports, profiles
 from postern.paths.declaration import row
-from postern.paths.row import Path
+from postern.paths.row import Need, Path
 
 # fmt: off
 TRANSPORT: tuple[Path, ...] = (
     # id                             caller > callee            ports               proven by                 sealed by
     row("hub-to-hub",                "hub > hub",               ports.SMTP,         "Kerberos",               "TLS"),
-    row("hub-to-edge",               "hub > edge",              ports.SMTP,         "Direct trust",           "TLS"),
-    row("edge-to-hub",               "edge > hub",              ports.SMTP,         "Direct trust",           "TLS"),
-    row("edge-to-edge",              "internet > edge",         ports.EDGE_TO_EDGE, "Anonymous, Certificate", "TLS offered"),
-    row("mailbox-to-hub-submission", "mailbox > hub",           ports.RPC,          "NTLM, Kerberos",         "RPC privacy"),
-    row("hub-to-mailbox-mapi",       "hub > mailbox",           ports.RPC,          "NTLM, Kerberos",         "RPC privacy"),
-    row("um-to-hub",                 "unified-messaging > hub", ports.SMTP,         "Kerberos",               "TLS"),
-    row("edgesync",                  "hub > edge",              ports.EDGESYNC,     "Basic",                  "LDAPS"),
-    row("edge-adam",                 "edge > edge",             ports.ADAM,         "NTLM, Kerberos",         "never"),
-    row("hub-to-ad",                 "hub > active-directory",  ports.AD,           "Kerberos",               "Kerberos"),
-    row("client-to-hub-smtp",        "client > hub",            ports.SUBMISSION,   "NTLM, Kerberos",         "TLS"),
+    row("hub-to-edge",               "hub > edge",              ports.SMTP,         "Direct trust",           "TLS",
+        needs=Need.EDGE),
+    row("edge-to-hub",               "edge > hub",              ports.SMTP,         "Direct trust",           "TLS",
+        needs=Need.EDGE, strangers=True),
+    row("edge-to-edge",              "internet > edge",         ports.EDGE_TO_EDGE, "Anonymous, Certificate", "TLS offered",
+        needs=Need.EDGE, strangers=True),
+    row("mailbox-to-hub-submission", "mailbox > hub",           ports.RPC,          "NTLM, Kerberos",         "RPC privacy",
+        practical=(profiles.LOCAL_RPC,)),
+    row("hub-to-mailbox-mapi",       "hub > mailbox",           ports.RPC,          "NTLM, Kerberos",         "RPC privacy",
+        practical=(profiles.LOCAL_RPC,)),
+    row("um-to-hub",                 "unified-messaging > hub", ports.SMTP,         "Kerberos",               "TLS",
+        waits_for="the unified messaging role"),
+    row("edgesync",                  "hub > edge",              ports.EDGESYNC,     "Basic",                  "LDAPS",
+        needs=Need.EDGE, random_secret=True, practical=(profiles.NO_CLEAR_LDAP,)),
+    row("edge-adam",                 "edge > edge",             ports.ADAM,         "NTLM, Kerberos",         "never",
+        needs=Need.EDGE, practical=(profiles.LDAP_TLS, profiles.LOCAL_LDAP)),
+    row("hub-to-ad",                 "hub > active-directory",  ports.AD,           "Kerberos",               "Kerberos",
+        needs=Need.DOMAIN),
+    row("client-to-hub-smtp",        "client > hub",            ports.SUBMISSION,   "NTLM, Kerberos",         "TLS",
+        practical=(profiles.PASSWORDS, profiles.TLS_FROM_THE_FIRST_BYTE, profiles.SCRAM)),
 )
 # fmt: on

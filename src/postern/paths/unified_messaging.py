@@ -9,18 +9,24 @@ Kerberos; the certificate that the notes allow them is no cell of the table, so 
 
 from __future__ import annotations
 
-from postern.paths import ports
+from postern.paths import ports, profiles
 from postern.paths.declaration import row
 from postern.paths.row import Path
+
+_UM = "the unified messaging role"
 
 # fmt: off
 UNIFIED_MESSAGING: tuple[Path, ...] = (
     # id                  caller > callee                              ports           proven by         sealed by
-    row("um-fax",         "gateway > unified-messaging",               ports.SIP,      "By IP address",  "SIP over TLS offered"),
-    row("um-phone",       "gateway > unified-messaging",               ports.SIP_BOTH, "By IP address",  "SIP over TLS offered"),
+    row("um-fax",         "gateway > unified-messaging",               ports.SIP,      "By IP address",  "SIP over TLS offered",
+        waits_for=_UM, hardened=(profiles.GATEWAY_CERTIFICATE,)),
+    row("um-phone",       "gateway > unified-messaging",               ports.SIP_BOTH, "By IP address",  "SIP over TLS offered",
+        waits_for=_UM, hardened=(profiles.GATEWAY_CERTIFICATE,)),
     row("um-web-service", "client, client-access > unified-messaging", ports.WEB,      "Negotiate",      "TLS",
-        supported="Basic, Digest, NTLM, Negotiate"),
-    row("um-submission",  "unified-messaging > hub",                   ports.SMTP_SSL, "Kerberos",       "TLS"),
-    row("um-to-mailbox",  "unified-messaging > mailbox",               ports.RPC,      "NTLM, Kerberos", "RPC privacy"),
+        supported="Basic, Digest, NTLM, Negotiate", waits_for=_UM),
+    row("um-submission",  "unified-messaging > hub",                   ports.SMTP_SSL, "Kerberos",       "TLS",
+        waits_for=_UM),
+    row("um-to-mailbox",  "unified-messaging > mailbox",               ports.RPC,      "NTLM, Kerberos", "RPC privacy",
+        waits_for=_UM),
 )
 # fmt: on
