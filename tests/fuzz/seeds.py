@@ -60,7 +60,7 @@ def words(target: str) -> list[str]:
     """The words of the target's parsers."""
     found: set[str] = set()
     for protocol in PARSERS[target]:
-        for module in (ROOT / "src" / "postern" / "protocols" / protocol).glob("*.py"):
+        for module in (ROOT / "src" / "postern" / "protocols" / protocol).rglob("*.py"):
             found |= set(_WORD.findall(module.read_text(encoding="utf-8")))
     return sorted(found)
 
