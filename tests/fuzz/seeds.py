@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
-from postern.model.mailbox import Delivery, SearchTerm, SortKey
+from postern.model.delivery import Delivery
+from postern.model.search import SearchTerm, SortKey
 from postern.protocols.ber import OCTETS, SEQUENCE, element, integer
 from postern.protocols.dcerpc.interfaces import mailbox_values
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY

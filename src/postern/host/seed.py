@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from postern.host import demo_mails, directory, edge, secret_files
-from postern.model.mailbox import Delivery, Flag, FlagChange, FolderKind
+from postern.model.delivery import Delivery
+from postern.model.folders import FolderKind
+from postern.model.items import Flag, FlagChange
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.store.database import MailboxDatabase
 from postern.trust.passwords import verifiers as passwords
