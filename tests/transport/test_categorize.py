@@ -177,7 +177,7 @@ def test_size_and_senders_are_judged_per_recipient() -> None:
 
 
 def test_a_mailbox_of_another_site_goes_by_a_hub_there() -> None:
-    far = user("alice", home_server="hub2")
+    far = user("alice", database="hub2")
     assert hops(resolve("alice@example.test", known=(far,)))[0][1] == NextHop(HopKind.HUB, "hub2", "hub-to-hub")
     at_home = Categorizer(organization(), "hub2").resolve([Target(0, "alice@example.test")], 1, False)
     assert hops(finish(at_home, (far,)))[0][1] == NextHop(HopKind.MAILBOX, "hub2", "hub-to-mailbox-mapi")

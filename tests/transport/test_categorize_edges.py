@@ -60,12 +60,13 @@ def test_another_sites_hub_goes_by_a_hub_of_the_edges_site() -> None:
 
 
 def test_any_edge_and_any_hub_will_do() -> None:
-    where = organization(*LAB, server("edge2", EDGE), server("hub3", HUB))
+    mailbox = server("mbx1", frozenset({Role.MAILBOX}))
+    where = organization(*LAB, server("edge2", EDGE), server("hub3", HUB), mailbox)
     assert hop("hub1", "x@far.test", where).destination == "edge1,edge2"
     assert hop("hub2", "x@far.test", where).destination == "hub1,hub3"
     assert hop("edge1", "x@corp.test", where) == NextHop(HopKind.HUB, "hub1,hub3", "edge-to-hub")
     assert Categorizer(where, "hub1").mailbox_hop("mbx2") == NextHop(HopKind.HUB, "hub2", "hub-to-hub")
-    assert Categorizer(where, "hub2").mailbox_hop("hub1").destination == "hub1,hub3"
+    assert Categorizer(where, "hub2").mailbox_hop("mbx1").destination == "hub1,hub3"
 
 
 def test_a_connector_may_name_its_edge() -> None:

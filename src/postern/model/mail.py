@@ -113,7 +113,7 @@ class Accepted(NamedTuple):
 
 class HopKind(StrEnum):
     MAILBOX = "mailbox"
-    """A mailbox server, over hub-to-mailbox-mapi; `destination` is the server's name."""
+    """A mailbox database, over hub-to-mailbox-mapi; `destination` is its name. Its server is looked up when it is dialled."""
     SMTP = "smtp"
     """Another organization by MX; `destination` is the domain."""
     SMART_HOST = "smart-host"

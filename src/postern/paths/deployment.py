@@ -65,13 +65,18 @@ def within_hosts(organization: Organization, row: Path) -> bool:
     """True if the callee and all callers run on this host, so that the row uses a unix socket; `closed` speaks of the network
     only."""
     if row.id == "postgresql":
-        return not organization.postgres
+        return _only_private(organization)
     if row.id == "private-directory":
         return not organization.directory and organization.active_directory is None
     if row.id == "recipient-filter":
         edge = filtering_role(organization) is Role.EDGE
         return edge or (not organization.directory and organization.active_directory is None)
     return False
+
+
+def _only_private(organization: Organization) -> bool:
+    """Whether every mailbox database is in the private cluster of its server."""
+    return not any(database.url for database in organization.databases)
 
 
 def closed(organization: Organization, row: Path) -> str:
@@ -92,6 +97,6 @@ def closed(organization: Organization, row: Path) -> str:
         return "the directory is Active Directory"
     if row.id == "private-directory" and not organization.directory:
         return "the private directory listens on its unix socket only"
-    if row.id == "postgresql" and not organization.postgres:
+    if row.id == "postgresql" and _only_private(organization):
         return "the private database cluster listens on its unix socket only"
     return ""

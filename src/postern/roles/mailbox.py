@@ -30,7 +30,9 @@ class Mailbox:
 
     async def start(self) -> None:
         await self.logon.start()
-        self.database = await MailboxDatabase.open(self.runtime.organization.postgres)
+        # host.contradictions sees to it that a mailbox server has one database.
+        (served,) = self.runtime.organization.databases_of(self.runtime.server)
+        self.database = await MailboxDatabase.open(served.url)
         await observe(self.database, self.runtime.observed)
         runtime, rows = self.runtime, self.runtime.rows
         notify = rows["mailbox-to-hub-submission"]

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 
 from postern.model.directory import Directory
-from postern.model.organization import Role, Server
+from postern.model.organization import Organization, Role, Server
 from postern.model.security import Identity
 from postern.paths.row import Party, Path, Wire
 from postern.protocols.dcerpc.interface import Interface
 from postern.roles.doors import Doors
 from postern.roles.runtime import Part, Runtime
 from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.peer import MailboxPeer, peer_of
 from postern.services.rpc.client import RpcClient, RpcTarget
 from postern.services.rpc.endpoint_mapper import EndpointMapper, endpoints, rpc_port
 from postern.services.rpc.server import RpcServer, RpcService
@@ -42,6 +43,7 @@ class Rpc:
         """`proofs` and `membership` are Active Directory's, where the organization is in one; `reauthorization` is the
         authenticator's, in a process that has one."""
         self._runtime = runtime
+        self._organization = runtime.organization
         organization, server = runtime.organization, runtime.server
         secret = (runtime.state.secrets / "machine-account").read_text(encoding="utf-8").strip()
         account, realm, keytab = server.machine_account, organization.realm, organization.keytab
@@ -78,6 +80,18 @@ class Rpc:
             rpc = RpcClient(interface, self.target(row, server, Role.MAILBOX), runtime.observed)
             self._clients[server.name] = MailboxClient(rpc, interface)
         return self._clients
+
+    def peers(self, row: Path, interface: Interface) -> dict[str, MailboxPeer]:
+        """The mailbox servers as they are reached by `interface` on `row`, by their names."""
+        return {name: peer_of(name, client) for name, client in self.mailboxes(row, interface).items()}
+
+    def reorganize(self, organization: Organization) -> None:
+        """Databases are with other servers now."""
+        self._organization = organization
+
+    def server_of(self, database: str) -> Server | None:
+        """The server that has this database now."""
+        return self._organization.server_of(database)
 
     async def close(self) -> None:
         self._acceptors.close()

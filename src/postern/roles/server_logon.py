@@ -51,6 +51,7 @@ class ServerLogon:
         self._configured = organization
         self.feed = OrganizationFeed(organization)
         """Tells of accepted domains: those of postern.toml, and those that the directory adds to them."""
+        self.feed.follow(self.rpc.reorganize)
         self._guards: list[Guard] = []
         self._task: asyncio.Task[None] | None = None
 

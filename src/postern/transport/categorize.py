@@ -75,20 +75,20 @@ class Categorizer:
         that it came on."""
         return Resolution(self, targets, size, authenticated, path)
 
-    def mailbox_hop(self, home_server: str) -> NextHop:
-        """To a mailbox server of our own site directly, to that of another site by a hub there."""
-        hop = self._mailbox_hops.get(home_server)
+    def mailbox_hop(self, database: str) -> NextHop:
+        """To a database in our own site directly, to one in another site by a hub there."""
+        hop = self._mailbox_hops.get(database)
         if hop is None:
-            hop = self._mailbox_hops[home_server] = self._find_mailbox_hop(home_server)
+            hop = self._mailbox_hops[database] = self._find_mailbox_hop(database)
         return hop
 
-    def _find_mailbox_hop(self, home_server: str) -> NextHop:
-        sites = {server.name: server.site for server in self.organization.servers}
-        site = sites.get(home_server, self._site)
+    def _find_mailbox_hop(self, database: str) -> NextHop:
+        server = self.organization.server_of(database)
+        site = server.site if server is not None else self._site
         hubs = self._in_sites(Role.HUB, {site})
         if site != self._site and hubs:
             return NextHop(HopKind.HUB, hubs, "hub-to-hub")
-        return NextHop(HopKind.MAILBOX, home_server, "hub-to-mailbox-mapi")
+        return NextHop(HopKind.MAILBOX, database, "hub-to-mailbox-mapi")
 
     def _in_sites(self, role: Role, sites: Container[str]) -> str:
         """The names of the servers with this role in these sites, as a NextHop has several: by commas."""
@@ -261,7 +261,7 @@ class Resolution:
             if recipient.deliver_and_forward:
                 self._deliver(node, recipient)
             self._follow(node, recipient, recipient.forward_to)
-        elif recipient.home_server:
+        elif recipient.database:
             self._deliver(node, recipient)
         elif recipient.target:
             self._follow(node, recipient, recipient.target)
@@ -269,8 +269,8 @@ class Resolution:
             self._fail(node, "5.1.1", "The recipient has no mailbox and no other address")
 
     def _deliver(self, node: _Node, recipient: Recipient) -> None:
-        if recipient.home_server:
-            hop = self._categorizer.mailbox_hop(recipient.home_server)
+        if recipient.database:
+            hop = self._categorizer.mailbox_hop(recipient.database)
             self._route(node, recipient.guid.hex, hop, recipient.guid.hex, recipient.quota)
 
     def _open_group(self, node: _Node, group: Recipient) -> None:

@@ -1,4 +1,7 @@
-"""The store driver: parcels into mailboxes over the RPC interface, with every outcome that a mailbox server can give."""
+"""The store driver: parcels into mailboxes over the RPC interface, with every outcome that a mailbox server can give.
+
+covers: services.mailbox.peer
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from postern.model.mailbox import KEEP_QUOTA, DeliveryStatus, MailboxError
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.services.mailbox import store_driver
 from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.peer import MailboxPeer, peer_of
 from postern.services.mailbox.store_driver import StoreDriver
 from postern.services.rpc.client import RpcClient
 from tests.services.fake_mailboxes import FakeMailboxes
@@ -60,7 +64,7 @@ def run(store: FakeMailboxes, test: Callable[[StoreDriver], Awaitable[None]]) ->
             rpc = RpcClient(MAILBOX_DELIVERY, served.target("hub-to-mailbox-mapi"), served.observed)
             client = MailboxClient(rpc, MAILBOX_DELIVERY)
             try:
-                await test(StoreDriver({"mbx1": client}.get, "hub1", 4096))
+                await test(StoreDriver({"mbx1": peer_of("mbx1", client)}.get, "hub1", 4096))
             finally:
                 await client.close()
 
@@ -161,6 +165,21 @@ def test_a_large_batch_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
         ["hub1/q3"],
         ["hub1/q4"],
     ]
+
+
+def test_the_server_of_a_database_is_looked_up_at_each_batch() -> None:
+    here, there, database = Store(), Store(), NextHop(HopKind.MAILBOX, "sales", HOP.path)
+    peers = [MailboxPeer(name, "", HOP.path, store) for name, store in (("mbx1", here), ("mbx2", there))]
+
+    async def test() -> None:
+        driver = StoreDriver(lambda name: peers[0] if name == "sales" else None, "hub1")
+        for number in range(2):
+            (row,) = await driver.carry(database, [parcel(number, ("a@x.test", ALICE))])
+            assert (row[0].action, row[0].remote) == (Action.DELIVERED, peers[0].server)
+            peers.reverse()
+
+    asyncio.run(test())
+    assert [batch[0][0] for batch in here.batches + there.batches] == ["hub1/q0", "hub1/q1"]
 
 
 def test_a_server_that_does_not_answer_delays_everything() -> None:
