@@ -11,6 +11,7 @@ from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.roles.transport_agents import TransportAgents
+from postern.services.mailbox.client import MailboxClient
 from postern.services.mailbox.peer import MailboxPeer
 from postern.services.mailbox.room import MailboxRoom
 from postern.services.mailbox.store_driver import StoreDriver
@@ -28,8 +29,8 @@ class Carriers:
         self.trust = DirectTrust(logon.directory, Role.EDGE)
         self.certificates = PeerCertificates(self.trust) if organization.with_role(Role.EDGE) else None
         self.agents = TransportAgents(runtime, Role.HUB)
-        self._rpc = logon.rpc
-        self.peers = logon.rpc.peers(rows["hub-to-mailbox-mapi"], MAILBOX_DELIVERY)
+        self._calls = logon.rpc.calls
+        self.peers = logon.rpc.calls.peers(rows["hub-to-mailbox-mapi"], MAILBOX_DELIVERY)
         self.room = MailboxRoom(self.peer_with, organization.limits.mailbox_quota)
         sender = SmtpSender(
             rows,
@@ -50,9 +51,9 @@ class Carriers:
             HopKind.EDGE: sender,
         }
 
-    def peer_with(self, database: str) -> MailboxPeer | None:
+    def peer_with(self, database: str) -> MailboxPeer[MailboxClient] | None:
         """The mailbox server that has this database now."""
-        server = self._rpc.server_of(database)
+        server = self._calls.server_of(database)
         return self.peers.get(server.name) if server is not None else None
 
     async def start(self) -> None:

@@ -1,12 +1,23 @@
-"""A mailbox server as another server reaches it, for the services that tell whom they spoke with."""
+"""A mailbox server as a hub's services reach it: the interfaces that each of them uses, and whom tracking names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from postern.model.mailbox import Mailboxes
+from postern.model.delivery import DeliveryStore, Outbox
+from postern.model.folders import FolderStore
+from postern.model.items import ImapItems
+from postern.model.mailbox import Logon
 from postern.services.mailbox.client import MailboxClient
+
+
+class DeliveryMailboxes(Logon, DeliveryStore, Protocol):
+    """What the store driver uses: it delivers, and opens a mailbox that gets its first message."""
+
+
+class OutboxMailboxes(FolderStore, ImapItems, DeliveryStore, Outbox, Protocol):
+    """What takes messages out of outboxes uses: it reads and finishes them, and delivers reports to their senders."""
 
 
 class Proof(NamedTuple):
@@ -16,17 +27,20 @@ class Proof(NamedTuple):
     cipher: str = ""
 
 
-class MailboxPeer(NamedTuple):
+M_co = TypeVar("M_co", covariant=True)
+
+
+class MailboxPeer(NamedTuple, Generic[M_co]):
     """One mailbox server and its mailboxes, on the row whose id is `path`. `proof` is asked after a call."""
 
     server: str
     fqdn: str
     path: str
-    mailboxes: Mailboxes
+    mailboxes: M_co
     proof: Callable[[], Proof] = Proof
 
 
-def peer_of(server: str, client: MailboxClient) -> MailboxPeer:
+def peer_of(server: str, client: MailboxClient) -> MailboxPeer[MailboxClient]:
     """The server of this name, which `client` calls."""
     rpc = client.rpc
 
@@ -34,7 +48,3 @@ def peer_of(server: str, client: MailboxClient) -> MailboxPeer:
         return Proof(rpc.mechanism, rpc.seal.cipher if rpc.seal is not None else "")
 
     return MailboxPeer(server, rpc.target.fqdn, rpc.target.row.id, client, proof)
-
-
-FindPeer = Callable[[str], MailboxPeer | None]
-"""Finds a mailbox server by the name of a database, or by its own; None for what is unknown here."""

@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from uuid import UUID
 
+from postern.model.delivery import DeliveryStore
 from postern.model.directory import Recipient
 from postern.model.mailbox import MailboxError
-from postern.services.mailbox.peer import FindPeer, MailboxPeer
+from postern.services.mailbox.peer import MailboxPeer
 
 PLENTY = 67_108_864
 """Octets: a mailbox with more room than this is not asked about again for a long time."""
@@ -40,7 +41,7 @@ class MailboxRoom:
 
     def __init__(
         self,
-        peer: FindPeer,
+        peer: Callable[[str], MailboxPeer[DeliveryStore] | None],
         quota: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -66,7 +67,7 @@ class MailboxRoom:
             return Space.ENOUGH
         return self._ask(peer, recipient, limit, size)
 
-    async def _ask(self, peer: MailboxPeer, recipient: Recipient, limit: int, size: int) -> Space:
+    async def _ask(self, peer: MailboxPeer[DeliveryStore], recipient: Recipient, limit: int, size: int) -> Space:
         try:
             (used,) = await peer.mailboxes.used([recipient.guid])
         except MailboxError:

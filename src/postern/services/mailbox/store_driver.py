@@ -6,13 +6,14 @@ server does not have yet is opened once, and delivered to again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from uuid import UUID
 
+from postern.model.delivery import Delivery, DeliveryStatus
 from postern.model.mail import Action, NextHop, Parcel, RecipientOutcome
-from postern.model.mailbox import Delivery, DeliveryStatus, MailboxError
-from postern.services.mailbox.peer import FindPeer, MailboxPeer
+from postern.model.mailbox import MailboxError
+from postern.services.mailbox.peer import DeliveryMailboxes, MailboxPeer
 from postern.transport.segments import DamagedBody
 
 CALL_BYTES = 16_777_216
@@ -39,7 +40,7 @@ class StoreDriver:
 
     max_batch = 200
 
-    def __init__(self, peer: FindPeer, hub: str, quota: int = 0) -> None:
+    def __init__(self, peer: Callable[[str], MailboxPeer[DeliveryMailboxes] | None], hub: str, quota: int = 0) -> None:
         self._peer = peer
         self._hub = hub
         self._quota = quota
@@ -55,7 +56,9 @@ class StoreDriver:
             outcomes += await self._deliver(peer, batch)
         return outcomes
 
-    async def _deliver(self, peer: MailboxPeer, parcels: Sequence[Parcel]) -> list[Sequence[RecipientOutcome]]:
+    async def _deliver(
+        self, peer: MailboxPeer[DeliveryMailboxes], parcels: Sequence[Parcel]
+    ) -> list[Sequence[RecipientOutcome]]:
         """A parcel that cannot be read from the queue waits alone; the others of the batch go on."""
         outcomes: dict[int, Sequence[RecipientOutcome]] = {}
         whole: list[Parcel] = []
@@ -71,7 +74,7 @@ class StoreDriver:
         return [outcomes[number] if number in outcomes else next(carried) for number in range(len(parcels))]
 
     async def _call(
-        self, peer: MailboxPeer, parcels: Sequence[Parcel], deliveries: Sequence[Delivery]
+        self, peer: MailboxPeer[DeliveryMailboxes], parcels: Sequence[Parcel], deliveries: Sequence[Delivery]
     ) -> list[Sequence[RecipientOutcome]]:
         try:
             statuses = await peer.mailboxes.deliver(deliveries)
@@ -110,7 +113,9 @@ class StoreDriver:
         )
 
 
-def _outcomes(peer: MailboxPeer, parcel: Parcel, statuses: dict[UUID, DeliveryStatus]) -> list[RecipientOutcome]:
+def _outcomes(
+    peer: MailboxPeer[DeliveryMailboxes], parcel: Parcel, statuses: dict[UUID, DeliveryStatus]
+) -> list[RecipientOutcome]:
     mechanism, cipher = peer.proof()
     outcomes = []
     for recipient in parcel.envelope.recipients:
