@@ -24,13 +24,13 @@ from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import serve
 
 pytestmark = pytest.mark.slow
-HOP = NextHop(HopKind.MAILBOX, "mbx1", "hub-to-mailbox-mapi")
+HOP = NextHop(HopKind.MAILBOX, ("mbx1",), "hub-to-mailbox-mapi")
 ALICE, BOB = UUID(int=1), UUID(int=2)
 
 
 def parcel(number: int, *people: tuple[str, UUID | None], content: bytes = b"Subject: x\r\n\r\nbody\r\n") -> Parcel:
     envelope = Envelope("s@x.test", tuple(EnvelopeRecipient(address) for address, _ in people))
-    guids = {address: guid.hex for address, guid in people if guid is not None}
+    guids = {address: guid for address, guid in people if guid is not None}
     return Parcel(
         f"q{number}", "", envelope, Content.of(content), Origin("internet-to-hub", "192.0.2.1"), 1000.0, guids
     )
@@ -132,7 +132,7 @@ def test_the_owners_quotas_travel_with_the_delivery() -> None:
     store = Store(dict.fromkeys((ALICE, BOB), DeliveryStatus.NO_MAILBOX))
 
     async def test(driver: StoreDriver) -> None:
-        mail = parcel(1, ("a@x.test", ALICE), ("b@x.test", BOB))._replace(quotas={BOB.hex: 1024})
+        mail = parcel(1, ("a@x.test", ALICE), ("b@x.test", BOB))._replace(quotas={BOB: 1024})
         (row,) = await driver.carry(HOP, [mail])
         assert [o.action for o in row] == [Action.DELIVERED] * 2
 
@@ -169,7 +169,7 @@ def test_a_large_batch_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_server_of_a_database_is_looked_up_at_each_batch() -> None:
-    here, there, database = Store(), Store(), NextHop(HopKind.MAILBOX, "sales", HOP.path)
+    here, there, database = Store(), Store(), NextHop(HopKind.MAILBOX, ("sales",), HOP.path)
     peers = [MailboxPeer(name, "", HOP.path, store) for name, store in (("mbx1", here), ("mbx2", there))]
 
     async def test() -> None:
@@ -191,7 +191,7 @@ def test_a_server_that_does_not_answer_delays_everything() -> None:
     async def test(driver: StoreDriver) -> None:
         (row,) = await driver.carry(HOP, [parcel(1, ("a@x.test", ALICE))])
         assert (row[0].action, row[0].status, row[0].diagnostic) == (Action.DELAYED, "4.4.1", "the database is away")
-        unknown = NextHop(HopKind.MAILBOX, "mbx9", HOP.path)
+        unknown = NextHop(HopKind.MAILBOX, ("mbx9",), HOP.path)
         (row,) = await driver.carry(unknown, [parcel(1, ("a@x.test", ALICE))])
         assert (row[0].action, row[0].status) == (Action.DELAYED, "4.4.4")
 

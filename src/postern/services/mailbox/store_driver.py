@@ -7,7 +7,6 @@ server does not have yet is opened once, and delivered to again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from uuid import UUID
 
 from postern.model.delivery import Delivery, DeliveryStatus
@@ -47,10 +46,11 @@ class StoreDriver:
 
     async def carry(self, hop: NextHop, parcels: Sequence[Parcel]) -> Sequence[Sequence[RecipientOutcome]]:
         """Per parcel one outcome per recipient, in order (see model.mail.Carrier). Never raises."""
-        peer = self._peer(hop.destination)
+        (database,) = hop.destinations
+        peer = self._peer(database)
         if peer is None:
-            words = f"{hop.destination} is no mailbox database of this organization"
-            return [_all(parcel, "4.4.4", words, hop.destination) for parcel in parcels]
+            words = f"{database} is no mailbox database of this organization"
+            return [_all(parcel, "4.4.4", words, database) for parcel in parcels]
         outcomes: list[Sequence[RecipientOutcome]] = []
         for batch in _batches(parcels):
             outcomes += await self._deliver(peer, batch)
@@ -100,14 +100,14 @@ class StoreDriver:
 
     def _delivery(self, parcel: Parcel) -> Delivery:
         # Two addresses of one person are one mailbox.
-        mailboxes = dict.fromkeys(map(_uuid, parcel.mailboxes.values()))
+        mailboxes = dict.fromkeys(parcel.mailboxes.values())
         return Delivery(
             f"{self._hub}/{parcel.queue_id}",
             parcel.content.bytes(),
             tuple(mailboxes),
             parcel.envelope.sender,
             int(parcel.received),
-            [parcel.quotas.get(mailbox.hex, self._quota) for mailbox in mailboxes]
+            [parcel.quotas.get(mailbox, self._quota) for mailbox in mailboxes]
             if parcel.quotas
             else [self._quota] * len(mailboxes),
         )
@@ -120,18 +120,13 @@ def _outcomes(
     outcomes = []
     for recipient in parcel.envelope.recipients:
         guid = parcel.mailboxes.get(recipient.address)
-        status = statuses[_uuid(guid)] if guid is not None else DeliveryStatus.NO_MAILBOX
+        status = statuses[guid] if guid is not None else DeliveryStatus.NO_MAILBOX
         action, code, text = _OUTCOMES[status]
         poisoned = status is DeliveryStatus.POISON
         outcomes.append(
             RecipientOutcome(recipient.address, action, code, text, peer.server, mechanism, cipher, poison=poisoned)
         )
     return outcomes
-
-
-@lru_cache(maxsize=4096)
-def _uuid(guid: str) -> UUID:
-    return UUID(hex=guid)
 
 
 def _batches(parcels: Sequence[Parcel]) -> list[list[Parcel]]:
