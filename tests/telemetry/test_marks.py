@@ -82,7 +82,7 @@ async def sign(monkeypatch: pytest.MonkeyPatch) -> object:
     monkeypatch.setattr(type(agents._state), "is_enabled", lambda *_: True)
     envelope = Envelope("a@example.test", (EnvelopeRecipient("b@example.org"),))
     parcel = Parcel("queue1", "", envelope, Content.of(LARGE), Origin("", "", "", ""), 0.0)
-    hop = NextHop(HopKind.SMTP, "example.org", "hub-to-internet")
+    hop = NextHop(HopKind.SMTP, ("example.org",), "hub-to-internet")
     ((outcome,),) = await agents.carry(hop, [parcel])
     assert outcome.action is Action.RELAYED
     return outcome
