@@ -17,8 +17,8 @@ from postern.paths.table import TABLE
 from postern.services.agents.look_ups import BlockLists, LookUps
 from postern.services.agents.pipeline import AgentPipeline
 from postern.services.agents.state import AgentFile, AgentState, Statistics
-from postern.services.smtp.receive import ReceiveSession
-from postern.services.smtp.receive_connector import ReceiveConnector
+from postern.services.smtp.receive import ReceiveConversation
+from postern.services.smtp.receive_connector import ConnectorPolicy, ConnectorStores, ReceiveConnector
 from postern.telemetry.tracking import Tracker
 from tests.services.name_server import NameServer, Zone, serving
 from tests.services.smtp_doors import MemoryQueue, SmtpDirectory, SmtpDoors
@@ -60,18 +60,12 @@ class AgentDoors:
         rows = [TABLE["edge-to-edge"]]
         connector = ReceiveConnector(
             Guard(rows, frozenset()),
-            None,
-            None,
-            ORGANIZATION.domains,
-            self.queue,
-            self._doors.limits,
-            self._doors.observed,
-            Tracker(None, "test"),
             EDGE,
-            self.state,
+            ConnectorPolicy(ORGANIZATION.domains, self._doors.limits),
+            ConnectorStores(self.queue, self.state, self._doors.observed, Tracker(None, "test")),
             agents=self.agents,
         )
-        self._door = Door(rows, rows[0].port(25), lambda: ReceiveSession(connector), None)
+        self._door = Door(rows, rows[0].port(25), lambda: ReceiveConversation(connector), None)
         self.port = free_port()
         await self._door.open("127.0.0.1", self.port)
 

@@ -13,16 +13,17 @@ import click
 
 from postern.model.mail import Content, Envelope, EnvelopeRecipient
 from postern.model.organization import Organization, StateFolder
-from postern.model.security import NOBODY, Peer
+from postern.model.security import Peer
 from postern.net.dns import Resolver
+from postern.paths.guard import Offer
 from postern.paths.table import settle
 from postern.protocols.authentication.header import addresses, fields, named
 from postern.protocols.mime.header import lines_end
 from postern.protocols.smtp.reply import Reply
 from postern.services.agents.look_ups import BlockLists, LookUps, no_dns
-from postern.services.agents.pipeline import AgentPipeline, AgentSteps
+from postern.services.agents.pipeline import AgentPipeline, ConnectionPipeline
 from postern.services.agents.state import Statistics
-from postern.services.smtp.receive_connector import Caller
+from postern.services.smtp.session import Session
 from postern.telemetry.log import configure
 from postern.transport.agents.connection_filter import client_address
 
@@ -74,11 +75,11 @@ def tried(
     if sender is None:
         sender = next(iter(addresses([one.value for one in named(fields(header), "from")])), "")
     envelope = Envelope(sender.strip("<>"), tuple(EnvelopeRecipient(one) for one in recipients))
-    caller = Caller(Peer(client, 0), helo, NOBODY, None, "edge-to-edge" if on_edge else "internet-to-hub")
+    rows = settle(organization.profile)
+    row = rows["edge-to-edge" if on_edge else "internet-to-hub"]
+    session = Session(Peer(client, 0), None, row, Offer(False, (), False), row.id, helo)
 
     async def run() -> Trial:
-        rows = settle(organization.profile)
-
         def look_ups(row: str) -> LookUps:
             return no_dns() if offline else LookUps(Resolver(rows[row], organization.dns_servers).look_up)
 
@@ -91,30 +92,36 @@ def tried(
             organization,
             on_edge,
         )
-        return await _run(AgentSteps(pipeline), pipeline, caller, envelope, header, Content.of(data[len(header) :]))
+        return await _run(
+            ConnectionPipeline(pipeline), pipeline, session, envelope, header, Content.of(data[len(header) :])
+        )
 
     return asyncio.run(run())
 
 
 async def _run(
-    steps: AgentSteps, pipeline: AgentPipeline, caller: Caller, envelope: Envelope, header: bytes, body: Content
+    agents: ConnectionPipeline,
+    pipeline: AgentPipeline,
+    session: Session,
+    envelope: Envelope,
+    header: bytes,
+    body: Content,
 ) -> Trial:
     trial, chain = Trial(), pipeline.chain
-    await steps.connected(caller)
-    refusal = await steps.mail(caller, envelope.sender)
+    await agents.connected(session)
+    refusal = agents.mail(session, envelope.sender)
     if refusal is not None:
         return _refused(trial, "sender-filter", refusal)
     for recipient in envelope.recipients or (EnvelopeRecipient("somebody@invalid"),):
-        said = steps.rcpt(caller, recipient)
-        refusal = said if said is None or isinstance(said, Reply) else await said
+        refusal = await agents.rcpt(session, recipient)
         if refusal is not None:
-            by = "connection-filter" if str(caller.peer.host) in refusal.text else "recipient-filter"
+            by = "connection-filter" if str(session.peer.host) in refusal.text else "recipient-filter"
             return _refused(trial, by, refusal)
     if chain.connection is not None:
         trial.steps.append(("connection-filter", "passed", "on no list"))
     if chain.recipient is not None and envelope.recipients:
         trial.steps.append(("recipient-filter", "passed", "the directory was not asked"))
-    examined = await steps.examine(caller, envelope, header, body)
+    examined = await agents.examine(session, envelope, header, body)
     trial.steps += examined.steps
     before = [one.raw for one in fields(header)]
     after = [one.raw for one in fields(examined.header)]

@@ -14,7 +14,7 @@ from postern.roles.doors import Doors
 from postern.roles.edge_organization import EdgeOrganization
 from postern.roles.runtime import Runtime
 from postern.roles.transport_agents import TransportAgents
-from postern.services.smtp.receive import ReceiveSession
+from postern.services.smtp.receive import ReceiveConversation
 from postern.services.smtp.send import SmtpSender
 from postern.transport.adoption import Adopter, open_own
 from postern.transport.control import Control
@@ -50,7 +50,7 @@ class Edge:
         self.adopter.start()
         connector = known.connector(ON_25, self.dispatcher.queue, self.agents.pipeline)
         rows, tls = connector.guard.rows, MutualContext(known.certificate, server=True)
-        await self.doors.open(rows, rows[0].port(25), partial(ReceiveSession, connector), tls)
+        await self.doors.open(rows, rows[0].port(25), partial(ReceiveConversation, connector), tls)
 
     def _dispatch(self, queue: Queue) -> Dispatcher:
         runtime, control = self.runtime, Control(queue.folder, self.runtime.tracker)

@@ -21,7 +21,13 @@ from postern.net.tls import Certificate, authorities_file, certificate_der
 from postern.paths.guard import Guard
 from postern.roles.organization_feed import OrganizationFeed
 from postern.roles.runtime import Runtime
-from postern.services.smtp.receive_connector import Agents, ReceiveConnector
+from postern.services.smtp.receive_connector import (
+    Agents,
+    CallerProofs,
+    ConnectorPolicy,
+    ConnectorStores,
+    ReceiveConnector,
+)
 from postern.trust.certificates.authorities import Authorities
 from postern.trust.certificates.direct_trust import REFRESH, DirectTrust
 from postern.trust.certificates.owners import PeerCertificates
@@ -68,17 +74,11 @@ class EdgeOrganization:
         organization = runtime.organization
         connector = ReceiveConnector(
             Guard([runtime.rows[name] for name in rows], frozenset()),
-            None,
-            None,
-            organization.domains,
-            intake,
-            organization.limits,
-            runtime.observed,
-            runtime.tracker,
             runtime.server.fqdn,
-            runtime.state.spool,
-            self.certificates,
-            agents,
+            ConnectorPolicy(organization.domains, organization.limits),
+            ConnectorStores(intake, runtime.state.spool, runtime.observed, runtime.tracker),
+            CallerProofs(certificates=self.certificates),
+            agents=agents,
         )
         self.feed.follow(connector.reorganize)
         return connector

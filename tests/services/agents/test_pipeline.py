@@ -19,8 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from postern.model.mail import EnvelopeRecipient
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind
+from postern.paths.guard import Offer
+from postern.paths.table import TABLE
 from postern.services.agents import message as message_agents
-from postern.services.smtp.receive_connector import Caller
+from postern.services.smtp.session import Session
 from postern.telemetry import attempts
 from tests.services.agent_doors import AgentDoors, client, open_doors
 from tests.services.name_server import Zone
@@ -241,13 +243,16 @@ def test_fields_of_ours_are_taken_out() -> None:
 def test_servers_of_ours_and_users_are_not_filtered() -> None:
     async def test(doors: AgentDoors) -> None:
         doors.set("connection-filter", block=["127.0.0.0/8"])
-        steps = doors.agents.steps()
+        agents = doors.agents.for_connection()
         for kind in (PrincipalKind.SERVER, PrincipalKind.USER):
             identity = Identity(kind, "HUB1$", Mechanism.DIRECT_TRUST)
-            caller = Caller(Peer("127.0.0.1", 1), "hub1", identity, None, "hub-to-edge")
-            assert await steps.connected(caller) is None and await steps.mail(caller, "x@forged.test") is None
-            assert steps.rcpt(caller, EnvelopeRecipient("nobody@example.test")) is None
-            assert not steps.unknown(caller, "nobody@example.test")
+            row = TABLE["hub-to-edge"]
+            session = Session(
+                Peer("127.0.0.1", 1), None, row, Offer(False, (), False), row.id, "hub1", identity=identity
+            )
+            assert await agents.connected(session) is None and agents.mail(session, "x@forged.test") is None
+            assert await agents.rcpt(session, EnvelopeRecipient("nobody@example.test")) is None
+            assert not agents.unknown(session, "nobody@example.test")
 
     run(test)
 

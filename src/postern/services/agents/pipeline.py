@@ -1,15 +1,15 @@
 """The agents of a receive connector in their order: who is filtered, which agents are enabled, what each may cost and counts.
 
 `transport.agents` decides; this module gives it facts, look-ups and time, and turns what it says into answers for
-`receive_connector.Steps`. Agents filter strangers' mail; users and our own servers are past them. An agent that fails does what
-its line in the catalogue says, and is counted.
+`receive_connector.ConnectionAgents`. Agents filter strangers' mail; users and our own servers are past them. An agent that
+fails does what its line in the catalogue says, and is counted.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from postern.protocols.smtp.reply import Reply
 from postern.services.agents.look_ups import BlockLists, LookUps
 from postern.services.agents.message import Examined, MessageAgents
 from postern.services.agents.state import AgentFile, AgentState, Statistics
-from postern.services.smtp.receive_connector import AgentVerdict, Caller
+from postern.services.smtp.receive_connector import AgentVerdict
 from postern.services.smtp.recipients import of_directory
+from postern.services.smtp.session import Session
 from postern.telemetry.log import Event, log
 from postern.transport.agents.block_lists import Provider, parse_provider
 from postern.transport.agents.catalogue import BUILT
@@ -51,7 +52,7 @@ class Chain:
 
 
 class AgentPipeline:
-    """One a process; `steps` for each connection. `directory` is where the recipient filter looks recipients up, None where the
+    """One a process; `for_connection` for each. `directory` is where the recipient filter looks recipients up, None where the
     connector itself does. `reorganize` when the organization is another one."""
 
     def __init__(
@@ -81,11 +82,11 @@ class AgentPipeline:
         self._chain: Chain
         self.reorganize(organization)
 
-    def steps(self) -> AgentSteps | None:
+    def for_connection(self) -> ConnectionPipeline | None:
         """None where no agent that filters is enabled: a hub's mail then costs no step."""
         chain = self.chain
         idle = chain.connection is None and chain.sender is None and chain.recipient is None and chain.message.idle
-        return None if idle else AgentSteps(self)
+        return None if idle else ConnectionPipeline(self)
 
     def reorganize(self, organization: Organization) -> None:
         """Accepted domains, and the names that nobody else may speak for in Authentication-Results."""
@@ -129,8 +130,8 @@ class AgentPipeline:
             return AgentState().of(name)
 
 
-class AgentSteps:
-    """The agents of one connection (`receive_connector.Steps`)."""
+class ConnectionPipeline:
+    """The agents of one connection (`receive_connector.ConnectionAgents`)."""
 
     __slots__ = ("_address", "_chain", "_p", "_refusal", "_standing", "_unknown")
 
@@ -143,37 +144,30 @@ class AgentSteps:
         self._refusal: tuple[Reply, str] | None = None
         """The last one, and the agent that gave it."""
 
-    async def connected(self, caller: Caller) -> Reply | None:
+    async def connected(self, session: Session) -> Reply | None:
         """Block lists are asked while greetings are said; who is listed hears of it at RCPT, when it is known for whom."""
-        self._address = client_address(caller.peer.host)
+        self._address = client_address(session.peer.host)
         chain = self._chain
-        if chain.connection is not None and self._address is not None and caller.identity.kind in _FILTERED:
+        if chain.connection is not None and self._address is not None and session.identity.kind in _FILTERED:
             self._standing = chain.connection.standing(self._address, self._p.clock())
             unasked = self._standing is Standing.UNKNOWN and bool(chain.providers)
             if unasked and self._p.block_lists.known(self._address, chain.providers) is None:
                 self._p.block_lists.start(self._address, chain.providers)
         return None
 
-    async def mail(self, caller: Caller, sender: str) -> Reply | None:
+    def mail(self, session: Session, sender: str) -> Reply | None:
         self._chain = self._p.chain
         agent = self._chain.sender
-        if agent is None or self._allowed or not self._filtered(caller):
+        if agent is None or self._allowed or not self._filtered(session):
             return None
         return self._decided("sender-filter", lambda: agent.mail(sender))
 
-    def rcpt(self, caller: Caller, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
-        if not self._filtered(caller):
+    async def rcpt(self, session: Session, recipient: EnvelopeRecipient) -> Reply | None:
+        if not self._filtered(session):
             return None
-        refusal = self._connection(recipient.address)
-        if refusal is not None and not isinstance(refusal, Reply):
-            return self._rcpt_later(recipient, refusal)
-        return refusal or self._recipient(recipient)
+        return await self._connection(recipient.address) or await self._recipient(recipient)
 
-    async def _rcpt_later(self, recipient: EnvelopeRecipient, listed: Awaitable[Reply | None]) -> Reply | None:
-        refusal = await listed or self._recipient(recipient)
-        return refusal if refusal is None or isinstance(refusal, Reply) else await refusal
-
-    def _connection(self, recipient: str) -> Reply | Awaitable[Reply | None] | None:
+    async def _connection(self, recipient: str) -> Reply | None:
         agent, providers, address = self._chain.connection, self._chain.providers, self._address
         if agent is None or address is None or self._allowed:
             return None
@@ -183,65 +177,58 @@ class AgentSteps:
             return None
         if self._standing is Standing.BLOCKED:
             return self._decided("connection-filter", lambda: agent.refusal(address))
+        begun = time.perf_counter()
         zone = self._p.block_lists.known(address, providers)
         if zone is None:
-            return self._listed(agent, address)
-        return self._decided("connection-filter", lambda: agent.refusal(address, zone) if zone else None)
-
-    async def _listed(self, agent: ConnectionFilter, address: IpAddress) -> Reply | None:
-        begun = time.perf_counter()
-        # Others may wait for the same answer: whoever hangs up leaves it to them. It ends in time and does not raise.
-        zone = await asyncio.shield(self._p.block_lists.start(address, self._chain.providers))
+            # Others may wait for the same answer: whoever hangs up leaves it to them. It ends in time and does not raise.
+            zone = await asyncio.shield(self._p.block_lists.start(address, providers))
         return self._decided("connection-filter", lambda: agent.refusal(address, zone) if zone else None, begun)
 
-    def _recipient(self, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
+    async def _recipient(self, recipient: EnvelopeRecipient) -> Reply | None:
         agent, directory = self._chain.recipient, self._p.directory
         if agent is None:
             return None
-        begun = time.perf_counter()
         address = fold(recipient.address)
-        refusal = self._decided("recipient-filter", lambda: agent.rcpt(address), begun)
+        refusal = self._decided("recipient-filter", lambda: agent.rcpt(address))
         if refusal is not None or directory is None or not agent.settings.validate:
             return refusal
         if self._p.domains.get(domain_of(address)) is not DomainType.AUTHORITATIVE or address.startswith("postmaster@"):
             return None
-        found = of_directory(directory, address, False)
-        if isinstance(found, Reply):
-            return found if found.code >= 300 else None
-        return _unless_fine(found)
+        answer = of_directory(directory, address, False)
+        reply = answer if isinstance(answer, Reply) else await answer
+        return reply if reply.code >= 300 else None
 
-    def unknown(self, caller: Caller, address: str) -> float:
+    def unknown(self, session: Session, address: str) -> float:
         agent = self._chain.recipient
-        if agent is None or self._allowed or not self._filtered(caller):
+        if agent is None or self._allowed or not self._filtered(session):
             return 0.0
         self._unknown += 1
         self._p.statistics.add("recipient-filter", time.perf_counter(), 550)
-        return agent.unknown(caller.peer.host, self._unknown, self._p.clock())
+        return agent.unknown(session.peer.host, self._unknown, self._p.clock())
 
-    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str) -> AgentVerdict:
-        if not self._filtered(caller):
+    async def message(
+        self, session: Session, envelope: Envelope, header: bytes, body: Content, key: str
+    ) -> AgentVerdict:
+        if not self._filtered(session):
             return AgentVerdict()
-        examined = await self.examine(caller, envelope, header, body, key)
+        examined = await self.examine(session, envelope, header, body, key)
         if examined.reply is not None:
             self._refusal = examined.reply, examined.by
         return AgentVerdict(examined.reply, examined.header)
 
     async def examine(
-        self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str = ""
+        self, session: Session, envelope: Envelope, header: bytes, body: Content, key: str = ""
     ) -> Examined:
         """The agents at the end of a message, with what each of them found."""
         return await self._chain.message.examine(
-            self._address, caller.helo, envelope.sender, header, body, self._p.clock(), self._allowed, key
+            self._address, session.helo, envelope.sender, header, body, self._p.clock(), self._allowed, key
         )
 
     def agent_of(self, reply: Reply) -> str:
         return self._refusal[1] if self._refusal is not None and self._refusal[0] is reply else ""
 
-    def closed(self) -> None:
-        """Nothing is held that would have to be given back."""
-
-    def _filtered(self, caller: Caller) -> bool:
-        return caller.identity.kind in _FILTERED
+    def _filtered(self, session: Session) -> bool:
+        return session.identity.kind in _FILTERED
 
     @property
     def _allowed(self) -> bool:
@@ -267,8 +254,3 @@ class AgentSteps:
         if reply is not None:
             self._refusal = reply, name
         return reply
-
-
-async def _unless_fine(found: Awaitable[Reply]) -> Reply | None:
-    reply = await found
-    return reply if reply.code >= 300 else None
