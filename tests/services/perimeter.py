@@ -24,7 +24,7 @@ from postern.services.smtp.receive_connector import (
     ConnectorStores,
     ReceiveConnector,
 )
-from postern.services.smtp.send import Initiator, SmtpSender
+from postern.services.smtp.send import Initiator, SenderProofs, SmtpSender
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
 from postern.trust.certificates.authorities import Authorities
@@ -129,14 +129,11 @@ class Perimeter:
         return SmtpSender(
             ROWS,
             organization,
-            "localhost",
             names or Names(),
             Observed(None),
-            self.files(made) if made else None,
-            initiator,
+            SenderProofs("localhost", self.files(made) if made else None, initiator, certificates),
             SHORT,
             port,
-            certificates,
         )
 
     async def from_hub(self, *parcels: Parcel, made: Made | None = None) -> Sequence[Sequence[RecipientOutcome]]:

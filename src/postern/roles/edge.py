@@ -15,7 +15,7 @@ from postern.roles.edge_organization import EdgeOrganization
 from postern.roles.runtime import Runtime
 from postern.roles.transport_agents import TransportAgents
 from postern.services.smtp.receive import ReceiveConversation
-from postern.services.smtp.send import SmtpSender
+from postern.services.smtp.send import SenderProofs, SmtpSender
 from postern.transport.adoption import Adopter, open_own
 from postern.transport.control import Control
 from postern.transport.dispatcher import Dispatcher
@@ -34,10 +34,9 @@ class Edge:
         self.edge_organization = EdgeOrganization(runtime)
         self.agents = TransportAgents(runtime, Role.EDGE, self.edge_organization.directory)
         resolver = Resolver(rows["any-server-to-dns"], organization.dns_servers)
-        certificate, certificates = self.edge_organization.certificate, self.edge_organization.certificates
-        self.sender = SmtpSender(
-            rows, organization, fqdn, resolver, runtime.observed, certificate, certificates=certificates
-        )
+        known = self.edge_organization
+        proofs = SenderProofs(fqdn, known.certificate, certificates=known.certificates)
+        self.sender = SmtpSender(rows, organization, resolver, runtime.observed, proofs)
 
     async def start(self) -> None:
         runtime, known = self.runtime, self.edge_organization
