@@ -15,7 +15,7 @@ from postern.net.door import Door
 from postern.paths.guard import Guard
 from postern.paths.table import TABLE
 from postern.services.agents.look_ups import BlockLists, LookUps
-from postern.services.agents.pipeline import AgentPipeline
+from postern.services.agents.pipeline import AgentPipeline, AgentServices
 from postern.services.agents.state import AgentFile, AgentState, Statistics
 from postern.services.smtp.receive import ReceiveConversation
 from postern.services.smtp.receive_connector import ConnectorPolicy, ConnectorStores, ReceiveConnector
@@ -41,9 +41,8 @@ class AgentDoors:
         resolver = Resolver(TABLE["any-server-to-dns"], [f"127.0.0.1:{names.port}"], timeout=0.3, lifetime=0.5)
         look_ups = LookUps(resolver.look_up)
         self.statistics = Statistics(None)
-        self.agents = AgentPipeline(
-            folder, look_ups, BlockLists(look_ups), self.statistics, EDGE, ORGANIZATION, True, self.directory
-        )
+        services = AgentServices(look_ups, BlockLists(look_ups), self.statistics, self.directory)
+        self.agents = AgentPipeline(folder, services, EDGE, ORGANIZATION, True)
         self._doors = SmtpDoors()
         self.port = 0
 

@@ -58,8 +58,8 @@ class Scripted:
             await asyncio.sleep(0)
         return self.at_rcpt
 
-    def unknown(self, session: Session, address: str) -> float:
-        self.asked.append(f"unknown {address}")
+    def unknown(self, session: Session, reply: Reply) -> float:
+        self.asked.append(f"unknown {reply.enhanced}")
         return self.tarpit
 
     async def message(
@@ -218,7 +218,7 @@ def test_who_guesses_addresses_waits(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr("postern.services.smtp.receive.asyncio.sleep", sleep)
             assert (await say.ask("RCPT TO:<nobody@example.test>")).startswith("550 5.1.1")
             assert (await say.ask("RCPT TO:<alice@example.test>")).startswith("250")
-        assert "unknown nobody@example.test" in agents.asked and waited == [7.5]
+        assert "unknown 5.1.1" in agents.asked and waited == [7.5]
 
     play(test)
 

@@ -199,7 +199,7 @@ class ReceiveConversation(Conversation):
             recipient = EnvelopeRecipient(event.address, event.notify, event.original)
             reply = await self._agents.rcpt(self._session, recipient) or reply
         if self._agents is not None and reply.enhanced == "5.1.1":
-            delay = self._agents.unknown(self._session, event.address)
+            delay = self._agents.unknown(self._session, reply)
             if delay:
                 # The tarpit: a timer, and what the peer sends meanwhile stays in its own buffers.
                 self.link.pause()

@@ -71,8 +71,8 @@ class ConnectionAgents(Protocol):
         """Only for recipients that the connector itself would take."""
         ...
 
-    def unknown(self, session: Session, address: str) -> float:
-        """The connector is about to say 550 5.1.1 of this address: seconds to wait before it does (the tarpit against
+    def unknown(self, session: Session, reply: Reply) -> float:
+        """The connector is about to give this reply, 550 5.1.1, to RCPT: seconds to wait before it does (the tarpit against
         harvesting), 0 for none. Nothing is read from the connection meanwhile (`link.pause`)."""
         ...
 
