@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path as FilePath
 
 from postern.model.directory import Directory
+from postern.model.mailbox import Mailboxes
 from postern.model.organization import Role, Server
 from postern.model.security import Identity
 from postern.paths.row import Party, Path, Wire
 from postern.protocols.dcerpc.interface import Interface
 from postern.roles.doors import Doors
 from postern.roles.runtime import Part, Runtime
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.client import MailboxClient, mailbox_client
 from postern.services.rpc.client import RpcClient, RpcTarget
 from postern.services.rpc.endpoint_mapper import EndpointMapper, endpoints, rpc_port
 from postern.services.rpc.server import RpcServer, RpcService
@@ -71,12 +72,12 @@ class Rpc:
         mapper = runtime.organization.port(135)
         return RpcTarget(row, server.addresses[0], server.fqdn, mapper, self._initiators, sockets)
 
-    def mailboxes(self, row: Path, interface: Interface) -> dict[str, MailboxClient]:
+    def mailboxes(self, row: Path, interface: Interface[Mailboxes]) -> dict[str, MailboxClient]:
         """A client of each mailbox server's `interface` on `row`, by the server's name."""
         runtime = self._runtime
         for server in runtime.organization.with_role(Role.MAILBOX):
             rpc = RpcClient(interface, self.target(row, server, Role.MAILBOX), runtime.observed)
-            self._clients[server.name] = MailboxClient(rpc, interface)
+            self._clients[server.name] = mailbox_client(rpc, interface)
         return self._clients
 
     async def close(self) -> None:
