@@ -75,7 +75,7 @@ class Logons:
             domain=member.domain.name,
             realm=member.domain.realm,
             keytab=str(member.keytab),
-            logons=broker,
+            proofs=DomainProofs(directory, broker, member.domain.netbios),
             netbios=member.domain.netbios,
             servers=directory.servers_sid,
         )

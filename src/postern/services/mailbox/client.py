@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
-from postern.model.mailbox import Mailboxes
+from postern.model.mailbox_server import Mailboxes
 from postern.protocols.dcerpc.interface import Interface
 from postern.services.rpc.client import RpcClient
 from postern.services.rpc.stub import Remote, stub

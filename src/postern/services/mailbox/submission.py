@@ -14,7 +14,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
-from postern.model.mailbox import MailboxError, Mailboxes
+from postern.model.mailbox import MailboxError
+from postern.model.mailbox_server import Mailboxes
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION, MailSubmission
 from postern.protocols.dcerpc.pdu import Status

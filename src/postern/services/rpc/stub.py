@@ -19,11 +19,15 @@ P = TypeVar("P")
 Method = Callable[..., Awaitable[Any]]
 
 
-class Remote(Protocol):
-    """What a stub is besides an object of its Protocol: the end of connections to a server."""
+class OverRpc(Protocol):
+    """Something that is reached by remote procedure calls."""
 
     @property
     def rpc(self) -> RpcClient: ...
+
+
+class Remote(OverRpc, Protocol):
+    """What a stub is besides an object of its Protocol: the end of connections to a server."""
 
     async def close(self) -> None: ...
 

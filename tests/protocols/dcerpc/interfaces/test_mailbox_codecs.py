@@ -12,18 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.model.mailbox import (
-    KEEP_QUOTA,
-    Delivery,
-    DeliveryStatus,
-    FetchedItems,
-    Folder,
-    FolderKind,
-    Index,
-    NewItem,
-    SearchTerm,
-    SortKey,
-)
+from postern.model.delivery import Delivery, DeliveryStatus
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import FetchedItems, Index, NewItem
+from postern.model.mailbox import KEEP_QUOTA
+from postern.model.search import SearchTerm, SortKey
 from postern.protocols.dcerpc.codecs import Codec, write_words
 from postern.protocols.dcerpc.interfaces import mailbox_codecs as codecs
 from postern.protocols.dcerpc.interfaces.search_codecs import MAX_DEPTH, MAX_TERMS, SORT, TERM

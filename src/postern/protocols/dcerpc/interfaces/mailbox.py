@@ -2,7 +2,7 @@
 
 One interface a row, so that a hub's account can deliver and take from the outbox but not read mailboxes at will:
 MAILBOX_ACCESS is cas-to-mailbox's, MAILBOX_DELIVERY is hub-to-mailbox-mapi's. What the operations mean stands in
-`model.mailbox.Mailboxes`, whose methods they are; how its values travel in `mailbox_codecs`
+`model.mailbox_server.Mailboxes`, whose methods they are; how its values travel in `mailbox_codecs`
 and `search_codecs`.
 """
 
@@ -12,7 +12,9 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from postern.model.mailbox import Column, MailboxErrorCode, Mailboxes
+from postern.model.items import Column
+from postern.model.mailbox import MailboxErrorCode
+from postern.model.mailbox_server import Mailboxes
 from postern.protocols.dcerpc.codecs import BOOLEAN, TEXTS, TIMES, UUIDS, WORDS, Codec, Parameter, Wide
 from postern.protocols.dcerpc.interface import Interface, Operation, Syntax
 from postern.protocols.dcerpc.interfaces import mailbox_codecs as codecs

@@ -7,23 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from postern.model.mailbox import (
-    KEEP_QUOTA,
-    CopyResult,
-    Delivery,
-    DeliveryStatus,
-    FetchedItems,
-    FlagChange,
-    FlagResult,
-    Folder,
-    FolderKind,
-    Index,
-    MailboxError,
-    MailboxErrorCode,
-    MailboxInfo,
-    NewItem,
-    SearchResult,
-)
+from postern.model.delivery import Delivery, DeliveryStatus
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import CopyResult, FetchedItems, FlagChange, FlagResult, Index, NewItem
+from postern.model.mailbox import KEEP_QUOTA, MailboxError, MailboxErrorCode, MailboxInfo
+from postern.model.search import SearchResult
 from postern.protocols.dcerpc.codecs import (
     BOOLEAN,
     LONG_WORDS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from postern.model.mailbox import SearchTerm, SortKey
+from postern.model.search import SearchTerm, SortKey
 from postern.protocols.dcerpc.codecs import (
     Wide,
     parts,
