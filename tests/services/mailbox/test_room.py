@@ -20,7 +20,7 @@ from postern.model.security import Peer
 from postern.paths.guard import Offer
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.protocols.smtp.reply import Reply
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.client import mailbox_client
 from postern.services.mailbox.peer import MailboxPeer, peer_of
 from postern.services.mailbox.room import PLENTY, MailboxRoom, Space
 from postern.services.rpc.client import RpcClient
@@ -146,7 +146,7 @@ def test_over_the_real_path_and_when_it_ends() -> None:
         await store.deliver([Delivery("one", b"x" * (600 - len("Return-Path: <>\r\n")), [BOB.guid])])
         async with serve(store) as served:
             rpc = RpcClient(MAILBOX_DELIVERY, served.target("hub-to-mailbox-mapi"), served.observed)
-            client = MailboxClient(rpc, MAILBOX_DELIVERY)
+            client = mailbox_client(rpc, MAILBOX_DELIVERY)
             assert await client.used([uuid4(), BOB.guid]) == [0, 600]
             room = MailboxRoom({"mbx1": peer_of("mbx1", client)}.get)
             answer = room.space(BOB, 401)
