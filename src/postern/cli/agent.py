@@ -45,7 +45,7 @@ def list_(as_json: bool, state_dir: str | None) -> None:
                     "name": entry.name,
                     "built": not entry.waits_for,
                     "enabled": not entry.waits_for and state.is_enabled(entry.name, on_edge),
-                    "when": entry.when,
+                    "when": entry.when(),
                     "in_doubt": entry.doubt,
                     "does": entry.says,
                     "waits_for": entry.waits_for,
@@ -75,8 +75,7 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
     folder, organization = _here(state_dir)
     state, entry = AgentFile(folder.root).read(), BUILT[name]
     enabled, settings = state.is_enabled(name, _on_edge(organization)), state.of(name)
-    assert entry.settings is not None
-    values = [(each, getattr(settings, each.name.replace("-", "_"))) for each in described(entry.settings)]
+    values = [(each, getattr(settings, each.name.replace("-", "_"))) for each in described(entry.settings_type)]
     if as_json:
         shown = {each.name: list(value) if each.is_list else value for each, value in values}
         echo_json({"name": name, "enabled": enabled, "does": entry.says, "settings": shown})
@@ -86,7 +85,7 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
             "name": name,
             "is": "on" if enabled else "off",
             "does": entry.says,
-            "acts at": entry.when,
+            "acts at": entry.when(),
             "in doubt": f"it {entry.doubt}",
         }
     )
@@ -130,9 +129,7 @@ def set_(name: str, setting: str, value: str, state_dir: str | None) -> None:
     """
 
     def work(state: AgentState) -> None:
-        kind = BUILT[name].settings
-        assert kind is not None
-        state.settings.setdefault(name, {})[setting] = from_words(kind, setting, value)
+        state.settings.setdefault(name, {})[setting] = from_words(BUILT[name].settings_type, setting, value)
 
     _change(state_dir, work)
     _told(state_dir, name, f"{setting} is {value}")
@@ -287,8 +284,7 @@ def _switch(names: tuple[str, ...], on: bool, state_dir: str | None) -> None:
 
 def _list(name: str, setting: str, state_dir: str | None, work: Callable[[list[str]], list[str]]) -> None:
     def change(state: AgentState) -> None:
-        kind = BUILT[name].settings
-        assert kind is not None
+        kind = BUILT[name].settings_type
         if setting not in [each.name for each in described(kind) if each.is_list]:
             lists = [each.name for each in described(kind) if each.is_list]
             raise ValueError(f'{name} has no list "{setting}": it has {", ".join(lists) or "none"}')

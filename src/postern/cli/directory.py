@@ -78,7 +78,7 @@ def _check_host(organization: Organization, recorded: str | None, role: Role | N
     if Role.EDGE in here.roles:
         lacks = "no directory of users"
         others = [server for server in organization.servers if Role.EDGE not in server.roles]
-    elif role is not None and role not in here.roles and not organization.postgres:
+    elif role is not None and role not in here.roles and not any(each.url for each in organization.databases):
         lacks, others = f"not the role {role}", list(organization.with_role(role))
     else:
         return
@@ -177,7 +177,15 @@ async def verifiers_of(directory: OpenDirectory, password: str) -> dict[str, str
         raise Failure(f"this password cannot be used ({error}): choose another", os.EX_DATAERR) from None
 
 
-def as_dict(listing: Listing) -> dict[str, Any]:
+def home(listing: Listing, organization: Organization) -> tuple[str, str]:
+    """Returns the name of a mailbox's database and the server that has it now. A database that `postern.toml` does not know is
+    named as the directory has it, without a server; both are "" for an entry without a mailbox."""
+    database = organization.database(listing.database) if listing.database else None
+    return (database.name, database.server) if database is not None else (listing.database, "")
+
+
+def as_dict(listing: Listing, organization: Organization) -> dict[str, Any]:
+    database, server = home(listing, organization)
     return {
         "guid": str(listing.guid),
         "type": listing.type.value,
@@ -187,7 +195,8 @@ def as_dict(listing: Listing) -> dict[str, Any]:
         "aliases": list(listing.aliases),
         "enabled": listing.enabled,
         "hidden": listing.hidden,
-        "home_server": listing.home_server,
+        "database": database,
+        "home_server": server,
         "quota": listing.quota,
         "target": listing.target,
         "members": list(listing.members),
@@ -196,8 +205,9 @@ def as_dict(listing: Listing) -> dict[str, Any]:
     }
 
 
-def print_listing(listing: Listing) -> None:
+def print_listing(listing: Listing, organization: Organization) -> None:
     """Prints an entry of the directory, a line for each of its fields."""
+    database, server = home(listing, organization)
     print_fields(
         {
             "name": listing.name,
@@ -208,7 +218,8 @@ def print_listing(listing: Listing) -> None:
             "members": ", ".join(listing.members),
             "forwards to": listing.target,
             "may send as": ", ".join(listing.send_as),
-            "mailbox server": listing.home_server,
+            "database": database,
+            "mailbox server": server,
             "quota": size(listing.quota) if listing.quota else "",
             "password": ", ".join(listing.verifiers),
             "log on": "" if listing.enabled else "disabled",

@@ -23,17 +23,32 @@ from postern.model.words import counted
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
     from postern.host.directory import OpenDirectory
-    from postern.model.organization import Organization, StateFolder
+    from postern.model.organization import Database, Organization, StateFolder
     from postern.store.database import MailboxDatabase
+
+
+def mailbox_database(
+    organization: Organization, state: StateFolder
+) -> contextlib.AbstractAsyncContextManager[MailboxDatabase]:
+    """Opens the mailbox database of this host: its server's own; on a host without one, that which all can reach. Raises
+    Failure where there is none or more than one, none answers, or it refuses what was asked."""
+    from postern.host import configuration
+
+    here = configuration.recorded(state)
+    reached = [each for each in organization.databases if each.url]
+    urls = {each.url for each in reached if here in (None, each.server)} or {each.url for each in reached}
+    if len(urls) != 1:
+        where = " or ".join(each.server for each in organization.databases) or "a mailbox server"
+        raise Failure(f"this host has no mailbox database of its own: say this on {where}", os.EX_CONFIG)
+    return _opened(urls.pop())
 
 
 @contextlib.asynccontextmanager
-async def mailbox_database(organization: Organization) -> AsyncIterator[MailboxDatabase]:
-    """Opens the mailbox database of this host. Raises Failure if none answers, or if it refuses what was asked."""
+async def _opened(url: str) -> AsyncIterator[MailboxDatabase]:
     from postern.store.database import MailboxDatabase
 
     try:
-        database = await MailboxDatabase.open(organization.postgres, 1)
+        database = await MailboxDatabase.open(url, 1)
     except MailboxError as error:
         reason = str(error)[:1].lower() + str(error)[1:]
         raise failure(error, f"{reason}: start this host with `postern run`, or name another with --state") from None
@@ -53,19 +68,22 @@ async def owners(directory: OpenDirectory) -> list[Listing]:
     ]
 
 
-async def of_address(organization: Organization, address: str) -> list[DisconnectedMailbox]:
-    """Lists the disconnected mailboxes whose owner had this address; none where this host has no mailbox database."""
-    with contextlib.suppress(click.ClickException):
-        async with mailbox_database(organization) as database:
-            return [box for box in await database.disconnected() if fold(box.owner) == fold(address)]
+async def of_address(database: Database | None, address: str) -> list[DisconnectedMailbox]:
+    """Lists the disconnected mailboxes in this database whose owner had this address; none where this host does not reach it."""
+    if database is not None and database.url:
+        with contextlib.suppress(click.ClickException):
+            async with _opened(database.url) as opened:
+                return [box for box in await opened.disconnected() if fold(box.owner) == fold(address)]
     return []
 
 
 async def disconnect(organization: Organization, gone: Listing) -> bool | None:
-    """Marks the mailbox of a user who was removed; False if there was none, None where this host has no mailbox database."""
-    with contextlib.suppress(click.ClickException):
-        async with mailbox_database(organization) as database:
-            return await database.disconnect(gone.guid, fold(gone.primary))
+    """Marks the mailbox of a user who was removed; False if there was none, None where its database is out of reach."""
+    database = organization.database(gone.database)
+    if database is not None and database.url:
+        with contextlib.suppress(click.ClickException):
+            async with _opened(database.url) as opened:
+                return await opened.disconnect(gone.guid, fold(gone.primary))
     return None
 
 
@@ -105,7 +123,7 @@ def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> list[DisconnectedMailbox]:
-        async with mailbox_database(organization) as database:
+        async with mailbox_database(organization, state) as database:
             return await _reconciled(directory, database)
 
     boxes = in_directory(state_dir, work, Role.MAILBOX)
@@ -166,7 +184,7 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
         heir = await directory.write.show(name)
         if heir.type not in (RecipientType.USER, RecipientType.ROOM):
             raise Failure(f"{name} is a {heir.type}, which has no mailbox: name a user", os.EX_DATAERR)
-        async with mailbox_database(organization) as database:
+        async with mailbox_database(organization, state) as database:
             chosen = _chosen(await _reconciled(directory, database), mailbox).mailbox
             try:
                 await database.connect(chosen, heir.guid)
@@ -188,11 +206,11 @@ def purge(mailbox: str, yes: bool, state_dir: str | None) -> None:
     """
 
     async def find(directory: OpenDirectory, organization: Organization, state: StateFolder) -> DisconnectedMailbox:
-        async with mailbox_database(organization) as database:
+        async with mailbox_database(organization, state) as database:
             return _chosen(await _reconciled(directory, database), mailbox)
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
-        async with mailbox_database(organization) as database:
+        async with mailbox_database(organization, state) as database:
             await database.purge(box.mailbox)
 
     box = in_directory(state_dir, find, Role.MAILBOX)

@@ -58,12 +58,14 @@ def listing(as_json: bool, state_dir: str | None) -> None:
     For example `postern group list`.
     """
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[Listing]:
-        return await directory.write.listings(RecipientType.GROUP)
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[list[Listing], Organization]:
+        return await directory.write.listings(RecipientType.GROUP), organization
 
-    groups = in_directory(state_dir, work)
+    groups, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json([as_dict(entry) for entry in groups])
+        echo_json([as_dict(entry, organization) for entry in groups])
         return
     rows = [(entry.name, entry.display_name, ", ".join(entry.aliases), ", ".join(entry.members)) for entry in groups]
     print_table(("name", "display name", "aliases", "members"), rows, "no group")
@@ -79,14 +81,16 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
     For example `postern group show sales`.
     """
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
-        return await directory.write.show(name, RecipientType.GROUP)
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[Listing, Organization]:
+        return await directory.write.show(name, RecipientType.GROUP), organization
 
-    entry = in_directory(state_dir, work)
+    entry, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json(as_dict(entry))
+        echo_json(as_dict(entry, organization))
     else:
-        print_listing(entry)
+        print_listing(entry, organization)
 
 
 @group.command("remove")

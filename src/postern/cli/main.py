@@ -24,6 +24,7 @@ COMMANDS = {
     "group": "Add, show, change and remove groups.",
     "alias": "Give a recipient further addresses.",
     "domain": "Manage accepted domains, their DKIM keys, and which mechanisms their users may use.",
+    "database": "List mailbox databases: which server has each, where it lies, how large it is.",
     "mailbox": "Show sizes of mailboxes; connect and purge those that lost their user.",
     "policy": "Manage the e-mail address policies of Active Directory.",
     "setup": "Prepare Active Directory for the organization.",

@@ -13,6 +13,7 @@ from postern.cli.directory import (
     accepted_address,
     as_dict,
     confirmed,
+    home,
     in_active_directory,
     in_directory,
     keep_postmaster,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from postern.directory.administration import Listing
     from postern.host.directory import OpenDirectory
     from postern.model.mailbox import DisconnectedMailbox
-    from postern.model.organization import Limits, Organization, StateFolder
+    from postern.model.organization import Database, Limits, Organization, StateFolder
 
 
 @click.group("user")
@@ -54,7 +55,12 @@ def user() -> None:
 @click.option(
     "--quota", type=octets, default=0, metavar="SIZE", help="2G, 500M, 100K; by default the limit of the organization."
 )
-@click.option("--server", default="", metavar="NAME", help="The mailbox server; by default the first one.")
+@click.option(
+    *("--database", "--server", "database"),
+    default="",
+    metavar="NAME",
+    help="The mailbox database, or its server; by default the first one.",
+)
 @click.option("--room", is_flag=True, help="Make it a room, on whose mailbox nobody logs on.")
 @click.option("--hidden", is_flag=True, help="Leave it out of address lists.")
 @password_option
@@ -64,7 +70,7 @@ def add(
     display_name: str,
     aliases: tuple[str, ...],
     quota: int,
-    server: str,
+    database: str,
     room: bool,
     hidden: bool,
     password_stdin: bool,
@@ -90,12 +96,12 @@ def add(
             await verifiers_of(directory, password) if password else {},
             display_name=display_name,
             aliases=further,
-            home_server=_home_server(organization, server),
+            database=_database(organization, database),
             quota=quota,
             hidden=hidden,
             room=room,
         )
-        return full, await disconnected.of_address(organization, full)
+        return full, await disconnected.of_address(_database(organization, database), full)
 
     full, earlier = in_directory(state_dir, work)
     echo(f"added {full}")
@@ -118,27 +124,29 @@ def listing(rooms: bool, own: bool, as_json: bool, state_dir: str | None) -> Non
     """
     kind = RecipientType.ROOM if rooms else RecipientType.USER
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[Listing]:
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[list[Listing], Organization]:
         listings = await directory.write.listings(kind)
-        return listings if own else without_own(listings)
+        return listings if own else without_own(listings), organization
 
-    users = in_directory(state_dir, work)
+    users, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json([as_dict(entry) for entry in users])
+        echo_json([as_dict(entry, organization) for entry in users])
         return
     rows = [
         (
             entry.name,
             entry.display_name,
             ", ".join(entry.aliases),
-            entry.home_server,
+            home(entry, organization)[0],
             size(entry.quota) if entry.quota else "",
             "yes" if entry.enabled else "no",
         )
         for entry in users
     ]
     print_table(
-        ("name", "display name", "aliases", "server", "quota", "log on"), rows, "no room" if rooms else "no user"
+        ("name", "display name", "aliases", "database", "quota", "log on"), rows, "no room" if rooms else "no user"
     )
 
 
@@ -152,14 +160,16 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
     For example `postern user show alice`.
     """
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
-        return await directory.write.show(name)
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[Listing, Organization]:
+        return await directory.write.show(name), organization
 
-    entry = in_directory(state_dir, work)
+    entry, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json(as_dict(entry))
+        echo_json(as_dict(entry, organization))
     else:
-        print_listing(entry)
+        print_listing(entry, organization)
 
 
 @user.command("passwd")
@@ -307,12 +317,12 @@ def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:
     echo(f"{name} may {'' if enabled else 'no longer '}log on")
 
 
-def _home_server(organization: Organization, wanted: str) -> str:
-    from postern.model.organization import Role
-
-    names = [server.name for server in organization.with_role(Role.MAILBOX)]
-    if wanted and wanted not in names:
-        raise Failure(
-            f"{wanted} is no mailbox server of this organization: it has {', '.join(names) or 'none'}", os.EX_NOUSER
-        )
-    return wanted or (names[0] if names else "")
+def _database(organization: Organization, wanted: str) -> Database | None:
+    """Returns the database of this name or on this server; without a name the first one, None where there is none."""
+    if not wanted:
+        return next(iter(organization.databases), None)
+    database = organization.database(wanted)
+    if database is None:
+        names = ", ".join(each.name for each in organization.databases) or "none"
+        raise Failure(f"{wanted} is no mailbox database of this organization: it has {names}", os.EX_NOUSER)
+    return database
