@@ -151,7 +151,7 @@ def _unchanging(entry: str) -> str:
 
 def test_a_second_run_has_nothing_to_do(prepared: Forest) -> None:
     assert prepared.changes("--yes") == []
-    assert "nothing to do" in prepared.setup("--output", str(prepared.output), "--yes")
+    assert "nothing to change" in prepared.setup("--output", str(prepared.output), "--yes")
 
 
 def test_what_exchange_brought_is_as_it_was(prepared: Forest, exchange: str) -> None:

@@ -24,7 +24,7 @@ _TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 _SASL = (Party.HUB, Party.EDGE, Party.CLIENT_ACCESS)
 """Callees that answer SMTP, IMAP and POP, which advertise SASL mechanisms."""
 _SETTLED = {
-    Encryption.REQUIRED: "required: clear text is refused before anybody proves anything",
+    Encryption.REQUIRED: "required: clear text is refused before authentication",
     Encryption.OFFERED: "offered: always there, never demanded",
     Encryption.NEVER: "never: the row has none",
 }
@@ -93,17 +93,17 @@ def _port(port: Port) -> str:
 _INTRODUCTION = """\
 # The data paths
 
-This page is generated from the table (`postern paths docs`); a test holds it current, and another holds the reference's rows
-cell by cell against the reference. Nothing listens and nothing dials without a row: the row binds the port, decides what
-is advertised and what is refused, names the line in every log, and becomes the host's firewall.
+This page is generated from the table (`postern paths docs`). One test checks that it is current, another compares the
+reference's rows with the reference, cell by cell. Nothing listens and nothing dials without a row. The row binds the port,
+decides what is advertised and what is refused, names the line in every log, and becomes the host's firewall.
 
-- **Proven by**: the first mechanism is the one that a caller tries first.
-- **Encryption** is *required* between our servers and for end users (clear text is refused before anybody proves anything),
+- **Authentication**: a caller tries the first mechanism first.
+- **Encryption** is *required* between our servers and for end users (clear text is refused before authentication),
   *offered* to strangers (always there, never demanded), or *never* there, as the row says.
-- A *profile* settles the rows for an organization. `reference` is the tables below to the letter, `practical`, where a new
-  organization starts, adds what today's clients need and encrypts what can be encrypted, `hardened` drops NTLM, Digest and Basic
-  wherever Kerberos, SCRAM or a certificate can do the work. Each deviation and its reason stands at the end.
-- Rows marked ° are not built yet: nothing listens on them, nothing dials them, and the firewall keeps them closed.
+- A *profile* settles the rows for an organization. `reference` is the tables below to the letter. A new organization starts
+  with `practical`, which adds what today's clients need and encrypts what can be encrypted. `hardened` drops NTLM, Digest and
+  Basic wherever Kerberos, SCRAM or a certificate can do the work. The end of the page lists each deviation with its reason.
+- Rows marked ° are not built: no process listens on them or dials them, and the firewall keeps them closed.
 """
 HEADINGS = {
     Table.TRANSPORT: "Transport servers",
@@ -122,16 +122,14 @@ def document() -> str:
         parts.append(f"\n## {heading}\n\n" + "\n".join(_markdown(rows)) + "\n")
     for profile, against in ((Profile.PRACTICAL, Profile.REFERENCE), (Profile.HARDENED, Profile.PRACTICAL)):
         parts.append(
-            f"\n## What `{profile}` has otherwise than `{against}`\n\n"
-            + "\n".join(_differences(profile, against))
-            + "\n"
+            f"\n## Differences of `{profile}` from `{against}`\n\n" + "\n".join(_differences(profile, against)) + "\n"
         )
-    parts.append("\n## What is not built yet\n\n" + "\n".join(_waiting()) + "\n")
+    parts.append("\n## Rows that are not built\n\n" + "\n".join(_waiting()) + "\n")
     return "".join(parts)
 
 
 def _markdown(rows: list[Path]) -> Iterator[str]:
-    yield "| Path | Who calls whom | Ports | Proven by | Supported | Encryption | By default |"
+    yield "| Path | Caller → callee | Ports | Authentication | Supported | Encryption | By default |"
     yield "|---|---|---|---|---|---|---|"
     for row in rows:
         reference = row.words
@@ -145,7 +143,7 @@ def _markdown(rows: list[Path]) -> Iterator[str]:
 
 
 def _differences(profile: Profile, against: Profile) -> Iterator[str]:
-    yield "| Path | Cell | Was | Is | Because |"
+    yield "| Path | Cell | Before | After | Reason |"
     yield "|---|---|---|---|---|"
     former = settle(against)
     for row in settle(profile).values():
