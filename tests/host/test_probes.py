@@ -16,7 +16,7 @@ from postern.host.probes import NothingRuns, subject
 
 
 def test_no_organization(tmp_path: Path) -> None:
-    with pytest.raises(NothingRuns, match="start one with `postern run`"):
+    with pytest.raises(state.StateError, match="start one with `postern run`"):
         subject(str(tmp_path / "nothing"))
 
 

@@ -32,6 +32,7 @@ _STATUS = {
     "postern.host.certificates.CertificateError": os.EX_CONFIG,
     "postern.host.configuration.ConfigurationError": os.EX_CONFIG,
     "postern.host.edge.EdgeError": os.EX_DATAERR,
+    "postern.host.edge.WrongHost": os.EX_CONFIG,
     "postern.host.state.StateError": os.EX_CONFIG,
     "postern.host.supervision.processes.Held": os.EX_TEMPFAIL,
     "postern.lab.plan.NeedsRoot": os.EX_NOPERM,

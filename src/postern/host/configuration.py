@@ -62,7 +62,9 @@ def load(state: StateFolder) -> Organization:
     try:
         text = _text(file)
     except FileNotFoundError:
-        raise ConfigurationError(f"{file}: there is none yet; `postern run` writes the first") from None
+        raise ConfigurationError(
+            f"there is no {file} yet: `postern run` writes it, or name another state folder with --state"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file}: cannot be read: {error}") from None
     return parse(text, str(file))
