@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from postern.host import configuration, state
-from postern.host.probes import NothingRuns, subject
+from postern.host.probes import subject
 
 
 def test_no_organization(tmp_path: Path) -> None:
