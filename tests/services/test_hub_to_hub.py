@@ -55,8 +55,7 @@ class Hubs(Perimeter):
 
     async def start(self) -> None:
         connector = self.inner.connector([ROWS[name] for name in HUB_25])
-        connector._may_call = self._may_call
-        connector.certificates = self.by_hub
+        connector.proofs = replace(connector.proofs, certificates=self.by_hub, may_call=self._may_call)
         self.hub_port = await self.open(connector, make("hub2.example.test"))
 
     def _may_call(self, identity: Identity, row: Row) -> bool:

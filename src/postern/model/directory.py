@@ -197,6 +197,21 @@ class Logons(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class RecipientsUpdated:
+    """What a recipient update did: how many recipients it looked at and changed, and the names of those that it could
+    not change."""
+
+    seen: int = 0
+    changed: int = 0
+    failed: tuple[str, ...] = ()
+
+    def __add__(self, other: RecipientsUpdated) -> RecipientsUpdated:
+        return RecipientsUpdated(
+            self.seen + other.seen, self.changed + other.changed, (*self.failed, *other.failed)[:1000]
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class TrustedCertificate:
     """Direct trust: a server of ours and the certificate that the directory has for it (DER)."""
 

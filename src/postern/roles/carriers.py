@@ -15,7 +15,7 @@ from postern.services.mailbox.client import MailboxClient
 from postern.services.mailbox.peer import MailboxPeer
 from postern.services.mailbox.room import MailboxRoom
 from postern.services.mailbox.store_driver import StoreDriver
-from postern.services.smtp.send import SmtpSender
+from postern.services.smtp.send import SenderProofs, SmtpSender
 from postern.trust.certificates.direct_trust import DirectTrust
 from postern.trust.certificates.owners import PeerCertificates
 from postern.trust.sasl.initiators import sasl_initiators
@@ -35,12 +35,14 @@ class Carriers:
         sender = SmtpSender(
             rows,
             organization,
-            server.fqdn,
             Resolver(rows["any-server-to-dns"], organization.dns_servers),
             runtime.observed,
-            logon.certificate,
-            certificates=self.certificates,
-            initiator=sasl_initiators(server.machine_account, organization.realm, organization.keytab),
+            SenderProofs(
+                server.fqdn,
+                logon.certificate,
+                sasl_initiators(server.machine_account, organization.realm, organization.keytab),
+                self.certificates,
+            ),
         )
         outward = self.agents.outward(sender)
         self.by_kind: dict[HopKind, Carrier] = {

@@ -16,13 +16,16 @@ import pytest
 from postern.model.delivery import Delivery
 from postern.model.directory import Recipient, RecipientType
 from postern.model.mailbox import MailboxError
+from postern.model.security import Peer
+from postern.paths.guard import Offer
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.protocols.smtp.reply import Reply
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.client import mailbox_client
 from postern.services.mailbox.peer import MailboxPeer, peer_of
 from postern.services.mailbox.room import PLENTY, MailboxRoom, Space
 from postern.services.rpc.client import RpcClient
 from postern.services.smtp.recipients import judge
+from postern.services.smtp.session import Session, Transaction
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import serve
 from tests.services.smtp_doors import SmtpDoors
@@ -143,7 +146,7 @@ def test_over_the_real_path_and_when_it_ends() -> None:
         await store.deliver([Delivery("one", b"x" * (600 - len("Return-Path: <>\r\n")), [BOB.guid])])
         async with serve(store) as served:
             rpc = RpcClient(MAILBOX_DELIVERY, served.target("hub-to-mailbox-mapi"), served.observed)
-            client = MailboxClient(rpc, MAILBOX_DELIVERY)
+            client = mailbox_client(rpc, MAILBOX_DELIVERY)
             assert await client.used([uuid4(), BOB.guid]) == [0, 600]
             room = MailboxRoom({"mbx1": peer_of("mbx1", client)}.get)
             answer = room.space(BOB, 401)
@@ -233,7 +236,9 @@ def test_what_our_own_servers_bring_is_acknowledged_already(row: str, code: int)
     doors = SmtpDoors()
     doors.room = Full()
     try:
-        reply = judge(doors.connector([doors.rows["internet-to-hub"]]), "bob@example.test", True, row, 0)
+        connector = doors.connector([doors.rows["internet-to-hub"]])
+        session = Session(Peer("127.0.0.1", 1), None, doors.rows[row], Offer(False, (), False), row)
+        reply = judge(connector, session, Transaction(), "bob@example.test")
         assert isinstance(reply, Reply) and reply.code == code
     finally:
         doors.authenticator.close()

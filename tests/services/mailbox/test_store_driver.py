@@ -16,7 +16,7 @@ from postern.model.mail import Action, Content, Envelope, EnvelopeRecipient, Hop
 from postern.model.mailbox import KEEP_QUOTA, MailboxError
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.services.mailbox import store_driver
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.client import mailbox_client
 from postern.services.mailbox.peer import MailboxPeer, peer_of
 from postern.services.mailbox.store_driver import StoreDriver
 from postern.services.rpc.client import RpcClient
@@ -63,7 +63,7 @@ def run(store: FakeMailboxes, test: Callable[[StoreDriver], Awaitable[None]]) ->
     async def whole() -> None:
         async with serve(store) as served:
             rpc = RpcClient(MAILBOX_DELIVERY, served.target("hub-to-mailbox-mapi"), served.observed)
-            client = MailboxClient(rpc, MAILBOX_DELIVERY)
+            client = mailbox_client(rpc, MAILBOX_DELIVERY)
             try:
                 await test(StoreDriver({"mbx1": peer_of("mbx1", client)}.get, "hub1", 4096))
             finally:

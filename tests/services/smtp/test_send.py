@@ -17,7 +17,7 @@ from postern.model.organization import AcceptedDomain, Organization, Profile, Ro
 from postern.net.dns import DnsError, MailHost, Resolver
 from postern.paths.table import TABLE, settle
 from postern.services.smtp.dialog import Timeouts
-from postern.services.smtp.send import SmtpSender
+from postern.services.smtp.send import SenderProofs, SmtpSender
 from postern.telemetry.observed import Observed
 from tests.services.smtp_doors import SmtpDoors
 from tests.support.ports import free_port
@@ -58,7 +58,7 @@ def sender(port: int = 25, resolver: Resolver | None = None) -> SmtpSender:
     server = Server("HUB1", "hub1.example.test", frozenset({Role.HUB}), ("127.0.0.1",))
     organization = Organization("test", (AcceptedDomain("example.test"),), (server,), offset=port - 25)
     return SmtpSender(
-        ROWS, organization, "hub1.example.test", resolver or Names(), Observed(None), timeouts=SHORT, internet_port=port
+        ROWS, organization, resolver or Names(), Observed(None), SenderProofs("hub1.example.test"), SHORT, port
     )
 
 
