@@ -6,7 +6,7 @@ import asyncio
 import dataclasses
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from functools import partial
 
 import pytest
@@ -297,8 +297,8 @@ def test_workers_share_a_port_and_each_sender_stays_with_one() -> None:
             second = Service()
             second.door = UdpDoor([ROW], PORT, second)
             await second.door.open(*to)
-            for _ in range(20):
-                with closing(caller(to)) as client:
+            with ExitStack() as clients:
+                for client in [clients.enter_context(closing(caller(to))) for _ in range(20)]:
                     for number in range(3):
                         client.send(b"%d" % number)
                         await received(client)

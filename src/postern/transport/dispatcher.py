@@ -1,9 +1,8 @@
 """The dispatcher: takes what is due from one queue, asks the categorizer where it goes, hands it to carriers in batches by next
 hop, and writes down what became of it.
 
-Reads the directory through its interface; leaves the sending to the carriers, what a report says to `delivery_status`, and all
-writing to the queue. After a crash between a carrier's success and the queue's commit the message is carried again under the
-same queue id, by which a mailbox drops the duplicate."""
+Leaves the sending to the carriers, what a report says to `delivery_status`, and all writing to the queue. After a crash between a
+carrier's success and the queue's commit a message is carried again under its queue id, by which a mailbox drops the duplicate."""
 
 from __future__ import annotations
 
