@@ -1,8 +1,9 @@
 """The dispatcher: takes what is due from one queue, asks the categorizer where it goes, hands it to carriers in batches by next
 hop, and writes down what became of it.
 
-Leaves the sending to the carriers, what a report says to `delivery_status`, and all writing to the queue. After a crash between a
-carrier's success and the queue's commit a message is carried again under its queue id, by which a mailbox drops the duplicate."""
+Reads the directory through its interface; leaves the sending to the carriers, what a report says to `delivery_status`, and all
+writing to the queue. After a crash between a carrier's success and the queue's commit the message is carried again under the same
+queue id, by which a mailbox drops the duplicate."""
 
 from __future__ import annotations
 
@@ -70,8 +71,7 @@ class Dispatcher:
         self._limits = organization.limits
         self._categorizer = Categorizer(organization, server)
         self.reorganize = self._categorizer.reorganize
-        fqdn = organization.server(server).fqdn
-        self._retry = Retry(self._limits.queue_retry, jitter)
+        fqdn, self._retry = organization.server(server).fqdn, Retry(self._limits.queue_retry, jitter)
         self._outcomes = Outcomes(queue, organization, fqdn, tracker, self._spawn, self._retry)
         self._poll = poll
         self._hops: dict[NextHop, Hop] = {}
