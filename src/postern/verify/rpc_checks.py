@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Any, cast
 from uuid import uuid4
 
 from postern.model.organization import HostService, Role, Server
@@ -41,7 +41,7 @@ class RpcRow:
     may make and that changes nothing."""
 
     part: Role | HostService
-    interface: Interface
+    interface: Interface[Any]
     operation: str
     parameters: Callable[[Subject], tuple[object, ...]] = lambda subject: ()
 
@@ -176,7 +176,9 @@ class _Probe:
     async def _elsewhere(self) -> None:
         """An interface that nobody serves, and the row's interface on the endpoint mapper's port, which anyone may call."""
         interface = self.question.interface
-        unknown = Interface("unknown", Syntax(uuid4(), 1), dict(enumerate(interface.operations)), "")
+        unknown: Interface[Any] = Interface(
+            "unknown", Syntax(uuid4(), 1), dict(enumerate(interface.operations)), "", interface.protocol
+        )
         question = Question(unknown, self.question.operation, self.question.parameters)
         # By what the row admits, so that only the interface can be the reason for a no.
         able = [one for one in self.row.supported_auth if one in _MECHANISMS and not self._waits(one)]
