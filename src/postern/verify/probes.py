@@ -8,7 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from uuid import UUID
 
-from postern.model.organization import HostService, Role
+from postern.model.organization import Role
 from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
@@ -76,11 +76,11 @@ PROBES: Mapping[str, Probe] = MappingProxyType({
     "edgesync":                  Probe(From.CALLER, check_edgesync_row),
     "edge-adam":                 Probe(From.HOME, check_adam_row),
 
-    "cas-to-mailbox":            Probe(From.CALLER, RpcRow(Role.MAILBOX, MAILBOX_ACCESS, "folders", _no_mailbox)),
-    "hub-to-mailbox-mapi":       Probe(From.CALLER, RpcRow(Role.MAILBOX, MAILBOX_DELIVERY, "folders", _no_mailbox)),
-    "mailbox-to-hub-submission": Probe(From.CALLER, RpcRow(Role.HUB, MAIL_SUBMISSION, "notify", _no_news)),
-    "rus-rpc":                   Probe(From.CALLER, RpcRow(HostService.ATTENDANT, RECIPIENT_UPDATE, "standing")),
-    "ad-topology":               Probe(From.CALLER, RpcRow(HostService.TOPOLOGY, AD_TOPOLOGY, "controllers")),
+    "cas-to-mailbox":            Probe(From.CALLER, RpcRow(MAILBOX_ACCESS, "folders", _no_mailbox)),
+    "hub-to-mailbox-mapi":       Probe(From.CALLER, RpcRow(MAILBOX_DELIVERY, "folders", _no_mailbox)),
+    "mailbox-to-hub-submission": Probe(From.CALLER, RpcRow(MAIL_SUBMISSION, "notify", _no_news)),
+    "rus-rpc":                   Probe(From.CALLER, RpcRow(RECIPIENT_UPDATE, "standing")),
+    "ad-topology":               Probe(From.CALLER, RpcRow(AD_TOPOLOGY, "controllers")),
 
     "hub-to-ad":                 Probe(From.CALLER, check_ad_row),
     "mailbox-to-ad":             Probe(From.CALLER, check_ad_row),

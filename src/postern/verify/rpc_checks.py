@@ -18,6 +18,7 @@ from postern.model.organization import HostService, Role, Server
 from postern.model.security import Encryption, Mechanism, Seal
 from postern.paths.row import Path, Wire
 from postern.protocols.dcerpc.interface import Interface, Syntax
+from postern.protocols.dcerpc.interfaces.published import part_of
 from postern.protocols.dcerpc.protection import AuthType, Level
 from postern.services.rpc.client import RpcError
 from postern.trust.contexts import SecurityContext, SecurityFailure
@@ -37,10 +38,8 @@ Begin = Callable[[], SecurityContext]
 
 @dataclass(frozen=True, slots=True)
 class RpcRow:
-    """Asks every server of an RPC row: the part of a host that answers it, its interface, and a call that every admitted caller
-    may make and that changes nothing."""
+    """Asks every server of an RPC row by a call of its interface that every admitted caller may make and that changes nothing."""
 
-    part: Role | HostService
     interface: Interface[Any]
     operation: str
     parameters: Callable[[Subject], tuple[object, ...]] = lambda subject: ()
@@ -53,7 +52,7 @@ class RpcRow:
             except (OSError, TimeoutError, RpcError, SecurityFailure) as error:
                 report.check(f"{server.fqdn} answers", False, f"{type(error).__name__}: {error}")
             if server.name == subject.here.name and any(port.wire is Wire.UNIX for port in row.ports):
-                asyncio.run(_local(row, self.part, question, subject, report))
+                asyncio.run(_local(row, part_of(self.interface), question, subject, report))
         report.settle()
 
     def question(self, subject: Subject) -> Question:
