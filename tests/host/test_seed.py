@@ -15,10 +15,11 @@ import pytest
 
 from postern.host import configuration, directory, secret_files, seed
 from postern.model.organization import AcceptedDomain, Role, StateFolder
+from postern.roles.secrets import Secret
 from postern.trust.passwords import verifiers as passwords
 
 BASE = configuration.parse(configuration.DEFAULT.format(offset=0))
-HUB = dataclasses.replace(BASE.servers[0], roles=frozenset({Role.HUB}))
+HUB = dataclasses.replace(BASE.servers[0], name="hub1", roles=frozenset({Role.HUB}))
 """A host without mailboxes: the demo is its accounts."""
 PEOPLE = ("alice@example.test", "bob@example.test", "carol@example.test")
 
@@ -40,7 +41,7 @@ class Accounts(dict[str, str]):
     async def verifiers(self, password: str) -> dict[str, str]:
         return {"argon2id": password}
 
-    async def add_user(self, name: str, verifiers: Mapping[str, str], **more: str) -> None:
+    async def add_user(self, name: str, verifiers: Mapping[str, str], **more: object) -> None:
         await self.set_verifiers(name, verifiers)
 
     async def set_verifiers(self, name: str, verifiers: Mapping[str, str]) -> None:
@@ -88,7 +89,7 @@ def test_another_password_is_for_those_who_had_the_former(accounts: Accounts, st
     accounts["alice@example.test"] = "her own"
     assert started(state, "another") == seed.Demo("another", PEOPLE[1:])
     assert accounts["alice@example.test"] == "her own" and accounts["bob@example.test"] == "another"
-    assert secret_files.obtain(state, secret_files.DEMO_PASSWORD) == "another"
+    assert secret_files.obtain(state, Secret.DEMO_PASSWORD) == "another"
     assert started(state, None) == seed.Demo("another", PEOPLE[1:]), "and it is kept"
 
 

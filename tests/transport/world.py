@@ -73,18 +73,18 @@ def user(name: str, **changes: object) -> Recipient:
         "display_name": name.title(),
         "primary": address,
         "addresses": (address,),
-        "home_server": "hub1",
+        "database": "hub1",
     }
     values.update(changes)
     return Recipient(**values)
 
 
 def group(name: str, *members: str, **changes: object) -> Recipient:
-    return user(name, type=RecipientType.GROUP, home_server="", members=members, **changes)
+    return user(name, type=RecipientType.GROUP, database="", members=members, **changes)
 
 
 def contact(name: str, target: str) -> Recipient:
-    return user(name, type=RecipientType.CONTACT, home_server="", target=target)
+    return user(name, type=RecipientType.CONTACT, database="", target=target)
 
 
 class FakeDirectory:
@@ -198,7 +198,17 @@ class World:
     async def __aenter__(self) -> World:
         self.queue = Queue(self.folder, clock=self.clock)
         carriers = dict.fromkeys(HopKind, self.carrier)
-        self.dispatcher = Dispatcher(self.queue, self.directory, carriers, self.organization, "hub1", self.tracker)
+        self.jitter = 0.0
+        """The dispatcher's random number: by default waits are as their schedule says."""
+        self.dispatcher = Dispatcher(
+            self.queue,
+            self.directory,
+            carriers,
+            self.organization,
+            "hub1",
+            self.tracker,
+            jitter=lambda: self.jitter,
+        )
         await self.dispatcher.start()
         return self
 

@@ -35,9 +35,9 @@ class Hub:
         self.adopter = Adopter(runtime.state.queue, self._dispatch, own=self.dispatcher.queue)
         self.adopter.start()
         limits, fqdn, queue = runtime.organization.limits, runtime.server.fqdn, self.dispatcher.queue
-        domain, mailboxes = runtime.organization.default_domain, self.carriers.mailboxes.get
+        domain, peer = runtime.organization.default_domain, self.carriers.peers.get
         own = runtime.organization.own_names()
-        self.taker = OutboxTaker(mailboxes, logon.directory, queue, runtime.tracker, limits, fqdn, domain, own)
+        self.taker = OutboxTaker(peer, logon.directory, queue, runtime.tracker, limits, fqdn, domain, own)
         self.taker.start()
         accounts = {s.name: s.machine_account for s in runtime.organization.with_role(Role.MAILBOX)}
         submission = SubmissionService(runtime.rows["mailbox-to-hub-submission"], self.taker, accounts)
@@ -48,7 +48,7 @@ class Hub:
         runtime, control = self.runtime, Control(queue.folder, self.runtime.tracker)
         organization, name, directory = runtime.organization, runtime.server.name, self.logon.directory
         dispatcher = Dispatcher(queue, directory, self.carriers.by_kind, organization, name, runtime.tracker, control)
-        self.logon.feed.follow(dispatcher.reorganize)
+        runtime.feed.follow(dispatcher.reorganize)
         return dispatcher
 
     async def stop(self) -> None:

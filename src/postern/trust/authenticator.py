@@ -9,12 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from postern.model.directory import Directory, Logons, Policy
+from postern.model.directory import Directory, Policy
 from postern.model.security import NO_CHANNEL, Channel, Mechanism, Peer, Seal
 from postern.trust.kerberos.principal import Principals
 from postern.trust.membership import GroupSid, Membership
 from postern.trust.passwords.judge import Judge
-from postern.trust.passwords.proofs import DomainProofs
+from postern.trust.passwords.proofs import Proofs
 from postern.trust.sasl.gssapi import GssapiServer, usable
 from postern.trust.sasl.mechanisms import External, Login, Ntlm, Plain, SaslServer, Validator
 from postern.trust.sasl.scram import ScramServer
@@ -26,7 +26,7 @@ class Authenticator(Judge):
     """One a process. `policy` says which verifiers users have. `external` says whose a certificate is, for the mechanisms
     `external_as`. `realm` and `keytab` together make Kerberos possible, where the extra postern[kerberos] is installed.
 
-    In Active Directory `logons` judges passwords and NTLM answers, `netbios` is the domain's short name and `servers` gives the
+    In Active Directory `proofs` judges passwords and NTLM answers, `netbios` is the domain's short name and `servers` gives the
     SID of the servers' group: NTLM is then there without anybody enabling it."""
 
     def __init__(
@@ -42,11 +42,10 @@ class Authenticator(Judge):
         external_as: frozenset[Mechanism] = frozenset(),
         salt_key: bytes | None = None,
         clock: Callable[[], float] = time.monotonic,
-        logons: Logons | None = None,
+        proofs: Proofs | None = None,
         netbios: str = "",
         servers: GroupSid | None = None,
     ) -> None:
-        proofs = DomainProofs(directory, logons, netbios) if logons is not None else None
         super().__init__(directory, salt_key, clock, proofs, Membership(servers))
         self._policy = policy
         self._server_name = server_name
@@ -58,7 +57,7 @@ class Authenticator(Judge):
         always = {Mechanism.BASIC}
         if realm and keytab and usable(keytab):
             always.add(Mechanism.KERBEROS)
-        if logons is not None:
+        if proofs is not None:
             always.add(Mechanism.NTLM)
         if external is not None:
             always |= external_as

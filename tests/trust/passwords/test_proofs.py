@@ -70,7 +70,7 @@ class Domain:
             self.people,
             server_name="HUB1",
             domain="corp.test",
-            logons=self.controller,
+            proofs=DomainProofs(self.people, self.controller, "CORP"),
             netbios="CORP",
             servers=self.group,
         )

@@ -41,6 +41,38 @@ class Housekept(Protocol):
         ...
 
 
+class Housekeeping:
+    """Keeps house beside one process of the mailbox role, which `maintains` the mailboxes in one process a host."""
+
+    def __init__(
+        self, database: Housekept, owners: MailboxOwners, observed: Observed, retention: float, maintains: bool
+    ) -> None:
+        self._database = database
+        self._owners = owners
+        self._observed = observed
+        self._retention = retention
+        self._maintains = maintains
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Raises MailboxError where the database does not answer."""
+        await observe(self._database, self._observed)
+        self._tasks = [asyncio.create_task(self._keep_house()), asyncio.create_task(render_anew(self._database))]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            with contextlib.suppress(MailboxError):
+                await observe(self._database, self._observed)
+            if self._maintains:
+                await maintain(self._database, self._owners, self._retention)
+
+
 async def observe(database: Housekept, observed: Observed) -> None:
     """Counts the connection to the database among those observed, at the start and with each housekeeping: no door of ours sees
     its row."""
