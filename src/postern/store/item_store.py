@@ -1,7 +1,7 @@
 """Items by id: read, changed, removed; what became of them; their properties.
 
-Nothing here needs the index of ids to be right, only to be quick: a database of before has none until it is built
-(`index_build`), and then the mailbox's items are looked through.
+Nothing here needs the index of ids to be right, only to be quick: a database that had items before it has none until it is built
+(`index_build`).
 """
 
 from __future__ import annotations
@@ -34,9 +34,10 @@ _LONGEST_NAME = 255
 _ITEMS = """
     SELECT i.id, i.folder, i.uid, i.class, i.size, i.modseq, i.flags, i.internal_date,
         CASE WHEN i.created = 0 THEN i.internal_date ELSE i.created END, i.content
-    FROM mailboxes m JOIN folders f ON f.mailbox = m.id JOIN items i ON i.folder = f.id
-    WHERE m.guid = $1::uuid AND i.id = ANY ($2::bigint[])
+    FROM (SELECT * FROM items WHERE id = ANY ($2::bigint[]) OFFSET 0) AS i
+    JOIN folders f ON f.id = i.folder JOIN mailboxes m ON m.id = f.mailbox WHERE m.guid = $1::uuid
 """
+"""Items by their ids first (OFFSET 0): a plan that was made while there was little would look through the mailbox."""
 _GET = f"SELECT i.*, NULL FROM ({_ITEMS}) AS i"  # noqa: S608 (our own words)
 _GET_CONTENT = f"""
     SELECT x.id, x.folder, x.uid, x.class, x.size, x.modseq, x.flags, x.internal_date, x.created, x.content, b.data
@@ -61,8 +62,9 @@ _CHANGES = """
     ), every AS (
         SELECT t.id, t.at, CASE WHEN t.is_new THEN 0 ELSE 1 END AS fate FROM there t
         UNION ALL
-        SELECT g.id, g.at, CASE WHEN g.moved THEN 3 ELSE 2 END FROM gone g WHERE $2::bigint = 0 OR NOT EXISTS (
-            SELECT FROM items i WHERE i.folder = $2::bigint AND i.id = g.id)
+        -- What is there again came back after `since`.
+        SELECT g.id, g.at, CASE WHEN g.moved THEN 3 ELSE 2 END FROM gone g
+        WHERE $2::bigint = 0 OR g.id NOT IN (SELECT t.id FROM there t WHERE t.is_new)
     ), cut AS (
         SELECT (SELECT e.at FROM every e ORDER BY e.at OFFSET $4::bigint - 1 LIMIT 1) AS at
     ), told AS (
@@ -83,8 +85,9 @@ _CREATE = f"SELECT ids, change FROM create_items({NEW_ITEMS})"  # noqa: S608 (ou
 _UPDATE = f"""SELECT change FROM update_item(
     $1::uuid, $2::bigint, $3::text, $4::bigint, {placeholders(5, PLACES)})"""  # noqa: S608 (our own words)
 _PROPERTIES = """
-    SELECT i.id, p.tag, p.value FROM mailboxes m JOIN folders f ON f.mailbox = m.id JOIN items i ON i.folder = f.id
-    LEFT JOIN properties p ON p.item = i.id WHERE m.guid = $1::uuid AND i.id = $2::bigint
+    SELECT i.id, p.tag, p.value FROM (SELECT * FROM items WHERE id = $2::bigint OFFSET 0) AS i
+    JOIN folders f ON f.id = i.folder JOIN mailboxes m ON m.id = f.mailbox
+    LEFT JOIN properties p ON p.item = i.id WHERE m.guid = $1::uuid
 """
 _NAMES = """
     SELECT p.id, p.set, p.lid, p.name FROM mailboxes m JOIN property_names p ON p.mailbox = m.id

@@ -20,8 +20,8 @@ CREATE FUNCTION item_of(m mailboxes, wanted bigint) RETURNS items LANGUAGE plpgs
 DECLARE
     i items;
 BEGIN
-    SELECT o.* INTO i FROM items o JOIN folders f ON f.id = o.folder WHERE o.id = wanted AND f.mailbox = m.id;
-    IF NOT FOUND THEN
+    SELECT * INTO i FROM items o WHERE o.id = wanted;
+    IF NOT EXISTS (SELECT FROM folders f WHERE f.id = i.folder AND f.mailbox = m.id) THEN
         RAISE EXCEPTION 'No such item' USING ERRCODE = 'PM001';
     END IF;
     RETURN i;

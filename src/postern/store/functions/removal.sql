@@ -50,6 +50,14 @@ BEGIN
     END IF;
 END $$;
 
+-- Those of the wanted items that are in this mailbox. By their ids first: a plan that was made while there was little would look
+-- through the mailbox.
+CREATE FUNCTION items_of(m mailboxes, wanted bigint[]) RETURNS SETOF items LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN QUERY SELECT i.* FROM (SELECT * FROM items o WHERE o.id = ANY (wanted) OFFSET 0) AS i
+    JOIN folders f ON f.id = i.folder WHERE f.mailbox = m.id;
+END $$;
+
 CREATE FUNCTION delete_items(guid uuid, wanted bigint[], OUT gone bigint[], OUT change bigint) LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);
@@ -57,8 +65,8 @@ DECLARE
 BEGIN
     gone := '{}';
     FOR place IN
-        SELECT i.folder, array_agg(i.uid ORDER BY i.uid) AS uids FROM items i JOIN folders f ON f.id = i.folder
-        WHERE i.id = ANY (wanted) AND f.mailbox = m.id GROUP BY i.folder ORDER BY i.folder
+        SELECT i.folder, array_agg(i.uid ORDER BY i.uid) AS uids FROM items_of(m, wanted) AS i
+        GROUP BY i.folder ORDER BY i.folder
     LOOP
         gone := gone || (SELECT t.ids FROM take_out(
             m, folder_of(m, place.folder), m.change + 1, place.uids, place.uids, 0) AS t);
@@ -155,8 +163,7 @@ BEGIN
     targets := '{}';
     FOR place IN
         SELECT i.folder, array_agg(i.uid ORDER BY i.uid) AS uids, array_agg(i.id ORDER BY i.uid) AS ids
-        FROM items i JOIN folders f ON f.id = i.folder
-        WHERE i.id = ANY (wanted) AND f.mailbox = m.id GROUP BY i.folder ORDER BY i.folder
+        FROM items_of(m, wanted) AS i GROUP BY i.folder ORDER BY i.folder
     LOOP
         sources := sources || place.ids;
         IF move AND place.folder = target THEN
