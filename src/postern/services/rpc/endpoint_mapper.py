@@ -30,12 +30,13 @@ from postern.protocols.dcerpc.interfaces.endpoint import (
 )
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
 from postern.protocols.dcerpc.pdu import NDR
 from postern.services.rpc.server import Caller, Procedure
 
 _PLACES: tuple[tuple[Role | HostService, tuple[Interface[Any], ...]], ...] = (
-    (Role.MAILBOX, (MAILBOX_ACCESS, MAILBOX_DELIVERY)),
+    (Role.MAILBOX, (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAILBOX_ITEMS)),
     (Role.HUB, (MAIL_SUBMISSION,)),
     (HostService.TOPOLOGY, (AD_TOPOLOGY,)),
     (HostService.ATTENDANT, (RECIPIENT_UPDATE,)),
