@@ -10,6 +10,7 @@ from pathlib import Path
 from postern.model.delivery import DeliveryStatus
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.protocols.dcerpc.interfaces.published import published
 
 FOLDER = Path(__file__).parents[4] / "docs" / "idl"
@@ -20,8 +21,8 @@ def test_docs_are_current() -> None:
 
 
 def test_no_two_interfaces_share_a_uuid() -> None:
-    syntaxes = {one.syntax.uuid for one in (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION)}
-    assert len(syntaxes) == 3
+    syntaxes = {one.syntax.uuid for one in (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAILBOX_ITEMS, MAIL_SUBMISSION)}
+    assert len(syntaxes) == 4
 
 
 def test_a_hub_cannot_read_mailboxes_at_will() -> None:
