@@ -135,11 +135,11 @@ class Place:
 class ProbeConnection(RpcConnection):
     """Handshakes of SPNEGO too, whose later legs go by alter_context (MS-RPCE 3.3.1.5.2.2)."""
 
-    async def bind(self, syntax: Syntax, context: SecurityContext | None, level: Level) -> None:
+    async def bind(self, syntax: Syntax, context: SecurityContext | None, level: Level, group: int = 0) -> None:
         if context is None or context.auth_type != AuthType.SPNEGO:
-            await super().bind(syntax, context, level)
+            await super().bind(syntax, context, level, group)
             return
-        self.machine.bind((syntax,), context.auth_type, level, await context.step(b""))
+        self.machine.bind((syntax,), context.auth_type, level, await context.step(b""), group)
         answer = await self._answer()
         if not answer.accepted or not answer.accepted[0]:
             raise RpcError("the server does not have this interface", executed=False)

@@ -9,7 +9,8 @@ from uuid import UUID
 from postern.protocols.dcerpc.client import ClientMachine
 from postern.protocols.dcerpc.interface import Syntax
 from postern.protocols.dcerpc.protection import Level
-from postern.protocols.dcerpc.server import AuthStep, Event, Request, ServerMachine
+from postern.protocols.dcerpc.server import ServerMachine
+from postern.protocols.dcerpc.server_events import AuthStep, Event, Request
 
 ECHO = Syntax(UUID("12345678-1234-4234-8234-123456789abc"), 1)
 OTHER = Syntax(UUID("22345678-1234-4234-8234-123456789abc"), 2)

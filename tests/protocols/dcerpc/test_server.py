@@ -1,6 +1,6 @@
 """The server's machine: binding, fragments, protection, refusals, bounds; and that neither cuts nor garbage matter.
 
-covers: pdu, protection, receiving, trailer
+covers: pdu, protection, receiving, server_events, trailer
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from postern.protocols.dcerpc.pdu import (
 )
 from postern.protocols.dcerpc.protection import Association, Level
 from postern.protocols.dcerpc.receiving import Partial
-from postern.protocols.dcerpc.server import AuthStep, Cancel, Closing, Request, ServerMachine
+from postern.protocols.dcerpc.server import ServerMachine
+from postern.protocols.dcerpc.server_events import AuthStep, Cancel, Closing, Request
 from tests.protocols.dcerpc.play import ECHO, OTHER, Pair, Xor, unbound
 
 LEVELS = [Level.NONE, Level.CONNECT, Level.PACKET, Level.INTEGRITY, Level.PRIVACY]

@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from postern.protocols.dcerpc.codecs import Named, Parameter, Parameters, Wide
-from postern.protocols.dcerpc.ndr import U32, Fixed, Message, Records, Structure, Type
+from postern.protocols.dcerpc.ndr import CONTEXT_HANDLE, U32, Fixed, Message, Records, Structure, Type
 
 P_co = TypeVar("P_co", covariant=True)
 _MISSING: Any = inspect.Parameter.empty
@@ -206,6 +206,8 @@ def idl(interface: Interface[Any]) -> str:
         f"interface {interface.name}",
         "{",
     ]
+    if any(type_ is CONTEXT_HANDLE for one in interface.operations for _, type_ in (*one.ins, *one.outs)):
+        lines += [f"    typedef [context_handle] void *{CONTEXT_HANDLE.idl};", ""]
     for structure in _structures(interface):
         lines += ["    typedef struct {"]
         lines += [f"        {type_.idl} {name};" for name, type_ in structure.members]

@@ -65,6 +65,8 @@ class RpcConnection:
         self.machine = ClientMachine()
         self.link: Link | None = None
         self.alive = False
+        self.group = 0
+        """The association group that it is in, once it is bound."""
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, asyncio.Future[Stub]] = {}
         self._bound: asyncio.Future[Bound] | None = None
@@ -124,13 +126,15 @@ class RpcConnection:
 
     # Calls
 
-    async def bind(self, syntax: Syntax, context: SecurityContext | None, level: Level) -> None:
-        """Raises RpcError if the server refuses, SecurityFailure if it does not prove itself."""
+    async def bind(self, syntax: Syntax, context: SecurityContext | None, level: Level, group: int = 0) -> None:
+        """Joins the association group of another connection, or begins one. Raises RpcError if the server refuses,
+        SecurityFailure if it does not prove itself."""
         token = await context.step(b"") if context is not None else b""
         self._bound = self._loop.create_future()
-        self.machine.bind((syntax,), context.auth_type if context is not None else 0, level, token)
+        self.machine.bind((syntax,), context.auth_type if context is not None else 0, level, token, group)
         self._flush()
         answer = await self._bound
+        self.group = answer.group
         if not answer.accepted or not answer.accepted[0]:
             raise RpcError("the server does not have this interface", executed=False)
         if context is None:
