@@ -26,7 +26,9 @@ class Mailbox:
 
     async def start(self) -> None:
         await self.logon.start()
-        self.database = await MailboxDatabase.open(self.runtime.organization.postgres)
+        # host.contradictions sees to it that a mailbox server has one database.
+        (served,) = self.runtime.organization.databases_of(self.runtime.server)
+        self.database = await MailboxDatabase.open(served.url)
         runtime, rows = self.runtime, self.runtime.rows
         retention, first = runtime.organization.limits.mailbox_retention, runtime.worker == 0
         self.house = Housekeeping(self.database, self.logon.directory, runtime.observed, retention, maintains=first)

@@ -27,6 +27,7 @@ from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.services.mailbox.client import mailbox_client
 from postern.services.mailbox.outbox import OutboxTaker
+from postern.services.mailbox.peer import peer_of
 from postern.services.mailbox.submission import SubmissionNotifier, SubmissionService
 from postern.services.rpc.client import RpcClient, RpcError, RpcTarget
 from postern.services.rpc.endpoint_mapper import EndpointMapper
@@ -128,7 +129,7 @@ async def chain(
         )
         taker = OutboxTaker(
             *(
-                {"mbx1": client}.get,
+                {"mbx1": peer_of("mbx1", client)}.get,
                 directory,
                 queue,
                 Tracker(None, "hub"),
