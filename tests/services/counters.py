@@ -31,6 +31,7 @@ COUNTERS: Interface[Counters] = Interface(
     },
     "An interface of Postern's tests",
     Counters,
+    sizes=(3,),
 )
 
 

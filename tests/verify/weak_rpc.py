@@ -116,7 +116,7 @@ class _Server(RpcServer):
         machine, service = conversation._machine, next(iter(self.services.values()))
 
         def take(offer: Any) -> tuple[int, int]:
-            machine._contexts[offer.id] = offer.abstract
+            machine._contexts[offer.id] = offer.abstract, offer.abstract
             self.services[offer.abstract] = service
             return 0, 0
 

@@ -139,10 +139,9 @@ class ProbeConnection(RpcConnection):
         if context is None or context.auth_type != AuthType.SPNEGO:
             await super().bind(syntax, context, level, group)
             return
-        self.machine.bind((syntax,), context.auth_type, level, await context.step(b""), group)
+        self.machine.bind(syntax.versions(), context.auth_type, level, await context.step(b""), group)
         answer = await self._answer()
-        if not answer.accepted or not answer.accepted[0]:
-            raise RpcError("the server does not have this interface", executed=False)
+        self._accepted(answer, syntax.versions())
         while token := await context.step(answer.token):
             self.machine.alter_context(token)
             answer = await self._answer()

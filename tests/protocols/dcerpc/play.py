@@ -52,9 +52,13 @@ class Pair:
     """`client` bound to `server`. With a level, the handshake has one token each way and an AUTH3."""
 
     def __init__(
-        self, syntaxes: Sequence[Syntax] = (ECHO,), level: Level = Level.NONE, max_fragment: int = 5840
+        self,
+        syntaxes: Sequence[Syntax] = (ECHO,),
+        level: Level = Level.NONE,
+        max_fragment: int = 5840,
+        served: Syntax = ECHO,
     ) -> None:
-        self.server = ServerMachine([ECHO], "135", max_fragment)
+        self.server = ServerMachine([served], "135", max_fragment)
         self.client = ClientMachine(max_fragment)
         self.client.bind(syntaxes, 10 if level > Level.NONE else 0, level, b"hello" if level > Level.NONE else b"")
         self.bound = None

@@ -44,7 +44,7 @@ REFUSALS = Refusals(
     lambda text, number: TooMuch(f"{number} {text}"),
     (("text", Text()),),
     lost=lambda text: TooMuch(f"lost: {text}"),
-    lacking=lambda name: TooMuch(f"no {name}"),
+    lacking=lambda text: TooMuch(text),
 )
 SUMS: Interface[Sums] = Interface(
     "sums",
@@ -69,6 +69,7 @@ SUMS: Interface[Sums] = Interface(
     },
     "Sums",
     Sums,
+    sizes=(2,),
 )
 
 
@@ -134,7 +135,7 @@ def test_refusals_travel_with_their_text() -> None:
         rpc, sums = near()
         with pytest.raises(TooMuch, match="9 more than nine"):
             await sums.add([], 10)
-        with pytest.raises(TooMuch, match="no newer"):
+        with pytest.raises(TooMuch, match="sums has no operation newer"):
             await sums.newer()
         rpc.broken = bytes(SUMS.operations[0].reply.encode(("a", "text", 3)))
         with pytest.raises(TooMuch, match="3 text"):
@@ -182,4 +183,6 @@ def test_declarations_that_contradict_the_protocol() -> None:
         Operation(Sums.even, "", (Parameter("numbers", U32),))
     stranger = Operation(Sums.even, "", (Parameter("number", U32),))
     with pytest.raises(ValueError, match="refused as no other"):
-        Interface("x", SUMS.syntax, {0: SUMS.operations[0], 1: stranger}, "", Sums)
+        Interface("x", SUMS.syntax, {0: SUMS.operations[0], 1: stranger}, "", Sums, (2,))
+    with pytest.raises(ValueError, match="2 operations"):
+        Interface("x", SUMS.syntax, dict(enumerate(SUMS.operations)), "", Sums, (1,))

@@ -93,7 +93,8 @@ class ServerMachine:
         self._bound = False
         self._dead = False
         self._sign_header = False
-        self._contexts: dict[int, Syntax] = {}
+        self._contexts: dict[int, tuple[Syntax, Syntax]] = {}
+        """By context id: the interface that is served, and as the client named it, with a minor version of its own."""
         self._associations: dict[int, Association] = {}
         self._binding: _Binding | None = None
         self._partial: dict[int, Partial] = {}
@@ -260,7 +261,7 @@ class ServerMachine:
             return Result.PROVIDER_REJECTION, TRANSFER_SYNTAXES_NOT_SUPPORTED
         if offer.id not in self._contexts and len(self._contexts) >= MAX_CONTEXTS:
             return Result.PROVIDER_REJECTION, LIMIT_EXCEEDED
-        self._contexts[offer.id] = syntax
+        self._contexts[offer.id] = syntax, offer.abstract
         return Result.ACCEPTED, 0
 
     def _auth3(self, received: Received) -> Event | None:
@@ -354,13 +355,14 @@ class ServerMachine:
         association: Association | None,
         object_: UUID | None,
     ) -> Event | None:
-        syntax = self._contexts.get(context)
-        if syntax is None:
+        bound = self._contexts.get(context)
+        if bound is None:
             self._out.append(fault(received.call_id, context, Status.UNKNOWN_INTERFACE, False))
             return None
+        syntax, named = bound
         stub = partial.stub()
         if association is not None and association.level > Level.CONNECT:
-            kept = trailer.strip(bytes(stub), syntax, received.call_id, context, opnum, self._sign_header)
+            kept = trailer.strip(bytes(stub), named, received.call_id, context, opnum, self._sign_header)
             if kept is None:
                 self._out.append(fault(received.call_id, context, Status.SECURITY, False))
                 return self._close("a verification trailer that contradicts")

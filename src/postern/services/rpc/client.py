@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -42,6 +42,10 @@ class RpcError(Exception):
         self.executed = executed
 
 
+class OlderServer(RpcError):
+    """The server's version of the interface does not have the operation yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class RpcTarget:
     """One server as a caller reaches it on one row.
@@ -65,6 +69,9 @@ class RpcConnection:
         self.machine = ClientMachine()
         self.link: Link | None = None
         self.alive = False
+        self.minor = 0
+        """The minor version of the interface that both ends have, once it is bound."""
+        self._context = 0
         self.group = 0
         """The association group that it is in, once it is bound."""
         self._loop = asyncio.get_running_loop()
@@ -131,12 +138,12 @@ class RpcConnection:
         SecurityFailure if it does not prove itself."""
         token = await context.step(b"") if context is not None else b""
         self._bound = self._loop.create_future()
-        self.machine.bind((syntax,), context.auth_type if context is not None else 0, level, token, group)
+        versions = syntax.versions()
+        self.machine.bind(versions, context.auth_type if context is not None else 0, level, token, group)
         self._flush()
         answer = await self._bound
         self.group = answer.group
-        if not answer.accepted or not answer.accepted[0]:
-            raise RpcError("the server does not have this interface", executed=False)
+        self._accepted(answer, versions)
         if context is None:
             return
         token = await context.step(answer.token)
@@ -147,11 +154,20 @@ class RpcConnection:
         self.machine.secured(context)
         self._flush()
 
+    def _accepted(self, answer: Bound, versions: Sequence[Syntax]) -> None:
+        """Takes the newest version of the interface that the server accepted: it accepts those up to its own minor version (C706
+        chapter 6, the version attribute). Raises RpcError if that is none."""
+        for place, accepted in enumerate(answer.accepted[: len(versions)]):
+            if accepted:
+                self._context, self.minor = place, versions[place].minor
+                return
+        raise RpcError("the server does not have this interface", executed=False)
+
     async def call(self, opnum: int, stub: bytes | bytearray) -> Stub:
         """Raises RpcError. Cancelled, it tells the server that the answer is not wanted."""
         if not self.alive or self.link is None:
             raise RpcError("the connection was lost", executed=False)
-        call_id = self.machine.call(0, opnum, stub)
+        call_id = self.machine.call(self._context, opnum, stub)
         future: asyncio.Future[Stub] = self._loop.create_future()
         self._calls[call_id] = future
         self.link.write(self.machine.outgoing())
@@ -181,6 +197,7 @@ class RpcClient:
         """What the last connection was sealed by, and `mechanism` how it was proven: for tracking."""
         self.mechanism = ""
         self._syntax = interface.syntax
+        self._sizes = interface.sizes
         self._operations = {
             operation.name: (number, operation) for number, operation in enumerate(interface.operations)
         }
@@ -200,6 +217,7 @@ class RpcClient:
         try:
             async with asyncio.timeout(timeout or self._timeout):
                 connection = await self._connection()
+                self._has(connection, name, number)
                 reply = await connection.call(number, operation.request.encode(values))
             return operation.reply.decode(reply)
         except TimeoutError as error:
@@ -214,6 +232,7 @@ class RpcClient:
         try:
             async with asyncio.timeout(timeout or self._timeout):
                 connection = self._idle() or await self._connect()
+                self._has(connection, name, number)
                 reply = await connection.call(number, operation.request.encode(values))
             self._alone.append(connection)
             return operation.reply.decode(reply)
@@ -224,6 +243,11 @@ class RpcClient:
         finally:
             if connection is not None and connection not in self._alone:
                 connection.close()
+
+    def _has(self, connection: RpcConnection, name: str, number: int) -> None:
+        if number >= self._sizes[connection.minor]:
+            version = f"{self._syntax.major}.{connection.minor}"
+            raise OlderServer(f"{self.target.fqdn} has version {version}, without {name}", executed=False)
 
     def _idle(self) -> RpcConnection | None:
         """A connection of earlier waiting calls that still lives."""
@@ -315,12 +339,13 @@ class RpcClient:
 
 
 async def map_port(row: Path, host: str, mapper: int, syntax: Syntax) -> int:
-    """Asks the endpoint mapper at `host` (real port `mapper`) for an interface's port. Raises RpcError, OSError, TimeoutError."""
+    """Asks the endpoint mapper at `host` (real port `mapper`) for an interface's port, of whatever minor version. Raises
+    RpcError, OSError, TimeoutError."""
     connection = RpcConnection()
     await dial(row, connection, host, mapper, row.port("epm"))
     try:
         await connection.bind(ENDPOINT_MAPPER, None, Level.NONE)
-        towers = read_map_reply(await connection.call(MAP, map_request(syntax)))
+        towers = read_map_reply(await connection.call(MAP, map_request(replace(syntax, minor=0))))
     except NdrError as error:
         raise RpcError(f"the endpoint mapper's answer: {error}") from error
     finally:

@@ -240,6 +240,7 @@ MAILBOX_ACCESS: Interface[Mailboxes] = Interface(
     _ACCESS,
     _PREAMBLE.format(title="mailbox access", row="cas-to-mailbox", codes=_CODES),
     Mailboxes,
+    sizes=(22,),
 )
 MAILBOX_DELIVERY: Interface[Mailboxes] = Interface(
     "postern_mailbox_delivery",
@@ -247,4 +248,5 @@ MAILBOX_DELIVERY: Interface[Mailboxes] = Interface(
     _DELIVERY,
     _PREAMBLE.format(title="mailbox delivery", row="hub-to-mailbox-mapi", codes=_CODES),
     Mailboxes,
+    sizes=(7,),
 )
