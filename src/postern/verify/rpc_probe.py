@@ -135,9 +135,16 @@ class Place:
 class ProbeConnection(RpcConnection):
     """Handshakes of SPNEGO too, whose later legs go by alter_context (MS-RPCE 3.3.1.5.2.2)."""
 
-    async def bind(self, syntax: Syntax, context: SecurityContext | None, level: Level, group: int = 0) -> None:
+    async def bind(
+        self,
+        syntax: Syntax,
+        context: SecurityContext | None,
+        level: Level,
+        group: int = 0,
+        token: bytes | None = None,
+    ) -> None:
         if context is None or context.auth_type != AuthType.SPNEGO:
-            await super().bind(syntax, context, level, group)
+            await super().bind(syntax, context, level, group, token)
             return
         self.machine.bind(syntax.versions(), context.auth_type, level, await context.step(b""), group)
         answer = await self._answer()

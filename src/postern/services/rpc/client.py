@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
 
-from postern.model.security import Encryption, Mechanism, Seal
+from postern.model.security import Encryption, Mechanism, PrincipalKind, Seal
 from postern.net.door import dial, dial_local
 from postern.net.link import Link
+from postern.paths.proving import proofs
 from postern.paths.row import Path, Wire
 from postern.protocols.dcerpc.client import Bound, ClientMachine, Failed, Fault, Reply
 from postern.protocols.dcerpc.interface import Interface, Syntax
@@ -51,7 +52,8 @@ class RpcTarget:
     """One server as a caller reaches it on one row.
 
     `host` is an address literal, `fqdn` the server's name for Kerberos; `mapper` is the real port number of its endpoint
-    mapper. `sockets` are the unix sockets of the service's workers if it is on this host: tried in this order.
+    mapper. `sockets` are the unix sockets of the service's workers if it is on this host: tried in this order where the row
+    has them.
     """
 
     row: Path
@@ -60,6 +62,8 @@ class RpcTarget:
     mapper: int
     initiators: Initiators | None
     sockets: tuple[FilePath, ...] = ()
+    kind: PrincipalKind = PrincipalKind.SERVER
+    """As what the caller proves itself: by the machine's account, or as a person who runs a command."""
 
 
 class RpcConnection:
@@ -133,10 +137,18 @@ class RpcConnection:
 
     # Calls
 
-    async def bind(self, syntax: Syntax, context: SecurityContext | None, level: Level, group: int = 0) -> None:
-        """Joins the association group of another connection, or begins one. Raises RpcError if the server refuses,
-        SecurityFailure if it does not prove itself."""
-        token = await context.step(b"") if context is not None else b""
+    async def bind(
+        self,
+        syntax: Syntax,
+        context: SecurityContext | None,
+        level: Level,
+        group: int = 0,
+        token: bytes | None = None,
+    ) -> None:
+        """Joins the association group of another connection, or begins one. `token` is the handshake's first, where it has been
+        made. Raises RpcError if the server refuses, SecurityFailure if it does not prove itself."""
+        if token is None:
+            token = await context.step(b"") if context is not None else b""
         self._bound = self._loop.create_future()
         versions = syntax.versions()
         self.machine.bind(versions, context.auth_type if context is not None else 0, level, token, group)
@@ -302,14 +314,14 @@ class RpcClient:
         local = bool(target.sockets) and any(port.wire is Wire.UNIX for port in row.ports)
         if local:
             link = await self._dial_local(connection)
-            context, level, mechanism = None, Level.NONE, Mechanism.PEER
+            context, level, mechanism, token = None, Level.NONE, Mechanism.PEER, b""
         else:
-            context, mechanism = self._handshake()
+            context, mechanism, token = await self._handshake()
             level = Level.INTEGRITY if row.encryption is Encryption.NEVER else Level.PRIVACY
             number = await map_port(row, target.host, target.mapper, self._syntax)
             link = await dial(row, connection, target.host, number, row.port("rpc"))
         try:
-            await connection.bind(self._syntax, context, level)
+            await connection.bind(self._syntax, context, level, token=token)
         except BaseException:
             connection.close()
             raise
@@ -328,14 +340,19 @@ class RpcClient:
                 return await dial_local(self.target.row, connection, socket)
         return await dial_local(self.target.row, connection, last)
 
-    def _handshake(self) -> tuple[SecurityContext, Mechanism]:
-        """The first mechanism of the row that we have something to prove with: its default first."""
-        row, initiators = self.target.row, self.target.initiators
-        for mechanism in (*row.default_auth, *row.supported_auth):
-            context = initiators.begin(mechanism, self.target.fqdn) if initiators is not None else None
-            if context is not None:
-                return context, mechanism
-        raise SecurityFailure(f"{row.id} allows nothing that this host can prove itself with")
+    async def _handshake(self) -> tuple[SecurityContext, Mechanism, bytes]:
+        """The first mechanism of the row that we have something to prove with, and its first token. Raises SecurityFailure."""
+        target, initiators = self.target, self.target.initiators
+        failure = SecurityFailure(f"{target.row.id} allows nothing that this host can prove itself with")
+        for mechanism in proofs(target.row, target.kind, bool(target.sockets)) if initiators is not None else ():
+            assert initiators is not None
+            try:
+                context = initiators.begin(mechanism, target.fqdn)
+                if context is not None:
+                    return context, mechanism, await context.step(b"")
+            except SecurityFailure as error:  # no ticket is to be had, and nobody has been spoken to
+                failure = error
+        raise failure
 
 
 async def map_port(row: Path, host: str, mapper: int, syntax: Syntax) -> int:
