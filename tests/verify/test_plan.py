@@ -19,6 +19,7 @@ from postern.verify.ad_checks import AD_ROWS
 from postern.verify.direct_trust_checks import DIRECT_TRUST_ROWS
 from postern.verify.edge_directory_checks import EDGE_DIRECTORY_ROWS
 from postern.verify.engine_checks import ENGINE_ROWS
+from postern.verify.metrics_checks import METRICS_ROWS
 from postern.verify.plan import ROLES, targets, verdict_without_probe, waiting_mechanisms
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.rpc_checks import RPC_ROWS
@@ -45,7 +46,7 @@ ORGANIZATIONS = (
     replace(PLAIN, active_directory=CORP, realm="CORP.TEST", keytab="/k", directory=""),
     LARGE,
 )
-PROBES = (RPC_ROWS, ENGINE_ROWS, DIRECT_TRUST_ROWS, EDGE_DIRECTORY_ROWS, AD_ROWS, runner._CLIENTS)
+PROBES = (RPC_ROWS, ENGINE_ROWS, DIRECT_TRUST_ROWS, EDGE_DIRECTORY_ROWS, AD_ROWS, METRICS_ROWS, runner._CLIENTS)
 
 
 @pytest.mark.parametrize("organization", ORGANIZATIONS)

@@ -156,6 +156,7 @@ class OrganizationShape(Shape):
     realm: Annotated[str, AfterValidator(_realm)] = ""
     keytab: str = ""
     authorities: str = ""
+    metrics: bool = False
     postgres: Annotated[str, AfterValidator(_postgres_url)] = ""
     directory: Annotated[str, AfterValidator(_directory_url)] = ""
     dns_servers: list[Annotated[str, AfterValidator(_address_and_port)]] = []

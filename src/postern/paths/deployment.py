@@ -37,7 +37,6 @@ NOT_BUILT: Mapping[str, str] = MappingProxyType(
         "content-indexing": "waits for the content index",
         "oab-to-ad": "waits for the offline address book",
         "outlook-oab-rpc": "waits for the offline address book",
-        "metrics": "waits for the metrics door",
         "cas-to-legacy-mailbox": "waits for coexistence with earlier versions",
     }
 )
@@ -86,6 +85,8 @@ def closed(organization: Organization, row: Path) -> str:
         return "no server here takes mail from strangers"
     if row.id in ("internet-to-hub", "hub-to-internet") and organization.with_role(Role.EDGE):
         return "strangers' mail passes the edge, not the hub"
+    if row.id == "metrics" and not organization.metrics:
+        return "metrics are not switched on"
     if row.id == "any-server-to-kdc" and not organization.realm:
         return "the organization has no realm"
     if row.id == "private-directory" and organization.active_directory is not None:

@@ -42,6 +42,7 @@ ROLES: Mapping[str, tuple[Role, ...]] = MappingProxyType(
         "rus-rpc": (Role.MAILBOX,),
         "postgresql": (Role.MAILBOX,),
         "private-directory": (),
+        "metrics": (),
     }
 )
 """The rows that have a probe, with the roles that must be there for it."""
@@ -108,7 +109,7 @@ def _callers(row: Path, organization: Organization) -> list[str]:
     """The names of the servers that can dial the row. An edge is neither in the domain nor has it the private directory."""
     if row.id in AT_HOME:
         return [server.name for server in organization.with_role(ROLES[row.id][0])]
-    if Party.ANY_SERVER in row.caller:
+    if not {Party.ANY_SERVER, Party.MONITOR}.isdisjoint(row.caller):
         return [server.name for server in organization.servers if Role.EDGE not in server.roles]
     roles = {Role(party) for party in row.caller if party in _ROLES}
     return [server.name for server in organization.servers if roles & server.roles]

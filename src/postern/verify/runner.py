@@ -21,6 +21,7 @@ from postern.verify.engine_checks import ENGINE_ROWS
 from postern.verify.internet_checks import check_internet_row
 from postern.verify.mail_checks import Setting, check_mail_row
 from postern.verify.mail_probe import ImapConnection, Pop3Connection, ProbeConnection, SmtpConnection
+from postern.verify.metrics_checks import METRICS_ROWS
 from postern.verify.plan import targets, verdict_without_probe, waiting_mechanisms
 from postern.verify.report import RowReport, Verdict
 from postern.verify.rpc_checks import RPC_ROWS, check_rpc_row
@@ -67,7 +68,7 @@ def _verify_row(subject: Subject, row: Path) -> RowReport:
 
 
 def _dial(subject: Subject, row: Path, report: RowReport) -> None:
-    for probes in (ENGINE_ROWS, DIRECT_TRUST_ROWS, EDGE_DIRECTORY_ROWS, AD_ROWS):
+    for probes in (ENGINE_ROWS, DIRECT_TRUST_ROWS, EDGE_DIRECTORY_ROWS, AD_ROWS, METRICS_ROWS):
         if row.id in probes:
             return probes[row.id](row, subject, report)
     if row.id in RPC_ROWS:

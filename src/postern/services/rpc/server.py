@@ -33,6 +33,7 @@ from postern.protocols.dcerpc.protection import Association, AuthType, Level
 from postern.protocols.dcerpc.server import Answered, AuthStep, Cancel, Closing, Event, Request, ServerMachine
 from postern.services.conversation import Conversation
 from postern.telemetry import log as telemetry
+from postern.telemetry.metrics import Metric, observe
 from postern.telemetry.observed import Observed
 from postern.trust.contexts import SecurityContext, SecurityFailure
 from postern.trust.handshakes import Acceptors
@@ -319,12 +320,14 @@ class RpcConversation(Conversation):
     async def _run(self, request: Request, procedure: Procedure, caller: Caller) -> None:
         link = self.link
         assert link is not None
+        begun, outcome = time.perf_counter(), "fault"
         try:
             try:
                 stub = await procedure(request.stub, caller)
                 if len(stub) > LONG:
                     await turns_of(self._loop).come()
                 self._machine.reply(request, stub)
+                outcome = "reply"
             except (NdrError, ValueError):
                 self._machine.fault(request, Status.BAD_STUB, True)
             except RpcFault as refusal:
@@ -342,6 +345,8 @@ class RpcConversation(Conversation):
             if link.congested:
                 await link.drained()
         finally:
+            row = caller.row.id if caller.row is not None else ""
+            observe(Metric.RPC_SECONDS, time.perf_counter() - begun, row, outcome)
             del self._calls[request.call_id]
             if self._is_outlived and not self._calls:
                 self.revoke()
