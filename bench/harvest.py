@@ -33,7 +33,7 @@ from bench import accounting
 from bench.compare import ROOT, load
 from bench.ours import COMMAND
 from bench.peers import wait_for
-from postern.directory.adam import layout as layout
+from postern.directory.adam import layout
 from postern.directory.adam.client import AdamClient, simple
 from postern.directory.adam.replica import EdgeReplica
 from postern.directory.adam.state import State

@@ -12,7 +12,8 @@ from postern.cli.directory import in_directory, own_option, size, without_own
 from postern.cli.disconnected import mailbox_database
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo_json, json_option, print_table
-from postern.model.mailbox import Folder, MailboxError
+from postern.model.folders import Folder
+from postern.model.mailbox import MailboxError
 from postern.model.organization import Role
 
 if TYPE_CHECKING:
@@ -54,9 +55,9 @@ def stats(name: str | None, own: bool, as_json: bool, state_dir: str | None) -> 
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[_Mailbox]:
         if name is not None:
-            return await _mailboxes([await directory.write.show(name)], organization)
+            return await _mailboxes([await directory.write.show(name)], organization, state)
         everybody = await disconnected.owners(directory)
-        return await _mailboxes(everybody if own else without_own(everybody), organization)
+        return await _mailboxes(everybody if own else without_own(everybody), organization, state)
 
     found = in_directory(state_dir, work, Role.MAILBOX)
     if as_json:
@@ -79,9 +80,9 @@ def stats(name: str | None, own: bool, as_json: bool, state_dir: str | None) -> 
         print_table(("mailbox", "messages", "unseen", "size", "quota", "full"), rows, "there is no mailbox")
 
 
-async def _mailboxes(owners: list[Listing], organization: Organization) -> list[_Mailbox]:
+async def _mailboxes(owners: list[Listing], organization: Organization, state: StateFolder) -> list[_Mailbox]:
     found = []
-    async with mailbox_database(organization) as database:
+    async with mailbox_database(organization, state) as database:
         for owner in owners:
             try:
                 folders = await database.folders(owner.guid)

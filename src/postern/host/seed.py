@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from postern.host import demo_mails, directory, edge, secret_files
-from postern.model.mailbox import Delivery, Flag, FlagChange, FolderKind
+from postern.model.delivery import Delivery
+from postern.model.folders import FolderKind
+from postern.model.items import Flag, FlagChange
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.roles.secrets import Secret
 from postern.store.database import MailboxDatabase
@@ -47,8 +49,8 @@ async def seed(state: StateFolder, organization: Organization, server: Server) -
         words = await directory.seed(state, organization, server)
     if Role.HUB in server.roles and organization.with_role(Role.EDGE):
         edge.prepare_hub(state)
-    if Role.MAILBOX in server.roles:
-        await (await MailboxDatabase.open(organization.postgres, 1)).close()
+    for served in organization.databases_of(server):
+        await (await MailboxDatabase.open(served.url, 1)).close()
     return words
 
 
@@ -70,8 +72,8 @@ async def demo(state: StateFolder, organization: Organization, server: Server, g
     if password != former:
         secret_files.keep(state, Secret.DEMO_PASSWORD, password)
     if first:
-        if Role.MAILBOX in server.roles:
-            database = await MailboxDatabase.open(organization.postgres, 2)
+        for served in organization.databases_of(server):
+            database = await MailboxDatabase.open(served.url, 2)
             try:
                 await _deliver(database, organization.default_domain, mailboxes)
             finally:
@@ -106,8 +108,8 @@ async def _has_password(
         return True
     if display_name is None:
         return False
-    home = organization.with_role(Role.MAILBOX)[0].name
-    await opened.write.add_user(address, await opened.verifiers(password), display_name=display_name, home_server=home)
+    home = organization.databases[0]
+    await opened.write.add_user(address, await opened.verifiers(password), display_name=display_name, database=home)
     return True
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from postern.model.organization import Host, Organization
 from postern.paths import places
-from postern.paths.deployment import OF_THE_MACHINE, closed
+from postern.paths.deployment import closed
 from postern.paths.places import ANYONE, ROLES, Standing, plain
 from postern.paths.row import End, Party, Path, Port, Wire
 
@@ -86,7 +86,7 @@ def _numbers(
         yield 0, 0
     elif port.number is None:
         yield ACTIVE_DIRECTORY_DYNAMIC if listener is Party.ACTIVE_DIRECTORY else organization.rpc_ports
-    elif listener in ROLES or (listener is Party.ANY_SERVER and row.id not in OF_THE_MACHINE):
+    elif listener in ROLES or (listener is Party.ANY_SERVER and not row.machine):
         yield organization.port(port.number), organization.port(port.number)
     elif named := places.named(organization, listener):
         numbers = {number for _, number in named}

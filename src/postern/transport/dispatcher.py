@@ -12,8 +12,9 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
 from postern.model.directory import Directory, Recipient
-from postern.model.mail import FROM_STRANGERS, Action, Carrier, HopKind, NextHop, RecipientOutcome
+from postern.model.mail import Action, Carrier, HopKind, NextHop, RecipientOutcome
 from postern.model.organization import Organization
+from postern.paths.table import FROM_STRANGERS
 from postern.telemetry.attempts import Struck, given_up
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker
@@ -70,8 +71,8 @@ class Dispatcher:
         self._limits = organization.limits
         self._categorizer = Categorizer(organization, server)
         self.reorganize = self._categorizer.reorganize
-        fqdn = organization.server(server).fqdn
         self._retry = Retry(self._limits.queue_retry, jitter)
+        fqdn = organization.server(server).fqdn
         self._outcomes = Outcomes(queue, organization, fqdn, tracker, self._spawn, self._retry)
         self._poll = poll
         self._hops: dict[NextHop, Hop] = {}
@@ -88,10 +89,9 @@ class Dispatcher:
 
     async def start(self) -> None:
         self.queue.start(self._arrived)
-        loop = asyncio.get_running_loop()
-        self._main = [loop.create_task(self._run())]
+        self._main = [asyncio.create_task(self._run())]
         if self._poll is not None:
-            self._main.append(loop.create_task(self._poll_always(self._poll)))
+            self._main.append(asyncio.create_task(self._poll_always(self._poll)))
 
     async def stop(self, grace: float = 3.0) -> None:
         """Lets batches that are under way end; what is left is carried after the next start."""

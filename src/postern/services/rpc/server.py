@@ -260,7 +260,8 @@ class RpcConversation(Conversation):
 
     def _refused(self, association: Association, reason: str) -> None:
         peer = str(self.link.peer) if self.link is not None else ""
-        telemetry.log(telemetry.Event.AUTHENTICATION_FAILED, peer=peer, mechanism=association.type, reason=reason)
+        mechanism = MECHANISMS.get(association.type, Mechanism.NEGOTIATE)
+        telemetry.log(telemetry.Event.AUTHENTICATION_FAILED, peer=peer, mechanism=mechanism, reason=reason)
 
     def _caller(self, service: RpcService, association: Association | None) -> Caller | None:
         """The judged caller of a service under a security context; None if the row does not admit it. Remembered."""

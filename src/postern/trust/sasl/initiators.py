@@ -83,7 +83,7 @@ class GssapiInitiator:
 def sasl_initiators(
     account: str, realm: str, keytab: str, service: str = "smtp"
 ) -> Callable[[Mechanism, str], SaslInitiator | None]:
-    """For `SmtpSender(initiator=...)`: a new exchange by a mechanism with a host; None where we have nothing to prove us with."""
+    """For `SenderProofs.initiator`: a new exchange by a mechanism with a host; None where we have nothing to prove us with."""
 
     def begin(mechanism: Mechanism, host: str) -> SaslInitiator | None:
         if mechanism is not Mechanism.KERBEROS or gssapi is None or not (realm and keytab):
