@@ -282,7 +282,7 @@ def test_what_happens_is_counted_and_told(client: Traveller, here: Organization)
     until(counted, "the message's steps among the metrics", SECONDS)
     now = metrics(here)
     assert now["postern_database_octets",] > 1_000_000 and now["postern_queue_oldest_seconds",] == 0.0
-    assert here.verify("metrics")["metrics"]["verdict"] == "pass"
+    assert here.verify("--path", "metrics")["metrics"]["verdict"] == "pass"
 
 
 def test_health_notices_a_part_that_is_gone_and_its_return(here: Organization) -> None:
