@@ -13,7 +13,7 @@ import pytest
 from postern.model.security import Seal
 from postern.telemetry import log as logs
 from postern.telemetry.log import Event, log
-from postern.telemetry.metrics import LABELS, MAX_SERIES, METRICS, Kind, Metric, Metrics
+from postern.telemetry.metrics import LABELS, MAX_SERIES, Kind, Metric, Metrics
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
 
@@ -67,12 +67,6 @@ def test_labels_are_bounded() -> None:
         metrics.count(Metric.EVENTS, "started")
     with pytest.raises(ValueError, match="labels"):
         metrics.observe(Metric.RPC_SECONDS, 1.0)
-
-
-@pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> Metrics:
-    monkeypatch.setattr(METRICS, "values", {})
-    return METRICS
 
 
 def test_tracking_observation_and_log_are_counted_without_names(
