@@ -34,6 +34,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Metrics:
     """What this process counts from now on."""
     monkeypatch.setattr(METRICS, "values", {})
     monkeypatch.setattr(METRICS, "distributions", {})
+    monkeypatch.setattr(METRICS, "_readers", {})
     return METRICS
 
 
