@@ -87,10 +87,9 @@ class Dispatcher:
 
     async def start(self) -> None:
         self.queue.start(self._arrived)
-        loop = asyncio.get_running_loop()
-        self._main = [loop.create_task(self._run())]
+        self._main = [asyncio.create_task(self._run())]
         if self._poll is not None:
-            self._main.append(loop.create_task(self._poll_always(self._poll)))
+            self._main.append(asyncio.create_task(self._poll_always(self._poll)))
 
     async def stop(self, grace: float = 3.0) -> None:
         """Lets batches that are under way end; what is left is carried after the next start."""
