@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from postern.protocols.smtp.reply import Reply
 from postern.transport.agents.agent import Agent, Client, Leaving, Mail
 from postern.transport.agents.catalogue import BUILT
@@ -31,12 +33,15 @@ def test_an_agent_acts_where_it_has_a_method() -> None:
     assert Everywhere.when() == "connection, MAIL, RCPT, end, outward"
 
 
-def test_the_moments_of_those_that_are_built() -> None:
-    assert {name: kind.when() for name, kind in BUILT.items()} == {
-        "connection-filter": "connection, RCPT",
-        "sender-filter": "MAIL, end",
-        "recipient-filter": "RCPT",
-        "header-firewall": "end, outward",
-        **dict.fromkeys(("spf", "sender-id", "dkim-verification", "dmarc", "authentication-results"), "end"),
-        "dkim-signing": "outward",
-    }
+@pytest.mark.parametrize(
+    ("name", "when"),
+    [
+        ("connection-filter", "connection, RCPT"),
+        ("sender-filter", "MAIL, end"),
+        ("header-firewall", "end, outward"),
+        ("spf", "end"),
+        ("dkim-signing", "outward"),
+    ],
+)
+def test_the_moments_of_those_that_are_built(name: str, when: str) -> None:
+    assert BUILT[name].when() == when
