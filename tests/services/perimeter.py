@@ -37,8 +37,8 @@ from tests.support.ports import free_port
 
 EDGE_25 = ("edge-to-edge", "hub-to-edge")
 HUB_25 = ("edge-to-hub", "hub-to-hub", "um-to-hub", "client-to-hub-smtp")
-TO_EDGE = NextHop(HopKind.EDGE, "edge1", "hub-to-edge")
-TO_HUB = NextHop(HopKind.HUB, "hub1", "edge-to-hub")
+TO_EDGE = NextHop(HopKind.EDGE, ("edge1",), "hub-to-edge")
+TO_HUB = NextHop(HopKind.HUB, ("hub1",), "edge-to-hub")
 
 
 class Directory:

@@ -24,7 +24,7 @@ from tests.trust import kdc
 pytest.importorskip("gssapi")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not kdc.installed(), reason="no MIT KDC (package krb5-kdc)")]
 
-TO_HUB2 = NextHop(HopKind.HUB, "hub2", "hub-to-hub")
+TO_HUB2 = NextHop(HopKind.HUB, ("hub2",), "hub-to-hub")
 OUTSIDE = "someone@far.test"
 
 

@@ -84,7 +84,7 @@ async def sign(monkeypatch: pytest.MonkeyPatch) -> object:
     monkeypatch.setattr(agents, "_signing", {"example.test": []})
     envelope = Envelope("a@example.test", (EnvelopeRecipient("b@example.org"),))
     parcel = Parcel("queue1", "", envelope, Content.of(LARGE), Origin("", "", "", ""), 0.0)
-    hop = NextHop(HopKind.SMTP, "example.org", "hub-to-internet")
+    hop = NextHop(HopKind.SMTP, ("example.org",), "hub-to-internet")
     ((outcome,),) = await agents.carry(hop, [parcel])
     assert outcome.action is Action.RELAYED
     return outcome

@@ -12,7 +12,6 @@ import pytest
 
 from postern.model.organization import AcceptedDomain, ActiveDirectory, Organization, Profile, Role, Server
 from postern.model.security import Mechanism, Seal
-from postern.paths.deployment import NOT_BUILT
 from postern.paths.table import TABLE, settle
 from postern.verify import runner
 from postern.verify.ad_checks import AD_ROWS
@@ -27,7 +26,7 @@ from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 
 ALL = Server("one", "one.example.test", frozenset({Role.HUB, Role.MAILBOX, Role.CLIENT_ACCESS}), ("127.0.0.1",))
-PLAIN = Organization("Example", (AcceptedDomain("example.test"),), (ALL,), postgres="unix", directory="ldapi://x")
+PLAIN = Organization("Example", (AcceptedDomain("example.test"),), (ALL,), directory="ldapi://x")
 EDGE = replace(ALL, name="edge", roles=frozenset({Role.EDGE}), addresses=("127.0.0.2",))
 CORP = ActiveDirectory("corp.test", "CORP")
 HUBS = tuple(replace(ALL, name=name, roles=frozenset({Role.HUB})) for name in ("hub1", "hub2"))
@@ -59,7 +58,7 @@ def test_every_row_has_a_verdict_or_a_probe_on_every_host(organization: Organiza
                 assert row.id in probed and targets(row, organization, here)
                 continue
             verdict, reason = waiting
-            assert reason and (verdict is Verdict.NOT_BUILT) == (row.id in NOT_BUILT)
+            assert reason and (verdict is Verdict.NOT_BUILT) == bool(row.waits)
             assert verdict in (Verdict.NOT_BUILT, Verdict.NOT_DEPLOYED, Verdict.ELSEWHERE)
 
 

@@ -11,6 +11,8 @@ from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.roles.transport_agents import TransportAgents
+from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.peer import MailboxPeer
 from postern.services.mailbox.room import MailboxRoom
 from postern.services.mailbox.store_driver import StoreDriver
 from postern.services.smtp.send import SenderProofs, SmtpSender
@@ -27,8 +29,9 @@ class Carriers:
         self.trust = DirectTrust(logon.directory, Role.EDGE)
         self.certificates = PeerCertificates(self.trust) if organization.with_role(Role.EDGE) else None
         self.agents = TransportAgents(runtime, Role.HUB)
-        self.mailboxes = logon.rpc.calls.mailboxes(rows["hub-to-mailbox-mapi"], MAILBOX_DELIVERY)
-        self.room = MailboxRoom(self.mailboxes.get, organization.limits.mailbox_quota)
+        self._calls = logon.rpc.calls
+        self.peers = logon.rpc.calls.peers(rows["hub-to-mailbox-mapi"], MAILBOX_DELIVERY)
+        self.room = MailboxRoom(self.peer_with, organization.limits.mailbox_quota)
         sender = SmtpSender(
             rows,
             organization,
@@ -43,12 +46,17 @@ class Carriers:
         )
         outward = self.agents.outward(sender)
         self.by_kind: dict[HopKind, Carrier] = {
-            HopKind.MAILBOX: StoreDriver(self.mailboxes.get, server.name, organization.limits.mailbox_quota),
+            HopKind.MAILBOX: StoreDriver(self.peer_with, server.name, organization.limits.mailbox_quota),
             HopKind.SMTP: outward,
             HopKind.SMART_HOST: outward,
             HopKind.HUB: sender,
             HopKind.EDGE: sender,
         }
+
+    def peer_with(self, database: str) -> MailboxPeer[MailboxClient] | None:
+        """The mailbox server that has this database now."""
+        server = self._calls.server_of(database)
+        return self.peers.get(server.name) if server is not None else None
 
     async def start(self) -> None:
         if self.certificates is not None:

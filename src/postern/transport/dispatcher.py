@@ -12,8 +12,9 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
 from postern.model.directory import Directory, Recipient
-from postern.model.mail import FROM_STRANGERS, Action, Carrier, HopKind, NextHop, RecipientOutcome
+from postern.model.mail import Action, Carrier, HopKind, NextHop, RecipientOutcome
 from postern.model.organization import Organization
+from postern.paths.table import FROM_STRANGERS
 from postern.telemetry.attempts import Struck, given_up
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker

@@ -141,12 +141,14 @@ class SmtpSender:
         """Addresses in the order in which they are to be tried. Raises DnsError."""
         match hop.kind:
             case HopKind.SMTP:
-                return await self._by_mx(hop.destination)
+                (domain,) = hop.destinations
+                return await self._by_mx(domain)
             case HopKind.SMART_HOST:
-                host, port = _endpoint(hop.destination)
+                (smart_host,) = hop.destinations
+                host, port = _endpoint(smart_host)
                 return [_Place(host, address, port) for address in await self._resolver.addresses(host)]
             case HopKind.HUB | HopKind.EDGE:
-                return self._own(hop.destination.split(","))
+                return self._own(hop.destinations)
             case _:
                 raise ValueError(f"{hop.kind} is not carried by SMTP")
 

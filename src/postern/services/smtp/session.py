@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from postern.model.mail import FROM_STRANGERS
 from postern.model.security import NOBODY, Identity, Peer, PrincipalKind, Seal
 from postern.paths.guard import Offer, Refusal
 from postern.paths.row import Path
@@ -48,7 +47,7 @@ class Session:
     @property
     def may_relay(self) -> bool:
         """One of ours has vouched for the sender. An edge vouches for nobody: what it brings is strangers' mail."""
-        return self.identity.kind in _MAY_RELAY and isinstance(self.row, Path) and self.row.id not in FROM_STRANGERS
+        return self.identity.kind in _MAY_RELAY and isinstance(self.row, Path) and not self.row.strangers
 
 
 class Transaction(NamedTuple):
