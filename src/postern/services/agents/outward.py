@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from postern.model.mail import Action, Carrier, Content, NextHop, Parcel, RecipientOutcome
+from postern.model.mail import Action, Carrier, Chunks, Content, NextHop, Parcel, RecipientOutcome
 from postern.protocols.mime.header import MAX_HEADER, lines_end
 from postern.services.agents.dkim_keys import KeyRing
 from postern.services.agents.state import AgentFile, AgentState, Statistics
@@ -137,7 +137,7 @@ def split(content: Content) -> tuple[bytes, Content]:
     return start[:end], rest
 
 
-class _Rest(Sequence[bytes]):
+class _Rest(Chunks):
     """Chunks from a number on, read as they are asked for."""
 
     def __init__(self, chunks: Sequence[bytes], begin: int) -> None:
@@ -147,12 +147,8 @@ class _Rest(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._chunks) - self._begin
 
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:  # type: ignore[override]  # as prepended reads it
-        if isinstance(index, slice):
-            return [self._chunks[self._begin + at] for at in range(*index.indices(len(self)))]
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        return self._chunks[self._begin + index]
+    def chunk(self, number: int) -> bytes:
+        return self._chunks[self._begin + number]
 
 
 def _all(parcel: Parcel, action: Action, status: str, text: str) -> list[RecipientOutcome]:
