@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from postern.protocols.smtp.reply import Reply
-from postern.transport.agents.agent import Agent, Client, Leaving, Mail
+from postern.transport.agents.agent import Agent, IncomingMail, LeavingMail, Stranger
 from postern.transport.agents.catalogue import BUILT
 
 
@@ -16,15 +16,15 @@ class Silent(Agent[None]):
 class Everywhere(Agent[None]):
     name = "everywhere"
 
-    def at_connection(self, client: Client) -> None: ...
+    def at_connection(self, client: Stranger) -> None: ...
 
-    def at_mail(self, client: Client, sender: str) -> Reply | None: ...
+    def at_mail(self, client: Stranger, sender: str) -> Reply | None: ...
 
-    async def at_rcpt(self, client: Client, address: str) -> Reply | None: ...
+    async def at_rcpt(self, client: Stranger, address: str) -> Reply | None: ...
 
-    async def at_end(self, mail: Mail) -> Reply | None: ...
+    async def at_end(self, mail: IncomingMail) -> Reply | None: ...
 
-    async def at_leaving(self, mail: Leaving) -> bool:
+    async def at_leaving(self, mail: LeavingMail) -> bool:
         return True
 
 

@@ -20,7 +20,7 @@ from postern.services.smtp.data import prepended
 from postern.telemetry.attempts import attempting, strike
 from postern.telemetry.log import Event, log
 from postern.transport import poison
-from postern.transport.agents.agent import Agent, Leaving
+from postern.transport.agents.agent import Agent, LeavingMail
 from postern.transport.agents.catalogue import BUILT
 from postern.transport.agents.dkim_signing import SigningKey
 from postern.transport.segments import DamagedBody
@@ -101,12 +101,12 @@ class OutwardAgents:
     async def _leaving(self, key: str, parcel: Parcel) -> Content:
         """The parcel's content as the agents leave it. Raises what an agent raises without which nothing leaves."""
         header, body = attempting(key, split, parcel.content)
-        mail = Leaving(parcel.envelope.sender, header, body, self._clock(), key, self._signing)
+        mail = LeavingMail(parcel.envelope.sender, header, body, self._clock(), key, self._signing)
         for agent in self._agents:
             await self._pass(agent, mail)
         return prepended(mail.header, body) if mail.header != header else parcel.content
 
-    async def _pass(self, agent: Agent[Any], mail: Leaving) -> None:
+    async def _pass(self, agent: Agent[Any], mail: LeavingMail) -> None:
         begun = time.perf_counter()
         try:
             acted = await agent.at_leaving(mail)

@@ -28,6 +28,7 @@ from postern.services.smtp.refusals import Refusals
 from postern.services.smtp.session import Session
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.trust.certificates.owners import PeerCertificates
 from postern.trust.reauthorization import Reauthorization
 from postern.trust.sasl.mechanisms import SaslServer
 
@@ -102,14 +103,6 @@ class Room(Protocol):
 
     def space(self, recipient: Recipient, size: int) -> Space | Awaitable[Space]:
         """What there is for a message of `size` octets (0: unknown)."""
-        ...
-
-
-class PeerCertificates(Protocol):
-    """Identifies the peer by the certificate that it showed in the TLS handshake."""
-
-    def identify(self, chain: Sequence[bytes]) -> Identity | None:
-        """`chain` is DER, the peer's own certificate first; None: it proves nobody. Asked again before every message."""
         ...
 
 
