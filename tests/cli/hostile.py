@@ -14,7 +14,7 @@ import pytest
 from postern.cli.terminal import one_line
 from postern.directory.ad.address_policy import Policy
 from postern.directory.ad.recipient_update import Done, Preview
-from postern.directory.ad.steps import Delete, Plan, Step
+from postern.directory.ad.steps import Delete, Plan, SetupStep
 from postern.directory.administration import Listing
 from postern.host import state
 from postern.host.active_directory import Prepared
@@ -35,7 +35,7 @@ from postern.services.edge.edgesync import Report
 from postern.services.edge.watch import EdgeStatus
 from postern.store.usage import Usage
 from postern.telemetry.observed import Observation
-from postern.telemetry.tracking import Step as Tracked
+from postern.telemetry.tracking import SetupStep as Tracked
 from postern.telemetry.tracking import TrackingRecord
 from postern.transport.queued import Location, QueuedMessage, QueuedRecipient
 from postern.transport.queued import State as Queued
@@ -133,7 +133,7 @@ def address_policies(stage: Stage, _: str) -> None:
 
 
 def forest(stage: Stage, _: str) -> None:
-    plan = Plan((Step(HOSTILE, HOSTILE, Delete(HOSTILE)),), (HOSTILE,))
+    plan = Plan((SetupStep(HOSTILE, HOSTILE, Delete(HOSTILE)),), (HOSTILE,))
     stage.replies("postern.cli.setup._request", None)
     stage.replies_later("postern.host.active_directory.prepare", Prepared(plan, controller()))
 

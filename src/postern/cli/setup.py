@@ -15,7 +15,7 @@ from postern.cli.state_folder import named
 from postern.cli.terminal import ask, ask_password, echo, echo_json, echo_page, json_option, print_table
 
 if TYPE_CHECKING:
-    from postern.directory.ad.steps import Step
+    from postern.directory.ad.steps import SetupStep
     from postern.host.active_directory import Prepared, Request
     from postern.model.organization import Organization, Server
 
@@ -180,6 +180,6 @@ def _as_dict(prepared: Prepared, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _progress(step: Step, as_json: bool) -> None:
+def _progress(step: SetupStep, as_json: bool) -> None:
     if not as_json:
         echo(f"  {step.area}: {step.title}", err=True)

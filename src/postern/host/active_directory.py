@@ -18,7 +18,7 @@ from postern.directory.ad.administrator_connection import AdministratorClient, c
 from postern.directory.ad.forest import Executor, Root
 from postern.directory.ad.names import PROBE_ACCOUNT
 from postern.directory.ad.setup import Forest
-from postern.directory.ad.steps import Plan, Step
+from postern.directory.ad.steps import Plan, SetupStep
 from postern.host import machine_files, state
 from postern.host.domain_session import choose, domain_of, kerberos
 from postern.host.machine_files import Places
@@ -74,7 +74,7 @@ async def prepare(request: Request) -> Prepared:
     return Prepared(plan, controller)
 
 
-async def carry_out(request: Request, prepared: Prepared, step: Callable[[Step], None]) -> None:
+async def carry_out(request: Request, prepared: Prepared, step: Callable[[SetupStep], None]) -> None:
     """`step` hears what is being done. Raises as `prepare`; what was done stays done, and secrets made are kept at once."""
     async with _session(request, prepared.controller) as (client, root):
         executor = Executor(client, root)
@@ -113,7 +113,7 @@ def complete(request: Request) -> None:
 
 def _plan(request: Request, forest: Forest) -> Plan:
     organization = request.organization
-    steps: list[Step] = []
+    steps: list[SetupStep] = []
     if request.remove:
         steps += (ad_removal.everything if request.everything else ad_removal.servers)(forest, request.servers)
         return Plan(tuple(steps), ad_removal.NOTES)

@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 from postern.transport.damage import is_aside
 from postern.transport.dispatcher import Dispatcher
 from postern.transport.envelopes import FILE, is_made, load, queue_id
@@ -160,7 +160,7 @@ class Control:
             for hit in hits:
                 self._tracker.record(
                     TrackingRecord(
-                        Step.FAIL,
+                        TrackingStep.FAIL,
                         hit.message_id,
                         queue_id(queue.name, hit.number),
                         sender=hit.sender,

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from postern.protocols.smtp.reply import Reply
 from postern.services.smtp.session import Session
 from postern.telemetry.log import Event, log
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 
 BURST = 2000
 RATE = 1.0
@@ -67,7 +67,7 @@ class Refusals:
         )
         self._tracker.record(
             TrackingRecord(
-                Step.REFUSE,
+                TrackingStep.REFUSE,
                 message_id[:MAX_FIELD],
                 "",
                 session.logged_path,
