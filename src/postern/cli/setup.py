@@ -16,7 +16,7 @@ from postern.cli.terminal import ask, ask_password, echo, echo_json, echo_page, 
 
 if TYPE_CHECKING:
     from postern.directory.ad.steps import SetupStep
-    from postern.host.active_directory import Prepared, Request
+    from postern.host.active_directory import Prepared, SetupRequest
     from postern.model.organization import Organization, Server
 
 
@@ -100,9 +100,9 @@ def _request(
     user: str,
     password: str,
     controller: str,
-) -> Request:
+) -> SetupRequest:
     from postern.host import configuration, state
-    from postern.host.active_directory import Request
+    from postern.host.active_directory import SetupRequest
     from postern.host.machine_files import Places
 
     found = state.find(folder)
@@ -110,7 +110,7 @@ def _request(
     servers = _servers(organization, names, output, remove)
     places = Places(found, Path(output) if output else None, organization.keytab)
     whole = not names or not remove
-    return Request(organization, servers, places, remove, whole, user, password, controller)
+    return SetupRequest(organization, servers, places, remove, whole, user, password, controller)
 
 
 def _servers(organization: Organization, names: Sequence[str], output: str | None, remove: bool) -> tuple[Server, ...]:
