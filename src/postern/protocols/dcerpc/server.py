@@ -93,11 +93,11 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class PdusHandled:
     """The machine has dealt with PDUs by itself, and there may be more of them: others may have their turn first."""
 
 
-Event = AuthStep | Request | Cancel | Answered | Closing
+Event = AuthStep | Request | Cancel | PdusHandled | Closing
 
 
 @dataclass(slots=True)
@@ -164,7 +164,7 @@ class ServerMachine:
                 return self._close(str(error))
             if event is not None:
                 return event
-        return Answered()
+        return PdusHandled()
 
     # Answers
 

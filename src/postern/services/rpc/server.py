@@ -30,7 +30,7 @@ from postern.protocols.dcerpc.interfaces.management import (
 from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.pdu import Nak, Status
 from postern.protocols.dcerpc.protection import Association, AuthType, Level
-from postern.protocols.dcerpc.server import Answered, AuthStep, Cancel, Closing, Event, Request, ServerMachine
+from postern.protocols.dcerpc.server import AuthStep, Cancel, Closing, Event, PdusHandled, Request, ServerMachine
 from postern.services.conversation import Conversation
 from postern.telemetry import log as telemetry
 from postern.telemetry.observed import Observed
@@ -183,7 +183,7 @@ class RpcConversation(Conversation):
             task = self._calls.get(event.call_id)
             if task is not None and event.orphaned:
                 task.cancel()
-        elif not isinstance(event, Answered):
+        elif not isinstance(event, PdusHandled):
             assert isinstance(event, Closing)
             peer = str(self.link.peer) if self.link is not None else ""
             telemetry.log(telemetry.Event.REFUSED, peer=peer, reason=event.reason)
