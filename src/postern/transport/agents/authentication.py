@@ -22,7 +22,7 @@ from postern.protocols.authentication.results import authentication_results
 from postern.protocols.authentication.spf import SpfResult, SpfVerdict, sender_id, spf
 from postern.protocols.authentication.spf_record import is_spf1, is_spf2_pra
 from postern.protocols.smtp.reply import Reply
-from postern.telemetry.attempts import attempt, attempting, attempting_apart
+from postern.telemetry.attempts import attempt, attempting, attempting_in_thread_if
 from postern.transport.agents import sender_policy as policy
 from postern.transport.agents.agent import FAILS_AT_END, Agent, IncomingMail
 
@@ -107,7 +107,7 @@ class DkimVerification(Agent[policy.DkimVerificationSettings]):
 
     async def _hashed(self, mail: IncomingMail, good: list[Signature]) -> dict[BodyKey, tuple[bytes, bool]]:
         work = partial(body_hashes, {(signature.body, signature.length) for signature in good}, _body(mail.body))
-        return await attempting_apart(mail.body.size > HASHED_IN_LINE, mail.key, work)
+        return await attempting_in_thread_if(mail.body.size > HASHED_IN_LINE, mail.key, work)
 
 
 class Dmarc(Agent[policy.DmarcSettings]):

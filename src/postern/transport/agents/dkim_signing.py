@@ -20,7 +20,7 @@ from postern.model.mail import Content
 from postern.protocols.authentication.canonical import Canonicalization
 from postern.protocols.authentication.dkim import body_hashes, sign
 from postern.protocols.authentication.header import Field, addresses, fields, named
-from postern.telemetry.attempts import attempting, attempting_apart
+from postern.telemetry.attempts import attempting, attempting_in_thread_if
 from postern.transport.agents.agent import Agent, LeavingMail
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}+(?<!-)"
@@ -83,7 +83,7 @@ class DkimSigning(Agent[DkimSigningSettings]):
         if not domain:
             return False
         work = partial(_sign, found, mail.body, mail.keys[domain], mail.now)
-        mail.header = await attempting_apart(mail.body.size > SIGNED_IN_LINE, mail.key, work) + mail.header
+        mail.header = await attempting_in_thread_if(mail.body.size > SIGNED_IN_LINE, mail.key, work) + mail.header
         return True
 
     def _domain_of(self, mail: LeavingMail) -> tuple[list[Field], str]:
