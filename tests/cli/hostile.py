@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 
 from postern.cli.terminal import one_line
-from postern.directory.ad.address_policy import Policy
+from postern.directory.ad.address_policy import AddressPolicy
 from postern.directory.ad.recipient_update import Done, Preview
 from postern.directory.ad.steps import Delete, Plan, SetupStep
 from postern.directory.administration import Listing
@@ -75,7 +75,7 @@ LISTING = Listing(
 )
 NOWHERE = Organization(HOSTILE, (), ())
 TEAM = replace(LISTING, type=RecipientType.GROUP, members=(HOSTILE,))
-POLICY = Policy(HOSTILE, 1, HOSTILE, (HOSTILE,))
+POLICY = AddressPolicy(HOSTILE, 1, HOSTILE, (HOSTILE,))
 FOLDER = Folder(1, (HOSTILE,), FolderKind.USER, 1, 1, 1, 1, 1, 0, 1, 1, True, ())
 HOST = HostStatus(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, True, (HOSTILE,), (f"TCP {HOSTILE}",), True, {})
 
