@@ -15,8 +15,8 @@ from postern.cli.terminal import ask, echo, echo_json, json_option, print_fields
 from postern.model.words import counted
 
 if TYPE_CHECKING:
-    from postern.directory.ad.address_policy import Policy
-    from postern.host.address_policies import Opened
+    from postern.directory.ad.address_policy import AddressPolicy
+    from postern.host.address_policies import PolicyDomain
     from postern.model.organization import Organization, Server, StateFolder
 
 T = TypeVar("T")
@@ -61,7 +61,7 @@ def listing(as_json: bool, state_dir: str | None) -> None:
     For example `postern policy address list`.
     """
 
-    async def work(opened: Opened, organization: Organization) -> list[tuple[Policy, int]]:
+    async def work(opened: PolicyDomain, organization: Organization) -> list[tuple[AddressPolicy, int]]:
         policies = opened.update.policies
         return [(each, await policies.matched(each, opened.base)) for each in await policies.all()]
 
@@ -83,7 +83,7 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
     For example `postern policy address show sales`.
     """
 
-    async def work(opened: Opened, organization: Organization) -> Policy:
+    async def work(opened: PolicyDomain, organization: Organization) -> AddressPolicy:
         return await opened.update.policies.get(name)
 
     chosen = _on_policies(state_dir, work)
@@ -114,7 +114,7 @@ def add(name: str, templates: tuple[str, ...], which: str | None, order: int | N
     if not templates:
         raise click.UsageError("the policy gives no address: name one, such as --template %m@corp.test")
 
-    async def work(opened: Opened, organization: Organization) -> Policy:
+    async def work(opened: PolicyDomain, organization: Organization) -> AddressPolicy:
         policy = await _edited(opened, organization, _new(name), templates, which, order)
         await opened.update.policies.add(policy)
         return policy
@@ -134,7 +134,7 @@ def edit(name: str, templates: tuple[str, ...], which: str | None, order: int | 
     For example `postern policy address edit sales --order 10`.
     """
 
-    async def work(opened: Opened, organization: Organization) -> Policy:
+    async def work(opened: PolicyDomain, organization: Organization) -> AddressPolicy:
         policy = await _edited(opened, organization, await opened.update.policies.get(name), templates, which, order)
         await opened.update.policies.change(policy)
         return policy
@@ -154,7 +154,7 @@ def remove(name: str, yes: bool, state_dir: str | None) -> None:
     if not yes:
         ask(f"Remove the address policy {name}?", "--yes")
 
-    async def work(opened: Opened, organization: Organization) -> None:
+    async def work(opened: PolicyDomain, organization: Organization) -> None:
         await opened.update.policies.remove(name)
 
     _on_policies(state_dir, work)
@@ -171,7 +171,7 @@ def preview(recipients: tuple[str, ...], as_json: bool, state_dir: str | None) -
     For example `postern policy address preview bob`.
     """
 
-    async def work(opened: Opened, organization: Organization) -> list[Any]:
+    async def work(opened: PolicyDomain, organization: Organization) -> list[Any]:
         return await opened.update.preview(addresses=recipients)
 
     previews = [each for each in _on_policies(state_dir, work) if recipients or each.before != each.after]
@@ -203,7 +203,7 @@ def apply(recipients: tuple[str, ...], as_json: bool, state_dir: str | None) -> 
         echo(f"{', '.join(done.failed)} could not be changed: see the log of {attendant}")
 
 
-def _on_policies(state_dir: str | None, work: Callable[[Opened, Organization], Awaitable[T]]) -> T:
+def _on_policies(state_dir: str | None, work: Callable[[PolicyDomain, Organization], Awaitable[T]]) -> T:
     from postern.host import address_policies
     from postern.model.directory import DirectoryUnavailable
 
@@ -231,20 +231,20 @@ def _here(state_dir: str | None) -> tuple[StateFolder, Organization, Server]:
     return folder, organization, configuration.this_server(organization, configuration.recorded(folder))
 
 
-def _new(name: str) -> Policy:
-    from postern.directory.ad.address_policy import Policy
+def _new(name: str) -> AddressPolicy:
+    from postern.directory.ad.address_policy import AddressPolicy
 
-    return Policy(name, 100, "(mailNickname=*)", ())
+    return AddressPolicy(name, 100, "(mailNickname=*)", ())
 
 
 async def _edited(
-    opened: Opened,
+    opened: PolicyDomain,
     organization: Organization,
-    policy: Policy,
+    policy: AddressPolicy,
     templates: Sequence[str],
     which: str | None,
     order: int | None,
-) -> Policy:
+) -> AddressPolicy:
     from postern.directory.ad import address_policy
 
     domains = [domain.name for domain in organization.domains]
@@ -256,7 +256,7 @@ async def _edited(
     return replace(policy, order=order) if order is not None else policy
 
 
-def _as_dict(policy: Policy) -> dict[str, Any]:
+def _as_dict(policy: AddressPolicy) -> dict[str, Any]:
     return {
         "name": policy.name,
         "order": policy.order,

@@ -20,8 +20,8 @@ from postern.cli.terminal import ask, ask_password, echo, echo_json, echo_page, 
 from postern.model.words import counted
 
 if TYPE_CHECKING:
-    from postern.directory.ad.steps import Step
-    from postern.host.active_directory import Prepared, Request
+    from postern.directory.ad.steps import SetupStep
+    from postern.host.active_directory import Prepared, SetupRequest
     from postern.model.organization import Organization, Server
 
 
@@ -107,9 +107,9 @@ def _request(
     user: str,
     password: str,
     controller: str,
-) -> Request:
+) -> SetupRequest:
     from postern.host import configuration, state
-    from postern.host.active_directory import Request
+    from postern.host.active_directory import SetupRequest
     from postern.host.machine_files import Places
 
     state_folder = state.find(folder)
@@ -117,7 +117,7 @@ def _request(
     servers = _servers(organization, names, output, remove)
     places = Places(state_folder, Path(output) if output else None, organization.keytab)
     whole = not names or not remove
-    return Request(organization, servers, places, remove, whole, user, password, controller)
+    return SetupRequest(organization, servers, places, remove, whole, user, password, controller)
 
 
 def _servers(organization: Organization, names: Sequence[str], output: str | None, remove: bool) -> tuple[Server, ...]:
@@ -187,6 +187,6 @@ def _as_dict(prepared: Prepared, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _progress(step: Step, as_json: bool) -> None:
+def _progress(step: SetupStep, as_json: bool) -> None:
     if not as_json:
         echo(f"  {step.area}: {step.title}", err=True)
