@@ -36,6 +36,7 @@ _STATUS = {
     "postern.host.state.StateError": os.EX_CONFIG,
     "postern.host.supervision.processes.Held": os.EX_TEMPFAIL,
     "postern.lab.plan.NeedsRoot": os.EX_NOPERM,
+    "postern.lab.plan.NoSuchHost": os.EX_NOUSER,
     "postern.model.directory.IncompleteAnswer": os.EX_TEMPFAIL,
     "postern.services.agents.dkim_keys.DkimKeyError": os.EX_DATAERR,
     "postern.services.edge.edgesync.CredentialExpired": os.EX_NOPERM,

@@ -153,7 +153,7 @@ def this_server(organization: Organization, name: str | None = None, host_name: 
         if named.lower() in (server.name, server.fqdn, server.fqdn.partition(".")[0]):
             return server
     known = ", ".join(server.name for server in organization.servers)
-    raise ConfigurationError(f"no server is called {named}; say which one this host is: --server, one of {known}")
+    raise ConfigurationError(f"no server is called {named}: say which one this host is: --server, one of {known}")
 
 
 def _urls(shapes: FileShape) -> Iterator[Problem]:
