@@ -20,7 +20,8 @@ from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_
 from postern.protocols.dcerpc.ndr import NdrError, Reader
 from postern.protocols.dcerpc.pdu import CALL_HEADER, DREP, WHOLE, Kind, PduError, Pfc
 from postern.protocols.dcerpc.receiving import Splitter
-from postern.protocols.dcerpc.server import Request, ServerMachine
+from postern.protocols.dcerpc.server import ServerMachine
+from postern.protocols.dcerpc.server_events import Request
 from tests.bounds.growth import Cases, Work, pieces
 from tests.protocols.dcerpc.play import ECHO, unbound
 

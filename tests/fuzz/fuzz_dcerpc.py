@@ -31,7 +31,7 @@ if __name__ == "__main__":
         from postern.protocols.dcerpc.ndr import NdrError
         from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
         from postern.protocols.dcerpc.protection import Level
-        from postern.protocols.dcerpc.server import AuthStep, Request
+        from postern.protocols.dcerpc.server_events import AuthStep, Request
         from postern.store import search
         from postern.trust.contexts import SecurityFailure
         from postern.trust.ntlm.fields import NtlmError
@@ -48,7 +48,7 @@ else:
     from postern.protocols.dcerpc.ndr import NdrError
     from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
     from postern.protocols.dcerpc.protection import Level
-    from postern.protocols.dcerpc.server import AuthStep, Request
+    from postern.protocols.dcerpc.server_events import AuthStep, Request
     from postern.store import search
     from postern.trust.contexts import SecurityFailure
     from postern.trust.ntlm.fields import NtlmError

@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from postern.telemetry.metrics import Metric, count
+
 KEPT_DAYS = 30
 
 
@@ -81,6 +83,7 @@ class Tracker:
         self._out: IO[str] | None = None
 
     def record(self, record: TrackingRecord) -> None:
+        count(Metric.MESSAGES, record.path, record.step)
         if self._folder is not None:
             self._lines.append(_line(record, self._server))
 

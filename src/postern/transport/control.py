@@ -88,6 +88,16 @@ def listed(folder: Path) -> Iterator[QueuedMessage]:
                 yield message
 
 
+def waiting(folder: Path) -> tuple[int, float]:
+    """How many messages a queue has, and when the oldest came (epoch seconds; 0 where there is none). Raises sqlite3.Error."""
+    with _reading(folder) as database:
+        if not is_made(database):
+            return 0, 0.0
+        (messages,) = database.execute("SELECT count(*) FROM messages").fetchone()
+        oldest = database.execute("SELECT received FROM messages ORDER BY id LIMIT 1").fetchone()
+    return messages, oldest[0] if oldest is not None else 0.0
+
+
 def has_mail(folder: Path) -> bool:
     """There is a message in this queue. Raises sqlite3.Error."""
     with _reading(folder) as database:

@@ -247,6 +247,7 @@ MAILBOX_ACCESS: Interface[Mailboxes] = Interface(
     _ACCESS,
     preamble("mailbox access", "cas-to-mailbox"),
     Mailboxes,
+    sizes=(22,),
 )
 MAILBOX_DELIVERY: Interface[Mailboxes] = Interface(
     "postern_mailbox_delivery",
@@ -254,4 +255,5 @@ MAILBOX_DELIVERY: Interface[Mailboxes] = Interface(
     _DELIVERY,
     preamble("mailbox delivery", "hub-to-mailbox-mapi"),
     Mailboxes,
+    sizes=(7,),
 )

@@ -133,4 +133,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
+    sizes=(17,),
 )
