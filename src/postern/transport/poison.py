@@ -55,7 +55,8 @@ def report_key(queue_id: str) -> str:
 
 def is_own(message: QueuedMessage) -> bool:
     """Somebody of the organization vouches for the sender."""
-    return message.is_authenticated and message.origin.path != "hub-to-hub"  # which brings what other hubs took from anybody
+    # Other hubs bring what they took from anybody.
+    return message.is_authenticated and message.origin.path != "hub-to-hub"
 
 
 def keys(message: QueuedMessage) -> list[str]:
