@@ -17,9 +17,9 @@ from tests.transport.world import organization
 
 def report_of(port: int) -> RowReport:
     known = organization(offset=port - 9464)
-    subject = SimpleNamespace(organization=known, here=SimpleNamespace(addresses=("127.0.0.1",)))
+    here = known.servers[0]
     report = RowReport(ROW)
-    check_metrics(ROW, cast(Any, subject), report)
+    check_metrics(ROW, (here,), cast(Any, SimpleNamespace(organization=known)), report)
     return report
 
 

@@ -125,6 +125,11 @@ class Event(StrEnum):
         "error",
         "A door takes no connection for a second, for the system has no descriptors or no memory for another one.",
     )
+    DATAGRAMS_DROPPED = (
+        "datagrams-dropped",
+        "warning",
+        "A UDP door drops datagrams: more come than are handled, they are too large, or the network takes no answer.",
+    )
     AGENT_FAILED = (
         "agent-failed",
         "error",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+from collections.abc import Sequence
 
+from postern.model.organization import Server
 from postern.model.security import Mechanism
 from postern.paths.row import Path
 from postern.verify.report import MechanismReport, RowReport, Verdict
@@ -14,11 +16,11 @@ TIMEOUT = 10.0
 _MAX_BODY = 16_777_216
 
 
-def check_metrics(row: Path, subject: Subject, report: RowReport) -> None:
-    """Asks at each of this server's addresses. Never raises."""
+def check_metrics(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
+    """Asks at each address of the servers. Never raises."""
     [port] = row.ports
     number = subject.organization.port(port.number or 0)
-    for host in subject.here.addresses:
+    for host in (address for server in servers for address in server.addresses):
         try:
             status, body = _ask(host, number, "GET", "/metrics")
             told = status == 200 and b"\npostern_up{" in body
@@ -48,7 +50,3 @@ def _ask(host: str, port: int, method: str, target: str) -> tuple[int, bytes]:
         return response.status, response.read(_MAX_BODY)
     finally:
         connection.close()
-
-
-METRICS_ROWS = {"metrics": check_metrics}
-"""The row with its probe."""

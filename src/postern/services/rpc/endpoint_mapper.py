@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from postern.model.organization import HostService, Organization, Role, Server
-from postern.protocols.dcerpc.interface import Interface, Syntax
-from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
+from postern.protocols.dcerpc.interface import Syntax
 from postern.protocols.dcerpc.interfaces.endpoint import (
     ENDPOINT_MAPPER,
     LOOKUP,
@@ -28,23 +26,14 @@ from postern.protocols.dcerpc.interfaces.endpoint import (
     read_lookup,
     read_map,
 )
-from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
-from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
-from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
+from postern.protocols.dcerpc.interfaces.published import SERVED
 from postern.protocols.dcerpc.pdu import NDR
 from postern.services.rpc.server import Caller, Procedure
-
-_PLACES: tuple[tuple[Role | HostService, tuple[Interface[Any], ...]], ...] = (
-    (Role.MAILBOX, (MAILBOX_ACCESS, MAILBOX_DELIVERY)),
-    (Role.HUB, (MAIL_SUBMISSION,)),
-    (HostService.TOPOLOGY, (AD_TOPOLOGY,)),
-    (HostService.ATTENDANT, (RECIPIENT_UPDATE,)),
-)
 
 
 def rpc_port(organization: Organization, part: Role | HostService) -> int:
     """The real port number of a part's RPC services. Raises ValueError if the range is too small for it."""
-    place = [served for served, _ in _PLACES].index(part)
+    place = [served for served, _ in SERVED].index(part)
     first, last = organization.rpc_ports
     if first + place > last:
         raise ValueError(f"the RPC range {first}-{last} has no place for {part}")
@@ -56,7 +45,7 @@ def endpoints(organization: Organization, server: Server) -> list[Endpoint]:
     here = {*server.roles, *organization.services(server)}
     return [
         Endpoint(interface.syntax, rpc_port(organization, part), f"Postern {part}")
-        for part, interfaces in _PLACES
+        for part, interfaces in SERVED
         if part in here
         for interface in interfaces
     ]
