@@ -179,6 +179,12 @@ class Event(StrEnum):
     )
     EDGE_LEASE_TAKEN = "edge-lease-taken", "warning", "A hub took over the replication to an edge from another."
     EDGE_LEASE_STALE = "edge-lease-stale", "error", "No hub has replicated to an edge for longer than its lease."
+    INDEX_BEGUN = (
+        "index-begun",
+        "info",
+        "An index that an older version did not have is built while the server serves; until then what needs it is slower.",
+    )
+    INDEX_BUILT = "index-built", "info", "The index is built."
     RENDERING_BEGUN = (
         "rendering-begun",
         "info",

@@ -176,7 +176,12 @@ class _Probe:
         """An interface that nobody serves, and the row's interface on the endpoint mapper's port, which anyone may call."""
         interface = self.question.interface
         unknown: Interface[Any] = Interface(
-            "unknown", Syntax(uuid4(), 1), dict(enumerate(interface.operations)), "", interface.protocol
+            "unknown",
+            Syntax(uuid4(), 1),
+            dict(enumerate(interface.operations)),
+            "",
+            interface.protocol,
+            interface.sizes,
         )
         question = Question(unknown, self.question.operation, self.question.parameters)
         # By what the row admits, so that only the interface can be the reason for a no.

@@ -28,7 +28,7 @@ from postern.protocols.dcerpc.interfaces.endpoint import (
 )
 from postern.protocols.dcerpc.interfaces.published import SERVED
 from postern.protocols.dcerpc.pdu import NDR
-from postern.services.rpc.server import Caller, Procedure
+from postern.services.rpc.call import Call, Procedure
 
 
 def rpc_port(organization: Organization, part: Role | HostService) -> int:
@@ -63,8 +63,8 @@ class EndpointMapper:
     def procedure(self, opnum: int) -> Procedure | None:
         return {LOOKUP: self._lookup, MAP: self._map}.get(opnum)
 
-    async def _lookup(self, stub: bytes | memoryview, caller: Caller) -> bytes:
-        request = read_lookup(stub)
+    async def _lookup(self, call: Call) -> bytes:
+        request = read_lookup(call.stub)
         most = min(request.most, MAX_ENTRIES)
         found = [endpoint for endpoint in self._known if _wanted(endpoint.syntax, request)]
         start = int.from_bytes(request.handle[16:], "big")
@@ -73,18 +73,18 @@ class EndpointMapper:
         if start + len(page) < len(found):
             # An own, constant UUID with the place at its end; a context handle begins with four attribute bytes.
             handle = bytes(4) + _HANDLE.bytes[:12] + (start + len(page)).to_bytes(4, "big")
-        address = _ipv4(caller.local.host)
+        address = _ipv4(call.caller.local.host)
         entries = [(one, Tower(one.syntax, NDR, one.port, address)) for one in page]
         return lookup_reply(handle, entries, request.most, 0 if page else NOT_REGISTERED)
 
-    async def _map(self, stub: bytes | memoryview, caller: Caller) -> bytes:
-        request = read_map(stub)
+    async def _map(self, call: Call) -> bytes:
+        request = read_map(call.stub)
         if request is None:
             return map_reply((), 0, NOT_REGISTERED)
         wanted = request.tower
         found: list[Tower] = []
         if (wanted.transfer.uuid, wanted.transfer.major) == (NDR.uuid, NDR.major):
-            address = _ipv4(caller.local.host)
+            address = _ipv4(call.caller.local.host)
             found = [
                 Tower(one.syntax, NDR, one.port, address) for one in self._known if _serves(one.syntax, wanted.syntax)
             ]

@@ -10,15 +10,15 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from postern.model.directory import DirectoryUnavailable
-from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.model.security import NOBODY, Identity, Mechanism, PrincipalKind, Seal
 from postern.net.link import Link
 from postern.net.turns import turns_of
 from postern.paths.guard import Guard, Refusal
 from postern.paths.row import Path
+from postern.protocols.dcerpc.groups import Groups
 from postern.protocols.dcerpc.interface import Syntax
 from postern.protocols.dcerpc.interfaces.management import (
     INQ_IF_IDS,
@@ -30,8 +30,10 @@ from postern.protocols.dcerpc.interfaces.management import (
 from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.pdu import Nak, Status
 from postern.protocols.dcerpc.protection import Association, AuthType, Level
-from postern.protocols.dcerpc.server import Answered, AuthStep, Cancel, Closing, Event, Request, ServerMachine
+from postern.protocols.dcerpc.server import ServerMachine
+from postern.protocols.dcerpc.server_events import Answered, AuthStep, Cancel, Closing, Event, Request
 from postern.services.conversation import Conversation
+from postern.services.rpc.call import Call, Caller, Procedure, RpcFault
 from postern.telemetry import log as telemetry
 from postern.telemetry.metrics import Metric, observe
 from postern.telemetry.observed import Observed
@@ -51,28 +53,6 @@ REQUEST_LIMIT = 134_217_728
 """Bytes of a trusted caller's unfinished requests."""
 
 MECHANISMS: dict[int, Mechanism] = {AuthType.NTLM: Mechanism.NTLM, AuthType.KERBEROS: Mechanism.KERBEROS}
-
-
-class RpcFault(Exception):
-    """A procedure's refusal, as a fault's status."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"RPC fault {status:#x}")
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The authenticated caller: `row` is the path that this call is on (None for what anyone may ask)."""
-
-    identity: Identity
-    peer: Peer
-    local: Peer
-    row: Path | None
-    seal: Seal | None
-
-
-Procedure = Callable[[bytes | memoryview, Caller], Awaitable[bytes | bytearray]]
 
 
 class RpcService(Protocol):
@@ -101,10 +81,10 @@ class Management:
     def procedure(self, opnum: int) -> Procedure | None:
         return {INQ_IF_IDS: self._interfaces, IS_SERVER_LISTENING: self._listening}.get(opnum)
 
-    async def _interfaces(self, stub: bytes | memoryview, caller: Caller) -> bytes:
+    async def _interfaces(self, call: Call) -> bytes:
         return inq_if_ids_reply(self._syntaxes)
 
-    async def _listening(self, stub: bytes | memoryview, caller: Caller) -> bytes:
+    async def _listening(self, call: Call) -> bytes:
         return is_server_listening_reply()
 
 
@@ -122,6 +102,7 @@ class RpcServer:
     ) -> None:
         everything: list[RpcService] = [*services, Management([service.syntax for service in services])]
         self.services = {service.syntax: service for service in everything}
+        self.groups = Groups()
         self.acceptors = acceptors
         self.may_call = may_call
         self.observed = observed
@@ -144,7 +125,7 @@ class RpcConversation(Conversation):
     def __init__(self, server: RpcServer) -> None:
         super().__init__()
         self._server = server
-        self._machine = ServerMachine(server.services)
+        self._machine = ServerMachine(server.services, groups=server.groups)
         self._handshakes: dict[int, SecurityContext] = {}
         self._identities: dict[int, Identity] = {}
         self._callers: dict[tuple[Syntax, int], Caller | None] = {}
@@ -196,6 +177,17 @@ class RpcConversation(Conversation):
             task.cancel()
         for timer in self._timers:
             timer.cancel()
+        for context in self._machine.ended():
+            try:
+                context.rundown()
+            except Exception as error:
+                telemetry.log(
+                    telemetry.Event.CONVERSATION_FAILED,
+                    conversation="rpc",
+                    operation="rundown",
+                    error=repr(error),
+                    exc_info=error,
+                )
 
     def _trust(self) -> None:
         self._machine.request_limit = REQUEST_LIMIT
@@ -319,12 +311,12 @@ class RpcConversation(Conversation):
         self._calls[request.call_id] = self._loop.create_task(self._run(request, procedure, caller))
 
     async def _run(self, request: Request, procedure: Procedure, caller: Caller) -> None:
-        link = self.link
-        assert link is not None
+        link, group = self.link, self._machine.group
+        assert link is not None and group is not None
         begun, outcome = time.perf_counter(), "fault"
         try:
             try:
-                stub = await procedure(request.stub, caller)
+                stub = await procedure(Call(request.stub, caller, group))
                 if len(stub) > LONG:
                     await turns_of(self._loop).come()
                 self._machine.reply(request, stub)
