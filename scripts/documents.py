@@ -1,4 +1,4 @@
-"""Makes docs/specs.md, events.md, metrics.md, bounds.md and idl: `python scripts/documents.py`, which `make docs` calls.
+"""Makes docs/specs.md, events.md, metrics.md, bounds.md and docs/idl: `python scripts/documents.py`, which `make docs` calls.
 
 The standards stand in docs/specs.tsv (number, title, status, note); where each is obeyed is found in the source, which cites
 sections at the lines that obey them. The events stand in `postern.telemetry.log`, the metrics in `postern.telemetry.metrics`, the

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from postern.verify.metrics_checks import check_metrics
+from postern.verify.metrics_checks import check_metrics_row
 from postern.verify.report import RowReport, Verdict
 from tests.services.metrics.doors import ROW, MetricsDoor, in_thread
 from tests.transport.world import organization
@@ -17,9 +17,9 @@ from tests.transport.world import organization
 
 def report_of(port: int) -> RowReport:
     known = organization(offset=port - 9464)
-    here = known.servers[0]
+    here = SimpleNamespace(addresses=("127.0.0.1",))
     report = RowReport(ROW)
-    check_metrics(ROW, (here,), cast(Any, SimpleNamespace(organization=known)), report)
+    check_metrics_row(ROW, cast(Any, [here]), cast(Any, SimpleNamespace(organization=known)), report)
     return report
 
 

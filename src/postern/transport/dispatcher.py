@@ -16,7 +16,7 @@ from postern.model.mail import Action, Carrier, HopKind, NextHop, RecipientOutco
 from postern.model.organization import Organization
 from postern.telemetry.attempts import Struck, given_up
 from postern.telemetry.log import Event, log
-from postern.telemetry.tracking import Step, Tracker
+from postern.telemetry.tracking import Tracker, TrackingStep
 from postern.transport import poison
 from postern.transport.carrying import carry, delayed
 from postern.transport.categorize import Categorizer, Resolution, Routed, Target
@@ -288,7 +288,7 @@ class Dispatcher:
                 recipient.state, recipient.status = State.EXPANDED, "2.1.5"
                 if "SUCCESS" in recipient.notify:
                     reported.append((recipient, RecipientOutcome(recipient.address, Action.EXPANDED, "2.1.5", why)))
-            self._outcomes.track(Step.EXPAND, message, (recipient.address,), why)
+            self._outcomes.track(TrackingStep.EXPAND, message, (recipient.address,), why)
         if reported:
             self._outcomes.report(message, Action.EXPANDED, reported)
 

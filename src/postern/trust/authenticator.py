@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from postern.model.directory import Directory, Policy
+from postern.model.directory import Directory, DirectoryPolicy
 from postern.model.security import NO_CHANNEL, Channel, Mechanism, Peer, Seal
 from postern.trust.kerberos.principal import Principals
 from postern.trust.membership import GroupSid, Membership
@@ -32,7 +32,7 @@ class Authenticator(Judge):
     def __init__(
         self,
         directory: Directory,
-        policy: Policy | None = None,
+        policy: DirectoryPolicy | None = None,
         *,
         server_name: str = "postern",
         domain: str = "",

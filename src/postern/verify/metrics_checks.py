@@ -16,7 +16,7 @@ TIMEOUT = 10.0
 _MAX_BODY = 16_777_216
 
 
-def check_metrics(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
+def check_metrics_row(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
     """Asks at each address of the servers. Never raises."""
     [port] = row.ports
     number = subject.organization.port(port.number or 0)

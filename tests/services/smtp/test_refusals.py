@@ -16,7 +16,7 @@ from postern.services.smtp.refusals import BURST, PER_PEER, Refusals
 from postern.services.smtp.session import Session
 from postern.telemetry.log import configure
 from postern.telemetry.metrics import Metric, Metrics
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord, read
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep, read
 
 NO = Reply(550, "5.1.1", "No such recipient here")
 
@@ -54,7 +54,7 @@ def test_a_refusal_stands_in_log_and_tracking_log(written: Written) -> None:
     written.refuse("192.0.2.1")
     (step,) = written.tracked()
     assert (step.step, step.peer, step.sender, step.recipients) == (
-        Step.REFUSE,
+        TrackingStep.REFUSE,
         "192.0.2.1",
         "s@x",
         ("nobody@good.test",),

@@ -60,7 +60,7 @@ class ClientAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedMailbox:
     """A logged-on user's mailbox. `address` is its primary one, `info` what it was when it was opened or its quota renewed."""
 
     identity: Identity
@@ -86,7 +86,7 @@ class NotOpened:
     text: str
 
 
-async def open_with_password(access: ClientAccess, link: Link, name: str, password: str) -> Opened | NotOpened:
+async def open_with_password(access: ClientAccess, link: Link, name: str, password: str) -> OpenedMailbox | NotOpened:
     """LOGIN, USER and PASS: the guard first, then the authenticator, then the mailbox."""
     refusal = access.guard.check_mechanism(Mechanism.BASIC, link.seal)
     if refusal is not None:
@@ -94,7 +94,7 @@ async def open_with_password(access: ClientAccess, link: Link, name: str, passwo
     return await open_verdict(access, link, await access.authenticator.password(name, password, link.peer))
 
 
-async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> Opened | NotOpened:
+async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> OpenedMailbox | NotOpened:
     """The mailbox of someone who has proven who it is, if a row of this door admits them."""
     row = access.guard.row_for(identity, link.seal)
     if isinstance(row, Refusal):
@@ -123,10 +123,10 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
         mechanism=identity.mechanism.value,
         cipher=link.seal.cipher if link.seal else "",
     )
-    return Opened(identity, recipient.guid, server.mailboxes, server.changes, info, recipient.primary)
+    return OpenedMailbox(identity, recipient.guid, server.mailboxes, server.changes, info, recipient.primary)
 
 
-async def renewed(access: ClientAccess, opened: Opened) -> Opened:
+async def renewed(access: ClientAccess, opened: OpenedMailbox) -> OpenedMailbox:
     """With the quota that the directory grants by now: a session may be open for days. Mostly answered from the directory's
     cache; what it does not say leaves what is. Raises MailboxError."""
     try:
@@ -161,7 +161,7 @@ def sasl_server(access: ClientAccess, link: Link, mechanism: str) -> SaslServer 
     return access.authenticator.sasl(mechanism, link.peer, link.seal, link.peer_certificate(), link.channel())
 
 
-async def open_verdict(access: ClientAccess, link: Link, outcome: Granted | Denied) -> Opened | NotOpened:
+async def open_verdict(access: ClientAccess, link: Link, outcome: Granted | Denied) -> OpenedMailbox | NotOpened:
     """The end of an exchange."""
     if isinstance(outcome, Granted):
         return await open_mailbox(access, link, outcome.identity)

@@ -27,7 +27,7 @@ from postern.services.access.logon import (
     Cause,
     ClientAccess,
     NotOpened,
-    Opened,
+    OpenedMailbox,
     open_verdict,
     open_with_password,
     sasl_server,
@@ -304,8 +304,8 @@ class ImapSession(Conversation):
         assert self.link is not None
         self._answer_login(command, await open_with_password(self._access, self.link, command.user, command.password))
 
-    def _answer_login(self, command: Command, outcome: Opened | NotOpened) -> None:
-        if isinstance(outcome, Opened):
+    def _answer_login(self, command: Command, outcome: OpenedMailbox | NotOpened) -> None:
+        if isinstance(outcome, OpenedMailbox):
             limits = self._access.limits
             self._state.opened = outcome
             self.watch(self._access.authenticator.reauthorization, outcome.identity)

@@ -17,7 +17,7 @@ from postern.services.access.logon import (
     Cause,
     ClientAccess,
     NotOpened,
-    Opened,
+    OpenedMailbox,
     open_verdict,
     open_with_password,
     refused,
@@ -222,8 +222,8 @@ class Pop3Session(Conversation):
         else:
             await self._finish(await open_verdict(self._access, self.link, outcome))
 
-    async def _finish(self, outcome: Opened | NotOpened) -> None:
-        if isinstance(outcome, Opened):
+    async def _finish(self, outcome: OpenedMailbox | NotOpened) -> None:
+        if isinstance(outcome, OpenedMailbox):
             try:
                 self._drop = await open_maildrop(outcome.mailboxes, outcome.mailbox)
                 self.watch(self._access.authenticator.reauthorization, outcome.identity)

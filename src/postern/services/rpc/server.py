@@ -31,7 +31,7 @@ from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.pdu import Nak, Status
 from postern.protocols.dcerpc.protection import Association, AuthType, Level
 from postern.protocols.dcerpc.server import ServerMachine
-from postern.protocols.dcerpc.server_events import Answered, AuthStep, Cancel, Closing, Event, Request
+from postern.protocols.dcerpc.server_events import AuthStep, Cancel, Closing, Event, PdusHandled, Request
 from postern.services.conversation import Conversation
 from postern.services.rpc.call import Call, Caller, Procedure, RpcFault
 from postern.telemetry import log as telemetry
@@ -165,7 +165,7 @@ class RpcConversation(Conversation):
             task = self._calls.get(event.call_id)
             if task is not None and event.orphaned:
                 task.cancel()
-        elif not isinstance(event, Answered):
+        elif not isinstance(event, PdusHandled):
             assert isinstance(event, Closing)
             peer = str(self.link.peer) if self.link is not None else ""
             telemetry.log(telemetry.Event.REFUSED, peer=peer, reason=event.reason)

@@ -14,7 +14,7 @@ from postern.protocols.smtp.reply import Reply
 from postern.services.smtp.session import Session
 from postern.telemetry.log import Event, log
 from postern.telemetry.metrics import Metric, count
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 
 BURST = 2000
 RATE = 1.0
@@ -69,7 +69,7 @@ class Refusals:
         )
         self._tracker.record(
             TrackingRecord(
-                Step.REFUSE,
+                TrackingStep.REFUSE,
                 message_id[:MAX_FIELD],
                 "",
                 session.logged_path,
