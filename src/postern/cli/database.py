@@ -37,17 +37,17 @@ def listing(as_json: bool, state_dir: str | None) -> None:
     """
     databases = _databases(state_dir)
     if as_json:
-        echo_json([_as_dict(one, usage) for one, usage in databases])
+        echo_json([_as_dict(known, usage) for known, usage in databases])
         return
     rows = [
         (
-            one.name,
-            one.server,
-            place(one.url),
+            known.name,
+            known.server,
+            place(known.url),
             str(usage.mailboxes) if usage is not None else "",
             size(usage.size) if usage is not None else "",
         )
-        for one, usage in databases
+        for known, usage in databases
     ]
     print_table(("database", "server", "place", "mailboxes", "size"), rows, "no server has the mailbox role")
 
@@ -69,7 +69,7 @@ async def _usages(databases: Sequence[Database]) -> list[Usage | None]:
     async def ask(url: str) -> Usage | None:
         return await usage(url) if url else None
 
-    return list(await asyncio.gather(*(ask(one.url) for one in databases)))
+    return list(await asyncio.gather(*(ask(known.url) for known in databases)))
 
 
 def place(url: str) -> str:
@@ -80,11 +80,11 @@ def place(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _as_dict(one: Database, usage: Usage | None) -> dict[str, object]:
+def _as_dict(known: Database, usage: Usage | None) -> dict[str, object]:
     return {
-        "name": one.name,
-        "server": one.server,
-        "place": place(one.url),
+        "name": known.name,
+        "server": known.server,
+        "place": place(known.url),
         "mailboxes": usage.mailboxes if usage is not None else None,
         "size": usage.size if usage is not None else None,
     }

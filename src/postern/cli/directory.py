@@ -71,7 +71,7 @@ def _check_host(organization: Organization, recorded: str | None, role: Role | N
         return
     if Role.EDGE in here.roles:
         lacks, others = "no directory of users", [one for one in organization.servers if Role.EDGE not in one.roles]
-    elif role is not None and role not in here.roles and not any(one.url for one in organization.databases):
+    elif role is not None and role not in here.roles and not any(database.url for database in organization.databases):
         lacks, others = f"not the role {role}", list(organization.with_role(role))
     else:
         return

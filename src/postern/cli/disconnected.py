@@ -33,10 +33,10 @@ def mailbox_database(
     from postern.host import configuration
 
     here = configuration.recorded(state)
-    reached = [one for one in organization.databases if one.url]
-    urls = {one.url for one in reached if here in (None, one.server)} or {one.url for one in reached}
+    reached = [known for known in organization.databases if known.url]
+    urls = {known.url for known in reached if here in (None, known.server)} or {known.url for known in reached}
     if len(urls) != 1:
-        where = " or ".join(one.server for one in organization.databases) or "a mailbox server"
+        where = " or ".join(known.server for known in organization.databases) or "a mailbox server"
         raise click.ClickException(f"this host has no mailbox database of its own: say this on {where}")
     return _opened(urls.pop())
 

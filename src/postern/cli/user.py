@@ -287,6 +287,6 @@ def _database(organization: Organization, wanted: str) -> Database | None:
         return next(iter(organization.databases), None)
     database = organization.database(wanted)
     if database is None:
-        names = ", ".join(one.name for one in organization.databases) or "none"
+        names = ", ".join(known.name for known in organization.databases) or "none"
         raise click.ClickException(f"{wanted} is no mailbox database of this organization ({names})")
     return database
