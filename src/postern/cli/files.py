@@ -1,4 +1,4 @@
-"""Files that a command is told to read or to write: opened while the arguments are read, as the user who typed the command.
+"""Opens the files that a command reads or writes, while the arguments are read, as the user who typed the command.
 
 Root's commands are carried out as the state folder's owner, who may not read or write where root may.
 """

@@ -121,7 +121,7 @@ def _list_poison(listed: list[tuple[Path, QueuedMessage]], now: float, as_json: 
 
 
 def _list_copies(state_dir: str | None, waiting: set[str]) -> None:
-    """Prints the copies of messages that were given up, whose senders were told."""
+    """Prints the copies of messages that were given up; their senders have a report."""
     for folder in _folders(state_dir):
         kept = [queue_id for queue_id in poison.copies(folder) if queue_id not in waiting]
         if kept:
@@ -251,7 +251,7 @@ def _change(verb: Verb, help_: str) -> None:
 
 _change(Verb.RETRY, "Try messages again now. Held and poisonous ones are let go when they are named by id.")
 _change(Verb.HOLD, "Keep messages until they are retried by id.")
-_change(Verb.DROP, "Delete messages. Nobody is told; the tracking log says who was not reached.")
+_change(Verb.DROP, "Delete messages without a report; the tracking log says who was not reached.")
 
 
 def _not_queued(names: str, aside: str = "", flag: str = "") -> Failure:

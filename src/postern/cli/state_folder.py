@@ -53,7 +53,7 @@ def on_a_state_folder(command: click.Command, as_owner: bool) -> None:
     """Gives each command a --state option, and has root's commands carried out as the state folder's owner.
 
     The account changes when all arguments are read and before the command acts, so that files which it was given are opened
-    as whoever typed it. A command whose option is not called `state_dir` changes the account itself.
+    as the user who typed it. A command whose option is not called `state_dir` changes the account itself.
     """
     if command in _seen:
         return
