@@ -7,13 +7,16 @@ import struct
 from contextlib import suppress
 from typing import Any
 
-from postern.model.security import Peer
+from postern.model.security import Mechanism, Peer, Seal
+from postern.paths.guard import Guard
+from postern.paths.table import TABLE
 from postern.trust import spnego
+from postern.trust.acceptor import Asking, Failure
 from postern.trust.contexts import SecurityFailure
+from postern.trust.framing import sasl as framing
 from postern.trust.ntlm import handshake as ntlm
 from postern.trust.ntlm.fields import MAX_TOKEN, NtlmError
 from postern.trust.passwords import saslprep
-from postern.trust.sasl import exchange
 from postern.trust.sasl import mechanisms as sasl
 from postern.trust.sasl import scram as sasl_scram
 from tests.bounds.growth import Cases, Work, finished
@@ -21,6 +24,8 @@ from tests.bounds.growth import Cases, Work, finished
 PEER = Peer("192.0.2.1", 40_000)
 NOBODY: Any = None
 """In place of who judges: what is malformed is refused before."""
+GUARD = Guard([TABLE["imap4"]], frozenset({Mechanism.BASIC}))
+TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
 
 def _der(tag: int, value: bytes) -> bytes:
@@ -80,11 +85,24 @@ def _step(make, response: bytes) -> Work:  # type: ignore[no-untyped-def]  # any
 
 def _exchange(line: bytes) -> Work:
     def work() -> None:
-        one = exchange.SaslExchange()
-        one.begin(sasl.Plain(NOBODY, PEER))
-        finished(one.respond_encoded(line))
+        exchange = framing.AuthExchange(GUARD, ONLY_PLAIN)
+        assert exchange.begin("PLAIN", Asking(PEER, TLS), ONLY_PLAIN)
+        finished(exchange.respond_encoded(line))
 
     return work
+
+
+class OnlyPlain:
+    """An authenticator that has one mechanism, in a protocol that writes nothing."""
+
+    def sasl(self, name: str, asking: Asking) -> sasl.Plain:
+        return sasl.Plain(NOBODY, asking.peer)
+
+    def failure(self, failure: Failure) -> None:
+        pass
+
+
+ONLY_PLAIN: Any = OnlyPlain()
 
 
 def _prepared(text: str) -> Work:
@@ -96,8 +114,8 @@ def _prepared(text: str) -> Work:
 
 
 CASES: Cases = {
-    "trust.sasl.exchange.SaslExchange": lambda size: _exchange(base64.b64encode(b"\0" * size)),
-    "trust.sasl.exchange.SaslExchange: no base64": lambda size: _exchange(b"=" * size),
+    "trust.framing.sasl.AuthExchange": lambda size: _exchange(base64.b64encode(b"\0" * size)),
+    "trust.framing.sasl.AuthExchange: no base64": lambda size: _exchange(b"=" * size),
     "trust.ntlm.handshake.NtlmAcceptor": _ntlm,
     "trust.ntlm.handshake.NtlmAcceptor: a name of one label": lambda size: _ntlm_target(size, "a"),
     "trust.ntlm.handshake.NtlmAcceptor: a name of dots": lambda size: _ntlm_target(size, "imap/."),

@@ -16,21 +16,21 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["postern.trust"]):
-        from postern.trust.outcome import Challenge, Denied
+        from postern.trust.acceptor import FAILED, Acceptor, Asking, Cause, Denied, Failure
+        from postern.trust.framing.sasl import NAMES, AuthExchange
         from postern.trust.passwords import saslprep
-        from postern.trust.passwords.judge import FAILED
-        from postern.trust.sasl import exchange
         from postern.trust.sasl import mechanisms as sasl
         from postern.trust.sasl import scram as sasl_scram
 else:
-    from postern.trust.outcome import Challenge, Denied
+    from postern.trust.acceptor import FAILED, Acceptor, Asking, Cause, Denied, Failure
+    from postern.trust.framing.sasl import NAMES, AuthExchange
     from postern.trust.passwords import saslprep
-    from postern.trust.passwords.judge import FAILED
-    from postern.trust.sasl import exchange
     from postern.trust.sasl import mechanisms as sasl
     from postern.trust.sasl import scram as sasl_scram
 
-from postern.model.security import Peer
+from postern.model.security import Peer, Seal
+from postern.paths.guard import Guard
+from postern.paths.table import TABLE
 from tests.bounds.growth import finished
 
 PEER = Peer("192.0.2.1", 40_000)
@@ -67,35 +67,55 @@ class Nobody:
 
 
 JUDGE: Any = Nobody()
-MECHANISMS = (
-    lambda: sasl.Plain(JUDGE, PEER),
-    lambda: sasl.Login(JUDGE, PEER),
-    lambda: sasl_scram.ScramServer(JUDGE, PEER),
-    lambda: sasl.Ntlm(JUDGE, PEER, "hub1", "example.test", "EXAMPLE", sasl.Channel()),
-)
+MECHANISMS: dict[str, Any] = {
+    "PLAIN": lambda: sasl.Plain(JUDGE, PEER),
+    "LOGIN": lambda: sasl.Login(JUDGE, PEER),
+    "SCRAM-SHA-256": lambda: sasl_scram.ScramServer(JUDGE, PEER),
+    "NTLM": lambda: sasl.Ntlm(JUDGE, PEER, "hub1", "example.test", "EXAMPLE", sasl.Channel()),
+}
+GUARD = Guard([TABLE["imap4"]], frozenset(NAMES))
+ASKING = Asking(PEER, Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384"))
+
+
+class OneMechanism:
+    """An authenticator with one mechanism, and the lines of a protocol that keeps what it would write."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.server = b""
+        self.failure_cause: Cause | None = None
+
+    def sasl(self, name: str, asking: Asking) -> Acceptor:
+        acceptor: Acceptor = MECHANISMS[self.name]()
+        return acceptor
+
+    def challenge(self, data: bytes) -> None:
+        self.server = data
+
+    async def success(self, identity: object) -> None:
+        raise AssertionError("nobody has an account")
+
+    def failure(self, failure: Failure) -> None:
+        self.failure_cause = failure.cause
 
 
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a mechanism does what it must not."""
     if not data:
         return
-    begin = MECHANISMS[data[0] % len(MECHANISMS)]
-    one = exchange.SaslExchange()
-    one.begin(begin())
-    server = b""
+    name = list(MECHANISMS)[data[0] % len(MECHANISMS)]
+    lines: Any = OneMechanism(name)
+    exchange = AuthExchange(GUARD, lines)
+    assert exchange.begin("PLAIN", ASKING, lines)
     for line in data[1:].split(b"\n")[:4]:
         # The nonce is the server's: a response that leaves it open gets as far as one that knows it.
-        said = line.replace(b"NONCE", server.partition(b",")[0])
-        outcome = finished(one.respond(said))
-        if not isinstance(outcome, Challenge):
-            assert isinstance(outcome, Denied)
+        finished(exchange.respond(line.replace(b"NONCE", lines.server.partition(b",")[0])))
+        if lines.failure_cause is not None:
+            assert lines.failure_cause is Cause.FAILED
             break
-        server = outcome.data
-    encoded = exchange.SaslExchange()
-    encoded.begin(begin())
-    finished(encoded.respond_encoded(data[1:]))
-    encoded.begin(begin())
-    assert isinstance(finished(encoded.respond_encoded(base64.b64encode(data[1:]))), Challenge | Denied)
+    for line in (data[1:], base64.b64encode(data[1:])):
+        assert exchange.begin("PLAIN", ASKING, lines)
+        finished(exchange.respond_encoded(line))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import pytest
 
 from postern.model.organization import Profile
 from postern.model.security import NOBODY, Encryption, Identity, Mechanism, PrincipalKind, Seal
-from postern.paths.guard import SASL_NAMES, Guard, Reason, Refusal
+from postern.paths.guard import Guard, Reason, Refusal
 from postern.paths.row import Path
 from postern.paths.table import TABLE, settle
 
@@ -58,9 +58,9 @@ def test_what_is_advertised_is_what_is_accepted(row_id: str, profile: Profile) -
     row = settle(profile)[row_id]
     guard = Guard([row], ALL)
     for seal in SEALS:
-        offer = guard.offer(seal, can_upgrade=True, binds=True)
-        accepted = {name for names in SASL_NAMES.values() for name in names if guard.check_sasl(name, seal)[0]}
-        assert set(offer.mechanisms) == accepted
+        offer = guard.offer(seal, can_upgrade=True)
+        accepted = {mechanism for mechanism in Mechanism if guard.check_mechanism(mechanism, seal) is None}
+        assert set(offer.mechanisms) == accepted - {Mechanism.ANONYMOUS}
         assert len(offer.mechanisms) == len(set(offer.mechanisms))
         assert offer.upgrade == (seal is None and row.encryption is not Encryption.NEVER)
         assert offer.login_disabled == (guard.check_mechanism(Mechanism.BASIC, seal) is not None)
@@ -76,25 +76,6 @@ def test_nobody_gets_onto_a_row_by_what_it_does_not_admit(row_id: str, profile: 
         if isinstance(answer, Path):
             assert answer is row
             assert may(row, mechanism, seal)
-
-
-def test_names_are_taken_in_any_case_and_unknown_ones_are_not_listed() -> None:
-    guard = Guard([settle(Profile.PRACTICAL)["imap4"]], ALL)
-    assert guard.check_sasl("plain", TLS) == (Mechanism.BASIC, None)
-    for name in ("CRAM-MD5", "ANONYMOUS", "", "PLAIN\r\n", "EXTERNAL"):
-        mechanism, refusal = guard.check_sasl(name, TLS)
-        assert mechanism is None
-        assert refusal is not None and refusal.reason is Reason.MECHANISM_NOT_LISTED
-
-
-def test_external_is_whichever_of_its_mechanisms_is_there() -> None:
-    rows = [TABLE["edge-to-edge"], TABLE["hub-to-edge"]]
-    assert Guard(rows, frozenset({Mechanism.DIRECT_TRUST})).check_sasl("EXTERNAL", TLS) == (
-        Mechanism.DIRECT_TRUST,
-        None,
-    )
-    assert Guard(rows, frozenset({Mechanism.CERTIFICATE})).check_sasl("EXTERNAL", TLS) == (Mechanism.CERTIFICATE, None)
-    assert Guard(rows, ALL).check_sasl("EXTERNAL", None)[0] is None
 
 
 # The hub's port 25 answers strangers, hubs and clients at once.
@@ -119,12 +100,10 @@ def test_who_has_proven_what_is_on_which_row_of_a_shared_door() -> None:
 
 def test_a_shared_door_offers_strangers_tls_and_clients_nothing_before_it() -> None:
     guard = Guard(PORT_25, ALL)
-    clear, sealed = guard.offer(None, True, binds=True), guard.offer(TLS, True, binds=True)
+    clear, sealed = guard.offer(None, can_upgrade=True), guard.offer(TLS, can_upgrade=True)
     assert (clear.upgrade, clear.mechanisms, clear.login_disabled) == (True, (), True)
     assert (sealed.upgrade, sealed.login_disabled) == (False, False)
-    assert sealed.mechanisms == ("GSSAPI", "NTLM", "PLAIN", "LOGIN", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
-    unbound = tuple(name for name in sealed.mechanisms if name != "SCRAM-SHA-256-PLUS")
-    assert guard.offer(TLS, True, binds=False).mechanisms == unbound
+    assert sealed.mechanisms == (Mechanism.KERBEROS, Mechanism.NTLM, Mechanism.BASIC, Mechanism.SCRAM)
 
 
 def test_a_client_that_proves_nothing_is_asked_to() -> None:

@@ -25,13 +25,12 @@ from postern.net.dns import Resolver
 from postern.services.netlogon.broker import BrokerClient
 from postern.services.smtp.send import SmtpSender
 from postern.telemetry.observed import Observed
+from postern.trust.acceptor import FAILED, Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator
 from postern.trust.handshakes import Acceptors, Initiators
 from postern.trust.kerberos import passwords as kerberos_passwords
 from postern.trust.membership import Membership
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.passwords.judge import FAILED
 from postern.trust.passwords.proofs import DomainProofs
 from postern.trust.sasl.initiators import sasl_initiators
 from tests.directory.samba import Domain
@@ -84,7 +83,7 @@ class Logons:
         return await self.authenticator.password(name, password, PEER)
 
     async def ntlm(self, user: str, secret: bytes) -> Challenge | Granted | Denied:
-        server = self.authenticator.sasl("NTLM", PEER, TLS, None)
+        server = self.authenticator.sasl("NTLM", Asking(PEER, TLS))
         assert server is not None
         client = NtlmInitiator(user, "CORP", secret)
         outcome = await server.step(client.negotiate())
@@ -92,7 +91,7 @@ class Logons:
         return await server.step(client.authenticate(outcome.data))
 
     async def gssapi(self, client: Any) -> Granted | Denied:
-        server = self.authenticator.sasl("GSSAPI", PEER, TLS, None)
+        server = self.authenticator.sasl("GSSAPI", Asking(PEER, TLS))
         assert server is not None
         outcome = await server.step(await asyncio.to_thread(client.step, b""))
         while isinstance(outcome, Challenge):

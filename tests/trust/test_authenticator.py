@@ -11,10 +11,9 @@ from scramp import ScramClient
 
 from postern.model.directory import DirectoryUnavailable
 from postern.model.security import Mechanism, Seal
+from postern.trust.acceptor import FAILED, Asking, Challenge, Granted
 from postern.trust.authenticator import Authenticator
-from postern.trust.outcome import Challenge, Granted
 from postern.trust.passwords import verifiers as passwords
-from postern.trust.passwords.judge import FAILED
 from tests.directory.conftest import RunningSlapd, empty_slapd, slapd
 from tests.trust.people import PEER, People, run
 
@@ -39,10 +38,10 @@ def test_mechanisms_join_when_an_administrator_enables_them(authenticator: Authe
     assert authenticator.available == {Mechanism.BASIC}
     assert run(authenticator.refresh()) == {Mechanism.BASIC}
     for kind, mechanism, name in (("nt", Mechanism.NTLM, "NTLM"), ("scram-sha-256", Mechanism.SCRAM, "scram-sha-256")):
-        assert authenticator.sasl(name, PEER, TLS, None) is None
+        assert authenticator.sasl(name, Asking(PEER, TLS)) is None
         people.enabled = {kind}
         assert run(authenticator.refresh()) == {Mechanism.BASIC, mechanism}
-        assert authenticator.sasl(name, PEER, TLS, None) is not None
+        assert authenticator.sasl(name, Asking(PEER, TLS)) is not None
     people.away = True
     with pytest.raises(DirectoryUnavailable):
         run(authenticator.refresh())
@@ -51,8 +50,8 @@ def test_mechanisms_join_when_an_administrator_enables_them(authenticator: Authe
 
 def test_no_password_goes_in_the_clear(authenticator: Authenticator) -> None:
     for name in ("PLAIN", "LOGIN"):
-        assert authenticator.sasl(name, PEER, None, None) is None
-        assert authenticator.sasl(name, PEER, TLS, None) is not None
+        assert authenticator.sasl(name, Asking(PEER, None)) is None
+        assert authenticator.sasl(name, Asking(PEER, TLS)) is not None
 
 
 @pytest.mark.parametrize(
@@ -60,7 +59,7 @@ def test_no_password_goes_in_the_clear(authenticator: Authenticator) -> None:
 )
 def test_what_is_not_done_here(authenticator: Authenticator, name: str) -> None:
     """-PLUS among it, on a channel without a binding."""
-    assert authenticator.sasl(name, PEER, TLS, b"certificate") is None
+    assert authenticator.sasl(name, Asking(PEER, TLS)) is None
 
 
 @pytest.mark.slow
@@ -78,14 +77,14 @@ def test_every_mechanism_on_slapd(empty_slapd: RunningSlapd) -> None:
                 assert await authenticator.password(name, "wrong", PEER) == FAILED
 
             client = spnego.client("alice@example.test", "wonderland", protocol="ntlm")
-            server = authenticator.sasl("NTLM", PEER, TLS, None)
+            server = authenticator.sasl("NTLM", Asking(PEER, TLS))
             assert server is not None
             challenge = await server.step(client.step())
             assert isinstance(challenge, Challenge)
             assert isinstance(await server.step(client.step(challenge.data)), Granted)
 
             scram = ScramClient(["SCRAM-SHA-256"], "alice@example.test", "wonderland")
-            server = authenticator.sasl("SCRAM-SHA-256", PEER, TLS, None)
+            server = authenticator.sasl("SCRAM-SHA-256", Asking(PEER, TLS))
             assert server is not None
             challenge = await server.step(scram.get_client_first().encode())
             assert isinstance(challenge, Challenge)

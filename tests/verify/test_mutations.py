@@ -68,37 +68,38 @@ MUTATIONS = (
     ),
     Mutation(
         "a proof that is bound to another channel is accepted",
-        "from postern.trust import sasl_scram\nhmac = sasl_scram.hmac\nclass Blind:\n    digest = staticmethod(hmac.digest)\n"
-        "    compare_digest = staticmethod(lambda a, b: a[:2] == b'p=' or hmac.compare_digest(a, b))\nsasl_scram.hmac = Blind",
+        "from postern.trust.sasl import scram\nhmac = scram.hmac\nclass Blind:\n    digest = staticmethod(hmac.digest)\n"
+        "    compare_digest = staticmethod(lambda a, b: a[:2] == b'p=' or hmac.compare_digest(a, b))\nscram.hmac = Blind",
         ACCESS,
         "imap4",
         "SCRAM-SHA-256-PLUS bound to another channel is refused on port 143",
     ),
     Mutation(
         "EXTERNAL is accepted from whoever says a name",
-        "from postern.model.security import Identity, Mechanism, PrincipalKind\nfrom postern.paths.guard import Guard\n"
-        "from postern.trust.authenticator import Authenticator\nfrom postern.trust.outcome import Granted\n"
+        "from postern.model.security import Identity, Mechanism, PrincipalKind\n"
+        "from postern.trust.acceptor import Granted\nfrom postern.trust.authenticator import Authenticator\n"
+        "from postern.trust.framing import sasl as framing\n"
         "class Yes:\n    async def step(self, response):\n"
         "        return Granted(Identity(PrincipalKind.USER, response.decode(), Mechanism.BASIC))\n"
-        "check, sasl = Guard.check_sasl, Authenticator.sasl\n"
-        "Guard.check_sasl = lambda self, name, seal: (\n"
-        "    (Mechanism.CERTIFICATE, None) if name.upper() == 'EXTERNAL' else check(self, name, seal))\n"
-        "Authenticator.sasl = lambda self, name, *more: (\n"
-        "    Yes() if name.upper() == 'EXTERNAL' else sasl(self, name, *more))",
+        "allowed, sasl = framing.allowed, Authenticator.sasl\n"
+        "framing.allowed = lambda guard, name, seal: (\n"
+        "    Mechanism.CERTIFICATE if name.upper() == 'EXTERNAL' else allowed(guard, name, seal))\n"
+        "Authenticator.sasl = lambda self, name, asking: (\n"
+        "    Yes() if name.upper() == 'EXTERNAL' else sasl(self, name, asking))",
         HUB,
         "client-to-hub-smtp",
         "EXTERNAL is refused on port 587",
     ),
     Mutation(
         "any password is right",
-        "from postern.trust import passwords\npasswords.matches = lambda verifier, prepared: verifier is not None",
+        "from postern.trust.passwords import verifiers\nverifiers.matches = lambda verifier, prepared: verifier is not None",
         ACCESS,
         "pop3",
         "a wrong password by LOGIN is refused on port 995",
     ),
     Mutation(
         "any proof of NTLM is right",
-        "import hmac, types\nfrom postern.trust import ntlm\n"
+        "import hmac, types\nfrom postern.trust.ntlm import handshake as ntlm\n"
         "ntlm.hmac = types.SimpleNamespace(digest=hmac.digest, compare_digest=lambda a, b: True)",
         ACCESS,
         "imap4",
@@ -106,14 +107,14 @@ MUTATIONS = (
     ),
     Mutation(
         "an open relay",
-        "from postern.services import smtp_recipients\nsmtp_recipients._NO_RELAY = smtp_recipients._OK",
+        "from postern.services.smtp import recipients\nrecipients._NO_RELAY = recipients._OK",
         HUB,
         "internet-to-hub",
         "relaying is refused in clear text",
     ),
     Mutation(
         "mail for nobody is accepted",
-        "from postern.services import smtp_recipients\nsmtp_recipients._NO_RECIPIENT = smtp_recipients._OK",
+        "from postern.services.smtp import recipients\nrecipients._NO_RECIPIENT = recipients._OK",
         HUB,
         "internet-to-hub",
         "an unknown mailbox is refused over TLS",
@@ -170,7 +171,7 @@ MUTATIONS = (
     ),
     Mutation(
         "RPC answers outside its range",
-        "from postern.roles import rpc\nfrom postern.services import endpoint_mapper\nold = endpoint_mapper.rpc_port\n"
+        "from postern.roles import rpc\nfrom postern.services.rpc import endpoint_mapper\nold = endpoint_mapper.rpc_port\n"
         "rpc.rpc_port = endpoint_mapper.rpc_port = lambda organization, role: old(organization, role) + 30",
         ("mailbox", "hub"),
         "cas-to-mailbox",

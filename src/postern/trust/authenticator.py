@@ -10,21 +10,22 @@ import time
 from collections.abc import Callable
 
 from postern.model.directory import Directory, Logons, Policy
-from postern.model.security import NO_CHANNEL, Channel, Mechanism, Peer, Seal
+from postern.model.security import Mechanism
+from postern.trust.acceptor import Acceptor, Asking
 from postern.trust.kerberos.principal import Principals
 from postern.trust.membership import GroupSid, Membership
 from postern.trust.passwords.judge import Judge
 from postern.trust.passwords.proofs import DomainProofs
 from postern.trust.sasl.gssapi import GssapiServer, usable
-from postern.trust.sasl.mechanisms import External, Login, Ntlm, Plain, SaslServer, Validator
+from postern.trust.sasl.mechanisms import Login, Ntlm, Plain
 from postern.trust.sasl.scram import ScramServer
 
 _KIND_OF = {Mechanism.NTLM: "nt", Mechanism.SCRAM: "scram-sha-256"}
 
 
 class Authenticator(Judge):
-    """One a process. `policy` says which verifiers users have. `external` says whose a certificate is, for the mechanisms
-    `external_as`. `realm` and `keytab` together make Kerberos possible, where the extra postern[kerberos] is installed.
+    """One a process. `policy` says which verifiers users have. `realm` and `keytab` together make Kerberos possible, where the
+    extra postern[kerberos] is installed.
 
     In Active Directory `logons` judges passwords and NTLM answers, `netbios` is the domain's short name and `servers` gives the
     SID of the servers' group: NTLM is then there without anybody enabling it."""
@@ -38,8 +39,6 @@ class Authenticator(Judge):
         domain: str = "",
         realm: str = "",
         keytab: str = "",
-        external: Validator | None = None,
-        external_as: frozenset[Mechanism] = frozenset(),
         salt_key: bytes | None = None,
         clock: Callable[[], float] = time.monotonic,
         logons: Logons | None = None,
@@ -54,14 +53,11 @@ class Authenticator(Judge):
         self._netbios = netbios
         self._principals = Principals(directory, realm, netbios)
         self._keytab = keytab
-        self._external = external
         always = {Mechanism.BASIC}
         if realm and keytab and usable(keytab):
             always.add(Mechanism.KERBEROS)
         if logons is not None:
             always.add(Mechanism.NTLM)
-        if external is not None:
-            always |= external_as
         self._always = frozenset(always)
         self.available: frozenset[Mechanism] = self._always
         """Mechanisms this host can verify now. NTLM and SCRAM join when `refresh` finds them enabled."""
@@ -74,15 +70,14 @@ class Authenticator(Judge):
             self.available = self._always | {word for word, kind in _KIND_OF.items() if kind in kinds}
         return self.available
 
-    def sasl(
-        self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None, channel: Channel = NO_CHANNEL
-    ) -> SaslServer | None:
+    def sasl(self, name: str, asking: Asking) -> Acceptor | None:
         """A new exchange by the mechanism with this SASL name (any case); None if it cannot be done here and now.
         A password in the clear is refused here too, whatever the guard said."""
+        peer, channel = asking.peer, asking.channel
         match name.upper():
-            case "PLAIN" if seal is not None:
+            case "PLAIN" if asking.seal is not None:
                 return Plain(self, peer)
-            case "LOGIN" if seal is not None:
+            case "LOGIN" if asking.seal is not None:
                 return Login(self, peer)
             case "SCRAM-SHA-256" if Mechanism.SCRAM in self.available:
                 return ScramServer(self, peer, channel)
@@ -92,6 +87,4 @@ class Authenticator(Judge):
                 return Ntlm(self, peer, self._server_name, self._domain, self._netbios, channel)
             case "GSSAPI" if Mechanism.KERBEROS in self.available:
                 return GssapiServer(self, peer, self._principals, self._keytab, channel.binding)
-            case "EXTERNAL" if self._external is not None and certificate:
-                return External(self._external, peer, certificate)
         return None

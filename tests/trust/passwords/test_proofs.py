@@ -12,13 +12,12 @@ import pytest
 
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon, NtlmVerdict
 from postern.model.security import Mechanism, Peer, PrincipalKind, Seal
+from postern.trust.acceptor import FAILED, TOO_MANY, UNAVAILABLE, Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator
 from postern.trust.handshakes import Acceptors
 from postern.trust.membership import Membership
 from postern.trust.ntlm.handshake import NtlmInitiator, Proof, matches, nt_hash
-from postern.trust.outcome import Challenge, Denied, Granted
 from postern.trust.passwords.backoff import Backoff
-from postern.trust.passwords.judge import FAILED, TOO_MANY, UNAVAILABLE
 from postern.trust.passwords.proofs import DomainProofs
 from tests.trust.people import PEER, People, run
 
@@ -81,7 +80,7 @@ class Domain:
     async def log_on(
         self, user: str, password: str, domain: str = "CORP", peer: Peer = PEER
     ) -> Challenge | Granted | Denied:
-        server = self.authenticator.sasl("NTLM", peer, TLS, None)
+        server = self.authenticator.sasl("NTLM", Asking(peer, TLS))
         assert server is not None
         client = NtlmInitiator(user, domain, nt_hash(password))
         outcome = await server.step(client.negotiate())

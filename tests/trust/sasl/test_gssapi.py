@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 
 from postern.model.security import Channel, Mechanism, Seal
+from postern.trust.acceptor import FAILED, UNAVAILABLE, Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.passwords.judge import FAILED, UNAVAILABLE
 from postern.trust.sasl import gssapi as sasl_gssapi
 from postern.trust.sasl.gssapi import GssapiServer
 from tests.trust import kdc
@@ -70,7 +69,7 @@ def exchange(
     ccache = realm.kinit(user, "wonderland")
 
     async def steps() -> Challenge | Granted | Denied:
-        server = authenticator.sasl("GSSAPI", PEER, TLS, None, Channel(b"tls-server-end-point:ours"))
+        server = authenticator.sasl("GSSAPI", Asking(PEER, TLS, Channel(b"tls-server-end-point:ours")))
         assert server is not None
         client = gssapi.SecurityContext(
             name=gssapi.Name(service, gssapi.NameType.hostbased_service),
@@ -177,7 +176,7 @@ def test_no_answer_from_the_directory(authenticator: Authenticator, people: Peop
 @pytest.mark.parametrize("token", [b"garbage", b"\x60\x82" + bytes(200), bytes(70_000)])
 def test_what_is_no_token(authenticator: Authenticator, token: bytes) -> None:
     async def steps() -> None:
-        server = authenticator.sasl("GSSAPI", PEER, TLS, None)
+        server = authenticator.sasl("GSSAPI", Asking(PEER, TLS))
         assert server is not None
         assert await server.step(None) == Challenge(b"")
         assert await server.step(token) == FAILED
@@ -190,5 +189,5 @@ def test_without_a_keytab_there_is_no_kerberos(people: People, tmp_path: Path) -
     for options in ({"realm": "EXAMPLE.TEST"}, {"realm": "EXAMPLE.TEST", "keytab": str(tmp_path / "none")}):
         made = Authenticator(people, **options)
         assert Mechanism.KERBEROS not in made.available
-        assert made.sasl("GSSAPI", PEER, TLS, None) is None
+        assert made.sasl("GSSAPI", Asking(PEER, TLS)) is None
         made.close()

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from postern.model.security import Mechanism, PrincipalKind, Seal
+from postern.trust.acceptor import Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator
 from postern.trust.kerberos.principal import Principals, Ticket
-from postern.trust.outcome import Challenge, Denied, Granted
 from postern.trust.sasl import initiators
 from postern.trust.sasl.initiators import InitiatorFailure, sasl_initiators
 from tests.trust import kdc
@@ -53,7 +53,7 @@ def test_a_hub_proves_itself_to_a_hub(realm: kdc.Kdc, machine: Path, server: Pat
     begin = sasl_initiators("HUB1$", realm.realm, str(machine))
 
     async def steps() -> Challenge | Granted | Denied:
-        client, accepting = begin(Mechanism.KERBEROS, HOST), authenticator.sasl("GSSAPI", PEER, TLS, None)
+        client, accepting = begin(Mechanism.KERBEROS, HOST), authenticator.sasl("GSSAPI", Asking(PEER, TLS))
         assert client is not None and client.name == "GSSAPI" and accepting is not None
         outcome = await accepting.step(await asyncio.to_thread(client.step, b""))
         while isinstance(outcome, Challenge):

@@ -9,12 +9,10 @@ import spnego
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postern.model.directory import DirectoryUnavailable
-from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.model.security import Identity, Mechanism, PrincipalKind, Seal
+from postern.trust.acceptor import FAILED, MALFORMED, Acceptor, Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.passwords.judge import FAILED, UNAVAILABLE
-from postern.trust.sasl.mechanisms import MALFORMED, SaslServer
+from postern.trust.sasl.mechanisms import External
 from tests.trust.people import PEER, People, run
 
 TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
@@ -37,13 +35,13 @@ def authenticator(people: People) -> Iterator[Authenticator]:
     made.close()
 
 
-def start(authenticator: Authenticator, name: str) -> SaslServer:
-    server = authenticator.sasl(name, PEER, TLS, None)
+def start(authenticator: Authenticator, name: str) -> Acceptor:
+    server = authenticator.sasl(name, Asking(PEER, TLS))
     assert server is not None
     return server
 
 
-def talk(server: SaslServer, *responses: bytes | None) -> Challenge | Granted | Denied:
+def talk(server: Acceptor, *responses: bytes | None) -> Challenge | Granted | Denied:
     async def steps() -> Challenge | Granted | Denied:
         for response in responses[:-1]:
             assert isinstance(await server.step(response), Challenge)
@@ -176,36 +174,16 @@ class TestNtlm:
 
 
 class TestExternal:
-    CERTIFICATE = b"the certificate of an edge"
     EDGE = Identity(PrincipalKind.SERVER, "EDGE1$", Mechanism.DIRECT_TRUST)
 
-    @pytest.fixture
-    def trusting(self, people: People) -> Iterator[Authenticator]:
-        async def validate(certificate: bytes, peer: Peer) -> Identity | None:
-            if certificate == b"away":
-                raise DirectoryUnavailable
-            return self.EDGE if certificate == self.CERTIFICATE else None
+    def test_the_certificate_says_who(self) -> None:
+        assert talk(External(self.EDGE), b"") == Granted(self.EDGE)
+        assert talk(External(self.EDGE), None, b"") == Granted(self.EDGE)
+        assert talk(External(self.EDGE), b"edge1$") == Granted(self.EDGE)
 
-        made = Authenticator(people, external=validate, external_as=frozenset({Mechanism.DIRECT_TRUST}))
-        yield made
-        made.close()
-
-    def ask(self, authenticator: Authenticator, certificate: bytes, *responses: bytes | None) -> object:
-        server = authenticator.sasl("EXTERNAL", PEER, TLS, certificate)
-        assert server is not None
-        return talk(server, *responses)
-
-    def test_the_certificate_says_who(self, trusting: Authenticator) -> None:
-        assert trusting.available == {Mechanism.BASIC, Mechanism.DIRECT_TRUST}
-        assert self.ask(trusting, self.CERTIFICATE, b"") == Granted(self.EDGE)
-        assert self.ask(trusting, self.CERTIFICATE, None, b"") == Granted(self.EDGE)
-        assert self.ask(trusting, self.CERTIFICATE, b"edge1$") == Granted(self.EDGE)
-
-    def test_and_nobody_else(self, trusting: Authenticator) -> None:
-        assert self.ask(trusting, self.CERTIFICATE, b"EDGE2$") == FAILED
-        assert self.ask(trusting, b"another", b"") == FAILED
-        assert self.ask(trusting, b"away", b"") == UNAVAILABLE
-        assert trusting.sasl("EXTERNAL", PEER, TLS, None) is None
+    def test_and_nobody_else(self) -> None:
+        assert talk(External(self.EDGE), b"EDGE2$") == FAILED
+        assert talk(External(self.EDGE), b"\xff") == MALFORMED
 
 
 _GARBAGE = st.binary(max_size=200) | st.sampled_from(

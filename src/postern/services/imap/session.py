@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from postern.model.mailbox import MailboxError
+from postern.model.security import Identity
 from postern.net.link import Link
 from postern.paths.guard import Offer
 from postern.protocols.imap.commands import (
@@ -23,23 +24,15 @@ from postern.protocols.imap.commands import (
     Response,
 )
 from postern.protocols.imap.machine import MEMBER_COMMAND, ServerMachine
-from postern.services.access.logon import (
-    Cause,
-    ClientAccess,
-    NotOpened,
-    Opened,
-    open_verdict,
-    open_with_password,
-    sasl_server,
-)
+from postern.services.access.logon import ClientAccess, Opened, open_mailbox, open_with_password
 from postern.services.access.room import OF_ONE_MAILBOX, Share
-from postern.services.conversation import Conversation
+from postern.services.conversation import Conversation, asking
 from postern.services.imap import fetch, folders, search, selected, store
 from postern.services.imap.state import CommandFailed, ImapState
 from postern.services.imap.view import NO_COLUMNS, Ahead
 from postern.telemetry.log import Event, log
-from postern.trust.outcome import Challenge
-from postern.trust.sasl.exchange import Cancelled, SaslExchange, encoded
+from postern.trust.acceptor import Cause, Failure
+from postern.trust.framing.sasl import AuthExchange, encoded, names
 
 BASE = b"IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE"
 CAPABILITIES = (
@@ -52,6 +45,7 @@ ENABLED = {"CONDSTORE", "IMAP4REV2", "UTF8=ACCEPT"}
 
 CAUSES = {
     Cause.FAILED: b"AUTHENTICATIONFAILED",
+    Cause.UNSUPPORTED: b"AUTHENTICATIONFAILED",
     Cause.PRIVACY: b"PRIVACYREQUIRED",
     Cause.UNAVAILABLE: b"UNAVAILABLE",
     Cause.CONTACT: b"CONTACTADMIN",
@@ -98,7 +92,7 @@ class ImapSession(Conversation):
         self._access = access
         self._machine = ServerMachine()
         self._state = ImapState(access, self._machine)
-        self._sasl = SaslExchange()
+        self._auth = AuthExchange(access.guard, access.authenticator)
         self._idle: selected.Idle | None = None
         self._room: Share | None = None
         self._bad = 0
@@ -185,7 +179,7 @@ class ImapSession(Conversation):
             self._idle.stop()
             self._idle = None
         if event.name == "":
-            self._sasl.cancel()
+            self._auth.cancel()
         if isinstance(event, Overflow):
             self._machine.send(b"* BYE [TOOBIG] " + event.text.encode() + b"\r\n")
             self._close()
@@ -212,7 +206,7 @@ class ImapSession(Conversation):
     def _offer(self) -> Offer:
         link = self._state.link
         assert link is not None
-        return self._access.guard.offer(link.seal, can_upgrade=link.tls is not None, binds=link.binds)
+        return self._access.guard.offer(link.seal, can_upgrade=link.tls is not None)
 
     def _capabilities(self) -> bytes:
         limit = b" APPENDLIMIT=%d" % self._access.limits.message_size
@@ -224,7 +218,9 @@ class ImapSession(Conversation):
             words.append(b"STARTTLS")
         if offer.login_disabled:
             words.append(b"LOGINDISABLED")
-        words.extend(b"AUTH=" + name.encode() for name in offer.mechanisms)
+        link = self._state.link
+        assert link is not None
+        words.extend(b"AUTH=" + name.encode() for name in names(offer.mechanisms, link.binds))
         return b" ".join(words)
 
     def _capability(self, command: Command) -> None:
@@ -304,7 +300,11 @@ class ImapSession(Conversation):
         assert self.link is not None
         self._answer_login(command, await open_with_password(self._access, self.link, command.user, command.password))
 
-    def _answer_login(self, command: Command, outcome: Opened | NotOpened) -> None:
+    async def _open(self, command: Command, identity: Identity) -> None:
+        assert self.link is not None
+        self._answer_login(command, await open_mailbox(self._access, self.link, identity))
+
+    def _answer_login(self, command: Command, outcome: Opened | Failure) -> None:
         if isinstance(outcome, Opened):
             limits = self._access.limits
             self._state.opened = outcome
@@ -316,6 +316,10 @@ class ImapSession(Conversation):
             self._machine.take_room = self._room.take
             self.idle_timeout = limits.imap_idle_timeout
             self._state.done(command, "Logged in", b"CAPABILITY " + self._capabilities())
+            return
+        if outcome.cause is Cause.CANCELLED:
+            self._state.done(command, outcome.text, status=b"BAD")
+            self._count_bad()
             return
         self._state.done(command, outcome.text, CAUSES[outcome.cause], b"NO")
         if outcome.cause is not Cause.UNAVAILABLE:
@@ -331,29 +335,29 @@ class ImapSession(Conversation):
         if self._state.authenticated:
             self._state.done(command, "Already authenticated", status=b"BAD")
             return None
-        server = sasl_server(self._access, link, command.mechanism)
-        if isinstance(server, NotOpened):
-            self._answer_login(command, server)
-            return None
-        if server is None:
-            self._state.done(command, "Authentication mechanism is not supported here", b"CANNOT", b"NO")
-            return None
-        self._sasl.begin(server)
-        return self._respond(command, command.initial)
+        if self._auth.begin(command.mechanism, asking(link), _AuthenticateLines(self, command)):
+            return self._auth.respond_encoded(command.initial)
+        return None
 
     def _response(self, command: Response) -> Awaitable[None]:
-        return self._respond(command, command.data)
+        return self._auth.respond_encoded(command.data)
 
-    async def _respond(self, command: Command, line: bytes | None) -> None:
-        assert self.link is not None
-        outcome = await self._sasl.respond_encoded(line)
-        if isinstance(outcome, Challenge):
-            self._machine.challenge(encoded(outcome))
-        elif isinstance(outcome, Cancelled):
-            self._state.done(command, outcome.text, status=b"BAD")
-            self._count_bad()
-        else:
-            self._answer_login(command, await open_verdict(self._access, self.link, outcome))
+
+class _AuthenticateLines:
+    """The lines of one AUTHENTICATE command (RFC 9051 section 6.2.2)."""
+
+    def __init__(self, session: ImapSession, command: Command) -> None:
+        self._session = session
+        self._command = command
+
+    def challenge(self, data: bytes) -> None:
+        self._session._machine.challenge(encoded(data))
+
+    async def success(self, identity: Identity) -> None:
+        await self._session._open(self._command, identity)
+
+    def failure(self, failure: Failure) -> None:
+        self._session._answer_login(self._command, failure)
 
 
 _SESSION: dict[str, Callable[[ImapSession, Command], Awaitable[None] | None]] = {

@@ -9,26 +9,31 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
 from hashlib import sha256
 
 from postern.model.directory import Directory, DirectoryUnavailable
-from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalKind
+from postern.model.security import NOBODY, Identity, Mechanism, PrincipalKind
 from postern.net.link import Link
-from postern.paths.guard import Reason, Refusal
+from postern.paths.guard import Refusal
 from postern.paths.row import Path
 from postern.protocols.smtp import events
 from postern.protocols.smtp.reply import Reply
 from postern.protocols.smtp.server import Server
+from postern.services.conversation import asking
 from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.services.smtp.recipients import NO_DIRECTORY
 from postern.telemetry.log import Event, log
 from postern.transport.submission import Submitter
-from postern.trust.outcome import Challenge, Granted
-from postern.trust.sasl.exchange import SaslExchange
-from postern.trust.sasl.mechanisms import External, SaslServer
+from postern.trust.acceptor import Cause, Failure
+from postern.trust.framing.sasl import AuthExchange
 
-_NOT_SUPPORTED = Reply(504, "5.5.4", "Authentication mechanism is not supported here")
+_CODES = {
+    Cause.FAILED: (535, "5.7.8"),
+    Cause.UNSUPPORTED: (504, "5.5.4"),
+    Cause.PRIVACY: (538, "5.7.11"),
+    Cause.UNAVAILABLE: (454, "4.7.0"),
+}
+"""RFC 4954 section 6. The machine answers a cancelled exchange itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,84 +68,55 @@ def log_authenticated(connector: ReceiveConnector, link: Link, proven: Proven) -
 
 
 class Login:
-    """The AUTH exchanges of one connection. `proven` is called once with each success."""
+    """The AUTH exchanges of one connection, in SMTP's lines. `proven` is called once with each success."""
 
     def __init__(self, connector: ReceiveConnector, server: Server, proven: Callable[[Proven], None]) -> None:
         self._c = connector
         self._server = server
         self._proven = proven
-        self._sasl = SaslExchange()
+        self._auth = AuthExchange(connector.guard, connector.authenticator)
+        self._link: Link
+        self._mechanism = ""
 
     def begin(self, event: events.Authenticate, link: Link) -> Awaitable[None] | None:
-        self._sasl.cancel()
-        certificate = link.peer_certificate()
-        proven = proven_by_certificate(self._c, link) if event.mechanism.upper() == "EXTERNAL" and certificate else None
-        if proven is not None and certificate and proven.identity.mechanism is Mechanism.DIRECT_TRUST:
-            return self._begin(External(partial(_known, proven.identity), link.peer, certificate), event, link)
-        _, refusal = self._c.guard.check_sasl(event.mechanism, link.seal)
-        if refusal is not None:
-            self._log_refusal(refusal, link, event.mechanism)
-            need_tls = refusal.reason is Reason.ENCRYPTION_REQUIRED
-            self._server.reply(Reply(538, "5.7.11", refusal.text) if need_tls else Reply(504, "5.5.4", refusal.text))
-            return None
-        sasl = None
-        if self._c.authenticator is not None:
-            sasl = self._c.authenticator.sasl(event.mechanism, link.peer, link.seal, certificate, link.channel())
-        if sasl is None:
-            self._server.reply(_NOT_SUPPORTED)
-            return None
-        return self._begin(sasl, event, link)
+        self._link, self._mechanism = link, event.mechanism
+        certified = None
+        if event.mechanism.upper() == "EXTERNAL":
+            proven = proven_by_certificate(self._c, link)
+            certified = proven.identity if proven.identity.mechanism is Mechanism.DIRECT_TRUST else None
+        begun = self._auth.begin(event.mechanism, asking(link, certified), self)
+        return self._auth.respond(event.initial) if begun else None
 
-    def _begin(self, sasl: SaslServer, event: events.Authenticate, link: Link) -> Awaitable[None]:
-        self._sasl.begin(sasl)
-        return self._respond(event.initial, link)
+    def respond(self, event: events.Response) -> Awaitable[None]:
+        return self._auth.respond(event.data)
 
-    def respond(self, event: events.Response, link: Link) -> Awaitable[None]:
-        return self._respond(event.data, link)
+    # Lines
 
-    async def _respond(self, response: bytes | None, link: Link) -> None:
-        outcome = await self._sasl.respond(response)
-        if isinstance(outcome, Challenge):
-            self._server.challenge(outcome.data)
-        elif isinstance(outcome, Granted):
-            await self._grant(outcome.identity, link)
-        else:
-            path = self._c.guard.rows[0].id
-            log(
-                Event.AUTHENTICATION_FAILED,
-                path=path,
-                peer=link.peer.host,
-                account=outcome.account,
-                temporary=outcome.temporary,
-            )
-            code, enhanced = (454, "4.7.0") if outcome.temporary else (535, "5.7.8")
-            self._server.reply(Reply(code, enhanced, outcome.text))
+    def challenge(self, data: bytes) -> None:
+        self._server.challenge(data)
 
-    async def _grant(self, identity: Identity, link: Link) -> None:
+    async def success(self, identity: Identity) -> None:
+        link = self._link
         row = self._c.row_for(identity, link.seal)
         if isinstance(row, Refusal):
-            self._log_refusal(row, link, identity.mechanism)
-            self._server.reply(Reply(535, "5.7.8", row.text))
-            return
+            return self.failure(Failure(Cause.FAILED, row.text, row.reason))
         submitter = None
         if identity.kind is PrincipalKind.USER:
             try:
                 submitter = await _submitter(self._c.directory, identity)
             except DirectoryUnavailable:
-                self._server.reply(Reply(454, "4.7.0", NO_DIRECTORY.text))
-                return
+                return self.failure(Failure(Cause.UNAVAILABLE, NO_DIRECTORY.text))
         proven = Proven(identity, row, submitter)
         self._proven(proven)
         log_authenticated(self._c, link, proven)
         self._server.reply(Reply(235, "2.7.0", "Authentication successful"))
+        return None
 
-    def _log_refusal(self, refusal: Refusal, link: Link, mechanism: str) -> None:
-        path = self._c.guard.rows[0].id
-        self._c.refusals.turned_away(path, link.peer.host, refusal.reason, mechanism)
-
-
-async def _known(identity: Identity, certificate: bytes, peer: Peer) -> Identity | None:
-    return identity
+    def failure(self, failure: Failure) -> None:
+        if failure.reason is not None:
+            path, host = self._c.guard.rows[0].id, self._link.peer.host
+            self._c.refusals.turned_away(path, host, failure.reason, self._mechanism)
+        self._server.reply(Reply(*_CODES[failure.cause], failure.text))
 
 
 async def _submitter(directory: Directory | None, identity: Identity) -> Submitter:

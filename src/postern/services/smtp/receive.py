@@ -165,7 +165,7 @@ class ReceiveSession(Conversation):
 
     def _response(self, event: events.Response) -> Awaitable[None]:
         assert self.link is not None
-        return self._login.respond(event, self.link)
+        return self._login.respond(event)
 
     def _set_identity(self, proven: Proven) -> None:
         self._identity, self._row, self._submitter = proven.identity, proven.row, proven.submitter

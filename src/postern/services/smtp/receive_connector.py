@@ -15,7 +15,7 @@ from postern.model.directory import Directory, Recipient
 from postern.model.domains import a_labels
 from postern.model.mail import Accepted, Content, Envelope, EnvelopeRecipient, Intake, Origin
 from postern.model.organization import AcceptedDomain, Limits, Organization
-from postern.model.security import NOBODY, Channel, Identity, Peer, Seal
+from postern.model.security import NOBODY, Identity, Peer, Seal
 from postern.paths.guard import Guard, Offer, Refusal
 from postern.paths.row import Path
 from postern.protocols.authentication.results import without_claims
@@ -26,20 +26,10 @@ from postern.services.smtp.data import Clock
 from postern.services.smtp.refusals import Refusals
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
-from postern.trust.reauthorization import Reauthorization
-from postern.trust.sasl.mechanisms import SaslServer
+from postern.trust.authenticator import Authenticator
+from postern.trust.framing import sasl
 
 _ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES")
-
-
-class SaslAuthenticator(Protocol):
-    """What a receive connector needs of `trust.authenticator`."""
-
-    reauthorization: Reauthorization
-
-    def sasl(
-        self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None, channel: Channel = ...
-    ) -> SaslServer | None: ...
 
 
 class Caller(NamedTuple):
@@ -137,7 +127,7 @@ class ReceiveConnector:
     def __init__(
         self,
         guard: Guard,
-        authenticator: SaslAuthenticator | None,
+        authenticator: Authenticator | None,
         directory: Directory | None,
         domains: Sequence[AcceptedDomain],
         intake: Intake,
@@ -212,9 +202,10 @@ class ReceiveConnector:
         """What the guard offers on such a connection now, and as the lines that EHLO shows."""
         key = seal is not None, can_upgrade, binds, self.guard.available
         if key not in self._offers:
-            offer = self.guard.offer(seal, can_upgrade, binds)
+            offer = self.guard.offer(seal, can_upgrade)
             lines = [f"SIZE {self.limits.message_size}", *_ALWAYS]
             lines += ["STARTTLS"] if offer.upgrade else []
-            lines += ["AUTH " + " ".join(offer.mechanisms)] if offer.mechanisms else []
+            names = sasl.names(offer.mechanisms, binds)
+            lines += ["AUTH " + " ".join(names)] if names else []
             self._offers[key] = offer, tuple(lines)
         return self._offers[key]

@@ -20,8 +20,8 @@ from uuid import UUID
 
 from postern.model.directory import PROBE, Account, Directory, DirectoryUnavailable
 from postern.model.security import Mechanism, Peer
+from postern.trust.acceptor import FAILED, TOO_MANY, UNAVAILABLE, Denied, Granted
 from postern.trust.membership import Membership
-from postern.trust.outcome import Denied, Granted
 from postern.trust.passwords import verifiers as passwords
 from postern.trust.passwords.backoff import Backoff, Guess, network
 from postern.trust.passwords.pool import Overloaded, Pool
@@ -34,10 +34,6 @@ MAX_NAME = 512
 _MAX_REMEMBERED = 20_000
 _MAX_WAITING = 5000
 """Guesses that wait out earlier failures; they cost a timer each, and hold up nobody else."""
-
-UNAVAILABLE = Denied(True, "Temporary authentication failure")
-TOO_MANY = Denied(True, "Too many failed attempts, try again later")
-FAILED = Denied()
 
 
 class Judge:

@@ -11,10 +11,10 @@ from typing import Any
 
 from postern.model.directory import DirectoryUnavailable
 from postern.model.security import Mechanism, Peer
+from postern.trust.acceptor import FAILED, TOO_MANY, UNAVAILABLE, Challenge, Denied, Granted
 from postern.trust.kerberos.errors import Cause, cause_of, report
 from postern.trust.kerberos.principal import Principals, Ticket, ticket_of
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.passwords.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge
+from postern.trust.passwords.judge import Judge
 from postern.trust.passwords.pool import Overloaded
 
 gssapi: Any

@@ -6,35 +6,17 @@ Here PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), EXTERNAL (RFC 4422 ap
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
-
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon
 from postern.model.security import Channel, Identity, Mechanism, Peer
+from postern.trust.acceptor import FAILED, MALFORMED, TOO_MANY, UNAVAILABLE, Challenge, Granted, Outcome
 from postern.trust.ntlm.fields import NtlmError
 from postern.trust.ntlm.handshake import NtlmAcceptor, Proof, account_name, channel_binding_hash
-from postern.trust.outcome import Challenge, Denied, Granted
 from postern.trust.passwords.backoff import Guess, network
-from postern.trust.passwords.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, about
+from postern.trust.passwords.judge import Judge, about
 from postern.trust.passwords.pool import Overloaded
 
 MAX_RESPONSE = 65_536
 """Octets of one response; Kerberos tickets with large authorization data come near 48 KB."""
-MALFORMED = Denied(False, "Malformed authentication response")
-
-Outcome = Challenge | Granted | Denied
-
-Validator = Callable[[bytes, Peer], Awaitable[Identity | None]]
-"""Finds the identity that a certificate (DER) belongs to, None if nobody: by direct trust, or by X.509 validation. May raise
-DirectoryUnavailable."""
-
-
-class SaslServer(Protocol):
-    async def step(self, response: bytes | None) -> Outcome:
-        """The client's next response; None only at first, when it sent no initial response. An initial response of no
-        octets (`=` in RFC 4954 section 4, RFC 4959 section 3 and RFC 5034 section 4) is b"", a response like any other.
-        After Granted or Denied the exchange is over."""
-        ...
 
 
 class Plain:
@@ -77,23 +59,19 @@ class Login:
 
 
 class External:
-    """The certificate speaks; what the client asks to be must be what the certificate says."""
+    """EXTERNAL (RFC 4422 appendix A): the certificate proved `identity` in the TLS handshake; what the client asks to be must be
+    that."""
 
-    def __init__(self, validator: Validator, peer: Peer, certificate: bytes) -> None:
-        self._validator = validator
-        self._peer = peer
-        self._certificate = certificate
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
 
     async def step(self, response: bytes | None) -> Outcome:
         if response is None:
             return Challenge(b"")
-        try:
-            identity = await self._validator(self._certificate, self._peer)
-        except DirectoryUnavailable:
-            return UNAVAILABLE
-        if identity is None or _text(response).lower() not in ("", identity.name.lower()):
-            return FAILED
-        return Granted(identity)
+        name = _text(response)
+        if response and not name:
+            return MALFORMED
+        return Granted(self._identity) if name.lower() in ("", self._identity.name.lower()) else FAILED
 
 
 class Ntlm:

@@ -13,10 +13,9 @@ import secrets
 
 from postern.model.directory import Account, DirectoryUnavailable
 from postern.model.security import NO_CHANNEL, Channel, Mechanism, Peer
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.passwords.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, about
+from postern.trust.acceptor import FAILED, MALFORMED, TOO_MANY, UNAVAILABLE, Challenge, Denied, Granted
+from postern.trust.passwords.judge import Judge, about
 from postern.trust.passwords.verifiers import SCRAM_ITERATIONS, ScramKeys
-from postern.trust.sasl.mechanisms import MALFORMED
 
 _MAX_MESSAGE = 2048
 UNBOUND = Denied(False, "The channel binding does not match")
