@@ -7,13 +7,14 @@ import struct
 from contextlib import suppress
 from typing import Any
 
-from postern.model.security import Mechanism, Peer, Seal
+from postern.model.security import Channel, Mechanism, Peer, Seal
 from postern.paths.guard import Guard
 from postern.paths.table import TABLE
 from postern.trust import spnego
 from postern.trust.acceptor import Asking, Failure
 from postern.trust.contexts import SecurityFailure
 from postern.trust.framing import sasl as framing
+from postern.trust.host import HostCredentials
 from postern.trust.ntlm import handshake as ntlm
 from postern.trust.ntlm.fields import MAX_TOKEN, NtlmError
 from postern.trust.passwords import saslprep
@@ -60,7 +61,7 @@ def _answers(size: int, pairs: bytes, prove: ntlm.Prove) -> Work:
 
     def work() -> None:
         for _ in range(size // len(token)):
-            acceptor = ntlm.NtlmAcceptor("hub1", "example.test", prove, names=_OWN)
+            acceptor = ntlm.NtlmAcceptor(HostCredentials("hub1", "example.test"), prove, Channel(names=_OWN))
             acceptor.negotiate(b"NTLMSSP\0\1\0\0\0" + bytes(20))
             with suppress(NtlmError):
                 finished(acceptor.authenticate(token))
@@ -93,10 +94,9 @@ def _exchange(line: bytes) -> Work:
 
 
 class OnlyPlain:
-    """An authenticator that has one mechanism, in a protocol that writes nothing."""
+    """An authenticator of passwords only, in a protocol that writes nothing."""
 
-    def sasl(self, name: str, asking: Asking) -> sasl.Plain:
-        return sasl.Plain(NOBODY, asking.peer)
+    available = frozenset({Mechanism.BASIC})
 
     def failure(self, failure: Failure) -> None:
         pass

@@ -16,38 +16,40 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["postern.trust"]):
-        from postern.trust.acceptor import FAILED, Acceptor, Asking, Cause, Denied, Failure
+        from postern.trust.acceptor import FAILED, Asking, Cause, Denied, Failure
+        from postern.trust.authenticator import Authenticator
         from postern.trust.framing.sasl import NAMES, AuthExchange
+        from postern.trust.host import HostCredentials
         from postern.trust.passwords import saslprep
-        from postern.trust.sasl import mechanisms as sasl
-        from postern.trust.sasl import scram as sasl_scram
 else:
-    from postern.trust.acceptor import FAILED, Acceptor, Asking, Cause, Denied, Failure
+    from postern.trust.acceptor import FAILED, Asking, Cause, Denied, Failure
+    from postern.trust.authenticator import Authenticator
     from postern.trust.framing.sasl import NAMES, AuthExchange
+    from postern.trust.host import HostCredentials
     from postern.trust.passwords import saslprep
-    from postern.trust.sasl import mechanisms as sasl
-    from postern.trust.sasl import scram as sasl_scram
 
-from postern.model.security import Peer, Seal
+from postern.model.organization import Profile
+from postern.model.security import Mechanism, Peer, Seal
 from postern.paths.guard import Guard
-from postern.paths.table import TABLE
+from postern.paths.table import settle
 from tests.bounds.growth import finished
 
 PEER = Peer("192.0.2.1", 40_000)
 
 
-class Nobody:
-    """A judge whose directory is empty, and who keeps no account of guesses."""
+class Nobody(Authenticator):
+    """An authenticator whose directory is empty, and who keeps no account of guesses."""
 
     def __init__(self) -> None:
-        self.directory = self
-        self.proofs = self
+        self.directory = self.proofs = self
+        self.available = frozenset(NAMES)
+        self._host = HostCredentials("hub1", "example.test", "EXAMPLE")
 
     async def account(self, name: str) -> None:
         assert name
         return None
 
-    async def enter(self, name: str, account: None, peer: Peer) -> Any:
+    async def enter(self, name: str, account: object, peer: Peer, callers: object = None) -> Any:
         return SimpleNamespace(undecided=lambda: None)
 
     async def ntlm(self, account: None, logon: object) -> None:
@@ -59,6 +61,9 @@ class Nobody:
             assert saslprep.saslprep(prepared) == prepared, "RFC 4013: what is prepared stays as it is"
         return FAILED
 
+    def available_to(self, callers: object) -> frozenset[Mechanism]:
+        return self.available
+
     def settle(self, guess: object, right: bool) -> None:
         assert not right
 
@@ -66,28 +71,18 @@ class Nobody:
         return bytes(16)
 
 
-JUDGE: Any = Nobody()
-MECHANISMS: dict[str, Any] = {
-    "PLAIN": lambda: sasl.Plain(JUDGE, PEER),
-    "LOGIN": lambda: sasl.Login(JUDGE, PEER),
-    "SCRAM-SHA-256": lambda: sasl_scram.ScramServer(JUDGE, PEER),
-    "NTLM": lambda: sasl.Ntlm(JUDGE, PEER, "hub1", "example.test", "EXAMPLE", sasl.Channel()),
-}
-GUARD = Guard([TABLE["imap4"]], frozenset(NAMES))
+NOBODY: Any = Nobody()
+MECHANISMS = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "NTLM")
+GUARD = Guard([settle(Profile.PRACTICAL)["imap4"]], frozenset(NAMES))
 ASKING = Asking(PEER, Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384"))
 
 
-class OneMechanism:
-    """An authenticator with one mechanism, and the lines of a protocol that keeps what it would write."""
+class Written:
+    """The lines of a protocol that keeps what it would write."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def __init__(self) -> None:
         self.server = b""
         self.failure_cause: Cause | None = None
-
-    def sasl(self, name: str, asking: Asking) -> Acceptor:
-        acceptor: Acceptor = MECHANISMS[self.name]()
-        return acceptor
 
     def challenge(self, data: bytes) -> None:
         self.server = data
@@ -103,10 +98,9 @@ def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a mechanism does what it must not."""
     if not data:
         return
-    name = list(MECHANISMS)[data[0] % len(MECHANISMS)]
-    lines: Any = OneMechanism(name)
-    exchange = AuthExchange(GUARD, lines)
-    assert exchange.begin("PLAIN", ASKING, lines)
+    name, lines = MECHANISMS[data[0] % len(MECHANISMS)], Written()
+    exchange = AuthExchange(GUARD, NOBODY)
+    assert exchange.begin(name, ASKING, lines)
     for line in data[1:].split(b"\n")[:4]:
         # The nonce is the server's: a response that leaves it open gets as far as one that knows it.
         finished(exchange.respond(line.replace(b"NONCE", lines.server.partition(b",")[0])))
@@ -114,7 +108,7 @@ def one_input(data: bytes) -> None:
             assert lines.failure_cause is Cause.FAILED
             break
     for line in (data[1:], base64.b64encode(data[1:])):
-        assert exchange.begin("PLAIN", ASKING, lines)
+        assert exchange.begin(name, ASKING, lines)
         finished(exchange.respond_encoded(line))
 
 

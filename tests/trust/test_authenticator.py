@@ -13,6 +13,8 @@ from postern.model.directory import DirectoryUnavailable
 from postern.model.security import Mechanism, Seal
 from postern.trust.acceptor import FAILED, Asking, Challenge, Granted
 from postern.trust.authenticator import Authenticator
+from postern.trust.framing.sasl import begin
+from postern.trust.host import HostCredentials
 from postern.trust.passwords import verifiers as passwords
 from tests.directory.conftest import RunningSlapd, empty_slapd, slapd
 from tests.trust.people import PEER, People, run
@@ -29,7 +31,7 @@ def people() -> People:
 
 @pytest.fixture
 def authenticator(people: People) -> Iterator[Authenticator]:
-    made = Authenticator(people, people)
+    made = Authenticator(people, policy=people)
     yield made
     made.close()
 
@@ -38,10 +40,10 @@ def test_mechanisms_join_when_an_administrator_enables_them(authenticator: Authe
     assert authenticator.available == {Mechanism.BASIC}
     assert run(authenticator.refresh()) == {Mechanism.BASIC}
     for kind, mechanism, name in (("nt", Mechanism.NTLM, "NTLM"), ("scram-sha-256", Mechanism.SCRAM, "scram-sha-256")):
-        assert authenticator.sasl(name, Asking(PEER, TLS)) is None
+        assert begin(authenticator, name, Asking(PEER, TLS)) is None
         people.enabled = {kind}
         assert run(authenticator.refresh()) == {Mechanism.BASIC, mechanism}
-        assert authenticator.sasl(name, Asking(PEER, TLS)) is not None
+        assert begin(authenticator, name, Asking(PEER, TLS)) is not None
     people.away = True
     with pytest.raises(DirectoryUnavailable):
         run(authenticator.refresh())
@@ -50,8 +52,8 @@ def test_mechanisms_join_when_an_administrator_enables_them(authenticator: Authe
 
 def test_no_password_goes_in_the_clear(authenticator: Authenticator) -> None:
     for name in ("PLAIN", "LOGIN"):
-        assert authenticator.sasl(name, Asking(PEER, None)) is None
-        assert authenticator.sasl(name, Asking(PEER, TLS)) is not None
+        assert begin(authenticator, name, Asking(PEER, None)) is None
+        assert begin(authenticator, name, Asking(PEER, TLS)) is not None
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_no_password_goes_in_the_clear(authenticator: Authenticator) -> None:
 )
 def test_what_is_not_done_here(authenticator: Authenticator, name: str) -> None:
     """-PLUS among it, on a channel without a binding."""
-    assert authenticator.sasl(name, Asking(PEER, TLS)) is None
+    assert begin(authenticator, name, Asking(PEER, TLS)) is None
 
 
 @pytest.mark.slow
@@ -70,21 +72,21 @@ def test_every_mechanism_on_slapd(empty_slapd: RunningSlapd) -> None:
                 await write.enable_verifier(kind)
             made = passwords.verifiers("wonderland", await read.enabled_verifiers())
             await write.add_user("alice@example.test", made)
-            authenticator = Authenticator(read, read, server_name="mail", domain="example.test")
+            authenticator = Authenticator(read, HostCredentials("mail", "example.test"), read)
             assert await authenticator.refresh() == {Mechanism.BASIC, Mechanism.NTLM, Mechanism.SCRAM}
             for name in ("alice@example.test", "alice", "EXAMPLE\\alice"):
                 assert isinstance(await authenticator.password(name, "wonderland", PEER), Granted)
                 assert await authenticator.password(name, "wrong", PEER) == FAILED
 
             client = spnego.client("alice@example.test", "wonderland", protocol="ntlm")
-            server = authenticator.sasl("NTLM", Asking(PEER, TLS))
+            server = begin(authenticator, "NTLM", Asking(PEER, TLS))
             assert server is not None
             challenge = await server.step(client.step())
             assert isinstance(challenge, Challenge)
             assert isinstance(await server.step(client.step(challenge.data)), Granted)
 
             scram = ScramClient(["SCRAM-SHA-256"], "alice@example.test", "wonderland")
-            server = authenticator.sasl("SCRAM-SHA-256", Asking(PEER, TLS))
+            server = begin(authenticator, "SCRAM-SHA-256", Asking(PEER, TLS))
             assert server is not None
             challenge = await server.step(scram.get_client_first().encode())
             assert isinstance(challenge, Challenge)

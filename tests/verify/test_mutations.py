@@ -75,15 +75,15 @@ MUTATIONS = (
     Mutation(
         "EXTERNAL is accepted from whoever says a name",
         "from postern.model.security import Identity, Mechanism, PrincipalKind\n"
-        "from postern.trust.acceptor import Granted\nfrom postern.trust.authenticator import Authenticator\n"
+        "from postern.trust.acceptor import Granted\n"
         "from postern.trust.framing import sasl as framing\n"
         "class Yes:\n    async def step(self, response):\n"
         "        return Granted(Identity(PrincipalKind.USER, response.decode(), Mechanism.BASIC))\n"
-        "allowed, sasl = framing.allowed, Authenticator.sasl\n"
+        "allowed, begin = framing.allowed, framing.begin\n"
         "framing.allowed = lambda guard, name, seal: (\n"
         "    Mechanism.CERTIFICATE if name.upper() == 'EXTERNAL' else allowed(guard, name, seal))\n"
-        "Authenticator.sasl = lambda self, name, asking: (\n"
-        "    Yes() if name.upper() == 'EXTERNAL' else sasl(self, name, asking))",
+        "framing.begin = lambda authenticator, name, asking: (\n"
+        "    Yes() if name.upper() == 'EXTERNAL' else begin(authenticator, name, asking))",
         HUB,
         "client-to-hub-smtp",
         "EXTERNAL is refused on port 587",

@@ -7,19 +7,20 @@ from importlib import metadata
 from postern.directory.ad.client import DomainClient
 from postern.directory.ad.recipient_update import RecipientUpdate
 from postern.directory.ad.server_objects import ServerObjects
-from postern.directory.ldap.tickets import MachineTickets
 from postern.model.directory import Locator
 from postern.model.organization import HostService, Role
 from postern.net.tunnel import tunnel
 from postern.paths.row import Wire
 from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
 from postern.roles import domain
+from postern.roles.credentials import host_credentials
 from postern.roles.doors import Doors
 from postern.roles.rpc import Rpc
 from postern.roles.runtime import Runtime
 from postern.services.directory.attendant import Attendant
 from postern.services.directory.recipient_update import RecipientUpdateService
 from postern.services.rpc.client import RpcClient
+from postern.trust.authenticator import Authenticator
 
 TIMEOUT = 30.0
 """Seconds for one page of recipients."""
@@ -34,7 +35,8 @@ class AttendantProcess:
         self.locator = domain.locator(runtime)
         self.directory = domain.directory(runtime, HostService.ATTENDANT, self.locator)
         self.doors = Doors(runtime)
-        self.rpc = Rpc(runtime, self.directory)
+        self.authenticator = Authenticator(self.directory, host_credentials(runtime))
+        self.rpc = Rpc(runtime, self.authenticator)
         self.clients = [client(runtime, self.locator, row) for row in ("recipient-update-to-ad", "attendant-to-ad")]
         self.servers = ServerObjects(self.clients[1])
         update = RecipientUpdate(self.clients[0], domain.domain(runtime), self.clients[0].row.id)
@@ -56,14 +58,14 @@ class AttendantProcess:
         for one in self.clients:
             await one.close()
         await self.rpc.close()
+        self.authenticator.close()
         await self.directory.close()
         await self.locator.close()
 
 
 def client(runtime: Runtime, locator: Locator, name: str) -> DomainClient:
     """Active Directory on this row, asked as this server."""
-    row, realm = runtime.rows[name], domain.domain(runtime).domain.upper()
-    tickets = MachineTickets(runtime.server.machine_account, realm, domain.keytab(runtime))
+    row, tickets = runtime.rows[name], domain.machine_tickets(runtime)
     return DomainClient(row, row.port("ldap", Wire.TCP), locator, tunnel, tickets, TIMEOUT, runtime.observed)
 
 

@@ -8,6 +8,7 @@ from postern.model.mail import Carrier, HopKind
 from postern.model.organization import Role
 from postern.net.dns import Resolver
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
+from postern.roles.credentials import host_credentials
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.roles.transport_agents import TransportAgents
@@ -37,7 +38,7 @@ class Carriers:
             runtime.observed,
             logon.certificate,
             certificates=self.certificates,
-            initiator=sasl_initiators(server.machine_account, organization.realm, organization.keytab),
+            initiator=sasl_initiators(server.machine_account, host_credentials(runtime)),
         )
         outward = self.agents.outward(sender)
         self.by_kind: dict[HopKind, Carrier] = {

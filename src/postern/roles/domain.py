@@ -18,12 +18,13 @@ from postern.net.dns import Resolver
 from postern.net.tunnel import tunnel
 from postern.paths.row import Party, Path
 from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
+from postern.roles.credentials import host_credentials
 from postern.roles.rpc import socket
 from postern.roles.runtime import Part, Runtime
 from postern.services.rpc.client import RpcClient, RpcTarget
 from postern.services.topology.client import TopologyClient
 from postern.services.topology.controllers import Topology
-from postern.trust.handshakes import Initiators
+from postern.trust.initiators import Initiators
 
 _ROWS: dict[Part, str] = {
     Role.HUB: "hub-to-ad",
@@ -52,19 +53,20 @@ def domain(runtime: Runtime) -> ActiveDirectory:
     return found
 
 
-def keytab(runtime: Runtime) -> FilePath:
-    return FilePath(runtime.organization.keytab) if runtime.organization.keytab else runtime.state.keytab
-
-
 def use_kerberos(runtime: Runtime) -> None:
     """Before anything in this process touches libkrb5."""
-    os.environ.update(tickets.environment(keytab(runtime), runtime.state.krb5_conf))
+    os.environ.update(tickets.environment(FilePath(host_credentials(runtime).keytab), runtime.state.krb5_conf))
+
+
+def machine_tickets(runtime: Runtime) -> tickets.MachineTickets:
+    """Tickets of this server's account."""
+    host = host_credentials(runtime)
+    return tickets.MachineTickets(runtime.server.machine_account, host.realm, FilePath(host.keytab))
 
 
 def directory(runtime: Runtime, part: Part, locator: Locator) -> DomainDirectory:
     """The domain, asked as this server's account."""
-    account, realm = runtime.server.machine_account, domain(runtime).domain.upper()
-    machine = tickets.MachineTickets(account, realm, keytab(runtime))
+    machine = machine_tickets(runtime)
     return DomainDirectory.open(row(runtime, part), domain(runtime), locator, tunnel, machine, runtime.observed)
 
 
@@ -93,8 +95,7 @@ def local_topology(runtime: Runtime) -> Topology:
 def topology_target(runtime: Runtime) -> RpcTarget:
     """The host's topology service, on its unix socket."""
     server, path = runtime.server, runtime.rows["ad-topology"]
-    account, realm = server.machine_account, domain(runtime).domain.upper()
-    initiators = Initiators(account, domain(runtime).domain, b"", realm, str(keytab(runtime)))
+    initiators = Initiators(server.machine_account, host_credentials(runtime))
     sockets = (socket(runtime, HostService.TOPOLOGY, 0),)
     mapper = runtime.organization.port(135)
     return RpcTarget(path, server.addresses[0], server.fqdn, mapper, initiators, sockets)

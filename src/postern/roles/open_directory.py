@@ -12,26 +12,28 @@ from postern.directory.ad.adapter import DomainDirectory
 from postern.directory.slapd_adapter import SlapdDirectory
 from postern.protocols.dcerpc.interfaces.logon_broker import LOGON_BROKER
 from postern.roles import domain
+from postern.roles.credentials import host_credentials
 from postern.roles.runtime import Part, Runtime
 from postern.services.netlogon.broker import BrokerClient
 from postern.services.rpc.client import RpcClient
 from postern.services.topology.client import TopologyClient
+from postern.trust.authenticator import DomainLogons
 from postern.trust.kerberos.passwords import KerberosPasswords
-from postern.trust.membership import Membership
 
 
 @dataclass(frozen=True, slots=True)
 class OpenDirectory:
-    """What one process has open. `netbios` is "" and the rest None where there is no Active Directory."""
+    """What one process has open. The rest is None where there is no Active Directory."""
 
     directory: DomainDirectory | SlapdDirectory
-    netbios: str = ""
     logons: BrokerClient | None = None
     locator: TopologyClient | None = None
 
     @property
-    def membership(self) -> Membership | None:
-        return Membership(self.directory.servers_sid) if isinstance(self.directory, DomainDirectory) else None
+    def domain_logons(self) -> DomainLogons | None:
+        if self.logons is None or not isinstance(self.directory, DomainDirectory):
+            return None
+        return DomainLogons(self.logons, self.directory.servers_sid)
 
     async def close(self) -> None:
         for part in (self.directory, self.logons, self.locator):
@@ -49,11 +51,11 @@ def open_directory(runtime: Runtime, part: Part) -> OpenDirectory:
     domain.use_kerberos(runtime)
     locator = domain.locator(runtime)
     directory = domain.directory(runtime, part, locator)
-    return OpenDirectory(directory, organization.active_directory.netbios, logons(runtime), locator)
+    return OpenDirectory(directory, logons(runtime), locator)
 
 
 def logons(runtime: Runtime) -> BrokerClient:
     """Passwords by Kerberos, each process for itself; NTLM answers by the host's broker."""
-    fqdn, realm = runtime.server.fqdn, domain.domain(runtime).domain.upper()
-    passwords = KerberosPasswords(realm, str(domain.keytab(runtime)), f"host/{fqdn}")
+    host = host_credentials(runtime)
+    passwords = KerberosPasswords(host.realm, host.keytab, f"host/{runtime.server.fqdn}")
     return BrokerClient(RpcClient(LOGON_BROKER, domain.topology_target(runtime), runtime.observed), passwords)

@@ -10,56 +10,32 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path as FilePath
 
-from postern.model.directory import Directory
 from postern.model.organization import Role, Server
 from postern.model.security import Identity
 from postern.paths.row import Party, Path, Wire
 from postern.protocols.dcerpc.interface import Interface
+from postern.roles.credentials import host_credentials
 from postern.roles.doors import Doors
 from postern.roles.runtime import Part, Runtime
 from postern.services.mailbox.client import MailboxClient
 from postern.services.rpc.client import RpcClient, RpcTarget
 from postern.services.rpc.endpoint_mapper import EndpointMapper, endpoints, rpc_port
 from postern.services.rpc.server import RpcServer, RpcService
-from postern.trust.handshakes import Acceptors, Initiators
-from postern.trust.membership import Membership
+from postern.trust.authenticator import Authenticator
+from postern.trust.initiators import Initiators
 from postern.trust.ntlm.handshake import nt_hash
-from postern.trust.passwords.proofs import Proofs
-from postern.trust.reauthorization import Reauthorization
 
 
 class Rpc:
     """The RPC of one process: its doors, and its clients of other servers."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        directory: Directory,
-        proofs: Proofs | None = None,
-        membership: Membership | None = None,
-        reauthorization: Reauthorization | None = None,
-    ) -> None:
-        """`proofs` and `membership` are Active Directory's, where the organization is in one; `reauthorization` is the
-        authenticator's, in a process that has one."""
+    def __init__(self, runtime: Runtime, authenticator: Authenticator) -> None:
+        """`authenticator` is the process's; who made it closes it."""
         self._runtime = runtime
-        organization, server = runtime.organization, runtime.server
+        self._authenticator = authenticator
         secret = (runtime.state.secrets / "machine-account").read_text(encoding="utf-8").strip()
-        account, realm, keytab = server.machine_account, organization.realm, organization.keytab
-        netbios = organization.active_directory.netbios if organization.active_directory is not None else ""
-        domain = netbios or organization.default_domain
-        self._initiators = Initiators(account, domain, nt_hash(secret), realm, keytab)
+        self._initiators = Initiators(runtime.server.machine_account, host_credentials(runtime), nt_hash(secret))
         self._clients: dict[str, MailboxClient] = {}
-        self._acceptors = Acceptors(
-            server.name,
-            organization.default_domain,
-            directory,
-            realm,
-            keytab,
-            proofs,
-            membership,
-            netbios,
-            reauthorization,
-        )
 
     def target(self, row: Path, server: Server, part: Part) -> RpcTarget:
         """Where `part` of `server` is reached on `row`."""
@@ -80,7 +56,6 @@ class Rpc:
         return self._clients
 
     async def close(self) -> None:
-        self._acceptors.close()
         for client in self._clients.values():
             await client.close()
 
@@ -100,7 +75,7 @@ class Rpc:
     def _serve(self, services: Sequence[RpcService]) -> RpcServer:
         runtime = self._runtime
         account = runtime.server.machine_account
-        return RpcServer(services, self._acceptors, self.may_call, runtime.observed, account)
+        return RpcServer(services, self._authenticator, self.may_call, runtime.observed, account)
 
     def may_call(self, identity: Identity, row: Path) -> bool:
         """A machine account calls as the roles that its server has: a client access server is no hub."""

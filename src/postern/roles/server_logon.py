@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from postern.directory.ad.adapter import DomainDirectory
 from postern.model.directory import DirectoryUnavailable
 from postern.net.tls import Certificate
 from postern.paths.guard import Guard
 from postern.paths.row import Path
+from postern.roles.credentials import host_credentials
 from postern.roles.open_directory import open_directory
 from postern.roles.organization_feed import OrganizationFeed
 from postern.roles.rpc import Rpc
@@ -33,19 +33,9 @@ class ServerLogon:
         self.open_directory = open_directory(runtime, part)
         self.directory = self.open_directory.directory
         self.authenticator = Authenticator(
-            self.directory,
-            self.directory,
-            server_name=runtime.server.name,
-            domain=organization.name,
-            realm=organization.realm,
-            keytab=organization.keytab,
-            salt_key=salt_key,
-            logons=self.open_directory.logons,
-            netbios=self.open_directory.netbios,
-            servers=self.directory.servers_sid if isinstance(self.directory, DomainDirectory) else None,
+            self.directory, host_credentials(runtime), self.directory, self.open_directory.domain_logons, salt_key
         )
-        judge = self.authenticator
-        self.rpc = Rpc(runtime, self.directory, judge.proofs, self.open_directory.membership, judge.reauthorization)
+        self.rpc = Rpc(runtime, self.authenticator)
         self._in_domain = organization.active_directory is not None
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
         self._configured = organization

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from postern.model.organization import HostService
 from postern.roles import domain
+from postern.roles.credentials import host_credentials
 from postern.roles.doors import Doors
 from postern.roles.open_directory import logons
 from postern.roles.rpc import Rpc
@@ -14,9 +15,8 @@ from postern.services.netlogon.broker import LogonBroker
 from postern.services.netlogon.client import NetlogonClient
 from postern.services.rpc.server import RpcService
 from postern.services.topology.server import TopologyService
-from postern.trust.membership import Membership
+from postern.trust.authenticator import Authenticator, DomainLogons
 from postern.trust.ntlm.handshake import nt_hash
-from postern.trust.passwords.proofs import DomainProofs
 
 
 class TopologyProcess:
@@ -30,8 +30,9 @@ class TopologyProcess:
         self.doors = Doors(runtime)
         self.judges = logons(runtime)
         netbios = domain.domain(runtime).netbios
-        proofs = DomainProofs(self.directory, self.judges, netbios)
-        self.rpc = Rpc(runtime, self.directory, proofs, Membership(self.directory.servers_sid))
+        judges = DomainLogons(self.judges, self.directory.servers_sid)
+        self.authenticator = Authenticator(self.directory, host_credentials(runtime), domain=judges)
+        self.rpc = Rpc(runtime, self.authenticator)
         path, account = domain.row(runtime, HostService.TOPOLOGY), runtime.server.machine_account
         self.netlogon = NetlogonClient(path, self.topology, netbios, account, self._secret, runtime.observed)
 
@@ -49,6 +50,7 @@ class TopologyProcess:
     async def stop(self) -> None:
         await self.doors.close()
         await self.rpc.close()
+        self.authenticator.close()
         await self.judges.close()
         await self.netlogon.close()
         await self.directory.close()

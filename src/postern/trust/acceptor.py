@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
-from postern.model.security import NO_CHANNEL, Channel, Identity, Peer, PrincipalKind, Seal
+from postern.model.security import NO_CHANNEL, Channel, Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.paths.guard import Reason, Refusal
 
 ANYBODY = frozenset({PrincipalKind.USER, PrincipalKind.SERVER})
 SERVERS = frozenset({PrincipalKind.SERVER})
+MAIL_SERVICES = frozenset({"host", "smtp", "smtpsvc", "imap", "imap4", "pop", "pop3"})
+"""Service classes that mean this host or its mail, as clients spell them (Windows: SMTPSVC, IMAP, POP)."""
 FAILED_TEXT = "Authentication failed"
 """The one text for every refusal that depends on name or password: it must not tell which of the two was wrong."""
 
@@ -24,7 +26,9 @@ class Asking:
 
     `certified` is the identity that its certificate proved in the TLS handshake already. `callers` are the kinds of accounts
     that may prove themselves here: secrets of others are not judged at all, so that nobody can guess a user's password where
-    only servers call. The guard decides afterwards which row the identity is on.
+    only servers call. The guard decides afterwards which row the identity is on. `services` are the service classes that a
+    client may mean when it comes here. `negotiable` are the mechanisms that Negotiate may come to. With `seals` the keys of
+    the exchange go on to protect what follows it, and must be strong enough for that.
     """
 
     peer: Peer
@@ -32,6 +36,9 @@ class Asking:
     channel: Channel = NO_CHANNEL
     certified: Identity | None = None
     callers: frozenset[PrincipalKind] = ANYBODY
+    services: frozenset[str] = MAIL_SERVICES
+    negotiable: frozenset[Mechanism] = frozenset({Mechanism.KERBEROS, Mechanism.NTLM})
+    seals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +63,13 @@ class Denied:
     """The caller proved nothing. With `temporary` nothing was decided: the directory did not answer, or we are too busy.
 
     `text` may be said to the peer as it stands. `account` is for the log, never for the peer: the account that was tried, ""
-    if there is none of that name (people type passwords where names belong, so what was typed is not kept)."""
+    if there is none of that name (people type passwords where names belong, so what was typed is not kept). `reason` is for the
+    log too."""
 
     temporary: bool = False
     text: str = FAILED_TEXT
     account: str = field(default="", compare=False)
+    reason: str = field(default="", compare=False)
 
 
 FAILED = Denied()

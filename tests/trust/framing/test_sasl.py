@@ -13,6 +13,7 @@ from postern.model.security import Identity, Mechanism, PrincipalKind, Seal
 from postern.paths.guard import Guard, Reason, Refusal
 from postern.paths.table import TABLE, settle
 from postern.trust.acceptor import ANYBODY, Asking, Cause, Challenge, Denied, Failure, Granted, Outcome
+from postern.trust.framing import sasl
 from postern.trust.framing.sasl import BINDING, NAMES, AuthExchange, allowed, encoded, names
 from tests.trust.people import PEER, run
 
@@ -23,14 +24,11 @@ IMAP = Guard([settle(Profile.PRACTICAL)["imap4"]], frozenset(Mechanism))
 
 
 class Script:
-    """An authenticator with one mechanism, which says what it is told to and keeps what it heard."""
+    """In an authenticator's place: one mechanism, which says what it is told to and keeps what it heard."""
 
     def __init__(self, *outcomes: Outcome) -> None:
         self._outcomes = iter(outcomes)
         self.heard: list[bytes | None] = []
-
-    def sasl(self, name: str, asking: Asking) -> Script | None:
-        return None if name == "NTLM" else self
 
     async def step(self, response: bytes | None) -> Outcome:
         self.heard.append(response)
@@ -51,6 +49,11 @@ class Written:
 
     def failure(self, failure: Failure) -> None:
         self.lines.append(failure)
+
+
+@pytest.fixture(autouse=True)
+def only_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sasl, "begin", lambda script, name, asking: None if name == "NTLM" else script)
 
 
 def say(

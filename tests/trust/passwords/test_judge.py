@@ -37,7 +37,7 @@ class Bench:
                 self.now = max(self.now, self.now + seconds)
             await really_sleep(0)
 
-        monkeypatch.setattr(judge_module.passwords, "matches", matches)
+        monkeypatch.setattr(judge_module.verifiers, "matches", matches)
         monkeypatch.setattr(judge_module.asyncio, "sleep", sleep)
 
     async def ask(self, password: str, name: str = "alice@example.test", peer: Peer = PEER) -> Granted | Denied:

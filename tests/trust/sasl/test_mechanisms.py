@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from postern.model.security import Identity, Mechanism, PrincipalKind, Seal
 from postern.trust.acceptor import FAILED, MALFORMED, Acceptor, Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator
+from postern.trust.framing.sasl import begin
+from postern.trust.host import HostCredentials
 from postern.trust.sasl.mechanisms import External
 from tests.trust.people import PEER, People, run
 
@@ -29,14 +31,14 @@ def people() -> People:
 
 @pytest.fixture
 def authenticator(people: People) -> Iterator[Authenticator]:
-    made = Authenticator(people, people, server_name="mail", domain="example.test")
+    made = Authenticator(people, HostCredentials("mail", "example.test"), people)
     run(made.refresh())
     yield made
     made.close()
 
 
 def start(authenticator: Authenticator, name: str) -> Acceptor:
-    server = authenticator.sasl(name, Asking(PEER, TLS))
+    server = begin(authenticator, name, Asking(PEER, TLS))
     assert server is not None
     return server
 
@@ -203,7 +205,7 @@ def test_garbage_only_fails(mechanism: str, responses: list[bytes | None]) -> No
     people.enabled = {"nt", "scram-sha-256"}
 
     async def steps() -> None:
-        authenticator = Authenticator(people, people)
+        authenticator = Authenticator(people, policy=people)
         await authenticator.refresh()
         server = start(authenticator, mechanism)
         for response in responses:

@@ -13,6 +13,7 @@ from scramp import ScramClient, ScramException
 from postern.model.security import Channel, Mechanism, Seal
 from postern.trust.acceptor import FAILED, UNAVAILABLE, Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator
+from postern.trust.framing.sasl import begin
 from postern.trust.passwords.verifiers import scram_keys
 from postern.trust.sasl import scram as sasl_scram
 from postern.trust.sasl.mechanisms import MALFORMED
@@ -35,7 +36,7 @@ def people() -> People:
 
 @pytest.fixture
 def authenticator(people: People) -> Iterator[Authenticator]:
-    made = Authenticator(people, people)
+    made = Authenticator(people, policy=people)
     yield made
     made.close()
 
@@ -117,7 +118,7 @@ def bound_exchange(authenticator: Authenticator, binding: bytes, channel: Channe
     async def steps() -> Granted | Denied | Challenge:
         who = Credentials("alice@example.test", "wonderland")
         client = exchange_for("SCRAM-SHA-256-PLUS", who, "smtp", "localhost", binding)
-        server = authenticator.sasl("SCRAM-SHA-256-PLUS", Asking(PEER, TLS, channel))
+        server = begin(authenticator, "SCRAM-SHA-256-PLUS", Asking(PEER, TLS, channel))
         assert server is not None
         outcome = await server.step(client(b""))
         while isinstance(outcome, Challenge):

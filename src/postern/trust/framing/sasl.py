@@ -15,7 +15,10 @@ from postern.paths.guard import Guard, Reason, Refusal, is_tls
 from postern.telemetry.log import Event, log
 from postern.trust.acceptor import Acceptor, Asking, Cause, Challenge, Denied, Failure, Granted, refused
 from postern.trust.authenticator import Authenticator
-from postern.trust.sasl.mechanisms import External
+from postern.trust.exchanges import ContextExchange
+from postern.trust.sasl.gssapi import Gssapi
+from postern.trust.sasl.mechanisms import External, Login, Plain
+from postern.trust.sasl.scram import ScramServer
 
 NAMES: dict[Mechanism, tuple[str, ...]] = {
     Mechanism.KERBEROS: ("GSSAPI",),
@@ -51,6 +54,26 @@ def allowed(guard: Guard, name: str, seal: Seal | None) -> Mechanism | Refusal:
         if refusal.reason is Reason.ENCRYPTION_REQUIRED:
             best = refusal
     return best
+
+
+def begin(authenticator: Authenticator, name: str, asking: Asking) -> Acceptor | None:
+    """A new exchange by the mechanism with this SASL name (any case); None if it cannot be done here and now. A password in
+    the clear is refused here too, whatever the guard said."""
+    available = authenticator.available
+    match name.upper():
+        case "PLAIN" if asking.seal is not None:
+            return Plain(authenticator, asking.peer)
+        case "LOGIN" if asking.seal is not None:
+            return Login(authenticator, asking.peer)
+        case "SCRAM-SHA-256" if Mechanism.SCRAM in available:
+            return ScramServer(authenticator, asking.peer, asking.channel)
+        case "SCRAM-SHA-256-PLUS" if Mechanism.SCRAM in available and asking.channel.binding:
+            return ScramServer(authenticator, asking.peer, asking.channel, plus=True)
+        case "NTLM" if Mechanism.NTLM in available:
+            return authenticator.begin(Mechanism.NTLM, asking)
+        case "GSSAPI" if Mechanism.KERBEROS in available and (kerberos := authenticator.kerberos(asking)) is not None:
+            return Gssapi(ContextExchange(authenticator, asking, kerberos), kerberos)
+    return None
 
 
 class Lines(Protocol):
@@ -95,7 +118,7 @@ class AuthExchange:
                 lines.failure(refused(mechanism))
                 return False
             if self._authenticator is not None:
-                self._acceptor = self._authenticator.sasl(name, asking)
+                self._acceptor = begin(self._authenticator, name, asking)
         if self._acceptor is None:
             lines.failure(Failure(Cause.UNSUPPORTED, _UNSUPPORTED))
         return self._acceptor is not None

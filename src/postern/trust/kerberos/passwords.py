@@ -12,7 +12,7 @@ from typing import Any
 
 from postern.model.directory import Account, DirectoryUnavailable
 from postern.trust.kerberos.errors import Cause, cause_of, report
-from postern.trust.passwords.pool import Pool
+from postern.trust.pool import Pool
 
 gssapi: Any
 raw: Any

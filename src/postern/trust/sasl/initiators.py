@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from postern.model.security import Mechanism
+from postern.trust.host import HostCredentials
 from postern.trust.kerberos.errors import Cause, cause_of, report
 
 gssapi: Any
@@ -81,13 +82,13 @@ class GssapiInitiator:
 
 
 def sasl_initiators(
-    account: str, realm: str, keytab: str, service: str = "smtp"
+    account: str, host: HostCredentials, service: str = "smtp"
 ) -> Callable[[Mechanism, str], SaslInitiator | None]:
     """For `SmtpSender(initiator=...)`: a new exchange by a mechanism with a host; None where we have nothing to prove us with."""
 
-    def begin(mechanism: Mechanism, host: str) -> SaslInitiator | None:
-        if mechanism is not Mechanism.KERBEROS or gssapi is None or not (realm and keytab):
+    def begin(mechanism: Mechanism, server: str) -> SaslInitiator | None:
+        if mechanism is not Mechanism.KERBEROS or gssapi is None or not (host.realm and host.keytab):
             return None
-        return GssapiInitiator(account, realm, keytab, service, host)
+        return GssapiInitiator(account, host.realm, host.keytab, service, server)
 
     return begin

@@ -1,19 +1,12 @@
-"""SASL's server side (RFC 4422): one exchange by one mechanism, from octets to an outcome. The protocol frames the octets.
-
-Here PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), EXTERNAL (RFC 4422 appendix A) and NTLM (MS-SMTPNTLM 3.2);
-`scram` and `gssapi` have the others.
+"""SASL's server side (RFC 4422) where no security context is needed: PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login) and
+EXTERNAL (RFC 4422 appendix A). `scram` and `gssapi` have theirs; NTLM (MS-SMTPNTLM 3.2) is `trust.exchanges`' as it stands.
 """
 
 from __future__ import annotations
 
-from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon
-from postern.model.security import Channel, Identity, Mechanism, Peer
-from postern.trust.acceptor import FAILED, MALFORMED, TOO_MANY, UNAVAILABLE, Challenge, Granted, Outcome
-from postern.trust.ntlm.fields import NtlmError
-from postern.trust.ntlm.handshake import NtlmAcceptor, Proof, account_name, channel_binding_hash
-from postern.trust.passwords.backoff import Guess, network
-from postern.trust.passwords.judge import Judge, about
-from postern.trust.passwords.pool import Overloaded
+from postern.model.security import Identity, Peer
+from postern.trust.acceptor import FAILED, MALFORMED, Challenge, Granted, Outcome
+from postern.trust.passwords.judge import Judge
 
 MAX_RESPONSE = 65_536
 """Octets of one response; Kerberos tickets with large authorization data come near 48 KB."""
@@ -72,65 +65,6 @@ class External:
         if response and not name:
             return MALFORMED
         return Granted(self._identity) if name.lower() in ("", self._identity.name.lower()) else FAILED
-
-
-class Ntlm:
-    """The NTLM messages as they are, one a response."""
-
-    def __init__(self, judge: Judge, peer: Peer, server_name: str, domain: str, netbios: str, channel: Channel) -> None:
-        self._judge = judge
-        self._peer = peer
-        self._acceptor = NtlmAcceptor(
-            *(server_name, domain, self._prove),
-            channel_binding=channel_binding_hash(channel.binding) if channel.binding else None,
-            netbios=netbios,
-            names=channel.names,
-            address=network(peer.host),
-        )
-        self._steps = 0
-        self._account: Account | None = None
-        self._guess: Guess | None = None
-
-    async def step(self, response: bytes | None) -> Outcome:
-        if response is None:
-            return Challenge(b"")
-        self._steps += 1
-        try:
-            if self._steps == 1:
-                return Challenge(self._acceptor.negotiate(response))
-            result = await self._acceptor.authenticate(response) if self._steps == 2 else None
-        except NtlmError:
-            self._settle(False)
-            return MALFORMED
-        except DirectoryUnavailable:
-            return UNAVAILABLE
-        except Overloaded:
-            return TOO_MANY
-        if self._guess is None:
-            return TOO_MANY
-        self._settle(result is not None)
-        if result is None or self._account is None:
-            return about(FAILED, self._account)
-        return Granted(await self._judge.membership.identity(self._account, Mechanism.NTLM, result.groups))
-
-    def _settle(self, right: bool) -> None:
-        if self._guess is not None:
-            self._judge.settle(self._guess, right)
-
-    async def _prove(self, logon: NtlmLogon) -> Proof | None:
-        """The bounds on guessing stand before whoever judges."""
-        name = account_name(logon)
-        account = await self._judge.directory.account(name)
-        self._guess = await self._judge.enter(name, account, self._peer)
-        if self._guess is None:
-            return None
-        try:
-            proof = await self._judge.proofs.ntlm(account, logon)
-        except BaseException:
-            self._guess.undecided()
-            raise
-        self._account = account
-        return proof
 
 
 def _text(response: bytes) -> str:
