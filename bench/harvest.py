@@ -33,7 +33,7 @@ from bench import accounting
 from bench.compare import ROOT, load
 from bench.ours import COMMAND
 from bench.peers import wait_for
-from postern.directory.adam import layout as layout
+from postern.directory.adam import layout
 from postern.directory.adam.client import AdamClient, simple
 from postern.directory.adam.replica import EdgeReplica
 from postern.directory.adam.state import State
@@ -43,6 +43,7 @@ from postern.model.edge import EdgeRecipient
 from postern.model.security import Mechanism
 from postern.paths.table import TABLE
 from postern.protocols.edge.hashes import address_hash
+from postern.roles.secrets import Secret
 from postern.services.agents.state import AgentFile, AgentState
 
 OFFSET = 13_000
@@ -117,7 +118,7 @@ def _listener(root: int, port: int) -> int:
 def fill(folder: Path, recipients: int) -> float:
     """Seconds that it took."""
     place = state.find(folder)
-    password = secret_files.obtain(place, adam.ADMINISTRATOR)
+    password = secret_files.obtain(place, Secret.ADAM)
 
     async def work() -> None:
         bind = simple(layout.ADMINISTRATOR, password)
@@ -139,7 +140,7 @@ def fill(folder: Path, recipients: int) -> float:
 def slapd_alone(folder: Path, connections: int, seconds: float) -> float:
     """Look-ups a second of a plain client: one hash a question, and a question at a time on each connection."""
     place = state.find(folder)
-    password = secret_files.obtain(place, adam.ADMINISTRATOR)
+    password = secret_files.obtain(place, Secret.ADAM)
     counts = [0] * connections
     end = time.monotonic() + seconds
 

@@ -16,37 +16,37 @@ COMMAND = Path(sys.executable).parent / "postern"
 
 
 @contextlib.contextmanager
-def organization(folder: Path, users: list[str]) -> Iterator[Peer]:
-    """Runs until the block ends. Ports: smtp, submission, imaps."""
-    log = open(folder.parent / "postern.out", "w+")  # noqa: SIM115 (as long as the server runs)
-    process = _start(folder, log)
+def organization(folder: Path, users: list[str], command: Path = COMMAND, offset: int = OFFSET) -> Iterator[Peer]:
+    """Runs until the block ends: what `command` starts, on ports shifted by `offset`. Ports: smtp, submission, imaps."""
+    log = open(folder.with_suffix(".out"), "w+")  # noqa: SIM115 (as long as the server runs)
+    process = _start(folder, log, command, offset)
     try:
         # The first start wrote the file. A thousand clients on one address are one client here, as in the peers' settings.
         _stop(process)
         file = folder / "postern.toml"
         file.write_text(file.read_text().replace("# connections-per-address = 100", "connections-per-address = 5000"))
-        process = _start(folder, log)
+        process = _start(folder, log, command, offset)
         for user in users:
             subprocess.run(
-                [COMMAND, "user", "add", user, "--password-stdin", "--state", str(folder)],
+                [command, "user", "add", user, "--password-stdin", "--state", str(folder)],
                 input=PASSWORD + "\n",
                 text=True,
                 check=True,
                 stdout=subprocess.DEVNULL,
             )
-        ports = {"smtp": OFFSET + 25, "submission": OFFSET + 587, "imaps": OFFSET + 993}
+        ports = {"smtp": offset + 25, "submission": offset + 587, "imaps": offset + 993}
         yield Peer("Postern", [process.pid], ports)
     finally:
         _stop(process)
         log.close()
 
 
-def _start(folder: Path, log: IO[str]) -> subprocess.Popen[bytes]:
+def _start(folder: Path, log: IO[str], command: Path, offset: int) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [COMMAND, "run", "--state", str(folder), "--offset", str(OFFSET)], stdout=log, stderr=subprocess.STDOUT
+        [command, "run", "--state", str(folder), "--offset", str(offset)], stdout=log, stderr=subprocess.STDOUT
     )
     try:
-        wait_for(OFFSET + 993, 120.0)
+        wait_for(offset + 993, 120.0)
     except RuntimeError:
         _stop(process)
         raise RuntimeError(Path(log.name).read_text()) from None

@@ -26,6 +26,7 @@ from postern.host.engines import adam
 from postern.host.engines import start as engines
 from postern.model.organization import AcceptedDomain, Organization, Profile, Role, SendConnector, Server, StateFolder
 from postern.paths.table import TABLE, settle
+from postern.roles.secrets import Secret
 from postern.services.edge.credentials import AccountKeeper
 from tests.support.ports import free_offset
 
@@ -73,7 +74,7 @@ class TwoHosts:
     @asynccontextmanager
     async def raw(self) -> AsyncIterator[Client]:
         """The organization's directory, for what no command writes yet."""
-        password = secret_files.obtain(self.hub_state, secret_files.DIRECTORY)
+        password = secret_files.obtain(self.hub_state, Secret.DIRECTORY)
         client = Client(TABLE["private-directory"], self.resolved.directory, SERVICE, password)
         try:
             yield client
@@ -100,7 +101,7 @@ class TwoHosts:
             adam.socket_uri(self.edge_state),
             self.ldap(adam.local_address(EDGE)),
             leaf(self.edge_state),
-            secret_files.obtain(self.edge_state, adam.SERVICE),
+            secret_files.obtain(self.edge_state, Secret.ADAM_SERVICE),
         )
         found._cache._known = found._cache._unknown = -1.0  # no answer is remembered
         try:
@@ -139,7 +140,7 @@ def two_hosts(profile: Profile = Profile.PRACTICAL) -> Iterator[TwoHosts]:
     now = datetime.datetime.now(datetime.UTC)
     for server, its in ((HUBS[0], hub_state), (HUBS[1], hub2_state), (EDGE, edge_state)):
         certificates.ensure(its, organization, server, now)
-    secret_files.keep(hub2_state, secret_files.DIRECTORY, secret_files.obtain(hub_state, secret_files.DIRECTORY))
+    secret_files.keep(hub2_state, Secret.DIRECTORY, secret_files.obtain(hub_state, Secret.DIRECTORY))
     for its in (hub_state, hub2_state, edge_state):
         _give(its)
     hosts = TwoHosts(

@@ -9,7 +9,9 @@ from functools import partial
 from types import SimpleNamespace
 from typing import cast
 
-from postern.model.mailbox import Folder, FolderKind, Index, SearchTerm
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import Index
+from postern.model.search import SearchTerm
 from postern.protocols.imap import dates, modified_utf7, older_structure, parse, patterns
 from postern.protocols.imap import machine as imap
 from postern.protocols.imap.cursor import SAVED

@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from postern.cli import terminal
-from postern.model.mailbox import Delivery, MailboxError
+from postern.model.delivery import Delivery
+from postern.model.mailbox import MailboxError
 from postern.protocols.authentication.header import Field
 from postern.services.mailbox import outbox
 from postern.services.smtp import data as smtp_data

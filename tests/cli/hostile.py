@@ -24,8 +24,9 @@ from postern.lab.matrix import State as CellState
 from postern.lab.proof import Drops, Proof
 from postern.lab.status import HostStatus
 from postern.model.directory import DomainController, RecipientType
+from postern.model.folders import Folder, FolderKind
 from postern.model.mail import Content, Envelope, EnvelopeRecipient, Origin
-from postern.model.mailbox import DisconnectedMailbox, Folder, FolderKind
+from postern.model.mailbox import DisconnectedMailbox
 from postern.model.organization import StateFolder
 from postern.model.security import Mechanism
 from postern.paths.table import TABLE

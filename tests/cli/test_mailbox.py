@@ -13,8 +13,9 @@ import pytest
 
 from postern.directory.slapd_adapter import SlapdDirectory
 from postern.host.engines import start as engines
+from postern.model.delivery import Delivery
 from postern.model.directory import IncompleteAnswer
-from postern.model.mailbox import Delivery, MailboxError
+from postern.model.mailbox import MailboxError
 from postern.store.database import MailboxDatabase
 from tests.cli.conftest import Organized
 

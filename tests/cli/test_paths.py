@@ -89,7 +89,7 @@ def test_json_has_the_references_cells_and_no_other_keys() -> None:
     rows = {row["id"]: row for row in as_json("--profile", "reference")}
     assert all(set(row) == KEYS for row in rows.values())
     assert list(rows) == list(TABLE)
-    with open(ROOT / "tests/paths/data-paths.tsv", encoding="utf-8", newline="") as file:
+    with open(ROOT / "src/postern/paths/data-paths.tsv", encoding="utf-8", newline="") as file:
         for cells in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
             row = rows[cells["id"]]
             assert not row["ours"]

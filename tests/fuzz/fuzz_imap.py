@@ -18,7 +18,8 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["postern"]):
-        from postern.model.mailbox import MailboxError, SearchTerm
+        from postern.model.mailbox import MailboxError
+        from postern.model.search import SearchTerm
         from postern.protocols.imap import dates, modified_utf7, parse, patterns
         from postern.protocols.imap import machine as imap
         from postern.protocols.imap.commands import Command, Search
@@ -27,7 +28,8 @@ if __name__ == "__main__":
         from postern.services.imap.state import CommandFailed
         from postern.store import search
 else:
-    from postern.model.mailbox import MailboxError, SearchTerm
+    from postern.model.mailbox import MailboxError
+    from postern.model.search import SearchTerm
     from postern.protocols.imap import dates, modified_utf7, parse, patterns
     from postern.protocols.imap import machine as imap
     from postern.protocols.imap.commands import Command, Search
@@ -36,7 +38,8 @@ else:
     from postern.services.imap.state import CommandFailed
     from postern.store import search
 
-from postern.model.mailbox import Folder, FolderKind, Index
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import Index
 from postern.services.imap.view import WORD, FolderView
 from tests.bounds.growth import finished
 

@@ -17,8 +17,9 @@ if __name__ == "__main__":
     with atheris.instrument_imports(include=["postern"]):
         from postern.cli import terminal
         from postern.model import domains
+        from postern.model.delivery import Delivery
         from postern.model.mail import Content
-        from postern.model.mailbox import Delivery, MailboxError
+        from postern.model.mailbox import MailboxError
         from postern.protocols.authentication import header as headers
         from postern.protocols.imap.older_structure import without_global
         from postern.protocols.mime import header as fields
@@ -33,8 +34,9 @@ if __name__ == "__main__":
 else:
     from postern.cli import terminal
     from postern.model import domains
+    from postern.model.delivery import Delivery
     from postern.model.mail import Content
-    from postern.model.mailbox import Delivery, MailboxError
+    from postern.model.mailbox import MailboxError
     from postern.protocols.authentication import header as headers
     from postern.protocols.imap.older_structure import without_global
     from postern.protocols.mime import header as fields

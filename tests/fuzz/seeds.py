@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
-from postern.model.mailbox import Delivery, SearchTerm, SortKey
+from postern.model.delivery import Delivery
+from postern.model.search import SearchTerm, SortKey
 from postern.protocols.ber import OCTETS, SEQUENCE, element, integer
 from postern.protocols.dcerpc.interfaces import mailbox_values
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
@@ -60,7 +61,7 @@ def words(target: str) -> list[str]:
     """The words of the target's parsers."""
     found: set[str] = set()
     for protocol in PARSERS[target]:
-        for module in (ROOT / "src" / "postern" / "protocols" / protocol).glob("*.py"):
+        for module in (ROOT / "src" / "postern" / "protocols" / protocol).rglob("*.py"):
             found |= set(_WORD.findall(module.read_text(encoding="utf-8")))
     return sorted(found)
 

@@ -17,6 +17,7 @@ import pytest
 from postern.host import account, secret_files, state
 from postern.host.supervision.child_work import ChildFailed, run_in_child
 from postern.host.supervision.processes import start_time
+from postern.roles.secrets import Secret
 from tests.host.folders import short_folder
 
 needs_root = [pytest.mark.root, pytest.mark.skipif(os.geteuid() != 0, reason="needs root")]
@@ -172,10 +173,10 @@ class TestApart:
 def test_a_secret_is_made_once_and_for_us_alone() -> None:
     with short_folder() as folder:
         made = state.create(folder)
-        first = secret_files.obtain(made, secret_files.DIRECTORY)
+        first = secret_files.obtain(made, Secret.DIRECTORY)
         assert len(first) >= 43
-        assert secret_files.obtain(made, secret_files.DIRECTORY) == first
-        assert secret_files.obtain(made, secret_files.MACHINE_ACCOUNT) != first
-        assert stat.S_IMODE((made.secrets / secret_files.DIRECTORY).stat().st_mode) == 0o600
-        secret_files.keep(made, secret_files.DIRECTORY, "another")
-        assert secret_files.obtain(made, secret_files.DIRECTORY) == "another"
+        assert secret_files.obtain(made, Secret.DIRECTORY) == first
+        assert secret_files.obtain(made, Secret.MACHINE_ACCOUNT) != first
+        assert stat.S_IMODE((made.secrets / Secret.DIRECTORY).stat().st_mode) == 0o600
+        secret_files.keep(made, Secret.DIRECTORY, "another")
+        assert secret_files.obtain(made, Secret.DIRECTORY) == "another"

@@ -15,6 +15,7 @@ import pytest
 
 from postern.host import configuration, directory, secret_files, seed
 from postern.model.organization import AcceptedDomain, Role, StateFolder
+from postern.roles.secrets import Secret
 from postern.trust.passwords import verifiers as passwords
 
 BASE = configuration.parse(configuration.DEFAULT.format(offset=0))
@@ -88,7 +89,7 @@ def test_another_password_is_for_those_who_had_the_former(accounts: Accounts, st
     accounts["alice@example.test"] = "her own"
     assert started(state, "another") == seed.Demo("another", PEOPLE[1:])
     assert accounts["alice@example.test"] == "her own" and accounts["bob@example.test"] == "another"
-    assert secret_files.obtain(state, secret_files.DEMO_PASSWORD) == "another"
+    assert secret_files.obtain(state, Secret.DEMO_PASSWORD) == "another"
     assert started(state, None) == seed.Demo("another", PEOPLE[1:]), "and it is kept"
 
 

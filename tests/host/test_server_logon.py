@@ -13,12 +13,9 @@ import pytest
 from postern.model.directory import Account
 from postern.model.organization import Role, StateFolder
 from postern.model.security import Identity, Mechanism, PrincipalKind
-from postern.paths.table import settle
 from postern.roles import server_logon
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.telemetry.observed import Observed
-from postern.telemetry.tracking import Tracker
 from tests.transport.world import organization
 
 
@@ -40,9 +37,7 @@ def test_imap_and_rpc_share_one_watch(tmp_path: Path, monkeypatch: pytest.Monkey
     for name in ("scram-salts", "machine-account"):
         (state.secrets / name).write_text("secret")
     found = organization()
-    rows = settle(found.profile)
-    observed, tracker = Observed(tmp_path / "observed"), Tracker(tmp_path, "hub.0", "hub1")
-    runtime = Runtime(found, found.servers[0], state, 0, 1, rows, observed, tracker)
+    runtime = Runtime.of_worker(found, found.servers[0], state, "hub.0")
 
     async def main() -> None:
         process = ServerLogon(runtime, Role.CLIENT_ACCESS)

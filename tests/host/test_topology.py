@@ -15,9 +15,10 @@ import pytest
 
 from postern.host import configuration
 from postern.host.engines import start as engines
-from postern.host.topology import look, outside, seen
+from postern.host.topology import look, seen
 from postern.model.organization import StateFolder
 from postern.roles import topology
+from postern.roles.runtime import Runtime
 from tests.directory.samba import Domain
 from tests.support.ports import free_offset, free_port
 
@@ -113,7 +114,7 @@ def test_the_topology_process_tells_the_hosts_commands(
         monkeypatch.setenv(name, os.environ.get(name, ""))  # put back as it was
 
     async def run() -> None:
-        runtime = outside(organization, server, in_domain)
+        runtime = Runtime.outside(organization, server, in_domain)
         process = await topology.start(runtime)
         try:
             assert in_domain.krb5_conf.exists()

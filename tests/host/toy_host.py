@@ -19,7 +19,6 @@ from pathlib import Path
 from postern.host import account, configuration, state
 from postern.host.supervision import processes, supervisor, watch, worker
 from postern.model.organization import Role
-from postern.paths.table import settle
 from postern.roles.runtime import Running, Runtime
 from postern.telemetry import attempts
 from postern.telemetry.log import configure
@@ -100,7 +99,6 @@ def main(folder: str, offset: int, how: str) -> None:
         organization=organization,
         server=server,
         state=made,
-        rows=settle(organization.profile),
         starts={Role.CLIENT_ACCESS: starter(how)},
         workers=2,
         watch=watch.Watch(organization, server, made),

@@ -14,22 +14,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from postern.model.mailbox import (
-    Column,
-    Delivery,
-    DeliveryStatus,
-    FetchedItems,
-    Flag,
-    FlagChange,
-    Folder,
-    FolderKind,
-    Index,
-    MailboxError,
-    Mailboxes,
-    NewItem,
-    SearchTerm,
-    SortKey,
-)
+from postern.model.delivery import Delivery, DeliveryStatus
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import Column, FetchedItems, Flag, FlagChange, Index, NewItem
+from postern.model.mailbox import MailboxError
+from postern.model.mailbox_server import Mailboxes
+from postern.model.search import SearchTerm, SortKey
 
 Opened = Callable[[], AbstractAsyncContextManager[Mailboxes]]
 ALL = [(1, 0xFFFFFFFF)]

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from postern.model.organization import Host, Organization, Profile
-from postern.paths.deployment import OF_THE_MACHINE, within_hosts
+from postern.paths.deployment import within_hosts
 from postern.paths.flows import Zone, flows, nodes
 from postern.paths.openings import openings
 from postern.paths.places import standings
-from postern.paths.table import TABLE, settle
+from postern.paths.table import OF_THE_MACHINE, TABLE, settle
 from tests.paths.organizations import CORP, CORP_OF_THE_EDGE, NETWORKS, ONE, OUTSIDE, THREE, WITH_EDGE
 
 ALL = [ONE, THREE, OUTSIDE, WITH_EDGE, CORP, CORP_OF_THE_EDGE, NETWORKS]

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import trustme
 
 from postern.model.directory import UNKNOWN, Account, Recipient, RecipientType, Unknown
-from postern.model.mailbox import Mailboxes
+from postern.model.mailbox_server import Mailboxes
 from postern.model.organization import AcceptedDomain, Limits, Profile
 from postern.net.door import Door
 from postern.net.mutual import MutualContext

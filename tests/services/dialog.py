@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
-from postern.model.mailbox import Mailboxes
+from postern.model.mailbox_server import Mailboxes
 from postern.model.organization import Limits
 from postern.services.imap.session import ImapSession
 from postern.services.pop3.session import Pop3Session

@@ -8,7 +8,9 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from postern.model.mailbox import Column, Flag, Folder, FolderKind, SearchTerm
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import Column, Flag
+from postern.model.search import SearchTerm
 from postern.protocols.mime.message import NO_DATE, render
 from postern.protocols.mime.words import fold
 from postern.store.threads import Message

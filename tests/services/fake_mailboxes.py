@@ -8,28 +8,22 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from uuid import UUID
 
-from postern.model.mailbox import (
-    KEEP_QUOTA,
+from postern.model.delivery import Delivery, DeliveryStatus
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import (
     KEYWORD_BASE,
     MAX_KEYWORDS,
     Column,
     CopyResult,
-    Delivery,
-    DeliveryStatus,
     FetchedItems,
     Flag,
     FlagChange,
     FlagResult,
-    Folder,
-    FolderKind,
     Index,
-    MailboxError,
-    MailboxInfo,
     NewItem,
-    SearchResult,
-    SearchTerm,
-    SortKey,
 )
+from postern.model.mailbox import KEEP_QUOTA, MailboxError, MailboxInfo
+from postern.model.search import SearchResult, SearchTerm, SortKey
 from postern.protocols.mime.message import render
 from postern.store import threads
 from postern.store.delivery import with_return_path

@@ -219,7 +219,8 @@ async def serve_all() -> dict[str, Any]:
 
 async def own_calls(served: Any, target: Any = None) -> str:
     """Our client's, of many fragments in both directions and with a refusal: what tshark reads."""
-    from postern.model.mailbox import Column, MailboxError, NewItem
+    from postern.model.items import Column, NewItem
+    from postern.model.mailbox import MailboxError
     from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
     from postern.services.mailbox.client import MailboxClient
     from postern.services.rpc.client import RpcClient

@@ -10,7 +10,7 @@ from pathlib import Path as FilePath
 from uuid import UUID, uuid5
 
 from postern.model.directory import UNKNOWN, Account, Recipient
-from postern.model.mailbox import Mailboxes
+from postern.model.mailbox_server import Mailboxes
 from postern.model.organization import AcceptedDomain, Organization, Profile, Role, Server
 from postern.model.security import Identity
 from postern.net.door import Door

@@ -33,6 +33,7 @@ from postern.trust.host import HostCredentials
 from postern.trust.initiators import Initiators
 from postern.trust.kerberos import passwords as kerberos_passwords
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
+from postern.trust.passwords.proofs import DomainProofs
 from postern.trust.sasl.initiators import sasl_initiators
 from tests.directory.samba import Domain
 from tests.services.domain_member import PASSWORD, ROWS, Locate, Member, kerberos
@@ -75,7 +76,7 @@ class Logons:
     def __init__(self, member: Member, directory: DomainDirectory, broker: BrokerClient) -> None:
         self.member, self.directory, self.broker = member, directory, broker
         host = credentials(member)
-        judges = DomainLogons(broker, directory.servers_sid)
+        judges = DomainLogons(DomainProofs(directory, broker, member.domain.netbios), directory.servers_sid)
         self.authenticator = Authenticator(directory, host, directory, judges)
 
     async def password(self, name: str, password: str) -> Granted | Denied:

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from postern.model.mailbox import Mailboxes
+from postern.model.mailbox_server import Mailboxes
 from tests.model.mailboxes_contract import MailboxesContract, Opened
 from tests.services.fake_mailboxes import FakeMailboxes
 

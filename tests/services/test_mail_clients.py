@@ -18,7 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from postern.model.mailbox import Column, Mailboxes, NewItem
+from postern.model.items import Column, NewItem
+from postern.model.mailbox_server import Mailboxes
 from postern.services.imap.session import ImapSession
 from postern.services.pop3.session import Pop3Session
 from postern.store.database import MailboxDatabase

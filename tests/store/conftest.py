@@ -12,7 +12,9 @@ from uuid import UUID, uuid4
 import pytest
 
 from postern.host.engines.postgres import PrivateCluster
-from postern.model.mailbox import FolderKind, NewItem, SearchTerm
+from postern.model.folders import FolderKind
+from postern.model.items import NewItem
+from postern.model.search import SearchTerm
 from postern.store.database import MailboxDatabase
 from tests.model.mailboxes_contract import message
 

@@ -16,7 +16,8 @@ import pytest
 import uvloop
 
 from postern.host.engines.postgres import PrivateCluster
-from postern.model.mailbox import MailboxError, MailboxErrorCode, NewItem
+from postern.model.items import NewItem
+from postern.model.mailbox import MailboxError, MailboxErrorCode
 from postern.store import wire
 from postern.store.connection import Connection, Pool, Rejected
 from postern.store.database import MailboxDatabase

@@ -8,7 +8,9 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from postern.model.mailbox import KEEP_QUOTA, Column, Delivery, DeliveryStatus, MailboxError, NewItem
+from postern.model.delivery import Delivery, DeliveryStatus
+from postern.model.items import Column, NewItem
+from postern.model.mailbox import KEEP_QUOTA, MailboxError
 from postern.protocols.mime.message import Rendered, render
 from postern.store import rendered
 from postern.telemetry import attempts
@@ -181,7 +183,7 @@ def test_deliveries_and_sweeps_at_once(store: Store) -> None:
             await store.database.deliver([Delivery(f"sweep {worker} {n}", content, [box.guid])])
 
     async def remove() -> None:
-        from postern.model.mailbox import FlagChange
+        from postern.model.items import FlagChange
 
         for _ in range(25):
             await store.database.change_flags(box.guid, box.inbox, [(1, 999)], FlagChange.ADD, 8)

@@ -8,8 +8,10 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
+from postern.model.delivery import Delivery
 from postern.model.directory import DirectoryUnavailable, IncompleteAnswer
-from postern.model.mailbox import Column, Delivery, MailboxError
+from postern.model.items import Column
+from postern.model.mailbox import MailboxError
 from postern.model.organization import Limits
 from postern.services.mailbox import housekeeping as mailbox_housekeeping
 from postern.services.mailbox.housekeeping import maintain, reconcile

@@ -16,7 +16,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from postern.model.mailbox import Column, Delivery, FlagChange, FolderKind, MailboxError, NewItem
+from postern.model.delivery import Delivery
+from postern.model.folders import FolderKind
+from postern.model.items import Column, FlagChange, NewItem
+from postern.model.mailbox import MailboxError
 from postern.protocols.mime.sections import binary
 from postern.store import fetching
 from postern.store.connection import Rejected

@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from postern.host.engines.postgres import PrivateCluster
-from postern.model.mailbox import Column, SearchTerm, SortKey
+from postern.model.items import Column
+from postern.model.search import SearchTerm, SortKey
 from postern.store.connection import Connection
 from postern.store.database import MailboxDatabase
 from postern.store.migrations import SchemaError, migrate, steps

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from postern.model.mailbox import NewItem
+from postern.model.items import NewItem
 from postern.store.database import MailboxDatabase
 from tests.store.conftest import Store, message
 

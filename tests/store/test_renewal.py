@@ -13,7 +13,9 @@ import psycopg
 import pytest
 
 from postern.host.engines.postgres import PrivateCluster
-from postern.model.mailbox import Column, FolderKind, NewItem, SearchTerm, SortKey
+from postern.model.folders import FolderKind
+from postern.model.items import Column, NewItem
+from postern.model.search import SearchTerm, SortKey
 from postern.protocols.mime.message import RENDERING, Rendered, render
 from postern.store import renewal
 from postern.store.connection import Pool, Row

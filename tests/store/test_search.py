@@ -12,7 +12,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from postern.model.mailbox import Column, MailboxError, SearchTerm, SortKey
+from postern.model.items import Column
+from postern.model.mailbox import MailboxError
+from postern.model.search import SearchTerm, SortKey
 from postern.store import search
 from postern.store.database import MailboxDatabase
 from tests.store.conftest import Box, Store, message

@@ -14,7 +14,7 @@ import pytest
 from postern.model.mail import Accepted, Action, Content, EnvelopeRecipient, HopKind, NextHop, Parcel, RecipientOutcome
 from postern.model.organization import Limits
 from postern.transport import dispatcher as dispatcher_module
-from postern.transport.hop import OWN_RETRY
+from postern.transport.hop import JITTER, OWN_RETRY
 from postern.transport.queued import NEVER, State
 from tests.transport.world import (
     ORIGIN,
@@ -143,6 +143,23 @@ def test_our_own_servers_are_asked_again_soon(tmp_path: Path) -> None:
             await world.send("alice@example.test")
             await world.rest()
             assert world.queue.next_due == world.clock.now + OWN_RETRY[0]
+
+    asyncio.run(run())
+
+
+def test_a_wait_is_longer_by_chance_and_never_shorter(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with World(tmp_path / "0") as world:
+            world.carrier.judge = always(Action.DELAYED, "4.2.2", "greylisted")
+            world.jitter = 0.5
+            await world.send("x@down.test", "y@down.test")
+            await world.rest()
+            assert world.queue.next_due == world.clock.now + 60 * (1 + JITTER / 2)
+            world.carrier.judge = delivered
+            await world.later(60)
+            assert len(world.carrier.batches) == 1, "not before"
+            await world.later(60 * JITTER / 2)
+            assert len(world.carrier.batches) == 2 and world.dispatcher.idle, "both recipients at once"
 
     asyncio.run(run())
 

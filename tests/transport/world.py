@@ -198,7 +198,17 @@ class World:
     async def __aenter__(self) -> World:
         self.queue = Queue(self.folder, clock=self.clock)
         carriers = dict.fromkeys(HopKind, self.carrier)
-        self.dispatcher = Dispatcher(self.queue, self.directory, carriers, self.organization, "hub1", self.tracker)
+        self.jitter = 0.0
+        """The dispatcher's random number: by default waits are as their schedule says."""
+        self.dispatcher = Dispatcher(
+            self.queue,
+            self.directory,
+            carriers,
+            self.organization,
+            "hub1",
+            self.tracker,
+            jitter=lambda: self.jitter,
+        )
         await self.dispatcher.start()
         return self
 

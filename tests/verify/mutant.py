@@ -93,9 +93,9 @@ def mutant() -> Iterator[Mutant]:
     for role in ROLES:
         _file(folder, role).write_text("")
         _file(folder, role).chmod(0o644)
-    with open(source / "postern" / "host" / "supervision" / "worker.py", "a") as worker:
+    with open(source / "postern/host/supervision/worker.py", "a") as worker:
         worker.write(_WORKER.format(folder=str(folder)))
-    supervisor = source / "postern" / "host" / "supervision" / "supervisor.py"
+    supervisor = source / "postern/host/supervision/supervisor.py"
     text = supervisor.read_text()
     assert "LAST_BACK_OFF = 30.0" in text
     supervisor.write_text(text.replace("LAST_BACK_OFF = 30.0", "LAST_BACK_OFF = 0.1"))

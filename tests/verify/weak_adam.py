@@ -23,6 +23,7 @@ from postern.model.directory import TrustedCertificate
 from postern.model.organization import AcceptedDomain, Organization, Profile, Role, Server, StateFolder
 from postern.net.tls import certificate_der
 from postern.paths.table import settle
+from postern.roles.secrets import Secret
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 from tests.support.ports import free_offset
@@ -104,13 +105,13 @@ async def _account(found: AdamAccounts, dn: str = "") -> str:
 
 def _adam(organization: Organization, where: StateFolder, name: str) -> Adam:
     nobody, files = Credentials("", ""), certificates.place(where)
-    service = (where.secrets / adam.SERVICE).read_text().strip()
+    service = (where.secrets / Secret.ADAM_SERVICE).read_text().strip()
     known = TrustedCertificate("edge1", EDGE.fqdn, Role.EDGE, certificate_der(files))
 
     def subject(here: Server) -> Subject:
         return Subject(
             organization, here, settle(organization.profile), Path("/x"), nobody, nobody,
-            Credentials(adam.SERVICE, service), frozenset(), where.sockets, None, files, (known,),
+            Credentials(Secret.ADAM_SERVICE, service), frozenset(), where.sockets, None, files, (known,),
             subscribed={"edge1": HUB.site}, replication={"edge1": (Credentials(name, PASSWORD),)},
         )  # fmt: skip
 

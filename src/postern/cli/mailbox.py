@@ -12,7 +12,8 @@ from postern.cli.directory import in_directory, own_option, size, without_own
 from postern.cli.disconnected import mailbox_database
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo_json, json_option, print_table
-from postern.model.mailbox import Folder, MailboxError
+from postern.model.folders import Folder
+from postern.model.mailbox import MailboxError
 from postern.model.organization import Role
 
 if TYPE_CHECKING:

@@ -22,7 +22,6 @@ from postern.cli.terminal import day, echo, echo_json, echo_page, json_option, m
 from postern.model.organization import Organization, Profile, StateFolder
 from postern.model.security import Encryption
 from postern.model.words import counted
-from postern.paths.deployment import NOT_BUILT
 from postern.paths.row import Party, Path, Table
 from postern.paths.table import TABLE, deviations, no_row, settle
 from postern.telemetry.observed import KEPT, Observation, read
@@ -91,7 +90,7 @@ def show(row_id: str, as_json: bool) -> None:
             | {"asks": row.encryption.value, "reasons": list(row.reasons), "enforced": enforcement(row)}
             for profile, row in settled.items()
         }
-        whole["waits_for"] = NOT_BUILT.get(row_id, "")
+        whole["waits_for"] = TABLE[row_id].waits
         echo_json(whole)
     else:
         _print_row(settled)
@@ -214,7 +213,7 @@ def _print_table(rows: Sequence[Path], profile: Profile) -> None:
             column.ratio = width
         grid.expand = console.width < UNBOUNDED
         for row in these:
-            mark = " °" if row.id in NOT_BUILT else ""
+            mark = " °" if row.waits else ""
             first = _id(row.id).append(mark, style="not bold default").under(row.name, style="not bold default")
             if not wide:
                 first.under(_ends(row), style="not bold dim default")
@@ -222,7 +221,7 @@ def _print_table(rows: Sequence[Path], profile: Profile) -> None:
             grid.add_row(first, *who, _lines(row.words.ports), _proven(row), _sealed(row))
             grid.add_row()
         console.print(grid)
-    waiting = sum(row.id in NOT_BUILT for row in rows)
+    waiting = sum(bool(row.waits) for row in rows)
     legend = Text(f"{counted(len(rows), 'path')} under the profile {profile}. Encryption is ")
     for encryption, meaning in _MEANINGS.items():
         legend.append(str(encryption), style=_STYLES[encryption]).append(meaning)
@@ -304,8 +303,8 @@ def _print_row(settled: dict[Profile, Path]) -> None:
     console.print(f"{_ends(row)}; {HEADINGS[row.table]}", highlight=False)
     if row.words.notes:
         console.print(Text(row.words.notes, style="italic"))
-    if row.id in NOT_BUILT:
-        console.print(Text(f"Not built yet: {NOT_BUILT[row.id]}.", style="yellow"))
+    if row.waits:
+        console.print(Text(f"Not built yet: {row.waits}.", style="yellow"))
     former: Path | None = None
     for profile, one in settled.items():
         console.print()

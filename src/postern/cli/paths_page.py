@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from postern.model.organization import Profile
 from postern.model.security import Encryption, Mechanism, Seal
-from postern.paths.deployment import NOT_BUILT
 from postern.paths.guard import Guard
 from postern.paths.row import End, Party, Path, Port, Table, Tls, Wire
 from postern.paths.table import TABLE, settle
@@ -140,7 +139,7 @@ def _markdown(rows: list[Path]) -> Iterator[str]:
     yield "|---|---|---|---|---|---|---|"
     for row in rows:
         words = row.words
-        mark = "°" if row.id in NOT_BUILT else ""
+        mark = "°" if row.waits else ""
         notes = f"<br>*{words.notes}*" if words.notes else ""
         yield (
             f"| `{row.id}`{mark}<br>{row.name}{notes} | {', '.join(row.caller)} → {row.callee} | {words.ports} "
@@ -178,8 +177,8 @@ def why(row: Path, other: Path) -> list[str]:
 
 def _waiting() -> Iterator[str]:
     reasons: dict[str, list[str]] = {}
-    for row_id in TABLE:
-        if row_id in NOT_BUILT:
-            reasons.setdefault(NOT_BUILT[row_id], []).append(f"`{row_id}`")
+    for row in TABLE.values():
+        if row.waits:
+            reasons.setdefault(row.waits, []).append(f"`{row.id}`")
     for reason, ids in reasons.items():
         yield f"- {', '.join(ids)}: {reason}"

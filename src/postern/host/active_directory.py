@@ -27,6 +27,7 @@ from postern.model.directory import DomainController
 from postern.model.organization import Organization, Role, Server
 from postern.net.tunnel import tunnel
 from postern.paths.table import settle
+from postern.roles.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ def _plan(request: Request, forest: Forest) -> Plan:
     probe_known = machine_files.has_probe(request.places, request.servers)
     if not probe_known and forest.has(ad_servers.probe_dn(forest)) and request.places.output is None:
         notes.append(
-            f"The password of {PROBE_ACCOUNT} is not on this host: `postern verify` needs secrets/{machine_files.PROBE} of "
+            f"The password of {PROBE_ACCOUNT} is not on this host: `postern verify` needs secrets/{Secret.PROBE_ACCOUNT} of "
             "another server's state folder here."
         )
         probe_known = True

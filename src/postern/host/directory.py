@@ -23,17 +23,14 @@ from postern.model.directory import PROBE, RecipientType
 from postern.model.domains import a_labels, shown
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
-from postern.roles import domain
+from postern.roles.domain import Domain
 from postern.roles.runtime import Runtime
+from postern.roles.secrets import Secret
+from postern.roles.topology_client import local_topology, locator
 from postern.services.topology.client import TopologyClient
-from postern.telemetry.observed import Observed
-from postern.telemetry.tracking import Tracker
 from postern.trust.ntlm.handshake import nt_hash
 from postern.trust.passwords import verifiers as passwords
 
-PROBE_PASSWORD = "probe-account"  # noqa: S105 (a file's name)
-SCRAM_SALTS = "scram-salts"
-"""The secret that the Authenticators of all processes take as `salt_key`."""
 _PROBE_NAME = "Postern's own probe"
 
 
@@ -67,11 +64,12 @@ async def opened(state: StateFolder, organization: Organization) -> AsyncIterato
     """The directory of the organization (`engines.resolved`), closed again at the end. In Active Directory it is asked as this
     host's server, on the row of its role. Raises ConfigurationError where it cannot be said which server this host is."""
     if organization.active_directory is not None:
-        async with _in_domain(of_command(state, organization)) as found:
-            yield found
+        server = configuration.this_server(organization, configuration.recorded(state))
+        async with _in_domain(Runtime.outside(organization, server, state)) as directory:
+            yield directory
         return
     row = settle(organization.profile)["private-directory"]
-    password = secret_files.obtain(state, secret_files.DIRECTORY)
+    password = secret_files.obtain(state, Secret.DIRECTORY)
     client = Client(row, organization.directory, SERVICE, password)
     try:
         yield OpenDirectory(SlapdDirectory(client, SUFFIX), Administration(client, SUFFIX))
@@ -79,34 +77,28 @@ async def opened(state: StateFolder, organization: Organization) -> AsyncIterato
         await client.close()
 
 
-def of_command(state: StateFolder, organization: Organization) -> Runtime:
-    """What a command on this host has in the place of a role process: it counts and tracks nothing."""
-    server = configuration.this_server(organization, configuration.recorded(state))
-    rows, tracker = settle(organization.profile), Tracker(state.tracking, "command", server.name)
-    return Runtime(organization, server, state, 0, 1, rows, Observed(None), tracker)
-
-
 @asynccontextmanager
 async def _in_domain(runtime: Runtime) -> AsyncIterator[OpenDirectory]:
-    domain.use_kerberos(runtime)
+    domain = Domain(runtime)
+    domain.use_kerberos()
     part = next(role for role in (Role.HUB, Role.MAILBOX, Role.CLIENT_ACCESS) if role in runtime.server.roles)
-    here = domain.local_topology(runtime)
-    locator = domain.locator(runtime, here)
-    read = domain.directory(runtime, part, locator)
+    here = local_topology(runtime)
+    controllers = locator(runtime, here)
+    read = domain.directory(part, controllers)
     try:
-        yield OpenDirectory(read, DomainAdministration(read.controller, domain.domain(runtime)), locator)
+        yield OpenDirectory(read, DomainAdministration(read.controller, domain.settings), controllers)
     finally:
         await read.close()
-        await locator.close()
+        await controllers.close()
         await here.close()
 
 
 async def seed(state: StateFolder, organization: Organization, server: Server) -> str:
     """Containers, this server's machine account, and the probe account. Said again it changes nothing. In Active Directory all
     of that is `setup ad`'s: here it is only asked whether it was done. Returns what `stranded` says. Raises SeedError."""
-    secret_files.obtain(state, SCRAM_SALTS)
+    secret_files.obtain(state, Secret.SCRAM_SALTS)
     if organization.active_directory is not None:
-        for name in (state.secrets / secret_files.MACHINE_ACCOUNT, FilePath(organization.keytab)):
+        for name in (state.secrets / Secret.MACHINE_ACCOUNT, FilePath(organization.keytab)):
             if not name.exists():
                 raise SeedError(f"{name} is missing: `postern setup ad` makes this server's account and its files")
         return ""
@@ -162,7 +154,7 @@ async def _moved(directory: OpenDirectory, display_name: str, name: str) -> bool
 
 async def ensure_server(directory: OpenDirectory, state: StateFolder, server: Server) -> str:
     """The machine account of this host's server; returns its secret, which stays in state.secrets."""
-    secret = secret_files.obtain(state, secret_files.MACHINE_ACCOUNT)
+    secret = secret_files.obtain(state, Secret.MACHINE_ACCOUNT)
     account = await directory.read.account(server.machine_account)
     known = await directory.read.verifier(account, "nt") if account is not None else None
     nt = nt_hash(secret).hex()
@@ -181,11 +173,11 @@ async def ensure_probe_account(
     """
     name = f"{PROBE}@{organization.default_domain}"
     if organization.active_directory is not None:
-        file = state.secrets / PROBE_PASSWORD
+        file = state.secrets / Secret.PROBE_ACCOUNT
         if not file.exists():
             raise SeedError(f"{file} is missing: `postern setup ad` makes the account that verify logs on with")
         return name, file.read_text(encoding="utf-8").strip()
-    password = secret_files.obtain(state, PROBE_PASSWORD)
+    password = secret_files.obtain(state, Secret.PROBE_ACCOUNT)
     kinds = {"argon2id", *await directory.read.enabled_verifiers()}
     account = await directory.read.account(name)
     if account is None and await _moved(directory, _PROBE_NAME, name):

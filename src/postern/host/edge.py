@@ -28,17 +28,15 @@ from postern.net.tls import certificate_der
 from postern.paths.table import settle
 from postern.protocols.edge import subscription as edge_subscription
 from postern.protocols.edge.subscription import SubscriptionFileError
-from postern.roles import domain, edgesync
+from postern.roles import edge_sources, edgesync
 from postern.roles.runtime import Runtime
+from postern.roles.secrets import Secret
+from postern.roles.topology_client import local_topology
 from postern.services.edge.edgesync import EdgeSync
 from postern.services.edge.pairs import EdgePairs, purpose
 from postern.telemetry.log import Event, log
-from postern.telemetry.observed import Observed
-from postern.telemetry.tracking import Tracker
 from postern.trust.certificates.sealed_secrets import new_key, seal
 
-KEY = "edgesync-key"
-"""A hub's private key for the passwords of its replication accounts (PEM)."""
 PRODUCT, VERSION = "postern", "1"
 
 
@@ -48,15 +46,15 @@ class EdgeError(Exception):
 
 def prepare_edge(organization: Organization, server: Server, state: StateFolder) -> None:
     """The secrets that an edge's processes read."""
-    for name in (adam.ADMINISTRATOR, adam.SERVICE):
+    for name in (Secret.ADAM, Secret.ADAM_SERVICE):
         secret_files.obtain(state, name)
 
 
 def prepare_hub(state: StateFolder) -> bytes:
     """This hub's key, made where there is none yet."""
-    file = state.secrets / KEY
+    file = state.secrets / Secret.EDGESYNC_KEY
     if not file.exists():
-        secret_files.keep(state, KEY, new_key().decode().strip())
+        secret_files.keep(state, Secret.EDGESYNC_KEY, new_key().decode().strip())
     return file.read_bytes()
 
 
@@ -64,7 +62,7 @@ def prepare_hub(state: StateFolder) -> bytes:
 async def accounts(organization: Organization, state: StateFolder) -> AsyncIterator[AdamAccounts]:
     """The edge's own directory, as its administrator."""
     row = settle(organization.profile)["edge-adam"]
-    password = secret_files.obtain(state, adam.ADMINISTRATOR)
+    password = secret_files.obtain(state, Secret.ADAM)
     client = AdamClient(row, adam.socket_uri(state), simple(ADMINISTRATOR, password), Mechanism.BASIC, timeout=30.0)
     try:
         yield AdamAccounts(client)
@@ -81,7 +79,7 @@ async def replica(organization: Organization, server: Server, state: StateFolder
         adam.socket_uri(state),
         f"ldap://{address}:{organization.port(50389)}",
         certificate_der(certificates.place(state)),
-        secret_files.obtain(state, adam.SERVICE),
+        secret_files.obtain(state, Secret.ADAM_SERVICE),
     )
     try:
         yield found
@@ -92,7 +90,7 @@ async def replica(organization: Organization, server: Server, state: StateFolder
 async def seed(organization: Organization, state: StateFolder) -> None:
     """What an edge's directory holds before anybody replicates."""
     async with accounts(organization, state) as found:
-        await found.seed(secret_files.obtain(state, adam.SERVICE))
+        await found.seed(secret_files.obtain(state, Secret.ADAM_SERVICE))
 
 
 async def new_subscription(organization: Organization, server: Server, state: StateFolder) -> bytes:
@@ -143,7 +141,7 @@ class HubSide:
     """What commands on a hub work with."""
 
     runtime: Runtime
-    sources: edgesync.Sources
+    sources: edge_sources.Sources
     sync: EdgeSync
     pairs: EdgePairs
 
@@ -228,20 +226,11 @@ async def hub_side(organization: Organization, server: Server, state: StateFolde
     """`organization` with URLs in place of "private" (`engines.resolved`). Raises EdgeError on a server that is no hub."""
     if Role.HUB not in server.roles:
         raise EdgeError(f"{server.name} is no hub: EdgeSync runs on hubs")
-    runtime = Runtime(
-        organization=organization,
-        server=server,
-        state=state,
-        worker=0,
-        workers=1,
-        rows=settle(organization.profile),
-        observed=Observed(None),
-        tracker=Tracker(state.tracking, "edge", server.name),
-    )
+    runtime = Runtime.outside(organization, server, state)
     key = prepare_hub(state)
     # A command finds the domain controllers by itself where the host's topology service does not run.
-    here = domain.local_topology(runtime) if organization.active_directory is not None else None
-    sources = edgesync.sources(runtime, here)
+    here = local_topology(runtime) if organization.active_directory is not None else None
+    sources = edge_sources.sources(runtime, here)
     try:
         pairs = EdgePairs(server.name, key, sources.store)
         yield HubSide(runtime, sources, edgesync.edgesync(runtime, key, sources), pairs)

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postern.directory.ad.servers import keytab_names
-from postern.host import secret_files
 from postern.model.organization import Server, StateFolder
+from postern.roles.secrets import Secret
 from postern.trust.kerberos import keytab
 
 KEYTAB = "keytab"
-PROBE = "probe-account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Places:
 
 def is_known(places: Places, server: Server, version: int) -> bool:
     """Whether the account's password lies here, and a keytab of its keys as they are now (`version`)."""
-    if _read(places.folder(server) / secret_files.MACHINE_ACCOUNT) is None:
+    if _read(places.folder(server) / Secret.MACHINE_ACCOUNT) is None:
         return False
     return (server.machine_account, version) in keytab.principals(_read(places.keytab_of(server)) or b"")
 
@@ -50,37 +49,37 @@ def lacks_names(places: Places, server: Server) -> bool:
 
 def keep(places: Places, realm: str, server: Server, password: str, version: int) -> None:
     """Writes both files. Raises OSError."""
-    _write(places.folder(server) / secret_files.MACHINE_ACCOUNT, password.encode() + b"\n")
+    _write(places.folder(server) / Secret.MACHINE_ACCOUNT, password.encode() + b"\n")
     _write_keytab(places, realm, server, password, version)
 
 
 def complete(places: Places, realm: str, servers: Sequence[Server]) -> None:
     """Keytabs that lack a name are written again from the password; the probe's password is given to all. Raises OSError."""
     for server in servers:
-        password = _read(places.folder(server) / secret_files.MACHINE_ACCOUNT)
+        password = _read(places.folder(server) / Secret.MACHINE_ACCOUNT)
         have = dict(keytab.principals(_read(places.keytab_of(server)) or b""))
         if password is not None and server.machine_account in have and lacks_names(places, server):
             version = have[server.machine_account]
             _write_keytab(places, realm, server, password.decode().strip(), version)
-    for probe in filter(None, (_read(places.folder(server) / PROBE) for server in servers)):
+    for probe in filter(None, (_read(places.folder(server) / Secret.PROBE_ACCOUNT) for server in servers)):
         keep_probe(places, servers, probe.decode().strip())
         break
 
 
 def has_probe(places: Places, servers: Sequence[Server]) -> bool:
-    return any(_read(places.folder(server) / PROBE) for server in servers)
+    return any(_read(places.folder(server) / Secret.PROBE_ACCOUNT) for server in servers)
 
 
 def keep_probe(places: Places, servers: Sequence[Server], password: str) -> None:
     for server in servers:
-        _write(places.folder(server) / PROBE, password.encode() + b"\n")
+        _write(places.folder(server) / Secret.PROBE_ACCOUNT, password.encode() + b"\n")
 
 
 def forget(places: Places, servers: Sequence[Server]) -> None:
     """The files of accounts that are no more. Raises OSError."""
     for server in servers:
         folder = places.folder(server)
-        for file in (places.keytab_of(server), folder / secret_files.MACHINE_ACCOUNT, folder / PROBE):
+        for file in (places.keytab_of(server), folder / Secret.MACHINE_ACCOUNT, folder / Secret.PROBE_ACCOUNT):
             file.unlink(missing_ok=True)
 
 
@@ -90,9 +89,9 @@ def lacking(places: Places, servers: Sequence[Server]) -> Iterator[str]:
         if _read(places.keytab_of(server)) is not None and lacks_names(places, server):
             yield f"{places.keytab_of(server)} is written again: service names were added."
     if has_probe(places, servers):
-        without = [server for server in servers if _read(places.folder(server) / PROBE) is None]
+        without = [server for server in servers if _read(places.folder(server) / Secret.PROBE_ACCOUNT) is None]
         for server in without:
-            yield f"{places.folder(server) / PROBE} is written."
+            yield f"{places.folder(server) / Secret.PROBE_ACCOUNT} is written."
 
 
 def _write_keytab(places: Places, realm: str, server: Server, password: str, version: int) -> None:

@@ -14,7 +14,6 @@ from pathlib import Path
 from postern.host.small_files import read_small
 from postern.host.supervision import sockets
 from postern.model.organization import Organization, Server
-from postern.paths.deployment import OF_THE_MACHINE
 from postern.paths.fit import listeners
 from postern.paths.row import Wire
 from postern.paths.table import settle
@@ -43,7 +42,7 @@ class Need:
 
 def needs(organization: Organization, server: Server) -> list[Need]:
     """Every TCP port that the table lets this server listen on."""
-    rows = [row for row in settle(organization.profile).values() if row.id not in OF_THE_MACHINE]
+    rows = [row for row in settle(organization.profile).values() if not row.machine]
     return [
         Need(number, ", ".join(ids)) for wire, number, ids in listeners(organization, server, rows) if wire is Wire.TCP
     ]

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from postern.directory.slapd_adapter import SERVICE
-from postern.host import certificates, configuration, directory, edge, secret_files, state
-from postern.host.engines import adam
+from postern.host import certificates, configuration, directory, edge, state
 from postern.host.engines import start as engines
 from postern.model.directory import PROBE, DirectoryUnavailable, DomainController, TrustedCertificate
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.model.security import Mechanism
 from postern.paths.table import settle
+from postern.roles.secrets import Secret, Secrets
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 from postern.verify.unix_sockets import reachable, under
@@ -58,9 +58,7 @@ def subject(state_dir: str | None, server: str | None = None) -> Subject:
         rows=settle(organization.profile),
         authority=certificates.authority_file(folder),
         probe=Credentials(name, password, principal),
-        machine=Credentials(
-            here.machine_account, _secret(folder.secrets / secret_files.MACHINE_ACCOUNT), machine, keytab
-        ),
+        machine=Credentials(here.machine_account, _secret(folder, Secret.MACHINE_ACCOUNT), machine, keytab),
         service=_service(folder, organization, here),
         enabled=frozenset(_ENABLED[kind] for kind in known.kinds if kind in _ENABLED),
         sockets=folder.sockets,
@@ -113,18 +111,18 @@ def _service(folder: StateFolder, organization: Organization, here: Server) -> C
     """The account that this host's own directory knows its processes by; nobody where it is Active Directory."""
     if Role.EDGE in here.roles:
         keytab = Path(organization.keytab) if organization.keytab else folder.keytab
-        password = _secret(folder.secrets / adam.SERVICE)
-        return Credentials(adam.SERVICE, password, keytab=str(keytab) if keytab.exists() else "")
+        password = _secret(folder, Secret.ADAM_SERVICE)
+        return Credentials(Secret.ADAM_SERVICE, password, keytab=str(keytab) if keytab.exists() else "")
     if organization.active_directory is not None:
         return Credentials("", "")
-    return Credentials(SERVICE, _secret(folder.secrets / secret_files.DIRECTORY))
+    return Credentials(SERVICE, _secret(folder, Secret.DIRECTORY))
 
 
-def _secret(file: Path) -> str:
+def _secret(folder: StateFolder, secret: Secret) -> str:
     """It is there, for the organization has run: nothing is made up here; an edge has no machine account. Raises OSError."""
     try:
-        return file.read_text(encoding="utf-8").strip()
+        return Secrets(folder.secrets).read(secret)
     except FileNotFoundError:
-        if file.name != secret_files.MACHINE_ACCOUNT:
+        if secret is not Secret.MACHINE_ACCOUNT:
             raise
         return ""

@@ -1,7 +1,6 @@
 """Secrets that this host's processes share: one random value a file in the state folder's `secrets`, mode 0600.
 
-Reads and writes those files. Names in use: "directory" (the service account of the private slapd), "machine-account"
-(this server's password in the directory), "demo-password".
+Reads and writes those files; `roles.secrets` has their names.
 """
 
 from __future__ import annotations
@@ -10,22 +9,19 @@ import os
 import secrets
 
 from postern.model.organization import StateFolder
-
-DIRECTORY = "directory"
-MACHINE_ACCOUNT = "machine-account"
-DEMO_PASSWORD = "demo-password"  # noqa: S105 (a file's name)
+from postern.roles.secrets import Secret, Secrets
 
 
-def obtain(state: StateFolder, name: str) -> str:
+def obtain(state: StateFolder, name: Secret) -> str:
     """The secret of this name; made, with 256 random bits, when it is asked for the first time. Raises OSError."""
     try:
-        return (state.secrets / name).read_text(encoding="utf-8").strip()
+        return Secrets(state.secrets).read(name)
     except FileNotFoundError:
         # Digits and letters alone: with a - in front it would be an option of the programs that it is given to.
         return keep(state, name, secrets.token_hex(32))
 
 
-def keep(state: StateFolder, name: str, value: str) -> str:
+def keep(state: StateFolder, name: Secret, value: str) -> str:
     """Writes a secret, replacing a former one at once."""
     temporary = state.secrets / (name + ".new")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)

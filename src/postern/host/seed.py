@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from postern.host import demo_mails, directory, edge, secret_files
-from postern.model.mailbox import Delivery, Flag, FlagChange, FolderKind
+from postern.model.delivery import Delivery
+from postern.model.folders import FolderKind
+from postern.model.items import Flag, FlagChange
 from postern.model.organization import Organization, Role, Server, StateFolder
+from postern.roles.secrets import Secret
 from postern.store.database import MailboxDatabase
 from postern.trust.passwords import verifiers as passwords
 
@@ -56,7 +59,7 @@ async def demo(state: StateFolder, organization: Organization, server: Server, g
 
     An account that is there keeps its password, but for one that still has the demo's former one when another is given.
     """
-    former = secret_files.obtain(state, secret_files.DEMO_PASSWORD)
+    former = secret_files.obtain(state, Secret.DEMO_PASSWORD)
     password, first = given or former, not delivered(state)
     mailboxes = {}
     async with directory.opened(state, organization) as opened:
@@ -67,7 +70,7 @@ async def demo(state: StateFolder, organization: Organization, server: Server, g
                 assert recipient is not None
                 mailboxes[name] = recipient.guid
     if password != former:
-        secret_files.keep(state, secret_files.DEMO_PASSWORD, password)
+        secret_files.keep(state, Secret.DEMO_PASSWORD, password)
     if first:
         if Role.MAILBOX in server.roles:
             database = await MailboxDatabase.open(organization.postgres, 2)

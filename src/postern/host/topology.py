@@ -4,17 +4,13 @@ their own. A look leaves krb5.conf and the list for next time behind.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from postern.model.directory import DomainController
 from postern.model.organization import Organization, Server, StateFolder
-from postern.paths.row import Path
-from postern.paths.table import settle
-from postern.roles import domain
 from postern.roles.runtime import Runtime
-from postern.telemetry.observed import Observed
-from postern.telemetry.tracking import Tracker
+from postern.roles.topology_client import local_topology, locator
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +37,7 @@ class Fixed:
 
 async def seen(organization: Organization, server: Server, state: StateFolder) -> Seen:
     """What the host's topology service says, or what one look finds. Never raises: nothing found is no controllers."""
-    runtime = outside(organization, server, state)
-    client = domain.locator(runtime)
+    client = locator(Runtime.outside(organization, server, state))
     try:
         found = tuple(await client.controllers())
         if found:
@@ -54,12 +49,6 @@ async def seen(organization: Organization, server: Server, state: StateFolder) -
 
 async def look(organization: Organization, server: Server, state: StateFolder) -> Seen:
     """Asks DNS and each controller once; at most about five seconds. Writes krb5.conf."""
-    topology = domain.local_topology(outside(organization, server, state))
+    topology = local_topology(Runtime.outside(organization, server, state))
     found = await topology.look()
     return Seen(topology.site, found, False)
-
-
-def outside(organization: Organization, server: Server, state: StateFolder) -> Runtime:
-    """A Runtime for code that runs outside a role process (the command line). Its observer and tracker do nothing."""
-    rows: Mapping[str, Path] = settle(organization.profile)
-    return Runtime(organization, server, state, 0, 1, rows, Observed(None), Tracker(None, "postern"))

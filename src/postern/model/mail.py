@@ -41,10 +41,6 @@ class Envelope(NamedTuple):
         return tuple(recipient.address for recipient in self.recipients)
 
 
-FROM_STRANGERS = frozenset({"internet-to-hub", "edge-to-edge", "edge-to-hub"})
-"""Rows on which strangers' mail comes: whoever proved to be the caller of such a row has vouched for no sender."""
-
-
 class Origin(NamedTuple):
     """How a message came in: for Received lines, for tracking, and for what the categorizer trusts.
 

@@ -14,9 +14,9 @@ from enum import StrEnum
 
 from postern.model.organization import Host, Organization, Role
 from postern.paths import places
-from postern.paths.deployment import OF_THE_MACHINE, closed, within_hosts
+from postern.paths.deployment import closed, within_hosts
 from postern.paths.places import ANYONE, Standing
-from postern.paths.row import End, Party, Path, Wire
+from postern.paths.row import End, Need, Party, Path, Wire
 
 
 class Zone(StrEnum):
@@ -98,7 +98,7 @@ def _node(organization: Organization, who: Standing) -> Node:
 
 
 def _of_row(organization: Organization, row: Path) -> Iterator[Flow]:
-    if row.id in OF_THE_MACHINE:
+    if row.machine:
         return
     if within_hosts(organization, row):
         yield from _within(organization, row)
@@ -121,7 +121,7 @@ def _of_row(organization: Organization, row: Path) -> Iterator[Flow]:
 
 def _within(organization: Organization, row: Path) -> Iterator[Flow]:
     for server in organization.servers:
-        edges = row.id == "recipient-filter" and Role.EDGE in server.roles
+        edges = row.needs is Need.FILTERS and Role.EDGE in server.roles
         if edges or places.calls(organization, server, row):
             yield Flow(row, server.name, server.name)
 

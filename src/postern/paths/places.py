@@ -4,8 +4,9 @@
 Pure. A party that the file names nobody for is anyone (clients, the internet, administrators, the machine's own name and time
 servers, domain controllers that only DNS knows); gateways and earlier versions' mailbox servers are nobody.
 
-Two rules beyond the roles: an edge stands outside the domain, so it has no part in rows that end at a directory of the inside,
-and asks name and time servers that are no domain controllers; the others ask the domain's where it has such.
+Two rules beyond the roles: an edge stands outside the domain, so it has no part in rows that need the domain or end at a
+directory of the inside, and asks name and time servers that are no domain controllers; the others ask the domain's where it has
+such.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from urllib.parse import urlsplit
 
 from postern.model.organization import Host, Organization, Role, Server
 from postern.paths.deployment import filtering_role
-from postern.paths.row import Party, Path
+from postern.paths.row import Need, Party, Path
 
 ANYONE = None
 ROLES = {Party(role.value): role for role in Role}
@@ -33,7 +34,6 @@ _ANYONE = frozenset(
 )
 _SERVANTS = (Party.NAME_SERVER, Party.TIME_SERVER)
 _OF_THE_INSIDE = (Party.ACTIVE_DIRECTORY, Party.PRIVATE_DIRECTORY)
-_FILTER = ("recipient-filter", "dnsbl")
 _URL_PORTS = {"ldap": 389, "ldaps": 636, "postgresql": 5432, "postgres": 5432}
 
 Standing = Server | Host
@@ -122,10 +122,12 @@ def split(text: str, default: int) -> tuple[str, int]:
 def _plays(organization: Organization, who: Standing, party: Party, row: Path) -> bool:
     if isinstance(who, Host):
         return party.value in who.parties or any(_is(who, host) for host, _ in named(organization, party))
-    if _is_edge(who) and (row.callee in _OF_THE_INSIDE or row.id == "ad-topology"):
+    if _is_edge(who) and (row.callee in _OF_THE_INSIDE or row.needs is Need.DOMAIN):
         return False
     if party in ROLES:
-        return ROLES[party] in who.roles and (row.id not in _FILTER or ROLES[party] is filtering_role(organization))
+        return ROLES[party] in who.roles and (
+            row.needs is not Need.FILTERS or ROLES[party] is filtering_role(organization)
+        )
     if party in (Party.DATABASE, Party.PRIVATE_DIRECTORY):
         return any(_is(who, host) for host, _ in named(organization, party))
     return party is Party.ANY_SERVER

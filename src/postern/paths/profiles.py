@@ -1,190 +1,105 @@
-"""What the profiles `practical` and `hardened` make of the reference's rows: each deviation with its reason.
+"""What the profiles `practical` and `hardened` make of the reference's rows: the deviations, each with its reason.
 
 `reference` has none. `practical` is the reference plus what today's clients need, and encryption on every path that can carry
-it. `hardened` is `practical` without NTLM, Digest and Basic wherever Kerberos, SCRAM or a certificate can do the work.
+it. `hardened` is `practical` without NTLM, Digest and Basic wherever Kerberos, SCRAM or a certificate can do the work. A row
+names its deviations: `practical=(profiles.SCRAM,)`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from postern.model.organization import Profile
 from postern.model.security import Encryption, Mechanism
 from postern.paths import ports
-from postern.paths.row import Path, Port, Tls, Wire
+from postern.paths.row import Deviation, Path, Port, Tls, Wire
 from postern.paths.wording import mechanism_words, port_words, seal_words
 
 _STRONG = frozenset(
     {Mechanism.KERBEROS, Mechanism.NEGOTIATE, Mechanism.SCRAM, Mechanism.CERTIFICATE, Mechanism.DIRECT_TRUST}
 )
-_SERVICE_PASSWORD = frozenset({"private-directory", "recipient-filter", "edgesync"})
-"""Rows on which Basic carries a service's own 256 random bits, never a person's password: there is nothing to guess."""
 _WEAK = (Mechanism.NTLM, Mechanism.DIGEST, Mechanism.BASIC)
 
+# What `practical` changes
 
-@dataclass(frozen=True, slots=True)
-class Deviation:
-    """One change of one row. What is None or empty stays as it was; `add_auth` goes behind what is supported already."""
-
-    row: str
-    reason: str
-    add_ports: tuple[Port, ...] = ()
-    drop_ports: tuple[int, ...] = ()
-    upgrade_ports: bool = False
-    """TCP ports in clear text take TLS by a command."""
-    default_auth: tuple[Mechanism, ...] | None = None
-    add_auth: tuple[Mechanism, ...] = ()
-    encryption: Encryption | None = None
-    seal: str | None = None
-    softens: bool = False
-    """Admits something weaker than the reference because clients need it; `hardened` leaves it out."""
-
-
-_LOCAL_RPC = "both roles on one host speak over a unix socket (ncalrpc), where the kernel itself says who calls"
-_SCRAM = (
-    "today's clients know SCRAM-SHA-256, which never shows the password; available once an administrator enables it"
+PASSWORDS = Deviation(
+    "Thunderbird, phones and scripts submit with a password (PLAIN, LOGIN) inside TLS; few know NTLM or Kerberos",
+    default_auth=(Mechanism.BASIC, Mechanism.NTLM, Mechanism.KERBEROS),
+    add_auth=(Mechanism.BASIC,),
+    softens=True,
 )
-_PRIVACY = "DCE/RPC can seal every call (packet privacy), so it does"
-
-
-def _rpc_privacy(*rows: str) -> tuple[Deviation, ...]:
-    return tuple(Deviation(row, _PRIVACY, encryption=Encryption.REQUIRED, seal="RPC privacy") for row in rows)
-
-
-PRACTICAL: tuple[Deviation, ...] = (
-    Deviation(
-        "client-to-hub-smtp",
-        "Thunderbird, phones and scripts submit with a password (PLAIN, LOGIN) inside TLS; few know NTLM or Kerberos",
-        default_auth=(Mechanism.BASIC, Mechanism.NTLM, Mechanism.KERBEROS),
-        add_auth=(Mechanism.BASIC,),
-        softens=True,
-    ),
-    Deviation(
-        "client-to-hub-smtp",
-        "RFC 8314 section 3.3 recommends TLS from the first byte (465) for submission",
-        add_ports=(Port(465, tls=Tls.IMPLICIT),),
-    ),
-    Deviation("client-to-hub-smtp", _SCRAM, add_auth=(Mechanism.SCRAM,)),
-    Deviation("imap4", _SCRAM, add_auth=(Mechanism.SCRAM,)),
-    Deviation("pop3", _SCRAM, add_auth=(Mechanism.SCRAM,)),
-    Deviation(
-        "mailbox-to-hub-submission",
-        _LOCAL_RPC,
-        add_ports=(ports.NCALRPC,),
-        default_auth=(Mechanism.NTLM, Mechanism.PEER),
-        add_auth=(Mechanism.PEER,),
-    ),
-    Deviation(
-        "hub-to-mailbox-mapi",
-        _LOCAL_RPC,
-        add_ports=(ports.NCALRPC,),
-        default_auth=(Mechanism.NTLM, Mechanism.PEER),
-        add_auth=(Mechanism.PEER,),
-    ),
-    Deviation(
-        "cas-to-mailbox",
-        _LOCAL_RPC,
-        add_ports=(ports.NCALRPC,),
-        default_auth=(Mechanism.KERBEROS, Mechanism.PEER),
-        add_auth=(Mechanism.PEER,),
-    ),
-    Deviation(
-        "ad-topology",
-        _LOCAL_RPC,
-        add_ports=(ports.NCALRPC,),
-        default_auth=(Mechanism.NTLM, Mechanism.PEER),
-        add_auth=(Mechanism.PEER,),
-    ),
-    Deviation(
-        "rus-rpc",
-        _LOCAL_RPC,
-        add_ports=(ports.NCALRPC,),
-        default_auth=(Mechanism.KERBEROS, Mechanism.PEER),
-        add_auth=(Mechanism.PEER,),
-    ),
-    Deviation(
-        "edgesync",
-        "a password never crosses the perimeter in clear text: the port without SSL is gone",
-        drop_ports=(50389,),
-    ),
-    Deviation(
-        "edge-adam",
-        "LDAP upgrades to TLS (RFC 4511 section 4.14), on one host too",
-        upgrade_ports=True,
-        encryption=Encryption.REQUIRED,
-        seal="TLS",
-    ),
-    Deviation(
-        "edge-adam",
-        "the edge's own processes ask over a unix socket (ldapi), where the kernel itself says who calls",
-        add_ports=(ports.LDAPI,),
-        add_auth=(Mechanism.PEER,),
-    ),
-    Deviation(
-        "log-shipping",
-        "SMB 3.1.1 encrypts with AES-GCM (MS-SMB2 3.1.4.3)",
-        encryption=Encryption.REQUIRED,
-        seal="SMB 3",
-    ),
-    Deviation(
-        "seeding", "a whole database crosses the wire: it goes through TLS", encryption=Encryption.REQUIRED, seal="TLS"
-    ),
-    Deviation(
-        "legacy-backup",
-        "a whole database crosses the wire: it goes through TLS",
-        encryption=Encryption.REQUIRED,
-        seal="TLS",
-    ),
-    Deviation(
-        "clustering",
-        "calls between nodes are DCE/RPC and are sealed (packet privacy); heartbeats carry a sequence number and no mail",
-        encryption=Encryption.REQUIRED,
-        seal="RPC privacy",
-    ),
-    Deviation(
-        "admin-smb", "SMB 3.1.1 encrypts with AES-GCM (MS-SMB2 3.1.4.3)", encryption=Encryption.REQUIRED, seal="SMB 3"
-    ),
-    *_rpc_privacy("mailbox-assistants", "admin-remote-registry", "attendant-listen"),
-    Deviation(
-        "cas-to-legacy-mailbox",
-        "earlier versions answer HTTPS on 443: no password or mail goes to them in clear text",
-        drop_ports=(80,),
-        encryption=Encryption.REQUIRED,
-        seal="TLS",
-    ),
-    Deviation(
-        "outlook-oab-web",
-        "an address book is personal data, and 443 is there: HTTPS only",
-        encryption=Encryption.REQUIRED,
-    ),
+TLS_FROM_THE_FIRST_BYTE = Deviation(
+    "RFC 8314 section 3.3 recommends TLS from the first byte (465) for submission",
+    add_ports=(Port(465, tls=Tls.IMPLICIT),),
+)
+SCRAM = Deviation(
+    "today's clients know SCRAM-SHA-256, which never shows the password; available once an administrator enables it",
+    add_auth=(Mechanism.SCRAM,),
+)
+LOCAL_RPC = Deviation(
+    "both roles on one host speak over a unix socket (ncalrpc), where the kernel itself says who calls",
+    add_ports=(ports.NCALRPC,),
+    same_host=Mechanism.PEER,
+    add_auth=(Mechanism.PEER,),
+)
+RPC_PRIVACY = Deviation(
+    "DCE/RPC can seal every call (packet privacy), so it does", encryption=Encryption.REQUIRED, seal="RPC privacy"
+)
+CLUSTER_PRIVACY = Deviation(
+    "calls between nodes are DCE/RPC and are sealed (packet privacy); heartbeats carry a sequence number and no mail",
+    encryption=Encryption.REQUIRED,
+    seal="RPC privacy",
+)
+NO_CLEAR_LDAP = Deviation(
+    "a password never crosses the perimeter in clear text: the port without SSL is gone", drop_ports=(50389,)
+)
+LDAP_TLS = Deviation(
+    "LDAP upgrades to TLS (RFC 4511 section 4.14), on one host too",
+    upgrade_ports=True,
+    encryption=Encryption.REQUIRED,
+    seal="TLS",
+)
+LOCAL_LDAP = Deviation(
+    "the edge's own processes ask over a unix socket (ldapi), where the kernel itself says who calls",
+    add_ports=(ports.LDAPI,),
+    add_auth=(Mechanism.PEER,),
+)
+SMB_ENCRYPTION = Deviation(
+    "SMB 3.1.1 encrypts with AES-GCM (MS-SMB2 3.1.4.3)", encryption=Encryption.REQUIRED, seal="SMB 3"
+)
+DATABASE_TLS = Deviation(
+    "a whole database crosses the wire: it goes through TLS", encryption=Encryption.REQUIRED, seal="TLS"
+)
+LEGACY_HTTPS = Deviation(
+    "earlier versions answer HTTPS on 443: no password or mail goes to them in clear text",
+    drop_ports=(80,),
+    encryption=Encryption.REQUIRED,
+    seal="TLS",
+)
+ADDRESS_BOOK_HTTPS = Deviation(
+    "an address book is personal data, and 443 is there: HTTPS only", encryption=Encryption.REQUIRED
 )
 
-HARDENED: tuple[Deviation, ...] = (
-    Deviation(
-        "outlook-anywhere",
-        "Outlook 2013 and later prove themselves by Negotiate (Kerberos) on RPC over HTTP too",
-        default_auth=(Mechanism.NEGOTIATE,),
-        add_auth=(Mechanism.NEGOTIATE,),
-    ),
-    Deviation(
-        "cas-webdav",
-        "WebDAV clients know Negotiate (Kerberos); a browser keeps its form",
-        default_auth=(Mechanism.NEGOTIATE, Mechanism.FORMS),
-        add_auth=(Mechanism.NEGOTIATE,),
-    ),
-    Deviation(
-        "activesync", "phones carry a client certificate instead of a password", default_auth=(Mechanism.CERTIFICATE,)
-    ),
-    *(
-        Deviation(
-            row,
-            "a gateway proves itself by certificate over mutual TLS, as the reference's notes allow",
-            default_auth=(Mechanism.CERTIFICATE,),
-            add_auth=(Mechanism.CERTIFICATE,),
-            encryption=Encryption.REQUIRED,
-        )
-        for row in ("um-fax", "um-phone", "sip-redirect")
-    ),
+# What `hardened` changes besides
+
+OUTLOOK_NEGOTIATE = Deviation(
+    "Outlook 2013 and later prove themselves by Negotiate (Kerberos) on RPC over HTTP too",
+    default_auth=(Mechanism.NEGOTIATE,),
+    add_auth=(Mechanism.NEGOTIATE,),
+)
+WEBDAV_NEGOTIATE = Deviation(
+    "WebDAV clients know Negotiate (Kerberos); a browser keeps its form",
+    default_auth=(Mechanism.NEGOTIATE, Mechanism.FORMS),
+    add_auth=(Mechanism.NEGOTIATE,),
+)
+PHONE_CERTIFICATE = Deviation(
+    "phones carry a client certificate instead of a password", default_auth=(Mechanism.CERTIFICATE,)
+)
+GATEWAY_CERTIFICATE = Deviation(
+    "a gateway proves itself by certificate over mutual TLS, as the reference's notes allow",
+    default_auth=(Mechanism.CERTIFICATE,),
+    add_auth=(Mechanism.CERTIFICATE,),
+    encryption=Encryption.REQUIRED,
 )
 
 
@@ -193,13 +108,12 @@ def apply(profile: Profile, row: Path) -> Path:
     if profile is Profile.REFERENCE:
         return row
     settled = row
-    for deviation in PRACTICAL:
-        if deviation.row == row.id and not (deviation.softens and profile is Profile.HARDENED):
+    for deviation in row.practical:
+        if not (deviation.softens and profile is Profile.HARDENED):
             settled = _deviate(settled, deviation)
     if profile is Profile.HARDENED:
-        for deviation in HARDENED:
-            if deviation.row == row.id:
-                settled = _deviate(settled, deviation)
+        for deviation in row.hardened:
+            settled = _deviate(settled, deviation)
         settled = _harden(settled)
     return _reword(row, settled)
 
@@ -208,10 +122,11 @@ def _deviate(row: Path, change: Deviation) -> Path:
     kept = tuple(port for port in row.ports if port.number not in change.drop_ports)
     if change.upgrade_ports:
         kept = tuple(replace(port, tls=Tls.UPGRADE) if port.wire is Wire.TCP else port for port in kept)
+    default = row.default_auth if change.default_auth is None else change.default_auth
     return replace(
         row,
         ports=kept + change.add_ports,
-        default_auth=row.default_auth if change.default_auth is None else change.default_auth,
+        default_auth=default if change.same_host is None else (default[0], change.same_host),
         supported_auth=row.supported_auth + tuple(one for one in change.add_auth if one not in row.supported_auth),
         encryption=row.encryption if change.encryption is None else change.encryption,
         seal=row.seal if change.seal is None else change.seal,
@@ -223,7 +138,7 @@ def _harden(row: Path) -> Path:
     """Drops what is weak where something strong is left to do its work."""
     strong = [one for one in row.supported_auth if one in _STRONG]
     weak = [one for one in _WEAK if one in row.supported_auth]
-    if not strong or not weak or row.id in _SERVICE_PASSWORD:
+    if not strong or not weak or row.random_secret:
         return row
     left = tuple(one for one in row.supported_auth if one not in _WEAK)
     does = " or ".join(dict.fromkeys(one.value for one in strong))

@@ -1,12 +1,13 @@
-"""The types of the table: a path as the reference words it, and as the program reads it.
+"""The types of the table: a path as the reference words it, as the program reads it, and what is known about it.
 
-Reads nothing; the rows themselves stand in the four table modules and in `ours`.
+The rows themselves stand in the four table modules, in `ours` and in `surroundings`; `declaration` reads their lines.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypedDict
 
 from postern.model.security import Encryption, Mechanism
 
@@ -85,6 +86,10 @@ class Port:
     end: End = End.CALLEE
 
 
+SEALS = frozenset({"TLS", "RPC privacy", "LDAPS", "Kerberos", "IPsec", "SIP over TLS", "SSH", ""})
+"""What encrypts a row's bytes; "" where nothing does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """The reference's cells, letter by letter as data-paths.tsv has them."""
@@ -95,6 +100,50 @@ class Words:
     encryption: str
     encrypted_by_default: str
     notes: str = ""
+
+
+class Need(StrEnum):
+    """What an organization must have for a row to be open; `deployment` says what is missing, in words."""
+
+    EDGE = "an edge"
+    NO_EDGE = "no edge: the hub itself meets strangers"
+    DOMAIN = "an Active Directory"
+    REALM = "a Kerberos realm"
+    FILTERS = "a server whose agents filter mail from strangers: an edge, or a hub where there is none"
+    DIRECTORY_URL = "a directory that a URL names; the private one listens on its unix socket only"
+    DATABASE_URL = "databases that a URL names; the private cluster listens on its unix socket only"
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """One change that a profile makes to a row, and why. What is None or empty stays as it was."""
+
+    reason: str
+    add_ports: tuple[Port, ...] = ()
+    drop_ports: tuple[int, ...] = ()
+    upgrade_ports: bool = False
+    """TCP ports in clear text take TLS by a command."""
+    default_auth: tuple[Mechanism, ...] | None = None
+    same_host: Mechanism | None = None
+    """What a caller on the same host tries; others keep the first of the default."""
+    add_auth: tuple[Mechanism, ...] = ()
+    """Goes behind what is supported already."""
+    encryption: Encryption | None = None
+    seal: str | None = None
+    softens: bool = False
+    """Admits something weaker than the reference because clients need it; `hardened` leaves it out."""
+
+
+class Knowledge(TypedDict, total=False):
+    """What a line of the table may say of its row beyond the cells: the fields of Path by the same names."""
+
+    waits_for: str
+    needs: Need
+    strangers: bool
+    machine: bool
+    random_secret: bool
+    practical: tuple[Deviation, ...]
+    hardened: tuple[Deviation, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +163,31 @@ class Path:
     encryption: Encryption
     words: Words
     seal: str = ""
-    """What encrypts: "TLS", "RPC privacy", "LDAPS", "Kerberos", "IPsec", "SIP over TLS", "local", ""."""
-    reasons: tuple[str, ...] = field(default=())
+    """What encrypts: one of SEALS, or what a profile adds ("SMB 3")."""
+    reasons: tuple[str, ...] = ()
+
+    waits_for: str = ""
+    """What has to be built before the program speaks the row; "" if it does."""
+    needs: Need | None = None
+    strangers: bool = False
+    """Strangers' mail comes on it: a caller of it, whoever that is, has vouched for no sender."""
+    machine: bool = False
+    """The machine's own services use it: the firewall opens it, and no process of ours ever does."""
+    random_secret: bool = False
+    """Basic carries a service's own 256 random bits on it, never a person's password: there is nothing to guess."""
+    practical: tuple[Deviation, ...] = ()
+    """What the profile `practical` changes, in this order."""
+    hardened: tuple[Deviation, ...] = ()
+    """What `hardened` changes after that."""
 
     @property
     def ours(self) -> bool:
         return self.table is Table.OURS
+
+    @property
+    def waits(self) -> str:
+        """ "waits for backup", or "" where the row is built."""
+        return self.waits_for and f"waits for {self.waits_for}"
 
     def port(self, key: int | str, wire: Wire | None = None) -> Port:
         """The row's own port by number or label (and wire, where both TCP and UDP have it). Raises KeyError."""

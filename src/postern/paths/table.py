@@ -23,6 +23,10 @@ REFERENCE: tuple[Path, ...] = TRANSPORT + MAILBOX + CLIENT_ACCESS + UNIFIED_MESS
 """The reference's rows in its order."""
 
 TABLE: Mapping[str, Path] = MappingProxyType({row.id: row for row in REFERENCE + OURS})
+FROM_STRANGERS = frozenset(row.id for row in TABLE.values() if row.strangers)
+"""Rows on which strangers' mail comes, for what knows a row by its id: a queued message's origin."""
+OF_THE_MACHINE = frozenset(row.id for row in TABLE.values() if row.machine)
+"""Rows that the machine's own services use, for what knows a row by its id: a socket that the kernel shows."""
 
 
 def no_row(name: str) -> str:

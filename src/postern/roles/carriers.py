@@ -28,7 +28,7 @@ class Carriers:
         self.trust = DirectTrust(logon.directory, Role.EDGE)
         self.certificates = PeerCertificates(self.trust) if organization.with_role(Role.EDGE) else None
         self.agents = TransportAgents(runtime, Role.HUB)
-        self.mailboxes = logon.rpc.mailboxes(rows["hub-to-mailbox-mapi"], MAILBOX_DELIVERY)
+        self.mailboxes = logon.rpc.calls.mailboxes(rows["hub-to-mailbox-mapi"], MAILBOX_DELIVERY)
         self.room = MailboxRoom(self.mailboxes.get, organization.limits.mailbox_quota)
         sender = SmtpSender(
             rows,

@@ -27,7 +27,7 @@ class Access:
         self.logon = ServerLogon(runtime, Role.CLIENT_ACCESS)
         self.doors = Doors(runtime)
         self.rpc = self.logon.rpc
-        clients = self.rpc.mailboxes(runtime.rows["cas-to-mailbox"], MAILBOX_ACCESS)
+        clients = self.rpc.calls.mailboxes(runtime.rows["cas-to-mailbox"], MAILBOX_ACCESS)
         self.servers = {name: MailboxServer(client, MailboxChanges(client)) for name, client in clients.items()}
 
     async def start(self) -> None:

@@ -1,30 +1,23 @@
-"""What a part of a host needs of Active Directory: on which row it asks, who tells it of the controllers, and with which keys.
-
-`local_topology` is what the topology process has (it finds the controllers itself); all others ask that process (`locator`). Call
-`use_kerberos` first: it settles where libkrb5 looks, for the whole process.
-"""
+"""What the parts of a host need of Active Directory: the row on which each asks it, the account, the realm and the keys."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path as FilePath
 
-from postern.directory.ad import krb5_conf
 from postern.directory.ad.adapter import DomainDirectory
+from postern.directory.ad.client import DomainClient
 from postern.directory.ldap import tickets
-from postern.model.directory import DomainController, Locator
-from postern.model.organization import ActiveDirectory, HostService, Role
-from postern.net.dns import Resolver
+from postern.model.directory import Locator
+from postern.model.organization import HostService, Role
 from postern.net.tunnel import tunnel
-from postern.paths.row import Party, Path
-from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
+from postern.paths.row import Path, Wire
 from postern.roles.credentials import host_credentials
-from postern.roles.rpc import socket
 from postern.roles.runtime import Part, Runtime
-from postern.services.rpc.client import RpcClient, RpcTarget
-from postern.services.topology.client import TopologyClient
-from postern.services.topology.controllers import Topology
-from postern.trust.initiators import Initiators
+from postern.services.netlogon.broker import BrokerClient
+from postern.trust.authenticator import DomainLogons
+from postern.trust.kerberos.passwords import KerberosPasswords
+from postern.trust.passwords.proofs import DomainProofs
 
 _ROWS: dict[Part, str] = {
     Role.HUB: "hub-to-ad",
@@ -33,74 +26,54 @@ _ROWS: dict[Part, str] = {
     HostService.ATTENDANT: "recipient-update-to-ad",
     HostService.EDGESYNC: "hub-to-ad",
 }
-_DNS_TIMEOUT, _DNS_LIFETIME = 1.0, 3.0
-"""Seconds: the last known controllers serve on while a name server is silent."""
 
 
-def row(runtime: Runtime, part: Part) -> Path:
-    """The row on which this part of the host asks Active Directory; the topology service's is DSAccess's where there are
-    mailboxes, else its role's."""
-    if part is HostService.TOPOLOGY:
-        roles = runtime.server.roles
-        served = [name for role, name in _ROWS.items() if role in roles]
-        return runtime.rows["dsaccess-to-ad" if Role.MAILBOX in roles else served[0]]
-    return runtime.rows[_ROWS[part]]
+class Domain:
+    """The domain that this server is a member of, and the server's account there. Only for an organization that is in one."""
 
+    def __init__(self, runtime: Runtime) -> None:
+        settings = runtime.organization.active_directory
+        assert settings is not None, "only servers of a domain come here"
+        self._runtime = runtime
+        self.settings = settings
+        self.host = host_credentials(runtime)
+        self.account = runtime.server.machine_account
 
-def domain(runtime: Runtime) -> ActiveDirectory:
-    found = runtime.organization.active_directory
-    assert found is not None, "only servers of a domain come here"
-    return found
+    def use_kerberos(self) -> None:
+        """Settles for the whole process where libkrb5 looks. Called before anything touches libkrb5."""
+        os.environ.update(tickets.environment(FilePath(self.host.keytab), self._runtime.state.krb5_conf))
 
+    def row(self, part: Part) -> Path:
+        """The row on which this part of the host asks the domain controllers. The topology service is what the reference calls
+        DSAccess; without the mailbox role it asks on the row of the server's first role."""
+        roles = self._runtime.server.roles
+        if part is not HostService.TOPOLOGY:
+            name = _ROWS[part]
+        elif Role.MAILBOX in roles:
+            name = "dsaccess-to-ad"
+        else:
+            name = next(row for role, row in _ROWS.items() if role in roles)
+        return self._runtime.rows[name]
 
-def use_kerberos(runtime: Runtime) -> None:
-    """Before anything in this process touches libkrb5."""
-    os.environ.update(tickets.environment(FilePath(host_credentials(runtime).keytab), runtime.state.krb5_conf))
+    def tickets(self) -> tickets.MachineTickets:
+        """Tickets of this server's account."""
+        return tickets.MachineTickets(self.account, self.host.realm, FilePath(self.host.keytab))
 
+    def directory(self, part: Part, locator: Locator) -> DomainDirectory:
+        """The domain as a directory, asked as this server."""
+        observed = self._runtime.observed
+        return DomainDirectory.open(self.row(part), self.settings, locator, tunnel, self.tickets(), observed)
 
-def machine_tickets(runtime: Runtime) -> tickets.MachineTickets:
-    """Tickets of this server's account."""
-    host = host_credentials(runtime)
-    return tickets.MachineTickets(runtime.server.machine_account, host.realm, FilePath(host.keytab))
+    def client(self, name: str, locator: Locator, timeout: float) -> DomainClient:
+        """The domain's LDAP on the row of this name, asked as this server; `timeout` is in seconds."""
+        row = self._runtime.rows[name]
+        port, observed = row.port("ldap", Wire.TCP), self._runtime.observed
+        return DomainClient(row, port, locator, tunnel, self.tickets(), timeout, observed)
 
+    def passwords(self) -> KerberosPasswords:
+        """Users' passwords judged by the realm."""
+        return KerberosPasswords(self.host.realm, self.host.keytab, f"host/{self._runtime.server.fqdn}")
 
-def directory(runtime: Runtime, part: Part, locator: Locator) -> DomainDirectory:
-    """The domain, asked as this server's account."""
-    machine = machine_tickets(runtime)
-    return DomainDirectory.open(row(runtime, part), domain(runtime), locator, tunnel, machine, runtime.observed)
-
-
-def local_topology(runtime: Runtime) -> Topology:
-    """The topology that finds the controllers itself, keeps krb5.conf and remembers."""
-    organization, server, state = runtime.organization, runtime.server, runtime.state
-    resolver = Resolver(runtime.rows["any-server-to-dns"], organization.dns_servers, _DNS_TIMEOUT, _DNS_LIFETIME)
-    controllers = [host for host in organization.hosts if Party.ACTIVE_DIRECTORY in host.parties and host.fqdn]
-    known = [(host.fqdn, address) for host in controllers for address in host.addresses]
-
-    def changed(controllers: tuple[DomainController, ...]) -> None:
-        krb5_conf.keep(state.krb5_conf, domain(runtime).domain, controllers)
-
-    return Topology(
-        row(runtime, HostService.TOPOLOGY),
-        domain(runtime),
-        resolver,
-        server.site,
-        server.name,
-        known,
-        state.topology,
-        changed,
-    )
-
-
-def topology_target(runtime: Runtime) -> RpcTarget:
-    """The host's topology service, on its unix socket."""
-    server, path = runtime.server, runtime.rows["ad-topology"]
-    initiators = Initiators(server.machine_account, host_credentials(runtime))
-    sockets = (socket(runtime, HostService.TOPOLOGY, 0),)
-    mapper = runtime.organization.port(135)
-    return RpcTarget(path, server.addresses[0], server.fqdn, mapper, initiators, sockets)
-
-
-def locator(runtime: Runtime, otherwise: Locator | None = None) -> TopologyClient:
-    """A client of the host's topology service; asks `otherwise` while that does not run."""
-    return TopologyClient(RpcClient(AD_TOPOLOGY, topology_target(runtime), runtime.observed), otherwise)
+    def logons(self, directory: DomainDirectory, broker: BrokerClient) -> DomainLogons:
+        """Whatever users and servers prove themselves by, judged by the domain's controllers."""
+        return DomainLogons(DomainProofs(directory, broker, self.settings.netbios), directory.servers_sid)

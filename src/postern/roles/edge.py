@@ -11,7 +11,7 @@ from postern.model.organization import Role
 from postern.net.dns import Resolver
 from postern.net.mutual import MutualContext
 from postern.roles.doors import Doors
-from postern.roles.edge_organization import EdgeOrganization
+from postern.roles.edge_directory import EdgeDirectory
 from postern.roles.runtime import Runtime
 from postern.roles.transport_agents import TransportAgents
 from postern.services.smtp.receive import ReceiveSession
@@ -31,25 +31,23 @@ class Edge:
         organization, fqdn, rows = runtime.organization, runtime.server.fqdn, runtime.rows
         self.runtime = runtime
         self.doors = Doors(runtime)
-        self.edge_organization = EdgeOrganization(runtime)
-        self.agents = TransportAgents(runtime, Role.EDGE, self.edge_organization.directory)
+        self.directory = EdgeDirectory(runtime)
+        self.agents = TransportAgents(runtime, Role.EDGE, self.directory.directory)
         resolver = Resolver(rows["any-server-to-dns"], organization.dns_servers)
-        certificate, certificates = self.edge_organization.certificate, self.edge_organization.certificates
-        self.sender = SmtpSender(
-            rows, organization, fqdn, resolver, runtime.observed, certificate, certificates=certificates
-        )
+        certificate, owners = self.directory.certificate, self.directory.certificates
+        self.sender = SmtpSender(rows, organization, fqdn, resolver, runtime.observed, certificate, certificates=owners)
 
     async def start(self) -> None:
-        runtime, known = self.runtime, self.edge_organization
-        await known.start()
-        known.feed.follow(self.sender.reorganize)
-        known.feed.follow(self.agents.pipeline.reorganize)
+        runtime, directory = self.runtime, self.directory
+        await directory.start()
+        runtime.feed.follow(self.sender.reorganize)
+        runtime.feed.follow(self.agents.pipeline.reorganize)
         self.dispatcher = self._dispatch(open_own(runtime.state.queue, runtime.worker))
         await self.dispatcher.start()
         self.adopter = Adopter(runtime.state.queue, self._dispatch, own=self.dispatcher.queue)
         self.adopter.start()
-        connector = known.connector(ON_25, self.dispatcher.queue, self.agents.pipeline)
-        rows, tls = connector.guard.rows, MutualContext(known.certificate, server=True)
+        connector = directory.connector(ON_25, self.dispatcher.queue, self.agents.pipeline)
+        rows, tls = connector.guard.rows, MutualContext(directory.certificate, server=True)
         await self.doors.open(rows, rows[0].port(25), partial(ReceiveSession, connector), tls)
 
     def _dispatch(self, queue: Queue) -> Dispatcher:
@@ -60,9 +58,9 @@ class Edge:
             HopKind.SMTP: outward,
             HopKind.SMART_HOST: outward,
         }
-        organization, name, directory = runtime.organization, runtime.server.name, self.edge_organization.directory
-        dispatcher = Dispatcher(queue, directory, carriers, organization, name, runtime.tracker, control)
-        self.edge_organization.feed.follow(dispatcher.reorganize)
+        organization, name = runtime.organization, runtime.server.name
+        dispatcher = Dispatcher(queue, self.directory.directory, carriers, organization, name, runtime.tracker, control)
+        runtime.feed.follow(dispatcher.reorganize)
         return dispatcher
 
     async def stop(self) -> None:
@@ -71,7 +69,7 @@ class Edge:
         await self.dispatcher.stop()
         await self.dispatcher.queue.close()
         self.agents.stop()
-        await self.edge_organization.stop()
+        await self.directory.stop()
 
 
 async def start(runtime: Runtime) -> Edge:

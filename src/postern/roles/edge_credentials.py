@@ -8,6 +8,7 @@ from postern.directory.adam.layout import ADMINISTRATOR
 from postern.directory.ldap.client import socket_uri
 from postern.model.security import Mechanism
 from postern.roles.runtime import Runtime
+from postern.roles.secrets import Secret
 from postern.services.edge.credentials import AccountKeeper
 
 
@@ -16,9 +17,8 @@ class EdgeCredentials:
 
     def __init__(self, runtime: Runtime) -> None:
         state, name = runtime.state, runtime.server.name
-        password = (state.secrets / "adam").read_text(encoding="utf-8").strip()
         uri = socket_uri(str(state.sockets / "adam" / "ldapi"))
-        bind = simple(ADMINISTRATOR, password)
+        bind = simple(ADMINISTRATOR, runtime.secrets.read(Secret.ADAM))
         self.client = AdamClient(runtime.rows["edge-adam"], uri, bind, Mechanism.BASIC)
         key = state.certificates / "server.key"
         self.keeper = AccountKeeper(AdamAccounts(self.client), name, key.read_bytes)

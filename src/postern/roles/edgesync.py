@@ -1,73 +1,22 @@
-"""A hub's EdgeSync: one process that keeps the edges like the organization, and the pieces that `postern edge` shares with it."""
+"""A hub's EdgeSync: one process that keeps the edges like the organization. `postern edge` uses its pieces."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
-
-from postern.directory.ad.edge_source import DomainRecipients
 from postern.directory.adam.client import AdamClient, simple
 from postern.directory.adam.replica import EdgeReplica
-from postern.directory.edge_source import SlapdRecipients
-from postern.directory.ldap.client import Client
-from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
-from postern.directory.subscriptions import DirectorySubscriptions
-from postern.model.directory import Locator, Policy
-from postern.model.edge import RecipientSource, Subscription, SubscriptionStore
-from postern.model.organization import HostService, Organization, Role
+from postern.model.edge import Subscription
+from postern.model.organization import Organization, Role
 from postern.model.security import Mechanism
-from postern.roles import domain
+from postern.roles.edge_sources import TIMEOUT, Sources, sources
 from postern.roles.runtime import Runtime
+from postern.roles.secrets import Secret
 from postern.services.edge.configuration import ConfigurationSource
 from postern.services.edge.edgesync import EdgeSync
 from postern.services.edge.pairs import EdgePairs, Login
 from postern.services.edge.schedule import Schedule
 
-TIMEOUT = 30.0
-"""Seconds for one answer of an edge's directory."""
 
-
-class Closes(Protocol):
-    async def close(self) -> None: ...
-
-
-@dataclass
-class Sources:
-    """What EdgeSync reads from and writes to in the organization's own directory."""
-
-    store: SubscriptionStore
-    recipients: RecipientSource
-    policy: Policy
-    name: str
-    opened: tuple[Closes, ...]
-
-    async def close(self) -> None:
-        for one in self.opened:
-            await one.close()
-
-
-def sources(runtime: Runtime, otherwise: Locator | None = None) -> Sources:
-    """`otherwise` tells of domain controllers while the host's topology service does not run: a command's."""
-    if runtime.organization.active_directory is not None:
-        return _in_domain(runtime, otherwise)
-    organization = runtime.organization
-    password = (runtime.state.secrets / "directory").read_text(encoding="utf-8").strip()
-    row = runtime.rows["private-directory"]
-    client = Client(row, organization.directory, SERVICE, password, TIMEOUT, runtime.observed)
-    store = DirectorySubscriptions.private(client, SUFFIX)
-    return Sources(store, SlapdRecipients(client, SUFFIX), SlapdDirectory(client, SUFFIX), "slapd", (client,))
-
-
-def _in_domain(runtime: Runtime, otherwise: Locator | None) -> Sources:
-    domain.use_kerberos(runtime)
-    locator = domain.locator(runtime, otherwise)
-    directory = domain.directory(runtime, HostService.EDGESYNC, locator)
-    controller, name = directory.controller, domain.domain(runtime).domain
-    store = DirectorySubscriptions.active_directory(controller, controller.root)
-    return Sources(store, DomainRecipients(controller, name), directory, f"ad {name}", (directory, locator))
-
-
-def edgesync(runtime: Runtime, key: bytes, found: Sources) -> EdgeSync:
+def edgesync(runtime: Runtime, key: bytes, source: Sources) -> EdgeSync:
     """`key` is this hub's private key for passwords."""
     organization, row, hub = runtime.organization, runtime.rows["edgesync"], runtime.server.name
 
@@ -77,9 +26,9 @@ def edgesync(runtime: Runtime, key: bytes, found: Sources) -> EdgeSync:
         certificate, observed = subscription.certificate, runtime.observed
         return EdgeReplica(AdamClient(row, uri, bind, Mechanism.BASIC, certificate, TIMEOUT, observed))
 
-    configuration = ConfigurationSource(organization, found.policy, found.store)
-    pairs = EdgePairs(hub, key, found.store)
-    return EdgeSync(hub, found.store, pairs, found.recipients, found.name, configuration.of, dial)
+    configuration = ConfigurationSource(organization, source.policy, source.store)
+    pairs = EdgePairs(hub, key, source.store)
+    return EdgeSync(hub, source.store, pairs, source.recipients, source.name, configuration.of, dial)
 
 
 def address_of(organization: Organization, subscription: Subscription) -> str:
@@ -95,8 +44,7 @@ class Running:
 
     def __init__(self, runtime: Runtime) -> None:
         self.sources = sources(runtime)
-        key = (runtime.state.secrets / "edgesync-key").read_bytes()
-        sync = edgesync(runtime, key, self.sources)
+        sync = edgesync(runtime, runtime.secrets.read(Secret.EDGESYNC_KEY).encode(), self.sources)
         certificate = runtime.state.certificates / "server.pem"
         self.schedule = Schedule(sync, self.sources.store, runtime.server, certificate.read_bytes)
 

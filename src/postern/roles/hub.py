@@ -48,7 +48,7 @@ class Hub:
         runtime, control = self.runtime, Control(queue.folder, self.runtime.tracker)
         organization, name, directory = runtime.organization, runtime.server.name, self.logon.directory
         dispatcher = Dispatcher(queue, directory, self.carriers.by_kind, organization, name, runtime.tracker, control)
-        self.logon.feed.follow(dispatcher.reorganize)
+        runtime.feed.follow(dispatcher.reorganize)
         return dispatcher
 
     async def stop(self) -> None:

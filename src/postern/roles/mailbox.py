@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-
-from postern.model.mailbox import MailboxError
 from postern.model.organization import Role
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.mailbox.housekeeping import EVERY, maintain, observe, render_anew
+from postern.services.mailbox.housekeeping import Housekeeping
 from postern.services.mailbox.server import MailboxService
 from postern.services.mailbox.submission import SubmissionNotifier
 from postern.services.rpc.client import RpcClient
@@ -31,11 +27,13 @@ class Mailbox:
     async def start(self) -> None:
         await self.logon.start()
         self.database = await MailboxDatabase.open(self.runtime.organization.postgres)
-        await observe(self.database, self.runtime.observed)
         runtime, rows = self.runtime, self.runtime.rows
+        retention, first = runtime.organization.limits.mailbox_retention, runtime.worker == 0
+        self.house = Housekeeping(self.database, self.logon.directory, runtime.observed, retention, maintains=first)
+        await self.house.start()
         notify = rows["mailbox-to-hub-submission"]
         hubs = [
-            RpcClient(MAIL_SUBMISSION, self.rpc.target(notify, hub, Role.HUB), runtime.observed)
+            RpcClient(MAIL_SUBMISSION, self.rpc.calls.target(notify, hub, Role.HUB), runtime.observed)
             for hub in runtime.organization.with_role(Role.HUB)
         ]
         self.notifier = SubmissionNotifier(runtime.server.name, hubs, self.database.waiting_mailboxes)
@@ -46,21 +44,9 @@ class Mailbox:
             MailboxService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], self.database),
         ]
         await self.rpc.open(self.doors, Role.MAILBOX, services)
-        self._housekeeping = asyncio.create_task(self._keep_house())
-        self._rendering = asyncio.create_task(render_anew(self.database))
-
-    async def _keep_house(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            with contextlib.suppress(MailboxError):
-                await observe(self.database, self.runtime.observed)
-            if self.runtime.worker == 0:
-                retention = self.runtime.organization.limits.mailbox_retention
-                await maintain(self.database, self.logon.directory, retention)
 
     async def stop(self) -> None:
-        self._housekeeping.cancel()
-        self._rendering.cancel()
+        await self.house.stop()
         await self.doors.close()
         await self.notifier.close()
         await self.database.close()

@@ -1,6 +1,4 @@
-"""A hub's receive connectors: port 25 for our own servers and clients, and for strangers where no edge takes their mail; 587 and
-465 for clients alone.
-"""
+"""A hub's receive connectors: port 25 for servers, clients and, where there is no edge, strangers; 587 and 465 for clients."""
 
 from __future__ import annotations
 
@@ -24,8 +22,8 @@ OUR_OWN = ("hub-to-hub", "um-to-hub", "client-to-hub-smtp")
 
 
 class ReceiveConnectors:
-    """Opens the doors of port 25, 587 and 465 once the queue takes messages. `carriers` identifies the edge that shows a
-    certificate (where there are edges); its agents filter what strangers send (where there are none)."""
+    """Opens the doors once the queue takes messages. `carriers` identifies the edge that shows a certificate (where there are
+    edges); its agents filter what strangers send (where there are none)."""
 
     def __init__(self, runtime: Runtime, logon: ServerLogon, intake: Intake, carriers: Carriers) -> None:
         self._runtime = runtime
@@ -55,8 +53,7 @@ class ReceiveConnectors:
         return [self._runtime.rows[name] for name in (first, *OUR_OWN)]
 
     def _connector(self, *rows: Path, strangers: bool = False) -> ReceiveConnector:
-        runtime, logon = self._runtime, self._logon
-        organization = runtime.organization
+        runtime, logon, organization = self._runtime, self._logon, self._runtime.organization
         connector = ReceiveConnector(
             logon.guard(*rows),
             logon.authenticator,
@@ -74,7 +71,7 @@ class ReceiveConnectors:
             room=self._room,
             own_names=organization.own_names(),
         )
-        logon.feed.follow(connector.reorganize)
+        runtime.feed.follow(connector.reorganize)
         return connector
 
     def _may_call(self, identity: Identity, row: Path) -> bool:

@@ -1,13 +1,16 @@
-"""What a role process is given: the organization, which server and worker it is, the settled table, and its telemetry."""
+"""What a process of a host is given: the organization, which server and worker it is, the settled table, and its telemetry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from postern.model.organization import HostService, Organization, Role, Server, StateFolder
 from postern.paths.row import Path
+from postern.paths.table import settle
+from postern.roles.secrets import Secrets
+from postern.services.organization_feed import OrganizationFeed
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
 
@@ -18,7 +21,11 @@ Part = Role | HostService
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """`worker` counts from 0 within the part, which has `workers` on this host (a HostService has one);
-    `rows` is the table settled by the organization's profile, by id."""
+    `rows` is the table settled by the organization's profile, by id.
+
+    `organization` is what postern.toml says. `feed` tells of it as the directory completes it; one service of the process reads
+    the directory and tells, all others follow.
+    """
 
     organization: Organization
     server: Server
@@ -28,6 +35,37 @@ class Runtime:
     rows: Mapping[str, Path]
     observed: Observed
     tracker: Tracker
+    feed: OrganizationFeed
+    secrets: Secrets
+
+    @classmethod
+    def of_worker(
+        cls,
+        organization: Organization,
+        server: Server,
+        state: StateFolder,
+        name: str,
+        worker: int = 0,
+        workers: int = 1,
+    ) -> Runtime:
+        """A Runtime for the process of this name ("hub.0"), which writes what it observes and tracks into the state folder."""
+        return cls(
+            organization=organization,
+            server=server,
+            state=state,
+            worker=worker,
+            workers=workers,
+            rows=settle(organization.profile),
+            observed=Observed(state.observed / f"{name}.jsonl"),
+            tracker=Tracker(state.tracking, name, server.name),
+            feed=OrganizationFeed(organization),
+            secrets=Secrets(state.secrets),
+        )
+
+    @classmethod
+    def outside(cls, organization: Organization, server: Server, state: StateFolder) -> Runtime:
+        """A Runtime for a command, which runs outside the processes of the host. What it observes is not kept."""
+        return replace(cls.of_worker(organization, server, state, "command"), observed=Observed(None))
 
 
 class Running(Protocol):

@@ -5,17 +5,17 @@ processes over ad-topology. It is also the place of the host's one logon broker.
 from __future__ import annotations
 
 from postern.model.organization import HostService
-from postern.roles import domain
-from postern.roles.credentials import host_credentials
+from postern.roles.domain import Domain
 from postern.roles.doors import Doors
-from postern.roles.open_directory import logons
 from postern.roles.rpc import Rpc
 from postern.roles.runtime import Runtime
+from postern.roles.secrets import Secret
+from postern.roles.topology_client import local_topology, logons
 from postern.services.netlogon.broker import LogonBroker
 from postern.services.netlogon.client import NetlogonClient
 from postern.services.rpc.server import RpcService
 from postern.services.topology.server import TopologyService
-from postern.trust.authenticator import Authenticator, DomainLogons
+from postern.trust.authenticator import Authenticator
 from postern.trust.ntlm.handshake import nt_hash
 
 
@@ -23,18 +23,18 @@ class TopologyProcess:
     """A started topology process."""
 
     def __init__(self, runtime: Runtime) -> None:
-        domain.use_kerberos(runtime)
+        domain = Domain(runtime)
+        domain.use_kerberos()
         self.runtime = runtime
-        self.topology = domain.local_topology(runtime)
-        self.directory = domain.directory(runtime, HostService.TOPOLOGY, self.topology)
+        self.topology = local_topology(runtime)
+        self.directory = domain.directory(HostService.TOPOLOGY, self.topology)
         self.doors = Doors(runtime)
         self.judges = logons(runtime)
-        netbios = domain.domain(runtime).netbios
-        judges = DomainLogons(self.judges, self.directory.servers_sid)
-        self.authenticator = Authenticator(self.directory, host_credentials(runtime), domain=judges)
+        logons_of_domain = domain.logons(self.directory, self.judges)
+        self.authenticator = Authenticator(self.directory, domain.host, domain=logons_of_domain)
         self.rpc = Rpc(runtime, self.authenticator)
-        path, account = domain.row(runtime, HostService.TOPOLOGY), runtime.server.machine_account
-        self.netlogon = NetlogonClient(path, self.topology, netbios, account, self._secret, runtime.observed)
+        path, netbios = domain.row(HostService.TOPOLOGY), domain.settings.netbios
+        self.netlogon = NetlogonClient(path, self.topology, netbios, domain.account, self._secret, runtime.observed)
 
     async def start(self) -> None:
         self.topology.start()
@@ -45,7 +45,7 @@ class TopologyProcess:
 
     def _secret(self) -> bytes:
         """Read anew for each secure channel: `setup ad` may have changed it."""
-        return nt_hash((self.runtime.state.secrets / "machine-account").read_text(encoding="utf-8").strip())
+        return nt_hash(self.runtime.secrets.read(Secret.MACHINE_ACCOUNT))
 
     async def stop(self) -> None:
         await self.doors.close()

@@ -1,4 +1,4 @@
-"""The mailbox database: `model.mailbox.Mailboxes` on PostgreSQL. The work itself stands in the modules of its subjects."""
+"""The mailbox database: `model.mailbox_server.Mailboxes` on PostgreSQL. The work itself stands in the modules of its subjects."""
 
 from __future__ import annotations
 
@@ -6,26 +6,12 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from postern.model.mailbox import (
-    KEEP_QUOTA,
-    Column,
-    CopyResult,
-    Delivery,
-    DeliveryStatus,
-    DisconnectedMailbox,
-    FetchedItems,
-    FlagChange,
-    FlagResult,
-    Folder,
-    FolderKind,
-    Index,
-    Mailboxes,
-    MailboxInfo,
-    NewItem,
-    SearchResult,
-    SearchTerm,
-    SortKey,
-)
+from postern.model.delivery import Delivery, DeliveryStatus
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import Column, CopyResult, FetchedItems, FlagChange, FlagResult, Index, NewItem
+from postern.model.mailbox import KEEP_QUOTA, DisconnectedMailbox, MailboxInfo
+from postern.model.mailbox_server import Mailboxes
+from postern.model.search import SearchResult, SearchTerm, SortKey
 from postern.store import delivery, disconnected, fetching, folders, renewal, search, transport
 from postern.store import items as item_work
 from postern.store.connection import Connection, Pool

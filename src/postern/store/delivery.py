@@ -6,7 +6,8 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from postern.model.mailbox import KEEP_QUOTA, Delivery, DeliveryStatus
+from postern.model.delivery import Delivery, DeliveryStatus
+from postern.model.mailbox import KEEP_QUOTA
 from postern.protocols.mime.header import count_fields, lines_end, split_fields
 from postern.store import wire
 from postern.store.connection import Pool, Rejected

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from uuid import UUID
 
-from postern.model.mailbox import Column, FetchedItems, MailboxError
+from postern.model.items import Column, FetchedItems
+from postern.model.mailbox import MailboxError
 from postern.protocols.mime.message import RENDERING
 from postern.store import wire
 from postern.store.connection import Pool, Rejected, Row

@@ -5,14 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from postern.model.mailbox import (
-    KEYWORD_BASE,
-    MAX_KEYWORDS,
-    Folder,
-    FolderKind,
-    MailboxError,
-    MailboxInfo,
-)
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import KEYWORD_BASE, MAX_KEYWORDS
+from postern.model.mailbox import MailboxError, MailboxInfo
 from postern.store import wire
 from postern.store.connection import Pool, Row
 from postern.store.notices import Notices

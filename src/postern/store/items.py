@@ -6,15 +6,8 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from postern.model.mailbox import (
-    CopyResult,
-    Flag,
-    FlagChange,
-    FlagResult,
-    Index,
-    MailboxError,
-    NewItem,
-)
+from postern.model.items import CopyResult, Flag, FlagChange, FlagResult, Index, NewItem
+from postern.model.mailbox import MailboxError
 from postern.store import wire
 from postern.store.connection import Pool, Rejected, Row
 from postern.store.fetching import OWNED, no_folder

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 from weakref import WeakValueDictionary
 
-from postern.model.mailbox import MailboxError, SearchResult, SearchTerm, SortKey
+from postern.model.mailbox import MailboxError
+from postern.model.search import SearchResult, SearchTerm, SortKey
 from postern.protocols.mime.message import NO_DATE
 from postern.protocols.mime.words import fold_within
 from postern.store import wire

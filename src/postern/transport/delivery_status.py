@@ -14,7 +14,6 @@ from collections.abc import Sequence
 from email.utils import formatdate
 
 from postern.model.mail import (
-    FROM_STRANGERS,
     Action,
     BodyType,
     Content,
@@ -24,6 +23,7 @@ from postern.model.mail import (
     RecipientOutcome,
 )
 from postern.model.organization import Organization
+from postern.paths.table import FROM_STRANGERS
 from postern.protocols.authentication.header import fields
 from postern.protocols.authentication.results import claims_to_be, read_results, vouching
 from postern.protocols.mime.header import lines_end, parse_fields

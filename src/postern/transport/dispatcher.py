@@ -8,18 +8,20 @@ same queue id, by which a mailbox drops the duplicate."""
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
 from postern.model.directory import Directory, Recipient
-from postern.model.mail import FROM_STRANGERS, Action, Carrier, HopKind, NextHop, RecipientOutcome
+from postern.model.mail import Action, Carrier, HopKind, NextHop, RecipientOutcome
 from postern.model.organization import Organization
+from postern.paths.table import FROM_STRANGERS
 from postern.telemetry.attempts import Struck, given_up
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker
 from postern.transport import poison
 from postern.transport.carrying import carry, delayed
 from postern.transport.categorize import Categorizer, Resolution, Routed, Target
-from postern.transport.hop import Hop, Load, delay, parcel_of, recipient_of, schedule_for
+from postern.transport.hop import Hop, Load, Retry, parcel_of, recipient_of, retry_for
 from postern.transport.look_up import RecipientLookUp
 from postern.transport.outcomes import Outcomes
 from postern.transport.queue import ACTIVE_MESSAGES, Queue
@@ -47,7 +49,7 @@ POLL = 0.5
 
 class Dispatcher:
     """One per queue. `carriers` by kind of hop; a hop without a carrier delays its mail. `poll` is called every POLL seconds:
-    an administrator's requests (`control`).
+    an administrator's requests (`control`). `jitter` makes each wait before a retry a little longer (`hop.JITTER`).
 
     `start` begins (and opens the queue for taking), `stop` ends within `grace` seconds; the queue's `close` is the caller's.
     """
@@ -61,6 +63,7 @@ class Dispatcher:
         server: str,
         tracker: Tracker,
         poll: Callable[[Dispatcher], Awaitable[None]] | None = None,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         self.queue = queue
         self._recipients = RecipientLookUp(directory)
@@ -69,7 +72,8 @@ class Dispatcher:
         self._categorizer = Categorizer(organization, server)
         self.reorganize = self._categorizer.reorganize
         fqdn = organization.server(server).fqdn
-        self._outcomes = Outcomes(queue, organization, fqdn, tracker, self._spawn)
+        self._retry = Retry(self._limits.queue_retry, jitter)
+        self._outcomes = Outcomes(queue, organization, fqdn, tracker, self._spawn, self._retry)
         self._poll = poll
         self._hops: dict[NextHop, Hop] = {}
         self._filled: dict[NextHop, Hop] = {}
@@ -165,7 +169,7 @@ class Dispatcher:
         except Exception as error:
             # A defect must not strand mail in memory: what went nowhere waits in the file.
             log(Event.CONVERSATION_FAILED, conversation="categorizer", error=repr(error), exc_info=error)
-            due = self.queue.clock() + delay(self._limits.queue_retry, 1)
+            due = self.queue.clock() + self._retry.wait(1)
             stranded = [m for m in messages if m.flying == 0 and m.id in self.queue.active]
             self.queue.record([Change(message, due=due, recipients=message.recipients) for message in stranded])
 
@@ -321,8 +325,7 @@ class Dispatcher:
                 return None
             if len(self._hops) >= REMEMBERED_HOPS:
                 self._hops = {key: known for key, known in self._hops.items() if not self._is_idle(known)}
-            retry = schedule_for(next_hop.kind, self._limits.queue_retry)
-            hop = self._hops[next_hop] = Hop(next_hop, carrier, retry)
+            hop = self._hops[next_hop] = Hop(next_hop, carrier, retry_for(next_hop.kind, self._retry))
         return hop
 
     # Sending

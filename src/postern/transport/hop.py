@@ -6,7 +6,7 @@ Values and arithmetic for the dispatcher: no I/O and no clock of its own.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from postern.model.mail import Action, Carrier, Envelope, HopKind, NextHop, Parcel, RecipientOutcome
@@ -15,6 +15,9 @@ from postern.transport.queued import QueuedMessage, QueuedRecipient
 
 OWN_RETRY = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between attempts at our own servers: they come back after a restart, and nobody minds being asked again."""
+JITTER = 0.2
+"""A wait is longer than its schedule says by up to this part, at random: what failed together is not tried together again, by
+one worker or by all hubs. It is never shorter, for a server that greylists refuses whoever comes too early."""
 _OWN = frozenset({HopKind.MAILBOX, HopKind.HUB, HopKind.EDGE})
 BATCH_BYTES = 16_777_216
 
@@ -28,13 +31,26 @@ class Load:
     parcel: Parcel
 
 
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A schedule of waits. `random` gives numbers from 0 up to 1, as `random.random` does."""
+
+    schedule: Sequence[float]
+    random: Callable[[], float]
+
+    def wait(self, attempts: int) -> float:
+        """Seconds until the next attempt, after this many."""
+        wait = self.schedule[min(max(attempts, 1), len(self.schedule)) - 1]
+        return wait * (1 + JITTER * self.random())
+
+
 @dataclass(slots=True)
 class Hop:
     """`until`: nothing is sent before (epoch seconds), for the hop did not answer `failures` times in a row."""
 
     hop: NextHop
     carrier: Carrier
-    retry: Sequence[float]
+    retry: Retry
     waiting: deque[Load] = field(default_factory=deque)
     senders: int = 0
     failures: int = 0
@@ -80,17 +96,13 @@ class Hop:
             self.failures, self.until, self.why = 0, 0.0, ""
         elif now >= self.until:
             self.failures += 1
-            self.until = now + delay(self.retry, self.failures)
+            self.until = now + self.retry.wait(self.failures)
             self.why = outcomes[0][0].diagnostic if outcomes[0] else ""
 
 
-def delay(schedule: Sequence[float], attempts: int) -> float:
-    """Seconds to wait after this many attempts."""
-    return schedule[min(max(attempts, 1), len(schedule)) - 1]
-
-
-def schedule_for(kind: HopKind, configured: Sequence[float]) -> Sequence[float]:
-    return OWN_RETRY if kind in _OWN else configured
+def retry_for(kind: HopKind, configured: Retry) -> Retry:
+    """How a hop of this kind is tried again: our own servers sooner than postern.toml says of others."""
+    return Retry(OWN_RETRY, configured.random) if kind in _OWN else configured
 
 
 def parcel_of(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Routed]], alone: bool) -> Parcel:

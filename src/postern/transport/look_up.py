@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterable
 
 from postern.model.directory import UNKNOWN, Directory, DirectoryUnavailable, Recipient
 from postern.telemetry.log import Event, log
 from postern.transport.categorize import Resolution
-from postern.transport.hop import OWN_RETRY, delay
+from postern.transport.hop import OWN_RETRY, Retry
 
 
 class RecipientLookUp:
@@ -16,6 +17,7 @@ class RecipientLookUp:
 
     def __init__(self, directory: Directory) -> None:
         self._directory = directory
+        self._retry = Retry(OWN_RETRY, random.random)
         self._failures = 0
 
     def answer_from_cache(self, resolution: Resolution) -> None:
@@ -39,7 +41,7 @@ class RecipientLookUp:
             except DirectoryUnavailable as error:
                 self._failures += 1
                 log(Event.DIRECTORY_UNAVAILABLE, error=str(error), failures=self._failures)
-                await asyncio.sleep(delay(OWN_RETRY, self._failures))
+                await asyncio.sleep(self._retry.wait(self._failures))
             else:
                 self._failures = 0
                 return answers

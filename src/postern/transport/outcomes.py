@@ -16,7 +16,7 @@ from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
 from postern.transport import poison
 from postern.transport.delivery_status import Reporter
-from postern.transport.hop import Hop, delay
+from postern.transport.hop import Hop, Retry
 from postern.transport.queue import Queue
 from postern.transport.queued import Change, QueuedMessage, QueuedRecipient, State
 
@@ -29,7 +29,7 @@ LOOK_AT_COPIES = 3600.0
 
 
 class Outcomes:
-    """`spawn` starts a task that the dispatcher ends with itself."""
+    """`spawn` starts a task that the dispatcher ends with itself; `retry` is the schedule for hops that are not our own."""
 
     def __init__(
         self,
@@ -38,12 +38,14 @@ class Outcomes:
         fqdn: str,
         tracker: Tracker,
         spawn: Callable[[Coroutine[None, None, None]], None],
+        retry: Retry,
     ) -> None:
         self._queue = queue
         self._limits = organization.limits
         self._reporter = Reporter(organization, fqdn)
         self._tracker = tracker
         self._spawn = spawn
+        self._retry = retry
         self._look_at_copies = 0.0
 
     def settle(
@@ -106,11 +108,12 @@ class Outcomes:
         if now - message.received >= self._limits.queue_expiry:
             self.give_up(message, [recipient for recipient, _ in pairs])
             return
-        retry = hop.retry if hop is not None else self._limits.queue_retry
+        retry = hop.retry if hop is not None else self._retry
+        # Recipients of one message are tried together again.
+        waits = {attempts: retry.wait(attempts) for attempts in {recipient.attempts for recipient, _ in pairs}}
         late = []
         for recipient, outcome in pairs:
-            wait = delay(retry, recipient.attempts)
-            recipient.due = max(now + wait, hop.until if hop is not None else 0.0)
+            recipient.due = max(now + waits[recipient.attempts], hop.until if hop is not None else 0.0)
             if now - message.received >= DELAY_WARNING and not recipient.warned:
                 recipient.warned = True
                 if not recipient.notify or "DELAY" in recipient.notify:
@@ -148,7 +151,7 @@ class Outcomes:
         if alone is not None or (again and len(waiting) == 1):
             self.set_aside(message, f"{type(error).__name__}: {error}", waiting if alone is None else [alone])
             return
-        due = self._queue.clock() + (0.0 if again else delay(self._limits.queue_retry, 1))
+        due = self._queue.clock() + (0.0 if again else self._retry.wait(1))
         for recipient in waiting:
             recipient.due, recipient.status = due, "4.3.0"
             recipient.error = f"Internal error: {type(error).__name__}"

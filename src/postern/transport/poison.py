@@ -19,7 +19,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from postern.model.mail import FROM_STRANGERS, Parcel
+from postern.model.mail import Parcel
+from postern.paths.table import FROM_STRANGERS
 from postern.telemetry.log import Event, log
 from postern.transport.queued import QueuedMessage, QueuedRecipient, State
 from postern.transport.segments import DamagedBody

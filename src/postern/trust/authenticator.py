@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from postern.model.directory import Directory, Logons, Policy
+from postern.model.directory import Directory, Policy
 from postern.model.security import Mechanism, PrincipalKind
 from postern.trust.acceptor import SERVERS, Asking
 from postern.trust.exchanges import ByKerberos, ByNegotiate, ByNtlm, ContextExchange, Proving
@@ -27,10 +27,10 @@ _KIND_OF = {Mechanism.NTLM: "nt", Mechanism.SCRAM: "scram-sha-256"}
 
 @dataclass(frozen=True, slots=True)
 class DomainLogons:
-    """Who judges in Active Directory. `logons` judges passwords and NTLM answers; `servers` gives the SID of the servers' group,
-    None where only the directory's own word says who is a server."""
+    """Who judges in Active Directory: `proofs` judges passwords and NTLM answers, and `servers` gives the SID of the servers'
+    group (None where only the directory's own word says who is a server)."""
 
-    logons: Logons
+    proofs: DomainProofs
     servers: GroupSid | None = None
 
 
@@ -49,8 +49,8 @@ class Authenticator(Judge):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host or HostCredentials()
-        proofs = DomainProofs(directory, domain.logons, self._host.netbios) if domain is not None else None
-        super().__init__(directory, salt_key, clock, proofs, Membership(domain.servers if domain is not None else None))
+        proofs, servers = (domain.proofs, domain.servers) if domain is not None else (None, None)
+        super().__init__(directory, salt_key, clock, proofs, Membership(servers))
         self._policy = policy
         self._principals = Principals(directory, self._host.realm, self._host.netbios)
         has_realm = bool(self._host.realm and self._host.keytab)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from postern.model.organization import Organization, Role, Server
 from postern.model.security import Mechanism
-from postern.paths.deployment import NOT_BUILT, closed
+from postern.paths.deployment import closed
 from postern.paths.row import Party, Path
 from postern.trust.kerberos import contexts as kerberos
 from postern.verify.report import Verdict
@@ -73,8 +73,8 @@ _OUTWARD = {
 
 def verdict_without_probe(row: Path, organization: Organization, here: Server) -> tuple[Verdict, str] | None:
     """Why a row cannot be dialled from the server `here`; None if it can and must be."""
-    if row.id in NOT_BUILT:
-        return Verdict.NOT_BUILT, NOT_BUILT[row.id]
+    if row.waits:
+        return Verdict.NOT_BUILT, row.waits
     if row.id not in _PRIVATE and (reason := closed(organization, row)):
         return Verdict.NOT_DEPLOYED, reason
     if row.id not in ROLES:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from postern.model.organization import Server
 from postern.model.security import Mechanism
 from postern.net.tls import opportunistic_context, validating_context
-from postern.paths.deployment import NOT_BUILT, closed
+from postern.paths.deployment import closed
 from postern.paths.row import Path, Port, Tls, Wire
 from postern.verify.ad_checks import AD_ROWS
 from postern.verify.direct_trust_checks import DIRECT_TRUST_ROWS
@@ -107,7 +107,7 @@ def _beside(subject: Subject, row: Path) -> dict[int, frozenset[Mechanism]]:
     for other in subject.rows.values():
         if other.id == row.id or other.callee is not row.callee:
             continue
-        if other.id in NOT_BUILT or closed(subject.organization, other):
+        if closed(subject.organization, other):
             continue
         for number in {port.number for port in other.ports if port.number is not None}:
             found[number] = found.get(number, frozenset()) | frozenset(other.supported_auth)

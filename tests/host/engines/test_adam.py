@@ -28,6 +28,7 @@ from postern.model.organization import Profile
 from postern.model.security import Mechanism
 from postern.paths.table import settle
 from postern.protocols.edge import subscription as edge_subscription
+from postern.roles.secrets import Secret
 from tests.edge_hosts import EDGE, HUBS, TwoHosts, empty, leaf, run, two_hosts
 
 pytestmark = [
@@ -205,7 +206,7 @@ def test_who_is_removed_loses_an_open_connection_too(hosts: TwoHosts) -> None:
 
 def test_the_edge_s_own_processes_prove_themselves_by_ntlm(hosts: TwoHosts, by_reference: TwoHosts) -> None:
     for its, tls in ((hosts, ("-ZZ",)), (by_reference, ())):
-        secret = secret_files.obtain(its.edge_state, adam.SERVICE)
+        secret = secret_files.obtain(its.edge_state, Secret.ADAM_SERVICE)
         words = ("-Q", "-Y", "NTLM", "-H", its.ldap(), *tls, "-U", "postern")
         answer = ask("ldapwhoami", *words, "-w", secret)
         assert answer.stdout.strip().lower() == f"dn:{layout.SERVICE}".lower(), answer.stderr
@@ -234,7 +235,7 @@ def test_roles_ask_by_ntlm_where_the_row_has_no_unix_socket(hosts: TwoHosts, by_
             await client.close()
 
     run(by_the_row)
-    secret = secret_files.obtain(hosts.edge_state, adam.SERVICE)
+    secret = secret_files.obtain(hosts.edge_state, Secret.ADAM_SERVICE)
     assert len(run(lambda: in_tls(leaf(hosts.edge_state), secret))) == 1
     with pytest.raises(WrongCertificate):
         run(lambda: in_tls(leaf(hosts.hub_state), secret))
@@ -243,7 +244,7 @@ def test_roles_ask_by_ntlm_where_the_row_has_no_unix_socket(hosts: TwoHosts, by_
 
 
 def test_without_tls_ntlm_comes_no_further_where_the_row_asks_for_tls(hosts: TwoHosts) -> None:
-    secret = secret_files.obtain(hosts.edge_state, adam.SERVICE)
+    secret = secret_files.obtain(hosts.edge_state, Secret.ADAM_SERVICE)
     answer = ask("ldapwhoami", "-Q", "-Y", "NTLM", "-H", hosts.ldap(), "-U", "postern", "-w", secret)
     assert answer.returncode != 0
     assert "confidentiality required" in answer.stderr
@@ -268,7 +269,7 @@ def test_a_replicator_is_nobody_by_ntlm(hosts: TwoHosts) -> None:
 
 def test_the_administrator_stays_on_this_host(hosts: TwoHosts) -> None:
     """Its password is in the state folder; and what the file says besides ends with the file."""
-    secret = secret_files.obtain(hosts.edge_state, adam.ADMINISTRATOR)
+    secret = secret_files.obtain(hosts.edge_state, Secret.ADAM)
     assert whoami(adam.socket_uri(hosts.edge_state), layout.ADMINISTRATOR, secret).returncode == 0
     assert whoami(hosts.ldaps(), layout.ADMINISTRATOR, secret + "x").returncode == 49
 
@@ -365,7 +366,7 @@ def test_a_file_that_does_not_fit_is_not_subscribed(hosts: TwoHosts) -> None:
 
 
 def test_the_directory_s_password_is_in_no_command_line(hosts: TwoHosts) -> None:
-    secrets = [secret_files.obtain(hosts.edge_state, name) for name in (adam.ADMINISTRATOR, adam.SERVICE)]
+    secrets = [secret_files.obtain(hosts.edge_state, name) for name in (Secret.ADAM, Secret.ADAM_SERVICE)]
     line = Path(f"/proc/{hosts.edge_slapd.pid}/cmdline").read_text()
     assert not any(secret in line for secret in secrets)
     assert not hosts.edge_state.adam.stat().st_mode & 0o077

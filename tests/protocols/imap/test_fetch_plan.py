@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from postern.model.mailbox import Column, FetchedItems
+from postern.model.items import Column, FetchedItems
 from postern.protocols.imap.commands import Fetch
 from postern.protocols.imap.fetch_plan import FetchPlan, UnknownEncoding
 from postern.protocols.imap.parse import parse

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.model.mailbox import Flag, FlagChange, SearchTerm, SortKey
+from postern.model.items import Flag, FlagChange
+from postern.model.search import SearchTerm, SortKey
 from postern.protocols.imap.commands import (
     Append,
     Authenticate,

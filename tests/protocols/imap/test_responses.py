@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.model.mailbox import Flag
+from postern.model.items import Flag
 from postern.protocols.imap import responses
 from postern.protocols.imap.cursor import Cursor
 

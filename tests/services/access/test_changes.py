@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import uuid
 
-from postern.model.mailbox import FolderKind, MailboxError, NewItem
+from postern.model.folders import FolderKind
+from postern.model.items import NewItem
+from postern.model.mailbox import MailboxError
 from postern.services.access.changes import MailboxChanges
 from tests.services.fake_mailboxes import FakeMailboxes
 

@@ -10,7 +10,7 @@ import gc
 from contextlib import AsyncExitStack
 from uuid import UUID
 
-from postern.model.mailbox import NewItem
+from postern.model.items import NewItem
 from postern.model.organization import Limits
 from postern.services.access.room import ANSWERS, MESSAGES, OF_ONE_MAILBOX, AnswerRoom, LiteralRoom, Share
 from tests.services.client_doors import Doors

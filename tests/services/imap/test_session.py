@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from postern.model.mailbox import NewItem
+from postern.model.items import NewItem
 from postern.model.organization import Limits, Profile
 from postern.services import conversation
 from postern.services.imap import search as imap_search

@@ -7,7 +7,8 @@ from array import array
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.model.mailbox import Folder, FolderKind, Index
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import Index
 from postern.protocols.imap.cursor import STAR
 from postern.services.imap.view import WORD, FolderView, batches, merged
 

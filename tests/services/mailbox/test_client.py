@@ -13,11 +13,9 @@ from uuid import UUID
 
 import pytest
 
-from postern.model.mailbox import (
-    MailboxError,
-    Mailboxes,
-    NewItem,
-)
+from postern.model.items import NewItem
+from postern.model.mailbox import MailboxError
+from postern.model.mailbox_server import Mailboxes
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.services.mailbox.client import MailboxClient
 from postern.services.rpc.client import RpcClient

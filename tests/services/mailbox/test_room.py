@@ -13,8 +13,9 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from postern.model.delivery import Delivery
 from postern.model.directory import Recipient, RecipientType
-from postern.model.mailbox import Delivery, MailboxError
+from postern.model.mailbox import MailboxError
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.protocols.smtp.reply import Reply
 from postern.services.mailbox.client import MailboxClient

@@ -1,4 +1,7 @@
-"""The store driver: parcels into mailboxes over the RPC interface, with every outcome that a mailbox server can give."""
+"""The store driver: parcels into mailboxes over the RPC interface, with every outcome that a mailbox server can give.
+
+covers: servers
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,9 @@ from uuid import UUID
 
 import pytest
 
+from postern.model.delivery import DeliveryStatus
 from postern.model.mail import Action, Content, Envelope, EnvelopeRecipient, HopKind, NextHop, Origin, Parcel
-from postern.model.mailbox import KEEP_QUOTA, DeliveryStatus, MailboxError
+from postern.model.mailbox import KEEP_QUOTA, MailboxError
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.services.mailbox import store_driver
 from postern.services.mailbox.client import MailboxClient

@@ -15,8 +15,10 @@ from uuid import UUID, uuid5
 import pytest
 
 from postern.model.directory import Account, Recipient, RecipientType
+from postern.model.folders import FolderKind
+from postern.model.items import Column, NewItem
 from postern.model.mail import Accepted, Content, Envelope, IntakeError, Origin
-from postern.model.mailbox import Column, FolderKind, Mailboxes, NewItem
+from postern.model.mailbox_server import Mailboxes
 from postern.model.organization import Limits
 from postern.net.door import Door
 from postern.protocols.dcerpc.interfaces import mailbox_values as values

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from postern.model.mailbox import NewItem
+from postern.model.items import NewItem
 from postern.services.imap.session import ImapSession
 from postern.services.pop3.session import Pop3Session
 from tests.services.client_doors import PASSWORD, Doors

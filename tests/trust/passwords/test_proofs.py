@@ -69,7 +69,8 @@ class Domain:
         self.people.add("HUB1$", "a third")
         self.sid: str | None = SERVERS
         host = HostCredentials("HUB1", "corp.test", "CORP")
-        self.authenticator = Authenticator(self.people, host, domain=DomainLogons(self.controller, self.group))
+        proofs = DomainProofs(self.people, self.controller, "CORP")
+        self.authenticator = Authenticator(self.people, host, domain=DomainLogons(proofs, self.group))
 
     async def group(self) -> str | None:
         return self.sid

@@ -21,11 +21,7 @@ from postern.model.security import Encryption, Mechanism
 from postern.paths.row import End, Wire
 from postern.paths.row import Path as Row
 from postern.paths.table import settle
-
-ADMINISTRATOR = "adam"
-"""The secret of the directory's administrator."""
-SERVICE = "adam-service"
-"""The secret that the edge's own processes prove themselves with by NTLM: kept as it is, for that is what NTLM needs."""
+from postern.roles.secrets import Secret
 
 _GNUTLS = "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA"
 _OPENSSL = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -79,7 +75,7 @@ class AdamEngine:
     name = "adam"
 
     def __init__(self, organization: Organization, server: Server, state: StateFolder) -> None:
-        password = secret_files.obtain(state, ADMINISTRATOR)
+        password = secret_files.obtain(state, Secret.ADAM)
         layout = adam_slapd_layout(organization, server, state)
         self.server = PrivateSlapd(state.adam, sockets(state), state.logs / "adam.log", password, layout)
 

@@ -15,6 +15,7 @@ from postern.host.engines.postgres import PrivateCluster
 from postern.host.engines.slapd import PrivateSlapd, uri
 from postern.host.supervision.supervisor import Engine
 from postern.model.organization import Organization, Role, Server, StateFolder
+from postern.roles.secrets import Secret
 
 DATABASE = "postern"
 """The private cluster's mailbox database."""
@@ -53,7 +54,7 @@ class SlapdEngine:
     name = "slapd"
 
     def __init__(self, state: StateFolder) -> None:
-        password = secret_files.obtain(state, secret_files.DIRECTORY)
+        password = secret_files.obtain(state, Secret.DIRECTORY)
         self.server = PrivateSlapd(state.slapd, state.sockets / "slapd", state.logs / "slapd.log", password)
 
     @property

@@ -129,7 +129,6 @@ class _Launch:
                 organization=organization,
                 server=server,
                 state=self.state,
-                rows=settle(organization.profile),
                 starts=starts,
                 workers=server.workers or len(os.sched_getaffinity(0)),
                 engines=wanted,

@@ -21,12 +21,9 @@ from postern.host.engines.health import Asked, Health
 from postern.host.supervision import processes
 from postern.host.supervision.worker import DUMP, PULSE, READY, STOP_GRACE, Start, become_worker, stack_file
 from postern.model.organization import HostService, Organization, Server, StateFolder
-from postern.paths.row import Path as Row
 from postern.roles.runtime import Part, Runtime
 from postern.telemetry import attempts
 from postern.telemetry.log import Event, log
-from postern.telemetry.observed import Observed
-from postern.telemetry.tracking import Tracker
 
 READY_WITHIN = 30.0
 """Seconds a worker has to open its doors."""
@@ -96,7 +93,6 @@ class Plan:
     organization: Organization
     server: Server
     state: StateFolder
-    rows: Mapping[str, Row]
     starts: Mapping[Part, Start]
     workers: int
     engines: Sequence[Engine] = ()
@@ -288,17 +284,8 @@ class Supervisor:
         become_worker(child.name, runtime, self.plan.starts[child.part], parent, told)
 
     def _runtime(self, child: Child) -> Runtime:
-        plan, process = self.plan, child.name
-        return Runtime(
-            organization=plan.organization,
-            server=plan.server,
-            state=plan.state,
-            worker=child.worker,
-            workers=plan.count(child.part),
-            rows=plan.rows,
-            observed=Observed(plan.state.observed / f"{process}.jsonl"),
-            tracker=Tracker(plan.state.tracking, process, plan.server.name),
-        )
+        plan, workers = self.plan, self.plan.count(child.part)
+        return Runtime.of_worker(plan.organization, plan.server, plan.state, child.name, child.worker, workers)
 
     def _tend(self) -> None:
         """Takes note of what has ended and starts again what is due."""

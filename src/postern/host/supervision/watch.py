@@ -17,8 +17,8 @@ from pathlib import Path
 from postern.host.supervision import sockets
 from postern.model.organization import Organization, Server, StateFolder
 from postern.paths import fit
-from postern.paths.deployment import OF_THE_MACHINE
 from postern.paths.row import Wire
+from postern.paths.table import OF_THE_MACHINE
 from postern.telemetry.log import Event, log
 
 MAX_ALARMS = 1000

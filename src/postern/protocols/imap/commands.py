@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from postern.model.mailbox import FlagChange, SearchTerm, SortKey
+from postern.model.items import FlagChange
+from postern.model.search import SearchTerm, SortKey
 from postern.protocols.imap.cursor import Ranges
 
 
@@ -97,7 +98,7 @@ class Status(Command):
 
 @dataclass(frozen=True, slots=True)
 class NamedFlags:
-    """System flags as bits (model.mailbox.Flag), keywords by name."""
+    """System flags as bits (model.items.Flag), keywords by name."""
 
     bits: int
     keywords: tuple[str, ...]

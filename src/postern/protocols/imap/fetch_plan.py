@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 
-from postern.model.mailbox import Column, FetchedItems
+from postern.model.items import Column, FetchedItems
 from postern.protocols.imap.commands import BodyPart, FetchItem
 from postern.protocols.imap.dates import internal_date
 from postern.protocols.imap.older_structure import without_global

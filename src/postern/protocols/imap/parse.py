@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from postern.model.mailbox import Flag, FlagChange
+from postern.model.items import Flag, FlagChange
 from postern.protocols.imap import dates
 from postern.protocols.imap.commands import (
     Append,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from postern.model.mailbox import Flag, SearchTerm, SortKey
+from postern.model.items import Flag
+from postern.model.search import SearchTerm, SortKey
 from postern.protocols.imap import dates
 from postern.protocols.imap.commands import Command, Search, Sort, Thread
 from postern.protocols.imap.cursor import Cursor, Syntax

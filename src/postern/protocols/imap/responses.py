@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from postern.model.mailbox import KEYWORD_BASE, Flag
+from postern.model.items import KEYWORD_BASE, Flag
 from postern.protocols.imap import modified_utf7
 
 _NO_QUOTED = re.compile(rb"[\x00\r\n\x80-\xff]")

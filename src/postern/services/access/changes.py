@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from uuid import UUID
 
-from postern.model.mailbox import MailboxError, Mailboxes
+from postern.model.mailbox import Changes, MailboxError
 
 WAIT = 25.0
 """Seconds a waiting call lasts at most: an idle process asks this often."""
@@ -37,7 +37,7 @@ class Watch:
 class MailboxChanges:
     """`close` ends the waits when the process stops."""
 
-    def __init__(self, mailboxes: Mailboxes) -> None:
+    def __init__(self, mailboxes: Changes) -> None:
         self._mailboxes = mailboxes
         self._watches: dict[UUID, set[Watch]] = {}
         self._known: dict[UUID, int] = {}

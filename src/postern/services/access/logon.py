@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from postern.model.directory import Directory, DirectoryUnavailable, Recipient, RecipientType
-from postern.model.mailbox import MailboxError, Mailboxes, MailboxInfo
+from postern.model.mailbox import MailboxError, MailboxInfo
+from postern.model.mailbox_server import ClientMailboxes
 from postern.model.organization import Limits
 from postern.model.security import Identity, Mechanism
 from postern.net.link import Link
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 class MailboxServer:
     """One mailbox server as this process reaches it: its mailboxes and the one wait for changes on them."""
 
-    mailboxes: Mailboxes
+    mailboxes: ClientMailboxes
     changes: MailboxChanges
 
 
@@ -64,7 +65,7 @@ class Opened:
 
     identity: Identity
     mailbox: UUID
-    mailboxes: Mailboxes
+    mailboxes: ClientMailboxes
     changes: MailboxChanges
     info: MailboxInfo
     address: str

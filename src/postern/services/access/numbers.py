@@ -1,4 +1,4 @@
-"""Numbers of items as arrays: unsigned, of 32 bits, as `model.mailbox` hands them out in octets."""
+"""Numbers of items as arrays: unsigned, of 32 bits, as `model.items` hands them out in octets."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ messages and bytes, and dropped as soon as the client does something else.
 
 from __future__ import annotations
 
-from postern.model.mailbox import Column, FetchedItems
+from postern.model.items import Column, FetchedItems
 from postern.services.access.logon import Opened
 from postern.services.imap.view import Ahead, FolderView
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 
-from postern.model.mailbox import Column, FetchedItems, Flag, FlagChange
+from postern.model.items import Column, FetchedItems, Flag, FlagChange
 from postern.protocols.imap.commands import Fetch
 from postern.protocols.imap.fetch_plan import FetchPlan, UnknownEncoding, plan_of
 from postern.services.imap.ahead import each, read_one, take

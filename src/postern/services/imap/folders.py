@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from postern.model.mailbox import Column, Flag, Folder, FolderKind, SearchTerm
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import Column, Flag
+from postern.model.search import SearchTerm
 from postern.protocols.imap.commands import Command, List, OnMailbox, Rename, Status
 from postern.protocols.imap.patterns import canonical, matches
 from postern.protocols.imap.responses import string

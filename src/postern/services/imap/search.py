@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from postern.model.mailbox import KEYWORD_BASE, Column, Flag, SearchTerm, SortKey
+from postern.model.items import KEYWORD_BASE, Column, Flag
+from postern.model.search import SearchTerm, SortKey
 from postern.protocols.imap.commands import Search, Sort, Thread
 from postern.protocols.imap.cursor import SAVED, Ranges
 from postern.protocols.imap.responses import number_set

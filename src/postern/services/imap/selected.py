@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 
-from postern.model.mailbox import Folder, MailboxError, SearchTerm
+from postern.model.folders import Folder
+from postern.model.mailbox import MailboxError
+from postern.model.search import SearchTerm
 from postern.protocols.imap.commands import Command, Expunge, Select
 from postern.services.access.changes import Watch
 from postern.services.imap.state import ImapState, no

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from postern.model.mailbox import MAX_KEYWORDS, Column, Folder, Index, MailboxError
+from postern.model.folders import Folder
+from postern.model.items import MAX_KEYWORDS, Column, Index
+from postern.model.mailbox import MailboxError
 from postern.net.link import Link
 from postern.protocols.imap import responses
 from postern.protocols.imap.commands import Command

@@ -5,7 +5,8 @@ An APPEND to the Outbox is a submission: the item is stored, then marked as read
 
 from __future__ import annotations
 
-from postern.model.mailbox import KEYWORD_BASE, CopyResult, FlagChange, Folder, FolderKind, NewItem
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import KEYWORD_BASE, CopyResult, FlagChange, NewItem
 from postern.protocols.imap.commands import Append, Copy, NamedFlags, Store
 from postern.protocols.imap.responses import number_set
 from postern.services.imap.state import CommandFailed, ImapState, no

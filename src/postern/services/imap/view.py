@@ -11,7 +11,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from postern.model.mailbox import Column, FetchedItems, Folder, Index
+from postern.model.folders import Folder
+from postern.model.items import Column, FetchedItems, Index
 from postern.protocols.imap.cursor import STAR, Ranges
 from postern.services.access.numbers import WORD, from_octets
 

@@ -1,4 +1,4 @@
-"""`model.mailbox.Mailboxes` by remote procedure calls: used by roles that do not run the store themselves.
+"""`model.mailbox_server.Mailboxes` by remote procedure calls: used by roles that do not run the store themselves.
 
 Translates parameters only; `rpc.client` makes the connections. What goes wrong with the connection is MailboxError
 UNAVAILABLE: try again. An operation that the interface does not have (a hub has only delivery's) is MailboxError CANNOT.
@@ -10,26 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
-from postern.model.mailbox import (
-    KEEP_QUOTA,
-    Column,
-    CopyResult,
-    Delivery,
-    DeliveryStatus,
-    FetchedItems,
-    FlagChange,
-    FlagResult,
-    Folder,
-    FolderKind,
-    Index,
-    MailboxError,
-    MailboxErrorCode,
-    MailboxInfo,
-    NewItem,
-    SearchResult,
-    SearchTerm,
-    SortKey,
-)
+from postern.model.delivery import Delivery, DeliveryStatus
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import Column, CopyResult, FetchedItems, FlagChange, FlagResult, Index, NewItem
+from postern.model.mailbox import KEEP_QUOTA, MailboxError, MailboxErrorCode, MailboxInfo
+from postern.model.search import SearchResult, SearchTerm, SortKey
 from postern.protocols.dcerpc.interface import Interface
 from postern.protocols.dcerpc.interfaces import mailbox_values as values
 from postern.services.rpc.client import RpcClient, RpcError

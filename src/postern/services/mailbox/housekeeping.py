@@ -7,10 +7,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from typing import Protocol
 
 from postern.model.directory import DirectoryUnavailable, MailboxOwners
 from postern.model.mailbox import MailboxError
-from postern.store.database import MailboxDatabase
+from postern.store.disconnected import Find
+from postern.store.transport import Transport
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 
@@ -18,14 +20,67 @@ EVERY = 300.0
 """Seconds from one look to the next."""
 
 
-async def observe(database: MailboxDatabase, observed: Observed) -> None:
+class Housekept(Protocol):
+    """A database of mailboxes that is kept in order (`store.database.MailboxDatabase`). Each method may raise MailboxError
+    UNAVAILABLE."""
+
+    async def transport(self) -> Transport:
+        """Over what the database is reached."""
+        ...
+
+    async def reconcile(self, find: Find) -> None:
+        """Marks the mailboxes whose owner `find` does not find."""
+        ...
+
+    async def maintain(self, retention: float | None) -> None:
+        """Purges what is disconnected for longer than `retention` seconds (None: nothing), and frees what nothing needs."""
+        ...
+
+    async def render_anew(self) -> bool:
+        """Renders what an older version stored; False where another process does it."""
+        ...
+
+
+class Housekeeping:
+    """Keeps house beside one process of the mailbox role, which `maintains` the mailboxes in one process a host."""
+
+    def __init__(
+        self, database: Housekept, owners: MailboxOwners, observed: Observed, retention: float, maintains: bool
+    ) -> None:
+        self._database = database
+        self._owners = owners
+        self._observed = observed
+        self._retention = retention
+        self._maintains = maintains
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Raises MailboxError where the database does not answer."""
+        await observe(self._database, self._observed)
+        self._tasks = [asyncio.create_task(self._keep_house()), asyncio.create_task(render_anew(self._database))]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY)
+            with contextlib.suppress(MailboxError):
+                await observe(self._database, self._observed)
+            if self._maintains:
+                await maintain(self._database, self._owners, self._retention)
+
+
+async def observe(database: Housekept, observed: Observed) -> None:
     """Counts the connection to the database among those observed, at the start and with each housekeeping: no door of ours sees
     its row."""
     used = await database.transport()
     observed.seen("postgresql", used.peer, used.mechanism, used.seal, time.time())
 
 
-async def reconcile(database: MailboxDatabase, owners: MailboxOwners) -> bool:
+async def reconcile(database: Housekept, owners: MailboxOwners) -> bool:
     """Whoever was removed on another host is noticed. False, and nobody is marked, where the directory did not say it of all."""
     try:
         await database.reconcile(owners.mailbox_owners)
@@ -37,14 +92,14 @@ async def reconcile(database: MailboxDatabase, owners: MailboxOwners) -> bool:
     return True
 
 
-async def maintain(database: MailboxDatabase, owners: MailboxOwners, retention: float) -> None:
+async def maintain(database: Housekept, owners: MailboxOwners, retention: float) -> None:
     """A mailbox is purged `retention` seconds after its owner was gone, and only while the directory says that he still is."""
     known = await reconcile(database, owners)
     with contextlib.suppress(MailboxError):
         await database.maintain(retention if known else None)
 
 
-async def render_anew(database: MailboxDatabase) -> None:
+async def render_anew(database: Housekept) -> None:
     """Returns when nothing old is left. Whoever does it may end before it is done: then another process goes on."""
     while True:
         try:

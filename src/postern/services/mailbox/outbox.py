@@ -15,10 +15,13 @@ from collections.abc import Callable, Sequence
 from email.utils import formatdate
 from uuid import UUID, uuid4, uuid5
 
+from postern.model.delivery import Delivery
 from postern.model.directory import Directory, DirectoryUnavailable
 from postern.model.domains import fold
+from postern.model.folders import FolderKind
+from postern.model.items import Column
 from postern.model.mail import BodyType, Content, Envelope, EnvelopeRecipient, Intake, IntakeError, Origin
-from postern.model.mailbox import Column, Delivery, FolderKind, MailboxError
+from postern.model.mailbox import MailboxError
 from postern.model.organization import Limits
 from postern.protocols.authentication.results import without_claims
 from postern.protocols.mime.address import address_list
@@ -26,7 +29,7 @@ from postern.protocols.mime.header import MAX_HEADER, has_too_many_fields, lines
 from postern.protocols.mime.line_ends import with_line_ends
 from postern.protocols.mime.words import decode_words
 from postern.protocols.smtp.address import parse_mailbox
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.servers import OutboxServer
 from postern.telemetry.attempts import attempt, forget, given_up, strike
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
@@ -56,7 +59,7 @@ class OutboxTaker:
 
     def __init__(
         self,
-        server: Callable[[str], MailboxClient | None],
+        server: Callable[[str], OutboxServer | None],
         directory: Directory,
         intake: Intake,
         tracker: Tracker,
@@ -146,7 +149,7 @@ class OutboxTaker:
             return False
         return all(taken)
 
-    async def _take_one(self, client: MailboxClient, mailbox: UUID, outbox: int, uid: int) -> bool:
+    async def _take_one(self, client: OutboxServer, mailbox: UUID, outbox: int, uid: int) -> bool:
         """One message of an outbox; False if it has to be tried again, for it raised what it should not."""
         found = await client.fetch(mailbox, outbox, [(uid, uid)], Column.CONTENT)
         if found.contents:
@@ -162,7 +165,7 @@ class OutboxTaker:
         forget(_key(mailbox, uid))
         return True
 
-    async def _queue(self, client: MailboxClient, mailbox: UUID, uid: int, content: bytes) -> None:
+    async def _queue(self, client: OutboxServer, mailbox: UUID, uid: int, content: bytes) -> None:
         now = time.time()
         struck = given_up(_key(mailbox, uid))
         made = _POISON if struck is not None else await self._make(mailbox, uid, content, now)

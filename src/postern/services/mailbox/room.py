@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable
 from enum import Enum
 from uuid import UUID
 
+from postern.model.delivery import DeliveryStore
 from postern.model.directory import Recipient
 from postern.model.mailbox import MailboxError
-from postern.services.mailbox.client import MailboxClient
 
 PLENTY = 67_108_864
 """Octets: a mailbox with more room than this is not asked about again for a long time."""
@@ -40,7 +40,7 @@ class MailboxRoom:
 
     def __init__(
         self,
-        server: Callable[[str], MailboxClient | None],
+        server: Callable[[str], DeliveryStore | None],
         quota: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -66,7 +66,7 @@ class MailboxRoom:
             return Space.ENOUGH
         return self._ask(client, recipient, limit, size)
 
-    async def _ask(self, client: MailboxClient, recipient: Recipient, limit: int, size: int) -> Space:
+    async def _ask(self, client: DeliveryStore, recipient: Recipient, limit: int, size: int) -> Space:
         try:
             (used,) = await client.used([recipient.guid])
         except MailboxError:

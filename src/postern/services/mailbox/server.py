@@ -1,4 +1,4 @@
-"""The mailbox interfaces' server side: a call's parameters become a call of any `model.mailbox.Mailboxes`.
+"""The mailbox interfaces' server side: a call's parameters become a call of any `model.mailbox_server.Mailboxes`.
 
 `rpc.server` has judged who may call; `store` implements what a mailbox does. A MailboxError becomes the operation's returned
 number and its text.
@@ -10,7 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
-from postern.model.mailbox import Column, FlagChange, Folder, Index, MailboxError, MailboxErrorCode, Mailboxes
+from postern.model.folders import Folder
+from postern.model.items import Column, FlagChange, Index
+from postern.model.mailbox import MailboxError, MailboxErrorCode
+from postern.model.mailbox_server import Mailboxes
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interface import Interface, Operation
 from postern.protocols.dcerpc.interfaces import mailbox_values as values

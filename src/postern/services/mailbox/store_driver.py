@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from uuid import UUID
 
+from postern.model.delivery import Delivery, DeliveryStatus
 from postern.model.mail import Action, NextHop, Parcel, RecipientOutcome
-from postern.model.mailbox import Delivery, DeliveryStatus, MailboxError
-from postern.services.mailbox.client import MailboxClient
+from postern.model.mailbox import MailboxError
+from postern.services.mailbox.servers import DeliveryServer
 from postern.transport.segments import DamagedBody
 
 CALL_BYTES = 16_777_216
@@ -39,7 +40,7 @@ class StoreDriver:
 
     max_batch = 200
 
-    def __init__(self, server: Callable[[str], MailboxClient | None], hub: str, quota: int = 0) -> None:
+    def __init__(self, server: Callable[[str], DeliveryServer | None], hub: str, quota: int = 0) -> None:
         self._server = server
         self._hub = hub
         self._quota = quota
@@ -55,7 +56,7 @@ class StoreDriver:
         return outcomes
 
     async def _deliver(
-        self, client: MailboxClient, hop: NextHop, parcels: Sequence[Parcel]
+        self, client: DeliveryServer, hop: NextHop, parcels: Sequence[Parcel]
     ) -> list[Sequence[RecipientOutcome]]:
         """A parcel that cannot be read from the queue waits alone; the others of the batch go on."""
         outcomes: dict[int, Sequence[RecipientOutcome]] = {}
@@ -72,7 +73,7 @@ class StoreDriver:
         return [outcomes[number] if number in outcomes else next(carried) for number in range(len(parcels))]
 
     async def _call(
-        self, client: MailboxClient, hop: NextHop, parcels: Sequence[Parcel], deliveries: Sequence[Delivery]
+        self, client: DeliveryServer, hop: NextHop, parcels: Sequence[Parcel], deliveries: Sequence[Delivery]
     ) -> list[Sequence[RecipientOutcome]]:
         try:
             statuses = await client.deliver(deliveries)
@@ -111,7 +112,7 @@ class StoreDriver:
         )
 
     def _outcomes(
-        self, client: MailboxClient, hop: NextHop, parcel: Parcel, statuses: dict[UUID, DeliveryStatus]
+        self, client: DeliveryServer, hop: NextHop, parcel: Parcel, statuses: dict[UUID, DeliveryStatus]
     ) -> list[RecipientOutcome]:
         seal = client.rpc.seal
         found = []

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Protocol
+from uuid import UUID
 
-from postern.model.mailbox import Column, FolderKind, MailboxError
-from postern.services.access.logon import Opened
+from postern.model.folders import FolderKind, FolderStore
+from postern.model.items import Column, ImapItems
+from postern.model.mailbox import MailboxError
 from postern.services.access.numbers import from_octets
 
 SIZES_BATCH = 10_000
@@ -14,12 +17,17 @@ AHEAD_MESSAGES = 64
 """What is read ahead for a client that retrieves one message after the other."""
 
 
+class MaildropStore(FolderStore, ImapItems, Protocol):
+    """What a maildrop needs of a mailbox server."""
+
+
 @dataclass(slots=True)
 class Maildrop:
     """INBOX as it stood at login. Message numbers are positions + 1, and stay. `sizes` are octets as RETR sends them, but for
     the stuffing (RFC 1939 section 11)."""
 
-    opened: Opened
+    mailboxes: MaildropStore
+    mailbox: UUID
     folder: int
     uid_validity: int
     uids: list[int]
@@ -43,7 +51,7 @@ class Maildrop:
         wanted = {self.uids[i]: i for i in range(at, last + 1) if i not in self.deleted}
         ranges = [(self.uids[at], self.uids[last])]
         try:
-            items = await self.opened.mailboxes.fetch(self.opened.mailbox, self.folder, ranges, Column.CONTENT)
+            items = await self.mailboxes.fetch(self.mailbox, self.folder, ranges, Column.CONTENT)
         except MailboxError:
             return None
         self.ahead = {
@@ -64,17 +72,17 @@ class Maildrop:
         return ranges
 
 
-async def open_maildrop(opened: Opened) -> Maildrop:
+async def open_maildrop(mailboxes: MaildropStore, mailbox: UUID) -> Maildrop:
     """The snapshot: UIDs and sizes of INBOX."""
-    folders = await opened.mailboxes.folders(opened.mailbox)
+    folders = await mailboxes.folders(mailbox)
     inbox = next(folder for folder in folders if folder.kind is FolderKind.INBOX)
-    index = await opened.mailboxes.index(opened.mailbox, inbox.id)
+    index = await mailboxes.index(mailbox, inbox.id)
     all_uids = from_octets(index.uids)
     uids: list[int] = []
     sizes: list[int] = []
     for first in range(0, len(all_uids), SIZES_BATCH):
         part = all_uids[first : first + SIZES_BATCH]
-        items = await opened.mailboxes.fetch(opened.mailbox, inbox.id, [(part[0], part[-1])], Column.LINES_SIZE)
+        items = await mailboxes.fetch(mailbox, inbox.id, [(part[0], part[-1])], Column.LINES_SIZE)
         uids.extend(items.uids)
         sizes.extend(items.sizes)
-    return Maildrop(opened, inbox.id, inbox.uid_validity, uids, sizes)
+    return Maildrop(mailboxes, mailbox, inbox.id, inbox.uid_validity, uids, sizes)

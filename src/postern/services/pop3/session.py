@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from postern.model.mailbox import Flag, FlagChange, MailboxError
+from postern.model.items import Flag, FlagChange
+from postern.model.mailbox import MailboxError
 from postern.model.security import Identity, Mechanism
 from postern.paths.guard import Offer
 from postern.protocols.pop3.machine import Command, Event, Invalid, Response, ServerMachine, top
@@ -142,7 +143,7 @@ class Pop3Session(Conversation):
 
     async def _update(self, drop: Maildrop) -> None:
         """The UPDATE state (RFC 1939 section 6): what was read is seen, what was deleted goes."""
-        mailboxes, mailbox = drop.opened.mailboxes, drop.opened.mailbox
+        mailboxes, mailbox = drop.mailboxes, drop.mailbox
         try:
             seen = drop.ranges(drop.retrieved - drop.deleted)
             if seen:
@@ -224,7 +225,7 @@ class Pop3Session(Conversation):
     async def _finish(self, outcome: Opened | Failure) -> None:
         if isinstance(outcome, Opened):
             try:
-                self._drop = await open_maildrop(outcome)
+                self._drop = await open_maildrop(outcome.mailboxes, outcome.mailbox)
                 self.watch(self._access.authenticator.reauthorization, outcome.identity)
                 self.idle_timeout = max(AUTOLOGOUT, self._access.limits.idle_timeout)
                 self._machine.ok(f"{len(self._drop.uids)} messages")

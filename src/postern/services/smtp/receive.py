@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from postern.model.mail import FROM_STRANGERS, Content, Envelope, EnvelopeRecipient, IntakeError, Origin
+from postern.model.mail import Content, Envelope, EnvelopeRecipient, IntakeError, Origin
 from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.paths.guard import Offer, Reason, Refusal
 from postern.paths.row import Path
@@ -365,7 +365,7 @@ class ReceiveSession(Conversation):
     def _trusted(self) -> bool:
         """One of ours has vouched for the sender. An edge vouches for nobody: what it brings is strangers' mail."""
         row = self._row
-        return self._identity.kind in _MAY_RELAY and isinstance(row, Path) and row.id not in FROM_STRANGERS
+        return self._identity.kind in _MAY_RELAY and isinstance(row, Path) and not row.strangers
 
     @property
     def _peer(self) -> Peer:

@@ -1,5 +1,5 @@
 -- Delivers a batch: pair n puts message `which[n]` (counted from 1) into the inbox of `guids[n]`, unless `delivery_ids[n]`
--- came there before. From now on the mailbox `owners[n]` may hold `quotas[n]` octets, 0 for any number. Statuses are those of model.mailbox.DeliveryStatus. What one mailbox refuses does not touch the rest.
+-- came there before. From now on the mailbox `owners[n]` may hold `quotas[n]` octets, 0 for any number. Statuses are those of model.delivery.DeliveryStatus. What one mailbox refuses does not touch the rest.
 CREATE FUNCTION deliver(
     which bigint[], guids uuid[], delivery_ids text[], dates bigint[], now bigint, owners uuid[], quotas bigint[],
     rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters},

@@ -1,4 +1,4 @@
-"""`model.mailbox`'s values come back from their parameters; what does not add up is a ValueError."""
+"""Values of mailboxes come back from their parameters; what does not add up is a ValueError."""
 
 from __future__ import annotations
 
@@ -6,17 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.model.mailbox import (
-    KEEP_QUOTA,
-    Delivery,
-    DeliveryStatus,
-    FetchedItems,
-    Folder,
-    FolderKind,
-    NewItem,
-    SearchTerm,
-    SortKey,
-)
+from postern.model.delivery import Delivery, DeliveryStatus
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import FetchedItems, NewItem
+from postern.model.mailbox import KEEP_QUOTA
+from postern.model.search import SearchTerm, SortKey
 from postern.protocols.dcerpc.interfaces import mailbox_values as values
 
 U32 = st.integers(0, 2**32 - 1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from postern.model.mailbox import DeliveryStatus
+from postern.model.delivery import DeliveryStatus
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.interfaces.published import published

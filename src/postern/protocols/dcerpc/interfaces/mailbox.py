@@ -2,7 +2,7 @@
 
 One interface a row, so that a hub's account can deliver and take from the outbox but not read mailboxes at will:
 MAILBOX_ACCESS is cas-to-mailbox's, MAILBOX_DELIVERY is hub-to-mailbox-mapi's. What the operations mean stands in
-`model.mailbox.Mailboxes`; how its values become parameters in `mailbox_values`.
+`model.mailbox_server.Mailboxes`; how its values become parameters in `mailbox_values`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`model.mailbox`'s values as parameters of the mailbox interfaces, and back. Columns stay columns; nothing is done item by
+"""Values of mailboxes (`model`) as parameters of the mailbox interfaces, and back. Columns stay columns; nothing is done item by
 item that struct can do at once. What comes from the wire is checked here: a ValueError is answered as a bad stub."""
 
 from __future__ import annotations
@@ -8,17 +8,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
-from postern.model.mailbox import (
-    KEEP_QUOTA,
-    Delivery,
-    DeliveryStatus,
-    FetchedItems,
-    Folder,
-    FolderKind,
-    NewItem,
-    SearchTerm,
-    SortKey,
-)
+from postern.model.delivery import Delivery, DeliveryStatus
+from postern.model.folders import Folder, FolderKind
+from postern.model.items import FetchedItems, NewItem
+from postern.model.mailbox import KEEP_QUOTA
+from postern.model.search import SearchTerm, SortKey
 
 MAX_TERMS = 2000
 MAX_DEPTH = 50

@@ -1,9 +1,9 @@
-"""Who follows the organization hears of it at once, and of each other one once."""
+"""A follower hears of the organization at once, and of each other one once."""
 
 from __future__ import annotations
 
 from postern.model.organization import AcceptedDomain, Organization
-from postern.roles.organization_feed import OrganizationFeed
+from postern.services.organization_feed import OrganizationFeed
 from tests.transport.world import organization
 
 

@@ -1,0 +1,60 @@
+"""Delivery into mailboxes, and the outboxes of those who send."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+
+class Delivery(NamedTuple):
+    """One message for some mailboxes of one database. `delivery_id` is the same when the hub has to say it again
+    (then a mailbox that already has it drops the duplicate and says delivered). `quotas`, when given, are the octets that
+    each mailbox may hold from now on, in the order of `mailboxes`: 0 for no bound, KEEP_QUOTA for what is set."""
+
+    delivery_id: str
+    content: bytes
+    mailboxes: Sequence[UUID]
+    return_path: str = ""
+    received: int = 0
+    quotas: Sequence[int] = ()
+
+
+class DeliveryStatus(IntEnum):
+    DELIVERED = 0
+    DUPLICATE = 1
+    OVER_QUOTA = 2
+    NO_MAILBOX = 3
+    TEMPORARY = 4
+    POISON = 5
+    """Handling it brought the mailbox server's workers down, or raised, twice: it is not to be sent again as it is."""
+
+
+class DeliveryStore(Protocol):
+    """Takes messages for mailboxes."""
+
+    async def deliver(self, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
+        """Delivers a batch in one commit: per delivery one status per mailbox, in order. Returns after the commit."""
+        ...
+
+    async def used(self, mailboxes: Sequence[UUID]) -> list[int]:
+        """The octets that each of these mailboxes holds, in order; 0 for one that is not there (yet)."""
+        ...
+
+
+class Outbox(Protocol):
+    """Outboxes: a client submits an item, a hub takes it and says so."""
+
+    async def submit(self, mailbox: UUID, uid: int) -> None:
+        """Marks an item of the outbox as ready; the Mail Submission Service then notifies a hub. Raises MailboxError
+        NONEXISTENT."""
+        ...
+
+    async def outbox(self, mailbox: UUID) -> list[int]:
+        """UIDs of submitted items that no hub has finished."""
+        ...
+
+    async def submitted(self, mailbox: UUID, uid: int) -> None:
+        """The hub has queued the item: it moves to Sent Items. Said again it does nothing."""
+        ...

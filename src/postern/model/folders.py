@@ -1,0 +1,160 @@
+"""Folders of a mailbox: by path, as IMAP has them (`FolderStore`), and by parent, name and class (`FolderTree`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntFlag, StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+class FolderKind(StrEnum):
+    """RFC 6154 special uses and the well-known folders of MS-OXOSFLD."""
+
+    INBOX = "inbox"
+    SENT = "sent"
+    DRAFTS = "drafts"
+    DELETED = "deleted"
+    JUNK = "junk"
+    OUTBOX = "outbox"
+    ARCHIVE = "archive"
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """`path` are the names from the top down, as Unicode. `recent_uid` is the first UID no session has claimed as recent."""
+
+    id: int
+    path: tuple[str, ...]
+    kind: FolderKind
+    uid_validity: int
+    uid_next: int
+    highest_modseq: int
+    messages: int
+    unseen: int
+    deleted: int
+    size: int
+    recent_uid: int
+    subscribed: bool
+    keywords: tuple[str, ...]
+
+
+class FolderStore(Protocol):
+    """Folders with mail, by path. Folders of other classes (`FolderTree`) are not among them."""
+
+    async def folders(self, mailbox: UUID) -> list[Folder]:
+        """All of them. Raises MailboxError NONEXISTENT for a mailbox that was never opened."""
+        ...
+
+    async def folder(self, mailbox: UUID, folder: int, claim_recent: bool = False) -> Folder:
+        """One folder as it stands. With `claim_recent` its recent_uid is advanced to uid_next; the old one is returned.
+        Raises MailboxError NONEXISTENT."""
+        ...
+
+    async def create_folder(self, mailbox: UUID, path: Sequence[str], kind: FolderKind = FolderKind.USER) -> Folder:
+        """Creates missing parents too. A name used before gets a larger UIDVALIDITY. Raises MailboxError: ALREADYEXISTS,
+        CANNOT for a name that no folder can have, LIMIT."""
+        ...
+
+    async def rename_folder(self, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
+        """With all that is below it. INBOX: its items move into a new folder and INBOX stays (RFC 9051 6.3.6). Raises
+        MailboxError: NONEXISTENT, ALREADYEXISTS, CANNOT."""
+        ...
+
+    async def delete_folder(self, mailbox: UUID, folder: int) -> None:
+        """Removes the folder and its items. Folders below it stay where they are by their path (RFC 9051 6.3.5); their parent
+        is from then on the nearest folder above that exists. Raises MailboxError: NONEXISTENT, CANNOT for a well-known
+        folder."""
+        ...
+
+    async def subscriptions(self, mailbox: UUID) -> list[tuple[str, ...]]:
+        """Subscribed names, existing or not (RFC 9051 6.3.7)."""
+        ...
+
+    async def subscribe(self, mailbox: UUID, path: Sequence[str], subscribed: bool) -> None:
+        """Adds the name to the subscriptions, or takes it out."""
+        ...
+
+
+MAIL = "IPF.Note"
+"""The class of folders with mail (MS-OXOSFLD section 2.2.6). `FolderStore` shows these only."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderNode:
+    """A folder in the tree. `parent` is 0 at the top. `change` is the mailbox's change number with which the folder itself last
+    changed: created, renamed, moved, or with other rights; a change of its items leaves it."""
+
+    id: int
+    parent: int
+    name: str
+    folder_class: str
+    kind: FolderKind
+    change: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderChanges:
+    """What became of folders after a change number. `change` is the number to ask with next; `created` and `changed` are
+    folders as they stand now, `removed` the ids of those that are gone."""
+
+    change: int
+    created: Sequence[FolderNode]
+    changed: Sequence[FolderNode]
+    removed: Sequence[int]
+
+
+class Right(IntFlag):
+    """What a user may do in a folder: the bits of PidTagMemberRights (MS-OXCPERM section 2.2.7)."""
+
+    READ_ANY = 0x1
+    CREATE = 0x2
+    EDIT_OWNED = 0x8
+    DELETE_OWNED = 0x10
+    EDIT_ANY = 0x20
+    DELETE_ANY = 0x40
+    CREATE_SUBFOLDER = 0x80
+    OWNER = 0x100
+    CONTACT = 0x200
+    VISIBLE = 0x400
+    FREE_BUSY_SIMPLE = 0x800
+    FREE_BUSY_DETAILED = 0x1000
+
+
+EVERYBODY = UUID(int=0)
+"""The grantee that stands for all who are logged on and have no entry of their own (MS-OXCPERM: the default user)."""
+ANONYMOUS = UUID(int=(1 << 128) - 1)
+"""The grantee that stands for those who are not logged on."""
+
+
+class FolderTree(Protocol):
+    """Folders of every class, by parent and name, with the rights of others on them."""
+
+    async def tree(self, mailbox: UUID) -> list[FolderNode]:
+        """All folders, in the order of their ids. Raises MailboxError NONEXISTENT for a mailbox that was never opened."""
+        ...
+
+    async def create_in(self, mailbox: UUID, parent: int, name: str, folder_class: str = MAIL) -> FolderNode:
+        """A new folder below `parent` (0: at the top). Raises MailboxError: NONEXISTENT, ALREADYEXISTS, CANNOT, LIMIT."""
+        ...
+
+    async def move_folder(self, mailbox: UUID, folder: int, parent: int, name: str) -> None:
+        """Gives the folder another parent (0: none), another name, or both. Raises MailboxError: NONEXISTENT, ALREADYEXISTS,
+        CANNOT for a well-known folder, or a parent that is below the folder."""
+        ...
+
+    async def folder_changes(self, mailbox: UUID, since: int) -> FolderChanges:
+        """What became of folders after the change number `since`; 0: all folders, as created."""
+        ...
+
+    async def rights(self, mailbox: UUID, folder: int) -> dict[UUID, Right]:
+        """What others may do in the folder: by the grantee's directory id, EVERYBODY or ANONYMOUS. The owner of the mailbox
+        may do all and has no entry. Raises MailboxError NONEXISTENT."""
+        ...
+
+    async def set_rights(self, mailbox: UUID, folder: int, grantee: UUID, rights: Right | None) -> None:
+        """Replaces the rights of one grantee; None takes the entry out. An entry without rights stands against EVERYBODY's.
+        Raises MailboxError: NONEXISTENT, LIMIT."""
+        ...

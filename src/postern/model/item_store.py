@@ -1,0 +1,129 @@
+"""Items by id, of every class: how EWS, ActiveSync, DAV and MAPI work with them (docs/decisions/0003).
+
+An id names an item within its database for the item's life, also when the item moves to another folder of the mailbox or gets
+another content. Times are seconds since the epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+from uuid import UUID
+
+from postern.model.items import NewItem
+
+MAX_PROPERTIES = 512
+"""Properties that one item's bag may hold."""
+MAX_PROPERTY_OCTETS = 65_536
+"""Octets that the values of one item's bag may have together. They do not count against the quota, so they are few: what is large
+belongs into the content."""
+FIRST_PROPERTY_NAME = 0x8000
+"""The lowest number of a named property (MS-OXCPRPT section 3.2.5.9)."""
+MAX_PROPERTY_NAMES = 8_192
+"""Names that one mailbox may have: a quarter of the numbers that there are, and far more than a client of today makes."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredItem:
+    """An item as it stands. `folder` and `uid` are where IMAP has it; `flags` are system flags and the keyword bits of that
+    folder; `change` is the mailbox's change number that last touched it; `content` is None where it was not asked for."""
+
+    id: int
+    folder: int
+    uid: int
+    item_class: str
+    size: int
+    change: int
+    flags: int
+    internal_date: int
+    created: int
+    content: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemChanges:
+    """What became of items after a change number. `change` is the number to ask with next, and `more` says that there is more to
+    ask for at once.
+
+    In one folder, `created` came into it, `changed` were there before, `removed` exist no more, and `moved` are in another
+    folder now. In the whole mailbox a moved item is among `changed`, and `moved` is empty; items that went with their folder
+    are not named, for `FolderTree.folder_changes` says that the folder is gone.
+    Each list is in the order of ids; what a caller never saw may be among `removed` and `moved`.
+    """
+
+    change: int
+    created: Sequence[int]
+    changed: Sequence[int]
+    removed: Sequence[int]
+    moved: Sequence[int]
+    more: bool
+
+
+class PropertyName(NamedTuple):
+    """The name of a property: a set's GUID and in it a number (`lid`), or a text where `lid` is None (MS-OXCDATA section 2.6.1).
+    For example `PropertyName(PSETID_APPOINTMENT, 0x820D)`."""
+
+    set: UUID
+    lid: int | None = None
+    name: str = ""
+
+
+class ItemStore(Protocol):
+    """Items of a mailbox by id. Ids that are not in the mailbox are passed over where several are given; where one is given,
+    they are MailboxError NONEXISTENT. Flags are changed by `ImapItems.change_flags`, where the item is."""
+
+    async def get(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> list[StoredItem]:
+        """These items, in the order of `ids`, with their octets where `content` is asked for."""
+        ...
+
+    async def changes(self, mailbox: UUID, folder: int | None, since: int, most: int = 10_000) -> ItemChanges:
+        """What became of the items of a folder, or of all, after the change number `since`; 0: all that are there, as created.
+        The answer ends with the first change that brings it to `most` ids. Raises MailboxError NONEXISTENT for the folder."""
+        ...
+
+    async def create(self, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> list[int]:
+        """The ids of new items; all or none. Raises MailboxError: NONEXISTENT for the folder, OVERQUOTA, CANNOT."""
+        ...
+
+    async def update(
+        self, mailbox: UUID, item: int, content: bytes, item_class: str = "", unchanged_since: int | None = None
+    ) -> StoredItem:
+        """Gives the item another content, and with `item_class` another class. It keeps its id, folder, flags and dates, and
+        gets a new UID. Raises MailboxError: NONEXISTENT, OVERQUOTA, CANNOT, and MODIFIED where the item changed after the
+        change number `unchanged_since`."""
+        ...
+
+    async def delete(self, mailbox: UUID, ids: Sequence[int]) -> list[int]:
+        """Removes the items for good, and says which, in the order of ids."""
+        ...
+
+    async def move_items(self, mailbox: UUID, ids: Sequence[int], target: int) -> list[int]:
+        """Moves the items to another folder and says which, in the order of ids. Raises MailboxError NONEXISTENT for the
+        folder."""
+        ...
+
+    async def copy_items(self, mailbox: UUID, ids: Sequence[int], target: int) -> dict[int, int]:
+        """Copies the items, with their bags: by id, the id of the copy. Raises MailboxError: NONEXISTENT for the folder,
+        OVERQUOTA."""
+        ...
+
+    async def properties(self, mailbox: UUID, item: int) -> dict[int, bytes]:
+        """The item's bag: by property tag (the id in the upper 16 bits, the type in the lower), the value in the binary form of
+        MS-OXCDATA section 2.11, which is opaque here."""
+        ...
+
+    async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
+        """Replaces these properties; None takes one out. Raises MailboxError LIMIT beyond MAX_PROPERTIES or
+        MAX_PROPERTY_OCTETS."""
+        ...
+
+    async def property_ids(self, mailbox: UUID, names: Sequence[PropertyName], create: bool = False) -> list[int]:
+        """The number of each name in this mailbox, from FIRST_PROPERTY_NAME on. A new name is numbered with `create`, else it is
+        0. Raises MailboxError: CANNOT for a name that is neither a number nor 1 to 255 octets, LIMIT beyond
+        MAX_PROPERTY_NAMES."""
+        ...
+
+    async def property_names(self, mailbox: UUID) -> dict[int, PropertyName]:
+        """All names of the mailbox, by number."""
+        ...

@@ -1,0 +1,39 @@
+"""What a search of a folder asks (RFC 9051 section 6.4.4, RFC 5256), and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class SearchTerm:
+    """One node of a SEARCH program (RFC 9051 section 6.4.4).
+
+    `key` is the lower-case search key ("subject", "text", "body", "header", "from", "since", "sentbefore", "larger",
+    "uid", "flag" with `number` the flag bits, "modseq", "and", "or", "not", "all"); `text` its string (already decoded to
+    Unicode), `name` the header's name, `number` a date (days since the epoch), size or bits; `uids` pairs of first and last.
+    """
+
+    key: str
+    text: str = ""
+    name: str = ""
+    number: int = 0
+    uids: tuple[tuple[int, int], ...] = ()
+    terms: tuple[SearchTerm, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """`highest_modseq` is the folder's when it was searched: beyond what a session has seen of the folder, it is behind."""
+
+    uids: Sequence[int]
+    highest_modseq: int
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """RFC 5256 section 3: "arrival", "cc", "date", "from", "size", "subject", "to", also "displayfrom", "displayto"."""
+
+    key: str
+    reverse: bool = False

@@ -1,0 +1,77 @@
+"""What an edge process has of its own directory: whom it trusts, and the organization behind the edge as EdgeSync wrote it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+from postern.directory.adam.adapter import AdamDirectory
+from postern.model.mail import Intake
+from postern.model.organization import Role, Server
+from postern.net.tls import Certificate, authorities_file, certificate_der
+from postern.paths.guard import Guard
+from postern.roles.runtime import Runtime
+from postern.roles.secrets import Secret
+from postern.services.edge.organization import EdgeOrganization
+from postern.services.smtp.receive_connector import Agents, ReceiveConnector
+from postern.trust.certificates.authorities import Authorities
+from postern.trust.certificates.direct_trust import DirectTrust
+from postern.trust.certificates.owners import PeerCertificates
+
+ADAM = 50389
+
+
+class EdgeDirectory:
+    """One a process. `start` first, `stop` last."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        organization, state = runtime.organization, runtime.state
+        self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
+        self.directory = AdamDirectory.open(
+            runtime.rows["edge-adam"],
+            organization.directory,
+            f"ldap://{_local(runtime.server)}:{organization.port(ADAM)}",
+            certificate_der(self.certificate),
+            runtime.secrets.read(Secret.ADAM_SERVICE),
+            runtime.observed,
+        )
+        self._trust = DirectTrust(self.directory, Role.HUB)
+        authorities = authorities_file(organization.authorities)
+        self.certificates = PeerCertificates(self._trust, Authorities(authorities) if authorities else None)
+        self._runtime = runtime
+        self._organization = EdgeOrganization(self.directory, runtime.feed, runtime.server.site)
+
+    async def start(self) -> None:
+        await self._trust.start()
+        await self._organization.start()
+
+    async def stop(self) -> None:
+        await self._organization.stop()
+        await self._trust.stop()
+        await self.directory.close()
+
+    def connector(self, rows: Sequence[str], intake: Intake, agents: Agents | None) -> ReceiveConnector:
+        """The connector of the edge's door. It asks no directory: the recipient filter knows the organization's recipients."""
+        runtime, organization = self._runtime, self._runtime.organization
+        guard = Guard([runtime.rows[name] for name in rows], frozenset())
+        connector = ReceiveConnector(
+            guard,
+            None,
+            None,
+            organization.domains,
+            intake,
+            organization.limits,
+            runtime.observed,
+            runtime.tracker,
+            runtime.server.fqdn,
+            runtime.state.spool,
+            self.certificates,
+            agents,
+        )
+        runtime.feed.follow(connector.reorganize)
+        return connector
+
+
+def _local(server: Server) -> str:
+    """Where this host's own processes reach ADAM."""
+    return next((address for address in server.addresses if ipaddress.ip_address(address).is_loopback), "127.0.0.1")

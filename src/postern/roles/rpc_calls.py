@@ -1,0 +1,56 @@
+"""RPC that one process calls: who it is to others, and where each server is reached.
+
+Callers on this host take the unix socket of the worker with their own number, and its neighbour's while that one does not answer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path as FilePath
+
+from postern.model.organization import Role, Server
+from postern.paths.row import Path
+from postern.protocols.dcerpc.interface import Interface
+from postern.roles.credentials import host_credentials
+from postern.roles.runtime import Part, Runtime
+from postern.roles.secrets import Secret
+from postern.services.mailbox.client import MailboxClient
+from postern.services.rpc.client import RpcClient, RpcTarget
+from postern.trust.initiators import Initiators
+from postern.trust.ntlm.handshake import nt_hash
+
+
+class RpcCalls:
+    """The calls of this server as its machine account."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        secret = runtime.secrets.read(Secret.MACHINE_ACCOUNT)
+        self._initiators = Initiators(runtime.server.machine_account, host_credentials(runtime), nt_hash(secret))
+        self._clients: dict[str, MailboxClient] = {}
+
+    def target(self, row: Path, server: Server, part: Part) -> RpcTarget:
+        """Where `part` of `server` is reached on `row`."""
+        runtime = self._runtime
+        here = server.name == runtime.server.name
+        workers = runtime.workers if isinstance(part, Role) else 1
+        turn = [(runtime.worker + i) % workers for i in range(workers)] if here else []
+        sockets = tuple(socket(runtime, part, worker) for worker in turn)
+        mapper = runtime.organization.port(135)
+        return RpcTarget(row, server.addresses[0], server.fqdn, mapper, self._initiators, sockets)
+
+    def mailboxes(self, row: Path, interface: Interface) -> dict[str, MailboxClient]:
+        """A client of each mailbox server's `interface` on `row`, by the server's name."""
+        runtime = self._runtime
+        for server in runtime.organization.with_role(Role.MAILBOX):
+            rpc = RpcClient(interface, self.target(row, server, Role.MAILBOX), runtime.observed)
+            self._clients[server.name] = MailboxClient(rpc, interface)
+        return self._clients
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.close()
+
+
+def socket(runtime: Runtime, part: Part, worker: int) -> FilePath:
+    """Where a worker's unix socket stands."""
+    return runtime.state.sockets / f"{part}.{worker}"

@@ -1,0 +1,59 @@
+"""Keeps what an edge knows of the organization behind it: its postern.toml, and what EdgeSync wrote into its own directory.
+
+Hubs and send connectors that EdgeSync wrote replace those of postern.toml; accepted domains are added to them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from dataclasses import replace
+
+from postern.directory.adam.adapter import AdamDirectory
+from postern.model.directory import DirectoryUnavailable
+from postern.model.organization import Organization, Role, Server
+from postern.services.organization_feed import OrganizationFeed
+from postern.trust.certificates.direct_trust import REFRESH
+
+
+class EdgeOrganization:
+    """Asks the edge's directory every REFRESH seconds and tells `feed`. While the directory does not answer, what was known goes
+    on to count. `site` is this edge's, for the hubs that it knows are of its site."""
+
+    def __init__(self, directory: AdamDirectory, feed: OrganizationFeed, site: str) -> None:
+        self._directory = directory
+        self._feed = feed
+        self._configured = feed.current
+        self._site = site
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._refresh()
+        self._task = asyncio.create_task(self._refresh_always())
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _refresh_always(self) -> None:
+        while True:
+            await asyncio.sleep(REFRESH)
+            await self._refresh()
+
+    async def _refresh(self) -> None:
+        with contextlib.suppress(DirectoryUnavailable):
+            self._feed.tell(await self._read())
+
+    async def _read(self) -> Organization:
+        known, directory = self._configured, self._directory
+        hubs = [
+            Server(hub.name, hub.fqdn, frozenset({Role.HUB}), hub.addresses, self._site)
+            for hub in await directory.hubs()
+        ]
+        others = [server for server in known.servers if not hubs or Role.HUB not in server.roles]
+        return replace(
+            known.with_domains(await directory.accepted_domains()),
+            servers=(*others, *hubs),
+            send_connectors=await directory.send_connectors() or known.send_connectors,
+        )
