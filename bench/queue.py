@@ -50,7 +50,7 @@ ORGANIZATION = Organization(
     (Server("hub1", "hub1.example.test", frozenset({Role.HUB, Role.MAILBOX}), ("127.0.0.1",)),),
 )
 ALICE = Recipient(
-    uuid.UUID(int=1), RecipientType.USER, "Alice", "alice@example.test", ("alice@example.test",), home_server="hub1"
+    uuid.UUID(int=1), RecipientType.USER, "Alice", "alice@example.test", ("alice@example.test",), database="hub1"
 )
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 from postern.protocols.dcerpc import pdu, trailer
 from postern.protocols.dcerpc.client import ClientMachine
-from postern.protocols.dcerpc.interfaces import endpoint, mailbox_values, netlogon, validation
+from postern.protocols.dcerpc.interfaces import endpoint, mailbox_codecs, netlogon, search_codecs, validation
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.ndr import NdrError, Reader
 from postern.protocols.dcerpc.pdu import CALL_HEADER, DREP, WHOLE, Kind, PduError, Pfc
@@ -89,7 +89,7 @@ def _term(size: int) -> Work:
     count = size // 80
     sizes, blobs = U32.pack(0) * count, [b"not"] * count
     values = [blobs, [b""] * count, [b""] * count, bytes(8) * count, U32.pack(1) * count, sizes, b""]
-    return _but(ValueError)(mailbox_values.read_term, values)
+    return _but(ValueError)(search_codecs.read_term, *values)
 
 
 def _deliveries(size: int) -> Work:
@@ -103,7 +103,13 @@ def _deliveries(size: int) -> Work:
         bytes(16) * count,
         bytes(8) * count,
     ]
-    return partial(mailbox_values.read_deliveries, values)
+    return partial(mailbox_codecs.read_deliveries, *values)
+
+
+def _folders(size: int) -> Work:
+    count = size // 80
+    row = (1, 1, 0, 1, 1, 0, 0, 0, 1, 7, 0, 1, 1)
+    return partial(mailbox_codecs.FOLDERS.read, [row] * count, [b"n"] * 2 * count)
 
 
 def _blobs(size: int) -> Work:
@@ -122,8 +128,9 @@ CASES: Cases = {
     D + "interfaces.endpoint.read_map_reply": lambda size: _ndr(
         endpoint.read_map_reply, bytes(20) + struct.pack("<IIII", 500, 500, 0, 500) + b"\1" * size
     ),
-    D + "interfaces.mailbox_values.read_term": _term,
-    D + "interfaces.mailbox_values.read_deliveries": _deliveries,
+    D + "interfaces.search_codecs.read_term": _term,
+    D + "interfaces.mailbox_codecs.read_deliveries": _deliveries,
+    D + "codecs.Rows": _folders,
     D + "ndr.Message.decode: empty blobs": _blobs,
     D + "ndr.Message.decode: numbers": lambda size: _ndr(
         OPERATIONS["search"].request.decode, b"\1\0\0\0" * (size // 4)

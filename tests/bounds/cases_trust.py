@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import struct
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
 from postern.model.security import Channel, Mechanism, Peer, Seal
 from postern.paths.guard import Guard
 from postern.paths.table import TABLE
 from postern.trust import spnego
-from postern.trust.acceptor import Asking, Failure
+from postern.trust.acceptor import Asking
 from postern.trust.contexts import SecurityFailure
 from postern.trust.framing import sasl as framing
 from postern.trust.host import HostCredentials
@@ -26,6 +27,7 @@ PEER = Peer("192.0.2.1", 40_000)
 NOBODY: Any = None
 """In place of who judges: what is malformed is refused before."""
 GUARD = Guard([TABLE["imap4"]], frozenset({Mechanism.BASIC}))
+ONLY_PLAIN: Any = SimpleNamespace(available=frozenset({Mechanism.BASIC}))
 TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
 
@@ -85,24 +87,9 @@ def _step(make, response: bytes) -> Work:  # type: ignore[no-untyped-def]  # any
 
 
 def _exchange(line: bytes) -> Work:
-    def work() -> None:
-        exchange = framing.AuthExchange(GUARD, ONLY_PLAIN)
-        assert exchange.begin("PLAIN", Asking(PEER, TLS), ONLY_PLAIN)
-        finished(exchange.respond_encoded(line))
-
-    return work
-
-
-class OnlyPlain:
-    """An authenticator of passwords only, in a protocol that writes nothing."""
-
-    available = frozenset({Mechanism.BASIC})
-
-    def failure(self, failure: Failure) -> None:
-        pass
-
-
-ONLY_PLAIN: Any = OnlyPlain()
+    return lambda: finished(
+        framing.AuthExchange(GUARD, ONLY_PLAIN, encoded=True).begin("PLAIN", line, Asking(PEER, TLS))
+    )
 
 
 def _prepared(text: str) -> Work:

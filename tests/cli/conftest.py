@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from postern.cli import state_folder as state_folder_option
 from postern.cli.alias import alias
+from postern.cli.database import database
 from postern.cli.domain import domain
 from postern.cli.group import group
 from postern.cli.mailbox import mailbox
@@ -36,6 +37,7 @@ COMMANDS: dict[str, click.Command] = {
     "user": user,
     "group": group,
     "alias": alias,
+    "database": database,
     "domain": domain,
     "mailbox": mailbox,
 }

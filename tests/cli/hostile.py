@@ -27,12 +27,13 @@ from postern.model.directory import DomainController, RecipientType
 from postern.model.folders import Folder, FolderKind
 from postern.model.mail import Content, Envelope, EnvelopeRecipient, Origin
 from postern.model.mailbox import DisconnectedMailbox
-from postern.model.organization import StateFolder
+from postern.model.organization import Database, Organization, StateFolder
 from postern.model.security import Mechanism
 from postern.paths.table import TABLE
 from postern.services.agents.state import Counts
 from postern.services.edge.edgesync import Report
 from postern.services.edge.watch import EdgeStatus
+from postern.store.usage import Usage
 from postern.telemetry.observed import Observation
 from postern.telemetry.tracking import Step as Tracked
 from postern.telemetry.tracking import TrackingRecord
@@ -70,8 +71,9 @@ class Stage:
 
 
 LISTING = Listing(
-    GUID, RecipientType.USER, HOSTILE, HOSTILE, HOSTILE, (HOSTILE, "b@x.test"), home_server=HOSTILE, target=HOSTILE
+    GUID, RecipientType.USER, HOSTILE, HOSTILE, HOSTILE, (HOSTILE, "b@x.test"), database=HOSTILE, target=HOSTILE
 )
+NOWHERE = Organization(HOSTILE, (), ())
 TEAM = replace(LISTING, type=RecipientType.GROUP, members=(HOSTILE,))
 POLICY = Policy(HOSTILE, 1, HOSTILE, (HOSTILE,))
 FOLDER = Folder(1, (HOSTILE,), FolderKind.USER, 1, 1, 1, 1, 1, 0, 1, 1, True, ())
@@ -112,6 +114,11 @@ def queued(kind: Queued = Queued.PENDING) -> Callable[[Stage, str], None]:
 
 def disconnected(stage: Stage, _: str) -> None:
     stage.replies("postern.cli.disconnected.in_directory", [DisconnectedMailbox(GUID, HOSTILE, 1, 1, 1)])
+
+
+def databases(stage: Stage, _: str) -> None:
+    database = Database(HOSTILE, HOSTILE, f"postgresql://db1/{HOSTILE}")
+    stage.replies("postern.cli.database._databases", [(database, Usage(1, 1))])
 
 
 def stats(stage: Stage, _: str) -> None:
@@ -203,14 +210,15 @@ SUBSCRIBED = {"edge": HOSTILE, "fqdn": HOSTILE, "site": HOSTILE, "port": 1}
 PLAIN = "nothing of a stranger's stands in it"
 
 SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
-    "user list": ((), in_directory([LISTING])),
-    "user show": (("x",), in_directory(LISTING)),
-    "group list": ((), in_directory([TEAM])),
-    "group show": (("x",), in_directory(TEAM)),
+    "user list": ((), in_directory(([LISTING], NOWHERE))),
+    "user show": (("x",), in_directory((LISTING, NOWHERE))),
+    "group list": ((), in_directory(([TEAM], NOWHERE))),
+    "group show": (("x",), in_directory((TEAM, NOWHERE))),
     "alias list": ((), in_directory([LISTING])),
     "domain list": ((), in_directory([(HOSTILE, HOSTILE, "directory")])),
     "domain auth list": ((), in_directory(frozenset({"nt"}))),
     "domain dkim": (("example.test",), PLAIN),
+    "database list": ((), databases),
     "mailbox list": (("--disconnected",), disconnected),
     "mailbox stats": ((), stats),
     "policy address list": ((), on_policies([(POLICY, 1)])),

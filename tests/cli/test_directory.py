@@ -31,6 +31,7 @@ def test_a_user_from_first_to_last(org: Organized) -> None:
     assert (alice["name"], alice["display_name"], alice["aliases"]) == (
         "alice@example.test", "Alice 앨리스", ["al@example.test"])  # fmt: skip
     assert alice["quota"] == 2 * 1024**3 and alice["home_server"] == org.organization.servers[0].name
+    assert alice["database"] == org.organization.databases[0].name
     assert alice["verifiers"] == ["argon2id"]
     assert org.logs_on("alice@example.test", PASSWORD)
 

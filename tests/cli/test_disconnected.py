@@ -15,9 +15,10 @@ from click.testing import CliRunner
 from postern.cli import disconnected, user
 from postern.model.directory import RecipientType
 from postern.model.mailbox import DisconnectedMailbox, MailboxError
-from postern.model.organization import Limits
+from postern.model.organization import Database, Limits, Organization
 
 GUID = UUID(int=7)
+SALES = Organization("x", (), (), written_databases=(Database("sales", "mbx1", "postgresql://db1/sales"),))
 LETTERS, A_LABELS = "Kim@회사.test", "kim@xn--vf4b131b.test"
 
 
@@ -31,6 +32,10 @@ def test_each_spelling_of_the_owner_finds_the_mailbox(kept: str, wanted: str) ->
         disconnected._chosen(others, wanted)
 
 
+def gone_from(database: str) -> SimpleNamespace:
+    return SimpleNamespace(guid=GUID, primary=LETTERS, database=database)
+
+
 def test_the_owner_is_kept_in_one_spelling(monkeypatch: pytest.MonkeyPatch) -> None:
     """The mailbox role writes A-labels when it notices a removal itself; the command must not write letters over them."""
     kept = []
@@ -41,11 +46,12 @@ def test_the_owner_is_kept_in_one_spelling(monkeypatch: pytest.MonkeyPatch) -> N
             return True
 
     @contextlib.asynccontextmanager
-    async def opened(organization: object) -> AsyncIterator[Database]:
+    async def opened(url: str) -> AsyncIterator[Database]:
         yield Database()
 
-    monkeypatch.setattr(disconnected, "mailbox_database", opened)
-    assert asyncio.run(disconnected.disconnect(None, SimpleNamespace(guid=GUID, primary=LETTERS)))
+    monkeypatch.setattr(disconnected, "_opened", opened)
+    assert asyncio.run(disconnected.disconnect(SALES, gone_from("sales")))
+    assert asyncio.run(disconnected.disconnect(SALES, gone_from("works"))) is None
     assert kept == [A_LABELS]
 
 
@@ -74,7 +80,7 @@ def test_a_mailbox_with_mail_takes_no_other_and_the_way_out_is_said(monkeypatch:
             return SimpleNamespace(name="dave@example.test", type=RecipientType.USER, guid=uuid4())
 
     @contextlib.asynccontextmanager
-    async def opened(organization: object) -> AsyncIterator[Database]:
+    async def opened(organization: object, state: object) -> AsyncIterator[Database]:
         yield Database()
 
     directory = SimpleNamespace(write=Write(), read=SimpleNamespace(mailbox_owners=None))

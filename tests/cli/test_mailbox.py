@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -16,6 +17,7 @@ from postern.host.engines import start as engines
 from postern.model.delivery import Delivery
 from postern.model.directory import IncompleteAnswer
 from postern.model.mailbox import MailboxError
+from postern.model.organization import Organization
 from postern.store.database import MailboxDatabase
 from tests.cli.conftest import Organized
 
@@ -29,9 +31,13 @@ STORED = 3 * len(b"Return-Path: <>\r\n" + MAIL)
 def database(postgres_dsn: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """What commands take for this host's mailbox database."""
     resolved = engines.resolved
-    monkeypatch.setattr(
-        engines, "resolved", lambda *given: dataclasses.replace(resolved(*given), postgres=postgres_dsn)
-    )
+
+    def with_url(*given: Any) -> Organization:
+        organization = resolved(*given)
+        databases = tuple(dataclasses.replace(one, url=postgres_dsn) for one in organization.databases)
+        return dataclasses.replace(organization, written_databases=databases)
+
+    monkeypatch.setattr(engines, "resolved", with_url)
     return postgres_dsn
 
 
@@ -48,6 +54,8 @@ def test_stats(org: Organized, database: str) -> None:
         await database.close()
 
     asyncio.run(deliver())
+    (listed,) = org.json("database", "list")
+    assert (listed["name"], listed["server"], listed["mailboxes"]) == ("server1", "server1", 1) and listed["size"] > 0
     found = {one["name"]: one for one in org.json("mailbox", "stats")}
     assert found["alice@example.test"]["messages"] == 3
     assert found["alice@example.test"]["size"] == STORED

@@ -14,7 +14,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from postern.model.directory import UNKNOWN, Directory, RecipientType
-from postern.model.organization import Server
+from postern.model.organization import Database, Server
 
 VERIFIERS = {"argon2id": "$argon2id$v=19$m=8,t=1,p=1$c2FsdA$aGFzaA", "nt": "0" * 32}
 
@@ -28,7 +28,7 @@ class Writer(Protocol):
         verifiers: Mapping[str, str],
         display_name: str = ...,
         aliases: Sequence[str] = ...,
-        home_server: str = ...,
+        database: Database | None = ...,
         quota: int = ...,
         hidden: bool = ...,
         room: bool = ...,
@@ -74,7 +74,7 @@ class DirectoryContract:
                 VERIFIERS,
                 display_name="Alice 앨리스",
                 aliases=["al@example.test", "wonder@other.test"],
-                home_server="mbx1",
+                database=Database("mbx1", "mbx1"),
                 quota=10_240_000,
             )
             asked = ["ALICE@example.test", "wonder@OTHER.test", "nobody@example.test"]
@@ -86,7 +86,7 @@ class DirectoryContract:
             assert alice.primary == "alice@example.test"
             assert alice.addresses[0] == alice.primary
             assert set(alice.addresses) == {"alice@example.test", "al@example.test", "wonder@other.test"}
-            assert (alice.home_server, alice.quota) == ("mbx1", 10_240_000)
+            assert (alice.database, alice.quota) == ("mbx1", 10_240_000)
             assert await read.recipient("nobody@example.test") is None
 
         check(opened, steps)

@@ -23,7 +23,7 @@ from postern.directory.entries import guid_of, proxy_addresses
 from postern.directory.ldap.client import DELETE, REPLACE, SUBTREE, Client, Entry, NoSuchEntry, escape, escape_rdn
 from postern.directory.ldap.connection import Connection
 from postern.model.directory import DomainController, RecipientType
-from postern.model.organization import Server
+from postern.model.organization import Database, Server
 from postern.paths.table import TABLE
 
 _NOWHERE = DomainController("", "", "", True, False)
@@ -87,7 +87,7 @@ class DomainWriter:
         verifiers: Mapping[str, str],
         display_name: str = "",
         aliases: Sequence[str] = (),
-        home_server: str = "",
+        database: Database | None = None,
         quota: int = 0,
         hidden: bool = False,
         room: bool = False,
@@ -106,7 +106,7 @@ class DomainWriter:
                 "userAccountControl": [str(usable).encode()],
                 "displayName": [(display_name or local).encode()],
                 "proxyAddresses": proxy_addresses(folded, [alias.lower() for alias in aliases]),
-                "msExchHomeServerName": [f"/o=x/cn={home_server}".encode()] if home_server else [],
+                "msExchHomeServerName": [f"/o=x/cn={database.server}".encode()] if database is not None else [],
                 "mDBOverHardQuotaLimit": [str(quota // 1024).encode()] if quota else [],
                 "msExchResourceMetaData": [b"ResourceType:Room"] if room else [],
             },

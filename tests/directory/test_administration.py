@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from postern.directory.administration import Administration
-from postern.directory.ldap.client import ADD, SUBTREE
+from postern.directory.ldap.client import ADD, REPLACE, SUBTREE
 from postern.directory.settings import AdministrationError, checked, checked_domain
 from postern.directory.slapd_adapter import SUFFIX, SlapdDirectory
 from postern.model.directory import RecipientType
-from postern.model.organization import AcceptedDomain, Server
+from postern.model.organization import AcceptedDomain, Database, Server
 from tests.directory.conftest import RunningSlapd
 
 Steps = Callable[[SlapdDirectory, Administration], Awaitable[None]]
@@ -251,12 +251,12 @@ class TestOnSlapd:
 
     def test_the_rights_and_limits_of_a_user(self, empty_slapd: RunningSlapd) -> None:
         async def steps(read: SlapdDirectory, write: Administration) -> None:
-            await write.add_user("alice@x.test", {"argon2id": "a"}, home_server="mbx2", hidden=True)
+            await write.add_user("alice@x.test", {"argon2id": "a"}, database=Database("sales", "mbx2"), hidden=True)
             await write.add_send_as("alice", "Sales@x.test")
             await write.set_quota("alice", 1_000_000)
             account, recipient = await read.account("alice"), await read.recipient("alice@x.test")
             assert account is not None and account.send_as == ("sales@x.test",)
-            assert recipient is not None and (recipient.quota, recipient.home_server) == (1_000_448, "mbx2")
+            assert recipient is not None and (recipient.quota, recipient.database) == (1_000_448, "sales")
             listing = await write.show("alice@x.test")
             assert listing.hidden and listing.verifiers == ("argon2id",) and listing.send_as == ("sales@x.test",)
             await write.remove_send_as("alice", "sales@x.test")
@@ -264,6 +264,20 @@ class TestOnSlapd:
             account, recipient = await read.account("alice"), await read.recipient("alice@x.test")
             assert account is not None and account.send_as == ()
             assert recipient is not None and recipient.quota == 0
+
+        check(empty_slapd, steps)
+
+    def test_a_mailbox_from_before_databases_had_names_is_on_its_server(self, empty_slapd: RunningSlapd) -> None:
+        async def steps(read: SlapdDirectory, write: Administration) -> None:
+            await write.add_user("alice@x.test", {"argon2id": "a"}, database=Database("sales", "mbx2"))
+            client = empty_slapd.client()
+            which = "(userPrincipalName=alice@x.test)"
+            (entry,) = await client.search(SUFFIX, SUBTREE, which, ("homeMDB", "msExchHomeServerName"))
+            assert entry.attributes["homeMDB"][0].lower().startswith(b"cn=sales,cn=databases,")
+            await client.modify(entry.dn, [(REPLACE, "homeMDB", None)])
+            recipient = await read.recipient("alice@x.test")
+            assert recipient is not None and recipient.database == "mbx2"
+            assert (await write.show("alice")).database == "mbx2"
 
         check(empty_slapd, steps)
 

@@ -24,7 +24,7 @@ if __name__ == "__main__":
     ):
         from postern.model.mailbox import MailboxError
         from postern.protocols.dcerpc import trailer
-        from postern.protocols.dcerpc.interfaces import endpoint, mailbox_values
+        from postern.protocols.dcerpc.interfaces import endpoint
         from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
         from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
         from postern.protocols.dcerpc.ndr import NdrError
@@ -41,7 +41,7 @@ if __name__ == "__main__":
 else:
     from postern.model.mailbox import MailboxError
     from postern.protocols.dcerpc import trailer
-    from postern.protocols.dcerpc.interfaces import endpoint, mailbox_values
+    from postern.protocols.dcerpc.interfaces import endpoint
     from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
     from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
     from postern.protocols.dcerpc.ndr import NdrError
@@ -124,15 +124,12 @@ def _stub(rest: bytes) -> None:
         values = operation.request.decode(rest[1:])
         assert operation.request.decode(bytes(operation.request.encode(values))) == values
         with suppress(ValueError):
+            arguments = operation.read_arguments(values)
             if operation.name in ("search", "thread"):
-                first = 2 if operation.name == "search" else 3
-                term = mailbox_values.read_term(values[first : first + 7])
                 with suppress(MailboxError):
-                    search._Program(UUID(int=1), 1).expression(term)
-            if operation.name == "deliver":
-                mailbox_values.read_deliveries(values)
-    with suppress(NdrError):
-        operation.reply.decode(rest[1:])
+                    search._Program(UUID(int=1), 1).expression(arguments[2])
+    with suppress(ValueError, MailboxError):
+        operation.read_result(operation.reply.decode(rest[1:]), [()] * operation.count)
 
 
 async def _nobody(logon: object) -> None:

@@ -16,13 +16,13 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["postern.trust"]):
-        from postern.trust.acceptor import FAILED, Asking, Cause, Denied, Failure
+        from postern.trust.acceptor import FAILED, Asking, Cause, Challenge, Denied, Failure
         from postern.trust.authenticator import Authenticator
         from postern.trust.framing.sasl import NAMES, AuthExchange
         from postern.trust.host import HostCredentials
         from postern.trust.passwords import saslprep
 else:
-    from postern.trust.acceptor import FAILED, Asking, Cause, Denied, Failure
+    from postern.trust.acceptor import FAILED, Asking, Cause, Challenge, Denied, Failure
     from postern.trust.authenticator import Authenticator
     from postern.trust.framing.sasl import NAMES, AuthExchange
     from postern.trust.host import HostCredentials
@@ -77,39 +77,23 @@ GUARD = Guard([settle(Profile.PRACTICAL)["imap4"]], frozenset(NAMES))
 ASKING = Asking(PEER, Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384"))
 
 
-class Written:
-    """The lines of a protocol that keeps what it would write."""
-
-    def __init__(self) -> None:
-        self.server = b""
-        self.failure_cause: Cause | None = None
-
-    def challenge(self, data: bytes) -> None:
-        self.server = data
-
-    async def success(self, identity: object) -> None:
-        raise AssertionError("nobody has an account")
-
-    def failure(self, failure: Failure) -> None:
-        self.failure_cause = failure.cause
-
-
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a mechanism does what it must not."""
     if not data:
         return
-    name, lines = MECHANISMS[data[0] % len(MECHANISMS)], Written()
+    name, server = MECHANISMS[data[0] % len(MECHANISMS)], b""
     exchange = AuthExchange(GUARD, NOBODY)
-    assert exchange.begin(name, ASKING, lines)
+    turn = finished(exchange.begin(name, None, ASKING))
     for line in data[1:].split(b"\n")[:4]:
-        # The nonce is the server's: a response that leaves it open gets as far as one that knows it.
-        finished(exchange.respond(line.replace(b"NONCE", lines.server.partition(b",")[0])))
-        if lines.failure_cause is not None:
-            assert lines.failure_cause is Cause.FAILED
+        if not isinstance(turn, Challenge):
+            assert isinstance(turn, Failure) and turn.cause is Cause.FAILED
             break
+        # The nonce is the server's: a response that leaves it open gets as far as one that knows it.
+        server = turn.data or server
+        turn = finished(exchange.respond(line.replace(b"NONCE", server.partition(b",")[0])))
+    exchange = AuthExchange(GUARD, NOBODY, encoded=True)
     for line in (data[1:], base64.b64encode(data[1:])):
-        assert exchange.begin(name, ASKING, lines)
-        finished(exchange.respond_encoded(line))
+        assert isinstance(finished(exchange.begin(name, line, ASKING)), Challenge | Failure)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,6 @@ from uuid import UUID
 from postern.model.delivery import Delivery
 from postern.model.search import SearchTerm, SortKey
 from postern.protocols.ber import OCTETS, SEQUENCE, element, integer
-from postern.protocols.dcerpc.interfaces import mailbox_values
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
 from postern.protocols.dcerpc.protection import Level
@@ -90,17 +89,16 @@ def _dcerpc() -> Iterator[bytes]:
 def _stubs() -> Iterator[tuple[int, bytes]]:
     """Of requests that carry more than numbers and octets, with the place of their operation in the target's list."""
     term = SearchTerm("and", terms=(SearchTerm("text", "a"), SearchTerm("uid", uids=((1, 9), (11, 11)))))
-    sorting = mailbox_values.sort_keys([SortKey("subject", True)])
     delivered = Delivery("d", b"a: b\r\n\r\nbody", (UUID(int=1), UUID(int=2)), "a@b.test")
     carried = {
-        "search": (UUID(int=1), 1, *mailbox_values.term(term), *sorting),
-        "thread": (UUID(int=1), 1, "REFERENCES", *mailbox_values.term(term)),
-        "deliver": mailbox_values.deliveries([delivered]),
+        "search": (UUID(int=1), 1, term, [SortKey("subject", True)]),
+        "thread": (UUID(int=1), 1, term, "REFERENCES"),
+        "deliver": ([delivered],),
     }
     operations = (*MAILBOX_ACCESS.operations, *MAILBOX_DELIVERY.operations)
-    for number, one in enumerate(operations):
-        if one.name in carried:
-            yield number, bytes(one.request.encode(carried[one.name]))
+    for number, operation in enumerate(operations):
+        if operation.name in carried:
+            yield number, bytes(operation.request.encode(operation.write_arguments(carried[operation.name])))
 
 
 _FIELDS = (

@@ -19,6 +19,7 @@ import pytest
 from postern.host import configuration, schema, state
 from postern.model.organization import (
     ActiveDirectory,
+    Database,
     DomainType,
     Host,
     HostService,
@@ -59,6 +60,10 @@ fqdn = "mbx1.example.test"
 roles = ["mailbox", "client-access"]
 addresses = ["192.0.2.2"]
 workers = 4
+[[database]]
+name = "sales"
+server = "mbx1"
+url = "postgresql://db1.example.test/sales"
 [[send-connector]]
 name = "out"
 domains = ["*", "*.partner.test"]
@@ -82,6 +87,45 @@ def test_everything_that_can_be_said_is_read() -> None:
     assert organization.send_connectors[0].smart_hosts == ("relay.example.net:2525",)
     assert organization.limits == dataclasses.replace(Limits(), message_size=1048576, queue_retry=(1.0, 2.0))
     assert organization.dns_servers == ("192.0.2.53", "[2001:db8::1]:5353")
+    assert organization.databases == (Database("sales", "mbx1", "postgresql://db1.example.test/sales"),)
+
+
+TWO_MAILBOX_SERVERS = """
+[organization]
+name = "Example"
+[[domain]]
+name = "example.test"
+[[server]]
+name = "mbx1"
+fqdn = "mbx1.example.test"
+roles = ["mailbox"]
+addresses = ["192.0.2.1"]
+[[server]]
+name = "mbx2"
+fqdn = "mbx2.example.test"
+roles = ["mailbox"]
+addresses = ["192.0.2.2"]
+"""
+
+
+def test_each_mailbox_server_has_a_database_unless_the_file_says_otherwise() -> None:
+    organization = configuration.parse(TWO_MAILBOX_SERVERS)
+    assert organization.databases == (Database("mbx1", "mbx1"), Database("mbx2", "mbx2"))
+    assert organization.server_of("mbx2") == organization.servers[1]
+    assert organization.server_of("mbx3") is None
+
+
+def test_the_former_key_is_the_url_of_all_databases() -> None:
+    url = "postgresql://db1.example.test/mail"
+    text = TWO_MAILBOX_SERVERS.replace('name = "Example"', f'name = "Example"\npostgres = "{url}"')
+    assert configuration.parse(text).databases == (Database("mbx1", "mbx1", url), Database("mbx2", "mbx2", url))
+
+
+def test_a_server_stands_for_its_database_where_the_directory_knows_no_other() -> None:
+    named = '[[database]]\nname = "sales"\nserver = "mbx2"\n[[database]]\nname = "works"\nserver = "mbx1"\n'
+    organization = configuration.parse(TWO_MAILBOX_SERVERS + named)
+    assert organization.database("mbx2") == organization.database("sales") == Database("sales", "mbx2")
+    assert organization.server_of("works") == organization.server_of("mbx1") == organization.servers[0]
 
 
 @pytest.mark.parametrize("domain", ["회사.test", "xn--vf4b131b.test", "XN--VF4B131B.test"])
@@ -139,7 +183,7 @@ def test_each_commented_line_of_the_default_can_be_uncommented_as_it_stands() ->
             blocks[-1] += f"\n{line}"
         else:
             blocks.append(line)
-    assert len(blocks) > 12 and sum("\n" in block for block in blocks) == 2
+    assert len(blocks) > 12 and sum("\n" in block for block in blocks) == 3
     for block in blocks:
         data = tomllib.loads(text.replace(f"\n{block}\n", "\n" + block[2:].replace("\n# ", "\n") + "\n"))
         assert data != tomllib.loads(text), block
@@ -246,12 +290,15 @@ def test_every_party_of_a_host_is_a_party_of_the_table_and_no_role() -> None:
     assert known.isdisjoint(ROLES)
 
 
-def test_what_is_commented_out_about_a_domain_can_be_taken_as_it_stands() -> None:
+def test_what_is_commented_out_about_other_tables_can_be_taken_as_it_stands() -> None:
     text = configuration.DEFAULT.format(offset=0)
     wanted = (
         "[active-directory]",
         "domain = ",
         "netbios = ",
+        "[[database]]",
+        "server = ",
+        "url = ",
         "[[host]]",
         "name = ",
         "parties = ",
@@ -265,6 +312,7 @@ def test_what_is_commented_out_about_a_domain_can_be_taken_as_it_stands() -> Non
     organization = configuration.parse("\n".join(lines))
     assert organization.active_directory == ActiveDirectory("corp.example.test", "CORP")
     assert [host.name for host in organization.hosts] == ["dc1"]
+    assert organization.written_databases == configuration.parse(text).databases
 
 
 @pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)

@@ -19,7 +19,7 @@ from postern.roles.secrets import Secret
 from postern.trust.passwords import verifiers as passwords
 
 BASE = configuration.parse(configuration.DEFAULT.format(offset=0))
-HUB = dataclasses.replace(BASE.servers[0], roles=frozenset({Role.HUB}))
+HUB = dataclasses.replace(BASE.servers[0], name="hub1", roles=frozenset({Role.HUB}))
 """A host without mailboxes: the demo is its accounts."""
 PEOPLE = ("alice@example.test", "bob@example.test", "carol@example.test")
 
@@ -41,7 +41,7 @@ class Accounts(dict[str, str]):
     async def verifiers(self, password: str) -> dict[str, str]:
         return {"argon2id": password}
 
-    async def add_user(self, name: str, verifiers: Mapping[str, str], **more: str) -> None:
+    async def add_user(self, name: str, verifiers: Mapping[str, str], **more: object) -> None:
         await self.set_verifiers(name, verifiers)
 
     async def set_verifiers(self, name: str, verifiers: Mapping[str, str]) -> None:

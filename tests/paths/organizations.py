@@ -7,6 +7,7 @@ from dataclasses import replace
 from postern.model.organization import (
     AcceptedDomain,
     ActiveDirectory,
+    Database,
     Host,
     Organization,
     Role,
@@ -44,7 +45,7 @@ OUTSIDE = replace(
     realm="EXAMPLE.TEST",
     dns_servers=("192.0.2.53", "[2001:db8::53]:5353"),
     directory="ldaps://192.0.2.9",
-    postgres="postgresql://postern@mb1.example.test:6432/mail",
+    written_databases=(Database("mail", "mb1", "postgresql://postern@mb1.example.test:6432/mail"),),
     send_connectors=(SendConnector("out", smart_hosts=("relay.example.net:587",)),),
 )
 """Everything that a URL or a list can name stands outside of Postern's own processes."""

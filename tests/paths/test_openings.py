@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from postern.model.organization import Host, Organization, Profile, Role, Server
+from postern.model.organization import Database, Host, Organization, Profile, Role, Server
 from postern.paths.deployment import closed, filtering_role
 from postern.paths.openings import ANYONE, Opening, openings, plain
 from postern.paths.row import Wire
@@ -105,7 +105,8 @@ def test_a_database_on_one_of_our_hosts_is_reached_from_mailbox_servers_only() -
 
 
 def test_a_database_known_by_name_only_may_be_anywhere_on_its_port() -> None:
-    organization = replace(OUTSIDE, postgres="postgresql://db.example.net,db2.example.net:6543/mail")
+    url = "postgresql://db.example.net,db2.example.net:6543/mail"
+    organization = replace(OUTSIDE, written_databases=(Database("mail", "mb1", url),))
     found = of(organization, MAILBOX, "postgresql", inward=False)
     assert numbers(found) == {(5432, 5432), (6543, 6543)}
     assert {one.remote for one in found} == {ANYONE}
@@ -113,7 +114,9 @@ def test_a_database_known_by_name_only_may_be_anywhere_on_its_port() -> None:
 
 @pytest.mark.parametrize("url", ["postgresql:///mail?host=/run/postgresql", ""])
 def test_a_database_behind_a_socket_opens_nothing(url: str) -> None:
-    assert of(replace(THREE, postgres=url), MAILBOX, "postgresql", inward=False) == []
+    assert (
+        of(replace(THREE, written_databases=(Database("mail", "mb1", url),)), MAILBOX, "postgresql", inward=False) == []
+    )
 
 
 def test_with_an_edge_strangers_never_meet_the_hub() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from postern.model.organization import Host, Organization, Server
+from postern.model.organization import Database, Host, Organization, Server
 from postern.paths.openings import openings
 from postern.paths.places import ANYONE, Standing, standing, within
 from postern.paths.row import Wire
@@ -150,7 +150,8 @@ def test_name_servers_that_are_listed_are_asked_and_nobody_else() -> None:
 
 def test_a_host_may_be_named_by_a_url() -> None:
     database = Host("db1", frozenset({"monitor"}), ("10.77.1.60",), "db1.corp.test")
-    organization = replace(CORP, hosts=(*CORP.hosts, database), postgres="postgresql://postern@db1.corp.test/mail")
+    served = Database("mail", "mbx1", "postgresql://postern@db1.corp.test/mail")
+    organization = replace(CORP, hosts=(*CORP.hosts, database), written_databases=(served,))
     assert peers(organization, CORP_MAILBOX, "postgresql", False) == {("10.77.1.60",)}
     assert peers(organization, database, "postgresql", True) == {CORP_MAILBOX.addresses}
     assert peers(organization, CORP_HUB, "postgresql", False) == set()

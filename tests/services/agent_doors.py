@@ -15,10 +15,10 @@ from postern.net.door import Door
 from postern.paths.guard import Guard
 from postern.paths.table import TABLE
 from postern.services.agents.look_ups import BlockLists, LookUps
-from postern.services.agents.pipeline import AgentPipeline
+from postern.services.agents.pipeline import AgentPipeline, AgentServices
 from postern.services.agents.state import AgentFile, AgentState, Statistics
-from postern.services.smtp.receive import ReceiveSession
-from postern.services.smtp.receive_connector import ReceiveConnector
+from postern.services.smtp.receive import ReceiveConversation
+from postern.services.smtp.receive_connector import ConnectorPolicy, ConnectorStores, ReceiveConnector
 from postern.telemetry.tracking import Tracker
 from tests.services.name_server import NameServer, Zone, serving
 from tests.services.smtp_doors import MemoryQueue, SmtpDirectory, SmtpDoors
@@ -41,9 +41,8 @@ class AgentDoors:
         resolver = Resolver(TABLE["any-server-to-dns"], [f"127.0.0.1:{names.port}"], timeout=0.3, lifetime=0.5)
         look_ups = LookUps(resolver.look_up)
         self.statistics = Statistics(None)
-        self.agents = AgentPipeline(
-            folder, look_ups, BlockLists(look_ups), self.statistics, EDGE, ORGANIZATION, True, self.directory
-        )
+        services = AgentServices(look_ups, BlockLists(look_ups), self.statistics, self.directory)
+        self.agents = AgentPipeline(folder, services, EDGE, ORGANIZATION, True)
         self._doors = SmtpDoors()
         self.port = 0
 
@@ -60,18 +59,12 @@ class AgentDoors:
         rows = [TABLE["edge-to-edge"]]
         connector = ReceiveConnector(
             Guard(rows, frozenset()),
-            None,
-            None,
-            ORGANIZATION.domains,
-            self.queue,
-            self._doors.limits,
-            self._doors.observed,
-            Tracker(None, "test"),
             EDGE,
-            self.state,
+            ConnectorPolicy(ORGANIZATION.domains, self._doors.limits),
+            ConnectorStores(self.queue, self.state, self._doors.observed, Tracker(None, "test")),
             agents=self.agents,
         )
-        self._door = Door(rows, rows[0].port(25), lambda: ReceiveSession(connector), None)
+        self._door = Door(rows, rows[0].port(25), lambda: ReceiveConversation(connector), None)
         self.port = free_port()
         await self._door.open("127.0.0.1", self.port)
 

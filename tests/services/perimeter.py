@@ -6,6 +6,7 @@ import shutil
 import ssl
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from postern.model.directory import TrustedCertificate
@@ -15,9 +16,15 @@ from postern.net.door import Door
 from postern.net.mutual import MutualContext
 from postern.net.tls import Certificate
 from postern.paths.guard import Guard
-from postern.services.smtp.receive import ReceiveSession
-from postern.services.smtp.receive_connector import Agents, ReceiveConnector
-from postern.services.smtp.send import Initiator, SmtpSender
+from postern.services.smtp.receive import ReceiveConversation
+from postern.services.smtp.receive_connector import (
+    Agents,
+    CallerProofs,
+    ConnectorPolicy,
+    ConnectorStores,
+    ReceiveConnector,
+)
+from postern.services.smtp.send import Initiator, SenderProofs, SmtpSender
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
 from postern.trust.certificates.authorities import Authorities
@@ -30,8 +37,8 @@ from tests.support.ports import free_port
 
 EDGE_25 = ("edge-to-edge", "hub-to-edge")
 HUB_25 = ("edge-to-hub", "hub-to-hub", "um-to-hub", "client-to-hub-smtp")
-TO_EDGE = NextHop(HopKind.EDGE, "edge1", "hub-to-edge")
-TO_HUB = NextHop(HopKind.HUB, "hub1", "edge-to-hub")
+TO_EDGE = NextHop(HopKind.EDGE, ("edge1",), "hub-to-edge")
+TO_HUB = NextHop(HopKind.HUB, ("hub1",), "edge-to-hub")
 
 
 class Directory:
@@ -72,7 +79,7 @@ class Perimeter:
         await self.refresh()
         await self.inner.authenticator.refresh()
         inner, outer = self.inner.connector([ROWS[name] for name in HUB_25]), self._edge_connector()
-        inner.certificates = self.by_hub
+        inner.proofs = replace(inner.proofs, certificates=self.by_hub)
         self.hub_port = await self.open(inner, self.hub)
         self.edge_port = await self.open(outer, self.edge)
 
@@ -83,23 +90,17 @@ class Perimeter:
     def _edge_connector(self) -> ReceiveConnector:
         return ReceiveConnector(
             Guard([ROWS[name] for name in EDGE_25], frozenset()),
-            None,
-            None,
-            DOMAINS,
-            self.outer.queue,
-            self.outer.limits,
-            self.outer.observed,
-            Tracker(None, "test"),
             "edge1.example.test",
-            self.folder,
-            self.by_edge,
-            self.agents,
+            ConnectorPolicy(DOMAINS, self.outer.limits),
+            ConnectorStores(self.outer.queue, self.folder, self.outer.observed, Tracker(None, "test")),
+            CallerProofs(certificates=self.by_edge),
+            agents=self.agents,
         )
 
     async def open(self, connector: ReceiveConnector, shown: Made) -> int:
         tls = MutualContext(self.files(shown), server=True)
         rows = connector.guard.rows
-        door = Door(rows, rows[0].port(25), lambda: ReceiveSession(connector), tls)
+        door = Door(rows, rows[0].port(25), lambda: ReceiveConversation(connector), tls)
         real = free_port()
         await door.open("127.0.0.1", real)
         self._doors.append(door)
@@ -128,14 +129,11 @@ class Perimeter:
         return SmtpSender(
             ROWS,
             organization,
-            "localhost",
             names or Names(),
             Observed(None),
-            self.files(made) if made else None,
-            initiator,
+            SenderProofs("localhost", self.files(made) if made else None, initiator, certificates),
             SHORT,
             port,
-            certificates,
         )
 
     async def from_hub(self, *parcels: Parcel, made: Made | None = None) -> Sequence[Sequence[RecipientOutcome]]:

@@ -222,13 +222,13 @@ async def own_calls(served: Any, target: Any = None) -> str:
     from postern.model.items import Column, NewItem
     from postern.model.mailbox import MailboxError
     from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
-    from postern.services.mailbox.client import MailboxClient
+    from postern.services.mailbox.client import mailbox_client
     from postern.services.rpc.client import RpcClient
     from tests.services.rpc_parts import ROWS
 
     row = ROWS["cas-to-mailbox"]
     rpc = RpcClient(MAILBOX_ACCESS, target or served.target(row.id, "CAS1$"), served.observed)
-    mailboxes = MailboxClient(rpc, MAILBOX_ACCESS)
+    mailboxes = mailbox_client(rpc, MAILBOX_ACCESS)
     await mailboxes.logon(MAILBOX)
     inbox = (await mailboxes.folders(MAILBOX))[0].id
     await mailboxes.append(MAILBOX, inbox, [NewItem(CONTENT)])

@@ -18,9 +18,9 @@ from postern.paths.row import Path
 from postern.paths.table import settle
 from postern.protocols.dcerpc.interfaces.endpoint import Endpoint
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
-from postern.services.mailbox.server import MailboxService
 from postern.services.rpc.client import RpcTarget
 from postern.services.rpc.endpoint_mapper import EndpointMapper
+from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.server import RpcServer, RpcService
 from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
@@ -112,8 +112,8 @@ async def serve(
     rows = rows or ROWS
     delivery, access = rows["hub-to-mailbox-mapi"], rows["cas-to-mailbox"]
     services: list[RpcService] = [
-        MailboxService(MAILBOX_ACCESS, access, mailboxes),
-        MailboxService(MAILBOX_DELIVERY, delivery, mailboxes),
+        InterfaceService(MAILBOX_ACCESS, access, mailboxes),
+        InterfaceService(MAILBOX_DELIVERY, delivery, mailboxes),
         *extra,
     ]
     observed = Observed(None)

@@ -27,8 +27,15 @@ from postern.paths.guard import Guard
 from postern.paths.row import Path as Row
 from postern.paths.row import Port
 from postern.paths.table import settle
-from postern.services.smtp.receive import ReceiveSession
-from postern.services.smtp.receive_connector import ReceiveConnector, Room
+from postern.services.smtp.receive import ReceiveConversation
+from postern.services.smtp.receive_connector import (
+    CallerProofs,
+    ConnectorPolicy,
+    ConnectorStores,
+    ReceiveConnector,
+    RecipientSources,
+    Room,
+)
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
 from postern.trust.authenticator import Authenticator
@@ -129,16 +136,11 @@ class SmtpDoors:
     def connector(self, rows: Sequence[Row]) -> ReceiveConnector:
         return ReceiveConnector(
             Guard(rows, self.authenticator.available),
-            self.authenticator,
-            self.directory,
-            DOMAINS,
-            self.queue,
-            self.limits,
-            self.observed,
-            self.tracker,
             FQDN,
-            Path(self.spool.name),
-            room=self.room,
+            ConnectorPolicy(DOMAINS, self.limits),
+            ConnectorStores(self.queue, Path(self.spool.name), self.observed, self.tracker),
+            CallerProofs(self.authenticator),
+            RecipientSources(self.directory, self.room),
         )
 
     async def open(self, *names: str, number: int = 25, tls: bool = True, per_address: int = 100) -> int:
@@ -148,7 +150,7 @@ class SmtpDoors:
         port: Port = next(port for port in rows[-1].ports if port.number == number)
         connector = self.connector(rows)
         door = Door(
-            rows, port, lambda: ReceiveSession(connector), self.tls if tls else None, max_per_address=per_address
+            rows, port, lambda: ReceiveConversation(connector), self.tls if tls else None, max_per_address=per_address
         )
         real = free_port()
         await door.open("127.0.0.1", real)

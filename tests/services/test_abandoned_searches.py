@@ -1,6 +1,6 @@
 """A client that goes away leaves nothing behind in the database: from the IMAP session over the call to the statement.
 
-covers: services.imap.search, services.mailbox.client, services.mailbox.server
+covers: services.imap.search, services.mailbox.client
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import pytest
 
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
 from postern.services.imap.session import ImapSession
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.client import mailbox_client
 from postern.services.rpc.client import RpcClient
 from postern.store.database import MailboxDatabase
 from tests.services.client_doors import PASSWORD, Doors
@@ -39,7 +39,7 @@ def test_a_search_ends_in_the_database_when_its_session_does(postgres_dsn: str) 
         database = await MailboxDatabase.open(postgres_dsn, connections=8)
         async with serve(database, local_account="CAS1$") as served:
             rpc = RpcClient(MAILBOX_ACCESS, served.target("cas-to-mailbox", ""), served.observed)
-            doors = Doors(MailboxClient(rpc, MAILBOX_ACCESS))
+            doors = Doors(mailbox_client(rpc, MAILBOX_ACCESS))
             await doors.open("imap4", ImapSession)
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", doors.ports[993], ssl=doors.client_tls())

@@ -23,7 +23,7 @@ from postern.model.organization import AcceptedDomain, Organization, Role, Serve
 from postern.model.security import Mechanism, Peer, PrincipalKind, Seal
 from postern.net.dns import Resolver
 from postern.services.netlogon.broker import BrokerClient
-from postern.services.smtp.send import SmtpSender
+from postern.services.smtp.send import SenderProofs, SmtpSender
 from postern.telemetry.observed import Observed
 from postern.trust.acceptor import FAILED, Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator, DomainLogons
@@ -334,8 +334,8 @@ def test_a_hub_sends_to_a_hub_by_kerberos(member: Member) -> None:
             organization = Organization("test", (AcceptedDomain("example.test"),), (there,), offset=port - 25)
             observed = Observed(None)
             sender = SmtpSender(
-                *(ROWS, organization, member.fqdn, Resolver(ROWS["any-server-to-dns"], ["127.0.0.1"]), observed),
-                initiator=sasl_initiators(member.account, credentials(member)),
+                *(ROWS, organization, Resolver(ROWS["any-server-to-dns"], ["127.0.0.1"]), observed),
+                SenderProofs(member.fqdn, initiator=sasl_initiators(member.account, credentials(member))),
             )
             envelope = Envelope("x@remote.test", (EnvelopeRecipient("bob@example.test"),))
             parcel = Parcel("Q1", "<1@x>", envelope, Content.of(MAIL.replace(b"\n", b"\r\n")), _ORIGIN, 0.0)

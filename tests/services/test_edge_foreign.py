@@ -104,7 +104,7 @@ def test_postfix_as_the_other_organization(signed: bool) -> None:
             assert origin.protocol == "ESMTPS"
             # Out: tried with TLS, and the edge shows its own certificate.
             sender = at.sender(other.port, at.edge, at.by_edge, Names(mx_other_test=["127.0.0.1"]))
-            hop = NextHop(HopKind.SMART_HOST, f"mx.other.test:{other.port}", "edge-to-edge")
+            hop = NextHop(HopKind.SMART_HOST, (f"mx.other.test:{other.port}",), "edge-to-edge")
             outcomes = await sender.carry(hop, [parcel("carl@other.test")])
             assert summary(outcomes) == [["relayed 2.0.0"]], outcomes
             assert outcomes[0][0].mechanism == mechanism and outcomes[0][0].cipher.startswith("TLS_")

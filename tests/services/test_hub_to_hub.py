@@ -25,7 +25,7 @@ from tests.trust import kdc
 pytest.importorskip("gssapi")
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not kdc.installed(), reason="no MIT KDC (package krb5-kdc)")]
 
-TO_HUB2 = NextHop(HopKind.HUB, "hub2", "hub-to-hub")
+TO_HUB2 = NextHop(HopKind.HUB, ("hub2",), "hub-to-hub")
 OUTSIDE = "someone@far.test"
 
 
@@ -58,8 +58,7 @@ class Hubs(Perimeter):
 
     async def start(self) -> None:
         connector = self.inner.connector([ROWS[name] for name in HUB_25])
-        connector._may_call = self._may_call
-        connector.certificates = self.by_hub
+        connector.proofs = replace(connector.proofs, certificates=self.by_hub, may_call=self._may_call)
         self.hub_port = await self.open(connector, make("hub2.example.test"))
 
     def _may_call(self, identity: Identity, row: Row) -> bool:

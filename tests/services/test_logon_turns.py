@@ -15,7 +15,7 @@ from postern.model.directory import DirectoryUnavailable, NtlmLogon, NtlmVerdict
 from postern.model.organization import Profile
 from postern.model.security import NOBODY, Peer, Seal
 from postern.paths.table import settle
-from postern.protocols.dcerpc.interfaces.logon_broker import JUDGED, LOGON_BROKER
+from postern.protocols.dcerpc.interfaces.logon_broker import LOGON_BROKER
 from postern.services.netlogon.broker import AT_ONCE, BrokerClient, LogonBroker
 from postern.services.netlogon.client import CONNECTIONS, NetlogonClient
 from postern.services.rpc.server import Caller
@@ -66,7 +66,7 @@ class Wire:
     async def call(self, name: str, values: Any, timeout: float) -> list[Any]:
         assert name == "judge_ntlm"
         verdict = await self._controller.judge(NtlmLogon(*values))
-        return [verdict.status, verdict.name, verdict.session_base_key, [], JUDGED]
+        return [verdict.status, verdict.name, verdict.session_base_key, [], 0]
 
 
 def by_channel(controller: Controller) -> tuple[Callable[[NtlmLogon], Coroutine[Any, Any, NtlmVerdict]], int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import pytest
 
 from postern.model.mail import Content, Envelope, EnvelopeRecipient
 from postern.protocols.smtp.reply import Reply
-from postern.services.smtp.receive_connector import AgentVerdict, Caller
+from postern.services.smtp.receive_connector import AgentVerdict
+from postern.services.smtp.session import Session
 from postern.telemetry.log import configure
 from tests.services.perimeter import Perimeter
 from tests.services.smtp.test_receive import play
@@ -36,44 +36,41 @@ class Scripted:
     tarpit: float = 0.0
     verdict: AgentVerdict = field(default_factory=AgentVerdict)
     asked: list[str] = field(default_factory=list)
-    callers: list[Caller] = field(default_factory=list)
+    sessions: list[Session] = field(default_factory=list)
     messages: list[tuple[bytes, bytes]] = field(default_factory=list)
 
-    def steps(self) -> Scripted:
+    def for_connection(self) -> Scripted:
         return self
 
-    async def connected(self, caller: Caller) -> Reply | None:
+    async def connected(self, session: Session) -> Reply | None:
         await asyncio.sleep(0)
         self.asked.append("connected")
         return self.at_connect
 
-    async def mail(self, caller: Caller, sender: str) -> Reply | None:
+    def mail(self, session: Session, sender: str) -> Reply | None:
         self.asked.append(f"mail {sender}")
-        self.callers.append(caller)
+        self.sessions.append(session)
         return self.at_mail
 
-    def rcpt(self, caller: Caller, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
+    async def rcpt(self, session: Session, recipient: EnvelopeRecipient) -> Reply | None:
         self.asked.append(f"rcpt {recipient.address}")
-        return self._later() if self.waits else self.at_rcpt
-
-    async def _later(self) -> Reply | None:
-        await asyncio.sleep(0)
+        if self.waits:
+            await asyncio.sleep(0)
         return self.at_rcpt
 
-    def unknown(self, caller: Caller, address: str) -> float:
-        self.asked.append(f"unknown {address}")
+    def unknown(self, session: Session, reply: Reply) -> float:
+        self.asked.append(f"unknown {reply.enhanced}")
         return self.tarpit
 
-    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str) -> AgentVerdict:
+    async def message(
+        self, session: Session, envelope: Envelope, header: bytes, body: Content, key: str
+    ) -> AgentVerdict:
         self.asked.append("data")
         self.messages.append((header, body.bytes()))
         return self.verdict
 
     def agent_of(self, reply: Reply) -> str:
         return "sender-filter" if reply in (self.at_mail, self.at_rcpt, self.verdict.reply) else ""
-
-    def closed(self) -> None:
-        self.asked.append("closed")
 
 
 async def opened(doors: SmtpDoors, agents: Scripted) -> int:
@@ -107,10 +104,10 @@ def test_all_are_asked_in_order_and_see_the_message_as_it_came(waits: bool, size
             assert (await say.ask("RCPT TO:<bob@example.test>")).startswith("503")
             await say.ask("QUIT")
             assert await say.is_closed()
-        assert agents.asked == ["connected", "mail x@remote.test", "rcpt alice@example.test", "data", "closed"]
+        assert agents.asked == ["connected", "mail x@remote.test", "rcpt alice@example.test", "data"]
         assert agents.messages == [(b"Subject: x\r\nX-Old: 1\r\n", body)]
-        caller = agents.callers[0]
-        assert (caller.path, caller.helo, caller.peer.host) == ("internet-to-hub", "client.test", "127.0.0.1")
+        session = agents.sessions[0]
+        assert (session.path, session.helo, session.peer.host) == ("internet-to-hub", "client.test", "127.0.0.1")
         assert doors.queue.taken[0][1].endswith(b"Subject: x\r\nX-Old: 1\r\n" + body)
 
     play(test)
@@ -221,12 +218,12 @@ def test_who_guesses_addresses_waits(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setattr("postern.services.smtp.receive.asyncio.sleep", sleep)
             assert (await say.ask("RCPT TO:<nobody@example.test>")).startswith("550 5.1.1")
             assert (await say.ask("RCPT TO:<alice@example.test>")).startswith("250")
-        assert "unknown nobody@example.test" in agents.asked and waited == [7.5]
+        assert "unknown 5.1.1" in agents.asked and waited == [7.5]
 
     play(test)
 
 
-def test_an_agent_sees_which_of_the_edges_callers_it_is() -> None:
+def test_an_agent_sees_which_of_the_edges_sessions_it_is() -> None:
     agents = Scripted()
 
     async def test() -> None:
@@ -234,8 +231,8 @@ def test_an_agent_sees_which_of_the_edges_callers_it_is() -> None:
         try:
             await at.start()
             assert summary(await at.from_hub(parcel("x@far.test"))) == [["relayed 2.0.0"]]
-            caller = agents.callers[0]
-            assert (caller.path, caller.identity.name) == ("hub-to-edge", "hub1") and caller.seal is not None
+            session = agents.sessions[0]
+            assert (session.path, session.identity.name) == ("hub-to-edge", "hub1") and session.seal is not None
         finally:
             await at.close()
 

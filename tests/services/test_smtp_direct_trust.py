@@ -118,7 +118,7 @@ def test_another_servers_certificate_is_not_that_servers() -> None:
         at.of_edges.entries.append(TrustedCertificate("edge3", "edge3.example.test", Role.EDGE, other.der))
         await at.refresh()
         sender = at.sender(at.edge_port, at.hub, at.by_hub)
-        outcomes = await sender.carry(NextHop(HopKind.EDGE, "edge3", "hub-to-edge"), [parcel(OUTSIDE)])
+        outcomes = await sender.carry(NextHop(HopKind.EDGE, ("edge3",), "hub-to-edge"), [parcel(OUTSIDE)])
         assert summary(outcomes) == [["delayed 4.7.5"]] and "not what the directory has" in outcomes[0][0].diagnostic
 
     play(test)
@@ -128,7 +128,7 @@ def test_when_one_is_down_another_takes_it() -> None:
     async def test(at: Perimeter) -> None:
         sender = at.sender(at.edge_port, at.hub, at.by_hub)
         for _ in range(2):
-            hop = NextHop(HopKind.EDGE, "edge2,edge1", "hub-to-edge")
+            hop = NextHop(HopKind.EDGE, ("edge2", "edge1"), "hub-to-edge")
             assert summary(await sender.carry(hop, [parcel(OUTSIDE)])) == [["relayed 2.0.0"]]
 
     play(test)
@@ -213,7 +213,7 @@ def test_a_callee_that_validates_is_seen_as_such() -> None:
             (make("far.test"), "far.test", Mechanism.ANONYMOUS),
         ):
             port = await at.open(at._edge_connector(), shown)
-            hop = NextHop(HopKind.SMART_HOST, f"{host}:{port}", "edge-to-edge")
+            hop = NextHop(HopKind.SMART_HOST, (f"{host}:{port}",), "edge-to-edge")
             outcomes = await at.sender(port, at.edge, at.by_edge, names).carry(hop, [parcel()])
             assert outcomes[0][0].action is Action.RELAYED
             assert outcomes[0][0].mechanism == mechanism and outcomes[0][0].cipher
@@ -243,7 +243,7 @@ def test_where_tls_fails_strangers_mail_goes_in_the_clear_and_ours_waits(row: st
         try:
             port = await doors.open("internet-to-hub")
             ours = row == "hub-to-edge"
-            hop = TO_EDGE if ours else NextHop(HopKind.SMART_HOST, f"127.0.0.1:{port}", row)
+            hop = TO_EDGE if ours else NextHop(HopKind.SMART_HOST, (f"127.0.0.1:{port}",), row)
             outcomes = await at.sender(port, at.hub, at.by_hub if ours else at.by_edge).carry(hop, [parcel()])
             assert summary(outcomes) == [[outcome]]
             assert [origin.cipher for _, _, origin in doors.queue.taken] == ([] if ours else [""])

@@ -24,14 +24,17 @@ from postern.model.mail import (
     Parcel,
     RecipientOutcome,
 )
+from postern.protocols.authentication.header import fields
 from postern.protocols.mime.message import Rendered
-from postern.services.agents import message as message_agents
 from postern.services.agents import outward as outward_agents
 from postern.services.agents.state import Statistics
 from postern.store import rendered, renewal, wire
 from postern.store.connection import Row
 from postern.telemetry import attempts
 from postern.telemetry.attempts import Attempts
+from postern.transport.agents import authentication, dkim_signing
+from postern.transport.agents.agent import Client, Mail, Sources
+from postern.transport.agents.sender_policy import DkimVerificationSettings
 
 SOURCE = Path(attempts.__file__).parents[1]
 LARGE = b"From: a@example.test\r\nSubject: large\r\n\r\n" + b"x" * 78 + b"\r\n"
@@ -79,10 +82,9 @@ async def sign(monkeypatch: pytest.MonkeyPatch) -> object:
     )
     monkeypatch.setattr(agents, "_refresh", lambda: None)
     monkeypatch.setattr(agents, "_signing", {"example.test": []})
-    monkeypatch.setattr(type(agents._state), "is_enabled", lambda *_: True)
     envelope = Envelope("a@example.test", (EnvelopeRecipient("b@example.org"),))
     parcel = Parcel("queue1", "", envelope, Content.of(LARGE), Origin("", "", "", ""), 0.0)
-    hop = NextHop(HopKind.SMTP, "example.org", "hub-to-internet")
+    hop = NextHop(HopKind.SMTP, ("example.org",), "hub-to-internet")
     ((outcome,),) = await agents.carry(hop, [parcel])
     assert outcome.action is Action.RELAYED
     return outcome
@@ -94,22 +96,19 @@ async def verify(_: pytest.MonkeyPatch) -> object:
         b"DKIM-Signature: v=1; a=rsa-sha256; d=example.test; s=one; h=from; c=relaxed/relaxed;"
         b" bh=47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=; b=AAAA\r\n"
     )
-    fields = message_agents.headers.fields(signature + header + b"\r\n")
-    (good,) = message_agents.signatures(fields)
-    assert isinstance(good, message_agents.Signature)
-    mail = message_agents._Mail(
-        None, "", "", fields, Content.of(b"\r\n" + body), 0.0, message_agents.Examined(header), 0.0, "data/one"
-    )
-    agents = object.__new__(message_agents.MessageAgents)
-    return await agents._hashed(mail, [good])
+    (good,) = authentication.signatures(fields(signature + header + b"\r\n"))
+    assert isinstance(good, authentication.Signature)
+    client = Client(Sources(None, None, ""))  # type: ignore[arg-type]  # nothing is asked
+    mail = Mail(client, "", "", header, Content.of(b"\r\n" + body), 0.0, 0.0, "data/one")
+    return await authentication.DkimVerification(DkimVerificationSettings())._hashed(mail, [good])
 
 
 WORK: dict[str, tuple[Callable[[pytest.MonkeyPatch], Awaitable[object]], object, str]] = {
     "a message to be stored": (store, rendered, "render"),
     "a message to be made fit": (store_unfit, rendered, "made_fit"),
     "a message to be rendered anew": (renew, renewal, "render"),
-    "a message to be signed": (sign, outward_agents, "_sign"),
-    "a message whose signature is looked at": (verify, message_agents, "body_hashes"),
+    "a message to be signed": (sign, dkim_signing, "_sign"),
+    "a message whose signature is looked at": (verify, authentication, "body_hashes"),
 }
 
 

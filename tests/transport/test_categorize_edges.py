@@ -52,20 +52,21 @@ def hop(*arguments: object, **words: object) -> NextHop:
 
 
 def test_out_by_the_edge_of_the_site() -> None:
-    assert hop("hub1", "x@far.test") == NextHop(HopKind.EDGE, "edge1", "hub-to-edge")
+    assert hop("hub1", "x@far.test") == NextHop(HopKind.EDGE, ("edge1",), "hub-to-edge")
 
 
 def test_another_sites_hub_goes_by_a_hub_of_the_edges_site() -> None:
-    assert hop("hub2", "x@far.test") == NextHop(HopKind.HUB, "hub1", "hub-to-hub")
+    assert hop("hub2", "x@far.test") == NextHop(HopKind.HUB, ("hub1",), "hub-to-hub")
 
 
 def test_any_edge_and_any_hub_will_do() -> None:
-    where = organization(*LAB, server("edge2", EDGE), server("hub3", HUB))
-    assert hop("hub1", "x@far.test", where).destination == "edge1,edge2"
-    assert hop("hub2", "x@far.test", where).destination == "hub1,hub3"
-    assert hop("edge1", "x@corp.test", where) == NextHop(HopKind.HUB, "hub1,hub3", "edge-to-hub")
-    assert Categorizer(where, "hub1").mailbox_hop("mbx2") == NextHop(HopKind.HUB, "hub2", "hub-to-hub")
-    assert Categorizer(where, "hub2").mailbox_hop("hub1").destination == "hub1,hub3"
+    mailbox = server("mbx1", frozenset({Role.MAILBOX}))
+    where = organization(*LAB, server("edge2", EDGE), server("hub3", HUB), mailbox)
+    assert hop("hub1", "x@far.test", where).destinations == ("edge1", "edge2")
+    assert hop("hub2", "x@far.test", where).destinations == ("hub1", "hub3")
+    assert hop("edge1", "x@corp.test", where) == NextHop(HopKind.HUB, ("hub1", "hub3"), "edge-to-hub")
+    assert Categorizer(where, "hub1").mailbox_hop("mbx2") == NextHop(HopKind.HUB, ("hub2",), "hub-to-hub")
+    assert Categorizer(where, "hub2").mailbox_hop("mbx1").destinations == ("hub1", "hub3")
 
 
 def test_a_connector_may_name_its_edge() -> None:
@@ -75,35 +76,35 @@ def test_a_connector_may_name_its_edge() -> None:
         SendConnector("of a hub", ("hub.test",), server="hub2"),
     )
     where = organization(*LAB, server("edge2", EDGE, "Branch"), connectors=connectors)
-    assert hop("hub1", "x@far.test", where) == NextHop(HopKind.HUB, "hub2", "hub-to-hub")
-    assert hop("hub2", "x@far.test", where) == NextHop(HopKind.EDGE, "edge2", "hub-to-edge")
-    assert hop("hub1", "x@partner.test", where) == NextHop(HopKind.EDGE, "edge1", "hub-to-edge")
+    assert hop("hub1", "x@far.test", where) == NextHop(HopKind.HUB, ("hub2",), "hub-to-hub")
+    assert hop("hub2", "x@far.test", where) == NextHop(HopKind.EDGE, ("edge2",), "hub-to-edge")
+    assert hop("hub1", "x@partner.test", where) == NextHop(HopKind.EDGE, ("edge1",), "hub-to-edge")
     # No hub speaks to the internet where there are edges; two hubs must not send it to each other for ever.
-    assert hop("hub1", "x@hub.test", where) == NextHop(HopKind.EDGE, "edge1", "hub-to-edge")
-    assert hop("edge1", "x@partner.test", where) == NextHop(HopKind.SMART_HOST, "gate.partner.test", "edge-to-edge")
+    assert hop("hub1", "x@hub.test", where) == NextHop(HopKind.EDGE, ("edge1",), "hub-to-edge")
+    assert hop("edge1", "x@partner.test", where) == NextHop(HopKind.SMART_HOST, ("gate.partner.test",), "edge-to-edge")
 
 
 def test_a_subscription_to_a_site_without_hubs_waits_at_the_edge_itself() -> None:
     where = organization(server("hub1", HUB), server("edge1", EDGE, "Nowhere"))
-    assert hop("hub1", "x@far.test", where) == NextHop(HopKind.EDGE, "edge1", "hub-to-edge")
+    assert hop("hub1", "x@far.test", where) == NextHop(HopKind.EDGE, ("edge1",), "hub-to-edge")
 
 
 @pytest.mark.parametrize("recipient", ["Alice@CORP.test", "anybody@partly.test", "postmaster"])
 def test_in_by_a_hub_without_asking_a_directory(recipient: str) -> None:
-    assert hop("edge1", recipient) == NextHop(HopKind.HUB, "hub1", "edge-to-hub")
+    assert hop("edge1", recipient) == NextHop(HopKind.HUB, ("hub1",), "edge-to-hub")
 
 
 @pytest.mark.parametrize("recipient", ["x@far.test", "x@friends.test"])
 def test_all_else_outside(recipient: str) -> None:
     domain = recipient.partition("@")[2]
     for path in ("", "edge-to-edge", "hub-to-edge"):
-        assert hop("edge1", recipient, path=path) == NextHop(HopKind.SMTP, domain, "edge-to-edge")
+        assert hop("edge1", recipient, path=path) == NextHop(HopKind.SMTP, (domain,), "edge-to-edge")
 
 
 @pytest.mark.parametrize("recipient", ["nobody@partly.test", "x@corp.test"])
 def test_what_a_hub_gave_to_the_edge_never_comes_back(recipient: str) -> None:
     domain = recipient.partition("@")[2]
-    assert hop("edge1", recipient, path="hub-to-edge") == NextHop(HopKind.SMTP, domain, "edge-to-edge")
+    assert hop("edge1", recipient, path="hub-to-edge") == NextHop(HopKind.SMTP, (domain,), "edge-to-edge")
 
 
 def test_an_edge_without_hubs_and_a_domain_without_connector_fail() -> None:
@@ -120,7 +121,7 @@ def test_what_edgesync_brings_counts_at_once() -> None:
     categorizer.reorganize(now)
     assert categorizer.domains == {"new.test": DomainType.AUTHORITATIVE}
     (routed,) = categorizer.resolve([Target(0, "alice@new.test")], 10, False).routed
-    assert routed.hop == NextHop(HopKind.HUB, "hub1,hub9", "edge-to-hub")
+    assert routed.hop == NextHop(HopKind.HUB, ("hub1", "hub9"), "edge-to-hub")
 
 
 def test_a_domain_that_is_ours_no_more_while_its_recipient_is_looked_up_is_outside() -> None:

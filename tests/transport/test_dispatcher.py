@@ -47,7 +47,7 @@ def test_new_mail_is_carried_and_forgotten(tmp_path: Path) -> None:
             carried = {(hop.kind, hop.destination): rows for hop, rows in world.carrier.batches}
             assert carried.keys() == {(HopKind.MAILBOX, "hub1"), (HopKind.SMTP, "outside.test")}
             parcels = {p.envelope.recipients[0].address: p for p in world.carrier.parcels}
-            assert parcels["alice@example.test"].mailboxes == {"alice@example.test": user("alice").guid.hex}
+            assert parcels["alice@example.test"].mailboxes == {"alice@example.test": user("alice").guid}
             assert parcels["x@outside.test"].mailboxes == {}
             assert {p.queue_id for p in world.carrier.parcels} == {accepted.queue_id}
             assert sorted(world.tracker.steps) == ["deliver", "send"]

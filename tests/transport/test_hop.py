@@ -10,7 +10,7 @@ from postern.transport.categorize import Routed
 from postern.transport.hop import parcel_of
 from postern.transport.queued import QueuedMessage, QueuedRecipient
 
-HOP = NextHop(HopKind.MAILBOX, "mbx1", "hub-to-mailbox-mapi")
+HOP = NextHop(HopKind.MAILBOX, ("mbx1",), "hub-to-mailbox-mapi")
 
 
 def test_a_parcel_has_the_quotas_of_those_who_have_their_own() -> None:

@@ -73,18 +73,18 @@ def user(name: str, **changes: object) -> Recipient:
         "display_name": name.title(),
         "primary": address,
         "addresses": (address,),
-        "home_server": "hub1",
+        "database": "hub1",
     }
     values.update(changes)
     return Recipient(**values)
 
 
 def group(name: str, *members: str, **changes: object) -> Recipient:
-    return user(name, type=RecipientType.GROUP, home_server="", members=members, **changes)
+    return user(name, type=RecipientType.GROUP, database="", members=members, **changes)
 
 
 def contact(name: str, target: str) -> Recipient:
-    return user(name, type=RecipientType.CONTACT, home_server="", target=target)
+    return user(name, type=RecipientType.CONTACT, database="", target=target)
 
 
 class FakeDirectory:

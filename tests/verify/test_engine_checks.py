@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from postern.model.directory import DirectoryUnavailable
-from postern.model.organization import AcceptedDomain, Organization, Profile, Role, Server
+from postern.model.organization import AcceptedDomain, Database, Organization, Profile, Role, Server
 from postern.paths.table import settle
 from postern.verify import engine_checks
 from postern.verify.report import RowReport, Verdict
@@ -39,9 +39,12 @@ def subject() -> Iterator[Subject]:
             ends.append(socket.socket(socket.AF_UNIX))
             ends[-1].bind(str(file))
         database = f"postgresql://postern@{folder.replace('/', '%2F')}%2Fpostgresql/postern"
+        served = Database("one", "one", database)
         nobody = Credentials("", "")
         yield Subject(
-            Organization("x", (AcceptedDomain("example.test"),), (HERE,), postgres=database, directory="ldapi://x"),
+            Organization(
+                "x", (AcceptedDomain("example.test"),), (HERE,), directory="ldapi://x", written_databases=(served,)
+            ),
             HERE,
             ROWS,
             Path("/x"),
@@ -152,7 +155,8 @@ def test_sockets_that_others_reach_are_noticed(subject: Subject, monkeypatch: py
 
 
 def test_engines_of_others_are_not_ours_to_verify(subject: Subject) -> None:
-    elsewhere = replace(subject.organization, postgres="postgresql://db1/postern", directory="ldaps://dc1.example.test")
+    served = Database("one", "one", "postgresql://db1/postern")
+    elsewhere = replace(subject.organization, written_databases=(served,), directory="ldaps://dc1.example.test")
     for check, name in engine_checks.ENGINE_ROWS.items():
         report = RowReport(ROWS[check])
         name(report.row, replace(subject, organization=elsewhere), report)

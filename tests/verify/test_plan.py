@@ -26,7 +26,7 @@ from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 
 ALL = Server("one", "one.example.test", frozenset({Role.HUB, Role.MAILBOX, Role.CLIENT_ACCESS}), ("127.0.0.1",))
-PLAIN = Organization("Example", (AcceptedDomain("example.test"),), (ALL,), postgres="unix", directory="ldapi://x")
+PLAIN = Organization("Example", (AcceptedDomain("example.test"),), (ALL,), directory="ldapi://x")
 EDGE = replace(ALL, name="edge", roles=frozenset({Role.EDGE}), addresses=("127.0.0.2",))
 CORP = ActiveDirectory("corp.test", "CORP")
 HUBS = tuple(replace(ALL, name=name, roles=frozenset({Role.HUB})) for name in ("hub1", "hub2"))

@@ -35,7 +35,7 @@ def list_(as_json: bool, state_dir: str | None) -> None:
     rows = []
     for one in CATALOGUE:
         status = "not built" if one.waits_for else "on" if state.is_enabled(one.name, on_edge) else "off"
-        rows.append((one.name, status, one.when, one.doubt, one.says, one.waits_for))
+        rows.append((one.name, status, one.when(), one.doubt, one.says, one.waits_for))
     if as_json:
         names = ("name", "status", "when", "in-doubt", "does", "waits-for")
         echo_json([dict(zip(names, row, strict=True)) for row in rows])
@@ -53,8 +53,7 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
     folder, organization = _here(state_dir)
     state, one = AgentFile(folder.root).read(), BUILT[name]
     enabled, settings = state.is_enabled(name, _on_edge(organization)), state.of(name)
-    assert one.settings is not None
-    values = [(each, getattr(settings, each.name.replace("-", "_"))) for each in described(one.settings)]
+    values = [(each, getattr(settings, each.name.replace("-", "_"))) for each in described(one.settings_type)]
     if as_json:
         shown = {each.name: list(value) if each.is_list else value for each, value in values}
         echo_json({"name": name, "enabled": enabled, "does": one.says, "settings": shown})
@@ -64,7 +63,7 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
             "name": name,
             "is": "on" if enabled else "off",
             "does": one.says,
-            "acts at": one.when,
+            "acts at": one.when(),
             "in doubt": f"it {one.doubt}",
         }
     )
@@ -99,8 +98,7 @@ def set_(name: str, setting: str, value: str, state_dir: str | None) -> None:
     """Give a setting a value, such as `recipient-filter tarpit 10`; a list's items are separated by commas."""
 
     def work(state: AgentState) -> None:
-        kind = BUILT[name].settings
-        assert kind is not None
+        kind = BUILT[name].settings_type
         given = state.settings.setdefault(name, {})
         given[setting] = from_words(kind, setting, value)
 
@@ -237,8 +235,7 @@ def _switch(names: tuple[str, ...], on: bool, state_dir: str | None) -> None:
 
 def _list(name: str, setting: str, state_dir: str | None, work: Callable[[list[str]], list[str]]) -> None:
     def change(state: AgentState) -> None:
-        kind = BUILT[name].settings
-        assert kind is not None
+        kind = BUILT[name].settings_type
         if setting not in [each.name for each in described(kind) if each.is_list]:
             lists = [each.name for each in described(kind) if each.is_list]
             raise ValueError(f"{name} has no list '{setting}'; there are {', '.join(lists) or 'none'}")

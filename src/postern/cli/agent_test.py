@@ -13,16 +13,17 @@ import click
 
 from postern.model.mail import Content, Envelope, EnvelopeRecipient
 from postern.model.organization import Organization, StateFolder
-from postern.model.security import NOBODY, Peer
+from postern.model.security import Peer
 from postern.net.dns import Resolver
+from postern.paths.guard import Offer
 from postern.paths.table import settle
 from postern.protocols.authentication.header import addresses, fields, named
 from postern.protocols.mime.header import lines_end
 from postern.protocols.smtp.reply import Reply
 from postern.services.agents.look_ups import BlockLists, LookUps, no_dns
-from postern.services.agents.pipeline import AgentPipeline, AgentSteps
+from postern.services.agents.pipeline import AgentPipeline, AgentServices, Chain, ConnectionPipeline
 from postern.services.agents.state import Statistics
-from postern.services.smtp.receive_connector import Caller
+from postern.services.smtp.session import Session
 from postern.telemetry.log import configure
 from postern.transport.agents.connection_filter import client_address
 
@@ -74,53 +75,40 @@ def tried(
     if sender is None:
         sender = next(iter(addresses([one.value for one in named(fields(header), "from")])), "")
     envelope = Envelope(sender.strip("<>"), tuple(EnvelopeRecipient(one) for one in recipients))
-    caller = Caller(Peer(client, 0), helo, NOBODY, None, "edge-to-edge" if on_edge else "internet-to-hub")
+    rows = settle(organization.profile)
+    row = rows["edge-to-edge" if on_edge else "internet-to-hub"]
+    session = Session(Peer(client, 0), None, row, Offer(False, (), False), row.id, helo)
 
     async def run() -> Trial:
-        rows = settle(organization.profile)
-
         def look_ups(row: str) -> LookUps:
             return no_dns() if offline else LookUps(Resolver(rows[row], organization.dns_servers).look_up)
 
-        pipeline = AgentPipeline(
-            folder.root,
-            look_ups("any-server-to-dns"),
-            BlockLists(look_ups("dnsbl")),
-            Statistics(None),
-            fqdn,
-            organization,
-            on_edge,
-        )
-        return await _run(AgentSteps(pipeline), pipeline, caller, envelope, header, Content.of(data[len(header) :]))
+        services = AgentServices(look_ups("any-server-to-dns"), BlockLists(look_ups("dnsbl")), Statistics(None))
+        pipeline = AgentPipeline(folder.root, services, fqdn, organization, on_edge)
+        agents, content = ConnectionPipeline(pipeline), Content.of(data[len(header) :])
+        return await _run(agents, pipeline.chain, session, envelope, header, content)
 
     return asyncio.run(run())
 
 
 async def _run(
-    steps: AgentSteps, pipeline: AgentPipeline, caller: Caller, envelope: Envelope, header: bytes, body: Content
+    agents: ConnectionPipeline, chain: Chain, session: Session, envelope: Envelope, header: bytes, body: Content
 ) -> Trial:
-    trial, chain = Trial(), pipeline.chain
-    await steps.connected(caller)
-    refusal = await steps.mail(caller, envelope.sender)
-    if refusal is not None:
-        return _refused(trial, "sender-filter", refusal)
+    trial = Trial()
+    await agents.connected(session)
+    refusal = agents.mail(session, envelope.sender)
     for recipient in envelope.recipients or (EnvelopeRecipient("somebody@invalid"),):
-        said = steps.rcpt(caller, recipient)
-        refusal = said if said is None or isinstance(said, Reply) else await said
-        if refusal is not None:
-            by = "connection-filter" if str(caller.peer.host) in refusal.text else "recipient-filter"
-            return _refused(trial, by, refusal)
-    if chain.connection is not None:
-        trial.steps.append(("connection-filter", "passed", "on no list"))
-    if chain.recipient is not None and envelope.recipients:
-        trial.steps.append(("recipient-filter", "passed", "the directory was not asked"))
-    examined = await steps.examine(caller, envelope, header, body)
-    trial.steps += examined.steps
-    before = [one.raw for one in fields(header)]
-    after = [one.raw for one in fields(examined.header)]
+        refusal = refusal or await agents.rcpt(session, recipient)
+    if refusal is not None:
+        return _refused(trial, agents.agent_of(refusal), refusal)
+    asked = [agent for agent in chain.at["at_rcpt"] if envelope.recipients or agent.acts("at_connection")]
+    trial.steps = [(agent.name, "passed", agent.passed) for agent in asked]
+    trial.reply, mail = await agents.examine(session, envelope, header, body)
+    trial.steps += mail.notes
+    before = [field.raw for field in fields(header)]
+    after = [field.raw for field in fields(mail.header)]
     trial.added = [raw.decode("utf-8", "replace").rstrip() for raw in after if raw not in before]
     trial.removed = [raw.decode("utf-8", "replace").rstrip() for raw in before if raw not in after]
-    trial.reply = examined.reply
     return trial
 
 

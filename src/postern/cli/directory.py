@@ -71,7 +71,7 @@ def _check_host(organization: Organization, recorded: str | None, role: Role | N
         return
     if Role.EDGE in here.roles:
         lacks, others = "no directory of users", [one for one in organization.servers if Role.EDGE not in one.roles]
-    elif role is not None and role not in here.roles and not organization.postgres:
+    elif role is not None and role not in here.roles and not any(one.url for one in organization.databases):
         lacks, others = f"not the role {role}", list(organization.with_role(role))
     else:
         return
@@ -161,7 +161,15 @@ async def verifiers_of(directory: OpenDirectory, password: str) -> dict[str, str
         raise click.ClickException(f"this password cannot be used: {error}") from None
 
 
-def as_dict(listing: Listing) -> dict[str, Any]:
+def home(listing: Listing, organization: Organization) -> tuple[str, str]:
+    """The name of a mailbox's database and the server that has it now. What postern.toml does not know is told as it is kept,
+    with no server; "" twice for whoever has no mailbox."""
+    database = organization.database(listing.database) if listing.database else None
+    return (database.name, database.server) if database is not None else (listing.database, "")
+
+
+def as_dict(listing: Listing, organization: Organization) -> dict[str, Any]:
+    database, server = home(listing, organization)
     return {
         "guid": str(listing.guid),
         "type": listing.type.value,
@@ -171,7 +179,8 @@ def as_dict(listing: Listing) -> dict[str, Any]:
         "aliases": list(listing.aliases),
         "enabled": listing.enabled,
         "hidden": listing.hidden,
-        "home_server": listing.home_server,
+        "database": database,
+        "home_server": server,
         "quota": listing.quota,
         "target": listing.target,
         "members": list(listing.members),
@@ -180,8 +189,9 @@ def as_dict(listing: Listing) -> dict[str, Any]:
     }
 
 
-def print_listing(listing: Listing) -> None:
+def print_listing(listing: Listing, organization: Organization) -> None:
     """One entry, a line for each thing that it has."""
+    database, server = home(listing, organization)
     print_fields(
         {
             "name": listing.name,
@@ -192,7 +202,8 @@ def print_listing(listing: Listing) -> None:
             "members": ", ".join(listing.members),
             "forwards to": listing.target,
             "may send as": ", ".join(listing.send_as),
-            "mailbox server": listing.home_server,
+            "database": database,
+            "mailbox server": server,
             "quota": size(listing.quota) if listing.quota else "",
             "password": ", ".join(listing.verifiers),
             "log on": "" if listing.enabled else "disabled",

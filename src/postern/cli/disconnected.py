@@ -21,17 +21,32 @@ from postern.model.words import counted
 if TYPE_CHECKING:
     from postern.directory.administration import Listing
     from postern.host.directory import OpenDirectory
-    from postern.model.organization import Organization, StateFolder
+    from postern.model.organization import Database, Organization, StateFolder
     from postern.store.database import MailboxDatabase
+
+
+def mailbox_database(
+    organization: Organization, state: StateFolder
+) -> contextlib.AbstractAsyncContextManager[MailboxDatabase]:
+    """Opens the mailbox database of this host: its server's own; on a host without one, that which all can reach. Raises
+    ClickException where there is none or more than one, none answers, or it refuses what was asked."""
+    from postern.host import configuration
+
+    here = configuration.recorded(state)
+    reached = [one for one in organization.databases if one.url]
+    urls = {one.url for one in reached if here in (None, one.server)} or {one.url for one in reached}
+    if len(urls) != 1:
+        where = " or ".join(one.server for one in organization.databases) or "a mailbox server"
+        raise click.ClickException(f"this host has no mailbox database of its own: say this on {where}")
+    return _opened(urls.pop())
 
 
 @contextlib.asynccontextmanager
-async def mailbox_database(organization: Organization) -> AsyncIterator[MailboxDatabase]:
-    """The mailbox database of this host. Raises ClickException where none answers, or it refuses what was asked."""
+async def _opened(url: str) -> AsyncIterator[MailboxDatabase]:
     from postern.store.database import MailboxDatabase
 
     try:
-        database = await MailboxDatabase.open(organization.postgres, 1)
+        database = await MailboxDatabase.open(url, 1)
     except MailboxError as error:
         words = str(error)[:1].lower() + str(error)[1:]
         raise click.ClickException(
@@ -53,19 +68,22 @@ async def owners(directory: OpenDirectory) -> list[Listing]:
     ]
 
 
-async def of_address(organization: Organization, address: str) -> list[DisconnectedMailbox]:
-    """Disconnected mailboxes whose owner had this address; () where this host has no mailbox database."""
-    with contextlib.suppress(click.ClickException):
-        async with mailbox_database(organization) as database:
-            return [one for one in await database.disconnected() if fold(one.owner) == fold(address)]
+async def of_address(database: Database | None, address: str) -> list[DisconnectedMailbox]:
+    """Disconnected mailboxes in this database whose owner had this address; () where this host does not reach it."""
+    if database is not None and database.url:
+        with contextlib.suppress(click.ClickException):
+            async with _opened(database.url) as opened:
+                return [one for one in await opened.disconnected() if fold(one.owner) == fold(address)]
     return []
 
 
 async def disconnect(organization: Organization, gone: Listing) -> bool | None:
-    """Marks the mailbox of somebody who was removed; False if there was none, None where this host has no mailbox database."""
-    with contextlib.suppress(click.ClickException):
-        async with mailbox_database(organization) as database:
-            return await database.disconnect(gone.guid, fold(gone.primary))
+    """Marks the mailbox of somebody who was removed; False if there was none, None where its database is out of reach."""
+    database = organization.database(gone.database)
+    if database is not None and database.url:
+        with contextlib.suppress(click.ClickException):
+            async with _opened(database.url) as opened:
+                return await opened.disconnect(gone.guid, fold(gone.primary))
     return None
 
 
@@ -100,7 +118,7 @@ def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> list[DisconnectedMailbox]:
-        async with mailbox_database(organization) as database:
+        async with mailbox_database(organization, state) as database:
             return await _found(directory, database)
 
     found = in_directory(state_dir, work, Role.MAILBOX)
@@ -158,7 +176,7 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
         heir = await directory.write.show(name)
         if heir.type not in (RecipientType.USER, RecipientType.ROOM):
             raise click.ClickException(f"{name} is a {heir.type}, which has no mailbox")
-        async with mailbox_database(organization) as database:
+        async with mailbox_database(organization, state) as database:
             chosen = _chosen(await _found(directory, database), mailbox).mailbox
             try:
                 await database.connect(chosen, heir.guid)
@@ -177,11 +195,11 @@ def purge(mailbox: str, yes: bool, state_dir: str | None) -> None:
     """Purge a disconnected mailbox at once, with all its mail. MAILBOX is its GUID or the address that its owner had."""
 
     async def find(directory: OpenDirectory, organization: Organization, state: StateFolder) -> DisconnectedMailbox:
-        async with mailbox_database(organization) as database:
+        async with mailbox_database(organization, state) as database:
             return _chosen(await _found(directory, database), mailbox)
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
-        async with mailbox_database(organization) as database:
+        async with mailbox_database(organization, state) as database:
             await database.purge(found.mailbox)
 
     found = in_directory(state_dir, find, Role.MAILBOX)

@@ -52,12 +52,14 @@ def add(address: str, display_name: str, members: tuple[str, ...], state_dir: st
 def listing(as_json: bool, state_dir: str | None) -> None:
     """List groups."""
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[Listing]:
-        return await directory.write.listings(RecipientType.GROUP)
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[list[Listing], Organization]:
+        return await directory.write.listings(RecipientType.GROUP), organization
 
-    found = in_directory(state_dir, work)
+    found, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json([as_dict(one) for one in found])
+        echo_json([as_dict(one, organization) for one in found])
         return
     rows = [(one.name, one.display_name, ", ".join(one.aliases), ", ".join(one.members)) for one in found]
     print_table(("address", "display name", "aliases", "members"), rows, "there is no group")
@@ -70,14 +72,16 @@ def listing(as_json: bool, state_dir: str | None) -> None:
 def show(name: str, as_json: bool, state_dir: str | None) -> None:
     """Show one group."""
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
-        return await directory.write.show(name, RecipientType.GROUP)
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[Listing, Organization]:
+        return await directory.write.show(name, RecipientType.GROUP), organization
 
-    found = in_directory(state_dir, work)
+    found, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json(as_dict(found))
+        echo_json(as_dict(found, organization))
     else:
-        print_listing(found)
+        print_listing(found, organization)
 
 
 @group.command("remove")

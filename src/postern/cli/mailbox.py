@@ -55,9 +55,9 @@ def stats(name: str | None, own: bool, as_json: bool, state_dir: str | None) -> 
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[_Mailbox]:
         if name is not None:
-            return await _mailboxes([await directory.write.show(name)], organization)
+            return await _mailboxes([await directory.write.show(name)], organization, state)
         everybody = await disconnected.owners(directory)
-        return await _mailboxes(everybody if own else without_own(everybody), organization)
+        return await _mailboxes(everybody if own else without_own(everybody), organization, state)
 
     found = in_directory(state_dir, work, Role.MAILBOX)
     if as_json:
@@ -80,9 +80,9 @@ def stats(name: str | None, own: bool, as_json: bool, state_dir: str | None) -> 
         print_table(("mailbox", "messages", "unseen", "size", "quota", "full"), rows, "there is no mailbox")
 
 
-async def _mailboxes(owners: list[Listing], organization: Organization) -> list[_Mailbox]:
+async def _mailboxes(owners: list[Listing], organization: Organization, state: StateFolder) -> list[_Mailbox]:
     found = []
-    async with mailbox_database(organization) as database:
+    async with mailbox_database(organization, state) as database:
         for owner in owners:
             try:
                 folders = await database.folders(owner.guid)

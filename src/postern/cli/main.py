@@ -23,6 +23,7 @@ COMMANDS = {
     "group": "Add, show, change and remove groups.",
     "alias": "Give a recipient further addresses.",
     "domain": "Accepted domains, their DKIM keys, and which mechanisms their users may use.",
+    "database": "Mailbox databases: which server has each, where it lies, how large it is.",
     "mailbox": "Sizes and counts of mailboxes.",
     "policy": "Which addresses recipients get: e-mail address policies of Active Directory.",
     "setup": "Prepare Active Directory for the organization.",

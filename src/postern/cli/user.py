@@ -12,6 +12,7 @@ from postern.cli.directory import (
     accepted_address,
     as_dict,
     confirmed,
+    home,
     in_active_directory,
     in_directory,
     keep_postmaster,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from postern.directory.administration import Listing
     from postern.host.directory import OpenDirectory
     from postern.model.mailbox import DisconnectedMailbox
-    from postern.model.organization import Limits, Organization, StateFolder
+    from postern.model.organization import Database, Limits, Organization, StateFolder
 
 
 @click.group("user")
@@ -50,7 +51,12 @@ def user() -> None:
 @click.option("--name", "display_name", default="", metavar="TEXT", help="The display name.")
 @click.option("--alias", "aliases", multiple=True, metavar="ADDRESS", help="A further address; may be repeated.")
 @click.option("--quota", type=octets, default=0, help="2G, 500M …; the organization's limit otherwise.")
-@click.option("--server", default="", metavar="NAME", help="The mailbox server; the first one otherwise.")
+@click.option(
+    *("--database", "--server", "database"),
+    default="",
+    metavar="NAME",
+    help="The mailbox database, or its server; the first one otherwise.",
+)
 @click.option("--room", is_flag=True, help="A room's mailbox: nobody logs on to it.")
 @click.option("--hidden", is_flag=True, help="Leave it out of address lists.")
 @password_option
@@ -60,7 +66,7 @@ def add(
     display_name: str,
     aliases: tuple[str, ...],
     quota: int,
-    server: str,
+    database: str,
     room: bool,
     hidden: bool,
     password_stdin: bool,
@@ -84,12 +90,12 @@ def add(
             await verifiers_of(directory, password) if password else {},
             display_name=display_name,
             aliases=further,
-            home_server=_home_server(organization, server),
+            database=_database(organization, database),
             quota=quota,
             hidden=hidden,
             room=room,
         )
-        return full, await disconnected.of_address(organization, full)
+        return full, await disconnected.of_address(_database(organization, database), full)
 
     full, earlier = in_directory(state_dir, work)
     echo(f"added {full}")
@@ -109,26 +115,28 @@ def listing(rooms: bool, own: bool, as_json: bool, state_dir: str | None) -> Non
     """List users."""
     kind = RecipientType.ROOM if rooms else RecipientType.USER
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[Listing]:
-        found = await directory.write.listings(kind)
-        return found if own else without_own(found)
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[list[Listing], Organization]:
+        listings = await directory.write.listings(kind)
+        return listings if own else without_own(listings), organization
 
-    found = in_directory(state_dir, work)
+    found, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json([as_dict(one) for one in found])
+        echo_json([as_dict(one, organization) for one in found])
         return
     rows = [
         (
             one.name,
             one.display_name,
             ", ".join(one.aliases),
-            one.home_server,
+            home(one, organization)[0],
             size(one.quota) if one.quota else "",
             "yes" if one.enabled else "no",
         )
         for one in found
     ]
-    print_table(("name", "display name", "aliases", "server", "quota", "log on"), rows, "there is none")
+    print_table(("name", "display name", "aliases", "database", "quota", "log on"), rows, "there is none")
 
 
 @user.command("show")
@@ -138,14 +146,16 @@ def listing(rooms: bool, own: bool, as_json: bool, state_dir: str | None) -> Non
 def show(name: str, as_json: bool, state_dir: str | None) -> None:
     """Show one user."""
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
-        return await directory.write.show(name)
+    async def work(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[Listing, Organization]:
+        return await directory.write.show(name), organization
 
-    found = in_directory(state_dir, work)
+    found, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json(as_dict(found))
+        echo_json(as_dict(found, organization))
     else:
-        print_listing(found)
+        print_listing(found, organization)
 
 
 @user.command("passwd")
@@ -271,10 +281,12 @@ def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:
     echo(f"{name} may {'log on' if enabled else 'not log on any more'}")
 
 
-def _home_server(organization: Organization, wanted: str) -> str:
-    from postern.model.organization import Role
-
-    names = [server.name for server in organization.with_role(Role.MAILBOX)]
-    if wanted and wanted not in names:
-        raise click.ClickException(f"{wanted} is no mailbox server of this organization ({', '.join(names) or 'none'})")
-    return wanted or (names[0] if names else "")
+def _database(organization: Organization, wanted: str) -> Database | None:
+    """The database of this name or on this server; without a name the first one, None where there is none."""
+    if not wanted:
+        return next(iter(organization.databases), None)
+    database = organization.database(wanted)
+    if database is None:
+        names = ", ".join(one.name for one in organization.databases) or "none"
+        raise click.ClickException(f"{wanted} is no mailbox database of this organization ({names})")
+    return database

@@ -35,9 +35,10 @@ from postern.directory.ldap.client import (
     escape,
     escape_rdn,
 )
-from postern.directory.settings import AdministrationError, Settings, checked, server_path
+from postern.directory.settings import AdministrationError, Settings, checked
 from postern.model.directory import RecipientType
 from postern.model.domains import fold, shown
+from postern.model.organization import Database
 
 _CONTAINER_OF = {
     RecipientType.USER: "Users",
@@ -66,7 +67,7 @@ class Listing:
     aliases: tuple[str, ...] = ()
     enabled: bool = True
     hidden: bool = False
-    home_server: str = ""
+    database: str = ""
     quota: int = 0
     target: str = ""
     members: tuple[str, ...] = ()
@@ -88,13 +89,13 @@ class Administration(Settings):
         verifiers: Mapping[str, str],
         display_name: str = "",
         aliases: Sequence[str] = (),
-        home_server: str = "",
+        database: Database | None = None,
         quota: int = 0,
         hidden: bool = False,
         room: bool = False,
     ) -> UUID:
         """A mailbox with its account; one logs on with `address`. `quota` is bytes, 0 for the organization's.
-        A room's account is disabled. `home_server` "" leaves the mailbox without one: say it before mail comes."""
+        A room's account is disabled. Without `database` the mailbox has no home: say it before mail comes."""
         address = checked(address)
         guid = uuid4()
         attributes: dict[str, list[bytes]] = {
@@ -106,7 +107,7 @@ class Administration(Settings):
             "displayName": [(display_name or address.partition("@")[0]).encode()],
             "proxyAddresses": entries.proxy_addresses(address, [checked(alias) for alias in aliases]),
             "mail": [address.encode()] if address.isascii() else [],
-            "msExchHomeServerName": [server_path(home_server).encode()] if home_server else [],
+            **entries.home(database, f"{entries.DATABASES},CN=Configuration,{self._suffix}"),
             "mDBOverHardQuotaLimit": [str(kilobytes(quota)).encode()] if quota else [],
             "msExchHideFromAddressLists": [b"TRUE"] if hidden else [],
             "msExchResourceMetaData": [ROOM.encode()] if room else [],
@@ -364,7 +365,7 @@ def _listing(entry: Entry, known: Mapping[str, str]) -> Listing:
         aliases=tuple(map(shown, recipient.addresses[1:])),
         enabled=not entries.number(values, "userAccountControl") & ACCOUNT_DISABLED,
         hidden=entries.flag(values, "msExchHideFromAddressLists"),
-        home_server=recipient.home_server,
+        database=recipient.database,
         quota=recipient.quota,
         target=shown(recipient.target or recipient.forward_to),
         members=tuple(map(shown, recipient.members)),

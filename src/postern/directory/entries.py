@@ -12,6 +12,7 @@ from uuid import UUID
 
 from postern.model.directory import Account, Recipient, RecipientType
 from postern.model.domains import fold
+from postern.model.organization import Database
 
 GUIDS_AT_ONCE = 100
 """objectGUIDs in one filter."""
@@ -35,7 +36,7 @@ VERIFIER_ATTRIBUTES = {
 }
 
 RECIPIENT_ATTRIBUTES = (
-    *("objectGUID", "objectClass", "displayName", "proxyAddresses", "msExchHomeServerName", "targetAddress"),
+    *("objectGUID", "objectClass", "displayName", "proxyAddresses", "homeMDB", "msExchHomeServerName", "targetAddress"),
     *("altRecipient", "deliverAndRedirect", "member", "delivContLength", "submissionContLength"),
     *("mDBOverHardQuotaLimit", "msExchRequireAuthToSendTo", "msExchResourceMetaData"),
 )
@@ -115,7 +116,7 @@ def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient
         display_name=text(values, "displayName"),
         primary=primary_of(values),
         addresses=addresses_of(values),
-        home_server=text(values, "msExchHomeServerName").rpartition("/cn=")[2],
+        database=database_of(values),
         target=fold(target[5:]) if target[:5].lower() == "smtp:" else fold(target),
         forward_to=addresses_by_name.get(fold(text(values, "altRecipient")), ""),
         deliver_and_forward=flag(values, "deliverAndRedirect"),
@@ -125,6 +126,31 @@ def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient
         quota=number(values, "mDBOverHardQuotaLimit") * 1024,
         accept_from_authenticated_only=flag(values, "msExchRequireAuthToSendTo"),
     )
+
+
+DATABASES = "CN=Databases"
+"""The container of mailbox databases in either directory; homeMDB names one by its distinguished name."""
+
+
+def database_of(values: Values) -> str:
+    """The database that homeMDB names, if it is one of ours. A mailbox that was made before databases had names, or is not one of
+    ours, has its server's name instead: `Organization.database` understands that."""
+    name, _, rest = text(values, "homeMDB").partition(",")
+    if rest[: len(DATABASES)].lower() == DATABASES.lower():
+        return name[3:].lower()
+    return text(values, "msExchHomeServerName").rpartition("/cn=")[2]
+
+
+def home(database: Database | None, container: str) -> dict[str, list[bytes]]:
+    """A mailbox's home as Exchange writes it: its database (in `container`; "" where the directory has none), and its server,
+    which is read only where there is no database."""
+    if database is None:
+        return {}
+    server = f"/o=Postern/ou=Exchange Administrative Group/cn=Configuration/cn=Servers/cn={database.server}"
+    values = {"msExchHomeServerName": [server.encode()]}
+    if container:
+        values["homeMDB"] = [f"CN={database.name},{container}".encode()]
+    return values
 
 
 def account(values: Values, dialect: Dialect) -> Account:

@@ -190,8 +190,3 @@ def checked_domain(domain: str) -> str:
         return mail_domain(domain)
     except ValueError:
         raise AdministrationError(f"`{domain}` is no domain name (like example.org)") from None
-
-
-def server_path(server: str) -> str:
-    """msExchHomeServerName's form, of which the last part is read."""
-    return f"/o=Postern/ou=Exchange Administrative Group/cn=Configuration/cn=Servers/cn={server}"

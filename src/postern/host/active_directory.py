@@ -19,12 +19,11 @@ from postern.directory.ad.forest import Executor, Root
 from postern.directory.ad.names import PROBE_ACCOUNT
 from postern.directory.ad.setup import Forest
 from postern.directory.ad.steps import Plan, Step
-from postern.directory.settings import server_path
 from postern.host import machine_files, state
 from postern.host.domain_session import choose, domain_of, kerberos
 from postern.host.machine_files import Places
 from postern.model.directory import DomainController
-from postern.model.organization import Organization, Role, Server
+from postern.model.organization import Organization, Server
 from postern.net.tunnel import tunnel
 from postern.paths.table import settle
 from postern.roles.secrets import Secret
@@ -124,7 +123,7 @@ def _plan(request: Request, forest: Forest) -> Plan:
         known = machine_files.is_known(request.places, server, version)
         steps += ad_servers.steps(forest, server, known)
     notes = []
-    home = organization.with_role(Role.MAILBOX)
+    steps += ad_servers.database_steps(forest, organization.databases)
     address = f"{PROBE_ACCOUNT}@{organization.default_domain}"
     probe_known = machine_files.has_probe(request.places, request.servers)
     if not probe_known and forest.has(ad_servers.probe_dn(forest)) and request.places.output is None:
@@ -133,9 +132,8 @@ def _plan(request: Request, forest: Forest) -> Plan:
             "another server's state folder here."
         )
         probe_known = True
-    steps += ad_servers.probe_steps(
-        forest, request.domain, address, server_path(home[0].name) if home else "", probe_known
-    )
+    home = next(iter(organization.databases), None)
+    steps += ad_servers.probe_steps(forest, request.domain, address, home, probe_known)
     return Plan(tuple(steps), (*notes, *machine_files.lacking(request.places, request.servers)))
 
 

@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from postern.directory.ad.recipient_update import Done, RecipientUpdate
+from postern.directory.ad.recipient_update import RecipientUpdate
 from postern.directory.ad.values import base_of
 from postern.directory.settings import AdministrationError
 from postern.host.domain_session import as_server, choose, domain_of, kerberos, keytab_of
+from postern.model.directory import RecipientsUpdated
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
 from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
@@ -43,7 +44,7 @@ async def opened(state: StateFolder, organization: Organization, server: Server)
 
 async def apply(
     state: StateFolder, organization: Organization, server: Server, recipients: Sequence[str]
-) -> tuple[str, Done]:
+) -> tuple[str, RecipientsUpdated]:
     """The attendant whose turn it is updates these recipients, or all for (). Gives its server and what it did. Raises
     NobodyUpdates, AdministrationError."""
     if Role.MAILBOX not in server.roles:

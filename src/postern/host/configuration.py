@@ -11,6 +11,7 @@ import os
 import platform
 import re
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -24,9 +25,11 @@ from postern.host.state import CONFIGURATION
 from postern.model.organization import (
     AcceptedDomain,
     ActiveDirectory,
+    Database,
     Host,
     Limits,
     Organization,
+    Role,
     SendConnector,
     Server,
     StateFolder,
@@ -76,7 +79,7 @@ def parse(text: str, name: str = CONFIGURATION) -> Organization:
     except ValidationError as error:
         raise ConfigurationError(format_problems([problem(detail) for detail in error.errors()], name, text)) from None
     organization = _organization(shapes)
-    problems = list(contradictions(organization))
+    problems = [*_urls(shapes), *contradictions(organization)]
     if problems:
         raise ConfigurationError(format_problems(problems, name, text))
     return organization
@@ -151,6 +154,28 @@ def this_server(organization: Organization, name: str | None = None, host_name: 
     raise ConfigurationError(f"no server is called {named}; say which one this host is: --server, one of {known}")
 
 
+def _urls(shapes: FileShape) -> Iterator[Problem]:
+    """Where databases are said to be: once, and each in another place. URLs hold passwords, so that none is repeated here."""
+    if shapes.organization.postgres and shapes.database:
+        yield Problem(
+            ("organization", "postgres"),
+            "is the url of all databases where there is no [[database]]; write it as url there, and leave this line out",
+        )
+    urls = [database.url for database in shapes.database]
+    for index, url in enumerate(urls):
+        if url and url in urls[:index]:
+            other = shapes.database[urls.index(url)].name
+            yield Problem(("database", index, "url"), f'is where "{other}" is; give each database a place of its own')
+
+
+def _databases(shapes: FileShape) -> tuple[Database, ...]:
+    """Those that are written. The former key `postgres` is the one database of each mailbox server."""
+    url = shapes.organization.postgres
+    if url and not shapes.database:
+        return tuple(dict.fromkeys(Database(s.name, s.name, url) for s in shapes.server if Role.MAILBOX in s.roles))
+    return tuple(Database(d.name, d.server, d.url) for d in shapes.database)
+
+
 def _organization(shapes: FileShape) -> Organization:
     main = shapes.organization
     ports = main.rpc_ports or rpc_ports(main.offset)
@@ -178,13 +203,13 @@ def _organization(shapes: FileShape) -> Organization:
         authorities=main.authorities,
         offset=main.offset,
         rpc_ports=(ports[0], ports[1]),
-        postgres=main.postgres,
         directory=main.directory,
         send_connectors=connectors,
         limits=Limits(**given),
         dns_servers=tuple(main.dns_servers),
         active_directory=domain,
         hosts=tuple(Host(h.name, frozenset(h.parties), tuple(h.addresses), h.fqdn, h.site) for h in shapes.host),
+        written_databases=_databases(shapes),
     )
 
 

@@ -22,9 +22,11 @@ def contradictions(organization: Organization) -> Iterator[Problem]:
     """Every contradiction, in the order of the file's tables."""
     yield from _twice("domain", [domain.name for domain in organization.domains])
     yield from _twice("server", [server.name for server in organization.servers])
+    yield from _twice("database", [database.name for database in organization.written_databases])
     yield from _twice("send-connector", [connector.name for connector in organization.send_connectors])
     yield from _ports(organization)
     yield from _proofs(organization)
+    yield from _databases(organization)
     yield from _connectors(organization)
     for index, server in enumerate(organization.servers):
         if Role.EDGE in server.roles and len(server.roles) > 1:
@@ -83,6 +85,36 @@ def _of_an_edge(organization: Organization) -> bool:
     """Whether this is the file of an edge, which knows itself and the hubs, and proves itself by certificate."""
     roles = {role for server in organization.servers for role in server.roles}
     return Role.EDGE in roles and roles <= {Role.EDGE, Role.HUB}
+
+
+def _databases(organization: Organization) -> Iterator[Problem]:
+    """Each database on a mailbox server of its own, and each mailbox server with a database."""
+    servers = {server.name: server for server in organization.servers}
+    mailbox_servers = sorted(server.name for server in organization.with_role(Role.MAILBOX))
+    served: dict[str, str] = {}
+    for index, database in enumerate(organization.written_databases):
+        if database.server not in mailbox_servers:
+            text = f'"{database.server}" is no server with the mailbox role{nearest(database.server, mailbox_servers)}'
+            yield Problem(("database", index, "server"), text)
+        elif (other := served.setdefault(database.server, database.name)) != database.name:
+            yield Problem(
+                ("database", index, "server"),
+                f'"{database.server}" has the database "{other}" already, and a mailbox server serves one database; give this '
+                "one to another server",
+            )
+        if database.name in servers and database.name != database.server:
+            yield Problem(
+                ("database", index, "name"),
+                f'"{database.name}" is a server, and the database is on another; give it another name',
+            )
+    if not served or any(database.server not in mailbox_servers for database in organization.written_databases):
+        return  # a database on a server that is not there may be meant for one that seems to have none
+    for index, server in enumerate(organization.servers):
+        if Role.MAILBOX in server.roles and server.name not in served:
+            yield Problem(
+                ("server", index, "roles"),
+                f'"{server.name}" has the mailbox role and no database; add [[database]] with server = "{server.name}"',
+            )
 
 
 def _connectors(organization: Organization) -> Iterator[Problem]:

@@ -136,9 +136,9 @@ async def ensure_postmaster(directory: OpenDirectory, organization: Organization
     """RFC 5321 section 4.5.1: postmaster exists from the first moment. Its mailbox opens once it is given a password
     (`postern user passwd`); as an alias of somebody it is nobody's mailbox here."""
     name = f"postmaster@{organization.default_domain}"
-    home = organization.with_role(Role.MAILBOX)
+    home = next(iter(organization.databases), None)
     if home and await directory.read.recipient(name) is None and not await _moved(directory, "Postmaster", name):
-        await directory.write.add_user(name, {}, display_name="Postmaster", home_server=home[0].name)
+        await directory.write.add_user(name, {}, display_name="Postmaster", database=home)
 
 
 async def _moved(directory: OpenDirectory, display_name: str, name: str) -> bool:
@@ -183,12 +183,11 @@ async def ensure_probe_account(
     if account is None and await _moved(directory, _PROBE_NAME, name):
         account = await directory.read.account(name)
     if account is None:
-        mailbox_servers = organization.with_role(Role.MAILBOX)
         await directory.write.add_user(
             name,
             await directory.verifiers(password),
             display_name=_PROBE_NAME,
-            home_server=mailbox_servers[0].name if mailbox_servers else "",
+            database=next(iter(organization.databases), None),
             hidden=True,
         )
         return name, password

@@ -65,6 +65,7 @@ _MISSING = {
     "active-directory.domain": 'add the domain\'s name in DNS, such as domain = "corp.example.test"',
     "domain": 'add [[domain]] with a line name = "example.test"',
     "server": "add [[server]] with name, fqdn, roles and addresses",
+    "database.server": 'add the mailbox server that has it, such as server = "mbx1"',
     "name": 'add name = "…"',
     "fqdn": 'add the name in DNS, such as fqdn = "hub1.example.test"',
     "roles": 'add such as roles = ["hub", "mailbox", "client-access"]',

@@ -109,6 +109,12 @@ def _realm(value: str) -> str:
     return value
 
 
+def _database_name(value: str) -> str:
+    if not re.fullmatch(r"(?!-)[a-z0-9-]{1,64}(?<!-)", value):
+        raise ValueError(f'"{value}" is no database name; write 1 to 64 of a-z, 0-9 and "-", such as "sales"')
+    return value
+
+
 def _postgres_url(value: str) -> str:
     if value and not value.startswith(("postgresql://", "postgres://")):
         raise ValueError(
@@ -157,6 +163,7 @@ class OrganizationShape(Shape):
     keytab: str = ""
     authorities: str = ""
     postgres: Annotated[str, AfterValidator(_postgres_url)] = ""
+    """The url of every database, as it was written before there was `[[database]]`."""
     directory: Annotated[str, AfterValidator(_directory_url)] = ""
     dns_servers: list[Annotated[str, AfterValidator(_address_and_port)]] = []
 
@@ -173,6 +180,12 @@ class ServerShape(Shape):
     addresses: Annotated[list[Annotated[str, AfterValidator(_address)]], Field(min_length=1)]
     site: Annotated[str, Field(min_length=1, max_length=64)] = "Default-First-Site-Name"
     workers: Annotated[int, Field(ge=0, le=64)] = 0
+
+
+class DatabaseShape(Shape):
+    name: Annotated[str, AfterValidator(_database_name)]
+    server: str
+    url: Annotated[str, AfterValidator(_postgres_url)] = ""
 
 
 class ActiveDirectoryShape(Shape):
@@ -223,6 +236,7 @@ class FileShape(Shape):
     organization: OrganizationShape
     domain: Annotated[list[DomainShape], Field(min_length=1)]
     server: Annotated[list[ServerShape], Field(min_length=1)]
+    database: list[DatabaseShape] = []
     active_directory: ActiveDirectoryShape | None = None
     host: list[HostShape] = []
     send_connector: list[SendConnectorShape] | None = None

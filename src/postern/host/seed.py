@@ -49,8 +49,8 @@ async def seed(state: StateFolder, organization: Organization, server: Server) -
         words = await directory.seed(state, organization, server)
     if Role.HUB in server.roles and organization.with_role(Role.EDGE):
         edge.prepare_hub(state)
-    if Role.MAILBOX in server.roles:
-        await (await MailboxDatabase.open(organization.postgres, 1)).close()
+    for served in organization.databases_of(server):
+        await (await MailboxDatabase.open(served.url, 1)).close()
     return words
 
 
@@ -72,8 +72,8 @@ async def demo(state: StateFolder, organization: Organization, server: Server, g
     if password != former:
         secret_files.keep(state, Secret.DEMO_PASSWORD, password)
     if first:
-        if Role.MAILBOX in server.roles:
-            database = await MailboxDatabase.open(organization.postgres, 2)
+        for served in organization.databases_of(server):
+            database = await MailboxDatabase.open(served.url, 2)
             try:
                 await _deliver(database, organization.default_domain, mailboxes)
             finally:
@@ -108,8 +108,8 @@ async def _has_password(
         return True
     if display_name is None:
         return False
-    home = organization.with_role(Role.MAILBOX)[0].name
-    await opened.write.add_user(address, await opened.verifiers(password), display_name=display_name, home_server=home)
+    home = organization.databases[0]
+    await opened.write.add_user(address, await opened.verifiers(password), display_name=display_name, database=home)
     return True
 
 

@@ -27,7 +27,8 @@ class Recipient:
 
     `guid` is objectGUID; `target` is targetAddress (a contact's outside address); `forward_to` is altRecipient as an
     address, `deliver_and_forward` is deliverAndRedirect; `members` are the group's members' primary addresses;
-    `home_server` is the mailbox server's name; `max_receive` and `max_send` are bytes (0: the organization's limit).
+    `database` names the mailbox database, "" for whoever has no mailbox; `max_receive` and `max_send` are bytes (0: the
+    organization's limit).
     """
 
     guid: UUID
@@ -35,7 +36,7 @@ class Recipient:
     display_name: str
     primary: str
     addresses: tuple[str, ...]
-    home_server: str = ""
+    database: str = ""
     target: str = ""
     forward_to: str = ""
     deliver_and_forward: bool = False
@@ -193,6 +194,21 @@ class Logons(Protocol):
         ...
 
     async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientsUpdated:
+    """What a recipient update did: how many recipients it looked at and changed, and the names of those that it could
+    not change."""
+
+    seen: int = 0
+    changed: int = 0
+    failed: tuple[str, ...] = ()
+
+    def __add__(self, other: RecipientsUpdated) -> RecipientsUpdated:
+        return RecipientsUpdated(
+            self.seen + other.seen, self.changed + other.changed, (*self.failed, *other.failed)[:1000]
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
+from uuid import UUID
 
 
 class BodyType(StrEnum):
@@ -109,30 +110,35 @@ class Accepted(NamedTuple):
 
 class HopKind(StrEnum):
     MAILBOX = "mailbox"
-    """A mailbox server, over hub-to-mailbox-mapi; `destination` is the server's name."""
+    """A mailbox database, over hub-to-mailbox-mapi; named by its name. Its server is looked up when it is dialled."""
     SMTP = "smtp"
-    """Another organization by MX; `destination` is the domain."""
+    """Another organization by MX, named by the domain."""
     SMART_HOST = "smart-host"
-    """`destination` is "host" or "host:port"."""
+    """Named by "host" or "host:port"."""
     HUB = "hub"
-    """Another hub of ours, from a hub or an edge; `destination` is its name, or several by commas: any of them will do."""
+    """Another hub of ours, from a hub or an edge: any of those named will do."""
     EDGE = "edge"
-    """An edge of ours, from a hub; `destination` is its name, or several by commas."""
+    """An edge of ours, from a hub: any of those named will do."""
 
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """Where some recipients go next. `path` is the row's id that the connection will be on."""
+    """Where some recipients go next, as `kind` names it. `path` is the row's id that the connection will be on."""
 
     kind: HopKind
-    destination: str
+    destinations: tuple[str, ...]
     path: str
+
+    @property
+    def destination(self) -> str:
+        """The destinations as people read them, in commands and in the queue's file."""
+        return ",".join(self.destinations)
 
 
 class Parcel(NamedTuple):
     """One queued message for one next hop: `envelope.recipients` are only those that go there.
 
-    `mailboxes` gives each local recipient's objectGUID (hex) by address, `quotas` the octets that the directory grants such a
+    `mailboxes` gives each local recipient's objectGUID by address, `quotas` the octets that the directory grants such a
     mailbox; one that is not there has the organization's. `received` is when the queue took it (epoch seconds).
     `content` reads from the queue's segment, so it stays valid only until the outcome is given back.
     """
@@ -143,8 +149,8 @@ class Parcel(NamedTuple):
     content: Content
     origin: Origin
     received: float
-    mailboxes: Mapping[str, str] = MappingProxyType({})
-    quotas: Mapping[str, int] = MappingProxyType({})
+    mailboxes: Mapping[str, UUID] = MappingProxyType({})
+    quotas: Mapping[UUID, int] = MappingProxyType({})
     alone: int | None = None
     """The number of its only recipient, if others of the message must not suffer for him any more (`transport.poison`)."""
 

@@ -68,6 +68,16 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class Database:
+    """A mailbox database. `server` is the mailbox server that serves it, `url` where it lies: a PostgreSQL URL, or "" for that
+    server's private cluster."""
+
+    name: str
+    server: str
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Host:
     """What stands in the table and is no server of ours: a domain controller, the clients' network, another organization.
 
@@ -131,8 +141,8 @@ class Organization:
     """All that is configured. `offset` is added to every port number, so that an organization can run unprivileged.
 
     `rpc_ports` is the dynamic range of RPC endpoints (before the offset is applied it is already final: the range is
-    given as real port numbers). `realm` is the Kerberos realm or empty. `postgres` is a connection URL or empty for
-    the private cluster; `directory` likewise for the private slapd.
+    given as real port numbers). `realm` is the Kerberos realm or empty. `directory` is a connection URL or empty for the private
+    slapd.
     """
 
     name: str
@@ -143,7 +153,6 @@ class Organization:
     keytab: str = ""
     offset: int = 0
     rpc_ports: tuple[int, int] = (20000, 20019)
-    postgres: str = ""
     directory: str = ""
     send_connectors: tuple[SendConnector, ...] = (SendConnector("internet"),)
     limits: Limits = field(default_factory=Limits)
@@ -155,6 +164,33 @@ class Organization:
 
     authorities: str = ""
     """PEM file of the authorities by which other organizations' servers are validated; empty: the machine's own."""
+    written_databases: tuple[Database, ...] = ()
+    """Those of `[[database]]`; `databases` has them all."""
+
+    @property
+    def databases(self) -> tuple[Database, ...]:
+        """The mailbox databases: those that the file names, or one for each mailbox server, called like the server."""
+        return self.written_databases or tuple(
+            Database(server.name, server.name) for server in self.with_role(Role.MAILBOX)
+        )
+
+    def databases_of(self, server: Server) -> tuple[Database, ...]:
+        """The databases that this server serves."""
+        return tuple(database for database in self.databases if database.server == server.name)
+
+    def database(self, name: str) -> Database | None:
+        """The database of this name. The name of a mailbox server stands for its first database: the directory knows a server and
+        no database of mailboxes that were made before databases had names."""
+        databases = self.databases
+        by_server = (database for database in databases if database.server == name)
+        return next((database for database in databases if database.name == name), None) or next(by_server, None)
+
+    def server_of(self, database: str) -> Server | None:
+        """The server that has this database now, None if there is no such database.
+
+        Whatever dials a mailbox server asks here each time that it dials, and nothing else knows the answer."""
+        known = self.database(database)
+        return self.server(known.server) if known is not None else None
 
     def domain_types(self) -> dict[str, DomainType]:
         """The accepted domains by name, in A-labels."""

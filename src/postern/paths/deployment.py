@@ -20,11 +20,16 @@ def within_hosts(organization: Organization, row: Path) -> bool:
     """True if the callee and all callers run on this host, so that the row uses a unix socket; `closed` speaks of the network
     only."""
     if row.needs is Need.DATABASE_URL:
-        return not organization.postgres
+        return _only_private(organization)
     if row.callee is Party.PRIVATE_DIRECTORY:
         by_edge = row.needs is Need.FILTERS and filtering_role(organization) is Role.EDGE
         return by_edge or (not organization.directory and organization.active_directory is None)
     return False
+
+
+def _only_private(organization: Organization) -> bool:
+    """Whether every mailbox database is in the private cluster of its server."""
+    return not any(database.url for database in organization.databases)
 
 
 def closed(organization: Organization, row: Path) -> str:
@@ -49,7 +54,7 @@ _MISSING: Mapping[Need, Callable[[Organization], str]] = MappingProxyType(
         ),
         Need.DIRECTORY_URL: _no_directory_url,
         Need.DATABASE_URL: lambda org: (
-            "" if org.postgres else "the private database cluster listens on its unix socket only"
+            "the private database cluster listens on its unix socket only" if _only_private(org) else ""
         ),
     }
 )

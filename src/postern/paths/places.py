@@ -102,7 +102,8 @@ def named(organization: Organization, party: Party) -> list[tuple[str, int]]:
     if party is Party.NAME_SERVER:
         return [split(text, 53) for text in organization.dns_servers]
     if party is Party.DATABASE:
-        return _in_url(organization.postgres)
+        places = [place for database in organization.databases for place in _in_url(database.url)]
+        return list(dict.fromkeys(places))
     if party is Party.PRIVATE_DIRECTORY:
         return _in_url(organization.directory)
     return []

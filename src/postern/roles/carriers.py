@@ -12,9 +12,11 @@ from postern.roles.credentials import host_credentials
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.roles.transport_agents import TransportAgents
+from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.peer import MailboxPeer
 from postern.services.mailbox.room import MailboxRoom
 from postern.services.mailbox.store_driver import StoreDriver
-from postern.services.smtp.send import SmtpSender
+from postern.services.smtp.send import SenderProofs, SmtpSender
 from postern.trust.certificates.direct_trust import DirectTrust
 from postern.trust.certificates.owners import PeerCertificates
 from postern.trust.sasl.initiators import sasl_initiators
@@ -28,26 +30,34 @@ class Carriers:
         self.trust = DirectTrust(logon.directory, Role.EDGE)
         self.certificates = PeerCertificates(self.trust) if organization.with_role(Role.EDGE) else None
         self.agents = TransportAgents(runtime, Role.HUB)
-        self.mailboxes = logon.rpc.calls.mailboxes(rows["hub-to-mailbox-mapi"], MAILBOX_DELIVERY)
-        self.room = MailboxRoom(self.mailboxes.get, organization.limits.mailbox_quota)
+        self._calls = logon.rpc.calls
+        self.peers = logon.rpc.calls.peers(rows["hub-to-mailbox-mapi"], MAILBOX_DELIVERY)
+        self.room = MailboxRoom(self.peer_with, organization.limits.mailbox_quota)
         sender = SmtpSender(
             rows,
             organization,
-            server.fqdn,
             Resolver(rows["any-server-to-dns"], organization.dns_servers),
             runtime.observed,
-            logon.certificate,
-            certificates=self.certificates,
-            initiator=sasl_initiators(server.machine_account, host_credentials(runtime)),
+            SenderProofs(
+                server.fqdn,
+                logon.certificate,
+                sasl_initiators(server.machine_account, host_credentials(runtime)),
+                self.certificates,
+            ),
         )
         outward = self.agents.outward(sender)
         self.by_kind: dict[HopKind, Carrier] = {
-            HopKind.MAILBOX: StoreDriver(self.mailboxes.get, server.name, organization.limits.mailbox_quota),
+            HopKind.MAILBOX: StoreDriver(self.peer_with, server.name, organization.limits.mailbox_quota),
             HopKind.SMTP: outward,
             HopKind.SMART_HOST: outward,
             HopKind.HUB: sender,
             HopKind.EDGE: sender,
         }
+
+    def peer_with(self, database: str) -> MailboxPeer[MailboxClient] | None:
+        """The mailbox server that has this database now."""
+        server = self._calls.server_of(database)
+        return self.peers.get(server.name) if server is not None else None
 
     async def start(self) -> None:
         if self.certificates is not None:

@@ -46,8 +46,9 @@ class Access:
             if port.tls is not Tls.NONE:
                 await self.doors.open([row], port, lambda: session(access), tls)
 
-    def _server(self, name: str) -> MailboxServer:
-        return self.servers[name]
+    def _server(self, database: str) -> MailboxServer | None:
+        server = self.rpc.calls.server_of(database)
+        return self.servers.get(server.name) if server is not None else None
 
     async def stop(self) -> None:
         await self.doors.close()

@@ -14,8 +14,8 @@ from postern.roles.doors import Doors
 from postern.roles.edge_directory import EdgeDirectory
 from postern.roles.runtime import Runtime
 from postern.roles.transport_agents import TransportAgents
-from postern.services.smtp.receive import ReceiveSession
-from postern.services.smtp.send import SmtpSender
+from postern.services.smtp.receive import ReceiveConversation
+from postern.services.smtp.send import SenderProofs, SmtpSender
 from postern.transport.adoption import Adopter, open_own
 from postern.transport.control import Control
 from postern.transport.dispatcher import Dispatcher
@@ -34,8 +34,9 @@ class Edge:
         self.directory = EdgeDirectory(runtime)
         self.agents = TransportAgents(runtime, Role.EDGE, self.directory.directory)
         resolver = Resolver(rows["any-server-to-dns"], organization.dns_servers)
-        certificate, owners = self.directory.certificate, self.directory.certificates
-        self.sender = SmtpSender(rows, organization, fqdn, resolver, runtime.observed, certificate, certificates=owners)
+        known = self.directory
+        proofs = SenderProofs(fqdn, known.certificate, certificates=known.certificates)
+        self.sender = SmtpSender(rows, organization, resolver, runtime.observed, proofs)
 
     async def start(self) -> None:
         runtime, directory = self.runtime, self.directory
@@ -48,7 +49,7 @@ class Edge:
         self.adopter.start()
         connector = directory.connector(ON_25, self.dispatcher.queue, self.agents.pipeline)
         rows, tls = connector.guard.rows, MutualContext(directory.certificate, server=True)
-        await self.doors.open(rows, rows[0].port(25), partial(ReceiveSession, connector), tls)
+        await self.doors.open(rows, rows[0].port(25), partial(ReceiveConversation, connector), tls)
 
     def _dispatch(self, queue: Queue) -> Dispatcher:
         runtime, control = self.runtime, Control(queue.folder, self.runtime.tracker)

@@ -13,7 +13,13 @@ from postern.paths.guard import Guard
 from postern.roles.runtime import Runtime
 from postern.roles.secrets import Secret
 from postern.services.edge.organization import EdgeOrganization
-from postern.services.smtp.receive_connector import Agents, ReceiveConnector
+from postern.services.smtp.receive_connector import (
+    Agents,
+    CallerProofs,
+    ConnectorPolicy,
+    ConnectorStores,
+    ReceiveConnector,
+)
 from postern.trust.certificates.authorities import Authorities
 from postern.trust.certificates.direct_trust import DirectTrust
 from postern.trust.certificates.owners import PeerCertificates
@@ -56,17 +62,11 @@ class EdgeDirectory:
         guard = Guard([runtime.rows[name] for name in rows], frozenset())
         connector = ReceiveConnector(
             guard,
-            None,
-            None,
-            organization.domains,
-            intake,
-            organization.limits,
-            runtime.observed,
-            runtime.tracker,
             runtime.server.fqdn,
-            runtime.state.spool,
-            self.certificates,
-            agents,
+            ConnectorPolicy(organization.domains, organization.limits),
+            ConnectorStores(intake, runtime.state.spool, runtime.observed, runtime.tracker),
+            CallerProofs(certificates=self.certificates),
+            agents=agents,
         )
         runtime.feed.follow(connector.reorganize)
         return connector

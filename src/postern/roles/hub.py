@@ -35,9 +35,9 @@ class Hub:
         self.adopter = Adopter(runtime.state.queue, self._dispatch, own=self.dispatcher.queue)
         self.adopter.start()
         limits, fqdn, queue = runtime.organization.limits, runtime.server.fqdn, self.dispatcher.queue
-        domain, mailboxes = runtime.organization.default_domain, self.carriers.mailboxes.get
+        domain, peer = runtime.organization.default_domain, self.carriers.peers.get
         own = runtime.organization.own_names()
-        self.taker = OutboxTaker(mailboxes, logon.directory, queue, runtime.tracker, limits, fqdn, domain, own)
+        self.taker = OutboxTaker(peer, logon.directory, queue, runtime.tracker, limits, fqdn, domain, own)
         self.taker.start()
         accounts = {s.name: s.machine_account for s in runtime.organization.with_role(Role.MAILBOX)}
         submission = SubmissionService(runtime.rows["mailbox-to-hub-submission"], self.taker, accounts)

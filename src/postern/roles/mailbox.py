@@ -9,9 +9,9 @@ from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.services.mailbox.housekeeping import Housekeeping
-from postern.services.mailbox.server import MailboxService
-from postern.services.mailbox.submission import SubmissionNotifier
+from postern.services.mailbox.submission import SubmissionNotifier, telling
 from postern.services.rpc.client import RpcClient
+from postern.services.rpc.interface import InterfaceService
 from postern.store.database import MailboxDatabase
 
 
@@ -26,7 +26,9 @@ class Mailbox:
 
     async def start(self) -> None:
         await self.logon.start()
-        self.database = await MailboxDatabase.open(self.runtime.organization.postgres)
+        # host.contradictions sees to it that a mailbox server has one database.
+        (served,) = self.runtime.organization.databases_of(self.runtime.server)
+        self.database = await MailboxDatabase.open(served.url)
         runtime, rows = self.runtime, self.runtime.rows
         retention, first = runtime.organization.limits.mailbox_retention, runtime.worker == 0
         self.house = Housekeeping(self.database, self.logon.directory, runtime.observed, retention, maintains=first)
@@ -38,10 +40,10 @@ class Mailbox:
         ]
         self.notifier = SubmissionNotifier(runtime.server.name, hubs, self.database.waiting_mailboxes)
         self.notifier.start()
-        submitted = self.notifier.submitted
+        mailboxes = telling(self.database, self.notifier.submitted)
         services = [
-            MailboxService(MAILBOX_ACCESS, rows["cas-to-mailbox"], self.database, submitted),
-            MailboxService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], self.database),
+            InterfaceService(MAILBOX_ACCESS, rows["cas-to-mailbox"], mailboxes),
+            InterfaceService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], self.database),
         ]
         await self.rpc.open(self.doors, Role.MAILBOX, services)
 

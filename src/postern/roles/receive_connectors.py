@@ -14,8 +14,14 @@ from postern.roles.carriers import Carriers
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.smtp.receive import ReceiveSession
-from postern.services.smtp.receive_connector import ReceiveConnector
+from postern.services.smtp.receive import ReceiveConversation
+from postern.services.smtp.receive_connector import (
+    CallerProofs,
+    ConnectorPolicy,
+    ConnectorStores,
+    ReceiveConnector,
+    RecipientSources,
+)
 
 OUR_OWN = ("hub-to-hub", "um-to-hub", "client-to-hub-smtp")
 """Rows of callers that may speak to any hub on port 25."""
@@ -42,10 +48,10 @@ class ReceiveConnectors:
         for port in clients.ports:
             if port.number == 25:
                 everybody = self._connector(*on_25, strangers=True)
-                session = partial(ReceiveSession, everybody)
+                session = partial(ReceiveConversation, everybody)
                 await doors.open(on_25, port, session, asking if self._certificates else tls)
             else:
-                await doors.open(alone.guard.rows, port, partial(ReceiveSession, alone), tls)
+                await doors.open(alone.guard.rows, port, partial(ReceiveConversation, alone), tls)
 
     def _on_25(self) -> list[Path]:
         """With an edge, no stranger's mail is taken: it hears so at MAIL."""
@@ -53,23 +59,15 @@ class ReceiveConnectors:
         return [self._runtime.rows[name] for name in (first, *OUR_OWN)]
 
     def _connector(self, *rows: Path, strangers: bool = False) -> ReceiveConnector:
-        runtime, logon, organization = self._runtime, self._logon, self._runtime.organization
+        runtime, logon = self._runtime, self._logon
         connector = ReceiveConnector(
             logon.guard(*rows),
-            logon.authenticator,
-            logon.directory,
-            organization.domains,
-            self._intake,
-            organization.limits,
-            runtime.observed,
-            runtime.tracker,
             runtime.server.fqdn,
-            runtime.state.spool,
-            self._certificates if strangers else None,
+            ConnectorPolicy.of(runtime.organization),
+            ConnectorStores(self._intake, runtime.state.spool, runtime.observed, runtime.tracker),
+            CallerProofs(logon.authenticator, self._certificates if strangers else None, self._may_call),
+            RecipientSources(logon.directory, self._room),
             self._agents if strangers else None,
-            may_call=self._may_call,
-            room=self._room,
-            own_names=organization.own_names(),
         )
         runtime.feed.follow(connector.reorganize)
         return connector

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path as FilePath
 
+from postern.model.mailbox_server import Mailboxes
 from postern.model.organization import Role, Server
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interface import Interface
 from postern.roles.credentials import host_credentials
 from postern.roles.runtime import Part, Runtime
 from postern.roles.secrets import Secret
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.client import MailboxClient, mailbox_client
+from postern.services.mailbox.peer import MailboxPeer, peer_of
 from postern.services.rpc.client import RpcClient, RpcTarget
 from postern.trust.initiators import Initiators
 from postern.trust.ntlm.handshake import nt_hash
@@ -38,13 +40,21 @@ class RpcCalls:
         mapper = runtime.organization.port(135)
         return RpcTarget(row, server.addresses[0], server.fqdn, mapper, self._initiators, sockets)
 
-    def mailboxes(self, row: Path, interface: Interface) -> dict[str, MailboxClient]:
+    def mailboxes(self, row: Path, interface: Interface[Mailboxes]) -> dict[str, MailboxClient]:
         """A client of each mailbox server's `interface` on `row`, by the server's name."""
         runtime = self._runtime
         for server in runtime.organization.with_role(Role.MAILBOX):
             rpc = RpcClient(interface, self.target(row, server, Role.MAILBOX), runtime.observed)
-            self._clients[server.name] = MailboxClient(rpc, interface)
+            self._clients[server.name] = mailbox_client(rpc, interface)
         return self._clients
+
+    def peers(self, row: Path, interface: Interface[Mailboxes]) -> dict[str, MailboxPeer[MailboxClient]]:
+        """The mailbox servers as they are reached by `interface` on `row`, by their names."""
+        return {name: peer_of(name, client) for name, client in self.mailboxes(row, interface).items()}
+
+    def server_of(self, database: str) -> Server | None:
+        """The server that has this database now: asked whenever a mailbox server is dialled."""
+        return self._runtime.feed.current.server_of(database)
 
     async def close(self) -> None:
         for client in self._clients.values():

@@ -9,7 +9,7 @@ from postern.net.dns import Resolver
 from postern.roles.runtime import Runtime
 from postern.services.agents.look_ups import BlockLists, LookUps
 from postern.services.agents.outward import OutwardAgents
-from postern.services.agents.pipeline import AgentPipeline
+from postern.services.agents.pipeline import AgentPipeline, AgentServices
 from postern.services.agents.state import Statistics
 
 
@@ -24,9 +24,8 @@ class TransportAgents:
         self.statistics = Statistics.of_worker(root, role.value, runtime.worker)
         look_ups = LookUps(Resolver(rows["any-server-to-dns"], organization.dns_servers).look_up)
         block_lists = BlockLists(LookUps(Resolver(rows["dnsbl"], organization.dns_servers).look_up))
-        self.pipeline = AgentPipeline(
-            root, look_ups, block_lists, self.statistics, runtime.server.fqdn, organization, self._on_edge, directory
-        )
+        services = AgentServices(look_ups, block_lists, self.statistics, directory)
+        self.pipeline = AgentPipeline(root, services, runtime.server.fqdn, organization, self._on_edge)
 
     def outward(self, carrier: Carrier) -> OutwardAgents:
         state = self._runtime.state

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
+from uuid import UUID
 
 from postern.model.directory import Recipient, RecipientType
 from postern.model.domains import a_labels, fold
@@ -34,13 +35,13 @@ class Target(NamedTuple):
 
 class Routed(NamedTuple):
     """One final recipient. `source` is the Target it stands for; `direct`: it is that target itself. `mailbox` is the
-    objectGUID in hex, `quota` its bound in octets, 0 for the organization's. Either `hop` or `failure` is there."""
+    objectGUID of one of ours, `quota` its bound in octets, 0 for the organization's. Either `hop` or `failure` is there."""
 
     source: int
     direct: bool
     address: str
     hop: NextHop | None = None
-    mailbox: str = ""
+    mailbox: UUID | None = None
     failure: RecipientOutcome | None = None
     quota: int = 0
 
@@ -75,24 +76,24 @@ class Categorizer:
         that it came on."""
         return Resolution(self, targets, size, authenticated, path)
 
-    def mailbox_hop(self, home_server: str) -> NextHop:
-        """To a mailbox server of our own site directly, to that of another site by a hub there."""
-        hop = self._mailbox_hops.get(home_server)
+    def mailbox_hop(self, database: str) -> NextHop:
+        """To a database in our own site directly, to one in another site by a hub there."""
+        hop = self._mailbox_hops.get(database)
         if hop is None:
-            hop = self._mailbox_hops[home_server] = self._find_mailbox_hop(home_server)
+            hop = self._mailbox_hops[database] = self._find_mailbox_hop(database)
         return hop
 
-    def _find_mailbox_hop(self, home_server: str) -> NextHop:
-        sites = {server.name: server.site for server in self.organization.servers}
-        site = sites.get(home_server, self._site)
+    def _find_mailbox_hop(self, database: str) -> NextHop:
+        server = self.organization.server_of(database)
+        site = server.site if server is not None else self._site
         hubs = self._in_sites(Role.HUB, {site})
         if site != self._site and hubs:
             return NextHop(HopKind.HUB, hubs, "hub-to-hub")
-        return NextHop(HopKind.MAILBOX, home_server, "hub-to-mailbox-mapi")
+        return NextHop(HopKind.MAILBOX, (database,), "hub-to-mailbox-mapi")
 
-    def _in_sites(self, role: Role, sites: Container[str]) -> str:
-        """The names of the servers with this role in these sites, as a NextHop has several: by commas."""
-        return ",".join(server.name for server in self.organization.with_role(role) if server.site in sites)
+    def _in_sites(self, role: Role, sites: Container[str]) -> tuple[str, ...]:
+        """The names of the servers with this role in these sites."""
+        return tuple(server.name for server in self.organization.with_role(role) if server.site in sites)
 
     def inside_hop(self) -> NextHop | None:
         """From an edge: to any hub of the site that it is subscribed to, which is its own site in the organization."""
@@ -108,11 +109,11 @@ class Categorizer:
         if edges and not self.is_edge:
             return self._edge_hop([edge for edge in edges if edge.name == connector.server] or edges)
         if connector.server and connector.server != self.server and not self.is_edge:
-            return NextHop(HopKind.HUB, connector.server, "hub-to-hub")
+            return NextHop(HopKind.HUB, (connector.server,), "hub-to-hub")
         if connector.smart_hosts:
             host = connector.smart_hosts[attempts % len(connector.smart_hosts)]
-            return NextHop(HopKind.SMART_HOST, host, self._to_internet)
-        return NextHop(HopKind.SMTP, domain, self._to_internet)
+            return NextHop(HopKind.SMART_HOST, (host,), self._to_internet)
+        return NextHop(HopKind.SMTP, (domain,), self._to_internet)
 
     def _edge_hop(self, edges: Sequence[Server]) -> NextHop:
         """An edge belongs to a site: hubs there send to it, others send to those hubs. A site without a hub is a mistake; there
@@ -121,7 +122,7 @@ class Categorizer:
         hubs = self._in_sites(Role.HUB, {edge.site for edge in edges})
         if not near and hubs:
             return NextHop(HopKind.HUB, hubs, "hub-to-hub")
-        return NextHop(HopKind.EDGE, ",".join(near or [edge.name for edge in edges]), "hub-to-edge")
+        return NextHop(HopKind.EDGE, tuple(near or [edge.name for edge in edges]), "hub-to-edge")
 
 
 def _match(connector: SendConnector, domain: str) -> int:
@@ -153,7 +154,7 @@ class Resolution:
         """Targets that others stand for, by number, with the words for the tracking log."""
         self._waiting: list[tuple[_Node, tuple[str, ...]]] = []
         """With the addresses under which each may stand."""
-        self._seen: set[str] = set()
+        self._seen: set[str | UUID] = set()
         """Final destinations that a recipient has already."""
         self._opened: dict[str, int] = {}
         """Groups whose members are in already, with the number of the target that brought them."""
@@ -233,7 +234,7 @@ class Resolution:
         if hop is None:
             self._fail(node, "5.4.4", "No hub transport server stands behind this edge")
         else:
-            self._route(node, fold(node.address), hop, "")
+            self._route(node, fold(node.address), hop)
 
     def _outside(self, node: _Node) -> None:
         domain = _domain(node.address)
@@ -242,7 +243,7 @@ class Resolution:
             self._fail(node, "5.4.4", f"No send connector leads to {domain}")
         else:
             local = node.address.rpartition("@")[0]
-            self._route(node, f"{local}@{domain}", hop, "")
+            self._route(node, f"{local}@{domain}", hop)
 
     def _unknown(self, node: _Node) -> None:
         if self._categorizer.domains.get(_domain(node.address)) is DomainType.AUTHORITATIVE:
@@ -261,7 +262,7 @@ class Resolution:
             if recipient.deliver_and_forward:
                 self._deliver(node, recipient)
             self._follow(node, recipient, recipient.forward_to)
-        elif recipient.home_server:
+        elif recipient.database:
             self._deliver(node, recipient)
         elif recipient.target:
             self._follow(node, recipient, recipient.target)
@@ -269,9 +270,9 @@ class Resolution:
             self._fail(node, "5.1.1", "The recipient has no mailbox and no other address")
 
     def _deliver(self, node: _Node, recipient: Recipient) -> None:
-        if recipient.home_server:
-            hop = self._categorizer.mailbox_hop(recipient.home_server)
-            self._route(node, recipient.guid.hex, hop, recipient.guid.hex, recipient.quota)
+        if recipient.database:
+            hop = self._categorizer.mailbox_hop(recipient.database)
+            self._route(node, recipient.guid, hop, recipient.guid, recipient.quota)
 
     def _open_group(self, node: _Node, group: Recipient) -> None:
         key = fold(group.primary)
@@ -299,7 +300,8 @@ class Resolution:
         else:
             self._place(_Node(node.target, address, (*node.trail, key)))
 
-    def _route(self, node: _Node, key: str, hop: NextHop, mailbox: str, quota: int = 0) -> None:
+    def _route(self, node: _Node, key: str | UUID, hop: NextHop, mailbox: UUID | None = None, quota: int = 0) -> None:
+        """`key` tells final destinations apart: an address, or a mailbox of ours."""
         self._reached.add(node.target.number)
         if key in self._seen:
             # Someone who is reached twice, by name and by a group, gets the message once.

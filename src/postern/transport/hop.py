@@ -124,8 +124,8 @@ def parcel_of(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Rou
         message.content,
         message.origin,
         message.received,
-        {recipient.address: routed.mailbox for recipient, routed in pairs if routed.mailbox},
-        {routed.mailbox: routed.quota for _, routed in pairs if routed.quota},
+        {recipient.address: routed.mailbox for recipient, routed in pairs if routed.mailbox is not None},
+        {routed.mailbox: routed.quota for _, routed in pairs if routed.mailbox is not None and routed.quota},
         pairs[0][0].number if alone else None,
     )
 

@@ -59,8 +59,8 @@ def _refusal(uri: str, dn: str, password: str) -> str | None:
 
 def check_database_row(row: Path, subject: Subject, report: RowReport) -> None:
     """The kernel's word for our own account is enough, under no other name; there is no listener but the socket. Never raises."""
-    url = subject.organization.postgres
-    folder = subject.sockets / "postgresql"
+    (served,) = subject.organization.databases_of(subject.here)
+    url, folder = served.url, subject.sockets / "postgresql"
     if psycopg.conninfo.conninfo_to_dict(url).get("host") != str(folder):
         return _another(row, "the organization's own database server, named in postern.toml", report)
     report.ports.append("unix socket (postgresql)")

@@ -10,7 +10,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from functools import partial
-from typing import cast
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 from postern.model.organization import HostService, Role, Server
@@ -32,7 +32,7 @@ from postern.verify.sasl_client import CannotAuthenticate, Credentials, kerberos
 from postern.verify.subject import Subject
 from postern.verify.unix_sockets import check_socket
 
-RPC_ROWS: dict[str, tuple[Role | HostService, Interface]] = {
+RPC_ROWS: dict[str, tuple[Role | HostService, Interface[Any]]] = {
     "cas-to-mailbox": (Role.MAILBOX, MAILBOX_ACCESS),
     "hub-to-mailbox-mapi": (Role.MAILBOX, MAILBOX_DELIVERY),
     "mailbox-to-hub-submission": (Role.HUB, MAIL_SUBMISSION),
@@ -62,7 +62,7 @@ def check_rpc_row(row: Path, subject: Subject, report: RowReport) -> None:
     report.settle()
 
 
-def _harmless(interface: Interface, subject: Subject) -> Question:
+def _harmless(interface: Interface[Any], subject: Subject) -> Question:
     """A call that every admitted caller may make and that changes nothing: the folders of a mailbox that nobody has, a notice
     about no mailbox, the known controllers, whether recipient update works."""
     if interface is MAIL_SUBMISSION:
@@ -188,7 +188,9 @@ class _Probe:
     async def _elsewhere(self) -> None:
         """An interface that nobody serves, and the row's interface on the endpoint mapper's port, which anyone may call."""
         interface = self.question.interface
-        unknown = Interface("unknown", Syntax(uuid4(), 1), dict(enumerate(interface.operations)), "")
+        unknown: Interface[Any] = Interface(
+            "unknown", Syntax(uuid4(), 1), dict(enumerate(interface.operations)), "", interface.protocol
+        )
         question = Question(unknown, self.question.operation, self.question.parameters)
         # By what the row admits, so that only the interface can be the reason for a no.
         able = [one for one in self.row.supported_auth if one in _MECHANISMS and not self._waits(one)]

@@ -117,7 +117,7 @@ class SpnegoContext:
 class Question:
     """A call that changes nothing: the operation of an interface with its [in] parameters."""
 
-    interface: Interface
+    interface: Interface[Any]
     operation: str
     parameters: tuple[Any, ...]
 

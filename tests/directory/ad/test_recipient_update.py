@@ -25,7 +25,7 @@ from postern.directory.administration import Listing
 from postern.directory.ldap.client import BASE, REPLACE, SUBTREE
 from postern.directory.settings import AdministrationError
 from postern.model.directory import RecipientType
-from postern.model.organization import AcceptedDomain, ActiveDirectory, DomainType, Role, Server
+from postern.model.organization import AcceptedDomain, ActiveDirectory, Database, DomainType, Role, Server
 from tests.directory.contract import DirectoryContract, Opened, Writer
 from tests.directory.domain_reader import Prepared, prepared
 from tests.directory.samba import Domain
@@ -177,12 +177,14 @@ def test_who_is_hidden_is_in_no_list(prepared: Prepared) -> None:
 def test_an_account_that_is_there_is_given_mail_and_keeps_the_rest(prepared: Prepared) -> None:
     async def steps(writer: DomainWriter, update: RecipientUpdate, write: DomainAdministration) -> None:
         dn = await person(writer, "mia", telephoneNumber="1", userPrincipalName="mia@corp.test")
-        guid = await write.add_user("mia@corp.test", {}, aliases=["m@corp.test"], home_server="mbx1", quota=10240)
+        guid = await write.add_user(
+            "mia@corp.test", {}, aliases=["m@corp.test"], database=Database("mbx1", "mbx1"), quota=10240
+        )
         values = await values_of(writer, dn)
         assert entries.guid_of(values) == guid and values["telephoneNumber"] == [b"1"]
         assert entries.addresses_of(values) == ("mia@corp.test", "m@corp.test")
         shown = await write.show("mia")
-        assert (shown.home_server, shown.quota, shown.name) == ("mbx1", 10240, "mia@corp.test")
+        assert (shown.database, shown.quota, shown.name) == ("mbx1", 10240, "mia@corp.test")
         with pytest.raises(AdministrationError, match="already"):
             await write.add_user("mia@corp.test", {})
         await write.add_alias("mia", "mm@corp.test")

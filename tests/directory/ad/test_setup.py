@@ -21,17 +21,21 @@ from postern.directory.ad import steps as ad_steps
 from postern.directory.ad.security_descriptor import WRITE_PROPERTY
 from postern.directory.ad.setup import Forest, Known, SetupError
 from postern.directory.ad.steps import Add, Delete, Modify, NewSecret, Rights, Step
-from postern.model.organization import Role, Server
+from postern.model.organization import Database, Role, Server
 from tests.directory.forests import EXCHANGE, SCHEMA, after, fresh
 
 HUB = Server("hub1", "hub1.corp.test", frozenset({Role.HUB}), ("192.0.2.20",), "Headquarters")
 CAS = Server("cas1", "cas1.corp.test", frozenset({Role.CLIENT_ACCESS}), ("192.0.2.40",))
 
 
+SALES = Database("sales", "mbx1")
+
+
 def whole(forest: Forest, known: bool = False) -> list[Step]:
     steps = list(ad_setup.steps(forest, "corp.test"))
     steps += [step for server in (HUB, CAS) for step in ad_servers.steps(forest, server, known)]
-    return [*steps, *ad_servers.probe_steps(forest, "corp.test", "postern-probe@corp.test", "", known)]
+    steps += ad_servers.database_steps(forest, [SALES])
+    return [*steps, *ad_servers.probe_steps(forest, "corp.test", "postern-probe@corp.test", SALES, known)]
 
 
 def prepared() -> Forest:

@@ -249,7 +249,7 @@ async def _seed_twice(state: StateFolder, organization: Organization, hub: Serve
         assert await opened.read.verifier(machine, "nt") == passwords.verifiers(secret, ["nt"])["nt"]
         name, password = await directory.ensure_probe_account(opened, state, organization)
         probe = await opened.write.show(name)
-        assert (probe.hidden, probe.home_server, probe.verifiers) == (True, "hub1", ("argon2id",))
+        assert (probe.hidden, probe.database, probe.verifiers) == (True, "hub1", ("argon2id",))
         account = await opened.read.account(name)
         assert account is not None
         assert passwords.matches(await opened.read.verifier(account, "argon2id"), password)

@@ -102,7 +102,7 @@ def mails_of(folder: Path, name: str) -> str:
         async with directory.opened(made, organization) as opened:
             recipient = await opened.read.recipient(f"{name}@example.test")
         assert recipient is not None
-        database = await MailboxDatabase.open(organization.postgres, 1)
+        database = await MailboxDatabase.open(organization.databases[0].url, 1)
         try:
             return str((await database.logon(recipient.guid)).items)
         finally:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.protocols.dcerpc.interfaces.mailbox import FOLDER, MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox_codecs import FOLDER_STRUCTURE
 from postern.protocols.dcerpc.ndr import (
     I64,
     U8,
@@ -77,7 +78,7 @@ def test_a_structure_with_a_hole_is_not_declared() -> None:
         Structure("HOLE", (("a", U32), ("b", U64)))
     with pytest.raises(ValueError):
         Structure("TAIL", (("a", U64), ("b", U32)))
-    assert FOLDER.size == 64
+    assert FOLDER_STRUCTURE.size == 64
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_structure_with_a_hole_is_not_declared() -> None:
     ],
 )
 def test_a_count_that_lies_is_refused_before_anything_is_made(stub: bytes) -> None:
-    for type_ in (Array(U8), Array(U64), Blobs(), Records(FOLDER)):
+    for type_ in (Array(U8), Array(U64), Blobs(), Records(FOLDER_STRUCTURE)):
         with pytest.raises(NdrError):
             Message([type_]).decode(stub)
 

@@ -27,7 +27,7 @@ from postern.services.agents.outward import MAX_HEADER, OutwardAgents, split
 from postern.services.agents.state import AgentFile, Statistics
 from tests.services.name_server import serving
 
-OUT = NextHop(HopKind.SMTP, "other.test", "edge-to-edge")
+OUT = NextHop(HopKind.SMTP, ("other.test",), "edge-to-edge")
 HEADER = b"Received: by hub1\r\nX-Postern-Trust: yes\r\nFrom: Alice <alice@corp.test>\r\nTo: bob@other.test\r\nSubject: hi\r\n"
 BODY = b"\r\nHello  there\r\n.dot\r\n"
 
@@ -114,7 +114,7 @@ def test_nothing_is_touched_that_stays_inside(tmp_path: Path) -> None:
     case = Case(tmp_path)
     case.key("s1")
     for path in ("edge-to-hub", "hub-to-edge", "hub-to-hub"):
-        assert case.out(Content.of(HEADER + BODY), NextHop(HopKind.HUB, "hub1", path)) == HEADER + BODY
+        assert case.out(Content.of(HEADER + BODY), NextHop(HopKind.HUB, ("hub1",), path)) == HEADER + BODY
 
 
 def test_without_a_key_or_switched_off_it_goes_unsigned(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_without_a_key_or_switched_off_it_goes_unsigned(tmp_path: Path) -> None:
 def test_a_hub_signs_too(tmp_path: Path) -> None:
     case = Case(tmp_path, on_edge=False)
     case.key("s1")
-    assert case.verifies(case.out(Content.of(HEADER + BODY), NextHop(HopKind.SMTP, "other.test", "hub-to-internet")))
+    assert case.verifies(case.out(Content.of(HEADER + BODY), NextHop(HopKind.SMTP, ("other.test",), "hub-to-internet")))
 
 
 def test_a_broken_key_sends_unsigned(tmp_path: Path) -> None:

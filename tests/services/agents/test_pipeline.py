@@ -1,6 +1,6 @@
 """The agents behind a real door: strangers of every kind dial it, DNS is a name server of our own.
 
-covers: message
+covers: transport.agents.authentication
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from postern.model.mail import EnvelopeRecipient
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind
-from postern.services.agents import message as message_agents
-from postern.services.smtp.receive_connector import Caller
+from postern.paths.guard import Offer
+from postern.paths.table import TABLE
+from postern.protocols.smtp.reply import Reply
+from postern.services.agents import pipeline as agents_pipeline
+from postern.services.smtp.session import Session
 from postern.telemetry import attempts
+from postern.transport.agents.catalogue import BUILT
 from tests.services.agent_doors import AgentDoors, client, open_doors
 from tests.services.name_server import Zone
 
@@ -241,46 +245,41 @@ def test_fields_of_ours_are_taken_out() -> None:
 def test_servers_of_ours_and_users_are_not_filtered() -> None:
     async def test(doors: AgentDoors) -> None:
         doors.set("connection-filter", block=["127.0.0.0/8"])
-        steps = doors.agents.steps()
+        agents = doors.agents.for_connection()
         for kind in (PrincipalKind.SERVER, PrincipalKind.USER):
             identity = Identity(kind, "HUB1$", Mechanism.DIRECT_TRUST)
-            caller = Caller(Peer("127.0.0.1", 1), "hub1", identity, None, "hub-to-edge")
-            assert await steps.connected(caller) is None and await steps.mail(caller, "x@forged.test") is None
-            assert steps.rcpt(caller, EnvelopeRecipient("nobody@example.test")) is None
-            assert not steps.unknown(caller, "nobody@example.test")
+            row = TABLE["hub-to-edge"]
+            session = Session(
+                Peer("127.0.0.1", 1), None, row, Offer(False, (), False), row.id, "hub1", identity=identity
+            )
+            assert await agents.connected(session) is None and agents.mail(session, "x@forged.test") is None
+            assert await agents.rcpt(session, EnvelopeRecipient("nobody@example.test")) is None
+            assert not agents.unknown(session, Reply(550, "5.1.1", "No such recipient here"))
 
     run(test)
 
 
-AT_END = (
-    "_run_sender_filter",
-    "_run_firewall",
-    "_run_spf",
-    "_run_sender_id",
-    "_run_dkim",
-    "_run_dmarc",
-    "_run_results",
-)
+AT_END = [name for name, kind in BUILT.items() if kind.acts("at_end")]
 
 
-@pytest.mark.parametrize("step", AT_END)
-def test_a_message_that_an_agent_fails_at_twice_is_refused_for_good(step: str) -> None:
+@pytest.mark.parametrize("name", AT_END)
+def test_a_message_that_an_agent_fails_at_twice_is_refused_for_good(name: str) -> None:
     """Whichever agent it is: a stranger who finds what raises in one is not past the others' refusal."""
 
     async def test(doors: AgentDoors) -> None:
         doors.set("sender-id", enabled=True, fail="reject")
         one = await client(doors.port)
-        agents = doors.agents.chain.message
-        whole, tried = getattr(agents, step), []
+        agent = doors.agents.chain.by_name[name]
+        whole, tried = agent.at_end, []
 
-        async def run_(mail: Any) -> object:
-            if b"nested" in mail.examined.header:
+        async def at_end(mail: Any) -> object:
+            if b"nested" in mail.header:
                 tried.append(1)
                 raise RecursionError("maximum recursion depth exceeded")
             return await whole(mail)
 
-        setattr(agents, step, run_)  # as if it had a defect
-        bad = signed(message(more=b"X-Bad: nested %b\r\n" % step.encode()))
+        agent.at_end = at_end  # as if it had a defect
+        bad = signed(message(more=b"X-Bad: nested %b\r\n" % name.encode()))
         assert (await one.send("bob@other.test", ALICE, bad)).startswith("451 4.3.0")
         for _ in range(2):
             assert (await one.send("bob@other.test", ALICE, bad)).startswith("554 5.6.0")
@@ -294,14 +293,14 @@ def test_a_message_that_an_agent_fails_at_twice_is_refused_for_good(step: str) -
 def test_what_raises_before_any_agent_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
     async def test(doors: AgentDoors) -> None:
         one = await client(doors.port)
-        whole = message_agents.headers.fields
+        whole = agents_pipeline.headers.fields
 
         def fields(header: bytes) -> object:
             if b"nested" in header:
                 raise RecursionError("maximum recursion depth exceeded")
             return whole(header)
 
-        monkeypatch.setattr(message_agents.headers, "fields", fields)
+        monkeypatch.setattr(agents_pipeline.headers, "fields", fields)
         bad = signed(message(more=b"X-Bad: nested field\r\n"))
         assert (await one.send("bob@other.test", ALICE, bad)).startswith("451 4.3.0")
         assert (await one.send("bob@other.test", ALICE, bad)).startswith("554 5.6.0")
@@ -314,10 +313,10 @@ def test_what_the_machine_lacks_is_not_the_messages_fault(monkeypatch: pytest.Mo
     async def test(doors: AgentDoors) -> None:
         one = await client(doors.port)
 
-        async def run_(mail: object) -> None:
+        async def at_end(mail: object) -> None:
             raise OSError(24, "Too many open files")
 
-        monkeypatch.setattr(doors.agents.chain.message, "_run_dkim", run_)
+        monkeypatch.setattr(doors.agents.chain.by_name["dkim-verification"], "at_end", at_end)
         for _ in range(3):
             assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("451 4.3.0")
 
@@ -333,16 +332,15 @@ def test_a_message_that_brought_workers_down_is_refused_for_good(
 
     async def test(doors: AgentDoors) -> None:
         one = await client(doors.port)
-        agents = doors.agents.chain.message
-        assert agents._firewall is not None
-        whole = agents._firewall.inward
+        firewall = doors.agents.chain.by_name["header-firewall"]
+        whole = firewall.inward
 
-        def inward(header: bytes) -> tuple[bytes, list[str]]:
+        def inward(header: bytes, names: frozenset[str]) -> tuple[bytes, list[str]]:
             if b"hangs" in header:
                 attempts.blame("hub-0", tmp_path, "it did not answer")
-            return whole(header)
+            return whole(header, names)
 
-        agents._firewall.inward = inward  # type: ignore[method-assign]  # as if it hung
+        firewall.inward = inward  # type: ignore[method-assign]  # as if it hung
         bad = signed(message(more=b"X-Bad: hangs\r\n"))
         for _ in range(2):
             assert (await one.send("bob@other.test", ALICE, bad)).startswith("250")

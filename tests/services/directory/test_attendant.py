@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from postern.directory.ad.recipient_update import Done
-from postern.model.directory import DirectoryUnavailable
+from postern.model.directory import DirectoryUnavailable, RecipientsUpdated
 from postern.model.security import Identity, Mechanism
 from postern.net.door import Door
 from postern.paths.row import Path
@@ -44,21 +43,21 @@ class Updates:
         self.down = False
         self.heard = asyncio.Event()
 
-    async def all(self) -> Done:
+    async def all(self) -> RecipientsUpdated:
         return self._did("all")
 
-    async def changed(self) -> Done:
+    async def changed(self) -> RecipientsUpdated:
         return self._did("changed")
 
-    async def these(self, addresses: Sequence[str]) -> Done:
+    async def these(self, addresses: Sequence[str]) -> RecipientsUpdated:
         return self._did(list(addresses))
 
-    def _did(self, what: Any) -> Done:
+    def _did(self, what: Any) -> RecipientsUpdated:
         self.heard.set()
         if self.down:
             raise DirectoryUnavailable
         self.asked.append(what)
-        return Done(3, 2, ("carol",))
+        return RecipientsUpdated(3, 2, ("carol",))
 
 
 class Near:
@@ -125,7 +124,10 @@ def test_one_works_and_the_next_takes_over() -> None:
 def test_a_call_is_done_by_whose_turn_it_is() -> None:
     async def run() -> None:
         pair = Pair()
-        assert await ask(pair.clients, ["alice@corp.test", "bob"]) == ("mbx1.corp.test", Done(3, 2, ("carol",)))
+        assert await ask(pair.clients, ["alice@corp.test", "bob"]) == (
+            "mbx1.corp.test",
+            RecipientsUpdated(3, 2, ("carol",)),
+        )
         assert pair.updates[0].asked == [["alice@corp.test", "bob"]]
         with pytest.raises(NobodyUpdates, match=r"mbx2\.corp\.test: rests"):
             await ask(pair.clients[1:])
@@ -223,7 +225,7 @@ def test_a_mailbox_server_calls_by_kerberos(samba_domain: Domain) -> None:
             proof = Initiators("RUS1$", host)
             target = RpcTarget(ROW, "127.0.0.1", member.fqdn, mapper, proof)
             client = RpcClient(RECIPIENT_UPDATE, target, observed, connections=1)
-            assert await ask([client], ["alice"]) == (member.fqdn, Done(3, 2, ("carol",)))
+            assert await ask([client], ["alice"]) == (member.fqdn, RecipientsUpdated(3, 2, ("carol",)))
             assert (
                 client.mechanism is Mechanism.KERBEROS
                 and client.seal is not None

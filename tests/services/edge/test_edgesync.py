@@ -124,7 +124,7 @@ def test_the_edge_knows_every_address_and_no_name(hosts: TwoHosts) -> None:
             found = await directory.recipients(["ALICE@corp.test", "alice.alias@Corp.Test", "mallory@corp.test"])
             assert set(found) == {"ALICE@corp.test", "alice.alias@Corp.Test"}
             alice = found["ALICE@corp.test"]
-            assert (alice.primary, alice.home_server, alice.display_name) == ("alice@corp.test", "", "")
+            assert (alice.primary, alice.database, alice.display_name) == ("alice@corp.test", "", "")
             assert alice.guid == found["alice.alias@Corp.Test"].guid
             assert await directory.account("alice@corp.test") is None
         raw = (hosts.edge_state.adam / "data" / "data.mdb").read_bytes()

@@ -1,6 +1,6 @@
 """Every operation of Mailboxes says the same through the RPC interface as without it, over the unix socket and sealed TCP.
 
-covers: server
+covers: client, protocols.dcerpc.interfaces.mailbox_codecs
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from postern.model.items import NewItem
 from postern.model.mailbox import MailboxError
 from postern.model.mailbox_server import Mailboxes
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.client import MailboxClient, mailbox_client
 from postern.services.rpc.client import RpcClient
 from tests.model.mailboxes_contract import MailboxesContract, Opened
 from tests.services.fake_mailboxes import FakeMailboxes
@@ -38,7 +38,7 @@ async def clients(wire: str, store: Mailboxes) -> AsyncIterator[tuple[MailboxCli
             (MAILBOX_DELIVERY, for_hub.target("hub-to-mailbox-mapi", "" if local else "HUB1$")),
         )
         access, delivery = (
-            MailboxClient(RpcClient(interface, target, for_hub.observed), interface) for interface, target in targets
+            mailbox_client(RpcClient(interface, target, for_hub.observed), interface) for interface, target in targets
         )
         try:
             yield access, delivery

@@ -16,12 +16,16 @@ import pytest
 from postern.model.delivery import Delivery
 from postern.model.directory import Recipient, RecipientType
 from postern.model.mailbox import MailboxError
+from postern.model.security import Peer
+from postern.paths.guard import Offer
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.protocols.smtp.reply import Reply
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.client import mailbox_client
+from postern.services.mailbox.peer import MailboxPeer, peer_of
 from postern.services.mailbox.room import PLENTY, MailboxRoom, Space
 from postern.services.rpc.client import RpcClient
 from postern.services.smtp.recipients import judge
+from postern.services.smtp.session import Session, Transaction
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import serve
 from tests.services.smtp_doors import SmtpDoors
@@ -51,7 +55,8 @@ class Asked:
 
     def __init__(self, server: Server | None, quota: int = 0) -> None:
         self.now = 50.0
-        self.room = MailboxRoom(lambda name: server if name == "mbx1" else None, quota, lambda: self.now)  # type: ignore[arg-type,return-value]  # as much of a client as is used
+        peer = None if server is None else MailboxPeer("mbx1", "", "", server)  # type: ignore[arg-type]  # as much of mailboxes as is used
+        self.room = MailboxRoom(lambda name: peer if name == "mbx1" else None, quota, lambda: self.now)
 
     def full(self, recipient: Recipient = BOB, size: int = 0) -> bool:
         return self.space(recipient, size) is Space.FULL
@@ -91,8 +96,8 @@ def test_who_has_no_bound_or_no_mailbox_here_is_not_asked_about() -> None:
     server = Server(bob=5000)
     asked = Asked(server)
     assert not asked.full(replace(BOB, quota=0))
-    assert not asked.full(replace(BOB, home_server=""))
-    assert not asked.full(replace(BOB, home_server="mbx9"))
+    assert not asked.full(replace(BOB, database=""))
+    assert not asked.full(replace(BOB, database="mbx9"))
     assert not asked.full(replace(BOB, forward_to="else@x.test"))
     assert server.asked == 0
     assert asked.full(replace(BOB, forward_to="else@x.test", deliver_and_forward=True))
@@ -141,13 +146,13 @@ def test_over_the_real_path_and_when_it_ends() -> None:
         await store.deliver([Delivery("one", b"x" * (600 - len("Return-Path: <>\r\n")), [BOB.guid])])
         async with serve(store) as served:
             rpc = RpcClient(MAILBOX_DELIVERY, served.target("hub-to-mailbox-mapi"), served.observed)
-            client = MailboxClient(rpc, MAILBOX_DELIVERY)
+            client = mailbox_client(rpc, MAILBOX_DELIVERY)
             assert await client.used([uuid4(), BOB.guid]) == [0, 600]
-            room = MailboxRoom({"mbx1": client}.get)
+            room = MailboxRoom({"mbx1": peer_of("mbx1", client)}.get)
             answer = room.space(BOB, 401)
             assert not isinstance(answer, Space) and await answer is Space.FULL
             assert room.space(BOB, 401) is Space.FULL and room.space(BOB, 400) is Space.ENOUGH
-        late = MailboxRoom({"mbx1": client}.get).space(BOB, 401)
+        late = MailboxRoom({"mbx1": peer_of("mbx1", client)}.get).space(BOB, 401)
         assert not isinstance(late, Space) and await late is Space.ENOUGH
         await client.close()
 
@@ -231,7 +236,9 @@ def test_what_our_own_servers_bring_is_acknowledged_already(row: str, code: int)
     doors = SmtpDoors()
     doors.room = Full()
     try:
-        reply = judge(doors.connector([doors.rows["internet-to-hub"]]), "bob@example.test", True, row, 0)
+        connector = doors.connector([doors.rows["internet-to-hub"]])
+        session = Session(Peer("127.0.0.1", 1), None, doors.rows[row], Offer(False, (), False), row)
+        reply = judge(connector, session, Transaction(), "bob@example.test")
         assert isinstance(reply, Reply) and reply.code == code
     finally:
         doors.authenticator.close()

@@ -1,6 +1,6 @@
 """The store driver: parcels into mailboxes over the RPC interface, with every outcome that a mailbox server can give.
 
-covers: servers
+covers: services.mailbox.peer
 """
 
 from __future__ import annotations
@@ -16,20 +16,21 @@ from postern.model.mail import Action, Content, Envelope, EnvelopeRecipient, Hop
 from postern.model.mailbox import KEEP_QUOTA, MailboxError
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.services.mailbox import store_driver
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.client import mailbox_client
+from postern.services.mailbox.peer import MailboxPeer, peer_of
 from postern.services.mailbox.store_driver import StoreDriver
 from postern.services.rpc.client import RpcClient
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import serve
 
 pytestmark = pytest.mark.slow
-HOP = NextHop(HopKind.MAILBOX, "mbx1", "hub-to-mailbox-mapi")
+HOP = NextHop(HopKind.MAILBOX, ("mbx1",), "hub-to-mailbox-mapi")
 ALICE, BOB = UUID(int=1), UUID(int=2)
 
 
 def parcel(number: int, *people: tuple[str, UUID | None], content: bytes = b"Subject: x\r\n\r\nbody\r\n") -> Parcel:
     envelope = Envelope("s@x.test", tuple(EnvelopeRecipient(address) for address, _ in people))
-    guids = {address: guid.hex for address, guid in people if guid is not None}
+    guids = {address: guid for address, guid in people if guid is not None}
     return Parcel(
         f"q{number}", "", envelope, Content.of(content), Origin("internet-to-hub", "192.0.2.1"), 1000.0, guids
     )
@@ -62,9 +63,9 @@ def run(store: FakeMailboxes, test: Callable[[StoreDriver], Awaitable[None]]) ->
     async def whole() -> None:
         async with serve(store) as served:
             rpc = RpcClient(MAILBOX_DELIVERY, served.target("hub-to-mailbox-mapi"), served.observed)
-            client = MailboxClient(rpc, MAILBOX_DELIVERY)
+            client = mailbox_client(rpc, MAILBOX_DELIVERY)
             try:
-                await test(StoreDriver({"mbx1": client}.get, "hub1", 4096))
+                await test(StoreDriver({"mbx1": peer_of("mbx1", client)}.get, "hub1", 4096))
             finally:
                 await client.close()
 
@@ -131,7 +132,7 @@ def test_the_owners_quotas_travel_with_the_delivery() -> None:
     store = Store(dict.fromkeys((ALICE, BOB), DeliveryStatus.NO_MAILBOX))
 
     async def test(driver: StoreDriver) -> None:
-        mail = parcel(1, ("a@x.test", ALICE), ("b@x.test", BOB))._replace(quotas={BOB.hex: 1024})
+        mail = parcel(1, ("a@x.test", ALICE), ("b@x.test", BOB))._replace(quotas={BOB: 1024})
         (row,) = await driver.carry(HOP, [mail])
         assert [o.action for o in row] == [Action.DELIVERED] * 2
 
@@ -167,6 +168,21 @@ def test_a_large_batch_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+def test_the_server_of_a_database_is_looked_up_at_each_batch() -> None:
+    here, there, database = Store(), Store(), NextHop(HopKind.MAILBOX, ("sales",), HOP.path)
+    peers = [MailboxPeer(name, "", HOP.path, store) for name, store in (("mbx1", here), ("mbx2", there))]
+
+    async def test() -> None:
+        driver = StoreDriver(lambda name: peers[0] if name == "sales" else None, "hub1")
+        for number in range(2):
+            (row,) = await driver.carry(database, [parcel(number, ("a@x.test", ALICE))])
+            assert (row[0].action, row[0].remote) == (Action.DELIVERED, peers[0].server)
+            peers.reverse()
+
+    asyncio.run(test())
+    assert [batch[0][0] for batch in here.batches + there.batches] == ["hub1/q0", "hub1/q1"]
+
+
 def test_a_server_that_does_not_answer_delays_everything() -> None:
     class Down(Store):
         async def deliver(self, deliveries):
@@ -175,7 +191,7 @@ def test_a_server_that_does_not_answer_delays_everything() -> None:
     async def test(driver: StoreDriver) -> None:
         (row,) = await driver.carry(HOP, [parcel(1, ("a@x.test", ALICE))])
         assert (row[0].action, row[0].status, row[0].diagnostic) == (Action.DELAYED, "4.4.1", "the database is away")
-        unknown = NextHop(HopKind.MAILBOX, "mbx9", HOP.path)
+        unknown = NextHop(HopKind.MAILBOX, ("mbx9",), HOP.path)
         (row,) = await driver.carry(unknown, [parcel(1, ("a@x.test", ALICE))])
         assert (row[0].action, row[0].status) == (Action.DELAYED, "4.4.4")
 

@@ -21,12 +21,13 @@ from postern.model.mail import Accepted, Content, Envelope, IntakeError, Origin
 from postern.model.mailbox_server import Mailboxes
 from postern.model.organization import Limits
 from postern.net.door import Door
-from postern.protocols.dcerpc.interfaces import mailbox_values as values
+from postern.protocols.dcerpc.codecs import write_uuids
 from postern.protocols.dcerpc.interfaces.endpoint import Endpoint
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.client import mailbox_client
 from postern.services.mailbox.outbox import OutboxTaker
+from postern.services.mailbox.peer import peer_of
 from postern.services.mailbox.submission import SubmissionNotifier, SubmissionService
 from postern.services.rpc.client import RpcClient, RpcError, RpcTarget
 from postern.services.rpc.endpoint_mapper import EndpointMapper
@@ -123,13 +124,13 @@ async def chain(
     directory, queue = People(), Queue()
     row = ROWS["mailbox-to-hub-submission"]
     async with serve(mailboxes) as served:
-        client = MailboxClient(
+        client = mailbox_client(
             RpcClient(MAILBOX_DELIVERY, served.target("hub-to-mailbox-mapi", "HUB1$"), served.observed),
             MAILBOX_DELIVERY,
         )
         taker = OutboxTaker(
             *(
-                {"mbx1": client}.get,
+                {"mbx1": peer_of("mbx1", client)}.get,
                 directory,
                 queue,
                 Tracker(None, "hub"),
@@ -395,7 +396,7 @@ def test_what_waits_at_the_start_is_told_without_anybody_saying_so() -> None:
 def test_a_server_speaks_for_itself_only() -> None:
     async def test() -> None:
         async with chain(FakeMailboxes()) as c:
-            notice = ("mbx1", values.uuids([MAILBOX]))
+            notice = ("mbx1", write_uuids([MAILBOX]))
             ours = RpcClient(MAIL_SUBMISSION, c.hub, c.observed)
             assert await ours.call("notify", notice) == [0]
             for server, account in (("mbx2", "MBX1$"), ("mbx1", "HUB1$"), ("mbx1", "CAS1$")):

@@ -13,7 +13,7 @@ from postern.model.security import Mechanism
 from postern.net.door import Door
 from postern.protocols.dcerpc.interfaces.endpoint import Endpoint
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
-from postern.services.mailbox.client import MailboxClient
+from postern.services.mailbox.client import MailboxClient, mailbox_client
 from postern.services.rpc.client import RpcClient, RpcError, RpcTarget
 from postern.services.rpc.endpoint_mapper import EndpointMapper
 from postern.services.rpc.server import RpcServer
@@ -42,7 +42,7 @@ def run(test: Callable[[], Awaitable[None]]) -> None:
 
 
 def client_of(target: RpcTarget, connections: int = 2) -> MailboxClient:
-    return MailboxClient(RpcClient(MAILBOX_ACCESS, target, Observed(None), connections), MAILBOX_ACCESS)
+    return mailbox_client(RpcClient(MAILBOX_ACCESS, target, Observed(None), connections), MAILBOX_ACCESS)
 
 
 def test_the_unix_socket_is_taken_where_there_is_one() -> None:

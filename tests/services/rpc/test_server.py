@@ -250,12 +250,12 @@ def test_management_answers_anyone() -> None:
 
 
 def test_the_unix_socket_is_for_our_own_user_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    from postern.services.mailbox.client import MailboxClient
+    from postern.services.mailbox.client import mailbox_client
     from postern.services.rpc.client import RpcClient
 
     async def test(served: Served) -> None:
         target = served.target("cas-to-mailbox")
-        client = MailboxClient(RpcClient(MAILBOX_ACCESS, target, served.observed), MAILBOX_ACCESS)
+        client = mailbox_client(RpcClient(MAILBOX_ACCESS, target, served.observed), MAILBOX_ACCESS)
         assert (await client.logon(MAILBOX)).mailbox == MAILBOX
         await client.close()
         monkeypatch.setattr(rpc_server.os, "getuid", lambda: 4242)

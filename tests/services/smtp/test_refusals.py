@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from postern.model.security import NOBODY, Peer
+from postern.model.security import Peer
+from postern.paths.guard import Offer
+from postern.paths.table import TABLE
 from postern.protocols.smtp.reply import Reply
-from postern.services.smtp.receive_connector import Caller
 from postern.services.smtp.refusals import BURST, PER_PEER, Refusals
+from postern.services.smtp.session import Session
 from postern.telemetry.log import configure
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord, read
 
@@ -26,9 +28,10 @@ class Written:
         self.refusals = Refusals(self.tracker, lambda: self.now)
 
     def refuse(self, host: str, times: int = 1, sender: str = "s@x", recipient: str = "nobody@good.test") -> None:
-        caller = Caller(Peer(host, 1), "helo", NOBODY, None, "internet-to-hub")
+        row = TABLE["internet-to-hub"]
+        session = Session(Peer(host, 1), None, row, Offer(False, (), False), row.id, "helo")
         for _ in range(times):
-            self.refusals.record(caller, "internet-to-hub", NO, sender, (recipient,))
+            self.refusals.record(session, NO, sender, (recipient,))
 
     def tracked(self) -> list[TrackingRecord]:
         self.tracker.flush()

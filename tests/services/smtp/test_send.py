@@ -17,7 +17,7 @@ from postern.model.organization import AcceptedDomain, Organization, Profile, Ro
 from postern.net.dns import DnsError, MailHost, Resolver
 from postern.paths.table import TABLE, settle
 from postern.services.smtp.dialog import Timeouts
-from postern.services.smtp.send import SmtpSender
+from postern.services.smtp.send import SenderProofs, SmtpSender
 from postern.telemetry.observed import Observed
 from tests.services.smtp_doors import SmtpDoors
 from tests.support.ports import free_port
@@ -58,12 +58,12 @@ def sender(port: int = 25, resolver: Resolver | None = None) -> SmtpSender:
     server = Server("HUB1", "hub1.example.test", frozenset({Role.HUB}), ("127.0.0.1",))
     organization = Organization("test", (AcceptedDomain("example.test"),), (server,), offset=port - 25)
     return SmtpSender(
-        ROWS, organization, "hub1.example.test", resolver or Names(), Observed(None), timeouts=SHORT, internet_port=port
+        ROWS, organization, resolver or Names(), Observed(None), SenderProofs("hub1.example.test"), SHORT, port
     )
 
 
 def smart(port: int) -> NextHop:
-    return NextHop(HopKind.SMART_HOST, f"127.0.0.1:{port}", "hub-to-internet")
+    return NextHop(HopKind.SMART_HOST, (f"127.0.0.1:{port}",), "hub-to-internet")
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -154,7 +154,7 @@ def test_mx_in_order_and_never_back_to_us() -> None:
             )
             found = {}
             for domain in ("good.test", "ours.test", "null.test", "later.test", "bare.test", "[127.0.0.1]"):
-                hop = NextHop(HopKind.SMTP, domain, "hub-to-internet")
+                hop = NextHop(HopKind.SMTP, (domain,), "hub-to-internet")
                 found[domain] = summary(await sender(port, names).carry(hop, [parcel()]))[0][0]
             assert found == {
                 "good.test": "relayed 2.0.0",
@@ -233,7 +233,7 @@ def test_tls_that_fails_is_done_without_only_where_the_row_allows() -> None:
             assert b"STARTTLS\r\n" in heard
             assert outcomes[0][0].action is not Action.FAILED
         async with scripted(*replies, hello=hello) as (port, heard):
-            hop = NextHop(HopKind.HUB, "HUB1", "hub-to-hub")
+            hop = NextHop(HopKind.HUB, ("HUB1",), "hub-to-hub")
             outcomes = await sender(port).carry(hop, [parcel()])
             assert summary(outcomes)[0][0].startswith("delayed 4.7")
             assert not any(line.startswith(b"MAIL") for line in heard)
@@ -243,7 +243,7 @@ def test_tls_that_fails_is_done_without_only_where_the_row_allows() -> None:
 
 def test_another_hub_needs_tls_and_credentials() -> None:
     async def test() -> None:
-        hop = NextHop(HopKind.HUB, "HUB1", "hub-to-hub")
+        hop = NextHop(HopKind.HUB, ("HUB1",), "hub-to-hub")
         doors = SmtpDoors()
         try:
             without = await doors.open("internet-to-hub", tls=False)

@@ -35,22 +35,6 @@ class Script:
         return next(self._outcomes)
 
 
-class Written:
-    """Keeps what an exchange has a protocol write."""
-
-    def __init__(self) -> None:
-        self.lines: list[object] = []
-
-    def challenge(self, data: bytes) -> None:
-        self.lines.append(data)
-
-    async def success(self, identity: Identity) -> None:
-        self.lines.append(identity)
-
-    def failure(self, failure: Failure) -> None:
-        self.lines.append(failure)
-
-
 @pytest.fixture(autouse=True)
 def only_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sasl, "begin", lambda script, name, asking: None if name == "NTLM" else script)
@@ -59,24 +43,22 @@ def only_the_script(monkeypatch: pytest.MonkeyPatch) -> None:
 def say(
     script: Any, *lines: bytes | None, name: str = "plain", asking: Asking | None = None
 ) -> tuple[list[object], bool]:
-    """What is written for these lines, and whether the exchange is over."""
-    written, exchange = Written(), AuthExchange(IMAP, script)
+    """The turns of an exchange with these lines, and whether it is over."""
+    exchange = AuthExchange(IMAP, script, encoded=True)
 
-    async def steps() -> None:
-        if exchange.begin(name, asking or Asking(PEER, TLS), written):
-            for line in lines:
-                await exchange.respond_encoded(line)
+    async def steps() -> list[object]:
+        turns: list[object] = [await exchange.begin(name, lines[0], asking or Asking(PEER, TLS))]
+        return turns + [await exchange.respond(line) for line in lines[1:]]
 
-    run(steps())
-    return written.lines, exchange._acceptor is None
+    return run(steps()), exchange._acceptor is None
 
 
 def test_nothing_and_an_empty_response_are_told_apart() -> None:
     script = Script(Challenge(b"name?"), Challenge(b"more?"), Denied())
     lines = say(script, None, b"", base64.b64encode(b"no"))
     assert script.heard == [None, b"", b"no"]
-    assert lines == ([b"name?", b"more?", Failure(Cause.FAILED)], True)
-    assert encoded(b"name?") == b"bmFtZT8="
+    assert lines == ([Challenge(b"name?"), Challenge(b"more?"), Failure(Cause.FAILED)], True)
+    assert encoded(Challenge(b"name?")) == b"bmFtZT8="
 
 
 def test_nothing_was_decided() -> None:
@@ -85,7 +67,7 @@ def test_nothing_was_decided() -> None:
 
 def test_data_with_success_is_one_more_challenge() -> None:
     script = Script(Granted(ALICE, b"v=proof"))
-    assert say(script, b"YQ==", b"") == ([b"v=proof", ALICE], True)
+    assert say(script, b"YQ==", b"") == ([Challenge(b"v=proof"), Granted(ALICE)], True)
     assert script.heard == [b"a"]
 
 
@@ -116,7 +98,7 @@ def test_what_is_refused_before_it_begins(name: str, seal: Seal | None, cause: C
 
 def test_a_certificate_that_has_proven_its_owner_may_be_named() -> None:
     certified = Asking(PEER, TLS, certified=EDGE)
-    assert say(None, b"", name="external", asking=certified) == ([EDGE], True)
+    assert say(None, b"", name="external", asking=certified) == ([Granted(EDGE)], True)
     lines, _ = say(None, base64.b64encode(b"EDGE2$"), name="EXTERNAL", asking=certified)
     assert lines == [Failure(Cause.FAILED)]
     assert say(Script(Denied()), b"", name="PLAIN", asking=certified)[0] == [Failure(Cause.FAILED)]

@@ -31,9 +31,9 @@ from postern.directory.ldap.client import (
     escape,
     escape_rdn,
 )
-from postern.directory.settings import AdministrationError, checked, checked_domain, server_path
+from postern.directory.settings import AdministrationError, checked, checked_domain
 from postern.model.directory import RecipientType
-from postern.model.organization import AcceptedDomain, ActiveDirectory, Server
+from postern.model.organization import AcceptedDomain, ActiveDirectory, Database, Server
 
 PASSWORD = "password"  # noqa: S105 (a kind of verifier)
 """The one "verifier" that Active Directory takes: the password itself, for it makes its own."""
@@ -48,7 +48,14 @@ _KINDS = {
 }
 _MAIL = (
     *("proxyAddresses", "mail", "mailNickname", "targetAddress", "altRecipient", "deliverAndRedirect"),
-    *("msExchHomeServerName", "mDBOverHardQuotaLimit", "mDBStorageQuota", "delivContLength", "submissionContLength"),
+    *(
+        "homeMDB",
+        "msExchHomeServerName",
+        "mDBOverHardQuotaLimit",
+        "mDBStorageQuota",
+        "delivContLength",
+        "submissionContLength",
+    ),
     *("msExchRequireAuthToSendTo", "msExchHideFromAddressLists", "msExchResourceMetaData", "posternSendAs"),
     *("legacyExchangeDN", names.SHOW_IN_ADDRESS_BOOK, names.POLICIES_INCLUDED, names.POLICIES_EXCLUDED),
 )
@@ -78,7 +85,7 @@ class DomainAdministration(Administration):
         verifiers: Mapping[str, str],
         display_name: str = "",
         aliases: Sequence[str] = (),
-        home_server: str = "",
+        database: Database | None = None,
         quota: int = 0,
         hidden: bool = False,
         room: bool = False,
@@ -88,7 +95,7 @@ class DomainAdministration(Administration):
         aliases = [checked(alias) for alias in aliases]
         mail: dict[str, list[bytes]] = {
             **_addressed(address, aliases),
-            "msExchHomeServerName": [server_path(home_server).encode()] if home_server else [],
+            **entries.home(database, await self._database_container(database)),
             "mDBOverHardQuotaLimit": [str(kilobytes(quota)).encode()] if quota else [],
             "msExchHideFromAddressLists": [b"TRUE"] if hidden else [],
             "msExchResourceMetaData": [ROOM.encode()] if room else [],
@@ -214,6 +221,18 @@ class DomainAdministration(Administration):
             found = await self._client.search("", BASE, "(objectClass=*)", ("configurationNamingContext",))
             self._configuration = entries.text(found[0].attributes, "configurationNamingContext") if found else ""
         return f"{relative},{self._configuration}"
+
+    async def _database_container(self, database: Database | None) -> str:
+        """Where the database stands, "" if it does not: homeMDB is a link, which needs its target (MS-ADTS 3.1.1.1.6). `setup ad`
+        makes it; until that was said again after an upgrade, the server's name says where a mailbox is."""
+        container = await self._below(names.DATABASES)
+        if database is None:
+            return ""
+        try:
+            dn = f"CN={escape_rdn(database.name)},{container}"
+            return container if await self._client.search(dn, BASE, "(objectClass=*)", ("cn",)) else ""
+        except NoSuchEntry:
+            return ""
 
     async def _existing(self, address: str, kind: str) -> Entry | None:
         """The entry that has the address as logon name or, if it has no mail yet, its local part as short name or name."""

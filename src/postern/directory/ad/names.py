@@ -7,6 +7,8 @@ Directory's and Exchange's names, which a forest with Exchange's schema has alre
 
 from __future__ import annotations
 
+from postern.directory import entries
+
 SERVERS_GROUP = "Postern Servers"
 """sAMAccountName of the security group whose member computers are our servers: the Exchange Servers group's place."""
 
@@ -18,7 +20,9 @@ ACCEPTED_DOMAINS = f"CN=Accepted Domains,{ORGANIZATION}"
 EDGE_SUBSCRIPTIONS = f"CN=Edge Subscriptions,{ORGANIZATION}"
 ADDRESS_POLICIES = f"CN=Address Policies,{ORGANIZATION}"
 ADDRESS_LISTS = f"CN=Address Lists,{ORGANIZATION}"
-CONTAINERS = (ORGANIZATION, SERVERS, ACCEPTED_DOMAINS, EDGE_SUBSCRIPTIONS, ADDRESS_POLICIES, ADDRESS_LISTS)
+DATABASES = f"{entries.DATABASES},{ORGANIZATION}"
+"""Mailbox databases: `posternDatabase`, for homeMDB to name. Where each of them is, postern.toml says."""
+CONTAINERS = (ORGANIZATION, SERVERS, DATABASES, ACCEPTED_DOMAINS, EDGE_SUBSCRIPTIONS, ADDRESS_POLICIES, ADDRESS_LISTS)
 """Parents before children. All are of CONTAINER_CLASS, but the address lists' root, which is one of them."""
 CONTAINER_CLASS = "container"
 PARTITIONS = "CN=Partitions"
@@ -31,6 +35,8 @@ ACCEPTED_DOMAIN_CLASS = "posternAcceptedDomain"
 DOMAIN_TYPE = "posternDomainType"
 """A value of `model.organization.DomainType`; the domain's name is the entry's cn."""
 
+DATABASE_CLASS = "posternDatabase"
+"""cn is the database's name; homeMDBBL are its mailboxes, which Active Directory keeps."""
 SERVER_CLASS = "posternServer"
 EDGE_SUBSCRIPTION_CLASS = "posternEdgeSubscription"
 """One edge: cn is its name."""

@@ -27,6 +27,7 @@ from postern.directory.ldap.client import (
     either,
     escape,
 )
+from postern.model.directory import RecipientsUpdated
 from postern.model.domains import fold
 from postern.model.organization import ActiveDirectory
 from postern.telemetry.log import Event, log
@@ -38,18 +39,6 @@ _READ = (
 )
 _BATCH = 50
 """Recipients whose policies and lists are asked for in one filter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What an update did: looked at, changed, and those that could not be changed (by name)."""
-
-    seen: int = 0
-    changed: int = 0
-    failed: tuple[str, ...] = ()
-
-    def __add__(self, other: Done) -> Done:
-        return Done(self.seen + other.seen, self.changed + other.changed, (*self.failed, *other.failed)[:1000])
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +71,7 @@ class RecipientUpdate:
 
     # Updating
 
-    async def changed(self) -> Done:
+    async def changed(self) -> RecipientsUpdated:
         """Those that changed since the last time; all at first, at another controller, and when policies or lists changed."""
         invocation, highest = await self._position()
         rules = await self._rules()
@@ -91,22 +80,22 @@ class RecipientUpdate:
         if known != invocation or mark != self._mark:
             done = await self.all()
         else:
-            done = Done()
+            done = RecipientsUpdated()
             if highest > since:
                 async for page in self._pages(f"(&{RECIPIENTS}(uSNChanged>={since + 1}))"):
                     done += await self._update(rules, page)
         self._seen, self._mark = (invocation, highest), mark
         return done
 
-    async def all(self) -> Done:
-        rules, done = await self._rules(), Done()
+    async def all(self) -> RecipientsUpdated:
+        rules, done = await self._rules(), RecipientsUpdated()
         async for page in self._pages(RECIPIENTS):
             done += await self._update(rules, page)
         return done
 
-    async def these(self, addresses: Sequence[str]) -> Done:
+    async def these(self, addresses: Sequence[str]) -> RecipientsUpdated:
         """Recipients by any address, logon name or short name."""
-        rules, done = await self._rules(), Done()
+        rules, done = await self._rules(), RecipientsUpdated()
         for start in range(0, len(addresses), _BATCH):
             found = await self._named(addresses[start : start + _BATCH])
             done += await self._update(rules, found)
@@ -136,7 +125,7 @@ class RecipientUpdate:
 
     # Within
 
-    async def _update(self, rules: _Rules, page: Sequence[Entry]) -> Done:
+    async def _update(self, rules: _Rules, page: Sequence[Entry]) -> RecipientsUpdated:
         changed, failed = 0, []
         for entry, changes in await self._planned(rules, page):
             if not changes:
@@ -150,7 +139,7 @@ class RecipientUpdate:
                 name = entries.text(entry.attributes, "mailNickname")
                 log(Event.RECIPIENT_UPDATE_FAILED, path=self._row, recipient=name, error=str(error))
                 failed.append(name)
-        return Done(len(page), changed, tuple(failed))
+        return RecipientsUpdated(len(page), changed, tuple(failed))
 
     async def _planned(self, rules: _Rules, page: Sequence[Entry]) -> list[tuple[Entry, list[address_policy.Change]]]:
         planned = []

@@ -130,6 +130,16 @@ RECIPIENT_ATTRIBUTES: tuple[Attribute, ...] = (
         catalogue=True,
     ),
     _exchange(
+        "homeMDB",
+        "ms-Exch-Home-MDB",
+        f"{_MICROSOFT}.2.244",
+        Syntax.NAME,
+        "bf967987-0de6-11d0-a285-00aa003049e2",
+        flags=COPIED,
+        link=32,
+        catalogue=True,
+    ),
+    _exchange(
         "msExchHomeServerName",
         "ms-Exch-Home-Server-Name",
         f"{_EXCHANGE}.47",
@@ -228,6 +238,15 @@ RECIPIENT_ATTRIBUTES: tuple[Attribute, ...] = (
 
 CONFIGURATION_ATTRIBUTES: tuple[Attribute, ...] = (
     _exchange(
+        "homeMDBBL",
+        "ms-Exch-Home-MDB-BL",
+        f"{_MICROSOFT}.2.393",
+        Syntax.NAME,
+        "bf967988-0de6-11d0-a285-00aa003049e2",
+        single=False,
+        link=33,
+    ),
+    _exchange(
         "gatewayProxy",
         "ms-Exch-Gateway-Proxy",
         f"{_MICROSOFT}.2.302",
@@ -275,6 +294,7 @@ CLASSES: tuple[ObjectClass, ...] = (
         *(23, names.ADDRESS_POLICY_CLASS, names.POLICY_ORDER, names.PURPORTED_SEARCH, names.GATEWAY_PROXY),
         *(names.STATE, names.LEASE, "displayName"),
     ),
+    _class(24, names.DATABASE_CLASS, "homeMDBBL"),
 )
 
 WRITTEN_BY_RECIPIENT_UPDATE = (

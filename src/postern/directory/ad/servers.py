@@ -6,14 +6,15 @@ Pure, as `setup`: from what was read to the steps that are missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from postern.directory.ad import names
 from postern.directory.ad.setup import ADD, Forest, SetupError
 from postern.directory.ad.steps import Add, Modify, NewSecret, Step
 from postern.directory.entries import ACCOUNT_DISABLED, NORMAL_ACCOUNT, WORKSTATION_ACCOUNT
+from postern.directory.entries import home as home_of
 from postern.model.directory import PROBE
-from postern.model.organization import Role, Server
+from postern.model.organization import Database, Role, Server
 
 REPLACE = 2
 """RFC 4511 section 4.6."""
@@ -128,8 +129,19 @@ def _object(forest: Forest, server: Server) -> Iterator[Step]:
         yield Step(server.name, f"server object {server.name}: as postern.toml says", Modify(dn, changes))
 
 
-def probe_steps(forest: Forest, domain: str, address: str, home: str, secret_is_known: bool) -> Iterator[Step]:
-    """The account of the probe, with a mailbox that is in no address list. `home` is the msExchHomeServerName."""
+def database_steps(forest: Forest, databases: Iterable[Database]) -> Iterator[Step]:
+    """The objects that homeMDB can name."""
+    for database in databases:
+        dn = forest.below_configuration(f"CN={database.name},{names.DATABASES}")
+        if not forest.has(dn):
+            values = {"objectClass": [names.DATABASE_CLASS.encode()], "cn": [database.name.encode()]}
+            yield Step("databases", f"database {database.name}", Add(dn, values))
+
+
+def probe_steps(
+    forest: Forest, domain: str, address: str, home: Database | None, secret_is_known: bool
+) -> Iterator[Step]:
+    """The account of the probe, with a mailbox that is in no address list."""
     dn = probe_dn(forest)
     control = NORMAL_ACCOUNT | _NEVER_EXPIRES
     if not forest.has(dn):
@@ -145,9 +157,8 @@ def probe_steps(forest: Forest, domain: str, address: str, home: str, secret_is_
             "proxyAddresses": [f"SMTP:{address}".encode()],
             "msExchHideFromAddressLists": [b"TRUE"],
             names.POLICIES_EXCLUDED: [names.EXCLUDED.encode()],
+            **home_of(home, forest.below_configuration(names.DATABASES)),
         }
-        if home:
-            account["msExchHomeServerName"] = [home.encode()]
         yield Step("probe", f"account {names.PROBE_ACCOUNT}", Add(dn, account, True), names.PROBE_ACCOUNT)
         return
     bits = int((forest.values(dn, "userAccountControl") or [b"0"])[0])

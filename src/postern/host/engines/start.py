@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from urllib.parse import quote
 
-from postern.host import secret_files
+from postern.host import configuration, secret_files
 from postern.host.engines import adam
 from postern.host.engines.health import Question
 from postern.host.engines.postgres import PrivateCluster
@@ -78,7 +78,7 @@ class SlapdEngine:
 def needed(organization: Organization, server: Server, state: StateFolder) -> list[Engine]:
     """The private engines of this host, in the order in which they start."""
     engines: list[Engine] = []
-    if Role.MAILBOX in server.roles and not organization.postgres:
+    if not all(database.url for database in organization.databases_of(server)):
         engines.append(PostgresEngine(state))
     if has_private_directory(organization, server):
         engines.append(SlapdEngine(state))
@@ -93,15 +93,21 @@ def has_private_directory(organization: Organization, server: Server) -> bool:
 
 
 def resolved(organization: Organization, state: StateFolder, server: Server | None = None) -> Organization:
-    """The organization with URLs in place of "private": what roles and commands of this host's `server` connect to."""
+    """The organization with URLs in place of "private": what roles and commands of this host's `server` connect to. `server` None
+    means the server that was started here last. Other servers' private databases stay without a URL."""
+    here = server.name if server is not None else configuration.recorded(state)
     directory = "" if organization.active_directory is not None else uri(state.sockets / "slapd")
     if server is not None and Role.EDGE in server.roles:
         directory = adam.socket_uri(state)
     # libpq: a host that begins with a slash is the folder of a unix socket.
     folder = quote(str(state.sockets / "postgresql"), safe="")
+    private = f"postgresql://postern@{folder}/{DATABASE}"
     return replace(
         organization,
-        postgres=organization.postgres or f"postgresql://postern@{folder}/{DATABASE}",
+        written_databases=tuple(
+            database if database.url or database.server != (here or database.server) else replace(database, url=private)
+            for database in organization.databases
+        ),
         directory=organization.directory or directory,
         keytab=organization.keytab or (str(state.keytab) if organization.active_directory is not None else ""),
     )

@@ -1,12 +1,26 @@
-"""Interfaces as declarations: one place says an operation's number, parameters and types; codec and IDL both come from it."""
+"""Interfaces as declarations: one place says what an operation's number is, and how its arguments, its result and its refusals
+travel. Both stubs (`services.rpc.stub`, `services.rpc.interface`) and the published IDL are made from that.
+
+An operation is a method of a Protocol, which has the signature:
+
+    OUTBOX = Operation(Mailboxes.outbox, "UIDs of ...", (Parameter("mailbox", UUID_T),), Parameter("uids", WORDS))
+    MAILBOX: Interface[Mailboxes] = Interface("postern_mailbox", SYNTAX, {0: OUTBOX}, "Postern mailbox ...", Mailboxes)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
+from postern.protocols.dcerpc.codecs import Named, Parameter, Parameters, Wide
 from postern.protocols.dcerpc.ndr import U32, Fixed, Message, Records, Structure, Type
+
+P_co = TypeVar("P_co", covariant=True)
+_MISSING: Any = inspect.Parameter.empty
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,39 +35,164 @@ class Syntax:
         return f"{self.uuid} v{self.major}.{self.minor}"
 
 
-Parameter = tuple[str, Type]
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """How exceptions travel instead of a result: as a returned number other than 0, and as [out] parameters behind those of the
+    result.
+
+    `write` gives those parameters' values and the number, `read` makes the exception of them. `lost` makes the exception of a
+    call that got no answer or a broken one (None: it is an RpcError), `lacking` of a call of an operation, by its name, that the
+    other side does not have.
+    """
+
+    exception: type[Exception]
+    write: Callable[[Any], Sequence[Any]]
+    read: Callable[..., Exception]
+    parameters: Sequence[Named] = ()
+    lost: Callable[[str], Exception] | None = None
+    lacking: Callable[[str], Exception] | None = None
 
 
 class Operation:
-    """One remote procedure. It returns an unsigned long; `outs` are the [out] parameters before that. An interface gives it its
-    number, so that one operation may stand in several."""
+    """One remote procedure: `method` of a Protocol, with `takes` its arguments in the wire's order and `gives` its result. An
+    interface gives it its number, so that one operation may stand in several.
 
-    __slots__ = ("ins", "name", "outs", "purpose", "reply", "request", "zero")
+    `finish` makes the result that the caller gets of what was read and the arguments, where the first alone does not say it; it
+    raises ValueError for an answer that does not fit the question. `timeout` are the seconds after which a caller gives up, or
+    says them for given arguments. A call that is `alone` waits for long, and shares no connection.
+    """
 
-    def __init__(self, name: str, ins: Sequence[Parameter], outs: Sequence[Parameter], purpose: str) -> None:
-        self.name = name
-        self.ins = tuple(ins)
-        self.outs = tuple(outs)
+    __slots__ = (
+        *("_arguments", "_behind", "_defaults", "_gives", "_order", "_places", "_takes", "alone", "count", "finish"),
+        *("ins", "name", "outs", "purpose", "refusals", "reply", "request", "timeout", "zero"),
+    )
+
+    def __init__(
+        self,
+        method: Callable[..., Any],
+        purpose: str,
+        takes: Sequence[Parameter] = (),
+        gives: Parameter | Wide | None = None,
+        refusals: Refusals | None = None,
+        finish: Callable[..., Any] | None = None,
+        timeout: float | Callable[..., float] | None = None,
+        alone: bool = False,
+    ) -> None:
+        self.name = method.__name__
         self.purpose = purpose
-        self.request = Message([type_ for _, type_ in ins])
-        self.reply = Message([*(type_ for _, type_ in outs), U32])
-        self.zero = tuple(type_.zero for _, type_ in outs)
+        self.refusals = refusals
+        self.finish = finish
+        self.timeout = timeout
+        self.alone = alone
+        self._takes = Parameters(takes)
+        self._gives = _result(gives)
+        _, *arguments = inspect.signature(method).parameters.values()
+        names = [argument.name for argument in arguments]
+        if sorted(names) != sorted(self._takes.names) or any(a.kind is a.KEYWORD_ONLY for a in arguments):
+            raise ValueError(f"{self.name} takes {names}, not {self._takes.names}")
+        self._arguments = [(argument.name, argument.default) for argument in arguments]
+        self.count = len(arguments)
+        defaults = [argument.default for argument in arguments]
+        self._defaults = [None if _MISSING in defaults[n:] else defaults[n:] for n in range(self.count)]
+        self._places = _order([names.index(name) for name in self._takes.names])
+        self._order = _order([self._takes.names.index(name) for name in names])
+        behind = refusals.parameters if refusals is not None else ()
+        self.ins = self._takes.types
+        self.outs = (*self._gives.types, *behind)
+        self.request = Message([type_ for _, type_ in self.ins])
+        self.reply = Message([*(type_ for _, type_ in self.outs), U32])
+        self.zero = tuple(type_.zero for _, type_ in self.outs)
+        self._behind = tuple(type_.zero for _, type_ in behind)
+
+    # What a caller does
+
+    def bind(self, arguments: Sequence[Any], named: dict[str, Any]) -> Sequence[Any]:
+        """All arguments in the method's order, with its defaults. Raises TypeError as a call of the method would."""
+        rest = self._defaults[len(arguments)] if not named and len(arguments) < self.count else None
+        if rest is not None:
+            return (*arguments, *rest)
+        every = [*arguments]
+        for name, default in self._arguments[len(every) :]:
+            value = named.pop(name, default)
+            if value is _MISSING:
+                raise TypeError(f"{self.name}() lacks its argument {name}")
+            every.append(value)
+        if named or len(every) > len(self._arguments):
+            raise TypeError(f"{self.name}() takes {[name for name, _ in self._arguments]}")
+        return every
+
+    def write_arguments(self, arguments: Sequence[Any]) -> Sequence[Any]:
+        """The [in] parameters for all arguments in the method's order."""
+        return self._takes.write(arguments if self._places is None else self._places(arguments))
+
+    def read_result(self, outs: Sequence[Any], arguments: Sequence[Any]) -> Any:
+        """The result by the [out] parameters and the returned number. Raises ValueError for what is no answer to these arguments,
+        and the exception by which the other side refused."""
+        gives, refusals = self._gives, self.refusals
+        width = len(gives.types)
+        if outs[-1] and not gives.numbered:
+            if refusals is None:
+                raise ValueError(f"number {outs[-1]}")
+            raise refusals.read(*outs[width:])
+        result = gives.read(*outs[:width], outs[-1]) if gives.numbered else gives.read(*outs[:width])
+        return self.finish(result, *arguments) if self.finish is not None else result
+
+    # What a server does
+
+    def read_arguments(self, ins: Sequence[Any]) -> Sequence[Any]:
+        """The arguments in the method's order. Raises ValueError."""
+        arguments = self._takes.read(ins)
+        return arguments if self._order is None else self._order(arguments)
+
+    def write_result(self, result: Any) -> Sequence[Any]:
+        """The [out] parameters and the returned number."""
+        values = self._gives.write(result)
+        if self._gives.numbered:
+            return (*values[:-1], *self._behind, values[-1])
+        return (*values, *self._behind, 0)
+
+    def write_refusal(self, error: Exception) -> Sequence[Any]:
+        """The same for an exception that the declaration knows."""
+        assert self.refusals is not None
+        return (*self.zero[: len(self._gives.types)], *self.refusals.write(error))
 
 
-class Interface:
-    """Operations by number (0 and up, without a gap) under a UUID and version. The IDL begins with `preamble`."""
+def _result(gives: Parameter | Wide | None) -> Wide:
+    if isinstance(gives, Wide):
+        return gives
+    if gives is None:
+        return Wide((), lambda nothing: (), lambda: None)
+    parameters = Parameters((gives,))
+    return Wide(parameters.types, lambda value: parameters.write((value,)), lambda *wire: parameters.read(wire)[0])
 
-    __slots__ = ("name", "numbers", "operations", "preamble", "syntax")
 
-    def __init__(self, name: str, syntax: Syntax, operations: Mapping[int, Operation], preamble: str) -> None:
+def _order(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
+    """Puts values into another order. None: they are in it."""
+    return None if list(places) == list(range(len(places))) else itemgetter(*places)
+
+
+class Interface(Generic[P_co]):
+    """Operations by number (0 and up, without a gap) under a UUID and version: methods of `protocol`. The IDL begins with
+    `preamble`."""
+
+    __slots__ = ("name", "numbers", "operations", "preamble", "protocol", "refusals", "syntax")
+
+    def __init__(
+        self, name: str, syntax: Syntax, operations: Mapping[int, Operation], preamble: str, protocol: type
+    ) -> None:
         self.name = name
         self.syntax = syntax
         self.operations = tuple(operations[number] for number in range(len(operations)))
         self.numbers = {operation.name: number for number, operation in operations.items()}
         self.preamble = preamble
+        self.protocol = protocol
+        self.refusals = self.operations[0].refusals
+        for operation in self.operations:
+            if operation.refusals is not self.refusals or not hasattr(protocol, operation.name):
+                raise ValueError(f"{name}: {operation.name} is refused as no other, or is not {protocol.__name__}'s")
 
 
-def idl(interface: Interface) -> str:
+def idl(interface: Interface[Any]) -> str:
     """The interface as IDL (C706 chapter 6), as it is published in docs/idl."""
     lines = [f"// {line}".rstrip() for line in interface.preamble.splitlines()]
     version = f"{interface.syntax.major}.{interface.syntax.minor}"
@@ -102,7 +241,7 @@ def _parameter(name: str, type_: Type, way: str) -> list[str]:
     return lines
 
 
-def _structures(interface: Interface) -> list[Structure]:
+def _structures(interface: Interface[Any]) -> list[Structure]:
     found: dict[str, Structure] = {}
     for operation in interface.operations:
         for _, type_ in (*operation.ins, *operation.outs):

@@ -40,7 +40,7 @@ class MailboxServer:
 
 @dataclass(frozen=True, slots=True)
 class ClientAccess:
-    """What the sessions of one door share. `server` finds a mailbox server by its name (Recipient.home_server).
+    """What the sessions of one door share. `server` finds the mailbox server that has a database now (Recipient.database).
 
     `host` is the name in greetings, `guard` speaks for the door's rows.
     """
@@ -48,7 +48,7 @@ class ClientAccess:
     guard: Guard
     authenticator: Authenticator
     directory: Directory
-    server: Callable[[str], MailboxServer]
+    server: Callable[[str], MailboxServer | None]
     observed: Observed
     limits: Limits
     host: str
@@ -91,7 +91,9 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
         recipient = await _recipient(access.directory, identity)
         if recipient is None or recipient.type not in (RecipientType.USER, RecipientType.ROOM):
             return Failure(Cause.CONTACT, "This account has no mailbox")
-        server = access.server(recipient.home_server)
+        server = access.server(recipient.database)
+        if server is None:
+            return Failure(Cause.CONTACT, "The mailbox's database is unknown here")
         quota = recipient.quota or access.limits.mailbox_quota
         info = await server.mailboxes.logon(recipient.guid, quota)
     except DirectoryUnavailable:

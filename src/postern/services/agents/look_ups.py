@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from postern.protocols.authentication.questions import UNKNOWN, Answer, Found, Machine, Question
+from postern.transport.agents.agent import IpAddress
 from postern.transport.agents.block_lists import (
     MAX_TTL,
     MIN_TTL,
@@ -21,7 +22,6 @@ from postern.transport.agents.block_lists import (
     question,
     remembered_for,
 )
-from postern.transport.agents.connection_filter import IpAddress
 
 T = TypeVar("T")
 
@@ -89,6 +89,16 @@ class BlockLists:
             task = self._under_way[key] = asyncio.get_running_loop().create_task(self._ask(address, providers))
             task.add_done_callback(lambda _: self._under_way.pop(key, None))
         return task
+
+    def begin(self, address: IpAddress, providers: tuple[Provider, ...]) -> None:
+        """Asks, where the verdict is not known; `listing` waits for it."""
+        if self.known(address, providers) is None:
+            self.start(address, providers)
+
+    async def listing(self, address: IpAddress, providers: tuple[Provider, ...]) -> str:
+        """The verdict, waited for. Whoever asks and hangs up leaves the answer to the others."""
+        zone = self.known(address, providers)
+        return await asyncio.shield(self.start(address, providers)) if zone is None else zone
 
     async def _ask(self, address: IpAddress, providers: tuple[Provider, ...]) -> str:
         answers = await asyncio.gather(*(self._look_ups.ask(question(provider, address)) for provider in providers))

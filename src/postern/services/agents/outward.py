@@ -1,5 +1,5 @@
-"""The agents on the way out, as a carrier in front of the one that sends: what is only the organization's own is taken out of
-the header, then the message is signed (DKIM), after everything else that changes it.
+"""The agents on the way out, as a carrier in front of the one that sends. In the catalogue's order: what is only the
+organization's own is taken out of the header, then the message is signed (DKIM), after everything else that changes it.
 
 Acts on rows that lead to other organizations alone; everything else passes untouched.
 """
@@ -9,31 +9,25 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from postern.model.mail import Action, Carrier, Content, NextHop, Parcel, RecipientOutcome
-from postern.protocols.authentication import header as headers
-from postern.protocols.authentication.canonical import Canonicalization
-from postern.protocols.authentication.dkim import body_hashes, sign
 from postern.protocols.mime.header import MAX_HEADER, lines_end
 from postern.services.agents.dkim_keys import KeyRing
 from postern.services.agents.state import AgentFile, AgentState, Statistics
 from postern.services.smtp.data import prepended
-from postern.telemetry.attempts import attempting, attempting_apart, strike
+from postern.telemetry.attempts import attempting, strike
 from postern.telemetry.log import Event, log
 from postern.transport import poison
-from postern.transport.agents.dkim_signing import SigningKey, signing_domain
-from postern.transport.agents.header_firewall import HeaderFirewall, HeaderFirewallSettings
+from postern.transport.agents.agent import Agent, Leaving
+from postern.transport.agents.catalogue import BUILT
+from postern.transport.agents.dkim_signing import SigningKey
 from postern.transport.segments import DamagedBody
 
 OUTWARD = frozenset({"edge-to-edge", "hub-to-internet"})
 """Rows on which mail leaves the organization."""
 FRESH = 2.0
-SIGNED_IN_LINE = 65_536
-"""Octets of a message that is hashed and signed without a thread."""
-
-_BODY = (Canonicalization.RELAXED, None)
 
 
 class _NoHeader(Exception):
@@ -62,7 +56,7 @@ class OutwardAgents:
         self._looked = float("-inf")
         self._state = AgentState()
         self._signing: Mapping[str, list[SigningKey]] = {}
-        self._firewall = HeaderFirewall(HeaderFirewallSettings(), frozenset())
+        self._agents = self._enabled()
 
     async def carry(self, hop: NextHop, parcels: Sequence[Parcel]) -> Sequence[Sequence[RecipientOutcome]]:
         """Per parcel one outcome per recipient, in order (see model.mail.Carrier)."""
@@ -77,7 +71,7 @@ class OutwardAgents:
             except _NoHeader:
                 refused[number] = _all(parcel, Action.FAILED, "5.6.0", "The header section is too large")
             except Exception as error:
-                log(Event.AGENT_FAILED, agent="header-firewall", error=repr(error), path=hop.path)
+                log(Event.AGENT_FAILED, agent="outward", error=repr(error), path=hop.path)
                 if not isinstance(error, OSError | DamagedBody):
                     strike(poison.key_of(parcel), error)
                 refused[number] = _all(parcel, Action.DELAYED, "4.3.0", "Local error in processing")
@@ -90,49 +84,40 @@ class OutwardAgents:
         if now - self._looked < FRESH:
             return
         self._looked = now
-        self._state = self._file.read()
+        state = self._file.read()
+        if state is not self._state:
+            self._state = state
+            self._agents = self._enabled()
         try:
             self._signing = self._keys.signing()
         except (OSError, ValueError) as error:
             log(Event.AGENT_FAILED, agent="dkim-signing", error=str(error))
 
+    def _enabled(self) -> list[Agent[Any]]:
+        leaving = [name for name, kind in BUILT.items() if kind.acts("at_leaving")]
+        state = self._state
+        return [BUILT[name](state.settings_of(name)) for name in leaving if state.is_enabled(name, self._on_edge)]
+
     async def _leaving(self, key: str, parcel: Parcel) -> Content:
-        header, body, gone = attempting(key, self._without_our_own, parcel.content)
-        field = b""
-        if self._signing and self._state.is_enabled("dkim-signing", self._on_edge):
-            field = await self._signed(key, header, body, parcel.envelope.sender)
-        return prepended(field + header, body) if field or gone else parcel.content
+        """The parcel's content as the agents leave it. Raises what an agent raises without which nothing leaves."""
+        header, body = attempting(key, split, parcel.content)
+        mail = Leaving(parcel.envelope.sender, header, body, self._clock(), key, self._signing)
+        for agent in self._agents:
+            await self._pass(agent, mail)
+        return prepended(mail.header, body) if mail.header != header else parcel.content
 
-    def _without_our_own(self, content: Content) -> tuple[bytes, Content, tuple[str, ...]]:
-        """The header without what is only the organization's own, the body, and the names of what went."""
-        begun = time.perf_counter()
-        header, body = split(content)
-        gone: tuple[str, ...] = ()
-        if self._state.is_enabled("header-firewall", self._on_edge):
-            header, gone = self._firewall.outward(header)
-            self._statistics.add("header-firewall", begun)
-        return header, body, gone
-
-    async def _signed(self, key: str, header: bytes, body: Content, sender: str) -> bytes:
-        """The signature fields; b"" where there is no key for the sender's domain, or signing fails: it is sent unsigned."""
+    async def _pass(self, agent: Agent[Any], mail: Leaving) -> None:
         begun = time.perf_counter()
         try:
-            found, domain = attempting(key, self._domain_of, header, sender)
-            if not domain:
-                return b""
-            work = partial(_sign, found, body, self._signing[domain], self._clock())
-            signed = await attempting_apart(body.size > SIGNED_IN_LINE, key, work)
+            acted = await agent.at_leaving(mail)
         except Exception as error:
-            log(Event.AGENT_FAILED, agent="dkim-signing", error=repr(error))
-            self._statistics.add("dkim-signing", begun, error=True)
-            return b""
-        self._statistics.add("dkim-signing", begun)
-        return signed
-
-    def _domain_of(self, header: bytes, sender: str) -> tuple[list[headers.Field], str]:
-        """The fields, and the domain in whose name they are signed ("": none)."""
-        found = headers.fields(header)
-        return found, signing_domain(found, sender, self._signing)
+            if agent.delays:
+                raise
+            log(Event.AGENT_FAILED, agent=agent.name, error=repr(error))
+            self._statistics.add(agent.name, begun, error=True)
+        else:
+            if acted:
+                self._statistics.add(agent.name, begun)
 
 
 def split(content: Content) -> tuple[bytes, Content]:
@@ -168,12 +153,6 @@ class _Rest(Sequence[bytes]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         return self._chunks[self._begin + index]
-
-
-def _sign(found: Sequence[headers.Field], body: Content, keys: Sequence[SigningKey], now: float) -> bytes:
-    pieces = (chunk.removeprefix(b"\r\n") if number == 0 else chunk for number, chunk in enumerate(body.chunks))
-    digest, _ = body_hashes([_BODY], pieces)[_BODY]
-    return b"".join(sign(found, digest, key.domain, key.selector, key.key, now) for key in keys)
 
 
 def _all(parcel: Parcel, action: Action, status: str, text: str) -> list[RecipientOutcome]:

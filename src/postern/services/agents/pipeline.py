@@ -1,95 +1,96 @@
 """The agents of a receive connector in their order: who is filtered, which agents are enabled, what each may cost and counts.
 
-`transport.agents` decides; this module gives it facts, look-ups and time, and turns what it says into answers for
-`receive_connector.Steps`. Agents filter strangers' mail; users and our own servers are past them. An agent that fails does what
-its line in the catalogue says, and is counted.
+An agent (`transport.agents.agent`) decides; this module calls it at each of its moments, gives it look-ups and time, and turns
+what it says into answers for `receive_connector.ConnectionAgents`. Agents filter strangers' mail; users and our own servers are
+past them. At the end of a message nothing passes that an agent failed at; before that, a failing agent lets pass, and is
+counted.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from postern.model.directory import Directory
-from postern.model.domains import a_labels, fold
+from postern.model.domains import a_labels
 from postern.model.mail import Content, Envelope, EnvelopeRecipient
 from postern.model.organization import DomainType, Organization
 from postern.model.security import PrincipalKind
+from postern.protocols.authentication import header as headers
 from postern.protocols.smtp.address import domain_of
 from postern.protocols.smtp.reply import Reply
 from postern.services.agents.look_ups import BlockLists, LookUps
-from postern.services.agents.message import Examined, MessageAgents
 from postern.services.agents.state import AgentFile, AgentState, Statistics
-from postern.services.smtp.receive_connector import AgentVerdict, Caller
+from postern.services.smtp.data import BROKE, failed_again
+from postern.services.smtp.receive_connector import AgentVerdict
 from postern.services.smtp.recipients import of_directory
+from postern.services.smtp.session import Session
+from postern.telemetry.attempts import attempting
 from postern.telemetry.log import Event, log
-from postern.transport.agents.block_lists import Provider, parse_provider
+from postern.transport.agents.agent import Agent, Client, Mail, Sources
 from postern.transport.agents.catalogue import BUILT
-from postern.transport.agents.connection_filter import ConnectionFilter, IpAddress, Standing, client_address
-from postern.transport.agents.recipient_filter import RecipientFilter
-from postern.transport.agents.sender_filter import SenderFilter
+from postern.transport.agents.connection_filter import client_address
 
 FRESH = 2.0
 """Seconds until a change of the settings is known."""
+TIME_LIMIT = 15.0
+"""Seconds that DNS may take for one message, all its agents together; what is not answered then is unknown."""
 
 _FILTERED = (PrincipalKind.ANONYMOUS, PrincipalKind.PEER)
+_INWARD = ("at_connection", "at_mail", "at_rcpt", "at_unknown", "at_end")
+_NOT_NOW = Reply(451, "4.3.0", "Local error in processing; try again later")
+
+
+@dataclass(frozen=True, slots=True)
+class AgentServices:
+    """What agents are given from outside. `directory` is where the recipient filter looks recipients up, None where the
+    connector itself does."""
+
+    look_ups: LookUps
+    block_lists: BlockLists
+    statistics: Statistics
+    directory: Directory | None = None
+    clock: Callable[[], float] = time.time
 
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """The enabled agents under one version of the settings; None where one is disabled."""
+    """The enabled agents under one version of the settings: all by name, and by moment those that act then."""
 
-    connection: ConnectionFilter | None
-    providers: tuple[Provider, ...]
-    sender: SenderFilter | None
-    recipient: RecipientFilter | None
-    message: MessageAgents
+    by_name: dict[str, Agent[Any]]
+    at: dict[str, tuple[Agent[Any], ...]]
+    sources: Sources
 
 
 class AgentPipeline:
-    """One a process; `steps` for each connection. `directory` is where the recipient filter looks recipients up, None where the
-    connector itself does. `reorganize` when the organization is another one."""
+    """One a process; `for_connection` for each connection. `state` is the state folder's root. `reorganize` when the
+    organization is another one."""
 
     def __init__(
-        self,
-        state: Path,
-        look_ups: LookUps,
-        block_lists: BlockLists,
-        statistics: Statistics,
-        fqdn: str,
-        organization: Organization,
-        on_edge: bool,
-        directory: Directory | None = None,
-        clock: Callable[[], float] = time.time,
+        self, state: Path, services: AgentServices, fqdn: str, organization: Organization, on_edge: bool
     ) -> None:
         self._file = AgentFile(state)
-        self._look_ups = look_ups
-        self.block_lists = block_lists
-        self.statistics = statistics
+        self._services = services
+        self.statistics = services.statistics
         self._fqdn = fqdn
         self._on_edge = on_edge
-        self.directory = directory
-        self.clock = clock
-        self.domains: dict[str, DomainType]
+        self._domains: dict[str, DomainType]
         self._own_names: frozenset[str]
         self._looked = float("-inf")
         self._state: AgentState | None = None
         self._chain: Chain
         self.reorganize(organization)
 
-    def steps(self) -> AgentSteps | None:
-        """None where no agent that filters is enabled: a hub's mail then costs no step."""
-        chain = self.chain
-        idle = chain.connection is None and chain.sender is None and chain.recipient is None and chain.message.idle
-        return None if idle else AgentSteps(self)
+    def for_connection(self) -> ConnectionPipeline | None:
+        """None where no agent that filters is enabled: a hub's mail then costs nothing."""
+        return ConnectionPipeline(self) if any(self.chain.at.values()) else None
 
     def reorganize(self, organization: Organization) -> None:
         """Accepted domains, and the names that nobody else may speak for in Authentication-Results."""
-        self.domains = {a_labels(domain.name): domain.type for domain in organization.domains}
+        self._domains = {a_labels(domain.name): domain.type for domain in organization.domains}
         self._own_names = organization.own_names() | {self._fqdn.lower()}
         self._looked, self._renewed = float("-inf"), True
 
@@ -103,172 +104,158 @@ class AgentPipeline:
             if state is not self._state or self._renewed:
                 if self._state is not None and state is not self._state:
                     log(Event.AGENTS_CHANGED, enabled=[name for name in BUILT if state.is_enabled(name, self._on_edge)])
-                self._chain = self._built(state)
+                self._chain = self._built(state, self._chain.by_name if self._state is not None else {})
                 self._state, self._renewed = state, False
         return self._chain
 
-    def _built(self, state: AgentState) -> Chain:
-        connection: ConnectionFilter | None = self._agent(state, "connection-filter", ConnectionFilter)
-        recipient: RecipientFilter | None = self._agent(state, "recipient-filter", RecipientFilter)
-        if recipient is not None and self._state is not None and self._chain.recipient is not None:
-            recipient.take_over(self._chain.recipient)
-        providers = tuple(map(parse_provider, connection.settings.providers)) if connection is not None else ()
-        sender: SenderFilter | None = self._agent(state, "sender-filter", SenderFilter)
-        settings = {name: self._settings(state, name) for name in BUILT if state.is_enabled(name, self._on_edge)}
-        message = MessageAgents(settings, sender, self._look_ups, self.statistics, self._fqdn, self._own_names)
-        return Chain(connection, providers, sender, recipient, message)
+    def _built(self, state: AgentState, former: dict[str, Agent[Any]]) -> Chain:
+        agents: dict[str, Agent[Any]] = {}
+        for name, kind in BUILT.items():
+            if state.is_enabled(name, self._on_edge):
+                agents[name] = kind(state.settings_of(name))
+                if name in former:
+                    agents[name].take_over(former[name])
+        at = {moment: tuple(agent for agent in agents.values() if agent.acts(moment)) for moment in _INWARD}
+        services, refused = self._services, self._refused_recipient
+        sources = Sources(
+            services.look_ups,
+            services.block_lists,
+            self._fqdn,
+            self._own_names,
+            refused if services.directory is not None else None,
+            services.clock,
+        )
+        return Chain(agents, at, sources)
 
-    def _agent(self, state: AgentState, name: str, kind: Callable[[Any], Any]) -> Any:
-        return kind(self._settings(state, name)) if state.is_enabled(name, self._on_edge) else None
+    async def _refused_recipient(self, address: str) -> Reply | None:
+        directory = self._services.directory
+        if directory is None or self._domains.get(domain_of(address)) is not DomainType.AUTHORITATIVE:
+            return None
+        if address.startswith("postmaster@"):
+            return None
+        answer = of_directory(directory, address, False)
+        reply = answer if isinstance(answer, Reply) else await answer
+        return reply if reply.code >= 300 else None
 
-    def _settings(self, state: AgentState, name: str) -> Any:
-        try:
-            return state.of(name)
-        except ValueError as error:
-            log(Event.AGENT_FAILED, agent=name, error=f"its settings are wrong, it runs with its defaults: {error}")
-            return AgentState().of(name)
 
+class ConnectionPipeline:
+    """The agents of one connection (`receive_connector.ConnectionAgents`)."""
 
-class AgentSteps:
-    """The agents of one connection (`receive_connector.Steps`)."""
-
-    __slots__ = ("_address", "_chain", "_p", "_refusal", "_standing", "_unknown")
+    __slots__ = ("_at", "_client", "_p", "_refusal")
 
     def __init__(self, pipeline: AgentPipeline) -> None:
         self._p = pipeline
-        self._chain = pipeline.chain
-        self._address: IpAddress | None = None
-        self._standing = Standing.UNKNOWN
-        self._unknown = 0
+        chain = pipeline.chain
+        self._at = chain.at
+        self._client = Client(chain.sources)
         self._refusal: tuple[Reply, str] | None = None
         """The last one, and the agent that gave it."""
 
-    async def connected(self, caller: Caller) -> Reply | None:
-        """Block lists are asked while greetings are said; who is listed hears of it at RCPT, when it is known for whom."""
-        self._address = client_address(caller.peer.host)
-        chain = self._chain
-        if chain.connection is not None and self._address is not None and caller.identity.kind in _FILTERED:
-            self._standing = chain.connection.standing(self._address, self._p.clock())
-            unasked = self._standing is Standing.UNKNOWN and bool(chain.providers)
-            if unasked and self._p.block_lists.known(self._address, chain.providers) is None:
-                self._p.block_lists.start(self._address, chain.providers)
+    async def connected(self, session: Session) -> Reply | None:
+        self._client.host = session.peer.host
+        self._client.address = client_address(session.peer.host)
+        if _is_filtered(session):
+            for agent in self._at["at_connection"]:
+                agent.at_connection(self._client)
         return None
 
-    async def mail(self, caller: Caller, sender: str) -> Reply | None:
-        self._chain = self._p.chain
-        agent = self._chain.sender
-        if agent is None or self._allowed or not self._filtered(caller):
+    def mail(self, session: Session, sender: str) -> Reply | None:
+        chain = self._p.chain
+        self._at, self._client.sources = chain.at, chain.sources
+        if not _is_filtered(session):
             return None
-        return self._decided("sender-filter", lambda: agent.mail(sender))
+        for agent in self._at["at_mail"]:
+            begun = time.perf_counter()
+            try:
+                reply = agent.at_mail(self._client, sender)
+            except Exception as error:
+                self._failed(agent, begun, error)
+            else:
+                if self._decided(agent, begun, reply):
+                    return reply
+        return None
 
-    def rcpt(self, caller: Caller, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
-        if not self._filtered(caller):
+    async def rcpt(self, session: Session, recipient: EnvelopeRecipient) -> Reply | None:
+        if not _is_filtered(session):
             return None
-        refusal = self._connection(recipient.address)
-        if refusal is not None and not isinstance(refusal, Reply):
-            return self._rcpt_later(recipient, refusal)
-        return refusal or self._recipient(recipient)
+        for agent in self._at["at_rcpt"]:
+            begun = time.perf_counter()
+            try:
+                reply = await agent.at_rcpt(self._client, recipient.address)
+            except Exception as error:
+                self._failed(agent, begun, error)
+            else:
+                if self._decided(agent, begun, reply):
+                    return reply
+        return None
 
-    async def _rcpt_later(self, recipient: EnvelopeRecipient, listed: Awaitable[Reply | None]) -> Reply | None:
-        refusal = await listed or self._recipient(recipient)
-        return refusal if refusal is None or isinstance(refusal, Reply) else await refusal
-
-    def _connection(self, recipient: str) -> Reply | Awaitable[Reply | None] | None:
-        agent, providers, address = self._chain.connection, self._chain.providers, self._address
-        if agent is None or address is None or self._allowed:
-            return None
-        if self._standing is Standing.UNKNOWN and not providers:
-            return None
-        if agent.bypassed(recipient):
-            return None
-        if self._standing is Standing.BLOCKED:
-            return self._decided("connection-filter", lambda: agent.refusal(address))
-        zone = self._p.block_lists.known(address, providers)
-        if zone is None:
-            return self._listed(agent, address)
-        return self._decided("connection-filter", lambda: agent.refusal(address, zone) if zone else None)
-
-    async def _listed(self, agent: ConnectionFilter, address: IpAddress) -> Reply | None:
-        begun = time.perf_counter()
-        # Others may wait for the same answer: whoever hangs up leaves it to them. It ends in time and does not raise.
-        zone = await asyncio.shield(self._p.block_lists.start(address, self._chain.providers))
-        return self._decided("connection-filter", lambda: agent.refusal(address, zone) if zone else None, begun)
-
-    def _recipient(self, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
-        agent, directory = self._chain.recipient, self._p.directory
-        if agent is None:
-            return None
-        begun = time.perf_counter()
-        address = fold(recipient.address)
-        refusal = self._decided("recipient-filter", lambda: agent.rcpt(address), begun)
-        if refusal is not None or directory is None or not agent.settings.validate:
-            return refusal
-        if self._p.domains.get(domain_of(address)) is not DomainType.AUTHORITATIVE or address.startswith("postmaster@"):
-            return None
-        found = of_directory(directory, address, False)
-        if isinstance(found, Reply):
-            return found if found.code >= 300 else None
-        return _unless_fine(found)
-
-    def unknown(self, caller: Caller, address: str) -> float:
-        agent = self._chain.recipient
-        if agent is None or self._allowed or not self._filtered(caller):
+    def unknown(self, session: Session, reply: Reply) -> float:
+        if not _is_filtered(session) or self._client.is_allowed:
             return 0.0
-        self._unknown += 1
-        self._p.statistics.add("recipient-filter", time.perf_counter(), 550)
-        return agent.unknown(caller.peer.host, self._unknown, self._p.clock())
+        self._client.unknown += 1
+        delay = 0.0
+        for agent in self._at["at_unknown"]:
+            if not self.agent_of(reply):
+                self._p.statistics.add(agent.name, time.perf_counter(), reply.code)
+            delay = max(delay, agent.at_unknown(self._client))
+        return delay
 
-    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str) -> AgentVerdict:
-        if not self._filtered(caller):
+    async def message(
+        self, session: Session, envelope: Envelope, header: bytes, body: Content, key: str
+    ) -> AgentVerdict:
+        if not _is_filtered(session):
             return AgentVerdict()
-        examined = await self.examine(caller, envelope, header, body, key)
-        if examined.reply is not None:
-            self._refusal = examined.reply, examined.by
-        return AgentVerdict(examined.reply, examined.header)
+        reply, mail = await self.examine(session, envelope, header, body, key)
+        return AgentVerdict(reply, mail.header)
 
     async def examine(
-        self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str = ""
-    ) -> Examined:
-        """The agents at the end of a message, with what each of them found."""
-        return await self._chain.message.examine(
-            self._address, caller.helo, envelope.sender, header, body, self._p.clock(), self._allowed, key
-        )
+        self, session: Session, envelope: Envelope, header: bytes, body: Content, key: str = ""
+    ) -> tuple[Reply | None, Mail]:
+        """The agents at the end of a message: the refusal, and the message with what each of them found. What raises anything
+        counts against the message, which is refused for now, and for good the second time: nothing passes that an agent could
+        not look at. This itself does not raise."""
+        until, now = time.monotonic() + TIME_LIMIT, self._client.sources.clock()
+        mail = Mail(self._client, session.helo, envelope.sender, header, body, now, until, key)
+        try:
+            mail.fields = attempting(key, headers.fields, header)
+        except Exception as error:
+            log(Event.AGENT_FAILED, agent="message", error=repr(error))
+            return _not_looked_at(key, error), mail
+        for agent in self._at["at_end"]:
+            begun = time.perf_counter()
+            try:
+                reply = await agent.at_end(mail)
+            except Exception as error:
+                reply = _not_looked_at(key, error)
+                self._failed(agent, begun, error, reply.code)
+                self._refusal = reply, agent.name
+                return reply, mail
+            if self._decided(agent, begun, None if self._client.is_allowed else reply):
+                return reply, mail
+        return None, mail
 
     def agent_of(self, reply: Reply) -> str:
         return self._refusal[1] if self._refusal is not None and self._refusal[0] is reply else ""
 
-    def closed(self) -> None:
-        """Nothing is held that would have to be given back."""
+    def _decided(self, agent: Agent[Any], begun: float, reply: Reply | None) -> bool:
+        """Counts a decision; whether it refuses."""
+        self._p.statistics.add(agent.name, begun, reply.code if reply is not None else 0)
+        if reply is None:
+            return False
+        self._refusal = reply, agent.name
+        return True
 
-    def _filtered(self, caller: Caller) -> bool:
-        return caller.identity.kind in _FILTERED
-
-    @property
-    def _allowed(self) -> bool:
-        """On the allow list: nothing that such a caller sends is refused as unwanted; what it writes into headers is still
-        looked through, and recipients that do not exist still do not."""
-        return self._standing is Standing.ALLOWED
-
-    def _decided(
-        self,
-        name: str,
-        decide: Callable[[], Reply | None],
-        begun: float | None = None,
-    ) -> Reply | None:
-        """One agent's decision, counted. These agents let pass what they fail at."""
-        begun = time.perf_counter() if begun is None else begun
-        try:
-            reply = decide()
-        except Exception as error:
-            log(Event.AGENT_FAILED, agent=name, error=repr(error))
-            self._p.statistics.add(name, begun, error=True)
-            return None
-        self._p.statistics.add(name, begun, reply.code if reply is not None else 0)
-        if reply is not None:
-            self._refusal = reply, name
-        return reply
+    def _failed(self, agent: Agent[Any], begun: float, error: Exception, code: int = 0) -> None:
+        log(Event.AGENT_FAILED, agent=agent.name, error=repr(error))
+        self._p.statistics.add(agent.name, begun, code, error=True)
 
 
-async def _unless_fine(found: Awaitable[Reply]) -> Reply | None:
-    reply = await found
-    return reply if reply.code >= 300 else None
+def _is_filtered(session: Session) -> bool:
+    return session.identity.kind in _FILTERED
+
+
+def _not_looked_at(key: str, error: Exception) -> Reply:
+    """The reply to a message at which an agent raised. What the machine lacks is nothing that the message did."""
+    if not isinstance(error, OSError | MemoryError) and failed_again(key, error):
+        return BROKE
+    return _NOT_NOW

@@ -35,16 +35,22 @@ class AgentState:
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def is_enabled(self, name: str, on_edge: bool) -> bool:
-        """Agents filter at an edge; a hub that answers the internet itself has them switched on one by one. What signs and what
-        keeps our own fields at home runs wherever mail leaves."""
-        default = BUILT[name].enabled and (on_edge or name == "dkim-signing")
-        return self.enabled.get(name, default)
+        """Agents filter at an edge; a hub that answers the internet itself has them switched on one by one, except what is on
+        everywhere."""
+        kind = BUILT[name]
+        return self.enabled.get(name, kind.enabled and (on_edge or kind.everywhere))
 
     def of(self, name: str) -> Any:
         """The agent's settings. Raises ValueError for what the file should not hold."""
-        kind = BUILT[name].settings
-        assert kind is not None
-        return load(kind, self.settings.get(name, {}))
+        return load(BUILT[name].settings_type, self.settings.get(name, {}))
+
+    def settings_of(self, name: str) -> Any:
+        """The same for one who must run: its defaults, where the file is wrong."""
+        try:
+            return self.of(name)
+        except ValueError as error:
+            log(Event.AGENT_FAILED, agent=name, error=f"its settings are wrong, it runs with its defaults: {error}")
+            return AgentState().of(name)
 
 
 class AgentFile:

@@ -11,15 +11,15 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
-from postern.directory.ad.recipient_update import Done, RecipientUpdate
-from postern.model.directory import DirectoryUnavailable
+from postern.directory.ad.recipient_update import RecipientUpdate
+from postern.model.directory import DirectoryUnavailable, RecipientsUpdated
+from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
 from postern.services.rpc.client import RpcClient, RpcError
+from postern.services.rpc.stub import stub
 from postern.telemetry.log import Event, log
 
 INTERVAL = 5.0
 """Seconds between looks at what changed: a poll is one search of an index (5 to 10 ms)."""
-_ANSWER = 3.0
-"""Seconds in which an attendant before this one must say that it is there."""
 
 
 class Attendant:
@@ -35,7 +35,7 @@ class Attendant:
         interval: float = INTERVAL,
     ) -> None:
         self.works = False
-        self.total = Done()
+        self.total = RecipientsUpdated()
         self._row = row
         self._update = update
         self._earlier = list(earlier)
@@ -55,7 +55,7 @@ class Attendant:
         for client in self._earlier:
             await client.close()
 
-    async def update(self, recipients: Sequence[str]) -> Done | None:
+    async def update(self, recipients: Sequence[str]) -> RecipientsUpdated | None:
         """Now: these recipients, or all for (); None if it is not this attendant's turn. Raises DirectoryUnavailable."""
         await self._elect()
         if not self.works:
@@ -85,7 +85,7 @@ class Attendant:
             self.works = works
             log(Event.ATTENDANT_WORKS, path=self._row, works=works)
 
-    def _did(self, done: Done) -> Done:
+    def _did(self, done: RecipientsUpdated) -> RecipientsUpdated:
         self.total += done
         if done.changed:
             log(Event.RECIPIENTS_UPDATED, path=self._row, seen=done.seen, changed=done.changed, failed=len(done.failed))
@@ -95,7 +95,7 @@ class Attendant:
 async def _answers(client: RpcClient) -> bool:
     """An attendant that answers is there, whether it works or rests behind one before it."""
     try:
-        await client.call("standing", (), timeout=_ANSWER)
-    except RpcError:
+        await stub(client, RECIPIENT_UPDATE).standing()
+    except (RpcError, DirectoryUnavailable):
         return False
     return True

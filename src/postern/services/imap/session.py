@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from postern.model.mailbox import MailboxError
-from postern.model.security import Identity
 from postern.net.link import Link
 from postern.paths.guard import Offer
 from postern.protocols.imap.commands import (
@@ -31,8 +30,8 @@ from postern.services.imap import fetch, folders, search, selected, store
 from postern.services.imap.state import CommandFailed, ImapState
 from postern.services.imap.view import NO_COLUMNS, Ahead
 from postern.telemetry.log import Event, log
-from postern.trust.acceptor import Cause, Failure
-from postern.trust.framing.sasl import AuthExchange, encoded, names
+from postern.trust.acceptor import Cause, Challenge, Failure, Granted
+from postern.trust.framing.sasl import AuthExchange, Turn, encoded, names
 
 BASE = b"IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE"
 CAPABILITIES = (
@@ -92,7 +91,7 @@ class ImapSession(Conversation):
         self._access = access
         self._machine = ServerMachine()
         self._state = ImapState(access, self._machine)
-        self._auth = AuthExchange(access.guard, access.authenticator)
+        self._auth = AuthExchange(access.guard, access.authenticator, encoded=True)
         self._idle: selected.Idle | None = None
         self._room: Share | None = None
         self._bad = 0
@@ -300,10 +299,6 @@ class ImapSession(Conversation):
         assert self.link is not None
         self._answer_login(command, await open_with_password(self._access, self.link, command.user, command.password))
 
-    async def _open(self, command: Command, identity: Identity) -> None:
-        assert self.link is not None
-        self._answer_login(command, await open_mailbox(self._access, self.link, identity))
-
     def _answer_login(self, command: Command, outcome: Opened | Failure) -> None:
         if isinstance(outcome, Opened):
             limits = self._access.limits
@@ -335,29 +330,20 @@ class ImapSession(Conversation):
         if self._state.authenticated:
             self._state.done(command, "Already authenticated", status=b"BAD")
             return None
-        if self._auth.begin(command.mechanism, asking(link), _AuthenticateLines(self, command)):
-            return self._auth.respond_encoded(command.initial)
-        return None
+        return self._answer_turn(command, self._auth.begin(command.mechanism, command.initial, asking(link)))
 
     def _response(self, command: Response) -> Awaitable[None]:
-        return self._auth.respond_encoded(command.data)
+        return self._answer_turn(command, self._auth.respond(command.data))
 
-
-class _AuthenticateLines:
-    """The lines of one AUTHENTICATE command (RFC 9051 section 6.2.2)."""
-
-    def __init__(self, session: ImapSession, command: Command) -> None:
-        self._session = session
-        self._command = command
-
-    def challenge(self, data: bytes) -> None:
-        self._session._machine.challenge(encoded(data))
-
-    async def success(self, identity: Identity) -> None:
-        await self._session._open(self._command, identity)
-
-    def failure(self, failure: Failure) -> None:
-        self._session._answer_login(self._command, failure)
+    async def _answer_turn(self, command: Command, turn: Awaitable[Turn]) -> None:
+        assert self.link is not None
+        outcome = await turn
+        if isinstance(outcome, Challenge):
+            self._machine.challenge(encoded(outcome))
+        elif isinstance(outcome, Granted):
+            self._answer_login(command, await open_mailbox(self._access, self.link, outcome.identity))
+        else:
+            self._answer_login(command, outcome)
 
 
 _SESSION: dict[str, Callable[[ImapSession, Command], Awaitable[None] | None]] = {

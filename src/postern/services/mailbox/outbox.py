@@ -29,7 +29,7 @@ from postern.protocols.mime.header import MAX_HEADER, has_too_many_fields, lines
 from postern.protocols.mime.line_ends import with_line_ends
 from postern.protocols.mime.words import decode_words
 from postern.protocols.smtp.address import parse_mailbox
-from postern.services.mailbox.servers import OutboxServer
+from postern.services.mailbox.peer import MailboxPeer, OutboxMailboxes
 from postern.telemetry.attempts import attempt, forget, given_up, strike
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
@@ -54,12 +54,12 @@ Key = tuple[str, UUID]
 
 
 class OutboxTaker:
-    """One a hub process. `server` finds a mailbox server's client by its name; `fqdn` stands in Message-IDs and trace lines;
+    """One a hub process. `peer` finds a mailbox server by its name; `fqdn` stands in Message-IDs and trace lines;
     recipients without a domain get `domain`; `own_names` are those that only we may speak for (`Organization.own_names`)."""
 
     def __init__(
         self,
-        server: Callable[[str], OutboxServer | None],
+        peer: Callable[[str], MailboxPeer[OutboxMailboxes] | None],
         directory: Directory,
         intake: Intake,
         tracker: Tracker,
@@ -68,7 +68,7 @@ class OutboxTaker:
         domain: str,
         own_names: frozenset[str] = frozenset(),
     ) -> None:
-        self._server = server
+        self._peer = peer
         self._directory = directory
         self._intake = intake
         self._tracker = tracker
@@ -133,39 +133,39 @@ class OutboxTaker:
 
     async def _take(self, server: str, mailbox: UUID) -> bool:
         """Everything of one outbox; False if it has to be tried again."""
-        client = self._server(server)
-        if client is None:
+        peer = self._peer(server)
+        if peer is None:
             return True
         try:
-            uids = await client.outbox(mailbox)
+            uids = await peer.mailboxes.outbox(mailbox)
             if not uids:
                 return True
-            folders = await client.folders(mailbox)
+            folders = await peer.mailboxes.folders(mailbox)
             outbox = next(folder.id for folder in folders if folder.kind is FolderKind.OUTBOX)
             # Only the hub's own work on a message may go wrong without holding up those behind it.
-            taken = [await self._take_one(client, mailbox, outbox, uid) for uid in uids]
+            taken = [await self._take_one(peer, mailbox, outbox, uid) for uid in uids]
         except (MailboxError, IntakeError, DirectoryUnavailable, StopIteration) as error:
-            log(Event.DEFERRED, path=client.rpc.target.row.id, peer=server, diagnostic=str(error))
+            log(Event.DEFERRED, path=peer.path, peer=server, diagnostic=str(error))
             return False
         return all(taken)
 
-    async def _take_one(self, client: OutboxServer, mailbox: UUID, outbox: int, uid: int) -> bool:
+    async def _take_one(self, peer: MailboxPeer[OutboxMailboxes], mailbox: UUID, outbox: int, uid: int) -> bool:
         """One message of an outbox; False if it has to be tried again, for it raised what it should not."""
-        found = await client.fetch(mailbox, outbox, [(uid, uid)], Column.CONTENT)
+        found = await peer.mailboxes.fetch(mailbox, outbox, [(uid, uid)], Column.CONTENT)
         if found.contents:
             try:
-                await self._queue(client, mailbox, uid, found.contents[0])
+                await self._queue(peer, mailbox, uid, found.contents[0])
             except (MailboxError, IntakeError, DirectoryUnavailable):
                 raise
             except Exception as error:
                 log(Event.CONVERSATION_FAILED, conversation="outbox", error=repr(error), exc_info=error)
                 strike(_key(mailbox, uid), error)
                 return False
-        await client.submitted(mailbox, uid)
+        await peer.mailboxes.submitted(mailbox, uid)
         forget(_key(mailbox, uid))
         return True
 
-    async def _queue(self, client: OutboxServer, mailbox: UUID, uid: int, content: bytes) -> None:
+    async def _queue(self, peer: MailboxPeer[OutboxMailboxes], mailbox: UUID, uid: int, content: bytes) -> None:
         now = time.time()
         struck = given_up(_key(mailbox, uid))
         made = _POISON if struck is not None else await self._make(mailbox, uid, content, now)
@@ -174,20 +174,12 @@ class OutboxTaker:
                 log(Event.SET_ASIDE, mailbox=str(mailbox), uid=uid, words=struck.why)
             subject = _bare_subject(content) if struck is not None else _subject(content)
             report = _report(made, subject, self._fqdn, now)
-            await client.deliver([Delivery(f"refused/{mailbox.hex}/{uid}", report, (mailbox,), "", int(now))])
-            log(Event.BOUNCED, path=client.rpc.target.row.id, diagnostic=made.text)
+            await peer.mailboxes.deliver([Delivery(f"refused/{mailbox.hex}/{uid}", report, (mailbox,), "", int(now))])
+            log(Event.BOUNCED, path=peer.path, diagnostic=made.text)
             return
         envelope, data = made
-        seal = client.rpc.seal
-        origin = Origin(
-            client.rpc.target.row.id,
-            client.rpc.target.fqdn,
-            client.rpc.target.fqdn,
-            envelope.sender,
-            client.rpc.mechanism,
-            "MAPI",
-            seal.cipher if seal is not None else "",
-        )
+        mechanism, cipher = peer.proof()
+        origin = Origin(peer.path, peer.fqdn, peer.fqdn, envelope.sender, mechanism, "MAPI", cipher)
         accepted = await self._intake.accept(envelope, Content.of(data), origin)
         self._tracker.record(
             TrackingRecord(

@@ -14,6 +14,7 @@ from uuid import UUID
 from postern.model.delivery import DeliveryStore
 from postern.model.directory import Recipient
 from postern.model.mailbox import MailboxError
+from postern.services.mailbox.peer import MailboxPeer
 
 PLENTY = 67_108_864
 """Octets: a mailbox with more room than this is not asked about again for a long time."""
@@ -35,16 +36,16 @@ class Space(Enum):
 
 
 class MailboxRoom:
-    """One a process. `server` finds a mailbox server's client by its name, None where none is called from here; `quota` is what a
+    """One a process. `peer` finds the mailbox server that has a database now; `quota` is what a
     mailbox may hold, in octets, where the directory grants its owner none of his own: 0 for no bound."""
 
     def __init__(
         self,
-        server: Callable[[str], DeliveryStore | None],
+        peer: Callable[[str], MailboxPeer[DeliveryStore] | None],
         quota: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._server = server
+        self._peer = peer
         self._quota = quota
         self._clock = clock
         self._known: dict[UUID, tuple[int, float]] = {}
@@ -54,23 +55,23 @@ class MailboxRoom:
         """Whether a message of `size` octets (0: nobody said) fits into the mailbox of `recipient`. An answer at once
         where nothing must be asked: thousands of recipients a second are."""
         limit = recipient.quota or self._quota
-        if not limit or not recipient.home_server or (recipient.forward_to and not recipient.deliver_and_forward):
+        if not limit or not recipient.database or (recipient.forward_to and not recipient.deliver_and_forward):
             return Space.PLENTY
         now = self._clock()
         used, at = self._known.get(recipient.guid, (0, -_REMEMBERED_ROOMY))
         found = _space(limit - used, size)
         if now - at < (_REMEMBERED_ROOMY if found is Space.PLENTY else _REMEMBERED):
             return found
-        client = self._server(recipient.home_server)
-        if client is None or now < self._away.get(recipient.home_server, now):
+        peer = self._peer(recipient.database)
+        if peer is None or now < self._away.get(peer.server, now):
             return Space.ENOUGH
-        return self._ask(client, recipient, limit, size)
+        return self._ask(peer, recipient, limit, size)
 
-    async def _ask(self, client: DeliveryStore, recipient: Recipient, limit: int, size: int) -> Space:
+    async def _ask(self, peer: MailboxPeer[DeliveryStore], recipient: Recipient, limit: int, size: int) -> Space:
         try:
-            (used,) = await client.used([recipient.guid])
+            (used,) = await peer.mailboxes.used([recipient.guid])
         except MailboxError:
-            self._away[recipient.home_server] = self._clock() + _GRUDGE
+            self._away[peer.server] = self._clock() + _GRUDGE
             return Space.ENOUGH
         if len(self._known) >= _MOST:
             self._known.clear()

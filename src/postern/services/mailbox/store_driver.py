@@ -7,13 +7,12 @@ server does not have yet is opened once, and delivered to again.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from uuid import UUID
 
 from postern.model.delivery import Delivery, DeliveryStatus
 from postern.model.mail import Action, NextHop, Parcel, RecipientOutcome
 from postern.model.mailbox import MailboxError
-from postern.services.mailbox.servers import DeliveryServer
+from postern.services.mailbox.peer import DeliveryMailboxes, MailboxPeer
 from postern.transport.segments import DamagedBody
 
 CALL_BYTES = 16_777_216
@@ -34,29 +33,31 @@ _OUTCOMES: dict[DeliveryStatus, tuple[Action, str, str]] = {
 
 
 class StoreDriver:
-    """One a process. `server` finds a mailbox server's client by the hop's destination, None for a server that is unknown;
+    """One a process. `peer` finds the mailbox server that has the hop's database now, asked for each batch;
     `hub` is this hub's name, for queue ids are only its own; `quota` is what a mailbox may hold, in octets,
     where the directory grants its owner none of his own: 0 for no bound."""
 
     max_batch = 200
 
-    def __init__(self, server: Callable[[str], DeliveryServer | None], hub: str, quota: int = 0) -> None:
-        self._server = server
+    def __init__(self, peer: Callable[[str], MailboxPeer[DeliveryMailboxes] | None], hub: str, quota: int = 0) -> None:
+        self._peer = peer
         self._hub = hub
         self._quota = quota
 
     async def carry(self, hop: NextHop, parcels: Sequence[Parcel]) -> Sequence[Sequence[RecipientOutcome]]:
         """Per parcel one outcome per recipient, in order (see model.mail.Carrier). Never raises."""
-        client = self._server(hop.destination)
-        if client is None:
-            return [_all(parcel, "4.4.4", f"{hop.destination} is no mailbox server", hop) for parcel in parcels]
+        (database,) = hop.destinations
+        peer = self._peer(database)
+        if peer is None:
+            words = f"{database} is no mailbox database of this organization"
+            return [_all(parcel, "4.4.4", words, database) for parcel in parcels]
         outcomes: list[Sequence[RecipientOutcome]] = []
         for batch in _batches(parcels):
-            outcomes += await self._deliver(client, hop, batch)
+            outcomes += await self._deliver(peer, batch)
         return outcomes
 
     async def _deliver(
-        self, client: DeliveryServer, hop: NextHop, parcels: Sequence[Parcel]
+        self, peer: MailboxPeer[DeliveryMailboxes], parcels: Sequence[Parcel]
     ) -> list[Sequence[RecipientOutcome]]:
         """A parcel that cannot be read from the queue waits alone; the others of the batch go on."""
         outcomes: dict[int, Sequence[RecipientOutcome]] = {}
@@ -66,17 +67,17 @@ class StoreDriver:
             try:
                 deliveries.append(self._delivery(parcel))
             except (OSError, DamagedBody) as error:
-                outcomes[number] = _all(parcel, "4.3.0", str(error), hop)
+                outcomes[number] = _all(parcel, "4.3.0", str(error), peer.server)
             else:
                 whole.append(parcel)
-        carried = iter(await self._call(client, hop, whole, deliveries) if whole else ())
+        carried = iter(await self._call(peer, whole, deliveries) if whole else ())
         return [outcomes[number] if number in outcomes else next(carried) for number in range(len(parcels))]
 
     async def _call(
-        self, client: DeliveryServer, hop: NextHop, parcels: Sequence[Parcel], deliveries: Sequence[Delivery]
+        self, peer: MailboxPeer[DeliveryMailboxes], parcels: Sequence[Parcel], deliveries: Sequence[Delivery]
     ) -> list[Sequence[RecipientOutcome]]:
         try:
-            statuses = await client.deliver(deliveries)
+            statuses = await peer.mailboxes.deliver(deliveries)
             missing = {
                 mailbox
                 for delivery, row in zip(deliveries, statuses, strict=True)
@@ -86,58 +87,46 @@ class StoreDriver:
             }
             if missing:
                 for mailbox in missing:
-                    await client.logon(mailbox)
-                statuses = await client.deliver(deliveries)
+                    await peer.mailboxes.logon(mailbox)
+                statuses = await peer.mailboxes.deliver(deliveries)
         except MailboxError as error:
             # 4.4.1 tells the queue that it is the server that does not answer, not the mail that is wrong.
             status = "4.4.1" if error.code == "UNAVAILABLE" else "4.2.0"
-            return [_all(parcel, status, str(error), hop) for parcel in parcels]
+            return [_all(parcel, status, str(error), peer.server) for parcel in parcels]
         return [
-            self._outcomes(client, hop, parcel, dict(zip(delivery.mailboxes, row, strict=True)))
+            _outcomes(peer, parcel, dict(zip(delivery.mailboxes, row, strict=True)))
             for parcel, delivery, row in zip(parcels, deliveries, statuses, strict=True)
         ]
 
     def _delivery(self, parcel: Parcel) -> Delivery:
         # Two addresses of one person are one mailbox.
-        mailboxes = dict.fromkeys(map(_uuid, parcel.mailboxes.values()))
+        mailboxes = dict.fromkeys(parcel.mailboxes.values())
         return Delivery(
             f"{self._hub}/{parcel.queue_id}",
             parcel.content.bytes(),
             tuple(mailboxes),
             parcel.envelope.sender,
             int(parcel.received),
-            [parcel.quotas.get(mailbox.hex, self._quota) for mailbox in mailboxes]
+            [parcel.quotas.get(mailbox, self._quota) for mailbox in mailboxes]
             if parcel.quotas
             else [self._quota] * len(mailboxes),
         )
 
-    def _outcomes(
-        self, client: DeliveryServer, hop: NextHop, parcel: Parcel, statuses: dict[UUID, DeliveryStatus]
-    ) -> list[RecipientOutcome]:
-        seal = client.rpc.seal
-        found = []
-        for recipient in parcel.envelope.recipients:
-            guid = parcel.mailboxes.get(recipient.address)
-            status = statuses[_uuid(guid)] if guid is not None else DeliveryStatus.NO_MAILBOX
-            action, code, text = _OUTCOMES[status]
-            found.append(
-                RecipientOutcome(
-                    recipient.address,
-                    action,
-                    code,
-                    text,
-                    hop.destination,
-                    client.rpc.mechanism,
-                    seal.cipher if seal is not None else "",
-                    poison=status is DeliveryStatus.POISON,
-                )
-            )
-        return found
 
-
-@lru_cache(maxsize=4096)
-def _uuid(guid: str) -> UUID:
-    return UUID(hex=guid)
+def _outcomes(
+    peer: MailboxPeer[DeliveryMailboxes], parcel: Parcel, statuses: dict[UUID, DeliveryStatus]
+) -> list[RecipientOutcome]:
+    mechanism, cipher = peer.proof()
+    outcomes = []
+    for recipient in parcel.envelope.recipients:
+        guid = parcel.mailboxes.get(recipient.address)
+        status = statuses[guid] if guid is not None else DeliveryStatus.NO_MAILBOX
+        action, code, text = _OUTCOMES[status]
+        poisoned = status is DeliveryStatus.POISON
+        outcomes.append(
+            RecipientOutcome(recipient.address, action, code, text, peer.server, mechanism, cipher, poison=poisoned)
+        )
+    return outcomes
 
 
 def _batches(parcels: Sequence[Parcel]) -> list[list[Parcel]]:
@@ -152,8 +141,8 @@ def _batches(parcels: Sequence[Parcel]) -> list[list[Parcel]]:
     return batches
 
 
-def _all(parcel: Parcel, status: str, text: str, hop: NextHop) -> list[RecipientOutcome]:
+def _all(parcel: Parcel, status: str, text: str, remote: str) -> list[RecipientOutcome]:
     return [
-        RecipientOutcome(recipient.address, Action.DELAYED, status, text, hop.destination)
+        RecipientOutcome(recipient.address, Action.DELAYED, status, text, remote)
         for recipient in parcel.envelope.recipients
     ]

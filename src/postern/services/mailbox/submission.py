@@ -11,18 +11,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from postern.model.mailbox import MailboxError
+from postern.model.mailbox_server import Mailboxes
 from postern.paths.row import Path
-from postern.protocols.dcerpc.interfaces import mailbox_values as values
-from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
+from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION, MailSubmission
 from postern.protocols.dcerpc.pdu import Status
 from postern.services.mailbox.outbox import OutboxTaker
 from postern.services.rpc.client import RpcClient, RpcError
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.server import Caller, RpcFault
+from postern.services.rpc.stub import stub
 from postern.telemetry.log import Event, log
 
 NOTICES = 1000
@@ -31,7 +32,6 @@ RESCAN = 60.0
 """Seconds after which the outboxes are looked at without anybody having said anything."""
 _AGAIN = 2.0
 """Seconds until hubs of which none took a notice are asked again."""
-_TAKEN, _FULL = 0, 1
 
 
 class SubmissionNotifier:
@@ -46,7 +46,7 @@ class SubmissionNotifier:
         rescan: float = RESCAN,
     ) -> None:
         self._server = server
-        self._hubs = list(hubs)
+        self._hubs = [(hub, stub(hub, MAIL_SUBMISSION)) for hub in hubs]
         self._waiting = waiting
         self._rescan = rescan
         self._mailboxes: dict[UUID, None] = {}
@@ -61,7 +61,7 @@ class SubmissionNotifier:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        for hub in self._hubs:
+        for hub, _ in self._hubs:
             await hub.close()
 
     def submitted(self, mailbox: UUID) -> None:
@@ -86,13 +86,13 @@ class SubmissionNotifier:
 
     async def _notify(self, mailboxes: list[UUID]) -> bool:
         """Tells one hub; whether one took it."""
-        for hub in list(self._hubs):
+        for hub, calls in list(self._hubs):
             try:
-                (answer,) = await hub.call("notify", (self._server, values.uuids(mailboxes)))
+                taken = await calls.notify(self._server, mailboxes)
             except RpcError as error:
                 log(Event.DEFERRED, path=hub.target.row.id, peer=hub.target.fqdn, diagnostic=str(error))
-                answer = _FULL
-            if answer == _TAKEN:
+                taken = False
+            if taken:
                 for mailbox in mailboxes:
                     self._mailboxes.pop(mailbox, None)
                 return True
@@ -100,19 +100,45 @@ class SubmissionNotifier:
         return False
 
 
-class SubmissionService(InterfaceService):
+class SubmissionService(InterfaceService[MailSubmission]):
     """On a hub: MAIL_SUBMISSION on `row`. `accounts` gives each mailbox server's machine account by the server's name: a server
     speaks for itself only."""
 
     def __init__(self, row: Path, taker: OutboxTaker, accounts: Mapping[str, str]) -> None:
-        super().__init__(MAIL_SUBMISSION, row, {"notify": self._notify})
+        super().__init__(MAIL_SUBMISSION, row, for_caller=lambda caller: _Notices(caller, taker, accounts))
+
+
+class _Notices:
+    """What one caller tells this hub."""
+
+    def __init__(self, caller: Caller, taker: OutboxTaker, accounts: Mapping[str, str]) -> None:
+        self._caller = caller
         self._taker = taker
         self._accounts = accounts
 
-    async def _notify(self, caller: Caller, server: str, mailboxes: bytes) -> Sequence[Any]:
+    async def notify(self, server: str, mailboxes: Sequence[UUID]) -> bool:
         account = self._accounts.get(server)
         # Over a unix socket every process of this host is known as this host.
-        if account is None or account.lower() != caller.identity.name.lower():
+        if account is None or account.lower() != self._caller.identity.name.lower():
             raise RpcFault(Status.ACCESS_DENIED)
-        taken = self._taker.noted(server, values.read_uuids(mailboxes))
-        return (_TAKEN if taken else _FULL,)
+        return self._taker.noted(server, mailboxes)
+
+
+class _Submitting:
+    """Mailboxes, of which `submitted` is told after each `submit`."""
+
+    def __init__(self, mailboxes: Mailboxes, submitted: Callable[[UUID], None]) -> None:
+        self._mailboxes = mailboxes
+        self._submitted = submitted
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._mailboxes, name)
+
+    async def submit(self, mailbox: UUID, uid: int) -> None:
+        await self._mailboxes.submit(mailbox, uid)
+        self._submitted(mailbox)
+
+
+def telling(mailboxes: Mailboxes, submitted: Callable[[UUID], None]) -> Mailboxes:
+    """The same mailboxes; `submitted` is told which of them has just submitted an item."""
+    return cast(Mailboxes, _Submitting(mailboxes, submitted))

@@ -7,17 +7,17 @@ passwords (by Kerberos, each for itself). `client` keeps the channel and chooses
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon, NtlmVerdict
 from postern.paths.row import Path
-from postern.protocols.dcerpc.interfaces.logon_broker import JUDGED, LOGON_BROKER, UNAVAILABLE
+from postern.protocols.dcerpc.interfaces.logon_broker import LOGON_BROKER, LogonBroking
 from postern.protocols.dcerpc.pdu import Status
 from postern.services.netlogon.client import PATIENCE
 from postern.services.rpc.client import RpcClient, RpcError
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.server import Caller, RpcFault
+from postern.services.rpc.stub import stub
 from postern.telemetry.log import Event, log
 from postern.trust.pool import Overloaded, Turns
 
@@ -45,26 +45,23 @@ class PasswordJudge(Protocol):
     def close(self) -> None: ...
 
 
-class LogonBroker(InterfaceService):
+class LogonBroker(InterfaceService[LogonBroking]):
     """LOGON_BROKER on `row` (ad-topology). A caller that does not come over the unix socket is refused."""
 
     def __init__(self, row: Path, judge: NtlmJudge) -> None:
-        super().__init__(LOGON_BROKER, row, {"judge_ntlm": self._judge_ntlm})
+        super().__init__(LOGON_BROKER, row, for_caller=self._local)
         self._judge = judge
 
     async def close(self) -> None:
         await self._judge.close()
 
-    async def _judge_ntlm(self, caller: Caller, *words: Any) -> Sequence[Any]:
+    def _local(self, caller: Caller) -> LogonBroking:
         if caller.seal is None or caller.seal.protocol != "local":
             raise RpcFault(Status.ACCESS_DENIED)
-        logon = NtlmLogon(*words)
-        try:
-            verdict = await self._judge.ntlm(logon)
-        except DirectoryUnavailable:
-            return 0, "", b"", [], UNAVAILABLE
-        groups = [group.encode() for group in sorted(verdict.groups)]
-        return verdict.status, verdict.name, verdict.session_base_key, groups, JUDGED
+        return self
+
+    async def judge_ntlm(self, logon: NtlmLogon) -> NtlmVerdict:
+        return await self._judge.ntlm(logon)
 
 
 class BrokerClient:
@@ -72,6 +69,7 @@ class BrokerClient:
 
     def __init__(self, rpc: RpcClient, passwords: PasswordJudge) -> None:
         self._rpc = rpc
+        self._broker = stub(rpc, LOGON_BROKER)
         self._passwords = passwords
         self._turns = Turns(AT_ONCE)
 
@@ -88,22 +86,15 @@ class BrokerClient:
             raise DirectoryUnavailable("too many logons wait for the logon broker") from error
 
     async def _ask(self, logon: NtlmLogon) -> NtlmVerdict:
-        values = (
-            *(logon.domain, logon.user, logon.workstation),
-            *(logon.challenge, logon.nt_response, logon.lm_response, logon.address),
-        )
         for attempt in range(_ATTEMPTS):
             try:
-                status, name, key, groups, answer = await self._rpc.call("judge_ntlm", values, PATIENCE + 1)
-                break
+                return await self._broker.judge_ntlm(logon)
             except RpcError as error:
                 if error.executed or attempt + 1 == _ATTEMPTS:
                     log(Event.SECURE_CHANNEL_FAILED, path=self._rpc.target.row.id, diagnostic=str(error))
                     raise DirectoryUnavailable("the logon broker does not answer") from error
                 await asyncio.sleep(_PAUSE * 2**attempt)
-        if answer != JUDGED or (status == 0 and (not name or len(key) != 16)):
-            raise DirectoryUnavailable("no domain controller judges logons")
-        return NtlmVerdict(status, name, key, frozenset(group.decode("ascii", "replace") for group in groups))
+        raise AssertionError("the last attempt returns or raises")
 
     async def close(self) -> None:
         self._passwords.close()

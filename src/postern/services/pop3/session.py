@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable
 
 from postern.model.items import Flag, FlagChange
 from postern.model.mailbox import MailboxError
-from postern.model.security import Identity, Mechanism
+from postern.model.security import Mechanism
 from postern.paths.guard import Offer
 from postern.protocols.pop3.machine import Command, Event, Invalid, Response, ServerMachine, top
 from postern.services.access.logon import ClientAccess, Opened, open_mailbox, open_with_password
 from postern.services.conversation import Conversation, asking
 from postern.services.pop3.maildrop import Maildrop, open_maildrop
-from postern.trust.acceptor import Cause, Failure, refused
-from postern.trust.framing.sasl import AuthExchange, encoded, names
+from postern.trust.acceptor import Cause, Challenge, Failure, Granted, refused
+from postern.trust.framing.sasl import AuthExchange, Turn, encoded, names
 
 CODES = {
     Cause.FAILED: "AUTH",
@@ -43,7 +43,7 @@ class Pop3Session(Conversation):
         self._access = access
         self._machine = ServerMachine()
         self._user = ""
-        self._auth_exchange = AuthExchange(access.guard, access.authenticator)
+        self._auth_exchange = AuthExchange(access.guard, access.authenticator, encoded=True)
         self._drop: Maildrop | None = None
         self._bad = 0
         self._failures = 0
@@ -200,27 +200,22 @@ class Pop3Session(Conversation):
         if not command.text:  # the older form: a list of mechanisms
             self._machine.lines("Mechanisms", [name.encode() for name in self._mechanisms(self._offer())])
             return None
-        if self._auth_exchange.begin(command.text, asking(link), self):
-            return self._auth_exchange.respond_encoded(command.initial)
-        return None
+        return self._answer_turn(self._auth_exchange.begin(command.text, command.initial, asking(link)))
 
     def _response(self, event: Response) -> Awaitable[None]:
-        return self._auth_exchange.respond_encoded(event.data)
+        return self._answer_turn(self._auth_exchange.respond(event.data))
 
-    # Lines of AUTH (RFC 5034 section 4)
-
-    def challenge(self, data: bytes) -> None:
-        self._machine.challenge(encoded(data))
-
-    async def success(self, identity: Identity) -> None:
+    async def _answer_turn(self, turn: Awaitable[Turn]) -> None:
         assert self.link is not None
-        await self._finish(await open_mailbox(self._access, self.link, identity))
-
-    def failure(self, failure: Failure) -> None:
-        if failure.cause is Cause.CANCELLED:
-            self._refuse(failure.text)
+        outcome = await turn
+        if isinstance(outcome, Challenge):
+            self._machine.challenge(encoded(outcome))
+        elif isinstance(outcome, Granted):
+            await self._finish(await open_mailbox(self._access, self.link, outcome.identity))
+        elif outcome.cause is Cause.CANCELLED:
+            self._refuse(outcome.text)
         else:
-            self._answer_login(failure)
+            self._answer_login(outcome)
 
     async def _finish(self, outcome: Opened | Failure) -> None:
         if isinstance(outcome, Opened):

@@ -1,8 +1,8 @@
 """RPC clients: a few connections to one server for one interface, over the unix socket of this host or over TCP by way of the
 endpoint mapper, proven and sealed as the row says.
 
-Reads the row and what this host can prove itself with; leaves the operations' meaning to its callers (`mailbox.client`,
-`mailbox.submission`). Many calls share a connection; a call that waits for long takes one of its own.
+Reads the row and what this host can prove itself with; leaves the operations' meaning to `stub`. Many calls share
+a connection; a call that waits for long takes one of its own.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class RpcClient:
 
     def __init__(
         self,
-        interface: Interface,
+        interface: Interface[Any],
         target: RpcTarget,
         observed: Observed,
         connections: int = 2,
@@ -203,12 +203,12 @@ class RpcClient:
         except NdrError as error:
             raise RpcError(f"parameters: {error}") from error
 
-    async def call_alone(self, name: str, values: Sequence[Any], timeout: float) -> list[Any]:
+    async def call_alone(self, name: str, values: Sequence[Any], timeout: float | None) -> list[Any]:
         """The same on a connection that no other call shares: for calls that wait."""
         number, operation = self._operations[name]
         connection: RpcConnection | None = None
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout or self._timeout):
                 connection = self._idle() or await self._connect()
                 reply = await connection.call(number, operation.request.encode(values))
             self._alone.append(connection)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from postern.model.organization import HostService, Organization, Role, Server
@@ -33,7 +34,7 @@ from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDAT
 from postern.protocols.dcerpc.pdu import NDR
 from postern.services.rpc.server import Caller, Procedure
 
-_PLACES: tuple[tuple[Role | HostService, tuple[Interface, ...]], ...] = (
+_PLACES: tuple[tuple[Role | HostService, tuple[Interface[Any], ...]], ...] = (
     (Role.MAILBOX, (MAILBOX_ACCESS, MAILBOX_DELIVERY)),
     (Role.HUB, (MAIL_SUBMISSION,)),
     (HostService.TOPOLOGY, (AD_TOPOLOGY,)),

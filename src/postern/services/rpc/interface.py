@@ -1,43 +1,64 @@
-"""Serves an interface by its declaration: one handler an operation, by name. Stubs are decoded and encoded here only.
+"""Serves an interface by its declaration: every operation is the method of its name of an implementation.
 
-    InterfaceService(AD_TOPOLOGY, row, {"controllers": self._controllers, "failed": self._failed})
+    InterfaceService(MAILBOX_ACCESS, row, database)
 
-`server` has checked that the caller may call.
+`server` has checked that the caller may call. An implementation that must know who calls is made, or chosen, for each call:
+
+    InterfaceService(AD_TOPOLOGY, row, for_caller=lambda caller: Topology(caller))
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interface import Interface, Operation
 from postern.services.rpc.server import Caller, Procedure
 
-Handler = Callable[..., Awaitable[Sequence[Any]]]
-"""Takes the caller and the [in] parameters; gives the [out] parameters and the returned number. May raise ValueError (a bad
-stub) or RpcFault."""
+P = TypeVar("P")
 
 
-class InterfaceService:
-    """Serves one interface on one row (an `rpc_server.RpcService`). Raises ValueError unless each operation has a handler, and
-    each handler an operation."""
+class InterfaceService(Generic[P]):
+    """Serves one interface on one row (an `rpc.server.RpcService`). `for_caller` may raise RpcFault: this caller is not served.
 
-    def __init__(self, interface: Interface, row: Path, handlers: Mapping[str, Handler]) -> None:
-        if handlers.keys() != interface.numbers.keys():
-            raise ValueError(f"{interface.name}: {sorted(handlers.keys() ^ interface.numbers.keys())}")
+    A method may raise what the interface's `Refusals` name, RpcFault, or ValueError for arguments that cannot be (a bad stub).
+    Raises ValueError where `implementation` lacks a method.
+    """
+
+    def __init__(
+        self,
+        interface: Interface[P],
+        row: Path,
+        implementation: P | None = None,
+        for_caller: Callable[[Caller], P] | None = None,
+    ) -> None:
+        if (implementation is None) is (for_caller is None):
+            raise TypeError("an implementation, or how it is made for a caller")
         self.syntax = interface.syntax
         self.row = row
-        self._procedures = [_procedure(operation, handlers[operation.name]) for operation in interface.operations]
+        lacking = [name for name in interface.numbers if for_caller is None and not hasattr(implementation, name)]
+        if lacking:
+            raise ValueError(f"{interface.name} is not implemented: {lacking}")
+        self._procedures = [_procedure(operation, implementation, for_caller) for operation in interface.operations]
 
     def procedure(self, opnum: int) -> Procedure | None:
         return self._procedures[opnum] if opnum < len(self._procedures) else None
 
 
-def _procedure(operation: Operation, handler: Handler) -> Procedure:
-    decode, encode = operation.request.decode, operation.reply.encode
+def _procedure(operation: Operation, implementation: Any, for_caller: Callable[[Caller], Any] | None) -> Procedure:
+    name, decode, encode = operation.name, operation.request.decode, operation.reply.encode
+    read, write = operation.read_arguments, operation.write_result
+    refusals: Any = operation.refusals.exception if operation.refusals is not None else ()
+    always: Any = getattr(implementation, name) if for_caller is None else None
 
     async def run(stub: bytes | memoryview, caller: Caller) -> bytearray:
-        return encode(await handler(caller, *decode(stub)))
+        method = always if for_caller is None else getattr(for_caller(caller), name)
+        arguments = read(decode(stub))
+        try:
+            result = await method(*arguments)
+        except refusals as refusal:
+            return encode(operation.write_refusal(refusal))
+        return encode(write(result))
 
     return run

@@ -1,6 +1,6 @@
 """A receive connector: what all SMTP conversations of one door share, and what the guard lets them be offered.
 
-Built by a role from its parts; each connection is a `smtp_receive.ReceiveSession` of it.
+Built by a role from its parts; each connection is a `receive.ReceiveConversation` of it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path as FilePath
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from postern.model.directory import Directory, Recipient
 from postern.model.domains import a_labels
 from postern.model.mail import Accepted, Content, Envelope, EnvelopeRecipient, Intake, Origin
 from postern.model.organization import AcceptedDomain, Limits, Organization
-from postern.model.security import NOBODY, Identity, Peer, Seal
+from postern.model.security import NOBODY, Identity, Mechanism, Seal
+from postern.net.link import Link
 from postern.paths.guard import Guard, Offer, Refusal
 from postern.paths.row import Path
 from postern.protocols.authentication.results import without_claims
@@ -24,23 +25,13 @@ from postern.protocols.smtp.reply import Reply
 from postern.services.mailbox.room import Space
 from postern.services.smtp.data import Clock
 from postern.services.smtp.refusals import Refusals
+from postern.services.smtp.session import Session
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
 from postern.trust.authenticator import Authenticator
 from postern.trust.framing import sasl
 
 _ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES")
-
-
-class Caller(NamedTuple):
-    """The peer, as far as it is known at this moment of the conversation. `path` is the id of the row that it is on ("" while
-    no row admits it), `helo` what it called itself."""
-
-    peer: Peer
-    helo: str
-    identity: Identity
-    seal: Seal | None
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,30 +43,32 @@ class AgentVerdict:
     header: bytes | None = None
 
 
-class Steps(Protocol):
+class ConnectionAgents(Protocol):
     """The agents of one connection, asked in this order; a Reply refuses (421 also ends the connection), None lets it pass.
-    They may take their time (a look-up, a tarpit): the connection waits. Must not raise; what they cannot find out, they let pass
-    or refuse by a reply of class 4."""
+    Where they may wait (a look-up) the connection waits. Must not raise; what they cannot find out, they let pass or refuse by a
+    reply of class 4."""
 
-    async def connected(self, caller: Caller) -> Reply | None:
+    async def connected(self, session: Session) -> Reply | None:
         """Before the greeting, which a Reply stands instead of; the connection ends with it."""
         ...
 
-    async def mail(self, caller: Caller, sender: str) -> Reply | None:
-        """`sender` is "" for the null reverse-path. A new MAIL begins a new transaction."""
+    def mail(self, session: Session, sender: str) -> Reply | None:
+        """`sender` is "" for the null reverse-path. A new MAIL begins a new transaction. What must be looked up for it is
+        asked for at RCPT, or at the end: whoever names no recipient costs nobody a question."""
         ...
 
-    def rcpt(self, caller: Caller, recipient: EnvelopeRecipient) -> Reply | Awaitable[Reply | None] | None:
-        """Only for recipients that the connector itself would take. An answer at once where nothing must be waited for:
-        thousands a second are asked."""
+    async def rcpt(self, session: Session, recipient: EnvelopeRecipient) -> Reply | None:
+        """Only for recipients that the connector itself would take."""
         ...
 
-    def unknown(self, caller: Caller, address: str) -> float:
-        """The connector is about to say 550 5.1.1 of this address: seconds to wait before it does (the tarpit against
+    def unknown(self, session: Session, reply: Reply) -> float:
+        """The connector is about to give this reply, 550 5.1.1, to RCPT: seconds to wait before it does (the tarpit against
         harvesting), 0 for none. Nothing is read from the connection meanwhile (`link.pause`)."""
         ...
 
-    async def data(self, caller: Caller, envelope: Envelope, header: bytes, body: Content, key: str) -> AgentVerdict:
+    async def message(
+        self, session: Session, envelope: Envelope, header: bytes, body: Content, key: str
+    ) -> AgentVerdict:
         """`key` names the message while something is computed on it (`telemetry.attempts`).
         `header` is the header section as it came, without our own trace line; `body` begins with the empty line. Header and
         body together are the message octet for octet."""
@@ -85,21 +78,17 @@ class Steps(Protocol):
         """The agent that gave this very refusal, if it was the last of an agent's; "" for a refusal of the connector's own."""
         ...
 
-    def closed(self) -> None:
-        """The connection has ended; the last call."""
-        ...
-
 
 class Agents(Protocol):
     """The agents of a connector, in their order."""
 
-    def steps(self) -> Steps | None:
+    def for_connection(self) -> ConnectionAgents | None:
         """For a new connection; None where no agent has anything to say."""
         ...
 
 
 class Room(Protocol):
-    """Whether mailboxes have room (`mailbox_room.MailboxRoom`)."""
+    """Whether mailboxes have room (`services.mailbox.room.MailboxRoom`)."""
 
     def space(self, recipient: Recipient, size: int) -> Space | Awaitable[Space]:
         """What there is for a message of `size` octets (0: unknown)."""
@@ -114,58 +103,83 @@ class PeerCertificates(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectorPolicy:
+    """What the organization says: its accepted domains, the bounds of connections and messages, and the names that nobody else
+    may speak for in Authentication-Results (`Organization.own_names`)."""
+
+    domains: Sequence[AcceptedDomain]
+    limits: Limits
+    own_names: frozenset[str] = frozenset()
+
+    @staticmethod
+    def of(organization: Organization) -> ConnectorPolicy:
+        return ConnectorPolicy(organization.domains, organization.limits, organization.own_names())
+
+
+@dataclass(frozen=True, slots=True)
+class CallerProofs:
+    """How callers prove who they are. Without an `authenticator` nobody logs on; without `certificates` what a peer shows in
+    TLS is not looked at. `may_call` says whether a server of ours has a role that calls on a row."""
+
+    authenticator: Authenticator | None = None
+    certificates: PeerCertificates | None = None
+    may_call: Callable[[Identity, Path], bool] = lambda identity, row: True
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientSources:
+    """What is asked about recipients. Without a `directory` every recipient of an accepted domain is taken; without `room` no
+    mailbox is asked whether it is full."""
+
+    directory: Directory | None = None
+    room: Room | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorStores:
+    """Where a connector writes: messages, contents while they come in (`spool` is a folder), and what it saw and did."""
+
+    intake: Intake
+    spool: FilePath
+    observed: Observed
+    tracker: Tracker
+
+
 class ReceiveConnector:
     """What all sessions of one door share. The door's rows, which the guard speaks for, decide whether it is one for
-    the internet, for clients, for our own servers, or for several of them.
-
-    Without an `authenticator` nobody logs on; without a `directory` every recipient of an accepted domain is taken; without
-    `certificates` what a peer shows in TLS is not looked at; `agents` have their say after the connector's own rules.
-    `may_call` says whether a server of ours has a role that calls on a row; without `room` no mailbox is asked whether it is
-    full. `own_names` are those that nobody else may speak for in Authentication-Results (`Organization.own_names`).
+    the internet, for clients, for our own servers, or for several of them. `agents` decide after the connector's own rules.
     """
 
     def __init__(
         self,
         guard: Guard,
-        authenticator: Authenticator | None,
-        directory: Directory | None,
-        domains: Sequence[AcceptedDomain],
-        intake: Intake,
-        limits: Limits,
-        observed: Observed,
-        tracker: Tracker,
         fqdn: str,
-        spool: FilePath,
-        certificates: PeerCertificates | None = None,
+        policy: ConnectorPolicy,
+        stores: ConnectorStores,
+        proofs: CallerProofs | None = None,
+        recipients: RecipientSources | None = None,
         agents: Agents | None = None,
-        may_call: Callable[[Identity, Path], bool] = lambda identity, row: True,
-        room: Room | None = None,
-        own_names: frozenset[str] = frozenset(),
     ) -> None:
         self.guard = guard
-        self.authenticator = authenticator
-        self.directory = directory
-        self.domains = {a_labels(domain.name): domain.type for domain in domains}
-        """Accepted domains by name."""
-        self.default_domain = a_labels(domains[0].name)
-        self.intake = intake
-        self.limits = limits
-        self.observed = observed
-        self.tracker = tracker
-        self.refusals = Refusals(tracker)
         self.fqdn = fqdn
-        self.spool = spool
-        self.certificates = certificates
+        self.limits = policy.limits
+        self.domains = {a_labels(domain.name): domain.type for domain in policy.domains}
+        """Accepted domains by name."""
+        self.default_domain = a_labels(policy.domains[0].name)
+        self.stores = stores
+        self.proofs = proofs or CallerProofs()
+        self.recipients = recipients or RecipientSources()
         self.agents = agents
-        self.room = room
-        self._may_call = may_call
-        self._own_names = own_names | {fqdn.lower()}
+        self.refusals = Refusals(stores.tracker)
         self.clock = Clock()
-        self._strangers: dict[bool, Path | Refusal] = {}
-        self._offers: dict[tuple[object, ...], tuple[Offer, tuple[str, ...]]] = {}
+        limits = policy.limits
         self.bounds = ServerBounds(
             limits.line_length, limits.message_size, limits.recipients, limits.errors_per_connection
         )
+        self._own_names = policy.own_names | {fqdn.lower()}
+        self._strangers: dict[bool, Path | Refusal] = {}
+        self._offers: dict[tuple[object, ...], Offer] = {}
 
     def reorganize(self, organization: Organization) -> None:
         """The accepted domains are others now."""
@@ -181,7 +195,7 @@ class ReceiveConnector:
 
     def row_for(self, identity: Identity, seal: Seal | None) -> Path | Refusal:
         """The row that a proven caller is on."""
-        return self.guard.row_for(identity, seal, lambda row: self._may_call(identity, row))
+        return self.guard.row_for(identity, seal, lambda row: self.proofs.may_call(identity, row))
 
     def without_our_word(self, header: bytes) -> bytes:
         """The header without what claims to be found out by us, for mail that none of our servers brings: readers of it, our
@@ -190,22 +204,32 @@ class ReceiveConnector:
 
     def record(self, accepted: Accepted, envelope: Envelope, origin: Origin, seal: Seal | None) -> None:
         """That a message is in the queue: into the tracking log and the observations."""
-        self.observed.seen(origin.path, origin.client, origin.mechanism, seal, time.time())
-        self.tracker.record(
+        self.stores.observed.seen(origin.path, origin.client, origin.mechanism, seal, time.time())
+        self.stores.tracker.record(
             TrackingRecord(
                 *(Step.RECEIVE, accepted.message_id, accepted.queue_id, origin.path, origin.client),
                 *(origin.mechanism, origin.cipher, envelope.sender, envelope.addresses, "250 2.0.0"),
             )
         )
 
-    def offer(self, seal: Seal | None, can_upgrade: bool, binds: bool) -> tuple[Offer, tuple[str, ...]]:
-        """What the guard offers on such a connection now, and as the lines that EHLO shows."""
-        key = seal is not None, can_upgrade, binds, self.guard.available
+    def offer(self, link: Link) -> Offer:
+        """What the guard offers on such a connection now."""
+        key = link.seal is not None, link.tls is not None, self.guard.available
         if key not in self._offers:
-            offer = self.guard.offer(seal, can_upgrade)
-            lines = [f"SIZE {self.limits.message_size}", *_ALWAYS]
-            lines += ["STARTTLS"] if offer.upgrade else []
-            names = sasl.names(offer.mechanisms, binds)
-            lines += ["AUTH " + " ".join(names)] if names else []
-            self._offers[key] = offer, tuple(lines)
+            self._offers[key] = self.guard.offer(link.seal, link.tls is not None)
         return self._offers[key]
+
+    def session(self, link: Link) -> Session:
+        """The session of a stranger, as a connection begins, and begins again inside TLS."""
+        return Session(link.peer, link.seal, self.stranger(link.seal), self.offer(link), self.guard.rows[0].id)
+
+    def extensions(self, session: Session, binds: bool) -> list[str]:
+        """The lines that EHLO shows; `binds`: the connection's TLS gives a channel binding. A server of ours sees by
+        AUTH EXTERNAL that its certificate is known; it may say so, too, and need not."""
+        offer = session.offer
+        is_known = session.identity.mechanism is Mechanism.DIRECT_TRUST
+        mechanisms = ("EXTERNAL",) if is_known else sasl.names(offer.mechanisms, binds)
+        lines = [f"SIZE {self.limits.message_size}", *_ALWAYS]
+        lines += ["STARTTLS"] if offer.upgrade else []
+        lines += ["AUTH " + " ".join(mechanisms)] if mechanisms else []
+        return lines

@@ -15,6 +15,7 @@ from postern.protocols.smtp.address import domain_of
 from postern.protocols.smtp.reply import Reply
 from postern.services.mailbox.room import Space
 from postern.services.smtp.receive_connector import ReceiveConnector, Room
+from postern.services.smtp.session import Session, Transaction
 
 _OK = Reply(250, "2.1.5", "Ok")
 _NO_RECIPIENT = Reply(550, "5.1.1", "No such recipient here")
@@ -31,17 +32,24 @@ _SAID = {Space.FULL: FULL_MAILBOX, Space.ENOUGH: ENOUGH, Space.PLENTY: _OK}
 _STRANGERS_REFUSED = Reply(550, "5.7.1", "This recipient takes mail from authenticated senders only")
 
 
-def judge(connector: ReceiveConnector, address: str, trusted: bool, row: str, size: int) -> Reply | Awaitable[Reply]:
-    """The answer to RCPT TO. `trusted`: the sender proved to be one of ours, and so may relay. `row` is the caller's, `size` what
-    he said of the message at MAIL (RFC 1870), 0 for nothing."""
+def judge(
+    connector: ReceiveConnector, session: Session, transaction: Transaction, address: str
+) -> Reply | Awaitable[Reply]:
+    """The answer to RCPT TO, at once where nothing must be asked: most recipients are remembered, and a task for each would
+    cost a tenth of what a message costs."""
+    return _judge(connector, address, session.may_relay, session.logged_path, transaction.size)
+
+
+def _judge(connector: ReceiveConnector, address: str, trusted: bool, row: str, size: int) -> Reply | Awaitable[Reply]:
+    """`trusted`: the sender proved to be one of ours, and so may relay."""
     address = fold(address)
     kind = connector.domains.get(domain_of(address))
     if kind is None:
         return _OK if trusted else _NO_RELAY
-    directory = connector.directory
+    directory, room = connector.recipients.directory, connector.recipients.room
     if directory is None or kind is not DomainType.AUTHORITATIVE or address.startswith("postmaster@"):
         return _OK
-    return of_directory(directory, address, trusted, connector.room if row in _STILL_THEIRS else None, size)
+    return of_directory(directory, address, trusted, room if row in _STILL_THEIRS else None, size)
 
 
 def of_directory(
@@ -78,14 +86,15 @@ def _answer(recipient: Recipient, trusted: bool, room: Room | None, size: int) -
     return _SAID[space] if isinstance(space, Space) else _say(space)
 
 
-async def have_no_room(connector: ReceiveConnector, people: Sequence[str], row: str, size: int) -> bool:
+async def have_no_room(connector: ReceiveConnector, session: Session, addresses: Sequence[str], size: int) -> bool:
     """Whether no recipient's mailbox takes a message of `size` octets. Asked where more came than was announced: what is refused
     now needs no report later, to whomever its sender claims to be. One answer is for all, so that one with room is enough."""
-    if connector.room is None or row not in _STILL_THEIRS:
+    row = session.logged_path
+    if connector.recipients.room is None or row not in _STILL_THEIRS:
         return False
-    for address in people:
-        judged = judge(connector, address, True, row, size)
-        if (judged if isinstance(judged, Reply) else await judged) is not FULL_MAILBOX:
+    for address in addresses:
+        answer = _judge(connector, address, True, row, size)
+        if (answer if isinstance(answer, Reply) else await answer) is not FULL_MAILBOX:
             return False
     return True
 

@@ -9,14 +9,11 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from postern.protocols.smtp.reply import Reply
+from postern.services.smtp.session import Session
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker, TrackingRecord
-
-if TYPE_CHECKING:
-    from postern.services.smtp.receive_connector import Caller
 
 BURST = 2000
 RATE = 1.0
@@ -45,8 +42,7 @@ class Refusals:
 
     def record(
         self,
-        caller: Caller,
-        path: str,
+        session: Session,
         reply: Reply,
         sender: str = "",
         recipients: tuple[str, ...] = (),
@@ -55,15 +51,15 @@ class Refusals:
     ) -> None:
         """Writes one refusal down; `agent` is the transport agent that refused, "" for the connector itself."""
         now = self._clock()
-        if not self._may(caller.peer.host, now):
+        if not self._may(session.peer.host, now):
             self._omit(now)
             return
         sender, people = sender[:MAX_FIELD], tuple(one[:MAX_FIELD] for one in recipients[:MAX_RECIPIENTS])
         log(
             Event.MAIL_REFUSED,
-            path=path,
-            peer=caller.peer.host,
-            identity=caller.identity.name,
+            path=session.logged_path,
+            peer=session.peer.host,
+            identity=session.identity.name,
             sender=sender,
             recipients=list(people),
             agent=agent,
@@ -74,10 +70,10 @@ class Refusals:
                 Step.REFUSE,
                 message_id[:MAX_FIELD],
                 "",
-                path,
-                caller.peer.host,
-                caller.identity.mechanism,
-                caller.seal.cipher if caller.seal is not None else "",
+                session.logged_path,
+                session.peer.host,
+                session.identity.mechanism,
+                session.seal.cipher if session.seal is not None else "",
                 sender,
                 people,
                 reply.words,

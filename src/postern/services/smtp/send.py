@@ -62,9 +62,19 @@ class _Place:
     server: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SenderProofs:
+    """How both ends of a dial prove who they are. `fqdn` is the name that EHLO says; `certificate` is shown to whoever asks for
+    it; `initiator` authenticates us by SASL; `certificates` identify who answered, on rows where that counts."""
+
+    fqdn: str
+    certificate: Certificate | None = None
+    initiator: Initiator | None = None
+    certificates: CalleeCertificates | None = None
+
+
 class SmtpSender:
-    """One a process. `certificate` is shown to whoever asks for it; `certificates` say who answered, on rows where that counts.
-    `internet_port` is where other organizations' servers listen: 25, unless a test says otherwise."""
+    """One a process. `internet_port` is where other organizations' servers listen: 25, unless a test says otherwise."""
 
     max_batch = 100
     """Messages over one connection, which is then closed."""
@@ -73,26 +83,21 @@ class SmtpSender:
         self,
         rows: Mapping[str, Path],
         organization: Organization,
-        fqdn: str,
         resolver: Resolver,
         observed: Observed,
-        certificate: Certificate | None = None,
-        initiator: Initiator | None = None,
+        proofs: SenderProofs,
         timeouts: Timeouts | None = None,
         internet_port: int = SMTP,
-        certificates: CalleeCertificates | None = None,
     ) -> None:
         self._rows = rows
         self._organization = organization
-        self._fqdn = fqdn
         self._resolver = resolver
         self._observed = observed
         # On most rows no certificate proves anything: another hub proves itself by Kerberos inside TLS.
-        self._tls = opportunistic_context(certificate)
-        self._mutual = MutualContext(certificate, server=False)
-        self._certificates = certificates
+        self._tls = opportunistic_context(proofs.certificate)
+        self._mutual = MutualContext(proofs.certificate, server=False)
+        self._proofs = proofs
         self._turn = 0
-        self._initiator = initiator
         self._timeouts = timeouts or Timeouts()
         self._internet_port = internet_port
 
@@ -136,12 +141,14 @@ class SmtpSender:
         """Addresses in the order in which they are to be tried. Raises DnsError."""
         match hop.kind:
             case HopKind.SMTP:
-                return await self._by_mx(hop.destination)
+                (domain,) = hop.destinations
+                return await self._by_mx(domain)
             case HopKind.SMART_HOST:
-                host, port = _endpoint(hop.destination)
+                (smart_host,) = hop.destinations
+                host, port = _endpoint(smart_host)
                 return [_Place(host, address, port) for address in await self._resolver.addresses(host)]
             case HopKind.HUB | HopKind.EDGE:
-                return self._own(hop.destination.split(","))
+                return self._own(hop.destinations)
             case _:
                 raise ValueError(f"{hop.kind} is not carried by SMTP")
 
@@ -160,7 +167,7 @@ class SmtpSender:
             literal = domain.strip("[]").removeprefix("IPv6:")
             return [_Place(literal, literal, self._internet_port)]
         hosts = await self._resolver.mail_hosts(domain)
-        own = [host.preference for host in hosts if host.name == self._fqdn.lower()]
+        own = [host.preference for host in hosts if host.name == self._proofs.fqdn.lower()]
         if own:
             # Only hosts that are nearer than we are: else mail would come back to us for ever.
             hosts = [host for host in hosts if host.preference < min(own)]
@@ -195,7 +202,7 @@ class SmtpSender:
 
     async def _begin(self, row: Path, place: _Place, try_tls: bool) -> Dialog:
         remote = f"{place.host}[{place.address}]:{place.port}"
-        dialog = Dialog(self._fqdn, remote, self._timeouts)
+        dialog = Dialog(self._proofs.fqdn, remote, self._timeouts)
         port = next(port for port in row.ports if port.number == SMTP)
         tls: TlsContext = self._mutual if _BY_CERTIFICATE.intersection(row.supported_auth) else self._tls
         try:
@@ -219,11 +226,13 @@ class SmtpSender:
         chain = dialog.link.peer_chain()
         match row.default_auth[0]:
             case Mechanism.ANONYMOUS:
-                vouched = self._certificates is not None and self._certificates.vouch(chain, place.host)
+                certificates = self._proofs.certificates
+                vouched = certificates is not None and certificates.vouch(chain, place.host)
                 if vouched and Mechanism.CERTIFICATE in row.supported_auth:
                     dialog.mechanism = Mechanism.CERTIFICATE
             case Mechanism.DIRECT_TRUST:
-                if self._certificates is None or not self._certificates.is_of(chain, place.server):
+                certificates = self._proofs.certificates
+                if certificates is None or not certificates.is_of(chain, place.server):
                     log(Event.CERTIFICATE_UNKNOWN, path=row.id, peer=place.address, sha256=_digest(chain))
                     raise DialogError("4.7.5", f"{dialog.remote}: its certificate is not what the directory has for it")
                 if not dialog.knows_us:
@@ -231,7 +240,8 @@ class SmtpSender:
                 dialog.mechanism = Mechanism.DIRECT_TRUST
             case mechanism:
                 # Getting a ticket may ask the key distribution centre, and so take its time.
-                sasl = await asyncio.to_thread(self._initiator, mechanism, place.host) if self._initiator else None
+                initiator = self._proofs.initiator
+                sasl = await asyncio.to_thread(initiator, mechanism, place.host) if initiator else None
                 if sasl is None:
                     raise DialogError("4.7.0", f"{dialog.remote}: no credentials for {mechanism}")
                 await dialog.authenticate(sasl, mechanism)

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from postern.model.directory import DomainController, Locator
-from postern.protocols.dcerpc.interfaces.ad_topology import read_values
+from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
 from postern.services.rpc.client import RpcClient, RpcError
+from postern.services.rpc.stub import stub
 
 MEMORY = 1.0
 """Seconds in which the last answer serves all who ask."""
-TIMEOUT = 2.0
 _GRUDGE = 5.0
 """Seconds in which a controller that failed us stays behind, whatever the service says: it may not have heard yet."""
 
@@ -29,6 +29,7 @@ class TopologyClient:
     def __init__(self, rpc: RpcClient, otherwise: Locator | None = None, memory: float = MEMORY) -> None:
         self.site = ""
         self._rpc = rpc
+        self._service = stub(rpc, AD_TOPOLOGY)
         self._otherwise = otherwise
         self._memory = memory
         self._known: tuple[DomainController, ...] = ()
@@ -70,8 +71,8 @@ class TopologyClient:
         return tuple(sorted(known, key=lambda one: not one.up))
 
     async def _ask(self) -> None:
-        with contextlib.suppress(RpcError, ValueError):
-            self.site, known = read_values(await self._rpc.call("controllers", (), TIMEOUT))
+        with contextlib.suppress(RpcError):
+            self.site, known = await self._service.controllers()
             self._known = known or self._known
         self._at = time.monotonic()
 
@@ -82,4 +83,4 @@ class TopologyClient:
 
     async def _tell(self, fqdn: str) -> None:
         with contextlib.suppress(RpcError):
-            await self._rpc.call("failed", (fqdn,), TIMEOUT)
+            await self._service.failed(fqdn)

@@ -2,37 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from postern.model.directory import DomainController
 from postern.paths.row import Path
-from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY, values
+from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY, Known, TopologyCalls
 from postern.protocols.dcerpc.pdu import Status
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.server import Caller, RpcFault
 from postern.services.topology.controllers import Topology
 
 
-class TopologyService(InterfaceService):
+class TopologyService(InterfaceService[TopologyCalls]):
     """AD_TOPOLOGY on `row`."""
 
     def __init__(self, row: Path, topology: Topology) -> None:
-        super().__init__(AD_TOPOLOGY, row, {"controllers": self._controllers, "failed": self._failed})
+        super().__init__(AD_TOPOLOGY, row, for_caller=self._at_home)
         self._topology = topology
 
-    async def _controllers(self, caller: Caller) -> Sequence[Any]:
-        _at_home(caller)
+    def _at_home(self, caller: Caller) -> TopologyCalls:
+        """The row's ports are local: who comes from elsewhere, past the firewall, is not served either."""
+        if caller.peer.host not in ("local", caller.local.host):
+            raise RpcFault(Status.ACCESS_DENIED)
+        return self
+
+    async def controllers(self) -> Known:
         controllers = await self._topology.controllers()
-        return values(self._topology.site, controllers)
+        return self._topology.site, tuple(controllers)
 
-    async def _failed(self, caller: Caller, name: str) -> Sequence[Any]:
-        _at_home(caller)
+    async def failed(self, name: str) -> None:
         self._topology.failed(DomainController(name, "", "", False, False))
-        return (0,)
-
-
-def _at_home(caller: Caller) -> None:
-    """The row's ports are local: who comes from elsewhere, past the firewall, is not served either."""
-    if caller.peer.host not in ("local", caller.local.host):
-        raise RpcFault(Status.ACCESS_DENIED)

@@ -1,7 +1,7 @@
 """The connection filter: who may not send from where it connects from. Allow and block lists of addresses and networks, each item
 for ever or until a day, and DNS block lists (`block_lists`).
 
-Decides; the pipeline makes the look-ups. A caller on the allow list is not asked about anywhere.
+A client on the allow list is not asked about anywhere.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from enum import StrEnum
 
 from postern.model.domains import fold
 from postern.protocols.smtp.reply import Reply
-from postern.transport.agents.block_lists import checked_provider
+from postern.transport.agents.agent import LETS_PASS, Agent, Client, IpAddress
+from postern.transport.agents.block_lists import checked_provider, parse_provider
 from postern.transport.agents.settings import setting
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _UNTIL = " until "
 
@@ -79,11 +79,38 @@ class Networks:
         return False
 
 
-class ConnectionFilter:
+class ConnectionFilter(Agent[ConnectionFilterSettings]):
+    """Block lists are asked while greetings are said; who is listed hears of it at RCPT, when it is known for whom."""
+
+    name = "connection-filter"
+    says = "allow and block lists of addresses, DNS block lists"
+    doubt = LETS_PASS
+    settings_type = ConnectionFilterSettings
+    passed = "on no list"
+
     def __init__(self, settings: ConnectionFilterSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._allow = Networks(settings.allow)
         self._block = Networks(settings.block)
+        self._providers = tuple(map(parse_provider, settings.providers))
+
+    def at_connection(self, client: Client) -> None:
+        if client.address is None:
+            return
+        standing = self.standing(client.address, client.sources.clock())
+        client.is_allowed, client.is_blocked = standing is Standing.ALLOWED, standing is Standing.BLOCKED
+        if standing is Standing.UNKNOWN and self._providers:
+            client.sources.block_lists.begin(client.address, self._providers)
+
+    async def at_rcpt(self, client: Client, address: str) -> Reply | None:
+        if client.address is None or client.is_allowed or not (client.is_blocked or self._providers):
+            return None
+        if self.bypassed(address):
+            return None
+        if client.is_blocked:
+            return self.refusal(client.address)
+        zone = await client.sources.block_lists.listing(client.address, self._providers)
+        return self.refusal(client.address, zone) if zone else None
 
     def standing(self, address: IpAddress, now: float) -> Standing:
         """By our own lists; the allow list comes first."""

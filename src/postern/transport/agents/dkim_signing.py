@@ -9,16 +9,25 @@ import base64
 import re
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from postern.model.domains import a_labels
-from postern.protocols.authentication.header import Field, addresses, named
+from postern.model.mail import Content
+from postern.protocols.authentication.canonical import Canonicalization
+from postern.protocols.authentication.dkim import body_hashes, sign
+from postern.protocols.authentication.header import Field, addresses, fields, named
+from postern.telemetry.attempts import attempting, attempting_apart
+from postern.transport.agents.agent import Agent, Leaving
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}+(?<!-)"
 SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*+\Z")
+SIGNED_IN_LINE = 65_536
+"""Octets of a message that is hashed and signed without a thread."""
+_BODY = (Canonicalization.RELAXED, None)
 _STRING = 255
 """Octets of one string of a TXT record (RFC 1035 section 3.3)."""
 
@@ -56,6 +65,37 @@ class SigningKey:
         text = self.record
         strings = " ".join(f'"{text[at : at + _STRING]}"' for at in range(0, len(text), _STRING))
         return f"{self.name}. IN TXT ( {strings} )"
+
+
+class DkimSigning(Agent[DkimSigningSettings]):
+    """Signs for the domain in From, or the sender's, where there is a key for it."""
+
+    name = "dkim-signing"
+    says = "signs what leaves for other organizations"
+    doubt = "sends unsigned"
+    settings_type = DkimSigningSettings
+    everywhere = True
+
+    async def at_leaving(self, mail: Leaving) -> bool:
+        if not mail.keys:
+            return False
+        found, domain = attempting(mail.key, self._domain_of, mail)
+        if not domain:
+            return False
+        work = partial(_sign, found, mail.body, mail.keys[domain], mail.now)
+        mail.header = await attempting_apart(mail.body.size > SIGNED_IN_LINE, mail.key, work) + mail.header
+        return True
+
+    def _domain_of(self, mail: Leaving) -> tuple[list[Field], str]:
+        """The fields, and the domain in whose name they are signed ("": none)."""
+        found = fields(mail.header)
+        return found, signing_domain(found, mail.sender, mail.keys)
+
+
+def _sign(found: Sequence[Field], body: Content, keys: Sequence[SigningKey], now: float) -> bytes:
+    pieces = (chunk.removeprefix(b"\r\n") if number == 0 else chunk for number, chunk in enumerate(body.chunks))
+    digest, _ = body_hashes([_BODY], pieces)[_BODY]
+    return b"".join(sign(found, digest, key.domain, key.selector, key.key, now) for key in keys)
 
 
 def signing_domain(found: Sequence[Field], sender: str, known: Container[str]) -> str:

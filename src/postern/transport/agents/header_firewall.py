@@ -6,8 +6,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from postern.protocols.authentication.header import Field, without
+from postern.protocols.authentication.header import without
 from postern.protocols.authentication.results import speaks_as
+from postern.telemetry.attempts import attempt
+from postern.transport.agents.agent import Agent, Leaving, Mail
 
 ORGANIZATION = ("x-postern-", "x-ms-exchange-organization-", "x-ms-exchange-forest-", "x-ms-exchange-crosspremises-")
 
@@ -17,19 +19,29 @@ class HeaderFirewallSettings:
     pass
 
 
-class HeaderFirewall:
-    """`names` are the authserv-ids that are ours: our servers' names and our domains, in lower case."""
+class HeaderFirewall(Agent[HeaderFirewallSettings]):
+    """Takes out what strangers may not bring, and what may not leave."""
 
-    def __init__(self, settings: HeaderFirewallSettings, names: frozenset[str]) -> None:
-        self.settings = settings
-        self._names = names
+    name = "header-firewall"
+    says = "fields that only this organization may write"
+    doubt = "fails: 451, then 554"
+    settings_type = HeaderFirewallSettings
+    delays = True
 
-    def inward(self, header: bytes) -> tuple[bytes, tuple[str, ...]]:
-        """The header without them, and what they were called."""
-        return without(header, self._is_forged)
+    async def at_end(self, mail: Mail) -> None:
+        with attempt(mail.key):
+            mail.header, gone = self.inward(mail.header, mail.client.sources.own_names)
+        mail.note(self, "removed" if gone else "nothing", ", ".join(gone))
+
+    async def at_leaving(self, mail: Leaving) -> bool:
+        with attempt(mail.key):
+            mail.header, _ = self.outward(mail.header)
+        return True
+
+    def inward(self, header: bytes, names: frozenset[str]) -> tuple[bytes, tuple[str, ...]]:
+        """The header without them, and what they were called. `names` are the authserv-ids that are ours: our servers' names and
+        our domains, in lower case."""
+        return without(header, lambda field: field.name.startswith(ORGANIZATION) or speaks_as(field, names))
 
     def outward(self, header: bytes) -> tuple[bytes, tuple[str, ...]]:
         return without(header, lambda field: field.name.startswith(ORGANIZATION))
-
-    def _is_forged(self, field: Field) -> bool:
-        return field.name.startswith(ORGANIZATION) or speaks_as(field, self._names)

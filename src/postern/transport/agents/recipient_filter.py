@@ -1,7 +1,8 @@
 """The recipient filter: recipients that take no mail from outside, and the tarpit for who asks for one unknown recipient after
 the other to learn which there are (directory harvesting).
 
-That an unknown recipient is refused at all (550 5.1.1) is the receive connector's own; here is decided how long that takes.
+At a hub the receive connector itself refuses unknown recipients (550 5.1.1); at an edge this agent does, which asks the edge's
+own directory. At both it decides how long that takes.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from postern.model.domains import fold
 from postern.protocols.smtp.reply import Reply
+from postern.transport.agents.agent import LETS_PASS, Agent, Client
 from postern.transport.agents.sender_filter import Addresses, checked_sender
 from postern.transport.agents.settings import setting
 
@@ -32,13 +35,29 @@ class RecipientFilterSettings:
     )
 
 
-class RecipientFilter:
-    """`unknown` counts, so the pipeline keeps one as long as its process lives."""
+class RecipientFilter(Agent[RecipientFilterSettings]):
+    """Counts unknown recipients by caller, as long as its process lives."""
+
+    name = "recipient-filter"
+    says = "recipients closed to strangers, tarpit against harvesting"
+    doubt = LETS_PASS
+    settings_type = RecipientFilterSettings
+    passed = "the directory was not asked"
 
     def __init__(self, settings: RecipientFilterSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._block = Addresses(settings.block)
         self._callers: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    async def at_rcpt(self, client: Client, address: str) -> Reply | None:
+        address = fold(address)
+        refusal = self.rcpt(address)
+        if refusal is not None or client.sources.refused_recipient is None or not self.settings.validate:
+            return refusal
+        return await client.sources.refused_recipient(address)
+
+    def at_unknown(self, client: Client) -> float:
+        return self.unknown(client.host, client.unknown, client.sources.clock())
 
     def rcpt(self, recipient: str) -> Reply | None:
         return _BLOCKED if self._block and self._block.holds(recipient) else None
@@ -55,6 +74,6 @@ class RecipientFilter:
         slow = on_connection > self.settings.after or count + 1 > self.settings.after_per_address
         return self.settings.tarpit if slow else 0.0
 
-    def take_over(self, former: RecipientFilter) -> None:
-        """Counts go on when settings change."""
-        self._callers = former._callers
+    def take_over(self, former: Agent[RecipientFilterSettings]) -> None:
+        if isinstance(former, RecipientFilter):
+            self._callers = former._callers

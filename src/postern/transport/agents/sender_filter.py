@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from postern.model.domains import a_labels, fold
 from postern.protocols.authentication.header import Field, addresses, named
 from postern.protocols.smtp.reply import Reply
+from postern.telemetry.attempts import attempt
+from postern.transport.agents.agent import FAILS_AT_END, Agent, Client, Mail
 from postern.transport.agents.settings import setting
 
 _BLOCKED = Reply(550, "5.7.1", "This sender may not send mail here")
@@ -54,10 +56,26 @@ class Addresses:
         return False
 
 
-class SenderFilter:
+class SenderFilter(Agent[SenderFilterSettings]):
+    """Refuses blocked senders twice: by MAIL FROM, and by what a reader will see in From."""
+
+    name = "sender-filter"
+    says = "blocked senders and domains, mail without a sender"
+    doubt = FAILS_AT_END
+    settings_type = SenderFilterSettings
+
     def __init__(self, settings: SenderFilterSettings) -> None:
-        self.settings = settings
+        super().__init__(settings)
         self._block = Addresses(settings.block)
+
+    def at_mail(self, client: Client, sender: str) -> Reply | None:
+        return None if client.is_allowed else self.mail(sender)
+
+    async def at_end(self, mail: Mail) -> Reply | None:
+        with attempt(mail.key):
+            reply = self.header(mail.sender, mail.fields)
+        mail.note(self, "refused" if reply is not None else "passed")
+        return reply
 
     def mail(self, sender: str) -> Reply | None:
         """At MAIL FROM."""

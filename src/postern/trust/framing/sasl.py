@@ -1,16 +1,15 @@
 """SASL (RFC 4422) as SMTP, IMAP and POP3 carry it: names of mechanisms, base64, cancelling, and one AUTH exchange for all three.
 
 No protocol can carry data with its success reply here, so data that comes with success is one more challenge (section 3.6), which
-the client answers before it is told. Sans-I/O: a protocol's `Lines` write what the client reads.
+the client answers before it is told.
 """
 
 from __future__ import annotations
 
 import binascii
-from collections.abc import Awaitable, Iterable
-from typing import Protocol
+from collections.abc import Iterable
 
-from postern.model.security import Identity, Mechanism, Seal
+from postern.model.security import Mechanism, Seal
 from postern.paths.guard import Guard, Reason, Refusal, is_tls
 from postern.telemetry.log import Event, log
 from postern.trust.acceptor import Acceptor, Asking, Cause, Challenge, Denied, Failure, Granted, refused
@@ -76,93 +75,77 @@ def begin(authenticator: Authenticator, name: str, asking: Asking) -> Acceptor |
     return None
 
 
-class Lines(Protocol):
-    """What differs between the protocols: how each of the three turns of an AUTH exchange is written."""
-
-    def challenge(self, data: bytes) -> None:
-        """Sends a challenge; `data` is not encoded yet."""
-        ...
-
-    def success(self, identity: Identity) -> Awaitable[None]:
-        """Lets the proven caller in, or says why not: whether a row admits it was not asked yet."""
-        ...
-
-    def failure(self, failure: Failure) -> None: ...
+Turn = Challenge | Granted | Failure
 
 
 class AuthExchange:
-    """The AUTH exchanges of one connection, one at a time. SMTP's machine decodes lines itself and calls `respond`; IMAP and
-    POP3 hand over lines as they came to `respond_encoded`.
+    """The AUTH exchanges of one connection, one at a time. Each turn returns what the protocol writes: a challenge, success (no
+    data is left in it, and whether a row admits the caller was not asked), or a failure, which ends the exchange.
+
+    With `encoded` responses are lines in base64 as IMAP and POP3 have them; SMTP's machine decodes them itself.
 
     Bound: linear in the line; the protocol's machine bounds its length.
     """
 
-    def __init__(self, guard: Guard, authenticator: Authenticator | None) -> None:
+    def __init__(self, guard: Guard, authenticator: Authenticator | None, encoded: bool = False) -> None:
         self._guard = guard
         self._authenticator = authenticator
+        self._encoded = encoded
         self._acceptor: Acceptor | None = None
         self._granted: Granted | None = None
         self._asking: Asking
-        self._lines: Lines
 
-    def begin(self, name: str, asking: Asking, lines: Lines) -> bool:
-        """Begins an exchange by the mechanism with this name (any case); False where it was refused, which `lines` then said.
-        A client that sent an initial response is answered by `respond` next, else by `respond(None)`."""
+    async def begin(self, name: str, initial: bytes | None, asking: Asking) -> Turn:
+        """Begins an exchange by the mechanism with this name (any case). `initial` is None where the client sent no initial
+        response."""
         self.cancel()
-        self._asking, self._lines = asking, lines
+        self._asking = asking
         if asking.certified is not None and name.upper() == "EXTERNAL":
             self._acceptor = External(asking.certified)
         else:
             mechanism = allowed(self._guard, name, asking.seal)
             if isinstance(mechanism, Refusal):
-                lines.failure(refused(mechanism))
-                return False
+                return refused(mechanism)
             if self._authenticator is not None:
                 self._acceptor = begin(self._authenticator, name, asking)
-        if self._acceptor is None:
-            lines.failure(Failure(Cause.UNSUPPORTED, _UNSUPPORTED))
-        return self._acceptor is not None
+        return await self.respond(initial) if self._acceptor is not None else Failure(Cause.UNSUPPORTED, _UNSUPPORTED)
 
     def cancel(self) -> None:
         self._acceptor = self._granted = None
 
-    async def respond(self, response: bytes | None) -> None:
-        """The client's octets; None at first where it sent no initial response. Only while an exchange is under way."""
-        assert self._acceptor is not None
+    async def respond(self, response: bytes | None) -> Turn:
+        """The client's response. In base64 `*` cancels (RFC 9051 section 6.2.2, RFC 5034 section 4)."""
+        assert self._acceptor is not None, "no exchange is under way"
+        if self._encoded and response:
+            if response == b"*":
+                return self._cancelled("Authentication cancelled")
+            try:
+                response = binascii.a2b_base64(response, strict_mode=True)
+            except binascii.Error:
+                return self._cancelled("Not valid base64")
         granted = self._granted
         if granted is None:
             outcome = await self._acceptor.step(response)
             if isinstance(outcome, Challenge):
-                return self._lines.challenge(outcome.data)
+                return outcome
             if isinstance(outcome, Denied):
                 self.cancel()
-                return self._lines.failure(failed(self._guard, self._asking, outcome))
+                return failed(self._guard, self._asking, outcome)
             if outcome.data:
                 self._granted = outcome
-                return self._lines.challenge(outcome.data)
+                return Challenge(outcome.data)
             granted = outcome
         self.cancel()
-        await self._lines.success(granted.identity)
-        return None
+        return Granted(granted.identity)
 
-    async def respond_encoded(self, line: bytes | None) -> None:
-        """The same for a line in base64; `*` cancels (RFC 9051 section 6.2.2, RFC 5034 section 4)."""
-        if line == b"*":
-            return self._cancelled("Authentication cancelled")
-        try:
-            response = binascii.a2b_base64(line, strict_mode=True) if line else line
-        except binascii.Error:
-            return self._cancelled("Not valid base64")
-        return await self.respond(response)
-
-    def _cancelled(self, text: str) -> None:
+    def _cancelled(self, text: str) -> Failure:
         self.cancel()
-        self._lines.failure(Failure(Cause.CANCELLED, text))
+        return Failure(Cause.CANCELLED, text)
 
 
-def encoded(data: bytes) -> bytes:
+def encoded(challenge: Challenge) -> bytes:
     """A challenge as IMAP and POP3 write it."""
-    return binascii.b2a_base64(data, newline=False)
+    return binascii.b2a_base64(challenge.data, newline=False)
 
 
 def failed(guard: Guard, asking: Asking, denied: Denied) -> Failure:

@@ -84,7 +84,7 @@ class GssapiInitiator:
 def sasl_initiators(
     account: str, host: HostCredentials, service: str = "smtp"
 ) -> Callable[[Mechanism, str], SaslInitiator | None]:
-    """For `SmtpSender(initiator=...)`: a new exchange by a mechanism with a host; None where we have nothing to prove us with."""
+    """For `SenderProofs.initiator`: a new exchange by a mechanism with a host; None where we have nothing to prove us with."""
 
     def begin(mechanism: Mechanism, server: str) -> SaslInitiator | None:
         if mechanism is not Mechanism.KERBEROS or gssapi is None or not (host.realm and host.keytab):

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
 from uuid import UUID
 
+from postern.protocols.dcerpc.codecs import UUIDS, Parameter, Wide
 from postern.protocols.dcerpc.interface import Interface, Operation, Syntax
-from postern.protocols.dcerpc.ndr import U8, Array, Text
+from postern.protocols.dcerpc.ndr import Text
 
-MAIL_SUBMISSION = Interface(
+_TAKEN, _FULL = 0, 1
+
+
+class MailSubmission(Protocol):
+    """What a mailbox server asks a hub."""
+
+    async def notify(self, server: str, mailboxes: Sequence[UUID]) -> bool:
+        """Items wait in the outboxes of these mailboxes of this mailbox server. True once the hub has noted that, False if it
+        takes no more now."""
+        ...
+
+
+_NOTED = Wide((), lambda noted: (_TAKEN if noted else _FULL,), lambda number: number == _TAKEN, numbered=True)
+
+MAIL_SUBMISSION: Interface[MailSubmission] = Interface(
     "postern_mail_submission",
     Syntax(UUID("2f9b6c70-51de-4f57-b1a3-90c84e27d5aa"), 1),
     {
         0: Operation(
-            "notify",
-            (("server", Text()), ("mailboxes", Array(U8))),
-            (),
+            MailSubmission.notify,
             "Items wait in the outboxes of these mailboxes (UUIDs of 16 bytes) of this mailbox server. The hub answers 0 once\n"
             "it has noted that, 1 if it takes no more now, and fetches them by itself over hub-to-mailbox-mapi.",
+            (Parameter("server", Text()), Parameter("mailboxes", UUIDS)),
+            _NOTED,
         ),
     },
     """Postern mail submission
@@ -26,4 +43,5 @@ Path of the table: mailbox-to-hub-submission. Callers: mailbox servers of the or
 (RPC_C_AUTHN_LEVEL_PKT_PRIVACY; NTLM or Kerberos) over ncacn_ip_tcp, or with the kernel's word over a unix socket.
 
 This file is generated from postern.protocols.dcerpc.""",
+    MailSubmission,
 )

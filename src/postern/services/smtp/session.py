@@ -1,0 +1,59 @@
+"""What a receive connector knows of one SMTP client, as values: `Session` lasts as long as the connection, `Transaction` from one
+MAIL to the next.
+
+Nobody changes them. `login` and `receive` make a new Session where a greeting, TLS or AUTH has told more; agents, refusals and
+trace lines read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from postern.model.security import NOBODY, Identity, Peer, PrincipalKind, Seal
+from postern.paths.guard import Offer, Refusal
+from postern.paths.row import Path
+from postern.transport.submission import Submitter
+
+_MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is known of the client of one connection. `row` is the data path that it is on, or the refusal that it hears at MAIL
+    while no row admits it. `offer` is what the guard let the last greeting show, `door` the id of the door's first row. `helo`
+    is what the client called itself ("" before it did), by EHLO if `extended`. `submitter` is set for users alone."""
+
+    peer: Peer
+    seal: Seal | None
+    row: Path | Refusal
+    offer: Offer
+    door: str
+    helo: str = ""
+    extended: bool = False
+    identity: Identity = NOBODY
+    submitter: Submitter | None = None
+
+    @property
+    def path(self) -> str:
+        """The id of the row that the client is on; "" while no row admits it."""
+        return self.row.id if isinstance(self.row, Path) else ""
+
+    @property
+    def logged_path(self) -> str:
+        """The id of the row under which log lines name the client: its own, or the door's first."""
+        return self.row.id if isinstance(self.row, Path) else self.door
+
+    @property
+    def may_relay(self) -> bool:
+        """One of ours has vouched for the sender. An edge vouches for nobody: what it brings is strangers' mail."""
+        return self.identity.kind in _MAY_RELAY and isinstance(self.row, Path) and not self.row.strangers
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One mail transaction. `size` are the octets that MAIL announced (RFC 1870), 0 for no word. `is_tight`: a recipient's
+    mailbox may have no room for more than that."""
+
+    sender: str = ""
+    size: int = 0
+    is_tight: bool = False
