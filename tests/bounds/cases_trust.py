@@ -13,7 +13,9 @@ from postern.paths.guard import Guard
 from postern.paths.table import TABLE
 from postern.trust import spnego
 from postern.trust.acceptor import Asking
+from postern.trust.authenticator import Authenticator
 from postern.trust.contexts import SecurityFailure
+from postern.trust.framing import http
 from postern.trust.framing import sasl as framing
 from postern.trust.host import HostCredentials
 from postern.trust.ntlm import handshake as ntlm
@@ -27,6 +29,8 @@ PEER = Peer("192.0.2.1", 40_000)
 NOBODY: Any = None
 """In place of who judges: what is malformed is refused before."""
 GUARD = Guard([TABLE["imap4"]], frozenset({Mechanism.BASIC}))
+WEB = Guard([TABLE["mapi-over-http"]], frozenset({Mechanism.BASIC, Mechanism.NTLM, Mechanism.KERBEROS}))
+WEB_AUTHENTICATOR = Authenticator(NOBODY)
 ONLY_PLAIN: Any = SimpleNamespace(available=frozenset({Mechanism.BASIC}))
 TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
@@ -92,6 +96,30 @@ def _exchange(line: bytes) -> Work:
     )
 
 
+def _authorization(value: bytes) -> Work:
+    def work() -> None:
+        for _ in range(len(value) // http.MAX_AUTHORIZATION):
+            http.parse_authorization(value[: http.MAX_AUTHORIZATION])
+
+    return work
+
+
+def _password(token: bytes) -> Work:
+    def work() -> None:
+        http.password_of(token)
+
+    return work
+
+
+def _request(value: bytes) -> Work:
+    def work() -> None:
+        connection = http.HttpAuthentication(WEB_AUTHENTICATOR, "mail")
+        for _ in range(len(value) // http.MAX_AUTHORIZATION):
+            finished(connection.authorize(value[: http.MAX_AUTHORIZATION], WEB, Asking(PEER, TLS)))
+
+    return work
+
+
 def _prepared(text: str) -> Work:
     def work() -> None:
         with suppress(ValueError):
@@ -103,6 +131,12 @@ def _prepared(text: str) -> Work:
 CASES: Cases = {
     "trust.framing.sasl.AuthExchange": lambda size: _exchange(base64.b64encode(b"\0" * size)),
     "trust.framing.sasl.AuthExchange: no base64": lambda size: _exchange(b"=" * size),
+    "trust.framing.http.HttpAuthentication": lambda size: _request(b"Negotiate " + base64.b64encode(b"\x60" * size)),
+    "trust.framing.http.parse_authorization: blanks": lambda size: _authorization(b"Basic" + b" " * size),
+    "trust.framing.http.parse_authorization: base64": lambda size: _authorization(b"Basic " + b"A" * size),
+    "trust.framing.http.password_of": lambda size: (
+        lambda: http.password_of(b"a" * (size // 2) + b":" * (size // 2)) and None
+    ),
     "trust.ntlm.handshake.NtlmAcceptor": _ntlm,
     "trust.ntlm.handshake.NtlmAcceptor: a name of one label": lambda size: _ntlm_target(size, "a"),
     "trust.ntlm.handshake.NtlmAcceptor: a name of dots": lambda size: _ntlm_target(size, "imap/."),

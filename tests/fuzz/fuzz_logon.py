@@ -1,7 +1,8 @@
-"""Fuzz target for log-ons of mail clients: `python tests/fuzz/fuzz_logon.py -max_total_time=300`, with atheris.
+"""Fuzz target for log-ons of clients: `python tests/fuzz/fuzz_logon.py -max_total_time=300`, with atheris.
 
-The first octet says which mechanism hears the rest, a response a line. Nobody has an account, so nobody may be let in, whatever
-is said; and only octets that are no exchange of the mechanism end one early.
+The first octet says which mechanism of SASL hears the rest, a response a line, or that the lines are HTTP's Authorization fields.
+Nobody has an account, so nobody may be let in, whatever is said; and only octets that are no exchange of the mechanism end one
+early.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ if __name__ == "__main__":
     with atheris.instrument_imports(include=["postern.trust"]):
         from postern.trust.acceptor import FAILED, Asking, Cause, Challenge, Denied, Failure
         from postern.trust.authenticator import Authenticator
+        from postern.trust.framing.http import HttpAuthentication, Unauthorized
         from postern.trust.framing.sasl import NAMES, AuthExchange
         from postern.trust.host import HostCredentials
         from postern.trust.passwords import saslprep
 else:
     from postern.trust.acceptor import FAILED, Asking, Cause, Challenge, Denied, Failure
     from postern.trust.authenticator import Authenticator
+    from postern.trust.framing.http import HttpAuthentication, Unauthorized
     from postern.trust.framing.sasl import NAMES, AuthExchange
     from postern.trust.host import HostCredentials
     from postern.trust.passwords import saslprep
@@ -74,6 +77,7 @@ class Nobody(Authenticator):
 NOBODY: Any = Nobody()
 MECHANISMS = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "NTLM")
 GUARD = Guard([settle(Profile.PRACTICAL)["imap4"]], frozenset(NAMES))
+WEB = Guard([settle(Profile.PRACTICAL)["mapi-over-http"]], frozenset(NAMES))
 ASKING = Asking(PEER, Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384"))
 
 
@@ -81,7 +85,9 @@ def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a mechanism does what it must not."""
     if not data:
         return
-    name, server = MECHANISMS[data[0] % len(MECHANISMS)], b""
+    if data[0] % (len(MECHANISMS) + 1) == len(MECHANISMS):
+        return _http(data[1:].split(b"\n")[:4])
+    name, server = MECHANISMS[data[0] % (len(MECHANISMS) + 1)], b""
     exchange = AuthExchange(GUARD, NOBODY)
     turn = finished(exchange.begin(name, None, ASKING))
     for line in data[1:].split(b"\n")[:4]:
@@ -94,6 +100,15 @@ def one_input(data: bytes) -> None:
     exchange = AuthExchange(GUARD, NOBODY, encoded=True)
     for line in (data[1:], base64.b64encode(data[1:])):
         assert isinstance(finished(exchange.begin(name, line, ASKING)), Challenge | Failure)
+
+
+def _http(fields: list[bytes]) -> None:
+    """Authorization fields of one connection; those that are no base64 are taken as credentials, too."""
+    connection = HttpAuthentication(NOBODY, "mail")
+    for value in fields:
+        scheme, _, token = value.partition(b" ")
+        for shown in (value, scheme + b" " + base64.b64encode(token)):
+            assert isinstance(finished(connection.authorize(shown, WEB, ASKING)), Unauthorized)
 
 
 if __name__ == "__main__":

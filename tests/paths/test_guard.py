@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -49,7 +50,8 @@ def test_every_row_profile_seal_and_mechanism(row_id: str, profile: Profile) -> 
         if refusal is not None:
             listed = mechanism in row.supported_auth
             assert refusal.reason is (Reason.ENCRYPTION_REQUIRED if listed else Reason.MECHANISM_NOT_LISTED)
-        assert Guard([row], ALL - {mechanism}).check_mechanism(mechanism, seal) is not None
+        lacking = ALL - ({Mechanism.KERBEROS, Mechanism.NTLM} if mechanism is Mechanism.NEGOTIATE else {mechanism})
+        assert Guard([row], lacking).check_mechanism(mechanism, seal) is not None
 
 
 @pytest.mark.parametrize("profile", Profile)
@@ -75,7 +77,8 @@ def test_nobody_gets_onto_a_row_by_what_it_does_not_admit(row_id: str, profile: 
         answer = Guard([row], ALL).row_for(Identity(kind, "someone", mechanism), seal)
         if isinstance(answer, Path):
             assert answer is row
-            assert may(row, mechanism, seal)
+            inside = mechanism is Mechanism.KERBEROS and may(row, Mechanism.NEGOTIATE, seal)
+            assert may(row, mechanism, seal) or inside
 
 
 # The hub's port 25 answers strangers, hubs and clients at once.
@@ -104,6 +107,19 @@ def test_a_shared_door_offers_strangers_tls_and_clients_nothing_before_it() -> N
     assert (clear.upgrade, clear.mechanisms, clear.login_disabled) == (True, (), True)
     assert (sealed.upgrade, sealed.login_disabled) == (False, False)
     assert sealed.mechanisms == (Mechanism.KERBEROS, Mechanism.NTLM, Mechanism.BASIC, Mechanism.SCRAM)
+
+
+def test_negotiate_is_kerberos_and_ntlm_only_where_it_stands_beside_it() -> None:
+    strict, lenient = settle(Profile.HARDENED)["mapi-over-http"], settle(Profile.PRACTICAL)["mapi-over-http"]
+    user = Identity(PrincipalKind.USER, "alice", Mechanism.KERBEROS)
+    for row in (strict, lenient):
+        assert Guard([row], frozenset({Mechanism.KERBEROS})).offer(TLS, False).mechanisms == (Mechanism.NEGOTIATE,)
+        assert Guard([row], ALL).row_for(user, TLS) is row
+    ntlm = frozenset({Mechanism.NTLM})
+    assert Guard([strict], ntlm).offer(TLS, False).mechanisms == ()
+    assert Guard([lenient], ntlm).offer(TLS, False).mechanisms == (Mechanism.NEGOTIATE, Mechanism.NTLM)
+    answer = Guard([strict], ALL).row_for(replace(user, mechanism=Mechanism.NTLM), TLS)
+    assert isinstance(answer, Refusal) and answer.reason is Reason.AUTHENTICATION_REQUIRED
 
 
 def test_a_client_that_proves_nothing_is_asked_to() -> None:

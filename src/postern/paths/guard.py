@@ -68,18 +68,25 @@ class Guard:
                 mechanism
                 for row in self.rows
                 for mechanism in row.supported_auth
-                if mechanism in self.available
-                and mechanism is not Mechanism.ANONYMOUS
+                if mechanism is not Mechanism.ANONYMOUS
+                and self._can_verify(row, mechanism)
                 and _allows(row, mechanism, seal)
             )
         )
         upgrade = can_upgrade and seal is None and any(row.encryption is not Encryption.NEVER for row in self.rows)
         return Offer(upgrade, mechanisms, self.check_mechanism(Mechanism.BASIC, seal) is not None)
 
+    def _can_verify(self, row: Path, mechanism: Mechanism) -> bool:
+        """Negotiate can be verified where a mechanism can that it may come to on this row: Kerberos, and NTLM if it is listed."""
+        if mechanism is not Mechanism.NEGOTIATE:
+            return mechanism in self.available
+        listed = Mechanism.NTLM in row.supported_auth
+        return Mechanism.KERBEROS in self.available or (listed and Mechanism.NTLM in self.available)
+
     def check_mechanism(self, mechanism: Mechanism, seal: Seal | None) -> Refusal | None:
         """May a caller prove itself by `mechanism` on a connection sealed by `seal`?"""
-        listed = [row for row in self.rows if mechanism in row.supported_auth]
-        if not listed or mechanism not in self.available:
+        listed = [row for row in self.rows if mechanism in row.supported_auth and self._can_verify(row, mechanism)]
+        if not listed:
             return Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
         if not any(_allows(row, mechanism, seal) for row in listed):
             return Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required before authentication")
@@ -92,7 +99,7 @@ class Guard:
         the caller than its kind: which roles a server has."""
         refusal = Refusal(Reason.AUTHENTICATION_REQUIRED, "Authentication required")
         for row in self.rows:
-            if identity.mechanism not in row.supported_auth or not _calls(row, identity.kind):
+            if not _is_listed(row, identity.mechanism) or not _calls(row, identity.kind):
                 continue
             if admits is not None and not admits(row):
                 continue
@@ -101,6 +108,14 @@ class Guard:
                 continue
             return row
         return refusal
+
+
+def _is_listed(row: Path, mechanism: Mechanism) -> bool:
+    """Whether the row lists what a caller proved itself by. Negotiate came to Kerberos, or to NTLM where the row lists that
+    beside it."""
+    if mechanism is Mechanism.KERBEROS and Mechanism.NEGOTIATE in row.supported_auth:
+        return True
+    return mechanism in row.supported_auth
 
 
 def is_tls(seal: Seal | None) -> bool:

@@ -10,7 +10,8 @@ from enum import Enum
 from typing import Protocol
 
 from postern.model.security import NO_CHANNEL, Channel, Identity, Mechanism, Peer, PrincipalKind, Seal
-from postern.paths.guard import Reason, Refusal
+from postern.paths.guard import Guard, Reason, Refusal
+from postern.telemetry.log import Event, log
 
 ANYBODY = frozenset({PrincipalKind.USER, PrincipalKind.SERVER})
 SERVERS = frozenset({PrincipalKind.SERVER})
@@ -116,3 +117,10 @@ def refused(refusal: Refusal) -> Failure:
     if refusal.reason is Reason.MECHANISM_NOT_LISTED:
         return Failure(Cause.UNSUPPORTED, refusal.text, refusal.reason)
     return Failure(Cause.FAILED, reason=refusal.reason)
+
+
+def failed(guard: Guard, asking: Asking, denied: Denied) -> Failure:
+    """Logs that a caller of this door proved nothing; the failure to say to it."""
+    path, peer = guard.rows[0].id, str(asking.peer)
+    log(Event.AUTHENTICATION_FAILED, path=path, peer=peer, account=denied.account, temporary=denied.temporary)
+    return Failure(Cause.UNAVAILABLE if denied.temporary else Cause.FAILED, denied.text)

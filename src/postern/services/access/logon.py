@@ -23,8 +23,7 @@ from postern.services.access.room import AnswerRoom, LiteralRoom
 from postern.services.conversation import asking
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
-from postern.trust.acceptor import Cause, Failure, Granted, refused
-from postern.trust.framing.sasl import failed
+from postern.trust.acceptor import Cause, Failure, Granted, failed, refused
 
 if TYPE_CHECKING:
     from postern.trust.authenticator import Authenticator

@@ -11,8 +11,7 @@ from collections.abc import Iterable
 
 from postern.model.security import Mechanism, Seal
 from postern.paths.guard import Guard, Reason, Refusal, is_tls
-from postern.telemetry.log import Event, log
-from postern.trust.acceptor import Acceptor, Asking, Cause, Challenge, Denied, Failure, Granted, refused
+from postern.trust.acceptor import Acceptor, Asking, Cause, Challenge, Denied, Failure, Granted, failed, refused
 from postern.trust.authenticator import Authenticator
 from postern.trust.exchanges import ContextExchange
 from postern.trust.sasl.gssapi import Gssapi
@@ -146,10 +145,3 @@ class AuthExchange:
 def encoded(challenge: Challenge) -> bytes:
     """A challenge as IMAP and POP3 write it."""
     return binascii.b2a_base64(challenge.data, newline=False)
-
-
-def failed(guard: Guard, asking: Asking, denied: Denied) -> Failure:
-    """Logs that a caller of this door proved nothing; the failure to say to it."""
-    path, peer = guard.rows[0].id, str(asking.peer)
-    log(Event.AUTHENTICATION_FAILED, path=path, peer=peer, account=denied.account, temporary=denied.temporary)
-    return Failure(Cause.UNAVAILABLE if denied.temporary else Cause.FAILED, denied.text)
