@@ -134,9 +134,7 @@ CASES: Cases = {
     "trust.framing.http.HttpAuthentication": lambda size: _request(b"Negotiate " + base64.b64encode(b"\x60" * size)),
     "trust.framing.http.parse_authorization: blanks": lambda size: _authorization(b"Basic" + b" " * size),
     "trust.framing.http.parse_authorization: base64": lambda size: _authorization(b"Basic " + b"A" * size),
-    "trust.framing.http.password_of": lambda size: (
-        lambda: http.password_of(b"a" * (size // 2) + b":" * (size // 2)) and None
-    ),
+    "trust.framing.http.password_of": lambda size: _password(b"a" * (size // 2) + b":" * (size // 2)),
     "trust.ntlm.handshake.NtlmAcceptor": _ntlm,
     "trust.ntlm.handshake.NtlmAcceptor: a name of one label": lambda size: _ntlm_target(size, "a"),
     "trust.ntlm.handshake.NtlmAcceptor: a name of dots": lambda size: _ntlm_target(size, "imap/."),
