@@ -13,7 +13,7 @@ import pytest
 
 from postern.cli.terminal import one_line
 from postern.directory.ad.address_policy import Policy
-from postern.directory.ad.recipient_update import Done, Preview
+from postern.directory.ad.recipient_update import Preview
 from postern.directory.ad.steps import Delete, Plan, Step
 from postern.directory.administration import Listing
 from postern.host import state
@@ -23,7 +23,7 @@ from postern.lab.matrix import Cell
 from postern.lab.matrix import State as CellState
 from postern.lab.proof import Drops, Proof
 from postern.lab.status import HostStatus
-from postern.model.directory import DomainController, RecipientType
+from postern.model.directory import DomainController, RecipientsUpdated, RecipientType
 from postern.model.folders import Folder, FolderKind
 from postern.model.mail import Content, Envelope, EnvelopeRecipient, Origin
 from postern.model.mailbox import DisconnectedMailbox
@@ -129,7 +129,7 @@ def stats(stage: Stage, _: str) -> None:
 
 def address_policies(stage: Stage, _: str) -> None:
     stage.replies("postern.cli.policy._here", (None, None, None))
-    stage.replies_later("postern.host.address_policies.apply", (HOSTILE, Done(1, 1, (HOSTILE,))))
+    stage.replies_later("postern.host.address_policies.apply", (HOSTILE, RecipientsUpdated(1, 1, (HOSTILE,))))
 
 
 def forest(stage: Stage, _: str) -> None:

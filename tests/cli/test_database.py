@@ -42,7 +42,7 @@ server = "mbx1"
 def listed(folder: Path, text: str, *words: str) -> str:
     (folder / "postern.toml").write_text(text)
     (folder / "server").write_text("mbx1")
-    done = CliRunner().invoke(database, ["list", *words, "--state", str(folder)])
+    done = CliRunner().invoke(database, ["list", *words, "--state", str(folder)], env={"COLUMNS": ""})
     assert done.exit_code == 0, done.output
     return done.output
 

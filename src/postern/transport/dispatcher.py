@@ -2,8 +2,8 @@
 hop, and writes down what became of it.
 
 Reads the directory through its interface; leaves the sending to the carriers, what a report says to `delivery_status`, and all
-writing to the queue. After a crash between a carrier's success and the queue's commit the message is carried again under the
-same queue id, by which a mailbox drops the duplicate."""
+writing to the queue. After a crash between a carrier's success and the queue's commit the message is carried again under the same
+queue id, by which a mailbox drops the duplicate."""
 
 from __future__ import annotations
 
@@ -71,8 +71,7 @@ class Dispatcher:
         self._limits = organization.limits
         self._categorizer = Categorizer(organization, server)
         self.reorganize = self._categorizer.reorganize
-        fqdn = organization.server(server).fqdn
-        self._retry = Retry(self._limits.queue_retry, jitter)
+        fqdn, self._retry = organization.server(server).fqdn, Retry(self._limits.queue_retry, jitter)
         self._outcomes = Outcomes(queue, organization, fqdn, tracker, self._spawn, self._retry)
         self._poll = poll
         self._hops: dict[NextHop, Hop] = {}
