@@ -17,6 +17,7 @@ from postern.trust.acceptor import SERVERS, Asking
 from postern.trust.exchanges import ByKerberos, ByNegotiate, ByNtlm, ContextExchange, Proving
 from postern.trust.host import HostCredentials
 from postern.trust.kerberos import contexts as kerberos
+from postern.trust.kerberos.library import AVAILABLE
 from postern.trust.kerberos.principal import Principals
 from postern.trust.membership import GroupSid, Membership
 from postern.trust.passwords.judge import Judge
@@ -60,9 +61,7 @@ class Authenticator(Judge):
         if domain is not None:
             always.add(Mechanism.NTLM)
         self._always = frozenset(always)
-        self._of_servers = frozenset(
-            {Mechanism.NTLM, *({Mechanism.KERBEROS} if has_realm and kerberos.AVAILABLE else ())}
-        )
+        self._of_servers = frozenset({Mechanism.NTLM, *({Mechanism.KERBEROS} if has_realm and AVAILABLE else ())})
         self.available: frozenset[Mechanism] = self._always
         """Mechanisms by which users can be verified now. NTLM and SCRAM join when `refresh` finds them enabled."""
 
@@ -85,7 +84,7 @@ class Authenticator(Judge):
         proving = self._proving(mechanism, asking)
         return ContextExchange(self, asking, proving) if proving is not None else None
 
-    def kerberos(self, asking: Asking) -> ByKerberos | None:
+    def by_kerberos(self, asking: Asking) -> ByKerberos | None:
         """A new handshake by Kerberos, for who does more with its context than `begin` does."""
         if Mechanism.KERBEROS not in self.available_to(asking.callers):
             return None
@@ -95,7 +94,7 @@ class Authenticator(Judge):
         if mechanism is Mechanism.NEGOTIATE:
             return ByNegotiate(lambda inner: self._proving(inner, asking) if inner in asking.negotiable else None)
         if mechanism is Mechanism.KERBEROS:
-            return self.kerberos(asking)
+            return self.by_kerberos(asking)
         if mechanism is not Mechanism.NTLM or mechanism not in self.available_to(asking.callers):
             return None
         if mechanism not in self.available:

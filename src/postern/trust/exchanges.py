@@ -6,6 +6,7 @@ SASL, RPC and HTTP use the same ones. Guesses at passwords are counted and slowe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
@@ -41,7 +42,7 @@ class Proving(Protocol):
 
 
 class ByNtlm:
-    """One NTLM handshake; `seals` as in `NtlmAcceptorContext`."""
+    """One NTLM handshake; the account is the one whose answer was judged."""
 
     def __init__(self, judge: Judge, host: HostCredentials, asking: Asking) -> None:
         self._judge = judge
@@ -112,7 +113,7 @@ class ByKerberos:
 class ByNegotiate:
     """One SPNEGO handshake; `begin` makes what stands inside."""
 
-    def __init__(self, begin: Begin) -> None:
+    def __init__(self, begin: Callable[[Mechanism], Proving | None]) -> None:
         self._begin = begin
         self._inner: Proving | None = None
         self.context: AcceptorContext = SpnegoAcceptor(self._choose)
@@ -126,10 +127,6 @@ class ByNegotiate:
 
     def failed(self) -> Account | None:
         return self._inner.failed() if self._inner is not None else None
-
-
-class Begin(Protocol):
-    def __call__(self, mechanism: Mechanism) -> Proving | None: ...
 
 
 class ContextExchange:

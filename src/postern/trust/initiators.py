@@ -11,6 +11,7 @@ from postern.model.security import Mechanism
 from postern.trust.contexts import SecurityContext
 from postern.trust.host import HostCredentials
 from postern.trust.kerberos import contexts as kerberos
+from postern.trust.kerberos.library import AVAILABLE
 from postern.trust.ntlm.contexts import NtlmInitiatorContext
 from postern.trust.ntlm.handshake import NtlmInitiator
 
@@ -27,7 +28,7 @@ class Initiators:
     @property
     def available(self) -> frozenset[Mechanism]:
         mechanisms = {Mechanism.NTLM} if self.nt_hash else set()
-        if self.host.realm and self.host.keytab and kerberos.AVAILABLE:
+        if self.host.realm and self.host.keytab and AVAILABLE:
             mechanisms.add(Mechanism.KERBEROS)
         return frozenset(mechanisms)
 

@@ -14,7 +14,7 @@ from postern.model.organization import Organization, Role, Server
 from postern.model.security import Mechanism
 from postern.paths.deployment import closed
 from postern.paths.row import Party, Path
-from postern.trust.kerberos import contexts as kerberos
+from postern.trust.kerberos.library import AVAILABLE
 from postern.verify.report import Verdict
 
 ROLES: Mapping[str, tuple[Role, ...]] = MappingProxyType(
@@ -121,7 +121,7 @@ def no_realm(organization: Organization) -> str:
     """Why there is no Kerberos; "" if there is."""
     if not organization.realm:
         return "no realm"
-    return "" if kerberos.AVAILABLE else "the extra postern[kerberos] is not installed"
+    return "" if AVAILABLE else "the extra postern[kerberos] is not installed"
 
 
 def waiting_mechanisms(organization: Organization, enabled: frozenset[Mechanism]) -> dict[Mechanism, str]:

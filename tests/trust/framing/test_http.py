@@ -21,8 +21,8 @@ from postern.trust.acceptor import Asking, Cause
 from postern.trust.authenticator import Authenticator
 from postern.trust.framing.http import (
     MAX_AUTHORIZATION,
+    AuthorizationField,
     Authorized,
-    Credentials,
     HttpAuthentication,
     Unauthorized,
     challenges,
@@ -211,8 +211,8 @@ def test_challenges_are_in_the_row_s_order_and_quoted() -> None:
 @pytest.mark.parametrize(
     ("value", "credentials"),
     [
-        (b"Basic YTpi", Credentials("basic", b"a:b")),
-        (b"  nEGOTIATE   YTpi ", Credentials("negotiate", b"a:b")),
+        (b"Basic YTpi", AuthorizationField("basic", b"a:b")),
+        (b"  nEGOTIATE   YTpi ", AuthorizationField("negotiate", b"a:b")),
         (b"Basic", None),
         (b"Basic YTp", None),
         (b"Basic YTpi YTpi", None),
@@ -224,7 +224,7 @@ def test_challenges_are_in_the_row_s_order_and_quoted() -> None:
         (b"NTLM " + b"A" * MAX_AUTHORIZATION, None),
     ],
 )
-def test_an_authorization_field(value: bytes, credentials: Credentials | None) -> None:
+def test_an_authorization_field(value: bytes, credentials: AuthorizationField | None) -> None:
     assert parse_authorization(value) == credentials
 
 
@@ -234,7 +234,7 @@ def test_what_is_no_name_and_password(token: bytes) -> None:
 
 
 def test_a_token_stands_in_no_text() -> None:
-    assert "secret" not in repr(Credentials("basic", b"secret"))
+    assert "secret" not in repr(AuthorizationField("basic", b"secret"))
 
 
 @given(

@@ -20,6 +20,7 @@ from postern.trust.framing.rpc import begin
 from postern.trust.host import HostCredentials
 from postern.trust.initiators import Initiators
 from postern.trust.kerberos import contexts as kerberos
+from postern.trust.kerberos.library import AVAILABLE
 from tests.services.rpc_parts import MachineDirectory
 from tests.trust import kdc
 from tests.trust.people import PEER
@@ -27,7 +28,7 @@ from tests.trust.people import PEER
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not kdc.installed(), reason="no MIT KDC (package krb5-kdc)"),
-    pytest.mark.skipif(not kerberos.AVAILABLE, reason="the extra postern[kerberos] is not installed"),
+    pytest.mark.skipif(not AVAILABLE, reason="the extra postern[kerberos] is not installed"),
 ]
 HOST = "mbx1.example.test"
 HEAD, STUB, TRAILER = b"h" * 24, b"stub" * 100, b"t" * 8

@@ -14,7 +14,7 @@ from postern.trust.acceptor import FAILED, MALFORMED, Acceptor, Asking, Challeng
 from postern.trust.authenticator import Authenticator
 from postern.trust.framing.sasl import begin
 from postern.trust.host import HostCredentials
-from postern.trust.sasl.mechanisms import External
+from postern.trust.sasl.mechanisms import SaslExternal
 from tests.trust.people import PEER, People, run
 
 TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
@@ -179,13 +179,13 @@ class TestExternal:
     EDGE = Identity(PrincipalKind.SERVER, "EDGE1$", Mechanism.DIRECT_TRUST)
 
     def test_the_certificate_says_who(self) -> None:
-        assert talk(External(self.EDGE), b"") == Granted(self.EDGE)
-        assert talk(External(self.EDGE), None, b"") == Granted(self.EDGE)
-        assert talk(External(self.EDGE), b"edge1$") == Granted(self.EDGE)
+        assert talk(SaslExternal(self.EDGE), b"") == Granted(self.EDGE)
+        assert talk(SaslExternal(self.EDGE), None, b"") == Granted(self.EDGE)
+        assert talk(SaslExternal(self.EDGE), b"edge1$") == Granted(self.EDGE)
 
     def test_and_nobody_else(self) -> None:
-        assert talk(External(self.EDGE), b"EDGE2$") == FAILED
-        assert talk(External(self.EDGE), b"\xff") == MALFORMED
+        assert talk(SaslExternal(self.EDGE), b"EDGE2$") == FAILED
+        assert talk(SaslExternal(self.EDGE), b"\xff") == MALFORMED
 
 
 _GARBAGE = st.binary(max_size=200) | st.sampled_from(

@@ -31,7 +31,7 @@ from postern.services.imap.state import CommandFailed, ImapState
 from postern.services.imap.view import NO_COLUMNS, Ahead
 from postern.telemetry.log import Event, log
 from postern.trust.acceptor import Cause, Challenge, Failure, Granted
-from postern.trust.framing.sasl import AuthExchange, Turn, encoded, names
+from postern.trust.framing.sasl import AuthExchange, AuthTurn, encoded, names
 
 BASE = b"IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE"
 CAPABILITIES = (
@@ -335,7 +335,7 @@ class ImapSession(Conversation):
     def _response(self, command: Response) -> Awaitable[None]:
         return self._answer_turn(command, self._auth.respond(command.data))
 
-    async def _answer_turn(self, command: Command, turn: Awaitable[Turn]) -> None:
+    async def _answer_turn(self, command: Command, turn: Awaitable[AuthTurn]) -> None:
         assert self.link is not None
         outcome = await turn
         if isinstance(outcome, Challenge):

@@ -17,7 +17,7 @@ from postern.services.access.logon import ClientAccess, Opened, open_mailbox, op
 from postern.services.conversation import Conversation, asking
 from postern.services.pop3.maildrop import Maildrop, open_maildrop
 from postern.trust.acceptor import Cause, Challenge, Failure, Granted, refused
-from postern.trust.framing.sasl import AuthExchange, Turn, encoded, names
+from postern.trust.framing.sasl import AuthExchange, AuthTurn, encoded, names
 
 CODES = {
     Cause.FAILED: "AUTH",
@@ -205,7 +205,7 @@ class Pop3Session(Conversation):
     def _response(self, event: Response) -> Awaitable[None]:
         return self._answer_turn(self._auth_exchange.respond(event.data))
 
-    async def _answer_turn(self, turn: Awaitable[Turn]) -> None:
+    async def _answer_turn(self, turn: Awaitable[AuthTurn]) -> None:
         assert self.link is not None
         outcome = await turn
         if isinstance(outcome, Challenge):

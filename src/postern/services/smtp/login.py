@@ -24,7 +24,7 @@ from postern.services.smtp.session import Session
 from postern.telemetry.log import Event, log
 from postern.transport.submission import Submitter
 from postern.trust.acceptor import Cause, Challenge, Failure, Granted
-from postern.trust.framing.sasl import AuthExchange, Turn
+from postern.trust.framing.sasl import AuthExchange, AuthTurn
 
 _CODES = {
     Cause.FAILED: (535, "5.7.8"),
@@ -57,7 +57,7 @@ def log_authenticated(connector: ReceiveConnector, session: Session) -> None:
         connector.stores.observed.seen(session.path, peer, identity.mechanism, session.seal, time.time())
 
 
-class Login:
+class Authentication:
     """The AUTH exchanges of one connection. Each step returns the session, a new one after success, and the answer."""
 
     def __init__(self, connector: ReceiveConnector) -> None:
@@ -79,7 +79,7 @@ class Login:
     async def respond(self, session: Session, response: bytes | None) -> tuple[Session, Reply | Challenge]:
         return await self._answer(session, await self._auth.respond(response))
 
-    async def _answer(self, session: Session, turn: Turn) -> tuple[Session, Reply | Challenge]:
+    async def _answer(self, session: Session, turn: AuthTurn) -> tuple[Session, Reply | Challenge]:
         if isinstance(turn, Challenge):
             return session, turn
         if isinstance(turn, Granted):

@@ -36,7 +36,7 @@ from postern.services.smtp.data import (
     with_actual_body_type,
     with_protocol,
 )
-from postern.services.smtp.login import Login, identified_by_certificate, log_authenticated
+from postern.services.smtp.login import Authentication, identified_by_certificate, log_authenticated
 from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.services.smtp.recipients import ENOUGH, FULL_MAILBOX, have_no_room, judge
 from postern.services.smtp.session import Session, Transaction
@@ -64,7 +64,7 @@ class ReceiveConversation(Conversation):
         self._server = Server(connector.bounds)
         self._transaction = Transaction()
         self._gathering: Gathering | None = None
-        self._login = Login(connector)
+        self._login = Authentication(connector)
         self._agents = connector.agents.for_connection() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
         self.turned_away = f"421 4.3.2 {connector.fqdn} Too many connections\r\n".encode()  # RFC 5321 section 3.8

@@ -32,7 +32,7 @@ _KERBEROS = bytes.fromhex("06092a864886f712010202")
 
 
 @dataclass(frozen=True, slots=True)
-class Credentials:
+class AuthorizationField:
     """What an Authorization field holds: its scheme in small letters, and what its base64 stands for."""
 
     scheme: str
@@ -71,7 +71,7 @@ def challenges(mechanisms: Iterable[Mechanism], realm: str) -> tuple[str, ...]:
     return tuple(f'Basic realm="{shown}", charset="UTF-8"' if scheme == "Basic" else scheme for scheme in schemes)
 
 
-def parse_authorization(value: bytes) -> Credentials | None:
+def parse_authorization(value: bytes) -> AuthorizationField | None:
     """Reads an Authorization field with one token68 (RFC 9110 section 11.4); None for any other.
 
     Bound: linear; at most 98,304 octets.
@@ -85,7 +85,7 @@ def parse_authorization(value: bytes) -> Credentials | None:
         token = binascii.a2b_base64(encoded.lstrip(b" "), strict_mode=True)
     except binascii.Error:
         return None
-    return Credentials(scheme.decode().lower(), token) if token else None
+    return AuthorizationField(scheme.decode().lower(), token) if token else None
 
 
 def password_of(token: bytes) -> tuple[str, str] | None:
@@ -143,7 +143,7 @@ class HttpAuthentication:
         return Authorized(outcome.identity)
 
     async def _step(
-        self, credentials: Credentials, mechanism: Mechanism, guard: Guard, asking: Asking
+        self, credentials: AuthorizationField, mechanism: Mechanism, guard: Guard, asking: Asking
     ) -> Authorized | Unauthorized:
         if _is_first(credentials.token):
             asking = replace(asking, services=_SERVICES, negotiable=_negotiable(guard, asking))
@@ -170,7 +170,7 @@ class HttpAuthentication:
         return Unauthorized(challenges(offer.mechanisms, self._realm), failure)
 
 
-def _mechanism(credentials: Credentials, guard: Guard, asking: Asking) -> Mechanism | Refusal:
+def _mechanism(credentials: AuthorizationField, guard: Guard, asking: Asking) -> Mechanism | Refusal:
     """The mechanism of these credentials, if the guard lets a caller prove itself by it here. Negotiate may hold a bare token of
     NTLM or Kerberos, as clients send it that have but one of them."""
     token = credentials.token

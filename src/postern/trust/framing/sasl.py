@@ -14,9 +14,9 @@ from postern.paths.guard import Guard, Reason, Refusal, is_tls
 from postern.trust.acceptor import Acceptor, Asking, Cause, Challenge, Denied, Failure, Granted, failed, refused
 from postern.trust.authenticator import Authenticator
 from postern.trust.exchanges import ContextExchange
-from postern.trust.sasl.gssapi import Gssapi
-from postern.trust.sasl.mechanisms import External, Login, Plain
-from postern.trust.sasl.scram import ScramServer
+from postern.trust.sasl.gssapi import SaslGssapi
+from postern.trust.sasl.mechanisms import SaslExternal, SaslLogin, SaslPlain
+from postern.trust.sasl.scram import SaslScram
 
 NAMES: dict[Mechanism, tuple[str, ...]] = {
     Mechanism.KERBEROS: ("GSSAPI",),
@@ -60,21 +60,23 @@ def begin(authenticator: Authenticator, name: str, asking: Asking) -> Acceptor |
     available = authenticator.available
     match name.upper():
         case "PLAIN" if asking.seal is not None:
-            return Plain(authenticator, asking.peer)
+            return SaslPlain(authenticator, asking.peer)
         case "LOGIN" if asking.seal is not None:
-            return Login(authenticator, asking.peer)
+            return SaslLogin(authenticator, asking.peer)
         case "SCRAM-SHA-256" if Mechanism.SCRAM in available:
-            return ScramServer(authenticator, asking.peer, asking.channel)
+            return SaslScram(authenticator, asking.peer, asking.channel)
         case "SCRAM-SHA-256-PLUS" if Mechanism.SCRAM in available and asking.channel.binding:
-            return ScramServer(authenticator, asking.peer, asking.channel, plus=True)
+            return SaslScram(authenticator, asking.peer, asking.channel, plus=True)
         case "NTLM" if Mechanism.NTLM in available:
             return authenticator.begin(Mechanism.NTLM, asking)
-        case "GSSAPI" if Mechanism.KERBEROS in available and (kerberos := authenticator.kerberos(asking)) is not None:
-            return Gssapi(ContextExchange(authenticator, asking, kerberos), kerberos)
+        case "GSSAPI" if (
+            Mechanism.KERBEROS in available and (kerberos := authenticator.by_kerberos(asking)) is not None
+        ):
+            return SaslGssapi(ContextExchange(authenticator, asking, kerberos), kerberos)
     return None
 
 
-Turn = Challenge | Granted | Failure
+AuthTurn = Challenge | Granted | Failure
 
 
 class AuthExchange:
@@ -94,13 +96,13 @@ class AuthExchange:
         self._granted: Granted | None = None
         self._asking: Asking
 
-    async def begin(self, name: str, initial: bytes | None, asking: Asking) -> Turn:
+    async def begin(self, name: str, initial: bytes | None, asking: Asking) -> AuthTurn:
         """Begins an exchange by the mechanism with this name (any case). `initial` is None where the client sent no initial
         response."""
         self.cancel()
         self._asking = asking
         if asking.certified is not None and name.upper() == "EXTERNAL":
-            self._acceptor = External(asking.certified)
+            self._acceptor = SaslExternal(asking.certified)
         else:
             mechanism = allowed(self._guard, name, asking.seal)
             if isinstance(mechanism, Refusal):
@@ -112,7 +114,7 @@ class AuthExchange:
     def cancel(self) -> None:
         self._acceptor = self._granted = None
 
-    async def respond(self, response: bytes | None) -> Turn:
+    async def respond(self, response: bytes | None) -> AuthTurn:
         """The client's response. In base64 `*` cancels (RFC 9051 section 6.2.2, RFC 5034 section 4)."""
         assert self._acceptor is not None, "no exchange is under way"
         if self._encoded and response:

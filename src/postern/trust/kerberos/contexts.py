@@ -1,7 +1,6 @@
 """Kerberos contexts on python-gssapi: for RPC in DCE style (three legs), sealing by IOV (RFC 4121, MS-KILE 3.4.5.4.1).
 
-`AVAILABLE` is False where the gssapi extra is not installed; nothing else here may be used then. Reads keytabs; a principal is
-someone's only in our own realm.
+Nothing here may be used where `library.AVAILABLE` is False. Reads keytabs; a principal is someone's only in our own realm.
 """
 
 from __future__ import annotations
@@ -14,19 +13,10 @@ from typing import Any
 from postern.model.security import Mechanism
 from postern.protocols.dcerpc.protection import AuthType, Level
 from postern.trust.contexts import SecurityFailure
-from postern.trust.kerberos.errors import Cause, cause_of, report
+from postern.trust.kerberos.errors import KerberosCause, cause_of, report
+from postern.trust.kerberos.library import gssapi, iov, raw
 from postern.trust.kerberos.principal import Ticket, ticket_of
 
-gssapi: Any
-iov: Any
-try:
-    gssapi = importlib.import_module("gssapi")
-    iov = importlib.import_module("gssapi.raw.ext_dce")
-    gssapi.SecurityContext.__DEFER_STEP_ERRORS__ = False  # else the real error comes a step too late
-except (ImportError, OSError):  # the extra postern[kerberos] is not installed, or libkrb5 is missing
-    gssapi = iov = None
-
-AVAILABLE = iov is not None
 MAX_TOKEN = 65_536
 
 
@@ -60,10 +50,10 @@ class _KerberosSealed:
             if self._context.complete:
                 self._finish()
         except gssapi.exceptions.GSSError as error:
-            cause = cause_of(error.min_code, Cause.WRONG)
+            cause = cause_of(error.min_code, KerberosCause.WRONG)
             report(cause, error.min_code)
             words = f"Kerberos: {cause}, {error.maj_code:#x}/{error.min_code:#x}"
-            raise SecurityFailure(words, temporary=cause is not Cause.WRONG) from error
+            raise SecurityFailure(words, temporary=cause is not KerberosCause.WRONG) from error
         return bytes(answer) if answer else b""
 
     def _finish(self) -> None:
@@ -161,7 +151,7 @@ class KerberosAcceptorContext(_KerberosSealed):
         return await self._run(lambda: self._step(token))
 
     def _begin(self) -> Any:
-        bindings = gssapi.raw.ChannelBindings(application_data=self._binding) if self._binding else None
+        bindings = raw.ChannelBindings(application_data=self._binding) if self._binding else None
         return gssapi.SecurityContext(
             creds=acceptor_credentials(self._keytab), usage="accept", channel_bindings=bindings
         )
@@ -252,7 +242,7 @@ class KerberosInitiatorContext(_KerberosSealed):
 
 def _session_key(context: Any) -> tuple[bytes, int]:
     """The key and its type (RFC 3961 section 8)."""
-    found = importlib.import_module("gssapi.raw").inquire_sec_context_by_oid(context, _SESSION_KEY)
+    found = raw.inquire_sec_context_by_oid(context, _SESSION_KEY)
     return bytes(found[0]), _last_arc(bytes(found[1]))
 
 

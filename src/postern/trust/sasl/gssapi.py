@@ -16,7 +16,7 @@ _NO_LAYER = b"\x01"
 _OFFER = _NO_LAYER + b"\0\0\0"  # RFC 4752 section 3.1: with no layer the size is zero
 
 
-class Gssapi:
+class SaslGssapi:
     def __init__(self, exchange: ContextExchange, kerberos: ByKerberos) -> None:
         self._exchange = exchange
         self._kerberos = kerberos

@@ -5,20 +5,13 @@ Reads the machine's keytab through `kerberos`; the protocol frames the octets. N
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from postern.model.security import Mechanism
 from postern.trust.host import HostCredentials
-from postern.trust.kerberos.errors import Cause, cause_of, report
-
-gssapi: Any
-try:
-    gssapi = importlib.import_module("gssapi")
-    gssapi.SecurityContext.__DEFER_STEP_ERRORS__ = False  # else the real error comes a step too late
-except (ImportError, OSError):  # the extra postern[kerberos] is not installed, or libkrb5 is missing
-    gssapi = None
+from postern.trust.kerberos.errors import KerberosCause, cause_of, report
+from postern.trust.kerberos.library import gssapi
 
 _NO_LAYER = b"\x01"
 
@@ -56,7 +49,7 @@ class GssapiInitiator:
                 return bytes(self._context.step(challenge or None) or b"")
             return self._choose(challenge)
         except gssapi.exceptions.GSSError as error:
-            cause = cause_of(error.min_code, Cause.UNREACHABLE)
+            cause = cause_of(error.min_code, KerberosCause.UNREACHABLE)
             report(cause, error.min_code)
             raise InitiatorFailure(f"Kerberos: {cause}") from None
 

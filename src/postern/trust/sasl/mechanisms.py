@@ -12,7 +12,7 @@ MAX_RESPONSE = 65_536
 """Octets of one response; Kerberos tickets with large authorization data come near 48 KB."""
 
 
-class Plain:
+class SaslPlain:
     """PLAIN (RFC 4616): one response with both names and the password.
 
     Bound: linear; a response has 65,536 octets, a password 1,024 characters at most.
@@ -36,7 +36,7 @@ class Plain:
         return outcome
 
 
-class Login:
+class SaslLogin:
     def __init__(self, judge: Judge, peer: Peer) -> None:
         self._judge = judge
         self._peer = peer
@@ -51,7 +51,7 @@ class Login:
         return await self._judge.password(self._name, _text(response), self._peer)
 
 
-class External:
+class SaslExternal:
     """EXTERNAL (RFC 4422 appendix A): the certificate proved `identity` in the TLS handshake; what the client asks to be must be
     that."""
 

@@ -30,7 +30,7 @@ class _Unbound(ValueError):
     """The client binds to another channel, or in a way that is not known here."""
 
 
-class ScramServer:
+class SaslScram:
     """One exchange of SCRAM-SHA-256, or with `plus` of SCRAM-SHA-256-PLUS on a channel with a binding.
 
     Bound: linear; a message has 2,048 octets at most.
