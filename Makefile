@@ -49,7 +49,7 @@ fuzz: ## Fuzz what reads foreign octets for MINUTES=7, a minute for each target
 	@scripts/setup fuzz
 	@scripts/fuzz $(MINUTES)
 
-docs: setup ## Generate docs/paths.md, specs.md, events.md and bounds.md from the source
+docs: setup ## Generate docs/paths.md, specs.md, events.md, bounds.md and docs/idl from the source
 	@.venv/bin/postern paths docs > docs/paths.md
 	@$(PYTHON) scripts/documents.py
 

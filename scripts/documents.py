@@ -1,7 +1,8 @@
-"""Makes docs/specs.md, docs/events.md and docs/bounds.md: `python scripts/documents.py`, which `make docs` calls.
+"""Makes docs/specs.md, docs/events.md, docs/bounds.md and docs/idl: `python scripts/documents.py`, which `make docs` calls.
 
 The standards stand in docs/specs.tsv (number, title, status, note); where each is obeyed is found in the source, which cites
-sections at the lines that obey them. The events stand in `postern.telemetry.log`, the bounds of readers in their docstrings.
+sections at the lines that obey them. The events stand in `postern.telemetry.log`, the bounds of readers in their docstrings, our
+remote procedures in the declarations of `protocols.dcerpc.interfaces`.
 tests/docs holds the pages current.
 """
 
@@ -10,10 +11,13 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from postern.protocols.dcerpc.interface import idl
+from postern.protocols.dcerpc.interfaces.published import PUBLISHED
 from postern.telemetry.log import Event
 
 ROOT = Path(__file__).parents[1]
@@ -172,7 +176,12 @@ def bounds_page() -> str:
     return _BOUNDS + "".join(f"| `{name}` | {bound[:1].upper()}{bound[1:]} |\n" for name, bound in bounds().items())
 
 
-PAGES = {"docs/specs.md": specs, "docs/events.md": events, "docs/bounds.md": bounds_page}
+PAGES: dict[str, Callable[[], str]] = {
+    "docs/specs.md": specs,
+    "docs/events.md": events,
+    "docs/bounds.md": bounds_page,
+    **{f"docs/idl/{interface.name}.idl": partial(idl, interface) for interface in PUBLISHED},
+}
 
 
 def main() -> None:

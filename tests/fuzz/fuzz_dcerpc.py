@@ -27,10 +27,11 @@ if __name__ == "__main__":
         from postern.protocols.dcerpc.interfaces import endpoint
         from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
         from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+        from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
         from postern.protocols.dcerpc.ndr import NdrError
         from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
         from postern.protocols.dcerpc.protection import Level
-        from postern.protocols.dcerpc.server import AuthStep, Request
+        from postern.protocols.dcerpc.server_events import AuthStep, Request
         from postern.store import search
         from postern.trust.contexts import SecurityFailure
         from postern.trust.host import HostCredentials
@@ -44,10 +45,11 @@ else:
     from postern.protocols.dcerpc.interfaces import endpoint
     from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
     from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+    from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
     from postern.protocols.dcerpc.ndr import NdrError
     from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
     from postern.protocols.dcerpc.protection import Level
-    from postern.protocols.dcerpc.server import AuthStep, Request
+    from postern.protocols.dcerpc.server_events import AuthStep, Request
     from postern.store import search
     from postern.trust.contexts import SecurityFailure
     from postern.trust.host import HostCredentials
@@ -56,7 +58,8 @@ else:
     from postern.trust.spnego import SpnegoAcceptor
     from tests.protocols.dcerpc.play import ECHO, Pair, unbound
 
-OPERATIONS = [one for interface in (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION) for one in interface.operations]
+INTERFACES = (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION, MAILBOX_ITEMS)
+OPERATIONS = [operation for interface in INTERFACES for operation in interface.operations]
 KINDS = list(Kind)
 READERS = (endpoint.read_map, endpoint.read_lookup, endpoint.read_map_reply, endpoint.read_tower)
 

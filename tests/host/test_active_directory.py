@@ -54,6 +54,7 @@ fqdn = "dc1.corp.test"
 """
 POSTERN_COMMAND = str(Path(sys.executable).with_name("postern"))
 PEOPLE = f"CN=Users,{Domain.base}"
+DATABASE = f"CN=mbx1,CN=Databases,CN=Postern,CN=Services,{Domain.configuration}"
 POSTERN = f"CN=Postern,CN=Services,{Domain.configuration}"
 
 
@@ -185,6 +186,12 @@ def test_the_probe_may_log_on(prepared: Forest, tmp_path: Path) -> None:
     subprocess.run(["kinit", f"postern-probe@{Domain.realm}"], input=password, text=True, check=True, env=environment)
 
 
+def test_a_mailbox_is_linked_with_its_database(prepared: Forest) -> None:
+    probe = prepared.search(PEOPLE, "(sAMAccountName=postern-probe)", "homeMDB", "msExchHomeServerName")
+    assert f"homeMDB: {DATABASE}" in probe and "/cn=mbx1" in probe
+    assert f"homeMDBBL: CN=postern-probe,{PEOPLE}" in prepared.search(DATABASE, "(objectClass=*)", "homeMDBBL")
+
+
 def test_a_server_writes_mail_attributes_of_recipients_and_nothing_else(prepared: Forest) -> None:
     alice, staff = f"CN=alice,{PEOPLE}", f"CN=staff,{PEOPLE}"
     mail = {"mailNickname": "alice", "proxyAddresses": "SMTP:alice@corp.test", "mail": "alice@corp.test"}
@@ -193,11 +200,12 @@ def test_a_server_writes_mail_attributes_of_recipients_and_nothing_else(prepared
     allowed = prepared.as_server(
         {"dn": alice, "replace": {**mail, "posternSendAs": "sales@corp.test"}},
         {"dn": alice, "replace": exchanges},
+        {"dn": alice, "replace": {"homeMDB": DATABASE}},
         {"dn": staff, "replace": {"mailNickname": "staff"}},
         {"dn": domain, "add": {"objectClass": "posternAcceptedDomain", "posternDomainType": "authoritative"}},
         {"dn": domain, "delete": True},
     )
-    assert allowed == ["done"] * 5
+    assert allowed == ["done"] * 6
     refused = prepared.as_server(
         {"dn": alice, "replace": {"telephoneNumber": "1"}},
         {"dn": alice, "replace": {"userAccountControl": "514"}},

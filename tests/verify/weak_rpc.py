@@ -25,7 +25,8 @@ from postern.paths.row import Path as Row
 from postern.protocols.dcerpc.interfaces.endpoint import Endpoint
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.protocols.dcerpc.protection import AuthType
-from postern.protocols.dcerpc.server import AuthStep
+from postern.protocols.dcerpc.server_events import AuthStep
+from postern.services.rpc.call import Call
 from postern.services.rpc.endpoint_mapper import EndpointMapper
 from postern.services.rpc.server import RpcConversation, RpcServer
 from postern.telemetry.observed import Observed
@@ -72,9 +73,9 @@ class Store:
     def procedure(self, opnum: int) -> Any:
         return self._folders if opnum == MAILBOX_DELIVERY.numbers["folders"] else None
 
-    async def _folders(self, stub: bytes, caller: object) -> bytearray:
+    async def _folders(self, call: Call) -> bytearray:
         operation = MAILBOX_DELIVERY.operations[MAILBOX_DELIVERY.numbers["folders"]]
-        operation.request.decode(stub)
+        operation.request.decode(call.stub)
         return operation.reply.encode((*operation.zero, 1))
 
 
@@ -134,7 +135,7 @@ class _Server(RpcServer):
         machine, service = conversation._machine, next(iter(self.services.values()))
 
         def take(offer: Any) -> tuple[int, int]:
-            machine._contexts[offer.id] = offer.abstract
+            machine._contexts[offer.id] = offer.abstract, offer.abstract
             self.services[offer.abstract] = service
             return 0, 0
 

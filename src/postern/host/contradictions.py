@@ -89,7 +89,6 @@ def _of_an_edge(organization: Organization) -> bool:
 
 def _databases(organization: Organization) -> Iterator[Problem]:
     """Each database on a mailbox server of its own, and each mailbox server with a database."""
-    servers = {server.name: server for server in organization.servers}
     mailbox_servers = sorted(server.name for server in organization.with_role(Role.MAILBOX))
     served: dict[str, str] = {}
     for index, database in enumerate(organization.written_databases):
@@ -102,10 +101,10 @@ def _databases(organization: Organization) -> Iterator[Problem]:
                 f'"{database.server}" has the database "{other}" already, and a mailbox server serves one database; give this '
                 "one to another server",
             )
-        if database.name in servers and database.name != database.server:
+        if database.name in mailbox_servers and database.name != database.server:
             yield Problem(
                 ("database", index, "name"),
-                f'"{database.name}" is a server, and the database is on another; give it another name',
+                f'"{database.name}" is another mailbox server, for whose mailboxes it would be taken; give it another name',
             )
     if not served or any(database.server not in mailbox_servers for database in organization.written_databases):
         return  # a database on a server that is not there may be meant for one that seems to have none

@@ -142,6 +142,7 @@ class Knowledge(TypedDict, total=False):
     strangers: bool
     machine: bool
     random_secret: bool
+    host_decides: bool
     practical: tuple[Deviation, ...]
     hardened: tuple[Deviation, ...]
 
@@ -175,6 +176,8 @@ class Path:
     """The machine's own services use it: the firewall opens it, and no process of ours ever does."""
     random_secret: bool = False
     """Basic carries a service's own 256 random bits on it, never a person's password: there is nothing to guess."""
+    host_decides: bool = False
+    """A caller on the callee's host tries the last of the default mechanisms, any other the first: the cell says so."""
     practical: tuple[Deviation, ...] = ()
     """What the profile `practical` changes, in this order."""
     hardened: tuple[Deviation, ...] = ()

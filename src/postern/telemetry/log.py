@@ -123,6 +123,11 @@ class Event(StrEnum):
         "error",
         "A door takes no connection for a second, for the system has no descriptors or no memory for another one.",
     )
+    DATAGRAMS_DROPPED = (
+        "datagrams-dropped",
+        "warning",
+        "A UDP door drops datagrams: more come than are handled, they are too large, or the network takes no answer.",
+    )
     AGENT_FAILED = (
         "agent-failed",
         "error",
@@ -172,6 +177,12 @@ class Event(StrEnum):
     )
     EDGE_LEASE_TAKEN = "edge-lease-taken", "warning", "A hub took over the replication to an edge from another."
     EDGE_LEASE_STALE = "edge-lease-stale", "error", "No hub has replicated to an edge for longer than its lease."
+    INDEX_BEGUN = (
+        "index-begun",
+        "info",
+        "An index that an older version did not have is built while the server serves; until then what needs it is slower.",
+    )
+    INDEX_BUILT = "index-built", "info", "The index is built."
     RENDERING_BEGUN = (
         "rendering-begun",
         "info",

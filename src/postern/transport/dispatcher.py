@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from postern.model.directory import Directory, Recipient
 from postern.model.mail import Action, Carrier, HopKind, NextHop, RecipientOutcome
 from postern.model.organization import Organization
-from postern.paths.table import FROM_STRANGERS
 from postern.telemetry.attempts import Struck, given_up
 from postern.telemetry.log import Event, log
 from postern.telemetry.tracking import Step, Tracker
@@ -253,7 +252,7 @@ class Dispatcher:
         return self._categorizer.resolve(
             [Target(r.number, r.address, r.expanded, r.attempts) for r in recipients],
             message.location.size,
-            bool(message.origin.identity) and message.origin.path not in FROM_STRANGERS,
+            message.is_authenticated,
             message.origin.path,
         )
 

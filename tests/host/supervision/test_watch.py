@@ -12,6 +12,9 @@ import pytest
 from postern.host import configuration, state
 from postern.host.supervision import watch
 from postern.model.organization import StateFolder
+from postern.paths import fit
+from postern.paths.row import Port, Wire
+from postern.paths.table import TABLE, settle
 from tests.host.folders import short_folder
 
 ORGANIZATION = configuration.parse(configuration.DEFAULT.format(offset=0))
@@ -52,6 +55,56 @@ def test_datagram_sockets_are_judged_too(folder: StateFolder, look: watch.Watch)
         rogue.bind(("127.0.0.1", 5353))
         look(ME)
         assert words(folder)[-1] == "UDP 127.0.0.1:5353 listening"
+
+
+@pytest.fixture
+def with_row(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """The number of a UDP port that a hub's row has, for this test alone."""
+    with socket.socket(type=socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+    row = dataclasses.replace(TABLE["internet-to-hub"], id="of-a-test", ports=(Port(number, Wire.UDP),))
+    monkeypatch.setattr(fit, "settle", lambda profile: {**settle(profile), row.id: row})
+    fit._known.cache_clear()
+    yield number
+    fit._known.cache_clear()
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
+def test_a_udp_door_of_a_row_is_right_and_a_port_beside_it_is_not(
+    folder: StateFolder, with_row: int, host: str
+) -> None:
+    now = 0.0
+    look = watch.Watch(ORGANIZATION, ORGANIZATION.servers[0], folder, lambda: now)
+    look(ME)
+    before = words(folder)
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as door:
+        door.bind((host, with_row))
+        look(ME)
+        now += 2 * watch.QUESTION_LASTS
+        look(ME)
+        assert words(folder) == before
+    with socket.socket(type=socket.SOCK_DGRAM) as rogue:
+        rogue.bind(("127.0.0.1", 5353))
+        look(ME)
+        assert words(folder) == [*before, "UDP 127.0.0.1:5353 listening"]
+
+
+def test_a_listener_on_a_lent_port_is_a_question_that_does_not_end(folder: StateFolder) -> None:
+    now = 0.0
+    look = watch.Watch(ORGANIZATION, ORGANIZATION.servers[0], folder, lambda: now)
+    look(ME)
+    before = words(folder)
+    with socket.socket(type=socket.SOCK_DGRAM) as rogue:
+        rogue.bind(("127.0.0.1", 0))
+        look(ME)
+        now += watch.QUESTION_LASTS - 1
+        look(ME)
+        assert words(folder) == before
+        now += 1
+        look(ME)
+        look(ME)
+        assert words(folder) == [*before, f"UDP 127.0.0.1:{rogue.getsockname()[1]} listening"]
 
 
 def test_a_question_to_a_name_server_is_right(folder: StateFolder, look: watch.Watch) -> None:

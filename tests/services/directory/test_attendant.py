@@ -16,10 +16,12 @@ from postern.model.directory import DirectoryUnavailable, RecipientsUpdated
 from postern.model.security import Identity, Mechanism
 from postern.net.door import Door
 from postern.paths.row import Path
+from postern.protocols.dcerpc.groups import Group
 from postern.protocols.dcerpc.interfaces.endpoint import Endpoint
 from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
 from postern.services.directory.attendant import Attendant
 from postern.services.directory.recipient_update import MOST, NobodyUpdates, RecipientUpdateService, ask
+from postern.services.rpc.call import Call
 from postern.services.rpc.client import RpcClient, RpcError, RpcTarget
 from postern.services.rpc.endpoint_mapper import EndpointMapper
 from postern.services.rpc.server import RpcServer
@@ -74,7 +76,9 @@ class Near:
         number = RECIPIENT_UPDATE.numbers[name]
         operation, procedure = RECIPIENT_UPDATE.operations[number], self.service.procedure(number)
         assert procedure is not None
-        reply: list[Any] = operation.reply.decode(await procedure(bytes(operation.request.encode(values)), None))  # type: ignore[arg-type]  # it does not ask who calls
+        reply: list[Any] = operation.reply.decode(
+            await procedure(Call(bytes(operation.request.encode(values)), None, Group(1)))
+        )  # type: ignore[arg-type]  # it does not ask who calls
         return reply
 
     async def close(self) -> None:

@@ -180,7 +180,7 @@ def test_interfaces_and_operations_that_are_not_here() -> None:
             await outcome(served, ntlm("CAS1$"), Level.PRIVACY, unlisted) == "the server does not have this interface"
         )
         assert await outcome(served, ntlm("CAS1$"), Level.PRIVACY, opnum=999) == Status.OP_RANGE
-        newer = Syntax(ACCESS.uuid, 1, 7)
+        newer = Syntax(ACCESS.uuid, 2)
         assert await outcome(served, ntlm("CAS1$"), Level.PRIVACY, newer) == "the server does not have this interface"
 
     run(test)

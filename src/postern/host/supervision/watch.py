@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -21,8 +21,12 @@ from postern.paths.row import Wire
 from postern.paths.table import OF_THE_MACHINE
 from postern.telemetry.log import Event, log
 
+QUESTION_LASTS = 60.0
+"""Seconds after which a UDP socket on a port that the kernel lends is no question any more (`net.dns` gives up after ten): a
+listener that chose such a port looks the same, but stays."""
 MAX_ALARMS = 1000
 """Alarms of one run; beyond them only the log speaks."""
+_NO_PORTS = (0, -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,31 +42,45 @@ class Alarm:
 class Watch:
     """Called by the supervisor every few seconds. A socket is told once for as long as it is there."""
 
-    def __init__(self, organization: Organization, server: Server, state: StateFolder) -> None:
+    def __init__(
+        self,
+        organization: Organization,
+        server: Server,
+        state: StateFolder,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._organization = organization
         self._server = server
         self._file = file(state)
         self._told: set[tuple[int, int]] = set()
         self._count = 0
         self._ephemeral = sockets.ephemeral()
+        self._clock = clock
+        self._questions: dict[tuple[int, int], float] = {}
+        """Since when the UDP sockets that look like questions have been there, by process and inode."""
 
     def __call__(self, children: Mapping[int, str]) -> None:
         family = sockets.with_descendants(children)
         seen: set[tuple[int, int]] = set()
+        former, self._questions = self._questions, {}
         for pid, held in sockets.of_processes(family).items():
             doors = {socket.local_port for socket in held if socket.listening and socket.wire == "TCP"}
             for socket in held:
                 # A connection to a door is the door's: the door itself is judged.
                 if not socket.listening and socket.wire == "TCP" and socket.local_port in doors:
                     continue
-                if self._fits(socket):
-                    continue
+                if self._fits(socket, self._ephemeral):
+                    if socket.wire != Wire.UDP or not socket.listening or self._fits(socket, _NO_PORTS):
+                        continue
+                    since = self._questions[pid, socket.inode] = former.get((pid, socket.inode), self._clock())
+                    if self._clock() < since + QUESTION_LASTS:
+                        continue
                 seen.add((pid, socket.inode))
                 if (pid, socket.inode) not in self._told:
                     self._raise(Alarm(time.time(), family[pid], pid, str(socket)))
         self._told = seen
 
-    def _fits(self, socket: sockets.KernelSocket) -> bool:
+    def _fits(self, socket: sockets.KernelSocket, ephemeral: tuple[int, int]) -> bool:
         asked = fit.KernelSocket(
             wire=Wire(socket.wire),
             local=socket.local,
@@ -71,7 +89,7 @@ class Watch:
             remote_port=socket.remote_port,
             listening=socket.listening and socket.wire == Wire.TCP,
         )
-        rows = fit.fits(self._organization, self._server, asked, self._ephemeral)
+        rows = fit.fits(self._organization, self._server, asked, ephemeral)
         return not OF_THE_MACHINE.issuperset(rows)
 
     def _raise(self, alarm: Alarm) -> None:

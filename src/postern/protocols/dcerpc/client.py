@@ -43,6 +43,8 @@ class Bound:
 
     accepted: tuple[bool, ...]
     token: bytes
+    group: int = 0
+    """The association group that the connection is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ class ClientMachine:
         self._max_xmit = max_fragment
         self._splitter = Splitter()
         self._syntaxes: tuple[Syntax, ...] = ()
+        self._group = 0
         self._association: Association | None = None
         self._sign_header = False
         self._call_id = 1
@@ -115,10 +118,17 @@ class ClientMachine:
     # Requests
 
     def bind(
-        self, syntaxes: Sequence[Syntax], auth_type: int = 0, level: Level = Level.NONE, token: bytes = b""
+        self,
+        syntaxes: Sequence[Syntax],
+        auth_type: int = 0,
+        level: Level = Level.NONE,
+        token: bytes = b"",
+        group: int = 0,
     ) -> None:
-        """Asks for these interfaces (context ids are their positions); with a token, under a security context."""
+        """Asks for these interfaces (context ids are their positions); with a token, under a security context. `group` is the
+        association group of another connection to the same server, 0 for one of its own."""
         self._syntaxes = tuple(syntaxes)
+        self._group = group
         flags = WHOLE | Pfc.MULTIPLEX
         if token:
             self._association = Association(0, auth_type, level)
@@ -169,7 +179,7 @@ class ClientMachine:
 
     def _send_bind(self, kind: Kind, flags: int, token: bytes) -> None:
         offers = tuple(Offer(i, syntax, (NDR,)) for i, syntax in enumerate(self._syntaxes))
-        body = bind_body(Bind(self._max_fragment, self._max_fragment, 0, offers))
+        body = bind_body(Bind(self._max_fragment, self._max_fragment, self._group, offers))
         verifier = b""
         if token:
             assert self._association is not None
@@ -205,7 +215,8 @@ class ClientMachine:
         if verifier is not None and (self._association is None or verifier.id != self._association.id):
             return self._fail("a verifier for another security context")
         accepted = tuple(result == Result.ACCEPTED for result, _ in answer.results)
-        return Bound(accepted, verifier.token if verifier is not None else b"")
+        self._group = answer.group
+        return Bound(accepted, verifier.token if verifier is not None else b"", answer.group)
 
     def _response(self, received: Received) -> Event | None:
         data, call_id = received.data, received.call_id

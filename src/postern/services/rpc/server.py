@@ -10,14 +10,14 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.model.security import NOBODY, Identity, Mechanism, PrincipalKind, Seal
 from postern.net.link import Link
 from postern.net.turns import turns_of
 from postern.paths.guard import Guard, Refusal
 from postern.paths.row import Path
+from postern.protocols.dcerpc.groups import Groups
 from postern.protocols.dcerpc.interface import Syntax
 from postern.protocols.dcerpc.interfaces.management import (
     INQ_IF_IDS,
@@ -29,8 +29,10 @@ from postern.protocols.dcerpc.interfaces.management import (
 from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.pdu import Nak, Status
 from postern.protocols.dcerpc.protection import Association, AuthType, Level
-from postern.protocols.dcerpc.server import Answered, AuthStep, Cancel, Closing, Event, Request, ServerMachine
+from postern.protocols.dcerpc.server import ServerMachine
+from postern.protocols.dcerpc.server_events import Answered, AuthStep, Cancel, Closing, Event, Request
 from postern.services.conversation import Conversation
+from postern.services.rpc.call import Call, Caller, Procedure, RpcFault
 from postern.telemetry import log as telemetry
 from postern.telemetry.observed import Observed
 from postern.trust.acceptor import SERVERS, Challenge, Granted
@@ -49,28 +51,6 @@ TICKET_GRACE = 20.0
 """Seconds after the end of its ticket in which a connection finishes the calls that are under way."""
 REQUEST_LIMIT = 134_217_728
 """Bytes of a trusted caller's unfinished requests."""
-
-
-class RpcFault(Exception):
-    """A procedure's refusal, as a fault's status."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"RPC fault {status:#x}")
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The authenticated caller: `row` is the path that this call is on (None for what anyone may ask)."""
-
-    identity: Identity
-    peer: Peer
-    local: Peer
-    row: Path | None
-    seal: Seal | None
-
-
-Procedure = Callable[[bytes | memoryview, Caller], Awaitable[bytes | bytearray]]
 
 
 class RpcService(Protocol):
@@ -99,10 +79,10 @@ class Management:
     def procedure(self, opnum: int) -> Procedure | None:
         return {INQ_IF_IDS: self._interfaces, IS_SERVER_LISTENING: self._listening}.get(opnum)
 
-    async def _interfaces(self, stub: bytes | memoryview, caller: Caller) -> bytes:
+    async def _interfaces(self, call: Call) -> bytes:
         return inq_if_ids_reply(self._syntaxes)
 
-    async def _listening(self, stub: bytes | memoryview, caller: Caller) -> bytes:
+    async def _listening(self, call: Call) -> bytes:
         return is_server_listening_reply()
 
 
@@ -124,6 +104,7 @@ class RpcServer:
         self.services = {service.syntax: service for service in everything}
         self.authenticator = authenticator
         self.callers = callers
+        self.groups = Groups()
         self.may_call = may_call
         self.observed = observed
         self.account = account
@@ -145,7 +126,7 @@ class RpcConversation(Conversation):
     def __init__(self, server: RpcServer) -> None:
         super().__init__()
         self._server = server
-        self._machine = ServerMachine(server.services)
+        self._machine = ServerMachine(server.services, groups=server.groups)
         self._exchanges: dict[int, ContextExchange] = {}
         self._identities: dict[int, Identity] = {}
         self._callers: dict[tuple[Syntax, int], Caller | None] = {}
@@ -197,6 +178,17 @@ class RpcConversation(Conversation):
             task.cancel()
         for timer in self._timers:
             timer.cancel()
+        for context in self._machine.ended():
+            try:
+                context.rundown()
+            except Exception as error:
+                telemetry.log(
+                    telemetry.Event.CONVERSATION_FAILED,
+                    conversation="rpc",
+                    operation="rundown",
+                    error=repr(error),
+                    exc_info=error,
+                )
 
     def _trust(self) -> None:
         self._machine.request_limit = REQUEST_LIMIT
@@ -312,11 +304,11 @@ class RpcConversation(Conversation):
         self._calls[request.call_id] = self._loop.create_task(self._run(request, procedure, caller))
 
     async def _run(self, request: Request, procedure: Procedure, caller: Caller) -> None:
-        link = self.link
-        assert link is not None
+        link, group = self.link, self._machine.group
+        assert link is not None and group is not None
         try:
             try:
-                stub = await procedure(request.stub, caller)
+                stub = await procedure(Call(request.stub, caller, group))
                 if len(stub) > LONG:
                     await turns_of(self._loop).come()
                 self._machine.reply(request, stub)
