@@ -37,6 +37,7 @@ PARSERS = {
     "fuzz_authentication": ("authentication",),
     "fuzz_logon": (),
     "fuzz_directory": (),
+    "fuzz_http": ("http",),
 }
 CUTS = (0, 1, 9)
 _SAID = re.compile(r"^C\d?([:>]) ?(.*)$", re.MULTILINE)
@@ -200,12 +201,28 @@ _MORE = {
 }
 """What no dialogue says: names, dates and addresses by themselves."""
 
+
+def _http() -> Iterator[bytes]:
+    """Requests, right and wrong, each whole and octet by octet."""
+    for line in (
+        b"GET /metrics?a=b HTTP/1.1",
+        b"HEAD / HTTP/1.0",
+        b"POST /x HTTP/2.0",
+        b"GET /",
+        b"\r\nGET / HTTP/1.1",
+    ):
+        for field in (b"Host: x", b"Content-Length: 12", b"Transfer-Encoding: chunked", b" folded", b"A" * 200):
+            yield b"\xff" + line + b"\r\n" + field + b"\r\n\r\n"
+            yield b"\x00" + line + b"\r\nHost: x\r\n" + field + b"\r\n\r\nmore"
+
+
 _MADE = {
     "fuzz_logon": _logon,
     "fuzz_dcerpc": _dcerpc,
     "fuzz_mail": _mail,
     "fuzz_authentication": _authentication,
     "fuzz_directory": _directory,
+    "fuzz_http": _http,
 }
 
 

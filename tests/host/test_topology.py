@@ -19,6 +19,7 @@ from postern.host.topology import look, seen
 from postern.model.organization import StateFolder
 from postern.roles import topology
 from postern.roles.runtime import Runtime
+from postern.telemetry.metrics import Metric, Metrics
 from tests.directory.samba import Domain
 from tests.support.ports import free_offset, free_port
 
@@ -100,7 +101,7 @@ def test_nobody_is_found_where_dns_knows_nobody(in_domain: StateFolder) -> None:
 @pytest.mark.root
 @pytest.mark.parametrize("profile", ["practical", "reference"])
 def test_the_topology_process_tells_the_hosts_commands(
-    samba_domain: Domain, in_domain: StateFolder, monkeypatch: pytest.MonkeyPatch, profile: str
+    samba_domain: Domain, in_domain: StateFolder, monkeypatch: pytest.MonkeyPatch, counted: Metrics, profile: str
 ) -> None:
     keytab = samba_domain.computer("topo1")
     (in_domain.secrets / "keytab").write_bytes(keytab.read_bytes())
@@ -123,6 +124,9 @@ def test_the_topology_process_tells_the_hosts_commands(
             assert [(one.fqdn, one.up) for one in found.controllers] == [("dc1.corp.test", True)]
             account = await process.directory.account("TOPO1$")
             assert account is not None and account.is_server
+            counted.read_gauges()
+            controllers = {state: counted.values[Metric.DOMAIN_CONTROLLERS, (state,)] for state in ("up", "down")}
+            assert controllers == {"up": 1, "down": 0}
         finally:
             await process.stop()
         assert not (await seen(organization, server, in_domain)).running

@@ -14,8 +14,8 @@ from postern.cli.terminal import ask, echo, echo_json, json_option, print_fields
 from postern.model.words import counted
 
 if TYPE_CHECKING:
-    from postern.directory.ad.address_policy import Policy
-    from postern.host.address_policies import Opened
+    from postern.directory.ad.address_policy import AddressPolicy
+    from postern.host.address_policies import PolicyDomain
     from postern.model.organization import Organization, Server, StateFolder
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def address() -> None:
 def listing(as_json: bool, state_dir: str | None) -> None:
     """List policies in the order in which they count."""
 
-    async def work(opened: Opened, organization: Organization) -> list[tuple[Policy, int]]:
+    async def work(opened: PolicyDomain, organization: Organization) -> list[tuple[AddressPolicy, int]]:
         policies = opened.update.policies
         return [(one, await policies.matched(one, opened.base)) for one in await policies.all()]
 
@@ -72,7 +72,7 @@ def listing(as_json: bool, state_dir: str | None) -> None:
 def show(name: str, as_json: bool, state_dir: str | None) -> None:
     """Show one policy."""
 
-    async def work(opened: Opened, organization: Organization) -> Policy:
+    async def work(opened: PolicyDomain, organization: Organization) -> AddressPolicy:
         return await opened.update.policies.get(name)
 
     one = _on_policies(state_dir, work)
@@ -95,7 +95,7 @@ def add(name: str, templates: tuple[str, ...], which: str | None, order: int | N
     if not templates:
         raise click.UsageError("say which addresses it gives: --template %m@corp.test")
 
-    async def work(opened: Opened, organization: Organization) -> Policy:
+    async def work(opened: PolicyDomain, organization: Organization) -> AddressPolicy:
         one = await _made(opened, organization, _new(name), templates, which, order)
         await opened.update.policies.add(one)
         return one
@@ -112,7 +112,7 @@ def add(name: str, templates: tuple[str, ...], which: str | None, order: int | N
 def edit(name: str, templates: tuple[str, ...], which: str | None, order: int | None, state_dir: str | None) -> None:
     """Change a policy; what is not said stays."""
 
-    async def work(opened: Opened, organization: Organization) -> Policy:
+    async def work(opened: PolicyDomain, organization: Organization) -> AddressPolicy:
         one = await _made(opened, organization, await opened.update.policies.get(name), templates, which, order)
         await opened.update.policies.change(one)
         return one
@@ -129,7 +129,7 @@ def remove(name: str, yes: bool, state_dir: str | None) -> None:
     if not yes:
         ask(f"Remove the address policy {name}?", "--yes")
 
-    async def work(opened: Opened, organization: Organization) -> None:
+    async def work(opened: PolicyDomain, organization: Organization) -> None:
         await opened.update.policies.remove(name)
 
     _on_policies(state_dir, work)
@@ -143,7 +143,7 @@ def remove(name: str, yes: bool, state_dir: str | None) -> None:
 def preview(recipients: tuple[str, ...], as_json: bool, state_dir: str | None) -> None:
     """Show which addresses would change: of RECIPIENTS, or of all. Changes nothing."""
 
-    async def work(opened: Opened, organization: Organization) -> list[Any]:
+    async def work(opened: PolicyDomain, organization: Organization) -> list[Any]:
         return await opened.update.preview(addresses=recipients)
 
     found = [one for one in _on_policies(state_dir, work) if recipients or one.before != one.after]
@@ -172,7 +172,7 @@ def apply(recipients: tuple[str, ...], as_json: bool, state_dir: str | None) -> 
         echo(f"not changed, see its log: {', '.join(done.failed)}")
 
 
-def _on_policies(state_dir: str | None, work: Callable[[Opened, Organization], Awaitable[T]]) -> T:
+def _on_policies(state_dir: str | None, work: Callable[[PolicyDomain, Organization], Awaitable[T]]) -> T:
     from postern.host import address_policies
     from postern.model.directory import DirectoryUnavailable
 
@@ -198,20 +198,20 @@ def _here(state_dir: str | None) -> tuple[StateFolder, Organization, Server]:
     return folder, organization, configuration.this_server(organization, configuration.recorded(folder))
 
 
-def _new(name: str) -> Policy:
-    from postern.directory.ad.address_policy import Policy
+def _new(name: str) -> AddressPolicy:
+    from postern.directory.ad.address_policy import AddressPolicy
 
-    return Policy(name, 100, "(mailNickname=*)", ())
+    return AddressPolicy(name, 100, "(mailNickname=*)", ())
 
 
 async def _made(
-    opened: Opened,
+    opened: PolicyDomain,
     organization: Organization,
-    one: Policy,
+    one: AddressPolicy,
     templates: Sequence[str],
     which: str | None,
     order: int | None,
-) -> Policy:
+) -> AddressPolicy:
     from postern.directory.ad import address_policy
 
     domains = [domain.name for domain in organization.domains]
@@ -223,5 +223,5 @@ async def _made(
     return replace(one, order=order) if order is not None else one
 
 
-def _as_dict(one: Policy) -> dict[str, Any]:
+def _as_dict(one: AddressPolicy) -> dict[str, Any]:
     return {"name": one.name, "order": one.order, "filter": one.filter, "templates": list(one.templates)}

@@ -19,7 +19,7 @@ from postern.cli.terminal import echo, echo_json, json_option, moment, print_fie
 from postern.model.words import counted
 from postern.telemetry import attempts
 from postern.transport import control, damage, poison, segments
-from postern.transport.control import Request, Verb
+from postern.transport.control import ControlRequest, Verb
 from postern.transport.queued import NEVER, QueuedMessage, QueuedRecipient, State
 
 SHOWN = 5
@@ -50,7 +50,7 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
             "*.segment files: try `sqlite3 queue.sqlite .recover` on a copy, and remove the folder when it is no longer wanted.",
             err=True,
         )
-    wanted = Request(Verb.RETRY, hop=hop)
+    wanted = ControlRequest(Verb.RETRY, hop=hop)
     found = [(folder, m) for folder in _folders(state_dir) for m in _listed(folder) if m in wanted]
     found.sort(key=lambda pair: pair[1].received)
     messages = [message for _, message in found]
@@ -189,7 +189,7 @@ def _change(verb: Verb, help_: str) -> None:
     ) -> None:
         if bool(queue_ids) + bool(hop) + all_ != 1 and not (only_poison and not hop and not all_):
             raise NothingMeant
-        request = Request(verb, queue_ids, hop, only_poison)
+        request = ControlRequest(verb, queue_ids, hop, only_poison)
         state = existing(state_dir)
         folders = control.folders(state.queue)
         count, missing = 0, set(queue_ids)

@@ -34,6 +34,7 @@ _DOORS = {
     110: "POP3 (STLS)",
     995: "POP3 (TLS)",
     135: "RPC endpoint mapper",
+    9464: "HTTP, metrics and health",
     50389: "LDAP, the edge's own directory",
     50636: "LDAP from hubs, EdgeSync (TLS)",
 }
@@ -74,7 +75,9 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
 
     usual = state.find(None)  # asked now: once started, we may be another account, with another default
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    request = launch.Request(state_dir, offset, server, demo or demo_password is not None, demo_password, _shift())
+    request = launch.LaunchRequest(
+        state_dir, offset, server, demo or demo_password is not None, demo_password, _shift()
+    )
     launch.run(
         request,
         step=lambda words: _said(lambda: console.print(f"· {words}", style="dim")),

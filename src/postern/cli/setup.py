@@ -15,8 +15,8 @@ from postern.cli.state_folder import named
 from postern.cli.terminal import ask, ask_password, echo, echo_json, echo_page, json_option, print_table
 
 if TYPE_CHECKING:
-    from postern.directory.ad.steps import Step
-    from postern.host.active_directory import Prepared, Request
+    from postern.directory.ad.steps import SetupStep
+    from postern.host.active_directory import Prepared, SetupRequest
     from postern.model.organization import Organization, Server
 
 
@@ -100,9 +100,9 @@ def _request(
     user: str,
     password: str,
     controller: str,
-) -> Request:
+) -> SetupRequest:
     from postern.host import configuration, state
-    from postern.host.active_directory import Request
+    from postern.host.active_directory import SetupRequest
     from postern.host.machine_files import Places
 
     found = state.find(folder)
@@ -110,7 +110,7 @@ def _request(
     servers = _servers(organization, names, output, remove)
     places = Places(found, Path(output) if output else None, organization.keytab)
     whole = not names or not remove
-    return Request(organization, servers, places, remove, whole, user, password, controller)
+    return SetupRequest(organization, servers, places, remove, whole, user, password, controller)
 
 
 def _servers(organization: Organization, names: Sequence[str], output: str | None, remove: bool) -> tuple[Server, ...]:
@@ -180,6 +180,6 @@ def _as_dict(prepared: Prepared, dry_run: bool) -> dict[str, Any]:
     }
 
 
-def _progress(step: Step, as_json: bool) -> None:
+def _progress(step: SetupStep, as_json: bool) -> None:
     if not as_json:
         echo(f"  {step.area}: {step.title}", err=True)

@@ -16,7 +16,7 @@ from postern.cli.state_folder import existing, state_option
 from postern.cli.terminal import echo_json, json_option, moment, print_table
 from postern.model.domains import fold
 from postern.telemetry import tracking
-from postern.telemetry.tracking import Step, TrackingRecord
+from postern.telemetry.tracking import TrackingRecord, TrackingStep
 
 MAX_MESSAGES = 100
 WIDE = 150
@@ -54,7 +54,7 @@ def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
 def matches(record: TrackingRecord, what: str) -> bool:
     """`what` is a Message-ID with or without its brackets, a queue id, an address in any case, or the IP address of a caller
     who was refused."""
-    if record.step == Step.REFUSE and what == record.peer:
+    if record.step == TrackingStep.REFUSE and what == record.peer:
         return True
     if what.strip("<>") in (record.message_id.strip("<>"), record.queue_id):
         return True
@@ -85,7 +85,7 @@ def _print(steps: list[TrackingRecord]) -> None:
     for key, records in by_message.items():
         sender = next((record.sender for record in records if record.sender), "<>")
         named = any(record.message_id or record.queue_id for record in records)
-        refused = any(record.step == Step.REFUSE for record in records)
+        refused = any(record.step == TrackingStep.REFUSE for record in records)
         name = key if named else "refused," if refused else "no message"
         console.print(Text(name, style="bold").append(f" from {sender}", "not bold"), overflow="fold")
         if console.width >= WIDE:

@@ -25,21 +25,21 @@ from postern.trust.initiators import Initiators
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class PolicyDomain:
     update: RecipientUpdate
     base: str
     """The domain's distinguished name."""
 
 
 @asynccontextmanager
-async def opened(state: StateFolder, organization: Organization, server: Server) -> AsyncIterator[Opened]:
+async def opened(state: StateFolder, organization: Organization, server: Server) -> AsyncIterator[PolicyDomain]:
     """Raises SetupError; requests raise DirectoryUnavailable."""
     if organization.active_directory is None:
         raise AdministrationError("address policies need Active Directory, and postern.toml names none")
     row = "recipient-update-to-ad" if Role.MAILBOX in server.roles else "hub-to-ad"
     async with as_server(state, organization, server, row) as client:
         domain = domain_of(organization)
-        yield Opened(RecipientUpdate(client, domain, row), base_of(domain.domain))
+        yield PolicyDomain(RecipientUpdate(client, domain, row), base_of(domain.domain))
 
 
 async def apply(

@@ -201,6 +201,7 @@ def _organization(shapes: FileShape) -> Organization:
         realm=main.realm or (domain.domain.upper() if domain is not None else ""),
         keytab=main.keytab,
         authorities=main.authorities,
+        metrics=main.metrics,
         offset=main.offset,
         rpc_ports=(ports[0], ports[1]),
         directory=main.directory,

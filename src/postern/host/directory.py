@@ -25,7 +25,7 @@ from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
 from postern.roles.domain import Domain
 from postern.roles.runtime import Runtime
-from postern.roles.secrets import Secret
+from postern.roles.secrets import Secret, Secrets
 from postern.roles.topology_client import local_topology, locator
 from postern.services.topology.client import TopologyClient
 from postern.trust.ntlm.handshake import nt_hash
@@ -176,7 +176,7 @@ async def ensure_probe_account(
         file = state.secrets / Secret.PROBE_ACCOUNT
         if not file.exists():
             raise SeedError(f"{file} is missing: `postern setup ad` makes the account that verify logs on with")
-        return name, file.read_text(encoding="utf-8").strip()
+        return name, Secrets(state.secrets).read(Secret.PROBE_ACCOUNT)
     password = secret_files.obtain(state, Secret.PROBE_ACCOUNT)
     kinds = {"argon2id", *await directory.read.enabled_verifiers()}
     account = await directory.read.account(name)

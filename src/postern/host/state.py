@@ -27,6 +27,7 @@ _PARTS = (
     "logs",
     "tracking",
     "observed",
+    "metrics",
     "attempts",
     "secrets",
     "spool",

@@ -141,4 +141,4 @@ def _calls(row: Path, kind: PrincipalKind) -> bool:
         return servers
     if kind is PrincipalKind.USER:
         return Party.CLIENT in row.caller or Party.ADMINISTRATOR in row.caller
-    return Party.INTERNET in row.caller or Party.GATEWAY in row.caller or Party.CLIENT in row.caller
+    return not {Party.INTERNET, Party.GATEWAY, Party.CLIENT, Party.MONITOR}.isdisjoint(row.caller)

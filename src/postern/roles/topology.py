@@ -4,6 +4,8 @@ processes over ad-topology. It is also the place of the host's one logon broker.
 
 from __future__ import annotations
 
+from functools import partial
+
 from postern.model.organization import HostService
 from postern.roles.domain import Domain
 from postern.roles.doors import Doors
@@ -15,6 +17,7 @@ from postern.services.netlogon.broker import LogonBroker
 from postern.services.netlogon.client import NetlogonClient
 from postern.services.rpc.server import RpcService
 from postern.services.topology.server import TopologyService
+from postern.telemetry.metrics import Metric, measure
 from postern.trust.authenticator import Authenticator
 from postern.trust.ntlm.handshake import nt_hash
 
@@ -38,10 +41,15 @@ class TopologyProcess:
 
     async def start(self) -> None:
         self.topology.start()
+        for state, up in (("up", True), ("down", False)):
+            measure(Metric.DOMAIN_CONTROLLERS, partial(self._controllers, up), state)
         await self.topology.controllers()  # krb5.conf stands before anybody is told that we are ready
         row = self.runtime.rows["ad-topology"]
         services: list[RpcService] = [TopologyService(row, self.topology), LogonBroker(row, self.netlogon)]
         await self.rpc.open(self.doors, HostService.TOPOLOGY, services)
+
+    def _controllers(self, up: bool) -> int:
+        return sum(controller.up is up for controller in self.topology.now())
 
     def _secret(self) -> bytes:
         """Read anew for each secure channel: `setup ad` may have changed it."""

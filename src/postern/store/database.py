@@ -74,6 +74,10 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore):
         """Over what the database is reached, and how we proved ourselves to it."""
         return await transport.transport(self._pool)
 
+    async def octets(self) -> int:
+        """Size of the database on disk. Raises MailboxError."""
+        return await transport.octets(self._pool)
+
     async def close(self) -> None:
         await self._notices.close()
         await self._searches.close()

@@ -119,8 +119,14 @@ def refused(refusal: Refusal) -> Failure:
     return Failure(Cause.FAILED, reason=refusal.reason)
 
 
-def failed(guard: Guard, asking: Asking, denied: Denied) -> Failure:
-    """Logs that a caller of this door proved nothing; the failure to say to it."""
-    path, peer = guard.rows[0].id, str(asking.peer)
-    log(Event.AUTHENTICATION_FAILED, path=path, peer=peer, account=denied.account, temporary=denied.temporary)
+def failed(guard: Guard, asking: Asking, mechanism: Mechanism, denied: Denied) -> Failure:
+    """Logs that a caller of this door proved nothing by this mechanism; the failure to say to it."""
+    log(
+        Event.AUTHENTICATION_FAILED,
+        path=guard.rows[0].id,
+        peer=str(asking.peer),
+        mechanism=mechanism,
+        account=denied.account,
+        temporary=denied.temporary,
+    )
     return Failure(Cause.UNAVAILABLE if denied.temporary else Cause.FAILED, denied.text)

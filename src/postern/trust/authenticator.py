@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from postern.model.directory import Directory, Policy
+from postern.model.directory import Directory, DirectoryPolicy
 from postern.model.security import Mechanism, PrincipalKind
 from postern.trust.acceptor import SERVERS, Asking
 from postern.trust.exchanges import ByKerberos, ByNegotiate, ByNtlm, ContextExchange, Proving
@@ -44,7 +44,7 @@ class Authenticator(Judge):
         self,
         directory: Directory,
         host: HostCredentials | None = None,
-        policy: Policy | None = None,
+        policy: DirectoryPolicy | None = None,
         domain: DomainLogons | None = None,
         salt_key: bytes | None = None,
         clock: Callable[[], float] = time.monotonic,

@@ -17,7 +17,7 @@ from postern.net.tls import outdated_context
 from postern.paths.guard import CLEAR_TEXT
 from postern.paths.row import Path, Port, Tls
 from postern.trust.framing.sasl import BINDING, NAMES
-from postern.verify.mail_probe import Answer, ProbeConnection
+from postern.verify.mail_probe import LogonAnswer, ProbeConnection
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.sasl_client import CannotAuthenticate, Credentials, Exchange, exchange_for, spoiled
 
@@ -84,7 +84,7 @@ def _try(
     host: str,
     spoil: bool = False,
     binding: bytes | None = None,
-) -> Answer:
+) -> LogonAnswer:
     """One attempt; the connection is used up. It binds to `binding`, or by itself where the mechanism binds. Raises
     CannotAuthenticate if our side cannot begin."""
     try:
@@ -95,7 +95,7 @@ def _try(
     except CannotAuthenticate:
         raise
     except Exception as error:  # a client that gives up on the server's answer has been refused
-        return Answer(False, f"{type(error).__name__}: {error}")
+        return LogonAnswer(False, f"{type(error).__name__}: {error}")
     finally:
         connection.close()
 
@@ -175,7 +175,7 @@ def _bindings(name: str, binding: bytes, port: Port, setting: Setting, report: R
     report.check(f"{plain} by who was shown no {name} is refused {where}", not answer.yes, answer.words)
 
 
-def _try_unlisted(port: Port, setting: Setting, name: str) -> Answer:
+def _try_unlisted(port: Port, setting: Setting, name: str) -> LogonAnswer:
     """With everything right, so that only the mechanism can be the reason for a no."""
     context = setting.stranger if name == "EXTERNAL" else None
     try:
@@ -186,7 +186,7 @@ def _try_unlisted(port: Port, setting: Setting, name: str) -> Answer:
         try:
             return connection.authenticate(name, lambda _: b"verify")
         except Exception as error:
-            return Answer(False, f"{type(error).__name__}: {error}")
+            return LogonAnswer(False, f"{type(error).__name__}: {error}")
         finally:
             connection.close()
 

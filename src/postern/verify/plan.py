@@ -68,7 +68,7 @@ def _callers(row: Path, organization: Organization) -> list[str]:
     """The names of the servers that can dial the row. An edge is neither in the domain nor has it the private directory."""
     if PROBES[row.id].where is From.HOME:
         return [server.name for server in organization.with_role(_roles(row)[0])]
-    if Party.ANY_SERVER in row.caller:
+    if not {Party.ANY_SERVER, Party.MONITOR}.isdisjoint(row.caller):
         return [server.name for server in organization.servers if Role.EDGE not in server.roles]
     roles = {ROLES[party] for party in row.caller if party in ROLES}
     return [server.name for server in organization.servers if roles & server.roles]

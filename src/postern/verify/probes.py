@@ -19,6 +19,7 @@ from postern.verify.edge_directory_checks import check_adam_row, check_edgesync_
 from postern.verify.engine_checks import check_database_row, check_directory_row
 from postern.verify.mail_probe import ImapConnection, Pop3Connection, SmtpConnection
 from postern.verify.mail_rows import MailRow, check_strangers_row
+from postern.verify.metrics_checks import check_metrics_row
 from postern.verify.rpc_checks import RpcRow
 from postern.verify.subject import Dial, Subject
 
@@ -91,6 +92,7 @@ PROBES: Mapping[str, Probe] = MappingProxyType({
 
     "postgresql":                Probe(From.HOME, check_database_row),
     "private-directory":         Probe(From.CALLER, check_directory_row),
+    "metrics":                   Probe(From.CALLER, check_metrics_row),
 
     "hub-to-internet":     _nobody(_TRAFFIC),
     "any-server-to-dns":   _nobody("our servers ask the name servers here; nobody can dial it"),

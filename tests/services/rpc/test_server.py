@@ -24,6 +24,7 @@ from postern.protocols.dcerpc.pdu import Status
 from postern.protocols.dcerpc.protection import Level
 from postern.services.rpc import server as rpc_server
 from postern.services.rpc.client import RpcConnection, RpcError
+from postern.telemetry.metrics import Metrics
 from postern.trust.authenticator import Authenticator
 from postern.trust.contexts import SecurityContext
 from postern.trust.host import HostCredentials
@@ -226,7 +227,7 @@ def test_a_changed_request_is_not_executed(at: int) -> None:
     run(test)
 
 
-def test_a_broken_stub_is_a_fault_and_the_connection_goes_on() -> None:
+def test_a_broken_stub_is_a_fault_and_the_connection_goes_on(counted: Metrics) -> None:
     async def test(served: Served) -> None:
         connection = await Caller().open(served, ntlm("CAS1$"), Level.PRIVACY)
         with pytest.raises(RpcError) as broken:
@@ -236,6 +237,8 @@ def test_a_broken_stub_is_a_fault_and_the_connection_goes_on() -> None:
         connection.close()
 
     run(test)
+    times = {labels: sum(seconds.counts) for (_, labels), seconds in counted.distributions.items()}
+    assert times == {("cas-to-mailbox", "fault"): 1, ("cas-to-mailbox", "reply"): 1}
 
 
 def test_management_answers_anyone() -> None:

@@ -176,13 +176,18 @@ def test_basic_proves_one_request(authenticator: Authenticator, name: str, passw
     assert ask(http, None) == Unauthorized(OFFERED), "the next request has to say it again"
 
 
-@pytest.mark.parametrize(
-    "value", [basic("alice", "wrong"), basic("nobody", "x"), basic("", "x"), "Basic YWxpY2U=", "Basic"]
-)
+@pytest.mark.parametrize("value", [basic("alice", "wrong"), basic("nobody", "x"), basic("", "x"), "Basic YWxpY2U="])
 def test_basic_that_is_wrong(authenticator: Authenticator, value: str) -> None:
     answer = ask(HttpAuthentication(authenticator, "mail"), value)
     assert isinstance(answer, Unauthorized) and (answer.status, answer.challenges) == (401, OFFERED)
     assert answer.failure is not None and answer.failure.cause is Cause.FAILED
+
+
+@pytest.mark.parametrize("value", ["Basic", "Basic !", "Bearer AAAA", ""])
+def test_a_field_that_is_none_of_ours_is_no_guess(authenticator: Authenticator, value: str) -> None:
+    answer = ask(HttpAuthentication(authenticator, "mail"), value)
+    assert isinstance(answer, Unauthorized) and (answer.status, answer.challenges) == (401, OFFERED)
+    assert answer.failure is not None and answer.failure.cause is Cause.UNSUPPORTED
 
 
 def test_a_directory_that_is_away_decides_nothing(authenticator: Authenticator, people: People) -> None:

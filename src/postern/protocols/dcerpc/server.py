@@ -44,7 +44,7 @@ from postern.protocols.dcerpc.pdu import (
 )
 from postern.protocols.dcerpc.protection import Association, Level, Protection
 from postern.protocols.dcerpc.receiving import Partial, Received, Splitter, drain
-from postern.protocols.dcerpc.server_events import Answered, AuthStep, Cancel, Closing, Event, Request
+from postern.protocols.dcerpc.server_events import AuthStep, Cancel, Closing, Event, PdusHandled, Request
 
 MAX_CONTEXTS = 32
 MAX_ASSOCIATIONS = 8
@@ -126,7 +126,7 @@ class ServerMachine:
                 return self._close(str(error))
             if event is not None:
                 return event
-        return Answered()
+        return PdusHandled()
 
     def ended(self) -> list[Context]:
         """The connection is over. Gives the contexts that must be run down."""

@@ -49,8 +49,8 @@ class Closing:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class PdusHandled:
     """The machine has dealt with PDUs by itself, and there may be more of them: others may have their turn first."""
 
 
-Event = AuthStep | Request | Cancel | Answered | Closing
+Event = AuthStep | Request | Cancel | PdusHandled | Closing

@@ -59,7 +59,7 @@ class ClientAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedMailbox:
     """A logged-on user's mailbox. `address` is its primary one, `info` what it was when it was opened or its quota renewed."""
 
     identity: Identity
@@ -70,7 +70,7 @@ class Opened:
     address: str
 
 
-async def open_with_password(access: ClientAccess, link: Link, name: str, password: str) -> Opened | Failure:
+async def open_with_password(access: ClientAccess, link: Link, name: str, password: str) -> OpenedMailbox | Failure:
     """LOGIN, USER and PASS: the guard first, then the authenticator, then the mailbox."""
     refusal = access.guard.check_mechanism(Mechanism.BASIC, link.seal)
     if refusal is not None:
@@ -78,10 +78,10 @@ async def open_with_password(access: ClientAccess, link: Link, name: str, passwo
     outcome = await access.authenticator.password(name, password, link.peer)
     if isinstance(outcome, Granted):
         return await open_mailbox(access, link, outcome.identity)
-    return failed(access.guard, asking(link), outcome)
+    return failed(access.guard, asking(link), Mechanism.BASIC, outcome)
 
 
-async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> Opened | Failure:
+async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> OpenedMailbox | Failure:
     """The mailbox of someone who has proven who it is, if a row of this door admits them."""
     row = access.guard.row_for(identity, link.seal)
     if isinstance(row, Refusal):
@@ -110,10 +110,10 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
         mechanism=identity.mechanism.value,
         cipher=link.seal.cipher if link.seal else "",
     )
-    return Opened(identity, recipient.guid, server.mailboxes, server.changes, info, recipient.primary)
+    return OpenedMailbox(identity, recipient.guid, server.mailboxes, server.changes, info, recipient.primary)
 
 
-async def renewed(access: ClientAccess, opened: Opened) -> Opened:
+async def renewed(access: ClientAccess, opened: OpenedMailbox) -> OpenedMailbox:
     """With the quota that the directory grants by now: a session may be open for days. Mostly answered from the directory's
     cache; what it does not say leaves what is. Raises MailboxError."""
     try:

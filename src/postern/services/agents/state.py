@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from postern.telemetry.log import Event, log
+from postern.telemetry.metrics import Metric, count
 from postern.transport.agents.catalogue import BUILT
 from postern.transport.agents.settings import dump, load
 
@@ -154,6 +155,8 @@ class Statistics:
 
     def add(self, agent: str, begun: float, code: int = 0, error: bool = False) -> None:
         """One decision that began at `begun` (perf_counter); `code` is the reply's, 0 if there was none."""
+        outcome = "error" if error else "reject" if code >= 500 else "defer" if code >= 400 else "accept"
+        count(Metric.AGENT_DECISIONS, agent, outcome)
         counts = self.counts[agent]
         counts.seen += 1
         counts.rejected += code >= 500

@@ -23,7 +23,7 @@ from postern.protocols.imap.commands import (
     Response,
 )
 from postern.protocols.imap.machine import MEMBER_COMMAND, ServerMachine
-from postern.services.access.logon import ClientAccess, Opened, open_mailbox, open_with_password
+from postern.services.access.logon import ClientAccess, OpenedMailbox, open_mailbox, open_with_password
 from postern.services.access.room import OF_ONE_MAILBOX, Share
 from postern.services.conversation import Conversation, asking
 from postern.services.imap import fetch, folders, search, selected, store
@@ -299,8 +299,8 @@ class ImapSession(Conversation):
         assert self.link is not None
         self._answer_login(command, await open_with_password(self._access, self.link, command.user, command.password))
 
-    def _answer_login(self, command: Command, outcome: Opened | Failure) -> None:
-        if isinstance(outcome, Opened):
+    def _answer_login(self, command: Command, outcome: OpenedMailbox | Failure) -> None:
+        if isinstance(outcome, OpenedMailbox):
             limits = self._access.limits
             self._state.opened = outcome
             self.watch(self._access.authenticator.reauthorization, outcome.identity)

@@ -32,7 +32,7 @@ from postern.protocols.smtp.address import parse_mailbox
 from postern.services.mailbox.peer import MailboxPeer, OutboxMailboxes
 from postern.telemetry.attempts import attempt, forget, given_up, strike
 from postern.telemetry.log import Event, log
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 from postern.transport.submission import TOO_MANY_FIELDS, NotAllowed, Submitter, fix_header, recipients
 
 MAX_NOTED = 10_000
@@ -183,7 +183,7 @@ class OutboxTaker:
         accepted = await self._intake.accept(envelope, Content.of(data), origin)
         self._tracker.record(
             TrackingRecord(
-                Step.SUBMIT,
+                TrackingStep.SUBMIT,
                 accepted.message_id,
                 accepted.queue_id,
                 origin.path,

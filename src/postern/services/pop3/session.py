@@ -13,7 +13,7 @@ from postern.model.mailbox import MailboxError
 from postern.model.security import Mechanism
 from postern.paths.guard import Offer
 from postern.protocols.pop3.machine import Command, Event, Invalid, Response, ServerMachine, top
-from postern.services.access.logon import ClientAccess, Opened, open_mailbox, open_with_password
+from postern.services.access.logon import ClientAccess, OpenedMailbox, open_mailbox, open_with_password
 from postern.services.conversation import Conversation, asking
 from postern.services.pop3.maildrop import Maildrop, open_maildrop
 from postern.trust.acceptor import Cause, Challenge, Failure, Granted, refused
@@ -217,8 +217,8 @@ class Pop3Session(Conversation):
         else:
             self._answer_login(outcome)
 
-    async def _finish(self, outcome: Opened | Failure) -> None:
-        if isinstance(outcome, Opened):
+    async def _finish(self, outcome: OpenedMailbox | Failure) -> None:
+        if isinstance(outcome, OpenedMailbox):
             try:
                 self._drop = await open_maildrop(outcome.mailboxes, outcome.mailbox)
                 self.watch(self._access.authenticator.reauthorization, outcome.identity)

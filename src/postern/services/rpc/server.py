@@ -30,10 +30,11 @@ from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.pdu import Nak, Status
 from postern.protocols.dcerpc.protection import Association, AuthType, Level
 from postern.protocols.dcerpc.server import ServerMachine
-from postern.protocols.dcerpc.server_events import Answered, AuthStep, Cancel, Closing, Event, Request
+from postern.protocols.dcerpc.server_events import AuthStep, Cancel, Closing, Event, PdusHandled, Request
 from postern.services.conversation import Conversation
 from postern.services.rpc.call import Call, Caller, Procedure, RpcFault
 from postern.telemetry import log as telemetry
+from postern.telemetry.metrics import Metric, observe
 from postern.telemetry.observed import Observed
 from postern.trust.acceptor import SERVERS, Challenge, Granted
 from postern.trust.authenticator import Authenticator
@@ -166,7 +167,7 @@ class RpcConversation(Conversation):
             task = self._calls.get(event.call_id)
             if task is not None and event.orphaned:
                 task.cancel()
-        elif not isinstance(event, Answered):
+        elif not isinstance(event, PdusHandled):
             assert isinstance(event, Closing)
             peer = str(self.link.peer) if self.link is not None else ""
             telemetry.log(telemetry.Event.REFUSED, peer=peer, reason=event.reason)
@@ -246,7 +247,8 @@ class RpcConversation(Conversation):
 
     def _refused(self, association: Association, reason: str) -> None:
         peer = str(self.link.peer) if self.link is not None else ""
-        telemetry.log(telemetry.Event.AUTHENTICATION_FAILED, peer=peer, mechanism=association.type, reason=reason)
+        mechanism = MECHANISMS.get(association.type, Mechanism.NEGOTIATE)
+        telemetry.log(telemetry.Event.AUTHENTICATION_FAILED, peer=peer, mechanism=mechanism, reason=reason)
 
     def _caller(self, service: RpcService, association: Association | None) -> Caller | None:
         """The judged caller of a service under a security context; None if the row does not admit it. Remembered."""
@@ -306,12 +308,14 @@ class RpcConversation(Conversation):
     async def _run(self, request: Request, procedure: Procedure, caller: Caller) -> None:
         link, group = self.link, self._machine.group
         assert link is not None and group is not None
+        begun, outcome = time.perf_counter(), "fault"
         try:
             try:
                 stub = await procedure(Call(request.stub, caller, group))
                 if len(stub) > LONG:
                     await turns_of(self._loop).come()
                 self._machine.reply(request, stub)
+                outcome = "reply"
             except (NdrError, ValueError):
                 self._machine.fault(request, Status.BAD_STUB, True)
             except RpcFault as refusal:
@@ -329,6 +333,8 @@ class RpcConversation(Conversation):
             if link.congested:
                 await link.drained()
         finally:
+            row = caller.row.id if caller.row is not None else ""
+            observe(Metric.RPC_SECONDS, time.perf_counter() - begun, row, outcome)
             del self._calls[request.call_id]
             if self._is_outlived and not self._calls:
                 self.revoke()

@@ -187,7 +187,8 @@ class ReceiveConversation(Conversation):
         if event.address == "postmaster":
             # RFC 5321 section 4.5.1: without a domain too.
             event.address = f"postmaster@{self._c.default_domain}"
-        reply = judge(self._c, self._session, self._transaction, event.address)
+        session = self._session
+        reply = judge(self._c, session, event.address, self._transaction.size, session.may_relay)
         if self._agents is None and isinstance(reply, Reply):
             self._answer_recipient(event, reply)
             return None
@@ -208,7 +209,7 @@ class ReceiveConversation(Conversation):
 
     def _answer_recipient(self, event: events.Rcpt, reply: Reply) -> None:
         if reply is ENOUGH and not self._transaction.is_tight:
-            self._transaction = replace(self._transaction, is_tight=True)
+            self._transaction = self._transaction._replace(is_tight=True)
         if reply.code >= 400:
             self._refuse(reply, (event.address,))
         else:
@@ -276,7 +277,8 @@ class ReceiveConversation(Conversation):
         date = self._c.clock.date(now)
         trace = received_field(session.helo, session.peer, session.seal, fqdn, protocol, envelope, date)
         envelope, content = with_actual_body_type(envelope, is_ascii), prepended(trace + header, body)
-        if await self._is_too_much(envelope, content):
+        is_more = self._is_more_than_announced(content.size)
+        if is_more and await have_no_room(self._c, session, envelope.addresses, content.size):
             self._refuse(FULL_MAILBOX, envelope.addresses)
             return
         origin = _origin(session, protocol)
@@ -288,12 +290,10 @@ class ReceiveConversation(Conversation):
         self._server.reply(Reply(250, "2.0.0", f"Ok: queued as {accepted.queue_id}"))
         self._c.record(accepted, envelope, origin, session.seal)
 
-    async def _is_too_much(self, envelope: Envelope, content: Content) -> bool:
-        """More came than was announced, and no recipient's mailbox has room for it."""
-        announced, size = self._transaction, content.size
-        if size <= announced.size + _ADDED or not (announced.is_tight or size > PLENTY):
-            return False
-        return await have_no_room(self._c, self._session, envelope.addresses, size)
+    def _is_more_than_announced(self, size: int) -> bool:
+        """More came than MAIL said, and it is not known that there is room for it."""
+        announced = self._transaction
+        return size > announced.size + _ADDED and (announced.is_tight or size > PLENTY)
 
     def _close(self, event: events.Close) -> None:
         self.flush()

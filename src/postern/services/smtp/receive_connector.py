@@ -27,8 +27,9 @@ from postern.services.smtp.data import Clock
 from postern.services.smtp.refusals import Refusals
 from postern.services.smtp.session import Session
 from postern.telemetry.observed import Observed
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 from postern.trust.authenticator import Authenticator
+from postern.trust.certificates.owners import PeerCertificates
 from postern.trust.framing import sasl
 
 _ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES")
@@ -92,14 +93,6 @@ class Room(Protocol):
 
     def space(self, recipient: Recipient, size: int) -> Space | Awaitable[Space]:
         """What there is for a message of `size` octets (0: unknown)."""
-        ...
-
-
-class PeerCertificates(Protocol):
-    """Identifies the peer by the certificate that it showed in the TLS handshake."""
-
-    def identify(self, chain: Sequence[bytes]) -> Identity | None:
-        """`chain` is DER, the peer's own certificate first; None: it proves nobody. Asked again before every message."""
         ...
 
 
@@ -207,7 +200,7 @@ class ReceiveConnector:
         self.stores.observed.seen(origin.path, origin.client, origin.mechanism, seal, time.time())
         self.stores.tracker.record(
             TrackingRecord(
-                *(Step.RECEIVE, accepted.message_id, accepted.queue_id, origin.path, origin.client),
+                *(TrackingStep.RECEIVE, accepted.message_id, accepted.queue_id, origin.path, origin.client),
                 *(origin.mechanism, origin.cipher, envelope.sender, envelope.addresses, "250 2.0.0"),
             )
         )

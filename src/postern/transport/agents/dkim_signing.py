@@ -20,8 +20,8 @@ from postern.model.mail import Content
 from postern.protocols.authentication.canonical import Canonicalization
 from postern.protocols.authentication.dkim import body_hashes, sign
 from postern.protocols.authentication.header import Field, addresses, fields, named
-from postern.telemetry.attempts import attempting, attempting_apart
-from postern.transport.agents.agent import Agent, Leaving
+from postern.telemetry.attempts import attempting, attempting_in_thread_if
+from postern.transport.agents.agent import Agent, LeavingMail
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}+(?<!-)"
 SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*+\Z")
@@ -76,17 +76,17 @@ class DkimSigning(Agent[DkimSigningSettings]):
     settings_type = DkimSigningSettings
     everywhere = True
 
-    async def at_leaving(self, mail: Leaving) -> bool:
+    async def at_leaving(self, mail: LeavingMail) -> bool:
         if not mail.keys:
             return False
         found, domain = attempting(mail.key, self._domain_of, mail)
         if not domain:
             return False
         work = partial(_sign, found, mail.body, mail.keys[domain], mail.now)
-        mail.header = await attempting_apart(mail.body.size > SIGNED_IN_LINE, mail.key, work) + mail.header
+        mail.header = await attempting_in_thread_if(mail.body.size > SIGNED_IN_LINE, mail.key, work) + mail.header
         return True
 
-    def _domain_of(self, mail: Leaving) -> tuple[list[Field], str]:
+    def _domain_of(self, mail: LeavingMail) -> tuple[list[Field], str]:
         """The fields, and the domain in whose name they are signed ("": none)."""
         found = fields(mail.header)
         return found, signing_domain(found, mail.sender, mail.keys)

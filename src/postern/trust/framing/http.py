@@ -125,7 +125,8 @@ class HttpAuthentication:
         self._proven = None
         credentials = parse_authorization(authorization)
         if credentials is None:
-            return self._denied(MALFORMED, guard, asking)
+            self._exchange = None
+            return self._unauthorized(guard, asking, Failure(Cause.UNSUPPORTED, MALFORMED.text))
         mechanism = _mechanism(credentials, guard, asking)
         if isinstance(mechanism, Refusal):
             self._exchange = None
@@ -139,7 +140,7 @@ class HttpAuthentication:
         shown = password_of(token)
         outcome = MALFORMED if shown is None else await self._authenticator.password(*shown, asking.peer)
         if isinstance(outcome, Denied):
-            return self._denied(outcome, guard, asking)
+            return self._denied(outcome, Mechanism.BASIC, guard, asking)
         return Authorized(outcome.identity)
 
     async def _step(
@@ -150,20 +151,20 @@ class HttpAuthentication:
             self._exchange, self._scheme = self._authenticator.begin(mechanism, asking), credentials.scheme
         exchange = self._exchange
         if exchange is None or self._scheme != credentials.scheme:
-            return self._denied(MALFORMED, guard, asking)
+            return self._denied(MALFORMED, mechanism, guard, asking)
         outcome = await exchange.step(credentials.token)
         scheme = SCHEMES[Mechanism.NTLM if credentials.scheme == "ntlm" else Mechanism.NEGOTIATE]
         if isinstance(outcome, Challenge):
             return Unauthorized((_with_token(scheme, outcome.data),))
         if isinstance(outcome, Denied):
-            return self._denied(outcome, guard, asking)
+            return self._denied(outcome, mechanism, guard, asking)
         self._exchange = None
         self._proven = replace(outcome.identity, ends=exchange.context.end())
         return Authorized(self._proven, _with_token(scheme, outcome.data) if outcome.data else "")
 
-    def _denied(self, denied: Denied, guard: Guard, asking: Asking) -> Unauthorized:
+    def _denied(self, denied: Denied, mechanism: Mechanism, guard: Guard, asking: Asking) -> Unauthorized:
         self._exchange = None
-        return self._unauthorized(guard, asking, failed(guard, asking, denied))
+        return self._unauthorized(guard, asking, failed(guard, asking, mechanism, denied))
 
     def _unauthorized(self, guard: Guard, asking: Asking, failure: Failure | None = None) -> Unauthorized:
         offer = guard.offer(asking.seal, can_upgrade=False)

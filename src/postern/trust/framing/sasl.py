@@ -95,6 +95,7 @@ class AuthExchange:
         self._acceptor: Acceptor | None = None
         self._granted: Granted | None = None
         self._asking: Asking
+        self._mechanism: Mechanism
 
     async def begin(self, name: str, initial: bytes | None, asking: Asking) -> AuthTurn:
         """Begins an exchange by the mechanism with this name (any case). `initial` is None where the client sent no initial
@@ -102,11 +103,12 @@ class AuthExchange:
         self.cancel()
         self._asking = asking
         if asking.certified is not None and name.upper() == "EXTERNAL":
-            self._acceptor = SaslExternal(asking.certified)
+            self._acceptor, self._mechanism = SaslExternal(asking.certified), asking.certified.mechanism
         else:
             mechanism = allowed(self._guard, name, asking.seal)
             if isinstance(mechanism, Refusal):
                 return refused(mechanism)
+            self._mechanism = mechanism
             if self._authenticator is not None:
                 self._acceptor = begin(self._authenticator, name, asking)
         return await self.respond(initial) if self._acceptor is not None else Failure(Cause.UNSUPPORTED, _UNSUPPORTED)
@@ -131,7 +133,7 @@ class AuthExchange:
                 return outcome
             if isinstance(outcome, Denied):
                 self.cancel()
-                return failed(self._guard, self._asking, outcome)
+                return failed(self._guard, self._asking, self._mechanism, outcome)
             if outcome.data:
                 self._granted = outcome
                 return Challenge(outcome.data)
