@@ -22,7 +22,7 @@ def failure(*words: str) -> str:
 )
 def test_without_root_each_says_so(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "it needs root (sudo postern lab …)" in failure(*command)
+    assert "which root may: type sudo in front" in failure(*command)
 
 
 def test_on_another_system_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -95,7 +96,7 @@ def test_the_table_has_the_reference_words(state: Path) -> None:
 
 def test_what_is_not_there_is_said(state: Path) -> None:
     result = call("nobody@x", "--state", state)
-    assert result.exit_code == 1
+    assert result.exit_code == os.EX_NOUSER
     assert "nobody@x" in result.output
     assert json.loads(call("nobody@x", "--json", "--state", state).output.splitlines()[0]) == []
 

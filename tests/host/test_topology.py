@@ -63,7 +63,7 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_without_a_domain_it_says_so(tmp_path: Path) -> None:
     done = command(written(tmp_path / "state").root)
-    assert done.returncode == 2 and "no Active Directory" in done.stderr
+    assert done.returncode == 78 and "no Active Directory" in done.stderr
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_one_look_finds_the_controllers_and_leaves_krb5_conf(samba_domain: Domai
     told = json.loads(done.stdout)
     address = samba_domain.controllers["dc1"].address
     assert (told["domain"], told["site"], told["service"]) == (Domain.name, "Default-First-Site-Name", False)
-    assert told["controllers"][0]["name"] == "dc1.corp.test" and told["controllers"][0]["address"] == address
+    assert told["controllers"][0]["fqdn"] == "dc1.corp.test" and told["controllers"][0]["address"] == address
     assert told["controllers"][0]["up"] and told["controllers"][0]["global_catalogue"] and done.returncode == 0
     assert f"kdc = {address}" in in_domain.krb5_conf.read_text()
     assert in_domain.topology.exists()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from postern.directory.ad.recipient_update import RecipientUpdate
 from postern.directory.ad.values import base_of
-from postern.directory.settings import AdministrationError
+from postern.directory.settings import NotConfigured
 from postern.host.domain_session import as_server, choose, domain_of, kerberos, keytab_of
 from postern.model.directory import RecipientsUpdated
 from postern.model.organization import Organization, Role, Server, StateFolder
@@ -35,7 +35,9 @@ class PolicyDomain:
 async def opened(state: StateFolder, organization: Organization, server: Server) -> AsyncIterator[PolicyDomain]:
     """Raises SetupError; requests raise DirectoryUnavailable."""
     if organization.active_directory is None:
-        raise AdministrationError("address policies need Active Directory, and postern.toml names none")
+        raise NotConfigured(
+            "address policies need Active Directory, and `postern.toml` names none: add [active-directory]"
+        )
     row = "recipient-update-to-ad" if Role.MAILBOX in server.roles else "hub-to-ad"
     async with as_server(state, organization, server, row) as client:
         domain = domain_of(organization)
@@ -46,10 +48,10 @@ async def apply(
     state: StateFolder, organization: Organization, server: Server, recipients: Sequence[str]
 ) -> tuple[str, RecipientsUpdated]:
     """The attendant whose turn it is updates these recipients, or all for (). Gives its server and what it did. Raises
-    NobodyUpdates, AdministrationError."""
+    NobodyUpdates, NotConfigured."""
     if Role.MAILBOX not in server.roles:
         names = ", ".join(one.name for one in organization.with_role(Role.MAILBOX))
-        raise AdministrationError(f"recipients are updated by mailbox servers: say this on one of {names}")
+        raise NotConfigured(f"recipients are updated by mailbox servers: say this on one of {names}")
     domain = domain_of(organization).domain
     realm, row = domain.upper(), settle(organization.profile)["rus-rpc"]
     keytab = keytab_of(organization, state)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from postern.lab import client, controllers, firewalls, internet, network, organization, servers
 from postern.lab.folder import Folder, furnish
 from postern.lab.namespaces import Lifeline, Namespaces
-from postern.lab.plan import DC1, DC2, EDGE1, HUB1, INTERNET1, MACHINES, MBX1, SERVERS, Kind, LabError
+from postern.lab.plan import DC1, DC2, EDGE1, HUB1, INTERNET1, MACHINES, MBX1, SERVERS, Kind, LabError, NeedsRoot
 from postern.lab.steps import LabStep, Progress, run
 from postern.model.organization import Profile, Role
 
@@ -38,7 +38,7 @@ def check(whole: bool = True) -> None:
     if not sys.platform.startswith("linux"):
         raise LabError("the lab is made of Linux namespaces: it needs a Linux machine")
     if os.geteuid() != 0:
-        raise LabError("the lab makes network namespaces and loads firewalls: it needs root (sudo postern lab …)")
+        raise NeedsRoot("the lab makes network namespaces and loads firewalls, which root may: type sudo in front")
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
     if missing:
         raise LabError(f"{', '.join(missing)} missing: `scripts/setup lab` installs what the lab needs")

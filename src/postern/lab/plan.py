@@ -113,6 +113,10 @@ class LabError(Exception):
     """Something of the lab cannot be done; the text says what, and what to do."""
 
 
+class NeedsRoot(LabError):
+    """Only root makes namespaces and firewalls."""
+
+
 RPC_PORTS = (20000, 20019)
 
 

@@ -19,7 +19,7 @@ from postern.directory.ldap.client import (
     Refused,
     escape_rdn,
 )
-from postern.directory.settings import AdministrationError
+from postern.directory.settings import AdministrationError, NotConfigured, NotFound
 
 RECIPIENTS = "(&(mailNickname=*)(|(objectCategory=person)(objectCategory=group)))"
 """The filter of recipients: objects with a mail nickname, which an administrator gives, as in Exchange."""
@@ -46,7 +46,7 @@ class AddressPolicies:
         for one in await self.all():
             if one.name.lower() == name.lower():
                 return one
-        raise AdministrationError(f"there is no address policy '{name}': see `postern policy address list`")
+        raise NotFound(f'there is no address policy "{name}": `postern policy address list` names them')
 
     async def add(self, one: AddressPolicy) -> None:
         await self._check_filter(one)
@@ -58,9 +58,11 @@ class AddressPolicies:
         try:
             await self._client.add(await self._dn(one.name), values)
         except AlreadyThere:
-            raise AdministrationError(f"there is an address policy '{one.name}' already") from None
+            raise AdministrationError(
+                f'there is an address policy "{one.name}" already: `postern policy address edit` changes it'
+            ) from None
         except NoSuchEntry:
-            raise AdministrationError("the forest is not prepared for Postern: `postern setup ad`") from None
+            raise NotConfigured("the forest is not prepared for Postern: `postern setup ad` prepares it") from None
 
     async def change(self, one: AddressPolicy) -> None:
         """To what `one` says; its name says which."""
@@ -69,7 +71,9 @@ class AddressPolicies:
         try:
             await self._client.modify(await self._dn(one.name), [(REPLACE, name, new) for name, new in values.items()])
         except NoSuchEntry:
-            raise AdministrationError(f"there is no address policy '{one.name}'") from None
+            raise NotFound(
+                f'there is no address policy "{one.name}": `postern policy address list` names them'
+            ) from None
 
     async def remove(self, name: str) -> None:
         """Recipients keep the addresses that it gave them."""

@@ -82,7 +82,7 @@ def filter_of(text: str) -> str:
     rules = [_RULE.fullmatch(part) for part in text.split(",")]
     if not text or not all(rules):
         raise PolicyError(
-            f"'{text}' is no filter: write department=Sales, or an LDAP filter such as (department=Sales)"
+            f'"{text}" is no filter: write department=Sales, or an LDAP filter such as (department=Sales)'
         )
     found = [f"({rule['name']}={_escaped(rule['value'].rstrip())})" for rule in rules if rule is not None]
     return found[0] if len(found) == 1 else f"(&{''.join(found)})"
@@ -93,12 +93,12 @@ def check_template(template: str, domains: Iterable[str]) -> str:
     local, at, domain = template.rpartition("@")
     if not at or not local or a_labels(domain) not in set(map(a_labels, domains)):
         raise PolicyError(
-            f"'{template}' ends with no accepted domain: write such as %m@{next(iter(domains), 'corp.test')}"
+            f'"{template}" ends with no accepted domain: write such as %m@{next(iter(domains), "corp.test")}'
         )
     rest = _CODE.sub("", local)
     if "%" in rest or _LOCAL_PART.search(rest):
         raise PolicyError(
-            f"'{template}' holds what is no code: %g given name, %s surname, %i initials, %m mail nickname, %d display name, "
+            f'"{template}" holds what is no code: %g given name, %s surname, %i initials, %m mail nickname, %d display name, '
             "a number before the letter for as many letters (%1g), %rXY to write Y for X, %% for itself"
         )
     return f"{local}@{a_labels(domain)}"
