@@ -17,6 +17,7 @@ from postern.trust.authenticator import Authenticator
 from postern.trust.contexts import SecurityFailure
 from postern.trust.framing import http
 from postern.trust.framing import sasl as framing
+from postern.trust.gss_token import unframed
 from postern.trust.host import HostCredentials
 from postern.trust.ntlm import handshake as ntlm
 from postern.trust.ntlm.fields import MAX_TOKEN, NtlmError
@@ -120,6 +121,13 @@ def _request(value: bytes) -> Work:
     return work
 
 
+def _frame(token: bytes) -> Work:
+    def work() -> None:
+        unframed(token)
+
+    return work
+
+
 def _prepared(text: str) -> Work:
     def work() -> None:
         with suppress(ValueError):
@@ -135,6 +143,7 @@ CASES: Cases = {
     "trust.framing.http.parse_authorization: blanks": lambda size: _authorization(b"Basic" + b" " * size),
     "trust.framing.http.parse_authorization: base64": lambda size: _authorization(b"Basic " + b"A" * size),
     "trust.framing.http.password_of": lambda size: _password(b"a" * (size // 2) + b":" * (size // 2)),
+    "trust.gss_token.unframed": lambda size: _frame(_der(0x60, b"\x06\x00" + bytes(size))),
     "trust.ntlm.handshake.NtlmAcceptor": _ntlm,
     "trust.ntlm.handshake.NtlmAcceptor: a name of one label": lambda size: _ntlm_target(size, "a"),
     "trust.ntlm.handshake.NtlmAcceptor: a name of dots": lambda size: _ntlm_target(size, "imap/."),

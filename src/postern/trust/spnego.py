@@ -11,12 +11,12 @@ from collections.abc import Callable
 from postern.model.security import Mechanism
 from postern.protocols.ber import ENUMERATED, OCTETS, SEQUENCE, BerError, element, elements, next_element, take
 from postern.protocols.dcerpc.protection import AuthType, Level
+from postern.trust import gss_token
 from postern.trust.contexts import AcceptorContext, MalformedToken, SecurityFailure
 
-_SPNEGO = bytes.fromhex("06062b0601050502")
 _OIDS: dict[bytes, AuthType] = {
     bytes.fromhex("2b06010401823702020a"): AuthType.NTLM,
-    bytes.fromhex("2a864886f712010202"): AuthType.KERBEROS,
+    gss_token.KERBEROS: AuthType.KERBEROS,
     bytes.fromhex("2a864882f712010202"): AuthType.KERBEROS,  # an old misprint that is still sent: MS-SPNG 2.2.1
 }
 _OID = 0x06
@@ -91,10 +91,10 @@ class SpnegoAcceptor:
 
     def _choose(self, token: bytes) -> tuple[bytes, bytes, bytes]:
         """Chooses from a NegTokenInit; returns the mechanism, its token if that was the client's first choice, and the MIC."""
-        tag, body, _ = next_element(token, 0)
-        if tag != 0x60 or not body.startswith(_SPNEGO):
+        framed = gss_token.unframed(token)
+        if framed is None or framed[0] != gss_token.SPNEGO:
             raise MalformedToken("not SPNEGO")
-        fields = _fields(body[len(_SPNEGO) :], 0xA0)
+        fields = _fields(framed[1], 0xA0)
         self._mech_types = fields.get(0xA0, b"")
         _, listed, _ = next_element(self._mech_types, 0)
         for place, (_, oid) in enumerate(elements(listed)):

@@ -16,6 +16,7 @@ from postern.paths.guard import Guard, Reason, Refusal
 from postern.trust.acceptor import MALFORMED, Asking, Cause, Challenge, Denied, Failure, failed, refused
 from postern.trust.authenticator import Authenticator
 from postern.trust.exchanges import ContextExchange
+from postern.trust.gss_token import KERBEROS, unframed
 
 SCHEMES: dict[Mechanism, str] = {
     Mechanism.NEGOTIATE: "Negotiate",
@@ -27,8 +28,6 @@ MAX_AUTHORIZATION = 98_304
 """Octets of the field: Kerberos tickets with large authorization data come near 64 KB in base64."""
 _SERVICES = frozenset({"host", "http"})
 _NTLM = b"NTLMSSP\0"
-_KERBEROS = bytes.fromhex("06092a864886f712010202")
-"""The mechanism's OID as a GSS token names it (RFC 2743 section 3.1), behind a tag and a length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,10 +178,10 @@ def _mechanism(credentials: AuthorizationField, guard: Guard, asking: Asking) ->
         mechanism = Mechanism.BASIC
     elif credentials.scheme == "ntlm" or (credentials.scheme == "negotiate" and token.startswith(_NTLM)):
         mechanism = Mechanism.NTLM
-    elif credentials.scheme == "negotiate" and token[:1] == b"\x60" and _KERBEROS in token[2:20]:
-        mechanism = Mechanism.KERBEROS
     elif credentials.scheme == "negotiate":
-        mechanism = Mechanism.NEGOTIATE
+        framed = unframed(token)
+        is_bare = framed is not None and framed[0] == KERBEROS
+        mechanism = Mechanism.KERBEROS if is_bare else Mechanism.NEGOTIATE
     else:
         return Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication scheme is not supported here")
     refusal = guard.check_mechanism(mechanism, asking.seal)

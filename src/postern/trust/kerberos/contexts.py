@@ -12,12 +12,15 @@ from typing import Any
 
 from postern.model.security import Mechanism
 from postern.protocols.dcerpc.protection import AuthType, Level
+from postern.trust import gss_token
 from postern.trust.contexts import SecurityFailure
 from postern.trust.kerberos.errors import KerberosCause, cause_of, report
 from postern.trust.kerberos.library import gssapi, iov, raw
 from postern.trust.kerberos.principal import Ticket, ticket_of
 
 MAX_TOKEN = 65_536
+_AP_REQ = b"\x01\0"
+"""TOK_ID of KRB_AP_REQ: RFC 4121 section 4.1."""
 
 
 class _KerberosSealed:
@@ -270,8 +273,8 @@ _SESSION_KEY = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2.5.5") if gssapi is 
 
 
 def _unframed(token: bytes) -> bytes:
-    """A DCE-style AP-REQ comes bare; some clients frame it all the same (RFC 2743 section 3.1), which MIT refuses."""
-    mark = b"\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00"
-    if token[:1] == b"\x60" and mark in token[:20]:
-        return token[token.index(mark) + len(mark) :]
-    return token
+    """A DCE-style AP-REQ comes bare; some clients frame it all the same, which MIT refuses."""
+    framed = gss_token.unframed(token)
+    if framed is None or framed[0] != gss_token.KERBEROS or not framed[1].startswith(_AP_REQ):
+        return token
+    return framed[1][len(_AP_REQ) :]
