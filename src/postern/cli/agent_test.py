@@ -18,7 +18,7 @@ from postern.net.dns import Resolver
 from postern.paths.guard import Offer
 from postern.paths.table import settle
 from postern.protocols.authentication.header import addresses, fields, named
-from postern.protocols.mime.header import lines_end
+from postern.protocols.mime.header import split_section
 from postern.protocols.smtp.reply import Reply
 from postern.services.agents.look_ups import BlockLists, LookUps, no_dns
 from postern.services.agents.pipeline import AgentPipeline, AgentServices, Chain, ConnectionPipeline
@@ -70,8 +70,7 @@ def tried(
     if client_address(client) is None:
         raise Failure(f'"{client}" is no IP address: write one such as 192.0.2.1', os.EX_DATAERR)
     data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    end = lines_end(data)
-    header = data[:end] if end >= 0 else data
+    header, rest = split_section(data)
     if sender is None:
         sender = next(iter(addresses([each.value for each in named(fields(header), "from")])), "")
     envelope = Envelope(sender.strip("<>"), tuple(map(EnvelopeRecipient, recipients)))
@@ -85,7 +84,7 @@ def tried(
 
         services = AgentServices(look_ups("any-server-to-dns"), BlockLists(look_ups("dnsbl")), Statistics(None))
         pipeline = AgentPipeline(folder.root, services, fqdn, organization, on_edge)
-        agents, content = ConnectionPipeline(pipeline), Content.of(data[len(header) :])
+        agents, content = ConnectionPipeline(pipeline), Content.of(rest)
         return await _run(agents, pipeline.chain, session, envelope, header, content)
 
     return asyncio.run(run())

@@ -152,4 +152,4 @@ class _Rest(Chunks):
 
 
 def _all(parcel: Parcel, action: Action, status: str, text: str) -> list[RecipientOutcome]:
-    return [RecipientOutcome(one.address, action, status, text) for one in parcel.envelope.recipients]
+    return [RecipientOutcome(recipient.address, action, status, text) for recipient in parcel.envelope.recipients]

@@ -156,7 +156,11 @@ class ConnectionPipeline:
         self._client.address = client_address(session.peer.host)
         if _is_filtered(session):
             for agent in self._at["at_connection"]:
-                agent.at_connection(self._client)
+                begun = time.perf_counter()
+                try:
+                    agent.at_connection(self._client)
+                except Exception as error:
+                    self._failed(agent, begun, error)
         return None
 
     def mail(self, session: Session, sender: str) -> Reply | None:
@@ -195,9 +199,13 @@ class ConnectionPipeline:
         self._client.unknown += 1
         delay = 0.0
         for agent in self._at["at_unknown"]:
-            if not self.agent_of(reply):
-                self._p.statistics.add(agent.name, time.perf_counter(), reply.code)
-            delay = max(delay, agent.at_unknown(self._client))
+            begun = time.perf_counter()
+            if not self.agent_of(reply):  # else its refusal is counted already
+                self._p.statistics.add(agent.name, begun, reply.code)
+            try:
+                delay = max(delay, agent.at_unknown(self._client))
+            except Exception as error:
+                self._failed(agent, begun, error)
         return delay
 
     async def message(

@@ -100,7 +100,7 @@ def _parse(data: bytes) -> AgentState:
         raise ValueError("is no file of agents")
     return AgentState(
         {name: on for name, on in enabled.items() if name in BUILT and isinstance(on, bool)},
-        {name: given for name, given in settings.items() if name in BUILT and isinstance(given, dict)},
+        {name: values for name, values in settings.items() if name in BUILT and isinstance(values, dict)},
     )
 
 
@@ -184,12 +184,12 @@ def total(state: Path) -> dict[str, Counts]:
     sums = {name: Counts() for name in BUILT}
     for file in sorted((state / FOLDER).glob("statistics-*.json")):
         for name, counts in _read_counts(file).items():
-            one = sums[name]
-            one.seen += counts.seen
-            one.rejected += counts.rejected
-            one.tempfailed += counts.tempfailed
-            one.errors += counts.errors
-            one.seconds += counts.seconds
+            summed = sums[name]
+            summed.seen += counts.seen
+            summed.rejected += counts.rejected
+            summed.tempfailed += counts.tempfailed
+            summed.errors += counts.errors
+            summed.seconds += counts.seconds
     return sums
 
 

@@ -56,23 +56,23 @@ def of_directory(
     """What the directory says of a folded address: 250, 550 5.1.1, 550 5.7.1 for strangers, 451 without an answer; and 452
     where `room` says that the mailbox is full."""
     for candidate in _candidates(address):
-        found = directory.cached_recipient(candidate)
-        if found is UNKNOWN:
+        recipient = directory.cached_recipient(candidate)
+        if recipient is UNKNOWN:
             return _look_up(directory, address, trusted, room, size)
-        if found is not None:
-            return _answer(found, trusted, room, size)
+        if recipient is not None:
+            return _answer(recipient, trusted, room, size)
     return _NO_RECIPIENT
 
 
 async def _look_up(directory: Directory, address: str, trusted: bool, room: Room | None, size: int) -> Reply:
     candidates = _candidates(address)
     try:
-        found = await directory.recipients(candidates)
+        known = await directory.recipients(candidates)
     except DirectoryUnavailable:
         return NO_DIRECTORY
     for candidate in candidates:
-        if candidate in found:
-            reply = _answer(found[candidate], trusted, room, size)
+        if candidate in known:
+            reply = _answer(known[candidate], trusted, room, size)
             return reply if isinstance(reply, Reply) else await reply
     return _NO_RECIPIENT
 

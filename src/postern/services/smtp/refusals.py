@@ -56,7 +56,7 @@ class Refusals:
         if not self._may(session.peer.host, now):
             self._omit(now)
             return
-        sender, people = sender[:MAX_FIELD], tuple(one[:MAX_FIELD] for one in recipients[:MAX_RECIPIENTS])
+        sender, people = sender[:MAX_FIELD], tuple(address[:MAX_FIELD] for address in recipients[:MAX_RECIPIENTS])
         log(
             Event.MAIL_REFUSED,
             path=session.logged_path,

@@ -79,29 +79,29 @@ class DkimSigning(Agent[DkimSigningSettings]):
     async def at_leaving(self, mail: LeavingMail) -> bool:
         if not mail.keys:
             return False
-        found, domain = attempting(mail.key, self._domain_of, mail)
+        signed, domain = attempting(mail.key, self._domain_of, mail)
         if not domain:
             return False
-        work = partial(_sign, found, mail.body, mail.keys[domain], mail.now)
+        work = partial(_sign, signed, mail.body, mail.keys[domain], mail.now)
         mail.header = await attempting_in_thread_if(mail.body.size > SIGNED_IN_LINE, mail.key, work) + mail.header
         return True
 
     def _domain_of(self, mail: LeavingMail) -> tuple[list[Field], str]:
         """The fields, and the domain in whose name they are signed ("": none)."""
-        found = fields(mail.header)
-        return found, signing_domain(found, mail.sender, mail.keys)
+        signed = fields(mail.header)
+        return signed, signing_domain(signed, mail.sender, mail.keys)
 
 
-def _sign(found: Sequence[Field], body: Content, keys: Sequence[SigningKey], now: float) -> bytes:
+def _sign(signed: Sequence[Field], body: Content, keys: Sequence[SigningKey], now: float) -> bytes:
     pieces = (chunk.removeprefix(b"\r\n") if number == 0 else chunk for number, chunk in enumerate(body.chunks))
     digest, _ = body_hashes([_BODY], pieces)[_BODY]
-    return b"".join(sign(found, digest, key.domain, key.selector, key.key, now) for key in keys)
+    return b"".join(sign(signed, digest, key.domain, key.selector, key.key, now) for key in keys)
 
 
-def signing_domain(found: Sequence[Field], sender: str, known: Container[str]) -> str:
+def signing_domain(signed: Sequence[Field], sender: str, known: Container[str]) -> str:
     """The domain to sign for: From's (that is what DMARC looks at), else the envelope sender's, where there is a key for it or
     for a domain above it; "" if there is none."""
-    authors = addresses([field.value for field in named(found, "from")])
+    authors = addresses([field.value for field in named(signed, "from")])
     for address in [*authors[:1], *([sender] if sender else [])]:
         domain = a_labels(address.rpartition("@")[2])
         while "." in domain:

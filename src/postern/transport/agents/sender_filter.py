@@ -81,9 +81,9 @@ class SenderFilter(Agent[SenderFilterSettings]):
         """At MAIL FROM."""
         return _BLOCKED if sender and self._block.holds(sender) else None
 
-    def header(self, sender: str, found: Sequence[Field]) -> Reply | None:
+    def header(self, sender: str, fields: Sequence[Field]) -> Reply | None:
         """At the end of the message: what a reader will see as its sender."""
-        authors = addresses([field.value for field in named(found, "from")])
+        authors = addresses([field.value for field in named(fields, "from")])
         if any(map(self._block.holds, authors)):
             return _BLOCKED
         return _BLANK if self.settings.blank and not sender and not authors else None
