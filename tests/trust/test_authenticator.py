@@ -11,7 +11,7 @@ from scramp import ScramClient
 
 from postern.model.directory import DirectoryUnavailable
 from postern.model.security import Mechanism, Seal
-from postern.trust.acceptor import FAILED, Asking, Challenge, Granted
+from postern.trust.acceptor import FAILED, SERVERS, Asking, Challenge, Granted
 from postern.trust.authenticator import Authenticator
 from postern.trust.framing.sasl import begin
 from postern.trust.host import HostCredentials
@@ -54,6 +54,14 @@ def test_no_password_goes_in_the_clear(authenticator: Authenticator) -> None:
     for name in ("PLAIN", "LOGIN"):
         assert begin(authenticator, name, Asking(PEER, None)) is None
         assert begin(authenticator, name, Asking(PEER, TLS)) is not None
+
+
+def test_no_password_is_judged_where_only_servers_call(authenticator: Authenticator, people: People) -> None:
+    people.enabled = {"nt", "scram-sha-256"}
+    run(authenticator.refresh())
+    for name in ("PLAIN", "LOGIN", "SCRAM-SHA-256"):
+        assert begin(authenticator, name, Asking(PEER, TLS)) is not None
+        assert begin(authenticator, name, Asking(PEER, TLS, callers=SERVERS)) is None
 
 
 @pytest.mark.parametrize(

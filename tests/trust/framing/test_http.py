@@ -17,7 +17,7 @@ from postern.model.organization import Profile
 from postern.model.security import Channel, Mechanism, PrincipalKind, Seal
 from postern.paths.guard import Guard
 from postern.paths.table import settle
-from postern.trust.acceptor import Asking, Cause
+from postern.trust.acceptor import SERVERS, Asking, Cause
 from postern.trust.authenticator import Authenticator
 from postern.trust.framing.http import (
     MAX_AUTHORIZATION,
@@ -188,6 +188,13 @@ def test_a_field_that_is_none_of_ours_is_no_guess(authenticator: Authenticator, 
     answer = ask(HttpAuthentication(authenticator, "mail"), value)
     assert isinstance(answer, Unauthorized) and (answer.status, answer.challenges) == (401, OFFERED)
     assert answer.failure is not None and answer.failure.cause is Cause.UNSUPPORTED
+
+
+def test_no_password_is_judged_where_only_servers_call(authenticator: Authenticator, people: People) -> None:
+    asking = Asking(PEER, TLS, CHANNEL, callers=SERVERS)
+    asked = people.asked
+    answer = ask(HttpAuthentication(authenticator, "mail"), basic("alice", "wonderland"), asking=asking)
+    assert isinstance(answer, Unauthorized) and people.asked == asked
 
 
 def test_a_directory_that_is_away_decides_nothing(authenticator: Authenticator, people: People) -> None:

@@ -11,7 +11,7 @@ import binascii
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
-from postern.model.security import Identity, Mechanism
+from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.paths.guard import Guard, Reason, Refusal
 from postern.trust.acceptor import MALFORMED, Asking, Cause, Challenge, Denied, Failure, failed, refused
 from postern.trust.authenticator import Authenticator
@@ -136,7 +136,7 @@ class HttpAuthentication:
 
     async def _basic(self, token: bytes, guard: Guard, asking: Asking) -> Authorized | Unauthorized:
         self._exchange = None
-        shown = password_of(token)
+        shown = password_of(token) if PrincipalKind.USER in asking.callers else None
         outcome = MALFORMED if shown is None else await self._authenticator.password(*shown, asking.peer)
         if isinstance(outcome, Denied):
             return self._denied(outcome, Mechanism.BASIC, guard, asking)

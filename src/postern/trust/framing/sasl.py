@@ -9,7 +9,7 @@ from __future__ import annotations
 import binascii
 from collections.abc import Iterable
 
-from postern.model.security import Mechanism, Seal
+from postern.model.security import Mechanism, PrincipalKind, Seal
 from postern.paths.guard import Guard, Reason, Refusal, is_tls
 from postern.trust.acceptor import Acceptor, Asking, Cause, Challenge, Denied, Failure, Granted, failed, refused
 from postern.trust.authenticator import Authenticator
@@ -58,14 +58,17 @@ def begin(authenticator: Authenticator, name: str, asking: Asking) -> Acceptor |
     """A new exchange by the mechanism with this SASL name (any case); None if it cannot be done here and now. A password in
     the clear is refused here too, whatever the guard said."""
     available = authenticator.available
+    # Passwords and SCRAM are users' only.
+    of_users = PrincipalKind.USER in asking.callers
+    has_scram = of_users and Mechanism.SCRAM in available
     match name.upper():
-        case "PLAIN" if asking.seal is not None:
+        case "PLAIN" if of_users and asking.seal is not None:
             return SaslPlain(authenticator, asking.peer)
-        case "LOGIN" if asking.seal is not None:
+        case "LOGIN" if of_users and asking.seal is not None:
             return SaslLogin(authenticator, asking.peer)
-        case "SCRAM-SHA-256" if Mechanism.SCRAM in available:
+        case "SCRAM-SHA-256" if has_scram:
             return SaslScram(authenticator, asking.peer, asking.channel)
-        case "SCRAM-SHA-256-PLUS" if Mechanism.SCRAM in available and asking.channel.binding:
+        case "SCRAM-SHA-256-PLUS" if has_scram and asking.channel.binding:
             return SaslScram(authenticator, asking.peer, asking.channel, plus=True)
         case "NTLM" if Mechanism.NTLM in available:
             return authenticator.begin(Mechanism.NTLM, asking)
