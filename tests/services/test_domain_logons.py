@@ -339,7 +339,7 @@ def test_a_hub_sends_to_a_hub_by_kerberos(member: Member) -> None:
             )
             envelope = Envelope("x@remote.test", (EnvelopeRecipient("bob@example.test"),))
             parcel = Parcel("Q1", "<1@x>", envelope, Content.of(MAIL.replace(b"\n", b"\r\n")), _ORIGIN, 0.0)
-            outcomes = await sender.carry(NextHop(HopKind.HUB, member.name, "hub-to-hub"), [parcel])
+            outcomes = await sender.carry(NextHop(HopKind.HUB, (member.name,), "hub-to-hub"), [parcel])
             assert [outcome.action for outcome in outcomes[0]] == [Action.RELAYED], outcomes
             assert {(key[0], key[2]) for key in doors.observed._counts} >= {("hub-to-hub", "Kerberos")}
             assert {(key[0], key[2]) for key in observed._counts} == {("hub-to-hub", "Kerberos")}
