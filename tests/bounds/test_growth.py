@@ -26,7 +26,7 @@ WITHOUT_A_CASE = {
     "transport.delivery_status._trace_of": "cuts off 16 KB; `header.fields` reads them",
     "transport.delivery_status._subject": "64 KB by `header.parse_fields`, 200 characters by `words.decode_words`",
     "transport.poison.keep_copy": "writes a message to a file",
-    "trust.passwords.pool.FairQueue": "a queue in memory that reads no octets; its own tests count its steps",
+    "trust.pool.FairQueue": "a queue in memory that reads no octets; its own tests count its steps",
 }
 """Readers that have a bound and nothing that could be timed, each with its reason."""
 

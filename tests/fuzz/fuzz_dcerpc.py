@@ -34,6 +34,7 @@ if __name__ == "__main__":
         from postern.protocols.dcerpc.server_events import AuthStep, Request
         from postern.store import search
         from postern.trust.contexts import SecurityFailure
+        from postern.trust.host import HostCredentials
         from postern.trust.ntlm.fields import NtlmError
         from postern.trust.ntlm.handshake import NtlmAcceptor
         from postern.trust.spnego import SpnegoAcceptor
@@ -52,6 +53,7 @@ else:
     from postern.protocols.dcerpc.server_events import AuthStep, Request
     from postern.store import search
     from postern.trust.contexts import SecurityFailure
+    from postern.trust.host import HostCredentials
     from postern.trust.ntlm.fields import NtlmError
     from postern.trust.ntlm.handshake import NtlmAcceptor
     from postern.trust.spnego import SpnegoAcceptor
@@ -143,7 +145,7 @@ async def _nobody(logon: object) -> None:
 
 
 def _tokens(rest: bytes) -> None:
-    acceptor = NtlmAcceptor("hub1", "example.test", _nobody)
+    acceptor = NtlmAcceptor(HostCredentials("hub1", "example.test"), _nobody)
     half = len(rest) // 2
     with suppress(NtlmError):
         acceptor.negotiate(b"NTLMSSP\0\1\0\0\0" + rest[:half])

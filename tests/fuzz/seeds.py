@@ -163,7 +163,8 @@ def _directory() -> Iterator[bytes]:
 
 
 def _logon() -> Iterator[bytes]:
-    """Responses, a line each, of PLAIN (first octet 4n), LOGIN (4n + 1), SCRAM (4n + 2) and NTLM (4n + 3)."""
+    """Responses, a line each, of PLAIN (first octet 5n), LOGIN (5n + 1), SCRAM (5n + 2) and NTLM (5n + 3); fields of HTTP
+    (5n + 4)."""
     for name, password in ((b"anna", b"secret"), ("안나@good.test".encode(), "\u0300\u0316\u00ad".encode())):
         yield b"\x00\0" + name + b"\0" + password
         yield b"\x00" + name + b"\0" + name + b"\0" + password
@@ -175,7 +176,11 @@ def _logon() -> Iterator[bytes]:
     initiator = NtlmInitiator("anna", "EXAMPLE", nt_hash("secret"), "smtp/hub1")
     yield b"\x03" + initiator.negotiate()
     yield b"\x03" + initiator.negotiate() + b"\nNTLMSSP\0\3\0\0\0" + bytes(80)
-    yield from (bytes([which]) + bytes(size) for which in range(4) for size in (0, 3))
+    for scheme in (b"NTLM ", b"Negotiate "):
+        yield b"\x04" + scheme + initiator.negotiate() + b"\n" + scheme + b"NTLMSSP\0\3\0\0\0" + bytes(80)
+    yield b"\x04Negotiate \x60\x1c\x06\x06\x2b\x06\x01\x05\x05\x02" + bytes(20) + b"\nNegotiate \xa1\x03"
+    yield b"\x04Basic anna:secret\nBasic YW5uYTpzZWNyZXQ=\nBearer x"
+    yield from (bytes([which]) + bytes(size) for which in range(5) for size in (0, 3))
 
 
 _MORE = {

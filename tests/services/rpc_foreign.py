@@ -237,7 +237,9 @@ async def client(name: str, python: str, environment: dict[str, str], *arguments
 
 async def serve_all() -> dict[str, Any]:
     from postern.services.rpc.client import RpcTarget
-    from postern.trust.handshakes import Acceptors, Initiators
+    from postern.trust.authenticator import Authenticator
+    from postern.trust.host import HostCredentials
+    from postern.trust.initiators import Initiators
     from tests.services.counters import CountersService
     from tests.services.fake_mailboxes import FakeMailboxes
     from tests.services.rpc_parts import DOMAIN, ROWS, MachineDirectory, serve
@@ -253,7 +255,7 @@ async def serve_all() -> dict[str, Any]:
         heimdal = kdc.folder / "heimdal.conf"
         heimdal.write_text(kdc.krb5_conf.read_text().replace("kdc = ", "kdc = tcp/"))
         environment = {**kdc.environment(), "KRB5_CONFIG": str(heimdal)}
-        acceptors = Acceptors("mbx1", DOMAIN, MachineDirectory(), kdc.realm, str(keytab))
+        acceptors = Authenticator(MachineDirectory(), HostCredentials("mbx1", DOMAIN, "", kdc.realm, str(keytab)))
         counters = CountersService(ROWS["cas-to-mailbox"])
         async with serve(FakeMailboxes(), [counters], acceptors=acceptors, mapper=135) as served:
             plain = {**os.environ, "PYTHONPATH": os.getcwd()}
@@ -265,7 +267,7 @@ async def serve_all() -> dict[str, Any]:
                 found["tshark"] = await dissected(capture, served.port)
             clients = str(kdc.folder / "clients.keytab")
             kdc._admin(f"ktadd -norandkey -k {clients} CAS1$@{kdc.realm}")
-            by_ticket = Initiators("CAS1$", "EXAMPLE", b"", kdc.realm, clients)
+            by_ticket = Initiators("CAS1$", HostCredentials(realm=kdc.realm, keytab=clients))
             row = ROWS["cas-to-mailbox"]
             found["own-kerberos"] = await own_calls(served, RpcTarget(row, "127.0.0.1", HOST, 135, by_ticket))
             found["impacket"] = await client("impacket", own, plain)

@@ -23,7 +23,9 @@ from postern.services.rpc.endpoint_mapper import EndpointMapper
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.server import RpcServer, RpcService
 from postern.telemetry.observed import Observed
-from postern.trust.handshakes import Acceptors, Initiators
+from postern.trust.authenticator import Authenticator
+from postern.trust.host import HostCredentials
+from postern.trust.initiators import Initiators
 from postern.trust.ntlm.handshake import nt_hash
 from tests.support.ports import free_port
 
@@ -80,7 +82,11 @@ def may_call(identity: Identity, row: Path) -> bool:
 
 
 def initiators(account: str = "HUB1$", password: str | None = None) -> Initiators:
-    return Initiators(account, "EXAMPLE", nt_hash(PASSWORDS[account] if password is None else password))
+    return Initiators(
+        account,
+        HostCredentials(domain=DOMAIN, netbios="EXAMPLE"),
+        nt_hash(PASSWORDS[account] if password is None else password),
+    )
 
 
 @dataclass
@@ -103,7 +109,7 @@ class Served:
 async def serve(
     mailboxes: Mailboxes,
     extra: Sequence[RpcService] = (),
-    acceptors: Acceptors | None = None,
+    acceptors: Authenticator | None = None,
     rows: dict[str, Path] | None = None,
     mapper: int = 0,
     host: str = "127.0.0.1",
@@ -117,7 +123,7 @@ async def serve(
         *extra,
     ]
     observed = Observed(None)
-    acceptors = acceptors or Acceptors("mbx1", DOMAIN, MachineDirectory())
+    acceptors = acceptors or Authenticator(MachineDirectory(), HostCredentials("mbx1", DOMAIN))
     port = free_port()
     server = RpcServer(services, acceptors, may_call, observed, local_account)
     endpoints = [Endpoint(service.syntax, port, "Postern mailbox") for service in services]

@@ -21,7 +21,7 @@ from postern.services.netlogon.broker import AT_ONCE, BrokerClient, LogonBroker
 from postern.services.netlogon.client import CONNECTIONS, NetlogonClient
 from postern.services.rpc.call import Call, Caller
 from postern.telemetry.observed import Observed
-from postern.trust.passwords.pool import MOST_OF_ADDRESS
+from postern.trust.pool import MOST_OF_ADDRESS
 
 ROW = settle(Profile.PRACTICAL)["hub-to-ad"]
 WRONG = NtlmVerdict(0xC000006A)

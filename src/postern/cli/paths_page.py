@@ -12,6 +12,7 @@ from postern.model.security import Encryption, Mechanism, Seal
 from postern.paths.guard import Guard
 from postern.paths.row import End, Party, Path, Port, Table, Tls, Wire
 from postern.paths.table import TABLE, settle
+from postern.trust.framing.sasl import names
 
 CELLS = {
     "ports": "Ports",
@@ -68,8 +69,11 @@ def _enforcement(row: Path) -> Iterator[str]:
 
 
 def _offered(guard: Guard, seal: Seal | None) -> str:
-    offer = guard.offer(seal, can_upgrade=True, binds=True)
-    return ", ".join((*(("the upgrade to TLS",) if offer.upgrade else ()), *offer.mechanisms)) or "nothing"
+    offer = guard.offer(seal, can_upgrade=True)
+    return (
+        ", ".join((*(("the upgrade to TLS",) if offer.upgrade else ()), *names(offer.mechanisms, binds=True)))
+        or "nothing"
+    )
 
 
 def _port(port: Port) -> str:

@@ -20,7 +20,8 @@ from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDAT
 from postern.services.directory.recipient_update import ask
 from postern.services.rpc.client import RpcClient, RpcTarget
 from postern.telemetry.observed import Observed
-from postern.trust.handshakes import Initiators
+from postern.trust.host import HostCredentials
+from postern.trust.initiators import Initiators
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ async def apply(
     domain = domain_of(organization).domain
     realm, row = domain.upper(), settle(organization.profile)["rus-rpc"]
     keytab = keytab_of(organization, state)
-    initiators = Initiators(server.machine_account, domain, b"", realm, str(keytab))
+    host = HostCredentials(server.name, domain, realm=realm, keytab=str(keytab))
+    initiators = Initiators(server.machine_account, host)
     observed = Observed(None)  # a command counts nothing; the attendant sees us
     with kerberos(realm, await choose(organization)):
         servers = sorted(organization.with_role(Role.MAILBOX), key=lambda one: one.fqdn)

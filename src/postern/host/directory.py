@@ -29,7 +29,7 @@ from postern.roles.secrets import Secret, Secrets
 from postern.roles.topology_client import local_topology, locator
 from postern.services.topology.client import TopologyClient
 from postern.trust.ntlm.handshake import nt_hash
-from postern.trust.passwords import verifiers as passwords
+from postern.trust.passwords.verifiers import matches, verifiers
 
 _PROBE_NAME = "Postern's own probe"
 
@@ -56,7 +56,7 @@ class OpenDirectory:
         if isinstance(self.read, DomainDirectory):
             return {PASSWORD: password}
         kinds = await self.read.enabled_verifiers()
-        return await asyncio.to_thread(passwords.verifiers, password, kinds)
+        return await asyncio.to_thread(verifiers, password, kinds)
 
 
 @asynccontextmanager
@@ -193,7 +193,7 @@ async def ensure_probe_account(
         return name, password
     listing = await directory.write.show(name)
     stored = await directory.read.verifier(account, "argon2id")
-    if set(listing.verifiers) != kinds or not await asyncio.to_thread(passwords.matches, stored, password):
+    if set(listing.verifiers) != kinds or not await asyncio.to_thread(matches, stored, password):
         await directory.write.set_verifiers(name, await directory.verifiers(password))
     if not account.enabled:
         await directory.write.set_enabled(name, True)

@@ -18,7 +18,7 @@ from postern.services.netlogon.client import NetlogonClient
 from postern.services.rpc.server import RpcService
 from postern.services.topology.server import TopologyService
 from postern.telemetry.metrics import Metric, measure
-from postern.trust.membership import Membership
+from postern.trust.authenticator import Authenticator
 from postern.trust.ntlm.handshake import nt_hash
 
 
@@ -33,8 +33,9 @@ class TopologyProcess:
         self.directory = domain.directory(HostService.TOPOLOGY, self.topology)
         self.doors = Doors(runtime)
         self.judges = logons(runtime)
-        proofs = domain.proofs(self.directory, self.judges)
-        self.rpc = Rpc(runtime, self.directory, proofs, Membership(self.directory.servers_sid))
+        logons_of_domain = domain.logons(self.directory, self.judges)
+        self.authenticator = Authenticator(self.directory, domain.host, domain=logons_of_domain)
+        self.rpc = Rpc(runtime, self.authenticator)
         path, netbios = domain.row(HostService.TOPOLOGY), domain.settings.netbios
         self.netlogon = NetlogonClient(path, self.topology, netbios, domain.account, self._secret, runtime.observed)
 
@@ -57,6 +58,7 @@ class TopologyProcess:
     async def stop(self) -> None:
         await self.doors.close()
         await self.rpc.close()
+        self.authenticator.close()
         await self.judges.close()
         await self.netlogon.close()
         await self.directory.close()

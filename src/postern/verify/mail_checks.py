@@ -14,8 +14,9 @@ from dataclasses import dataclass
 
 from postern.model.security import Encryption, Mechanism
 from postern.net.tls import outdated_context
-from postern.paths.guard import BINDING, CLEAR_TEXT, SASL_NAMES
+from postern.paths.guard import CLEAR_TEXT
 from postern.paths.row import Path, Port, Tls
+from postern.trust.framing.sasl import BINDING, NAMES
 from postern.verify.mail_probe import LogonAnswer, ProbeConnection
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.sasl_client import CannotAuthenticate, Credentials, Exchange, exchange_for, spoiled
@@ -126,12 +127,12 @@ def _mechanism(mechanism: Mechanism, port: Port, setting: Setting) -> MechanismR
 
 def _names(mechanism: Mechanism, connection: ProbeConnection) -> list[str]:
     """What must be shown: a mechanism that binds cannot be there where the certificate defines no binding."""
-    return [name for name in SASL_NAMES.get(mechanism, ()) if name not in BINDING or connection.binding()]
+    return [name for name in NAMES.get(mechanism, ()) if name not in BINDING or connection.binding()]
 
 
 def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> None:
-    listed = {name for m in row.supported_auth for name in SASL_NAMES.get(m, ())}
-    others = {name for m in setting.beside.get(port.number or 0, ()) for name in SASL_NAMES.get(m, ())}
+    listed = {name for m in row.supported_auth for name in NAMES.get(m, ())}
+    others = {name for m in setting.beside.get(port.number or 0, ()) for name in NAMES.get(m, ())}
     where = f"on port {port.number}"
 
     connection = _sealed(port, setting)
@@ -143,7 +144,7 @@ def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> Non
         f"only listed mechanisms are shown {where}", not extra, f"also shows {', '.join(extra)}" if extra else ""
     )
 
-    waiting = {name for m in row.supported_auth if m in setting.waiting for name in SASL_NAMES.get(m, ())}
+    waiting = {name for m in row.supported_auth if m in setting.waiting for name in NAMES.get(m, ())}
     for name in dict.fromkeys((*KNOWN_SASL, *sorted(waiting))):
         if name in waiting or name not in listed | others:
             answer = _try_unlisted(port, setting, name)
@@ -152,7 +153,7 @@ def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> Non
     wrong = dataclasses.replace(setting.credentials, password=secrets.token_urlsafe(12))
     for name in sorted(listed - waiting):
         # By Kerberos it is the KDC that a wrong password never passes: here the ticket is spoiled on its way.
-        kerberos = name in SASL_NAMES[Mechanism.KERBEROS]
+        kerberos = name in NAMES[Mechanism.KERBEROS]
         who, what = (setting.credentials, "a spoiled ticket") if kerberos else (wrong, "a wrong password")
         answer = _try(_sealed(port, setting), name, who, setting.host_name, spoil=kerberos)
         report.check(f"{what} by {name} is refused {where}", not answer.yes, answer.words)
@@ -195,9 +196,9 @@ def _clear_text(row: Path, port: Port, setting: Setting, report: RowReport, wher
     try:
         report.check(f"TLS is offered {where}", connection.offers_upgrade(), "no STARTTLS or STLS is shown")
         shown = connection.mechanisms()
-        must_hide = {n for m in CLEAR_TEXT for n in SASL_NAMES.get(m, ())}
+        must_hide = {n for m in CLEAR_TEXT for n in NAMES.get(m, ())}
         if row.encryption is Encryption.REQUIRED:
-            must_hide = {n for m in row.supported_auth for n in SASL_NAMES.get(m, ())} | must_hide
+            must_hide = {n for m in row.supported_auth for n in NAMES.get(m, ())} | must_hide
         bad = [name for name in shown if name in must_hide]
         report.check(f"no mechanism is shown before TLS {where}", not bad, f"shows {', '.join(bad)}")
         # The right password: only the missing seal can be the reason for a no.

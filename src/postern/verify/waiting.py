@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from postern.model.organization import Organization
 from postern.model.security import Mechanism
-from postern.trust.kerberos import contexts as kerberos
+from postern.trust.kerberos.library import AVAILABLE
 
 
 def no_realm(organization: Organization) -> str:
     """Why there is no Kerberos; "" if there is."""
     if not organization.realm:
         return "no realm"
-    return "" if kerberos.AVAILABLE else "the extra postern[kerberos] is not installed"
+    return "" if AVAILABLE else "the extra postern[kerberos] is not installed"
 
 
 def waiting_mechanisms(organization: Organization, enabled: frozenset[Mechanism]) -> dict[Mechanism, str]:

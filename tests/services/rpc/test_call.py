@@ -14,7 +14,7 @@ from postern.protocols.dcerpc.pdu import Status
 from postern.protocols.dcerpc.protection import Level
 from postern.services.rpc.client import RpcClient, RpcConnection, RpcError
 from postern.services.rpc.stub import stub
-from postern.trust.contexts import NtlmInitiatorContext
+from postern.trust.ntlm.contexts import NtlmInitiatorContext
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
 from tests.services.counters import COUNTERS, CountersService
 from tests.services.fake_mailboxes import FakeMailboxes

@@ -20,8 +20,9 @@ from postern.services.rpc.client import RpcClient, RpcError, RpcTarget
 from postern.services.rpc.endpoint_mapper import EndpointMapper
 from postern.services.rpc.server import RpcServer
 from postern.telemetry.observed import Observed
+from postern.trust.authenticator import Authenticator
 from postern.trust.contexts import SecurityContext, SecurityFailure
-from postern.trust.handshakes import Acceptors
+from postern.trust.host import HostCredentials
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import (
     DOMAIN,
@@ -224,7 +225,7 @@ def test_a_person_tries_ntlm_where_the_row_lists_both() -> None:
 
 def test_a_mapper_that_does_not_know_us_and_a_server_that_does_not_serve_us() -> None:
     async def test() -> None:
-        acceptors = Acceptors("mbx1", DOMAIN, MachineDirectory())
+        acceptors = Authenticator(MachineDirectory(), HostCredentials("mbx1", DOMAIN))
         for endpoints, words in (([], "does not know"), ([MAILBOX_ACCESS.syntax], "does not have this interface")):
             number = free_port()
             mapper = EndpointMapper([Endpoint(syntax, number) for syntax in endpoints])

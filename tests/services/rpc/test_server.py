@@ -25,8 +25,10 @@ from postern.protocols.dcerpc.protection import Level
 from postern.services.rpc import server as rpc_server
 from postern.services.rpc.client import RpcConnection, RpcError
 from postern.telemetry.metrics import Metrics
-from postern.trust.contexts import NtlmInitiatorContext, SecurityContext
-from postern.trust.handshakes import Acceptors
+from postern.trust.authenticator import Authenticator
+from postern.trust.contexts import SecurityContext
+from postern.trust.host import HostCredentials
+from postern.trust.ntlm.contexts import NtlmInitiatorContext
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import DOMAIN, MAILBOX, PASSWORDS, ROWS, MachineDirectory, Served, serve
@@ -94,7 +96,7 @@ def test_who_may_call_the_mailbox_store() -> None:
 
 def test_a_connection_ends_with_its_account() -> None:
     directory = MachineDirectory()
-    acceptors = Acceptors("mbx1", DOMAIN, directory)
+    acceptors = Authenticator(directory, HostCredentials("mbx1", DOMAIN))
 
     async def test(served: Served) -> None:
         gone = await Caller().open(served, ntlm("CAS1$"), Level.PRIVACY)
@@ -186,7 +188,7 @@ def test_interfaces_and_operations_that_are_not_here() -> None:
 
 
 def test_a_disabled_account_is_refused() -> None:
-    from postern.trust.handshakes import Acceptors
+    from postern.trust.authenticator import Authenticator
 
     directory = MachineDirectory()
 
@@ -195,7 +197,7 @@ def test_a_disabled_account_is_refused() -> None:
         directory.disabled.add("CAS1$")
         assert await outcome(served, ntlm("CAS1$"), Level.PRIVACY) == Status.ACCESS_DENIED
 
-    run(test, acceptors=Acceptors("mbx1", DOMAIN, directory))
+    run(test, acceptors=Authenticator(directory, HostCredentials("mbx1", DOMAIN)))
 
 
 @pytest.mark.parametrize("at", [2, 20, 30, -3])

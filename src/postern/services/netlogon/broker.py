@@ -19,7 +19,7 @@ from postern.services.rpc.client import RpcClient, RpcError
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.stub import stub
 from postern.telemetry.log import Event, log
-from postern.trust.passwords.pool import Overloaded, Turns
+from postern.trust.pool import Overloaded, Turns
 
 _ATTEMPTS = 3
 AT_ONCE = 64

@@ -28,7 +28,7 @@ from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.protection import Level
 from postern.telemetry.observed import Observed
 from postern.trust.contexts import SecurityContext, SecurityFailure
-from postern.trust.handshakes import Initiators
+from postern.trust.initiators import Initiators
 
 MAX_BACKOFF = 5.0
 Stub = bytes | memoryview

@@ -36,13 +36,13 @@ from postern.services.smtp.data import (
     with_actual_body_type,
     with_protocol,
 )
-from postern.services.smtp.login import Login, identified_by_certificate, log_authenticated
+from postern.services.smtp.login import Authentication, identified_by_certificate, log_authenticated
 from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.services.smtp.recipients import ENOUGH, FULL_MAILBOX, have_no_room, judge
 from postern.services.smtp.session import Session, Transaction
 from postern.telemetry.attempts import counted
 from postern.transport.submission import NotAllowed, fix_header
-from postern.trust.outcome import Challenge
+from postern.trust.acceptor import Challenge
 
 _ADDED = 2_048
 """Octets that fields of ours may add to what was announced (SIZE) before it counts as more."""
@@ -64,7 +64,7 @@ class ReceiveConversation(Conversation):
         self._server = Server(connector.bounds)
         self._transaction = Transaction()
         self._gathering: Gathering | None = None
-        self._login = Login(connector)
+        self._login = Authentication(connector)
         self._agents = connector.agents.for_connection() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
         self.turned_away = f"421 4.3.2 {connector.fqdn} Too many connections\r\n".encode()  # RFC 5321 section 3.8
@@ -108,7 +108,7 @@ class ReceiveConversation(Conversation):
         self._forget_content()
         offer = self._c.offer(self.link)
         self._session = replace(self._session, helo=event.name, extended=event.extended, offer=offer)
-        self._server.welcome(self._c.fqdn, self._c.extensions(self._session))
+        self._server.welcome(self._c.fqdn, self._c.extensions(self._session, self.link.binds))
 
     async def _starttls(self, event: events.StartTls) -> None:
         if self._session.seal is not None:
