@@ -44,5 +44,5 @@ def test_a_name_must_be_one() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="the lab is looked for once root is sure")
 def test_a_lab_that_is_not_up_is_told() -> None:
     assert failure("status", "--name", "pt-none") == (
-        "the lab pt-none is not up; `postern lab up --name pt-none` builds it"
+        "the lab pt-none is not up: `postern lab up --name pt-none` builds it"
     )

@@ -214,7 +214,7 @@ def test_a_file_to_write_is_opened_before_the_account_changes() -> None:
         (("topology",), os.EX_CONFIG),
         (("setup", "ad"), os.EX_CONFIG),
         (("policy", "address", "list"), os.EX_CONFIG),
-        (("edge", "subscription", "new"), os.EX_DATAERR),
+        (("edge", "subscription", "new"), os.EX_CONFIG),
     ],
 )
 def test_a_failure_has_its_status_and_one_line(
@@ -277,5 +277,5 @@ def configuration_of(folder: Path) -> Path:
 )
 def test_a_mistyped_state_folder_is_not_taken_for_an_empty_one(words: tuple[str, ...]) -> None:
     done = postern(*words, "--state", "/nowhere/at/all")
-    assert (done.returncode, done.stdout) == (os.EX_NOINPUT, "")
+    assert (done.returncode, done.stdout) == (os.EX_CONFIG, "")
     assert "there is no state folder /nowhere/at/all" in done.stderr

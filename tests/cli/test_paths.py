@@ -212,7 +212,7 @@ def test_firewall_of_an_unknown_host_names_those_that_there_are(state: str) -> N
 def test_firewall_without_an_organization_says_so() -> None:
     result = run("firewall", "--host", "mb1")
     assert result.exit_code == os.EX_CONFIG
-    assert "there is none yet" in result.output
+    assert "yet: `postern run` writes it" in result.output
 
 
 def test_observed_shows_what_was_used(state: str) -> None:
@@ -292,7 +292,7 @@ def test_map_asks_whose_folder_it_is(state: str) -> None:
 def test_map_without_an_organization_says_so() -> None:
     result = run("map")
     assert result.exit_code == os.EX_CONFIG
-    assert "there is none yet" in result.output
+    assert "yet: `postern run` writes it" in result.output
 
 
 def test_the_page_is_current() -> None:

@@ -115,7 +115,7 @@ def test_where_nothing_is_it_says_so(tmp_path: Path) -> None:
     nothing = Organization(tmp_path / "nothing", 0, subprocess.Popen(["true"]), tmp_path / "log")
     nothing.process.wait()
     done = nothing.command("verify", check=False)
-    assert done.returncode == os.EX_UNAVAILABLE and done.stdout == ""
+    assert done.returncode == os.EX_CONFIG and done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert "no organization at" in line
 

@@ -28,7 +28,7 @@ if __name__ == "__main__":
         from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
         from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
         from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
-        from postern.protocols.dcerpc.ndr import NdrError
+        from postern.protocols.dcerpc.ndr import NdrError, Reader
         from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
         from postern.protocols.dcerpc.protection import Level
         from postern.protocols.dcerpc.server_events import AuthStep, Request
@@ -37,6 +37,7 @@ if __name__ == "__main__":
         from postern.trust.ntlm.fields import NtlmError
         from postern.trust.ntlm.handshake import NtlmAcceptor
         from postern.trust.spnego import SpnegoAcceptor
+        from tests.protocols.dcerpc.nspi_types import RESTRICTION, ROW_SET
         from tests.protocols.dcerpc.play import ECHO, Pair, unbound
 else:
     from postern.model.mailbox import MailboxError
@@ -45,7 +46,7 @@ else:
     from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
     from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
     from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
-    from postern.protocols.dcerpc.ndr import NdrError
+    from postern.protocols.dcerpc.ndr import NdrError, Reader
     from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
     from postern.protocols.dcerpc.protection import Level
     from postern.protocols.dcerpc.server_events import AuthStep, Request
@@ -54,6 +55,7 @@ else:
     from postern.trust.ntlm.fields import NtlmError
     from postern.trust.ntlm.handshake import NtlmAcceptor
     from postern.trust.spnego import SpnegoAcceptor
+    from tests.protocols.dcerpc.nspi_types import RESTRICTION, ROW_SET
     from tests.protocols.dcerpc.play import ECHO, Pair, unbound
 
 INTERFACES = (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION, MAILBOX_ITEMS)
@@ -76,6 +78,9 @@ def one_input(data: bytes) -> None:
             for read in READERS:
                 with suppress(NdrError):
                     read(rest)
+            for type_ in (ROW_SET, RESTRICTION):
+                with suppress(NdrError):
+                    type_.get(Reader(rest))
             trailer.strip(rest, ECHO, 1, 0, 0, True)
         case _:
             _tokens(rest)

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from postern.model.delivery import Delivery
 from postern.model.folders import ANONYMOUS, EVERYBODY, MAIL, FolderKind, FolderNode, FolderTree, Right
 from postern.model.item_store import (
     FIRST_PROPERTY_NAME,
@@ -121,9 +122,12 @@ class ItemStoreContract:
 
     def test_what_imap_and_hubs_bring_has_ids_too(self, opened: Opened) -> None:
         async def steps(box: Box) -> None:
-            await box.store.append(box.guid, box.inbox, [NewItem(message("a"))])
+            await box.store.append(box.guid, box.inbox, [NewItem(message("a"), item_class=APPOINTMENT)])
+            await box.store.deliver([Delivery("hub/1", message("b"), [box.guid])])
             created, *_ = await box.changes(box.inbox, 0)
-            assert (await box.item(created[0])).uid == 1
+            items = await box.store.get(box.guid, created)
+            assert [(item.uid, item.item_class) for item in items] == [(1, MESSAGE), (2, MESSAGE)]
+            assert all(item.created for item in items)
 
         check(opened, steps)
 

@@ -41,11 +41,16 @@ class Counter:
 
 
 class CountersService(InterfaceService[Counters]):
-    """COUNTERS on `row`. `run_down` are the values of counters that nobody closed."""
+    """COUNTERS on `row`. `run_down` are the values of counters that nobody closed, `objects` what the calls were about."""
 
     def __init__(self, row: Path) -> None:
         self.run_down: list[int] = []
-        super().__init__(COUNTERS, row, for_call=lambda call: _Counting(call, self.run_down))
+        self.objects: list[UUID | None] = []
+        super().__init__(COUNTERS, row, for_call=self._counting)
+
+    def _counting(self, call: Call) -> Counters:
+        self.objects.append(call.object)
+        return _Counting(call, self.run_down)
 
 
 class _Counting:

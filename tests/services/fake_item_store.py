@@ -81,10 +81,12 @@ class FakeItemStore(FakeMailboxes):
         return ItemChanges(end, *map(sorted, fates.values()), more)
 
     async def create(self, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> list[int]:
-        for item in items:
-            checked_class(item.item_class)
+        classes = [checked_class(item.item_class) for item in items]
         f = self._folder(mailbox, folder)
-        return [f.items[uid].id for uid in (await self.append(mailbox, folder, items)).targets]
+        made = [f.items[uid] for uid in (await self.append(mailbox, folder, items)).targets]
+        for item, item_class in zip(made, classes, strict=True):
+            item.item_class = item_class
+        return [item.id for item in made]
 
     async def update(
         self, mailbox: UUID, item: int, content: bytes, item_class: str = "", unchanged_since: int | None = None

@@ -266,7 +266,7 @@ class FakeMailboxes:
         uids = []
         for new in items:
             date = now if new.internal_date is None else new.internal_date
-            uids.append(self._put(box, f, Item(0, new.flags, 0, date, new.content, new.item_class, now, box.next)))
+            uids.append(self._put(box, f, Item(0, new.flags, 0, date, new.content, created=now, arrived=box.next)))
         await self._moved(mailbox)
         return CopyResult(f.uid_validity, (), uids)
 

@@ -21,6 +21,7 @@ from typing import Any
 
 INTERFACE = ("6b0f0a52-7c1d-4e0e-9a64-5d2f8c3b9e01", 1)
 MAILBOX = uuid.UUID("11111111-2222-3333-4444-555555555555")
+ABOUT = uuid.UUID("99999999-8888-7777-6666-555555555555")
 COUNTERS = ("0d7a52a6-58a5-4c0b-9d53-6a1c4c3c7f10", "1.0")
 LOGON = MAILBOX.bytes_le + struct.pack("<Q", 0)
 APPEND_OPNUM = 12
@@ -129,8 +130,8 @@ def impacket() -> dict[str, Any]:
                 rpcrt.MSRPCBind = plain
             return dce, rpcrt.MSRPCBindAck(answer.getData())["assoc_group"]
 
-        def called(dce: Any, request: Any, response: Any) -> Any:
-            dce.call(request.opnum, request)
+        def called(dce: Any, request: Any, response: Any, about: Any = None) -> Any:
+            dce.call(request.opnum, request, about)
             return response(dce.recv())
 
         first, group = bound()
@@ -138,7 +139,7 @@ def impacket() -> dict[str, Any]:
         stranger, other = bound()
         request = Open()
         request["start"] = 40
-        counter = called(first, request, OpenResponse)["counter"]
+        counter = called(first, request, OpenResponse, ABOUT.bytes_le)["counter"]
         add = Add()
         add["counter"], add["number"] = counter, 2
         found = [joined == group, other == group, called(second, add, AddResponse)["sum"]]
@@ -269,6 +270,7 @@ async def serve_all() -> dict[str, Any]:
             found["own-kerberos"] = await own_calls(served, RpcTarget(row, "127.0.0.1", HOST, 135, by_ticket))
             found["impacket"] = await client("impacket", own, plain)
             found["run down"] = counters.run_down
+            found["about"] = [str(known) for known in counters.objects]
             found["samba"] = await client("samba", debian, plain, str(served.port))
             found["samba-kerberos"] = await client("samba-kerberos", debian, environment, str(served.port))
             found["observed"] = sorted({"/".join((key[0], key[2], key[4])) for key in served.observed._counts})

@@ -28,8 +28,14 @@ from postern.trust.ntlm.handshake import nt_hash
 from tests.support.ports import free_port
 
 DOMAIN = "example.test"
-PASSWORDS = {"HUB1$": "hub-secret", "CAS1$": "cas-secret", "MBX1$": "mbx-secret", "alice": "alice-secret"}
-ROLES = {"HUB1$": Role.HUB, "CAS1$": Role.CLIENT_ACCESS, "MBX1$": Role.MAILBOX}
+PASSWORDS = {
+    "HUB1$": "hub-secret",
+    "CAS1$": "cas-secret",
+    "MBX1$": "mbx-secret",
+    "HUB2$": "hub2-secret",
+    "alice": "alice-secret",
+}
+ROLES = {"HUB1$": Role.HUB, "CAS1$": Role.CLIENT_ACCESS, "MBX1$": Role.MAILBOX, "HUB2$": Role.HUB}
 ROWS = settle(Profile.PRACTICAL)
 MAILBOX = UUID("11111111-2222-3333-4444-555555555555")
 SERVER = Server("mbx1", f"mbx1.{DOMAIN}", frozenset({Role.MAILBOX, Role.HUB}), ("127.0.0.1",))

@@ -67,6 +67,7 @@ def test_impackets_connections_share_a_group_and_its_handles(seen: dict[str, Any
     assert (joined, other, total) == (True, False, 42)
     assert "nca_s_fault_context_mismatch" in stranger
     assert "DCERPCException" in unknown, "there is no such group"
+    assert seen["about"][0] == str(rpc_foreign.ABOUT) and set(seen["about"][1:]) == {"None"}
     assert seen["run down"] == [42], "nobody closed it before the last connection of its group ended"
 
 

@@ -77,3 +77,19 @@ def test_an_id_is_looked_up_by_its_index(store: Store) -> None:
         connection.execute(f"PREPARE look (uuid, bigint[]) AS {item_store._ITEMS}".encode())
         plan = str(connection.execute(f"EXPLAIN EXECUTE look ('{box.guid}', '{{{item}}}')".encode()).fetchall())
     assert "items_id" in plan, plan
+
+
+def test_bags_go_with_their_items(store: Store) -> None:
+    box, database, run = store.mailbox(), store.database, store.run
+    folder = run(database.create_in(box.guid, 0, "short-lived")).id
+    (expunged, deleted, below) = (
+        run(database.create(box.guid, place, [NewItem(message(), 8)]))[0] for place in (box.inbox, box.inbox, folder)
+    )
+    for item in (expunged, deleted, below):
+        run(database.set_properties(box.guid, item, {5: b"x"}))
+    run(database.delete(box.guid, [deleted]))
+    run(database.expunge(box.guid, box.inbox))
+    run(database.delete_folder(box.guid, folder))
+    with psycopg.connect(store.dsn) as connection:
+        ids = [expunged, deleted, below]
+        assert connection.execute("SELECT item FROM properties WHERE item = ANY (%s)", (ids,)).fetchall() == []

@@ -15,7 +15,7 @@ from postern.telemetry import log as logs
 from postern.telemetry.log import Event, log
 from postern.telemetry.metrics import LABELS, MAX_SERIES, Kind, Metric, Metrics
 from postern.telemetry.observed import Observed
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 
 
 @pytest.mark.parametrize("metric", Metric)
@@ -73,7 +73,9 @@ def test_tracking_observation_and_log_are_counted_without_names(
     counted: Metrics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     logs.configure("test", tmp_path / "log.jsonl")
-    record = TrackingRecord(Step.RECEIVE, "<1@x>", "q1", "imap4", "192.0.2.7", "Basic", "", "a@x.test", ("b@y.test",))
+    record = TrackingRecord(
+        TrackingStep.RECEIVE, "<1@x>", "q1", "imap4", "192.0.2.7", "Basic", "", "a@x.test", ("b@y.test",)
+    )
     Tracker(None, "test").record(record)
     Observed(None).seen("imap4", "192.0.2.7", "Basic", Seal("TLSv1.3", "AES"), 1.0)
     log(Event.AUTHENTICATED, path="imap4", peer="192.0.2.7", name="alice", mechanism="Basic")

@@ -16,6 +16,7 @@ from postern.cli.files import Input
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_fields, print_table
 from postern.model.organization import Organization, Role, Server, StateFolder
+from postern.model.words import counted
 from postern.services.agents.state import AgentFile, AgentState, total
 from postern.transport.agents.catalogue import BUILT, CATALOGUE
 from postern.transport.agents.settings import described, from_words, load
@@ -150,7 +151,7 @@ def add(name: str, setting: str, items: tuple[str, ...], until: str, state_dir: 
     """
     added = [f"{item} until {until}" if until else item for item in items]
     _list(name, setting, state_dir, lambda before: [*before, *added])
-    _told(state_dir, name, f"{len(items)} in {setting}")
+    _told(state_dir, name, f"added {counted(len(items), 'item')} to {setting}")
 
 
 @agent.command("remove")
@@ -172,7 +173,7 @@ def remove(name: str, setting: str, items: tuple[str, ...], state_dir: str | Non
         return kept
 
     _list(name, setting, state_dir, without)
-    _told(state_dir, name, f"{setting} is without them")
+    _told(state_dir, name, f"{setting} no longer has {', '.join(items)}")
 
 
 @agent.command("stats")

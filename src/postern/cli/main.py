@@ -97,7 +97,7 @@ def postern() -> None:
     \b
       64  the command was not understood
       65  a value is not right, or already taken
-      66  a file to read, or a state folder, is not there
+      66  a file to read is not there
       67  no user, message or other thing has that name
       69  a server or a program does not answer or is missing
       70  a defect of Postern

@@ -38,7 +38,7 @@ def existing(state_dir: str | None) -> StateFolder:
 
     folder = state.find(state_dir)
     if not folder.root.is_dir():
-        raise Failure(f"there is no state folder {folder.root}: name the organization's with --state", os.EX_NOINPUT)
+        raise Failure(f"there is no state folder {folder.root}: name the organization's with --state", os.EX_CONFIG)
     return folder
 
 

@@ -55,7 +55,7 @@ def up(folder: Folder, wanted: Wanted, tell: Callable[[Progress], None]) -> None
     with folder.held():
         namespaces = Namespaces(folder.root)
         if namespaces.running():
-            raise LabError(f"the lab {folder.name} is up; `postern lab down --name {folder.name}` ends it")
+            raise LabError(f"the lab {folder.name} is up: `postern lab down --name {folder.name}` ends it")
         folder.clear()
         builder = _Builder(folder, namespaces, wanted)
         try:

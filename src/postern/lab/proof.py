@@ -75,10 +75,10 @@ def verify(folder: Folder, rows: Sequence[str] = (), whole: bool = False, tell: 
     begin = time.monotonic()
     namespaces = Namespaces(folder.root)
     if not namespaces.processes():
-        raise LabError(f"the lab {folder.name} is not up; `postern lab up --name {folder.name}` builds it")
+        raise LabError(f"the lab {folder.name} is not up: `postern lab up --name {folder.name}` builds it")
     matrix = _matrix(folder, namespaces)
     if unknown := [row for row in rows if row not in matrix.doors and not (whole and has_probe(row))]:
-        raise LabError(f"{unknown[0]} opens no door in the lab; these do: {', '.join(matrix.doors)}")
+        raise LabError(f"{unknown[0]} opens no door in the lab: name one of {', '.join(matrix.doors)}")
     wanted = [row for row in matrix.doors if not rows or row in rows]
     names = [machine.name for machine in MACHINES]
     with ThreadPoolExecutor(len(names)) as pool:

@@ -117,7 +117,8 @@ async def changes(pool: Pool, mailbox: UUID, folder: int | None, since: int, mos
 
 
 async def create(pool: Pool, notices: Notices, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> list[int]:
-    rows = await retried(pool, _CREATE, await new_items(mailbox, folder, items))
+    classes = [checked_class(item.item_class) for item in items]
+    rows = await retried(pool, _CREATE, await new_items(mailbox, folder, items, classes))
     ids, change = rows[0]
     notices.changed(mailbox, wire.to_int8(change))
     return wire.to_int8s(ids)

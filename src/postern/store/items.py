@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from postern.model.items import CopyResult, Flag, FlagChange, FlagResult, Index, NewItem
+from postern.model.items import MESSAGE, CopyResult, Flag, FlagChange, FlagResult, Index, NewItem
 from postern.model.mailbox import MailboxError
 from postern.store import wire
 from postern.store.connection import Pool, Rejected, Row
@@ -131,18 +131,18 @@ async def change_flags(
 
 
 async def append(pool: Pool, notices: Notices, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> CopyResult:
-    rows = await retried(pool, _APPEND, await new_items(mailbox, folder, items))
+    rows = await retried(pool, _APPEND, await new_items(mailbox, folder, items, [MESSAGE] * len(items)))
     validity, first, change = map(wire.to_int8, rows[0])
     notices.changed(mailbox, change)
     return CopyResult(validity, (), range(first, first + len(items)))
 
 
-async def new_items(mailbox: UUID, folder: int, items: Sequence[NewItem]) -> list[wire.Parameter]:
+async def new_items(
+    mailbox: UUID, folder: int, items: Sequence[NewItem], classes: Sequence[str]
+) -> list[wire.Parameter]:
     """Items rendered, as the parameters NEW_ITEMS. Raises MailboxError CANNOT."""
     if not items:
         raise MailboxError("CANNOT", "There is nothing to append")
-    for item in items:
-        checked_class(item.item_class)
     batch = await rendered([item.content for item in items])
     now = int(time.time())
     return [
@@ -151,7 +151,7 @@ async def new_items(mailbox: UUID, folder: int, items: Sequence[NewItem]) -> lis
         wire.int8s(batch.places),
         wire.int8s([item.flags & _FLAG_MASK for item in items]),
         wire.int8s([now if item.internal_date is None else item.internal_date for item in items]),
-        wire.texts([item.item_class for item in items]),
+        wire.texts(classes),
         wire.int8(sum([batch.rendered[place - 1].size for place in batch.places])),
         wire.int8(sum([not item.flags & Flag.SEEN for item in items])),
         wire.int8(sum([bool(item.flags & Flag.DELETED) for item in items])),

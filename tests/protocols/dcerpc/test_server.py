@@ -58,6 +58,29 @@ def test_calls_of_any_size_come_through_at_every_level(level: Level, size: int) 
 
 
 @pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("size", [0, 15, 5800, 50_000])
+def test_a_call_may_say_what_it_is_about(level: Level, size: int) -> None:
+    """In each of its fragments, sealed with the rest of their heads."""
+    pair = Pair(level=level)
+    stub, about = bytes(range(256)) * (size // 256 + 1), UUID(int=7)
+    pair.client.call(0, 3, stub[:size], about)
+    (request,) = pair.to_server()
+    assert isinstance(request, Request) and request.object == about
+    assert bytes(request.stub)[:size] == stub[:size]
+    assert pair.call(3, b"").object is None
+
+
+@pytest.mark.parametrize("level", [Level.INTEGRITY, Level.PRIVACY])
+def test_what_a_call_is_about_cannot_be_changed_on_the_way(level: Level) -> None:
+    pair = Pair(level=level)
+    pair.client.call(0, 3, b"stub", UUID(int=7))
+    wire = bytearray(pair.client.outgoing())
+    wire[24] ^= 1
+    (closing,) = pair.to_server(bytes(wire))
+    assert isinstance(closing, Closing)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 def test_a_client_of_an_earlier_minor_version_calls_by_its_own(level: Level) -> None:
     """The trailer of its calls names the version that it bound, and not the server's."""
     newer = Syntax(ECHO.uuid, ECHO.major, 2)

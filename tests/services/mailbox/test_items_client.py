@@ -27,11 +27,11 @@ pytestmark = pytest.mark.slow
 
 
 class _Client:
-    """A store by its interfaces of client access; `used` and `submitted`, which only a hub calls, by itself."""
+    """A store by its interfaces of client access; what only a hub calls, by itself."""
 
     def __init__(self, items: MailboxItems, access: Any, store: Store) -> None:
         self._items, self._access = items, access
-        self.used, self.submitted = store.used, store.submitted
+        self.used, self.submitted, self.deliver = store.used, store.submitted, store.deliver
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._items if name in MAILBOX_ITEMS.numbers else self._access, name)

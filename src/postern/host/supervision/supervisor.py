@@ -144,7 +144,7 @@ class Supervisor:
                     raise StartError(f"{child.name}: {_words(child, status)}")
             if time.monotonic() >= deadline:
                 late = ", ".join(child.name for child in children if not child.ready)
-                raise StartError(f"{late}: not ready within {READY_WITHIN:.0f} seconds; see {self.plan.state.logs}")
+                raise StartError(f"{late}: not ready within {READY_WITHIN:.0f} seconds: see {self.plan.state.logs}")
 
     def serve(self) -> None:
         """Restarts what dies and watches, until SIGTERM or SIGINT comes. SIGHUP asks for `refresh` now."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from postern.protocols.dcerpc import trailer
 from postern.protocols.dcerpc.interface import Syntax
@@ -150,8 +151,8 @@ class ClientMachine:
         assert self._association is not None
         self._association.protection = protection
 
-    def call(self, context: int, opnum: int, stub: bytes | bytearray) -> int:
-        """Sends a request; the id tells its answer."""
+    def call(self, context: int, opnum: int, stub: bytes | bytearray, object_: UUID | None = None) -> int:
+        """Sends a request; the id tells its answer. `object_` says what on the server it is about, where there are several."""
         self._call_id = self._call_id % 0x7FFFFFFF + 1
         call_id = self._call_id
         self._calls[call_id] = None
@@ -159,7 +160,17 @@ class ClientMachine:
         if association is not None and association.level > Level.CONNECT:
             stub = trailer.append(stub, self._syntaxes[context], call_id, context, opnum)
         self._out.append(
-            cut(Kind.REQUEST, call_id, context, opnum, stub, self._max_xmit, association, self._sign_header)
+            cut(
+                Kind.REQUEST,
+                call_id,
+                context,
+                opnum,
+                stub,
+                self._max_xmit,
+                association,
+                self._sign_header,
+                object_.bytes_le if object_ is not None else b"",
+            )
         )
         return call_id
 

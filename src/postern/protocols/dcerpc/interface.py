@@ -226,7 +226,8 @@ def idl(interface: Interface[Any]) -> str:
         f"interface {interface.name}",
         "{",
     ]
-    if any(type_ is CONTEXT_HANDLE for one in interface.operations for _, type_ in (*one.ins, *one.outs)):
+    parameters = [type_ for operation in interface.operations for _, type_ in (*operation.ins, *operation.outs)]
+    if CONTEXT_HANDLE in parameters:
         lines += [f"    typedef [context_handle] void *{CONTEXT_HANDLE.idl};", ""]
     for structure in _structures(interface):
         lines += ["    typedef struct {"]

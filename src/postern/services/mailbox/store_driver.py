@@ -49,8 +49,8 @@ class StoreDriver:
         (database,) = hop.destinations
         peer = self._peer(database)
         if peer is None:
-            words = f"{database} is no mailbox database of this organization"
-            return [_all(parcel, "4.4.4", words, database) for parcel in parcels]
+            text = f"{database} is no mailbox database of this organization"
+            return [_all(parcel, "4.4.4", text, database) for parcel in parcels]
         outcomes: list[Sequence[RecipientOutcome]] = []
         for batch in _batches(parcels):
             outcomes += await self._deliver(peer, batch)

@@ -44,6 +44,8 @@ class Call:
     stub: bytes | memoryview
     caller: Caller
     group: Group
+    object: UUID | None = None
+    """What on the server the call is about, where that is not the only one: a database of several."""
 
     def open(self, value: Any, rundown: Callable[[], None] = lambda: None) -> UUID:
         """A new context handle for `value`. `rundown` is called when the last connection of the group ends before `close`.

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
+from uuid import UUID
 
 from postern.model.security import Encryption, Mechanism, PrincipalKind, Seal
 from postern.net.door import dial, dial_local
@@ -62,6 +63,8 @@ class RpcTarget:
     mapper: int
     initiators: Initiators | None
     sockets: tuple[FilePath, ...] = ()
+    object: UUID | None = None
+    """What on the server the calls are about, where the server has several: each call says it."""
     kind: PrincipalKind = PrincipalKind.SERVER
     """As what the caller proves itself: by the machine's account, or as a person who runs a command."""
 
@@ -175,11 +178,11 @@ class RpcConnection:
                 return
         raise RpcError("the server does not have this interface", executed=False)
 
-    async def call(self, opnum: int, stub: bytes | bytearray) -> Stub:
+    async def call(self, opnum: int, stub: bytes | bytearray, object_: UUID | None = None) -> Stub:
         """Raises RpcError. Cancelled, it tells the server that the answer is not wanted."""
         if not self.alive or self.link is None:
             raise RpcError("the connection was lost", executed=False)
-        call_id = self.machine.call(self._context, opnum, stub)
+        call_id = self.machine.call(self._context, opnum, stub, object_)
         future: asyncio.Future[Stub] = self._loop.create_future()
         self._calls[call_id] = future
         self.link.write(self.machine.outgoing())
@@ -230,7 +233,7 @@ class RpcClient:
             async with asyncio.timeout(timeout or self._timeout):
                 connection = await self._connection()
                 self._has(connection, name, number)
-                reply = await connection.call(number, operation.request.encode(values))
+                reply = await connection.call(number, operation.request.encode(values), self.target.object)
             return operation.reply.decode(reply)
         except TimeoutError as error:
             raise RpcError("no answer in time") from error
@@ -245,7 +248,7 @@ class RpcClient:
             async with asyncio.timeout(timeout or self._timeout):
                 connection = self._idle() or await self._connect()
                 self._has(connection, name, number)
-                reply = await connection.call(number, operation.request.encode(values))
+                reply = await connection.call(number, operation.request.encode(values), self.target.object)
             self._alone.append(connection)
             return operation.reply.decode(reply)
         except TimeoutError as error:

@@ -66,15 +66,15 @@ class EndpointMapper:
     async def _lookup(self, call: Call) -> bytes:
         request = read_lookup(call.stub)
         most = min(request.most, MAX_ENTRIES)
-        found = [endpoint for endpoint in self._known if _wanted(endpoint.syntax, request)]
+        wanted = [endpoint for endpoint in self._known if _wanted(endpoint.syntax, request)]
         start = int.from_bytes(request.handle[16:], "big")
-        page = found[start : start + most]
+        page = wanted[start : start + most]
         handle = NO_HANDLE
-        if start + len(page) < len(found):
+        if start + len(page) < len(wanted):
             # An own, constant UUID with the place at its end; a context handle begins with four attribute bytes.
             handle = bytes(4) + _HANDLE.bytes[:12] + (start + len(page)).to_bytes(4, "big")
         address = _ipv4(call.caller.local.host)
-        entries = [(one, Tower(one.syntax, NDR, one.port, address)) for one in page]
+        entries = [(endpoint, _tower(endpoint, address)) for endpoint in page]
         return lookup_reply(handle, entries, request.most, 0 if page else NOT_REGISTERED)
 
     async def _map(self, call: Call) -> bytes:
@@ -82,14 +82,16 @@ class EndpointMapper:
         if request is None:
             return map_reply((), 0, NOT_REGISTERED)
         wanted = request.tower
-        found: list[Tower] = []
+        towers: list[Tower] = []
         if (wanted.transfer.uuid, wanted.transfer.major) == (NDR.uuid, NDR.major):
             address = _ipv4(call.caller.local.host)
-            found = [
-                Tower(one.syntax, NDR, one.port, address) for one in self._known if _serves(one.syntax, wanted.syntax)
-            ]
-        found = found[: min(request.most, MAX_ENTRIES)]
-        return map_reply(found, request.most, 0 if found else NOT_REGISTERED)
+            towers = [_tower(known, address) for known in self._known if _serves(known.syntax, wanted.syntax)]
+        towers = towers[: min(request.most, MAX_ENTRIES)]
+        return map_reply(towers, request.most, 0 if towers else NOT_REGISTERED)
+
+
+def _tower(endpoint: Endpoint, address: bytes) -> Tower:
+    return Tower(endpoint.syntax, NDR, endpoint.port, address)
 
 
 _HANDLE = UUID("5b1f9f0a-6a77-4d0c-9d0e-2f6c00000000")

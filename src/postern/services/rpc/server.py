@@ -316,7 +316,7 @@ class RpcConversation(Conversation):
         begun, outcome = time.perf_counter(), "fault"
         try:
             try:
-                stub = await procedure(Call(request.stub, caller, group))
+                stub = await procedure(Call(request.stub, caller, group, request.object))
                 if len(stub) > LONG:
                     await turns_of(self._loop).come()
                 self._machine.reply(request, stub)
