@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path as FilePath
 
 from postern.net.door import Door
-from postern.net.link import Session, TlsContext
+from postern.net.link import LinkSession, TlsContext
 from postern.paths.row import Path, Port
 from postern.roles.runtime import Runtime
 from postern.telemetry.log import Event, log
@@ -26,7 +26,7 @@ class Doors:
         self,
         rows: Sequence[Path],
         port: Port,
-        session: Callable[[], Session],
+        session: Callable[[], LinkSession],
         tls: TlsContext | None = None,
         number: int | None = None,
     ) -> None:
@@ -41,7 +41,7 @@ class Doors:
             log(Event.DOOR_OPENED, address=address, port=real, paths=[row.id for row in rows])
 
     async def open_local(
-        self, rows: Sequence[Path], port: Port, session: Callable[[], Session], file: FilePath
+        self, rows: Sequence[Path], port: Port, session: Callable[[], LinkSession], file: FilePath
     ) -> None:
         """A unix socket for the roles of this host (ncalrpc). Raises OSError."""
         door = Door(rows, port, session, None, self._runtime.organization.limits.connections, 0)

@@ -80,7 +80,7 @@ class Conversation:
     def ended(self) -> None:
         """The link is closed: give back what was held."""
 
-    # net.Session
+    # net.link.LinkSession
 
     def opened(self, link: Link) -> None:
         self.link = link

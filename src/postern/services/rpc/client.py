@@ -89,7 +89,7 @@ class RpcConnection:
     def load(self) -> int:
         return len(self._calls)
 
-    # net.Session
+    # net.link.LinkSession
 
     def opened(self, link: Link) -> None:
         self.link = link

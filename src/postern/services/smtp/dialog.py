@@ -65,7 +65,7 @@ class TlsFailed(DialogError):
 
 
 class Dialog:
-    """A `net.link.Session`. `name` is what we call ourselves, `remote` what the peer is called in outcomes."""
+    """A `net.link.LinkSession`. `name` is what we call ourselves, `remote` what the peer is called in outcomes."""
 
     def __init__(self, name: str, remote: str, timeouts: Timeouts) -> None:
         self.client = Client()
