@@ -47,7 +47,7 @@ def test_json(running: Organization) -> None:
     for report in reports:
         assert {"path", "declared", "observed", "verdict", "detail", "mechanisms"} <= report.keys()
         by_verdict.setdefault(report["verdict"], set()).add(report["path"])
-        assert report["detail"] or report["verdict"] == "pass", f"{report['id']} says no reason"
+        assert report["detail"] or report["verdict"] == "pass", f"{report['path']} says no reason"
         assert report["observed"]["auth"] or report["verdict"] != "pass"
     assert by_verdict["pass"] == set(DEPLOYED)
     assert by_verdict["not built"] == WAITING

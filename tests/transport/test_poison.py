@@ -150,7 +150,7 @@ def test_an_administrator_exports_retries_and_drops(tmp_path: Path, poisonous: l
     assert not poison.copy_of(folder, queue_id).exists()
     assert "1 message" in cli("drop", queue_id)
     assert state_of(folder) == []
-    assert "No message is set aside." in cli("list", "--poison")
+    assert "no message is set aside" in cli("list", "--poison")
 
 
 # For one recipient
