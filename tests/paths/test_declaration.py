@@ -7,7 +7,7 @@ import pytest
 from postern.model.security import Encryption, Mechanism
 from postern.paths import ports
 from postern.paths.declaration import own, row
-from postern.paths.row import Party, Table, Words
+from postern.paths.row import Cells, Party, Table
 
 
 def test_a_line_of_the_reference_has_its_cells_from_the_file() -> None:
@@ -15,7 +15,7 @@ def test_a_line_of_the_reference_has_its_cells_from_the_file() -> None:
     assert (made.table, made.name) == (Table.CLIENT_ACCESS, "Outlook Web Access")
     assert (made.caller, made.callee) == ((Party.CLIENT, Party.ADMINISTRATOR), Party.CLIENT_ACCESS)
     assert (made.default_auth, made.supported_auth) == ((Mechanism.FORMS,), (Mechanism.BASIC, Mechanism.FORMS))
-    assert made.words.supported_auth == "Basic, Digest, Forms, NTLM (v2 only), Kerberos, Certificate"
+    assert made.cells.supported_auth == "Basic, Digest, Forms, NTLM (v2 only), Kerberos, Certificate"
     with pytest.raises(KeyError):
         row("no-such-row", "client > hub", ports.SMTP, "Basic", "TLS")
 
@@ -36,7 +36,7 @@ def test_encryption_is_required_where_nothing_else_is_said(text: str, seal: str,
 
 def test_a_row_of_ours_is_worded_as_the_reference_words_its_own() -> None:
     made = own("x", "hub > active-directory", ports.AD, "Kerberos", "Kerberos", name="X", notes="a note")
-    assert made.words == Words(
+    assert made.cells == Cells(
         "389/TCP, 389/UDP (LDAP); 3268/TCP (LDAP GC); 88/TCP, 88/UDP (Kerberos); 53/TCP, 53/UDP (DNS); 135/TCP (RPC)",
         "Kerberos",
         "Kerberos",
@@ -44,8 +44,8 @@ def test_a_row_of_ours_is_worded_as_the_reference_words_its_own() -> None:
         "yes",
         "a note",
     )
-    never = own("x", "client > hub", ports.SMTP, "Basic", "never", name="X", said={"default_auth": "By heart"})
-    assert never.words == Words("25/TCP (TLS)", "By heart", "Basic", "none", "no")
+    never = own("x", "client > hub", ports.SMTP, "Basic", "never", name="X", cells={"default_auth": "By heart"})
+    assert never.cells == Cells("25/TCP (TLS)", "By heart", "Basic", "none", "no")
 
 
 @pytest.mark.parametrize(

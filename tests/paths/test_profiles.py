@@ -43,11 +43,11 @@ def test_words_change_where_a_cell_changes_and_nowhere_else() -> None:
     for profile in Profile:
         for row in settle(profile).values():
             was = TABLE[row.id]
-            assert (row.words.ports == was.words.ports) == (row.ports == was.ports)
-            assert (row.words.default_auth == was.words.default_auth) == (row.default_auth == was.default_auth)
-            assert (row.words.supported_auth == was.words.supported_auth) == (row.supported_auth == was.supported_auth)
-            assert (row.words.encryption == was.words.encryption) == (row.seal == was.seal)
-            assert row.words.notes == was.words.notes
+            assert (row.cells.ports == was.cells.ports) == (row.ports == was.ports)
+            assert (row.cells.default_auth == was.cells.default_auth) == (row.default_auth == was.default_auth)
+            assert (row.cells.supported_auth == was.cells.supported_auth) == (row.supported_auth == was.supported_auth)
+            assert (row.cells.encryption == was.cells.encryption) == (row.seal == was.seal)
+            assert row.cells.notes == was.cells.notes
 
 
 def test_practical_submission_is_what_clients_can() -> None:
@@ -60,8 +60,8 @@ def test_practical_submission_is_what_clients_can() -> None:
     assert row.default_auth[0] is Mechanism.BASIC
     assert set(row.supported_auth) == {Mechanism.BASIC, Mechanism.NTLM, Mechanism.KERBEROS, Mechanism.SCRAM}
     assert row.encryption is Encryption.REQUIRED
-    assert row.words.ports == "25/TCP (TLS); 587/TCP (TLS); 465/TCP (SSL)"
-    assert row.words.default_auth == "Basic, NTLM, Kerberos"
+    assert row.cells.ports == "25/TCP (TLS); 587/TCP (TLS); 465/TCP (SSL)"
+    assert row.cells.default_auth == "Basic, NTLM, Kerberos"
 
 
 @pytest.mark.parametrize("row_id", ["imap4", "pop3"])
@@ -78,7 +78,7 @@ def test_both_roles_on_one_host_speak_over_a_unix_socket(row_id: str, profile: P
     assert row.port("ncalrpc").wire is Wire.UNIX
     assert Mechanism.PEER in row.supported_auth
     assert row.default_auth[0] is not Mechanism.PEER  # a caller on another host tries the first
-    assert row.words.ports == TABLE[row_id].words.ports + "; unix socket (ncalrpc)"
+    assert row.cells.ports == TABLE[row_id].cells.ports + "; unix socket (ncalrpc)"
 
 
 def test_the_rows_that_are_meant() -> None:
@@ -95,8 +95,8 @@ def test_the_edges_own_processes_ask_its_directory_over_a_unix_socket() -> None:
     row = settle(Profile.PRACTICAL)["edge-adam"]
     assert row.port("ldapi").wire is Wire.UNIX
     assert row.port(50389).tls is Tls.UPGRADE
-    assert row.words.ports == "50389/TCP (TLS); unix socket (ldapi)"
-    assert row.words.supported_auth == "NTLM, Kerberos, Peer credentials"
+    assert row.cells.ports == "50389/TCP (TLS); unix socket (ldapi)"
+    assert row.cells.supported_auth == "NTLM, Kerberos, Peer credentials"
     assert settle(Profile.HARDENED)["edge-adam"].supported_auth == (Mechanism.KERBEROS, Mechanism.PEER)
 
 

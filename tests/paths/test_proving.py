@@ -33,7 +33,7 @@ def test_a_machine_tries_kerberos_and_a_person_ntlm(row: str) -> None:
 
 @pytest.mark.parametrize("row", ["hub-to-mailbox-mapi", "mailbox-to-hub-submission"])
 def test_between_mailbox_and_hub_the_host_decides(row: str) -> None:
-    assert LETTER[row].words.default_auth == "NTLM; Kerberos when both roles share a server"
+    assert LETTER[row].cells.default_auth == "NTLM; Kerberos when both roles share a server"
     assert proofs(LETTER[row], SERVER) == (NTLM, KERBEROS)
     assert proofs(LETTER[row], SERVER, same_host=True) == (KERBEROS, NTLM)
     practical = settle(Profile.PRACTICAL)[row]
@@ -42,7 +42,7 @@ def test_between_mailbox_and_hub_the_host_decides(row: str) -> None:
 
 
 def test_only_rows_whose_cell_says_so_are_decided_by_the_host() -> None:
-    conditional = {row.id for row in REFERENCE if "share a server" in row.words.default_auth}
+    conditional = {row.id for row in REFERENCE if "share a server" in row.cells.default_auth}
     assert {row.id for row in REFERENCE if row.host_decides} == conditional
 
 

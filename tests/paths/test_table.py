@@ -53,12 +53,12 @@ def test_every_cell_under_reference_is_the_references(row_id: str) -> None:
         "section": row.table.value,
         "id": row.id,
         "path": row.name,
-        "ports": row.words.ports,
-        "default_auth": row.words.default_auth,
-        "supported_auth": row.words.supported_auth,
-        "encryption": row.words.encryption,
-        "encrypted_by_default": row.words.encrypted_by_default,
-        "notes": row.words.notes,
+        "ports": row.cells.ports,
+        "default_auth": row.cells.default_auth,
+        "supported_auth": row.cells.supported_auth,
+        "encryption": row.cells.encryption,
+        "encrypted_by_default": row.cells.encrypted_by_default,
+        "notes": row.cells.notes,
     } == BY_ID[row_id]
 
 
@@ -71,7 +71,7 @@ UNMARKED_TLS = {("cas-to-um", 5061), ("um-fax", 5061), ("um-phone", 5061)}
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.id)
 def test_numbers_and_wires_are_those_of_the_words(row: Path) -> None:
-    said = {(int(number), wire) for number, wire, _ in NUMBERED.findall(row.words.ports)}
+    said = {(int(number), wire) for number, wire, _ in NUMBERED.findall(row.cells.ports)}
     if row.id == "cas-to-mailbox":
         said = {(135, "TCP")}  # "RPC, many ports": the endpoint mapper names them
     if row.id == "vss-backup":
@@ -81,15 +81,15 @@ def test_numbers_and_wires_are_those_of_the_words(row: Path) -> None:
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.id)
 def test_dynamic_ports_are_those_of_the_words(row: Path) -> None:
-    said = any(word in row.words.ports for word in ("RPC", "random", "dynamic"))
+    said = any(word in row.cells.ports for word in ("RPC", "random", "dynamic"))
     dynamic = [port for port in row.ports if port.number is None and port.wire in (Wire.TCP, Wire.UDP)]
     assert bool(dynamic) == said
-    assert ("unix socket" in row.words.ports) == any(port.wire is Wire.UNIX for port in row.ports)
+    assert ("unix socket" in row.cells.ports) == any(port.wire is Wire.UNIX for port in row.ports)
 
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.id)
 def test_tls_is_as_the_words_mark_it(row: Path) -> None:
-    marks = {(int(number), wire): mark for number, wire, mark in NUMBERED.findall(row.words.ports)}
+    marks = {(int(number), wire): mark for number, wire, mark in NUMBERED.findall(row.cells.ports)}
     for port in row.ports:
         if port.number is None or (port.number, str(port.wire)) not in marks:
             assert port.tls is Tls.NONE
@@ -137,7 +137,7 @@ MECHANISMS = {
 @pytest.mark.parametrize("row_id", TABLE)
 def test_mechanisms_are_those_of_the_words(row_id: str, profile: Profile) -> None:
     row = settle(profile)[row_id]
-    for words, typed in ((row.words.default_auth, row.default_auth), (row.words.supported_auth, row.supported_auth)):
+    for words, typed in ((row.cells.default_auth, row.default_auth), (row.cells.supported_auth, row.supported_auth)):
         said = MECHANISMS.get(words) or [Mechanism(word) for word in words.split(", ")]
         assert list(typed) == said
     assert set(row.default_auth) <= set(row.supported_auth)
@@ -150,19 +150,19 @@ STRANGERS = {"edge-to-edge", "um-fax", "um-phone", "internet-to-hub", "hub-to-in
 
 @pytest.mark.parametrize("row", TABLE.values(), ids=lambda row: row.id)
 def test_encryption_is_what_the_words_promise(row: Path) -> None:
-    if row.words.encrypted_by_default == "no":
+    if row.cells.encrypted_by_default == "no":
         assert row.encryption is (Encryption.OFFERED if row.id in WITH_TLS_BUT_NOT_BY_DEFAULT else Encryption.NEVER)
     else:
         assert row.encryption is (Encryption.OFFERED if row.id in STRANGERS else Encryption.REQUIRED)
-    assert (row.words.encryption == "none") == (row.seal == "")
+    assert (row.cells.encryption == "none") == (row.seal == "")
     seals = {"RPC encryption": "RPC privacy", "Kerberos encryption": "Kerberos", "IPsec": "IPsec", "LDAPS": "LDAPS"}
-    said = seals.get(row.words.encryption, "SIP over TLS" if "SIP" in row.words.encryption else row.seal)
+    said = seals.get(row.cells.encryption, "SIP over TLS" if "SIP" in row.cells.encryption else row.seal)
     assert row.seal == said
 
 
 @pytest.mark.parametrize("row", REFERENCE, ids=lambda row: row.id)
 def test_rpc_rows_have_the_endpoint_mapper_and_a_port_of_the_range(row: Path) -> None:
-    if "RPC" in row.words.ports:
+    if "RPC" in row.cells.ports:
         assert row.port("epm").number == 135
         assert row.port("rpc").number is None
 
@@ -186,7 +186,7 @@ def test_all_servers_reach_active_directory_alike(row_id: str) -> None:
         hubs.encryption,
         hubs.seal,
     )
-    assert row.words.ports == hubs.words.ports
+    assert row.cells.ports == hubs.cells.ports
 
 
 def test_a_row_gives_its_own_port() -> None:

@@ -13,7 +13,7 @@ import pytest
 from postern.model.security import Encryption, Mechanism
 from postern.net.tls import validating_context
 from postern.paths.ours import OURS
-from postern.paths.row import Party, Port, Table, Tls, Wire, Words
+from postern.paths.row import Cells, Party, Port, Table, Tls, Wire
 from postern.paths.row import Path as Row
 from postern.paths.table import TABLE
 from postern.verify.internet_checks import check_internet_row
@@ -55,7 +55,7 @@ def _row(tls: Tls) -> Row:
         default_auth=(Mechanism.BASIC,),
         supported_auth=(Mechanism.BASIC, Mechanism.KERBEROS),
         encryption=Encryption.REQUIRED,
-        words=Words("", "", "", "", ""),
+        cells=Cells("", "", "", "", ""),
         seal="TLS",
     )
 

@@ -94,7 +94,7 @@ def show(row_id: str, as_json: bool) -> None:
     settled = {profile: settle(profile)[row_id] for profile in Profile}
     if as_json:
         whole: dict[str, Any] = cells(TABLE[row_id])
-        whole["notes"] = TABLE[row_id].words.notes
+        whole["notes"] = TABLE[row_id].cells.notes
         whole["profiles"] = {
             profile.value: cells(row)
             | {"asks": row.encryption.value, "reasons": list(row.reasons), "enforced": enforcement(row)}
@@ -217,7 +217,7 @@ def _lines(cell: str) -> Text:
 
 
 def _sealed(row: Path) -> Text:
-    return Text(row.words.encryption, style=_STYLES[row.encryption]).under(str(row.encryption), style="dim")
+    return Text(row.cells.encryption, style=_STYLES[row.encryption]).under(str(row.encryption), style="dim")
 
 
 def _print_table(rows: Sequence[Path], profile: Profile) -> None:
@@ -239,7 +239,7 @@ def _print_table(rows: Sequence[Path], profile: Profile) -> None:
             if not wide:
                 first.under(_ends(row), style="not bold dim default")
             who = (_ends(row),) if wide else ()
-            grid.add_row(first, *who, _lines(row.words.ports), _proven(row), _sealed(row))
+            grid.add_row(first, *who, _lines(row.cells.ports), _proven(row), _sealed(row))
             grid.add_row()
         console.print(grid)
     waiting = sum(bool(row.waits) for row in rows)
@@ -284,7 +284,7 @@ def _print_alarms(folder: StateFolder) -> None:
 
 
 def _proven(row: Path) -> Text:
-    text = Text(row.words.default_auth)
+    text = Text(row.cells.default_auth)
     further = [mechanism for mechanism in row.supported_auth if mechanism not in row.default_auth]
     return text.under(f"also {', '.join(further)}", style="dim") if further else text
 
@@ -322,8 +322,8 @@ def _print_row(settled: dict[Profile, Path]) -> None:
     row = settled[Profile.REFERENCE]
     console.print(_id(row.id).append(f"  {row.name}", style="not cyan default"))
     console.print(f"{_ends(row)}; {HEADINGS[row.table]}", highlight=False)
-    if row.words.notes:
-        console.print(Text(row.words.notes, style="italic"))
+    if row.cells.notes:
+        console.print(Text(row.cells.notes, style="italic"))
     if row.waits:
         console.print(Text(f"Not built yet: {row.waits}.", style="yellow"))
     former: Path | None = None

@@ -39,7 +39,7 @@ def cells(row: Path) -> dict[str, object]:
         "name": row.name,
         "caller": ", ".join(row.caller),
         "callee": row.callee.value,
-        **{key: getattr(row.words, key) for key in CELLS},
+        **{key: getattr(row.cells, key) for key in CELLS},
         "ours": row.ours,
     }
 
@@ -136,7 +136,7 @@ def _markdown(rows: list[Path]) -> Iterator[str]:
     yield "| Path | Caller → callee | Ports | Authentication | Supported | Encryption | By default |"
     yield "|---|---|---|---|---|---|---|"
     for row in rows:
-        reference = row.words
+        reference = row.cells
         mark = "°" if row.waits else ""
         notes = f"<br>*{reference.notes}*" if reference.notes else ""
         yield (

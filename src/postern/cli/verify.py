@@ -116,7 +116,7 @@ def _seen(reports: Sequence[RowReport]) -> Table:
     for report in reports:
         row = report.row
         ports = ", ".join(dict.fromkeys(report.ports))
-        table.add_row(Text(row.id, style="bold"), row.words.ports, ports, _verdict(report.verdict, strong=True))
+        table.add_row(Text(row.id, style="bold"), row.cells.ports, ports, _verdict(report.verdict, strong=True))
         for mechanism in report.mechanisms:
             table.add_row(
                 f"  {mechanism.mechanism}", _asked(row, mechanism), _observed(mechanism), _verdict(mechanism.verdict)
@@ -134,7 +134,7 @@ def _seen(reports: Sequence[RowReport]) -> Table:
 def _asked(row: Path, report: MechanismReport) -> str:
     """Returns what the table says of a mechanism: whether a caller tries it first, and what must seal it."""
     place = "default" if report.mechanism in row.default_auth else "supported"
-    seal = f"{row.words.encryption} {row.encryption}" if row.encryption.value != "never" else "not encrypted"
+    seal = f"{row.cells.encryption} {row.encryption}" if row.encryption.value != "never" else "not encrypted"
     return f"{place}; {seal}"
 
 

@@ -1,4 +1,4 @@
-"""The reference's table "Client Access server data paths": 14 rows. Their words stand in `data-paths.tsv`.
+"""The reference's table "Client Access server data paths": 14 rows. Their cells stand in `data-paths.tsv`.
 
 How the cells were read. "443/TCP (SSL)" is TLS from the first byte; 80 is there to send a browser to 443. "Encrypted by
 default: no" where the row has a TLS port all the same (outlook-oab-web, cas-to-legacy-mailbox) is `OFFERED`; every other row

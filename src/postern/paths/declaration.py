@@ -1,9 +1,9 @@
-"""How a row is declared: a line of the table as a person writes it, and the typed row that is made of it.
+"""Makes the typed rows of the lines of the table that a person writes.
 
-A line's columns are id, "caller > callee", ports, the default mechanisms in order ("NTLM, Kerberos"), and what encrypts ("TLS"),
-followed by `offered` or `never` where it is not required. The words are those of `row.Party`, `model.security.Mechanism` and
-`row.SEALS`; one that does not exist raises ValueError when the table is imported. `row` adds the reference's cells to a line;
-`own` words the cells of a row that the reference does not have. What else is known about a row follows by name: `row.Knowledge`.
+A line's columns are id, "caller > callee", ports, the default mechanisms in order ("NTLM, Kerberos"), and the encryption ("TLS"),
+followed by `offered` or `never` where it is not required. Its words are those of `row.Party`, `model.security.Mechanism` and
+`row.SEALS`; an unknown word raises ValueError when the table is imported. `row` adds the reference's cells to a line; `own`
+composes the cells of a row that the reference does not have. The other fields of a row follow by name: `row.Knowledge`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from typing import Unpack
 
 from postern.model.security import Encryption, Mechanism
 from postern.paths.reference import LINES
-from postern.paths.row import SEALS, Knowledge, Party, Path, Port, Table, Words
+from postern.paths.row import SEALS, Cells, Knowledge, Party, Path, Port, Table
 from postern.paths.wording import mechanism_words, port_words, seal_words
 
-_AS_WORDED: Mapping[str, str] = MappingProxyType({})
+_NONE: Mapping[str, str] = MappingProxyType({})
 
 
 def row(
@@ -31,10 +31,10 @@ def row(
     supported: str = "",
     **known: Unpack[Knowledge],
 ) -> Path:
-    """The reference's row of this id. `supported`: its mechanisms, where they are more or others than the default. Raises
-    KeyError for an id that the reference does not have."""
+    """The reference's row of this id. `supported` are its mechanisms, if they are not just the default ones. Raises KeyError
+    for an id that the reference does not have."""
     line = LINES[id]
-    made = _declared(id, line.table, line.name, who, ports, auth, encryption, supported, line.words)
+    made = _declared(id, line.table, line.name, who, ports, auth, encryption, supported, line.cells)
     return replace(made, **known)
 
 
@@ -48,15 +48,15 @@ def own(
     name: str,
     supported: str = "",
     notes: str = "",
-    said: Mapping[str, str] = _AS_WORDED,
+    cells: Mapping[str, str] = _NONE,
     **known: Unpack[Knowledge],
 ) -> Path:
-    """A row beyond the reference. Its cells are worded in the reference's style from the typed values; `said` gives those cells,
-    by the fields of `Words`, that are worded otherwise."""
-    blank = Words("", "", "", "", "", notes)
+    """A row beyond the reference. Its cells are composed in the reference's style from the typed values; `cells` has those
+    that are worded otherwise, by the fields of `Cells`."""
+    blank = Cells("", "", "", "", "", notes)
     made = _declared(id, Table.OURS, name, who, ports, auth, encryption, supported, blank)
     never = made.encryption is Encryption.NEVER
-    words = replace(
+    composed = replace(
         blank,
         ports=port_words(ports),
         default_auth=mechanism_words(made.default_auth),
@@ -64,7 +64,7 @@ def own(
         encryption=seal_words(made) or "none",
         encrypted_by_default="no" if never else "yes",
     )
-    return replace(made, words=replace(words, **said), **known)
+    return replace(made, cells=replace(composed, **cells), **known)
 
 
 def _declared(
@@ -76,7 +76,7 @@ def _declared(
     auth: str,
     encryption: str,
     supported: str,
-    words: Words,
+    cells: Cells,
 ) -> Path:
     callers, _, callee = who.partition(" > ")
     seal, asked = _encryption(encryption)
@@ -90,7 +90,7 @@ def _declared(
         default_auth=_mechanisms(auth),
         supported_auth=_mechanisms(supported or auth),
         encryption=asked,
-        words=words,
+        cells=cells,
         seal=seal,
     )
 

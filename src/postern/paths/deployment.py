@@ -1,4 +1,4 @@
-"""Whether an organization deploys a row, or why not. What is closed here is closed in the firewall too, and a socket on it is a
+"""Tells whether an organization deploys a row, or why not. The firewall closes a row that is closed here, and a socket on it is a
 rogue.
 """
 
@@ -12,12 +12,12 @@ from postern.paths.row import Need, Party, Path
 
 
 def filtering_role(organization: Organization) -> Role:
-    """The role whose agents look at mail from strangers: the edge where there is one."""
+    """The role whose agents filter strangers' mail: the edge where there is one, else the hub."""
     return Role.EDGE if organization.with_role(Role.EDGE) else Role.HUB
 
 
 def within_hosts(organization: Organization, row: Path) -> bool:
-    """True if the callee and all callers run on this host, so that the row uses a unix socket; `closed` speaks of the network
+    """True if the callee and all callers run on this host, so that the row uses a unix socket. `closed` is about the network
     only."""
     if row.needs is Need.DATABASE_URL:
         return _only_private(organization)
@@ -33,7 +33,7 @@ def _only_private(organization: Organization) -> bool:
 
 
 def closed(organization: Organization, row: Path) -> str:
-    """Why no socket may exist on this row in this organization; "" if one may."""
+    """The reason why no socket may exist on this row in this organization; "" if one may."""
     return row.waits or (_MISSING[row.needs](organization) if row.needs is not None else "")
 
 
@@ -59,4 +59,4 @@ _MISSING: Mapping[Need, Callable[[Organization], str]] = MappingProxyType(
         ),
     }
 )
-"""By need, why an organization lacks it; "" if it does not."""
+"""By need, the reason why an organization lacks it; "" if it does not."""

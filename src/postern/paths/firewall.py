@@ -1,8 +1,8 @@
-"""One host's firewall, written from the table: an nftables ruleset that denies by default, in and out, and lets pass what the
-host's rows allow, between the right peers only.
+"""Writes the firewall of one host from the table: an nftables ruleset that denies by default, in and out. Between the right peers
+it lets pass the connections that the host's rows allow.
 
 Pure: `postern paths firewall --host NAME | nft -f -` loads it. Each row and direction has a named counter of the connections it
-let through; what is dropped is counted (dropped-in, dropped-out) and logged, to the kernel's log and to group 25.
+let through; dropped packets are counted (dropped-in, dropped-out) and logged, to the kernel's log and to group 25.
 Rules are judged from top to bottom: rows with known peers stand before those that anyone may use.
 """
 
@@ -71,7 +71,8 @@ def ruleset(organization: Organization, name: str) -> str:
     It owns the table `inet postern` and touches no other. Raises KeyError for a name that the organization does not have.
     """
     who = standing(organization, name)
-    allowed = [one for one in openings(organization, who, settle(organization.profile).values()) if one.remote != ()]
+    rows = settle(organization.profile).values()
+    allowed = [opening for opening in openings(organization, who, rows) if opening.remote != ()]
     counters = [*dict.fromkeys(map(_counter, allowed)), "invalid-in", "invalid-out"]
     counters += ["dropped-in", "dropped-out", "dropped-forward"]
     parts = [
@@ -86,7 +87,7 @@ def ruleset(organization: Organization, name: str) -> str:
         "".join(f"\tcounter {name} {{\n\t}}\n" for name in counters),
     ]
     for chain, way, loopback in (("input", "in", "iifname"), ("output", "out", "oifname")):
-        rules = "\n".join(_rules([one for one in allowed if one.inward == (way == "in")], way))
+        rules = "\n".join(_rules([opening for opening in allowed if opening.inward == (way == "in")], way))
         parts.append(_CHAIN.format(chain=chain, way=way, loopback=loopback, rules=rules, group=LOG_GROUP))
     return "\n".join([*parts, _FORWARD])
 
@@ -100,26 +101,26 @@ def _counter(opening: Opening) -> str:
 
 
 def _rules(allowed: Sequence[Opening], way: str) -> Iterator[str]:
-    """One direction's rules. Rows that look alike on the wire (same peer, same port) share a rule, which counts them all."""
+    """The rules of one direction. Rows that look alike on the wire (same peer, same port) share a rule, which counts them all."""
     rows: dict[tuple[str, Wire, int, int], list[str]] = {}
-    for one in allowed:
-        hosts = (_ANY,) if one.remote is ANYONE else one.remote
+    for opening in allowed:
+        hosts = (_ANY,) if opening.remote is ANYONE else opening.remote
         for peer in hosts:
-            rows.setdefault((peer, one.wire, one.first, one.last), []).append(one.row)
+            rows.setdefault((peer, opening.wire, opening.first, opening.last), []).append(opening.row)
     ports: dict[tuple[str, Wire, tuple[str, ...]], list[str]] = {}
     for (peer, wire, first, last), names in rows.items():
         ports.setdefault((peer, wire, tuple(names)), []).append(str(first) if first == last else f"{first}-{last}")
     peers: dict[tuple[Wire, tuple[str, ...], tuple[str, ...]], list[str]] = {}
     for (peer, wire, ids), numbers in ports.items():
         peers.setdefault((wire, ids, tuple(numbers)), []).append(peer)
-    for (wire, ids, known), where in sorted(peers.items(), key=lambda item: _breadth(item[1])):
+    for (wire, ids, listed), sharing in sorted(peers.items(), key=lambda item: _breadth(item[1])):
         counted = " ".join(f'counter name "{way}-{row}"' for row in ids)
-        for match in _matches(way, where, wire, known, "dhcp" in ids):
+        for match in _matches(way, sharing, wire, listed, "dhcp" in ids):
             yield f"\t\t{match} {counted} accept"
 
 
 def _breadth(peers: Sequence[str]) -> int:
-    """Hosts before networks before anyone: the counters of the narrower row shall count what is its own."""
+    """The order of rules: hosts before networks before anyone, so that a row with few peers counts its own connections."""
     return 2 if _ANY in peers else 1 if any("/" in peer for peer in peers) else 0
 
 

@@ -1,7 +1,7 @@
-"""Does a socket that the kernel shows fit a row? The supervisor asks this for its children's sockets; what fits none is a rogue.
+"""Finds the rows that a socket of the kernel's tables fits. The supervisor asks this for its children's sockets; a socket that
+fits no row is a rogue.
 
-Pure: the kernel's tables are read by whoever asks. Unix sockets are not judged: they lie in a folder that only our own
-account enters.
+Pure: the caller reads the kernel's tables. Unix sockets are not judged: they lie in a folder that only our own account enters.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class KernelSocket:
 
 def listeners(organization: Organization, server: Server, rows: Iterable[Path]) -> list[tuple[Wire, int, list[str]]]:
     """Every port that `server` may listen on, by wire and real number, each with the ids of its rows."""
-    found: dict[tuple[Wire, int], list[str]] = {}
-    for one in openings(organization, server, rows):
-        if one.inward and one.wire is not Wire.ICMP:
-            for number in range(one.first, one.last + 1):
-                ids = found.setdefault((one.wire, number), [])
-                if one.row not in ids:
-                    ids.append(one.row)
-    return [(wire, number, ids) for (wire, number), ids in sorted(found.items())]
+    by_port: dict[tuple[Wire, int], list[str]] = {}
+    for opening in openings(organization, server, rows):
+        if opening.inward and opening.wire is not Wire.ICMP:
+            for number in range(opening.first, opening.last + 1):
+                ids = by_port.setdefault((opening.wire, number), [])
+                if opening.row not in ids:
+                    ids.append(opening.row)
+    return [(wire, number, ids) for (wire, number), ids in sorted(by_port.items())]
 
 
 def fits(
@@ -51,31 +51,31 @@ def fits(
 
     A UDP socket without a peer that stands on an ephemeral port is taken for a question to one of the host's UDP callees.
     """
-    known, own = _known(organization, server)
+    allowed, own = _allowed(organization, server)
     remote = plain(socket.remote)
     at_home = remote in own or ipaddress.ip_address(remote).is_loopback
-    found: dict[str, None] = {}
-    for one in known:
-        if one.wire is not socket.wire or not _on_its_ports(one, socket, ephemeral):
+    ids: dict[str, None] = {}
+    for opening in allowed:
+        if opening.wire is not socket.wire or not _on_its_ports(opening, socket, ephemeral):
             continue
-        if socket.remote_port == 0 or one.admits(remote) or (one.at_home and at_home):
-            found[one.row] = None
-    return tuple(found)
+        if socket.remote_port == 0 or opening.admits(remote) or (opening.at_home and at_home):
+            ids[opening.row] = None
+    return tuple(ids)
 
 
-def _on_its_ports(one: Opening, socket: KernelSocket, ephemeral: tuple[int, int]) -> bool:
-    here = one.first <= socket.local_port <= one.last
+def _on_its_ports(opening: Opening, socket: KernelSocket, ephemeral: tuple[int, int]) -> bool:
+    here = opening.first <= socket.local_port <= opening.last
     if socket.listening:
-        return one.inward and here
+        return opening.inward and here
     if socket.remote_port == 0:
         if socket.wire is not Wire.UDP:
             return False
-        return here if one.inward else ephemeral[0] <= socket.local_port <= ephemeral[1]
-    return here if one.inward else one.first <= socket.remote_port <= one.last
+        return here if opening.inward else ephemeral[0] <= socket.local_port <= ephemeral[1]
+    return here if opening.inward else opening.first <= socket.remote_port <= opening.last
 
 
 @lru_cache(maxsize=4)
-def _known(organization: Organization, server: Server) -> tuple[tuple[Opening, ...], frozenset[str]]:
-    """What this host is allowed, and its own addresses."""
+def _allowed(organization: Organization, server: Server) -> tuple[tuple[Opening, ...], frozenset[str]]:
+    """All that the rows allow this host, and its own addresses."""
     allowed = openings(organization, server, settle(organization.profile).values())
     return tuple(allowed), frozenset(map(plain, server.addresses))

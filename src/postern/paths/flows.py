@@ -1,9 +1,9 @@
 """The calls between hosts of an organization by path, as a picture shows them: hosts with their zones, and an arrow for each path
 between two of them.
 
-Pure. A party that the file names nobody for stands as one host of its own ("clients", "the internet"). The machine's own rows
-(SSH, time, DHCP, neighbour discovery) go between everybody, so they are left out; unix sockets are in it, as arrows from a host
-to itself. Where things stand on the picture is `map_layout`'s affair.
+Pure. A party for which the file names no host is one host of its own ("clients", "the internet"). The machine's own rows (SSH,
+time, DHCP, neighbour discovery) go between everybody, so they are left out; unix sockets are in it, as arrows from a host to
+itself. `map_layout` arranges the picture.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from postern.paths.row import End, Need, Party, Path, Wire
 
 
 class Zone(StrEnum):
-    """From left to right as the picture has them."""
+    """The zones of the picture, from left to right."""
 
     INTERNET = "Internet"
     PERIMETER = "Perimeter"
@@ -31,7 +31,8 @@ class Zone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A box of the picture. `parts` are its roles or parties; `site` is "" but inside; not `named`: whoever plays the party."""
+    """A box of the picture. `parts` are its roles or parties; `site` is "" except in the zone INSIDE. If not `named`,
+    the box stands for any host that plays the party."""
 
     name: str
     parts: tuple[str, ...]
@@ -44,7 +45,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """An arrow: `caller` and `callee` are names of nodes, the same for what stays within a host."""
+    """An arrow: `caller` and `callee` are names of nodes, the same node for a call within a host."""
 
     row: Path
     caller: str
@@ -75,16 +76,16 @@ def flows(organization: Organization, rows: Iterable[Path]) -> list[Flow]:
 
 
 def nodes(organization: Organization, arrows: Iterable[Flow]) -> list[Node]:
-    """Servers, hosts, and whoever else the arrows name."""
-    found = {one.name: _node(organization, one) for one in places.standings(organization)}
+    """Servers, hosts, and the other parties that the arrows name."""
+    by_name = {host.name: _node(organization, host) for host in places.standings(organization)}
     anybody = {name: (party, zone) for party, (name, zone) in _ANYBODY.items()}
     for flow in arrows:
         for name in (flow.caller, flow.callee):
-            if name not in found:
+            if name not in by_name:
                 party, zone = anybody[name]
                 listed = tuple(dict.fromkeys(host for host, _ in places.named(organization, party)))
-                found[name] = Node(name, (), listed, "", zone, "", named=bool(listed))
-    return list(found.values())
+                by_name[name] = Node(name, (), listed, "", zone, "", named=bool(listed))
+    return list(by_name.values())
 
 
 def _node(organization: Organization, who: Standing) -> Node:
@@ -135,14 +136,14 @@ def _at_home(organization: Organization, who: Standing, row: Path) -> bool:
 
 def _outward(organization: Organization, who: Standing, row: Path, both_ways: bool) -> Iterator[Flow]:
     peers = places.addresses(organization, who, row, (row.callee,), callers=False)
-    known = False
+    any_peer = False
     for other in places.standings(organization):
         if other.name != who.name and places.answers(organization, other, row):
             callers = places.addresses(organization, other, row, row.caller, callers=True)
             if _among(other, peers) and _among(who, callers):
-                known = True
+                any_peer = True
                 yield from _pair(row, who.name, other.name, both_ways)
-    if not known and peers != ():
+    if not any_peer and peers != ():
         yield from _pair(row, who.name, _ANYBODY[row.callee][0], both_ways)
 
 

@@ -1,8 +1,8 @@
-"""The guard: for a connection that one or more rows answer, what may be advertised now, what is refused, and in which words.
+"""The guard decides for a connection, which one or more rows answer, what it may advertise and what it refuses, in which text.
 
 Pure. Reads settled rows (`table.settle`); each protocol's service turns a Refusal's code into its own grammar.
-A door such as port 25 answers for several rows at once (internet-to-hub, hub-to-hub, client-to-hub-smtp); which of them a
-connection is on is known only once its caller has proven who it is: `row_for`.
+A door such as port 25 answers for several rows at once (internet-to-hub, hub-to-hub, client-to-hub-smtp). Once the caller of a
+connection has authenticated, `row_for` finds the row that the connection is on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ CLEAR_TEXT = frozenset({Mechanism.BASIC, Mechanism.FORMS})
 """Mechanisms that send the password itself: never without a seal, whatever the row says."""
 
 _OF_TLS = frozenset({Mechanism.CERTIFICATE, Mechanism.DIRECT_TRUST})
-"""What they prove was shown in the TLS handshake: without one there is nothing to look at."""
+"""Mechanisms that prove something shown in the TLS handshake: without a handshake there is nothing to check."""
 _BROKEN = frozenset({"SSLv2", "SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1"})
 """RFC 6176, 7568, 8996. `net` never negotiates them; should a library do so, they seal nothing."""
 
@@ -35,7 +35,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`text` is said to the peer as it stands; it names no path, version or reason that would help an attacker."""
+    """A refusal. `text` goes to the peer as it stands; it names no path, version or reason that would help an attacker."""
 
     reason: Reason
     text: str
@@ -43,7 +43,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the greeting, EHLO or CAPABILITY may show now. `mechanisms` are those by which a caller can prove
+    """The features that the greeting, EHLO or CAPABILITY may show now. `mechanisms` are those by which a caller can prove
     itself, in the rows' order; `trust.framing` has each protocol's names for them."""
 
     upgrade: bool
@@ -53,7 +53,7 @@ class Offer:
 
 
 class Guard:
-    """Speaks for the rows of one door. `available` are mechanisms this host can verify now (no realm: no Kerberos)."""
+    """The guard of one door. `available` are the mechanisms that this host can verify now (no realm: no Kerberos)."""
 
     def __init__(self, rows: Sequence[Path], available: frozenset[Mechanism]) -> None:
         if not rows:
@@ -62,7 +62,7 @@ class Guard:
         self.available = available
 
     def offer(self, seal: Seal | None, can_upgrade: bool) -> Offer:
-        """What to advertise on a connection sealed by `seal` (None: clear)."""
+        """The features to advertise on a connection sealed by `seal` (None: clear)."""
         mechanisms = tuple(
             dict.fromkeys(
                 mechanism
@@ -77,14 +77,15 @@ class Guard:
         return Offer(upgrade, mechanisms, self.check_mechanism(Mechanism.BASIC, seal) is not None)
 
     def _can_verify(self, row: Path, mechanism: Mechanism) -> bool:
-        """Negotiate can be verified where a mechanism can that it may come to on this row: Kerberos, and NTLM if it is listed."""
+        """Whether this host can verify the mechanism. Negotiate ends in Kerberos, or in NTLM if the row lists it: one of these
+        must be verifiable."""
         if mechanism is not Mechanism.NEGOTIATE:
             return mechanism in self.available
         listed = Mechanism.NTLM in row.supported_auth
         return Mechanism.KERBEROS in self.available or (listed and Mechanism.NTLM in self.available)
 
     def check_mechanism(self, mechanism: Mechanism, seal: Seal | None) -> Refusal | None:
-        """May a caller prove itself by `mechanism` on a connection sealed by `seal`?"""
+        """The refusal of a caller that would prove itself by `mechanism` on a connection sealed by `seal`; None if it may."""
         listed = [row for row in self.rows if mechanism in row.supported_auth and self._can_verify(row, mechanism)]
         if not listed:
             return Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
@@ -95,8 +96,8 @@ class Guard:
     def row_for(
         self, identity: Identity, seal: Seal | None, admits: Callable[[Path], bool] | None = None
     ) -> Path | Refusal:
-        """The row that a caller with this identity is on; a refusal if no row of this door admits it. `admits` knows more of
-        the caller than its kind: which roles a server has."""
+        """The row that a caller with this identity is on; a refusal if no row of this door admits it. `admits` may refuse a row
+        for a reason beyond the kind of caller, such as the roles of a server."""
         refusal = Refusal(Reason.AUTHENTICATION_REQUIRED, "Authentication required")
         for row in self.rows:
             if not _is_listed(row, identity.mechanism) or not _calls(row, identity.kind):
@@ -111,8 +112,7 @@ class Guard:
 
 
 def _is_listed(row: Path, mechanism: Mechanism) -> bool:
-    """Whether the row lists what a caller proved itself by. Negotiate came to Kerberos, or to NTLM where the row lists that
-    beside it."""
+    """Whether the row lists the mechanism of a caller. Negotiate has ended in Kerberos, or in NTLM if the row lists that, too."""
     if mechanism is Mechanism.KERBEROS and Mechanism.NEGOTIATE in row.supported_auth:
         return True
     return mechanism in row.supported_auth
@@ -124,7 +124,7 @@ def is_tls(seal: Seal | None) -> bool:
 
 
 def _allows(row: Path, mechanism: Mechanism, seal: Seal | None) -> bool:
-    """Whether what seals the connection is enough for a caller who proves itself by a mechanism that the row lists."""
+    """Whether the connection is sealed well enough for a caller who proves itself by this mechanism of the row."""
     if mechanism is Mechanism.PEER:
         return seal is not None and seal.protocol == "local"
     if mechanism in _OF_TLS:

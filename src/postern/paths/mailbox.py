@@ -1,11 +1,11 @@
-"""The reference's table "Mailbox server data paths": 22 rows. Their words stand in `data-paths.tsv`.
+"""The reference's table "Mailbox server data paths": 22 rows. Their cells stand in `data-paths.tsv`.
 
 How the cells were read. Encryption "IPsec" with "no" by default is `NEVER`: IPsec lies below the program, which itself sends
-clear text on these rows under `reference`. "none" is `NEVER` too. "NTLM, Kerberos" keeps the reference's order; which one a
-process really uses is its account's affair (Local System: Kerberos; a user: NTLM). "Random port" is a port of the organization's
+clear text on these rows under `reference`. "none" is `NEVER` too. "NTLM, Kerberos" keeps the reference's order; the account of a
+process decides which one it really uses (Local System: Kerberos; a user: NTLM). "Random port" is a port of the organization's
 dynamic range. "SMB (local)" never leaves the host. The caller, which the reference often leaves unsaid, is the one its
-notes describe: Local System consumers are mailbox servers, backups and the registry are an administrator's. The Active Directory
-Topology service runs on every server of the domain and is asked by that server's own services, so its ports are local.
+notes describe: Local System consumers are mailbox servers; an administrator makes backups and edits the registry. The Active
+Directory Topology service runs on every server of the domain and is asked by that server's own services, so its ports are local.
 """
 
 from __future__ import annotations

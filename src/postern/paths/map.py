@@ -1,7 +1,7 @@
-"""`postern paths map`: the organization as an SVG picture: hosts in their zones, an arrow for each path between two of them.
+"""Draws the organization for `postern paths map`, as an SVG picture: hosts in their zones, an arrow for each path between two.
 
-Pure: text in, text out, the same for the same input. Colour and dashes tell the encryption that a path asks, thickness what was
-observed, and every host and arrow carries its words as a <title>, which browsers show and screen readers read.
+Pure: text in, text out, the same for the same input. Colour and dashes tell the encryption that a path asks for, thick lines the
+traffic that was observed. Every host and arrow has a <title>, which browsers show and screen readers read.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ text {{ font-family: {_SANS}; fill: {_INK}; }}
 .thick {{ stroke-width: 4.5; fill: none; }}
 """
 _LETTER = 6.1
-"""Width of a letter of the words beside the lanes."""
+"""Width of a letter of the text beside the lanes."""
 _LEAST = 940.0
 """Width that the legend needs."""
 _MAX_STRAYS = 8
 
 
 def draw(organization: Organization, sightings: Iterable[Sighting] | None = None) -> str:
-    """The whole picture. `sightings` None: nothing was asked, so nothing is said of what was observed."""
+    """The whole picture. `sightings` None: observations were not asked for, and the picture does not mention them."""
     arrows = flows(organization, settle(organization.profile).values())
     hosts = nodes(organization, arrows)
     plan = layout(organization, hosts, arrows)
@@ -178,8 +178,8 @@ def _lane(organization: Organization, lane: Lane, plan: Layout, seen: Seen, aske
     for stroke in lane.strokes:
         yield from (_loops if stroke.loop else _arrows)(row, stroke, plan, seen, asked)
     beside = _beside(organization, lane)
-    words = f"{row.id}: {row.name}. {beside}; {_ASKS[row.encryption]}"
-    yield f'<g role="graphics-symbol img"><title>{escape(words)}</title>'
+    title = f"{row.id}: {row.name}. {beside}; {_ASKS[row.encryption]}"
+    yield f'<g role="graphics-symbol img"><title>{escape(title)}</title>'
     weight = ' font-weight="600"' if used else ""
     style = f'style="fill: {_COLOURS[row.encryption]}"'
     yield _text(lane.x, lane.y, row.id, f'font-size="11" class="id halo" text-anchor="middle"{weight} {style}')
@@ -187,11 +187,11 @@ def _lane(organization: Organization, lane: Lane, plan: Layout, seen: Seen, aske
 
 
 def _arrows(row: Path, stroke: Stroke, plan: Layout, seen: Seen, asked: bool) -> Iterator[str]:
-    """To the left and to the right one line each as far as the last callee, and one as far as the last that was observed."""
+    """Draws to the left and to the right a line to the farthest callee, and a thick one to the farthest that was observed."""
     colour = _COLOURS[row.encryption]
     start = plan.columns[stroke.caller].middle
     drawn: set[tuple[bool, bool]] = set()
-    # Thick lies on thin, and the longest of a kind says it for all of them.
+    # Thick lies on thin, and the longest of a kind covers the others.
     for flow in sorted(stroke.flows, key=lambda flow: (flow in seen, -abs(plan.columns[flow.callee].middle - start))):
         end, thick = plan.columns[flow.callee].middle, flow in seen
         size = 8.0 if thick else 5.5
@@ -219,16 +219,16 @@ def _loops(row: Path, stroke: Stroke, plan: Layout, seen: Seen, asked: bool) -> 
 
 
 def _begun(row: Path, flow: Flow, seen: Seen, asked: bool) -> Iterator[str]:
-    words = f"{flow.caller} to {flow.callee}" if flow.caller != flow.callee else f"within {flow.caller}"
-    words = f"{row.id}: {words}, {_ASKS[row.encryption]}"
+    way = f"{flow.caller} to {flow.callee}" if flow.caller != flow.callee else f"within {flow.caller}"
+    title = f"{row.id}: {way}, {_ASKS[row.encryption]}"
     pale = ' opacity="0.5"' if asked and flow not in seen else ""
     if flow in seen:
-        count = sum(one.count for one in seen[flow])
-        how = "; ".join(sorted({one.how for one in seen[flow]}))
-        words += f". Observed {counted(count, 'time')}: {how}"
+        count = sum(sighting.count for sighting in seen[flow])
+        how = "; ".join(sorted({sighting.how for sighting in seen[flow]}))
+        title += f". Observed {counted(count, 'time')}: {how}"
     elif asked:
-        words += ". Declared, not observed"
-    yield f'<g role="graphics-symbol img"{pale}><title>{escape(words)}</title>'
+        title += ". Declared, not observed"
+    yield f'<g role="graphics-symbol img"{pale}><title>{escape(title)}</title>'
 
 
 def _line(shape: str, row: Path, thick: bool) -> str:
@@ -238,7 +238,7 @@ def _line(shape: str, row: Path, thick: bool) -> str:
 
 
 def _beside(organization: Organization, lane: Lane) -> str:
-    """ "25 587 465 · Basic · TLS": where, proven how, sealed by what. What stays on unix sockets here says so."""
+    """The text beside a lane: ports, first mechanism, seal ("25 587 465 · Basic · TLS"). A row on unix sockets only says so."""
     row = lane.row
     sockets = any(port.wire is Wire.UNIX for port in row.ports) and not any(port.end is End.LOCAL for port in row.ports)
     named = row.callee in (Party.DATABASE, Party.PRIVATE_DIRECTORY) and not within_hosts(organization, row)
@@ -263,11 +263,11 @@ def _number(organization: Organization, row: Path, port: Port) -> str:
 def _legend(plan: Layout, asked: bool, strays: Sequence[Sighting]) -> Iterator[str]:
     y = plan.bottom + 26
     x = at.MARGIN
-    for encryption, words in _ASKS.items():
+    for encryption, text in _ASKS.items():
         dash = f' stroke-dasharray="{_DASHES[encryption]}"' if _DASHES[encryption] else ""
         yield f'<path class="thin" d="M{x:g} {y - 4:g}h38" stroke="{_COLOURS[encryption]}"{dash} stroke-width="2"/>'
-        yield _text(x + 46, y, words, 'font-size="12"')
-        x += 46 + 7 * len(words) + 22
+        yield _text(x + 46, y, text, 'font-size="12"')
+        x += 46 + 7 * len(text) + 22
     if asked:
         yield f'<path class="thick" d="M{x:g} {y - 4:g}h38" stroke="{_INK}"/>'
         yield _text(x + 46, y, "observed", 'font-size="12"')
@@ -281,17 +281,18 @@ def _legend(plan: Layout, asked: bool, strays: Sequence[Sighting]) -> Iterator[s
         "Left out: SSH, time, DHCP and neighbour discovery.",
         'font-size="12" class="muted"',
     )
-    for one in strays[:_MAX_STRAYS]:
+    for stray in strays[:_MAX_STRAYS]:
         y += 18
-        words = f"Observed, and no arrow of this map: {one.path}, seen by {one.seer}, peer {one.peer} ({one.count}, {one.how})"
-        yield _text(at.MARGIN, y, words, f'font-size="12" style="fill: {_COLOURS[Encryption.NEVER]}"')
+        peer = f"seen by {stray.seer}, peer {stray.peer} ({stray.count}, {stray.how})"
+        text = f"Observed, and no arrow of this map: {stray.path}, {peer}"
+        yield _text(at.MARGIN, y, text, f'font-size="12" style="fill: {_COLOURS[Encryption.NEVER]}"')
     if len(strays) > _MAX_STRAYS:
         yield _text(at.MARGIN, y + 18, f"and {len(strays) - _MAX_STRAYS} more", 'font-size="12"')
 
 
-def _middle(column: Column, y: float, words: str, attributes: str) -> str:
-    return _text(column.middle, y, words, f'text-anchor="middle" {attributes}')
+def _middle(column: Column, y: float, text: str, attributes: str) -> str:
+    return _text(column.middle, y, text, f'text-anchor="middle" {attributes}')
 
 
-def _text(x: float, y: float, words: str, attributes: str) -> str:
-    return f'<text x="{x:g}" y="{y:g}" {attributes}>{escape(words)}</text>'
+def _text(x: float, y: float, text: str, attributes: str) -> str:
+    return f'<text x="{x:g}" y="{y:g}" {attributes}>{escape(text)}</text>'

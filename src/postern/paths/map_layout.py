@@ -1,8 +1,8 @@
-"""Where things stand on the map: each host a column, columns in zones from the outside to the clients, and below their heads one
-lane after the other for the arrows of each path.
+"""Arranges the map: each host is a column, columns stand in zones from the outside to the clients, and below their heads each
+path has a lane for its arrows.
 
-Pure numbers, in SVG's user units (y grows downwards). What it looks like is `map`'s affair.
-Because every path has lanes of its own, no label and no arrow ever covers another, however many hosts there are.
+Pure numbers, in SVG's user units (y grows downwards); `map` draws. Because every path has its own lane, no label and no arrow
+ever covers another, however many hosts there are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ GAP = 8.0
 ZONE_PADDING = 10.0
 ZONE_GAP = 18.0
 TITLE = 78.0
-"""Height of what stands above the zones."""
+"""Height of the title above the zones."""
 ZONE_HEAD = 26.0
 LINE = 15.0
 """Height of a line of text in a host's head."""
@@ -32,7 +32,7 @@ AFTER = 7.0
 LETTER = 6.7
 """Width of a letter of a path's label."""
 ASIDE = 18.0
-"""Between the last zone and the words beside the lanes."""
+"""Space between the last zone and the text beside the lanes."""
 
 _PARTS = ("edge", "hub", "mailbox", "client-access", "unified-messaging", "active-directory")
 """The order of hosts in a site."""
@@ -50,7 +50,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A zone, or a site of the inside."""
+    """A zone, or one site of the zone INSIDE."""
 
     title: str
     zone: Zone
@@ -60,7 +60,7 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """The arrows of one path from one caller, on one height. A loop is a stroke whose only callee is its caller."""
+    """The arrows of one path from one caller, at one height. In a loop the only callee is the caller itself."""
 
     caller: str
     flows: tuple[Flow, ...]
@@ -73,7 +73,7 @@ class Stroke:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """All of one path: the middle and the baseline of its label, and its strokes."""
+    """The lane of one path: its strokes, and its label, of which `x` is the middle and `y` the baseline."""
 
     row: Path
     x: float
@@ -89,7 +89,7 @@ class Layout:
     columns: dict[str, Column]
     lanes: tuple[Lane, ...]
     sections: tuple[tuple[Table, float], ...]
-    """Where each table of the paths begins."""
+    """The height at which each table of the paths begins."""
     head: float
     """Height of the hosts' heads."""
     right: float
@@ -97,7 +97,7 @@ class Layout:
 
 
 def layout(organization: Organization, nodes: Sequence[Node], arrows: Sequence[Flow]) -> Layout:
-    """The places of everything. `nodes` hold every name that `arrows` use."""
+    """The layout of the whole map. `nodes` must have every name that `arrows` use."""
     areas, columns = _columns(organization, nodes)
     right = areas[-1].left + areas[-1].width
     head = ZONE_HEAD + 12 + LINE * max(map(head_lines, nodes))
@@ -115,7 +115,7 @@ def layout(organization: Organization, nodes: Sequence[Node], arrows: Sequence[F
 
 
 def head_lines(node: Node) -> int:
-    """How many lines a host's head has: name, name in DNS, parts, addresses."""
+    """The number of lines in a host's head: name, name in DNS, parts, addresses."""
     return 1 + bool(node.fqdn) + len(node.parts) + min(len(node.addresses), 2)
 
 

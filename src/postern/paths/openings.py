@@ -1,8 +1,8 @@
-"""What the table means for one host of an organization: which ports of its own others may reach, and which of others' it may
-reach. The firewall is made of this, and a socket that the kernel shows is held against it.
+"""Derives from the table the openings of one host: the ports that others may reach on it, and those that it may reach on others.
+The firewall is made of the openings, and the sockets that the kernel shows are compared with them.
 
-Pure. Who plays a party, and where, is `places`' word. Ports of our own servers are shifted by the organization's offset, those
-of others are not.
+Pure. `places` knows the hosts that play a party. Ports of our own servers are shifted by the organization's offset, those of
+others are not.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from postern.paths.row import End, Party, Path, Port, Wire
 __all__ = ["ACTIVE_DIRECTORY_DYNAMIC", "ANYONE", "Opening", "openings", "plain"]
 
 ACTIVE_DIRECTORY_DYNAMIC = (49152, 65535)
-"""Windows' own RPC range (RFC 6335 section 6); ours is the organization's."""
+"""The RPC range of Windows (RFC 6335 section 6); the organization has its own range for our servers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One thing that row `row` allows this host: inward, `remote` may reach its ports `first` to `last`; outward, it may reach
-    those of `remote`: addresses and networks, or ANYONE for every address. `at_home`: this host plays both ends, so it also
-    holds within it."""
+    """An opening that the row gives this host. Inward, `remote` may reach the ports `first` to `last` of the host; outward, the
+    host may reach those ports of `remote`. `remote` has addresses and networks, or is ANYONE. `at_home`: the host plays both ends,
+    so the opening also holds within it."""
 
     row: str
     inward: bool
@@ -37,12 +37,12 @@ class Opening:
     at_home: bool
 
     def admits(self, address: str) -> bool:
-        """Whether a peer at this plain address (`plain`) may be at the other end."""
+        """Whether a peer at this address (as `plain` writes it) may be at the other end."""
         return self.remote is ANYONE or places.within(address, self.remote)
 
 
 def openings(organization: Organization, who: Standing, rows: Iterable[Path]) -> list[Opening]:
-    """All that these rows allow `who` over IP, in the rows' order. Unix sockets are no part of it."""
+    """All openings that these rows give `who` over IP, in the rows' order. Unix sockets are not among them."""
     return list(dict.fromkeys(_openings(organization, who, rows)))
 
 
@@ -59,10 +59,10 @@ def _openings(organization: Organization, who: Standing, rows: Iterable[Path]) -
 def _at(
     organization: Organization, who: Standing, row: Path, port: Port, calls: bool, answers: bool
 ) -> Iterator[Opening]:
-    """A port in both directions: it listens at the callee, at the caller, or at both."""
+    """The openings of one port in both directions: it listens at the callee, at the caller, or at both."""
     at_home = calls and answers
     callers, callee = row.caller, (row.callee,)
-    # Inward or not, who listens, who is at the other end, and whether those others are the row's callers.
+    # Whether inward, the parties that listen, those at the other end, and whether the latter are the row's callers.
     ends: list[tuple[bool, tuple[Party, ...], tuple[Party, ...], bool]] = []
     if port.end is not End.CALLER:
         ends += [(True, callee, callers, True)] if answers else []

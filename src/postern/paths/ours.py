@@ -1,7 +1,7 @@
-"""Rows beyond the reference, marked as ours: what a whole organization also needs, and the paths that stand only in the
+"""Rows beyond the reference, marked as ours: paths that a whole organization needs besides, and paths that stand only in the
 reference's notes (heartbeats, the open-proxy test, media, the redirect to workers, the recipient filter's look-up).
 
-Their cells are worded in the reference's style. What a domain and every machine need stands in `surroundings`.
+Their cells are worded in the reference's style. `surroundings` has the rows that a domain and every machine need.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ STORAGE: tuple[Path, ...] = (
     own("postgresql",           "mailbox > database",             ports.POSTGRESQL,  "Peer credentials, SCRAM-SHA-256", "TLS",
         name="Mailbox to its databases (PostgreSQL)", supported="Peer credentials, SCRAM-SHA-256, Kerberos, Certificate",
         notes="the private cluster listens on its socket only; a URL in the configuration names another",
-        said={"encryption": "TLS, GSS"}, needs=Need.DATABASE_URL),
+        cells={"encryption": "TLS, GSS"}, needs=Need.DATABASE_URL),
     own("database-replication", "database > database",            ports.REPLICATION, "Kerberos, SCRAM-SHA-256", "TLS",
         name="Mailbox database to its standby (PostgreSQL streaming replication)",
-        supported="Kerberos, SCRAM-SHA-256, Certificate", said={"encryption": "TLS, GSS"}, waits_for=_REPLICATION),
+        supported="Kerberos, SCRAM-SHA-256, Certificate", cells={"encryption": "TLS, GSS"}, waits_for=_REPLICATION),
     own("private-directory",    "any-server > private-directory", ports.LDAP,        "Basic",     "TLS",
         name="Any server to the private directory (slapd)", supported="Basic, Kerberos",
         notes="by default on its socket only, with a service password of 256 random bits; a URL names another",
@@ -63,7 +63,7 @@ CLIENTS: tuple[Path, ...] = (
         waits_for=_UM),
     own("sip-redirect",   "gateway > unified-messaging", ports.SIP_WORKERS, "By IP address",    "SIP over TLS offered",
         name="Gateway to the Unified Messaging worker it was redirected to",
-        said={"encryption": "SIP over TLS (media is not encrypted)", "encrypted_by_default": "yes (SIP)"}, waits_for=_UM,
+        cells={"encryption": "SIP over TLS (media is not encrypted)", "encrypted_by_default": "yes (SIP)"}, waits_for=_UM,
         hardened=(profiles.GATEWAY_CERTIFICATE,)),
 )
 # fmt: on

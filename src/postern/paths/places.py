@@ -1,12 +1,12 @@
 """Maps the parties of the table to hosts of an organization and their addresses: our servers by their roles, the hosts of
-`[[host]]` by their parties, name servers, databases and directories by what the file names.
+`[[host]]` by their parties, and name servers, databases and directories by the lists and URLs of the file.
 
-Pure. A party that the file names nobody for is anyone (clients, the internet, administrators, the machine's own name and time
-servers, domain controllers that only DNS knows); gateways and earlier versions' mailbox servers are nobody.
+Pure. If the file names no host for a party, anyone may play it (clients, the internet, administrators, the machine's own name and
+time servers, domain controllers that only DNS knows). Gateways and mailbox servers of earlier versions are then nobody.
 
-Rules beyond the roles: an edge stands outside the domain, so it has no part in rows that need the domain or end at a
-directory of the inside, and asks name and time servers that are no domain controllers; the others ask the domain's where it has
-such. Nor does an edge monitor anybody: whoever gets into it learns nothing of the inside there.
+Rules beyond the roles: an edge stands outside the domain, so it has no part in rows that need the domain or end at a directory of
+the inside. It asks name and time servers that are no domain controllers; other servers ask those of the domain where there are
+any. An edge does not monitor, either: an intruder there must learn nothing of the inside.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _OF_THE_INSIDE = (Party.ACTIVE_DIRECTORY, Party.PRIVATE_DIRECTORY)
 _URL_PORTS = {"ldap": 389, "ldaps": 636, "postgresql": 5432, "postgres": 5432}
 
 Standing = Server | Host
-"""Whatever has addresses in the organization's file."""
+"""A server or host, which has addresses in the organization's file."""
 
 
 def standings(organization: Organization) -> tuple[Standing, ...]:
@@ -47,9 +47,9 @@ def standings(organization: Organization) -> tuple[Standing, ...]:
 
 def standing(organization: Organization, name: str) -> Standing:
     """The server or host of this name. Raises KeyError."""
-    for one in standings(organization):
-        if one.name == name:
-            return one
+    for host in standings(organization):
+        if host.name == name:
+            return host
     raise KeyError(name)
 
 
@@ -77,7 +77,7 @@ def calls(organization: Organization, who: Standing, row: Path) -> bool:
 
 
 def answers(organization: Organization, who: Standing, row: Path) -> bool:
-    """Whether `who` plays the callee of the row. A host that is no server of ours has doors of the machine (SSH, echo) too."""
+    """Whether `who` plays the callee of the row. A host that is no server of ours answers SSH and echo, too."""
     if isinstance(who, Host) and row.callee is Party.ANY_SERVER:
         return not set(row.caller) & {Party.ANY_SERVER, Party.MONITOR}
     return _plays(organization, who, row.callee, row)
@@ -86,15 +86,15 @@ def answers(organization: Organization, who: Standing, row: Path) -> bool:
 def addresses(
     organization: Organization, who: Standing, row: Path, parties: Iterable[Party], callers: bool
 ) -> tuple[str, ...] | None:
-    """Where the parties at the other end of this row are, as `who` may meet them; ANYONE if that cannot be said, () if there
+    """The addresses at which `who` may meet the parties at the other end of this row; ANYONE if they are not known, () if there
     are none. `callers`: the others call, and `who` is called."""
-    found: dict[str, None] = {}
+    collected: dict[str, None] = {}
     for party in parties:
         known = list(_known(organization, who, party, row, callers))
         if ANYONE in known:
             return ANYONE
-        found.update((address, None) for address in known if address is not ANYONE)
-    return tuple(found)
+        collected.update((address, None) for address in known if address is not ANYONE)
+    return tuple(collected)
 
 
 def named(organization: Organization, party: Party) -> list[tuple[str, int]]:
@@ -110,7 +110,7 @@ def named(organization: Organization, party: Party) -> list[tuple[str, int]]:
 
 
 def split(text: str, default: int) -> tuple[str, int]:
-    """ "host", "host:port", "[2001:db8::1]:port", or an IPv6 address as it stands."""
+    """The host and port of "host", "host:port", "[2001:db8::1]:port", or an IPv6 address as it stands."""
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
         return host, int(rest[1:] or default)
@@ -135,12 +135,12 @@ def _plays(organization: Organization, who: Standing, party: Party, row: Path) -
 
 
 def _known(organization: Organization, who: Standing, party: Party, row: Path, callers: bool) -> Iterator[str | None]:
-    """The addresses of `party`, this host left out; ANYONE among them if they cannot be told."""
+    """The addresses of `party` without this host; ANYONE is among them if they are not all known."""
     if party in _SERVANTS and not callers:
         yield from _servants(organization, who, party)
         return
     if party in _ANYONE and not any(party.value in host.parties for host in organization.hosts):
-        # To prepare a directory is no right of whoever may be an administrator somewhere: the file has to say who.
+        # Not every administrator may prepare a directory: the file has to name the hosts.
         if party is not Party.ADMINISTRATOR or row.callee is not Party.ACTIVE_DIRECTORY:
             yield ANYONE
         return
@@ -160,7 +160,7 @@ def _is_peer(organization: Organization, other: Standing, party: Party, row: Pat
 
 def _servants(organization: Organization, who: Standing, party: Party) -> tuple[str | None, ...]:
     """The name or time servers that `who` asks."""
-    given = [host if not _is_address(host) else plain(host) for host, _ in named(organization, party)]
+    listed = [host if not _is_address(host) else plain(host) for host, _ in named(organization, party)]
     inside = {
         plain(address)
         for host in organization.hosts
@@ -174,9 +174,11 @@ def _servants(organization: Organization, who: Standing, party: Party) -> tuple[
         for address in host.addresses
     ]
     if _is_edge(who):
-        outside = [one for one in given if one not in inside] or [one for one in around if one not in inside]
+        outside = [server for server in listed if server not in inside] or [
+            server for server in around if server not in inside
+        ]
         return tuple(outside) or (ANYONE,)
-    return tuple(given or [one for one in around if one in inside] or around) or (ANYONE,)
+    return tuple(listed or [server for server in around if server in inside] or around) or (ANYONE,)
 
 
 def _asks(organization: Organization, caller: Standing, servant: Standing, party: Party) -> bool:
@@ -191,10 +193,10 @@ def _is_edge(who: Standing) -> bool:
 
 
 def _in_url(text: str) -> list[tuple[str, int]]:
-    """The hosts of a URL: PostgreSQL takes several with commas, LDAP several URLs with spaces. A unix socket is none."""
+    """The hosts of a URL. PostgreSQL takes several hosts with commas, LDAP several URLs with spaces. A unix socket is no host."""
     places = []
-    for one in text.split():
-        url = urlsplit(one)
+    for part in text.split():
+        url = urlsplit(part)
         if url.scheme in _URL_PORTS:
             hosts = url.netloc.rpartition("@")[2].split(",")
             places += [split(host, _URL_PORTS[url.scheme]) for host in hosts if host]

@@ -1,6 +1,6 @@
 """The ports of the rows by name, as the reference's "required ports" cells group them.
 
-A Door or a dial takes one of these very values: `row.port(25)`, `row.port("rpc")`.
+A door opens on, and a dial goes to, one of these values: `row.port(25)`, `row.port("rpc")`.
 """
 
 from __future__ import annotations

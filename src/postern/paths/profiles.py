@@ -1,8 +1,8 @@
-"""What the profiles `practical` and `hardened` make of the reference's rows: the deviations, each with its reason.
+"""The deviations that the profiles `practical` and `hardened` make from the reference's rows, each with its reason.
 
-`reference` has none. `practical` is the reference plus what today's clients need, and encryption on every path that can carry
-it. `hardened` is `practical` without NTLM, Digest and Basic wherever Kerberos, SCRAM or a certificate can do the work. A row
-names its deviations: `practical=(profiles.SCRAM,)`.
+`reference` has none. `practical` adds to the reference the mechanisms that today's clients need, and encryption on every path
+that can carry it. `hardened` is `practical` without NTLM, Digest and Basic wherever Kerberos, SCRAM or a certificate can do the
+work. A row names its deviations: `practical=(profiles.SCRAM,)`.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ GATEWAY_CERTIFICATE = Deviation(
 
 
 def apply(profile: Profile, row: Path) -> Path:
-    """The row as `profile` settles it, its reasons with it; cells that changed are worded anew."""
+    """The row as `profile` settles it, with the reasons; cells that changed are composed anew."""
     if profile is Profile.REFERENCE:
         return row
     settled = row
@@ -123,11 +123,12 @@ def _deviate(row: Path, change: Deviation) -> Path:
     if change.upgrade_ports:
         kept = tuple(replace(port, tls=Tls.UPGRADE) if port.wire is Wire.TCP else port for port in kept)
     default = row.default_auth if change.default_auth is None else change.default_auth
+    added = tuple(mechanism for mechanism in change.add_auth if mechanism not in row.supported_auth)
     return replace(
         row,
         ports=kept + change.add_ports,
         default_auth=default if change.same_host is None else (default[0], change.same_host),
-        supported_auth=row.supported_auth + tuple(one for one in change.add_auth if one not in row.supported_auth),
+        supported_auth=row.supported_auth + added,
         encryption=row.encryption if change.encryption is None else change.encryption,
         seal=row.seal if change.seal is None else change.seal,
         reasons=(*row.reasons, change.reason),
@@ -135,39 +136,39 @@ def _deviate(row: Path, change: Deviation) -> Path:
 
 
 def _harden(row: Path) -> Path:
-    """Drops what is weak where something strong is left to do its work."""
-    strong = [one for one in row.supported_auth if one in _STRONG]
-    weak = [one for one in _WEAK if one in row.supported_auth]
+    """Drops the weak mechanisms where a strong one can do the work."""
+    strong = [mechanism for mechanism in row.supported_auth if mechanism in _STRONG]
+    weak = [mechanism for mechanism in _WEAK if mechanism in row.supported_auth]
     if not strong or not weak or row.random_secret:
         return row
-    left = tuple(one for one in row.supported_auth if one not in _WEAK)
-    does = " or ".join(dict.fromkeys(one.value for one in strong))
+    left = tuple(mechanism for mechanism in row.supported_auth if mechanism not in _WEAK)
+    does = " or ".join(dict.fromkeys(mechanism.value for mechanism in strong))
     dropped = " and ".join(filter(None, (", ".join(weak[:-1]), weak[-1])))
     reason = f"{dropped} dropped: {does} can do the work"
     if Mechanism.NEGOTIATE in strong and Mechanism.NTLM in weak:
         reason += " (Negotiate without NTLM beside it is Kerberos alone)"
     return replace(
         row,
-        default_auth=tuple(dict.fromkeys(strong[0] if one in _WEAK else one for one in row.default_auth)),
+        default_auth=tuple(dict.fromkeys(strong[0] if default in _WEAK else default for default in row.default_auth)),
         supported_auth=left,
         reasons=(*row.reasons, reason),
     )
 
 
 def _reword(row: Path, settled: Path) -> Path:
-    """The reference's words where a cell is the reference's, our own where it is not."""
-    words = row.words
+    """The settled row with its cells: those of the reference where nothing changed, composed ones elsewhere."""
+    cells = row.cells
     added = settled.ports[len(row.ports) :]
     if settled.ports == row.ports + added:
-        words = replace(words, ports="; ".join(filter(None, (words.ports, port_words(added)))))
+        cells = replace(cells, ports="; ".join(filter(None, (cells.ports, port_words(added)))))
     else:
-        words = replace(words, ports=port_words(settled.ports))
+        cells = replace(cells, ports=port_words(settled.ports))
     if settled.default_auth != row.default_auth:
-        words = replace(words, default_auth=mechanism_words(settled.default_auth))
+        cells = replace(cells, default_auth=mechanism_words(settled.default_auth))
     if settled.supported_auth != row.supported_auth:
-        words = replace(words, supported_auth=mechanism_words(settled.supported_auth))
+        cells = replace(cells, supported_auth=mechanism_words(settled.supported_auth))
     if settled.seal != row.seal:
-        words = replace(words, encryption=seal_words(settled))
-    if settled.encryption is not row.encryption and words.encrypted_by_default == "no":
-        words = replace(words, encrypted_by_default="yes")
-    return settled if words == row.words else replace(settled, words=words)
+        cells = replace(cells, encryption=seal_words(settled))
+    if settled.encryption is not row.encryption and cells.encrypted_by_default == "no":
+        cells = replace(cells, encrypted_by_default="yes")
+    return settled if cells == row.cells else replace(settled, cells=cells)

@@ -1,4 +1,4 @@
-"""Which mechanism a caller of a row proves itself with: the one rule for all RPC.
+"""Chooses the mechanism by which a caller of a row proves itself: one rule for all RPC.
 
 The reference says it in three places. Most rows list "NTLM, Kerberos", and its notes on the mailbox server say which of them is
 used: a service that runs as Local System, by the machine's account, always Kerberos; a person who runs a command, NTLM. A row

@@ -1,8 +1,8 @@
-"""The reference's own words: `data-paths.tsv`, cell by cell and by the id of the row.
+"""The reference's own cells: `data-paths.tsv`, by the id of the row.
 
 The file is part of this package. It is read once, when this module is imported, by the loader that reads the package's modules.
-It is the reference letter by letter and is never edited to fit the code: `tests/paths` holds its checksum, and holds the typed
-rows against its words.
+It is the reference letter by letter and is never edited to fit the code: `tests/paths` holds its checksum, and compares
+the typed rows with its cells.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from postern.paths.row import Table, Words
+from postern.paths.row import Cells, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Line:
 
     table: Table
     name: str
-    words: Words
+    cells: Cells
 
 
 def _read() -> dict[str, Line]:
@@ -33,7 +33,7 @@ def _read() -> dict[str, Line]:
         line["id"]: Line(
             Table(line["section"]),
             line["path"],
-            Words(
+            Cells(
                 line["ports"],
                 line["default_auth"],
                 line["supported_auth"],

@@ -1,4 +1,4 @@
-"""The types of the table: a path as the reference words it, as the program reads it, and what is known about it.
+"""The types of the table: a row has the cells of the reference, their values as the program reads them, and further knowledge.
 
 The rows themselves stand in the four table modules, in `ours` and in `surroundings`; `declaration` reads their lines.
 """
@@ -45,7 +45,7 @@ class Party(StrEnum):
     MONITOR = "monitor"
     TIME_SERVER = "time-server"
     NEIGHBOUR = "neighbour"
-    """Whoever shares the link: routers, DHCP servers, other hosts."""
+    """Any host on the same link: routers, DHCP servers, others."""
 
 
 class Wire(StrEnum):
@@ -56,7 +56,7 @@ class Wire(StrEnum):
 
 
 class Tls(StrEnum):
-    """How TLS comes to a TCP port: from the first byte, by a command (STARTTLS, STLS), or not at all."""
+    """The start of TLS on a TCP port: from the first byte, by a command (STARTTLS, STLS), or not at all."""
 
     NONE = "none"
     UPGRADE = "upgrade"
@@ -64,15 +64,15 @@ class Tls(StrEnum):
 
 
 class End(StrEnum):
-    """At which end of the path a port listens."""
+    """The end of the path at which a port listens."""
 
     CALLEE = "callee"
     CALLER = "caller"
-    """The caller's own: DHCP's 68, where the answer comes as a datagram of its own."""
+    """The caller listens: on DHCP's 68, for example, where the answer comes as a datagram of its own."""
     BOTH = "both"
-    """The conversation may be opened from either end: mail between two organizations, media, neighbour discovery."""
+    """Either end may open the conversation: mail between two organizations, media, neighbour discovery."""
     LOCAL = "local"
-    """The callee's, and only for callers on the same host: no packet of it leaves the machine."""
+    """The callee listens for callers on the same host only: no packet leaves the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,12 @@ class Port:
 
 
 SEALS = frozenset({"TLS", "RPC privacy", "LDAPS", "Kerberos", "IPsec", "SIP over TLS", "SSH", ""})
-"""What encrypts a row's bytes; "" where nothing does."""
+"""The protections that encrypt a row's bytes; "" where none does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
-    """The reference's cells, letter by letter as data-paths.tsv has them."""
+class Cells:
+    """The reference's cells of a row, letter by letter as data-paths.tsv has them."""
 
     ports: str
     default_auth: str
@@ -103,7 +103,7 @@ class Words:
 
 
 class Need(StrEnum):
-    """What an organization must have for a row to be open; `deployment` says what is missing, in words."""
+    """A thing that an organization must have for a row to be open. `deployment` says in a sentence what is missing."""
 
     EDGE = "an edge"
     NO_EDGE = "no edge: the hub itself meets strangers"
@@ -117,18 +117,18 @@ class Need(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """One change that a profile makes to a row, and why. What is None or empty stays as it was."""
+    """One change that a profile makes to a row, and why. A field that is None or empty changes nothing."""
 
     reason: str
     add_ports: tuple[Port, ...] = ()
     drop_ports: tuple[int, ...] = ()
     upgrade_ports: bool = False
-    """TCP ports in clear text take TLS by a command."""
+    """True to give TCP ports in clear text TLS by a command."""
     default_auth: tuple[Mechanism, ...] | None = None
     same_host: Mechanism | None = None
-    """What a caller on the same host tries; others keep the first of the default."""
+    """The mechanism that a caller on the same host tries; others keep the first of the default."""
     add_auth: tuple[Mechanism, ...] = ()
-    """Goes behind what is supported already."""
+    """Mechanisms to append to the supported ones."""
     encryption: Encryption | None = None
     seal: str | None = None
     softens: bool = False
@@ -136,7 +136,7 @@ class Deviation:
 
 
 class Knowledge(TypedDict, total=False):
-    """What a line of the table may say of its row beyond the cells: the fields of Path by the same names."""
+    """The fields of Path that a line of the table may set by name, beyond the cells."""
 
     waits_for: str
     needs: Need
@@ -150,8 +150,8 @@ class Knowledge(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A row. `default_auth[0]` is what a caller tries first. `encryption` is what the row asks under this profile;
-    `reasons` say, deviation by deviation, why it differs from the reference.
+    """A row. `default_auth[0]` is what a caller tries first. `encryption` is what the row asks for under this
+    profile; `reasons` say, deviation by deviation, why it differs from the reference.
     """
 
     id: str
@@ -163,26 +163,26 @@ class Path:
     default_auth: tuple[Mechanism, ...]
     supported_auth: tuple[Mechanism, ...]
     encryption: Encryption
-    words: Words
+    cells: Cells
     seal: str = ""
-    """What encrypts: one of SEALS, or what a profile adds ("SMB 3")."""
+    """The protection that encrypts: one of SEALS, or one that a profile adds ("SMB 3")."""
     reasons: tuple[str, ...] = ()
 
     waits_for: str = ""
-    """What has to be built before the program speaks the row; "" if it does."""
+    """The feature that has to be built before the program speaks the row; "" if it does."""
     needs: Need | None = None
     strangers: bool = False
-    """Strangers' mail comes on it: a caller of it, whoever that is, has vouched for no sender."""
+    """True if strangers' mail comes on it: no caller vouches for a sender."""
     machine: bool = False
-    """The machine's own services use it: the firewall opens it, and no process of ours ever does."""
+    """True if the machine's own services use it: the firewall lets it pass, and no process of ours ever opens it."""
     random_secret: bool = False
-    """Basic carries a service's own 256 random bits on it, never a person's password: there is nothing to guess."""
+    """True if Basic carries a service's own 256 random bits on it, never a person's password: there is nothing to guess."""
     host_decides: bool = False
-    """A caller on the callee's host tries the last of the default mechanisms, any other the first: the cell says so."""
+    """True if the cell says that a caller on the callee's host tries the last of the default mechanisms, any other the first."""
     practical: tuple[Deviation, ...] = ()
-    """What the profile `practical` changes, in this order."""
+    """The changes of the profile `practical`, in order."""
     hardened: tuple[Deviation, ...] = ()
-    """What `hardened` changes after that."""
+    """The changes that `hardened` makes after those."""
 
     @property
     def ours(self) -> bool:
@@ -190,7 +190,7 @@ class Path:
 
     @property
     def waits(self) -> str:
-        """ "waits for backup", or "" where the row is built."""
+        """A sentence about what is missing ("waits for backup"); "" where the row is built."""
         return self.waits_for and f"waits for {self.waits_for}"
 
     def port(self, key: int | str, wire: Wire | None = None) -> Port:

@@ -1,5 +1,5 @@
-"""Rows beyond the reference for what stands around our servers: the domain and its controllers, and what every machine needs
-(names, time, an address, an administrator's shell, certificates, monitoring).
+"""Rows beyond the reference for the surroundings of our servers: the domain with its controllers, and the services that every
+machine needs (names, time, an address, an administrator's shell, certificates, monitoring).
 
 Their cells are worded in the reference's style. Ports of strangers and of the machine itself are real numbers; only those
 that Postern's own servers listen on are shifted by the organization's offset.
@@ -17,7 +17,7 @@ DOMAIN: tuple[Path, ...] = (
     # id                       caller > callee                                 ports                   proven by   sealed by
     own("client-access-to-ad", "client-access > active-directory",             ports.AD,               "Kerberos", "Kerberos",
         name="Client Access to Active Directory", notes="as hubs and mailbox servers; the reference has no such row",
-        said={"ports": LINES["hub-to-ad"].words.ports}, needs=Need.DOMAIN),
+        cells={"ports": LINES["hub-to-ad"].cells.ports}, needs=Need.DOMAIN),
     own("client-to-kdc",       "client > active-directory",                    ports.CLIENT_OF_DOMAIN, "Kerberos", "Kerberos",
         name="Client of the domain to its domain controllers",
         notes="the tickets that clients show to our servers, and the names of both; names travel in clear text",

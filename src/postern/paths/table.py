@@ -1,6 +1,6 @@
-"""THE TABLE: the reference's 52 rows and ours by id, and what a profile makes of them.
+"""THE TABLE: the reference's 52 rows and ours, by id. A profile settles them.
 
-`TABLE` is the reference to the letter. `settle` gives the rows as an organization under a profile lives by them.
+`TABLE` is the reference to the letter. `settle` returns the rows that hold for an organization under a profile.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ REFERENCE: tuple[Path, ...] = TRANSPORT + MAILBOX + CLIENT_ACCESS + UNIFIED_MESS
 
 TABLE: Mapping[str, Path] = MappingProxyType({row.id: row for row in REFERENCE + OURS})
 FROM_STRANGERS = frozenset(row.id for row in TABLE.values() if row.strangers)
-"""Rows on which strangers' mail comes, for what knows a row by its id: a queued message's origin."""
+"""The ids of rows on which strangers' mail comes: a queued message's origin has only the id."""
 OF_THE_MACHINE = frozenset(row.id for row in TABLE.values() if row.machine)
-"""Rows that the machine's own services use, for what knows a row by its id: a socket that the kernel shows."""
+"""The ids of rows that the machine's own services use: a socket that the kernel shows has only the ids of its rows."""
 
 
 def no_row(name: str) -> str:
-    """What is said of a row that does not exist."""
+    """The message about a row that does not exist."""
     return f"no row is called {name}{meant(name, TABLE) or '; `postern paths` lists them'}"
 
 

@@ -1,4 +1,4 @@
-"""The reference's table "Transport server data paths": 11 rows. Their words stand in `data-paths.tsv`.
+"""The reference's table "Transport server data paths": 11 rows. Their cells stand in `data-paths.tsv`.
 
 How the cells were read. "25/TCP (TLS)" is STARTTLS (`Tls.UPGRADE`); "50636/TCP (SSL)" is TLS from the first byte.
 "Encrypted by default: yes" is `REQUIRED` between our servers and for end users; edge-to-edge is traffic between strangers,

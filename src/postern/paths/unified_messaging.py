@@ -1,8 +1,8 @@
-"""The reference's table "Unified Messaging server data paths": 5 rows. Their words stand in `data-paths.tsv`.
+"""The reference's table "Unified Messaging server data paths": 5 rows. Their cells stand in `data-paths.tsv`.
 
-How the cells were read. 5061 is mutual TLS from the first byte, 5060 and 5062 are read as plain TCP, the dynamic port is a
-worker's. "Yes (SIP)" for gateways is `OFFERED`: the reference itself says that a gateway known by its address talks over TCP
-that is not encrypted; media never is. A gateway also receives calls (play on phone), so um-phone's 5060 and 5061 stand at
+How the cells were read. 5061 is mutual TLS from the first byte, 5060 and 5062 are read as plain TCP, and a worker listens on the
+dynamic port. "Yes (SIP)" for gateways is `OFFERED`: the reference itself says that a gateway known by its address talks over
+TCP that is not encrypted; media never is. A gateway also receives calls (play on phone), so um-phone's 5060 and 5061 stand at
 both ends. "25/TCP (SSL)" of um-submission is the same STARTTLS as um-to-hub's. Gateways never prove themselves by NTLM or
 Kerberos; the certificate that the notes allow them is no cell of the table, so only `hardened` has it.
 """

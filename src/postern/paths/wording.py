@@ -1,4 +1,4 @@
-"""Typed cells in the reference's way of writing, for rows of ours and for what a profile changes."""
+"""Writes typed cells in the reference's style, for our own rows and for cells that a profile changes."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _LABELS = {
     "dhcp": "DHCP",
     "dhcpv6": "DHCPv6",
 }
-"""What the reference writes in parentheses behind the ports of a protocol."""
+"""The names that the reference writes in parentheses behind the ports of a protocol."""
 
 
 def port_words(ports: Sequence[Port]) -> str:
-    """ "25/TCP (TLS); 88/TCP, 88/UDP (Kerberos); unix socket (ncalrpc)"."""
+    """The cell of these ports: "25/TCP (TLS); 88/TCP, 88/UDP (Kerberos); unix socket (ncalrpc)"."""
     kinds = groupby((port for port in ports if port.label != "rpc"), key=lambda port: _LABELS.get(port.label, ""))
     return "; ".join(_group(kind, list(members)) for kind, members in kinds)
 
@@ -51,7 +51,7 @@ def seal_words(row: Path) -> str:
 
 
 def _group(kind: str, ports: Sequence[Port]) -> str:
-    """Ports that stand beside each other: those of one protocol with its name behind them, others one by one."""
+    """The text of neighbouring ports: those of one protocol with its name behind them, others one by one."""
     if kind:
         return ", ".join(f"{port.number}/{port.wire}" for port in ports) + f" ({kind})"
     return "; ".join(map(_port, ports))

@@ -91,7 +91,7 @@ class RowReport:
 
     def json(self) -> dict[str, Any]:
         seals = [m.seal for m in self.mechanisms if m.seal is not None]
-        cells = self.row.words
+        cells = self.row.cells
         return {
             "path": self.row.id,
             "declared": {
