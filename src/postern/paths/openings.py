@@ -24,9 +24,9 @@ ACTIVE_DIRECTORY_DYNAMIC = (49152, 65535)
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An opening that the row gives this host. Inward, `remote` may reach the ports `first` to `last` of the host; outward, the
-    host may reach those ports of `remote`. `remote` has addresses and networks, or is ANYONE. `at_home`: the host plays both ends,
-    so the opening also holds within it."""
+    """An opening of a row on this host. Inward, `remote` may reach the ports `first` to `last` of the host; outward, the
+    host may reach those ports of `remote`. `remote` has addresses and networks, or is ANYONE. `at_home`: the host plays both
+    ends, so the opening also holds within it."""
 
     row: str
     inward: bool

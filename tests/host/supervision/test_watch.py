@@ -65,9 +65,9 @@ def with_row(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
         number: int = probe.getsockname()[1]
     row = dataclasses.replace(TABLE["internet-to-hub"], id="of-a-test", ports=(Port(number, Wire.UDP),))
     monkeypatch.setattr(fit, "settle", lambda profile: {**settle(profile), row.id: row})
-    fit._known.cache_clear()
+    fit._allowed.cache_clear()
     yield number
-    fit._known.cache_clear()
+    fit._allowed.cache_clear()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "::ffff:127.0.0.1"])
