@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup run lab lab-down test test-fast verify bench fuzz docs lint lock clean
 PYTHON := .venv/bin/python
-MINUTES ?= 7
+MINUTES ?= 8
 PORTS ?= 10000
 WORKERS ?= 4
 # More at a time than cores, as most of them wait. Tests that share servers stay in one process, and the longest groups begin first
@@ -45,11 +45,11 @@ bench: ## Measure against Postfix and Dovecot; results in bench/results
 	@scripts/setup bench
 	@$(PYTHON) -m bench.run
 
-fuzz: ## Fuzz what reads foreign octets for MINUTES=7, a minute for each target
+fuzz: ## Fuzz what reads foreign octets for MINUTES=8, a minute for each target
 	@scripts/setup fuzz
 	@scripts/fuzz $(MINUTES)
 
-docs: setup ## Generate docs/paths.md, specs.md, events.md and bounds.md from the source
+docs: setup ## Generate docs/paths.md, specs.md, events.md, metrics.md, bounds.md and docs/idl from the source
 	@.venv/bin/postern paths docs > docs/paths.md
 	@$(PYTHON) scripts/documents.py
 

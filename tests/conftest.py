@@ -15,6 +15,7 @@ import structlog
 from hypothesis import HealthCheck, settings
 
 from postern.host.engines.postgres import ClusterError, PrivateCluster
+from postern.telemetry.metrics import METRICS, Metrics
 from tests.directory.samba import samba_domain, samba_second
 from tests.support.needs import Watch, first_the_longest, group, mark, needs, undeclared
 
@@ -26,6 +27,15 @@ _WATCH = Watch()
 # A busy machine is slow; that tells nothing about what is tested.
 settings.register_profile("postern", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("postern")
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Metrics:
+    """What this process counts from now on."""
+    monkeypatch.setattr(METRICS, "values", {})
+    monkeypatch.setattr(METRICS, "distributions", {})
+    monkeypatch.setattr(METRICS, "_readers", {})
+    return METRICS
 
 
 def pytest_configure(config: pytest.Config) -> None:

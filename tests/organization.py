@@ -64,7 +64,7 @@ class Organization:
         """The verifier's reports by row id."""
         done = self.command("verify", "--json", *arguments, check=False)
         try:
-            return {report["id"]: report for report in json.loads(done.stdout)}
+            return {report["path"]: report for report in json.loads(done.stdout)}
         except ValueError:
             raise AssertionError(f"verify: {done.returncode}\n{done.stdout}\n{done.stderr}") from None
 

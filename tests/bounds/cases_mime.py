@@ -99,6 +99,7 @@ CASES: Cases = {
     M + "envelope.render_envelope": lambda size: partial(envelope.render_envelope, _fields(size, b"From: a@b, \r\n")),
     M + "grammar.string": lambda size: partial(grammar.string, b'"' * size),
     M + "header.lines_end": lambda size: partial(header.lines_end, b"a\r\n" * (size // 3)),
+    M + "header.split_section": lambda size: partial(header.split_section, b"a\r\n" * (size // 3)),
     M + "header.header_end": lambda size: partial(header.header_end, b"a\r\n" * (size // 3), 0, size),
     M + "header.split_fields": lambda size: partial(header.split_fields, b"\n" * size),
     M + "header.begins_with_field": lambda size: partial(header.begins_with_field, b"a" * size),

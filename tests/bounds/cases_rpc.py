@@ -8,13 +8,23 @@ from functools import partial
 
 from postern.protocols.dcerpc import pdu, trailer
 from postern.protocols.dcerpc.client import ClientMachine
-from postern.protocols.dcerpc.interfaces import endpoint, mailbox_codecs, netlogon, search_codecs, validation
+from postern.protocols.dcerpc.interfaces import (
+    endpoint,
+    item_codecs,
+    mailbox_codecs,
+    netlogon,
+    search_codecs,
+    validation,
+)
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.ndr import NdrError, Reader
+from postern.protocols.dcerpc.ndr_constructed import Constructed
 from postern.protocols.dcerpc.pdu import CALL_HEADER, DREP, WHOLE, Kind, PduError, Pfc
 from postern.protocols.dcerpc.receiving import Splitter
-from postern.protocols.dcerpc.server import Request, ServerMachine
+from postern.protocols.dcerpc.server import ServerMachine
+from postern.protocols.dcerpc.server_events import Request
 from tests.bounds.growth import Cases, Work, pieces
+from tests.protocols.dcerpc.nspi_types import RESTRICTION, ROW_SET
 from tests.protocols.dcerpc.play import ECHO, unbound
 
 D = "protocols.dcerpc."
@@ -112,6 +122,16 @@ def _folders(size: int) -> Work:
     return partial(mailbox_codecs.FOLDERS.read, [row] * count, [b"n"] * 2 * count)
 
 
+def _get(type_: Constructed, data: bytes) -> None:
+    type_.get(Reader(data))
+
+
+def _nodes(size: int) -> Work:
+    count = size // 40
+    words, long_words, texts = U32.pack(1) * count, bytes(8) * count, [b"n"] * count
+    return partial(item_codecs.nodes().read, long_words, long_words, texts, texts, words, long_words)
+
+
 def _blobs(size: int) -> Work:
     count = size // 4
     head = struct.pack("<III", count, 1, count) + bytes(4 * count) + struct.pack("<III", 0, 1, 0)
@@ -131,11 +151,18 @@ CASES: Cases = {
     D + "interfaces.search_codecs.read_term": _term,
     D + "interfaces.mailbox_codecs.read_deliveries": _deliveries,
     D + "codecs.Rows": _folders,
+    D + "codecs.Columns": _nodes,
     D + "ndr.Message.decode: empty blobs": _blobs,
     D + "ndr.Message.decode: numbers": lambda size: _ndr(
         OPERATIONS["search"].request.decode, b"\1\0\0\0" * (size // 4)
     ),
     D + "interfaces.netlogon.read_logon": lambda size: _ndr(netlogon.read_logon, b"\1\0\0\0" * (size // 4)),
+    D + "ndr_constructed.Constructed.get: pointers": lambda size: _ndr(
+        _get, ROW_SET, struct.pack("<II", size // 12, size // 12) + struct.pack("<III", 0, 0, 0) * (size // 12)
+    ),
+    D + "ndr_constructed.Constructed.get: itself": lambda size: _ndr(
+        _get, RESTRICTION, struct.pack("<II", 2, 1) * (size // 8)
+    ),
     D + "pdu.read_bind": lambda size: _pdu(
         pdu.read_bind,
         memoryview(struct.pack("<HHIBxxx", 1, 1, 1, 255) + (b"\0\0\xff\0" + bytes(20 * 256)) * (size // 5124)),

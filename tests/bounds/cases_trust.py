@@ -5,15 +5,23 @@ from __future__ import annotations
 import base64
 import struct
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
-from postern.model.security import Peer
+from postern.model.security import Channel, Mechanism, Peer, Seal
+from postern.paths.guard import Guard
+from postern.paths.table import TABLE
 from postern.trust import spnego
+from postern.trust.acceptor import Asking
+from postern.trust.authenticator import Authenticator
 from postern.trust.contexts import SecurityFailure
+from postern.trust.framing import http
+from postern.trust.framing import sasl as framing
+from postern.trust.gss_token import unframed
+from postern.trust.host import HostCredentials
 from postern.trust.ntlm import handshake as ntlm
 from postern.trust.ntlm.fields import MAX_TOKEN, NtlmError
 from postern.trust.passwords import saslprep
-from postern.trust.sasl import exchange
 from postern.trust.sasl import mechanisms as sasl
 from postern.trust.sasl import scram as sasl_scram
 from tests.bounds.growth import Cases, Work, finished
@@ -21,6 +29,11 @@ from tests.bounds.growth import Cases, Work, finished
 PEER = Peer("192.0.2.1", 40_000)
 NOBODY: Any = None
 """In place of who judges: what is malformed is refused before."""
+GUARD = Guard([TABLE["imap4"]], frozenset({Mechanism.BASIC}))
+WEB = Guard([TABLE["mapi-over-http"]], frozenset({Mechanism.BASIC, Mechanism.NTLM, Mechanism.KERBEROS}))
+WEB_AUTHENTICATOR = Authenticator(NOBODY)
+ONLY_PLAIN: Any = SimpleNamespace(available=frozenset({Mechanism.BASIC}))
+TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 
 
 def _der(tag: int, value: bytes) -> bytes:
@@ -55,7 +68,7 @@ def _answers(size: int, pairs: bytes, prove: ntlm.Prove) -> Work:
 
     def work() -> None:
         for _ in range(size // len(token)):
-            acceptor = ntlm.NtlmAcceptor("hub1", "example.test", prove, names=_OWN)
+            acceptor = ntlm.NtlmAcceptor(HostCredentials("hub1", "example.test"), prove, Channel(names=_OWN))
             acceptor.negotiate(b"NTLMSSP\0\1\0\0\0" + bytes(20))
             with suppress(NtlmError):
                 finished(acceptor.authenticate(token))
@@ -79,10 +92,38 @@ def _step(make, response: bytes) -> Work:  # type: ignore[no-untyped-def]  # any
 
 
 def _exchange(line: bytes) -> Work:
+    return lambda: finished(
+        framing.AuthExchange(GUARD, ONLY_PLAIN, encoded=True).begin("PLAIN", line, Asking(PEER, TLS))
+    )
+
+
+def _authorization(value: bytes) -> Work:
     def work() -> None:
-        one = exchange.SaslExchange()
-        one.begin(sasl.Plain(NOBODY, PEER))
-        finished(one.respond_encoded(line))
+        for _ in range(len(value) // http.MAX_AUTHORIZATION):
+            http.parse_authorization(value[: http.MAX_AUTHORIZATION])
+
+    return work
+
+
+def _password(token: bytes) -> Work:
+    def work() -> None:
+        http.password_of(token)
+
+    return work
+
+
+def _request(value: bytes) -> Work:
+    def work() -> None:
+        connection = http.HttpAuthentication(WEB_AUTHENTICATOR, "mail")
+        for _ in range(len(value) // http.MAX_AUTHORIZATION):
+            finished(connection.authorize(value[: http.MAX_AUTHORIZATION], WEB, Asking(PEER, TLS)))
+
+    return work
+
+
+def _frame(token: bytes) -> Work:
+    def work() -> None:
+        unframed(token)
 
     return work
 
@@ -96,13 +137,18 @@ def _prepared(text: str) -> Work:
 
 
 CASES: Cases = {
-    "trust.sasl.exchange.SaslExchange": lambda size: _exchange(base64.b64encode(b"\0" * size)),
-    "trust.sasl.exchange.SaslExchange: no base64": lambda size: _exchange(b"=" * size),
+    "trust.framing.sasl.AuthExchange": lambda size: _exchange(base64.b64encode(b"\0" * size)),
+    "trust.framing.sasl.AuthExchange: no base64": lambda size: _exchange(b"=" * size),
+    "trust.framing.http.HttpAuthentication": lambda size: _request(b"Negotiate " + base64.b64encode(b"\x60" * size)),
+    "trust.framing.http.parse_authorization: blanks": lambda size: _authorization(b"Basic" + b" " * size),
+    "trust.framing.http.parse_authorization: base64": lambda size: _authorization(b"Basic " + b"A" * size),
+    "trust.framing.http.password_of": lambda size: _password(b"a" * (size // 2) + b":" * (size // 2)),
+    "trust.gss_token.unframed": lambda size: _frame(_der(0x60, b"\x06\x00" + bytes(size))),
     "trust.ntlm.handshake.NtlmAcceptor": _ntlm,
     "trust.ntlm.handshake.NtlmAcceptor: a name of one label": lambda size: _ntlm_target(size, "a"),
     "trust.ntlm.handshake.NtlmAcceptor: a name of dots": lambda size: _ntlm_target(size, "imap/."),
-    "trust.sasl.mechanisms.Plain": lambda size: _step(sasl.Plain, b"\0" * size),
-    "trust.sasl.scram.ScramServer": lambda size: _step(sasl_scram.ScramServer, b"n,," + b"=2C," * (size // 4)),
+    "trust.sasl.mechanisms.SaslPlain": lambda size: _step(sasl.SaslPlain, b"\0" * size),
+    "trust.sasl.scram.SaslScram": lambda size: _step(sasl_scram.SaslScram, b"n,," + b"=2C," * (size // 4)),
     "trust.passwords.saslprep.saslprep: marks": lambda size: _prepared("\u0300\u0316" * (size // 4)),
     "trust.spnego.SpnegoAcceptor: mechanisms": lambda size: _spnego(size, b"\x06\x00"),
     "trust.spnego.SpnegoAcceptor: lengths": lambda size: _spnego(size, b"\x06\x83\xff"),

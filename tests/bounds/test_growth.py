@@ -26,7 +26,7 @@ WITHOUT_A_CASE = {
     "transport.delivery_status._trace_of": "cuts off 16 KB; `header.fields` reads them",
     "transport.delivery_status._subject": "64 KB by `header.parse_fields`, 200 characters by `words.decode_words`",
     "transport.poison.keep_copy": "writes a message to a file",
-    "trust.passwords.pool.FairQueue": "a queue in memory that reads no octets; its own tests count its steps",
+    "trust.pool.FairQueue": "a queue in memory that reads no octets; its own tests count its steps",
 }
 """Readers that have a bound and nothing that could be timed, each with its reason."""
 
@@ -83,14 +83,18 @@ WRITERS = {
     "authentication/questions": "carries questions and answers as values",
     "dcerpc/interfaces/ad_topology": "declares an interface; `ndr` reads",
     "dcerpc/interface": "declares interfaces; `ndr` reads",
+    "dcerpc/groups": "keeps groups and handles by number",
+    "dcerpc/interfaces/item_codecs": "says which codecs of `codecs` read",
     "dcerpc/interfaces/logon_broker": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/mail_submission": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/mailbox": "declares interfaces; `ndr` reads",
+    "dcerpc/interfaces/mailbox_items": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/management": "declares an interface; `ndr` reads",
     "dcerpc/protection": "says what a security context does",
     "dcerpc/interfaces/published": "lists our interfaces",
     "dcerpc/interfaces/recipient_update": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/windows_types": "read by `validation` and `netlogon`",
+    "dcerpc/server_events": "values",
     "imap/commands": "values",
     "imap/cursor": "read by `parse`",
     "imap/fetch_plan": "plans answers",

@@ -29,8 +29,8 @@ from postern.host.engines import start as engines
 from postern.model.directory import RecipientType
 from postern.model.organization import Organization, StateFolder
 from postern.model.security import Peer
+from postern.trust.acceptor import Granted
 from postern.trust.authenticator import Authenticator
-from postern.trust.outcome import Granted
 from tests.support.needs import needs
 
 COMMANDS: dict[str, click.Command] = {

@@ -12,9 +12,9 @@ from uuid import UUID
 import pytest
 
 from postern.cli.terminal import one_line
-from postern.directory.ad.address_policy import Policy
+from postern.directory.ad.address_policy import AddressPolicy
 from postern.directory.ad.recipient_update import Preview
-from postern.directory.ad.steps import Delete, Plan, Step
+from postern.directory.ad.steps import Delete, Plan, SetupStep
 from postern.directory.administration import Listing
 from postern.host import state
 from postern.host.active_directory import Prepared
@@ -35,8 +35,8 @@ from postern.services.edge.edgesync import Report
 from postern.services.edge.watch import EdgeStatus
 from postern.store.usage import Usage
 from postern.telemetry.observed import Observation
-from postern.telemetry.tracking import Step as Tracked
 from postern.telemetry.tracking import TrackingRecord
+from postern.telemetry.tracking import TrackingStep as Tracked
 from postern.transport.queued import Location, QueuedMessage, QueuedRecipient
 from postern.transport.queued import State as Queued
 from postern.verify.report import MechanismReport, RowReport, Verdict
@@ -75,7 +75,7 @@ LISTING = Listing(
 )
 NOWHERE = Organization(HOSTILE, (), ())
 TEAM = replace(LISTING, type=RecipientType.GROUP, members=(HOSTILE,))
-POLICY = Policy(HOSTILE, 1, HOSTILE, (HOSTILE,))
+POLICY = AddressPolicy(HOSTILE, 1, HOSTILE, (HOSTILE,))
 FOLDER = Folder(1, (HOSTILE,), FolderKind.USER, 1, 1, 1, 1, 1, 0, 1, 1, True, ())
 HOST = HostStatus(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, True, (HOSTILE,), (f"TCP {HOSTILE}",), True, {})
 
@@ -133,7 +133,7 @@ def address_policies(stage: Stage, _: str) -> None:
 
 
 def forest(stage: Stage, _: str) -> None:
-    plan = Plan((Step(HOSTILE, HOSTILE, Delete(HOSTILE)),), (HOSTILE,))
+    plan = Plan((SetupStep(HOSTILE, HOSTILE, Delete(HOSTILE)),), (HOSTILE,))
     stage.replies("postern.cli.setup._request", None)
     stage.replies_later("postern.host.active_directory.prepare", Prepared(plan, controller()))
 

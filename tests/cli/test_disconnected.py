@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from types import SimpleNamespace
 from uuid import UUID, uuid4
@@ -61,7 +62,7 @@ def test_the_list_needs_no_flag_and_says_where_the_others_are(monkeypatch: pytes
         listed = CliRunner().invoke(disconnected.listing, words)
         assert (listed.exit_code, listed.output) == (
             0,
-            "no mailbox is disconnected; those of users: `postern mailbox stats`\n",
+            "no disconnected mailbox: `postern mailbox stats` shows those of users\n",
         )
 
 
@@ -89,7 +90,7 @@ def test_a_mailbox_with_mail_takes_no_other_and_the_way_out_is_said(monkeypatch:
         disconnected, "in_directory", lambda state, work, role: asyncio.run(work(directory, None, None))
     )
     refused = CliRunner().invoke(disconnected.connect, ["dave@example.test", "dave"])
-    assert refused.exit_code == 1
+    assert refused.exit_code == os.EX_DATAERR
     assert "dave@example.test has messages already" in refused.output
     assert "`postern user add dave-old@example.test`" in refused.output
     assert f"`postern mailbox connect {GUID} dave-old@example.test`" in refused.output
@@ -98,9 +99,12 @@ def test_a_mailbox_with_mail_takes_no_other_and_the_way_out_is_said(monkeypatch:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("1K", "quota of dave@x: 1 KB\nThat is less than one message may have, 35 MB: larger ones are refused.\n"),
-        ("2G", "quota of dave@x: 2 GB\n"),
-        ("0", "quota of dave@x: the organization’s limit, 2 GB\n"),
+        (
+            "1K",
+            "the quota of dave@x is 1 KB\nThat is less than one message may have, 35 MB: larger ones are refused.\n",
+        ),
+        ("2G", "the quota of dave@x is 2 GB\n"),
+        ("0", "the quota of dave@x is the limit of the organization, 2 GB\n"),
     ],
 )
 def test_a_quota_is_told_as_it_was_set(monkeypatch: pytest.MonkeyPatch, words: str, said: str) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from postern.cli.edge import EXIT_PROBLEM, edge
+from postern.cli.edge import edge
+from postern.cli.failures import FOUND_WRONG
 from postern.host import account, configuration
 from postern.model.organization import StateFolder
 from tests.edge_hosts import EDGE, HUBS, TwoHosts, empty, run, two_hosts
@@ -99,7 +100,7 @@ def subscribed(hosts: TwoHosts, folder: Path) -> Path:
 
 
 def test_from_a_file_to_an_edge_that_is_up_to_date(hosts: TwoHosts, tmp_path: Path) -> None:
-    assert "no edge is subscribed" in done(hosts.hub_state, "list")
+    assert "no subscribed edge" in done(hosts.hub_state, "list")
     with keeper(hosts):
         file = subscribed(hosts, tmp_path)
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
@@ -111,17 +112,17 @@ def test_from_a_file_to_an_edge_that_is_up_to_date(hosts: TwoHosts, tmp_path: Pa
 
         run(alice)
         (first,) = as_json(hosts.hub_state, "sync")
-        assert (first["full"], first["added"], first["recipients"]) == (True, 1, 1)
+        assert (first["full"], first["added"], first["recipient_count"]) == (True, 1, 1)
         (second,) = as_json(hosts.hub_state, "sync", "edge1", "--full")
         assert (second["full"], second["added"], second["changed"]) == (True, 0, 0)
         assert "edge1" in done(hosts.hub_state, "sync")
     (status,) = as_json(hosts.hub_state, "status")
-    assert (status["edge"], status["holder"], status["recipients"], status["ok"]) == ("edge1", "hub1", 1, True)
+    assert (status["edge"], status["hub"], status["recipient_count"], status["ok"]) == ("edge1", "hub1", 1, True)
     assert "hub1" in done(hosts.hub_state, "status")
     (listed,) = as_json(hosts.hub_state, "list")
     assert (listed["fqdn"], listed["hubs"], listed["site"]) == ("edge1.corp.test", ["hub1"], "Headquarters")
     assert as_json(hosts.hub_state, "unsubscribe", "edge1")["edge"] == "edge1"
-    assert postern(hosts.hub_state, "unsubscribe", "edge1").exit_code == 1
+    assert postern(hosts.hub_state, "unsubscribe", "edge1").exit_code == os.EX_NOUSER
     assert "is no subscribed edge" in postern(hosts.hub_state, "sync", "edge1").output
     assert as_json(hosts.edge_state, "unsubscribe", "edge1")["accounts"] >= 1
 
@@ -133,14 +134,14 @@ def test_the_file_goes_to_standard_output_too(hosts: TwoHosts) -> None:
 def test_status_ends_with_2_where_something_is_wrong(hosts: TwoHosts, tmp_path: Path) -> None:
     subscribed(hosts, tmp_path)
     never = postern(hosts.hub_state, "status", "--json")
-    assert never.exit_code == EXIT_PROBLEM
+    assert never.exit_code == FOUND_WRONG
     assert "never synchronized" in json.loads(never.output)[0]["problems"][0]
     hosts.edge_slapd.stop()
     try:
         down = postern(hosts.hub_state, "status")
-        assert down.exit_code == EXIT_PROBLEM
+        assert down.exit_code == FOUND_WRONG
         assert "does not answer" in down.output
-        assert postern(hosts.edge_state, "subscription", "new").exit_code == 1
+        assert postern(hosts.edge_state, "subscription", "new").exit_code == os.EX_UNAVAILABLE
     finally:
         hosts.edge_slapd.start()
 

@@ -1,17 +1,20 @@
-"""Every command of the parser, with what a stranger may have written: no control character, no forged line, no broken table.
+"""Every command of the parser speaks with one voice, and prints nothing unsafe of what a stranger may have written.
 
-The list of commands is the parser's own, so that a new one cannot be forgotten: it is walked with hostile arguments, and
-what knows --json must have a case in `hostile.SHOWN`, which puts hostile values where the command finds what it prints.
+The list of commands is the parser's own, so that a new one cannot be forgotten. It must have a help that is a sentence, an
+example that parses, --state before and after it, --json if it shows something, and failures with a status of sysexits.h. It is
+walked with hostile arguments, and what knows --json must have a case in `hostile.SHOWN`, which puts hostile values where the
+command finds what it prints; the names and types of its fields must be in `FIELDS`.
 
-covers: alias, console, directory, disconnected, domain, edge, group, lab, mailbox, main, policy, queue, setup, topology, trace
+covers: alias, console, directory, disconnected, domain, edge, failures, group, lab, mailbox, main, policy, queue, setup
+covers: topology, trace
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +24,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.cells import cell_len
 
-from postern.cli import main
+from postern.cli import failures, main
 from postern.cli.terminal import one_line
 from postern.host import configuration, state
 from tests.cli.hostile import EVIL, HOSTILE, SEEN, SHOWN, UNSAFE, Stage
@@ -37,8 +40,17 @@ def leaves(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tupl
             yield from leaves(inner, (*path, name))
 
 
+def groups(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Group]]:
+    if isinstance(command, click.Group):
+        yield path, command
+        for name, inner in command.commands.items():
+            yield from groups(inner, (*path, name))
+
+
 ROOTS: dict[str, click.Command] = {
-    name: getattr(importlib.import_module(f"postern.cli.{name}"), name) for name in main.COMMANDS
+    name: command
+    for name in main.COMMANDS
+    if (command := main.postern.get_command(click.Context(main.postern), name)) is not None
 }
 COMMANDS = {" ".join(path): command for name, root in ROOTS.items() for path, command in leaves(root, (name,))}
 
@@ -82,6 +94,17 @@ def words_of(parameter: click.Parameter, folder: Path) -> list[str]:
     return [value]
 
 
+def arguments_of(command: click.Command, folder: Path) -> list[str]:
+    return [word for one in command.params for word in words_of(one, folder)]
+
+
+STATUSES = {
+    *(0, failures.FOUND_WRONG, os.EX_USAGE, os.EX_DATAERR, os.EX_NOINPUT, os.EX_NOUSER, os.EX_UNAVAILABLE),
+    *(os.EX_CANTCREAT, os.EX_IOERR, os.EX_TEMPFAIL, os.EX_NOPERM, os.EX_CONFIG),
+}
+"""What a command may end with, as `postern --help` explains them; EX_SOFTWARE would be a defect."""
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_hostile_arguments_reach_no_terminal(
     name: str, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -89,7 +112,7 @@ def test_hostile_arguments_reach_no_terminal(
     """Through the root, with everything that its errors go through. Nothing here runs, so that most commands fail."""
     command = COMMANDS[name]
     (tmp_path / "al\x1b[2Jice").write_bytes(b"From: x@remote.test\r\n\r\n")
-    words = [word for one in command.params for word in words_of(one, tmp_path)]
+    words = arguments_of(command, tmp_path)
     monkeypatch.setattr("sys.argv", ["postern", "--state", str(stage.folder), *name.split(), *words])
     monkeypatch.setattr("postern.cli.trace._BUFFERED", 0)
     with pytest.raises(SystemExit) as ended:
@@ -97,24 +120,135 @@ def test_hostile_arguments_reach_no_terminal(
     said = capfd.readouterr()
     assert not UNSAFE.search(said.out + said.err), repr(UNSAFE.search(said.out + said.err))
     assert "postern: done" not in re.findall(r"^postern: done", said.out + said.err, re.MULTILINE)
-    assert ended.value.code != main.EXIT_DEFECT, said.err
+    assert ended.value.code in STATUSES, (ended.value.code, said.err)
+
+
+VERBS = {
+    *(
+        "Accept",
+        "Add",
+        "Ask",
+        "Bring",
+        "Build",
+        "Count",
+        "Delete",
+        "Dial",
+        "Disable",
+        "Draw",
+        "Enable",
+        "End",
+        "Extend",
+    ),
+    *(
+        "Forward",
+        "Give",
+        "Have",
+        "Keep",
+        "Let",
+        "List",
+        "Make",
+        "Manage",
+        "Prepare",
+        "Print",
+        "Prove",
+        "Purge",
+        "Put",
+        "Remove",
+    ),
+    *("Run", "Set", "Show", "Start", "Stop", "Subscribe", "Switch", "Take", "Trust", "Try", "Write", "Change"),
+}
+"""The imperatives with which helps begin; a new command may bring another verb, and no noun."""
+GROUPS = {" ".join(path): group for name, root in ROOTS.items() for path, group in groups(root, (name,))}
+
+
+@pytest.mark.parametrize("name", {**COMMANDS, **GROUPS})
+def test_each_help_is_a_sentence_that_says_what_to_do(name: str) -> None:
+    command = {**COMMANDS, **GROUPS}[name]
+    first = re.split(r"\n\n", command.help or "")[0].strip()
+    assert first.split(" ")[0] in VERBS, f"{name}: {first}"
+    assert first.endswith("."), f"{name}: {first}"
+    for one in command.params:
+        if isinstance(one, click.Option) and not one.hidden:
+            assert one.help and re.match(r"[A-Z0-9]", one.help) and one.help.endswith("."), (
+                f"{name}: {one.opts}: {one.help}"
+            )
+
+
+@pytest.mark.parametrize("name", main.COMMANDS)
+def test_the_list_of_commands_says_it_in_the_same_way(name: str) -> None:
+    assert main.COMMANDS[name].split(" ")[0].rstrip(",") in VERBS and main.COMMANDS[name].endswith("."), name
+
+
+def example_of(name: str) -> list[str]:
+    """The words of the example in a command's help, without `postern`."""
+    paragraphs = re.split(r"\n\n", COMMANDS[name].help or "")
+    (line,) = [p.strip() for p in paragraphs if p.strip().startswith("For example ")]
+    command = re.fullmatch(r"For example `postern ([^`\n]+)`\.", line)
+    assert command is not None, f"{name}: {line}"
+    assert len(line) <= 76, f"{name}: a terminal of 80 columns would break the example"
+    return shlex.split(command[1])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_help_has_an_example_that_parses(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = example_of(name)
+    assert words[: len(name.split())] == name.split()
+    words = words[len(name.split()) :]
+    for word in words:
+        if word.endswith((".eml", ".xml")):
+            (tmp_path / word).touch()
+    COMMANDS[name].make_context(name, words)  # raises UsageError
+
+
+# The state folder
+
+
+@pytest.mark.parametrize("name", [name for name in COMMANDS if not name.startswith("lab ")])
+def test_the_state_folder_may_stand_before_and_after_every_command(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But for the lab, whose hosts have state folders of their own."""
+    command, seen = COMMANDS[name], []
+    typed = [one for one in command.params if one.required]
+    monkeypatch.setattr(command, "callback", lambda **_: seen.append(click.get_current_context().meta["postern.state"]))
+    arguments = [word for one in typed for word in (["1K"] if one.metavar == "SIZE" else words_of(one, tmp_path))]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "al\x1b[2Jice").touch()
+    path = name.split()
+    for place in range(len(path) + 1):
+        main.postern([*path[:place], "--state", f"/at/{place}", *path[place:], *arguments], standalone_mode=False)
+    assert seen == [f"/at/{place}" for place in range(len(path) + 1)]
+
+
+# Help
 
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_each_says_what_it_does_within_eighty_columns(name: str) -> None:
     command = COMMANDS[name]
-    assert command.help and command.help.split("\n")[0].strip().endswith((".", ":")), name
-    for one in command.params:
-        assert not isinstance(one, click.Option) or one.help or one.hidden, f"{name}: {one.opts} says nothing"
     shown = CliRunner().invoke(command, ["--help"], env={"COLUMNS": "80"}, prog_name=f"postern {name}").output
     assert max(map(len, shown.splitlines())) <= 80
     broken = [line for line in shown.splitlines() if re.search(r"\w-$", line)]
     assert not broken, "a name is not broken at its hyphen"
 
 
-@pytest.mark.parametrize("name", [name for name in COMMANDS if name.split()[-1] in ("list", "show", "stats", "status")])
-def test_each_list_is_to_be_had_as_json(name: str) -> None:
+SHOWING = {"List", "Show", "Count", "Dial", "Prove", "Ask"}
+"""The verbs of commands that show something; those that print a text of another format (a ruleset, SVG) say Print or Draw."""
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, command in COMMANDS.items() if (command.help or "").split()[0] in SHOWING]
+)
+def test_what_shows_something_shows_it_as_json_too(name: str) -> None:
     assert any("--json" in one.opts for one in COMMANDS[name].params), name
+
+
+def test_no_message_is_raised_without_a_status() -> None:
+    """ClickException ends with 1, which is kept for a check that found something wrong: `failures.Failure` has a status."""
+    folder = Path(main.__file__).parent
+    raised = [p.name for p in folder.glob("*.py") if "raise click.ClickException" in p.read_text(encoding="utf-8")]
+    assert not raised
 
 
 # What is printed of hostile values
@@ -136,7 +270,7 @@ def printed(case: str, stage: Stage, *more: str) -> Result:
     rest = [] if module == "lab" or name == "paths show" else ["--state", str(stage.folder)]
     result = CliRunner().invoke(found, [*words, *extra, *rest, *more])
     assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
-    assert result.exit_code in (0, 1), result.output
+    assert result.exit_code in (0, failures.FOUND_WRONG), result.output
     return result
 
 
@@ -183,10 +317,51 @@ def test_in_a_pipe_nothing_is_cut_and_lines_are_not_filled_with_blanks(case: str
 @pytest.mark.parametrize("case", SHOWN)
 def test_json_has_it_whole_and_sends_no_sequence(case: str, stage: Stage) -> None:
     result = printed(case, stage, "--json")
-    json.loads(result.stdout)
+    value = json.loads(result.stdout)
     assert not UNSAFE.search(result.output)
+    for name, kind in fields(value):
+        known = FIELDS.get(name, set())
+        assert kind in known or (kind == "null" and MOMENT in known), f"docs/json.md does not know {name} as {kind}"
     if shows_what_it_found(case):
         assert HOSTILE in list(texts(json.loads(result.stdout)))
+
+
+MOMENT = "moment"
+"""ISO 8601 in UTC, to the millisecond, or null."""
+
+
+def documented() -> dict[str, set[str]]:
+    """The types of each field, as docs/json.md has them."""
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text(encoding="utf-8")
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| `")]
+    return {name: set(kinds.split(", ")) for names, kinds, _ in rows for name in re.findall(r"`([a-z_]+)`", names)}
+
+
+FIELDS = documented()
+
+
+def fields(value: Any) -> Iterator[tuple[str, str]]:
+    """The names of a value's fields, with the type of each."""
+    for inner in value if isinstance(value, list) else ():
+        yield from fields(inner)
+    for name, inner in value.items() if isinstance(value, dict) else ():
+        yield name, kind_of(inner)
+        yield from fields(without_names(name, inner))
+
+
+def without_names(field: str, value: Any) -> Any:
+    """Values without the names of settings, profiles, rows, hosts or counters that they stand by."""
+    if field in ("settings", "lost"):
+        return None
+    if field in ("profiles", "drops", "servers", "troubles"):
+        return list(value.values())
+    return [cell for row in value.values() for cell in row.values()] if field == "cells" else value
+
+
+def kind_of(value: Any) -> str:
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", value):
+        return MOMENT
+    return "null" if value is None else type(value).__name__
 
 
 def texts(value: Any) -> Iterator[str]:

@@ -5,6 +5,7 @@ covers: directory
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,7 @@ def said(folder: Path, host: str, *words: str) -> str:
     done = CliRunner().invoke(
         {"user": user, "group": group, "mailbox": mailbox}[command], [*rest, "--state", str(folder)]
     )
-    assert done.exit_code == 1, done.output
+    assert done.exit_code == os.EX_CONFIG, done.output
     return done.output
 
 

@@ -22,7 +22,7 @@ def failure(*words: str) -> str:
 )
 def test_without_root_each_says_so(command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "it needs root (sudo postern lab …)" in failure(*command)
+    assert "which root may: type sudo in front" in failure(*command)
 
 
 def test_on_another_system_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,5 +44,5 @@ def test_a_name_must_be_one() -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="the lab is looked for once root is sure")
 def test_a_lab_that_is_not_up_is_told() -> None:
     assert failure("status", "--name", "pt-none") == (
-        "the lab pt-none is not up; `postern lab up --name pt-none` builds it"
+        "the lab pt-none is not up: `postern lab up --name pt-none` builds it"
     )

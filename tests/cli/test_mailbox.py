@@ -68,10 +68,10 @@ def test_stats(org: Organized, database: str) -> None:
         "folders": [],
     }
     (one,) = org.json("mailbox", "stats", "alice")
-    assert {"path": ["INBOX"], "messages": 3, "unseen": 3, "size": STORED} in one["folders"]
+    assert {"folder": ["INBOX"], "messages": 3, "unseen": 3, "size": STORED} in one["folders"]
     assert "alice@example.test" in org.done("mailbox", "stats")
     assert "INBOX" in org.done("mailbox", "stats", "alice")
-    assert "nothing has reached" in org.done("mailbox", "stats", "bob")
+    assert "no mail has reached" in org.done("mailbox", "stats", "bob")
 
     async def still_none() -> None:
         database = await MailboxDatabase.open(postgres_dsn, 1)
@@ -101,7 +101,7 @@ def test_a_removed_user_s_mailbox_until_it_is_connected_or_purged(org: Organized
         return [one for one in org.json("mailbox", "list", "--disconnected") if one["owner"] == "dave@example.test"]
 
     (one,) = listed()
-    assert (one["mailbox"], one["owner"], one["messages"]) == (str(guid), "dave@example.test", 1)
+    assert (one["guid"], one["owner"], one["messages"]) == (str(guid), "dave@example.test", 1)
     assert "dave@example.test" in org.done("mailbox", "list", "--disconnected")
 
     org.add("erin")
@@ -118,7 +118,7 @@ def test_a_removed_user_s_mailbox_until_it_is_connected_or_purged(org: Organized
     assert org.postern("mailbox", "purge", "dave@example.test", typed="n\n").exit_code != 0
     org.done("mailbox", "purge", "dave@example.test", typed="y\n")
     assert listed() == []
-    assert "nothing had reached its mailbox yet" in org.done("user", "remove", "erin", "--yes")
+    assert "no mail had reached its mailbox yet" in org.done("user", "remove", "erin", "--yes")
 
 
 def test_without_a_whole_answer_of_the_directory_nothing_is_said_and_nothing_done(
@@ -130,7 +130,7 @@ def test_without_a_whole_answer_of_the_directory_nothing_is_said_and_nothing_don
     org.add("carol")
     monkeypatch.setattr(SlapdDirectory, "mailbox_owners", half)
     for words in (("list", "--disconnected"), ("purge", "dave@example.test", "--yes"), ("connect", "x", "carol")):
-        assert "does not hold DC=emea,DC=corp,DC=test: nothing can be said" in org.refused("mailbox", *words)
+        assert "does not hold DC=emea,DC=corp,DC=test; nothing was changed" in org.refused("mailbox", *words)
 
 
 def test_a_database_that_is_not_there(org: Organized) -> None:

@@ -5,15 +5,19 @@ covers: files, state_folder
 
 from __future__ import annotations
 
+import importlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from postern.cli import main
+from postern.cli import failures, main
+from postern.directory.adam.client import BindRefused
 from postern.host.state import StateError
+from postern.model.directory import IncompleteAnswer
 from tests.host.folders import short_folder
 
 
@@ -44,6 +48,7 @@ def test_help_imports_no_command() -> None:
             "postern",
             "postern.cli",
             "postern.cli.called",
+            "postern.cli.failures",
             "postern.cli.main",
             "postern.cli.state_folder",
             "postern.cli.terminal",
@@ -66,7 +71,7 @@ def test_the_version_is_the_packages() -> None:
 
 def test_an_unknown_command_is_a_usage_error() -> None:
     done = postern("runn")
-    assert done.returncode == 2
+    assert done.returncode == os.EX_USAGE
     assert 'there is no command runn; did you mean "run"?' in done.stderr
     assert "No such command 'zzzz'" in postern("zzzz").stderr
 
@@ -75,7 +80,7 @@ def test_our_own_errors_are_one_line() -> None:
     with short_folder() as folder:
         (folder / "letter.txt").write_text("mine")
         done = postern("run", "--state", str(folder))
-    assert done.returncode == 1
+    assert done.returncode == os.EX_CONFIG
     assert done.stderr == (
         f"postern: {folder} is no state folder of Postern and is not empty: choose another --state\n"
     )
@@ -110,10 +115,13 @@ def test_debug_shows_where() -> None:
 @pytest.mark.parametrize(
     ("error", "status", "words"),
     [
-        (StateError("no"), 1, "postern: no\n"),
-        (PermissionError(13, "Permission denied", "/x"), 1, "postern: /x: Permission denied\n"),
-        (StateError("two\npostern: lines"), 1, "postern: two\n  postern: lines\n"),
-        (KeyError("x"), 70, "postern: a defect: KeyError: 'x' (POSTERN_DEBUG=1 shows where)\n"),
+        (StateError("no"), os.EX_CONFIG, "postern: no\n"),
+        (PermissionError(13, "Permission denied", "/x"), os.EX_NOPERM, "postern: /x: Permission denied\n"),
+        (OSError(28, "No space left on device", "/x"), os.EX_IOERR, "postern: /x: No space left on device\n"),
+        (StateError("two\npostern: lines"), os.EX_CONFIG, "postern: two\n  postern: lines\n"),
+        (IncompleteAnswer("no"), os.EX_TEMPFAIL, "postern: no\n"),
+        (BindRefused("no"), os.EX_UNAVAILABLE, "postern: no\n"),
+        (KeyError("x"), os.EX_SOFTWARE, "postern: a defect: KeyError: 'x': POSTERN_DEBUG=1 shows where\n"),
     ],
 )
 def test_what_went_wrong_decides_the_status(
@@ -147,8 +155,15 @@ def test_the_state_folder_is_named_before_or_after_the_subcommand(words: tuple[s
 
 def test_a_usage_error_has_the_form_of_every_error() -> None:
     done = postern("queue", "show")
-    assert done.returncode == 2
+    assert done.returncode == os.EX_USAGE
     assert done.stderr.splitlines()[-1] == "postern: Missing argument 'QUEUE_ID'."
+
+
+@pytest.mark.parametrize("words", [(), ("queue",)])
+def test_without_a_command_the_help_is_shown_and_nothing_was_done(words: tuple[str, ...]) -> None:
+    done = postern(*words)
+    assert done.returncode == os.EX_USAGE and done.stdout == ""
+    assert done.stderr == postern(*words, "--help").stdout
 
 
 def test_where_nobody_can_be_asked_the_option_that_answers_is_named() -> None:
@@ -160,7 +175,7 @@ def test_where_nobody_can_be_asked_the_option_that_answers_is_named() -> None:
             stdin=subprocess.DEVNULL,
         )
         if os.geteuid() != 0:
-            assert done.returncode == 2 and "use --yes" in done.stderr, done.stderr
+            assert done.returncode == os.EX_USAGE and "use --yes" in done.stderr, done.stderr
 
 
 @pytest.mark.root
@@ -179,6 +194,66 @@ def test_a_file_to_write_is_opened_before_the_account_changes() -> None:
         assert picture.read_text().startswith("<svg")
         assert picture.stat().st_uid == 0
         assert "Permission denied" not in tried.stderr and "cannot" not in tried.stderr, tried.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("queue", "retry"), os.EX_USAGE),
+        (("user", "quota", "alice", "much"), os.EX_USAGE),
+        (("paths", "show", "imap5"), os.EX_USAGE),
+        (("agent", "test", "/nowhere/mail.eml"), os.EX_NOINPUT),
+        (("agent", "add", "spf", "nothing", "x"), os.EX_DATAERR),
+        (("domain", "dkim", "elsewhere.test"), os.EX_DATAERR),
+        (("queue", "show", "a1-1"), os.EX_NOUSER),
+        (("trace", "nobody@x.test"), os.EX_NOUSER),
+        (("paths", "firewall", "--host", "nobody"), os.EX_NOUSER),
+        (("user", "list"), os.EX_UNAVAILABLE),
+        (("verify",), os.EX_UNAVAILABLE),
+        (("paths", "map", "--output", "/nowhere/map.svg"), os.EX_CANTCREAT),
+        (("topology",), os.EX_CONFIG),
+        (("setup", "ad"), os.EX_CONFIG),
+        (("policy", "address", "list"), os.EX_CONFIG),
+        (("edge", "subscription", "new"), os.EX_CONFIG),
+    ],
+)
+def test_a_failure_has_its_status_and_one_line(
+    words: tuple[str, ...], status: int, quiet: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """On a state folder with an organization whose servers do not run."""
+    monkeypatch.setattr("sys.argv", ["postern", *words, "--state", str(quiet)])
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)  # as nobody who could change the account
+    monkeypatch.setattr("postern.cli.trace._BUFFERED", 0)
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    said = capfd.readouterr()
+    assert ended.value.code == status, said.err
+    assert said.err.splitlines()[-1].startswith("postern: ") and said.out == ""
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[Path]:
+    with short_folder() as folder:
+        yield configuration_of(folder)
+
+
+@pytest.mark.parametrize("name", failures._STATUS)
+def test_each_class_that_has_a_status_exists(name: str) -> None:
+    module, _, kind = name.rpartition(".")
+    assert issubclass(getattr(importlib.import_module(module), kind), Exception)
+
+
+def test_a_reader_that_goes_away_is_no_failure_to_speak_of() -> None:
+    """`postern … | head -1`, with more behind it than a pipe holds."""
+    postern = subprocess.Popen(
+        [sys.executable, "-c", "from postern.cli.main import main; main()", "paths", "docs"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert postern.stdout is not None and postern.stderr is not None
+    postern.stdout.close()
+    assert postern.stderr.read() == b""
+    assert postern.wait() == failures.READER_GONE
 
 
 def configuration_of(folder: Path) -> Path:
@@ -202,5 +277,5 @@ def configuration_of(folder: Path) -> Path:
 )
 def test_a_mistyped_state_folder_is_not_taken_for_an_empty_one(words: tuple[str, ...]) -> None:
     done = postern(*words, "--state", "/nowhere/at/all")
-    assert (done.returncode, done.stdout) == (1, "")
+    assert (done.returncode, done.stdout) == (os.EX_CONFIG, "")
     assert "there is no state folder /nowhere/at/all" in done.stderr

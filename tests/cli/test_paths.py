@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import time
-from datetime import datetime
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -17,6 +17,7 @@ from click.testing import CliRunner, Result
 
 from postern.cli.paths import paths
 from postern.cli.paths_page import document
+from postern.cli.terminal import day, json_moment
 from postern.model.organization import Profile
 from postern.model.security import Seal
 from postern.paths.firewall import ruleset
@@ -28,7 +29,7 @@ from tests.paths.organizations import ONE
 ROOT = FilePath(__file__).parents[2]
 SEEN = float(int(time.time()) - 2 * 86_400)
 KEYS = {
-    "id",
+    "path",
     "table",
     "name",
     "caller",
@@ -86,7 +87,7 @@ def as_json(*words: str) -> Any:
 
 
 def test_json_has_the_references_cells_and_no_other_keys() -> None:
-    rows = {row["id"]: row for row in as_json("--profile", "reference")}
+    rows = {row["path"]: row for row in as_json("--profile", "reference")}
     assert all(set(row) == KEYS for row in rows.values())
     assert list(rows) == list(TABLE)
     with open(ROOT / "src/postern/paths/data-paths.tsv", encoding="utf-8", newline="") as file:
@@ -109,7 +110,7 @@ def test_with_an_organization_the_table_is_as_its_profile_settles_it(state: str)
 @pytest.mark.parametrize("role", [party.value for party in Party])
 def test_a_role_has_its_rows(role: str) -> None:
     rows = as_json("--role", role)
-    assert [row["id"] for row in rows] == [
+    assert [row["path"] for row in rows] == [
         row.id for row in TABLE.values() if role in [party.value for party in (*row.caller, row.callee)]
     ]
     assert rows
@@ -132,7 +133,7 @@ def test_a_role_at_no_end_is_no_role() -> None:
 def test_against_shows_what_differs_and_why() -> None:
     rows = as_json("--profile", "practical", "--against", "reference")
     pairs = deviations(Profile.PRACTICAL, Profile.REFERENCE)
-    assert [row["id"] for row in rows] == [row.id for row, _ in pairs]
+    assert [row["path"] for row in rows] == [row.id for row, _ in pairs]
     for row in rows:
         assert set(row) == KEYS | {"against", "reasons"}
         assert row["reasons"]
@@ -146,7 +147,7 @@ def test_against_shows_what_differs_and_why() -> None:
 
 def test_against_has_reasons_the_other_way_round_too() -> None:
     for row in as_json("--profile", "reference", "--against", "hardened"):
-        assert row["reasons"], row["id"]
+        assert row["reasons"], row["path"]
 
 
 def test_against_itself_nothing_differs() -> None:
@@ -181,7 +182,7 @@ def test_show_says_what_an_unbuilt_row_waits_for() -> None:
 
 def test_show_of_no_row_is_one_line() -> None:
     result = run("show", "imap5")
-    assert result.exit_code == 1
+    assert result.exit_code == os.EX_USAGE
     assert 'no row is called imap5; did you mean "imap4"?' in result.output
 
 
@@ -204,14 +205,14 @@ def test_firewall_of_a_host_that_is_no_server(tmp_path: FilePath) -> None:
 
 def test_firewall_of_an_unknown_host_names_those_that_there_are(state: str) -> None:
     result = run("firewall", "--host", "mb7", "--state", state)
-    assert result.exit_code == 1
+    assert result.exit_code == os.EX_NOUSER
     assert "hub1, mb1" in result.output
 
 
 def test_firewall_without_an_organization_says_so() -> None:
     result = run("firewall", "--host", "mb1")
-    assert result.exit_code == 1
-    assert "there is none yet" in result.output
+    assert result.exit_code == os.EX_CONFIG
+    assert "yet: `postern run` writes it" in result.output
 
 
 def test_observed_shows_what_was_used(state: str) -> None:
@@ -229,8 +230,8 @@ def test_observed_shows_what_was_used(state: str) -> None:
             "seal": "TLSv1.3",
             "cipher": "TLS_AES_256_GCM_SHA384",
             "count": 3,
-            "first_seen": SEEN,
-            "last_seen": SEEN,
+            "first_seen": json_moment(SEEN),
+            "last_seen": json_moment(SEEN),
         },
         {
             "path": "internet-to-hub",
@@ -239,19 +240,19 @@ def test_observed_shows_what_was_used(state: str) -> None:
             "seal": "none",
             "cipher": "",
             "count": 1,
-            "first_seen": SEEN + 100,
-            "last_seen": SEEN + 100,
+            "first_seen": json_moment(SEEN + 100),
+            "last_seen": json_moment(SEEN + 100),
         },
     ]
     for width in (80, 140):
         text = said("observed", "--state", state, width=width)
         assert max(map(len, text.splitlines())) <= width
-        for word in ("imap4", "203.0.113.7", "Basic", "TLSv1.3", f"{datetime.fromtimestamp(SEEN):%Y-%m-%d}", "none"):
+        for word in ("imap4", "203.0.113.7", "Basic", "TLSv1.3", day(SEEN), "none"):
             assert word in text
 
 
 def test_observed_of_a_quiet_organization_says_so(state: str) -> None:
-    assert "Nothing was observed yet" in said("observed", "--state", state)
+    assert "no observation yet" in said("observed", "--state", state)
     assert as_json("observed", "--state", state) == []
 
 
@@ -277,21 +278,21 @@ def test_map_takes_several_state_folders_and_writes_a_file(state: str, tmp_path:
     assert said("map", "--state", f"hub1={state}", "--state", str(other), "--output", str(picture)) == ""
     assert "hub-to-mailbox-mapi: hub1 to mb1, encryption required. Observed 1 time" in picture.read_text()
     result = run("map", "--state", f"hub1={state}", "--output", str(tmp_path / "no" / "map.svg"))
-    assert result.exit_code == 1 and "cannot be written: No such file" in result.output
+    assert result.exit_code == os.EX_CANTCREAT and "cannot be written: No such file" in result.output
 
 
 def test_map_asks_whose_folder_it_is(state: str) -> None:
     result = run("map", "--state", state)
-    assert result.exit_code == 1
+    assert result.exit_code == os.EX_CONFIG
     assert "--state NAME=" in result.output and "hub1, mb1" in result.output
-    assert run("map", "--state", f"mb7={state}").exit_code == 1
+    assert run("map", "--state", f"mb7={state}").exit_code == os.EX_CONFIG
     assert said("map", "--state", state, "--declared").startswith("<svg ")
 
 
 def test_map_without_an_organization_says_so() -> None:
     result = run("map")
-    assert result.exit_code == 1
-    assert "there is none yet" in result.output
+    assert result.exit_code == os.EX_CONFIG
+    assert "yet: `postern run` writes it" in result.output
 
 
 def test_the_page_is_current() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from postern.cli.trace import trace
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def state(tmp_path: Path) -> Path:
     edge, hub = Tracker(folder, "edge-0", "edge1"), Tracker(folder, "hub-0", "hub1")
     hub.record(
         TrackingRecord(
-            Step.DELIVER,
+            TrackingStep.DELIVER,
             "<one@x>",
             "q-1",
             "hub-to-mailbox-mapi",
@@ -34,7 +35,7 @@ def state(tmp_path: Path) -> Path:
     )
     edge.record(
         TrackingRecord(
-            Step.RECEIVE,
+            TrackingStep.RECEIVE,
             "<one@x>",
             "e-9",
             "internet-to-hub",
@@ -45,12 +46,18 @@ def state(tmp_path: Path) -> Path:
         )
     )
     edge.record(
-        TrackingRecord(Step.RECEIVE, "<two@x>", "e-10", sender="s@x", recipients=("bob@example.test",), time=900.0)
+        TrackingRecord(
+            TrackingStep.RECEIVE, "<two@x>", "e-10", sender="s@x", recipients=("bob@example.test",), time=900.0
+        )
     )
     edge.record(
-        TrackingRecord(Step.RECEIVE, "<kim@x>", "e-12", sender="k@회사.test", recipients=("l@xn--vf4b131b.test",))
+        TrackingRecord(
+            TrackingStep.RECEIVE, "<kim@x>", "e-12", sender="k@회사.test", recipients=("l@xn--vf4b131b.test",)
+        )
     )
-    edge.record(TrackingRecord(Step.FAIL, "", "e-11", sender="t@x", recipients=("bob@example.test",), time=950.0))
+    edge.record(
+        TrackingRecord(TrackingStep.FAIL, "", "e-11", sender="t@x", recipients=("bob@example.test",), time=950.0)
+    )
     for tracker in (edge, hub):
         tracker.flush()
     return tmp_path
@@ -89,7 +96,7 @@ def test_the_table_has_the_reference_words(state: Path) -> None:
 
 def test_what_is_not_there_is_said(state: Path) -> None:
     result = call("nobody@x", "--state", state)
-    assert result.exit_code == 1
+    assert result.exit_code == os.EX_NOUSER
     assert "nobody@x" in result.output
     assert json.loads(call("nobody@x", "--json", "--state", state).output.splitlines()[0]) == []
 
@@ -100,7 +107,9 @@ def test_foreign_text_is_shown_escaped(tmp_path: Path) -> None:
     tracker = Tracker(folder, "hub-0", "hub1")
     hostile = "<\x1b]0;owned\x07\x9b2J\u202e@x>"
     tracker.record(
-        TrackingRecord(Step.FAIL, hostile, "q", peer=hostile, sender=hostile, recipients=(hostile,), outcome=hostile)
+        TrackingRecord(
+            TrackingStep.FAIL, hostile, "q", peer=hostile, sender=hostile, recipients=(hostile,), outcome=hostile
+        )
     )
     tracker.flush()
     text = CliRunner().invoke(trace, ["q", "--state", str(tmp_path)], env={"COLUMNS": "80"}).output
@@ -117,7 +126,17 @@ def test_what_was_refused_is_found_by_sender_recipient_and_caller(state: Path) -
     for number in range(2):
         tracker.record(
             TrackingRecord(
-                *(Step.REFUSE, "", "", "internet-to-hub", "198.51.100.7", "", "", "spam@x", ("nobody@example.test",)),
+                *(
+                    TrackingStep.REFUSE,
+                    "",
+                    "",
+                    "internet-to-hub",
+                    "198.51.100.7",
+                    "",
+                    "",
+                    "spam@x",
+                    ("nobody@example.test",),
+                ),
                 outcome="550 5.1.1 No such recipient here",
                 time=3000.0 + number,
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,12 +42,12 @@ def test_json(running: Organization) -> None:
     assert done.returncode == 0, done.stdout
     assert done.stderr == ""
     reports = json.loads(done.stdout)
-    assert [report["id"] for report in reports] == list(TABLE)
+    assert [report["path"] for report in reports] == list(TABLE)
     by_verdict: dict[str, set[str]] = {}
     for report in reports:
-        assert {"id", "declared", "observed", "verdict", "detail", "mechanisms"} <= report.keys()
-        by_verdict.setdefault(report["verdict"], set()).add(report["id"])
-        assert report["detail"] or report["verdict"] == "pass", f"{report['id']} says no reason"
+        assert {"path", "declared", "observed", "verdict", "detail", "mechanisms"} <= report.keys()
+        by_verdict.setdefault(report["verdict"], set()).add(report["path"])
+        assert report["detail"] or report["verdict"] == "pass", f"{report['path']} says no reason"
         assert report["observed"]["auth"] or report["verdict"] != "pass"
     assert by_verdict["pass"] == set(DEPLOYED)
     assert by_verdict["not built"] == WAITING
@@ -105,7 +106,7 @@ def test_a_failure_is_told_and_is_the_exit_status(running: Organization) -> None
 
 def test_a_row_that_nobody_has(running: Organization) -> None:
     done = _verify(running, "--path", "imap5")
-    assert done.returncode == 2 and done.stderr.splitlines() == [
+    assert done.returncode == os.EX_USAGE and done.stderr.splitlines() == [
         'postern: no row is called imap5; did you mean "imap4"?'
     ]
 
@@ -114,7 +115,7 @@ def test_where_nothing_is_it_says_so(tmp_path: Path) -> None:
     nothing = Organization(tmp_path / "nothing", 0, subprocess.Popen(["true"]), tmp_path / "log")
     nothing.process.wait()
     done = nothing.command("verify", check=False)
-    assert done.returncode == 2 and done.stdout == ""
+    assert done.returncode == os.EX_CONFIG and done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert "no organization at" in line
 
@@ -122,6 +123,6 @@ def test_where_nothing_is_it_says_so(tmp_path: Path) -> None:
 def test_where_nothing_runs_it_says_so(running: Organization) -> None:
     running.stop()
     done = _verify(running, "--json")
-    assert done.returncode == 2 and done.stdout == ""
+    assert done.returncode == os.EX_UNAVAILABLE and done.stdout == ""
     (line,) = done.stderr.splitlines()
     assert "does not run" in line

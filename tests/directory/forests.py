@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from postern.directory.ad import schema as ad_schema
 from postern.directory.ad import security_descriptor as sd
 from postern.directory.ad.setup import Forest, Known
-from postern.directory.ad.steps import Add, Delete, Modify, NewSecret, Rights, Step
+from postern.directory.ad.steps import Add, Delete, Modify, NewSecret, Rights, SetupStep
 
 DOMAIN = "DC=corp,DC=test"
 CONFIGURATION = f"CN=Configuration,{DOMAIN}"
@@ -28,7 +28,7 @@ def fresh() -> Forest:
     return Forest(DOMAIN, CONFIGURATION, SCHEMA, attributes, {name: known(name) for name in _CLASSES})
 
 
-def after(forest: Forest, steps: Iterable[Step]) -> Forest:
+def after(forest: Forest, steps: Iterable[SetupStep]) -> Forest:
     """The forest as it would be: Active Directory's own part in it is the group's SID, and the accounts' version."""
     attributes, classes = dict(forest.attributes), dict(forest.classes)
     objects: dict[str, Mapping[str, Sequence[bytes]]] = dict(forest.objects)

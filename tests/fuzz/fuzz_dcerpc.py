@@ -27,15 +27,18 @@ if __name__ == "__main__":
         from postern.protocols.dcerpc.interfaces import endpoint
         from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
         from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
-        from postern.protocols.dcerpc.ndr import NdrError
+        from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
+        from postern.protocols.dcerpc.ndr import NdrError, Reader
         from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
         from postern.protocols.dcerpc.protection import Level
-        from postern.protocols.dcerpc.server import AuthStep, Request
+        from postern.protocols.dcerpc.server_events import AuthStep, Request
         from postern.store import search
         from postern.trust.contexts import SecurityFailure
+        from postern.trust.host import HostCredentials
         from postern.trust.ntlm.fields import NtlmError
         from postern.trust.ntlm.handshake import NtlmAcceptor
         from postern.trust.spnego import SpnegoAcceptor
+        from tests.protocols.dcerpc.nspi_types import RESTRICTION, ROW_SET
         from tests.protocols.dcerpc.play import ECHO, Pair, unbound
 else:
     from postern.model.mailbox import MailboxError
@@ -43,18 +46,22 @@ else:
     from postern.protocols.dcerpc.interfaces import endpoint
     from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
     from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
-    from postern.protocols.dcerpc.ndr import NdrError
+    from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
+    from postern.protocols.dcerpc.ndr import NdrError, Reader
     from postern.protocols.dcerpc.pdu import WHOLE, Kind, cut, pdu
     from postern.protocols.dcerpc.protection import Level
-    from postern.protocols.dcerpc.server import AuthStep, Request
+    from postern.protocols.dcerpc.server_events import AuthStep, Request
     from postern.store import search
     from postern.trust.contexts import SecurityFailure
+    from postern.trust.host import HostCredentials
     from postern.trust.ntlm.fields import NtlmError
     from postern.trust.ntlm.handshake import NtlmAcceptor
     from postern.trust.spnego import SpnegoAcceptor
+    from tests.protocols.dcerpc.nspi_types import RESTRICTION, ROW_SET
     from tests.protocols.dcerpc.play import ECHO, Pair, unbound
 
-OPERATIONS = [one for interface in (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION) for one in interface.operations]
+INTERFACES = (MAILBOX_ACCESS, MAILBOX_DELIVERY, MAIL_SUBMISSION, MAILBOX_ITEMS)
+OPERATIONS = [operation for interface in INTERFACES for operation in interface.operations]
 KINDS = list(Kind)
 READERS = (endpoint.read_map, endpoint.read_lookup, endpoint.read_map_reply, endpoint.read_tower)
 
@@ -73,6 +80,9 @@ def one_input(data: bytes) -> None:
             for read in READERS:
                 with suppress(NdrError):
                     read(rest)
+            for type_ in (ROW_SET, RESTRICTION):
+                with suppress(NdrError):
+                    type_.get(Reader(rest))
             trailer.strip(rest, ECHO, 1, 0, 0, True)
         case _:
             _tokens(rest)
@@ -135,7 +145,7 @@ async def _nobody(logon: object) -> None:
 
 
 def _tokens(rest: bytes) -> None:
-    acceptor = NtlmAcceptor("hub1", "example.test", _nobody)
+    acceptor = NtlmAcceptor(HostCredentials("hub1", "example.test"), _nobody)
     half = len(rest) // 2
     with suppress(NtlmError):
         acceptor.negotiate(b"NTLMSSP\0\1\0\0\0" + rest[:half])

@@ -1,7 +1,8 @@
-"""Fuzz target for log-ons of mail clients: `python tests/fuzz/fuzz_logon.py -max_total_time=300`, with atheris.
+"""Fuzz target for log-ons of clients: `python tests/fuzz/fuzz_logon.py -max_total_time=300`, with atheris.
 
-The first octet says which mechanism hears the rest, a response a line. Nobody has an account, so nobody may be let in, whatever
-is said; and only octets that are no exchange of the mechanism end one early.
+The first octet says which mechanism of SASL hears the rest, a response a line, or that the lines are HTTP's Authorization fields.
+Nobody has an account, so nobody may be let in, whatever is said; and only octets that are no exchange of the mechanism end one
+early.
 """
 
 from __future__ import annotations
@@ -16,38 +17,42 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["postern.trust"]):
-        from postern.trust.outcome import Challenge, Denied
+        from postern.trust.acceptor import FAILED, Asking, Cause, Challenge, Denied, Failure
+        from postern.trust.authenticator import Authenticator
+        from postern.trust.framing.http import HttpAuthentication, Unauthorized
+        from postern.trust.framing.sasl import NAMES, AuthExchange
+        from postern.trust.host import HostCredentials
         from postern.trust.passwords import saslprep
-        from postern.trust.passwords.judge import FAILED
-        from postern.trust.sasl import exchange
-        from postern.trust.sasl import mechanisms as sasl
-        from postern.trust.sasl import scram as sasl_scram
 else:
-    from postern.trust.outcome import Challenge, Denied
+    from postern.trust.acceptor import FAILED, Asking, Cause, Challenge, Denied, Failure
+    from postern.trust.authenticator import Authenticator
+    from postern.trust.framing.http import HttpAuthentication, Unauthorized
+    from postern.trust.framing.sasl import NAMES, AuthExchange
+    from postern.trust.host import HostCredentials
     from postern.trust.passwords import saslprep
-    from postern.trust.passwords.judge import FAILED
-    from postern.trust.sasl import exchange
-    from postern.trust.sasl import mechanisms as sasl
-    from postern.trust.sasl import scram as sasl_scram
 
-from postern.model.security import Peer
+from postern.model.organization import Profile
+from postern.model.security import Mechanism, Peer, Seal
+from postern.paths.guard import Guard
+from postern.paths.table import settle
 from tests.bounds.growth import finished
 
 PEER = Peer("192.0.2.1", 40_000)
 
 
-class Nobody:
-    """A judge whose directory is empty, and who keeps no account of guesses."""
+class Nobody(Authenticator):
+    """An authenticator whose directory is empty, and who keeps no account of guesses."""
 
     def __init__(self) -> None:
-        self.directory = self
-        self.proofs = self
+        self.directory = self.proofs = self
+        self.available = frozenset(NAMES)
+        self._host = HostCredentials("hub1", "example.test", "EXAMPLE")
 
     async def account(self, name: str) -> None:
         assert name
         return None
 
-    async def enter(self, name: str, account: None, peer: Peer) -> Any:
+    async def enter(self, name: str, account: object, peer: Peer, callers: object = None) -> Any:
         return SimpleNamespace(undecided=lambda: None)
 
     async def ntlm(self, account: None, logon: object) -> None:
@@ -59,6 +64,9 @@ class Nobody:
             assert saslprep.saslprep(prepared) == prepared, "RFC 4013: what is prepared stays as it is"
         return FAILED
 
+    def available_to(self, callers: object) -> frozenset[Mechanism]:
+        return self.available
+
     def settle(self, guess: object, right: bool) -> None:
         assert not right
 
@@ -66,36 +74,41 @@ class Nobody:
         return bytes(16)
 
 
-JUDGE: Any = Nobody()
-MECHANISMS = (
-    lambda: sasl.Plain(JUDGE, PEER),
-    lambda: sasl.Login(JUDGE, PEER),
-    lambda: sasl_scram.ScramServer(JUDGE, PEER),
-    lambda: sasl.Ntlm(JUDGE, PEER, "hub1", "example.test", "EXAMPLE", sasl.Channel()),
-)
+NOBODY: Any = Nobody()
+MECHANISMS = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "NTLM")
+GUARD = Guard([settle(Profile.PRACTICAL)["imap4"]], frozenset(NAMES))
+WEB = Guard([settle(Profile.PRACTICAL)["mapi-over-http"]], frozenset(NAMES))
+ASKING = Asking(PEER, Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384"))
 
 
 def one_input(data: bytes) -> None:
     """Raises AssertionError (or anything else) where a mechanism does what it must not."""
     if not data:
         return
-    begin = MECHANISMS[data[0] % len(MECHANISMS)]
-    one = exchange.SaslExchange()
-    one.begin(begin())
-    server = b""
+    if data[0] % (len(MECHANISMS) + 1) == len(MECHANISMS):
+        return _http(data[1:].split(b"\n")[:4])
+    name, server = MECHANISMS[data[0] % (len(MECHANISMS) + 1)], b""
+    exchange = AuthExchange(GUARD, NOBODY)
+    turn = finished(exchange.begin(name, None, ASKING))
     for line in data[1:].split(b"\n")[:4]:
-        # The nonce is the server's: a response that leaves it open gets as far as one that knows it.
-        said = line.replace(b"NONCE", server.partition(b",")[0])
-        outcome = finished(one.respond(said))
-        if not isinstance(outcome, Challenge):
-            assert isinstance(outcome, Denied)
+        if not isinstance(turn, Challenge):
+            assert isinstance(turn, Failure) and turn.cause is Cause.FAILED
             break
-        server = outcome.data
-    encoded = exchange.SaslExchange()
-    encoded.begin(begin())
-    finished(encoded.respond_encoded(data[1:]))
-    encoded.begin(begin())
-    assert isinstance(finished(encoded.respond_encoded(base64.b64encode(data[1:]))), Challenge | Denied)
+        # The nonce is the server's: a response that leaves it open gets as far as one that knows it.
+        server = turn.data or server
+        turn = finished(exchange.respond(line.replace(b"NONCE", server.partition(b",")[0])))
+    exchange = AuthExchange(GUARD, NOBODY, encoded=True)
+    for line in (data[1:], base64.b64encode(data[1:])):
+        assert isinstance(finished(exchange.begin(name, line, ASKING)), Challenge | Failure)
+
+
+def _http(fields: list[bytes]) -> None:
+    """Authorization fields of one connection; those that are no base64 are taken as credentials, too."""
+    connection = HttpAuthentication(NOBODY, "mail")
+    for value in fields:
+        scheme, _, token = value.partition(b" ")
+        for shown in (value, scheme + b" " + base64.b64encode(token)):
+            assert isinstance(finished(connection.authorize(shown, WEB, ASKING)), Unauthorized)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,7 @@ PARSERS = {
     "fuzz_authentication": ("authentication",),
     "fuzz_logon": (),
     "fuzz_directory": (),
+    "fuzz_http": ("http",),
 }
 CUTS = (0, 1, 9)
 _SAID = re.compile(r"^C\d?([:>]) ?(.*)$", re.MULTILINE)
@@ -162,7 +163,8 @@ def _directory() -> Iterator[bytes]:
 
 
 def _logon() -> Iterator[bytes]:
-    """Responses, a line each, of PLAIN (first octet 4n), LOGIN (4n + 1), SCRAM (4n + 2) and NTLM (4n + 3)."""
+    """Responses, a line each, of PLAIN (first octet 5n), LOGIN (5n + 1), SCRAM (5n + 2) and NTLM (5n + 3); fields of HTTP
+    (5n + 4)."""
     for name, password in ((b"anna", b"secret"), ("안나@good.test".encode(), "\u0300\u0316\u00ad".encode())):
         yield b"\x00\0" + name + b"\0" + password
         yield b"\x00" + name + b"\0" + name + b"\0" + password
@@ -174,7 +176,11 @@ def _logon() -> Iterator[bytes]:
     initiator = NtlmInitiator("anna", "EXAMPLE", nt_hash("secret"), "smtp/hub1")
     yield b"\x03" + initiator.negotiate()
     yield b"\x03" + initiator.negotiate() + b"\nNTLMSSP\0\3\0\0\0" + bytes(80)
-    yield from (bytes([which]) + bytes(size) for which in range(4) for size in (0, 3))
+    for scheme in (b"NTLM ", b"Negotiate "):
+        yield b"\x04" + scheme + initiator.negotiate() + b"\n" + scheme + b"NTLMSSP\0\3\0\0\0" + bytes(80)
+    yield b"\x04Negotiate \x60\x1c\x06\x06\x2b\x06\x01\x05\x05\x02" + bytes(20) + b"\nNegotiate \xa1\x03"
+    yield b"\x04Basic anna:secret\nBasic YW5uYTpzZWNyZXQ=\nBearer x"
+    yield from (bytes([which]) + bytes(size) for which in range(5) for size in (0, 3))
 
 
 _MORE = {
@@ -195,12 +201,28 @@ _MORE = {
 }
 """What no dialogue says: names, dates and addresses by themselves."""
 
+
+def _http() -> Iterator[bytes]:
+    """Requests, right and wrong, each whole and octet by octet."""
+    for line in (
+        b"GET /metrics?a=b HTTP/1.1",
+        b"HEAD / HTTP/1.0",
+        b"POST /x HTTP/2.0",
+        b"GET /",
+        b"\r\nGET / HTTP/1.1",
+    ):
+        for field in (b"Host: x", b"Content-Length: 12", b"Transfer-Encoding: chunked", b" folded", b"A" * 200):
+            yield b"\xff" + line + b"\r\n" + field + b"\r\n\r\n"
+            yield b"\x00" + line + b"\r\nHost: x\r\n" + field + b"\r\n\r\nmore"
+
+
 _MADE = {
     "fuzz_logon": _logon,
     "fuzz_dcerpc": _dcerpc,
     "fuzz_mail": _mail,
     "fuzz_authentication": _authentication,
     "fuzz_directory": _directory,
+    "fuzz_http": _http,
 }
 
 

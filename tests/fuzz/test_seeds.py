@@ -26,7 +26,7 @@ WITHOUT_A_TARGET = {
     "telemetry.tracking.read": "reads lines that only this program writes, with JSON's own reader",
     "transport.delivery_status._trace_of": "cuts off 16 KB; `protocols.authentication.header.fields` reads them",
     "transport.poison.keep_copy": "writes a message to a file",
-    "trust.passwords.pool.FairQueue": "a queue in memory that reads no octets",
+    "trust.pool.FairQueue": "a queue in memory that reads no octets",
 }
 """Readers that have a bound and no target, each with its reason."""
 

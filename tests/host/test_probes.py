@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from postern.host import configuration, state
-from postern.host.probes import NothingRuns, subject
+from postern.host.probes import subject
 
 
 def test_no_organization(tmp_path: Path) -> None:
-    with pytest.raises(NothingRuns, match="start one with `postern run`"):
+    with pytest.raises(state.StateError, match="start one with `postern run`"):
         subject(str(tmp_path / "nothing"))
 
 

@@ -16,7 +16,6 @@ import pytest
 from postern.host import configuration, directory, secret_files, seed
 from postern.model.organization import AcceptedDomain, Role, StateFolder
 from postern.roles.secrets import Secret
-from postern.trust.passwords import verifiers as passwords
 
 BASE = configuration.parse(configuration.DEFAULT.format(offset=0))
 HUB = dataclasses.replace(BASE.servers[0], name="hub1", roles=frozenset({Role.HUB}))
@@ -57,7 +56,7 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> Accounts:
         yield found
 
     monkeypatch.setattr(directory, "opened", opened)
-    monkeypatch.setattr(passwords, "matches", lambda stored, password: stored == password)
+    monkeypatch.setattr(seed, "matches", lambda stored, password: stored == password)
     return found
 
 

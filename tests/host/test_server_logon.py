@@ -30,7 +30,7 @@ def test_imap_and_rpc_share_one_watch(tmp_path: Path, monkeypatch: pytest.Monkey
         async def close(self) -> None: ...
 
     directory = Directory()
-    opened = SimpleNamespace(directory=directory, proofs=None, netbios="", membership=None, close=directory.close)
+    opened = SimpleNamespace(directory=directory, domain_logons=None, close=directory.close)
     monkeypatch.setattr(server_logon, "open_directory", lambda runtime, part: opened)
     state = StateFolder(tmp_path, tmp_path)
     state.secrets.mkdir()
@@ -42,10 +42,10 @@ def test_imap_and_rpc_share_one_watch(tmp_path: Path, monkeypatch: pytest.Monkey
     async def main() -> None:
         process = ServerLogon(runtime, Role.CLIENT_ACCESS)
         watch = process.authenticator.reauthorization
-        assert process.rpc._acceptors.reauthorization is watch
+        assert process.rpc._authenticator.reauthorization is watch
         user = Identity(PrincipalKind.USER, "alice", Mechanism.BASIC, guid=uuid4())
         watch.register(user, lambda: None)
-        process.rpc._acceptors.reauthorization.register(user, lambda: None)
+        process.rpc._authenticator.reauthorization.register(user, lambda: None)
         await watch.round()
         assert asked == [1]
         (watching,) = asyncio.all_tasks() - {asyncio.current_task()}

@@ -19,6 +19,7 @@ from postern.host.topology import look, seen
 from postern.model.organization import StateFolder
 from postern.roles import topology
 from postern.roles.runtime import Runtime
+from postern.telemetry.metrics import Metric, Metrics
 from tests.directory.samba import Domain
 from tests.support.ports import free_offset, free_port
 
@@ -62,7 +63,7 @@ def command(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def test_without_a_domain_it_says_so(tmp_path: Path) -> None:
     done = command(written(tmp_path / "state").root)
-    assert done.returncode == 2 and "no Active Directory" in done.stderr
+    assert done.returncode == 78 and "no Active Directory" in done.stderr
 
 
 @pytest.fixture
@@ -80,7 +81,7 @@ def test_one_look_finds_the_controllers_and_leaves_krb5_conf(samba_domain: Domai
     told = json.loads(done.stdout)
     address = samba_domain.controllers["dc1"].address
     assert (told["domain"], told["site"], told["service"]) == (Domain.name, "Default-First-Site-Name", False)
-    assert told["controllers"][0]["name"] == "dc1.corp.test" and told["controllers"][0]["address"] == address
+    assert told["controllers"][0]["fqdn"] == "dc1.corp.test" and told["controllers"][0]["address"] == address
     assert told["controllers"][0]["up"] and told["controllers"][0]["global_catalogue"] and done.returncode == 0
     assert f"kdc = {address}" in in_domain.krb5_conf.read_text()
     assert in_domain.topology.exists()
@@ -100,7 +101,7 @@ def test_nobody_is_found_where_dns_knows_nobody(in_domain: StateFolder) -> None:
 @pytest.mark.root
 @pytest.mark.parametrize("profile", ["practical", "reference"])
 def test_the_topology_process_tells_the_hosts_commands(
-    samba_domain: Domain, in_domain: StateFolder, monkeypatch: pytest.MonkeyPatch, profile: str
+    samba_domain: Domain, in_domain: StateFolder, monkeypatch: pytest.MonkeyPatch, counted: Metrics, profile: str
 ) -> None:
     keytab = samba_domain.computer("topo1")
     (in_domain.secrets / "keytab").write_bytes(keytab.read_bytes())
@@ -123,6 +124,9 @@ def test_the_topology_process_tells_the_hosts_commands(
             assert [(one.fqdn, one.up) for one in found.controllers] == [("dc1.corp.test", True)]
             account = await process.directory.account("TOPO1$")
             assert account is not None and account.is_server
+            counted.read_gauges()
+            controllers = {state: counted.values[Metric.DOMAIN_CONTROLLERS, (state,)] for state in ("up", "down")}
+            assert controllers == {"up": 1, "down": 0}
         finally:
             await process.stop()
         assert not (await seen(organization, server, in_domain)).running

@@ -2,7 +2,7 @@
 
 `how`: "fail" (a worker raises at its start), "deaf" (a worker does not end when told), "silent" (a worker dies without a word),
 "busy" (a worker that is told by SIGALRM never comes back to its loop, and worked on "toy" then), "brief" (as usual, with a short
-patience for silence).
+patience for silence), "counted" (as usual, and what it counts is written down).
 The file "renew" in the state folder replaces the
 workers. A worker that gets SIGUSR1 opens sockets that fit no row. It prints "ready" and whatever ended it.
 """
@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 from postern.host import account, configuration, state
@@ -93,7 +94,7 @@ def main(folder: str, offset: int, how: str) -> None:
     account.become(account.owner(made.root))
     account.stay_inspectable()
     configure("supervisor", made.logs / "supervisor.jsonl")
-    organization = configuration.load(made)
+    organization = replace(configuration.load(made), metrics=how == "counted")
     server = organization.servers[0]
     plan = supervisor.Plan(
         organization=organization,
@@ -106,6 +107,7 @@ def main(folder: str, offset: int, how: str) -> None:
     )
     supervisor.REFRESH_EVERY = 3600.0 if how == "hang-up" else 0.1
     supervisor.WATCH_EVERY = 0.2
+    worker._METRICS_EVERY = 0.1
     if how in ("busy", "brief"):
         worker.PULSE_EVERY, supervisor.SILENCE, supervisor.GAP = 0.1, 2.0, 0.5
     one = supervisor.Supervisor(plan, lock)

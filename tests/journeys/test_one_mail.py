@@ -1,18 +1,23 @@
 """One mail at a time through a whole organization, by clients that nobody here wrote: in, out, back, late, and not at all.
 
-covers: internet-to-hub, client-to-hub-smtp, hub-to-internet, hub-to-mailbox-mapi, imap4, pop3
+covers: metrics, internet-to-hub, client-to-hub-smtp, hub-to-internet, hub-to-mailbox-mapi, imap4, pop3
 """
 
 from __future__ import annotations
 
 import imaplib
 import json
+import os
 import poplib
+import signal
 import smtplib
 import ssl
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests import organization
 from tests.journeys.remote import Remote
@@ -32,8 +37,9 @@ def remote_port() -> int:
 
 @pytest.fixture(scope="module")
 def here(remote_port: int) -> Iterator[Organization]:
-    """alice and bob; mail for others leaves to a smart host on the loopback."""
-    made = organization.start(configuration={"smart-hosts = []": f'smart-hosts = ["127.0.0.1:{remote_port}"]'})
+    """alice and bob; mail for others leaves to a smart host on the loopback. Metrics are switched on."""
+    changes = {"smart-hosts = []": f'smart-hosts = ["127.0.0.1:{remote_port}"]', "# metrics = false": "metrics = true"}
+    made = organization.start(configuration=changes)
     try:
         for name in ("alice", "bob"):
             made.add_user(name)
@@ -234,3 +240,56 @@ def test_the_directorys_commands_are_seen_by_the_running_roles(client: Traveller
     here.command("domain", "remove", "second.test")
     until(lambda: answer(here, info) == 550, "the alias' end", SECONDS)
     until(lambda: answer(here, team) == 550, "the group's end", SECONDS)
+
+
+def metrics(here: Organization) -> dict[tuple[str, ...], float]:
+    """The values of all processes, added up, by name and the values of path, outcome, step and part."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{here.port(9464)}/metrics", timeout=20) as response:
+        families = list(text_string_to_metric_families(response.read().decode()))
+    sums: dict[tuple[str, ...], float] = {}
+    for sample in (sample for family in families for sample in family.samples):
+        labels = (sample.labels.get(name, "") for name in ("path", "outcome", "step", "part"))
+        key = (sample.name, *filter(None, labels))
+        sums[key] = sums.get(key, 0.0) + sample.value
+    return sums
+
+
+def health(here: Organization) -> tuple[int, dict[str, str]]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{here.port(9464)}/healthz", timeout=20) as response:
+            return response.status, json.load(response)["parts"]
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)["parts"]
+
+
+def test_what_happens_is_counted_and_told(client: Traveller, here: Organization) -> None:
+    before = metrics(here)
+    from_a_stranger(client, "alice@example.test")
+
+    def counted() -> bool:
+        now = metrics(here)
+        return all(
+            now.get(key, 0.0) > before.get(key, 0.0)
+            for key in (
+                ("postern_messages_total", "internet-to-hub", "receive"),
+                ("postern_messages_total", "hub-to-mailbox-mapi", "deliver"),
+                ("postern_message_octets_count", "internet-to-hub"),
+                ("postern_logons_total", "imap4", "granted"),
+                ("postern_rpc_seconds_count", "cas-to-mailbox", "reply"),
+            )
+        )
+
+    until(counted, "the message's steps among the metrics", SECONDS)
+    now = metrics(here)
+    assert now["postern_database_octets",] > 1_000_000 and now["postern_queue_oldest_seconds",] == 0.0
+    assert here.verify("--path", "metrics")["metrics"]["verdict"] == "pass"
+
+
+def test_health_notices_a_part_that_is_gone_and_its_return(here: Organization) -> None:
+    status, parts = health(here)
+    assert status == 200 and set(parts.values()) == {"up"}
+    assert {"hub.0", "mailbox.0", "client-access.0", "metrics.0", "postgresql", "slapd"} <= parts.keys()
+    (worker, *_) = here.workers("mailbox")
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: health(here)[0] == 503, "a worker's end", SECONDS)
+    until(lambda: health(here)[0] == 200, "its successor", SECONDS)

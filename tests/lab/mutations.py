@@ -23,7 +23,7 @@ EDGE = "CN=edge1,CN=Edge Subscriptions,CN=Postern,CN=Services,CN=Configuration,D
 def row(lab: Lab, host: str, path: str) -> str:
     """What `postern verify` on that host says of this row: its verdict."""
     said = json.loads(lab.shell(host, "postern", "verify", "--json", "--path", path, check=False) or "[]")
-    return next((str(one["verdict"]) for one in said if one["id"] == path), "nothing")
+    return next((str(one["verdict"]) for one in said if one["path"] == path), "nothing")
 
 
 def cell(lab: Lab, path: str, host: str) -> str:
@@ -32,7 +32,7 @@ def cell(lab: Lab, path: str, host: str) -> str:
 
 def controller_is_up(lab: Lab, host: str, controller: str) -> bool:
     said = json.loads(lab.shell(host, "postern", "topology", "--json", check=False) or '{"controllers": []}')
-    return any(one["name"] == f"{controller}.corp.test" and one["up"] for one in said["controllers"])
+    return any(one["fqdn"] == f"{controller}.corp.test" and one["up"] for one in said["controllers"])
 
 
 def events(lab: Lab, host: str, log: str, event: str) -> int:

@@ -151,7 +151,7 @@ def test_a_second_up_of_the_same_name_is_refused(labs: list[Lab]) -> None:
     lab = labs[0]
     lab.command("up", "--bare")
     done = lab.command("up", "--bare", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 69  # EX_UNAVAILABLE
     assert f"postern: the lab {lab.name} is up" in done.stderr
     assert lab.status()["client1"]["running"]
 

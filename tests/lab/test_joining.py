@@ -100,7 +100,7 @@ def test_a_row_is_proven_if_some_host_says_so_and_none_that_it_fails() -> None:
 def test_what_the_verifier_prints_is_read() -> None:
     checks = [{"name": "a", "passed": True, "detail": ""}, {"name": "b", "passed": False, "detail": "x"}]
     report = {
-        "id": "edgesync",
+        "path": "edgesync",
         "verdict": "fail",
         "detail": "b: x",
         "observed": {"closed": ["10.77.2.20 TCP 50389"]},

@@ -6,16 +6,16 @@ import threading
 
 import pytest
 
-from postern.lab.steps import Progress, Step, cause, run
+from postern.lab.steps import LabStep, Progress, cause, run
 
 
 def test_steps_run_after_what_they_need() -> None:
     done: list[str] = []
     steps = [
-        Step("last", lambda: done.append("last"), ("left", "right")),
-        Step("left", lambda: done.append("left"), ("first",)),
-        Step("right", lambda: done.append("right"), ("first",)),
-        Step("first", lambda: done.append("first")),
+        LabStep("last", lambda: done.append("last"), ("left", "right")),
+        LabStep("left", lambda: done.append("left"), ("first",)),
+        LabStep("right", lambda: done.append("right"), ("first",)),
+        LabStep("first", lambda: done.append("first")),
     ]
     told: list[Progress] = []
     run(steps, told.append)
@@ -26,7 +26,7 @@ def test_steps_run_after_what_they_need() -> None:
 
 def test_what_can_run_together_does() -> None:
     meeting = threading.Barrier(2, timeout=10)
-    run([Step("one", lambda: void(meeting.wait())), Step("two", lambda: void(meeting.wait()))], void)
+    run([LabStep("one", lambda: void(meeting.wait())), LabStep("two", lambda: void(meeting.wait()))], void)
 
 
 def test_the_first_failure_ends_it_and_what_runs_is_told_to_give_up() -> None:
@@ -36,9 +36,9 @@ def test_the_first_failure_ends_it_and_what_runs_is_told_to_give_up() -> None:
         raise OSError("no")
 
     steps = [
-        Step("fails", fail),
-        Step("waits", lambda: void(given_up.wait(10))),
-        Step("never", lambda: after.append(1), ("fails",)),
+        LabStep("fails", fail),
+        LabStep("waits", lambda: void(given_up.wait(10))),
+        LabStep("never", lambda: after.append(1), ("fails",)),
     ]
     with pytest.raises(OSError, match="no"):
         run(steps, void, given_up.set)
@@ -48,7 +48,7 @@ def test_the_first_failure_ends_it_and_what_runs_is_told_to_give_up() -> None:
 
 def test_steps_that_wait_for_each_other_are_a_mistake() -> None:
     with pytest.raises(ValueError, match="wait for what never comes: one, two"):
-        run([Step("one", lambda: None, ("two",)), Step("two", lambda: None, ("one",))], void)
+        run([LabStep("one", lambda: None, ("two",)), LabStep("two", lambda: None, ("one",))], void)
 
 
 def void(_: object) -> None:

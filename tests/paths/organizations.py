@@ -50,6 +50,7 @@ OUTSIDE = replace(
 )
 """Everything that a URL or a list can name stands outside of Postern's own processes."""
 
+MONITOR = Host("prom1", frozenset({"monitor"}), ("192.0.2.99",))
 DC1 = Host("dc1", frozenset({"active-directory", "name-server"}), ("10.77.1.10",), "dc1.corp.test", "Headquarters")
 DC2 = Host("dc2", frozenset({"active-directory", "name-server"}), ("10.77.4.10",), "dc2.corp.test", "Branch")
 CLIENT = Host("client1", frozenset({"client"}), ("10.77.3.50",), "client1.corp.test")

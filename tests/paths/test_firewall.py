@@ -23,6 +23,7 @@ from tests.paths.organizations import (
     CORP,
     CORP_OF_THE_EDGE,
     MAILBOX,
+    MONITOR,
     NETWORKS,
     ONE,
     OUTSIDE,
@@ -48,15 +49,19 @@ def test_everything_is_denied_that_no_rule_admits() -> None:
 def test_rules_name_ports_peers_and_rows() -> None:
     text = ruleset(THREE, "mb1")
     incoming = "\n".join(chain(text, "input"))
-    assert (
-        "ip saddr 192.0.2.3 tcp dport { 10135, 30000-30019 } "
-        'counter name "in-hub-to-mailbox-mapi" counter name "in-cas-to-mailbox" accept'
-    ) in incoming
-    assert (
-        'ip6 saddr 2001:db8::1 tcp dport { 10135, 30000-30019 } counter name "in-hub-to-mailbox-mapi" accept'
-    ) in incoming
+    (rule,) = re.findall(r"ip saddr 192\.0\.2\.3 tcp dport \{ 10135, 30000-30019 \} (.*) accept", incoming)
+    assert {"in-hub-to-mailbox-mapi", "in-cas-to-mailbox"} <= set(re.findall(r'counter name "(\S+)"', rule))
+    (rule,) = re.findall(r"ip6 saddr 2001:db8::1 tcp dport \{ 10135, 30000-30019 \} (.*) accept", incoming)
+    assert 'counter name "in-hub-to-mailbox-mapi"' in rule and "in-cas-to-mailbox" not in rule
     assert "10025" not in text
     assert "2001:db8::2" not in text  # its own address is nobody's peer
+
+
+def test_the_metrics_port_is_open_to_monitors_where_metrics_are_switched_on() -> None:
+    assert "metrics" not in ruleset(THREE, "mb1")
+    text = ruleset(replace(THREE, metrics=True, hosts=(MONITOR,)), "mb1")
+    incoming = "\n".join(chain(text, "input"))
+    assert '192.0.2.99 } tcp dport 19464 counter name "in-metrics" accept' in incoming
 
 
 def test_every_counter_that_is_used_is_there_and_the_other_way_round() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
 
 from postern.model.organization import Profile
 from postern.model.security import NOBODY, Encryption, Identity, Mechanism, PrincipalKind, Seal
-from postern.paths.guard import SASL_NAMES, Guard, Reason, Refusal
+from postern.paths.guard import Guard, Reason, Refusal
 from postern.paths.row import Path
 from postern.paths.table import TABLE, settle
 
@@ -49,7 +50,8 @@ def test_every_row_profile_seal_and_mechanism(row_id: str, profile: Profile) -> 
         if refusal is not None:
             listed = mechanism in row.supported_auth
             assert refusal.reason is (Reason.ENCRYPTION_REQUIRED if listed else Reason.MECHANISM_NOT_LISTED)
-        assert Guard([row], ALL - {mechanism}).check_mechanism(mechanism, seal) is not None
+        lacking = ALL - ({Mechanism.KERBEROS, Mechanism.NTLM} if mechanism is Mechanism.NEGOTIATE else {mechanism})
+        assert Guard([row], lacking).check_mechanism(mechanism, seal) is not None
 
 
 @pytest.mark.parametrize("profile", Profile)
@@ -58,9 +60,9 @@ def test_what_is_advertised_is_what_is_accepted(row_id: str, profile: Profile) -
     row = settle(profile)[row_id]
     guard = Guard([row], ALL)
     for seal in SEALS:
-        offer = guard.offer(seal, can_upgrade=True, binds=True)
-        accepted = {name for names in SASL_NAMES.values() for name in names if guard.check_sasl(name, seal)[0]}
-        assert set(offer.mechanisms) == accepted
+        offer = guard.offer(seal, can_upgrade=True)
+        accepted = {mechanism for mechanism in Mechanism if guard.check_mechanism(mechanism, seal) is None}
+        assert set(offer.mechanisms) == accepted - {Mechanism.ANONYMOUS}
         assert len(offer.mechanisms) == len(set(offer.mechanisms))
         assert offer.upgrade == (seal is None and row.encryption is not Encryption.NEVER)
         assert offer.login_disabled == (guard.check_mechanism(Mechanism.BASIC, seal) is not None)
@@ -75,26 +77,8 @@ def test_nobody_gets_onto_a_row_by_what_it_does_not_admit(row_id: str, profile: 
         answer = Guard([row], ALL).row_for(Identity(kind, "someone", mechanism), seal)
         if isinstance(answer, Path):
             assert answer is row
-            assert may(row, mechanism, seal)
-
-
-def test_names_are_taken_in_any_case_and_unknown_ones_are_not_listed() -> None:
-    guard = Guard([settle(Profile.PRACTICAL)["imap4"]], ALL)
-    assert guard.check_sasl("plain", TLS) == (Mechanism.BASIC, None)
-    for name in ("CRAM-MD5", "ANONYMOUS", "", "PLAIN\r\n", "EXTERNAL"):
-        mechanism, refusal = guard.check_sasl(name, TLS)
-        assert mechanism is None
-        assert refusal is not None and refusal.reason is Reason.MECHANISM_NOT_LISTED
-
-
-def test_external_is_whichever_of_its_mechanisms_is_there() -> None:
-    rows = [TABLE["edge-to-edge"], TABLE["hub-to-edge"]]
-    assert Guard(rows, frozenset({Mechanism.DIRECT_TRUST})).check_sasl("EXTERNAL", TLS) == (
-        Mechanism.DIRECT_TRUST,
-        None,
-    )
-    assert Guard(rows, frozenset({Mechanism.CERTIFICATE})).check_sasl("EXTERNAL", TLS) == (Mechanism.CERTIFICATE, None)
-    assert Guard(rows, ALL).check_sasl("EXTERNAL", None)[0] is None
+            inside = mechanism is Mechanism.KERBEROS and may(row, Mechanism.NEGOTIATE, seal)
+            assert may(row, mechanism, seal) or inside
 
 
 # The hub's port 25 answers strangers, hubs and clients at once.
@@ -119,12 +103,23 @@ def test_who_has_proven_what_is_on_which_row_of_a_shared_door() -> None:
 
 def test_a_shared_door_offers_strangers_tls_and_clients_nothing_before_it() -> None:
     guard = Guard(PORT_25, ALL)
-    clear, sealed = guard.offer(None, True, binds=True), guard.offer(TLS, True, binds=True)
+    clear, sealed = guard.offer(None, can_upgrade=True), guard.offer(TLS, can_upgrade=True)
     assert (clear.upgrade, clear.mechanisms, clear.login_disabled) == (True, (), True)
     assert (sealed.upgrade, sealed.login_disabled) == (False, False)
-    assert sealed.mechanisms == ("GSSAPI", "NTLM", "PLAIN", "LOGIN", "SCRAM-SHA-256-PLUS", "SCRAM-SHA-256")
-    unbound = tuple(name for name in sealed.mechanisms if name != "SCRAM-SHA-256-PLUS")
-    assert guard.offer(TLS, True, binds=False).mechanisms == unbound
+    assert sealed.mechanisms == (Mechanism.KERBEROS, Mechanism.NTLM, Mechanism.BASIC, Mechanism.SCRAM)
+
+
+def test_negotiate_is_kerberos_and_ntlm_only_where_it_stands_beside_it() -> None:
+    strict, lenient = settle(Profile.HARDENED)["mapi-over-http"], settle(Profile.PRACTICAL)["mapi-over-http"]
+    user = Identity(PrincipalKind.USER, "alice", Mechanism.KERBEROS)
+    for row in (strict, lenient):
+        assert Guard([row], frozenset({Mechanism.KERBEROS})).offer(TLS, False).mechanisms == (Mechanism.NEGOTIATE,)
+        assert Guard([row], ALL).row_for(user, TLS) is row
+    ntlm = frozenset({Mechanism.NTLM})
+    assert Guard([strict], ntlm).offer(TLS, False).mechanisms == ()
+    assert Guard([lenient], ntlm).offer(TLS, False).mechanisms == (Mechanism.NEGOTIATE, Mechanism.NTLM)
+    answer = Guard([strict], ALL).row_for(replace(user, mechanism=Mechanism.NTLM), TLS)
+    assert isinstance(answer, Refusal) and answer.reason is Reason.AUTHENTICATION_REQUIRED
 
 
 def test_a_client_that_proves_nothing_is_asked_to() -> None:

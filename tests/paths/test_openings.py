@@ -12,7 +12,7 @@ import pytest
 from postern.model.organization import Database, Host, Organization, Profile, Role, Server
 from postern.paths.deployment import closed, filtering_role
 from postern.paths.openings import ANYONE, Opening, openings, plain
-from postern.paths.row import Wire
+from postern.paths.row import Party, Wire
 from postern.paths.table import TABLE, settle
 from tests.paths.organizations import (
     BOTH,
@@ -25,6 +25,7 @@ from tests.paths.organizations import (
     EDGE,
     HUB,
     MAILBOX,
+    MONITOR,
     ONE,
     OUTSIDE,
     THREE,
@@ -42,8 +43,8 @@ def numbers(found: list[Opening]) -> set[tuple[int, int]]:
 
 
 def test_only_rows_that_a_host_plays_a_part_in() -> None:
-    ids = {one.row for one in openings(THREE, MAILBOX, settle(THREE.profile).values())}
-    assert ids == {
+    ids = {opening.row for opening in openings(THREE, MAILBOX, settle(THREE.profile).values())}
+    assert ids >= {
         "hub-to-mailbox-mapi",
         "mailbox-to-hub-submission",
         "cas-to-mailbox",
@@ -53,6 +54,9 @@ def test_only_rows_that_a_host_plays_a_part_in() -> None:
         "dhcp",
         "neighbour-discovery",
     }
+    for row_id in ids:
+        row = TABLE[row_id]
+        assert {Party.MAILBOX, Party.ANY_SERVER} & {*row.caller, row.callee} and not closed(THREE, row)
 
 
 def test_rpc_between_the_right_servers_only() -> None:
@@ -224,3 +228,31 @@ def test_a_dhcp_servers_answer_comes_to_our_own_port() -> None:
 )
 def test_one_address_is_compared_in_one_form(written: str, meant: str) -> None:
     assert plain(written) == meant
+
+
+def test_metrics_are_open_to_monitors_and_to_our_own_servers_where_they_are_switched_on() -> None:
+    row = TABLE["metrics"]
+    assert closed(THREE, row) == "metrics are not switched on"
+    assert not of(THREE, MAILBOX, "metrics", inward=True)
+    watched = replace(THREE, metrics=True, hosts=(MONITOR,))
+    [inward] = of(watched, MAILBOX, "metrics", inward=True)
+    assert (inward.first, inward.last) == (watched.port(9464), watched.port(9464)), "it is our own port, and shifted"
+    others = {address for server in watched.servers if server != MAILBOX for address in server.addresses}
+    assert set(inward.remote or ()) == {"192.0.2.99", *others} and inward.at_home
+    assert not inward.admits("198.51.100.1")
+    assert of(watched, MAILBOX, "metrics", inward=False), "our servers may read each other's"
+    [outward] = of(watched, MONITOR, "metrics", inward=False)
+    assert (outward.first, outward.last) == (watched.port(9464), watched.port(9464))
+    assert not of(watched, MONITOR, "metrics", inward=True)
+
+
+def test_an_edge_is_monitored_and_monitors_nobody() -> None:
+    watched = replace(WITH_EDGE, metrics=True)
+    [inward] = of(watched, EDGE, "metrics", inward=True)
+    assert set(inward.remote or ()) == {
+        address for server in watched.servers if server != EDGE for address in server.addresses
+    }
+    assert not of(watched, EDGE, "metrics", inward=False)
+    hub = next(server for server in watched.servers if server != EDGE)
+    for opening in of(watched, hub, "metrics", inward=True):
+        assert not any(opening.admits(plain(address)) for address in EDGE.addresses)

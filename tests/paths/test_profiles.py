@@ -7,10 +7,19 @@ import pytest
 from postern.model.organization import Profile
 from postern.model.security import Encryption, Mechanism
 from postern.paths import profiles
-from postern.paths.row import Deviation, Tls, Wire
+from postern.paths.row import Deviation, Party, Tls, Wire
 from postern.paths.table import REFERENCE, TABLE, deviations, same, settle
 
-LOCAL_RPC = ("hub-to-mailbox-mapi", "mailbox-to-hub-submission", "cas-to-mailbox", "ad-topology", "rus-rpc")
+SERVERS = frozenset({Party.HUB, Party.MAILBOX, Party.CLIENT_ACCESS, Party.UNIFIED_MESSAGING, Party.ANY_SERVER})
+LOCAL_RPC = tuple(
+    row.id
+    for row in REFERENCE
+    if {port.label for port in row.ports} == {"epm", "rpc"}
+    and not row.waits_for
+    and row.callee in SERVERS
+    and SERVERS.issuperset(row.caller)
+)
+"""RPC rows between servers that are built: `practical=(profiles.LOCAL_RPC,)` is all that one of them needs."""
 WEAK = {Mechanism.NTLM, Mechanism.DIGEST, Mechanism.BASIC}
 STRONG = {Mechanism.KERBEROS, Mechanism.SCRAM, Mechanism.CERTIFICATE}
 
@@ -70,6 +79,10 @@ def test_both_roles_on_one_host_speak_over_a_unix_socket(row_id: str, profile: P
     assert Mechanism.PEER in row.supported_auth
     assert row.default_auth[0] is not Mechanism.PEER  # a caller on another host tries the first
     assert row.words.ports == TABLE[row_id].words.ports + "; unix socket (ncalrpc)"
+
+
+def test_the_rows_that_are_meant() -> None:
+    assert {"hub-to-mailbox-mapi", "cas-to-mailbox", "rus-rpc"} <= set(LOCAL_RPC)
 
 
 def test_only_those_rows_know_peer_credentials_among_the_references() -> None:

@@ -82,7 +82,7 @@ class Doors:
         self.mailboxes = mailboxes
         self.limits = limits or Limits()
         self.directory = MemoryDirectory(names)
-        self.authenticator = Authenticator(self.directory, self.directory)
+        self.authenticator = Authenticator(self.directory, policy=self.directory)
         self.changes = MailboxChanges(mailboxes)
         self.observed = Observed(None)
         self.authority = trustme.CA()

@@ -24,7 +24,8 @@ from postern.services.netlogon.client import NetlogonClient
 from postern.services.rpc.client import RpcClient, RpcTarget
 from postern.services.rpc.server import RpcServer
 from postern.telemetry.observed import Observed
-from postern.trust.handshakes import Acceptors
+from postern.trust.authenticator import Authenticator
+from postern.trust.host import HostCredentials
 from postern.trust.kerberos.passwords import KerberosPasswords
 from postern.trust.ntlm.handshake import NtlmAcceptor, NtlmInitiator, Proof, nt_hash
 from tests.directory.samba import Domain
@@ -88,7 +89,7 @@ class Member:
         with tempfile.TemporaryDirectory(prefix="br-", dir="/tmp") as folder:
             socket = Path(folder) / "broker"
             service = LogonBroker(self.local, self.channel(locator))
-            acceptors = Acceptors(self.name, self.domain.name, directory)
+            acceptors = Authenticator(directory, HostCredentials(self.name, self.domain.name))
             server = RpcServer([service], acceptors, lambda identity, row: True, self.observed, self.account)
             door = Door([self.local], self.local.port("ncalrpc"), server.session, None)
             await door.open_local(socket)
@@ -109,7 +110,7 @@ class Member:
             taken.append(logon)
             return None
 
-        acceptor = NtlmAcceptor(self.name, self.domain.name, prove, netbios=self.domain.netbios)
+        acceptor = NtlmAcceptor(HostCredentials(self.name, self.domain.name, self.domain.netbios), prove)
         client = NtlmInitiator(user, domain, nt_hash(password) if secret is None else secret)
         await acceptor.authenticate(client.authenticate(acceptor.negotiate(client.negotiate())))
         return taken[0]

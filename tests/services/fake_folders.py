@@ -5,26 +5,36 @@ from __future__ import annotations
 import email
 import email.policy
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from uuid import UUID
 
-from postern.model.folders import Folder, FolderKind
-from postern.model.items import Column, Flag
+from postern.model.folders import MAIL, Folder, FolderKind, Right
+from postern.model.item_store import PropertyName
+from postern.model.items import MESSAGE, Column, Flag
 from postern.model.search import SearchTerm
 from postern.protocols.mime.message import NO_DATE, render
 from postern.protocols.mime.words import fold
 from postern.store.threads import Message
 
-_IDS = itertools.count(1)
+IDS = itertools.count(1)
 
 
 @dataclass
 class Item:
+    """`modseq` is the mailbox's change number that last touched it, `arrived` the one with which it came into its folder."""
+
     uid: int
     flags: int
     modseq: int
     date: int
     content: bytes
+    item_class: str = MESSAGE
+    created: int = 0
+    arrived: int = 1
+    properties: dict[int, bytes] = field(default_factory=dict)
+    id: int = field(default_factory=lambda: next(IDS))
 
     @property
     def header(self) -> bytes:
@@ -43,10 +53,18 @@ class FakeFolder:
     uid_next: int = 1
     modseq: int = 1
     recent_uid: int = 1
+    folder_class: str = MAIL
+    change: int = 1
+    made: int = 1
+    gone: list[tuple[int, int, bool]] = field(default_factory=list)
+    """Ids that left, with the change, and whether into another folder."""
+    rights: dict[UUID, Right] = field(default_factory=dict)
 
 
 @dataclass
 class FakeMailbox:
+    """`next` is the change number of the change that is being made."""
+
     folders: dict[int, FakeFolder] = field(default_factory=dict)
     subscribed: set[tuple[str, ...]] = field(default_factory=set)
     quota: int = 0
@@ -54,12 +72,42 @@ class FakeMailbox:
     next_validity: int = 1000
     submitted: list[int] = field(default_factory=list)
     delivered: set[str] = field(default_factory=set)
+    removed: list[tuple[int, int]] = field(default_factory=list)
+    names: list[PropertyName] = field(default_factory=list)
 
-    def add(self, path: tuple[str, ...], kind: FolderKind = FolderKind.USER) -> FakeFolder:
-        folder = FakeFolder(next(_IDS), path, kind, self.next_validity)
-        self.folders[folder.id] = folder
+    @property
+    def next(self) -> int:
+        return self.change + 1
+
+    def add(self, path: tuple[str, ...], kind: FolderKind = FolderKind.USER, folder_class: str = MAIL) -> FakeFolder:
+        folder = FakeFolder(next(IDS), path, kind, self.next_validity, modseq=self.next, folder_class=folder_class)
+        folder.change = folder.made = self.next
+        with self.hanging():
+            self.folders[folder.id] = folder
         self.next_validity += 1
+        self.change += 1
         return folder
+
+    def parent(self, folder: FakeFolder) -> int:
+        """The nearest folder above that exists."""
+        ids = {other.path: other.id for other in self.folders.values()}
+        return next((ids[above] for n in range(len(folder.path) - 1, 0, -1) if (above := folder.path[:n]) in ids), 0)
+
+    @contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Folders that have another parent after the block have changed."""
+        before = {folder.id: self.parent(folder) for folder in self.folders.values()}
+        yield
+        for folder in self.folders.values():
+            if before.get(folder.id, -1) not in (-1, self.parent(folder)):
+                folder.change = self.next
+
+    def remove(self, folder: FakeFolder, uids: Sequence[int], moved: bool = False) -> None:
+        """Takes items out of the folder; `moved`: they are in another one."""
+        folder.modseq = self.next
+        for uid in uids:
+            folder.gone.append((folder.items.pop(uid).id, self.next, moved))
+            folder.vanished.append((uid, self.next))
 
     def add_parents(self, path: tuple[str, ...]) -> None:
         for depth in range(1, len(path)):

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import zip_longest
 from uuid import UUID
 
 from postern.model.delivery import Delivery, DeliveryStatus
-from postern.model.folders import Folder, FolderKind
+from postern.model.folders import MAIL, Folder, FolderKind
 from postern.model.items import (
     KEYWORD_BASE,
     MAX_KEYWORDS,
@@ -28,7 +29,7 @@ from postern.protocols.mime.message import render
 from postern.store import threads
 from postern.store.delivery import with_return_path
 from postern.store.folders import checked_path
-from tests.services.fake_folders import FakeFolder, FakeMailbox, Item, in_thread, matches, sizes, sort_value
+from tests.services.fake_folders import IDS, FakeFolder, FakeMailbox, Item, in_thread, matches, sizes, sort_value
 
 WELL_KNOWN = {
     "INBOX": FolderKind.INBOX,
@@ -80,7 +81,7 @@ class FakeMailboxes:
     async def folders(self, mailbox: UUID) -> list[Folder]:
         self.calls.append("folders")
         box = self._mailbox(mailbox)
-        return [box.described(folder) for folder in box.folders.values()]
+        return [box.described(f) for f in box.folders.values() if f"{f.folder_class}.".startswith(f"{MAIL}.")]
 
     async def folder(self, mailbox: UUID, folder: int, claim_recent: bool = False) -> Folder:
         self.calls.append("folder")
@@ -96,8 +97,9 @@ class FakeMailboxes:
         if any(f.path == path for f in box.folders.values()):
             raise MailboxError("ALREADYEXISTS", "The folder exists")
         box.add_parents(path)
-        await self._moved(mailbox)
-        return box.described(box.add(path, kind))
+        made = box.add(path, kind)
+        await self._tell()
+        return box.described(made)
 
     async def rename_folder(self, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
         box, f, path = self._mailbox(mailbox), self._folder(mailbox, folder), tuple(path)
@@ -115,9 +117,11 @@ class FakeMailboxes:
         box.add_parents(path)
         if any(other.path[: len(path)] == path for other in box.folders.values()):
             raise MailboxError("ALREADYEXISTS", "A folder below that name exists")
-        for other in box.folders.values():
-            if other.path[: len(old)] == old:
-                other.path = path + other.path[len(old) :]
+        with box.hanging():
+            for other in box.folders.values():
+                if other.path[: len(old)] == old:
+                    other.path = path + other.path[len(old) :]
+        f.change = box.next
         await self._moved(mailbox)
 
     async def delete_folder(self, mailbox: UUID, folder: int) -> None:
@@ -125,7 +129,9 @@ class FakeMailboxes:
         box = self._mailbox(mailbox)
         if f.kind not in (FolderKind.USER, FolderKind.ARCHIVE):
             raise MailboxError("CANNOT", "A well-known folder stays")
-        del box.folders[folder]
+        with box.hanging():
+            del box.folders[folder]
+        box.removed.append((folder, box.next))
         await self._moved(mailbox)
 
     async def subscriptions(self, mailbox: UUID) -> list[tuple[str, ...]]:
@@ -207,12 +213,11 @@ class FakeMailboxes:
             [i.content for i in items] if columns & Column.CONTENT else (),
         )
 
-    def _touch(self, f: FakeFolder) -> int:
-        f.modseq += 1
-        return f.modseq
-
     async def _moved(self, mailbox: UUID) -> None:
         self._mailbox(mailbox).change += 1
+        await self._tell()
+
+    async def _tell(self) -> None:
         async with self._changed:
             self._changed.notify_all()
 
@@ -225,8 +230,7 @@ class FakeMailboxes:
         flags: int,
         unchanged_since: int | None = None,
     ) -> FlagResult:
-        f = self._folder(mailbox, folder)
-        modseq = f.modseq + 1
+        f, modseq = self._folder(mailbox, folder), self._mailbox(mailbox).next
         changed, modified = [], []
         for item in self._within(f, uids):
             if unchanged_since is not None and item.modseq > unchanged_since:
@@ -246,58 +250,60 @@ class FakeMailboxes:
             await self._moved(mailbox)
         return FlagResult([i.uid for i in changed], [i.flags for i in changed], [i.modseq for i in changed], modified)
 
-    def _put(self, f: FakeFolder, content: bytes, flags: int, date: int, modseq: int) -> int:
-        uid = f.uid_next
+    def _put(self, box: FakeMailbox, f: FakeFolder, item: Item) -> int:
+        """Gives the item the next UID of the folder."""
+        item.uid, item.modseq, f.modseq = f.uid_next, box.next, box.next
+        f.items[f.uid_next] = item
         f.uid_next += 1
-        f.items[uid] = Item(uid, flags, modseq, date, content)
-        return uid
+        return item.uid
 
     async def append(self, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> CopyResult:
-        f = self._folder(mailbox, folder)
-        info = await self.logon(mailbox, self._mailbox(mailbox).quota)
+        box, f = self._mailbox(mailbox), self._folder(mailbox, folder)
+        info = await self.logon(mailbox, box.quota)
         if info.quota and info.used + sum(len(i.content) for i in items) > info.quota:
             raise MailboxError("OVERQUOTA", "The mailbox is full")
-        modseq = self._touch(f)
         now = int(time.time())
-        uids = [
-            self._put(f, i.content, i.flags, now if i.internal_date is None else i.internal_date, modseq) for i in items
-        ]
+        uids = []
+        for new in items:
+            date = now if new.internal_date is None else new.internal_date
+            uids.append(self._put(box, f, Item(0, new.flags, 0, date, new.content, created=now, arrived=box.next)))
         await self._moved(mailbox)
         return CopyResult(f.uid_validity, (), uids)
 
     async def copy(
         self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]], target: int, move: bool = False
     ) -> CopyResult:
-        source, f = self._folder(mailbox, folder), self._folder(mailbox, target)
+        box, source, f = self._mailbox(mailbox), self._folder(mailbox, folder), self._folder(mailbox, target)
         items = self._within(source, uids)
         if not items:
             return CopyResult(f.uid_validity, (), ())
         info = await self.logon(mailbox)
         if not move and info.quota and info.used + sum(len(i.content) for i in items) > info.quota:
             raise MailboxError("OVERQUOTA", "The mailbox is full")
-        modseq = self._touch(f)
         mapping = []
+        uids_before = [item.uid for item in items]
+        if move:
+            box.remove(source, uids_before, moved=True)
+            if source is f:
+                del source.gone[-len(items) :]
         for item in items:
             names = [n for i, n in enumerate(source.keywords) if item.flags >> (KEYWORD_BASE + i) & 1]
             bits = (item.flags & 0xFF) | await self.keywords(mailbox, target, names, True)
-            mapping.append(self._put(f, item.content, bits, item.date, modseq))
-        if move:
-            gone = self._touch(source)
-            for item in items:
-                del source.items[item.uid]
-                source.vanished.append((item.uid, gone))
+            if move:
+                item.flags, item.arrived = bits, item.arrived if source is f else box.next
+            else:
+                item = replace(item, flags=bits, id=next(IDS), created=int(time.time()), arrived=box.next)
+                item.properties = dict(item.properties)
+            mapping.append(self._put(box, f, item))
         await self._moved(mailbox)
-        return CopyResult(f.uid_validity, [i.uid for i in items], mapping)
+        return CopyResult(f.uid_validity, uids_before, mapping)
 
     async def expunge(self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]] | None = None) -> list[int]:
         f = self._folder(mailbox, folder)
         gone = [i.uid for i in self._within(f, [(1, 0xFFFFFFFF)] if uids is None else uids) if i.flags & Flag.DELETED]
         if not gone:
             return []
-        modseq = self._touch(f)
-        for uid in gone:
-            del f.items[uid]
-            f.vanished.append((uid, modseq))
+        self._mailbox(mailbox).remove(f, gone)
         await self._moved(mailbox)
         return gone
 

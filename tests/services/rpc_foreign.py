@@ -21,6 +21,8 @@ from typing import Any
 
 INTERFACE = ("6b0f0a52-7c1d-4e0e-9a64-5d2f8c3b9e01", 1)
 MAILBOX = uuid.UUID("11111111-2222-3333-4444-555555555555")
+ABOUT = uuid.UUID("99999999-8888-7777-6666-555555555555")
+COUNTERS = ("0d7a52a6-58a5-4c0b-9d53-6a1c4c3c7f10", "1.0")
 LOGON = MAILBOX.bytes_le + struct.pack("<Q", 0)
 APPEND_OPNUM = 12
 CONTENT = bytes(range(256)) * 1000
@@ -91,8 +93,64 @@ def impacket() -> dict[str, Any]:
         dce.bind(mgmt.MSRPC_UUID_MGMT)
         return bool(mgmt.his_server_listening(dce)["status"] == 0)
 
+    def counted() -> list[Any]:
+        """A context handle on two connections of one association group, and on one of another."""
+        from impacket.dcerpc.v5 import rpcrt
+        from impacket.dcerpc.v5.dtypes import ULONG
+        from impacket.dcerpc.v5.ndr import NDRCALL
+        from impacket.dcerpc.v5.samr import SAMPR_HANDLE
+
+        class Open(NDRCALL):  # type: ignore[misc]  # impacket has no types
+            opnum = 0
+            structure = (("start", ULONG),)
+
+        class OpenResponse(NDRCALL):  # type: ignore[misc]  # as above
+            structure = (("counter", SAMPR_HANDLE), ("ErrorCode", ULONG))
+
+        class Add(NDRCALL):  # type: ignore[misc]  # as above
+            opnum = 1
+            structure = (("counter", SAMPR_HANDLE), ("number", ULONG))
+
+        class AddResponse(NDRCALL):  # type: ignore[misc]  # as above
+            structure = (("sum", ULONG), ("ErrorCode", ULONG))
+
+        plain = rpcrt.MSRPCBind
+
+        def bound(group: int = 0) -> tuple[Any, int]:
+            class Joining(plain):  # type: ignore[misc, valid-type]  # impacket always asks for a group of its own
+                def __init__(self, *arguments: Any) -> None:
+                    super().__init__(*arguments)
+                    self["assoc_group"] = group
+
+            rpcrt.MSRPCBind = Joining
+            try:
+                dce = connect(port, "cas-secret", privacy)
+                answer = dce.bind(uuidtup_to_bin(COUNTERS))
+            finally:
+                rpcrt.MSRPCBind = plain
+            return dce, rpcrt.MSRPCBindAck(answer.getData())["assoc_group"]
+
+        def called(dce: Any, request: Any, response: Any, about: Any = None) -> Any:
+            dce.call(request.opnum, request, about)
+            return response(dce.recv())
+
+        first, group = bound()
+        second, joined = bound(group)
+        stranger, other = bound()
+        request = Open()
+        request["start"] = 40
+        counter = called(first, request, OpenResponse, ABOUT.bytes_le)["counter"]
+        add = Add()
+        add["counter"], add["number"] = counter, 2
+        found = [joined == group, other == group, called(second, add, AddResponse)["sum"]]
+        found += [tried(lambda: called(stranger, add, AddResponse)), tried(lambda: bound(0x7777))]
+        for dce in (first, second, stranger):
+            dce.disconnect()
+        return found
+
     return {
         "binding": binding,
+        "counted": counted(),
         "annotations": [entry["annotation"].decode().rstrip("\0") for entry in epm.hept_lookup("127.0.0.1")],
         "listening": tried(listening),
         "logon": tried(lambda: call("cas-secret", privacy)),
@@ -179,7 +237,10 @@ async def client(name: str, python: str, environment: dict[str, str], *arguments
 
 async def serve_all() -> dict[str, Any]:
     from postern.services.rpc.client import RpcTarget
-    from postern.trust.handshakes import Acceptors, Initiators
+    from postern.trust.authenticator import Authenticator
+    from postern.trust.host import HostCredentials
+    from postern.trust.initiators import Initiators
+    from tests.services.counters import CountersService
     from tests.services.fake_mailboxes import FakeMailboxes
     from tests.services.rpc_parts import DOMAIN, ROWS, MachineDirectory, serve
     from tests.trust.kdc import running_kdc
@@ -194,8 +255,9 @@ async def serve_all() -> dict[str, Any]:
         heimdal = kdc.folder / "heimdal.conf"
         heimdal.write_text(kdc.krb5_conf.read_text().replace("kdc = ", "kdc = tcp/"))
         environment = {**kdc.environment(), "KRB5_CONFIG": str(heimdal)}
-        acceptors = Acceptors("mbx1", DOMAIN, MachineDirectory(), kdc.realm, str(keytab))
-        async with serve(FakeMailboxes(), acceptors=acceptors, mapper=135) as served:
+        acceptors = Authenticator(MachineDirectory(), HostCredentials("mbx1", DOMAIN, "", kdc.realm, str(keytab)))
+        counters = CountersService(ROWS["cas-to-mailbox"])
+        async with serve(FakeMailboxes(), [counters], acceptors=acceptors, mapper=135) as served:
             plain = {**os.environ, "PYTHONPATH": os.getcwd()}
             with tempfile.TemporaryDirectory(dir="/tmp") as folder:
                 os.chmod(folder, 0o777)  # tshark gives up its privileges before it writes
@@ -205,10 +267,12 @@ async def serve_all() -> dict[str, Any]:
                 found["tshark"] = await dissected(capture, served.port)
             clients = str(kdc.folder / "clients.keytab")
             kdc._admin(f"ktadd -norandkey -k {clients} CAS1$@{kdc.realm}")
-            by_ticket = Initiators("CAS1$", "EXAMPLE", b"", kdc.realm, clients)
+            by_ticket = Initiators("CAS1$", HostCredentials(realm=kdc.realm, keytab=clients))
             row = ROWS["cas-to-mailbox"]
             found["own-kerberos"] = await own_calls(served, RpcTarget(row, "127.0.0.1", HOST, 135, by_ticket))
             found["impacket"] = await client("impacket", own, plain)
+            found["run down"] = counters.run_down
+            found["about"] = [str(known) for known in counters.objects]
             found["samba"] = await client("samba", debian, plain, str(served.port))
             found["samba-kerberos"] = await client("samba-kerberos", debian, environment, str(served.port))
             found["observed"] = sorted({"/".join((key[0], key[2], key[4])) for key in served.observed._counts})

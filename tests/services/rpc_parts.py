@@ -23,13 +23,21 @@ from postern.services.rpc.endpoint_mapper import EndpointMapper
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.server import RpcServer, RpcService
 from postern.telemetry.observed import Observed
-from postern.trust.handshakes import Acceptors, Initiators
+from postern.trust.authenticator import Authenticator
+from postern.trust.host import HostCredentials
+from postern.trust.initiators import Initiators
 from postern.trust.ntlm.handshake import nt_hash
 from tests.support.ports import free_port
 
 DOMAIN = "example.test"
-PASSWORDS = {"HUB1$": "hub-secret", "CAS1$": "cas-secret", "MBX1$": "mbx-secret", "alice": "alice-secret"}
-ROLES = {"HUB1$": Role.HUB, "CAS1$": Role.CLIENT_ACCESS, "MBX1$": Role.MAILBOX}
+PASSWORDS = {
+    "HUB1$": "hub-secret",
+    "CAS1$": "cas-secret",
+    "MBX1$": "mbx-secret",
+    "HUB2$": "hub2-secret",
+    "alice": "alice-secret",
+}
+ROLES = {"HUB1$": Role.HUB, "CAS1$": Role.CLIENT_ACCESS, "MBX1$": Role.MAILBOX, "HUB2$": Role.HUB}
 ROWS = settle(Profile.PRACTICAL)
 MAILBOX = UUID("11111111-2222-3333-4444-555555555555")
 SERVER = Server("mbx1", f"mbx1.{DOMAIN}", frozenset({Role.MAILBOX, Role.HUB}), ("127.0.0.1",))
@@ -74,7 +82,11 @@ def may_call(identity: Identity, row: Path) -> bool:
 
 
 def initiators(account: str = "HUB1$", password: str | None = None) -> Initiators:
-    return Initiators(account, "EXAMPLE", nt_hash(PASSWORDS[account] if password is None else password))
+    return Initiators(
+        account,
+        HostCredentials(domain=DOMAIN, netbios="EXAMPLE"),
+        nt_hash(PASSWORDS[account] if password is None else password),
+    )
 
 
 @dataclass
@@ -97,7 +109,7 @@ class Served:
 async def serve(
     mailboxes: Mailboxes,
     extra: Sequence[RpcService] = (),
-    acceptors: Acceptors | None = None,
+    acceptors: Authenticator | None = None,
     rows: dict[str, Path] | None = None,
     mapper: int = 0,
     host: str = "127.0.0.1",
@@ -111,7 +123,7 @@ async def serve(
         *extra,
     ]
     observed = Observed(None)
-    acceptors = acceptors or Acceptors("mbx1", DOMAIN, MachineDirectory())
+    acceptors = acceptors or Authenticator(MachineDirectory(), HostCredentials("mbx1", DOMAIN))
     port = free_port()
     server = RpcServer(services, acceptors, may_call, observed, local_account)
     endpoints = [Endpoint(service.syntax, port, "Postern mailbox") for service in services]

@@ -122,7 +122,7 @@ class SmtpDoors:
     def __init__(self, limits: Limits | None = None, profile: Profile = Profile.PRACTICAL) -> None:
         self.limits = limits or Limits()
         self.directory = SmtpDirectory()
-        self.authenticator = Authenticator(self.directory, self.directory)
+        self.authenticator = Authenticator(self.directory, policy=self.directory)
         self.queue = MemoryQueue()
         self.observed = Observed(None)
         self.authority = trustme.CA()

@@ -19,7 +19,7 @@ from postern.net.mutual import MutualContext
 from postern.net.tls import Certificate
 from postern.services.imap.session import ImapSession
 from postern.services.pop3.session import Pop3Session
-from postern.verify.mail_probe import Answer, ImapConnection, Pop3Connection, SmtpConnection
+from postern.verify.mail_probe import ImapConnection, LogonAnswer, Pop3Connection, SmtpConnection
 from tests.services.client_doors import PASSWORD, Doors
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.smtp_doors import SmtpDoors
@@ -66,7 +66,7 @@ async def serving(protocol: str, exports: Path | None = None) -> AsyncIterator[D
         await doors.close()
 
 
-def prove(dial: Dial, name: str = PLUS, der: bytes = b"") -> Answer:
+def prove(dial: Dial, name: str = PLUS, der: bytes = b"") -> LogonAnswer:
     """By scramp, which hashes the certificate itself. `der`: it saw another one, as somebody between shows it."""
     connection = dial(True)
     sock = connection.client.sock

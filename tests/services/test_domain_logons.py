@@ -25,13 +25,14 @@ from postern.net.dns import Resolver
 from postern.services.netlogon.broker import BrokerClient
 from postern.services.smtp.send import SenderProofs, SmtpSender
 from postern.telemetry.observed import Observed
-from postern.trust.authenticator import Authenticator
-from postern.trust.handshakes import Acceptors, Initiators
+from postern.trust.acceptor import FAILED, Asking, Challenge, Denied, Granted
+from postern.trust.authenticator import Authenticator, DomainLogons
+from postern.trust.framing import rpc
+from postern.trust.framing.sasl import begin
+from postern.trust.host import HostCredentials
+from postern.trust.initiators import Initiators
 from postern.trust.kerberos import passwords as kerberos_passwords
-from postern.trust.membership import Membership
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.passwords.judge import FAILED
 from postern.trust.passwords.proofs import DomainProofs
 from postern.trust.sasl.initiators import sasl_initiators
 from tests.directory.samba import Domain
@@ -64,27 +65,25 @@ def _user(domain: Domain, name: str) -> str:
     return f"CN={name},CN=Users,{domain.base}"
 
 
+def credentials(member: Member) -> HostCredentials:
+    domain = member.domain
+    return HostCredentials(member.name, domain.name, domain.netbios, domain.realm, str(member.keytab))
+
+
 class Logons:
     """What a process of the member has."""
 
     def __init__(self, member: Member, directory: DomainDirectory, broker: BrokerClient) -> None:
         self.member, self.directory, self.broker = member, directory, broker
-        self.authenticator = Authenticator(
-            *(directory, directory),
-            server_name=member.name,
-            domain=member.domain.name,
-            realm=member.domain.realm,
-            keytab=str(member.keytab),
-            proofs=DomainProofs(directory, broker, member.domain.netbios),
-            netbios=member.domain.netbios,
-            servers=directory.servers_sid,
-        )
+        host = credentials(member)
+        judges = DomainLogons(DomainProofs(directory, broker, member.domain.netbios), directory.servers_sid)
+        self.authenticator = Authenticator(directory, host, directory, judges)
 
     async def password(self, name: str, password: str) -> Granted | Denied:
         return await self.authenticator.password(name, password, PEER)
 
     async def ntlm(self, user: str, secret: bytes) -> Challenge | Granted | Denied:
-        server = self.authenticator.sasl("NTLM", PEER, TLS, None)
+        server = begin(self.authenticator, "NTLM", Asking(PEER, TLS))
         assert server is not None
         client = NtlmInitiator(user, "CORP", secret)
         outcome = await server.step(client.negotiate())
@@ -92,7 +91,7 @@ class Logons:
         return await server.step(client.authenticate(outcome.data))
 
     async def gssapi(self, client: Any) -> Granted | Denied:
-        server = self.authenticator.sasl("GSSAPI", PEER, TLS, None)
+        server = begin(self.authenticator, "GSSAPI", Asking(PEER, TLS))
         assert server is not None
         outcome = await server.step(await asyncio.to_thread(client.step, b""))
         while isinstance(outcome, Challenge):
@@ -143,7 +142,7 @@ def test_ntlm(member: Member) -> None:
 
 def test_a_machine_s_ticket(member: Member) -> None:
     async def steps() -> None:
-        begin = sasl_initiators(member.account, member.domain.realm, str(member.keytab))
+        begin = sasl_initiators(member.account, credentials(member))
         async with process(member) as logons:
             outcome = await logons.gssapi(begin(Mechanism.KERBEROS, member.fqdn))
             assert isinstance(outcome, Granted)
@@ -231,25 +230,20 @@ def test_a_password_stays_remembered_though_logons_move_the_entry(
 @pytest.mark.parametrize("mechanism", [Mechanism.NTLM, Mechanism.KERBEROS])
 def test_rpc_between_our_servers(member: Member, mechanism: Mechanism) -> None:
     async def steps() -> None:
-        realm, keytab = member.domain.realm, str(member.keytab)
-        initiators = Initiators(member.account, member.domain.name, member.nt_hash(), realm, keytab)
+        initiators = Initiators(member.account, credentials(member), member.nt_hash())
         async with process(member) as logons:
-            acceptors = Acceptors(
-                *(member.name, member.domain.name, logons.directory, realm, keytab),
-                proofs=DomainProofs(logons.directory, logons.broker, "CORP"),
-                membership=Membership(logons.directory.servers_sid),
-                netbios="CORP",
-            )
             client = initiators.begin(mechanism, member.fqdn)
-            server = acceptors.begin(client.auth_type) if client is not None else None
-            assert client is not None and server is not None
-            token = await client.step(b"")
-            for _ in range(3):
-                token = await server.step(token) if token else b""
-                token = await client.step(token) if token else b""
-            assert client.complete and server.complete and client.session_key == server.session_key
-            identity = await acceptors.identity(server)
-            assert identity is not None and (identity.name, identity.kind) == (member.account, PrincipalKind.SERVER)
+            assert client is not None
+            server = rpc.begin(logons.authenticator, client.auth_type, PEER)
+            assert server is not None
+            outcome = await server.step(await client.step(b""))
+            while isinstance(outcome, Challenge):
+                outcome = await server.step(await client.step(outcome.data))
+            assert isinstance(outcome, Granted)
+            if outcome.data:
+                await client.step(outcome.data)
+            assert client.complete and client.session_key == server.context.session_key
+            assert (outcome.identity.name, outcome.identity.kind) == (member.account, PrincipalKind.SERVER)
 
     asyncio.run(steps())
 
@@ -341,9 +335,7 @@ def test_a_hub_sends_to_a_hub_by_kerberos(member: Member) -> None:
             observed = Observed(None)
             sender = SmtpSender(
                 *(ROWS, organization, Resolver(ROWS["any-server-to-dns"], ["127.0.0.1"]), observed),
-                SenderProofs(
-                    member.fqdn, initiator=sasl_initiators(member.account, member.domain.realm, str(member.keytab))
-                ),
+                SenderProofs(member.fqdn, initiator=sasl_initiators(member.account, credentials(member))),
             )
             envelope = Envelope("x@remote.test", (EnvelopeRecipient("bob@example.test"),))
             parcel = Parcel("Q1", "<1@x>", envelope, Content.of(MAIL.replace(b"\n", b"\r\n")), _ORIGIN, 0.0)

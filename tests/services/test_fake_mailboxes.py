@@ -8,7 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from postern.model.mailbox_server import Mailboxes
+from tests.model.item_store_contract import ItemStoreContract, Store
+from tests.model.item_store_contract import Opened as ItemStoreOpened
 from tests.model.mailboxes_contract import MailboxesContract, Opened
+from tests.services.fake_item_store import FakeItemStore
 from tests.services.fake_mailboxes import FakeMailboxes
 
 
@@ -18,5 +21,15 @@ class TestFakeMailboxes(MailboxesContract):
         @asynccontextmanager
         async def open_one() -> AsyncIterator[Mailboxes]:
             yield FakeMailboxes()
+
+        return open_one
+
+
+class TestFakeItemStore(ItemStoreContract):
+    @pytest.fixture
+    def opened(self) -> ItemStoreOpened:
+        @asynccontextmanager
+        async def open_one() -> AsyncIterator[Store]:
+            yield FakeItemStore()
 
         return open_one

@@ -13,6 +13,7 @@ from postern.model.mail import HopKind, NextHop
 from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.paths.row import Path as Row
 from postern.trust.authenticator import Authenticator
+from postern.trust.host import HostCredentials
 from postern.trust.sasl.initiators import sasl_initiators
 from tests.certificates import make
 from tests.services.perimeter import HUB_25, Perimeter
@@ -51,7 +52,9 @@ class Hubs(Perimeter):
         for name in ("HUB1$", "MBX1$"):
             guid = uuid.uuid5(uuid.NAMESPACE_DNS, name)
             self.inner.directory.accounts[name.lower()] = Account(guid, name, True, True, "1")
-        self.inner.authenticator = Authenticator(self.inner.directory, realm=realm.realm, keytab=keytab)
+        self.inner.authenticator = Authenticator(
+            self.inner.directory, HostCredentials(realm=realm.realm, keytab=keytab)
+        )
 
     async def start(self) -> None:
         connector = self.inner.connector([ROWS[name] for name in HUB_25])
@@ -66,7 +69,9 @@ class Hubs(Perimeter):
 
     async def send(self, account: str, keytab: str | None = None) -> tuple[list[list[str]], str]:
         """What becomes of one message that `account` brings, and the words."""
-        initiator = sasl_initiators(account, self.realm.realm, keytab or self.keytab(account))
+        initiator = sasl_initiators(
+            account, HostCredentials(realm=self.realm.realm, keytab=keytab or self.keytab(account))
+        )
         sender = self.sender(self.hub_port, None, None, initiator=initiator)
         organization = sender._organization
         servers = [server for server in organization.servers if server.name != "hub2"]

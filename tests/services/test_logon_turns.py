@@ -15,12 +15,13 @@ from postern.model.directory import DirectoryUnavailable, NtlmLogon, NtlmVerdict
 from postern.model.organization import Profile
 from postern.model.security import NOBODY, Peer, Seal
 from postern.paths.table import settle
+from postern.protocols.dcerpc.groups import Group
 from postern.protocols.dcerpc.interfaces.logon_broker import LOGON_BROKER
 from postern.services.netlogon.broker import AT_ONCE, BrokerClient, LogonBroker
 from postern.services.netlogon.client import CONNECTIONS, NetlogonClient
-from postern.services.rpc.server import Caller
+from postern.services.rpc.call import Call, Caller
 from postern.telemetry.observed import Observed
-from postern.trust.passwords.pool import MOST_OF_ADDRESS
+from postern.trust.pool import MOST_OF_ADDRESS
 
 ROW = settle(Profile.PRACTICAL)["hub-to-ad"]
 WRONG = NtlmVerdict(0xC000006A)
@@ -148,7 +149,7 @@ def test_the_broker_hears_from_where_the_answer_came() -> None:
         procedure = broker.procedure(0)
         assert procedure is not None
         local = Caller(NOBODY, Peer("local", 0), Peer("local", 0), ROW, Seal("local", "SO_PEERCRED"))
-        await procedure(bytes(operation.request.encode(values)), local)
+        await procedure(Call(bytes(operation.request.encode(values)), local, Group(1)))
         assert controller.judged == ["192.0.2.7"]
 
     asyncio.run(test())

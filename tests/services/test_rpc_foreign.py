@@ -55,11 +55,20 @@ def test_the_hand_made_stub_is_for_append() -> None:
 def test_impacket_maps_binds_and_calls(seen: dict[str, Any]) -> None:
     found = seen["impacket"]
     assert found["binding"].startswith("ncacn_ip_tcp:127.0.0.1[")
-    assert found["annotations"] == ["Postern mailbox", "Postern mailbox"]
+    assert found["annotations"] == ["Postern mailbox"] * 3
     assert found["listening"] is True
     assert found["logon"] == 48
     assert found["append"] == 48
     assert found["tiny fragments"] == 48
+
+
+def test_impackets_connections_share_a_group_and_its_handles(seen: dict[str, Any]) -> None:
+    joined, other, total, stranger, unknown = seen["impacket"]["counted"]
+    assert (joined, other, total) == (True, False, 42)
+    assert "nca_s_fault_context_mismatch" in stranger
+    assert "DCERPCException" in unknown, "there is no such group"
+    assert seen["about"][0] == str(rpc_foreign.ABOUT) and set(seen["about"][1:]) == {"None"}
+    assert seen["run down"] == [42], "nobody closed it before the last connection of its group ended"
 
 
 @pytest.mark.parametrize(
@@ -94,9 +103,9 @@ def test_samba_is_refused_with_a_wrong_password(seen: dict[str, Any]) -> None:
 
 
 def test_samba_asks_the_endpoint_mapper(seen: dict[str, Any]) -> None:
-    assert seen["samba"]["paged"] == [1, 1]
+    assert seen["samba"]["paged"] == [1, 1, 1]
     assert "Access Denied" in seen["samba"]["mapped"]
-    assert seen["samba"]["interfaces"] == 3
+    assert seen["samba"]["interfaces"] == 4
 
 
 def test_our_own_client_by_kerberos(seen: dict[str, Any]) -> None:

@@ -33,7 +33,7 @@ from postern.store.connection import Row
 from postern.telemetry import attempts
 from postern.telemetry.attempts import Attempts
 from postern.transport.agents import authentication, dkim_signing
-from postern.transport.agents.agent import Client, Mail, Sources
+from postern.transport.agents.agent import AgentSources, IncomingMail, Stranger
 from postern.transport.agents.sender_policy import DkimVerificationSettings
 
 SOURCE = Path(attempts.__file__).parents[1]
@@ -98,8 +98,8 @@ async def verify(_: pytest.MonkeyPatch) -> object:
     )
     (good,) = authentication.signatures(fields(signature + header + b"\r\n"))
     assert isinstance(good, authentication.Signature)
-    client = Client(Sources(None, None, ""))  # type: ignore[arg-type]  # nothing is asked
-    mail = Mail(client, "", "", header, Content.of(b"\r\n" + body), 0.0, 0.0, "data/one")
+    client = Stranger(AgentSources(None, None, ""))  # type: ignore[arg-type]  # nothing is asked
+    mail = IncomingMail(client, "", "", header, Content.of(b"\r\n" + body), 0.0, 0.0, "data/one")
     return await authentication.DkimVerification(DkimVerificationSettings())._hashed(mail, [good])
 
 

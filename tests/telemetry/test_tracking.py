@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.telemetry.tracking import KEPT_DAYS, Step, Tracker, TrackingRecord, read, remove_old
+from postern.telemetry.tracking import KEPT_DAYS, Tracker, TrackingRecord, TrackingStep, read, remove_old
 
 DAY = 86_400.0
 
@@ -17,15 +17,17 @@ DAY = 86_400.0
 def test_two_processes_are_read_together(tmp_path: Path) -> None:
     before = time.time()
     one, other = Tracker(tmp_path, "hub.0", "server1"), Tracker(tmp_path, "mailbox.0", "server1")
-    received = TrackingRecord(Step.RECEIVE, "<a@b>", "q1", "internet-to-hub", "192.0.2.1", recipients=("x@y", "z@y"))
-    delivered = TrackingRecord(Step.DELIVER, "<a@b>", outcome="2.1.5", server="server2")
+    received = TrackingRecord(
+        TrackingStep.RECEIVE, "<a@b>", "q1", "internet-to-hub", "192.0.2.1", recipients=("x@y", "z@y")
+    )
+    delivered = TrackingRecord(TrackingStep.DELIVER, "<a@b>", outcome="2.1.5", server="server2")
     one.record(received)
     other.record(delivered)
     assert list(read(tmp_path)) == []  # nothing touches the disk before `flush`
     one.flush()
     other.flush()
     found = sorted(read(tmp_path), key=lambda record: record.time)
-    assert [record.step for record in found] == [Step.RECEIVE, Step.DELIVER]
+    assert [record.step for record in found] == [TrackingStep.RECEIVE, TrackingStep.DELIVER]
     assert [record.server for record in found] == ["server1", "server2"]
     assert found[0].recipients == ("x@y", "z@y")
     assert before <= found[0].time <= time.time()
@@ -37,7 +39,7 @@ def test_any_text_comes_back(message_id: str, outcome: str, recipients: list[str
 
     with tempfile.TemporaryDirectory() as folder:
         tracker = Tracker(Path(folder), "hub.0", "s")
-        tracker.record(TrackingRecord(Step.FAIL, message_id, outcome=outcome, recipients=tuple(recipients)))
+        tracker.record(TrackingRecord(TrackingStep.FAIL, message_id, outcome=outcome, recipients=tuple(recipients)))
         tracker.flush()
         (found,) = read(Path(folder))
         assert (found.message_id, found.outcome, list(found.recipients)) == (message_id, outcome, recipients)
@@ -45,7 +47,7 @@ def test_any_text_comes_back(message_id: str, outcome: str, recipients: list[str
 
 def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
     tracker = Tracker(tmp_path, "hub.0")
-    tracker.record(TrackingRecord(Step.SEND, "<a@b>"))
+    tracker.record(TrackingRecord(TrackingStep.SEND, "<a@b>"))
     tracker.flush()
     (file,) = tmp_path.iterdir()
     with open(file, "a") as out:
@@ -66,7 +68,7 @@ def test_a_torn_line_is_passed_over(tmp_path: Path) -> None:
 )
 def test_damaged_octets_cost_no_other_record(tmp_path: Path, damage: bytes) -> None:
     tracker = Tracker(tmp_path, "hub.0")
-    tracker.record(TrackingRecord(Step.SEND, "<m1@example.test>", "q1"))
+    tracker.record(TrackingRecord(TrackingStep.SEND, "<m1@example.test>", "q1"))
     tracker.flush()
     (file,) = tmp_path.iterdir()
     file.write_bytes(damage + file.read_bytes() + damage)
@@ -89,7 +91,7 @@ def test_old_days_are_removed_and_nothing_else(tmp_path: Path) -> None:
 def test_a_tracker_removes_old_days_at_its_first_record(tmp_path: Path) -> None:
     (tmp_path / "2001-01-01.hub.0.jsonl").touch()
     tracker = Tracker(tmp_path, "hub.0")
-    tracker.record(TrackingRecord(Step.SEND, "<a@b>"))
+    tracker.record(TrackingRecord(TrackingStep.SEND, "<a@b>"))
     tracker.flush()
     assert len(list(tmp_path.iterdir())) == 1
 
@@ -97,7 +99,7 @@ def test_a_tracker_removes_old_days_at_its_first_record(tmp_path: Path) -> None:
 def test_a_disk_that_takes_no_file_is_asked_again(tmp_path: Path) -> None:
     folder = tmp_path / "tracking"
     tracker = Tracker(folder, "hub.0")
-    tracker.record(TrackingRecord(Step.SEND, "<a@b>"))
+    tracker.record(TrackingRecord(TrackingStep.SEND, "<a@b>"))
     for _ in range(2):
         try:
             tracker.flush()
@@ -119,7 +121,7 @@ def test_steps_and_fields_of_another_version_are_read(tmp_path: Path) -> None:
 
 def test_a_file_that_is_looked_at_sends_a_terminal_nothing(tmp_path: Path) -> None:
     tracker = Tracker(tmp_path, "hub.0")
-    tracker.record(TrackingRecord(Step.FAIL, "<a\x9b\u202e\ud800@b>", outcome="\x1b[2J"))
+    tracker.record(TrackingRecord(TrackingStep.FAIL, "<a\x9b\u202e\ud800@b>", outcome="\x1b[2J"))
     tracker.flush()
     (file,) = tmp_path.iterdir()
     assert file.read_text().isascii() and "\x1b" not in file.read_text()

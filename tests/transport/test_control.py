@@ -12,13 +12,13 @@ import pytest
 
 from postern.model.mail import Action
 from postern.transport import control
-from postern.transport.control import Control, NoAnswer, Request, Verb
+from postern.transport.control import Control, ControlRequest, NoAnswer, Verb
 from postern.transport.lock import lock
 from postern.transport.queued import State
 from tests.transport.world import World, always, delivered
 
 
-async def ask(world: World, request: Request) -> int:
+async def ask(world: World, request: ControlRequest) -> int:
     """As the command does it, while the dispatcher looks for requests at short intervals."""
     obey = Control(world.folder, world.tracker)
 
@@ -34,7 +34,7 @@ async def ask(world: World, request: Request) -> int:
         polling.cancel()
 
 
-def run_waiting(folder: Path, *requests: Request) -> list[int]:
+def run_waiting(folder: Path, *requests: ControlRequest) -> list[int]:
     """Three messages wait (two for down.test, one for other.test); then come the requests; the counts."""
 
     async def run() -> list[int]:
@@ -79,21 +79,23 @@ def test_listing_tells_what_waits_while_the_worker_runs(tmp_path: Path) -> None:
 
 
 def test_retry_by_hop(tmp_path: Path) -> None:
-    assert run_waiting(tmp_path / "0", Request(Verb.RETRY, hop="down.test")) == [2]
+    assert run_waiting(tmp_path / "0", ControlRequest(Verb.RETRY, hop="down.test")) == [2]
     assert world_carried == ["x@down.test", "y@down.test"]
 
 
 def test_retry_of_all(tmp_path: Path) -> None:
-    assert run_waiting(tmp_path / "0", Request(Verb.RETRY)) == [3]
+    assert run_waiting(tmp_path / "0", ControlRequest(Verb.RETRY)) == [3]
     assert world_carried == ["x@down.test", "y@down.test", "z@other.test"]
 
 
 def test_held_mail_waits_until_it_is_named(tmp_path: Path) -> None:
-    assert run_waiting(tmp_path / "0", Request(Verb.HOLD, hop="smtp:other.test"), Request(Verb.RETRY)) == [1, 2]
+    assert run_waiting(
+        tmp_path / "0", ControlRequest(Verb.HOLD, hop="smtp:other.test"), ControlRequest(Verb.RETRY)
+    ) == [1, 2]
     assert world_carried == ["x@down.test", "y@down.test"]
     held = ids(tmp_path / "0")
     assert held.keys() == {"z@other.test"}
-    assert control.ask(tmp_path / "0", Request(Verb.RETRY, (held["z@other.test"],))) == 1
+    assert control.ask(tmp_path / "0", ControlRequest(Verb.RETRY, (held["z@other.test"],))) == 1
 
     async def run() -> None:
         async with World(tmp_path / "0") as world:
@@ -110,7 +112,7 @@ def test_dropped_mail_is_gone_and_tracked(tmp_path: Path) -> None:
             world.carrier.judge = always(Action.DELAYED, "4.4.1")
             accepted = await world.send("x@down.test", sender="alice@example.test")
             await world.rest()
-            assert await ask(world, Request(Verb.DROP, (accepted.queue_id,))) == 1
+            assert await ask(world, ControlRequest(Verb.DROP, (accepted.queue_id,))) == 1
             assert list(control.listed(tmp_path / "0")) == []
             assert world.tracker.records[-1].outcome == "dropped by an administrator"
             assert world.dispatcher.idle
@@ -128,7 +130,7 @@ def test_what_is_being_carried_is_held_or_dropped_when_it_comes_back(tmp_path: P
             world.carrier.gate.clear()
             await world.send("x@down.test")
             await world.carrier.entered.wait()
-            assert await ask(world, Request(verb)) == 1
+            assert await ask(world, ControlRequest(verb)) == 1
             world.carrier.gate.set()
             await world.rest()
             left = [r.state for m in control.listed(tmp_path / "0") for r in m.recipients]
@@ -138,10 +140,11 @@ def test_what_is_being_carried_is_held_or_dropped_when_it_comes_back(tmp_path: P
 
 
 def test_without_a_worker_the_command_does_it_itself(tmp_path: Path) -> None:
-    run_waiting(tmp_path / "0", Request(Verb.HOLD))
+    run_waiting(tmp_path / "0", ControlRequest(Verb.HOLD))
     names = ids(tmp_path / "0")
     assert (
-        control.ask(tmp_path / "0", Request(Verb.DROP, (names["x@down.test"], names["z@other.test"], "other-1"))) == 2
+        control.ask(tmp_path / "0", ControlRequest(Verb.DROP, (names["x@down.test"], names["z@other.test"], "other-1")))
+        == 2
     )
     assert ids(tmp_path / "0").keys() == {"y@down.test"}
 
@@ -151,7 +154,7 @@ def test_a_worker_that_does_not_answer_leaves_no_request_behind(tmp_path: Path) 
     descriptor = lock(tmp_path / "0")
     try:
         with pytest.raises(NoAnswer):
-            control.ask(tmp_path / "0", Request(Verb.DROP), timeout=0.2)
+            control.ask(tmp_path / "0", ControlRequest(Verb.DROP), timeout=0.2)
     finally:
         os.close(descriptor)
     assert list((tmp_path / "0" / control.FOLDER).iterdir()) == []

@@ -21,7 +21,7 @@ from postern.telemetry import attempts
 from postern.telemetry import log as telemetry
 from postern.transport import control, delivery_status, poison
 from postern.transport.categorize import Categorizer
-from postern.transport.control import Request, Verb
+from postern.transport.control import ControlRequest, Verb
 from postern.transport.queued import State
 from tests.transport.world import MESSAGE, Clock, FakeCarrier, FakeDirectory, World, always, delivered, user
 
@@ -144,13 +144,13 @@ def test_an_administrator_exports_retries_and_drops(tmp_path: Path, poisonous: l
 
     cli("export", queue_id, str(tmp_path / "out.eml"))
     assert (tmp_path / "out.eml").read_bytes() == MESSAGE
-    assert control.ask(folder, Request(Verb.RETRY)) == 0, "not by a retry of everything"
+    assert control.ask(folder, ControlRequest(Verb.RETRY)) == 0, "not by a retry of everything"
     assert "1 message" in cli("retry", queue_id)
     assert state_of(folder)[0][1] is State.PENDING
     assert not poison.copy_of(folder, queue_id).exists()
     assert "1 message" in cli("drop", queue_id)
     assert state_of(folder) == []
-    assert "No message is set aside." in cli("list", "--poison")
+    assert "no message is set aside" in cli("list", "--poison")
 
 
 # For one recipient
@@ -327,11 +327,11 @@ def test_all_that_is_set_aside_can_be_tried_again_at_once(tmp_path: Path, poison
                     attempts.forget(key)
             obeyed = control.Control(folder, world.tracker)
             poisonous.clear()
-            assert await obeyed._obey(world.dispatcher, Request(Verb.RETRY, poison=True)) == 2
+            assert await obeyed._obey(world.dispatcher, ControlRequest(Verb.RETRY, poison=True)) == 2
             await world.later(1)
             assert len(poisonous) == 2, "each is tried"
             await several_attempts(world)
-            assert await obeyed._obey(world.dispatcher, Request(Verb.DROP, poison=True)) == 2
+            assert await obeyed._obey(world.dispatcher, ControlRequest(Verb.DROP, poison=True)) == 2
             await world.later(1)
 
     asyncio.run(run())

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from postern.model.mail import BodyType, Content, Envelope, EnvelopeRecipient, IntakeError, Origin
+from postern.telemetry.metrics import Metric, Metrics
 from postern.transport import committer, segments
 from postern.transport import queue as queue_module
 from postern.transport.files import Files
@@ -92,7 +93,7 @@ class Lazy(Sequence[bytes]):
         return (self[i] for i in range(self.count))
 
 
-def test_a_large_message_is_written_and_read_in_pieces(tmp_path: Path) -> None:
+def test_a_large_message_is_written_and_read_in_pieces(tmp_path: Path, counted: Metrics) -> None:
     async def run() -> None:
         queue = Queue(tmp_path / "0")
         fresh: list[QueuedMessage] = []
@@ -104,6 +105,7 @@ def test_a_large_message_is_written_and_read_in_pieces(tmp_path: Path) -> None:
         assert len(content.chunks) == -(-5_700_000 // CHUNK)
         assert content.bytes() == b"".join(Lazy(57))
         assert chunks.given == 58, "read once, and its first piece again for the Message-ID"
+        assert counted.distributions[Metric.MESSAGE_OCTETS, (ORIGIN.path,)].sum == 5_700_000
         await queue.close()
 
     asyncio.run(run())

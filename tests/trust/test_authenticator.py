@@ -11,10 +11,11 @@ from scramp import ScramClient
 
 from postern.model.directory import DirectoryUnavailable
 from postern.model.security import Mechanism, Seal
+from postern.trust.acceptor import FAILED, SERVERS, Asking, Challenge, Granted
 from postern.trust.authenticator import Authenticator
-from postern.trust.outcome import Challenge, Granted
+from postern.trust.framing.sasl import begin
+from postern.trust.host import HostCredentials
 from postern.trust.passwords import verifiers as passwords
-from postern.trust.passwords.judge import FAILED
 from tests.directory.conftest import RunningSlapd, empty_slapd, slapd
 from tests.trust.people import PEER, People, run
 
@@ -30,7 +31,7 @@ def people() -> People:
 
 @pytest.fixture
 def authenticator(people: People) -> Iterator[Authenticator]:
-    made = Authenticator(people, people)
+    made = Authenticator(people, policy=people)
     yield made
     made.close()
 
@@ -39,10 +40,10 @@ def test_mechanisms_join_when_an_administrator_enables_them(authenticator: Authe
     assert authenticator.available == {Mechanism.BASIC}
     assert run(authenticator.refresh()) == {Mechanism.BASIC}
     for kind, mechanism, name in (("nt", Mechanism.NTLM, "NTLM"), ("scram-sha-256", Mechanism.SCRAM, "scram-sha-256")):
-        assert authenticator.sasl(name, PEER, TLS, None) is None
+        assert begin(authenticator, name, Asking(PEER, TLS)) is None
         people.enabled = {kind}
         assert run(authenticator.refresh()) == {Mechanism.BASIC, mechanism}
-        assert authenticator.sasl(name, PEER, TLS, None) is not None
+        assert begin(authenticator, name, Asking(PEER, TLS)) is not None
     people.away = True
     with pytest.raises(DirectoryUnavailable):
         run(authenticator.refresh())
@@ -51,8 +52,16 @@ def test_mechanisms_join_when_an_administrator_enables_them(authenticator: Authe
 
 def test_no_password_goes_in_the_clear(authenticator: Authenticator) -> None:
     for name in ("PLAIN", "LOGIN"):
-        assert authenticator.sasl(name, PEER, None, None) is None
-        assert authenticator.sasl(name, PEER, TLS, None) is not None
+        assert begin(authenticator, name, Asking(PEER, None)) is None
+        assert begin(authenticator, name, Asking(PEER, TLS)) is not None
+
+
+def test_no_password_is_judged_where_only_servers_call(authenticator: Authenticator, people: People) -> None:
+    people.enabled = {"nt", "scram-sha-256"}
+    run(authenticator.refresh())
+    for name in ("PLAIN", "LOGIN", "SCRAM-SHA-256"):
+        assert begin(authenticator, name, Asking(PEER, TLS)) is not None
+        assert begin(authenticator, name, Asking(PEER, TLS, callers=SERVERS)) is None
 
 
 @pytest.mark.parametrize(
@@ -60,7 +69,7 @@ def test_no_password_goes_in_the_clear(authenticator: Authenticator) -> None:
 )
 def test_what_is_not_done_here(authenticator: Authenticator, name: str) -> None:
     """-PLUS among it, on a channel without a binding."""
-    assert authenticator.sasl(name, PEER, TLS, b"certificate") is None
+    assert begin(authenticator, name, Asking(PEER, TLS)) is None
 
 
 @pytest.mark.slow
@@ -71,21 +80,21 @@ def test_every_mechanism_on_slapd(empty_slapd: RunningSlapd) -> None:
                 await write.enable_verifier(kind)
             made = passwords.verifiers("wonderland", await read.enabled_verifiers())
             await write.add_user("alice@example.test", made)
-            authenticator = Authenticator(read, read, server_name="mail", domain="example.test")
+            authenticator = Authenticator(read, HostCredentials("mail", "example.test"), read)
             assert await authenticator.refresh() == {Mechanism.BASIC, Mechanism.NTLM, Mechanism.SCRAM}
             for name in ("alice@example.test", "alice", "EXAMPLE\\alice"):
                 assert isinstance(await authenticator.password(name, "wonderland", PEER), Granted)
                 assert await authenticator.password(name, "wrong", PEER) == FAILED
 
             client = spnego.client("alice@example.test", "wonderland", protocol="ntlm")
-            server = authenticator.sasl("NTLM", PEER, TLS, None)
+            server = begin(authenticator, "NTLM", Asking(PEER, TLS))
             assert server is not None
             challenge = await server.step(client.step())
             assert isinstance(challenge, Challenge)
             assert isinstance(await server.step(client.step(challenge.data)), Granted)
 
             scram = ScramClient(["SCRAM-SHA-256"], "alice@example.test", "wonderland")
-            server = authenticator.sasl("SCRAM-SHA-256", PEER, TLS, None)
+            server = begin(authenticator, "SCRAM-SHA-256", Asking(PEER, TLS))
             assert server is not None
             challenge = await server.step(scram.get_client_first().encode())
             assert isinstance(challenge, Challenge)

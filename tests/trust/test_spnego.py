@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 from postern.model.security import Mechanism
 from postern.protocols.ber import element
 from postern.protocols.dcerpc.protection import AuthType, Level
-from postern.trust.contexts import NtlmAcceptorContext, NtlmInitiatorContext, SecurityContext, SecurityFailure
+from postern.trust.contexts import AcceptorContext, SecurityFailure
+from postern.trust.host import HostCredentials
+from postern.trust.ntlm.contexts import NtlmAcceptorContext, NtlmInitiatorContext
 from postern.trust.ntlm.handshake import NtlmAcceptor, NtlmInitiator, by_hash, nt_hash
 from postern.trust.spnego import SpnegoAcceptor
 
@@ -29,8 +31,9 @@ async def lookup(name: str) -> bytes | None:
     return HASH if name.endswith("alice") else None
 
 
-def begin(kind: int) -> SecurityContext | None:
-    return NtlmAcceptorContext(NtlmAcceptor("hub1", "example.test", by_hash(lookup))) if kind == AuthType.NTLM else None
+def begin(kind: AuthType) -> AcceptorContext | None:
+    acceptor = NtlmAcceptor(HostCredentials("hub1", "example.test"), by_hash(lookup))
+    return NtlmAcceptorContext(acceptor) if kind == AuthType.NTLM else None
 
 
 def init_token(oids: list[bytes], token: bytes, mic: bytes = b"") -> bytes:

@@ -19,8 +19,8 @@ from postern.model.organization import AcceptedDomain, ActiveDirectory, Organiza
 from postern.model.security import Mechanism
 from postern.paths.table import settle
 from postern.verify import ad_checks, ldap_tools
-from postern.verify.ad_checks import AD_ROWS
 from postern.verify.report import RowReport, Verdict
+from postern.verify.runner import dial
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 from tests.directory.samba import Controller, Domain, missing
@@ -41,7 +41,7 @@ def _subject(controller: DomainController, keytab: str = "") -> Subject:
 
 def _verify(subject: Subject, row: str = "hub-to-ad") -> RowReport:
     report = RowReport(ROWS[row])
-    AD_ROWS[row](report.row, subject, report)
+    dial(report.row, subject, report)
     return report
 
 

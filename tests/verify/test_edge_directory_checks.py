@@ -15,9 +15,9 @@ from postern.model.directory import TrustedCertificate
 from postern.model.organization import Profile, Role
 from postern.model.security import Mechanism
 from postern.verify import edge_directory_checks, unix_sockets
-from postern.verify.edge_directory_checks import EDGE_DIRECTORY_ROWS
 from postern.verify.ldap_tools import UNREACHED, ask
 from postern.verify.report import RowReport, Verdict
+from postern.verify.runner import dial
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 from tests.certificates import make
@@ -32,7 +32,7 @@ def _verify(row: str, subject: Subject) -> RowReport:
         # Root verifies as the state folder's owner (`host.probes`).
         owner = subject.sockets.stat().st_uid
         patch.setattr(unix_sockets.os, "geteuid", lambda: owner)
-        EDGE_DIRECTORY_ROWS[row](report.row, subject, report)
+        dial(report.row, subject, report)
     return report
 
 

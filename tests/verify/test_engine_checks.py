@@ -20,6 +20,7 @@ from postern.model.organization import AcceptedDomain, Database, Organization, P
 from postern.paths.table import settle
 from postern.verify import engine_checks
 from postern.verify.report import RowReport, Verdict
+from postern.verify.runner import dial
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 
@@ -69,7 +70,7 @@ def _directory(subject: Subject, monkeypatch: pytest.MonkeyPatch, *admitted: tup
 
     monkeypatch.setattr(engine_checks, "answers", answers)
     report = RowReport(ROWS["private-directory"])
-    engine_checks.check_directory_row(report.row, subject, report)
+    engine_checks.check_directory_row(report.row, (), subject, report)
     return report
 
 
@@ -128,7 +129,7 @@ def _database(
 
     monkeypatch.setattr(engine_checks.psycopg, "connect", connect)
     report = RowReport(ROWS["postgresql"])
-    engine_checks.check_database_row(report.row, subject, report)
+    engine_checks.check_database_row(report.row, (), subject, report)
     return report
 
 
@@ -157,7 +158,7 @@ def test_sockets_that_others_reach_are_noticed(subject: Subject, monkeypatch: py
 def test_engines_of_others_are_not_ours_to_verify(subject: Subject) -> None:
     served = Database("one", "one", "postgresql://db1/postern")
     elsewhere = replace(subject.organization, written_databases=(served,), directory="ldaps://dc1.example.test")
-    for check, name in engine_checks.ENGINE_ROWS.items():
-        report = RowReport(ROWS[check])
-        name(report.row, replace(subject, organization=elsewhere), report)
+    for row in ("private-directory", "postgresql"):
+        report = RowReport(ROWS[row])
+        dial(report.row, replace(subject, organization=elsewhere), report)
         assert report.verdict is Verdict.NOT_DEPLOYED and "not ours to verify" in report.detail

@@ -49,9 +49,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a mechanism is advertised that no row lists",
-        "import dataclasses\nfrom postern.paths.guard import Guard\nold = Guard.offer\n"
-        "def offer(self, *how, **more):\n    known = old(self, *how, **more)\n"
-        "    return dataclasses.replace(known, mechanisms=(*known.mechanisms, 'CRAM-MD5'))\nGuard.offer = offer",
+        "from postern.trust.framing import sasl\nold = sasl.names\nsasl.names = lambda *how: (*old(*how), 'CRAM-MD5')",
         HUB,
         "client-to-hub-smtp",
         "only listed mechanisms are shown on port 25",
@@ -76,15 +74,16 @@ MUTATIONS = (
     ),
     Mutation(
         "EXTERNAL is accepted from whoever says a name",
-        "from postern.model.security import Identity, Mechanism, PrincipalKind\nfrom postern.paths.guard import Guard\n"
-        "from postern.trust.authenticator import Authenticator\nfrom postern.trust.outcome import Granted\n"
+        "from postern.model.security import Identity, Mechanism, PrincipalKind\n"
+        "from postern.trust.acceptor import Granted\n"
+        "from postern.trust.framing import sasl as framing\n"
         "class Yes:\n    async def step(self, response):\n"
         "        return Granted(Identity(PrincipalKind.USER, response.decode(), Mechanism.BASIC))\n"
-        "check, sasl = Guard.check_sasl, Authenticator.sasl\n"
-        "Guard.check_sasl = lambda self, name, seal: (\n"
-        "    (Mechanism.CERTIFICATE, None) if name.upper() == 'EXTERNAL' else check(self, name, seal))\n"
-        "Authenticator.sasl = lambda self, name, *more: (\n"
-        "    Yes() if name.upper() == 'EXTERNAL' else sasl(self, name, *more))",
+        "allowed, begin = framing.allowed, framing.begin\n"
+        "framing.allowed = lambda guard, name, seal: (\n"
+        "    Mechanism.CERTIFICATE if name.upper() == 'EXTERNAL' else allowed(guard, name, seal))\n"
+        "framing.begin = lambda authenticator, name, asking: (\n"
+        "    Yes() if name.upper() == 'EXTERNAL' else begin(authenticator, name, asking))",
         HUB,
         "client-to-hub-smtp",
         "EXTERNAL is refused on port 587",

@@ -1,6 +1,6 @@
 """Every row of the table has a verdict or a probe, whatever the organization is like.
 
-covers: plan, report, runner, subject
+covers: plan, probes, report, runner, subject, waiting
 """
 
 from __future__ import annotations
@@ -13,17 +13,14 @@ import pytest
 from postern.model.organization import AcceptedDomain, ActiveDirectory, Organization, Profile, Role, Server
 from postern.model.security import Mechanism, Seal
 from postern.paths.table import TABLE, settle
-from postern.verify import runner
-from postern.verify.ad_checks import AD_ROWS
-from postern.verify.direct_trust_checks import DIRECT_TRUST_ROWS
-from postern.verify.edge_directory_checks import EDGE_DIRECTORY_ROWS
-from postern.verify.engine_checks import ENGINE_ROWS
-from postern.verify.plan import ROLES, targets, verdict_without_probe, waiting_mechanisms
+from postern.verify import plan, runner
+from postern.verify.plan import has_probe, is_dialled_at_home, targets, verdict_without_probe
+from postern.verify.probes import PROBES, From, Probe
 from postern.verify.report import MechanismReport, RowReport, Verdict
-from postern.verify.rpc_checks import RPC_ROWS
 from postern.verify.runner import failed, verify
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
+from postern.verify.waiting import waiting_mechanisms
 
 ALL = Server("one", "one.example.test", frozenset({Role.HUB, Role.MAILBOX, Role.CLIENT_ACCESS}), ("127.0.0.1",))
 PLAIN = Organization("Example", (AcceptedDomain("example.test"),), (ALL,), directory="ldapi://x")
@@ -44,18 +41,24 @@ ORGANIZATIONS = (
     replace(PLAIN, active_directory=CORP, realm="CORP.TEST", keytab="/k", directory=""),
     LARGE,
 )
-PROBES = (RPC_ROWS, ENGINE_ROWS, DIRECT_TRUST_ROWS, EDGE_DIRECTORY_ROWS, AD_ROWS, runner._CLIENTS)
+
+
+def test_every_row_that_is_built_has_a_line() -> None:
+    assert set(PROBES) == {row.id for row in TABLE.values() if not row.waits}
+    for probe in PROBES.values():
+        assert (probe.run is None) == (probe.where is From.NOWHERE) == bool(probe.because)
+    assert has_probe("imap4") and is_dialled_at_home("imap4")
+    assert has_probe("hub-to-hub") and not is_dialled_at_home("hub-to-hub")
+    assert not any(has_probe(name) or is_dialled_at_home(name) for name in ("dnsbl", "acme", "no-such-row"))
 
 
 @pytest.mark.parametrize("organization", ORGANIZATIONS)
 def test_every_row_has_a_verdict_or_a_probe_on_every_host(organization: Organization) -> None:
-    probed = {name for rows in PROBES for name in rows}
-    assert probed == set(ROLES) and sum(map(len, PROBES)) == len(probed)
     for here in organization.servers:
         for row in TABLE.values():
             waiting = verdict_without_probe(row, organization, here)
             if waiting is None:
-                assert row.id in probed and targets(row, organization, here)
+                assert has_probe(row.id) and targets(row, organization, here)
                 continue
             verdict, reason = waiting
             assert reason and (verdict is Verdict.NOT_BUILT) == bool(row.waits)
@@ -146,7 +149,9 @@ def test_a_probe_that_breaks_fails_its_row_and_no_other(monkeypatch: pytest.Monk
     def broken(*_: object) -> None:
         raise ZeroDivisionError("a defect")
 
-    monkeypatch.setitem(runner.ENGINE_ROWS, "postgresql", broken)
+    probes = {**PROBES, "postgresql": Probe(From.HOME, broken)}
+    monkeypatch.setattr(runner, "PROBES", probes)
+    monkeypatch.setattr(plan, "PROBES", probes)
     nobody = Credentials("", "")
     subject = Subject(
         PLAIN, ALL, settle(Profile.PRACTICAL), Path("/x"), nobody, nobody, nobody, frozenset(), Path("/x"), None

@@ -15,8 +15,13 @@ import pytest
 from postern.model.organization import ActiveDirectory, Profile
 from postern.model.security import Mechanism
 from postern.paths.table import settle
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.verify import rpc_checks, unix_sockets
+from postern.verify.probes import PROBES
 from postern.verify.report import RowReport, Verdict
+from postern.verify.rpc_checks import RpcRow
+from postern.verify.rpc_probe import Question
+from postern.verify.runner import dial
 from tests.services.rpc_parts import ROWS
 from tests.verify.weak_rpc import BACKDOOR, HERE, RpcWeakness, weak_rpc
 
@@ -46,7 +51,7 @@ NOTICED = {
 def _verify(row, *weaknesses: RpcWeakness) -> RowReport:
     report = RowReport(row)
     with weak_rpc(row, *weaknesses) as subject:
-        rpc_checks.check_rpc_row(row, subject, report)
+        dial(row, subject, report)
     return report
 
 
@@ -82,7 +87,7 @@ def test_a_server_that_does_not_answer_fails() -> None:
     with weak_rpc(ROW) as subject:
         pass
     report = RowReport(ROW)
-    rpc_checks.check_rpc_row(ROW, subject, report)
+    dial(ROW, subject, report)
     assert report.verdict is Verdict.FAIL and "mbx1.example.test answers" in report.detail
 
 
@@ -111,13 +116,13 @@ def test_what_another_account_can_reach(tmp_path: Path) -> None:
             end.close()
 
 
-@pytest.mark.parametrize("row", rpc_checks.RPC_ROWS)
-def test_every_rows_question_asks_and_changes_nothing(row: str) -> None:
-    _, interface = rpc_checks.RPC_ROWS[row]
+@pytest.mark.parametrize("name", [name for name, probe in PROBES.items() if isinstance(probe.run, RpcRow)])
+def test_every_rows_question_can_be_asked(name: str) -> None:
+    run = PROBES[name].run
+    assert isinstance(run, RpcRow)
     with weak_rpc(ROW) as subject:
-        question = rpc_checks._harmless(interface, subject)
-    assert question.interface is interface
-    assert question.operation in {"folders", "notify", "controllers", "standing"}
+        question = run.question(subject)
+    interface = question.interface
     operation = interface.operations[interface.numbers[question.operation]]
     assert operation.request.decode(operation.request.encode(question.parameters)) is not None
 
@@ -126,7 +131,7 @@ def test_machine_accounts_of_a_domain_are_called_by_its_netbios_name() -> None:
     with weak_rpc(ROW) as subject:
         organization = replace(subject.organization, active_directory=ActiveDirectory("corp.test", "CORP"))
         probe = rpc_checks._Probe(
-            ROW, HERE, rpc_checks._harmless(rpc_checks.MAILBOX_DELIVERY, subject),
+            ROW, HERE, Question(MAILBOX_DELIVERY, "folders", ()),
             replace(subject, organization=organization), RowReport(ROW),
         )  # fmt: skip
     assert probe.domain == "CORP"

@@ -25,11 +25,15 @@ from postern.paths.row import Path as Row
 from postern.protocols.dcerpc.interfaces.endpoint import Endpoint
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
 from postern.protocols.dcerpc.protection import AuthType
+from postern.protocols.dcerpc.server_events import AuthStep
+from postern.services.rpc.call import Call
 from postern.services.rpc.endpoint_mapper import EndpointMapper
 from postern.services.rpc.server import RpcConversation, RpcServer
 from postern.telemetry.observed import Observed
-from postern.trust.contexts import SecurityContext
-from postern.trust.handshakes import Acceptors
+from postern.trust.acceptor import SERVERS, Asking, Denied, Granted
+from postern.trust.authenticator import Authenticator
+from postern.trust.exchanges import ByNtlm, ContextExchange
+from postern.trust.host import HostCredentials
 from postern.trust.ntlm.handshake import Proof, account_name, matches, nt_hash
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
@@ -69,9 +73,9 @@ class Store:
     def procedure(self, opnum: int) -> Any:
         return self._folders if opnum == MAILBOX_DELIVERY.numbers["folders"] else None
 
-    async def _folders(self, stub: bytes, caller: object) -> bytearray:
+    async def _folders(self, call: Call) -> bytearray:
         operation = MAILBOX_DELIVERY.operations[MAILBOX_DELIVERY.numbers["folders"]]
-        operation.request.decode(stub)
+        operation.request.decode(call.stub)
         return operation.reply.encode((*operation.zero, 1))
 
 
@@ -82,21 +86,11 @@ class _Gate(Guard):
         return self.rows[0]
 
 
-class _Acceptors(Acceptors):
+class _ByNtlm(ByNtlm):
     weak: frozenset[RpcWeakness]
 
-    def begin(self, auth_type: int, host: str = "") -> SecurityContext | None:
-        if auth_type not in (AuthType.NTLM, AuthType.SPNEGO) and RpcWeakness.FOREIGN_MECHANISM in self.weak:
-            return self._ntlm(host)
-        return super().begin(auth_type, host)
-
-    async def identity(self, context: SecurityContext) -> Identity | None:
-        known = await super().identity(context)
-        if known is None and self.weak & {RpcWeakness.USERS, RpcWeakness.ANY_NAME}:
-            return Identity(PrincipalKind.SERVER, MACHINE.name, context.mechanism)
-        return known
-
     async def _prove(self, logon: NtlmLogon) -> Proof | None:
+        self._account = await self._judge.directory.account(account_name(logon))
         if RpcWeakness.OTHER_PASSWORD in self.weak:
             return matches(nt_hash(BACKDOOR), logon)
         if RpcWeakness.USERS in self.weak and account_name(logon).startswith("alice"):
@@ -107,6 +101,32 @@ class _Acceptors(Acceptors):
         return proof
 
 
+class _Exchange(ContextExchange):
+    weak: frozenset[RpcWeakness]
+
+    async def _granted(self, answer: bytes) -> Granted | Denied:
+        outcome = await super()._granted(answer)
+        if isinstance(outcome, Denied) and self.weak & {RpcWeakness.USERS, RpcWeakness.ANY_NAME}:
+            return Granted(Identity(PrincipalKind.SERVER, MACHINE.name, self.context.mechanism), answer)
+        return outcome
+
+
+class _Authenticator(Authenticator):
+    weak: frozenset[RpcWeakness]
+
+    def begin(self, mechanism: Mechanism, asking: Asking) -> ContextExchange | None:
+        exchange = _Exchange(self, asking, self._proving(mechanism, asking))
+        exchange.weak = self.weak
+        return exchange
+
+    def _proving(self, mechanism: Mechanism, asking: Asking) -> Any:
+        if mechanism is not Mechanism.NTLM:
+            return super()._proving(mechanism, asking)
+        proving = _ByNtlm(self, self._host, asking)
+        proving.weak = self.weak
+        return proving
+
+
 class _Server(RpcServer):
     weak: frozenset[RpcWeakness]
 
@@ -115,10 +135,20 @@ class _Server(RpcServer):
         machine, service = conversation._machine, next(iter(self.services.values()))
 
         def take(offer: Any) -> tuple[int, int]:
-            machine._contexts[offer.id] = offer.abstract
+            machine._contexts[offer.id] = offer.abstract, offer.abstract
             self.services[offer.abstract] = service
             return 0, 0
 
+        def foreign(step: AuthStep) -> ContextExchange | None:
+            if step.first and step.association.type not in (AuthType.NTLM, AuthType.SPNEGO):
+                asking = Asking(conversation.link.peer, callers=SERVERS, seals=True)
+                conversation._exchanges[step.association.id] = self.authenticator.begin(Mechanism.NTLM, asking)
+                return conversation._exchanges[step.association.id]
+            return known(step)
+
+        known = conversation._exchange
+        if RpcWeakness.FOREIGN_MECHANISM in self.weak:
+            conversation._exchange = foreign
         if RpcWeakness.ANY_INTERFACE in self.weak:
             machine._result = take
         return conversation
@@ -165,9 +195,9 @@ async def _serve(
     weak: frozenset[RpcWeakness], mapper: int, port: int, folder: Path, stop: asyncio.Event, ready: threading.Event
 ) -> None:
     row = ROWS["hub-to-mailbox-mapi"]
-    acceptors = _Acceptors("mbx1", DOMAIN, MachineDirectory())
-    acceptors.weak = weak
-    server = _Server([Store(row)], acceptors, may_call, Observed(None), MACHINE.name)
+    authenticator = _Authenticator(MachineDirectory(), HostCredentials("mbx1", DOMAIN))
+    authenticator.weak = weak
+    server = _Server([Store(row)], authenticator, may_call, Observed(None), MACHINE.name)
     server.weak = weak
     guarded = row
     if RpcWeakness.LOWER_LEVELS in weak:
@@ -175,14 +205,12 @@ async def _serve(
     if RpcWeakness.REFUSES_EVERYBODY in weak:
         guarded = dataclasses.replace(row, supported_auth=())
     gate = _Gate if weak & {RpcWeakness.NO_PROOF, RpcWeakness.MAPPER_SERVES_ALL} else Guard
-    server.guards[row.id] = gate([guarded], acceptors.available)
+    server.guards[row.id] = gate([guarded], authenticator.available_to(SERVERS))
     if weak & {RpcWeakness.NO_PROOF, RpcWeakness.MAPPER_SERVES_ALL}:
         server.may_call = lambda identity, row: True
-    if RpcWeakness.FOREIGN_MECHANISM in weak:
-        server.listed = server.listed | {None}  # what an unknown number looks up to
     known = Endpoint(MAILBOX_DELIVERY.syntax, 0 if RpcWeakness.WRONG_MAP in weak else port)
     services: list[Any] = [EndpointMapper([known])]
-    epm = RpcServer(services, acceptors, may_call, Observed(None), MACHINE.name)
+    epm = RpcServer(services, authenticator, may_call, Observed(None), MACHINE.name)
     if RpcWeakness.MAPPER_SERVES_ALL in weak:
         epm.services.update(server.services)
         epm.guards.update(server.guards)

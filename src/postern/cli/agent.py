@@ -1,18 +1,22 @@
-"""`postern agent`: the transport agents of this host, what they are set to and what they did; and a message tried on all of them.
+"""`postern agent` shows and changes the transport agents of this host, and tries a message on all of them.
 
-Writes the agents' file of the state folder, which running workers read again within seconds; nothing is restarted.
+It writes the agents' file of the state folder. Running workers read that file again within seconds; nothing is restarted.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import click
 
+from postern.cli.failures import FOUND_WRONG, Failure
+from postern.cli.files import Input
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_fields, print_table
 from postern.model.organization import Organization, Role, Server, StateFolder
+from postern.model.words import counted
 from postern.services.agents.state import AgentFile, AgentState, total
 from postern.transport.agents.catalogue import BUILT, CATALOGUE
 from postern.transport.agents.settings import described, from_words, load
@@ -22,26 +26,42 @@ _BUILT = click.Choice(list(BUILT))
 
 @click.group("agent")
 def agent() -> None:
-    """Transport agents: what looks at strangers' mail, and at mail on its way out."""
+    """Manage the transport agents, which look at mail from strangers and at mail that leaves."""
 
 
 @agent.command("list")
 @json_option
 @state_option
 def list_(as_json: bool, state_dir: str | None) -> None:
-    """All agents in the order in which they run, with those that are not built and what they wait for."""
+    """List all agents in the order in which they run, with those that are not built and what they wait for.
+
+    For example `postern agent list --json`.
+    """
     folder, organization = _here(state_dir)
     state, on_edge = AgentFile(folder.root).read(), _on_edge(organization)
-    rows = []
-    for one in CATALOGUE:
-        status = "not built" if one.waits_for else "on" if state.is_enabled(one.name, on_edge) else "off"
-        rows.append((one.name, status, one.when(), one.doubt, one.says, one.waits_for))
     if as_json:
-        names = ("name", "status", "when", "in-doubt", "does", "waits-for")
-        echo_json([dict(zip(names, row, strict=True)) for row in rows])
+        echo_json(
+            [
+                {
+                    "name": entry.name,
+                    "built": not entry.waits_for,
+                    "enabled": not entry.waits_for and state.is_enabled(entry.name, on_edge),
+                    "when": entry.when(),
+                    "in_doubt": entry.doubt,
+                    "does": entry.says,
+                    "waits_for": entry.waits_for,
+                }
+                for entry in CATALOGUE
+            ]
+        )
         return
-    table = [(row[0], row[1], row[4] if not row[5] else f"{row[4]}; waits for {row[5]}") for row in rows]
-    print_table(("agent", "is", "does"), table, "")
+    rows = []
+    for entry in CATALOGUE:
+        if entry.waits_for:
+            rows.append((entry.name, "not built", f"{entry.says}; waits for {entry.waits_for}"))
+        else:
+            rows.append((entry.name, "on" if state.is_enabled(entry.name, on_edge) else "off", entry.says))
+    print_table(("agent", "is", "does"), rows, "")
 
 
 @agent.command("show")
@@ -49,43 +69,52 @@ def list_(as_json: bool, state_dir: str | None) -> None:
 @json_option
 @state_option
 def show(name: str, as_json: bool, state_dir: str | None) -> None:
-    """One agent's settings, and what each means."""
+    """Show the settings of an agent, and what each of them means.
+
+    For example `postern agent show recipient-filter`.
+    """
     folder, organization = _here(state_dir)
-    state, one = AgentFile(folder.root).read(), BUILT[name]
+    state, entry = AgentFile(folder.root).read(), BUILT[name]
     enabled, settings = state.is_enabled(name, _on_edge(organization)), state.of(name)
-    values = [(each, getattr(settings, each.name.replace("-", "_"))) for each in described(one.settings_type)]
+    values = [(each, getattr(settings, each.name.replace("-", "_"))) for each in described(entry.settings_type)]
     if as_json:
         shown = {each.name: list(value) if each.is_list else value for each, value in values}
-        echo_json({"name": name, "enabled": enabled, "does": one.says, "settings": shown})
+        echo_json({"name": name, "enabled": enabled, "does": entry.says, "settings": shown})
         return
     print_fields(
         {
             "name": name,
             "is": "on" if enabled else "off",
-            "does": one.says,
-            "acts at": one.when(),
-            "in doubt": f"it {one.doubt}",
+            "does": entry.says,
+            "acts at": entry.when(),
+            "in doubt": f"it {entry.doubt}",
         }
     )
-    rows = [(each.name, _words(value), _words(each.default), each.says) for each, value in values]
-    print_table(("setting", "is", "by default", "means"), rows, "It has no settings.")
+    rows = [(each.name, _text(value), _text(each.default), each.says) for each, value in values]
+    print_table(("setting", "is", "by default", "means"), rows, "this agent has no setting")
 
 
 @agent.command("enable")
 @click.argument("names", nargs=-1, type=_BUILT, metavar="[AGENT]...")
-@click.option("--all", "everyone", is_flag=True, help="All that are built: what a hub without an edge needs.")
+@click.option("--all", "everyone", is_flag=True, help="All that are built, which a hub without an edge needs.")
 @state_option
 def enable(names: tuple[str, ...], everyone: bool, state_dir: str | None) -> None:
-    """Switch agents on; `postern agent list` names them."""
+    """Switch agents on; `postern agent list` names them.
+
+    For example `postern agent enable recipient-filter`.
+    """
     _switch(names or (tuple(BUILT) if everyone else ()), True, state_dir)
 
 
 @agent.command("disable")
 @click.argument("names", nargs=-1, type=_BUILT, metavar="[AGENT]...")
-@click.option("--all", "everyone", is_flag=True, help="All that are built, DKIM signing too.")
+@click.option("--all", "everyone", is_flag=True, help="All that are built, DKIM signing among them.")
 @state_option
 def disable(names: tuple[str, ...], everyone: bool, state_dir: str | None) -> None:
-    """Switch agents off; `postern agent list` names them."""
+    """Switch agents off; `postern agent list` names them.
+
+    For example `postern agent disable sender-filter`.
+    """
     _switch(names or (tuple(BUILT) if everyone else ()), False, state_dir)
 
 
@@ -95,12 +124,13 @@ def disable(names: tuple[str, ...], everyone: bool, state_dir: str | None) -> No
 @click.argument("value")
 @state_option
 def set_(name: str, setting: str, value: str, state_dir: str | None) -> None:
-    """Give a setting a value, such as `recipient-filter tarpit 10`; a list's items are separated by commas."""
+    """Give a setting a value; the items of a list are separated by commas.
+
+    For example `postern agent set recipient-filter tarpit 10`.
+    """
 
     def work(state: AgentState) -> None:
-        kind = BUILT[name].settings_type
-        given = state.settings.setdefault(name, {})
-        given[setting] = from_words(kind, setting, value)
+        state.settings.setdefault(name, {})[setting] = from_words(BUILT[name].settings_type, setting, value)
 
     _change(state_dir, work)
     _told(state_dir, name, f"{setting} is {value}")
@@ -110,13 +140,18 @@ def set_(name: str, setting: str, value: str, state_dir: str | None) -> None:
 @click.argument("name", type=_BUILT, metavar="AGENT")
 @click.argument("setting")
 @click.argument("items", nargs=-1, required=True)
-@click.option("--until", default="", metavar="DAY", help="Only until then (allow and block lists): 2027-01-31.")
+@click.option(
+    "--until", default="", metavar="DAY", help="Until this day only, such as 2027-01-31; in allow and block lists."
+)
 @state_option
 def add(name: str, setting: str, items: tuple[str, ...], until: str, state_dir: str | None) -> None:
-    """Put items into a list, such as `connection-filter block 192.0.2.0/24`."""
+    """Put items into a list.
+
+    For example `postern agent add connection-filter block 192.0.2.0/24`.
+    """
     added = [f"{item} until {until}" if until else item for item in items]
     _list(name, setting, state_dir, lambda before: [*before, *added])
-    _told(state_dir, name, f"{len(items)} in {setting}")
+    _told(state_dir, name, f"added {counted(len(items), 'item')} to {setting}")
 
 
 @agent.command("remove")
@@ -125,24 +160,30 @@ def add(name: str, setting: str, items: tuple[str, ...], until: str, state_dir: 
 @click.argument("items", nargs=-1, required=True)
 @state_option
 def remove(name: str, setting: str, items: tuple[str, ...], state_dir: str | None) -> None:
-    """Take items out of a list."""
+    """Take items out of a list.
+
+    For example `postern agent remove connection-filter block 192.0.2.0/24`.
+    """
 
     def without(before: list[str]) -> list[str]:
         wanted = {item.strip().lower() for item in items}
         kept = [item for item in before if item not in wanted and item.partition(" until ")[0] not in wanted]
         if len(kept) == len(before):
-            raise ValueError(f"none of these is in {setting}")
+            raise ValueError(f"none of these is in {setting}: `postern agent show {name}` lists what is")
         return kept
 
     _list(name, setting, state_dir, without)
-    _told(state_dir, name, f"{setting} is without them")
+    _told(state_dir, name, f"{setting} no longer has {', '.join(items)}")
 
 
 @agent.command("stats")
 @json_option
 @state_option
 def stats(as_json: bool, state_dir: str | None) -> None:
-    """What the agents did, over all workers of this host: they write it every few seconds."""
+    """Count what the agents did, over all workers of this host; they write it every few seconds.
+
+    For example `postern agent stats --json`.
+    """
     folder, _ = _here(state_dir)
     counts = total(folder.root)
     if as_json:
@@ -150,30 +191,32 @@ def stats(as_json: bool, state_dir: str | None) -> None:
             [
                 {
                     "name": name,
-                    "seen": one.seen,
-                    "rejected": one.rejected,
-                    "tempfailed": one.tempfailed,
-                    "errors": one.errors,
-                    "seconds": round(one.seconds, 6),
+                    "seen": count.seen,
+                    "rejected": count.rejected,
+                    "tempfailed": count.tempfailed,
+                    "errors": count.errors,
+                    "seconds": round(count.seconds, 6),
                 }
-                for name, one in counts.items()
+                for name, count in counts.items()
             ]
         )
         return
     rows = [
-        (name, str(one.seen), str(one.rejected), str(one.tempfailed), str(one.errors), f"{_per(one.seconds, one.seen)}")
-        for name, one in counts.items()
+        (name, *map(str, (count.seen, count.rejected, count.tempfailed, count.errors)), _per(count.seconds, count.seen))
+        for name, count in counts.items()
     ]
     print_table(("agent", "seen", "rejected", "tempfailed", "errors", "time each"), rows, "")
 
 
 @agent.command("test")
-@click.argument("message", type=click.File("rb"))
-@click.option("--client", default="192.0.2.1", show_default=True, help="The address that it came from.")
-@click.option("--helo", default="unknown.invalid", show_default=True, help="What the sender called itself.")
-@click.option("--from", "sender", default=None, help="MAIL FROM; by default the address in From.")
-@click.option("--to", "recipients", multiple=True, help="RCPT TO; may be given several times.")
-@click.option("--offline", is_flag=True, help="Ask no DNS: what needs it has no answer.")
+@click.argument("message", type=Input())
+@click.option(
+    "--client", default="192.0.2.1", show_default=True, metavar="IP", help="The IP address that it came from."
+)
+@click.option("--helo", default="unknown.invalid", show_default=True, metavar="NAME", help="The name in EHLO.")
+@click.option("--from", "sender", default=None, metavar="ADDRESS", help="MAIL FROM; by default the address in From.")
+@click.option("--to", "recipients", multiple=True, metavar="ADDRESS", help="RCPT TO; may be repeated.")
+@click.option("--offline", is_flag=True, help="Ask no DNS; checks that need it have no answer.")
 @json_option
 @state_option
 def test(
@@ -186,7 +229,12 @@ def test(
     as_json: bool,
     state_dir: str | None,
 ) -> None:
-    """Run a message file through all agents that are on, as if a stranger had sent it. Nothing is delivered or counted."""
+    """Run a message file through all agents that are on, as if a stranger had sent it. Nothing is delivered or counted.
+
+    For example `postern agent test mail.eml --to bob@example.test`.
+
+    The exit status is 0 if the message would be taken, 1 if it would be refused.
+    """
     from postern.cli.agent_test import tried
 
     folder, organization = _here(state_dir)
@@ -196,13 +244,15 @@ def test(
     if as_json:
         echo_json(trial.as_json())
     else:
-        print_table(("agent", "says", "why"), trial.steps, "No agent is on: `postern agent enable --all`")
+        print_table(
+            ("agent", "says", "why"), trial.steps, "no agent is on: `postern agent enable --all` switches them on"
+        )
         for field in trial.added:
             for line in field.split("\r\n"):
                 echo(line)
         echo(trial.outcome)
     if trial.refused:
-        raise click.exceptions.Exit(1)
+        raise click.exceptions.Exit(FOUND_WRONG)
 
 
 def _here(state_dir: str | None) -> tuple[StateFolder, Organization]:
@@ -213,7 +263,7 @@ def _here(state_dir: str | None) -> tuple[StateFolder, Organization]:
 
 
 def _server(organization: Organization) -> Server:
-    """The server whose name is this host's; if there is none, the first one."""
+    """Returns the server that is called like this host; if there is none, the first server."""
     from postern.host import configuration
 
     try:
@@ -228,7 +278,7 @@ def _on_edge(organization: Organization) -> bool:
 
 def _switch(names: tuple[str, ...], on: bool, state_dir: str | None) -> None:
     if not names:
-        raise click.UsageError("name agents, or --all")
+        raise click.UsageError("no agent is named: name agents, or say --all")
     _change(state_dir, lambda state: state.enabled.update(dict.fromkeys(names, on)))
     echo(f"{', '.join(names)}: {'on' if on else 'off'}; workers know it within seconds")
 
@@ -238,7 +288,7 @@ def _list(name: str, setting: str, state_dir: str | None, work: Callable[[list[s
         kind = BUILT[name].settings_type
         if setting not in [each.name for each in described(kind) if each.is_list]:
             lists = [each.name for each in described(kind) if each.is_list]
-            raise ValueError(f"{name} has no list '{setting}'; there are {', '.join(lists) or 'none'}")
+            raise ValueError(f'{name} has no list "{setting}": it has {", ".join(lists) or "none"}')
         before = list(getattr(state.of(name), setting.replace("-", "_")))
         checked = load(kind, {setting: work(before)})
         state.settings.setdefault(name, {})[setting] = list(getattr(checked, setting.replace("-", "_")))
@@ -251,19 +301,19 @@ def _change(state_dir: str | None, work: Callable[[AgentState], None]) -> None:
     try:
         AgentFile(folder.root).change(work)
     except ValueError as error:
-        raise click.ClickException(str(error)) from None
+        raise Failure(str(error), os.EX_DATAERR) from None
 
 
 def _told(state_dir: str | None, name: str, changed: str) -> None:
-    """Says what was changed of an agent, and whether that has any effect."""
+    """Prints what was changed of an agent, and whether that has any effect."""
     folder, organization = _here(state_dir)
     if AgentFile(folder.root).read().is_enabled(name, _on_edge(organization)):
         echo(f"{name}: {changed}; workers know it within seconds")
     else:
-        echo(f"{name}: {changed}; the agent is off: `postern agent enable {name}`")
+        echo(f"{name}: {changed}; the agent is off: `postern agent enable {name}` switches it on")
 
 
-def _words(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, tuple):
         return ", ".join(value) or "none"
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

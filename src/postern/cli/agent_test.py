@@ -1,16 +1,16 @@
-"""A message tried on the agents: what `postern agent test` runs and tells.
+"""Tries a message on the agents, for `postern agent test`.
 
-Runs the pipeline itself, with the agents' file of the state folder; counts nothing and asks no directory.
+It runs the pipeline itself, with the agents' file of the state folder; counts nothing and asks no directory.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
-import click
-
+from postern.cli.failures import Failure
 from postern.model.mail import Content, Envelope, EnvelopeRecipient
 from postern.model.organization import Organization, StateFolder
 from postern.model.security import Peer
@@ -18,7 +18,7 @@ from postern.net.dns import Resolver
 from postern.paths.guard import Offer
 from postern.paths.table import settle
 from postern.protocols.authentication.header import addresses, fields, named
-from postern.protocols.mime.header import lines_end
+from postern.protocols.mime.header import split_section
 from postern.protocols.smtp.reply import Reply
 from postern.services.agents.look_ups import BlockLists, LookUps, no_dns
 from postern.services.agents.pipeline import AgentPipeline, AgentServices, Chain, ConnectionPipeline
@@ -30,7 +30,7 @@ from postern.transport.agents.connection_filter import client_address
 
 @dataclass
 class Trial:
-    """`steps` are (agent, verdict, why)."""
+    """The outcome of a message at the agents. `steps` are (agent, verdict, why)."""
 
     steps: list[tuple[str, str, str]] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
@@ -48,8 +48,8 @@ class Trial:
     def as_json(self) -> dict[str, Any]:
         return {
             "steps": [dict(zip(("agent", "verdict", "why"), step, strict=True)) for step in self.steps],
-            "added": self.added,
-            "removed": self.removed,
+            "added_fields": self.added,
+            "removed_fields": self.removed,
             "reply": self.reply.words if self.reply is not None else None,
         }
 
@@ -66,15 +66,14 @@ def tried(
     recipients: tuple[str, ...],
     offline: bool,
 ) -> Trial:
-    configure("postern", None, "critical")  # what is refused is told in a table
+    configure("postern", None, "critical")  # a table shows what is refused
     if client_address(client) is None:
-        raise click.ClickException(f"'{client}' is no address")
+        raise Failure(f'"{client}" is no IP address: write one such as 192.0.2.1', os.EX_DATAERR)
     data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    end = lines_end(data)
-    header = data[:end] if end >= 0 else data
+    header, rest = split_section(data)
     if sender is None:
-        sender = next(iter(addresses([one.value for one in named(fields(header), "from")])), "")
-    envelope = Envelope(sender.strip("<>"), tuple(EnvelopeRecipient(one) for one in recipients))
+        sender = next(iter(addresses([each.value for each in named(fields(header), "from")])), "")
+    envelope = Envelope(sender.strip("<>"), tuple(map(EnvelopeRecipient, recipients)))
     rows = settle(organization.profile)
     row = rows["edge-to-edge" if on_edge else "internet-to-hub"]
     session = Session(Peer(client, 0), None, row, Offer(False, (), False), row.id, helo)
@@ -85,7 +84,7 @@ def tried(
 
         services = AgentServices(look_ups("any-server-to-dns"), BlockLists(look_ups("dnsbl")), Statistics(None))
         pipeline = AgentPipeline(folder.root, services, fqdn, organization, on_edge)
-        agents, content = ConnectionPipeline(pipeline), Content.of(data[len(header) :])
+        agents, content = ConnectionPipeline(pipeline), Content.of(rest)
         return await _run(agents, pipeline.chain, session, envelope, header, content)
 
     return asyncio.run(run())

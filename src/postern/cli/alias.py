@@ -1,4 +1,4 @@
-"""`postern alias`: further addresses of users, rooms, groups and contacts."""
+"""`postern alias` manages the further addresses of users, rooms, groups and contacts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group("alias")
 def alias() -> None:
-    """Aliases: mail to an alias reaches whoever has it."""
+    """Manage aliases; mail to an alias reaches the recipient who has it."""
 
 
 @alias.command("add")
@@ -27,7 +27,10 @@ def alias() -> None:
 @click.argument("address")
 @state_option
 def add(name: str, address: str, state_dir: str | None) -> None:
-    """Give the recipient NAME the further ADDRESS."""
+    """Give the recipient NAME the further ADDRESS.
+
+    For example `postern alias add alice sales@example.test`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> str:
         full = await accepted_address(directory, organization, address)
@@ -42,31 +45,37 @@ def add(name: str, address: str, state_dir: str | None) -> None:
 @json_option
 @state_option
 def listing(name: str | None, as_json: bool, state_dir: str | None) -> None:
-    """List aliases: of everyone, or of NAME."""
+    """List the aliases of all recipients, or of NAME.
+
+    For example `postern alias list alice`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[Listing]:
         if name is not None:
             return [await directory.write.show(name)]
-        return [one for kind in RecipientType for one in await directory.write.listings(kind)]
+        return [entry for kind in RecipientType for entry in await directory.write.listings(kind)]
 
-    pairs = sorted((address, one.primary) for one in in_directory(state_dir, work) for address in one.aliases)
+    pairs = sorted((address, entry.primary) for entry in in_directory(state_dir, work) for address in entry.aliases)
     if as_json:
         echo_json([{"alias": address, "recipient": primary} for address, primary in pairs])
     else:
-        print_table(("alias", "reaches"), pairs, "there is no alias")
+        print_table(("alias", "reaches"), pairs, "no alias")
 
 
 @alias.command("remove")
 @click.argument("address")
 @state_option
 def remove(address: str, state_dir: str | None) -> None:
-    """Take an alias away from whoever has it."""
+    """Take an alias away from the recipient who has it.
+
+    For example `postern alias remove sales@example.test`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> str:
         full = address if "@" in address else f"{address}@{organization.default_domain}"
         owner = await directory.write.show(full)
         await directory.write.remove_alias(full, full)
         await keep_postmaster(directory, organization)
-        return f"{full} reaches {owner.primary} no more"
+        return f"{full} no longer reaches {owner.primary}"
 
     echo(in_directory(state_dir, work))

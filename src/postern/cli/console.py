@@ -1,6 +1,6 @@
-"""Rich's console and tables for foreign text (apart from `terminal`, which imports this when there is a table to print).
+"""Lays out foreign text with rich's console and tables. `terminal` imports this when there is a table to print.
 
-A table that fits is printed as one, without columns in which nothing stands. On a terminal too narrow for it without
+A table that fits is printed as one, without columns that are empty. On a terminal too narrow for it without
 splitting words, each row becomes a block of lines; values of more than 200 columns are shortened there, and --json has them
 whole. Without a terminal (a pipe, a file) nothing is cut, wrapped or left out, so that each row stays one line to search for.
 """
@@ -21,7 +21,7 @@ from rich.table import Table
 from postern.cli.terminal import echo, one_line, visible
 
 UNBOUNDED = 100_000
-"""Columns of what is no terminal, unless $COLUMNS says otherwise."""
+"""Columns of a pipe or file, unless $COLUMNS says otherwise."""
 _SHORT = 20
 """A column whose cells are no longer than this is never wrapped: dates, sizes, states, addresses."""
 _LONGEST = 200
@@ -29,7 +29,7 @@ _LONGEST = 200
 
 
 class Console(rich.console.Console):
-    """Rich's console, which sends nothing unsafe: strings are escaped before they are laid out, and what comes out once more.
+    """Rich's console, made safe: strings are escaped before they are laid out, and the outcome once more.
 
     Strings are fields or single lines: a line feed in one is escaped. Several lines are made with `Text.under`.
     """
@@ -49,7 +49,7 @@ class Console(rich.console.Console):
 
 
 class Text(rich.text.Text):
-    """Rich's text, made of fields: what is put in is escaped, and read as no markup."""
+    """Rich's text, made of fields: each is escaped, and none is read as markup."""
 
     def __init__(self, text: str = "", *arguments: Any, **options: Any) -> None:
         super().__init__(one_line(text), *arguments, **options)
@@ -65,9 +65,9 @@ class Text(rich.text.Text):
 
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> None:
-    """Prints rows of fields below their headings; `terminal.print_table` is what commands call."""
+    """Prints rows of fields below their headings. Commands call it through `terminal.print_table`."""
     console = Console()
-    cells = [[_cell(one, console) for one in row] for row in rows]
+    cells = [[_cell(field, console) for field in row] for row in rows]
     if console.width < UNBOUNDED:
         used = [number for number in range(len(columns)) if number == 0 or any(row[number] for row in cells)]
         columns, cells = [columns[number] for number in used], [[row[number] for number in used] for row in cells]
@@ -90,7 +90,7 @@ def print_rows(columns: Sequence[str], rows: Sequence[Sequence[str | Text]]) -> 
 
 
 def _shared(narrow: Sequence[int], whole: Sequence[int], room: int) -> list[int]:
-    """The columns' widths: each has what it needs at least, and what is left of `room` goes to those that want more."""
+    """Returns the widths of the columns. Each has what it needs at least; the rest of `room` goes to those that want more."""
     widths = list(narrow)
     left = room - sum(widths)
     while left > 0 and (short := [number for number, width in enumerate(widths) if width < whole[number]]):
@@ -102,7 +102,7 @@ def _shared(narrow: Sequence[int], whole: Sequence[int], room: int) -> list[int]
 
 
 def print_fields(fields: Mapping[str, str]) -> None:
-    """Prints one thing, a line for each of its fields that says something; `terminal.print_fields` is what commands call."""
+    """Prints the fields of one thing, a line each. Commands call it through `terminal.print_fields`."""
     console = Console()
     if console.width < UNBOUNDED:
         console.print(_fields([(label, _cell(value, console)) for label, value in fields.items()]))
@@ -114,7 +114,7 @@ def print_fields(fields: Mapping[str, str]) -> None:
 
 
 def _fields(fields: Sequence[tuple[str, rich.text.Text]]) -> Table:
-    """Labels on the left; what is too long for a line goes on below itself."""
+    """Returns a grid with the labels on the left; a value that is too long for a line goes on below itself."""
     grid = Table.grid(padding=(0, 1, 0, 0))
     grid.add_column(no_wrap=True, min_width=max((cell_len(label) for label, _ in fields), default=0) + 1)
     grid.add_column(overflow="fold")
@@ -132,7 +132,7 @@ def _cell(value: str | Text, console: Console) -> rich.text.Text:
 
 
 def _narrowest(cells: Sequence[rich.text.Text], first: bool) -> int:
-    """The columns that a column needs to split no word: the first one and short ones whole, others by word."""
+    """Returns how many columns a column needs so that no word is split: the first one and short ones whole, others by word."""
     whole = _whole(cells)
     return whole if first or whole <= _SHORT else max(_word(cell.plain) for cell in cells)
 

@@ -1,4 +1,4 @@
-"""`postern database`: the mailbox databases, which server has each, and where it lies. postern.toml says all that."""
+"""`postern database` lists the mailbox databases of `postern.toml`, which server has each, and where it lies."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PRIVATE = "private cluster"
 
 @click.group("database")
 def database() -> None:
-    """Mailbox databases. `[[database]]` in postern.toml makes and moves them."""
+    """List mailbox databases. `[[database]]` in `postern.toml` makes and moves them."""
 
 
 @database.command("list")
@@ -32,28 +32,31 @@ def database() -> None:
 def listing(as_json: bool, state_dir: str | None) -> None:
     """List mailbox databases: name, server, place, and what is in those that this host can reach.
 
-    \b
-    For example: postern database list --json
+    For example `postern database list --json`.
     """
     databases = _databases(state_dir)
     if as_json:
-        echo_json([_as_dict(known, usage) for known, usage in databases])
+        echo_json([_as_dict(entry, usage) for entry, usage in databases])
         return
     rows = [
         (
-            known.name,
-            known.server,
-            place(known.url),
+            entry.name,
+            entry.server,
+            place(entry.url),
             str(usage.mailboxes) if usage is not None else "",
             size(usage.size) if usage is not None else "",
         )
-        for known, usage in databases
+        for entry, usage in databases
     ]
-    print_table(("database", "server", "place", "mailboxes", "size"), rows, "no server has the mailbox role")
+    print_table(
+        ("database", "server", "place", "mailboxes", "size"),
+        rows,
+        "no mailbox database: no server has the role mailbox",
+    )
 
 
 def _databases(state_dir: str | None) -> list[tuple[Database, Usage | None]]:
-    """All databases as postern.toml has them, each with what it holds: None for what cannot be reached from this host."""
+    """Returns all databases of `postern.toml`, each with its usage, None for one that this host cannot reach."""
     from postern.host import configuration, state
     from postern.host.engines import start as engines
 
@@ -69,22 +72,22 @@ async def _usages(databases: Sequence[Database]) -> list[Usage | None]:
     async def ask(url: str) -> Usage | None:
         return await usage(url) if url else None
 
-    return list(await asyncio.gather(*(ask(known.url) for known in databases)))
+    return list(await asyncio.gather(*(ask(each.url) for each in databases)))
 
 
 def place(url: str) -> str:
-    """A URL without the user, password and parameters in it."""
+    """Returns a URL without its user, password and parameters."""
     if not url:
         return _PRIVATE
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _as_dict(known: Database, usage: Usage | None) -> dict[str, object]:
+def _as_dict(entry: Database, usage: Usage | None) -> dict[str, object]:
     return {
-        "name": known.name,
-        "server": known.server,
-        "place": place(known.url),
+        "name": entry.name,
+        "server": entry.server,
+        "place": place(entry.url),
         "mailboxes": usage.mailboxes if usage is not None else None,
         "size": usage.size if usage is not None else None,
     }

@@ -1,8 +1,9 @@
-"""`postern mailbox list --disconnected`, `connect` and `purge`: mailboxes whose owner the directory no longer has."""
+"""`postern mailbox list`, `connect` and `purge` manage disconnected mailboxes, whose owner the directory no longer has."""
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -10,8 +11,9 @@ from uuid import UUID
 import click
 
 from postern.cli.directory import in_directory, size
+from postern.cli.failures import Failure, failure
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import ask, day, echo, echo_json, json_option, print_table
+from postern.cli.terminal import ask, day, echo, echo_json, json_moment, json_option, print_table
 from postern.model.directory import RecipientType
 from postern.model.domains import fold, shown
 from postern.model.mailbox import DisconnectedMailbox, MailboxError
@@ -29,15 +31,15 @@ def mailbox_database(
     organization: Organization, state: StateFolder
 ) -> contextlib.AbstractAsyncContextManager[MailboxDatabase]:
     """Opens the mailbox database of this host: its server's own; on a host without one, that which all can reach. Raises
-    ClickException where there is none or more than one, none answers, or it refuses what was asked."""
+    Failure where there is none or more than one, none answers, or it refuses what was asked."""
     from postern.host import configuration
 
     here = configuration.recorded(state)
-    reached = [known for known in organization.databases if known.url]
-    urls = {known.url for known in reached if here in (None, known.server)} or {known.url for known in reached}
+    reached = [each for each in organization.databases if each.url]
+    urls = {each.url for each in reached if here in (None, each.server)} or {each.url for each in reached}
     if len(urls) != 1:
-        where = " or ".join(known.server for known in organization.databases) or "a mailbox server"
-        raise click.ClickException(f"this host has no mailbox database of its own: say this on {where}")
+        where = " or ".join(each.server for each in organization.databases) or "a mailbox server"
+        raise Failure(f"this host has no mailbox database of its own: say this on {where}", os.EX_CONFIG)
     return _opened(urls.pop())
 
 
@@ -48,20 +50,18 @@ async def _opened(url: str) -> AsyncIterator[MailboxDatabase]:
     try:
         database = await MailboxDatabase.open(url, 1)
     except MailboxError as error:
-        words = str(error)[:1].lower() + str(error)[1:]
-        raise click.ClickException(
-            f"{words}: start this host with `postern run`, or name another with --state"
-        ) from None
+        reason = str(error)[:1].lower() + str(error)[1:]
+        raise failure(error, f"{reason}: start this host with `postern run`, or name another with --state") from None
     try:
         yield database
     except MailboxError as error:
-        raise click.ClickException(str(error)) from None
+        raise failure(error) from None
     finally:
         await database.close()
 
 
 async def owners(directory: OpenDirectory) -> list[Listing]:
-    """Everybody who has a mailbox."""
+    """Lists the users and rooms, who have mailboxes."""
     return [
         *await directory.write.listings(RecipientType.USER),
         *await directory.write.listings(RecipientType.ROOM),
@@ -69,16 +69,16 @@ async def owners(directory: OpenDirectory) -> list[Listing]:
 
 
 async def of_address(database: Database | None, address: str) -> list[DisconnectedMailbox]:
-    """Disconnected mailboxes in this database whose owner had this address; () where this host does not reach it."""
+    """Lists the disconnected mailboxes in this database whose owner had this address; none where this host does not reach it."""
     if database is not None and database.url:
         with contextlib.suppress(click.ClickException):
             async with _opened(database.url) as opened:
-                return [one for one in await opened.disconnected() if fold(one.owner) == fold(address)]
+                return [box for box in await opened.disconnected() if fold(box.owner) == fold(address)]
     return []
 
 
 async def disconnect(organization: Organization, gone: Listing) -> bool | None:
-    """Marks the mailbox of somebody who was removed; False if there was none, None where its database is out of reach."""
+    """Marks the mailbox of a user who was removed; False if there was none, None where its database is out of reach."""
     database = organization.database(gone.database)
     if database is not None and database.url:
         with contextlib.suppress(click.ClickException):
@@ -87,74 +87,79 @@ async def disconnect(organization: Organization, gone: Listing) -> bool | None:
     return None
 
 
-async def _found(directory: OpenDirectory, database: MailboxDatabase) -> list[DisconnectedMailbox]:
-    """Lists the disconnected mailboxes, and first notices whose owners were removed on another host. Raises
+async def _reconciled(directory: OpenDirectory, database: MailboxDatabase) -> list[DisconnectedMailbox]:
+    """Lists the disconnected mailboxes, after it has looked for owners who were removed on another host. Raises
     DirectoryUnavailable, IncompleteAnswer."""
     await database.reconcile(directory.read.mailbox_owners)
     return await database.disconnected()
 
 
-def _chosen(found: list[DisconnectedMailbox], wanted: str) -> DisconnectedMailbox:
-    """The mailbox with this GUID, or the one whose owner had this address, in whichever spelling."""
-    chosen = [one for one in found if wanted.lower() == str(one.mailbox) or fold(wanted) == fold(one.owner)]
+def _chosen(boxes: list[DisconnectedMailbox], wanted: str) -> DisconnectedMailbox:
+    """Returns the mailbox with this GUID, or the one whose owner had this address, in any spelling."""
+    chosen = [box for box in boxes if wanted.lower() == str(box.mailbox) or fold(wanted) == fold(box.owner)]
     if not chosen:
-        raise click.ClickException(f"no disconnected mailbox is {wanted}: `postern mailbox list --disconnected`")
+        raise Failure(
+            f"there is no disconnected mailbox {wanted}: `postern mailbox list --disconnected` names them", os.EX_NOUSER
+        )
     if len(chosen) > 1:
-        raise click.ClickException(
-            f"{len(chosen)} disconnected mailboxes were of {wanted}, name one by its GUID: "
-            + ", ".join(str(one.mailbox) for one in chosen)
+        guids = ", ".join(str(box.mailbox) for box in chosen)
+        raise Failure(
+            f"{len(chosen)} disconnected mailboxes belonged to {wanted}: name one by its GUID, {guids}", os.EX_DATAERR
         )
     return chosen[0]
 
 
 @click.command("list")
-@click.option("--disconnected", is_flag=True, help="Those whose owner was removed: the only ones listed here.")
+@click.option("--disconnected", is_flag=True, help="Only mailboxes whose owner was removed; no others are listed here.")
 @json_option
 @state_option
 def listing(disconnected: bool, as_json: bool, state_dir: str | None) -> None:
-    """List mailboxes of this host whose owner was removed; the others are in `postern mailbox stats`."""
-    del disconnected  # the flag says aloud what the list has in any case
+    """List mailboxes of this host whose owner was removed; the others are in `postern mailbox stats`.
+
+    For example `postern mailbox list --disconnected`.
+    """
+    del disconnected  # the list has no others in any case
 
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> list[DisconnectedMailbox]:
         async with mailbox_database(organization, state) as database:
-            return await _found(directory, database)
+            return await _reconciled(directory, database)
 
-    found = in_directory(state_dir, work, Role.MAILBOX)
+    boxes = in_directory(state_dir, work, Role.MAILBOX)
     if as_json:
         echo_json(
             [
                 {
-                    "mailbox": str(one.mailbox),
-                    "owner": shown(one.owner),
-                    "since": one.since,
-                    "messages": one.items,
-                    "size": one.used,
+                    "guid": str(box.mailbox),
+                    "owner": shown(box.owner),
+                    "since": json_moment(box.since),
+                    "messages": box.items,
+                    "size": box.used,
                 }
-                for one in found
+                for box in boxes
             ]
         )
         return
     rows = [
         (
-            shown(one.owner),
-            day(one.since),
-            str(one.items),
-            size(one.used),
-            str(one.mailbox),
+            shown(box.owner),
+            day(box.since),
+            str(box.items),
+            size(box.used),
+            str(box.mailbox),
         )
-        for one in found
+        for box in boxes
     ]
     print_table(
-        ("owner", "since", "messages", "size", "mailbox"),
+        ("owner", "since", "messages", "size", "GUID"),
         rows,
-        "no mailbox is disconnected; those of users: `postern mailbox stats`",
+        "no disconnected mailbox: `postern mailbox stats` shows those of users",
     )
 
 
 def _not_connected(error: MailboxError, mailbox: UUID, heir: str) -> str:
-    """What is said where the mailbox database refused to give `heir` a mailbox, with the way out where there is one."""
+    """Says why the mailbox database refused to give `heir` a mailbox, and what to do where something can be done."""
     if error.code != "CANNOT":
         return str(error)
     local, _, domain = heir.partition("@")
@@ -170,18 +175,21 @@ def _not_connected(error: MailboxError, mailbox: UUID, heir: str) -> str:
 @click.argument("name")
 @state_option
 def connect(mailbox: str, name: str, state_dir: str | None) -> None:
-    """Give a disconnected mailbox to a user. MAILBOX is its GUID or the address that its owner had; NAME has no mail yet."""
+    """Give a disconnected mailbox to a user. MAILBOX is its GUID or the address that its owner had; NAME has no mail yet.
+
+    For example `postern mailbox connect alice@example.test alice2`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> str:
         heir = await directory.write.show(name)
         if heir.type not in (RecipientType.USER, RecipientType.ROOM):
-            raise click.ClickException(f"{name} is a {heir.type}, which has no mailbox")
+            raise Failure(f"{name} is a {heir.type}, which has no mailbox: name a user", os.EX_DATAERR)
         async with mailbox_database(organization, state) as database:
-            chosen = _chosen(await _found(directory, database), mailbox).mailbox
+            chosen = _chosen(await _reconciled(directory, database), mailbox).mailbox
             try:
                 await database.connect(chosen, heir.guid)
             except MailboxError as error:
-                raise click.ClickException(_not_connected(error, chosen, heir.name)) from None
+                raise Failure(_not_connected(error, chosen, heir.name), os.EX_DATAERR) from None
         return heir.name
 
     echo(f"{in_directory(state_dir, work, Role.MAILBOX)} has the mailbox now")
@@ -192,20 +200,23 @@ def connect(mailbox: str, name: str, state_dir: str | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @state_option
 def purge(mailbox: str, yes: bool, state_dir: str | None) -> None:
-    """Purge a disconnected mailbox at once, with all its mail. MAILBOX is its GUID or the address that its owner had."""
+    """Purge a disconnected mailbox at once, with all its mail. MAILBOX is its GUID or the address that its owner had.
+
+    For example `postern mailbox purge alice@example.test`.
+    """
 
     async def find(directory: OpenDirectory, organization: Organization, state: StateFolder) -> DisconnectedMailbox:
         async with mailbox_database(organization, state) as database:
-            return _chosen(await _found(directory, database), mailbox)
+            return _chosen(await _reconciled(directory, database), mailbox)
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
         async with mailbox_database(organization, state) as database:
-            await database.purge(found.mailbox)
+            await database.purge(box.mailbox)
 
-    found = in_directory(state_dir, find, Role.MAILBOX)
-    named = f"{shown(found.owner)} ({found.mailbox})" if found.owner else str(found.mailbox)
+    box = in_directory(state_dir, find, Role.MAILBOX)
+    named = f"{shown(box.owner)} ({box.mailbox})" if box.owner else str(box.mailbox)
     if not yes:
-        what = f"{counted(found.items, 'message')}, {size(found.used)}"
+        what = f"{counted(box.items, 'message')}, {size(box.used)}"
         ask(f"Purge the mailbox of {named} with all its mail ({what}), for good?", "--yes")
     in_directory(state_dir, work, Role.MAILBOX)
     echo(f"purged the mailbox of {named}")

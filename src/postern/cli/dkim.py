@@ -1,6 +1,6 @@
-"""`postern domain dkim`: a domain's signing keys, and the DNS records that publish them.
+"""`postern domain dkim` manages a domain's signing keys, and prints the DNS records that publish them.
 
-Reads and writes `services.agents.dkim_keys`; prints records, never keys.
+It reads and writes `services.agents.dkim_keys`; it prints no private keys.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli.directory import in_directory
+from postern.cli.called import called
+from postern.cli.directory import in_directory, not_accepted
+from postern.cli.failures import failure
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.domains import a_labels
@@ -25,15 +27,15 @@ if TYPE_CHECKING:
 
 @click.command("dkim")
 @click.argument("name")
-@click.option("--selector", default="", help="The new key's selector; by default the month.")
+@click.option("--selector", default="", metavar="NAME", help="The selector of the new key; by default the month.")
 @click.option(
-    "--ed25519", is_flag=True, help="An Ed25519 key beside the RSA one (RFC 8463); not every reader knows it."
+    "--ed25519", is_flag=True, help="Make an Ed25519 key beside the RSA key (RFC 8463); not every reader knows it."
 )
-@click.option("--rotate", is_flag=True, help="Make one more key. The former one signs until --use names the new one.")
-@click.option("--use", "used", multiple=True, metavar="SELECTOR", help="Sign with this key (and others so named).")
-@click.option("--stop", is_flag=True, help="Sign this domain's mail no more; its keys stay.")
-@click.option("--foreign", is_flag=True, help="Also for a domain that this organization does not accept mail for.")
-@click.option("--remove", "removed", default="", metavar="SELECTOR", help="Delete a key that signs no more.")
+@click.option("--rotate", is_flag=True, help="Make another key. The former one signs until --use names the new one.")
+@click.option("--use", "used", multiple=True, metavar="SELECTOR", help="Sign with this key; may be repeated.")
+@click.option("--stop", is_flag=True, help="Sign no more mail of this domain; its keys stay.")
+@click.option("--foreign", is_flag=True, help="Allow a domain that this organization accepts no mail for.")
+@click.option("--remove", "removed", default="", metavar="SELECTOR", help="Delete a key that no longer signs.")
 @json_option
 @state_option
 def dkim(
@@ -48,14 +50,16 @@ def dkim(
     as_json: bool,
     state_dir: str | None,
 ) -> None:
-    """DKIM keys of a domain, made on this host (where its mail leaves), and the TXT records to publish.
+    """Make and show the DKIM keys of a domain, on the host where its mail leaves, and the TXT records to publish.
 
     A key signs nothing until --use names it: publish the record first. To change it: --rotate, publish the record that is
     printed, wait until the old answer has gone from caches, then --use the new selector, and --remove the old one when mail
     signed by it has arrived. To end it: --stop, then --remove.
+
+    For example `postern domain dkim example.test`.
     """
     if stop and used:
-        raise click.UsageError("--stop ends what --use begins: name one of them")
+        raise click.UsageError("--stop and --use exclude each other: name one of them")
     ring, domain = _ring(state_dir), a_labels(name).rstrip(".")
     try:
         if stop:
@@ -68,9 +72,9 @@ def dkim(
             _make(ring, domain, selector, ed25519)
         if used:
             ring.use(domain, list(used))
-        keys = [ring.load(domain, one) for one in ring.selectors(domain)]
+        keys = [ring.load(domain, name) for name in ring.selectors(domain)]
     except DkimKeyError as error:
-        raise click.ClickException(str(error)) from None
+        raise failure(error) from None
     signing = ring.in_use(domain)
     if as_json:
         echo_json(
@@ -81,11 +85,13 @@ def dkim(
         )
         return
     rows = [(key.selector, "yes" if key.selector in signing else "no") for key in keys]
-    print_table(("selector", "signs"), rows, f"{domain} has no key")
+    print_table(("selector", "signs"), rows, f"no key of {domain}")
     for key in keys:
         echo(key.zone_line)
     if keys and not signing:
-        echo(f"Nothing is signed. When the record is published: postern domain dkim {domain} --use {keys[-1].selector}")
+        echo(
+            f"nothing is signed yet: publish the record, then `{called()} domain dkim {domain} --use {keys[-1].selector}`"
+        )
 
 
 def _make(ring: KeyRing, domain: str, selector: str, ed25519: bool) -> None:
@@ -97,27 +103,24 @@ def _make(ring: KeyRing, domain: str, selector: str, ed25519: bool) -> None:
 
 
 def _check_accepted(state_dir: str | None, domain: str) -> None:
-    """What is not in postern.toml may be in the directory, if it answers; an edge's file may know fewer domains."""
+    """Raises Failure for a domain that is neither in `postern.toml` nor in the directory, which an edge cannot ask."""
 
     async def names(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[str]:
-        return [one.name.lower() for one in await directory.read.accepted_domains()]
+        return [each.name.lower() for each in await directory.read.accepted_domains()]
 
     from postern.host import configuration, state
 
-    known = [one.name.lower() for one in configuration.load(state.find(state_dir)).domains]
-    if domain not in known:
+    accepted = [each.name.lower() for each in configuration.load(state.find(state_dir)).domains]
+    if domain not in accepted:
         with contextlib.suppress(click.ClickException):
-            known += in_directory(state_dir, names)
-    if domain not in known:
-        raise click.ClickException(
-            f"{domain} is no accepted domain of this organization ({', '.join(known)}): `postern domain add {domain}`, "
-            "or --foreign to sign for it all the same"
-        )
+            accepted += in_directory(state_dir, names)
+    if domain not in accepted:
+        raise not_accepted(domain, accepted, "; --foreign signs for it all the same")
 
 
 def _ring(state_dir: str | None) -> KeyRing:
     from postern.host import configuration, state
 
     folder = state.find(state_dir)
-    configuration.load(folder)  # says it if there is no organization here
+    configuration.load(folder)  # raises ConfigurationError if there is no organization
     return KeyRing(Path(folder.secrets))

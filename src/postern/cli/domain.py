@@ -1,13 +1,16 @@
-"""`postern domain`: accepted domains beyond postern.toml, and the mechanisms that need more kept of a password."""
+"""`postern domain` manages accepted domains beside those of `postern.toml`, and the mechanisms that need a verifier."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
 
 from postern.cli import dkim
+from postern.cli.called import called
 from postern.cli.directory import in_directory, without_own
+from postern.cli.failures import Failure
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
@@ -21,14 +24,14 @@ if TYPE_CHECKING:
 
 _MECHANISMS = {"ntlm": "nt", "scram": "scram-sha-256"}
 _WARNINGS = {
-    "ntlm": "An NT hash is as good as the password to whoever steals it; it is readable by Postern's own account alone.",
+    "ntlm": "An NT hash is as good as the password to a thief; only Postern's own account can read it.",
     "scram": "",
 }
 
 
 @click.group("domain")
 def domain() -> None:
-    """Domains that this organization accepts mail for."""
+    """Manage the domains that this organization accepts mail for."""
 
 
 domain.add_command(dkim.dkim)
@@ -42,17 +45,19 @@ domain.add_command(dkim.dkim)
     type=click.Choice([kind.value for kind in DomainType]),
     default=DomainType.AUTHORITATIVE.value,
     show_default=True,
-    help="Authoritative: all its recipients are here.",
+    help="In an authoritative domain all recipients are here.",
 )
 @state_option
 def add(name: str, kind: str, state_dir: str | None) -> None:
-    """Accept mail for a domain."""
+    """Accept mail for a domain.
 
+    For example `postern domain add sales.example.test`.
+    """
     from postern.directory.settings import checked_domain
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
         if checked_domain(name) in (a_labels(known.name) for known in organization.domains):
-            raise click.ClickException(f"{name} stands in postern.toml already")
+            raise Failure(f"{name} is in `postern.toml` already: there is nothing to add", os.EX_DATAERR)
         await directory.write.add_domain(AcceptedDomain(name, DomainType(kind)))
 
     in_directory(state_dir, work)
@@ -63,46 +68,54 @@ def add(name: str, kind: str, state_dir: str | None) -> None:
 @json_option
 @state_option
 def listing(as_json: bool, state_dir: str | None) -> None:
-    """List accepted domains."""
+    """List accepted domains.
+
+    For example `postern domain list`.
+    """
 
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> list[tuple[str, str, str]]:
-        found = [(shown(one.name), one.type.value, "postern.toml") for one in organization.domains]
-        return found + [
-            (shown(one.name), one.type.value, "directory") for one in await directory.read.accepted_domains()
-        ]
+        configured = [(shown(each.name), each.type.value, "postern.toml") for each in organization.domains]
+        added = await directory.read.accepted_domains()
+        return configured + [(shown(each.name), each.type.value, "directory") for each in added]
 
     rows = in_directory(state_dir, work)
     if as_json:
         echo_json([{"name": name, "type": kind, "source": source} for name, kind, source in rows])
     else:
-        print_table(("domain", "type", "from"), rows, "there is none")
+        print_table(("domain", "type", "from"), rows, "no accepted domain")
 
 
 @domain.command("remove")
 @click.argument("name")
 @state_option
 def remove(name: str, state_dir: str | None) -> None:
-    """Accept mail for a domain no more. Addresses in it must be gone first."""
+    """Stop accepting mail for a domain. Remove the addresses in it first.
+
+    For example `postern domain remove sales.example.test`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
         await directory.write.remove_domain(name)
 
     in_directory(state_dir, work)
-    echo(f"mail for {name} is accepted no more")
+    echo(f"mail for {name} is no longer accepted")
 
 
 @domain.group("auth")
 def auth() -> None:
-    """Mechanisms that users may prove themselves by, besides passwords inside TLS and Kerberos."""
+    """Switch the mechanisms of users besides passwords inside TLS and Kerberos."""
 
 
 @auth.command("enable")
 @click.argument("mechanism", type=click.Choice(sorted(_MECHANISMS)))
 @state_option
 def enable(mechanism: str, state_dir: str | None) -> None:
-    """Keep of every password that is set from now on what NTLM or SCRAM needs."""
+    """Enable a mechanism: keep its verifier of each password that is set from now on.
+
+    For example `postern domain auth enable scram`.
+    """
     from postern.host.directory import ensure_probe_account
 
     kind = _MECHANISMS[mechanism]
@@ -111,17 +124,17 @@ def enable(mechanism: str, state_dir: str | None) -> None:
         await directory.write.enable_verifier(kind)
         await ensure_probe_account(directory, state, organization)
         users = without_own(await directory.write.listings(RecipientType.USER))
-        return [one.name for one in users if kind not in one.verifiers]
+        return [listing.name for listing in users if kind not in listing.verifiers]
 
     without = in_directory(state_dir, work)
-    echo(f"{mechanism} is enabled. Roles offer it within a minute, where the profile's paths list it.")
+    echo(f"{mechanism} is enabled; roles offer it within a minute, where the paths of the profile list it")
     if _WARNINGS[mechanism]:
         echo(_WARNINGS[mechanism])
     if without:
-        shown = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")
+        names = ", ".join(without[:5]) + (f" and {len(without) - 5} more" if len(without) > 5 else "")
         echo(
-            f"It cannot be made from what is kept of a password now: {counted(len(without), 'user')} ({shown}) can use it once "
-            "their password is set again, by `postern user passwd NAME`."
+            f"{counted(len(without), 'user')} ({names}) cannot use it yet, for it cannot be made from what is kept of their "
+            f"passwords: set them again with `{called()} user passwd NAME`."
         )
 
 
@@ -129,19 +142,25 @@ def enable(mechanism: str, state_dir: str | None) -> None:
 @click.argument("mechanism", type=click.Choice(sorted(_MECHANISMS)))
 @state_option
 def disable(mechanism: str, state_dir: str | None) -> None:
-    """Offer NTLM or SCRAM no more, and erase what was kept for it."""
+    """Disable a mechanism, and erase the verifiers that were kept for it.
+
+    For example `postern domain auth disable scram`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> int:
         return await directory.write.disable_verifier(_MECHANISMS[mechanism])
 
-    echo(f"{mechanism} is disabled; what was kept of {in_directory(state_dir, work)} passwords for it is erased")
+    echo(f"{mechanism} is disabled; {counted(in_directory(state_dir, work), 'verifier')} of it erased")
 
 
 @auth.command("list")
 @json_option
 @state_option
 def auth_list(as_json: bool, state_dir: str | None) -> None:
-    """Which of them are enabled."""
+    """List the mechanisms, and which of them are enabled.
+
+    For example `postern domain auth list`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> frozenset[str]:
         return await directory.read.enabled_verifiers()

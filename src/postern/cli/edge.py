@@ -1,4 +1,4 @@
-"""`postern edge`: subscribe an edge to the organization, bring it up to date, and see how it fares.
+"""`postern edge` subscribes an edge to the organization, brings it up to date, and shows its state.
 
 `host.edge` and `services.edge.edgesync` do the work; this module asks and prints.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,10 +14,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from postern.cli.files import Output, OutputFile
+from postern.cli.called import called
+from postern.cli.directory import no_directory
+from postern.cli.failures import FOUND_WRONG, Failure, failure
+from postern.cli.files import Input, Output, OutputFile
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import checking, day, echo, echo_json, echo_page, json_option, print_table
+from postern.cli.terminal import day, echo, echo_json, echo_page, json_moment, json_option, print_table
 from postern.model.directory import DirectoryUnavailable
+from postern.model.words import counted
 
 if TYPE_CHECKING:
     from postern.host.edge import HubSide
@@ -25,20 +30,18 @@ if TYPE_CHECKING:
     from postern.services.edge.watch import EdgeStatus
 
 T = TypeVar("T")
-EXIT_PROBLEM = 1
-"""`status` found something wrong."""
 
 server_option = click.option("--server", metavar="NAME", help="Which of the organization's servers this host is.")
 
 
 @click.group("edge")
 def edge() -> None:
-    """Edge transport servers: subscriptions and EdgeSync."""
+    """Manage edge transport servers: subscriptions and EdgeSync."""
 
 
 @edge.group("subscription")
 def subscription() -> None:
-    """Subscription files, written on an edge."""
+    """Write subscription files, on an edge."""
 
 
 @subscription.command("new")
@@ -46,14 +49,16 @@ def subscription() -> None:
     "--output",
     type=Output(secret=True),
     metavar="FILE",
-    help="Where to; standard output otherwise.",
+    help="Write it to this file; by default to standard output.",
 )
 @server_option
 @state_option
 def new(output: OutputFile | None, server: str | None, state_dir: str | None) -> None:
-    """Write a subscription file for a hub: on the edge. It is good for 1,440 minutes, and once.
+    """Write a subscription file for a hub. Run it on the edge. The file is good for 1,440 minutes, and once.
 
-    The file holds a password: carry it as you would carry one, and delete it when the edge is subscribed.
+    The file holds a password: carry it as you would carry a password, and delete it when the edge is subscribed.
+
+    For example `postern edge subscription new --output edge1.xml`.
     """
     from postern.host.edge import new_subscription
 
@@ -63,27 +68,30 @@ def new(output: OutputFile | None, server: str | None, state_dir: str | None) ->
         echo_page(data.decode())
         return
     output.write(data)
-    echo(f"{output.name} is good for 24 hours. On a hub: postern edge subscribe {Path(output.name).name}")
+    echo(f"{output.name} is good for 24 hours: on a hub, `postern edge subscribe {Path(output.name).name}`")
 
 
 @edge.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("file", type=Input())
 @server_option
 @json_option
 @state_option
 def subscribe(file: Any, server: str | None, as_json: bool, state_dir: str | None) -> None:
-    """Trust the edge of a subscription file, and replicate to it: on a hub."""
+    """Trust the edge of a subscription file, and replicate to it. Run it on a hub.
+
+    For example `postern edge subscribe edge1.xml`.
+    """
 
     async def work(hub: HubSide) -> dict[str, Any]:
-        found = await hub.subscribe(file.read(1 << 20))
-        return {"edge": found.name, "fqdn": found.fqdn, "site": found.site, "port": found.ssl_port}
+        new = await hub.subscribe(file.read(1 << 20))
+        return {"edge": new.name, "fqdn": new.fqdn, "site": new.site, "port": new.ssl_port}
 
-    found = _on_hub(state_dir, server, work)
+    subscribed = _on_hub(state_dir, server, work)
     if as_json:
-        echo_json(found)
+        echo_json(subscribed)
     else:
-        echo(f"{found['edge']} ({found['fqdn']}) is subscribed to the site {found['site']}")
-        echo("The hubs bring it up to date within seconds; `postern edge sync` does it now.")
+        echo(f"{subscribed['edge']} ({subscribed['fqdn']}) is subscribed to the site {subscribed['site']}")
+        echo(f"The hubs bring it up to date within seconds; `{called()} edge sync` does it now.")
 
 
 @edge.command("list")
@@ -91,31 +99,35 @@ def subscribe(file: Any, server: str | None, as_json: bool, state_dir: str | Non
 @json_option
 @state_option
 def listing(server: str | None, as_json: bool, state_dir: str | None) -> None:
-    """The subscribed edges, as the organization's directory has them."""
+    """List the subscribed edges that the organization's directory has.
+
+    For example `postern edge list --json`.
+    """
     from postern.services.edge.pairs import hubs_of
     from postern.services.edge.watch import certificate_end
 
     async def work(hub: HubSide) -> list[dict[str, Any]]:
         return [
             {
-                "edge": one.name,
-                "fqdn": one.fqdn,
-                "site": one.site,
-                "port": one.ssl_port,
-                "hubs": list(hubs_of(one)),
-                "certificate_until": certificate_end(one.certificate),
+                "edge": each.name,
+                "fqdn": each.fqdn,
+                "site": each.site,
+                "port": each.ssl_port,
+                "hubs": list(hubs_of(each)),
+                "certificate_until": certificate_end(each.certificate),
             }
-            for one in await hub.sources.store.subscriptions()
+            for each in await hub.sources.store.subscriptions()
         ]
 
-    found = _on_hub(state_dir, server, work)
+    edges = _on_hub(state_dir, server, work)
     if as_json:
-        echo_json(found)
+        echo_json([each | {"certificate_until": json_moment(each["certificate_until"])} for each in edges])
         return
     rows = [
-        (one["edge"], one["fqdn"], one["site"], ", ".join(one["hubs"]), day(one["certificate_until"])) for one in found
+        (each["edge"], each["fqdn"], each["site"], ", ".join(each["hubs"]), day(each["certificate_until"]))
+        for each in edges
     ]
-    print_table(("edge", "name", "site", "hubs", "certificate until"), rows, "no edge is subscribed")
+    print_table(("edge", "FQDN", "site", "hubs", "certificate until"), rows, "no subscribed edge")
 
 
 @edge.command()
@@ -123,30 +135,48 @@ def listing(server: str | None, as_json: bool, state_dir: str | None) -> None:
 @json_option
 @state_option
 def status(server: str | None, as_json: bool, state_dir: str | None) -> None:
-    """Ask every subscribed edge how replication fares.
+    """Show how replication to each subscribed edge does; each edge is asked.
 
-    The exit status is 0 if all is well, 1 if something is wrong, 2 if it could not be asked.
+    For example `postern edge status`.
+
+    The exit status is 0 if all is well, 1 if something is wrong with an edge.
     """
     from postern.services.edge.watch import status_of
 
     async def work(hub: HubSide) -> list[EdgeStatus]:
         known = await hub.sources.store.subscriptions()
-        return [await status_of(hub.sync, hub.runtime.server.name, one, time.time()) for one in known]
+        return [await status_of(hub.sync, hub.runtime.server.name, each, time.time()) for each in known]
 
-    with checking():
-        found = _on_hub(state_dir, server, work)
+    edges = _on_hub(state_dir, server, work)
     if as_json:
-        echo_json([{**{name: getattr(one, name) for name in one.__slots__}, "ok": not one.problems} for one in found])
+        echo_json([_status_as_dict(each) for each in edges])
     else:
         rows = [
-            (one.edge, one.holder, _ago(one.synchronized), str(one.recipients), day(one.account_until)) for one in found
+            (each.edge, each.holder, _ago(each.synchronized), str(each.recipients), day(each.account_until))
+            for each in edges
         ]
-        print_table(("edge", "hub", "synchronized", "recipients", "account until"), rows, "no edge is subscribed")
-        for one in found:
-            for problem in one.problems:
-                echo(f"{one.edge}: {problem}", err=True)
-    if any(one.problems for one in found):
-        raise click.exceptions.Exit(EXIT_PROBLEM)
+        print_table(("edge", "hub", "synchronized", "recipients", "account until"), rows, "no subscribed edge")
+        for each in edges:
+            for problem in each.problems:
+                echo(f"{each.edge}: {problem}", err=True)
+    if any(each.problems for each in edges):
+        raise click.exceptions.Exit(FOUND_WRONG)
+
+
+def _status_as_dict(status: EdgeStatus) -> dict[str, Any]:
+    return {
+        "edge": status.edge,
+        "fqdn": status.fqdn,
+        "site": status.site,
+        "hub": status.holder,
+        "synchronized": json_moment(status.synchronized),
+        "fully_synchronized": json_moment(status.full),
+        "recipient_count": status.recipients,
+        "account_until": json_moment(status.account_until),
+        "certificate_until": json_moment(status.certificate_until),
+        "problems": list(status.problems),
+        "ok": not status.problems,
+    }
 
 
 @edge.command()
@@ -155,38 +185,47 @@ def status(server: str | None, as_json: bool, state_dir: str | None) -> None:
 @json_option
 @state_option
 def unsubscribe(name: str, server: str | None, as_json: bool, state_dir: str | None) -> None:
-    """On a hub: trust an edge no more. On the edge itself: end all accounts and forget what was replicated."""
+    """Stop trusting an edge, on a hub; on the edge itself, end all accounts and delete what was replicated.
+
+    For example `postern edge unsubscribe edge1`.
+    """
     from postern.host.edge import forget
     from postern.model.organization import Role
 
     organization, here, folder = _here(state_dir, server)
     if Role.EDGE in here.roles:
         if name != here.name:
-            raise click.ClickException(f"this is {here.name}: an edge can only end its own subscription")
+            raise Failure(
+                f"this is {here.name}, which can only end its own subscription: say this on {name}", os.EX_DATAERR
+            )
         ended = _run(folder, lambda: forget(organization, folder))
-        words, data = f"{name} has forgotten what was replicated; {ended} accounts are gone", {"accounts": ended}
+        outcome = f"{name} has deleted what was replicated, and {counted(ended, 'account')}"
     else:
 
         async def work(hub: HubSide) -> bool:
             return await hub.unsubscribe(name)
 
         if not _on_hub(state_dir, server, work):
-            raise click.ClickException(f"{name} is no subscribed edge")
-        words, data = f"{name} is trusted no more. On it: postern edge unsubscribe {name}", {"accounts": 0}
+            raise Failure(f"{name} is no subscribed edge: `postern edge list` names them", os.EX_NOUSER)
+        ended = 0
+        outcome = f"{name} is no longer trusted: on {name}, `postern edge unsubscribe {name}` deletes what it has"
     if as_json:
-        echo_json({"edge": name, **data})
+        echo_json({"edge": name, "accounts": ended})
     else:
-        echo(words)
+        echo(outcome)
 
 
 @edge.command()
 @click.argument("name", required=False)
-@click.option("--full", is_flag=True, help="Compare everything, instead of what changed.")
+@click.option("--full", is_flag=True, help="Compare everything, and not only what changed.")
 @server_option
 @json_option
 @state_option
 def sync(name: str | None, full: bool, server: str | None, as_json: bool, state_dir: str | None) -> None:
-    """Bring one edge, or all, up to date now: on a hub."""
+    """Bring an edge, or all, up to date now. Run it on a hub.
+
+    For example `postern edge sync edge1 --full`.
+    """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from postern.cli.console import Console
@@ -194,33 +233,46 @@ def sync(name: str | None, full: bool, server: str | None, as_json: bool, state_
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
     async def work(hub: HubSide) -> list[Report]:
-        names = [name] if name else [one.name for one in await hub.sources.store.subscriptions()]
+        names = [name] if name else [each.name for each in await hub.sources.store.subscriptions()]
         with Progress(*columns, console=Console(stderr=True), transient=True, disable=as_json) as display:
             done = []
-            for one in names:
-                task = display.add_task(one, total=None)
+            for edge_name in names:
+                task = display.add_task(edge_name, total=None)
 
-                def step(what: str, count: int, of: int, one: str = one, task: Any = task) -> None:
-                    display.update(task, description=f"{one}: {what}", completed=count, total=of or None)
+                def step(what: str, count: int, of: int, edge_name: str = edge_name, task: Any = task) -> None:
+                    display.update(task, description=f"{edge_name}: {what}", completed=count, total=of or None)
 
-                done.append(await hub.sync.synchronize(one, full=full, forced=True, progress=step))
+                done.append(await hub.sync.synchronize(edge_name, full=full, forced=True, progress=step))
         return done
 
     reports = _on_hub(state_dir, server, work)
     if as_json:
-        echo_json([{field: getattr(one, field) for field in one.__slots__} for one in reports])
+        echo_json([_report_as_dict(report) for report in reports])
         return
     rows = [
         (
-            one.edge,
-            "full" if one.full else "changes",
-            *(str(count) for count in (one.added, one.changed, one.deleted, one.recipients, one.configuration)),
-            f"{one.seconds:.1f} s",
+            report.edge,
+            "full" if report.full else "changes",
+            *map(str, (report.added, report.changed, report.deleted, report.recipients, report.configuration)),
+            f"{report.seconds:.1f} s",
         )
-        for one in reports
+        for report in reports
     ]
     headings = ("edge", "what", "added", "changed", "deleted", "recipients", "settings", "took")
-    print_table(headings, rows, "no edge is subscribed")
+    print_table(headings, rows, "no subscribed edge")
+
+
+def _report_as_dict(report: Report) -> dict[str, Any]:
+    return {
+        "edge": report.edge,
+        "full": report.full,
+        "added": report.added,
+        "changed": report.changed,
+        "deleted": report.deleted,
+        "recipient_count": report.recipients,
+        "setting_count": report.configuration,
+        "seconds": round(report.seconds, 3),
+    }
 
 
 def _here(state_dir: str | None, server: str | None) -> tuple[Organization, Server, StateFolder]:
@@ -228,7 +280,7 @@ def _here(state_dir: str | None, server: str | None) -> tuple[Organization, Serv
     from postern.host.engines import start as engines
     from postern.telemetry.log import configure
 
-    configure("postern", None, "critical")  # a person reads one line of ours, a program reads JSON
+    configure("postern", None, "critical")  # the command says itself what fails
     folder = state.find(state_dir)
     organization = configuration.load(folder)
     here = configuration.this_server(organization, server or configuration.recorded(folder))
@@ -258,13 +310,9 @@ def _run(folder: StateFolder, work: Callable[[], Awaitable[T]]) -> T:
     try:
         return asyncio.run(inner())
     except (EdgeError, EdgeSyncError) as error:
-        raise click.ClickException(str(error)) from None
-    except DirectoryUnavailable:
-        raise click.ClickException(
-            f"the directory of {folder.root} does not answer: start this host with `postern run`, or name another with --state"
-        ) from None
-    except Refused as error:
-        raise click.ClickException(f"the directory refused that: {error}") from None
+        raise failure(error) from None
+    except (DirectoryUnavailable, Refused) as error:
+        raise no_directory(error, folder) from None
 
 
 def _ago(moment: float) -> str:

@@ -1,15 +1,28 @@
-"""Files that a command is told to write: opened while the arguments are read, as whoever typed the command.
+"""Opens the files that a command reads or writes, while the arguments are read, as the user who typed the command.
 
-Root's commands are carried out as the state folder's owner, who may not write where root may. Files to be read are click's
-own `File("rb")`, which opens them at the same time.
+Root's commands are carried out as the state folder's owner, who may not read or write where root may.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, NoReturn
 
 import click
+
+from postern.cli.failures import Failure
+
+
+class Input(click.File):
+    """The parameter type of a file to be read; the command gets its octets as a binary file."""
+
+    def __init__(self) -> None:
+        super().__init__("rb")
+
+    def fail(self, message: str, param: click.Parameter | None = None, ctx: click.Context | None = None) -> NoReturn:
+        """Says it as a failure: the command was understood."""
+        name, _, problem = message.rpartition(": ")
+        raise Failure(f"{name.strip(chr(39))} cannot be read: {problem}", os.EX_NOINPUT)
 
 
 class Output(click.ParamType):  # type: ignore[type-arg]  # generic for type checkers alone
@@ -33,7 +46,7 @@ class Output(click.ParamType):  # type: ignore[type-arg]  # generic for type che
             os.fchmod(handle, 0o600)
             return OutputFile(value, handle)
         except OSError as error:
-            raise click.ClickException(f"{value} cannot be written: {error.strerror}") from None
+            raise Failure(f"{value} cannot be written: {error.strerror}", os.EX_CANTCREAT) from None
 
 
 class OutputFile:
@@ -50,4 +63,4 @@ class OutputFile:
                     out.truncate(0)
                 out.write(data)
         except OSError as error:
-            raise click.ClickException(f"{self.name} cannot be written: {error.strerror}") from None
+            raise Failure(f"{self.name} cannot be written: {error.strerror}", os.EX_IOERR) from None

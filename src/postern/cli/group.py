@@ -1,4 +1,4 @@
-"""`postern group`: distribution groups and their members."""
+"""`postern group` manages distribution groups and their members."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.group("group")
 def group() -> None:
-    """Groups: mail to a group reaches its members. A member may be a group."""
+    """Manage groups; mail to a group reaches its members. A member may be a group."""
 
 
 @group.command("add")
@@ -36,7 +36,10 @@ def group() -> None:
 @click.option("--member", "members", multiple=True, metavar="NAME", help="A member; may be repeated.")
 @state_option
 def add(address: str, display_name: str, members: tuple[str, ...], state_dir: str | None) -> None:
-    """Add a group."""
+    """Add a group with its members.
+
+    For example `postern group add sales --member alice --member bob`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> str:
         full = await accepted_address(directory, organization, address)
@@ -50,19 +53,22 @@ def add(address: str, display_name: str, members: tuple[str, ...], state_dir: st
 @json_option
 @state_option
 def listing(as_json: bool, state_dir: str | None) -> None:
-    """List groups."""
+    """List groups.
+
+    For example `postern group list`.
+    """
 
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> tuple[list[Listing], Organization]:
         return await directory.write.listings(RecipientType.GROUP), organization
 
-    found, organization = in_directory(state_dir, work)
+    groups, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json([as_dict(one, organization) for one in found])
+        echo_json([as_dict(entry, organization) for entry in groups])
         return
-    rows = [(one.name, one.display_name, ", ".join(one.aliases), ", ".join(one.members)) for one in found]
-    print_table(("address", "display name", "aliases", "members"), rows, "there is no group")
+    rows = [(entry.name, entry.display_name, ", ".join(entry.aliases), ", ".join(entry.members)) for entry in groups]
+    print_table(("name", "display name", "aliases", "members"), rows, "no group")
 
 
 @group.command("show")
@@ -70,18 +76,21 @@ def listing(as_json: bool, state_dir: str | None) -> None:
 @json_option
 @state_option
 def show(name: str, as_json: bool, state_dir: str | None) -> None:
-    """Show one group."""
+    """Show a group.
+
+    For example `postern group show sales`.
+    """
 
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> tuple[Listing, Organization]:
         return await directory.write.show(name, RecipientType.GROUP), organization
 
-    found, organization = in_directory(state_dir, work)
+    entry, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json(as_dict(found, organization))
+        echo_json(as_dict(entry, organization))
     else:
-        print_listing(found, organization)
+        print_listing(entry, organization)
 
 
 @group.command("remove")
@@ -89,7 +98,10 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @state_option
 def remove(name: str, yes: bool, state_dir: str | None) -> None:
-    """Remove a group; its members stay."""
+    """Remove a group; its members stay.
+
+    For example `postern group remove sales`.
+    """
     full = name if yes else confirmed(state_dir, name, (RecipientType.GROUP,))
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> Listing:
@@ -103,7 +115,7 @@ def remove(name: str, yes: bool, state_dir: str | None) -> None:
 
 @group.group("member")
 def member() -> None:
-    """Members of a group."""
+    """Add and remove members of a group."""
 
 
 @member.command("add")
@@ -111,11 +123,14 @@ def member() -> None:
 @click.argument("members", nargs=-1, required=True)
 @state_option
 def member_add(name: str, members: tuple[str, ...], state_dir: str | None) -> None:
-    """Add MEMBERS to the group NAME."""
+    """Add MEMBERS to the group NAME.
+
+    For example `postern group member add sales carol`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
-        for one in members:
-            await directory.write.add_member(name, one)
+        for entry in members:
+            await directory.write.add_member(name, entry)
 
     in_directory(state_dir, work)
     echo(f"added {', '.join(members)} to {name}")
@@ -126,11 +141,14 @@ def member_add(name: str, members: tuple[str, ...], state_dir: str | None) -> No
 @click.argument("members", nargs=-1, required=True)
 @state_option
 def member_remove(name: str, members: tuple[str, ...], state_dir: str | None) -> None:
-    """Take MEMBERS out of the group NAME."""
+    """Take MEMBERS out of the group NAME.
+
+    For example `postern group member remove sales carol`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
-        for one in members:
-            await directory.write.remove_member(name, one)
+        for entry in members:
+            await directory.write.remove_member(name, entry)
 
     in_directory(state_dir, work)
     echo(f"removed {', '.join(members)} from {name}")

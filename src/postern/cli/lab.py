@@ -1,4 +1,4 @@
-"""`postern lab`: a whole organization of several hosts on this machine, to rehearse, to train, to prove a firewall.
+"""`postern lab` builds a whole organization of several hosts on this machine, to rehearse, to train, to prove a firewall.
 
 The lab layer does the work; this module prints. `up` shows each step as it runs, with its seconds.
 """
@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from postern.cli.terminal import checking, echo, echo_json, json_option, print_table
+from postern.cli.failures import FOUND_WRONG
+from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.organization import Profile
+from postern.model.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,19 +26,19 @@ if TYPE_CHECKING:
     from postern.lab.steps import Progress
 
 _NAME = click.option(
-    "--name", default="lab", show_default=True, metavar="LAB", help="Which lab; several do not collide."
+    "--name", default="lab", show_default=True, metavar="LAB", help="The name of the lab; several can run at once."
 )
 
 _WIDE = 120
-"""From this many columns on, what a host is has a column of its own."""
+"""From this many columns on, the table says in a column of its own what a host is."""
 
 
 @click.group("lab")
 def lab() -> None:
-    """A whole organization on this machine: Active Directory, hubs, mailbox, client access, an edge, and the internet.
+    """Build a whole organization on this machine: Active Directory, hubs, mailbox, client access, an edge, and the internet.
 
-    Each host is a set of Linux namespaces with its own addresses, names, files and firewall. Nothing of it is visible
-    outside but processes, and a folder in /var/lib/postern-lab. It needs root.
+    Each host is a set of Linux namespaces with its own addresses, names, files and firewall. Of all that, only
+    processes and a folder in /var/lib/postern-lab are visible outside. It needs root.
     """
 
 
@@ -44,17 +46,22 @@ def lab() -> None:
 @_NAME
 @click.option(
     "--profile",
-    type=click.Choice([one.value for one in Profile]),
+    type=click.Choice([each.value for each in Profile]),
     default=Profile.PRACTICAL.value,
     show_default=True,
-    help="What its paths ask for: see `postern paths --profile`.",
+    help="The profile of its paths; `postern paths --profile` shows each.",
 )
-@click.option("--bare", is_flag=True, help="Only the hosts and their networks; nothing runs on them.")
-@click.option("--no-servers", is_flag=True, help="State folders, but no postern: to start them is the exercise.")
+@click.option("--bare", is_flag=True, help="Make only the hosts and their networks; nothing runs on them.")
+@click.option(
+    "--no-servers", is_flag=True, help="Make state folders, and start no postern: to start them is the exercise."
+)
 @click.option("--no-firewalls", is_flag=True, help="Let everything reach everything.")
 @json_option
 def up(name: str, profile: str, bare: bool, no_servers: bool, no_firewalls: bool, as_json: bool) -> None:
-    """Build the lab and leave it running."""
+    """Build the lab and leave it running.
+
+    For example `postern lab up --profile hardened`.
+    """
     from postern.lab import build
     from postern.lab.folder import Folder
 
@@ -70,7 +77,8 @@ def up(name: str, profile: str, bare: bool, no_servers: bool, no_firewalls: bool
         build.up(Folder(name), build.Wanted(Profile(profile), bare, not no_servers, not no_firewalls), tell)
     whole = round(time.monotonic() - begin, 1)
     if as_json:
-        echo_json({"name": name, "seconds": whole, "steps": seconds})
+        steps = [{"step": step, "seconds": taken} for step, taken in seconds.items()]
+        echo_json({"lab": name, "seconds": whole, "steps": steps})
         return
     _print_ready(name, whole, bare)
 
@@ -79,7 +87,10 @@ def up(name: str, profile: str, bare: bool, no_servers: bool, no_firewalls: bool
 @_NAME
 @json_option
 def status(name: str, as_json: bool) -> None:
-    """Hosts, processes, open doors, and what the firewalls dropped."""
+    """Show hosts, processes, open doors, and what the firewalls dropped.
+
+    For example `postern lab status`.
+    """
     from postern.lab import build
     from postern.lab.folder import Folder
     from postern.lab.status import status as looked_at
@@ -87,7 +98,7 @@ def status(name: str, as_json: bool) -> None:
     build.check(whole=False)
     hosts = looked_at(Folder(name))
     if as_json:
-        echo_json({"name": name, "hosts": [asdict(one) for one in hosts]})
+        echo_json({"lab": name, "hosts": [asdict(host) for host in hosts]})
     else:
         _print_status(hosts)
 
@@ -95,31 +106,32 @@ def status(name: str, as_json: bool) -> None:
 @lab.command()
 @_NAME
 @click.option("--path", "rows", multiple=True, metavar="ROW", help="Only this row; may be repeated.")
-@click.option("--doors", is_flag=True, help="Only knock at the doors; dial nothing in full.")
-@click.option("--explain", is_flag=True, help="Say of each ◐ and ◔ for which other rows the door is open.")
+@click.option("--doors", is_flag=True, help="Only knock at the doors, and dial nothing in full.")
+@click.option("--explain", is_flag=True, help="Say for each ◐ and ◔ for which other rows the door is open.")
 @json_option
 def verify(name: str, rows: tuple[str, ...], doors: bool, explain: bool, as_json: bool) -> None:
     """Prove that each path passes from the right hosts and fails from all others.
 
-    Knocks at every door from every host, then dials every path in full from those who may.
+    It knocks at every door from every host, then dials every path in full from the hosts that may.
+
+    For example `postern lab verify --path imap4`.
 
     The exit status is 0 if it holds; 1 if a cell is wrong, a path is not proven, or a host dropped packets that no knock of
-    this proof explains; 2 if it could not run.
+    this proof explains.
     """
     from postern.cli.lab_proof import print_proof
     from postern.lab import build, proof
     from postern.lab.folder import Folder
 
-    with checking():
-        build.check(whole=False)
-        with _Hosts(quiet=as_json or doors) as show:
-            found = proof.verify(Folder(name), rows, not doors, show.tell)
+    build.check(whole=False)
+    with _Hosts(quiet=as_json or doors) as show:
+        outcome = proof.verify(Folder(name), rows, not doors, show.tell)
     if as_json:
-        echo_json(asdict(found) | {"holds": found.holds})
+        echo_json(asdict(outcome) | {"holds": outcome.holds})
     else:
-        print_proof(found, explain)
-    if not found.holds:
-        raise click.exceptions.Exit(1)
+        print_proof(outcome, explain)
+    if not outcome.holds:
+        raise click.exceptions.Exit(FOUND_WRONG)
 
 
 @lab.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
@@ -127,16 +139,16 @@ def verify(name: str, rows: tuple[str, ...], doors: bool, explain: bool, as_json
 @click.argument("host")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def shell(name: str, host: str, command: tuple[str, ...]) -> None:
-    """A shell on HOST, or one COMMAND there: root, its addresses, names and files, and postern with its state folder.
+    """Run a shell on HOST, or one COMMAND: as root, with its addresses, names and files, and postern with its state folder.
 
     For example `postern lab shell hub1 postern queue list`.
     """
     from postern.lab import build
-    from postern.lab.entrance import words
+    from postern.lab.entrance import words as command_line
     from postern.lab.folder import Folder
 
     build.check(whole=False)
-    program, environment = words(Folder(name), host, command, os.environ)
+    program, environment = command_line(Folder(name), host, command, os.environ)
     sys.stdout.flush()
     os.execvpe(program[0], program, environment)  # noqa: S606 (no shell between; this process becomes the other)
 
@@ -144,10 +156,13 @@ def shell(name: str, host: str, command: tuple[str, ...]) -> None:
 @lab.command()
 @_NAME
 @click.argument("path")
-@click.option("--output", type=click.Path(path_type=Path), help="The pcap file; PATH.pcap otherwise.")
-@click.option("--seconds", type=click.FloatRange(0.1), help="How long; until Ctrl-C otherwise.")
+@click.option("--output", type=click.Path(path_type=Path), metavar="FILE", help="The pcap file; by default PATH.pcap.")
+@click.option("--seconds", type=click.FloatRange(0.1), help="Capture so long; by default until Ctrl-C.")
 def capture(name: str, path: str, output: Path | None, seconds: float | None) -> None:
-    """Write the packets of one data path, such as hub-to-hub, to a file for Wireshark."""
+    """Write the packets of a data path to a file for Wireshark.
+
+    For example `postern lab capture hub-to-hub --seconds 30`.
+    """
     from postern.lab import build, organization
     from postern.lab import capture as taking
     from postern.lab.folder import Folder
@@ -159,30 +174,34 @@ def capture(name: str, path: str, output: Path | None, seconds: float | None) ->
     place = output or Path(f"{path}.pcap")
 
     def ready() -> None:
-        echo(f"Listening on {', '.join(f'{one.host} ({one.interface})' for one in where)}; Ctrl-C ends it.", err=True)
+        taps = ", ".join(f"{tap.host} ({tap.interface})" for tap in where)
+        echo(f"Listening on {taps}; Ctrl-C ends it.", err=True)
 
     count = taking.capture(folder, where, place, lambda: taking.until_told(seconds, ready))
-    echo(f"{count} packets of {path} in {place}")
+    echo(f"{counted(count, 'packet')} of {path} in {place}")
 
 
 @lab.command()
 @_NAME
 def down(name: str) -> None:
-    """End the lab: every process, and every file."""
+    """End the lab with every process, and delete every file of it.
+
+    For example `postern lab down`.
+    """
     from postern.lab import build
     from postern.lab.folder import Folder
 
     if build.down(Folder(name)):
-        echo(f"The lab {name} is gone.")
+        echo(f"the lab {name} is gone")
     else:
-        echo(f"There is no lab {name}.")
+        echo(f"there is no lab {name}")
 
 
 # How it looks
 
 
 class _Steps:
-    """On a terminal, the running steps with their seconds below those that ended; otherwise a line for each that ended."""
+    """Shows the running steps with their seconds below those that ended; without a terminal, a line for each that ended."""
 
     def __init__(self, quiet: bool) -> None:
         from rich.progress import Progress as Display
@@ -216,7 +235,7 @@ class _Steps:
 
 
 class _Hosts:
-    """While the rows are dialled: each host that is at it, and how many of its rows are done. On a terminal only."""
+    """Shows each host that dials rows, and how many of its rows are done. On a terminal only."""
 
     def __init__(self, quiet: bool) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -245,47 +264,47 @@ class _Hosts:
     def tell(self, host: str, done: int, total: int) -> None:
         if host not in self._tasks:
             self._tasks[host] = self._display.add_task(host, total=total)
-        # The last row is told when it begins.
+        # The last row is reported when it begins.
         self._display.update(self._tasks[host], completed=done + (done == total - 1))
 
 
 def _print_ready(name: str, seconds: float, bare: bool) -> None:
-    """What to know, and lines to copy: each works as it stands."""
+    """Prints accounts and passwords, and lines to copy, each of which works as it stands."""
     from postern.lab.plan import ADMIN_PASSWORD, ADMINISTRATOR, DOMAIN, OTHER_DOMAIN, PASSWORD, PEOPLE, STRANGERS
 
-    given = "" if name == "lab" else f" --name {name}"
-    echo(f"The lab {name} is up after {seconds} s.", fg="green", bold=True)
+    option = "" if name == "lab" else f" --name {name}"
+    echo(f"the lab {name} is up after {seconds} s", fg="green", bold=True)
     if not bare:
-        echo(f"  In {DOMAIN}: {', '.join(one.name for one in PEOPLE)}, password {PASSWORD}")
+        echo(f"  In {DOMAIN}: {', '.join(person.name for person in PEOPLE)}, password {PASSWORD}")
         echo(f"  Its administrator: {ADMINISTRATOR}, password {ADMIN_PASSWORD}")
         echo(f"  In {OTHER_DOMAIN}: {', '.join(STRANGERS)} (maildirs on internet1)")
     echo("Next:")
     lines = ("status", "shell", "down") if bare else ("status", "verify", "shell", "down")
     for line in lines:
-        echo(f"  postern lab {line}{given}{' client1' if line == 'shell' else ''}", bold=True)
+        echo(f"  postern lab {line}{option}{' client1' if line == 'shell' else ''}", bold=True)
 
 
 def _print_status(hosts: Sequence[HostStatus]) -> None:
-    """On a narrow terminal what a host is stands below its name, so that its doors have room."""
+    """Prints a line for each host. On a narrow terminal its purpose stands below its name, so that its doors have room."""
     from postern.cli.console import Console, Text
 
     wide = Console().width >= _WIDE
     rows: list[Sequence[str | Text]] = []
-    for one in hosts:
+    for host in hosts:
         facts = (
-            one.address,
-            str(len(one.processes)) if one.running else "off",
-            "" if not one.running else str(one.dropped) if one.firewall else "no firewall",
-            ", ".join(_doors(one.doors)) if one.running else "",
+            host.address,
+            str(len(host.processes)) if host.running else "off",
+            "" if not host.running else str(host.dropped) if host.firewall else "no firewall",
+            ", ".join(_doors(host.doors)) if host.running else "",
         )
-        name: tuple[str | Text, ...] = (one.name, one.what) if wide else (Text(one.name).under(one.what, "dim"),)
+        name: tuple[str | Text, ...] = (host.name, host.what) if wide else (Text(host.name).under(host.what, "dim"),)
         rows.append((*name, *facts))
     columns = ("host", *(("what",) if wide else ()), "address", "processes", "dropped", "doors")
-    print_table(columns, rows, "The lab has no hosts.")
+    print_table(columns, rows, "no host in this lab")
 
 
 def _doors(doors: Sequence[str]) -> Iterator[str]:
-    """TCP ports as numbers; UDP ones are said to be."""
+    """Yields TCP ports as numbers, and UDP ports as "53/udp"."""
     for door in doors:
         wire, _, number = door.partition(" ")
         yield number if wire == "TCP" else f"{number}/udp"

@@ -1,4 +1,4 @@
-"""How `postern lab verify` looks: the matrix host x path, what each sign means, and all that is wrong in words."""
+"""Prints the proof of `postern lab verify`: the matrix host x path, what each sign means, and all that is wrong in words."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _SHARING = (State.SHARED, State.REFUSES)
 
 
 def print_proof(proof: Proof, explain: bool) -> None:
-    """`explain`: also for which other rows each shared door is open."""
+    """Prints the matrix and the verdict; `explain` adds for which other rows each shared door is open."""
     console = Console(highlight=False)
     console.print(_grid(proof))
     shown = {cell.state for cells in proof.cells.values() for cell in cells.values()}
-    for state, (sign, _, words) in _SIGNS.items():
-        if state in shown and words:
-            console.print(Text(f"{sign} {words}", style="dim"))
-    for words in _shared(proof) if explain else ():
-        console.print(Text(words, style="dim"))
+    for state, (sign, _, meaning) in _SIGNS.items():
+        if state in shown and meaning:
+            console.print(Text(f"{sign} {meaning}", style="dim"))
+    for sentence in _shared(proof) if explain else ():
+        console.print(Text(sentence, style="dim"))
     for line in _wrong(proof):
         console.print(line)
     console.print(_verdict(proof))
@@ -53,55 +53,56 @@ def _grid(proof: Proof) -> Table:
         grid.add_row(Text(row, style="bold cyan"), *(Text(sign, style=style) for sign, style, _ in signs))
     grid.add_section()
     dropped = (
-        f"{one.seen}" if one.explained else f"[bold red]{one.seen}≠{one.due}[/bold red]" for one in proof.drops.values()
+        f"{drops.seen}" if drops.explained else f"[bold red]{drops.seen}≠{drops.due}[/bold red]"
+        for drops in proof.drops.values()
     )
     grid.add_row("[dim]dropped[/dim]", *dropped)
     return grid
 
 
 def _wrong(proof: Proof) -> Iterator[Text]:
-    """Everything for which the proof does not hold, a line each."""
+    """Yields a line for each thing that is wrong."""
     for row, cells in proof.cells.items():
         for host, cell in cells.items():
             if cell.state.wrong:
                 yield _line(f"{row} from {host} {cell.state}:", "; ".join(cell.because))
-    for host, words in proof.troubles.items():
-        yield _line(f"{host} cannot verify:", words)
+    for host, reason in proof.troubles.items():
+        yield _line(f"{host} cannot verify:", reason)
     for row in proof.unproven:
         yield _line(f"{row}:", "no host proved it")
-    for host, one in proof.drops.items():
-        if not one.explained:
-            yield _line(host, f"dropped {one.seen} packets, and the knocks explain {one.due}")
+    for host, drops in proof.drops.items():
+        if not drops.explained:
+            yield _line(host, f"dropped {drops.seen} packets, and the knocks explain {drops.due}")
 
 
-def _line(what: str, words: str) -> Text:
-    return Text(what, style="bold red").append(f" {words}", "not bold default")
+def _line(what: str, reason: str) -> Text:
+    return Text(what, style="bold red").append(f" {reason}", "not bold default")
 
 
 def _verdict(proof: Proof) -> Text:
     verdict = ("It holds", "bold green") if proof.holds else ("It does not hold", "bold red")
-    refusals = sum(one.refusals for one in proof.dialled)
-    dialled = (
+    refusals = sum(dialled.refusals for dialled in proof.dialled)
+    tried = (
         f", {counted(len(proof.proven), 'path')} proven, {counted(refusals, 'refusal')} held" if proof.dialled else ""
     )
     return Text(verdict[0], style=verdict[1]).append(
-        f": {counted(proof.knocks, 'knock')}{dialled} in {proof.seconds:.1f} s; every other dropped packet would show.",
+        f": {counted(proof.knocks, 'knock')}{tried} in {proof.seconds:.1f} s; every other dropped packet would show.",
         "not bold default",
     )
 
 
 def _shared(proof: Proof) -> Iterator[str]:
-    """Shared doors in words: a line for all rows whose doors stand open to the same hosts for the same other rows."""
+    """Yields a line for all rows whose doors stand open to the same hosts for the same other rows."""
     alike: dict[tuple[str, ...], list[str]] = {}
     for row, cells in proof.cells.items():
         hosts: dict[tuple[str, ...], list[str]] = {}
         for host, cell in cells.items():
             if cell.state in _SHARING:
                 hosts.setdefault((_SIGNS[cell.state][0], *cell.because), []).append(host)
-        words = tuple(
+        sharing = tuple(
             f"{sign} to {', '.join(names)} for {', '.join(because)}" for (sign, *because), names in hosts.items()
         )
-        if words:
-            alike.setdefault(words, []).append(row)
-    for words, rows in alike.items():
-        yield f"{', '.join(rows)}: {'; '.join(words)}"
+        if sharing:
+            alike.setdefault(sharing, []).append(row)
+    for sharing, rows in alike.items():
+        yield f"{', '.join(rows)}: {'; '.join(sharing)}"

@@ -1,4 +1,4 @@
-"""`postern mailbox`: how much is in mailboxes. Reads the mailbox database of this host itself, and makes nothing in it."""
+"""`postern mailbox` shows how much is in mailboxes. It reads the mailbox database of this host, and makes nothing in it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Mailbox:
-    """`folders` is empty for a mailbox that nothing has reached yet."""
+    """A mailbox and its owner. `folders` is empty for a mailbox that nothing has reached yet."""
 
     owner: Listing
     quota: int
@@ -34,10 +34,18 @@ class _Mailbox:
     def used(self) -> int:
         return sum(folder.size for folder in self.folders)
 
+    @property
+    def messages(self) -> int:
+        return sum(folder.messages for folder in self.folders)
+
+    @property
+    def unseen(self) -> int:
+        return sum(folder.unseen for folder in self.folders)
+
 
 @click.group("mailbox")
 def mailbox() -> None:
-    """Mailboxes: what is in them. Users are added and removed by `postern user`."""
+    """Show mailboxes. `postern user` adds and removes users."""
 
 
 mailbox.add_command(disconnected.listing)
@@ -51,7 +59,10 @@ mailbox.add_command(disconnected.purge)
 @json_option
 @state_option
 def stats(name: str | None, own: bool, as_json: bool, state_dir: str | None) -> None:
-    """Messages and sizes: of all mailboxes, or of the folders of NAME's."""
+    """Show the messages and sizes of all mailboxes, or of the folders of NAME.
+
+    For example `postern mailbox stats alice`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[_Mailbox]:
         if name is not None:
@@ -59,29 +70,29 @@ def stats(name: str | None, own: bool, as_json: bool, state_dir: str | None) -> 
         everybody = await disconnected.owners(directory)
         return await _mailboxes(everybody if own else without_own(everybody), organization, state)
 
-    found = in_directory(state_dir, work, Role.MAILBOX)
+    boxes = in_directory(state_dir, work, Role.MAILBOX)
     if as_json:
-        echo_json([_as_dict(one) for one in found])
+        echo_json([_as_dict(box) for box in boxes])
     elif name is not None:
-        folders = [("/".join(f.path), str(f.messages), str(f.unseen), size(f.size)) for f in found[0].folders]
-        print_table(("folder", "messages", "unseen", "size"), folders, "nothing has reached this mailbox yet")
+        folders = [("/".join(f.path), str(f.messages), str(f.unseen), size(f.size)) for f in boxes[0].folders]
+        print_table(("folder", "messages", "unseen", "size"), folders, "no mail has reached this mailbox yet")
     else:
         rows = [
             (
-                one.owner.name,
-                str(sum(folder.messages for folder in one.folders)),
-                str(sum(folder.unseen for folder in one.folders)),
-                size(one.used),
-                size(one.quota),
-                f"{100 * one.used / one.quota:.0f} %" if one.quota else "",
+                box.owner.name,
+                str(box.messages),
+                str(box.unseen),
+                size(box.used),
+                size(box.quota),
+                f"{100 * box.used / box.quota:.0f} %" if box.quota else "",
             )
-            for one in found
+            for box in boxes
         ]
-        print_table(("mailbox", "messages", "unseen", "size", "quota", "full"), rows, "there is no mailbox")
+        print_table(("mailbox", "messages", "unseen", "size", "quota", "full"), rows, "no mailbox")
 
 
 async def _mailboxes(owners: list[Listing], organization: Organization, state: StateFolder) -> list[_Mailbox]:
-    found = []
+    boxes = []
     async with mailbox_database(organization, state) as database:
         for owner in owners:
             try:
@@ -90,18 +101,19 @@ async def _mailboxes(owners: list[Listing], organization: Organization, state: S
                 if error.code != "NONEXISTENT":
                     raise
                 folders = []
-            found.append(_Mailbox(owner, owner.quota or organization.limits.mailbox_quota, folders))
-    return found
+            boxes.append(_Mailbox(owner, owner.quota or organization.limits.mailbox_quota, folders))
+    return boxes
 
 
-def _as_dict(one: _Mailbox) -> dict[str, object]:
+def _as_dict(box: _Mailbox) -> dict[str, object]:
     return {
-        "mailbox": str(one.owner.guid),
-        "name": one.owner.name,
-        "messages": sum(folder.messages for folder in one.folders),
-        "size": one.used,
-        "quota": one.quota,
+        "guid": str(box.owner.guid),
+        "name": box.owner.name,
+        "messages": box.messages,
+        "unseen": box.unseen,
+        "size": box.used,
+        "quota": box.quota,
         "folders": [
-            {"path": list(f.path), "messages": f.messages, "unseen": f.unseen, "size": f.size} for f in one.folders
+            {"folder": list(f.path), "messages": f.messages, "unseen": f.unseen, "size": f.size} for f in box.folders
         ],
     }

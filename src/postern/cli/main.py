@@ -1,4 +1,4 @@
-"""The root of the command line: finds the subcommand, imports only that, and tells errors in one line.
+"""The root of the command line: finds the subcommand, imports only that, and turns errors into one line and an exit status.
 
 Reads nothing itself. Each subcommand is a module of this package with a click command of the module's name.
 """
@@ -9,11 +9,12 @@ import importlib
 import importlib.util
 import os
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from postern.cli.called import as_called
+from postern.cli.failures import INTERRUPTED, READER_GONE, status_of
 from postern.cli.state_folder import group_option, on_a_state_folder
 from postern.cli.terminal import echo, echo_page
 
@@ -22,30 +23,24 @@ COMMANDS = {
     "user": "Add, show, change and remove users.",
     "group": "Add, show, change and remove groups.",
     "alias": "Give a recipient further addresses.",
-    "domain": "Accepted domains, their DKIM keys, and which mechanisms their users may use.",
-    "database": "Mailbox databases: which server has each, where it lies, how large it is.",
-    "mailbox": "Sizes and counts of mailboxes.",
-    "policy": "Which addresses recipients get: e-mail address policies of Active Directory.",
+    "domain": "Manage accepted domains, their DKIM keys, and which mechanisms their users may use.",
+    "database": "List mailbox databases: which server has each, where it lies, how large it is.",
+    "mailbox": "Show sizes of mailboxes; connect and purge those that lost their user.",
+    "policy": "Manage the e-mail address policies of Active Directory.",
     "setup": "Prepare Active Directory for the organization.",
-    "topology": "Sites, domain controllers and global catalogues, and how they fare.",
-    "paths": "The table of data paths: show, compare, observe, make a firewall.",
+    "topology": "Show sites and domain controllers, and which of them answer.",
+    "paths": "Show, compare and observe the data paths; make a host's firewall.",
     "verify": "Dial every data path and compare what is seen with what is declared.",
-    "agent": "Transport agents: list, show, switch, set, try a message on them, count.",
-    "edge": "Edge servers: subscribe, synchronize, see how they fare.",
+    "agent": "List, show, switch, set, test and count transport agents.",
+    "edge": "Subscribe edge servers, synchronize them, show their state.",
     "queue": "List, show, export, retry, hold and drop queued messages.",
-    "trace": "What happened to a message, step by step.",
-    "lab": "A whole organization of several hosts on this machine: rehearse, train, prove a firewall.",
+    "trace": "Show what happened to a message, step by step.",
+    "lab": "Build a whole organization of several hosts on this machine, and prove its firewalls.",
 }
-
-EXIT_FAILED = 1
-EXIT_DEFECT = 70
-"""sysexits.h EX_SOFTWARE: not the user's mistake."""
-EXIT_INTERRUPTED = 130
-"""128 and SIGINT's number, as shells say it."""
 
 
 class LazyGroup(click.Group):
-    """Subcommands are imported when they are called; the list of them costs no import."""
+    """A group that imports a subcommand when it is called; the list of them costs no import."""
 
     def list_commands(self, context: click.Context) -> list[str]:
         return [name for name in COMMANDS if importlib.util.find_spec(f"postern.cli.{name}") is not None]
@@ -54,14 +49,15 @@ class LazyGroup(click.Group):
         if name not in self.list_commands(context):
             return None
         command: click.Command = getattr(importlib.import_module(f"postern.cli.{name}"), name)
-        on_a_state_folder(command, as_owner=name != "run")
+        if name != "lab":  # whose hosts have state folders of their own
+            on_a_state_folder(command, as_owner=name != "run")
         return command
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As groups do it, and tells which command a mistyped one may have meant."""
-        from postern.model.words import meant  # difflib is for mistakes alone
+        """Resolves as groups do, and says which command a mistyped one may have meant."""
+        from postern.model.words import meant  # difflib is slow to import
 
         word = arguments[0]
         hint = (
@@ -71,6 +67,18 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"there is no command {word}{hint}", context)
         return super().resolve_command(context, arguments)
 
+    def invoke(self, context: click.Context) -> Any:
+        """Invokes the command, and writes what is still in memory while somebody can be told that the reader has gone."""
+        try:
+            try:
+                return super().invoke(context)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # Python flushes standard output once more when it ends, and would complain.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(READER_GONE)
+
     def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(context)])
@@ -79,13 +87,25 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="postern", message="postern %(version)s")
 def postern() -> None:
-    """Postern: a messaging system whose data paths are a table that the program executes.
+    """Postern is a messaging system whose data paths are a table that the program executes.
 
-    The organization lives in a state folder: the one given with --state (before or after the command), else
+    The organization lives in a state folder: the one that --state names (before or after the command), else
     $POSTERN_STATE, else /var/lib/postern (root) or ~/.local/state/postern.
 
-    The exit status is 0 if all went well, 1 if something failed or a check found something wrong, 2 if the command was
-    not understood or the check could not run, 70 for a defect of the program, 130 if it was interrupted.
+    The exit status is 0 if all went well and 1 if a check found something wrong. A failure has a status of sysexits.h:
+
+    \b
+      64  the command was not understood
+      65  a value is not right, or already taken
+      66  a file to read is not there
+      67  no user, message or other thing has that name
+      69  a server or a program does not answer or is missing
+      70  a defect of Postern
+      73  a file cannot be made; 74: reading or writing failed
+      75  not now: the same command may succeed later
+      77  no right to do that
+      78  the configuration does not allow it
+     130  interrupted; 141: the reader of a pipe has gone
     """
 
 
@@ -93,19 +113,16 @@ postern.params.append(group_option())
 
 
 def main() -> NoReturn:
-    """The entry point. Errors are one line and an exit status; POSTERN_DEBUG=1 shows where they come from."""
+    """Runs `postern` as the shell called it. POSTERN_DEBUG=1 shows where an error comes from."""
     try:
         status = postern(prog_name="postern", standalone_mode=False)
     except click.ClickException as error:
         _show(error)
-        sys.exit(error.exit_code)
+        # Click has a number of its own for a command that was not understood, 2.
+        sys.exit(os.EX_USAGE if isinstance(error, click.UsageError) else error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         echo("postern: interrupted", err=True)
-        sys.exit(EXIT_INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (a pager, head) has gone; so that Python's last flush does not complain:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_FAILED)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if os.environ.get("POSTERN_DEBUG"):
             raise
@@ -114,28 +131,31 @@ def main() -> NoReturn:
 
 
 def _show(error: click.ClickException) -> None:
-    """What was wrong, after the usage line where the command was not understood."""
+    """Prints what was wrong, after the usage line where the command was not understood."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        echo_page(error.format_message() + "\n", err=True)
+        return
     if isinstance(error, click.UsageError) and error.ctx is not None:
         echo_page(error.ctx.get_usage() + "\n", err=True)
-        echo(as_called(f"`{error.ctx.command_path} --help` tells more."), err=True)
+        echo(as_called(f"`{error.ctx.command_path} --help` says more."), err=True)
     _say(error.format_message())
 
 
-def _say(words: str) -> None:
-    """An error, in the one form that all have. Further lines are set in, so that none looks like one of ours."""
-    echo_page("postern: " + as_called(words).rstrip().replace("\n", "\n  ") + "\n", err=True)
+def _say(message: str) -> None:
+    """Prints an error in the one form that all have. Further lines are set in, so that none looks like a line of ours."""
+    echo_page("postern: " + as_called(message).rstrip().replace("\n", "\n  ") + "\n", err=True)
 
 
 def _tell(error: Exception) -> int:
-    """Exceptions of our own speak for themselves; any other is a defect, and says so."""
-    if type(error).__module__.startswith("postern."):
-        _say(str(error) or type(error).__name__)
-        return EXIT_FAILED
-    if isinstance(error, OSError):
+    """Prints an exception and returns its exit status. Ours explain themselves; one that nobody expected is a defect."""
+    status = status_of(error)
+    if status == os.EX_SOFTWARE:
+        _say(f"a defect: {type(error).__name__}: {error}: POSTERN_DEBUG=1 shows where")
+    elif isinstance(error, OSError):
         _say(": ".join(filter(None, (_file_of(error), error.strerror))) or str(error))
-        return EXIT_FAILED
-    _say(f"a defect: {type(error).__name__}: {error} (POSTERN_DEBUG=1 shows where)")
-    return EXIT_DEFECT
+    else:
+        _say(str(error) or type(error).__name__)
+    return status
 
 
 def _file_of(error: OSError) -> str:

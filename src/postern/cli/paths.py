@@ -1,10 +1,11 @@
-"""`postern paths`: the table to read, one row in full, a host's firewall, the map, and what was really used.
+"""`postern paths` shows the table, a row in full, a host's firewall, the map, and the connections that were observed.
 
-Reads the settled rows, and for a firewall, the observations or an organization's profile its state folder. Decides nothing.
+It reads the settled rows; for a firewall, observations or the organization's profile, also the state folder. It decides nothing.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -15,10 +16,11 @@ from rich.padding import Padding
 from rich.table import Table as Grid
 
 from postern.cli.console import UNBOUNDED, Console, Text
+from postern.cli.failures import Failure, failure
 from postern.cli.paths_map import paths_map
 from postern.cli.paths_page import CELLS, HEADINGS, cells, differences, document, enforcement, why
 from postern.cli.state_folder import existing, state_option
-from postern.cli.terminal import day, echo, echo_json, echo_page, json_option, moment, print_table
+from postern.cli.terminal import day, echo, echo_json, echo_page, json_moment, json_option, moment, print_table
 from postern.model.organization import Organization, Profile, StateFolder
 from postern.model.security import Encryption
 from postern.model.words import counted
@@ -34,7 +36,7 @@ _MEANINGS = {
     Encryption.NEVER: " there.",
 }
 WIDE = 120
-"""From this many columns on, who talks to whom has a column of its own."""
+"""From this many columns on, caller and callee have a column of their own."""
 
 
 @click.group("paths", invoke_without_command=True)
@@ -42,10 +44,12 @@ WIDE = 120
     "--role",
     type=click.Choice([party.value for party in Party]),
     metavar="ROLE",
-    help="Only rows with this role, or another party, at an end.",
+    help="Only rows with this role, or another party, as caller or callee.",
 )
 @click.option(
-    "--profile", type=_PROFILES, help="As this profile settles them; default: the organization's, else reference."
+    "--profile",
+    type=_PROFILES,
+    help="As this profile settles them; by default the organization's profile, else reference.",
 )
 @click.option("--against", type=_PROFILES, help="Only what differs from this profile, with the reasons.")
 @state_option
@@ -59,7 +63,10 @@ def paths(
     state_dir: str | None,
     as_json: bool,
 ) -> None:
-    """The data paths: who calls whom, on which ports, proven how, sealed by what."""
+    """Show the data paths: caller and callee, ports, authentication, encryption.
+
+    For example `postern paths --profile practical --against reference`.
+    """
     if context.invoked_subcommand is not None:
         return
     chosen = Profile(profile) if profile else _profile(state_dir)
@@ -74,13 +81,16 @@ def paths(
         _print_table(rows, chosen)
 
 
-@paths.command(short_help="One row in full.")
+@paths.command(short_help="Show a row in full.")
 @click.argument("row_id", metavar="ID")
 @json_option
 def show(row_id: str, as_json: bool) -> None:
-    """One row in full: its cells, what each profile makes of it and why, and how it is enforced."""
+    """Show a row in full: its cells, what each profile makes of it and why, and how it is enforced.
+
+    For example `postern paths show imap4`.
+    """
     if row_id not in TABLE:
-        raise click.ClickException(no_row(row_id))
+        raise Failure(no_row(row_id), os.EX_USAGE)
     settled = {profile: settle(profile)[row_id] for profile in Profile}
     if as_json:
         whole: dict[str, Any] = cells(TABLE[row_id])
@@ -96,38 +106,49 @@ def show(row_id: str, as_json: bool) -> None:
         _print_row(settled)
 
 
-@paths.command(short_help="A host's nftables ruleset.")
-@click.option("--host", required=True, metavar="NAME", help="A server or host of the organization's file.")
+@paths.command(short_help="Print a host's nftables ruleset.")
+@click.option("--host", required=True, metavar="NAME", help="A server or host of `postern.toml`.")
 @state_option
 def firewall(host: str, state_dir: str | None) -> None:
-    """A host's whole nftables ruleset: default deny in and out, only its rows, only between the right peers."""
+    """Print the nftables ruleset of a host: default deny in and out, only its rows, only between the right peers.
+
+    For example `postern paths firewall --host server1`.
+    """
     from postern.paths.firewall import ruleset
     from postern.paths.places import standings
 
     organization = _organization(state_dir)
-    names = [one.name for one in standings(organization)]
+    names = [standing.name for standing in standings(organization)]
     if host not in names:
-        raise click.ClickException(f"no server or host is called {host!r}; the organization has {', '.join(names)}")
+        raise Failure(f'no server or host is called "{host}": the organization has {", ".join(names)}', os.EX_NOUSER)
     echo_page(ruleset(organization, host))
 
 
-@paths.command(short_help="What was really used.")
+@paths.command(short_help="Show the connections that were observed.")
 @state_option
 @json_option
 def observed(state_dir: str | None, as_json: bool) -> None:
-    """What was really used: path, peer, mechanism, cipher, how often, when first and last; sockets that fit no row."""
+    """Show the connections that were observed: path, peer, mechanism, cipher, how often, when first and last; and sockets
+    that fit no row.
+
+    For example `postern paths observed`.
+    """
     folder = existing(state_dir)
     seen = read(folder.observed, time.time() - KEPT)
     if as_json:
-        echo_json([asdict(one) for one in seen])
+        moments = ("first_seen", "last_seen")
+        echo_json([asdict(each) | {name: json_moment(getattr(each, name)) for name in moments} for each in seen])
         return
     _print_observed(seen)
     _print_alarms(folder)
 
 
-@paths.command(short_help="The page docs/paths.md.")
+@paths.command(short_help="Print the page docs/paths.md.")
 def docs() -> None:
-    """The page docs/paths.md, on standard output."""
+    """Print the page docs/paths.md.
+
+    For example `postern paths docs`.
+    """
     echo_page(document())
 
 
@@ -149,11 +170,11 @@ def _organization(state_dir: str | None) -> Organization:
     try:
         return load(_state(state_dir))
     except ConfigurationError as error:
-        raise click.ClickException(str(error)) from None
+        raise failure(error) from None
 
 
 def _profile(state_dir: str | None) -> Profile:
-    """The organization's; the reference where there is none. A folder that was named must hold one."""
+    """Returns the organization's profile; the reference where there is no organization. A folder that was named must hold one."""
     from postern.host.configuration import path
 
     there = path(_state(state_dir))
@@ -186,9 +207,9 @@ def _ends(row: Path) -> str:
     return f"{', '.join(row.caller)} → {row.callee}"
 
 
-def _lines(words: str) -> Text:
-    """A cell's parts under each other."""
-    first, *further = words.split("; ")
+def _lines(cell: str) -> Text:
+    """Returns a cell with its parts under each other."""
+    first, *further = cell.split("; ")
     text = Text(first)
     for part in further:
         text.under(part)
@@ -206,7 +227,7 @@ def _print_table(rows: Sequence[Path], profile: Profile) -> None:
         these = [row for row in rows if row.table is table]
         if not these:
             continue
-        headings = ("Path", *(("Who calls whom",) if wide else ()), "Ports", "Proven by", "Sealed by")
+        headings = ("Path", *(("Caller → callee",) if wide else ()), "Ports", "Authentication", "Encryption")
         grid = _grid(*headings, title=f"{HEADINGS[table]} ({len(these)})")
         widths = (40, 30, 24, 24, 14) if wide else (27, 16, 18, 12)
         for column, width in zip(grid.columns, widths, strict=True):
@@ -226,45 +247,45 @@ def _print_table(rows: Sequence[Path], profile: Profile) -> None:
     for encryption, meaning in _MEANINGS.items():
         legend.append(str(encryption), style=_STYLES[encryption]).append(meaning)
     if waiting:
-        legend.append(f" ° {waiting} are not built yet.")
-    console.print(legend.append(" postern paths show ID tells all of one."))
+        legend.append(f" ° marks {waiting} that are not built yet.")
+    console.print(legend.append(" `postern paths show ID` shows a row in full."))
 
 
 def _print_observed(seen: Sequence[Observation]) -> None:
-    """On a narrow terminal the peer stands below its path, and the seal below the proof."""
+    """Prints a line for each observation. On a narrow terminal the peer stands below its path, and the seal below the proof."""
     wide = Console().width >= WIDE
     order = list(TABLE)
     rows: list[Sequence[str | Text]] = []
-    for one in sorted(seen, key=lambda one: (order.index(one.path) if one.path in TABLE else len(order), one.peer)):
-        sealed, last = f"{one.seal} {one.cipher.removeprefix('TLS_')}".rstrip(), moment(one.last_seen)
+    for each in sorted(
+        seen, key=lambda each: (order.index(each.path) if each.path in TABLE else len(order), each.peer)
+    ):
+        sealed, last = f"{each.seal} {each.cipher.removeprefix('TLS_')}".rstrip(), moment(each.last_seen)
         if wide:
-            rows.append((one.path, one.peer, one.mechanism, sealed, str(one.count), day(one.first_seen), last))
+            rows.append((each.path, each.peer, each.mechanism, sealed, str(each.count), day(each.first_seen), last))
             continue
-        style = "red" if one.seal == "none" else "green"
-        proven = Text(one.mechanism).under(sealed, style=style)
-        rows.append((_id(one.path).under(one.peer, "not bold default"), proven, str(one.count), last))
-    columns: tuple[str, ...] = ("path", "proven, sealed by", "count", "last seen")
+        style = "red" if each.seal == "none" else "green"
+        proven = Text(each.mechanism).under(sealed, style=style)
+        rows.append((_id(each.path).under(each.peer, "not bold default"), proven, str(each.count), last))
+    columns: tuple[str, ...] = ("path", "proof, seal", "count", "last seen")
     if wide:
-        columns = ("path", "peer", "proven by", "sealed by", "count", "first seen", "last seen")
+        columns = ("path", "peer", "mechanism", "seal", "count", "first seen", "last seen")
     print_table(
-        columns,
-        rows,
-        "Nothing was observed yet: no connection of a running organization has proven itself or carried mail.",
+        columns, rows, "no observation yet: no connection of a running organization has authenticated or carried mail"
     )
 
 
 def _print_alarms(folder: StateFolder) -> None:
-    """What the supervisor saw in the kernel's tables that no row allows: on standard error, for it is no observation."""
+    """Prints sockets of the kernel's tables that no row allows. They go to standard error, for they are no observations."""
     from postern.host.supervision import watch
 
     for alarm in watch.read(folder):
-        words = f"ALARM {moment(alarm.time)} no row for {alarm.socket}: {alarm.process}, process {alarm.pid}"
-        echo(words, fg="red", err=True)
+        line = f"ALARM {moment(alarm.time)} no row for {alarm.socket}: {alarm.process}, process {alarm.pid}"
+        echo(line, fg="red", err=True)
 
 
 def _proven(row: Path) -> Text:
     text = Text(row.words.default_auth)
-    further = [one for one in row.supported_auth if one not in row.default_auth]
+    further = [mechanism for mechanism in row.supported_auth if mechanism not in row.default_auth]
     return text.under(f"also {', '.join(further)}", style="dim") if further else text
 
 
@@ -274,9 +295,9 @@ def _print_deviations(pairs: Sequence[tuple[Path, Path]], profile: Profile, agai
         return
     console = Console()
     if not pairs:
-        console.print(f"{profile} and {against} do not differ here.", highlight=False)
+        console.print(f"{profile} and {against} do not differ here", highlight=False)
         return
-    console.print(Text(f"What {profile} has otherwise than {against}: {counted(len(pairs), 'row')}", style="bold"))
+    console.print(Text(f"Rows that differ in {profile} from {against}: {len(pairs)}", style="bold"))
     for row, other in pairs:
         grid = _cells()
         for heading, was, now in differences(row, other):
@@ -289,7 +310,7 @@ def _print_deviations(pairs: Sequence[tuple[Path, Path]], profile: Profile, agai
 
 
 def _cells() -> Grid:
-    """Headings on the left, words on the right."""
+    """Returns a grid with headings on the left and values on the right."""
     grid = Grid(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -306,14 +327,14 @@ def _print_row(settled: dict[Profile, Path]) -> None:
     if row.waits:
         console.print(Text(f"Not built yet: {row.waits}.", style="yellow"))
     former: Path | None = None
-    for profile, one in settled.items():
+    for profile, settling in settled.items():
         console.print()
-        if former is not None and cells(one) == cells(former) and one.reasons == former.reasons:
+        if former is not None and cells(settling) == cells(former) and settling.reasons == former.reasons:
             console.print(Text(f"{profile}: the same.", style="bold"))
             continue
-        former = one
+        former = settling
         console.print(Text(str(profile), style="bold"))
-        console.print(Padding(_described(one), (0, 0, 0, 2), expand=False))
+        console.print(Padding(_described(settling), (0, 0, 0, 2), expand=False))
 
 
 def _described(row: Path) -> Grid:

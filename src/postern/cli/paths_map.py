@@ -1,15 +1,17 @@
-"""`postern paths map`: the organization as a picture, declared and observed.
+"""`postern paths map` draws the organization as a picture, declared and observed.
 
-Reads the organization's file and what state folders hold of observations; what it looks like is `paths.map`'s affair.
+It reads the organization's file and the observations of state folders; `paths.map` draws.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 
 import click
 
+from postern.cli.failures import Failure, failure
 from postern.cli.files import Output, OutputFile
 from postern.cli.state_folder import named
 from postern.cli.terminal import echo_page
@@ -17,25 +19,30 @@ from postern.model.organization import Organization, StateFolder
 from postern.paths.sightings import Sighting
 
 
-@click.command("map", short_help="The organization as a picture (SVG).")
-@click.option("--output", "-o", type=Output(), metavar="FILE.svg", help="Where to write it; default: standard output.")
+@click.command("map", short_help="Draw the organization as a picture (SVG).")
+@click.option(
+    "--output", "-o", type=Output(), metavar="FILE.svg", help="Write it to this file; by default to standard output."
+)
 @click.option(
     "--state",
     "state_dirs",
     callback=named,
     metavar="[NAME=]DIR",
     multiple=True,
-    help="A state folder whose observations count; several for several hosts, NAME the server that each belongs to. "
-    "The first one's organization is drawn.",
+    help="A state folder whose observations count; may be repeated, with NAME the server that it belongs to. "
+    "The organization of the first one is drawn.",
 )
-@click.option("--declared", is_flag=True, help="Only what is declared, whatever was observed.")
+@click.option("--declared", is_flag=True, help="Draw only what is declared, whatever was observed.")
 def paths_map(output: OutputFile | None, state_dirs: tuple[str, ...], declared: bool) -> None:
-    """The organization as a picture (SVG): hosts, an arrow for each path, coloured by encryption, thick where it was used."""
+    """Draw the organization as a picture (SVG): hosts, and an arrow for each path, coloured by encryption, thick where used.
+
+    For example `postern paths map --output map.svg`.
+    """
     from postern.paths.map import draw
 
     folders = [_named(text) for text in state_dirs] or [("", "")]
     organization = _organization(folders[0][1])
-    sightings = None if declared else [one for name, folder in folders for one in _sightings(name, folder)]
+    sightings = None if declared else [seen for name, folder in folders for seen in _sightings(name, folder)]
     picture = draw(organization, sightings)
     if output is None:
         echo_page(picture)
@@ -60,16 +67,16 @@ def _organization(state_dir: str) -> Organization:
     try:
         return load(_folder(state_dir))
     except ConfigurationError as error:
-        raise click.ClickException(str(error)) from None
+        raise failure(error) from None
 
 
 def _sightings(name: str, state_dir: str) -> Iterator[Sighting]:
     from postern.telemetry.observed import KEPT, read
 
     seer = _seer(name, state_dir)
-    for one in read(_folder(state_dir).observed, time.time() - KEPT):
-        how = ", ".join(filter(None, (one.mechanism, one.seal if one.seal != "none" else "clear text", one.cipher)))
-        yield Sighting(seer, one.path, one.peer, one.count, how)
+    for seen in read(_folder(state_dir).observed, time.time() - KEPT):
+        how = ", ".join(filter(None, (seen.mechanism, seen.seal if seen.seal != "none" else "clear text", seen.cipher)))
+        yield Sighting(seer, seen.path, seen.peer, seen.count, how)
 
 
 def _seer(name: str, state_dir: str) -> str:
@@ -84,6 +91,7 @@ def _seer(name: str, state_dir: str) -> str:
         return this_server(organization, name or in_path).name
     except ConfigurationError:
         names = ", ".join(sorted(known))
-        raise click.ClickException(
-            f"whose observations are in {folder.root}? Write --state NAME={folder.root}, NAME one of {names}"
+        raise Failure(
+            f"no server is named for the observations in {folder.root}: write --state NAME={folder.root}, NAME one of {names}",
+            os.EX_CONFIG,
         ) from None

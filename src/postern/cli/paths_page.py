@@ -1,6 +1,6 @@
-"""Rows as words for people: the cells that `postern paths --json` gives, how a row is enforced, and the page docs/paths.md.
+"""Describes rows for people: the cells that `postern paths --json` gives, how a row is enforced, and the page docs/paths.md.
 
-Pure: reads the table only, so that the page can be checked to be current.
+It is pure: it reads the table only, so that the page can be checked to be current.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from postern.model.security import Encryption, Mechanism, Seal
 from postern.paths.guard import Guard
 from postern.paths.row import End, Party, Path, Port, Table, Tls, Wire
 from postern.paths.table import TABLE, settle
+from postern.trust.framing.sasl import names
 
 CELLS = {
     "ports": "Ports",
@@ -23,17 +24,17 @@ CELLS = {
 _TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 _SASL = (Party.HUB, Party.EDGE, Party.CLIENT_ACCESS)
 """Callees that answer SMTP, IMAP and POP, which advertise SASL mechanisms."""
-_OWN_WORDS = {
-    Encryption.REQUIRED: "required: clear text is refused before anybody proves anything",
+_SETTLED = {
+    Encryption.REQUIRED: "required: clear text is refused before authentication",
     Encryption.OFFERED: "offered: always there, never demanded",
     Encryption.NEVER: "never: the row has none",
 }
 
 
 def cells(row: Path) -> dict[str, object]:
-    """A row as JSON gives it: the reference's own words, and our words where a profile changed a cell."""
+    """Returns a row as JSON has it: the reference's own words, and ours where a profile changed a cell."""
     return {
-        "id": row.id,
+        "path": row.id,
         "table": row.table.value,
         "name": row.name,
         "caller": ", ".join(row.caller),
@@ -44,20 +45,20 @@ def cells(row: Path) -> dict[str, object]:
 
 
 def enforcement(row: Path) -> list[str]:
-    """What the program does so that nothing else than this row can happen on it."""
+    """Returns what the program does so that nothing else than this row can happen on it, a sentence each."""
     return list(_enforcement(row))
 
 
 def _enforcement(row: Path) -> Iterator[str]:
     yield "ports: " + "; ".join(map(_port, row.ports)) + "; no other is bound or dialled"
-    yield f"encryption {_OWN_WORDS[row.encryption]}"
+    yield f"encryption {_SETTLED[row.encryption]}"
     guard = Guard([row], frozenset(Mechanism))
     if row.callee in _SASL and any(port.tls is Tls.UPGRADE for port in row.ports):
         yield f"advertised in clear text: {_offered(guard, None)}"
         yield f"advertised inside TLS: {_offered(guard, _TLS)}"
     if Mechanism.PEER in row.supported_auth:
-        yield "on the unix socket: the kernel's word for the caller's account (SO_PEERCRED)"
-    refused = [one for one in (Mechanism.BASIC, Mechanism.DIGEST, Mechanism.NTLM) if one not in row.supported_auth]
+        yield "on the unix socket: the kernel names the caller's account (SO_PEERCRED)"
+    refused = [weak for weak in (Mechanism.BASIC, Mechanism.DIGEST, Mechanism.NTLM) if weak not in row.supported_auth]
     refusal = guard.check_mechanism(refused[0], _TLS) if refused else None
     if refusal is not None:
         yield f"refused: {', '.join(refused)} ('{refusal.text}')"
@@ -68,8 +69,11 @@ def _enforcement(row: Path) -> Iterator[str]:
 
 
 def _offered(guard: Guard, seal: Seal | None) -> str:
-    offer = guard.offer(seal, can_upgrade=True, binds=True)
-    return ", ".join((*(("the upgrade to TLS",) if offer.upgrade else ()), *offer.mechanisms)) or "nothing"
+    offer = guard.offer(seal, can_upgrade=True)
+    return (
+        ", ".join((*(("the upgrade to TLS",) if offer.upgrade else ()), *names(offer.mechanisms, binds=True)))
+        or "nothing"
+    )
 
 
 def _port(port: Port) -> str:
@@ -93,17 +97,17 @@ def _port(port: Port) -> str:
 _INTRODUCTION = """\
 # The data paths
 
-This page is generated from the table (`postern paths docs`); a test holds it current, and another holds the reference's rows
-cell by cell against the reference. Nothing listens and nothing dials without a row: the row binds the port, decides what
-is advertised and what is refused, names the line in every log, and becomes the host's firewall.
+This page is generated from the table (`postern paths docs`). One test checks that it is current, another compares the
+reference's rows with the reference, cell by cell. Nothing listens and nothing dials without a row. The row binds the port,
+decides what is advertised and what is refused, names the line in every log, and becomes the host's firewall.
 
-- **Proven by**: the first mechanism is the one that a caller tries first.
-- **Encryption** is *required* between our servers and for end users (clear text is refused before anybody proves anything),
+- **Authentication**: a caller tries the first mechanism first.
+- **Encryption** is *required* between our servers and for end users (clear text is refused before authentication),
   *offered* to strangers (always there, never demanded), or *never* there, as the row says.
-- A *profile* settles the rows for an organization. `reference` is the tables below to the letter, `practical`, where a new
-  organization starts, adds what today's clients need and encrypts what can be encrypted, `hardened` drops NTLM, Digest and Basic
-  wherever Kerberos, SCRAM or a certificate can do the work. Each deviation and its reason stands at the end.
-- Rows marked ° are not built yet: nothing listens on them, nothing dials them, and the firewall keeps them closed.
+- A *profile* settles the rows for an organization. `reference` is the tables below to the letter. A new organization starts
+  with `practical`, which adds what today's clients need and encrypts what can be encrypted. `hardened` drops NTLM, Digest and
+  Basic wherever Kerberos, SCRAM or a certificate can do the work. The end of the page lists each deviation with its reason.
+- Rows marked ° are not built: no process listens on them or dials them, and the firewall keeps them closed.
 """
 HEADINGS = {
     Table.TRANSPORT: "Transport servers",
@@ -115,37 +119,35 @@ HEADINGS = {
 
 
 def document() -> str:
-    """The whole page as Markdown."""
+    """Returns the whole page as Markdown."""
     parts = [_INTRODUCTION]
     for table, heading in HEADINGS.items():
         rows = [row for row in TABLE.values() if row.table is table]
         parts.append(f"\n## {heading}\n\n" + "\n".join(_markdown(rows)) + "\n")
     for profile, against in ((Profile.PRACTICAL, Profile.REFERENCE), (Profile.HARDENED, Profile.PRACTICAL)):
         parts.append(
-            f"\n## What `{profile}` has otherwise than `{against}`\n\n"
-            + "\n".join(_differences(profile, against))
-            + "\n"
+            f"\n## Differences of `{profile}` from `{against}`\n\n" + "\n".join(_differences(profile, against)) + "\n"
         )
-    parts.append("\n## What is not built yet\n\n" + "\n".join(_waiting()) + "\n")
+    parts.append("\n## Rows that are not built\n\n" + "\n".join(_waiting()) + "\n")
     return "".join(parts)
 
 
 def _markdown(rows: list[Path]) -> Iterator[str]:
-    yield "| Path | Who calls whom | Ports | Proven by | Supported | Encryption | By default |"
+    yield "| Path | Caller → callee | Ports | Authentication | Supported | Encryption | By default |"
     yield "|---|---|---|---|---|---|---|"
     for row in rows:
-        words = row.words
+        reference = row.words
         mark = "°" if row.waits else ""
-        notes = f"<br>*{words.notes}*" if words.notes else ""
+        notes = f"<br>*{reference.notes}*" if reference.notes else ""
         yield (
-            f"| `{row.id}`{mark}<br>{row.name}{notes} | {', '.join(row.caller)} → {row.callee} | {words.ports} "
-            f"| {words.default_auth} | {words.supported_auth} | {words.encryption} ({row.encryption}) "
-            f"| {words.encrypted_by_default} |"
+            f"| `{row.id}`{mark}<br>{row.name}{notes} | {', '.join(row.caller)} → {row.callee} | {reference.ports} "
+            f"| {reference.default_auth} | {reference.supported_auth} | {reference.encryption} ({row.encryption}) "
+            f"| {reference.encrypted_by_default} |"
         )
 
 
 def _differences(profile: Profile, against: Profile) -> Iterator[str]:
-    yield "| Path | Cell | Was | Is | Because |"
+    yield "| Path | Cell | Before | After | Reason |"
     yield "|---|---|---|---|---|"
     former = settle(against)
     for row in settle(profile).values():
@@ -157,16 +159,18 @@ def _differences(profile: Profile, against: Profile) -> Iterator[str]:
 
 
 def differences(row: Path, other: Path) -> list[tuple[str, str, str]]:
-    """The cells in which two settlings of a row differ: heading, the other's words, this one's."""
+    """Returns the cells in which two settlings of a row differ: heading, the other's value, this row's value."""
     mine, theirs = cells(row), cells(other)
-    found = [(heading, str(theirs[key]), str(mine[key])) for key, heading in CELLS.items() if mine[key] != theirs[key]]
+    changed = [
+        (heading, str(theirs[key]), str(mine[key])) for key, heading in CELLS.items() if mine[key] != theirs[key]
+    ]
     if row.encryption is not other.encryption:
-        found.append(("Encryption is", str(other.encryption), str(row.encryption)))
-    return found
+        changed.append(("Encryption is", str(other.encryption), str(row.encryption)))
+    return changed
 
 
 def why(row: Path, other: Path) -> list[str]:
-    """The reasons for which `row` differs; if it is `other` that left the reference, its reasons, turned round."""
+    """Returns the reasons for which `row` differs; if it is `other` that left the reference, its reasons, turned round."""
     new = [reason for reason in row.reasons if reason not in other.reasons]
     return new or [f"{reason} (not so here)" for reason in other.reasons if reason not in row.reasons]
 

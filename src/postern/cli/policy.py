@@ -1,4 +1,4 @@
-"""`postern policy address`: e-mail address policies in Active Directory, and their application by the System Attendant."""
+"""`postern policy address` manages e-mail address policies in Active Directory, and has the System Attendant apply them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from postern.cli.failures import failure
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import ask, echo, echo_json, json_option, print_fields, print_table
 from postern.model.words import counted
 
 if TYPE_CHECKING:
-    from postern.directory.ad.address_policy import Policy
-    from postern.host.address_policies import Opened
+    from postern.directory.ad.address_policy import AddressPolicy
+    from postern.host.address_policies import PolicyDomain
     from postern.model.organization import Organization, Server, StateFolder
 
 T = TypeVar("T")
@@ -25,25 +26,29 @@ _template = click.option(
     "templates",
     multiple=True,
     metavar="ADDRESS",
-    help="Such as %g.%s@corp.test; the first is the primary's.",
+    help="An address such as %g.%s@corp.test; the first makes the primary address; may be repeated.",
 )
 _filter = click.option(
-    "--filter", "which", metavar="FILTER", help="Whom it is for: department=Sales, or an LDAP filter."
+    "--filter", "which", metavar="FILTER", help="The recipients: department=Sales, or an LDAP filter."
 )
-_order = click.option("--order", type=click.IntRange(1, 2147483647), help="The lowest that matches a recipient counts.")
+_order = click.option(
+    "--order",
+    type=click.IntRange(1, 2147483647),
+    help="Of the policies that match a recipient, the one with the lowest order counts.",
+)
 
 
 @click.group("policy")
 def policy() -> None:
-    """Policies of the organization."""
+    """Manage policies of the organization."""
 
 
 @policy.group("address")
 def address() -> None:
-    """E-mail address policies: which addresses recipients get.
+    """Manage e-mail address policies, which give recipients their addresses.
 
     Codes of a template: %g given name, %s surname, %i initials, %m mail nickname, %d display name; %1g the first letter,
-    %rXY writes Y for X, %% is itself. An address that somebody has stays; where it is taken, a number follows the name.
+    %rXY writes Y for X, %% is itself. An address that a recipient has stays; where it is taken, a number follows the name.
     """
 
 
@@ -51,18 +56,21 @@ def address() -> None:
 @json_option
 @state_option
 def listing(as_json: bool, state_dir: str | None) -> None:
-    """List policies in the order in which they count."""
+    """List policies in the order in which they count.
 
-    async def work(opened: Opened, organization: Organization) -> list[tuple[Policy, int]]:
+    For example `postern policy address list`.
+    """
+
+    async def work(opened: PolicyDomain, organization: Organization) -> list[tuple[AddressPolicy, int]]:
         policies = opened.update.policies
-        return [(one, await policies.matched(one, opened.base)) for one in await policies.all()]
+        return [(each, await policies.matched(each, opened.base)) for each in await policies.all()]
 
-    found = _on_policies(state_dir, work)
+    counts = _on_policies(state_dir, work)
     if as_json:
-        echo_json([_as_dict(one) | {"recipients": count} for one, count in found])
+        echo_json([_as_dict(each) | {"recipient_count": count} for each, count in counts])
         return
-    rows = [(one.name, str(one.order), one.filter, ", ".join(one.templates), str(count)) for one, count in found]
-    print_table(("policy", "order", "filter", "addresses", "matches"), rows, "there is no policy")
+    rows = [(each.name, str(each.order), each.filter, ", ".join(each.templates), str(count)) for each, count in counts]
+    print_table(("policy", "order", "filter", "templates", "recipients"), rows, "no policy")
 
 
 @address.command("show")
@@ -70,17 +78,25 @@ def listing(as_json: bool, state_dir: str | None) -> None:
 @json_option
 @state_option
 def show(name: str, as_json: bool, state_dir: str | None) -> None:
-    """Show one policy."""
+    """Show a policy.
 
-    async def work(opened: Opened, organization: Organization) -> Policy:
+    For example `postern policy address show sales`.
+    """
+
+    async def work(opened: PolicyDomain, organization: Organization) -> AddressPolicy:
         return await opened.update.policies.get(name)
 
-    one = _on_policies(state_dir, work)
+    chosen = _on_policies(state_dir, work)
     if as_json:
-        echo_json(_as_dict(one))
+        echo_json(_as_dict(chosen))
         return
     print_fields(
-        {"name": one.name, "order": str(one.order), "filter": one.filter, "addresses": ", ".join(one.templates)}
+        {
+            "name": chosen.name,
+            "order": str(chosen.order),
+            "filter": chosen.filter,
+            "templates": ", ".join(chosen.templates),
+        }
     )
 
 
@@ -91,14 +107,17 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
 @_order
 @state_option
 def add(name: str, templates: tuple[str, ...], which: str | None, order: int | None, state_dir: str | None) -> None:
-    """Add a policy. `postern policy address preview NAME` shows what it will do."""
-    if not templates:
-        raise click.UsageError("say which addresses it gives: --template %m@corp.test")
+    """Add a policy. `postern policy address preview` shows what it changes.
 
-    async def work(opened: Opened, organization: Organization) -> Policy:
-        one = await _made(opened, organization, _new(name), templates, which, order)
-        await opened.update.policies.add(one)
-        return one
+    For example `postern policy address add sales --template %m@corp.test`.
+    """
+    if not templates:
+        raise click.UsageError("the policy gives no address: name one, such as --template %m@corp.test")
+
+    async def work(opened: PolicyDomain, organization: Organization) -> AddressPolicy:
+        policy = await _edited(opened, organization, _new(name), templates, which, order)
+        await opened.update.policies.add(policy)
+        return policy
 
     echo(f"added {_on_policies(state_dir, work).name}; recipients follow within seconds")
 
@@ -110,12 +129,15 @@ def add(name: str, templates: tuple[str, ...], which: str | None, order: int | N
 @_order
 @state_option
 def edit(name: str, templates: tuple[str, ...], which: str | None, order: int | None, state_dir: str | None) -> None:
-    """Change a policy; what is not said stays."""
+    """Change a policy; it keeps what no option names.
 
-    async def work(opened: Opened, organization: Organization) -> Policy:
-        one = await _made(opened, organization, await opened.update.policies.get(name), templates, which, order)
-        await opened.update.policies.change(one)
-        return one
+    For example `postern policy address edit sales --order 10`.
+    """
+
+    async def work(opened: PolicyDomain, organization: Organization) -> AddressPolicy:
+        policy = await _edited(opened, organization, await opened.update.policies.get(name), templates, which, order)
+        await opened.update.policies.change(policy)
+        return policy
 
     echo(f"changed {_on_policies(state_dir, work).name}; recipients follow within seconds")
 
@@ -125,11 +147,14 @@ def edit(name: str, templates: tuple[str, ...], which: str | None, order: int | 
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @state_option
 def remove(name: str, yes: bool, state_dir: str | None) -> None:
-    """Remove a policy. Addresses that it gave stay."""
+    """Remove a policy. Addresses that it gave stay.
+
+    For example `postern policy address remove sales`.
+    """
     if not yes:
         ask(f"Remove the address policy {name}?", "--yes")
 
-    async def work(opened: Opened, organization: Organization) -> None:
+    async def work(opened: PolicyDomain, organization: Organization) -> None:
         await opened.update.policies.remove(name)
 
     _on_policies(state_dir, work)
@@ -141,17 +166,20 @@ def remove(name: str, yes: bool, state_dir: str | None) -> None:
 @json_option
 @state_option
 def preview(recipients: tuple[str, ...], as_json: bool, state_dir: str | None) -> None:
-    """Show which addresses would change: of RECIPIENTS, or of all. Changes nothing."""
+    """Show which addresses would change, for RECIPIENTS or for all. It changes nothing.
 
-    async def work(opened: Opened, organization: Organization) -> list[Any]:
+    For example `postern policy address preview bob`.
+    """
+
+    async def work(opened: PolicyDomain, organization: Organization) -> list[Any]:
         return await opened.update.preview(addresses=recipients)
 
-    found = [one for one in _on_policies(state_dir, work) if recipients or one.before != one.after]
+    previews = [each for each in _on_policies(state_dir, work) if recipients or each.before != each.after]
     if as_json:
-        echo_json([{"name": one.name, "before": list(one.before), "after": list(one.after)} for one in found])
+        echo_json([{"recipient": p.name, "before": list(p.before), "after": list(p.after)} for p in previews])
         return
-    rows = [(one.name, ", ".join(one.before), ", ".join(one.after)) for one in found]
-    print_table(("recipient", "has", "will have"), rows, "nothing would change")
+    rows = [(each.name, ", ".join(each.before), ", ".join(each.after)) for each in previews]
+    print_table(("recipient", "before", "after"), rows, "nothing would change")
 
 
 @address.command("apply")
@@ -159,20 +187,23 @@ def preview(recipients: tuple[str, ...], as_json: bool, state_dir: str | None) -
 @json_option
 @state_option
 def apply(recipients: tuple[str, ...], as_json: bool, state_dir: str | None) -> None:
-    """Have the System Attendant update RECIPIENTS now, or all, instead of within seconds of their change."""
+    """Have the System Attendant update RECIPIENTS, or all, now; it does so by itself within seconds of a change.
+
+    For example `postern policy address apply bob`.
+    """
     from postern.host import address_policies
 
     folder, organization, server = _here(state_dir)
-    name, done = asyncio.run(address_policies.apply(folder, organization, server, recipients))
+    attendant, done = asyncio.run(address_policies.apply(folder, organization, server, recipients))
     if as_json:
-        echo_json({"server": name, "seen": done.seen, "changed": done.changed, "failed": list(done.failed)})
+        echo_json({"server": attendant, "seen": done.seen, "changed": done.changed, "failed": list(done.failed)})
         return
-    echo(f"{name} looked at {counted(done.seen, 'recipient')} and changed {done.changed}")
+    echo(f"{attendant} looked at {counted(done.seen, 'recipient')} and changed {done.changed}")
     if done.failed:
-        echo(f"not changed, see its log: {', '.join(done.failed)}")
+        echo(f"{', '.join(done.failed)} could not be changed: see the log of {attendant}")
 
 
-def _on_policies(state_dir: str | None, work: Callable[[Opened, Organization], Awaitable[T]]) -> T:
+def _on_policies(state_dir: str | None, work: Callable[[PolicyDomain, Organization], Awaitable[T]]) -> T:
     from postern.host import address_policies
     from postern.model.directory import DirectoryUnavailable
 
@@ -184,8 +215,10 @@ def _on_policies(state_dir: str | None, work: Callable[[Opened, Organization], A
 
     try:
         return asyncio.run(run())
-    except DirectoryUnavailable:
-        raise click.ClickException("no domain controller answers, or none accepts this server's keys") from None
+    except DirectoryUnavailable as error:
+        raise failure(
+            error, "no domain controller answers, or none accepts this server's keys: see `postern topology`"
+        ) from None
 
 
 def _here(state_dir: str | None) -> tuple[StateFolder, Organization, Server]:
@@ -198,30 +231,35 @@ def _here(state_dir: str | None) -> tuple[StateFolder, Organization, Server]:
     return folder, organization, configuration.this_server(organization, configuration.recorded(folder))
 
 
-def _new(name: str) -> Policy:
-    from postern.directory.ad.address_policy import Policy
+def _new(name: str) -> AddressPolicy:
+    from postern.directory.ad.address_policy import AddressPolicy
 
-    return Policy(name, 100, "(mailNickname=*)", ())
+    return AddressPolicy(name, 100, "(mailNickname=*)", ())
 
 
-async def _made(
-    opened: Opened,
+async def _edited(
+    opened: PolicyDomain,
     organization: Organization,
-    one: Policy,
+    policy: AddressPolicy,
     templates: Sequence[str],
     which: str | None,
     order: int | None,
-) -> Policy:
+) -> AddressPolicy:
     from postern.directory.ad import address_policy
 
     domains = [domain.name for domain in organization.domains]
     domains += await opened.update.policies.domains()
     if templates:
-        one = replace(one, templates=tuple(address_policy.check_template(each, domains) for each in templates))
+        policy = replace(policy, templates=tuple(address_policy.check_template(each, domains) for each in templates))
     if which is not None:
-        one = replace(one, filter=address_policy.filter_of(which))
-    return replace(one, order=order) if order is not None else one
+        policy = replace(policy, filter=address_policy.filter_of(which))
+    return replace(policy, order=order) if order is not None else policy
 
 
-def _as_dict(one: Policy) -> dict[str, Any]:
-    return {"name": one.name, "order": one.order, "filter": one.filter, "templates": list(one.templates)}
+def _as_dict(policy: AddressPolicy) -> dict[str, Any]:
+    return {
+        "name": policy.name,
+        "order": policy.order,
+        "filter": policy.filter,
+        "templates": list(policy.templates),
+    }

@@ -1,4 +1,4 @@
-"""`postern run`: starts the organization, says how to reach it, and stays until Ctrl-C or SIGTERM.
+"""`postern run` starts the organization, says how to reach it, and stays until Ctrl-C or SIGTERM.
 
 `host.supervision.launch` does the work; this module prints. The supervisor forks, so nothing here may start a thread
 (rich's live displays do).
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from postern.model.organization import StateFolder
 
 _WIDE = 120
-"""Columns of a terminal that take a door with all its rows on one line."""
+"""Columns of a terminal in which a door with all its rows fits on one line."""
 _DOORS = {
     25: "SMTP, from other servers (STARTTLS)",
     587: "SMTP submission (STARTTLS)",
@@ -34,13 +34,14 @@ _DOORS = {
     110: "POP3 (STLS)",
     995: "POP3 (TLS)",
     135: "RPC endpoint mapper",
+    9464: "HTTP, metrics and health",
     50389: "LDAP, the edge's own directory",
     50636: "LDAP from hubs, EdgeSync (TLS)",
 }
 
 
 def _shift() -> str:
-    """What the user can type for another offset: `make run` tells us its own way."""
+    """Returns what the user can type for another offset; `make run` has a way of its own."""
     return os.environ.get("POSTERN_SHIFT", "") or "--offset {}"
 
 
@@ -49,24 +50,32 @@ def _offset(context: click.Context, parameter: click.Parameter, value: int | Non
 
     if value is not None and not 0 <= value <= MAX_OFFSET:
         raise click.BadParameter(
-            f"{value} cannot be added to every port: 65535 is the highest that there is, so the offset is 0 to {MAX_OFFSET}, "
-            f"such as {_shift().replace('{}', '10000')}"
+            f"{value} cannot be added to every port, for 65535 is the highest: write 0 to {MAX_OFFSET}, such as "
+            f"{_shift().replace('{}', '10000')}"
         )
     return value
 
 
 @click.command("run")
-@click.option("--state", "state_dir", metavar="DIR", callback=named, help="The state folder; made at the first start.")
 @click.option(
-    "--offset", type=int, callback=_offset, metavar="N", help="Add this to every port number; kept in postern.toml."
+    "--state",
+    "state_dir",
+    metavar="DIR",
+    callback=named,
+    help="The state folder of the organization; made at the first start.",
+)
+@click.option(
+    "--offset", type=int, callback=_offset, metavar="N", help="Add this to every port number; kept in `postern.toml`."
 )
 @click.option("--server", metavar="NAME", help="Which of the organization's servers this host is.")
 @click.option("--demo", is_flag=True, help="Add alice, bob and carol with a few hundred mails.")
-@click.option("--demo-password", metavar="P", help="Their password; a random one is made and shown otherwise.")
+@click.option("--demo-password", metavar="TEXT", help="Their password; by default a random one, which is shown.")
 def run(state_dir: str | None, offset: int | None, server: str | None, demo: bool, demo_password: str | None) -> None:
     """Start the organization on this host and keep it running; Ctrl-C stops it.
 
-    With nothing configured it makes the organization example.test on 127.0.0.1 and writes its postern.toml.
+    At the first start it makes the organization example.test on 127.0.0.1 and writes its `postern.toml`.
+
+    For example `postern run --demo --offset 10000`.
     """
     from postern.cli.console import Console
     from postern.host import state
@@ -74,17 +83,19 @@ def run(state_dir: str | None, offset: int | None, server: str | None, demo: boo
 
     usual = state.find(None)  # asked now: once started, we may be another account, with another default
     console = Console(highlight=False, soft_wrap=True, markup=False)
-    request = launch.Request(state_dir, offset, server, demo or demo_password is not None, demo_password, _shift())
+    request = launch.LaunchRequest(
+        state_dir, offset, server, demo or demo_password is not None, demo_password, _shift()
+    )
     launch.run(
         request,
-        step=lambda words: _said(lambda: console.print(f"· {words}", style="dim")),
-        ready=lambda what: _said(lambda: _summary(console, what, usual)),
+        step=lambda text: _unless_closed(lambda: console.print(f"· {text}", style="dim")),
+        ready=lambda what: _unless_closed(lambda: _summary(console, what, usual)),
     )
-    _said(lambda: console.print("Postern has stopped."))
+    _unless_closed(lambda: console.print("Postern has stopped"))
 
 
-def _said(say: Callable[[], None]) -> None:
-    """The terminal may be closed while the organization runs on."""
+def _unless_closed(say: Callable[[], None]) -> None:
+    """Prints, unless the terminal was closed: the organization runs on without it."""
     with contextlib.suppress(OSError):
         say()
 
@@ -98,8 +109,8 @@ def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
         f"profile {organization.profile}"
     )
     for door in what.doors:
-        words = _DOORS.get(door.port - organization.offset, "RPC")
-        line, rows = f"  {_at(door)}".ljust(24) + words.ljust(38), ", ".join(door.rows)
+        purpose = _DOORS.get(door.port - organization.offset, "RPC")
+        line, rows = f"  {_at(door)}".ljust(24) + purpose.ljust(38), ", ".join(door.rows)
         if console.width >= _WIDE:
             console.print(line + rows)
         else:
@@ -115,10 +126,10 @@ def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
 
 
 def _next_commands(console: Console, what: Ready, usual: StateFolder) -> None:
-    """Lines to copy: each works as it stands."""
+    """Prints lines to copy, each of which works as it stands."""
     ports = {door.port - what.organization.offset: door for door in what.doors}
     domain, program = what.organization.default_domain, called()
-    # Only where the other commands would not find the folder by themselves.
+    # Other commands find the usual folder by themselves.
     state = "" if usual == what.state else f" --state {shlex.quote(str(what.state.root))}"
     console.print()
     console.print("Next:")

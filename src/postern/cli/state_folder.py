@@ -1,4 +1,4 @@
-"""The option --state, before a command or after it; and whose account a command on a state folder has."""
+"""The option --state, which may stand before a command or after it; and the account that a command on a state folder runs as."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from postern.cli.failures import Failure
+
 if TYPE_CHECKING:
     from postern.model.organization import StateFolder
 
@@ -17,7 +19,7 @@ _seen: set[click.Command] = set()
 
 
 def named(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Callback of every --state: what stands nearest to the command counts; a command without one takes its group's."""
+    """Is the callback of every --state: the one nearest to the command counts; a command without one takes its group's."""
     if value:
         context.meta[_STATE] = value[0] if parameter.multiple else value
         return value
@@ -26,32 +28,32 @@ def named(context: click.Context, parameter: click.Parameter, value: Any) -> Any
 
 
 state_option = click.option(
-    "--state", "state_dir", metavar="DIR", callback=named, help="The organization's state folder."
+    "--state", "state_dir", metavar="DIR", callback=named, help="The state folder of the organization."
 )
 
 
 def existing(state_dir: str | None) -> StateFolder:
-    """The state folder that is meant, for what reads its files: a mistyped one is not taken for an empty one."""
+    """Returns the state folder, for a command that reads its files. Raises Failure if there is none of that name."""
     from postern.host import state
 
     folder = state.find(state_dir)
     if not folder.root.is_dir():
-        raise click.ClickException(f"there is no state folder {folder.root}: name the organization's with --state")
+        raise Failure(f"there is no state folder {folder.root}: name the organization's with --state", os.EX_CONFIG)
     return folder
 
 
 def group_option() -> click.Option:
-    """The option that every group has for the commands below it."""
+    """Makes the option of a group, for the commands below it, and of a command that reads no state folder."""
     return click.Option(
         ["--state"], metavar="DIR", expose_value=False, callback=named, help="The state folder of the organization."
     )
 
 
 def on_a_state_folder(command: click.Command, as_owner: bool) -> None:
-    """Gives each group a --state option, and has root's commands carried out as the state folder's owner.
+    """Gives each command a --state option, and has root's commands carried out as the state folder's owner.
 
     The account changes when all arguments are read and before the command acts, so that files which it was given are opened
-    as whoever typed it. A command whose option is not called `state_dir` changes the account itself.
+    as the user who typed it. A command whose option is not called `state_dir` changes the account itself.
     """
     if command in _seen:
         return
@@ -63,10 +65,8 @@ def on_a_state_folder(command: click.Command, as_owner: bool) -> None:
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             on_a_state_folder(inner, as_owner)
-        if not any("--state" in one.opts for one in command.params) and any(
-            "--state" in one.opts for inner in command.commands.values() for one in inner.params
-        ):
-            command.params.append(group_option())
+    if not any("--state" in parameter.opts for parameter in command.params):
+        command.params.append(group_option())
 
 
 def _as_owner(act: Callable[..., Any], option: str) -> Callable[..., Any]:
@@ -81,7 +81,7 @@ def _as_owner(act: Callable[..., Any], option: str) -> Callable[..., Any]:
 
 
 def become_owner(value: Any) -> Any:
-    """Several folders (only read then) are entered as the first one's owner."""
+    """Makes this process the owner of the state folder that `value` names; of the first, where it names several."""
     from postern.host import state
 
     several = isinstance(value, tuple)

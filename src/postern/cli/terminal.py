@@ -1,4 +1,4 @@
-"""The way of text to a terminal: control, bidirectional and invisible characters are shown as escapes, never sent.
+"""Sends text to the terminal, with control, bidirectional and invisible characters as escapes.
 
 A name, subject, address or error text of a stranger may hold sequences that a terminal obeys (ESC, C1), that make a line
 read differently from what it says (bidirectional controls, Unicode TR36), or that forge a line (a line feed). Commands print
@@ -8,12 +8,11 @@ with `echo` (one line), `echo_page` (a text of our own with many), `print_table`
 
 from __future__ import annotations
 
-import contextlib
 import json
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -60,7 +59,7 @@ def echo_page(text: str, *, err: bool = False) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], empty: str) -> None:
-    """Prints rows of fields below their headings, or says `empty`. How it looks is `console.print_rows`'s."""
+    """Prints rows of fields below their headings, or says `empty`. `console.print_rows` lays them out."""
     if not rows:
         echo(empty)
         return
@@ -70,7 +69,7 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], em
 
 
 def print_fields(fields: Mapping[str, str]) -> None:
-    """Prints one thing: its fields that say something, a line for each."""
+    """Prints the fields of one thing, a line each; an empty field has none."""
     from postern.cli.console import print_fields
 
     print_fields(fields)
@@ -97,39 +96,24 @@ def ask(question: str, option: str) -> None:
 
 
 def ask_password(question: str, options: str, *, twice: bool = False) -> str:
-    """A password from the terminal, unseen. Where there is none, the error names the `options` that bring one."""
+    """Asks for a password at the terminal, unseen. Where there is no terminal, the error names the `options` to use instead."""
     if not sys.stdin.isatty():
         raise click.UsageError(f"there is no terminal to ask for a password: use {options}")
     password: str = click.prompt(one_line(question), hide_input=True, confirmation_prompt=twice, err=True)
     return password
 
 
-class CannotRun(click.ClickException):
-    """A check (`verify`, `lab verify`, `edge status`, `topology`) could not run: neither right nor wrong was found."""
-
-    exit_code = 2
-
-
-@contextlib.contextmanager
-def checking() -> Iterator[None]:
-    """Turns every failure that explains itself into CannotRun, around what a check needs; a defect shows itself as one."""
-    try:
-        yield
-    except (click.exceptions.Exit, CannotRun, click.UsageError):
-        raise
-    except click.ClickException as error:
-        raise CannotRun(error.message) from None
-    except Exception as error:
-        if not type(error).__module__.startswith("postern.") and not isinstance(error, OSError):
-            raise
-        raise CannotRun(str(error)) from None
+def moment(seconds: float, digits: int = 0) -> str:
+    """A moment as all commands and logs write it, ISO 8601 in UTC: "2026-11-24T01:43:23Z"; `digits` of a second, rounded down."""
+    fraction = f".{int(seconds % 1 * 10**digits):0{digits}}" if digits else ""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + fraction + "Z"
 
 
-def moment(seconds: float) -> str:
-    """A moment as all commands write it: this host's time, to the second."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+def json_moment(seconds: float) -> str | None:
+    """A moment as JSON has it, to the millisecond; None for none."""
+    return moment(seconds, 3) if seconds else None
 
 
 def day(seconds: float) -> str:
-    """The day of a moment; a dash for none."""
-    return time.strftime("%Y-%m-%d", time.localtime(seconds)) if seconds else "-"
+    """The day of a moment in UTC, "2026-11-24"; a dash for none."""
+    return time.strftime("%Y-%m-%d", time.gmtime(seconds)) if seconds else "-"

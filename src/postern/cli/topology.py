@@ -1,19 +1,18 @@
-"""`postern topology`: the domain's controllers as this host knows them.
+"""`postern topology` shows the domain's controllers as this host knows them.
 
-Asks the topology service that runs here, or looks once by itself. `host.topology` explains the result.
+It asks the topology service that runs here, or looks once by itself. `host.topology` explains the result.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 
 import click
 
+from postern.cli.failures import FOUND_WRONG, Failure
 from postern.cli.state_folder import state_option
-from postern.cli.terminal import checking, echo, echo_json, json_option, print_table
-
-EXIT_NOBODY = 1
-"""No controller answers."""
+from postern.cli.terminal import echo, echo_json, json_option, print_table
 
 
 @click.command("topology")
@@ -21,55 +20,59 @@ EXIT_NOBODY = 1
 @json_option
 @state_option
 def topology(server: str | None, as_json: bool, state_dir: str | None) -> None:
-    """Sites, domain controllers and global catalogues, and how they fare.
+    """Show the site of this host, domain controllers and global catalogues, and which of them answer.
 
-    The exit status is 0 if one answers, 1 if none does, 2 if it could not be asked.
+    For example `postern topology --json`.
+
+    The exit status is 0 if one answers, 1 if none does.
     """
     from postern.host import configuration, state
     from postern.host.topology import seen
     from postern.telemetry.log import configure
 
     configure("postern", None, "critical")
-    with checking():
-        folder = state.find(state_dir)
-        organization = configuration.load(folder)
-        if organization.active_directory is None:
-            raise click.ClickException("this organization has no Active Directory: its directory is its own slapd")
-        found = asyncio.run(seen(organization, configuration.this_server(organization, server), folder))
-    answering = any(one.up for one in found.controllers)
+    folder = state.find(state_dir)
+    organization = configuration.load(folder)
+    if organization.active_directory is None:
+        raise Failure(
+            "this organization has no Active Directory, its directory is its own slapd: see `postern verify`",
+            os.EX_CONFIG,
+        )
+    known = asyncio.run(seen(organization, configuration.this_server(organization, server), folder))
+    answering = any(controller.up for controller in known.controllers)
     if as_json:
         echo_json(
             {
                 "domain": organization.active_directory.domain,
-                "site": found.site,
-                "service": found.running,
+                "site": known.site,
+                "service": known.running,
                 "controllers": [
                     {
-                        "name": one.fqdn,
-                        "address": one.address,
-                        "site": one.site,
-                        "global_catalogue": one.global_catalogue,
-                        "up": one.up,
-                        "milliseconds": round(one.latency * 1000, 1),
+                        "fqdn": controller.fqdn,
+                        "address": controller.address,
+                        "site": controller.site,
+                        "global_catalogue": controller.global_catalogue,
+                        "up": controller.up,
+                        "seconds": round(controller.latency, 4),
                     }
-                    for one in found.controllers
+                    for controller in known.controllers
                 ],
             }
         )
     else:
-        who = "says the topology service" if found.running else "seen by one look: no topology service runs here"
-        echo(f"{organization.active_directory.domain}, this host in site {found.site} ({who})")
+        source = "from the topology service" if known.running else "from a look just now: no topology service runs here"
+        echo(f"{organization.active_directory.domain}, this host in site {known.site} ({source})")
         rows = [
             (
-                one.fqdn,
-                one.address,
-                one.site + ("" if one.in_site else " (other site)"),
-                "yes" if one.global_catalogue else "no",
-                f"{one.latency * 1000:.1f} ms" if one.up else "does not answer",
+                controller.fqdn,
+                controller.address,
+                controller.site + ("" if controller.in_site else " (other site)"),
+                "yes" if controller.global_catalogue else "no",
+                f"{controller.latency * 1000:.1f} ms" if controller.up else "does not answer",
             )
-            for one in found.controllers
+            for controller in known.controllers
         ]
-        columns = ("controller", "address", "site", "global catalogue", "answers in")
-        print_table(columns, rows, "DNS names no domain controller, and none is remembered.")
+        columns = ("FQDN", "address", "site", "global catalogue", "answers in")
+        print_table(columns, rows, "no domain controller: DNS names none, and none is remembered")
     if not answering:
-        raise click.exceptions.Exit(EXIT_NOBODY)
+        raise click.exceptions.Exit(FOUND_WRONG)

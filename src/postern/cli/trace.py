@@ -1,10 +1,12 @@
-"""`postern trace`: what happened to a message, or to an address's mail, step by step and across roles.
+"""`postern trace` shows what happened to a message, or to an address's mail, step by step and across roles.
 
-Reads the tracking files of the state folder. Processes write theirs every second: what is not found is looked for once more.
+It reads the tracking files of the state folder. Processes write them every second, so it looks a second time for a message that
+is not there.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 
@@ -12,31 +14,36 @@ import click
 from rich.padding import Padding
 
 from postern.cli.console import Console, Text
+from postern.cli.failures import Failure
 from postern.cli.state_folder import existing, state_option
-from postern.cli.terminal import echo_json, json_option, moment, print_table
+from postern.cli.terminal import echo_json, json_moment, json_option, moment, print_table
 from postern.model.domains import fold
 from postern.telemetry import tracking
-from postern.telemetry.tracking import Step, TrackingRecord
+from postern.telemetry.tracking import TrackingRecord, TrackingStep
 
 MAX_MESSAGES = 100
 WIDE = 150
-"""Columns of a terminal that take a step on one line; a narrower one gets two lines a step."""
+"""Columns of a terminal in which a step fits on one line; a narrower one gets two lines a step."""
 _BUFFERED = 1.2
-"""Seconds after which every process has written what it knew."""
+"""Seconds after which every process has written its records."""
 
 
 @click.command("trace")
 @click.argument("what", metavar="MESSAGE-ID|QUEUE-ID|ADDRESS|IP")
-@click.option("--last", default=MAX_MESSAGES, help="How many of the newest messages to show.", show_default=True)
+@click.option(
+    "--last", default=MAX_MESSAGES, metavar="N", help="Show only so many messages, the newest.", show_default=True
+)
 @state_option
 @json_option
 def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
-    """Every step of a message: time, step, path, peer, mechanism, cipher, outcome; and what was refused.
+    """Show every step of a message: time, step, path, peer, mechanism, cipher, outcome; and what was refused.
 
-    For example `postern trace bob@example.test --last 5`. An IP address finds what was refused to a caller there.
+    For example `postern trace bob@example.test --last 5`.
+
+    An IP address shows what was refused to callers with that address.
     """
     folder = existing(state_dir).tracking
-    # Twice through the files instead of all of them in memory: first which messages, then their steps.
+    # The files are read twice, for they may be larger than memory: first which messages match, then their steps.
     messages = newest_messages(tracking.read(folder), what, last)
     if not messages:
         time.sleep(_BUFFERED)
@@ -44,26 +51,29 @@ def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
     steps = [record for record in tracking.read(folder) if _key(record) in messages]
     steps.sort(key=lambda record: record.time)
     if as_json:
-        echo_json([record._asdict() for record in steps])
+        echo_json([record._asdict() | {"time": json_moment(record.time)} for record in steps])
     elif steps:
         _print(steps)
     if not steps:
-        raise click.ClickException(f"no message of {what} is in the tracking log")
+        raise Failure(
+            f"no message of {what} is in the tracking log: `postern queue list` shows what has not been tried",
+            os.EX_NOUSER,
+        )
 
 
 def matches(record: TrackingRecord, what: str) -> bool:
-    """`what` is a Message-ID with or without its brackets, a queue id, an address in any case, or the IP address of a caller
-    who was refused."""
-    if record.step == Step.REFUSE and what == record.peer:
+    """Whether a record is about `what`: a Message-ID with or without its brackets, a queue id, an address in any case, or the IP
+    address of a caller who was refused."""
+    if record.step == TrackingStep.REFUSE and what == record.peer:
         return True
     if what.strip("<>") in (record.message_id.strip("<>"), record.queue_id):
         return True
     address = fold(what)
-    return address == fold(record.sender) or any(address == fold(one) for one in record.recipients)
+    return address == fold(record.sender) or any(address == fold(recipient) for recipient in record.recipients)
 
 
 def newest_messages(records: Iterable[TrackingRecord], what: str, last: int) -> set[str]:
-    """The keys of the `last` messages that match and were seen most recently."""
+    """Returns the keys of the `last` messages that match and were seen most recently."""
     seen: dict[str, float] = {}
     for record in records:
         if matches(record, what):
@@ -73,7 +83,7 @@ def newest_messages(records: Iterable[TrackingRecord], what: str, last: int) -> 
 
 
 def _key(record: TrackingRecord) -> str:
-    """A message keeps its Message-ID from role to role; one without is known by its queue id. A refusal may have neither."""
+    """Returns what identifies a message from role to role: its Message-ID, else its queue id. A refusal may have neither."""
     return record.message_id or record.queue_id or f"{record.step} {record.server} {record.time}"
 
 
@@ -85,7 +95,7 @@ def _print(steps: list[TrackingRecord]) -> None:
     for key, records in by_message.items():
         sender = next((record.sender for record in records if record.sender), "<>")
         named = any(record.message_id or record.queue_id for record in records)
-        refused = any(record.step == Step.REFUSE for record in records)
+        refused = any(record.step == TrackingStep.REFUSE for record in records)
         name = key if named else "refused," if refused else "no message"
         console.print(Text(name, style="bold").append(f" from {sender}", "not bold"), overflow="fold")
         if console.width >= WIDE:
@@ -95,7 +105,7 @@ def _print(steps: list[TrackingRecord]) -> None:
 
 
 def _moment(record: TrackingRecord) -> str:
-    return moment(record.time) + f".{int(record.time % 1 * 1000):03d}"
+    return moment(record.time, 3)
 
 
 def _print_wide(records: list[TrackingRecord]) -> None:
@@ -115,5 +125,5 @@ def _print_narrow(console: Console, records: list[TrackingRecord]) -> None:
         line = f"{_moment(record)}  {record.step:<8} {record.path}  {record.outcome}"
         console.print(Text(line.rstrip()), overflow="fold")
         facts = (record.server, record.peer, record.mechanism, record.cipher, ", ".join(record.recipients))
-        words = Text(" · ".join(filter(None, facts)), style="dim", overflow="fold")
-        console.print(Padding(words, (0, 0, 0, 4), expand=False))
+        details = Text(" · ".join(filter(None, facts)), style="dim", overflow="fold")
+        console.print(Padding(details, (0, 0, 0, 4), expand=False))

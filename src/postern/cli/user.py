@@ -1,7 +1,8 @@
-"""`postern user`: the organization's users and rooms, with their passwords, forwarding and quotas."""
+"""`postern user` manages the organization's users and rooms, with their passwords, forwarding and quotas."""
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -26,6 +27,7 @@ from postern.cli.directory import (
     verifiers_of,
     without_own,
 )
+from postern.cli.failures import Failure
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 
 @click.group("user")
 def user() -> None:
-    """Users and rooms: who has a mailbox, and who may log on.
+    """Manage users and rooms, who have mailboxes, and who may log on.
 
     NAME is a logon name (alice@example.org), any address, or a short name (alice).
     """
@@ -50,14 +52,16 @@ def user() -> None:
 @click.argument("address")
 @click.option("--name", "display_name", default="", metavar="TEXT", help="The display name.")
 @click.option("--alias", "aliases", multiple=True, metavar="ADDRESS", help="A further address; may be repeated.")
-@click.option("--quota", type=octets, default=0, help="2G, 500M …; the organization's limit otherwise.")
+@click.option(
+    "--quota", type=octets, default=0, metavar="SIZE", help="2G, 500M, 100K; by default the limit of the organization."
+)
 @click.option(
     *("--database", "--server", "database"),
     default="",
     metavar="NAME",
-    help="The mailbox database, or its server; the first one otherwise.",
+    help="The mailbox database, or its server; by default the first one.",
 )
-@click.option("--room", is_flag=True, help="A room's mailbox: nobody logs on to it.")
+@click.option("--room", is_flag=True, help="Make it a room, on whose mailbox nobody logs on.")
 @click.option("--hidden", is_flag=True, help="Leave it out of address lists.")
 @password_option
 @state_option
@@ -74,8 +78,10 @@ def add(
 ) -> None:
     """Add a user with a mailbox. ADDRESS is the logon name too; without a domain it gets the default one.
 
-    In Active Directory an account that is there gets the mailbox and keeps its password; one that is not there is made if a
-    password is given and the right to make it.
+    In Active Directory an account that is there gets the mailbox and keeps its password. One that is not there is made if
+    --password-stdin brings a password and this server may make accounts.
+
+    For example `postern user add alice@example.test --name "Alice Adams"`.
     """
     asked = not room and (password_stdin or not in_active_directory(state_dir))
     password = new_password(password_stdin) if asked else ""
@@ -99,20 +105,23 @@ def add(
 
     full, earlier = in_directory(state_dir, work)
     echo(f"added {full}")
-    for one in earlier:
+    for box in earlier:
         echo(
-            f"a disconnected mailbox of {one.owner} is still there, with {counted(one.items, 'message')}: "
-            f"`{called()} mailbox connect {one.mailbox} {full}` before the first mail gives it back"
+            f"a disconnected mailbox of {box.owner} is still there, with {counted(box.items, 'message')}: "
+            f"`{called()} mailbox connect {box.mailbox} {full}` before the first mail gives it back"
         )
 
 
 @user.command("list")
-@click.option("--rooms", is_flag=True, help="Rooms instead of people.")
+@click.option("--rooms", is_flag=True, help="List rooms instead of people.")
 @own_option
 @json_option
 @state_option
 def listing(rooms: bool, own: bool, as_json: bool, state_dir: str | None) -> None:
-    """List users."""
+    """List users, or rooms.
+
+    For example `postern user list --rooms`.
+    """
     kind = RecipientType.ROOM if rooms else RecipientType.USER
 
     async def work(
@@ -121,22 +130,24 @@ def listing(rooms: bool, own: bool, as_json: bool, state_dir: str | None) -> Non
         listings = await directory.write.listings(kind)
         return listings if own else without_own(listings), organization
 
-    found, organization = in_directory(state_dir, work)
+    users, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json([as_dict(one, organization) for one in found])
+        echo_json([as_dict(entry, organization) for entry in users])
         return
     rows = [
         (
-            one.name,
-            one.display_name,
-            ", ".join(one.aliases),
-            home(one, organization)[0],
-            size(one.quota) if one.quota else "",
-            "yes" if one.enabled else "no",
+            entry.name,
+            entry.display_name,
+            ", ".join(entry.aliases),
+            home(entry, organization)[0],
+            size(entry.quota) if entry.quota else "",
+            "yes" if entry.enabled else "no",
         )
-        for one in found
+        for entry in users
     ]
-    print_table(("name", "display name", "aliases", "database", "quota", "log on"), rows, "there is none")
+    print_table(
+        ("name", "display name", "aliases", "database", "quota", "log on"), rows, "no room" if rooms else "no user"
+    )
 
 
 @user.command("show")
@@ -144,18 +155,21 @@ def listing(rooms: bool, own: bool, as_json: bool, state_dir: str | None) -> Non
 @json_option
 @state_option
 def show(name: str, as_json: bool, state_dir: str | None) -> None:
-    """Show one user."""
+    """Show a user or room.
+
+    For example `postern user show alice`.
+    """
 
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> tuple[Listing, Organization]:
         return await directory.write.show(name), organization
 
-    found, organization = in_directory(state_dir, work)
+    entry, organization = in_directory(state_dir, work)
     if as_json:
-        echo_json(as_dict(found, organization))
+        echo_json(as_dict(entry, organization))
     else:
-        print_listing(found, organization)
+        print_listing(entry, organization)
 
 
 @user.command("passwd")
@@ -163,7 +177,10 @@ def show(name: str, as_json: bool, state_dir: str | None) -> None:
 @password_option
 @state_option
 def passwd(name: str, password_stdin: bool, state_dir: str | None) -> None:
-    """Set a user's password. The old one is refused at once, everywhere."""
+    """Set the password of a user. The old one is refused at once, everywhere.
+
+    For example `postern user passwd alice`.
+    """
     password = new_password(password_stdin)
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[str]:
@@ -171,14 +188,18 @@ def passwd(name: str, password_stdin: bool, state_dir: str | None) -> None:
         await directory.write.set_verifiers(name, made)
         return sorted(made)
 
-    echo(f"password set (kept as {', '.join(in_directory(state_dir, work))})")
+    kinds = in_directory(state_dir, work)
+    echo(f"the password of {name} is set (kept as {', '.join(kinds)})")
 
 
 @user.command("enable")
 @click.argument("name")
 @state_option
 def enable(name: str, state_dir: str | None) -> None:
-    """Let a user log on again."""
+    """Let a user log on again.
+
+    For example `postern user enable alice`.
+    """
     _set_enabled(name, True, state_dir)
 
 
@@ -186,16 +207,22 @@ def enable(name: str, state_dir: str | None) -> None:
 @click.argument("name")
 @state_option
 def disable(name: str, state_dir: str | None) -> None:
-    """Keep a user from logging on; mail still reaches the mailbox."""
+    """Keep a user from logging on; mail still reaches the mailbox.
+
+    For example `postern user disable alice`.
+    """
     _set_enabled(name, False, state_dir)
 
 
 @user.command("quota")
 @click.argument("name")
-@click.argument("quota", type=octets)
+@click.argument("quota", type=octets, metavar="SIZE")
 @state_option
 def quota(name: str, quota: int, state_dir: str | None) -> None:
-    """Set how much a mailbox may hold: 2G, 500M …; 0 is the organization's limit."""
+    """Set how much a mailbox may hold: 2G, 500M, 100K; 0 for the limit of the organization.
+
+    For example `postern user quota alice 2G`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> tuple[str, Limits]:
         await directory.write.set_quota(name, quota)
@@ -203,9 +230,9 @@ def quota(name: str, quota: int, state_dir: str | None) -> None:
 
     full, limits = in_directory(state_dir, work)
     if not quota:
-        echo(f"quota of {full}: the organization’s limit, {size(limits.mailbox_quota)}")
+        echo(f"the quota of {full} is the limit of the organization, {size(limits.mailbox_quota)}")
         return
-    echo(f"quota of {full}: {size(quota)}")
+    echo(f"the quota of {full} is {size(quota)}")
     if quota < limits.message_size:
         echo(f"That is less than one message may have, {size(limits.message_size)}: larger ones are refused.")
 
@@ -213,25 +240,31 @@ def quota(name: str, quota: int, state_dir: str | None) -> None:
 @user.command("forward")
 @click.argument("name")
 @click.argument("to", required=False, default="")
-@click.option("--keep", is_flag=True, help="The mailbox gets a copy too.")
+@click.option("--keep", is_flag=True, help="Deliver a copy to the mailbox, too.")
 @state_option
 def forward(name: str, to: str, keep: bool, state_dir: str | None) -> None:
-    """Forward a user's mail to another recipient of this organization; without TO, stop that."""
+    """Forward the mail of a user to another recipient of this organization; without TO, stop that.
+
+    For example `postern user forward alice bob --keep`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
         await directory.write.set_forwarding(name, to, keep)
 
     in_directory(state_dir, work)
-    echo(f"{name} forwards to {to}" if to else f"{name} forwards no more")
+    echo(f"{name} forwards to {to}" if to else f"{name} no longer forwards")
 
 
 @user.command("send-as")
 @click.argument("name")
 @click.argument("address")
-@click.option("--remove", is_flag=True, help="Take the right back.")
+@click.option("--remove", is_flag=True, help="Take the right away.")
 @state_option
 def send_as(name: str, address: str, remove: bool, state_dir: str | None) -> None:
-    """Let a user send as an address besides the mailbox's own."""
+    """Let a user send as an address besides those of the mailbox.
+
+    For example `postern user send-as alice sales@example.test`.
+    """
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
         if remove:
@@ -248,29 +281,32 @@ def send_as(name: str, address: str, remove: bool, state_dir: str | None) -> Non
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @state_option
 def remove(name: str, yes: bool, state_dir: str | None) -> None:
-    """Remove a user or room from the directory. The mailbox is kept for 30 days (mailbox-retention), disconnected."""
+    """Remove a user or room from the directory. The mailbox is kept for 30 days (mailbox-retention), disconnected.
+
+    For example `postern user remove alice`.
+    """
     full = name if yes else confirmed(state_dir, name, (RecipientType.USER, RecipientType.ROOM))
 
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> tuple[Listing, bool | None]:
-        found = await directory.write.show(full)
-        kind = found.type
+        entry = await directory.write.show(full)
+        kind = entry.type
         if kind not in (RecipientType.USER, RecipientType.ROOM):
-            raise click.ClickException(f"{full} is a {kind}: `postern {kind} remove {full}`")
-        refuse_postmaster(organization, found)
+            raise Failure(f"{full} is a {kind}: `postern {kind} remove {full}` removes it", os.EX_DATAERR)
+        refuse_postmaster(organization, entry)
         gone = await directory.write.remove(full, kind)
         await keep_postmaster(directory, organization)
         return gone, await disconnected.disconnect(organization, gone)
 
     gone, marked = in_directory(state_dir, work)
     if marked:
-        what = f"its mailbox {gone.guid} is disconnected"
+        mailbox = f"its mailbox {gone.guid} is disconnected"
     elif marked is None:
-        what = f"its server disconnects the mailbox {gone.guid} within minutes, if there is one"
+        mailbox = f"its server disconnects the mailbox {gone.guid} within minutes, if there is one"
     else:
-        what = "nothing had reached its mailbox yet"
-    echo(f"removed {gone.name}; {what}")
+        mailbox = "no mail had reached its mailbox yet"
+    echo(f"removed {gone.name}; {mailbox}")
 
 
 def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:
@@ -278,15 +314,15 @@ def _set_enabled(name: str, enabled: bool, state_dir: str | None) -> None:
         await directory.write.set_enabled(name, enabled)
 
     in_directory(state_dir, work)
-    echo(f"{name} may {'log on' if enabled else 'not log on any more'}")
+    echo(f"{name} may {'' if enabled else 'no longer '}log on")
 
 
 def _database(organization: Organization, wanted: str) -> Database | None:
-    """The database of this name or on this server; without a name the first one, None where there is none."""
+    """Returns the database of this name or on this server; without a name the first one, None where there is none."""
     if not wanted:
         return next(iter(organization.databases), None)
     database = organization.database(wanted)
     if database is None:
-        names = ", ".join(known.name for known in organization.databases) or "none"
-        raise click.ClickException(f"{wanted} is no mailbox database of this organization ({names})")
+        names = ", ".join(each.name for each in organization.databases) or "none"
+        raise Failure(f"{wanted} is no mailbox database of this organization: it has {names}", os.EX_NOUSER)
     return database

@@ -1,11 +1,11 @@
-"""`postern verify`: dials every deployed row and prints what the table declares beside what was seen.
+"""`postern verify` dials every deployed row and prints what the table declares beside what was seen.
 
-`verify.runner` dials; this module reads the organization and its secrets, shows progress, prints, and sets the exit status: 0
-nothing failed, 1 a row failed, 2 it could not run.
+`verify.runner` dials; this module reads the organization and its secrets, shows progress, prints, and sets the exit status.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -15,8 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from postern.cli.console import Console, Text
+from postern.cli.failures import FOUND_WRONG, Failure
 from postern.cli.state_folder import named
-from postern.cli.terminal import CannotRun, checking, echo, echo_json
+from postern.cli.terminal import echo, echo_json, json_option
 from postern.paths.row import Path
 from postern.paths.table import no_row
 from postern.verify.report import MechanismReport, RowReport, Verdict
@@ -34,28 +35,28 @@ _STYLES = {
 # The option is not called state_dir as elsewhere: root tries the unix sockets as nobody before it becomes the folder's owner.
 @click.command("verify")
 @click.option("--state", "folder", metavar="DIR", callback=named, help="The state folder of the organization.")
-@click.option("--path", "ids", metavar="ID", multiple=True, help="Only this row; may be given again.")
-@click.option(
-    "--json", "as_json", is_flag=True, help="A list of {id, declared, observed, verdict, detail, mechanisms}."
-)
+@click.option("--path", "ids", metavar="ID", multiple=True, help="Only this row; may be repeated.")
+@json_option
 @click.option(
     "--tell", is_flag=True, hidden=True, help="With --json, a line `row DONE OF ID` on stderr before each row."
 )
-@click.option("--all", "everything", is_flag=True, help="Also list the rows that are not built yet.")
+@click.option("--all", "everything", is_flag=True, help="List the rows that are not built, too.")
 def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, everything: bool) -> None:
     """Dial every data path from outside and compare what is seen with what is declared.
 
-    The exit status is 0 if nothing failed, 1 if a row failed, 2 if it could not run.
+    For example `postern verify --path imap4`.
+
+    The exit status is 0 if nothing failed, 1 if a row failed.
     """
     from postern.telemetry.log import configure
     from postern.verify.runner import failed
     from postern.verify.runner import verify as run
 
-    configure("verify", None, "critical")  # what the probes provoke is no news
+    configure("verify", None, "critical")  # the probes provoke what others would log
     subject = _subject(folder)
     unknown = [name for name in ids if name not in subject.rows]
     if unknown:
-        raise CannotRun(no_row(unknown[0]))
+        raise Failure(no_row(unknown[0]), os.EX_USAGE)
     with Progress(
         BarColumn(),
         MofNCompleteColumn(),
@@ -76,14 +77,13 @@ def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, ev
         echo_json([report.json() for report in reports])
     else:
         _print(Console(highlight=False), reports, everything or bool(ids))
-    sys.exit(1 if failed(reports) else 0)
+    sys.exit(FOUND_WRONG if failed(reports) else 0)
 
 
 def _subject(folder: str | None) -> Subject:
     from postern.host import probes
 
-    with checking():
-        return probes.subject(folder)
+    return probes.subject(folder)
 
 
 def _print(console: Console, reports: Sequence[RowReport], everything: bool) -> None:
@@ -97,17 +97,17 @@ def _print(console: Console, reports: Sequence[RowReport], everything: bool) -> 
     for report in reports:
         if report.verdict is Verdict.FAIL:
             console.print(Text(f"{report.row.id} failed:", style="bold red"))
-            for words in report.failures():
-                console.print(f"  · {words}", markup=False)
+            for reason in report.failures():
+                console.print(f"  · {reason}", markup=False)
     counts = {verdict: sum(report.verdict is verdict for report in reports) for verdict in Verdict}
-    said = [Text(f"{count} {verdict}", style=_STYLES[verdict]) for verdict, count in counts.items() if count]
-    console.print(Text(", ").join(said))
+    totals = [Text(f"{count} {verdict}", style=_STYLES[verdict]) for verdict, count in counts.items() if count]
+    console.print(Text(", ").join(totals))
     if len(shown) < len(others):
-        console.print("--all also lists what is not built yet, and what each row waits for.", style="dim")
+        console.print("--all also lists the rows that are not built, and what each waits for.", style="dim")
 
 
 def _seen(reports: Sequence[RowReport]) -> Table:
-    """A section a row: its ports, a line for each mechanism, and how many refusals held."""
+    """Returns a table with a section for each row: its ports, a line for each mechanism, and how many refusals held."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("Path and mechanism", overflow="fold", width=25)
     table.add_column("Declared", overflow="fold")
@@ -132,7 +132,7 @@ def _seen(reports: Sequence[RowReport]) -> Table:
 
 
 def _asked(row: Path, report: MechanismReport) -> str:
-    """What the table says of a mechanism: whether a caller tries it first, and what must seal it."""
+    """Returns what the table says of a mechanism: whether a caller tries it first, and what must seal it."""
     place = "default" if report.mechanism in row.default_auth else "supported"
     seal = f"{row.words.encryption} {row.encryption}" if row.encryption.value != "never" else "not encrypted"
     return f"{place}; {seal}"

@@ -35,7 +35,7 @@ from postern.directory.ldap.client import (
     escape,
     escape_rdn,
 )
-from postern.directory.settings import AdministrationError, Settings, checked
+from postern.directory.settings import AdministrationError, NotFound, Settings, checked
 from postern.model.directory import RecipientType
 from postern.model.domains import fold, shown
 from postern.model.organization import Database
@@ -123,7 +123,7 @@ class Administration(Settings):
                 return guid
             except AlreadyThere:
                 await self._refuse_taken([address, *aliases])  # else it was the short name: the next one
-        raise AdministrationError(f"no short logon name (sAMAccountName) is left for {address}")
+        raise AdministrationError(f"no short logon name (sAMAccountName) is left for {address}: choose another address")
 
     async def move(self, name: str, address: str) -> None:
         """A user's primary address and logon name become `address`; the former is given up. The mailbox stays the same."""
@@ -169,7 +169,7 @@ class Administration(Settings):
         entry = await self._find(name, "user")
         found = await self._find(to) if to else None
         if found is not None and fold(found.dn) == fold(entry.dn):
-            raise AdministrationError(f"{name} cannot forward to itself")
+            raise AdministrationError(f"{name} cannot forward to itself: name another recipient")
         if found is not None and (way := await self._way(found, entry)):
             raise AdministrationError(f"mail for {name} would come back to it: {' → '.join([name, *way])}")
         target = found.dn.encode() if found is not None else None
@@ -207,7 +207,7 @@ class Administration(Settings):
         entry = await self._find(group, "group")
         found = await self._find(member)
         if fold(found.dn) == fold(entry.dn):
-            raise AdministrationError(f"{group} cannot be a member of itself")
+            raise AdministrationError(f"{group} cannot be a member of itself: name another recipient")
         if found.attributes.get("altRecipient") and (way := await self._way(found, entry)):
             raise AdministrationError(f"mail for {group} would come back to it: {' → '.join([group, *way])}")
         await self._change(entry, (ADD, "member", [found.dn.encode()]))
@@ -240,7 +240,7 @@ class Administration(Settings):
         entry = await self._find(name)
         listing = (await self._listings([entry]))[0]
         if kind is not None and listing.type is not kind:
-            raise AdministrationError(f"{name} is a {listing.type}, not a {kind}")
+            raise NotFound(f"{name} is a {listing.type}, not a {kind}: see `postern {listing.type} show {name}`")
         return listing
 
     async def listings(self, kind: RecipientType) -> list[Listing]:
@@ -282,16 +282,16 @@ class Administration(Settings):
                 },
             )
         except AlreadyThere:
-            raise AdministrationError(f"{address} is taken") from None
+            raise AdministrationError(f"{address} is taken: choose another address") from None
         return guid
 
     async def _change(self, entry: Entry, change: Change) -> None:
         try:
             await self._client.modify(entry.dn, [change])
         except AlreadyThere:
-            raise AdministrationError("it has that already") from None
+            raise AdministrationError("it has that already: nothing was changed") from None
         except NoSuchEntry:
-            raise AdministrationError("it does not have that") from None
+            raise NotFound("it does not have that: nothing was changed") from None
 
     async def _refuse_taken(self, addresses: Iterable[str], but: str = "") -> None:
         """By any other entry than the one of the distinguished name `but`."""
@@ -300,7 +300,9 @@ class Administration(Settings):
             for entry in await self._client.search(self._suffix, SUBTREE, which, ("cn",), limit=2):
                 if fold(entry.dn) == fold(but):
                     continue
-                raise AdministrationError(f"{address} is taken by {entries.text(entry.attributes, 'cn')}")
+                raise AdministrationError(
+                    f"{address} is taken by {entries.text(entry.attributes, 'cn')}: choose another address"
+                )
 
     async def _way(self, start: Entry, goal: Entry) -> list[str]:
         """The addresses over which mail for `start` reaches `goal` by forwarding and groups; empty if it does not.
@@ -336,7 +338,9 @@ class Administration(Settings):
         if len(found) != 1:
             what = of_class or "entry"
             problem = "there is no" if not found else "there is more than one"
-            raise AdministrationError(f"{problem} {what} with the name or address {name}")
+            kind = NotFound if not found else AdministrationError
+            hint = "`postern user list` and `postern group list` show them" if not found else "write the whole address"
+            raise kind(f"{problem} {what} with the name or address {name}: {hint}")
         return found[0]
 
     async def _matching(self, which: str, of_class: str) -> list[Entry]:

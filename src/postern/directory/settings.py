@@ -43,6 +43,18 @@ class AdministrationError(Exception):
     """What was asked cannot be done; the text says why and what to do."""
 
 
+class NotFound(AdministrationError):
+    """The directory has nothing with the name that was asked for."""
+
+
+class NotConfigured(AdministrationError):
+    """This organization, host or forest is not set up for what was asked."""
+
+
+class NotPermitted(AdministrationError):
+    """The directory does not let this account do what was asked."""
+
+
 class Settings:
     """Every method may raise DirectoryUnavailable, and AdministrationError for what cannot be."""
 
@@ -118,7 +130,9 @@ class Settings:
                 },
             )
         except AlreadyThere:
-            raise AdministrationError(f"{name} is an accepted domain already") from None
+            raise AdministrationError(
+                f"{name} is an accepted domain already: `postern domain list` names them"
+            ) from None
 
     async def remove_domain(self, name: str) -> None:
         which = either("proxyAddresses=smtp:*@", name)
@@ -131,9 +145,7 @@ class Settings:
             with suppress(NoSuchEntry):
                 await self._client.delete(f"cn={escape_rdn(one)},{container}")
                 return
-        raise AdministrationError(
-            f"{name} is not among the directory's domains; those of postern.toml are removed there"
-        )
+        raise NotFound(f"{name} is not among the directory's domains: those of `postern.toml` are removed there")
 
     async def _domains(self) -> str:
         """The container of the accepted domains."""
@@ -162,7 +174,7 @@ class Settings:
 
     async def _set_verifier_policy(self, kind_of_change: int, kind: str) -> None:
         if kind not in VERIFIER_KINDS:
-            raise AdministrationError(f"'{kind}' cannot be enabled or disabled")
+            raise AdministrationError(f'"{kind}" cannot be enabled or disabled: name ntlm or scram')
         try:
             await self._client.modify(
                 f"{_POLICY},{self._suffix}", [(kind_of_change, "posternVerifier", [kind.encode()])]
@@ -180,7 +192,7 @@ def checked(address: str) -> str:
         if domain_name(domain_of := folded.rpartition("@")[2]) != domain_of:
             raise ValueError
     except ValueError:
-        raise AdministrationError(f"`{address}` is no mail address (like alice@example.org)") from None
+        raise AdministrationError(f'"{address}" is no mail address: write one such as alice@example.org') from None
     return folded
 
 
@@ -189,4 +201,4 @@ def checked_domain(domain: str) -> str:
     try:
         return mail_domain(domain)
     except ValueError:
-        raise AdministrationError(f"`{domain}` is no domain name (like example.org)") from None
+        raise AdministrationError(f'"{domain}" is no domain name: write one such as example.org') from None

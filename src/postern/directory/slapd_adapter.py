@@ -36,7 +36,7 @@ _MAX_NAME = 512
 
 
 class SlapdDirectory:
-    """Implements `model.directory.Directory`, `MailboxOwners`, `Policy` and `Certificates`."""
+    """Implements `model.directory.Directory`, `MailboxOwners`, `DirectoryPolicy` and `Certificates`."""
 
     def __init__(self, client: Client, suffix: str, cache_known: float = 5.0, cache_unknown: float = 2.0) -> None:
         self._client = client

@@ -18,7 +18,7 @@ from postern.directory.ad.administrator_connection import AdministratorClient, c
 from postern.directory.ad.forest import Executor, Root
 from postern.directory.ad.names import PROBE_ACCOUNT
 from postern.directory.ad.setup import Forest
-from postern.directory.ad.steps import Plan, Step
+from postern.directory.ad.steps import Plan, SetupStep
 from postern.host import machine_files, state
 from postern.host.domain_session import choose, domain_of, kerberos
 from postern.host.machine_files import Places
@@ -30,7 +30,7 @@ from postern.roles.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SetupRequest:
     """`user` "" means the tickets that are there. `controller` "" lets DNS or the [[host]] tables say. `servers` are those whose
     accounts are made; `everything`: the forest too is prepared, or with `remove` taken back."""
 
@@ -61,7 +61,7 @@ class Prepared:
     controller: DomainController
 
 
-async def prepare(request: Request) -> Prepared:
+async def prepare(request: SetupRequest) -> Prepared:
     """Reads the forest and plans. Raises SetupError, NotProven, DirectoryUnavailable."""
     controller = await choose(request.organization, request.controller)
     async with _session(request, controller) as (client, root):
@@ -74,7 +74,7 @@ async def prepare(request: Request) -> Prepared:
     return Prepared(plan, controller)
 
 
-async def carry_out(request: Request, prepared: Prepared, step: Callable[[Step], None]) -> None:
+async def carry_out(request: SetupRequest, prepared: Prepared, step: Callable[[SetupStep], None]) -> None:
     """`step` hears what is being done. Raises as `prepare`; what was done stays done, and secrets made are kept at once."""
     async with _session(request, prepared.controller) as (client, root):
         executor = Executor(client, root)
@@ -95,7 +95,7 @@ async def carry_out(request: Request, prepared: Prepared, step: Callable[[Step],
             machine_files.complete(request.places, request.realm, request.servers)
 
 
-def may_write(request: Request) -> None:
+def may_write(request: SetupRequest) -> None:
     """Before anything changes: the folder for secrets is there and ours. Root becomes the state folder's owner here, for good,
     where that is what is written to. Raises StateError, OSError."""
     if request.places.output is not None:
@@ -104,16 +104,16 @@ def may_write(request: Request) -> None:
         state.act_as_owner(state.create(request.places.state.root))
 
 
-def complete(request: Request) -> None:
+def complete(request: SetupRequest) -> None:
     """Files that are missing though the directory has everything. Raises StateError, OSError."""
     if any(machine_files.lacking(request.places, request.servers)):
         may_write(request)
         machine_files.complete(request.places, request.realm, request.servers)
 
 
-def _plan(request: Request, forest: Forest) -> Plan:
+def _plan(request: SetupRequest, forest: Forest) -> Plan:
     organization = request.organization
-    steps: list[Step] = []
+    steps: list[SetupStep] = []
     if request.remove:
         steps += (ad_removal.everything if request.everything else ad_removal.servers)(forest, request.servers)
         return Plan(tuple(steps), ad_removal.NOTES)
@@ -138,7 +138,9 @@ def _plan(request: Request, forest: Forest) -> Plan:
 
 
 @asynccontextmanager
-async def _session(request: Request, controller: DomainController) -> AsyncIterator[tuple[AdministratorClient, Root]]:
+async def _session(
+    request: SetupRequest, controller: DomainController
+) -> AsyncIterator[tuple[AdministratorClient, Root]]:
     with kerberos(request.realm, controller):
         if request.user:
             take_ticket(request.user, request.realm, request.password)

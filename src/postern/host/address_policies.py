@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from postern.directory.ad.recipient_update import RecipientUpdate
 from postern.directory.ad.values import base_of
-from postern.directory.settings import AdministrationError
+from postern.directory.settings import NotConfigured
 from postern.host.domain_session import as_server, choose, domain_of, kerberos, keytab_of
 from postern.model.directory import RecipientsUpdated
 from postern.model.organization import Organization, Role, Server, StateFolder
@@ -20,39 +20,43 @@ from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDAT
 from postern.services.directory.recipient_update import ask
 from postern.services.rpc.client import RpcClient, RpcTarget
 from postern.telemetry.observed import Observed
-from postern.trust.handshakes import Initiators
+from postern.trust.host import HostCredentials
+from postern.trust.initiators import Initiators
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class PolicyDomain:
     update: RecipientUpdate
     base: str
     """The domain's distinguished name."""
 
 
 @asynccontextmanager
-async def opened(state: StateFolder, organization: Organization, server: Server) -> AsyncIterator[Opened]:
+async def opened(state: StateFolder, organization: Organization, server: Server) -> AsyncIterator[PolicyDomain]:
     """Raises SetupError; requests raise DirectoryUnavailable."""
     if organization.active_directory is None:
-        raise AdministrationError("address policies need Active Directory, and postern.toml names none")
+        raise NotConfigured(
+            "address policies need Active Directory, and `postern.toml` names none: add [active-directory]"
+        )
     row = "recipient-update-to-ad" if Role.MAILBOX in server.roles else "hub-to-ad"
     async with as_server(state, organization, server, row) as client:
         domain = domain_of(organization)
-        yield Opened(RecipientUpdate(client, domain, row), base_of(domain.domain))
+        yield PolicyDomain(RecipientUpdate(client, domain, row), base_of(domain.domain))
 
 
 async def apply(
     state: StateFolder, organization: Organization, server: Server, recipients: Sequence[str]
 ) -> tuple[str, RecipientsUpdated]:
     """The attendant whose turn it is updates these recipients, or all for (). Gives its server and what it did. Raises
-    NobodyUpdates, AdministrationError."""
+    NobodyUpdates, NotConfigured."""
     if Role.MAILBOX not in server.roles:
         names = ", ".join(one.name for one in organization.with_role(Role.MAILBOX))
-        raise AdministrationError(f"recipients are updated by mailbox servers: say this on one of {names}")
+        raise NotConfigured(f"recipients are updated by mailbox servers: say this on one of {names}")
     domain = domain_of(organization).domain
     realm, row = domain.upper(), settle(organization.profile)["rus-rpc"]
     keytab = keytab_of(organization, state)
-    initiators = Initiators(server.machine_account, domain, b"", realm, str(keytab))
+    host = HostCredentials(server.name, domain, realm=realm, keytab=str(keytab))
+    initiators = Initiators(server.machine_account, host)
     observed = Observed(None)  # a command counts nothing; the attendant sees us
     with kerberos(realm, await choose(organization)):
         servers = sorted(organization.with_role(Role.MAILBOX), key=lambda one: one.fqdn)

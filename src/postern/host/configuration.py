@@ -62,7 +62,9 @@ def load(state: StateFolder) -> Organization:
     try:
         text = _text(file)
     except FileNotFoundError:
-        raise ConfigurationError(f"{file}: there is none yet; `postern run` writes the first") from None
+        raise ConfigurationError(
+            f"there is no {file} yet: `postern run` writes it, or name another state folder with --state"
+        ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{file}: cannot be read: {error}") from None
     return parse(text, str(file))
@@ -151,7 +153,7 @@ def this_server(organization: Organization, name: str | None = None, host_name: 
         if named.lower() in (server.name, server.fqdn, server.fqdn.partition(".")[0]):
             return server
     known = ", ".join(server.name for server in organization.servers)
-    raise ConfigurationError(f"no server is called {named}; say which one this host is: --server, one of {known}")
+    raise ConfigurationError(f"no server is called {named}: say which one this host is: --server, one of {known}")
 
 
 def _urls(shapes: FileShape) -> Iterator[Problem]:
@@ -201,6 +203,7 @@ def _organization(shapes: FileShape) -> Organization:
         realm=main.realm or (domain.domain.upper() if domain is not None else ""),
         keytab=main.keytab,
         authorities=main.authorities,
+        metrics=main.metrics,
         offset=main.offset,
         rpc_ports=(ports[0], ports[1]),
         directory=main.directory,

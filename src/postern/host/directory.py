@@ -25,11 +25,11 @@ from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.paths.table import settle
 from postern.roles.domain import Domain
 from postern.roles.runtime import Runtime
-from postern.roles.secrets import Secret
+from postern.roles.secrets import Secret, Secrets
 from postern.roles.topology_client import local_topology, locator
 from postern.services.topology.client import TopologyClient
 from postern.trust.ntlm.handshake import nt_hash
-from postern.trust.passwords import verifiers as passwords
+from postern.trust.passwords.verifiers import matches, verifiers
 
 _PROBE_NAME = "Postern's own probe"
 
@@ -56,7 +56,7 @@ class OpenDirectory:
         if isinstance(self.read, DomainDirectory):
             return {PASSWORD: password}
         kinds = await self.read.enabled_verifiers()
-        return await asyncio.to_thread(passwords.verifiers, password, kinds)
+        return await asyncio.to_thread(verifiers, password, kinds)
 
 
 @asynccontextmanager
@@ -176,7 +176,7 @@ async def ensure_probe_account(
         file = state.secrets / Secret.PROBE_ACCOUNT
         if not file.exists():
             raise SeedError(f"{file} is missing: `postern setup ad` makes the account that verify logs on with")
-        return name, file.read_text(encoding="utf-8").strip()
+        return name, Secrets(state.secrets).read(Secret.PROBE_ACCOUNT)
     password = secret_files.obtain(state, Secret.PROBE_ACCOUNT)
     kinds = {"argon2id", *await directory.read.enabled_verifiers()}
     account = await directory.read.account(name)
@@ -193,7 +193,7 @@ async def ensure_probe_account(
         return name, password
     listing = await directory.write.show(name)
     stored = await directory.read.verifier(account, "argon2id")
-    if set(listing.verifiers) != kinds or not await asyncio.to_thread(passwords.matches, stored, password):
+    if set(listing.verifiers) != kinds or not await asyncio.to_thread(matches, stored, password):
         await directory.write.set_verifiers(name, await directory.verifiers(password))
     if not account.enabled:
         await directory.write.set_enabled(name, True)

@@ -44,6 +44,10 @@ class EdgeError(Exception):
     """It cannot be done; the text says why and what to do."""
 
 
+class WrongHost(EdgeError):
+    """This host has not the role that does it."""
+
+
 def prepare_edge(organization: Organization, server: Server, state: StateFolder) -> None:
     """The secrets that an edge's processes read."""
     for name in (Secret.ADAM, Secret.ADAM_SERVICE):
@@ -96,7 +100,7 @@ async def seed(organization: Organization, state: StateFolder) -> None:
 async def new_subscription(organization: Organization, server: Server, state: StateFolder) -> bytes:
     """The subscription file. An earlier file's account is gone, if no hub has used it yet. Raises EdgeError."""
     if Role.EDGE not in server.roles:
-        raise EdgeError(f"{server.name} is no edge: write the subscription file on the edge, and subscribe it on a hub")
+        raise WrongHost(f"{server.name} is no edge: write the subscription file on the edge, and subscribe it on a hub")
     password, now = secrets.token_urlsafe(32), time.time()
     async with accounts(organization, state) as found:
         for one in await found.replicators():
@@ -196,9 +200,9 @@ class HubSide:
                 "so that the firewalls let the two meet"
             )
         if now >= file.effective + min(file.duration, BOOTSTRAP_LIFE):
-            raise EdgeError("the file is over: write a new one on the edge (`postern edge subscription new`)")
+            raise EdgeError("the file has expired: write a new one on the edge with `postern edge subscription new`")
         if file.effective > now + 300:
-            raise EdgeError("the file is of a time to come: compare the clocks of this host and of the edge")
+            raise EdgeError("the file is from the future: compare the clocks of this host and of the edge")
         check_certificate(file.certificate, file.server_fqdn, now)
 
 
@@ -207,7 +211,9 @@ def check_certificate(der: bytes, fqdn: str, now: float) -> None:
     try:
         certificate = x509.load_der_x509_certificate(der)
     except ValueError:
-        raise EdgeError("what the file gives for a certificate is none") from None
+        raise EdgeError(
+            "the file has no valid certificate: write a new one on the edge with `postern edge subscription new`"
+        ) from None
     begins, ends = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
     if not begins <= now < ends:
         raise EdgeError("the edge's certificate is not valid today: let the edge make a new one, then a new file")
@@ -218,14 +224,16 @@ def check_certificate(der: bytes, fqdn: str, now: float) -> None:
     except x509.ExtensionNotFound:
         names = [str(one.value).lower() for one in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
     if fqdn.lower() not in names:
-        raise EdgeError(f"the certificate is not the edge's: {fqdn} is none of its names")
+        raise EdgeError(
+            f"the certificate in the file does not name {fqdn}: write a new file on the edge with its own certificate"
+        )
 
 
 @asynccontextmanager
 async def hub_side(organization: Organization, server: Server, state: StateFolder) -> AsyncIterator[HubSide]:
     """`organization` with URLs in place of "private" (`engines.resolved`). Raises EdgeError on a server that is no hub."""
     if Role.HUB not in server.roles:
-        raise EdgeError(f"{server.name} is no hub: EdgeSync runs on hubs")
+        raise WrongHost(f"{server.name} is no hub: say this on a hub, where EdgeSync runs")
     runtime = Runtime.outside(organization, server, state)
     key = prepare_hub(state)
     # A command finds the domain controllers by itself where the host's topology service does not run.

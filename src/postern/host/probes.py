@@ -34,7 +34,9 @@ def subject(state_dir: str | None, server: str | None = None) -> Subject:
     """Root becomes the state folder's owner here, for good. Raises ConfigurationError, StateError, NothingRuns."""
     folder = state.find(state_dir)
     if not state.is_ours(folder):
-        raise NothingRuns(f"no organization at {folder.root}: start one with `postern run`, or name it with --state")
+        raise state.StateError(
+            f"no organization at {folder.root}: start one with `postern run`, or name it with --state"
+        )
     reached = reachable(under(folder.sockets)) if os.geteuid() == 0 and folder.sockets.is_dir() else None
     state.act_as_owner(folder)
     configured = configuration.load(folder)

@@ -162,6 +162,7 @@ class OrganizationShape(Shape):
     realm: Annotated[str, AfterValidator(_realm)] = ""
     keytab: str = ""
     authorities: str = ""
+    metrics: bool = False
     postgres: Annotated[str, AfterValidator(_postgres_url)] = ""
     """The url of every database, as it was written before there was `[[database]]`."""
     directory: Annotated[str, AfterValidator(_directory_url)] = ""

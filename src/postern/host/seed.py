@@ -20,7 +20,7 @@ from postern.model.items import Flag, FlagChange
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.roles.secrets import Secret
 from postern.store.database import MailboxDatabase
-from postern.trust.passwords import verifiers as passwords
+from postern.trust.passwords.verifiers import matches
 
 _BATCH = 50
 _DONE = "demo-delivered"
@@ -100,9 +100,9 @@ async def _has_password(
     account = await opened.read.account(address)
     if account is not None:
         stored = await opened.read.verifier(account, "argon2id")
-        if await asyncio.to_thread(passwords.matches, stored, password):
+        if await asyncio.to_thread(matches, stored, password):
             return True
-        if password == former or not await asyncio.to_thread(passwords.matches, stored, former):
+        if password == former or not await asyncio.to_thread(matches, stored, former):
             return False
         await opened.write.set_verifiers(address, await opened.verifiers(password))
         return True

@@ -27,6 +27,7 @@ _PARTS = (
     "logs",
     "tracking",
     "observed",
+    "metrics",
     "attempts",
     "secrets",
     "spool",
@@ -68,7 +69,7 @@ def create(state_dir: str | os.PathLike[str] | None) -> StateFolder:
         _own(state.sockets, owner)
         _mark(state, owner)
     except OSError as error:
-        raise StateError(f"{error.filename or state.root}: {error.strerror}; choose another --state") from None
+        raise StateError(f"{error.filename or state.root}: {error.strerror}: choose another --state") from None
     return state
 
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from postern.lab import client, controllers, firewalls, internet, network, organization, servers
 from postern.lab.folder import Folder, furnish
 from postern.lab.namespaces import Lifeline, Namespaces
-from postern.lab.plan import DC1, DC2, EDGE1, HUB1, INTERNET1, MACHINES, MBX1, SERVERS, Kind, LabError
-from postern.lab.steps import Progress, Step, run
+from postern.lab.plan import DC1, DC2, EDGE1, HUB1, INTERNET1, MACHINES, MBX1, SERVERS, Kind, LabError, NeedsRoot
+from postern.lab.steps import LabStep, Progress, run
 from postern.model.organization import Profile, Role
 
 _PROGRAMS = ("ip", "nft", "nsenter", "sysctl", "tcpdump", "setsid")
@@ -38,7 +38,7 @@ def check(whole: bool = True) -> None:
     if not sys.platform.startswith("linux"):
         raise LabError("the lab is made of Linux namespaces: it needs a Linux machine")
     if os.geteuid() != 0:
-        raise LabError("the lab makes network namespaces and loads firewalls: it needs root (sudo postern lab …)")
+        raise NeedsRoot("the lab makes network namespaces and loads firewalls, which root may: type sudo in front")
     missing = [program for program in _PROGRAMS if shutil.which(program) is None]
     if missing:
         raise LabError(f"{', '.join(missing)} missing: `scripts/setup lab` installs what the lab needs")
@@ -55,7 +55,7 @@ def up(folder: Folder, wanted: Wanted, tell: Callable[[Progress], None]) -> None
     with folder.held():
         namespaces = Namespaces(folder.root)
         if namespaces.running():
-            raise LabError(f"the lab {folder.name} is up; `postern lab down --name {folder.name}` ends it")
+            raise LabError(f"the lab {folder.name} is up: `postern lab down --name {folder.name}` ends it")
         folder.clear()
         builder = _Builder(folder, namespaces, wanted)
         try:
@@ -89,12 +89,15 @@ class _Builder:
         self.edge = organization.edge_text(MACHINES, wanted.profile)
         self._lifeline: Lifeline | None = None
 
-    def steps(self) -> list[Step]:
-        steps = [Step("files of the hosts", self._files), Step("networks", self._networks, ("files of the hosts",))]
+    def steps(self) -> list[LabStep]:
+        steps = [
+            LabStep("files of the hosts", self._files),
+            LabStep("networks", self._networks, ("files of the hosts",)),
+        ]
         ready = "networks"
         if self.wanted.firewalls and not self.wanted.bare:
             ready = "firewalls"
-            steps.append(Step(ready, self._firewalls, ("networks",)))
+            steps.append(LabStep(ready, self._firewalls, ("networks",)))
         if self.wanted.bare:
             return steps
         before_join = "dc1"
@@ -103,25 +106,27 @@ class _Builder:
             steps += self._server_steps(ready)
         return [
             *steps,
-            Step("domain", self._domain, (ready,)),
-            Step("dc1", lambda: controllers.start(self.folder, self.namespaces, DC1), ("domain",)),
-            Step("dc2 joins", lambda: controllers.join(self.folder, self.namespaces), (before_join,)),
-            Step("dc2", lambda: controllers.start(self.folder, self.namespaces, DC2), ("dc2 joins",)),
-            Step("replication", lambda: controllers.connect(self.namespaces), ("dc2",)),
-            Step("internet1", self._internet, (ready,)),
+            LabStep("domain", self._domain, (ready,)),
+            LabStep("dc1", lambda: controllers.start(self.folder, self.namespaces, DC1), ("domain",)),
+            LabStep("dc2 joins", lambda: controllers.join(self.folder, self.namespaces), (before_join,)),
+            LabStep("dc2", lambda: controllers.start(self.folder, self.namespaces, DC2), ("dc2 joins",)),
+            LabStep("replication", lambda: controllers.connect(self.namespaces), ("dc2",)),
+            LabStep("internet1", self._internet, (ready,)),
         ]
 
-    def _server_steps(self, ready: str) -> list[Step]:
+    def _server_steps(self, ready: str) -> list[LabStep]:
         """The edge needs no domain; hub2's own controller is dc2."""
-        steps = [Step("forest prepared", lambda: servers.prepare_forest(self.folder), ("dc1",))]
+        steps = [LabStep("forest prepared", lambda: servers.prepare_forest(self.folder), ("dc1",))]
         for machine in SERVERS:
             needs = ready if machine.role is Role.EDGE else "dc2" if machine.site == DC2.site else "forest prepared"
-            steps.append(Step(machine.name, servers.starter(self.folder, self.namespaces, machine), (needs,)))
+            steps.append(LabStep(machine.name, servers.starter(self.folder, self.namespaces, machine), (needs,)))
         return [
             *steps,
-            Step("mailboxes", lambda: servers.give_mailboxes(self.folder), (MBX1.name,)),
-            Step("edge subscribed", lambda: servers.subscribe_edge(self.folder), (EDGE1.name, HUB1.name)),
-            Step("edge synchronized", lambda: servers.synchronize_edge(self.folder), ("edge subscribed", "mailboxes")),
+            LabStep("mailboxes", lambda: servers.give_mailboxes(self.folder), (MBX1.name,)),
+            LabStep("edge subscribed", lambda: servers.subscribe_edge(self.folder), (EDGE1.name, HUB1.name)),
+            LabStep(
+                "edge synchronized", lambda: servers.synchronize_edge(self.folder), ("edge subscribed", "mailboxes")
+            ),
         ]
 
     def commit(self) -> None:

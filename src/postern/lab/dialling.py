@@ -137,7 +137,7 @@ def read(host: str, reports: Sequence[dict[str, Any]]) -> Iterator[Dialled]:
     for one in reports:
         held = sum(check["passed"] for check in one["checks"])
         yield Dialled(
-            host, one["id"], one["verdict"], one["detail"], held, tuple(one["observed"]["closed"]), "postern verify"
+            host, one["path"], one["verdict"], one["detail"], held, tuple(one["observed"]["closed"]), "postern verify"
         )
 
 

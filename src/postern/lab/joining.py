@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from postern.lab.dialling import Dialled
 from postern.lab.matrix import Cell, State
-from postern.verify.plan import AT_HOME
+from postern.verify.plan import is_dialled_at_home
 
 Cells = Mapping[str, Mapping[str, Cell]]
 _PASS, _FAIL = "pass", "fail"
@@ -35,7 +35,7 @@ def _cell(knocked: Cell, host: str, said: Sequence[Dialled]) -> Cell:
     if knocked.state is State.NO_DOOR:
         return Cell(State.PROVEN) if mine else knocked
     # A server that answers strangers and users dials itself: that shows what its door does, not that it calls others.
-    if knocked.state is State.PASSES and any(one.row not in AT_HOME or not _of_server(one) for one in mine):
+    if knocked.state is State.PASSES and any(not is_dialled_at_home(one.row) or not _of_server(one) for one in mine):
         return Cell(State.PROVEN)
     refusing = any(one.refusals for one in said) and all(one.verdict == _PASS for one in said)
     if knocked.state is State.SHARED and refusing:

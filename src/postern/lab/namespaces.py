@@ -95,7 +95,7 @@ class Namespaces:
         """Its first process. Raises LabError if it does not run."""
         pid = self._first.get(host) or self.running().get(host)
         if pid is None:
-            raise LabError(f"{host} does not run in the lab {self.folder.name}; `postern lab status` shows what does")
+            raise LabError(f"{host} does not run in the lab {self.folder.name}: `postern lab status` shows what does")
         return pid
 
     def lives(self, host: str) -> bool:
@@ -204,4 +204,4 @@ class Namespaces:
                 raise LabError(f"{host} was switched off")
             time.sleep(_LOOK)
         missing = ", ".join(str(port) for port in ports if port not in found)
-        raise LabError(f"{host} does not open its ports {missing}; see {log}")
+        raise LabError(f"{host} does not open its ports {missing}: see {log}")

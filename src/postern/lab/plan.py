@@ -113,13 +113,21 @@ class LabError(Exception):
     """Something of the lab cannot be done; the text says what, and what to do."""
 
 
+class NeedsRoot(LabError):
+    """Only root makes namespaces and firewalls."""
+
+
+class NoSuchHost(LabError):
+    """No host of the lab has that name."""
+
+
 RPC_PORTS = (20000, 20019)
 
 
 def check_name(name: str) -> str:
     """A lab's name: short enough that sockets in its folder have names the kernel takes (unix(7)). Raises LabError."""
     if _NAME.fullmatch(name) is None:
-        raise LabError(f"{name!r} is no name for a lab; write 1 to 12 of a-z, 0-9 and '-', beginning with a letter")
+        raise LabError(f'"{name}" is no name for a lab: write 1 to 12 of a-z, 0-9 and "-", beginning with a letter')
     return name
 
 
@@ -128,4 +136,4 @@ def machine(name: str) -> Machine:
     for one in MACHINES:
         if one.name == name:
             return one
-    raise LabError(f"no host of the lab is called {name!r}; there are {', '.join(one.name for one in MACHINES)}")
+    raise NoSuchHost(f'no host of the lab is called "{name}": it has {", ".join(machine.name for machine in MACHINES)}')

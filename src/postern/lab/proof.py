@@ -25,7 +25,7 @@ from postern.lab.status import LOST, counters
 from postern.model.organization import Organization, Role
 from postern.paths.row import Wire
 from postern.paths.table import settle
-from postern.verify.plan import ROLES
+from postern.verify.plan import has_probe
 
 _PROBER = Path(__file__).with_name("prober.py")
 
@@ -75,10 +75,10 @@ def verify(folder: Folder, rows: Sequence[str] = (), whole: bool = False, tell: 
     begin = time.monotonic()
     namespaces = Namespaces(folder.root)
     if not namespaces.processes():
-        raise LabError(f"the lab {folder.name} is not up; `postern lab up --name {folder.name}` builds it")
+        raise LabError(f"the lab {folder.name} is not up: `postern lab up --name {folder.name}` builds it")
     matrix = _matrix(folder, namespaces)
-    if unknown := [row for row in rows if row not in matrix.doors and not (whole and row in ROLES)]:
-        raise LabError(f"{unknown[0]} opens no door in the lab; these do: {', '.join(matrix.doors)}")
+    if unknown := [row for row in rows if row not in matrix.doors and not (whole and has_probe(row))]:
+        raise LabError(f"{unknown[0]} opens no door in the lab: name one of {', '.join(matrix.doors)}")
     wanted = [row for row in matrix.doors if not rows or row in rows]
     names = [machine.name for machine in MACHINES]
     with ThreadPoolExecutor(len(names)) as pool:
@@ -107,7 +107,7 @@ def joined(proof: Proof, said: Dialling) -> Proof:
         cells=joining.join(proof.cells, said.rows, list(proof.drops)),
         dialled=said.rows,
         proven=joining.proven(said.rows),
-        unproven=joining.unproven(said.rows, [row for row in proof.cells if row in ROLES]),
+        unproven=joining.unproven(said.rows, [row for row in proof.cells if has_probe(row)]),
         servers=said.reports,
         troubles=said.troubles,
     )

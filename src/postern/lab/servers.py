@@ -111,4 +111,4 @@ def _wait(namespaces: Namespaces, machine: Machine, log: Path) -> None:
         if not any("postern" in one.command for one in namespaces.processes().get(machine.name, [])):
             raise LabError(f"{machine.name}: postern run ended (whole log: {log}):\n{cause(said)}")
         time.sleep(_LOOK)
-    raise LabError(f"{machine.name} is not ready after {_PATIENCE:.0f} s; see {log}")
+    raise LabError(f"{machine.name} is not ready after {_PATIENCE:.0f} s: see {log}")

@@ -44,7 +44,7 @@ def status(folder: Folder) -> list[HostStatus]:
     namespaces = Namespaces(folder.root)
     found = namespaces.processes()
     if not found:
-        raise LabError(f"the lab {folder.name} is not up; `postern lab up --name {folder.name}` builds it")
+        raise LabError(f"the lab {folder.name} is not up: `postern lab up --name {folder.name}` builds it")
     return [_status(namespaces, machine, found.get(machine.name)) for machine in MACHINES]
 
 

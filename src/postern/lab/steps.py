@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LabStep:
     """`needs` are names of steps that must have ended before."""
 
     name: str
@@ -29,7 +29,7 @@ class Progress:
     seconds: float | None
 
 
-def run(steps: Sequence[Step], tell: Callable[[Progress], None], give_up: Callable[[], None] = lambda: None) -> None:
+def run(steps: Sequence[LabStep], tell: Callable[[Progress], None], give_up: Callable[[], None] = lambda: None) -> None:
     """Raises what the first failing step raised, once none runs any more; `give_up` is called before that waiting, to
     shorten it. `tell` is called from this thread only. Raises ValueError for steps that wait for each other."""
     waiting = {step.name: step for step in steps}

@@ -122,7 +122,7 @@ class Directory(Protocol):
         ...
 
 
-class Policy(Protocol):
+class DirectoryPolicy(Protocol):
     """What an administrator keeps in the directory beside postern.toml. Raises DirectoryUnavailable like `Directory`."""
 
     async def enabled_verifiers(self) -> frozenset[str]:

@@ -166,7 +166,7 @@ class SenderLists:
 
 
 class EdgePolicy(Protocol):
-    """What the edge reads besides `Directory`, `Policy` and `Certificates`. Raises DirectoryUnavailable."""
+    """What the edge reads besides `Directory`, `DirectoryPolicy` and `Certificates`. Raises DirectoryUnavailable."""
 
     async def sender_lists(self, addresses: Sequence[str]) -> Mapping[str, SenderLists]:
         """By the addresses as given; who has no lists, or is nobody, is missing."""

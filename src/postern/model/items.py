@@ -111,7 +111,8 @@ MESSAGE = "IPM.Note"
 
 @dataclass(frozen=True, slots=True)
 class NewItem:
-    """An item to append. `flags` are system flags and keyword bits of the target folder."""
+    """An item to append or create. `flags` are system flags and keyword bits of the target folder. `item_class` counts where
+    `ItemStore.create` makes the item; what `ImapItems.append` appends is mail."""
 
     content: bytes
     flags: int = 0

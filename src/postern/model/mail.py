@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, overload
 from uuid import UUID
 
 
@@ -56,6 +56,27 @@ class Origin(NamedTuple):
     mechanism: str = "Anonymous"
     protocol: str = ""
     cipher: str = ""
+
+
+class Chunks(Sequence[bytes]):
+    """Octets in pieces, each read when it is asked for. A subclass gives `__len__` and `chunk`."""
+
+    def chunk(self, number: int) -> bytes:
+        """The piece of this number, from 0."""
+        raise NotImplementedError
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        if index < 0:
+            index += len(self)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self.chunk(index)
 
 
 class Content(NamedTuple):

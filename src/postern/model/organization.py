@@ -29,6 +29,8 @@ class HostService(StrEnum):
     """A hub's replication to the edges."""
     EDGE_CREDENTIALS = "edge-credentials"
     """An edge's keeper of the accounts that replicate to it."""
+    METRICS = "metrics"
+    """What all processes of the host count, and which parts of it are up, for monitoring: where it is switched on."""
 
 
 class Profile(StrEnum):
@@ -192,6 +194,9 @@ class Organization:
         known = self.database(database)
         return self.server(known.server) if known is not None else None
 
+    metrics: bool = False
+    """Whether servers tell monitoring what they count, on the row `metrics`."""
+
     def domain_types(self) -> dict[str, DomainType]:
         """The accepted domains by name, in A-labels."""
         return {a_labels(domain.name): domain.type for domain in self.domains}
@@ -219,6 +224,8 @@ class Organization:
             found.append(HostService.EDGESYNC)
         if Role.EDGE in server.roles:
             found.append(HostService.EDGE_CREDENTIALS)
+        if self.metrics:
+            found.append(HostService.METRICS)
         return tuple(found)
 
     def port(self, number: int) -> int:
@@ -276,6 +283,11 @@ class StateFolder:
     @property
     def observed(self) -> Path:
         return self.root / "observed"
+
+    @property
+    def metrics(self) -> Path:
+        """What each process has counted."""
+        return self.root / "metrics"
 
     @property
     def attempts(self) -> Path:

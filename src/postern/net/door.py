@@ -1,6 +1,6 @@
 """Doors and dials: a listener or a connection exists only for rows of the table.
 
-Reads rows and addresses; leaves what is said to the service's Session, and what may be said to the guard.
+Reads rows and addresses; leaves what is said to the service's LinkSession, and what may be said to the guard.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path as FilePath
 
 from postern.model.security import Peer
-from postern.net.link import HANDSHAKE_TIMEOUT, Link, Session, TlsContext, plain
+from postern.net.link import HANDSHAKE_TIMEOUT, Link, LinkSession, TlsContext, plain
 from postern.net.mutual import MutualContext
 from postern.paths.row import Path, Port, Tls, Wire
 from postern.telemetry.log import Event, log
@@ -41,7 +41,7 @@ class Door:
         self,
         rows: Sequence[Path],
         port: Port,
-        new_session: Callable[[], Session],
+        new_session: Callable[[], LinkSession],
         tls: TlsContext | None,
         max_connections: int = 5000,
         max_per_address: int = 100,
@@ -223,7 +223,7 @@ class Door:
 
 async def dial(
     row: Path,
-    session: Session,
+    session: LinkSession,
     host: str,
     number: int,
     port: Port,
@@ -250,7 +250,7 @@ async def dial(
     return link
 
 
-async def dial_local(row: Path, session: Session, path: FilePath, timeout: float = 5.0) -> Link:
+async def dial_local(row: Path, session: LinkSession, path: FilePath, timeout: float = 5.0) -> Link:
     """Connects to a unix socket of `row` (ncalrpc). Raises OSError, TimeoutError."""
     if not any(port.wire is Wire.UNIX for port in row.ports):
         raise ValueError(f"{row.id} has no local port")

@@ -1,6 +1,6 @@
 """A link: one connection on a row, owner of its bytes and of its TLS.
 
-A service gives net a Session; net calls it with bytes and never keeps any: a session keeps what it has not consumed. From the
+A service gives net a LinkSession; net calls it with bytes and never keeps any: a session keeps what it has not consumed. From the
 call of `start_tls` on, no clear text reaches the session any more; what came before it, the session forgets in the same step
 (RFC 3207 section 4.2: clear text sent behind STARTTLS must not be obeyed after the handshake).
 """
@@ -30,7 +30,7 @@ WRITE = 262_144
 """Octets that the transport is given at once: sealing many more would hold up the others of the loop."""
 
 
-class Session(Protocol):
+class LinkSession(Protocol):
     """One conversation, as a service implements it. Called on the loop's thread; must not raise and must not block.
 
     One that has words for a connection beyond a door's bounds has them as an attribute `turned_away` (bytes).
@@ -48,7 +48,7 @@ class Session(Protocol):
 
 
 class Link(asyncio.Protocol):
-    """The transport end of one Session. `peer` and `seal` are what the guard judges by."""
+    """The transport end of one LinkSession. `peer` and `seal` are what the guard judges by."""
 
     __slots__ = (
         "_closed",
@@ -74,7 +74,7 @@ class Link(asyncio.Protocol):
 
     def __init__(
         self,
-        session: Session,
+        session: LinkSession,
         tls: TlsContext | None = None,
         implicit_tls: bool = False,
         on_open: Callable[[Link], bool] | None = None,

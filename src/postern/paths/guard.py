@@ -14,17 +14,6 @@ from enum import StrEnum
 from postern.model.security import Encryption, Identity, Mechanism, PrincipalKind, Seal
 from postern.paths.row import Party, Path
 
-# SASL mechanism names (IANA) by the table's word. NEGOTIATE is HTTP's only.
-SASL_NAMES: dict[Mechanism, tuple[str, ...]] = {
-    Mechanism.KERBEROS: ("GSSAPI",),
-    Mechanism.SCRAM: ("SCRAM-SHA-256-PLUS", "SCRAM-SHA-256"),
-    Mechanism.NTLM: ("NTLM",),
-    Mechanism.BASIC: ("PLAIN", "LOGIN"),
-    Mechanism.CERTIFICATE: ("EXTERNAL",),
-    Mechanism.DIRECT_TRUST: ("EXTERNAL",),
-}
-BINDING = frozenset({"SCRAM-SHA-256-PLUS"})
-"""Names of those that bind the proof to the TLS channel (RFC 5802 section 6): nothing without one."""
 CLEAR_TEXT = frozenset({Mechanism.BASIC, Mechanism.FORMS})
 """Mechanisms that send the password itself: never without a seal, whatever the row says."""
 
@@ -54,10 +43,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """What the greeting, EHLO or CAPABILITY may show now. `mechanisms` are SASL names in the rows' order."""
+    """What the greeting, EHLO or CAPABILITY may show now. `mechanisms` are those by which a caller can prove
+    itself, in the rows' order; `trust.framing` has each protocol's names for them."""
 
     upgrade: bool
-    mechanisms: tuple[str, ...]
+    mechanisms: tuple[Mechanism, ...]
     login_disabled: bool
     """True when a clear-text password command (IMAP LOGIN, POP USER) must be refused now."""
 
@@ -71,39 +61,36 @@ class Guard:
         self.rows = tuple(rows)
         self.available = available
 
-    def offer(self, seal: Seal | None, can_upgrade: bool, binds: bool = False) -> Offer:
-        """What to advertise on a connection sealed by `seal` (None: clear); `binds`: its TLS gives a channel binding."""
-        names: list[str] = []
-        unfit = frozenset() if binds and _tls(seal) else BINDING
-        for row in self.rows:
-            for mechanism in row.supported_auth:
-                if mechanism in self.available and _allows(row, mechanism, seal):
-                    found = (name for name in SASL_NAMES.get(mechanism, ()) if name not in unfit)
-                    names.extend(name for name in found if name not in names)
+    def offer(self, seal: Seal | None, can_upgrade: bool) -> Offer:
+        """What to advertise on a connection sealed by `seal` (None: clear)."""
+        mechanisms = tuple(
+            dict.fromkeys(
+                mechanism
+                for row in self.rows
+                for mechanism in row.supported_auth
+                if mechanism is not Mechanism.ANONYMOUS
+                and self._can_verify(row, mechanism)
+                and _allows(row, mechanism, seal)
+            )
+        )
         upgrade = can_upgrade and seal is None and any(row.encryption is not Encryption.NEVER for row in self.rows)
-        return Offer(upgrade, tuple(names), self.check_mechanism(Mechanism.BASIC, seal) is not None)
+        return Offer(upgrade, mechanisms, self.check_mechanism(Mechanism.BASIC, seal) is not None)
+
+    def _can_verify(self, row: Path, mechanism: Mechanism) -> bool:
+        """Negotiate can be verified where a mechanism can that it may come to on this row: Kerberos, and NTLM if it is listed."""
+        if mechanism is not Mechanism.NEGOTIATE:
+            return mechanism in self.available
+        listed = Mechanism.NTLM in row.supported_auth
+        return Mechanism.KERBEROS in self.available or (listed and Mechanism.NTLM in self.available)
 
     def check_mechanism(self, mechanism: Mechanism, seal: Seal | None) -> Refusal | None:
         """May a caller prove itself by `mechanism` on a connection sealed by `seal`?"""
-        listed = [row for row in self.rows if mechanism in row.supported_auth]
-        if not listed or mechanism not in self.available:
+        listed = [row for row in self.rows if mechanism in row.supported_auth and self._can_verify(row, mechanism)]
+        if not listed:
             return Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
         if not any(_allows(row, mechanism, seal) for row in listed):
             return Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required before authentication")
         return None
-
-    def check_sasl(self, name: str, seal: Seal | None) -> tuple[Mechanism | None, Refusal | None]:
-        """The table's mechanism for a SASL name (any case), or why not."""
-        refusal: Refusal | None = None
-        for mechanism, names in SASL_NAMES.items():
-            if name.upper() in names and any(mechanism in row.supported_auth for row in self.rows):
-                objection = self.check_mechanism(mechanism, seal)
-                if objection is None and name.upper() in BINDING and not _tls(seal):
-                    objection = Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required before authentication")
-                if objection is None:
-                    return mechanism, None
-                refusal = refusal or objection
-        return None, refusal or Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
 
     def row_for(
         self, identity: Identity, seal: Seal | None, admits: Callable[[Path], bool] | None = None
@@ -112,7 +99,7 @@ class Guard:
         the caller than its kind: which roles a server has."""
         refusal = Refusal(Reason.AUTHENTICATION_REQUIRED, "Authentication required")
         for row in self.rows:
-            if identity.mechanism not in row.supported_auth or not _calls(row, identity.kind):
+            if not _is_listed(row, identity.mechanism) or not _calls(row, identity.kind):
                 continue
             if admits is not None and not admits(row):
                 continue
@@ -123,7 +110,16 @@ class Guard:
         return refusal
 
 
-def _tls(seal: Seal | None) -> bool:
+def _is_listed(row: Path, mechanism: Mechanism) -> bool:
+    """Whether the row lists what a caller proved itself by. Negotiate came to Kerberos, or to NTLM where the row lists that
+    beside it."""
+    if mechanism is Mechanism.KERBEROS and Mechanism.NEGOTIATE in row.supported_auth:
+        return True
+    return mechanism in row.supported_auth
+
+
+def is_tls(seal: Seal | None) -> bool:
+    """Whether a connection is sealed by a version of TLS that is not broken."""
     return seal is not None and seal.protocol.startswith("TLS") and seal.protocol not in _BROKEN
 
 
@@ -132,7 +128,7 @@ def _allows(row: Path, mechanism: Mechanism, seal: Seal | None) -> bool:
     if mechanism is Mechanism.PEER:
         return seal is not None and seal.protocol == "local"
     if mechanism in _OF_TLS:
-        return _tls(seal)
+        return is_tls(seal)
     if row.encryption is Encryption.REQUIRED or mechanism in CLEAR_TEXT:
         return seal is not None and seal.protocol not in _BROKEN
     return True
@@ -145,4 +141,4 @@ def _calls(row: Path, kind: PrincipalKind) -> bool:
         return servers
     if kind is PrincipalKind.USER:
         return Party.CLIENT in row.caller or Party.ADMINISTRATOR in row.caller
-    return Party.INTERNET in row.caller or Party.GATEWAY in row.caller or Party.CLIENT in row.caller
+    return not {Party.INTERNET, Party.GATEWAY, Party.CLIENT, Party.MONITOR}.isdisjoint(row.caller)

@@ -74,17 +74,19 @@ def _at(
         remote = () if port.end is End.LOCAL else places.addresses(organization, who, row, others, are_callers)
         if remote == () and not at_home:
             continue
-        for first, last in _numbers(organization, who, port, listeners[0]):
+        for first, last in _numbers(organization, who, row, port, listeners[0]):
             yield Opening(row.id, inward, port.wire, first, last, remote, at_home)
 
 
-def _numbers(organization: Organization, who: Standing, port: Port, listener: Party) -> Iterator[tuple[int, int]]:
+def _numbers(
+    organization: Organization, who: Standing, row: Path, port: Port, listener: Party
+) -> Iterator[tuple[int, int]]:
     """The real numbers of a port that `listener` listens on, as ranges."""
     if port.wire is Wire.ICMP:
         yield 0, 0
     elif port.number is None:
         yield ACTIVE_DIRECTORY_DYNAMIC if listener is Party.ACTIVE_DIRECTORY else organization.rpc_ports
-    elif listener in ROLES:
+    elif listener in ROLES or (listener is Party.ANY_SERVER and not row.machine):
         yield organization.port(port.number), organization.port(port.number)
     elif named := places.named(organization, listener):
         numbers = {number for _, number in named}

@@ -4,9 +4,9 @@
 Pure. A party that the file names nobody for is anyone (clients, the internet, administrators, the machine's own name and time
 servers, domain controllers that only DNS knows); gateways and earlier versions' mailbox servers are nobody.
 
-Two rules beyond the roles: an edge stands outside the domain, so it has no part in rows that need the domain or end at a
+Rules beyond the roles: an edge stands outside the domain, so it has no part in rows that need the domain or end at a
 directory of the inside, and asks name and time servers that are no domain controllers; the others ask the domain's where it has
-such.
+such. Nor does an edge monitor anybody: whoever gets into it learns nothing of the inside there.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def _plays(organization: Organization, who: Standing, party: Party, row: Path) -
         )
     if party in (Party.DATABASE, Party.PRIVATE_DIRECTORY):
         return any(_is(who, host) for host, _ in named(organization, party))
-    return party is Party.ANY_SERVER
+    return party is Party.ANY_SERVER or (party is Party.MONITOR and not _is_edge(who))
 
 
 def _known(organization: Organization, who: Standing, party: Party, row: Path, callers: bool) -> Iterator[str | None]:
@@ -155,8 +155,6 @@ def _known(organization: Organization, who: Standing, party: Party, row: Path, c
 
 
 def _is_peer(organization: Organization, other: Standing, party: Party, row: Path) -> bool:
-    if isinstance(other, Server) and party is Party.MONITOR:
-        return True
     return _plays(organization, other, party, row)
 
 

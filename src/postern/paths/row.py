@@ -110,6 +110,7 @@ class Need(StrEnum):
     DOMAIN = "an Active Directory"
     REALM = "a Kerberos realm"
     FILTERS = "a server whose agents filter mail from strangers: an edge, or a hub where there is none"
+    METRICS = "metrics that are switched on"
     DIRECTORY_URL = "a directory that a URL names; the private one listens on its unix socket only"
     DATABASE_URL = "databases that a URL names; the private cluster listens on its unix socket only"
 
@@ -142,6 +143,7 @@ class Knowledge(TypedDict, total=False):
     strangers: bool
     machine: bool
     random_secret: bool
+    host_decides: bool
     practical: tuple[Deviation, ...]
     hardened: tuple[Deviation, ...]
 
@@ -175,6 +177,8 @@ class Path:
     """The machine's own services use it: the firewall opens it, and no process of ours ever does."""
     random_secret: bool = False
     """Basic carries a service's own 256 random bits on it, never a person's password: there is nothing to guess."""
+    host_decides: bool = False
+    """A caller on the callee's host tries the last of the default mechanisms, any other the first: the cell says so."""
     practical: tuple[Deviation, ...] = ()
     """What the profile `practical` changes, in this order."""
     hardened: tuple[Deviation, ...] = ()

@@ -42,7 +42,7 @@ MACHINE: tuple[Path, ...] = (
     own("metrics",             "monitor > any-server",          ports.METRICS,    "Anonymous",   "never",
         name="Monitoring reads a server's metrics",
         notes="counts only, no address and no subject; open to the organization's own servers where it is switched on",
-        waits_for="the metrics door"),
+        needs=Need.METRICS),
     own("acme",                "any-server > internet",         ports.ACME,       "Certificate", "TLS",
         name="Any server to its certificate authority (ACME)",
         notes="the account's key signs every request (RFC 8555); 80 answers the authority's challenge",

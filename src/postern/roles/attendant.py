@@ -16,6 +16,7 @@ from postern.roles.topology_client import locator
 from postern.services.directory.attendant import Attendant
 from postern.services.directory.recipient_update import RecipientUpdateService
 from postern.services.rpc.client import RpcClient
+from postern.trust.authenticator import Authenticator
 
 TIMEOUT = 30.0
 """Seconds for one page of recipients."""
@@ -31,7 +32,8 @@ class AttendantProcess:
         self.locator = locator(runtime)
         self.directory = domain.directory(HostService.ATTENDANT, self.locator)
         self.doors = Doors(runtime)
-        self.rpc = Rpc(runtime, self.directory)
+        self.authenticator = Authenticator(self.directory, domain.host)
+        self.rpc = Rpc(runtime, self.authenticator)
         rows = ("recipient-update-to-ad", "attendant-to-ad")
         self.clients = [domain.client(row, self.locator, TIMEOUT) for row in rows]
         self.servers = ServerObjects(self.clients[1])
@@ -54,6 +56,7 @@ class AttendantProcess:
         for client in self.clients:
             await client.close()
         await self.rpc.close()
+        self.authenticator.close()
         await self.directory.close()
         await self.locator.close()
 

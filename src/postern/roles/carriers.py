@@ -8,6 +8,7 @@ from postern.model.mail import Carrier, HopKind
 from postern.model.organization import Role
 from postern.net.dns import Resolver
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_DELIVERY
+from postern.roles.credentials import host_credentials
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
 from postern.roles.transport_agents import TransportAgents
@@ -40,7 +41,7 @@ class Carriers:
             SenderProofs(
                 server.fqdn,
                 logon.certificate,
-                sasl_initiators(server.machine_account, organization.realm, organization.keytab),
+                sasl_initiators(server.machine_account, host_credentials(runtime)),
                 self.certificates,
             ),
         )

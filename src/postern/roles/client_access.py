@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 
 from postern.model.organization import Role
-from postern.net.link import Session
+from postern.net.link import LinkSession
 from postern.net.tls import server_context
 from postern.paths.row import Path, Tls
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
@@ -35,7 +35,7 @@ class Access:
         await self._open(self.runtime.rows["imap4"], ImapSession)
         await self._open(self.runtime.rows["pop3"], Pop3Session)
 
-    async def _open(self, row: Path, session: Callable[[ClientAccess], Session]) -> None:
+    async def _open(self, row: Path, session: Callable[[ClientAccess], LinkSession]) -> None:
         runtime, logon = self.runtime, self.logon
         limits, fqdn = runtime.organization.limits, runtime.server.fqdn
         access = ClientAccess(

@@ -8,12 +8,14 @@ from pathlib import Path as FilePath
 from postern.directory.ad.adapter import DomainDirectory
 from postern.directory.ad.client import DomainClient
 from postern.directory.ldap import tickets
-from postern.model.directory import Directory, Locator
+from postern.model.directory import Locator
 from postern.model.organization import HostService, Role
 from postern.net.tunnel import tunnel
 from postern.paths.row import Path, Wire
+from postern.roles.credentials import host_credentials
 from postern.roles.runtime import Part, Runtime
 from postern.services.netlogon.broker import BrokerClient
+from postern.trust.authenticator import DomainLogons
 from postern.trust.kerberos.passwords import KerberosPasswords
 from postern.trust.passwords.proofs import DomainProofs
 
@@ -34,13 +36,12 @@ class Domain:
         assert settings is not None, "only servers of a domain come here"
         self._runtime = runtime
         self.settings = settings
-        self.realm = settings.domain.upper()
+        self.host = host_credentials(runtime)
         self.account = runtime.server.machine_account
-        self.keytab = FilePath(runtime.organization.keytab or runtime.state.keytab)
 
     def use_kerberos(self) -> None:
         """Settles for the whole process where libkrb5 looks. Called before anything touches libkrb5."""
-        os.environ.update(tickets.environment(self.keytab, self._runtime.state.krb5_conf))
+        os.environ.update(tickets.environment(FilePath(self.host.keytab), self._runtime.state.krb5_conf))
 
     def row(self, part: Part) -> Path:
         """The row on which this part of the host asks the domain controllers. The topology service is what the reference calls
@@ -56,7 +57,7 @@ class Domain:
 
     def tickets(self) -> tickets.MachineTickets:
         """Tickets of this server's account."""
-        return tickets.MachineTickets(self.account, self.realm, self.keytab)
+        return tickets.MachineTickets(self.account, self.host.realm, FilePath(self.host.keytab))
 
     def directory(self, part: Part, locator: Locator) -> DomainDirectory:
         """The domain as a directory, asked as this server."""
@@ -71,8 +72,8 @@ class Domain:
 
     def passwords(self) -> KerberosPasswords:
         """Users' passwords judged by the realm."""
-        return KerberosPasswords(self.realm, str(self.keytab), f"host/{self._runtime.server.fqdn}")
+        return KerberosPasswords(self.host.realm, self.host.keytab, f"host/{self._runtime.server.fqdn}")
 
-    def proofs(self, directory: Directory, logons: BrokerClient) -> DomainProofs:
-        """Whatever users prove themselves by, judged by the domain's controllers."""
-        return DomainProofs(directory, logons, self.settings.netbios)
+    def logons(self, directory: DomainDirectory, broker: BrokerClient) -> DomainLogons:
+        """Whatever users and servers prove themselves by, judged by the domain's controllers."""
+        return DomainLogons(DomainProofs(directory, broker, self.settings.netbios), directory.servers_sid)

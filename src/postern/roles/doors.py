@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path as FilePath
 
 from postern.net.door import Door
-from postern.net.link import Session, TlsContext
+from postern.net.link import LinkSession, TlsContext
 from postern.paths.row import Path, Port
 from postern.roles.runtime import Runtime
 from postern.telemetry.log import Event, log
+from postern.telemetry.metrics import Metric, measure
 
 
 class Doors:
@@ -24,7 +26,7 @@ class Doors:
         self,
         rows: Sequence[Path],
         port: Port,
-        session: Callable[[], Session],
+        session: Callable[[], LinkSession],
         tls: TlsContext | None = None,
         number: int | None = None,
     ) -> None:
@@ -34,16 +36,22 @@ class Doors:
         for address in self._runtime.server.addresses:
             door = Door(rows, port, session, tls, limits.connections, limits.connections_per_address)
             await door.open(address, real)
+            measure(Metric.CONNECTIONS, partial(_connections, door), port.label or str(port.number))
             self._doors.append(door)
             log(Event.DOOR_OPENED, address=address, port=real, paths=[row.id for row in rows])
 
     async def open_local(
-        self, rows: Sequence[Path], port: Port, session: Callable[[], Session], file: FilePath
+        self, rows: Sequence[Path], port: Port, session: Callable[[], LinkSession], file: FilePath
     ) -> None:
         """A unix socket for the roles of this host (ncalrpc). Raises OSError."""
         door = Door(rows, port, session, None, self._runtime.organization.limits.connections, 0)
         await door.open_local(file)
+        measure(Metric.CONNECTIONS, partial(_connections, door), port.label)
         self._doors.append(door)
 
     async def close(self) -> None:
         await asyncio.gather(*(door.close(0.5) for door in self._doors))
+
+
+def _connections(door: Door) -> float:
+    return len(door.links)

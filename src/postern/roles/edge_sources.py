@@ -10,7 +10,7 @@ from postern.directory.edge_source import SlapdRecipients
 from postern.directory.ldap.client import Client
 from postern.directory.slapd_adapter import SERVICE, SUFFIX, SlapdDirectory
 from postern.directory.subscriptions import DirectorySubscriptions
-from postern.model.directory import Locator, Policy
+from postern.model.directory import DirectoryPolicy, Locator
 from postern.model.edge import RecipientSource, SubscriptionStore
 from postern.model.organization import HostService
 from postern.roles.domain import Domain
@@ -32,7 +32,7 @@ class Sources:
 
     store: SubscriptionStore
     recipients: RecipientSource
-    policy: Policy
+    policy: DirectoryPolicy
     name: str
     opened: tuple[Closes, ...]
 

@@ -12,7 +12,7 @@ from postern.roles.runtime import Runtime
 from postern.roles.secrets import Secret
 from postern.services.edge.configuration import ConfigurationSource
 from postern.services.edge.edgesync import EdgeSync
-from postern.services.edge.pairs import EdgePairs, Login
+from postern.services.edge.pairs import EdgePairs, ReplicationAccount
 from postern.services.edge.schedule import Schedule
 
 
@@ -20,7 +20,7 @@ def edgesync(runtime: Runtime, key: bytes, source: Sources) -> EdgeSync:
     """`key` is this hub's private key for passwords."""
     organization, row, hub = runtime.organization, runtime.rows["edgesync"], runtime.server.name
 
-    def dial(subscription: Subscription, login: Login) -> EdgeReplica:
+    def dial(subscription: Subscription, login: ReplicationAccount) -> EdgeReplica:
         uri = f"ldaps://{address_of(organization, subscription)}:{subscription.ssl_port}"
         bind = simple(login.credential.username, login.password)
         certificate, observed = subscription.certificate, runtime.observed

@@ -5,6 +5,7 @@ from __future__ import annotations
 from postern.model.organization import Role
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
@@ -12,6 +13,7 @@ from postern.services.mailbox.housekeeping import Housekeeping
 from postern.services.mailbox.submission import SubmissionNotifier, telling
 from postern.services.rpc.client import RpcClient
 from postern.services.rpc.interface import InterfaceService
+from postern.services.rpc.server import RpcService
 from postern.store.database import MailboxDatabase
 
 
@@ -41,8 +43,9 @@ class Mailbox:
         self.notifier = SubmissionNotifier(runtime.server.name, hubs, self.database.waiting_mailboxes)
         self.notifier.start()
         mailboxes = telling(self.database, self.notifier.submitted)
-        services = [
+        services: list[RpcService] = [
             InterfaceService(MAILBOX_ACCESS, rows["cas-to-mailbox"], mailboxes),
+            InterfaceService(MAILBOX_ITEMS, rows["cas-to-mailbox"], self.database),
             InterfaceService(MAILBOX_DELIVERY, rows["hub-to-mailbox-mapi"], self.database),
         ]
         await self.rpc.open(self.doors, Role.MAILBOX, services)

@@ -16,26 +16,20 @@ from postern.roles.secrets import Secret
 from postern.roles.topology_client import locator, logons
 from postern.services.netlogon.broker import BrokerClient
 from postern.services.topology.client import TopologyClient
-from postern.trust.membership import Membership
-from postern.trust.passwords.proofs import DomainProofs
+from postern.trust.authenticator import DomainLogons
 
 
 @dataclass(frozen=True, slots=True)
 class OpenDirectory:
-    """What one process has open. `netbios` is "" and the rest None where there is no Active Directory."""
+    """What one process has open. The rest is None where there is no Active Directory."""
 
     directory: DomainDirectory | SlapdDirectory
-    netbios: str = ""
-    proofs: DomainProofs | None = None
-    logons: BrokerClient | None = None
+    domain_logons: DomainLogons | None = None
+    broker: BrokerClient | None = None
     locator: TopologyClient | None = None
 
-    @property
-    def membership(self) -> Membership | None:
-        return Membership(self.directory.servers_sid) if isinstance(self.directory, DomainDirectory) else None
-
     async def close(self) -> None:
-        for part in (self.directory, self.logons, self.locator):
+        for part in (self.directory, self.broker, self.locator):
             if part is not None:
                 await part.close()
 
@@ -50,5 +44,4 @@ def open_directory(runtime: Runtime, part: Part) -> OpenDirectory:
     domain.use_kerberos()
     controllers, broker = locator(runtime), logons(runtime)
     directory = domain.directory(part, controllers)
-    proofs = domain.proofs(directory, broker)
-    return OpenDirectory(directory, domain.settings.netbios, proofs, broker, controllers)
+    return OpenDirectory(directory, domain.logons(directory, broker), broker, controllers)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from postern.model.directory import Directory
 from postern.model.security import Identity
 from postern.paths.row import Party, Path, Wire
 from postern.roles.doors import Doors
@@ -16,35 +15,19 @@ from postern.roles.rpc_calls import RpcCalls, socket
 from postern.roles.runtime import Part, Runtime
 from postern.services.rpc.endpoint_mapper import EndpointMapper, endpoints, rpc_port
 from postern.services.rpc.server import RpcServer, RpcService
-from postern.trust.handshakes import Acceptors
-from postern.trust.membership import Membership
-from postern.trust.passwords.proofs import Proofs
-from postern.trust.reauthorization import Reauthorization
+from postern.trust.authenticator import Authenticator
 
 
 class Rpc:
     """One a process. `close` it after its doors."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        directory: Directory,
-        proofs: Proofs | None = None,
-        membership: Membership | None = None,
-        reauthorization: Reauthorization | None = None,
-    ) -> None:
-        """`proofs` and `membership` are Active Directory's, where the organization is in one; `reauthorization` is the
-        authenticator's, in a process that has one."""
+    def __init__(self, runtime: Runtime, authenticator: Authenticator) -> None:
+        """`authenticator` is the process's; who made it closes it."""
         self._runtime = runtime
-        organization, server = runtime.organization, runtime.server
+        self._authenticator = authenticator
         self.calls = RpcCalls(runtime)
-        realm, keytab = organization.realm, organization.keytab
-        netbios = organization.active_directory.netbios if organization.active_directory is not None else ""
-        who = (server.name, organization.default_domain, directory, realm, keytab)
-        self._acceptors = Acceptors(*who, proofs, membership, netbios, reauthorization)
 
     async def close(self) -> None:
-        self._acceptors.close()
         await self.calls.close()
 
     async def open(self, doors: Doors, part: Part, services: Sequence[RpcService]) -> None:
@@ -63,7 +46,7 @@ class Rpc:
     def _serve(self, services: Sequence[RpcService]) -> RpcServer:
         runtime = self._runtime
         account = runtime.server.machine_account
-        return RpcServer(services, self._acceptors, self.may_call, runtime.observed, account)
+        return RpcServer(services, self._authenticator, self.may_call, runtime.observed, account)
 
     def may_call(self, identity: Identity, row: Path) -> bool:
         """A machine account calls as the roles that its server has: a client access server is no hub."""

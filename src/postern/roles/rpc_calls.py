@@ -11,12 +11,13 @@ from postern.model.mailbox_server import Mailboxes
 from postern.model.organization import Role, Server
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interface import Interface
+from postern.roles.credentials import host_credentials
 from postern.roles.runtime import Part, Runtime
 from postern.roles.secrets import Secret
 from postern.services.mailbox.client import MailboxClient, mailbox_client
 from postern.services.mailbox.peer import MailboxPeer, peer_of
 from postern.services.rpc.client import RpcClient, RpcTarget
-from postern.trust.handshakes import Initiators
+from postern.trust.initiators import Initiators
 from postern.trust.ntlm.handshake import nt_hash
 
 
@@ -25,11 +26,8 @@ class RpcCalls:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        organization = runtime.organization
-        netbios = organization.active_directory.netbios if organization.active_directory is not None else ""
-        domain, secret = netbios or organization.default_domain, runtime.secrets.read(Secret.MACHINE_ACCOUNT)
-        account, realm, keytab = runtime.server.machine_account, organization.realm, organization.keytab
-        self._initiators = Initiators(account, domain, nt_hash(secret), realm, keytab)
+        secret = runtime.secrets.read(Secret.MACHINE_ACCOUNT)
+        self._initiators = Initiators(runtime.server.machine_account, host_credentials(runtime), nt_hash(secret))
         self._clients: dict[str, MailboxClient] = {}
 
     def target(self, row: Path, server: Server, part: Part) -> RpcTarget:

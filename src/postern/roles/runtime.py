@@ -12,6 +12,7 @@ from postern.paths.table import settle
 from postern.roles.secrets import Secrets
 from postern.services.organization_feed import OrganizationFeed
 from postern.telemetry.observed import Observed
+from postern.telemetry.snapshots import SnapshotFile
 from postern.telemetry.tracking import Tracker
 
 Part = Role | HostService
@@ -37,6 +38,7 @@ class Runtime:
     tracker: Tracker
     feed: OrganizationFeed
     secrets: Secrets
+    metrics: SnapshotFile
 
     @classmethod
     def of_worker(
@@ -60,12 +62,14 @@ class Runtime:
             tracker=Tracker(state.tracking, name, server.name),
             feed=OrganizationFeed(organization),
             secrets=Secrets(state.secrets),
+            metrics=SnapshotFile(state.metrics / f"{name}.json" if organization.metrics else None),
         )
 
     @classmethod
     def outside(cls, organization: Organization, server: Server, state: StateFolder) -> Runtime:
-        """A Runtime for a command, which runs outside the processes of the host. What it observes is not kept."""
-        return replace(cls.of_worker(organization, server, state, "command"), observed=Observed(None))
+        """A Runtime for a command, which runs outside the processes of the host. What it observes and counts is not kept."""
+        runtime = cls.of_worker(organization, server, state, "command")
+        return replace(runtime, observed=Observed(None), metrics=SnapshotFile(None))
 
 
 class Running(Protocol):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from postern.directory.ad.adapter import DomainDirectory
 from postern.net.tls import Certificate
+from postern.roles.credentials import host_credentials
 from postern.roles.open_directory import open_directory
 from postern.roles.rpc import Rpc
 from postern.roles.runtime import Part, Runtime
@@ -16,23 +16,14 @@ class ServerLogon:
     """What one process knows of who logs on. `start` is called first, `stop` last."""
 
     def __init__(self, runtime: Runtime, part: Part) -> None:
-        organization, state = runtime.organization, runtime.state
+        state = runtime.state
         self.open_directory = opened = open_directory(runtime, part)
         self.directory = opened.directory
+        salt_key = runtime.secrets.read(Secret.SCRAM_SALTS).encode()
         self.authenticator = Authenticator(
-            self.directory,
-            self.directory,
-            server_name=runtime.server.name,
-            domain=organization.name,
-            realm=organization.realm,
-            keytab=organization.keytab,
-            salt_key=runtime.secrets.read(Secret.SCRAM_SALTS).encode(),
-            proofs=opened.proofs,
-            netbios=opened.netbios,
-            servers=self.directory.servers_sid if isinstance(self.directory, DomainDirectory) else None,
+            self.directory, host_credentials(runtime), self.directory, opened.domain_logons, salt_key
         )
-        judge = self.authenticator
-        self.rpc = Rpc(runtime, self.directory, judge.proofs, opened.membership, judge.reauthorization)
+        self.rpc = Rpc(runtime, self.authenticator)
         self.certificate = Certificate(state.certificates / "server.pem", state.certificates / "server.key")
         self._refresh = DirectoryRefresh(self.authenticator, self.directory, runtime.feed)
         self.guard = self._refresh.guard

@@ -16,7 +16,7 @@ from postern.services.netlogon.broker import BrokerClient
 from postern.services.rpc.client import RpcClient, RpcTarget
 from postern.services.topology.client import TopologyClient
 from postern.services.topology.controllers import Topology
-from postern.trust.handshakes import Initiators
+from postern.trust.initiators import Initiators
 
 _DNS_TIMEOUT, _DNS_LIFETIME = 1.0, 3.0
 """Seconds: the last known controllers serve on while a name server is silent."""
@@ -51,7 +51,7 @@ def local_topology(runtime: Runtime) -> Topology:
 def _target(runtime: Runtime) -> RpcTarget:
     """The service's unix socket."""
     server, row, domain = runtime.server, runtime.rows["ad-topology"], Domain(runtime)
-    initiators = Initiators(domain.account, domain.settings.domain, b"", domain.realm, str(domain.keytab))
+    initiators = Initiators(domain.account, domain.host)
     sockets = (socket(runtime, HostService.TOPOLOGY, 0),)
     mapper = runtime.organization.port(135)
     return RpcTarget(row, server.addresses[0], server.fqdn, mapper, initiators, sockets)

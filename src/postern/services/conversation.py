@@ -19,6 +19,7 @@ from postern.model.security import Identity
 from postern.net.link import Link
 from postern.net.turns import Turn, turns_of
 from postern.telemetry.log import Event, log
+from postern.trust.acceptor import Asking
 from postern.trust.reauthorization import Reauthorization, Registration
 
 MAX_WAITING = 262_144
@@ -79,7 +80,7 @@ class Conversation:
     def ended(self) -> None:
         """The link is closed: give back what was held."""
 
-    # net.Session
+    # net.link.LinkSession
 
     def opened(self, link: Link) -> None:
         self.link = link
@@ -235,3 +236,8 @@ class Conversation:
                 self.link.close()
             return
         self._timer = self._loop.call_later(max(1.0, self.idle_timeout - quiet), self._check_idle)
+
+
+def asking(link: Link, certified: Identity | None = None) -> Asking:
+    """This connection, as `trust` is told of it; `certified` is whom its certificate has proven."""
+    return Asking(link.peer, link.seal, link.channel(), certified)

@@ -1,18 +1,32 @@
-"""The mailbox database: `model.mailbox_server.Mailboxes` on PostgreSQL. The work itself stands in the modules of its subjects."""
+"""The mailbox database: all interfaces of mailboxes (`model`) on PostgreSQL. The work itself stands in the modules of its
+subjects.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from postern.model.delivery import Delivery, DeliveryStatus
-from postern.model.folders import Folder, FolderKind
+from postern.model.folders import MAIL, Folder, FolderChanges, FolderKind, FolderNode, FolderTree, Right
+from postern.model.item_store import ItemChanges, ItemStore, PropertyName, StoredItem
 from postern.model.items import Column, CopyResult, FetchedItems, FlagChange, FlagResult, Index, NewItem
 from postern.model.mailbox import KEEP_QUOTA, DisconnectedMailbox, MailboxInfo
 from postern.model.mailbox_server import Mailboxes
 from postern.model.search import SearchResult, SearchTerm, SortKey
-from postern.store import delivery, disconnected, fetching, folders, renewal, search, transport
+from postern.store import (
+    delivery,
+    disconnected,
+    fetching,
+    folder_tree,
+    folders,
+    index_build,
+    item_store,
+    renewal,
+    search,
+    transport,
+)
 from postern.store import items as item_work
 from postern.store.connection import Connection, Pool
 from postern.store.migrations import migrate
@@ -27,7 +41,7 @@ RETENTION = 30 * 86_400.0
 _SWEEP = 500
 
 
-class MailboxDatabase(Mailboxes):
+class MailboxDatabase(Mailboxes, FolderTree, ItemStore):
     """One database of mailboxes. Many processes may open the same one."""
 
     def __init__(self, conninfo: str, pool: Pool, searches: search.Searches, notices: Notices) -> None:
@@ -60,6 +74,10 @@ class MailboxDatabase(Mailboxes):
         """Over what the database is reached, and how we proved ourselves to it."""
         return await transport.transport(self._pool)
 
+    async def octets(self) -> int:
+        """Size of the database on disk. Raises MailboxError."""
+        return await transport.octets(self._pool)
+
     async def close(self) -> None:
         await self._notices.close()
         await self._searches.close()
@@ -76,8 +94,11 @@ class MailboxDatabase(Mailboxes):
         await delivery.forget_deliveries(self._pool, int(time.time()) - REMEMBERED)
 
     async def render_anew(self) -> bool:
-        """Renders what an older version stored, slowly and to its end; False at once when another process does it. Whoever
-        reads meanwhile gets what is right. Raises MailboxError("UNAVAILABLE")."""
+        """Does what the migrations left for later, to its end: builds the index of ids, and renders what an older version stored,
+        slowly. False at once when another process does it. Whoever reads meanwhile gets what is right. Raises
+        MailboxError("UNAVAILABLE")."""
+        if not await index_build.build(self._pool, self._conninfo):
+            return False
         return not await self._renewal.ask() or await renewal.walk(self._conninfo)
 
     async def waiting_mailboxes(self) -> list[UUID]:
@@ -206,3 +227,56 @@ class MailboxDatabase(Mailboxes):
 
     async def wait(self, mailboxes: dict[UUID, int], timeout: float) -> dict[UUID, int]:
         return await self._notices.wait(mailboxes, timeout)
+
+    async def tree(self, mailbox: UUID) -> list[FolderNode]:
+        return await folder_tree.tree(self._pool, mailbox)
+
+    async def create_in(self, mailbox: UUID, parent: int, name: str, folder_class: str = MAIL) -> FolderNode:
+        return await folder_tree.create_in(self._pool, self._notices, mailbox, parent, name, folder_class)
+
+    async def move_folder(self, mailbox: UUID, folder: int, parent: int, name: str) -> None:
+        await folder_tree.move_folder(self._pool, self._notices, mailbox, folder, parent, name)
+
+    async def folder_changes(self, mailbox: UUID, since: int) -> FolderChanges:
+        return await folder_tree.folder_changes(self._pool, mailbox, since)
+
+    async def rights(self, mailbox: UUID, folder: int) -> dict[UUID, Right]:
+        return await folder_tree.rights(self._pool, mailbox, folder)
+
+    async def set_rights(self, mailbox: UUID, folder: int, grantee: UUID, rights: Right | None) -> None:
+        await folder_tree.set_rights(self._pool, self._notices, mailbox, folder, grantee, rights)
+
+    async def get(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> list[StoredItem]:
+        return await item_store.get(self._pool, mailbox, ids, content)
+
+    async def changes(self, mailbox: UUID, folder: int | None, since: int, most: int = 10_000) -> ItemChanges:
+        return await item_store.changes(self._pool, mailbox, folder, since, most)
+
+    async def create(self, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> list[int]:
+        return await item_store.create(self._pool, self._notices, mailbox, folder, items)
+
+    async def update(
+        self, mailbox: UUID, item: int, content: bytes, item_class: str = "", unchanged_since: int | None = None
+    ) -> StoredItem:
+        return await item_store.update(self._pool, self._notices, mailbox, item, content, item_class, unchanged_since)
+
+    async def delete(self, mailbox: UUID, ids: Sequence[int]) -> list[int]:
+        return await item_store.delete(self._pool, self._notices, mailbox, ids)
+
+    async def move_items(self, mailbox: UUID, ids: Sequence[int], target: int) -> list[int]:
+        return list(await item_store.place(self._pool, self._notices, mailbox, ids, target, move=True))
+
+    async def copy_items(self, mailbox: UUID, ids: Sequence[int], target: int) -> dict[int, int]:
+        return await item_store.place(self._pool, self._notices, mailbox, ids, target, move=False)
+
+    async def properties(self, mailbox: UUID, item: int) -> dict[int, bytes]:
+        return await item_store.properties(self._pool, mailbox, item)
+
+    async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
+        await item_store.set_properties(self._pool, self._notices, mailbox, item, values)
+
+    async def property_ids(self, mailbox: UUID, names: Sequence[PropertyName], create: bool = False) -> list[int]:
+        return await item_store.property_ids(self._pool, mailbox, names, create)
+
+    async def property_names(self, mailbox: UUID) -> dict[int, PropertyName]:
+        return await item_store.property_names(self._pool, mailbox)

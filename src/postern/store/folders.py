@@ -1,11 +1,11 @@
-"""Mailboxes, their folders, subscriptions and keywords."""
+"""Mailboxes, their folders with mail by path, subscriptions and keywords."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from uuid import UUID
 
-from postern.model.folders import Folder, FolderKind
+from postern.model.folders import MAIL, Folder, FolderKind
 from postern.model.items import KEYWORD_BASE, MAX_KEYWORDS
 from postern.model.mailbox import MailboxError, MailboxInfo
 from postern.store import wire
@@ -13,7 +13,7 @@ from postern.store.connection import Pool, Row
 from postern.store.notices import Notices
 
 MAX_FOLDERS = 10_000
-_MAX_DEPTH = 32
+MAX_DEPTH = 32
 _MAX_NAME = 255
 
 _FOLDER = """
@@ -21,6 +21,7 @@ _FOLDER = """
         f.recent_uid, EXISTS (SELECT FROM subscriptions s WHERE s.mailbox = f.mailbox AND s.path = f.path), f.keywords
     FROM mailboxes m JOIN folders f ON f.mailbox = m.id WHERE m.guid = $1::uuid
 """
+_OF_MAIL = _FOLDER + f" AND (f.class = '{MAIL}' OR starts_with(f.class, '{MAIL}.')) ORDER BY f.path"
 _ONE = _FOLDER + " AND f.id = $2::bigint"
 _CLAIM = f"""
     WITH old AS ({_ONE} FOR NO KEY UPDATE OF f), claimed AS (
@@ -54,7 +55,7 @@ async def logon(pool: Pool, mailbox: UUID, quota: int) -> MailboxInfo:
 
 
 async def folders(pool: Pool, mailbox: UUID) -> list[Folder]:
-    rows = await pool.run(_FOLDER + " ORDER BY f.path", [mailbox.bytes])
+    rows = await pool.run(_OF_MAIL, [mailbox.bytes])
     if not rows:
         raise _nonexistent("No such mailbox")
     return [_folder(row) for row in rows]
@@ -74,8 +75,8 @@ async def first_unseen(pool: Pool, mailbox: UUID, folder: int) -> int:
 
 async def create_folder(pool: Pool, notices: Notices, mailbox: UUID, path: Sequence[str], kind: FolderKind) -> Folder:
     rows = await pool.run(
-        "SELECT create_folder($1::uuid, $2::text[], $3::text, $4::bigint)",
-        [mailbox.bytes, wire.texts(checked_path(path)), wire.text(kind.value), wire.int8(MAX_FOLDERS)],
+        "SELECT create_folder($1::uuid, $2::text[], $3::text, $4::text, $5::bigint)",
+        [mailbox.bytes, wire.texts(checked_path(path)), wire.text(kind.value), wire.text(MAIL), wire.int8(MAX_FOLDERS)],
     )
     made = await folder(pool, mailbox, wire.to_int8(rows[0][0]), False)
     notices.changed(mailbox, made.highest_modseq)
@@ -144,11 +145,11 @@ def normal_path(path: Sequence[str]) -> tuple[str, ...]:
 
 def checked_path(path: Sequence[str]) -> tuple[str, ...]:
     """Raises MailboxError for names that no folder can have."""
-    if not path or len(path) > _MAX_DEPTH:
+    if not path or len(path) > MAX_DEPTH:
         raise MailboxError("CANNOT", "A folder's path has between 1 and 32 names")
     for name in path:
-        if not name or len(name.encode("utf-8", "replace")) > _MAX_NAME or not name.isprintable():
-            raise MailboxError("CANNOT", "A folder's name has 1 to 255 octets, all of them printable")
+        if not name or len(name.encode("utf-8", "replace")) > _MAX_NAME or not name.isprintable() or "/" in name:
+            raise MailboxError("CANNOT", "A folder's name has 1 to 255 octets, all of them printable and none a slash")
     return normal_path(path)
 
 

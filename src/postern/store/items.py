@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from uuid import UUID
 
-from postern.model.items import CopyResult, Flag, FlagChange, FlagResult, Index, NewItem
+from postern.model.items import MESSAGE, CopyResult, Flag, FlagChange, FlagResult, Index, NewItem
 from postern.model.mailbox import MailboxError
 from postern.store import wire
 from postern.store.connection import Pool, Rejected, Row
@@ -16,6 +16,8 @@ from postern.store.ranges import MAX_UID, merged
 from postern.store.rendered import PLACES, Batch, Unrenderable, placeholders
 
 _FLAG_MASK = (1 << 63) - 1
+_LONGEST_CLASS = 255
+"""PidTagMessageClass has no more characters (MS-OXCMSG section 2.2.1.3)."""
 
 _INDEX = f"""
     SELECT f.highest_modseq, f.uid_next, f.messages, x.uids, x.flags, x.modseqs, CASE WHEN $3::bigint > 0 THEN (
@@ -54,9 +56,11 @@ _LOOKS = {
     for is_whole, index in ((True, _INDEX_ALL), (False, _INDEX_SINCE))
 }
 
+NEW_ITEMS = f"""$1::uuid, $2::bigint, $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint, $8::bigint,
+    $9::bigint, {placeholders(10, PLACES)}"""
+"""The parameters that `new_items` gives, as `append_items` and `create_items` take them."""
 _APPEND = f"""SELECT validity, first_uid, change FROM append_items(
-    $1::uuid, $2::bigint, $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint, $7::bigint, $8::bigint,
-    {placeholders(9, PLACES)})"""  # noqa: S608 (our own words)
+    {NEW_ITEMS})"""  # noqa: S608 (our own words)
 
 
 async def index(pool: Pool, mailbox: UUID, folder: int, since: int) -> Index:
@@ -127,28 +131,47 @@ async def change_flags(
 
 
 async def append(pool: Pool, notices: Notices, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> CopyResult:
+    rows = await retried(pool, _APPEND, await new_items(mailbox, folder, items, [MESSAGE] * len(items)))
+    validity, first, change = map(wire.to_int8, rows[0])
+    notices.changed(mailbox, change)
+    return CopyResult(validity, (), range(first, first + len(items)))
+
+
+async def new_items(
+    mailbox: UUID, folder: int, items: Sequence[NewItem], classes: Sequence[str]
+) -> list[wire.Parameter]:
+    """Items rendered, as the parameters NEW_ITEMS. Raises MailboxError CANNOT."""
     if not items:
         raise MailboxError("CANNOT", "There is nothing to append")
-    try:
-        batch = await Batch.of([item.content for item in items])
-    except Unrenderable as bad:
-        raise MailboxError("CANNOT", "The message cannot be read") from bad
+    batch = await rendered([item.content for item in items])
     now = int(time.time())
-    parameters = [
+    return [
         mailbox.bytes,
         wire.int8(folder),
         wire.int8s(batch.places),
         wire.int8s([item.flags & _FLAG_MASK for item in items]),
         wire.int8s([now if item.internal_date is None else item.internal_date for item in items]),
+        wire.texts(classes),
         wire.int8(sum([batch.rendered[place - 1].size for place in batch.places])),
         wire.int8(sum([not item.flags & Flag.SEEN for item in items])),
         wire.int8(sum([bool(item.flags & Flag.DELETED) for item in items])),
         *batch.parameters(),
     ]
-    rows = await retried(pool, _APPEND, parameters)
-    validity, first, change = map(wire.to_int8, rows[0])
-    notices.changed(mailbox, change)
-    return CopyResult(validity, (), range(first, first + len(items)))
+
+
+async def rendered(contents: Sequence[bytes]) -> Batch:
+    """Contents rendered. Raises MailboxError CANNOT."""
+    try:
+        return await Batch.of(contents)
+    except Unrenderable as bad:
+        raise MailboxError("CANNOT", "The message cannot be read") from bad
+
+
+def checked_class(name: str) -> str:
+    """Raises MailboxError CANNOT for what cannot be the class of an item or a folder."""
+    if not 1 <= len(name) <= _LONGEST_CLASS or not name.isascii() or not name.isprintable():
+        raise MailboxError("CANNOT", "A class has 1 to 255 printable ASCII characters")
+    return name
 
 
 async def copy(

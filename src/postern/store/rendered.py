@@ -12,7 +12,7 @@ from postern.protocols.mime.message import RENDERING, Rendered, render
 from postern.protocols.mime.stored import is_fit, made_fit
 from postern.store import columns
 from postern.store.wire import Parameter, byteas, int8, int8s
-from postern.telemetry.attempts import attempting_apart, given_up, strike
+from postern.telemetry.attempts import attempting_in_thread_if, given_up, strike
 
 T = TypeVar("T")
 
@@ -87,7 +87,7 @@ async def made(key: str, make: Callable[[bytes], T], message: bytes, in_thread: 
     if (struck := given_up(key)) is not None:
         raise Unrenderable(key, struck.why)
     try:
-        return await attempting_apart(in_thread, key, make, message)
+        return await attempting_in_thread_if(in_thread, key, make, message)
     except Exception as error:
         raise Unrenderable(key, strike(key, error).why) from error
 

@@ -91,6 +91,10 @@ def to_array(data: bytes | None) -> list[bytes]:
     return result
 
 
+def to_int8s(data: bytes | None) -> list[int]:
+    return [to_int8(element) for element in to_array(data)]
+
+
 def to_texts(data: bytes | None) -> tuple[str, ...]:
     return tuple(element.decode() for element in to_array(data))
 

@@ -175,7 +175,9 @@ def attempting(key: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
         table.end(slot)
 
 
-async def attempting_apart(in_thread: bool, key: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def attempting_in_thread_if(
+    in_thread: bool, key: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
     """As `attempting`; `in_thread` where the work would hold up the others of the loop."""
     if in_thread:
         return await asyncio.to_thread(lambda: attempting(key, work, *args, **kwargs))

@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from postern.telemetry.metrics import Metric, count
 from postern.telemetry.rotation import RotatingFile
 
 _FORBIDDEN = frozenset({"password", "secret", "token", "verifier", "key", "authorization"})
@@ -177,6 +179,12 @@ class Event(StrEnum):
     )
     EDGE_LEASE_TAKEN = "edge-lease-taken", "warning", "A hub took over the replication to an edge from another."
     EDGE_LEASE_STALE = "edge-lease-stale", "error", "No hub has replicated to an edge for longer than its lease."
+    INDEX_BEGUN = (
+        "index-begun",
+        "info",
+        "An index that an older version did not have is built while the server serves; until then what needs it is slower.",
+    )
+    INDEX_BUILT = "index-built", "info", "The index is built."
     RENDERING_BEGUN = (
         "rendering-begun",
         "info",
@@ -220,10 +228,22 @@ def configure(process: str, file: Path | None, level: str = "info") -> None:
         log(Event.LOG_UNWRITABLE, file=str(file), error=str(trouble))
 
 
+_LOGONS = {Event.AUTHENTICATED: "granted", Event.AUTHENTICATION_FAILED: "denied"}
+
+
 def log(event: Event, **fields: Any) -> None:
     """Writes one event. Raises ValueError for a field that is named like a secret: that is a programming error."""
     if not _FORBIDDEN.isdisjoint(fields):
         raise ValueError(f"secrets never reach logs: {sorted(_FORBIDDEN & fields.keys())}")
+    _count(event, fields)
     # A full disk must stop neither mail nor the supervisor: the line is lost, the work is not.
     with contextlib.suppress(OSError):
         getattr(structlog.get_logger(), event.level)(event.value, **fields)
+
+
+def _count(event: Event, fields: Mapping[str, Any]) -> None:
+    """Counts the line, and what it tells of an authentication."""
+    path = str(fields.get("path", ""))
+    count(Metric.EVENTS, event.value, path)
+    if event in _LOGONS:
+        count(Metric.LOGONS, path, str(fields.get("mechanism", "")), _LOGONS[event])

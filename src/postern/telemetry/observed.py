@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postern.model.security import Seal
+from postern.telemetry.metrics import METRICS, Metric
 
 MAX_KEYS = 10_000
 KEPT = 30 * 86_400.0
@@ -47,7 +48,9 @@ class Observed:
         self._dirty = False
 
     def seen(self, path: str, peer: str, mechanism: str, seal: Seal | None, now: float) -> None:
-        key = (path, peer, mechanism, seal.protocol if seal else "none", seal.cipher if seal else "")
+        protocol = seal.protocol if seal else "none"
+        METRICS.count(Metric.PATH_USES, path, mechanism, protocol)
+        key = (path, peer, mechanism, protocol, seal.cipher if seal else "")
         if key not in self._counts and len(self._counts) >= MAX_KEYS:
             key = (path, "others", *key[2:])
         count, first, last = self._counts.get(key, (0, now, now))

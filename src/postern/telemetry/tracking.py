@@ -14,10 +14,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
+from postern.telemetry.metrics import Metric, count
+
 KEPT_DAYS = 30
 
 
-class Step(StrEnum):
+class TrackingStep(StrEnum):
     RECEIVE = "receive"
     SUBMIT = "submit"
     EXPAND = "expand"
@@ -30,15 +32,15 @@ class Step(StrEnum):
     """Mail that was not taken, so that it has no queue id, and often no Message-ID."""
 
 
-_STEPS = {step.value: step for step in Step}
+_STEPS = {step.value: step for step in TrackingStep}
 
 
 class TrackingRecord(NamedTuple):
     """`path` is a row's id; `peer`, `mechanism` and `cipher` what that connection really had; `time` seconds
     since the epoch, 0 for the moment at which it is recorded."""
 
-    step: Step | str
-    """A word that is no Step was written by another version."""
+    step: TrackingStep | str
+    """A word that is no TrackingStep was written by another version."""
     message_id: str
     queue_id: str = ""
     path: str = ""
@@ -81,6 +83,7 @@ class Tracker:
         self._out: IO[str] | None = None
 
     def record(self, record: TrackingRecord) -> None:
+        count(Metric.MESSAGES, record.path, record.step)
         if self._folder is not None:
             self._lines.append(_line(record, self._server))
 

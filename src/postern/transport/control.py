@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 from postern.transport.damage import is_aside
 from postern.transport.dispatcher import Dispatcher
 from postern.transport.envelopes import FILE, is_made, load, queue_id
@@ -38,7 +38,7 @@ class Verb(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class ControlRequest:
     """`queue_ids`, or all whose last hop is `hop` ("kind:destination" or a destination alone); neither means all messages.
     RETRY lets go of held and of poisonous messages only when they are named. With `poison` it is about recipients that are set
     aside, and no others: of the messages named, or of all."""
@@ -88,13 +88,23 @@ def listed(folder: Path) -> Iterator[QueuedMessage]:
                 yield message
 
 
+def waiting(folder: Path) -> tuple[int, float]:
+    """How many messages a queue has, and when the oldest came (epoch seconds; 0 where there is none). Raises sqlite3.Error."""
+    with _reading(folder) as database:
+        if not is_made(database):
+            return 0, 0.0
+        (messages,) = database.execute("SELECT count(*) FROM messages").fetchone()
+        oldest = database.execute("SELECT received FROM messages ORDER BY id LIMIT 1").fetchone()
+    return messages, oldest[0] if oldest is not None else 0.0
+
+
 def has_mail(folder: Path) -> bool:
     """There is a message in this queue. Raises sqlite3.Error."""
     with _reading(folder) as database:
         return is_made(database) and database.execute("SELECT 1 FROM messages LIMIT 1").fetchone() is not None
 
 
-def ask(folder: Path, request: Request, timeout: float = 5.0) -> int:
+def ask(folder: Path, request: ControlRequest, timeout: float = 5.0) -> int:
     """Has a request obeyed; says how many messages it met. Raises NoAnswer, OSError, sqlite3.Error."""
     deadline = time.monotonic() + timeout
     token = secrets.token_hex(8)
@@ -143,7 +153,7 @@ class Control:
                     count = await self._obey(dispatcher, _request(said))
                     _write(file.with_suffix(".answer"), {"count": count})
 
-    async def _obey(self, dispatcher: Dispatcher, request: Request) -> int:
+    async def _obey(self, dispatcher: Dispatcher, request: ControlRequest) -> int:
         queue = dispatcher.queue
         active = [message for message in queue.active.values() if message in request]
         for message in active:
@@ -160,7 +170,7 @@ class Control:
             for hit in hits:
                 self._tracker.record(
                     TrackingRecord(
-                        Step.FAIL,
+                        TrackingStep.FAIL,
                         hit.message_id,
                         queue_id(queue.name, hit.number),
                         sender=hit.sender,
@@ -172,7 +182,7 @@ class Control:
         return len(active) + len(hits)
 
 
-def _change_alone(folder: Path, request: Request) -> int:
+def _change_alone(folder: Path, request: ControlRequest) -> int:
     """Nobody holds the queue: the lock is ours for the while. Bodies of dropped messages go at the next start."""
     descriptor = lock(folder)
     try:
@@ -189,7 +199,7 @@ def _change_alone(folder: Path, request: Request) -> int:
         os.close(descriptor)
 
 
-def _edit(database: sqlite3.Connection, request: Request) -> list[_Hit]:
+def _edit(database: sqlite3.Connection, request: ControlRequest) -> list[_Hit]:
     """Changes what waits in the file, within the caller's transaction."""
     hits = list(_find(database, request))
     numbers = [(hit.number,) for hit in hits]
@@ -238,12 +248,12 @@ def _edit_poison(database: sqlite3.Connection, verb: Verb, hits: list[_Hit]) -> 
     return met
 
 
-def _request(said: dict[str, Any]) -> Request:
+def _request(said: dict[str, Any]) -> ControlRequest:
     """What `ask` wrote. Raises ValueError, KeyError, TypeError."""
-    return Request(Verb(said["verb"]), tuple(said["queue_ids"]), str(said["hop"]), bool(said["poison"]))
+    return ControlRequest(Verb(said["verb"]), tuple(said["queue_ids"]), str(said["hop"]), bool(said["poison"]))
 
 
-def _find(database: sqlite3.Connection, request: Request) -> Iterator[_Hit]:
+def _find(database: sqlite3.Connection, request: ControlRequest) -> Iterator[_Hit]:
     (name,) = database.execute("SELECT name FROM identity").fetchone()
     rows = database.execute("SELECT id, message_id, sender FROM messages WHERE due IS NOT NULL ORDER BY id").fetchall()
     for row in rows:

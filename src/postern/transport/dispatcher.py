@@ -14,10 +14,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from postern.model.directory import Directory, Recipient
 from postern.model.mail import Action, Carrier, HopKind, NextHop, RecipientOutcome
 from postern.model.organization import Organization
-from postern.paths.table import FROM_STRANGERS
 from postern.telemetry.attempts import Struck, given_up
 from postern.telemetry.log import Event, log
-from postern.telemetry.tracking import Step, Tracker
+from postern.telemetry.tracking import Tracker, TrackingStep
 from postern.transport import poison
 from postern.transport.carrying import carry, delayed
 from postern.transport.categorize import Categorizer, Resolution, Routed, Target
@@ -88,10 +87,9 @@ class Dispatcher:
 
     async def start(self) -> None:
         self.queue.start(self._arrived)
-        loop = asyncio.get_running_loop()
-        self._main = [loop.create_task(self._run())]
+        self._main = [asyncio.create_task(self._run())]
         if self._poll is not None:
-            self._main.append(loop.create_task(self._poll_always(self._poll)))
+            self._main.append(asyncio.create_task(self._poll_always(self._poll)))
 
     async def stop(self, grace: float = 3.0) -> None:
         """Lets batches that are under way end; what is left is carried after the next start."""
@@ -253,7 +251,7 @@ class Dispatcher:
         return self._categorizer.resolve(
             [Target(r.number, r.address, r.expanded, r.attempts) for r in recipients],
             message.location.size,
-            bool(message.origin.identity) and message.origin.path not in FROM_STRANGERS,
+            message.is_authenticated,
             message.origin.path,
         )
 
@@ -290,7 +288,7 @@ class Dispatcher:
                 recipient.state, recipient.status = State.EXPANDED, "2.1.5"
                 if "SUCCESS" in recipient.notify:
                     reported.append((recipient, RecipientOutcome(recipient.address, Action.EXPANDED, "2.1.5", why)))
-            self._outcomes.track(Step.EXPAND, message, (recipient.address,), why)
+            self._outcomes.track(TrackingStep.EXPAND, message, (recipient.address,), why)
         if reported:
             self._outcomes.report(message, Action.EXPANDED, reported)
 

@@ -13,7 +13,7 @@ from postern.model.mail import Action, IntakeError, RecipientOutcome
 from postern.model.organization import Organization
 from postern.telemetry.attempts import LIMIT, Struck, attempt, attempting, given_up, strike
 from postern.telemetry.log import Event, log
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 from postern.transport import poison
 from postern.transport.delivery_status import Reporter
 from postern.transport.hop import Hop, Retry
@@ -93,7 +93,7 @@ class Outcomes:
             recipient.state = State.DELIVERED
             if "SUCCESS" in recipient.notify and not outcome.notifies:
                 wanted.append((recipient, outcome))
-        step = Step.DELIVER if action is Action.DELIVERED else Step.SEND
+        step = TrackingStep.DELIVER if action is Action.DELIVERED else TrackingStep.SEND
         self.track(step, message, tuple(r.address for r, _ in pairs), pairs[0][1].status, hop, pairs[0][1])
         if wanted:
             self.report(message, action, wanted)
@@ -120,7 +120,7 @@ class Outcomes:
                     late.append((recipient, outcome))
         recipient, outcome = pairs[0]
         addresses = tuple(r.address for r, _ in pairs)
-        self.track(Step.DEFER, message, addresses, f"{outcome.status} {recipient.error}", hop, outcome)
+        self.track(TrackingStep.DEFER, message, addresses, f"{outcome.status} {recipient.error}", hop, outcome)
         log(
             Event.DEFERRED,
             queue_id=message.queue_id,
@@ -177,7 +177,7 @@ class Outcomes:
         now = self._queue.clock()
         due = now if poison.is_own(message) else max(now, message.received + self._limits.queue_expiry)
         addresses = poison.set_aside(message, why, recipients, due)
-        self.track(Step.DEFER, message, addresses, f"set aside as poison: {why}")
+        self.track(TrackingStep.DEFER, message, addresses, f"set aside as poison: {why}")
         message.flying += 1
         self._spawn(self._keep_copy(message))
 
@@ -224,7 +224,7 @@ class Outcomes:
             recipient.state = State.REPORTING
         _, outcome = pairs[0]
         words = f"{outcome.status} {_clean(outcome.diagnostic)}"
-        self.track(Step.FAIL, message, tuple(r.address for r, _ in pairs), words, hop, outcome)
+        self.track(TrackingStep.FAIL, message, tuple(r.address for r, _ in pairs), words, hop, outcome)
         log(
             Event.BOUNCED,
             queue_id=message.queue_id,
@@ -238,7 +238,9 @@ class Outcomes:
     def finish(self, message: QueuedMessage) -> Change:
         """The last parcel of a message is back: it is done, or waits in the file."""
         if message.drop:
-            self.track(Step.FAIL, message, tuple(r.address for r in message.recipients), "dropped by an administrator")
+            self.track(
+                TrackingStep.FAIL, message, tuple(r.address for r in message.recipients), "dropped by an administrator"
+            )
             return Change(message, done=True)
         if message.hold:
             for recipient in message.recipients:
@@ -315,7 +317,7 @@ class Outcomes:
             except IntakeError:
                 await asyncio.sleep(RETRY_REPORT)
         self._reported(pairs)
-        self.track(Step.DSN, message, (message.envelope.sender,), f"{action} {accepted.message_id}")
+        self.track(TrackingStep.DSN, message, (message.envelope.sender,), f"{action} {accepted.message_id}")
         self._landed(message)
 
     def _reported(self, pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]]) -> None:
@@ -325,7 +327,7 @@ class Outcomes:
 
     def track(
         self,
-        step: Step,
+        step: TrackingStep,
         message: QueuedMessage,
         recipients: tuple[str, ...],
         words: str,

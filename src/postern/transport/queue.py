@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from postern.model.mail import Accepted, Content, Envelope, IntakeError, Origin
+from postern.telemetry.metrics import Metric, observe
 from postern.transport.batch import Arrival
 from postern.transport.committer import Committer
 from postern.transport.damage import is_damage
@@ -86,6 +87,7 @@ class Queue:
         loop = self._loop
         if loop is None:
             raise IntakeError("the queue is not open")
+        observe(Metric.MESSAGE_OCTETS, content.size, origin.path)
         future: asyncio.Future[Accepted] = loop.create_future()
         self._gathered.append(Arrival(envelope, content, origin, future))
         if not self._in_hand:

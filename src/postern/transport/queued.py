@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from postern.model.mail import Content, Envelope, EnvelopeRecipient, Origin
+from postern.paths.table import FROM_STRANGERS
 
 NEVER = 1e18
 """A due time for what waits for a person (held)."""
@@ -79,6 +80,11 @@ class QueuedMessage:
     flying: int = 0
     hold: bool = False
     drop: bool = False
+
+    @property
+    def is_authenticated(self) -> bool:
+        """Its sender proved who it is. The caller of a row on which strangers' mail comes has proven that for itself alone."""
+        return bool(self.origin.identity) and self.origin.path not in FROM_STRANGERS
 
     def pending(self, now: float) -> list[QueuedRecipient]:
         """Recipients to try now."""

@@ -12,11 +12,10 @@ import errno
 import os
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import overload
 
-from postern.model.mail import Content
+from postern.model.mail import Chunks, Content
 from postern.transport.files import Files
 from postern.transport.queued import Location
 
@@ -38,7 +37,7 @@ class DamagedBody(Exception):
     """A frame does not hold what was written there, or cannot be read: the disk, or a hand, changed it."""
 
 
-class SegmentChunks(Sequence[bytes]):
+class SegmentChunks(Chunks):
     """A body's bytes read from its segment as they are asked for, CHUNK at a time. Who reads them in order hears at the end
     whether they are what was written (DamagedBody): a body that changed while it waited is never sent whole."""
 
@@ -50,18 +49,8 @@ class SegmentChunks(Sequence[bytes]):
     def __len__(self) -> int:
         return max(1, -(-self._size // CHUNK))
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if index < 0:
-            index += len(self)
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        start = index * CHUNK
+    def chunk(self, number: int) -> bytes:
+        start = number * CHUNK
         if len(self) > 1:
             return _read(self._path, self._offset + start, min(CHUNK, self._size - start))
         data = _read(self._path, self._offset, self._size + TAIL.size)

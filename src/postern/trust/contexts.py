@@ -1,7 +1,7 @@
-"""Security contexts for RPC: a handshake of tokens, then signing and sealing of PDUs (protocols.dcerpc.protection.Protection).
+"""Security contexts: a handshake of tokens, then signing and sealing of PDUs (protocols.dcerpc.protection.Protection).
 
-What every context has, and NTLM's. Kerberos is in `kerberos` (only where the gssapi extra is installed), SPNEGO in `spnego`;
-`handshakes` begins them all.
+Here is what every context has. `ntlm.contexts`, `kerberos.contexts` (only where the gssapi extra is installed), `spnego` and
+`ntlm.netlogon` have the contexts; `exchanges` and `initiators` begin them.
 """
 
 from __future__ import annotations
@@ -10,12 +10,19 @@ from typing import Protocol
 
 from postern.model.security import Mechanism
 from postern.protocols.dcerpc.protection import AuthType, Level
-from postern.trust.ntlm.fields import NtlmError
-from postern.trust.ntlm.handshake import SEALING, NtlmAcceptor, NtlmInitiator, NtlmKeys, NtlmResult
 
 
 class SecurityFailure(Exception):
-    """The handshake cannot succeed: a wrong secret, a broken token, an unknown account. Which of them is not said."""
+    """The handshake cannot succeed: a wrong secret, a broken token, an unknown account. The text is for the log, never for the
+    peer. With `temporary` it was no fault of the caller: our keytab or a key distribution centre failed."""
+
+    def __init__(self, reason: str, temporary: bool = False) -> None:
+        super().__init__(reason)
+        self.temporary = temporary
+
+
+class MalformedToken(SecurityFailure):
+    """The token is none of the mechanism's."""
 
 
 class SecurityContext(Protocol):
@@ -74,99 +81,9 @@ class SecurityContext(Protocol):
     def verify(self, message: bytes, signature: bytes) -> bool: ...
 
 
-class _NtlmSealed:
-    """MS-RPCE 2.2.2.11.1 over MS-NLMP 3.4: the stub is sealed, the signature covers the whole clear PDU, whether header
-    signing was negotiated or not (extended session security always does)."""
+class AcceptorContext(SecurityContext, Protocol):
+    """The server's side."""
 
-    auth_type = AuthType.NTLM
-    mechanism = Mechanism.NTLM
-    cipher = "NTLM RC4-128"
-    lifetime: float | None = None
-
-    def __init__(self) -> None:
-        self.complete = False
-        self.result: NtlmResult | None = None
-
-    @property
-    def name(self) -> str:
-        return self.result.name if self.result is not None else ""
-
-    @property
-    def groups(self) -> frozenset[str]:
-        return self.result.groups if self.result is not None else frozenset()
-
-    @property
-    def session_key(self) -> bytes:
-        return self.result.session_key if self.result is not None else b""
-
-    def _begin(self, result: NtlmResult, client: bool) -> None:
-        if result.flags & SEALING != SEALING:
-            raise SecurityFailure("NTLM without 128-bit sealing")
-        self.result = result
-        self._sending = NtlmKeys(result.session_key, client)
-        self._receiving = NtlmKeys(result.session_key, not client)
-        self.complete = True
-
-    def token_size(self, level: Level, size: int) -> int:
-        return 16
-
-    def protect(self, level: Level, sign_header: bool, head: bytes, stub: bytes, trailer: bytes) -> tuple[bytes, bytes]:
-        sealed = self._sending.cipher(stub) if level == Level.PRIVACY else stub
-        return sealed, self._sending.signature(b"".join((head, stub, trailer)))
-
-    def unprotect(
-        self, level: Level, sign_header: bool, head: bytes, stub: bytes, trailer: bytes, token: bytes
-    ) -> bytes | None:
-        clear = self._receiving.cipher(stub) if level == Level.PRIVACY else stub
-        return clear if self._receiving.verify(b"".join((head, clear, trailer)), token) else None
-
-    def sign(self, message: bytes) -> bytes:
-        signature = self._sending.signature(message)
-        self._sending.reset_cipher()
-        return signature
-
-    def verify(self, message: bytes, signature: bytes) -> bool:
-        good = self._receiving.verify(message, signature)
-        self._receiving.reset_cipher()
-        return good
-
-
-class NtlmAcceptorContext(_NtlmSealed):
-    """The server's side of raw NTLM."""
-
-    def __init__(self, acceptor: NtlmAcceptor) -> None:
-        super().__init__()
-        self._acceptor = acceptor
-        self._challenged = False
-
-    async def step(self, token: bytes) -> bytes:
-        try:
-            if not self._challenged:
-                self._challenged = True
-                return self._acceptor.negotiate(token)
-            result = await self._acceptor.authenticate(token)
-        except NtlmError as error:
-            raise SecurityFailure(str(error)) from error
-        if result is None:
-            raise SecurityFailure("logon failed")
-        self._begin(result, client=False)
-        return b""
-
-
-class NtlmInitiatorContext(_NtlmSealed):
-    """The client's side of raw NTLM."""
-
-    def __init__(self, initiator: NtlmInitiator) -> None:
-        super().__init__()
-        self._initiator = initiator
-
-    async def step(self, token: bytes) -> bytes:
-        if not token:
-            return self._initiator.negotiate()
-        try:
-            answer = self._initiator.authenticate(token)
-        except NtlmError as error:
-            raise SecurityFailure(str(error)) from error
-        assert self._initiator.result is not None
-        self._begin(self._initiator.result, client=True)
-        return answer
+    def end(self) -> float | None:
+        """When the proof ends, in seconds since 1970; None where it has no end. Called once, at last: it uses the context up."""
+        ...

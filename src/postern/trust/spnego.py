@@ -11,12 +11,12 @@ from collections.abc import Callable
 from postern.model.security import Mechanism
 from postern.protocols.ber import ENUMERATED, OCTETS, SEQUENCE, BerError, element, elements, next_element, take
 from postern.protocols.dcerpc.protection import AuthType, Level
-from postern.trust.contexts import SecurityContext, SecurityFailure
+from postern.trust import gss_token
+from postern.trust.contexts import AcceptorContext, MalformedToken, SecurityFailure
 
-_SPNEGO = bytes.fromhex("06062b0601050502")
 _OIDS: dict[bytes, AuthType] = {
     bytes.fromhex("2b06010401823702020a"): AuthType.NTLM,
-    bytes.fromhex("2a864886f712010202"): AuthType.KERBEROS,
+    gss_token.KERBEROS: AuthType.KERBEROS,
     bytes.fromhex("2a864882f712010202"): AuthType.KERBEROS,  # an old misprint that is still sent: MS-SPNG 2.2.1
 }
 _OID = 0x06
@@ -32,9 +32,9 @@ class SpnegoAcceptor:
 
     auth_type = AuthType.SPNEGO
 
-    def __init__(self, begin: Callable[[int], SecurityContext | None]) -> None:
+    def __init__(self, begin: Callable[[AuthType], AcceptorContext | None]) -> None:
         self._begin = begin
-        self._inner: SecurityContext | None = None
+        self._inner: AcceptorContext | None = None
         self._mech_types = b""
         self._mic_needed = False
         self.complete = False
@@ -65,7 +65,7 @@ class SpnegoAcceptor:
 
     async def step(self, token: bytes) -> bytes:
         if not token or len(token) > _MAX_TOKEN:
-            raise SecurityFailure("no SPNEGO token")
+            raise MalformedToken("no SPNEGO token")
         chosen = b""
         try:
             if self._inner is None:
@@ -74,7 +74,7 @@ class SpnegoAcceptor:
                 fields = _fields(token, 0xA1)
                 inner_token, mic = _octets(fields, 0xA2), _octets(fields, 0xA3)
         except BerError as error:
-            raise SecurityFailure("a broken SPNEGO token") from error
+            raise MalformedToken("a broken SPNEGO token") from error
         inner = self._inner
         assert inner is not None
         answer = await inner.step(inner_token) if inner_token and not inner.complete else b""
@@ -91,10 +91,10 @@ class SpnegoAcceptor:
 
     def _choose(self, token: bytes) -> tuple[bytes, bytes, bytes]:
         """Chooses from a NegTokenInit; returns the mechanism, its token if that was the client's first choice, and the MIC."""
-        tag, body, _ = next_element(token, 0)
-        if tag != 0x60 or not body.startswith(_SPNEGO):
-            raise SecurityFailure("not SPNEGO")
-        fields = _fields(body[len(_SPNEGO) :], 0xA0)
+        framed = gss_token.unframed(token)
+        if framed is None or framed[0] != gss_token.SPNEGO:
+            raise MalformedToken("not SPNEGO")
+        fields = _fields(framed[1], 0xA0)
         self._mech_types = fields.get(0xA0, b"")
         _, listed, _ = next_element(self._mech_types, 0)
         for place, (_, oid) in enumerate(elements(listed)):
@@ -104,6 +104,9 @@ class SpnegoAcceptor:
                 self._mic_needed = place > 0
                 return oid, b"" if place else _octets(fields, 0xA2), _octets(fields, 0xA3)
         raise SecurityFailure("no mechanism of the client is available")
+
+    def end(self) -> float | None:
+        return self._inner.end() if self._inner is not None else None
 
     # A Protection by its inner context
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Sequence
 
 from postern.model.directory import DomainController
+from postern.model.organization import Server
 from postern.model.security import Mechanism, Seal
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interfaces.netlogon import NETLOGON
@@ -33,8 +33,8 @@ _ROOT = ("-b", "", "-s", "base", "defaultNamingContext")
 """What is asked where only the bind counts; options may follow it."""
 
 
-def check_ad_row(row: Path, subject: Subject, report: RowReport) -> None:
-    """Asks every controller that is up. Never raises."""
+def check_ad_row(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
+    """Asks every controller that is up; `servers` is this host alone. Never raises."""
     controllers = [one for one in subject.controllers if one.up]
     report.check("a domain controller is up", bool(controllers), "none is known, or none answers")
     for controller in controllers:
@@ -97,14 +97,3 @@ class _Probe:
             return
         self.report.check(where, number > 0, "it names none")
         self.report.ports += ["135/TCP (RPC)", f"{number}/TCP (RPC netlogon)"]
-
-
-AD_ROWS: Mapping[str, Callable[[Path, Subject, RowReport], None]] = MappingProxyType(
-    dict.fromkeys(
-        (
-            *("hub-to-ad", "mailbox-to-ad", "client-access-to-ad"),
-            *("dsaccess-to-ad", "recipient-update-to-ad", "attendant-to-ad"),
-        ),
-        check_ad_row,
-    )
-)

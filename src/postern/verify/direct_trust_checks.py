@@ -10,16 +10,14 @@ import contextlib
 import hmac
 import smtplib
 import ssl
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 
 from postern.model.organization import Role, Server
 from postern.model.security import Mechanism
 from postern.net.tls import opportunistic_context, outdated_context
-from postern.paths.row import Path
+from postern.paths.row import Party, Path
 from postern.verify.edge_directory_checks import not_served
 from postern.verify.mail_probe import SmtpConnection
-from postern.verify.plan import targets
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.stranger import stranger_context
 from postern.verify.subject import Subject
@@ -27,10 +25,10 @@ from postern.verify.subject import Subject
 _FAULTS = (OSError, EOFError, smtplib.SMTPException)
 
 
-def check_direct_trust_row(row: Path, subject: Subject, report: RowReport) -> None:
+def check_direct_trust_row(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
     """Asks every server at the other end. Never raises: what cannot be reached is a failed check."""
     waits = ""
-    for server in targets(row, subject.organization, subject.here):
+    for server in servers:
         if reason := _unrelated(server, subject):
             waits = reason
             continue
@@ -111,7 +109,7 @@ class _Probe:
     def _refusal(self, connection: SmtpConnection) -> str | None:
         """Tries what the row alone allows: through an edge to anywhere, from anywhere through a hub that knows an edge. The words
         of the refusal; None if it is allowed."""
-        inward = self.row.id == "edge-to-hub"
+        inward = self.row.callee is Party.HUB
         recipient = self.subject.probe.name if inward else "someone@elsewhere.invalid"
         steps: tuple[Callable[[], tuple[int, bytes]], ...] = (
             lambda: connection.client.mail("verify@stranger.invalid"),
@@ -124,8 +122,3 @@ class _Probe:
         with contextlib.suppress(*_FAULTS):
             connection.client.rset()
         return None
-
-
-DIRECT_TRUST_ROWS: Mapping[str, Callable[[Path, Subject, RowReport], None]] = MappingProxyType(
-    {"hub-to-edge": check_direct_trust_row, "edge-to-hub": check_direct_trust_row}
-)

@@ -10,8 +10,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import ssl
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Mapping, Sequence
 
 from postern.directory.adam import layout
 from postern.directory.ldap.client import socket_uri
@@ -20,7 +19,6 @@ from postern.model.security import Encryption, Mechanism, Seal
 from postern.net.tls import certificate_der, opportunistic_context, outdated_context
 from postern.paths.row import Path, Tls
 from postern.verify.ldap_tools import UNREACHED, Said, ask
-from postern.verify.plan import targets
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
@@ -39,10 +37,10 @@ _NOT_THERE = 32
 _NOBODY = f"cn=verify-nobody,{layout.ACCOUNTS}"
 
 
-def check_edgesync_row(row: Path, subject: Subject, report: RowReport) -> None:
+def check_edgesync_row(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
     """Asks the directory of every edge that this hub's site serves. Never raises."""
     waits = ""
-    for edge in targets(row, subject.organization, subject.here):
+    for edge in servers:
         if reason := not_served(edge, subject):
             waits = reason
         else:
@@ -191,7 +189,7 @@ class _EdgeSync(_Asked):
             self.clear_password(account.name)
 
 
-def check_adam_row(row: Path, subject: Subject, report: RowReport) -> None:
+def check_adam_row(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
     """Asks this edge's own directory. Never raises."""
     _Adam(row, subject, report).run()
     report.settle()
@@ -282,8 +280,3 @@ class _Adam(_Asked):
 
 def _loopback(address: str) -> bool:
     return address == "::1" or address.startswith("127.")
-
-
-EDGE_DIRECTORY_ROWS: Mapping[str, Callable[[Path, Subject, RowReport], None]] = MappingProxyType(
-    {"edgesync": check_edgesync_row, "edge-adam": check_adam_row}
-)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path as FilePath
 
 import psycopg
 
 from postern.directory.ldap.client import answers
 from postern.model.directory import DirectoryUnavailable
+from postern.model.organization import Server
 from postern.model.security import Mechanism, Seal
 from postern.paths.row import Path
 from postern.verify.report import MechanismReport, RowReport, Verdict
@@ -24,7 +25,7 @@ from postern.verify.unix_sockets import check_socket
 _LOCAL = Seal("local", "unix")
 
 
-def check_directory_row(row: Path, subject: Subject, report: RowReport) -> None:
+def check_directory_row(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
     """The service account is admitted; nobody else is, with a wrong password or with none. Never raises."""
     uri, service = subject.organization.directory, subject.service
     if not uri.startswith("ldapi:"):
@@ -57,7 +58,7 @@ def _refusal(uri: str, dn: str, password: str) -> str | None:
     return None
 
 
-def check_database_row(row: Path, subject: Subject, report: RowReport) -> None:
+def check_database_row(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
     """The kernel's word for our own account is enough, under no other name; there is no listener but the socket. Never raises."""
     (served,) = subject.organization.databases_of(subject.here)
     url, folder = served.url, subject.sockets / "postgresql"
@@ -96,9 +97,3 @@ def _socket(file: FilePath, subject: Subject, report: RowReport) -> None:
         check_socket(file, subject, report, own_mode=False)
     except OSError as error:
         report.check(f"{file.name} is there", False, str(error))
-
-
-ENGINE_ROWS: dict[str, Callable[[Path, Subject, RowReport], None]] = {
-    "private-directory": check_directory_row,
-    "postgresql": check_database_row,
-}

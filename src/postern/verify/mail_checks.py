@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 from postern.model.security import Encryption, Mechanism
 from postern.net.tls import outdated_context
-from postern.paths.guard import BINDING, CLEAR_TEXT, SASL_NAMES
+from postern.paths.guard import CLEAR_TEXT
 from postern.paths.row import Path, Port, Tls
-from postern.verify.mail_probe import Answer, ProbeConnection
+from postern.trust.framing.sasl import BINDING, NAMES
+from postern.verify.mail_probe import LogonAnswer, ProbeConnection
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.sasl_client import CannotAuthenticate, Credentials, Exchange, exchange_for, spoiled
 
@@ -83,7 +84,7 @@ def _try(
     host: str,
     spoil: bool = False,
     binding: bytes | None = None,
-) -> Answer:
+) -> LogonAnswer:
     """One attempt; the connection is used up. It binds to `binding`, or by itself where the mechanism binds. Raises
     CannotAuthenticate if our side cannot begin."""
     try:
@@ -94,7 +95,7 @@ def _try(
     except CannotAuthenticate:
         raise
     except Exception as error:  # a client that gives up on the server's answer has been refused
-        return Answer(False, f"{type(error).__name__}: {error}")
+        return LogonAnswer(False, f"{type(error).__name__}: {error}")
     finally:
         connection.close()
 
@@ -126,12 +127,12 @@ def _mechanism(mechanism: Mechanism, port: Port, setting: Setting) -> MechanismR
 
 def _names(mechanism: Mechanism, connection: ProbeConnection) -> list[str]:
     """What must be shown: a mechanism that binds cannot be there where the certificate defines no binding."""
-    return [name for name in SASL_NAMES.get(mechanism, ()) if name not in BINDING or connection.binding()]
+    return [name for name in NAMES.get(mechanism, ()) if name not in BINDING or connection.binding()]
 
 
 def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> None:
-    listed = {name for m in row.supported_auth for name in SASL_NAMES.get(m, ())}
-    others = {name for m in setting.beside.get(port.number or 0, ()) for name in SASL_NAMES.get(m, ())}
+    listed = {name for m in row.supported_auth for name in NAMES.get(m, ())}
+    others = {name for m in setting.beside.get(port.number or 0, ()) for name in NAMES.get(m, ())}
     where = f"on port {port.number}"
 
     connection = _sealed(port, setting)
@@ -143,7 +144,7 @@ def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> Non
         f"only listed mechanisms are shown {where}", not extra, f"also shows {', '.join(extra)}" if extra else ""
     )
 
-    waiting = {name for m in row.supported_auth if m in setting.waiting for name in SASL_NAMES.get(m, ())}
+    waiting = {name for m in row.supported_auth if m in setting.waiting for name in NAMES.get(m, ())}
     for name in dict.fromkeys((*KNOWN_SASL, *sorted(waiting))):
         if name in waiting or name not in listed | others:
             answer = _try_unlisted(port, setting, name)
@@ -152,7 +153,7 @@ def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> Non
     wrong = dataclasses.replace(setting.credentials, password=secrets.token_urlsafe(12))
     for name in sorted(listed - waiting):
         # By Kerberos it is the KDC that a wrong password never passes: here the ticket is spoiled on its way.
-        kerberos = name in SASL_NAMES[Mechanism.KERBEROS]
+        kerberos = name in NAMES[Mechanism.KERBEROS]
         who, what = (setting.credentials, "a spoiled ticket") if kerberos else (wrong, "a wrong password")
         answer = _try(_sealed(port, setting), name, who, setting.host_name, spoil=kerberos)
         report.check(f"{what} by {name} is refused {where}", not answer.yes, answer.words)
@@ -174,7 +175,7 @@ def _bindings(name: str, binding: bytes, port: Port, setting: Setting, report: R
     report.check(f"{plain} by who was shown no {name} is refused {where}", not answer.yes, answer.words)
 
 
-def _try_unlisted(port: Port, setting: Setting, name: str) -> Answer:
+def _try_unlisted(port: Port, setting: Setting, name: str) -> LogonAnswer:
     """With everything right, so that only the mechanism can be the reason for a no."""
     context = setting.stranger if name == "EXTERNAL" else None
     try:
@@ -185,7 +186,7 @@ def _try_unlisted(port: Port, setting: Setting, name: str) -> Answer:
         try:
             return connection.authenticate(name, lambda _: b"verify")
         except Exception as error:
-            return Answer(False, f"{type(error).__name__}: {error}")
+            return LogonAnswer(False, f"{type(error).__name__}: {error}")
         finally:
             connection.close()
 
@@ -195,9 +196,9 @@ def _clear_text(row: Path, port: Port, setting: Setting, report: RowReport, wher
     try:
         report.check(f"TLS is offered {where}", connection.offers_upgrade(), "no STARTTLS or STLS is shown")
         shown = connection.mechanisms()
-        must_hide = {n for m in CLEAR_TEXT for n in SASL_NAMES.get(m, ())}
+        must_hide = {n for m in CLEAR_TEXT for n in NAMES.get(m, ())}
         if row.encryption is Encryption.REQUIRED:
-            must_hide = {n for m in row.supported_auth for n in SASL_NAMES.get(m, ())} | must_hide
+            must_hide = {n for m in row.supported_auth for n in NAMES.get(m, ())} | must_hide
         bad = [name for name in shown if name in must_hide]
         report.check(f"no mechanism is shown before TLS {where}", not bad, f"shows {', '.join(bad)}")
         # The right password: only the missing seal can be the reason for a no.

@@ -23,7 +23,7 @@ TIMEOUT = 15.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class LogonAnswer:
     """Whether the server said yes, and its words."""
 
     yes: bool
@@ -44,9 +44,9 @@ class ProbeConnection(Protocol):
         """Raises ssl.SSLError or OSError."""
         ...
 
-    def authenticate(self, sasl: str, exchange: Exchange) -> Answer: ...
+    def authenticate(self, sasl: str, exchange: Exchange) -> LogonAnswer: ...
 
-    def clear_login(self, name: str, password: str) -> Answer:
+    def clear_login(self, name: str, password: str) -> LogonAnswer:
         """The password itself, by the protocol's simplest command."""
         ...
 
@@ -99,18 +99,18 @@ class SmtpConnection:
             raise ConnectionRefusedError(words.decode(errors="replace"))
         self.client.ehlo("verify.invalid")
 
-    def authenticate(self, sasl: str, exchange: Exchange) -> Answer:
+    def authenticate(self, sasl: str, exchange: Exchange) -> LogonAnswer:
         first = exchange(b"")
         code, words = self.client.docmd("AUTH", f"{sasl} {base64.b64encode(first).decode()}" if first else sasl)
         while code == 334:
             answer = exchange(_decode(words))
             code, words = self.client.docmd(base64.b64encode(answer).decode())
-        return Answer(code == 235, f"{code} {words.decode(errors='replace')}")
+        return LogonAnswer(code == 235, f"{code} {words.decode(errors='replace')}")
 
-    def clear_login(self, name: str, password: str) -> Answer:
+    def clear_login(self, name: str, password: str) -> LogonAnswer:
         secret = base64.b64encode(f"\0{name}\0{password}".encode()).decode()
         code, words = self.client.docmd("AUTH", f"PLAIN {secret}")
-        return Answer(code == 235, f"{code} {words.decode(errors='replace')}")
+        return LogonAnswer(code == 235, f"{code} {words.decode(errors='replace')}")
 
     def seal(self) -> Seal | None:
         return _seal(self.client.sock)
@@ -164,19 +164,19 @@ class ImapConnection:
     def upgrade(self, context: ssl.SSLContext) -> None:
         self.client.starttls(context)
 
-    def authenticate(self, sasl: str, exchange: Exchange) -> Answer:
+    def authenticate(self, sasl: str, exchange: Exchange) -> LogonAnswer:
         try:
             _, data = self.client.authenticate(sasl, lambda challenge: exchange(challenge))
-            return Answer(True, _first(data))
+            return LogonAnswer(True, _first(data))
         except imaplib.IMAP4.error as error:
-            return Answer(False, str(error))
+            return LogonAnswer(False, str(error))
 
-    def clear_login(self, name: str, password: str) -> Answer:
+    def clear_login(self, name: str, password: str) -> LogonAnswer:
         try:
             _, data = self.client.login(name, password)
-            return Answer(True, _first(data))
+            return LogonAnswer(True, _first(data))
         except imaplib.IMAP4.error as error:
-            return Answer(False, str(error))
+            return LogonAnswer(False, str(error))
 
     def seal(self) -> Seal | None:
         return _seal(self.client.sock)
@@ -218,23 +218,23 @@ class Pop3Connection:
     def upgrade(self, context: ssl.SSLContext) -> None:
         self.client.stls(context)
 
-    def authenticate(self, sasl: str, exchange: Exchange) -> Answer:
+    def authenticate(self, sasl: str, exchange: Exchange) -> LogonAnswer:
         command = self.client._shortcmd  # type: ignore[attr-defined]  # poplib has no public AUTH
         first = exchange(b"")
         try:
             reply = command(f"AUTH {sasl} {base64.b64encode(first).decode()}" if first else f"AUTH {sasl}")
             while reply.startswith(b"+ ") or reply == b"+":
                 reply = command(base64.b64encode(exchange(_decode(reply[2:]))).decode())
-            return Answer(reply.startswith(b"+OK"), reply.decode(errors="replace"))
+            return LogonAnswer(reply.startswith(b"+OK"), reply.decode(errors="replace"))
         except poplib.error_proto as error:
-            return Answer(False, str(error))
+            return LogonAnswer(False, str(error))
 
-    def clear_login(self, name: str, password: str) -> Answer:
+    def clear_login(self, name: str, password: str) -> LogonAnswer:
         try:
             self.client.user(name)
-            return Answer(True, self.client.pass_(password).decode(errors="replace"))
+            return LogonAnswer(True, self.client.pass_(password).decode(errors="replace"))
         except poplib.error_proto as error:
-            return Answer(False, str(error))
+            return LogonAnswer(False, str(error))
 
     def seal(self) -> Seal | None:
         return _seal(self.client.sock)

@@ -92,7 +92,7 @@ class RowReport:
         seals = [m.seal for m in self.mechanisms if m.seal is not None]
         words = self.row.words
         return {
-            "id": self.row.id,
+            "path": self.row.id,
             "declared": {
                 "ports": words.ports,
                 "default_auth": words.default_auth,

@@ -8,68 +8,55 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from postern.model.organization import HostService, Role, Server
 from postern.model.security import Encryption, Mechanism, Seal
 from postern.paths.row import Path, Wire
 from postern.protocols.dcerpc.interface import Interface, Syntax
-from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
-from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
-from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
-from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
+from postern.protocols.dcerpc.interfaces.published import part_of
 from postern.protocols.dcerpc.protection import AuthType, Level
 from postern.services.rpc.client import RpcError
 from postern.trust.contexts import SecurityContext, SecurityFailure
 from postern.trust.kerberos import contexts as kerberos
-from postern.verify.plan import no_realm, targets
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.rpc_probe import Place, Question, SpnegoContext, ask, ask_locally, mapped, refusal
 from postern.verify.sasl_client import CannotAuthenticate, Credentials, kerberos_credentials
 from postern.verify.subject import Subject
 from postern.verify.unix_sockets import check_socket
+from postern.verify.waiting import no_realm
 
-RPC_ROWS: dict[str, tuple[Role | HostService, Interface[Any]]] = {
-    "cas-to-mailbox": (Role.MAILBOX, MAILBOX_ACCESS),
-    "hub-to-mailbox-mapi": (Role.MAILBOX, MAILBOX_DELIVERY),
-    "mailbox-to-hub-submission": (Role.HUB, MAIL_SUBMISSION),
-    "ad-topology": (HostService.TOPOLOGY, AD_TOPOLOGY),
-    "rus-rpc": (HostService.ATTENDANT, RECIPIENT_UPDATE),
-}
-"""Which part of a host answers each row, and by which interface."""
-
-_NO_MAILBOX = UUID(int=0)
 _FOREIGN = {14: "Schannel", 17: "DPA", 68: "Netlogon"}
 """MS-RPCE 2.2.1.1.7: nobody lists them."""
 _LOWER = {Level.CONNECT: "connect", Level.PACKET: "packet", Level.INTEGRITY: "integrity"}
 Begin = Callable[[], SecurityContext]
 
 
-def check_rpc_row(row: Path, subject: Subject, report: RowReport) -> None:
-    """Asks every server that the row is dialled to. Never raises: what cannot be reached is a failed check."""
-    part, interface = RPC_ROWS[row.id]
-    question = _harmless(interface, subject)
-    for server in targets(row, subject.organization, subject.here):
-        try:
-            asyncio.run(_Probe(row, server, question, subject, report).run())
-        except (OSError, TimeoutError, RpcError, SecurityFailure) as error:
-            report.check(f"{server.fqdn} answers", False, f"{type(error).__name__}: {error}")
-        if server.name == subject.here.name and any(port.wire is Wire.UNIX for port in row.ports):
-            asyncio.run(_local(row, part, question, subject, report))
-    report.settle()
+@dataclass(frozen=True, slots=True)
+class RpcRow:
+    """Asks every server of an RPC row by a call of its interface that every admitted caller may make and that changes nothing."""
 
+    interface: Interface[Any]
+    operation: str
+    parameters: Callable[[Subject], tuple[object, ...]] = lambda subject: ()
 
-def _harmless(interface: Interface[Any], subject: Subject) -> Question:
-    """A call that every admitted caller may make and that changes nothing: the folders of a mailbox that nobody has, a notice
-    about no mailbox, the known controllers, whether recipient update works."""
-    if interface is MAIL_SUBMISSION:
-        return Question(interface, "notify", (subject.here.name, b""))
-    if interface in (AD_TOPOLOGY, RECIPIENT_UPDATE):
-        return Question(interface, "controllers" if interface is AD_TOPOLOGY else "standing", ())
-    return Question(interface, "folders", (_NO_MAILBOX,))
+    def __call__(self, row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
+        question = self.question(subject)
+        for server in servers:
+            try:
+                asyncio.run(_Probe(row, server, question, subject, report).run())
+            except (OSError, TimeoutError, RpcError, SecurityFailure) as error:
+                report.check(f"{server.fqdn} answers", False, f"{type(error).__name__}: {error}")
+            if server.name == subject.here.name and any(port.wire is Wire.UNIX for port in row.ports):
+                asyncio.run(_local(row, part_of(self.interface), question, subject, report))
+        report.settle()
+
+    def question(self, subject: Subject) -> Question:
+        return Question(self.interface, self.operation, self.parameters(subject))
 
 
 class _Probe:
@@ -189,7 +176,12 @@ class _Probe:
         """An interface that nobody serves, and the row's interface on the endpoint mapper's port, which anyone may call."""
         interface = self.question.interface
         unknown: Interface[Any] = Interface(
-            "unknown", Syntax(uuid4(), 1), dict(enumerate(interface.operations)), "", interface.protocol
+            "unknown",
+            Syntax(uuid4(), 1),
+            dict(enumerate(interface.operations)),
+            "",
+            interface.protocol,
+            interface.sizes,
         )
         question = Question(unknown, self.question.operation, self.question.parameters)
         # By what the row admits, so that only the interface can be the reason for a no.

@@ -135,14 +135,20 @@ class Place:
 class ProbeConnection(RpcConnection):
     """Handshakes of SPNEGO too, whose later legs go by alter_context (MS-RPCE 3.3.1.5.2.2)."""
 
-    async def bind(self, syntax: Syntax, context: SecurityContext | None, level: Level) -> None:
+    async def bind(
+        self,
+        syntax: Syntax,
+        context: SecurityContext | None,
+        level: Level,
+        group: int = 0,
+        token: bytes | None = None,
+    ) -> None:
         if context is None or context.auth_type != AuthType.SPNEGO:
-            await super().bind(syntax, context, level)
+            await super().bind(syntax, context, level, group, token)
             return
-        self.machine.bind((syntax,), context.auth_type, level, await context.step(b""))
+        self.machine.bind(syntax.versions(), context.auth_type, level, await context.step(b""), group)
         answer = await self._answer()
-        if not answer.accepted or not answer.accepted[0]:
-            raise RpcError("the server does not have this interface", executed=False)
+        self._accepted(answer, syntax.versions())
         while token := await context.step(answer.token):
             self.machine.alter_context(token)
             answer = await self._answer()

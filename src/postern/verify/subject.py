@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path as FilePath
 
@@ -11,6 +11,7 @@ from postern.model.organization import Organization, Server
 from postern.model.security import Mechanism
 from postern.net.tls import Certificate
 from postern.paths.row import Path
+from postern.verify.report import RowReport
 from postern.verify.sasl_client import Credentials
 
 
@@ -42,3 +43,7 @@ class Subject:
     """On a hub: the edges that have a subscription, by name, with the site whose hubs serve them."""
     replication: Mapping[str, tuple[Credentials, ...]] = field(default_factory=dict)
     """The accounts (their DNs) by which this hub can replicate to an edge now, by the edge's name, the best first."""
+
+
+Dial = Callable[[Path, Sequence[Server], Subject, RowReport], None]
+"""Asks these servers on a row, and reports what they said. Never raises: what cannot be reached is a failed check."""

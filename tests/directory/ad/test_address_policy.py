@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postern.directory.ad import address_policy as ap
-from postern.directory.ad.address_policy import Policy, PolicyError
+from postern.directory.ad.address_policy import AddressPolicy, PolicyError
 from postern.directory.ad.names import EXCLUDED
 
 GUID = UUID(int=7)
 OURS = "CN=Address Lists,CN=Postern,CN=Services,CN=Configuration,DC=corp,DC=test"
-POLICY = Policy("Default", 10, "(mailNickname=*)", ("%m@corp.test",))
+POLICY = AddressPolicy("Default", 10, "(mailNickname=*)", ("%m@corp.test",))
 
 
 def person(**values: str | list[str]) -> dict[str, list[bytes]]:
@@ -74,7 +74,7 @@ def test_filters() -> None:
 
 
 def test_a_policy_comes_back_from_its_entry() -> None:
-    one = Policy("Sales", 20, "(department=Sales)", ("%g.%s@corp.test", "%m@corp.test"))
+    one = AddressPolicy("Sales", 20, "(department=Sales)", ("%g.%s@corp.test", "%m@corp.test"))
     assert ap.policy({"cn": [b"Sales"], **ap.attributes(one)}) == one
     assert (
         ap.by_name([{"cn": [b"b"], "msExchPolicyOrder": [b"2"]}, {"cn": [b"a"], "msExchPolicyOrder": [b"9"]}])[0].name
@@ -143,8 +143,8 @@ def test_no_address_is_lost_and_one_is_primary(have: list[str], wanted: list[str
 
 
 def test_a_changed_policy_has_another_mark() -> None:
-    assert POLICY.mark == Policy("Default", 99, POLICY.filter, POLICY.templates).mark
-    assert POLICY.mark != Policy("Default", 10, "(cn=x)", POLICY.templates).mark
+    assert POLICY.mark == AddressPolicy("Default", 99, POLICY.filter, POLICY.templates).mark
+    assert POLICY.mark != AddressPolicy("Default", 10, "(cn=x)", POLICY.templates).mark
 
 
 def test_numbers_fit_into_a_local_part() -> None:

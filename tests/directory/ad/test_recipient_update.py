@@ -16,7 +16,7 @@ from postern.directory import entries
 from postern.directory.ad import names
 from postern.directory.ad import servers as ad_servers
 from postern.directory.ad.adapter import DomainDirectory
-from postern.directory.ad.address_policy import Policy
+from postern.directory.ad.address_policy import AddressPolicy
 from postern.directory.ad.administration import PASSWORD, DomainAdministration
 from postern.directory.ad.forest import Executor, read, root
 from postern.directory.ad.recipient_update import RecipientUpdate
@@ -148,7 +148,7 @@ def test_a_new_policy_counts_at_once_and_takes_nothing_away(prepared: Prepared) 
     async def steps(writer: DomainWriter, update: RecipientUpdate, _: DomainAdministration) -> None:
         dn = await person(writer, "lee", mailNickname="lee", givenName="Ann", sn="Lee", department="Sales")
         await update.changed()
-        one = Policy("Sales", 10, "(department=Sales)", ("%g.%s@corp.test",))
+        one = AddressPolicy("Sales", 10, "(department=Sales)", ("%g.%s@corp.test",))
         assert [p.after for p in await update.preview(one, ["lee"])] == [("ann.lee@corp.test", "lee@corp.test")]
         assert entries.primary_of(await values_of(writer, dn)) == "lee@corp.test", "a preview changes nothing"
         await update.policies.add(one)

@@ -20,7 +20,7 @@ from postern.directory.ad import setup as ad_setup
 from postern.directory.ad import steps as ad_steps
 from postern.directory.ad.security_descriptor import WRITE_PROPERTY
 from postern.directory.ad.setup import Forest, Known, SetupError
-from postern.directory.ad.steps import Add, Delete, Modify, NewSecret, Rights, Step
+from postern.directory.ad.steps import Add, Delete, Modify, NewSecret, Rights, SetupStep
 from postern.model.organization import Database, Role, Server
 from tests.directory.forests import EXCHANGE, SCHEMA, after, fresh
 
@@ -31,7 +31,7 @@ CAS = Server("cas1", "cas1.corp.test", frozenset({Role.CLIENT_ACCESS}), ("192.0.
 SALES = Database("sales", "mbx1")
 
 
-def whole(forest: Forest, known: bool = False) -> list[Step]:
+def whole(forest: Forest, known: bool = False) -> list[SetupStep]:
     steps = list(ad_setup.steps(forest, "corp.test"))
     steps += [step for server in (HUB, CAS) for step in ad_servers.steps(forest, server, known)]
     steps += ad_servers.database_steps(forest, [SALES])

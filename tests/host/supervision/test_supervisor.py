@@ -25,7 +25,7 @@ from postern.host import state
 from postern.host.supervision import processes, watch
 from postern.host.supervision.processes import start_time
 from postern.model.organization import StateFolder
-from postern.telemetry import attempts
+from postern.telemetry import attempts, snapshots
 from tests.host.folders import short_folder
 from tests.support.ports import free_offset
 
@@ -272,6 +272,31 @@ def test_a_worker_that_dies_at_its_start_is_named(folder: Path) -> None:
     with host(folder, "silent") as one:
         assert one.line().startswith("failed client-access.")
         assert one.line() == "stopped"
+
+
+def test_what_workers_count_is_written_down_while_they_live(folder: Path) -> None:
+    with host(folder, "counted") as one:
+        assert one.line() == "ready"
+        workers = {"client-access.0", "client-access.1"}
+
+        def counting() -> set[str]:
+            return {snapshot.process for snapshot in snapshots.read(one.state.metrics, time.time())}
+
+        def up() -> dict[str, bool]:
+            return snapshots.read_health(one.state.metrics, time.time())
+
+        eventually(lambda: counting() == workers, "both have written")
+        eventually(lambda: up() == dict.fromkeys(workers, True), "the supervisor says so")
+        os.kill(one.process.pid, signal.SIGSTOP)  # so that the worker stays away
+        os.kill(one.children()["client-access.1"], signal.SIGKILL)
+        (one.state.metrics / "client-access.0.json").unlink()
+        eventually(lambda: "client-access.0" in counting(), "the other goes on")
+        os.kill(one.process.pid, signal.SIGCONT)
+        eventually(lambda: counting() == workers, "its successor writes")
+        eventually(lambda: up() == dict.fromkeys(workers, True), "it is up again")
+        one.process.send_signal(signal.SIGTERM)
+        assert one.line() == "stopped"
+        assert counting() == set() and not any(up().values())
 
 
 def test_sockets_without_a_row_raise_the_alarm(folder: Path) -> None:

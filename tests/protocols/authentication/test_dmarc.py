@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.protocols.authentication.dmarc import DmarcResult, DmarcVerdict, Policy, dmarc, parse_dmarc
+from postern.protocols.authentication.dmarc import DmarcPolicy, DmarcResult, DmarcVerdict, dmarc, parse_dmarc
 from postern.protocols.authentication.questions import Question, answered
 from tests.protocols.authentication.zone import Zone, look_up
 
@@ -84,8 +84,8 @@ def test_two_questions_at_most() -> None:
 
 
 def test_sampling() -> None:
-    assert check(["half.test"], sample=0.4).policy is Policy.REJECT
-    assert check(["half.test"], sample=0.6).policy is Policy.QUARANTINE
+    assert check(["half.test"], sample=0.4).policy is DmarcPolicy.REJECT
+    assert check(["half.test"], sample=0.6).policy is DmarcPolicy.QUARANTINE
 
 
 def test_who_could_not_be_asked_is_not_condemned() -> None:

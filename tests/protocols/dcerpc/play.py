@@ -9,7 +9,8 @@ from uuid import UUID
 from postern.protocols.dcerpc.client import ClientMachine
 from postern.protocols.dcerpc.interface import Syntax
 from postern.protocols.dcerpc.protection import Level
-from postern.protocols.dcerpc.server import AuthStep, Event, Request, ServerMachine
+from postern.protocols.dcerpc.server import ServerMachine
+from postern.protocols.dcerpc.server_events import AuthStep, Event, Request
 
 ECHO = Syntax(UUID("12345678-1234-4234-8234-123456789abc"), 1)
 OTHER = Syntax(UUID("22345678-1234-4234-8234-123456789abc"), 2)
@@ -51,9 +52,13 @@ class Pair:
     """`client` bound to `server`. With a level, the handshake has one token each way and an AUTH3."""
 
     def __init__(
-        self, syntaxes: Sequence[Syntax] = (ECHO,), level: Level = Level.NONE, max_fragment: int = 5840
+        self,
+        syntaxes: Sequence[Syntax] = (ECHO,),
+        level: Level = Level.NONE,
+        max_fragment: int = 5840,
+        served: Syntax = ECHO,
     ) -> None:
-        self.server = ServerMachine([ECHO], "135", max_fragment)
+        self.server = ServerMachine([served], "135", max_fragment)
         self.client = ClientMachine(max_fragment)
         self.client.bind(syntaxes, 10 if level > Level.NONE else 0, level, b"hello" if level > Level.NONE else b"")
         self.bound = None

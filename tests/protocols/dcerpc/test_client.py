@@ -55,7 +55,7 @@ def test_a_bind_that_is_refused_says_why() -> None:
 
 
 def test_each_interface_has_its_own_result() -> None:
-    assert Pair(syntaxes=(OTHER, ECHO)).bound == Bound((False, True), b"")
+    assert Pair(syntaxes=(OTHER, ECHO)).bound == Bound((False, True), b"", 1)
 
 
 def test_fragments_out_of_order_end_the_connection() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import FOLDER_STRUCTURE
+from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.protocols.dcerpc.ndr import (
     I64,
     U8,
@@ -135,9 +136,9 @@ def test_every_message_comes_back(data: st.DataObject) -> None:
     assert message.decode(memoryview(bytes(message.encode(values)))) == values
 
 
-@given(st.binary(max_size=400), st.integers(0, 40))
+@given(st.binary(max_size=400), st.integers(0, 60))
 def test_garbage_is_an_ndr_error_or_values(stub: bytes, which: int) -> None:
-    operations = MAILBOX_ACCESS.operations + MAILBOX_DELIVERY.operations
+    operations = MAILBOX_ACCESS.operations + MAILBOX_DELIVERY.operations + MAILBOX_ITEMS.operations
     operation = operations[which % len(operations)]
     for message in (operation.request, operation.reply):
         try:

@@ -1,6 +1,6 @@
 """The server's machine: binding, fragments, protection, refusals, bounds; and that neither cuts nor garbage matter.
 
-covers: pdu, protection, receiving, trailer
+covers: pdu, protection, receiving, server_events, trailer
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from postern.protocols.dcerpc.pdu import (
 )
 from postern.protocols.dcerpc.protection import Association, Level
 from postern.protocols.dcerpc.receiving import Partial
-from postern.protocols.dcerpc.server import AuthStep, Cancel, Closing, Request, ServerMachine
+from postern.protocols.dcerpc.server import ServerMachine
+from postern.protocols.dcerpc.server_events import AuthStep, Cancel, Closing, Request
 from tests.protocols.dcerpc.play import ECHO, OTHER, Pair, Xor, unbound
 
 LEVELS = [Level.NONE, Level.CONNECT, Level.PACKET, Level.INTEGRITY, Level.PRIVACY]
@@ -54,6 +55,46 @@ def test_calls_of_any_size_come_through_at_every_level(level: Level, size: int) 
         pair.server.reply(request, stub[::-1])
         (reply,) = pair.to_client()
         assert isinstance(reply, Reply) and bytes(reply.stub) == stub[::-1]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("size", [0, 15, 5800, 50_000])
+def test_a_call_may_say_what_it_is_about(level: Level, size: int) -> None:
+    """In each of its fragments, sealed with the rest of their heads."""
+    pair = Pair(level=level)
+    stub, about = bytes(range(256)) * (size // 256 + 1), UUID(int=7)
+    pair.client.call(0, 3, stub[:size], about)
+    (request,) = pair.to_server()
+    assert isinstance(request, Request) and request.object == about
+    assert bytes(request.stub)[:size] == stub[:size]
+    assert pair.call(3, b"").object is None
+
+
+@pytest.mark.parametrize("level", [Level.INTEGRITY, Level.PRIVACY])
+def test_what_a_call_is_about_cannot_be_changed_on_the_way(level: Level) -> None:
+    pair = Pair(level=level)
+    pair.client.call(0, 3, b"stub", UUID(int=7))
+    wire = bytearray(pair.client.outgoing())
+    wire[24] ^= 1
+    (closing,) = pair.to_server(bytes(wire))
+    assert isinstance(closing, Closing)
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_client_of_an_earlier_minor_version_calls_by_its_own(level: Level) -> None:
+    """The trailer of its calls names the version that it bound, and not the server's."""
+    newer = Syntax(ECHO.uuid, ECHO.major, 2)
+    pair = Pair(level=level, served=newer)
+    assert isinstance(pair.bound, Bound) and pair.bound.accepted == (True,)
+    assert pair.call(1, b"stub").syntax == newer
+
+
+def test_versions_up_to_the_servers_own_are_accepted() -> None:
+    newest = Syntax(ECHO.uuid, ECHO.major, 2)
+    pair = Pair(newest.versions(), served=Syntax(ECHO.uuid, ECHO.major, 1))
+    assert isinstance(pair.bound, Bound) and pair.bound.accepted == (False, True, True)
+    assert pair.call(1, b"", 1).syntax.minor == 1
+    assert len(Syntax(ECHO.uuid, 1, 99).versions()) == 16
 
 
 def test_sealed_means_that_the_stub_is_not_on_the_wire() -> None:

@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postern.model.mail import BodyType, Envelope, EnvelopeRecipient
-from postern.protocols.smtp.client import Answer, Broken, Client, challenge_of
+from postern.protocols.smtp.client import Broken, Client, CommandReply, challenge_of
 from postern.protocols.smtp.content import stuffed
 from postern.protocols.smtp.reply import Reply
 from tests.protocols.smtp.cuts import cut
 from tests.protocols.smtp.test_server import Played
 
 
-def drain(client: Client, *data: bytes) -> list[Answer | Broken]:
-    found: list[Answer | Broken] = []
+def drain(client: Client, *data: bytes) -> list[CommandReply | Broken]:
+    found: list[CommandReply | Broken] = []
     for chunk in data:
         client.receive(chunk)
         while (event := client.next_event()) is not None:
@@ -38,7 +38,7 @@ def test_replies_belong_to_their_commands(cuts: list[int]) -> None:
     client.command("EHLO", "me.test")
     data = b"220 hub\r\n250-hub\r\n250-SIZE 10\r\n250-AUTH=LOGIN\r\n250 AUTH PLAIN\r\n"
     answers = drain(client, *cut(data, cuts))
-    assert [a.command for a in answers if isinstance(a, Answer)] == ["greeting", "EHLO"]
+    assert [a.command for a in answers if isinstance(a, CommandReply)] == ["greeting", "EHLO"]
     assert client.extensions == {"SIZE": "10", "AUTH": "LOGIN"}
 
 
@@ -74,7 +74,7 @@ def test_an_exchange() -> None:
 def test_words_behind_the_answer_to_starttls_are_noticed() -> None:
     client = greeted("STARTTLS")
     client.command("STARTTLS")
-    assert isinstance(drain(client, b"220 go\r\n250-hub")[-1], Answer)
+    assert isinstance(drain(client, b"220 go\r\n250-hub")[-1], CommandReply)
     assert not client.upgraded()
     assert client.extensions == {}
 
@@ -109,7 +109,7 @@ def test_client_and_server_understand_each_other(
             (Envelope(envelope.sender, taken, envelope.body, True, envelope.envelope_id, "FULL"), content)
         ]
         answers = drain(client, played.said.partition(b"SIZE\r\n")[2])
-        assert [a.command for a in answers if isinstance(a, Answer)][:2] == ["MAIL", "RCPT"]
+        assert [a.command for a in answers if isinstance(a, CommandReply)][:2] == ["MAIL", "RCPT"]
         assert len(answers) == len(recipients) + (2 if chunked else 3)
     else:
         assert played.messages == []

@@ -262,6 +262,31 @@ def test_servers_of_ours_and_users_are_not_filtered() -> None:
 AT_END = [name for name, kind in BUILT.items() if kind.acts("at_end")]
 
 
+@pytest.mark.parametrize(
+    ("name", "moment"),
+    [
+        ("connection-filter", "at_connection"),
+        ("sender-filter", "at_mail"),
+        ("connection-filter", "at_rcpt"),
+        ("recipient-filter", "at_rcpt"),
+        ("recipient-filter", "at_unknown"),
+    ],
+)
+def test_before_the_end_of_a_message_an_agent_that_fails_lets_pass(name: str, moment: str) -> None:
+    async def test(doors: AgentDoors) -> None:
+        def fail(*_: object) -> Any:
+            raise RecursionError("maximum recursion depth exceeded")
+
+        setattr(doors.agents.chain.by_name[name], moment, fail)  # as if it had a defect
+        one = await client(doors.port)
+        unknown = await one.send("bob@other.test", "nobody@example.test", signed(message()))
+        assert unknown.startswith("250" if (name, moment) == ("recipient-filter", "at_rcpt") else "550 5.1.1")
+        assert (await one.send("bob@other.test", ALICE, signed(message()))).startswith("250")
+        assert doors.statistics.counts[name].errors
+
+    run(test)
+
+
 @pytest.mark.parametrize("name", AT_END)
 def test_a_message_that_an_agent_fails_at_twice_is_refused_for_good(name: str) -> None:
     """Whichever agent it is: a stranger who finds what raises in one is not past the others' refusal."""

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from postern.services.agents.state import AgentFile, AgentState, Statistics, total
+from postern.telemetry.metrics import Metric, Metrics
 from postern.transport.agents.catalogue import BUILT
 
 
@@ -75,7 +76,7 @@ def test_two_administrators_at_once(tmp_path: Path) -> None:
     assert AgentFile(tmp_path).read().enabled == {"spf": True, "dmarc": True}
 
 
-def test_counts_of_all_workers(tmp_path: Path) -> None:
+def test_counts_of_all_workers(tmp_path: Path, counted: Metrics) -> None:
     async def test() -> None:
         for worker in range(2):
             counts = Statistics.of_worker(tmp_path, "edge", worker)
@@ -88,6 +89,8 @@ def test_counts_of_all_workers(tmp_path: Path) -> None:
     asyncio.run(test())
     found = total(tmp_path)["spf"]
     assert (found.seen, found.rejected, found.tempfailed, found.errors) == (8, 2, 2, 2) and found.seconds > 0
+    outcomes = ("accept", "reject", "defer", "error")
+    assert counted.values == {(Metric.AGENT_DECISIONS, ("spf", outcome)): 2 for outcome in outcomes}
     assert Statistics.of_worker(tmp_path, "edge", 0).counts["spf"].seen == 4, "a new process goes on counting"
     (tmp_path / "agents/statistics-edge-1.json").write_text("broken")
     assert total(tmp_path)["spf"].seen == 4 and set(total(tmp_path)) == set(BUILT)

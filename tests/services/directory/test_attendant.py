@@ -16,15 +16,19 @@ from postern.model.directory import DirectoryUnavailable, RecipientsUpdated
 from postern.model.security import Identity, Mechanism
 from postern.net.door import Door
 from postern.paths.row import Path
+from postern.protocols.dcerpc.groups import Group
 from postern.protocols.dcerpc.interfaces.endpoint import Endpoint
 from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
 from postern.services.directory.attendant import Attendant
 from postern.services.directory.recipient_update import MOST, NobodyUpdates, RecipientUpdateService, ask
+from postern.services.rpc.call import Call
 from postern.services.rpc.client import RpcClient, RpcError, RpcTarget
 from postern.services.rpc.endpoint_mapper import EndpointMapper
 from postern.services.rpc.server import RpcServer
 from postern.telemetry.observed import Observed
-from postern.trust.handshakes import Acceptors, Initiators
+from postern.trust.authenticator import Authenticator
+from postern.trust.host import HostCredentials
+from postern.trust.initiators import Initiators
 from tests.directory.samba import Domain
 from tests.services.domain_member import Locate, Member, kerberos
 from tests.services.rpc_parts import DOMAIN, ROWS, MachineDirectory, initiators
@@ -72,7 +76,9 @@ class Near:
         number = RECIPIENT_UPDATE.numbers[name]
         operation, procedure = RECIPIENT_UPDATE.operations[number], self.service.procedure(number)
         assert procedure is not None
-        reply: list[Any] = operation.reply.decode(await procedure(bytes(operation.request.encode(values)), None))  # type: ignore[arg-type]  # it does not ask who calls
+        reply: list[Any] = operation.reply.decode(
+            await procedure(Call(bytes(operation.request.encode(values)), None, Group(1)))
+        )  # type: ignore[arg-type]  # it does not ask who calls
         return reply
 
     async def close(self) -> None:
@@ -170,7 +176,7 @@ def test_a_directory_that_is_down_ends_nothing() -> None:
 
 
 @asynccontextmanager
-async def over_tcp(acceptors: Acceptors, account: str) -> AsyncIterator[tuple[int, Observed]]:
+async def over_tcp(acceptors: Authenticator, account: str) -> AsyncIterator[tuple[int, Observed]]:
     attendant = Pair().attendants[0]
     observed = Observed(None)
 
@@ -195,7 +201,10 @@ def test_ntlm_is_not_enough() -> None:
     """The row knows Kerberos alone: a caller that has only NTLM does not call, and one that tries is refused."""
 
     async def run() -> None:
-        async with over_tcp(Acceptors("mbx1", DOMAIN, MachineDirectory()), "MBX1$") as (mapper, observed):
+        async with over_tcp(Authenticator(MachineDirectory(), HostCredentials("mbx1", DOMAIN)), "MBX1$") as (
+            mapper,
+            observed,
+        ):
             for row in (ROW, ROWS["hub-to-mailbox-mapi"]):  # as we are, and as one that does not keep to the row
                 target = RpcTarget(row, "127.0.0.1", f"mbx1.{DOMAIN}", mapper, initiators("MBX1$"))
                 client = RpcClient(RECIPIENT_UPDATE, target, observed, connections=1)
@@ -214,10 +223,10 @@ def test_a_mailbox_server_calls_by_kerberos(samba_domain: Domain) -> None:
     async def run() -> None:
         locator = Locate([samba_domain.controller()])
         directory = member.directory(locator)
-        realm, keytab = Domain.realm, str(member.keytab)
-        acceptors = Acceptors("rus1", Domain.name, directory, realm, keytab)
+        host = HostCredentials("rus1", Domain.name, "", Domain.realm, str(member.keytab))
+        acceptors = Authenticator(directory, host)
         async with over_tcp(acceptors, "RUS1$") as (mapper, observed):
-            proof = Initiators("RUS1$", Domain.name, b"", realm, keytab)
+            proof = Initiators("RUS1$", host)
             target = RpcTarget(ROW, "127.0.0.1", member.fqdn, mapper, proof)
             client = RpcClient(RECIPIENT_UPDATE, target, observed, connections=1)
             assert await ask([client], ["alice"]) == (member.fqdn, RecipientsUpdated(3, 2, ("carol",)))

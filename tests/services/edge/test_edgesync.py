@@ -50,6 +50,7 @@ from postern.services.edge.edgesync import (
 from postern.services.edge.pairs import BEGIN_BEFORE, LIFE, RENEW_BEFORE, purpose
 from postern.services.edge.schedule import Schedule
 from postern.services.edge.watch import status_of
+from postern.telemetry.metrics import Metric, Metrics
 from postern.trust.certificates.sealed_secrets import key_of_certificate, seal
 from tests.edge_hosts import EDGE, HUBS, TwoHosts, empty, leaf, run, two_hosts
 
@@ -595,7 +596,7 @@ def test_an_unsubscribed_edge_is_not_replicated_to(hosts: TwoHosts) -> None:
 # By itself
 
 
-def test_the_schedule_publishes_the_hub_and_replicates_when_it_is_due(hosts: TwoHosts) -> None:
+def test_the_schedule_publishes_the_hub_and_replicates_when_it_is_due(hosts: TwoHosts, counted: Metrics) -> None:
     async def work(hub: HubSide) -> None:
         await people(hosts, "alice")
         clock = [1000.0]
@@ -613,6 +614,8 @@ def test_the_schedule_publishes_the_hub_and_replicates_when_it_is_due(hosts: Two
         assert await known(hosts, "bob@corp.test") == {"bob@corp.test"}
         async with hosts.edge_directory() as edge_:
             assert [t.server for t in await edge_.trusted_certificates()] == ["hub1"]
+        assert counted.values[Metric.EDGESYNC_RUNS, ("done",)] == 3
+        assert sum(counted.distributions[Metric.EDGESYNC_SECONDS, ()].counts) == 3
 
     on_hub(hosts, work)
 

@@ -25,7 +25,7 @@ from postern.services.mailbox.peer import MailboxPeer, peer_of
 from postern.services.mailbox.room import PLENTY, MailboxRoom, Space
 from postern.services.rpc.client import RpcClient
 from postern.services.smtp.recipients import judge
-from postern.services.smtp.session import Session, Transaction
+from postern.services.smtp.session import Session
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import serve
 from tests.services.smtp_doors import SmtpDoors
@@ -238,7 +238,7 @@ def test_what_our_own_servers_bring_is_acknowledged_already(row: str, code: int)
     try:
         connector = doors.connector([doors.rows["internet-to-hub"]])
         session = Session(Peer("127.0.0.1", 1), None, doors.rows[row], Offer(False, (), False), row)
-        reply = judge(connector, session, Transaction(), "bob@example.test")
+        reply = judge(connector, session, "bob@example.test", 0, trusted=True)
         assert isinstance(reply, Reply) and reply.code == code
     finally:
         doors.authenticator.close()

@@ -36,7 +36,8 @@ from postern.store.database import MailboxDatabase
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker
 from postern.transport.submission import NotAllowed
-from postern.trust.handshakes import Acceptors
+from postern.trust.authenticator import Authenticator
+from postern.trust.host import HostCredentials
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import (
     DOMAIN,
@@ -140,7 +141,7 @@ async def chain(
         )
         taker.start()
         service = SubmissionService(row, taker, {"mbx1": "MBX1$"})
-        acceptors = Acceptors("hub1", DOMAIN, directory)
+        acceptors = Authenticator(directory, HostCredentials("hub1", DOMAIN))
         port, mapper = free_port(), 0
         server = RpcServer([service], acceptors, may_call, served.observed, "HUB1$")
         door = Door([row], row.port("rpc"), server.session, None)

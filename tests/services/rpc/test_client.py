@@ -9,8 +9,10 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from postern.model.mailbox import MailboxError
-from postern.model.security import Mechanism
+from postern.model.organization import Profile
+from postern.model.security import Mechanism, PrincipalKind
 from postern.net.door import Door
+from postern.paths.table import settle
 from postern.protocols.dcerpc.interfaces.endpoint import Endpoint
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
 from postern.services.mailbox.client import MailboxClient, mailbox_client
@@ -18,7 +20,9 @@ from postern.services.rpc.client import RpcClient, RpcError, RpcTarget
 from postern.services.rpc.endpoint_mapper import EndpointMapper
 from postern.services.rpc.server import RpcServer
 from postern.telemetry.observed import Observed
-from postern.trust.handshakes import Acceptors
+from postern.trust.authenticator import Authenticator
+from postern.trust.contexts import SecurityContext, SecurityFailure
+from postern.trust.host import HostCredentials
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import (
     DOMAIN,
@@ -34,6 +38,7 @@ from tests.support.ports import free_port
 
 pytestmark = pytest.mark.slow
 ROW = ROWS["cas-to-mailbox"]
+HARDENED = settle(Profile.HARDENED)
 
 
 def run(test: Callable[[], Awaitable[None]]) -> None:
@@ -164,9 +169,63 @@ def test_nothing_is_sent_without_something_to_prove_it_with() -> None:
     run(test)
 
 
+class Recorded:
+    """Initiators that note what is tried; Kerberos has no key distribution centre that answers."""
+
+    def __init__(self) -> None:
+        self.tried: list[Mechanism] = []
+        self._real = initiators("CAS1$")
+
+    def begin(self, mechanism: Mechanism, host: str) -> SecurityContext | None:
+        self.tried.append(mechanism)
+        if mechanism is Mechanism.KERBEROS:
+            return NoTicket()  # type: ignore[return-value]  # it never comes to more
+        return self._real.begin(mechanism, host)
+
+
+class NoTicket:
+    async def step(self, token: bytes) -> bytes:
+        raise SecurityFailure("Cannot contact any KDC")
+
+
+def test_without_a_ticket_the_next_mechanism_of_the_row_is_tried() -> None:
+    async def test() -> None:
+        async with serve(FakeMailboxes()) as served:
+            for row, succeeds in ((ROW, True), (HARDENED["cas-to-mailbox"], False)):
+                recorded = Recorded()
+                target = dataclasses.replace(served.target("cas-to-mailbox", "CAS1$"), row=row, initiators=recorded)
+                client = client_of(target, connections=1)
+                if succeeds:
+                    await client.logon(MAILBOX)
+                    assert recorded.tried == [Mechanism.KERBEROS, Mechanism.PEER, Mechanism.NTLM]
+                    assert client.rpc.mechanism is Mechanism.NTLM
+                else:
+                    with pytest.raises(MailboxError, match="Cannot contact any KDC"):
+                        await client.logon(MAILBOX)
+                    assert Mechanism.NTLM not in recorded.tried
+                await client.close()
+
+    run(test)
+
+
+def test_a_person_tries_ntlm_where_the_row_lists_both() -> None:
+    async def test() -> None:
+        async with serve(FakeMailboxes()) as served:
+            both = dataclasses.replace(ROW, default_auth=(Mechanism.NTLM, Mechanism.KERBEROS))
+            for kind, first in ((PrincipalKind.SERVER, Mechanism.KERBEROS), (PrincipalKind.USER, Mechanism.NTLM)):
+                recorded = Recorded()
+                target = served.target("cas-to-mailbox", "CAS1$")
+                client = client_of(dataclasses.replace(target, row=both, initiators=recorded, kind=kind), connections=1)
+                await client.logon(MAILBOX)
+                assert recorded.tried[0] is first
+                await client.close()
+
+    run(test)
+
+
 def test_a_mapper_that_does_not_know_us_and_a_server_that_does_not_serve_us() -> None:
     async def test() -> None:
-        acceptors = Acceptors("mbx1", DOMAIN, MachineDirectory())
+        acceptors = Authenticator(MachineDirectory(), HostCredentials("mbx1", DOMAIN))
         for endpoints, words in (([], "does not know"), ([MAILBOX_ACCESS.syntax], "does not have this interface")):
             number = free_port()
             mapper = EndpointMapper([Endpoint(syntax, number) for syntax in endpoints])

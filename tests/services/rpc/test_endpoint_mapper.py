@@ -17,6 +17,7 @@ from impacket.dcerpc.v5 import epm
 
 from postern.model.organization import Role
 from postern.model.security import NOBODY, Peer
+from postern.protocols.dcerpc.groups import Group
 from postern.protocols.dcerpc.interface import Syntax
 from postern.protocols.dcerpc.interfaces.endpoint import (
     NOT_REGISTERED,
@@ -31,12 +32,14 @@ from postern.protocols.dcerpc.interfaces.endpoint import (
 )
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
 from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.mailbox_items import MAILBOX_ITEMS
 from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.pdu import NDR
+from postern.services.rpc.call import Call, Caller
 from postern.services.rpc.endpoint_mapper import EndpointMapper, endpoints, rpc_port
-from postern.services.rpc.server import Caller
 from tests.services.rpc_parts import SERVER, organization
 
+GROUP = Group(1)
 ANYONE = Caller(NOBODY, Peer("192.0.2.9", 1), Peer("192.0.2.1", 135), None, None)
 KNOWN = [Endpoint(MAILBOX_ACCESS.syntax, 20000, "one"), Endpoint(MAILBOX_DELIVERY.syntax, 20001, "two")]
 
@@ -44,7 +47,7 @@ KNOWN = [Endpoint(MAILBOX_ACCESS.syntax, 20000, "one"), Endpoint(MAILBOX_DELIVER
 def asked(opnum: int, stub: bytes, known: list[Endpoint] = KNOWN) -> bytes:
     procedure = EndpointMapper(known).procedure(opnum)
     assert procedure is not None
-    return bytes(asyncio.run(procedure(stub, ANYONE)))
+    return bytes(asyncio.run(procedure(Call(stub, ANYONE, GROUP))))
 
 
 def lookup(
@@ -117,6 +120,7 @@ def test_ports_have_their_fixed_places_in_the_range() -> None:
     assert [(one.syntax, one.port) for one in endpoints(whole, SERVER)] == [
         (MAILBOX_ACCESS.syntax, 20000),
         (MAILBOX_DELIVERY.syntax, 20000),
+        (MAILBOX_ITEMS.syntax, 20000),
         (MAIL_SUBMISSION.syntax, 20001),
     ]
     assert rpc_port(whole, Role.HUB) == 20001

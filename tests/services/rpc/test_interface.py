@@ -11,15 +11,21 @@ from uuid import UUID
 
 import pytest
 
+from postern.model import security
+from postern.model.security import Peer
 from postern.protocols.dcerpc.codecs import WORDS, Codec, Parameter, Wide
+from postern.protocols.dcerpc.groups import Group
 from postern.protocols.dcerpc.interface import Interface, Operation, Refusals, Syntax
 from postern.protocols.dcerpc.ndr import U32, Text
+from postern.services.rpc.call import Call, Caller
 from postern.services.rpc.client import RpcError
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.stub import Stub, stub
 from tests.services.rpc_parts import ROWS
 
 ROW = ROWS["ad-topology"]
+GROUP = Group(1)
+NOBODY = Caller(security.NOBODY, Peer("local", 0), Peer("local", 0), ROW, None)
 
 
 class TooMuch(Exception):
@@ -38,7 +44,7 @@ REFUSALS = Refusals(
     lambda text, number: TooMuch(f"{number} {text}"),
     (("text", Text()),),
     lost=lambda text: TooMuch(f"lost: {text}"),
-    lacking=lambda name: TooMuch(f"no {name}"),
+    lacking=lambda text: TooMuch(text),
 )
 SUMS: Interface[Sums] = Interface(
     "sums",
@@ -63,6 +69,7 @@ SUMS: Interface[Sums] = Interface(
     },
     "Sums",
     Sums,
+    sizes=(2,),
 )
 
 
@@ -93,7 +100,7 @@ class Near:
         procedure = self.service.procedure(number)
         assert procedure is not None
         request = bytes(SUMS.operations[number].request.encode(values))
-        reply = self.broken or await procedure(request, None)  # type: ignore[arg-type]  # nobody looks
+        reply = self.broken or await procedure(Call(request, NOBODY, GROUP))
         return SUMS.operations[number].reply.decode(reply)
 
 
@@ -128,7 +135,7 @@ def test_refusals_travel_with_their_text() -> None:
         rpc, sums = near()
         with pytest.raises(TooMuch, match="9 more than nine"):
             await sums.add([], 10)
-        with pytest.raises(TooMuch, match="no newer"):
+        with pytest.raises(TooMuch, match="sums has no operation newer"):
             await sums.newer()
         rpc.broken = bytes(SUMS.operations[0].reply.encode(("a", "text", 3)))
         with pytest.raises(TooMuch, match="3 text"):
@@ -155,18 +162,19 @@ def test_a_missing_method_is_found_at_once() -> None:
         InterfaceService(SUMS, ROW)
 
 
-def test_an_implementation_may_be_chosen_for_a_caller() -> None:
-    callers = []
+def test_an_implementation_may_be_chosen_for_a_call() -> None:
+    calls = []
 
-    def chosen(caller: Any) -> Sums:
-        callers.append(caller)
+    def chosen(call: Call) -> Sums:
+        calls.append(call)
         return Adder()
 
-    service = InterfaceService(SUMS, ROW, for_caller=chosen)
+    service = InterfaceService(SUMS, ROW, for_call=chosen)
     procedure = service.procedure(1)
     assert procedure is not None
-    asyncio.run(procedure(bytes(4), "somebody"))  # type: ignore[arg-type, call-arg]  # it is handed on
-    assert callers == ["somebody"]
+    call = Call(bytes(4), NOBODY, GROUP)
+    asyncio.run(procedure(call))
+    assert calls == [call]
     assert service.procedure(2) is None
 
 
@@ -175,4 +183,6 @@ def test_declarations_that_contradict_the_protocol() -> None:
         Operation(Sums.even, "", (Parameter("numbers", U32),))
     stranger = Operation(Sums.even, "", (Parameter("number", U32),))
     with pytest.raises(ValueError, match="refused as no other"):
-        Interface("x", SUMS.syntax, {0: SUMS.operations[0], 1: stranger}, "", Sums)
+        Interface("x", SUMS.syntax, {0: SUMS.operations[0], 1: stranger}, "", Sums, (2,))
+    with pytest.raises(ValueError, match="2 operations"):
+        Interface("x", SUMS.syntax, dict(enumerate(SUMS.operations)), "", Sums, (1,))

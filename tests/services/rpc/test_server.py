@@ -24,8 +24,11 @@ from postern.protocols.dcerpc.pdu import Status
 from postern.protocols.dcerpc.protection import Level
 from postern.services.rpc import server as rpc_server
 from postern.services.rpc.client import RpcConnection, RpcError
-from postern.trust.contexts import NtlmInitiatorContext, SecurityContext
-from postern.trust.handshakes import Acceptors
+from postern.telemetry.metrics import Metrics
+from postern.trust.authenticator import Authenticator
+from postern.trust.contexts import SecurityContext
+from postern.trust.host import HostCredentials
+from postern.trust.ntlm.contexts import NtlmInitiatorContext
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import DOMAIN, MAILBOX, PASSWORDS, ROWS, MachineDirectory, Served, serve
@@ -93,7 +96,7 @@ def test_who_may_call_the_mailbox_store() -> None:
 
 def test_a_connection_ends_with_its_account() -> None:
     directory = MachineDirectory()
-    acceptors = Acceptors("mbx1", DOMAIN, directory)
+    acceptors = Authenticator(directory, HostCredentials("mbx1", DOMAIN))
 
     async def test(served: Served) -> None:
         gone = await Caller().open(served, ntlm("CAS1$"), Level.PRIVACY)
@@ -178,14 +181,14 @@ def test_interfaces_and_operations_that_are_not_here() -> None:
             await outcome(served, ntlm("CAS1$"), Level.PRIVACY, unlisted) == "the server does not have this interface"
         )
         assert await outcome(served, ntlm("CAS1$"), Level.PRIVACY, opnum=999) == Status.OP_RANGE
-        newer = Syntax(ACCESS.uuid, 1, 7)
+        newer = Syntax(ACCESS.uuid, 2)
         assert await outcome(served, ntlm("CAS1$"), Level.PRIVACY, newer) == "the server does not have this interface"
 
     run(test)
 
 
 def test_a_disabled_account_is_refused() -> None:
-    from postern.trust.handshakes import Acceptors
+    from postern.trust.authenticator import Authenticator
 
     directory = MachineDirectory()
 
@@ -194,7 +197,7 @@ def test_a_disabled_account_is_refused() -> None:
         directory.disabled.add("CAS1$")
         assert await outcome(served, ntlm("CAS1$"), Level.PRIVACY) == Status.ACCESS_DENIED
 
-    run(test, acceptors=Acceptors("mbx1", DOMAIN, directory))
+    run(test, acceptors=Authenticator(directory, HostCredentials("mbx1", DOMAIN)))
 
 
 @pytest.mark.parametrize("at", [2, 20, 30, -3])
@@ -224,7 +227,7 @@ def test_a_changed_request_is_not_executed(at: int) -> None:
     run(test)
 
 
-def test_a_broken_stub_is_a_fault_and_the_connection_goes_on() -> None:
+def test_a_broken_stub_is_a_fault_and_the_connection_goes_on(counted: Metrics) -> None:
     async def test(served: Served) -> None:
         connection = await Caller().open(served, ntlm("CAS1$"), Level.PRIVACY)
         with pytest.raises(RpcError) as broken:
@@ -234,6 +237,8 @@ def test_a_broken_stub_is_a_fault_and_the_connection_goes_on() -> None:
         connection.close()
 
     run(test)
+    times = {labels: sum(seconds.counts) for (_, labels), seconds in counted.distributions.items()}
+    assert times == {("cas-to-mailbox", "fault"): 1, ("cas-to-mailbox", "reply"): 1}
 
 
 def test_management_answers_anyone() -> None:

@@ -16,6 +16,7 @@ from postern.services.smtp.data import (
     Clock,
     Gathering,
     SpoolError,
+    prepended,
     received_field,
     with_actual_body_type,
     with_protocol,
@@ -130,3 +131,13 @@ def test_a_message_may_have_come_a_long_way() -> None:
 def test_an_envelope_that_says_what_the_content_is_is_left_alone() -> None:
     assert with_actual_body_type(TWO, True) is TWO
     assert with_actual_body_type(TWO, False).body is BodyType.EIGHT_BIT_MIME
+
+
+def test_chunks_are_a_sequence(tmp_path: Path) -> None:
+    gathering = Gathering(tmp_path, 10)
+    gathering.add(b"Subject: x\r\n\r\nbody\r\n")
+    chunks = prepended(b"Received: y\r\n", gathering.content(b"Subject: x")).chunks
+    assert len(chunks) == 3 and chunks[0] == b"Received: y\r\n" and chunks[-1] == b"\r\n\r\nbody\r\n"
+    assert chunks[1:] == [b"Subject: x", b"\r\n\r\nbody\r\n"] == list(chunks)[1:]
+    with pytest.raises(IndexError):
+        chunks[3]

@@ -15,7 +15,8 @@ from postern.protocols.smtp.reply import Reply
 from postern.services.smtp.refusals import BURST, PER_PEER, Refusals
 from postern.services.smtp.session import Session
 from postern.telemetry.log import configure
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord, read
+from postern.telemetry.metrics import Metric, Metrics
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep, read
 
 NO = Reply(550, "5.1.1", "No such recipient here")
 
@@ -53,7 +54,7 @@ def test_a_refusal_stands_in_log_and_tracking_log(written: Written) -> None:
     written.refuse("192.0.2.1")
     (step,) = written.tracked()
     assert (step.step, step.peer, step.sender, step.recipients) == (
-        Step.REFUSE,
+        TrackingStep.REFUSE,
         "192.0.2.1",
         "s@x",
         ("nobody@good.test",),
@@ -63,11 +64,15 @@ def test_a_refusal_stands_in_log_and_tracking_log(written: Written) -> None:
     assert (row["peer"], row["sender"], row["recipients"]) == ("192.0.2.1", "s@x", ["nobody@good.test"])
 
 
-def test_one_address_fills_nothing_and_others_are_still_written(written: Written) -> None:
+def test_one_address_fills_nothing_and_others_are_still_written(written: Written, counted: Metrics) -> None:
     written.refuse("192.0.2.1", PER_PEER * 3)
     written.refuse("192.0.2.2")
     assert len(written.tracked()) == PER_PEER + 1
     assert len(written.logged("mail-refused")) == PER_PEER + 1
+    written.refusals.turned_away("imap4", "192.0.2.1", "encryption-required")
+    told = {labels: times for (metric, labels), times in counted.values.items() if metric is Metric.REFUSALS}
+    every = PER_PEER * 3 + 1
+    assert told == {("internet-to-hub", "5.1.1"): every, ("imap4", "encryption-required"): 1}, "each is counted"
     assert written.logged("refusals-omitted"), "that something is left out is told"
     written.now += 3601
     written.refuse("192.0.2.1")

@@ -22,7 +22,8 @@ from postern.services.topology.client import TopologyClient
 from postern.services.topology.controllers import Topology
 from postern.services.topology.server import TopologyService
 from postern.telemetry.observed import Observed
-from postern.trust.handshakes import Acceptors
+from postern.trust.authenticator import Authenticator
+from postern.trust.host import HostCredentials
 from tests.services.controllers import DOMAIN, FakeController, standing
 from tests.services.rpc_parts import DOMAIN as MAIL_DOMAIN
 from tests.services.rpc_parts import MachineDirectory
@@ -55,7 +56,7 @@ class Fixed:
 @asynccontextmanager
 async def serving(known: Fixed | Topology, file: FilePath) -> AsyncIterator[None]:
     service = TopologyService(ROW, known)  # type: ignore[arg-type]  # it has what is asked of it
-    acceptors = Acceptors("hub1", MAIL_DOMAIN, MachineDirectory())
+    acceptors = Authenticator(MachineDirectory(), HostCredentials("hub1", MAIL_DOMAIN))
     server = RpcServer([service], acceptors, lambda *_: True, Observed(None), "HUB1$")
     door = Door([ROW], ROW.port("ncalrpc"), server.session, None)
     await door.open_local(file)

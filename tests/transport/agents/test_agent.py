@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from postern.protocols.smtp.reply import Reply
-from postern.transport.agents.agent import Agent, Client, Leaving, Mail
+from postern.transport.agents.agent import Agent, IncomingMail, LeavingMail, Stranger
 from postern.transport.agents.catalogue import BUILT
 
 
@@ -14,15 +16,15 @@ class Silent(Agent[None]):
 class Everywhere(Agent[None]):
     name = "everywhere"
 
-    def at_connection(self, client: Client) -> None: ...
+    def at_connection(self, client: Stranger) -> None: ...
 
-    def at_mail(self, client: Client, sender: str) -> Reply | None: ...
+    def at_mail(self, client: Stranger, sender: str) -> Reply | None: ...
 
-    async def at_rcpt(self, client: Client, address: str) -> Reply | None: ...
+    async def at_rcpt(self, client: Stranger, address: str) -> Reply | None: ...
 
-    async def at_end(self, mail: Mail) -> Reply | None: ...
+    async def at_end(self, mail: IncomingMail) -> Reply | None: ...
 
-    async def at_leaving(self, mail: Leaving) -> bool:
+    async def at_leaving(self, mail: LeavingMail) -> bool:
         return True
 
 
@@ -31,12 +33,15 @@ def test_an_agent_acts_where_it_has_a_method() -> None:
     assert Everywhere.when() == "connection, MAIL, RCPT, end, outward"
 
 
-def test_the_moments_of_those_that_are_built() -> None:
-    assert {name: kind.when() for name, kind in BUILT.items()} == {
-        "connection-filter": "connection, RCPT",
-        "sender-filter": "MAIL, end",
-        "recipient-filter": "RCPT",
-        "header-firewall": "end, outward",
-        **dict.fromkeys(("spf", "sender-id", "dkim-verification", "dmarc", "authentication-results"), "end"),
-        "dkim-signing": "outward",
-    }
+@pytest.mark.parametrize(
+    ("name", "when"),
+    [
+        ("connection-filter", "connection, RCPT"),
+        ("sender-filter", "MAIL, end"),
+        ("header-firewall", "end, outward"),
+        ("spf", "end"),
+        ("dkim-signing", "outward"),
+    ],
+)
+def test_the_moments_of_those_that_are_built(name: str, when: str) -> None:
+    assert BUILT[name].when() == when

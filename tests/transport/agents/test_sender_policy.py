@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from postern.protocols.authentication.dkim import DkimResult, DkimVerdict
-from postern.protocols.authentication.dmarc import DmarcResult, DmarcVerdict, Policy
+from postern.protocols.authentication.dmarc import DmarcPolicy, DmarcResult, DmarcVerdict
 from postern.protocols.authentication.spf import SpfResult, SpfVerdict
 from postern.transport.agents import sender_policy as policy
 from postern.transport.agents.sender_policy import Action, DmarcSettings, SpfSettings
@@ -20,9 +20,9 @@ def test_spf_refuses_only_what_fails_and_only_when_told_to() -> None:
 
 def test_dmarc_refuses_only_what_fails_and_is_to_be_refused() -> None:
     for result in DmarcResult:
-        for asked in Policy:
+        for asked in DmarcPolicy:
             reply = policy.dmarc_reply(DmarcSettings(), DmarcVerdict(result, "d.test", asked))
-            assert (reply is not None) == (result is DmarcResult.FAIL and asked is Policy.REJECT)
+            assert (reply is not None) == (result is DmarcResult.FAIL and asked is DmarcPolicy.REJECT)
             assert policy.dmarc_reply(DmarcSettings(Action.STAMP), DmarcVerdict(result, "d.test", asked)) is None
 
 
@@ -31,7 +31,7 @@ def test_dmarc_refuses_a_from_that_nobody_can_be_asked_about() -> None:
     assert policy.dmarc_reply(DmarcSettings(), verdict, both=False) is not None
     assert policy.dmarc_reply(DmarcSettings(Action.STAMP), verdict) is None
     assert policy.dmarc_reply(DmarcSettings(), verdict, nobodys=True) is None
-    forged = DmarcVerdict(DmarcResult.FAIL, "d.test", Policy.REJECT)
+    forged = DmarcVerdict(DmarcResult.FAIL, "d.test", DmarcPolicy.REJECT)
     assert policy.dmarc_reply(DmarcSettings(), forged, nobodys=True) is not None
 
 
@@ -43,7 +43,7 @@ def test_words() -> None:
     assert none.render() == "dkim=none"
     [good] = policy.dkim_results([DkimVerdict(DkimResult.PASS, "d.test", "sel", "rsa-sha256")])
     assert good.render() == "dkim=pass header.d=d.test header.s=sel header.a=rsa-sha256"
-    assert policy.dmarc_result(DmarcVerdict(DmarcResult.FAIL, "d.test", Policy.REJECT)).render() == (
+    assert policy.dmarc_result(DmarcVerdict(DmarcResult.FAIL, "d.test", DmarcPolicy.REJECT)).render() == (
         "dmarc=fail header.from=d.test policy.dmarc=reject"
     )
     assert (

@@ -1,6 +1,6 @@
 """Kerberos contexts in DCE style with tickets of a MIT KDC: our initiator against our acceptor, at every level, and the lies.
 
-covers: trust.handshakes
+covers: trust.initiators trust.framing.rpc
 """
 
 from __future__ import annotations
@@ -13,16 +13,22 @@ import pytest
 
 from postern.model.security import Mechanism
 from postern.protocols.dcerpc.protection import AuthType, Level
+from postern.trust.acceptor import SERVERS
+from postern.trust.authenticator import Authenticator
 from postern.trust.contexts import SecurityContext, SecurityFailure
-from postern.trust.handshakes import Acceptors, Initiators
+from postern.trust.framing.rpc import begin
+from postern.trust.host import HostCredentials
+from postern.trust.initiators import Initiators
 from postern.trust.kerberos import contexts as kerberos
+from postern.trust.kerberos.library import AVAILABLE
 from tests.services.rpc_parts import MachineDirectory
 from tests.trust import kdc
+from tests.trust.people import PEER
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(not kdc.installed(), reason="no MIT KDC (package krb5-kdc)"),
-    pytest.mark.skipif(not kerberos.AVAILABLE, reason="the extra postern[kerberos] is not installed"),
+    pytest.mark.skipif(not AVAILABLE, reason="the extra postern[kerberos] is not installed"),
 ]
 HOST = "mbx1.example.test"
 HEAD, STUB, TRAILER = b"h" * 24, b"stub" * 100, b"t" * 8
@@ -38,7 +44,9 @@ class Realm:
         return kerberos.KerberosAcceptorContext(self.server, realm or self.kdc.realm)
 
     def initiator(self, account: str = "CAS1$", host: str = HOST) -> SecurityContext:
-        begun = Initiators(account, "EXAMPLE", b"", self.kdc.realm, self.clients).begin(Mechanism.KERBEROS, host)
+        begun = Initiators(account, HostCredentials(realm=self.kdc.realm, keytab=self.clients)).begin(
+            Mechanism.KERBEROS, host
+        )
         assert begun is not None
         return begun
 
@@ -131,9 +139,10 @@ def test_garbage_is_a_failure(realm: Realm) -> None:
 
 def test_kerberos_is_there_only_with_a_realm_and_a_keytab(realm: Realm) -> None:
     directory = MachineDirectory()
-    with_realm = Acceptors("mbx1", "example.test", directory, realm.kdc.realm, realm.server)
-    without = Acceptors("mbx1", "example.test", directory)
-    assert Mechanism.KERBEROS in with_realm.available and Mechanism.KERBEROS not in without.available
-    assert without.begin(AuthType.KERBEROS) is None and with_realm.begin(AuthType.KERBEROS) is not None
-    assert with_realm.begin(99) is None
-    assert Initiators("CAS1$", "EXAMPLE").begin(Mechanism.KERBEROS, HOST) is None
+    host = HostCredentials("mbx1", "example.test", "", realm.kdc.realm, realm.server)
+    with_realm, without = Authenticator(directory, host), Authenticator(directory, HostCredentials("mbx1"))
+    assert Mechanism.KERBEROS in with_realm.available_to(SERVERS) and Mechanism.KERBEROS in with_realm.available
+    assert without.available_to(SERVERS) == {Mechanism.NTLM} and without.available == {Mechanism.BASIC}
+    assert begin(without, AuthType.KERBEROS, PEER) is None and begin(with_realm, AuthType.KERBEROS, PEER) is not None
+    assert begin(with_realm, 99, PEER) is None
+    assert Initiators("CAS1$", HostCredentials()).begin(Mechanism.KERBEROS, HOST) is None

@@ -1,6 +1,6 @@
 """Passwords judged by a realm (MIT KDC), a realm's impostor, and what Kerberos' errors come to.
 
-covers: errors
+covers: errors, library
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 from postern.model.directory import Account, DirectoryUnavailable
 from postern.trust.kerberos import passwords as kerberos_passwords
-from postern.trust.kerberos.errors import Cause, cause_of
+from postern.trust.kerberos.errors import KerberosCause, cause_of
 from postern.trust.kerberos.passwords import KerberosPasswords
 from tests.trust import kdc
 
@@ -86,16 +86,19 @@ def test_no_centre_no_keytab_and_no_such_service_decide_nothing(realm: kdc.Kdc, 
 @pytest.mark.parametrize(
     ("number", "cause"),
     [
-        (24, Cause.WRONG),
-        (18, Cause.WRONG),
-        (23, Cause.WRONG),
-        (37, Cause.CLOCK),
-        (45, Cause.KEYTAB),
-        (156, Cause.UNREACHABLE),
-        (999, Cause.UNREACHABLE),
+        (24, KerberosCause.WRONG),
+        (18, KerberosCause.WRONG),
+        (23, KerberosCause.WRONG),
+        (37, KerberosCause.CLOCK),
+        (45, KerberosCause.KEYTAB),
+        (156, KerberosCause.UNREACHABLE),
+        (999, KerberosCause.UNREACHABLE),
     ],
 )
-def test_causes(number: int, cause: Cause) -> None:
+def test_causes(number: int, cause: KerberosCause) -> None:
     signed = number - 1765328384
-    assert cause_of(signed, Cause.UNREACHABLE) is cause_of(signed + 2**32, Cause.UNREACHABLE) is cause
-    assert cause_of(13, Cause.WRONG) is Cause.KEYTAB and cause_of(0, Cause.WRONG) is Cause.WRONG
+    assert cause_of(signed, KerberosCause.UNREACHABLE) is cause_of(signed + 2**32, KerberosCause.UNREACHABLE) is cause
+    assert (
+        cause_of(13, KerberosCause.WRONG) is KerberosCause.KEYTAB
+        and cause_of(0, KerberosCause.WRONG) is KerberosCause.WRONG
+    )

@@ -15,6 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from impacket import ntlm as impacket_ntlm
 
+from postern.model.security import Channel
+from postern.trust.host import HostCredentials
 from postern.trust.ntlm import handshake as ntlm
 from postern.trust.ntlm.fields import NtlmError, put_pairs
 from postern.trust.ntlm.handshake import (
@@ -35,8 +37,10 @@ async def lookup(name: str) -> bytes | None:
     return HASH if name in ("alice", "EX\\alice", "alice@example.test") else None
 
 
-def acceptor(binding: bytes | None = None, required: bool = False) -> NtlmAcceptor:
-    return NtlmAcceptor("hub1", "example.test", by_hash(lookup), binding, required)
+def acceptor(binding: bytes = b"", required: bool = False) -> NtlmAcceptor:
+    return NtlmAcceptor(
+        HostCredentials("hub1", "example.test"), by_hash(lookup), Channel(binding), require_binding=required
+    )
 
 
 def shake(client: NtlmInitiator, server: NtlmAcceptor | None = None) -> NtlmResult | None:
@@ -56,7 +60,7 @@ NAMES = frozenset({"mail.example.test", "*.wild.test", "localhost", "192.0.2.1",
     ],
 )
 def test_an_answer_for_us_is_taken(target: str) -> None:
-    server = NtlmAcceptor("hub1", "example.test", by_hash(lookup), names=NAMES)
+    server = NtlmAcceptor(HostCredentials("hub1", "example.test"), by_hash(lookup), Channel(names=NAMES))
     assert shake(NtlmInitiator("alice", "EX", HASH, target), server) is not None
 
 
@@ -68,7 +72,7 @@ def test_an_answer_for_us_is_taken(target: str) -> None:
     ],
 )
 def test_an_answer_for_somebody_else_is_refused(target: str) -> None:
-    server = NtlmAcceptor("hub1", "example.test", by_hash(lookup), names=NAMES)
+    server = NtlmAcceptor(HostCredentials("hub1", "example.test"), by_hash(lookup), Channel(names=NAMES))
     assert shake(NtlmInitiator("alice", "EX", HASH, target), server) is None
 
 
@@ -76,7 +80,7 @@ def test_an_answer_for_somebody_else_is_refused(target: str) -> None:
 def test_pyspnego_says_whom_it_means_and_its_mic_counts(service: str, host: str, right: bool) -> None:
     for bent in (False, True):
         client = spnego.client("EX\\alice", "right horse", host, service, protocol="ntlm")
-        server = NtlmAcceptor("hub1", "example.test", by_hash(lookup), names=NAMES)
+        server = NtlmAcceptor(HostCredentials("hub1", "example.test"), by_hash(lookup), Channel(names=NAMES))
         answer = client.step(server.negotiate(client.step()))
         mic = answer[72:88]
         assert mic != bytes(16)
@@ -189,11 +193,12 @@ def test_an_answer_counts_once() -> None:
 
 
 def test_channel_bindings() -> None:
-    ours = ntlm.channel_binding_hash(b"tls-server-end-point:" + bytes(32))
+    channel = b"tls-server-end-point:" + bytes(32)
+    ours = ntlm.channel_binding_hash(channel)
     theirs = ntlm.channel_binding_hash(b"tls-server-end-point:" + bytes(31) + b"\1")
 
     def logged_on(shown: bytes | None, required: bool) -> bool:
-        return shake(NtlmInitiator("alice", "EX", HASH, "", shown), acceptor(ours, required)) is not None
+        return shake(NtlmInitiator("alice", "EX", HASH, "", shown), acceptor(channel, required)) is not None
 
     assert logged_on(ours, True) and logged_on(ours, False)
     assert not logged_on(theirs, False)

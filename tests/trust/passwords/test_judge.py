@@ -1,4 +1,4 @@
-"""Passwords: right, wrong, remembered, forgotten; and that a refusal tells nothing. covers: trust.outcome"""
+"""Passwords: right, wrong, remembered, forgotten; and that a refusal tells nothing. covers: trust.acceptor"""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from postern.model.security import Mechanism, Peer, PrincipalKind
-from postern.trust.outcome import Denied, Granted
+from postern.trust.acceptor import FAILED, TOO_MANY, UNAVAILABLE, Denied, Granted
 from postern.trust.passwords import judge as judge_module
 from postern.trust.passwords import verifiers as passwords
-from postern.trust.passwords.judge import FAILED, REMEMBERED, TOO_MANY, UNAVAILABLE, Judge
+from postern.trust.passwords.judge import REMEMBERED, Judge
 from tests.trust.people import PEER, People, run
 
 
@@ -37,7 +37,7 @@ class Bench:
                 self.now = max(self.now, self.now + seconds)
             await really_sleep(0)
 
-        monkeypatch.setattr(judge_module.passwords, "matches", matches)
+        monkeypatch.setattr(judge_module.verifiers, "matches", matches)
         monkeypatch.setattr(judge_module.asyncio, "sleep", sleep)
 
     async def ask(self, password: str, name: str = "alice@example.test", peer: Peer = PEER) -> Granted | Denied:

@@ -12,13 +12,15 @@ import pytest
 
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon, NtlmVerdict
 from postern.model.security import Mechanism, Peer, PrincipalKind, Seal
-from postern.trust.authenticator import Authenticator
-from postern.trust.handshakes import Acceptors
+from postern.protocols.dcerpc.protection import AuthType
+from postern.trust.acceptor import FAILED, TOO_MANY, UNAVAILABLE, Asking, Challenge, Denied, Granted
+from postern.trust.authenticator import Authenticator, DomainLogons
+from postern.trust.framing import rpc
+from postern.trust.framing.sasl import begin
+from postern.trust.host import HostCredentials
 from postern.trust.membership import Membership
 from postern.trust.ntlm.handshake import NtlmInitiator, Proof, matches, nt_hash
-from postern.trust.outcome import Challenge, Denied, Granted
 from postern.trust.passwords.backoff import Backoff
-from postern.trust.passwords.judge import FAILED, TOO_MANY, UNAVAILABLE
 from postern.trust.passwords.proofs import DomainProofs
 from tests.trust.people import PEER, People, run
 
@@ -66,14 +68,9 @@ class Domain:
         self.people.add("bob@corp.test", "another", enabled=False)
         self.people.add("HUB1$", "a third")
         self.sid: str | None = SERVERS
-        self.authenticator = Authenticator(
-            self.people,
-            server_name="HUB1",
-            domain="corp.test",
-            proofs=DomainProofs(self.people, self.controller, "CORP"),
-            netbios="CORP",
-            servers=self.group,
-        )
+        host = HostCredentials("HUB1", "corp.test", "CORP")
+        proofs = DomainProofs(self.people, self.controller, "CORP")
+        self.authenticator = Authenticator(self.people, host, domain=DomainLogons(proofs, self.group))
 
     async def group(self) -> str | None:
         return self.sid
@@ -81,7 +78,7 @@ class Domain:
     async def log_on(
         self, user: str, password: str, domain: str = "CORP", peer: Peer = PEER
     ) -> Challenge | Granted | Denied:
-        server = self.authenticator.sasl("NTLM", peer, TLS, None)
+        server = begin(self.authenticator, "NTLM", Asking(peer, TLS))
         assert server is not None
         client = NtlmInitiator(user, domain, nt_hash(password))
         outcome = await server.step(client.negotiate())
@@ -245,38 +242,35 @@ def test_without_groups_the_directory_s_word_counts() -> None:
         assert (identity.kind is PrincipalKind.SERVER) == known
 
 
-def test_rpc_s_acceptors_ask_the_domain_about_machines_only(domain: Domain) -> None:
+def test_rpc_asks_the_domain_about_machines_only(domain: Domain) -> None:
     domain.controller.groups |= {SERVERS}
-    acceptors = Acceptors(
-        *("HUB1", "corp.test", domain.people),
-        proofs=DomainProofs(domain.people, domain.controller, "CORP"),
-        membership=Membership(domain.group),
-        netbios="CORP",
-    )
 
-    async def steps() -> None:
-        for user, password, expected in (
-            ("HUB1$", "machine", True),
-            ("HUB1$", "wrong", False),
-            ("alice", "wonderland", False),
-        ):
-            context, client = acceptors.begin(10), NtlmInitiator(user, "CORP", nt_hash(password))
-            assert context is not None
-            answer = client.authenticate(await context.step(client.negotiate()))
-            try:
-                await context.step(answer)
-            except Exception:
-                assert not expected
-                continue
-            assert expected and context.session_key == client.result.session_key
-            identity = await acceptors.identity(context)
-            assert identity is not None and identity.kind is PrincipalKind.SERVER and SERVERS in identity.groups
-            domain.people.set("HUB1$", enabled=False)
-            assert await acceptors.identity(context) is None
-            domain.people.set("HUB1$", enabled=True)
+    async def log_on(user: str, password: str) -> Granted | Denied:
+        exchange, client = (
+            rpc.begin(domain.authenticator, AuthType.NTLM, PEER),
+            NtlmInitiator(user, "CORP", nt_hash(password)),
+        )
+        assert exchange is not None
+        challenge = await exchange.step(client.negotiate())
+        assert isinstance(challenge, Challenge)
+        outcome = await exchange.step(client.authenticate(challenge.data))
+        assert not isinstance(outcome, Challenge)
+        if isinstance(outcome, Granted):
+            assert client.result is not None and exchange.context.session_key == client.result.session_key
+        return outcome
 
-    run(steps())
-    assert domain.controller.asked == ["HUB1$", "HUB1$"]
+    outcome = run(log_on("HUB1$", "machine"))
+    assert isinstance(outcome, Granted)
+    assert outcome.identity.kind is PrincipalKind.SERVER and SERVERS in outcome.identity.groups
+    assert run(log_on("HUB1$", "wrong")) == FAILED
+    assert run(log_on("alice", "wonderland")) == FAILED
+    assert domain.controller.asked == ["HUB1$", "HUB1$"], "a user's answer is judged by nobody"
+    domain.people.set("HUB1$", enabled=False)
+    assert run(log_on("HUB1$", "machine")) == FAILED
+    domain.people.set("HUB1$")
+    domain.controller.groups -= {SERVERS}
+    outcome = run(log_on("HUB1$", "machine"))
+    assert outcome == FAILED and outcome.reason == "not an account of those who may call"
 
 
 def test_a_proof_s_key_is_in_no_text() -> None:

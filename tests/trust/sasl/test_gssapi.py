@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from postern.model.security import Channel, Mechanism, Seal
+from postern.trust.acceptor import FAILED, UNAVAILABLE, Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.passwords.judge import FAILED, UNAVAILABLE
-from postern.trust.sasl import gssapi as sasl_gssapi
-from postern.trust.sasl.gssapi import GssapiServer
+from postern.trust.framing.sasl import begin
+from postern.trust.host import HostCredentials
+from postern.trust.kerberos.contexts import KerberosAcceptorContext, usable
 from tests.trust import kdc
 from tests.trust.people import PEER, People, run
 
@@ -50,7 +50,7 @@ def people() -> People:
 
 @pytest.fixture
 def authenticator(people: People, realm: kdc.Kdc, keytab: Path) -> Iterator[Authenticator]:
-    made = Authenticator(people, realm=realm.realm, keytab=str(keytab))
+    made = Authenticator(people, HostCredentials(realm=realm.realm, keytab=str(keytab)))
     yield made
     made.close()
 
@@ -70,7 +70,7 @@ def exchange(
     ccache = realm.kinit(user, "wonderland")
 
     async def steps() -> Challenge | Granted | Denied:
-        server = authenticator.sasl("GSSAPI", PEER, TLS, None, Channel(b"tls-server-end-point:ours"))
+        server = begin(authenticator, "GSSAPI", Asking(PEER, TLS, Channel(b"tls-server-end-point:ours")))
         assert server is not None
         client = gssapi.SecurityContext(
             name=gssapi.Name(service, gssapi.NameType.hostbased_service),
@@ -147,19 +147,19 @@ def test_clocks_that_differ_are_not_the_caller_s_fault(
     """No clock can be set here: with a bound below zero every two clocks differ by too much."""
     strict = tmp_path / "krb5.conf"
     strict.write_text(realm.krb5_conf.read_text().replace("[libdefaults]", "[libdefaults]\n    clockskew = -1"))
-    really = GssapiServer._accept
+    really = KerberosAcceptorContext._step
 
-    def accept(server: GssapiServer, token: bytes) -> bytes:
+    def accept(server: KerberosAcceptorContext, token: bytes) -> bytes:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("KRB5_CONFIG", str(strict))
             return really(server, token)
 
-    monkeypatch.setattr(GssapiServer, "_accept", accept)
+    monkeypatch.setattr(KerberosAcceptorContext, "_step", accept)
     assert exchange(authenticator, realm, "alice") == UNAVAILABLE
 
 
 def test_another_realm_s_names_are_not_ours(people: People, realm: kdc.Kdc, keytab: Path) -> None:
-    other = Authenticator(people, realm="OTHER.TEST", keytab=str(keytab))
+    other = Authenticator(people, HostCredentials(realm="OTHER.TEST", keytab=str(keytab)))
     assert exchange(other, realm, "alice") == FAILED
     other.close()
 
@@ -177,7 +177,7 @@ def test_no_answer_from_the_directory(authenticator: Authenticator, people: Peop
 @pytest.mark.parametrize("token", [b"garbage", b"\x60\x82" + bytes(200), bytes(70_000)])
 def test_what_is_no_token(authenticator: Authenticator, token: bytes) -> None:
     async def steps() -> None:
-        server = authenticator.sasl("GSSAPI", PEER, TLS, None)
+        server = begin(authenticator, "GSSAPI", Asking(PEER, TLS))
         assert server is not None
         assert await server.step(None) == Challenge(b"")
         assert await server.step(token) == FAILED
@@ -186,9 +186,9 @@ def test_what_is_no_token(authenticator: Authenticator, token: bytes) -> None:
 
 
 def test_without_a_keytab_there_is_no_kerberos(people: People, tmp_path: Path) -> None:
-    assert not sasl_gssapi.usable(str(tmp_path / "none"))
-    for options in ({"realm": "EXAMPLE.TEST"}, {"realm": "EXAMPLE.TEST", "keytab": str(tmp_path / "none")}):
-        made = Authenticator(people, **options)
+    assert not usable(str(tmp_path / "none"))
+    for keytab in ("", str(tmp_path / "none")):
+        made = Authenticator(people, HostCredentials(realm="EXAMPLE.TEST", keytab=keytab))
         assert Mechanism.KERBEROS not in made.available
-        assert made.sasl("GSSAPI", PEER, TLS, None) is None
+        assert begin(made, "GSSAPI", Asking(PEER, TLS)) is None
         made.close()

@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 
 from postern.model.security import Mechanism, PrincipalKind, Seal
+from postern.trust.acceptor import Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator
+from postern.trust.framing.sasl import begin
+from postern.trust.host import HostCredentials
 from postern.trust.kerberos.principal import Principals, Ticket
-from postern.trust.outcome import Challenge, Denied, Granted
 from postern.trust.sasl import initiators
 from postern.trust.sasl.initiators import InitiatorFailure, sasl_initiators
 from tests.trust import kdc
@@ -49,11 +51,11 @@ def server(realm: kdc.Kdc) -> Path:
 def test_a_hub_proves_itself_to_a_hub(realm: kdc.Kdc, machine: Path, server: Path) -> None:
     people = People()
     people.add("HUB1$", "x", is_server=True)
-    authenticator = Authenticator(people, realm=realm.realm, keytab=str(server))
-    begin = sasl_initiators("HUB1$", realm.realm, str(machine))
+    authenticator = Authenticator(people, HostCredentials(realm=realm.realm, keytab=str(server)))
+    initiate = sasl_initiators("HUB1$", HostCredentials(realm=realm.realm, keytab=str(machine)))
 
     async def steps() -> Challenge | Granted | Denied:
-        client, accepting = begin(Mechanism.KERBEROS, HOST), authenticator.sasl("GSSAPI", PEER, TLS, None)
+        client, accepting = initiate(Mechanism.KERBEROS, HOST), begin(authenticator, "GSSAPI", Asking(PEER, TLS))
         assert client is not None and client.name == "GSSAPI" and accepting is not None
         outcome = await accepting.step(await asyncio.to_thread(client.step, b""))
         while isinstance(outcome, Challenge):
@@ -67,15 +69,15 @@ def test_a_hub_proves_itself_to_a_hub(realm: kdc.Kdc, machine: Path, server: Pat
 
 
 def test_only_what_can_be_proven_is_begun(realm: kdc.Kdc, machine: Path) -> None:
-    begin = sasl_initiators("HUB1$", realm.realm, str(machine))
-    assert begin(Mechanism.NTLM, HOST) is None and begin(Mechanism.BASIC, HOST) is None
-    assert sasl_initiators("HUB1$", "", "")(Mechanism.KERBEROS, HOST) is None
-    assert sasl_initiators("HUB1$", realm.realm, "")(Mechanism.KERBEROS, HOST) is None
+    initiate = sasl_initiators("HUB1$", HostCredentials(realm=realm.realm, keytab=str(machine)))
+    assert initiate(Mechanism.NTLM, HOST) is None and initiate(Mechanism.BASIC, HOST) is None
+    assert sasl_initiators("HUB1$", HostCredentials(realm="", keytab=""))(Mechanism.KERBEROS, HOST) is None
+    assert sasl_initiators("HUB1$", HostCredentials(realm=realm.realm, keytab=""))(Mechanism.KERBEROS, HOST) is None
 
 
 @pytest.mark.parametrize(("account", "host"), [("HUB9$", HOST), ("HUB1$", "nowhere.example.test")])
 def test_no_ticket(realm: kdc.Kdc, machine: Path, account: str, host: str) -> None:
-    client = sasl_initiators(account, realm.realm, str(machine))(Mechanism.KERBEROS, host)
+    client = sasl_initiators(account, HostCredentials(realm=realm.realm, keytab=str(machine)))(Mechanism.KERBEROS, host)
     assert client is not None
     with pytest.raises(InitiatorFailure):
         client.step(b"")
@@ -87,14 +89,14 @@ def acceptor(server: Path) -> Any:
 
 
 def test_a_server_that_demands_a_layer_and_one_that_is_another(realm: kdc.Kdc, machine: Path, server: Path) -> None:
-    begin = sasl_initiators("HUB1$", realm.realm, str(machine))
+    initiate = sasl_initiators("HUB1$", HostCredentials(realm=realm.realm, keytab=str(machine)))
     for offer in (b"\x06\x01\0\0", b"\x01\0\0", b""):
-        client, accepting = begin(Mechanism.KERBEROS, HOST), acceptor(server)
+        client, accepting = initiate(Mechanism.KERBEROS, HOST), acceptor(server)
         assert client is not None
         assert client.step(accepting.step(client.step(b""))) == b""
         with pytest.raises(InitiatorFailure):
             client.step(accepting.wrap(offer, False).message)
-    client = begin(Mechanism.KERBEROS, HOST)
+    client = initiate(Mechanism.KERBEROS, HOST)
     assert client is not None
     client.step(b"")
     with pytest.raises(InitiatorFailure):
@@ -103,7 +105,10 @@ def test_a_server_that_demands_a_layer_and_one_that_is_another(realm: kdc.Kdc, m
 
 def test_without_the_extra(monkeypatch: pytest.MonkeyPatch, machine: Path) -> None:
     monkeypatch.setattr(initiators, "gssapi", None)
-    assert sasl_initiators("HUB1$", "EXAMPLE.TEST", str(machine))(Mechanism.KERBEROS, HOST) is None
+    assert (
+        sasl_initiators("HUB1$", HostCredentials(realm="EXAMPLE.TEST", keytab=str(machine)))(Mechanism.KERBEROS, HOST)
+        is None
+    )
 
 
 # Whose a ticket is

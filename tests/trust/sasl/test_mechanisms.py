@@ -9,12 +9,12 @@ import spnego
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postern.model.directory import DirectoryUnavailable
-from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.model.security import Identity, Mechanism, PrincipalKind, Seal
+from postern.trust.acceptor import FAILED, MALFORMED, Acceptor, Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.passwords.judge import FAILED, UNAVAILABLE
-from postern.trust.sasl.mechanisms import MALFORMED, SaslServer
+from postern.trust.framing.sasl import begin
+from postern.trust.host import HostCredentials
+from postern.trust.sasl.mechanisms import SaslExternal
 from tests.trust.people import PEER, People, run
 
 TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
@@ -31,19 +31,19 @@ def people() -> People:
 
 @pytest.fixture
 def authenticator(people: People) -> Iterator[Authenticator]:
-    made = Authenticator(people, people, server_name="mail", domain="example.test")
+    made = Authenticator(people, HostCredentials("mail", "example.test"), people)
     run(made.refresh())
     yield made
     made.close()
 
 
-def start(authenticator: Authenticator, name: str) -> SaslServer:
-    server = authenticator.sasl(name, PEER, TLS, None)
+def start(authenticator: Authenticator, name: str) -> Acceptor:
+    server = begin(authenticator, name, Asking(PEER, TLS))
     assert server is not None
     return server
 
 
-def talk(server: SaslServer, *responses: bytes | None) -> Challenge | Granted | Denied:
+def talk(server: Acceptor, *responses: bytes | None) -> Challenge | Granted | Denied:
     async def steps() -> Challenge | Granted | Denied:
         for response in responses[:-1]:
             assert isinstance(await server.step(response), Challenge)
@@ -176,36 +176,16 @@ class TestNtlm:
 
 
 class TestExternal:
-    CERTIFICATE = b"the certificate of an edge"
     EDGE = Identity(PrincipalKind.SERVER, "EDGE1$", Mechanism.DIRECT_TRUST)
 
-    @pytest.fixture
-    def trusting(self, people: People) -> Iterator[Authenticator]:
-        async def validate(certificate: bytes, peer: Peer) -> Identity | None:
-            if certificate == b"away":
-                raise DirectoryUnavailable
-            return self.EDGE if certificate == self.CERTIFICATE else None
+    def test_the_certificate_says_who(self) -> None:
+        assert talk(SaslExternal(self.EDGE), b"") == Granted(self.EDGE)
+        assert talk(SaslExternal(self.EDGE), None, b"") == Granted(self.EDGE)
+        assert talk(SaslExternal(self.EDGE), b"edge1$") == Granted(self.EDGE)
 
-        made = Authenticator(people, external=validate, external_as=frozenset({Mechanism.DIRECT_TRUST}))
-        yield made
-        made.close()
-
-    def ask(self, authenticator: Authenticator, certificate: bytes, *responses: bytes | None) -> object:
-        server = authenticator.sasl("EXTERNAL", PEER, TLS, certificate)
-        assert server is not None
-        return talk(server, *responses)
-
-    def test_the_certificate_says_who(self, trusting: Authenticator) -> None:
-        assert trusting.available == {Mechanism.BASIC, Mechanism.DIRECT_TRUST}
-        assert self.ask(trusting, self.CERTIFICATE, b"") == Granted(self.EDGE)
-        assert self.ask(trusting, self.CERTIFICATE, None, b"") == Granted(self.EDGE)
-        assert self.ask(trusting, self.CERTIFICATE, b"edge1$") == Granted(self.EDGE)
-
-    def test_and_nobody_else(self, trusting: Authenticator) -> None:
-        assert self.ask(trusting, self.CERTIFICATE, b"EDGE2$") == FAILED
-        assert self.ask(trusting, b"another", b"") == FAILED
-        assert self.ask(trusting, b"away", b"") == UNAVAILABLE
-        assert trusting.sasl("EXTERNAL", PEER, TLS, None) is None
+    def test_and_nobody_else(self) -> None:
+        assert talk(SaslExternal(self.EDGE), b"EDGE2$") == FAILED
+        assert talk(SaslExternal(self.EDGE), b"\xff") == MALFORMED
 
 
 _GARBAGE = st.binary(max_size=200) | st.sampled_from(
@@ -225,7 +205,7 @@ def test_garbage_only_fails(mechanism: str, responses: list[bytes | None]) -> No
     people.enabled = {"nt", "scram-sha-256"}
 
     async def steps() -> None:
-        authenticator = Authenticator(people, people)
+        authenticator = Authenticator(people, policy=people)
         await authenticator.refresh()
         server = start(authenticator, mechanism)
         for response in responses:

@@ -11,13 +11,13 @@ import pytest
 from scramp import ScramClient, ScramException
 
 from postern.model.security import Channel, Mechanism, Seal
+from postern.trust.acceptor import FAILED, UNAVAILABLE, Asking, Challenge, Denied, Granted
 from postern.trust.authenticator import Authenticator
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.passwords.judge import FAILED, UNAVAILABLE
+from postern.trust.framing.sasl import begin
 from postern.trust.passwords.verifiers import scram_keys
 from postern.trust.sasl import scram as sasl_scram
 from postern.trust.sasl.mechanisms import MALFORMED
-from postern.trust.sasl.scram import UNBOUND, ScramServer
+from postern.trust.sasl.scram import UNBOUND, SaslScram
 from postern.verify.sasl_client import Credentials, exchange_for
 from tests.trust.people import PEER, People, run
 
@@ -36,7 +36,7 @@ def people() -> People:
 
 @pytest.fixture
 def authenticator(people: People) -> Iterator[Authenticator]:
-    made = Authenticator(people, people)
+    made = Authenticator(people, policy=people)
     yield made
     made.close()
 
@@ -48,7 +48,7 @@ def exchange(
 
     async def steps() -> Granted | Denied | Challenge:
         client = ScramClient(["SCRAM-SHA-256"], user, password)
-        server = ScramServer(authenticator, PEER)
+        server = SaslScram(authenticator, PEER)
         challenge = await server.step(client.get_client_first().encode())
         if not isinstance(challenge, Challenge):
             return challenge
@@ -118,7 +118,7 @@ def bound_exchange(authenticator: Authenticator, binding: bytes, channel: Channe
     async def steps() -> Granted | Denied | Challenge:
         who = Credentials("alice@example.test", "wonderland")
         client = exchange_for("SCRAM-SHA-256-PLUS", who, "smtp", "localhost", binding)
-        server = authenticator.sasl("SCRAM-SHA-256-PLUS", PEER, TLS, None, channel)
+        server = begin(authenticator, "SCRAM-SHA-256-PLUS", Asking(PEER, TLS, channel))
         assert server is not None
         outcome = await server.step(client(b""))
         while isinstance(outcome, Challenge):
@@ -171,7 +171,7 @@ def test_a_proof_is_good_on_the_channel_that_it_is_bound_to(
 def test_the_flag_says_what_the_client_saw(
     authenticator: Authenticator, first: bytes, plus: bool, outcome: Denied | None
 ) -> None:
-    found = run(ScramServer(authenticator, PEER, BOUND, plus).step(first))
+    found = run(SaslScram(authenticator, PEER, BOUND, plus).step(first))
     assert isinstance(found, Challenge) if outcome is None else found == outcome
 
 
@@ -195,7 +195,7 @@ def test_the_flag_says_what_the_client_saw(
     ],
 )
 def test_a_first_message_that_is_not_right(authenticator: Authenticator, first: bytes) -> None:
-    assert run(ScramServer(authenticator, PEER).step(first)) == MALFORMED
+    assert run(SaslScram(authenticator, PEER).step(first)) == MALFORMED
 
 
 def test_rfc_7677_section_3(authenticator: Authenticator, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,7 +209,7 @@ def test_rfc_7677_section_3(authenticator: Authenticator, people: People, monkey
     )
 
     async def steps() -> None:
-        server = ScramServer(authenticator, PEER)
+        server = SaslScram(authenticator, PEER)
         assert await server.step(b"n,,n=user,r=rOprNGfwEbeRWgbNEkqO") == Challenge(
             b"r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"
         )
@@ -226,7 +226,7 @@ _b64 = base64.b64encode
 
 
 def _salt(authenticator: Authenticator, name: str) -> bytes:
-    challenge = run(ScramServer(authenticator, PEER).step(f"n,,n={name},r=0123456789".encode()))
+    challenge = run(SaslScram(authenticator, PEER).step(f"n,,n={name},r=0123456789".encode()))
     assert isinstance(challenge, Challenge)
     return challenge.data.partition(b",")[2]
 
@@ -265,7 +265,7 @@ def test_a_proof_over_another_nonce_is_a_replay(authenticator: Authenticator) ->
     """A right proof, but of an exchange that this server did not begin: RFC 5802 section 5.1, the r attribute."""
 
     async def steps(nonce_of: Callable[[str], str]) -> Granted | Denied | Challenge:
-        server = ScramServer(authenticator, PEER)
+        server = SaslScram(authenticator, PEER)
         bare = "n=alice@example.test,r=0123456789"
         challenge = await server.step(b"n,," + bare.encode())
         assert isinstance(challenge, Challenge)

@@ -43,9 +43,10 @@ _REMEMBERED = 30.0
 
 
 class DomainDirectory:
-    """Implements `model.directory.Directory`, `MailboxOwners`, `Policy` and `Certificates` for a domain. `controller` is 389,
-    `catalogue` on 3268. Recipients are remembered for `cache_known` and absences for `cache_unknown` seconds; every `follow`
-    seconds (0.0: never) what the domain says to have changed is forgotten before that. An account is never remembered."""
+    """Implements `model.directory.Directory`, `MailboxOwners`, `DirectoryPolicy` and `Certificates` for a domain. `controller`
+    is 389, `catalogue` on 3268. Recipients are remembered for `cache_known` and absences for `cache_unknown` seconds; every
+    `follow` seconds (0.0: never) what the domain says to have changed is forgotten before that. An account is never
+    remembered."""
 
     def __init__(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from postern.directory import entries
 from postern.directory.ad import address_policy, names
-from postern.directory.ad.address_policy import Policy
+from postern.directory.ad.address_policy import AddressPolicy
 from postern.directory.ldap.client import (
     BASE,
     ONE_LEVEL,
@@ -19,7 +19,7 @@ from postern.directory.ldap.client import (
     Refused,
     escape_rdn,
 )
-from postern.directory.settings import AdministrationError
+from postern.directory.settings import AdministrationError, NotConfigured, NotFound
 
 RECIPIENTS = "(&(mailNickname=*)(|(objectCategory=person)(objectCategory=group)))"
 """The filter of recipients: objects with a mail nickname, which an administrator gives, as in Exchange."""
@@ -32,7 +32,7 @@ class AddressPolicies:
         self._client = client
         self._configuration = ""
 
-    async def all(self) -> list[Policy]:
+    async def all(self) -> list[AddressPolicy]:
         """In the order in which they count."""
         found = await self._client.search(
             await self.place(names.ADDRESS_POLICIES),
@@ -42,13 +42,13 @@ class AddressPolicies:
         )
         return address_policy.by_name(entry.attributes for entry in found)
 
-    async def get(self, name: str) -> Policy:
+    async def get(self, name: str) -> AddressPolicy:
         for one in await self.all():
             if one.name.lower() == name.lower():
                 return one
-        raise AdministrationError(f"there is no address policy '{name}': see `postern policy address list`")
+        raise NotFound(f'there is no address policy "{name}": `postern policy address list` names them')
 
-    async def add(self, one: Policy) -> None:
+    async def add(self, one: AddressPolicy) -> None:
         await self._check_filter(one)
         values = {
             "objectClass": [names.ADDRESS_POLICY_CLASS.encode()],
@@ -58,24 +58,28 @@ class AddressPolicies:
         try:
             await self._client.add(await self._dn(one.name), values)
         except AlreadyThere:
-            raise AdministrationError(f"there is an address policy '{one.name}' already") from None
+            raise AdministrationError(
+                f'there is an address policy "{one.name}" already: `postern policy address edit` changes it'
+            ) from None
         except NoSuchEntry:
-            raise AdministrationError("the forest is not prepared for Postern: `postern setup ad`") from None
+            raise NotConfigured("the forest is not prepared for Postern: `postern setup ad` prepares it") from None
 
-    async def change(self, one: Policy) -> None:
+    async def change(self, one: AddressPolicy) -> None:
         """To what `one` says; its name says which."""
         await self._check_filter(one)
         values = address_policy.attributes(one)
         try:
             await self._client.modify(await self._dn(one.name), [(REPLACE, name, new) for name, new in values.items()])
         except NoSuchEntry:
-            raise AdministrationError(f"there is no address policy '{one.name}'") from None
+            raise NotFound(
+                f'there is no address policy "{one.name}": `postern policy address list` names them'
+            ) from None
 
     async def remove(self, name: str) -> None:
         """Recipients keep the addresses that it gave them."""
         await self._client.delete(await self._dn((await self.get(name)).name))
 
-    async def matched(self, one: Policy, base: str) -> int:
+    async def matched(self, one: AddressPolicy, base: str) -> int:
         """How many recipients below `base` its filter matches."""
         which = f"(&{RECIPIENTS}{one.filter})"
         return sum([len(page) async for page in self._client.pages(base, SUBTREE, which, ("cn",))])
@@ -96,7 +100,7 @@ class AddressPolicies:
     async def _dn(self, name: str) -> str:
         return f"CN={escape_rdn(name)},{await self.place(names.ADDRESS_POLICIES)}"
 
-    async def _check_filter(self, one: Policy) -> None:
+    async def _check_filter(self, one: AddressPolicy) -> None:
         """The directory itself judges it, before it is kept."""
         place = await self.place(names.ADDRESS_POLICIES)
         try:

@@ -33,7 +33,7 @@ class PolicyError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class AddressPolicy:
     """`order`: of the policies that match, the lowest counts. `templates`: the first is the primary address's. `filter` is LDAP's
     (RFC 4515)."""
 
@@ -49,11 +49,11 @@ class Policy:
         return f"postern:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
-def policy(values: Values) -> Policy:
+def policy(values: Values) -> AddressPolicy:
     """From its entry. A value of `gatewayProxy` with SMTP: is the primary's."""
     templates = [value.decode() for value in values.get(names.GATEWAY_PROXY, ())]
     ordered = sorted((one for one in templates if one[:5].lower() == "smtp:"), key=lambda one: one[:5] != "SMTP:")
-    return Policy(
+    return AddressPolicy(
         name=entries.text(values, "cn"),
         order=entries.number(values, names.POLICY_ORDER),
         filter=entries.text(values, names.PURPORTED_SEARCH),
@@ -61,7 +61,7 @@ def policy(values: Values) -> Policy:
     )
 
 
-def attributes(one: Policy) -> dict[str, list[bytes]]:
+def attributes(one: AddressPolicy) -> dict[str, list[bytes]]:
     """Its entry's, without the name."""
     schemes = ["SMTP:", *["smtp:"] * (len(one.templates) - 1)]
     return {
@@ -82,7 +82,7 @@ def filter_of(text: str) -> str:
     rules = [_RULE.fullmatch(part) for part in text.split(",")]
     if not text or not all(rules):
         raise PolicyError(
-            f"'{text}' is no filter: write department=Sales, or an LDAP filter such as (department=Sales)"
+            f'"{text}" is no filter: write department=Sales, or an LDAP filter such as (department=Sales)'
         )
     found = [f"({rule['name']}={_escaped(rule['value'].rstrip())})" for rule in rules if rule is not None]
     return found[0] if len(found) == 1 else f"(&{''.join(found)})"
@@ -93,12 +93,12 @@ def check_template(template: str, domains: Iterable[str]) -> str:
     local, at, domain = template.rpartition("@")
     if not at or not local or a_labels(domain) not in set(map(a_labels, domains)):
         raise PolicyError(
-            f"'{template}' ends with no accepted domain: write such as %m@{next(iter(domains), 'corp.test')}"
+            f'"{template}" ends with no accepted domain: write such as %m@{next(iter(domains), "corp.test")}'
         )
     rest = _CODE.sub("", local)
     if "%" in rest or _LOCAL_PART.search(rest):
         raise PolicyError(
-            f"'{template}' holds what is no code: %g given name, %s surname, %i initials, %m mail nickname, %d display name, "
+            f'"{template}" holds what is no code: %g given name, %s surname, %i initials, %m mail nickname, %d display name, '
             "a number before the letter for as many letters (%1g), %rXY to write Y for X, %% for itself"
         )
     return f"{local}@{a_labels(domain)}"
@@ -141,7 +141,7 @@ Taken = Callable[[str], bool]
 """Whether another recipient has this address."""
 
 
-def wanted_addresses(one: Policy, values: Values, taken: Taken) -> list[str]:
+def wanted_addresses(one: AddressPolicy, values: Values, taken: Taken) -> list[str]:
     """The addresses of the policy for a recipient, the primary's first: of each template the first variant that it has already
     or that nobody has."""
     have, found = set(entries.addresses_of(values)), []
@@ -157,7 +157,9 @@ def wanted_addresses(one: Policy, values: Values, taken: Taken) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def changes(values: Values, one: Policy | None, wanted: Sequence[str], lists: Iterable[str], ours: str) -> list[Change]:
+def changes(
+    values: Values, one: AddressPolicy | None, wanted: Sequence[str], lists: Iterable[str], ours: str
+) -> list[Change]:
     """What recipient update writes on an entry; [] if it is as it should be.
 
     `one` is the policy that counts, None for none; `wanted` its addresses. `lists` are the address lists that the recipient is
@@ -219,6 +221,6 @@ def _escaped(value: str) -> str:
     return "".join(f"\\{ord(one):02x}" if one in "\\()\0" else one for one in value)
 
 
-def by_name(found: Iterable[Mapping[str, Sequence[bytes]]]) -> list[Policy]:
+def by_name(found: Iterable[Mapping[str, Sequence[bytes]]]) -> list[AddressPolicy]:
     """Policies in the order in which they count."""
     return sorted(map(policy, found), key=lambda one: (one.order, one.name))

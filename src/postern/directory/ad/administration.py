@@ -31,7 +31,7 @@ from postern.directory.ldap.client import (
     escape,
     escape_rdn,
 )
-from postern.directory.settings import AdministrationError, checked, checked_domain
+from postern.directory.settings import AdministrationError, NotConfigured, NotPermitted, checked, checked_domain
 from postern.model.directory import RecipientType
 from postern.model.organization import AcceptedDomain, ActiveDirectory, Database, Server
 
@@ -120,7 +120,7 @@ class DomainAdministration(Administration):
         """Sets the password, where who asks may reset it."""
         entry = await self._find(name, "user")
         if PASSWORD not in verifiers:
-            raise AdministrationError("Active Directory keeps passwords in its own way: there is nothing else to store")
+            raise NotConfigured("Active Directory keeps passwords in its own way: there is nothing else to store")
         with _explained(_PASSWORDS):
             await self._client.modify(entry.dn, [(REPLACE, "unicodePwd", [unicode_password(verifiers[PASSWORD])])])
 
@@ -186,7 +186,7 @@ class DomainAdministration(Administration):
         """The containers are `postern setup ad`'s: said again here if they are missing."""
         container = await self._domains()
         if not await self._client.search(container, BASE, "(objectClass=*)", ("cn",)):
-            raise AdministrationError(_NOT_PREPARED)
+            raise NotConfigured(_NOT_PREPARED)
 
     async def ensure_server(self, server: Server, verifiers: Mapping[str, str]) -> None:
         raise AdministrationError(f"the account of {server.name} is made by `postern setup ad`")
@@ -201,18 +201,20 @@ class DomainAdministration(Administration):
         try:
             await self._client.add(f"CN={escape_rdn(name)},{await self._domains()}", values)
         except AlreadyThere:
-            raise AdministrationError(f"{name} is an accepted domain already") from None
+            raise AdministrationError(
+                f"{name} is an accepted domain already: `postern domain list` names them"
+            ) from None
         except NoSuchEntry:
-            raise AdministrationError(_NOT_PREPARED) from None
+            raise NotConfigured(_NOT_PREPARED) from None
 
     async def _domains(self) -> str:
         return await self._below(names.ACCEPTED_DOMAINS)
 
     async def enable_verifier(self, kind: str) -> None:
-        raise AdministrationError(_NO_VERIFIERS)
+        raise NotConfigured(_NO_VERIFIERS)
 
     async def disable_verifier(self, kind: str) -> int:
-        raise AdministrationError(_NO_VERIFIERS)
+        raise NotConfigured(_NO_VERIFIERS)
 
     # Within
 
@@ -265,11 +267,11 @@ class DomainAdministration(Administration):
                     await self._client.add(dn, {**values, "cn": [address[:_NICKNAME].encode()], **named})
                 except AlreadyThere:
                     if kind == "contact" or await self._client.search(dn, BASE, "(objectClass=*)", ("cn",)):
-                        raise AdministrationError(f"{address} is taken") from None
+                        raise AdministrationError(f"{address} is taken: choose another address") from None
                     continue
                 found = await self._client.search(dn, BASE, "(objectClass=*)", ("objectGUID",))
                 return entries.guid_of(found[0].attributes)
-        raise AdministrationError(f"no short logon name (sAMAccountName) is left for {address}")
+        raise AdministrationError(f"no short logon name (sAMAccountName) is left for {address}: choose another address")
 
 
 def _addressed(address: str, aliases: Sequence[str]) -> dict[str, list[bytes]]:
@@ -291,7 +293,7 @@ _ACCOUNTS = (
 _MEMBERS = (
     "Postern's servers may not change a group's members: an administrator or its manager does that in Active Directory"
 )
-_NOT_PREPARED = "the forest is not prepared for Postern: `postern setup ad`"
+_NOT_PREPARED = "the forest is not prepared for Postern: `postern setup ad` prepares it"
 _NO_VERIFIERS = "Active Directory judges NTLM and Kerberos by itself: there is nothing to enable or disable"
 
 
@@ -300,12 +302,8 @@ def _explained(words: str) -> Iterator[None]:
     """A lack of rights is told with who has them."""
     try:
         yield
-    except _NotPermitted as error:
-        raise AdministrationError(f"{words} ({error})") from None
-
-
-class _NotPermitted(AdministrationError):
-    """insufficientAccessRights (RFC 4511 appendix A)."""
+    except NotPermitted as error:
+        raise NotPermitted(f"{words} ({error})") from None
 
 
 @contextlib.contextmanager
@@ -313,8 +311,8 @@ def _rights() -> Iterator[None]:
     try:
         yield
     except Refused as error:
-        if str(error).startswith("INSUFFICIENT_ACCESS"):
-            raise _NotPermitted("Active Directory: " + " ".join(str(error).split())) from None
+        if str(error).startswith("INSUFFICIENT_ACCESS"):  # insufficientAccessRights, RFC 4511 appendix A
+            raise NotPermitted("Active Directory: " + " ".join(str(error).split())) from None
         raise
 
 

@@ -15,7 +15,7 @@ from postern.directory.ad import schema as ad_schema
 from postern.directory.ad.administrator_connection import AdministratorClient
 from postern.directory.ad.security_descriptor import BadDescriptor, granted
 from postern.directory.ad.setup import Forest, Known, SetupError
-from postern.directory.ad.steps import Action, Add, Delete, Modify, NewSecret, Refresh, Rights, Step
+from postern.directory.ad.steps import Action, Add, Delete, Modify, NewSecret, Refresh, Rights, SetupStep
 from postern.directory.entries import flag, number, text, unicode_password
 from postern.directory.ldap.client import (
     ADD,
@@ -157,7 +157,7 @@ class Executor:
         self._client = client
         self._at = at
 
-    async def carry_out(self, step: Step) -> None:
+    async def carry_out(self, step: SetupStep) -> None:
         """Raises SetupError, in which the step and the server's words stand; what was done before stays done, and the next
         run goes on from there."""
         try:
@@ -171,7 +171,7 @@ class Executor:
         except Refused as error:
             raise SetupError(f"{step.title}: {_advice(step, str(error))}") from None
 
-    async def _do(self, step: Step, action: Action) -> None:
+    async def _do(self, step: SetupStep, action: Action) -> None:
         match action:
             case Add():
                 attributes = dict(action.attributes)
@@ -189,7 +189,7 @@ class Executor:
             case Refresh():
                 await self._client.modify("", [(ADD, "schemaUpdateNow", [b"1"])])
 
-    def _secret(self, step: Step) -> str:
+    def _secret(self, step: SetupStep) -> str:
         """256 random bits; the end gives it the kinds of characters that a domain's policy may want."""
         password = self.secrets[step.account] = secrets.token_urlsafe(32) + "-aA1"
         return password
@@ -212,7 +212,7 @@ class Executor:
         return number(found[0].attributes, "msDS-KeyVersionNumber") if found else 0
 
 
-def _advice(step: Step, words: str) -> str:
+def _advice(step: SetupStep, words: str) -> str:
     """What the administrator can do about a refusal."""
     if step.area == "schema" and words.startswith("UNWILLING_TO_PERFORM"):
         return (

@@ -14,7 +14,7 @@ from uuid import UUID
 from postern.directory import entries
 from postern.directory.ad import address_policy, names
 from postern.directory.ad.address_policies import RECIPIENTS, AddressPolicies
-from postern.directory.ad.address_policy import Policy
+from postern.directory.ad.address_policy import AddressPolicy
 from postern.directory.ad.values import base_of
 from postern.directory.ldap.client import (
     BASE,
@@ -52,7 +52,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class _Rules:
-    policies: tuple[Policy, ...]
+    policies: tuple[AddressPolicy, ...]
     lists: tuple[tuple[str, str], ...]
     """Distinguished name and filter."""
     ours: str
@@ -101,7 +101,7 @@ class RecipientUpdate:
             done += await self._update(rules, found)
         return done
 
-    async def preview(self, one: Policy | None = None, addresses: Sequence[str] = ()) -> list[Preview]:
+    async def preview(self, one: AddressPolicy | None = None, addresses: Sequence[str] = ()) -> list[Preview]:
         """What an update would make of the addresses: of these recipients or of all, with `one` instead of the policy that is
         kept under its name."""
         rules = await self._rules()
@@ -158,7 +158,7 @@ class RecipientUpdate:
                 planned.append((entry, address_policy.changes(entry.attributes, one, wanted, inside, rules.ours)))
         return planned
 
-    async def _wanted(self, one: Policy, entry: Entry, given: dict[str, UUID]) -> list[str]:
+    async def _wanted(self, one: AddressPolicy, entry: Entry, given: dict[str, UUID]) -> list[str]:
         """The policy's addresses, of which none is somebody else's: as the directory has them, and as this batch gives them."""
         known: set[str] = set()
         while True:
@@ -181,8 +181,8 @@ class RecipientUpdate:
         )
         return any(fold(one.dn) != fold(entry.dn) for one in found)
 
-    async def _policies_of(self, rules: _Rules, batch: Sequence[Entry]) -> dict[UUID, Policy]:
-        found: dict[UUID, Policy] = {}
+    async def _policies_of(self, rules: _Rules, batch: Sequence[Entry]) -> dict[UUID, AddressPolicy]:
+        found: dict[UUID, AddressPolicy] = {}
         for one in rules.policies:
             rest = [entry for entry in batch if entries.guid_of(entry.attributes) not in found]
             found.update(dict.fromkeys(await self._matching(one.filter, rest), one))

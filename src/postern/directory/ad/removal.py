@@ -12,7 +12,7 @@ from postern.directory.ad import names
 from postern.directory.ad import schema as ad_schema
 from postern.directory.ad import servers as ad_servers
 from postern.directory.ad.setup import Forest
-from postern.directory.ad.steps import Delete, Rights, Step
+from postern.directory.ad.steps import Delete, Rights, SetupStep
 from postern.model.organization import Server
 
 NOTES = (
@@ -21,7 +21,7 @@ NOTES = (
 )
 
 
-def servers(forest: Forest, of: Iterable[Server]) -> Iterator[Step]:
+def servers(forest: Forest, of: Iterable[Server]) -> Iterator[SetupStep]:
     """Their computer accounts and objects."""
     for server in of:
         for dn, title in (
@@ -29,25 +29,25 @@ def servers(forest: Forest, of: Iterable[Server]) -> Iterator[Step]:
             (ad_servers.computer_dn(forest.domain, server), f"computer account {server.machine_account}"),
         ):
             if forest.has(dn):
-                yield Step(server.name, f"remove {title}", Delete(dn))
+                yield SetupStep(server.name, f"remove {title}", Delete(dn))
 
 
-def everything(forest: Forest, of: Iterable[Server]) -> Iterator[Step]:
+def everything(forest: Forest, of: Iterable[Server]) -> Iterator[SetupStep]:
     """The servers, and then all that is the organization's."""
     removed = list(servers(forest, of))
     yield from removed
     if forest.has(ad_servers.probe_dn(forest)):
-        yield Step("probe", f"remove account {names.PROBE_ACCOUNT}", Delete(ad_servers.probe_dn(forest)))
+        yield SetupStep("probe", f"remove account {names.PROBE_ACCOUNT}", Delete(ad_servers.probe_dn(forest)))
     if forest.sid and not forest.may(forest.domain, ()):
-        yield Step("rights", f"{names.SERVERS_GROUP} may nothing on {forest.domain}", Rights(forest.domain, ()))
+        yield SetupStep("rights", f"{names.SERVERS_GROUP} may nothing on {forest.domain}", Rights(forest.domain, ()))
     if forest.has(forest.property_set):
-        yield Step("rights", f"remove property set {ad_schema.MAIL_PROPERTIES_NAME}", Delete(forest.property_set))
+        yield SetupStep("rights", f"remove property set {ad_schema.MAIL_PROPERTIES_NAME}", Delete(forest.property_set))
     if forest.has(forest.group):
-        yield Step("rights", f"remove group {names.SERVERS_GROUP}", Delete(forest.group))
+        yield SetupStep("rights", f"remove group {names.SERVERS_GROUP}", Delete(forest.group))
     root = forest.below_configuration(names.ORGANIZATION).lower()
     gone = {step.action.dn.lower() for step in removed if isinstance(step.action, Delete)}
     below = [dn for dn in forest.objects if dn not in gone and (dn == root or dn.endswith("," + root))]
     for key in sorted(below, key=lambda dn: (-dn.count(","), dn)):  # children before parents
         dn = forest.values(key, "distinguishedName")[0].decode()
         name = dn.removesuffix(f",{forest.configuration}").removesuffix(f",{names.ORGANIZATION}")
-        yield Step("containers", f"remove {name}", Delete(dn))
+        yield SetupStep("containers", f"remove {name}", Delete(dn))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from postern.directory.ad import names
 from postern.directory.ad.setup import ADD, Forest, SetupError
-from postern.directory.ad.steps import Add, Modify, NewSecret, Step
+from postern.directory.ad.steps import Add, Modify, NewSecret, SetupStep
 from postern.directory.entries import ACCOUNT_DISABLED, NORMAL_ACCOUNT, WORKSTATION_ACCOUNT
 from postern.directory.entries import home as home_of
 from postern.model.directory import PROBE
@@ -63,7 +63,7 @@ def server_dn(forest: Forest, server: Server) -> str:
     return forest.below_configuration(f"CN={server.name},{names.SERVERS}")
 
 
-def steps(forest: Forest, server: Server, secret_is_known: bool) -> Iterator[Step]:
+def steps(forest: Forest, server: Server, secret_is_known: bool) -> Iterator[SetupStep]:
     """`secret_is_known`: the account's password and keytab lie where they belong, so that no new ones are needed."""
     dn, area = computer_dn(forest.domain, server), server.name
     _refuse_taken(forest, server, dn)
@@ -81,7 +81,9 @@ def steps(forest: Forest, server: Server, secret_is_known: bool) -> Iterator[Ste
             **wanted,
             "servicePrincipalName": spns,
         }
-        yield Step(area, f"computer account {server.machine_account}", Add(dn, account, True), server.machine_account)
+        yield SetupStep(
+            area, f"computer account {server.machine_account}", Add(dn, account, True), server.machine_account
+        )
     else:
         changes: list[tuple[int, str, Sequence[bytes] | None]] = [
             (REPLACE, name, wanted[name]) for name in _KEPT if forest.values(dn, name) != wanted[name]
@@ -90,14 +92,16 @@ def steps(forest: Forest, server: Server, secret_is_known: bool) -> Iterator[Ste
         if lacking := [spn for spn in spns if spn.lower() not in have]:
             changes.append((ADD, "servicePrincipalName", lacking))
         if changes:
-            yield Step(area, f"computer account {server.machine_account}: service names, AES keys", Modify(dn, changes))
+            yield SetupStep(
+                area, f"computer account {server.machine_account}: service names, AES keys", Modify(dn, changes)
+            )
         if not secret_is_known:
             title = f"a new password of {server.machine_account}, for its secret is not here: an earlier keytab stops working"
-            yield Step(area, title, NewSecret(dn), server.machine_account)
+            yield SetupStep(area, title, NewSecret(dn), server.machine_account)
     members = {value.decode().lower() for value in forest.values(forest.group, "member")}
     if dn.lower() not in members:
         join = Modify(forest.group, [(ADD, "member", [dn.encode()])])
-        yield Step(area, f"{server.machine_account} is a member of {names.SERVERS_GROUP}", join)
+        yield SetupStep(area, f"{server.machine_account} is a member of {names.SERVERS_GROUP}", join)
     yield from _object(forest, server)
 
 
@@ -110,7 +114,7 @@ def _refuse_taken(forest: Forest, server: Server, dn: str) -> None:
             )
 
 
-def _object(forest: Forest, server: Server) -> Iterator[Step]:
+def _object(forest: Forest, server: Server) -> Iterator[SetupStep]:
     dn = server_dn(forest, server)
     wanted: dict[str, list[bytes]] = {
         names.SERVER_FQDN: [server.fqdn.encode()],
@@ -120,27 +124,27 @@ def _object(forest: Forest, server: Server) -> Iterator[Step]:
     }
     if not forest.has(dn):
         values = {"objectClass": [names.SERVER_CLASS.encode()], "cn": [server.name.encode()], **wanted}
-        yield Step(server.name, f"server object {server.name}", Add(dn, values))
+        yield SetupStep(server.name, f"server object {server.name}", Add(dn, values))
         return
     changes = [
         (REPLACE, name, values) for name, values in wanted.items() if sorted(forest.values(dn, name)) != sorted(values)
     ]
     if changes:
-        yield Step(server.name, f"server object {server.name}: as postern.toml says", Modify(dn, changes))
+        yield SetupStep(server.name, f"server object {server.name}: as postern.toml says", Modify(dn, changes))
 
 
-def database_steps(forest: Forest, databases: Iterable[Database]) -> Iterator[Step]:
+def database_steps(forest: Forest, databases: Iterable[Database]) -> Iterator[SetupStep]:
     """The objects that homeMDB can name."""
     for database in databases:
         dn = forest.below_configuration(f"CN={database.name},{names.DATABASES}")
         if not forest.has(dn):
             values = {"objectClass": [names.DATABASE_CLASS.encode()], "cn": [database.name.encode()]}
-            yield Step("databases", f"database {database.name}", Add(dn, values))
+            yield SetupStep("databases", f"database {database.name}", Add(dn, values))
 
 
 def probe_steps(
     forest: Forest, domain: str, address: str, home: Database | None, secret_is_known: bool
-) -> Iterator[Step]:
+) -> Iterator[SetupStep]:
     """The account of the probe, with a mailbox that is in no address list."""
     dn = probe_dn(forest)
     control = NORMAL_ACCOUNT | _NEVER_EXPIRES
@@ -159,15 +163,17 @@ def probe_steps(
             names.POLICIES_EXCLUDED: [names.EXCLUDED.encode()],
             **home_of(home, forest.below_configuration(names.DATABASES)),
         }
-        yield Step("probe", f"account {names.PROBE_ACCOUNT}", Add(dn, account, True), names.PROBE_ACCOUNT)
+        yield SetupStep("probe", f"account {names.PROBE_ACCOUNT}", Add(dn, account, True), names.PROBE_ACCOUNT)
         return
     bits = int((forest.values(dn, "userAccountControl") or [b"0"])[0])
     if bits & ACCOUNT_DISABLED:
         enabled = [str(bits & ~ACCOUNT_DISABLED).encode()]
-        yield Step("probe", f"enable {names.PROBE_ACCOUNT}", Modify(dn, [(REPLACE, "userAccountControl", enabled)]))
+        yield SetupStep(
+            "probe", f"enable {names.PROBE_ACCOUNT}", Modify(dn, [(REPLACE, "userAccountControl", enabled)])
+        )
     if not secret_is_known:
         title = f"a new password of {names.PROBE_ACCOUNT}, for it is not here"
-        yield Step("probe", title, NewSecret(dn), names.PROBE_ACCOUNT)
+        yield SetupStep("probe", title, NewSecret(dn), names.PROBE_ACCOUNT)
 
 
 def _lower_service(name: str) -> str:

@@ -16,7 +16,7 @@ from postern.directory.ad import schema as ad_schema
 from postern.directory.ad.rights import Identified
 from postern.directory.ad.schema import Attribute, ObjectClass, Syntax
 from postern.directory.ad.security_descriptor import Grant, stands
-from postern.directory.ad.steps import Add, Modify, Refresh, Rights, Step
+from postern.directory.ad.steps import Add, Modify, Refresh, Rights, SetupStep
 
 ADD, REPLACE = 0, 2
 """RFC 4511 section 4.6: modify by adding values, or by putting them in the place of all others."""
@@ -97,7 +97,7 @@ class Forest:
         return f"{relative},{self.configuration}"
 
 
-def steps(forest: Forest, default_domain: str) -> tuple[Step, ...]:
+def steps(forest: Forest, default_domain: str) -> tuple[SetupStep, ...]:
     """All that the forest lacks, in the order in which it can be made. Raises SetupError for what stands in the way."""
     return (*_schema(forest), *_containers(forest, default_domain), *_rights(forest))
 
@@ -105,28 +105,32 @@ def steps(forest: Forest, default_domain: str) -> tuple[Step, ...]:
 # The schema
 
 
-def _schema(forest: Forest) -> Iterator[Step]:
+def _schema(forest: Forest) -> Iterator[SetupStep]:
     attributes = [one for one in ad_schema.ATTRIBUTES if _lacks(forest, one)]
     classes = [one for one in ad_schema.CLASSES if _lacks(forest, one)]
     for one in attributes:
-        yield Step("schema", f"attribute {one.name} ({_whose(one)})", Add(_schema_dn(forest, one), _attribute(one)))
+        yield SetupStep(
+            "schema", f"attribute {one.name} ({_whose(one)})", Add(_schema_dn(forest, one), _attribute(one))
+        )
     if attributes:
-        yield Step("schema", "use the attributes", Refresh())
+        yield SetupStep("schema", "use the attributes", Refresh())
     for wanted in classes:
-        yield Step("schema", f"class {wanted.name} ({_whose(wanted)})", Add(_schema_dn(forest, wanted), _class(wanted)))
+        yield SetupStep(
+            "schema", f"class {wanted.name} ({_whose(wanted)})", Add(_schema_dn(forest, wanted), _class(wanted))
+        )
     extensions = [*_extensions(forest), *_catalogued(forest)]
     yield from extensions
     if classes or extensions:
-        yield Step("schema", "use the classes", Refresh())
+        yield SetupStep("schema", "use the classes", Refresh())
 
 
-def _catalogued(forest: Forest) -> Iterator[Step]:
+def _catalogued(forest: Forest) -> Iterator[SetupStep]:
     """Attributes that were there before us and that the global catalogue does not know yet."""
     for name in ad_schema.IN_CATALOGUE:
         known = forest.attributes.get(name)
         if known is not None and not known.catalogue:
             change = (REPLACE, "isMemberOfPartialAttributeSet", [b"TRUE"])
-            yield Step("schema", f"the global catalogue knows {name}", Modify(known.dn, [change]))
+            yield SetupStep("schema", f"the global catalogue knows {name}", Modify(known.dn, [change]))
 
 
 def _lacks(forest: Forest, wanted: Attribute | ObjectClass) -> bool:
@@ -203,7 +207,7 @@ def _class(one: ObjectClass) -> dict[str, list[bytes]]:
     }
 
 
-def _extensions(forest: Forest) -> Iterator[Step]:
+def _extensions(forest: Forest) -> Iterator[SetupStep]:
     """Classes of Active Directory's that get more: recipients our attributes, and address lists a place to stand."""
     recipients = forest.classes["mailRecipient"]
     has_all = [forest.classes[name].may for name in ad_schema.RECIPIENT_CLASSES]
@@ -211,17 +215,17 @@ def _extensions(forest: Forest) -> Iterator[Step]:
     lacking = [name for name in wanted if not all(name in may for may in has_all)]
     if lacking:
         change = (ADD, "mayContain", [name.encode() for name in lacking])
-        yield Step("schema", f"recipients may have {', '.join(lacking)}", Modify(recipients.dn, [change]))
+        yield SetupStep("schema", f"recipients may have {', '.join(lacking)}", Modify(recipients.dn, [change]))
     lists = forest.classes[names.ADDRESS_LIST_CLASS]
     if names.CONTAINER_CLASS not in lists.superiors:
         change = (ADD, "possSuperiors", [names.CONTAINER_CLASS.encode()])
-        yield Step("schema", "address lists may stand in containers", Modify(lists.dn, [change]))
+        yield SetupStep("schema", "address lists may stand in containers", Modify(lists.dn, [change]))
 
 
 # Containers and what stands in them from the start
 
 
-def _containers(forest: Forest, default_domain: str) -> Iterator[Step]:
+def _containers(forest: Forest, default_domain: str) -> Iterator[SetupStep]:
     for relative in names.CONTAINERS:
         kind = names.ADDRESS_LIST_CLASS if relative == names.ADDRESS_LISTS else names.CONTAINER_CLASS
         more = {"displayName": [b"Address Lists"]} if kind == names.ADDRESS_LIST_CLASS else {}
@@ -239,19 +243,21 @@ def _containers(forest: Forest, default_domain: str) -> Iterator[Step]:
     yield from _object(forest, "address policy", dn, names.ADDRESS_POLICY_CLASS, policy)
 
 
-def _object(forest: Forest, area: str, dn: str, kind: str, values: Mapping[str, Sequence[bytes]]) -> Iterator[Step]:
+def _object(
+    forest: Forest, area: str, dn: str, kind: str, values: Mapping[str, Sequence[bytes]]
+) -> Iterator[SetupStep]:
     """What is there already is left as an administrator may have changed it."""
     if not forest.has(dn):
         name = dn.partition(",")[0][3:]
-        yield Step(area, name, Add(dn, {"objectClass": [kind.encode()], "cn": [name.encode()], **values}))
+        yield SetupStep(area, name, Add(dn, {"objectClass": [kind.encode()], "cn": [name.encode()], **values}))
 
 
 # The group and its rights
 
 
-def _rights(forest: Forest) -> Iterator[Step]:
+def _rights(forest: Forest) -> Iterator[SetupStep]:
     if not forest.has(forest.property_set):
-        yield Step(
+        yield SetupStep(
             "rights", "property set of what Postern writes on recipients", Add(forest.property_set, _set(forest))
         )
     if not forest.has(forest.group):
@@ -261,13 +267,13 @@ def _rights(forest: Forest) -> Iterator[Step]:
             "groupType": [str(_GLOBAL_SECURITY_GROUP).encode()],
             "description": [b"Postern's servers: they keep mail attributes of recipients and Postern's own container"],
         }
-        yield Step("rights", f"group {names.SERVERS_GROUP}", Add(forest.group, group))
+        yield SetupStep("rights", f"group {names.SERVERS_GROUP}", Add(forest.group, group))
     for dn, grants, title in (
         (forest.domain, _on_domain(forest), "read recipients, write their mail attributes"),
         (forest.below_configuration(names.ORGANIZATION), ad_rights.ON_CONTAINER, "keep Postern's own container"),
     ):
         if not forest.may(dn, grants):
-            yield Step("rights", f"{names.SERVERS_GROUP} may {title}", Rights(dn, grants))
+            yield SetupStep("rights", f"{names.SERVERS_GROUP} may {title}", Rights(dn, grants))
 
 
 def _on_domain(forest: Forest) -> tuple[Grant, ...]:

@@ -61,7 +61,7 @@ Action = Add | Modify | Delete | NewSecret | Rights | Refresh
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SetupStep:
     """`area` groups steps for the reader ("schema", "containers", "rights", a server's name); `account` is the sAMAccountName
     whose secret this step makes."""
 
@@ -75,7 +75,7 @@ class Step:
 class Plan:
     """`notes` are sentences about what is left as it is and why."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[SetupStep, ...]
     notes: tuple[str, ...] = field(default=())
 
     @property
@@ -87,12 +87,12 @@ class Plan:
         return tuple(step.account for step in self.steps if step.account)
 
 
-def ldif(steps: Iterable[Step]) -> str:
+def ldif(steps: Iterable[SetupStep]) -> str:
     """All steps as one LDIF file. What a file cannot hold (a random password, the group's SID) stands in comments."""
     return "version: 1\n\n" + "\n".join("\n".join(_record(step)) + "\n" for step in steps)
 
 
-def _record(step: Step) -> Iterator[str]:
+def _record(step: SetupStep) -> Iterator[str]:
     action = step.action
     yield f"# {step.area}: {step.title}"
     match action:

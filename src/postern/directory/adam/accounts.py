@@ -56,7 +56,7 @@ class Replicator:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class AccountRequest:
     """What a hub asked of the edge's keeper of accounts. `secret` (sealed to the edge's key) b"": the account is to end."""
 
     dn: str
@@ -145,12 +145,12 @@ class AdamAccounts:
             await self.remove(one.dn)
         return over
 
-    async def requests(self) -> tuple[Request, ...]:
+    async def requests(self) -> tuple[AccountRequest, ...]:
         names = ("creatorsName", "description", "posternHub", "posternNotBefore", "posternNotAfter", "posternSecret")
         found = await self._client.search(layout.REQUESTS, ONE_LEVEL, "(objectClass=posternCredentialRequest)", names)
         return tuple(_request(entry) for entry in sorted(found))
 
-    async def done(self, request: Request) -> None:
+    async def done(self, request: AccountRequest) -> None:
         with contextlib.suppress(NoSuchEntry):
             await self._client.delete(request.dn)
 
@@ -186,9 +186,9 @@ def is_name_of(dn: str, hub: str) -> bool:
     return dn.startswith(start) and dn.endswith(end) and len(middle) == 16 and middle.isalnum()
 
 
-def _request(entry: Entry) -> Request:
+def _request(entry: Entry) -> AccountRequest:
     values = entry.attributes
-    return Request(
+    return AccountRequest(
         entry.dn,
         entries.text(values, "creatorsName"),
         entries.text(values, "description"),

@@ -32,7 +32,7 @@ _RECIPIENT = ("cn", "posternAddressHash", "posternMaxReceive")
 
 
 class AdamDirectory:
-    """Implements `model.directory.Directory`, `Policy` and `Certificates`, and `model.edge.EdgePolicy`."""
+    """Implements `model.directory.Directory`, `DirectoryPolicy` and `Certificates`, and `model.edge.EdgePolicy`."""
 
     def __init__(self, client: AdamClient, cache_known: float = 5.0, cache_unknown: float = 2.0) -> None:
         self._client = client

@@ -39,7 +39,7 @@ class LaunchError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class LaunchRequest:
     """What the command line asks. `offset` None: as configured. `server` None: the one that this host is."""
 
     state_dir: str | None = None
@@ -74,7 +74,7 @@ class Ready:
     demo: seed.Demo | None
 
 
-def run(request: Request, step: Callable[[str], None], ready: Callable[[Ready], None]) -> None:
+def run(request: LaunchRequest, step: Callable[[str], None], ready: Callable[[Ready], None]) -> None:
     """Starts, tells `ready`, serves until a signal, stops. `step` hears what is going on.
 
     Raises StateError, Held, ConfigurationError, PortError, CertificateError, ClusterError, SlapdError, ChildFailed,
@@ -96,7 +96,7 @@ def run(request: Request, step: Callable[[str], None], ready: Callable[[Ready], 
 
 class _Launch:
     def __init__(
-        self, folder: StateFolder, lock: processes.Lock, request: Request, step: Callable[[str], None]
+        self, folder: StateFolder, lock: processes.Lock, request: LaunchRequest, step: Callable[[str], None]
     ) -> None:
         self.state = folder
         self.lock = lock

@@ -47,10 +47,10 @@ class Lock:
             holder = os.pread(self._handle, 200, 0).decode(errors="replace").strip()
             os.close(self._handle)
             raise Held(
-                f"{state.root} is held by {holder or 'another process'}; stop that one, or choose another --state"
+                f"{state.root} is held by {holder or 'another process'}: stop that one, or choose another --state"
             ) from None
         os.ftruncate(self._handle, 0)
-        now = time.strftime("%Y-%m-%d %H:%M:%S")
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         os.pwrite(self._handle, f"the `postern run` of process {os.getpid()}, since {now}\n".encode(), 0)
 
     def forget(self) -> None:

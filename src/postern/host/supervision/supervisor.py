@@ -22,7 +22,7 @@ from postern.host.supervision import processes
 from postern.host.supervision.worker import DUMP, PULSE, READY, STOP_GRACE, Start, become_worker, stack_file
 from postern.model.organization import HostService, Organization, Server, StateFolder
 from postern.roles.runtime import Part, Runtime
-from postern.telemetry import attempts
+from postern.telemetry import attempts, snapshots
 from postern.telemetry.log import Event, log
 
 READY_WITHIN = 30.0
@@ -124,6 +124,7 @@ class Supervisor:
         The engines run already: what they hold is made ready (see `engines`) before anything is forked. The host's own
         services come before the roles, which ask them.
         """
+        snapshots.forget(self.plan.state.metrics)
         gc.collect()
         gc.freeze()
         services = [child for child in self.children if isinstance(child.part, HostService)]
@@ -143,7 +144,7 @@ class Supervisor:
                     raise StartError(f"{child.name}: {_words(child, status)}")
             if time.monotonic() >= deadline:
                 late = ", ".join(child.name for child in children if not child.ready)
-                raise StartError(f"{late}: not ready within {READY_WITHIN:.0f} seconds; see {self.plan.state.logs}")
+                raise StartError(f"{late}: not ready within {READY_WITHIN:.0f} seconds: see {self.plan.state.logs}")
 
     def serve(self) -> None:
         """Restarts what dies and watches, until SIGTERM or SIGINT comes. SIGHUP asks for `refresh` now."""
@@ -206,10 +207,19 @@ class Supervisor:
 
     def _watch(self) -> None:
         """A defect in looking on must not end what is looked at."""
+        with contextlib.suppress(OSError):
+            self._tell_health()
         try:
             self.plan.watch(self.processes())
         except Exception as error:
             log(Event.WATCH_FAILED, error=repr(error), exc_info=error)
+
+    def _tell_health(self) -> None:
+        """Says to the metrics service, where there is one, which parts of this host are up."""
+        if self.plan.organization.metrics:
+            parts = {child.name: child.ready and not child.blame for child in self.children}
+            parts |= {engine.name: engine.pid is not None for engine in self.plan.engines}
+            snapshots.write_health(self.plan.state.metrics, parts)
 
     # Signals and waiting
 
@@ -367,6 +377,9 @@ class Supervisor:
         if child.pipe >= 0:
             os.close(child.pipe)
         child.pid, child.pipe, child.ready = 0, -1, False
+        snapshots.forget(self.plan.state.metrics, child.name)
+        with contextlib.suppress(OSError):
+            self._tell_health()
         processes.forget_child(self.plan.state, child.name)
 
 

@@ -25,6 +25,7 @@ from postern.model.organization import StateFolder
 from postern.roles.runtime import Running, Runtime
 from postern.telemetry import attempts
 from postern.telemetry.log import Event, configure, log
+from postern.telemetry.metrics import METRICS
 from postern.telemetry.rotation import rotate
 
 Start = Callable[[Runtime], Awaitable[Running]]
@@ -41,6 +42,7 @@ STOP_GRACE = 2.0
 
 _TRACKING_EVERY = 1.0
 _OBSERVED_EVERY = 3.0
+_METRICS_EVERY = 5.0
 
 
 def become_worker(name: str, runtime: Runtime, start: Start, parent: int, report: int) -> NoReturn:
@@ -80,6 +82,7 @@ def _detach(name: str, runtime: Runtime, parent: int) -> None:
     faulthandler.enable()
     _stack_at_a_signal(runtime.state, name)
     gc.enable()
+    METRICS.clear()
     configure(name, runtime.state.logs / f"{name}.jsonl")
     # On a full disk a worker still works; only what brings it down cannot be told then.
     with contextlib.suppress(OSError):
@@ -111,6 +114,7 @@ async def _serve(name: str, runtime: Runtime, start: Start, report: int) -> None
         loop.create_task(_every(PULSE_EVERY, lambda: _pulse(report))),
         loop.create_task(_every(_TRACKING_EVERY, runtime.tracker.flush)),
         loop.create_task(_every(_OBSERVED_EVERY, runtime.observed.flush)),
+        loop.create_task(_every(_METRICS_EVERY, runtime.metrics.flush)),
     )
     await told.wait()
     for task in flushing:

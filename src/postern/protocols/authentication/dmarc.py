@@ -24,7 +24,7 @@ OrganizationalDomain = Callable[[str], str]
 """The registered domain above a name; the name itself where the list knows none."""
 
 
-class Policy(StrEnum):
+class DmarcPolicy(StrEnum):
     NONE = "none"
     QUARANTINE = "quarantine"
     REJECT = "reject"
@@ -34,7 +34,7 @@ class Policy(StrEnum):
 _VERSION = re.compile(r"\s*+v\s*+=\s*+DMARC1\s*+(?:;|\Z)")
 # RFC 5321 section 2.3.5, with the underscore that names have all the same; a domain literal is no domain.
 _HOST = re.compile(r"[A-Za-z0-9_.\-]++")
-_STRICTNESS = {Policy.NONE: 0, Policy.QUARANTINE: 1, Policy.REJECT: 2}
+_STRICTNESS = {DmarcPolicy.NONE: 0, DmarcPolicy.QUARANTINE: 1, DmarcPolicy.REJECT: 2}
 
 
 class DmarcResult(StrEnum):
@@ -49,8 +49,8 @@ class DmarcResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DmarcRecord:
-    policy: Policy
-    subdomains: Policy
+    policy: DmarcPolicy
+    subdomains: DmarcPolicy
     strict_dkim: bool = False
     strict_spf: bool = False
     percent: int = 100
@@ -63,7 +63,7 @@ class DmarcVerdict:
 
     result: DmarcResult
     domain: str = ""
-    policy: Policy = Policy.NONE
+    policy: DmarcPolicy = DmarcPolicy.NONE
     why: str = ""
     unreadable: bool = False
 
@@ -77,14 +77,14 @@ def parse_dmarc(text: str) -> DmarcRecord | None:
     tags = parse_tags(";".join([part for part in text.split(";") if part.strip()]))
     if tags is None or next(iter(tags.items()), None) != ("v", "DMARC1"):
         return None
-    policies = {policy.value: policy for policy in Policy}
+    policies = {policy.value: policy for policy in DmarcPolicy}
     policy = policies.get(tags.get("p", "").lower())
     subdomains = policies.get(tags.get("sp", "").lower(), policy)
     if policy is None or subdomains is None or ("sp" in tags and tags["sp"].lower() not in policies):
         # RFC 7489 section 6.6.3: with somebody to report to, a broken policy reads as none.
         if "rua" not in tags:
             return None
-        policy = subdomains = Policy.NONE
+        policy = subdomains = DmarcPolicy.NONE
     percent = tags.get("pct", "100")
     return DmarcRecord(
         policy,
@@ -177,9 +177,9 @@ def _one(
     policy = record.policy if own else record.subdomains
     if any(aligned(other, False) for other in unsure):
         return DmarcVerdict(DmarcResult.TEMP_ERROR, domain, policy, "no answer from DNS about SPF or DKIM")
-    if policy is not Policy.NONE and sample * 100 >= record.percent:
+    if policy is not DmarcPolicy.NONE and sample * 100 >= record.percent:
         # RFC 7489 section 6.6.4: what is not sampled meets the next weaker policy.
-        policy = Policy.QUARANTINE if policy is Policy.REJECT else Policy.NONE
+        policy = DmarcPolicy.QUARANTINE if policy is DmarcPolicy.REJECT else DmarcPolicy.NONE
     return DmarcVerdict(DmarcResult.FAIL, domain, policy, "neither SPF nor DKIM speaks for it")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from postern.protocols.dcerpc import trailer
 from postern.protocols.dcerpc.interface import Syntax
@@ -43,6 +44,8 @@ class Bound:
 
     accepted: tuple[bool, ...]
     token: bytes
+    group: int = 0
+    """The association group that the connection is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ class ClientMachine:
         self._max_xmit = max_fragment
         self._splitter = Splitter()
         self._syntaxes: tuple[Syntax, ...] = ()
+        self._group = 0
         self._association: Association | None = None
         self._sign_header = False
         self._call_id = 1
@@ -115,10 +119,17 @@ class ClientMachine:
     # Requests
 
     def bind(
-        self, syntaxes: Sequence[Syntax], auth_type: int = 0, level: Level = Level.NONE, token: bytes = b""
+        self,
+        syntaxes: Sequence[Syntax],
+        auth_type: int = 0,
+        level: Level = Level.NONE,
+        token: bytes = b"",
+        group: int = 0,
     ) -> None:
-        """Asks for these interfaces (context ids are their positions); with a token, under a security context."""
+        """Asks for these interfaces (context ids are their positions); with a token, under a security context. `group` is the
+        association group of another connection to the same server, 0 for one of its own."""
         self._syntaxes = tuple(syntaxes)
+        self._group = group
         flags = WHOLE | Pfc.MULTIPLEX
         if token:
             self._association = Association(0, auth_type, level)
@@ -140,8 +151,8 @@ class ClientMachine:
         assert self._association is not None
         self._association.protection = protection
 
-    def call(self, context: int, opnum: int, stub: bytes | bytearray) -> int:
-        """Sends a request; the id tells its answer."""
+    def call(self, context: int, opnum: int, stub: bytes | bytearray, object_: UUID | None = None) -> int:
+        """Sends a request; the id tells its answer. `object_` says what on the server it is about, where there are several."""
         self._call_id = self._call_id % 0x7FFFFFFF + 1
         call_id = self._call_id
         self._calls[call_id] = None
@@ -149,7 +160,17 @@ class ClientMachine:
         if association is not None and association.level > Level.CONNECT:
             stub = trailer.append(stub, self._syntaxes[context], call_id, context, opnum)
         self._out.append(
-            cut(Kind.REQUEST, call_id, context, opnum, stub, self._max_xmit, association, self._sign_header)
+            cut(
+                Kind.REQUEST,
+                call_id,
+                context,
+                opnum,
+                stub,
+                self._max_xmit,
+                association,
+                self._sign_header,
+                object_.bytes_le if object_ is not None else b"",
+            )
         )
         return call_id
 
@@ -169,7 +190,7 @@ class ClientMachine:
 
     def _send_bind(self, kind: Kind, flags: int, token: bytes) -> None:
         offers = tuple(Offer(i, syntax, (NDR,)) for i, syntax in enumerate(self._syntaxes))
-        body = bind_body(Bind(self._max_fragment, self._max_fragment, 0, offers))
+        body = bind_body(Bind(self._max_fragment, self._max_fragment, self._group, offers))
         verifier = b""
         if token:
             assert self._association is not None
@@ -205,7 +226,8 @@ class ClientMachine:
         if verifier is not None and (self._association is None or verifier.id != self._association.id):
             return self._fail("a verifier for another security context")
         accepted = tuple(result == Result.ACCEPTED for result, _ in answer.results)
-        return Bound(accepted, verifier.token if verifier is not None else b"")
+        self._group = answer.group
+        return Bound(accepted, verifier.token if verifier is not None else b"", answer.group)
 
     def _response(self, received: Received) -> Event | None:
         data, call_id = received.data, received.call_id

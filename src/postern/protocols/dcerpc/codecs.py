@@ -191,6 +191,29 @@ class Rows(Wide):
         return made
 
 
+class Columns(Wide):
+    """Carries a list of objects as one column for each field; the codec of a field carries the list of its values.
+
+    Bound: linear in the stub.
+    """
+
+    __slots__ = ("_gets", "_make", "_parameters")
+
+    def __init__(self, make: Callable[..., Any], fields: Sequence[Parameter]) -> None:
+        self._parameters = Parameters(fields)
+        super().__init__(self._parameters.types, self._write, self._read)
+        self._make = make
+        self._gets = [attrgetter(name) for name in self._parameters.names]
+
+    def _write(self, values: Sequence[Any]) -> Sequence[Any]:
+        return self._parameters.write([[get(value) for value in values] for get in self._gets])
+
+    def _read(self, *wire: Any) -> list[Any]:
+        names = self._parameters.names
+        rows = zip(*self._parameters.read(wire), strict=True)
+        return [self._make(**dict(zip(names, row, strict=True))) for row in rows]
+
+
 def only(several: Wide, what: str) -> Wide:
     """Carries one object as a list with nothing else in it."""
     write, read = several.write, several.read

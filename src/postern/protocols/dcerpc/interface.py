@@ -4,22 +4,24 @@ travel. Both stubs (`services.rpc.stub`, `services.rpc.interface`) and the publi
 An operation is a method of a Protocol, which has the signature:
 
     OUTBOX = Operation(Mailboxes.outbox, "UIDs of ...", (Parameter("mailbox", UUID_T),), Parameter("uids", WORDS))
-    MAILBOX: Interface[Mailboxes] = Interface("postern_mailbox", SYNTAX, {0: OUTBOX}, "Postern mailbox ...", Mailboxes)
+    MAILBOX: Interface[Mailboxes] = Interface("postern_mailbox", SYNTAX, {0: OUTBOX}, "Postern ...", Mailboxes, sizes=(1,))
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from postern.protocols.dcerpc.codecs import Named, Parameter, Parameters, Wide
-from postern.protocols.dcerpc.ndr import U32, Fixed, Message, Records, Structure, Type
+from postern.protocols.dcerpc.ndr import CONTEXT_HANDLE, U32, Fixed, Message, Records, Structure, Type
 
 P_co = TypeVar("P_co", covariant=True)
+MAX_VERSIONS = 16
+"""Minor versions of an interface that a client offers. An older server has been out of use for long."""
 _MISSING: Any = inspect.Parameter.empty
 
 
@@ -34,6 +36,11 @@ class Syntax:
     def __str__(self) -> str:
         return f"{self.uuid} v{self.major}.{self.minor}"
 
+    def versions(self) -> tuple[Syntax, ...]:
+        """This syntax and those of the minor versions before it, as many as a bind offers, this one first."""
+        oldest = max(0, self.minor - MAX_VERSIONS + 1)
+        return tuple(replace(self, minor=minor) for minor in range(self.minor, oldest - 1, -1))
+
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
@@ -41,8 +48,8 @@ class Refusals:
     result.
 
     `write` gives those parameters' values and the number, `read` makes the exception of them. `lost` makes the exception of a
-    call that got no answer or a broken one (None: it is an RpcError), `lacking` of a call of an operation, by its name, that the
-    other side does not have.
+    call that got no answer or a broken one, `lacking` of a call of an operation that the interface or an older server does not
+    have, each of a text (None: it is an RpcError).
     """
 
     exception: type[Exception]
@@ -173,15 +180,28 @@ def _order(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]] | 
 
 class Interface(Generic[P_co]):
     """Operations by number (0 and up, without a gap) under a UUID and version: methods of `protocol`. The IDL begins with
-    `preamble`."""
+    `preamble`.
 
-    __slots__ = ("name", "numbers", "operations", "preamble", "protocol", "refusals", "syntax")
+    `sizes` says how many operations each minor version has, from 0 on: (22,) before, (22, 24) after two were added. It makes sure
+    that a new operation raises the minor version, for the servers of an organization are not renewed all at once.
+    """
+
+    __slots__ = ("name", "numbers", "operations", "preamble", "protocol", "refusals", "sizes", "syntax")
 
     def __init__(
-        self, name: str, syntax: Syntax, operations: Mapping[int, Operation], preamble: str, protocol: type
+        self,
+        name: str,
+        syntax: Syntax,
+        operations: Mapping[int, Operation],
+        preamble: str,
+        protocol: type,
+        sizes: tuple[int, ...],
     ) -> None:
+        if list(sizes) != sorted(set(sizes)) or sizes[-1] != len(operations):
+            raise ValueError(f"{name} has {len(operations)} operations, and {sizes} as its versions")
         self.name = name
-        self.syntax = syntax
+        self.syntax = replace(syntax, minor=len(sizes) - 1)
+        self.sizes = sizes
         self.operations = tuple(operations[number] for number in range(len(operations)))
         self.numbers = {operation.name: number for number, operation in operations.items()}
         self.preamble = preamble
@@ -206,6 +226,9 @@ def idl(interface: Interface[Any]) -> str:
         f"interface {interface.name}",
         "{",
     ]
+    parameters = [type_ for operation in interface.operations for _, type_ in (*operation.ins, *operation.outs)]
+    if CONTEXT_HANDLE in parameters:
+        lines += [f"    typedef [context_handle] void *{CONTEXT_HANDLE.idl};", ""]
     for structure in _structures(interface):
         lines += ["    typedef struct {"]
         lines += [f"        {type_.idl} {name};" for name, type_ in structure.members]

@@ -117,6 +117,13 @@ I64 = Fixed("hyper", "q", 8, 0)
 UUID_T = Fixed("uuid_t", "16s", 4, UUID(int=0), lambda u: u.bytes_le, lambda b: UUID(bytes_le=b))
 
 
+# ndr_context_handle is a structure of u32 and uuid_t (C706 chapter 14); its attributes are always 0. The value is the UUID, and
+# the nil UUID is no handle.
+CONTEXT_HANDLE = Fixed(
+    "CONTEXT_HANDLE", "20s", 4, UUID(int=0), lambda u: bytes(4) + u.bytes_le, lambda b: UUID(bytes_le=b[4:])
+)
+
+
 class Structure:
     """A structure of numbers, passed as a tuple. Members are ordered so that nothing is padded inside (checked here)."""
 

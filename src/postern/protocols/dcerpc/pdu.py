@@ -68,6 +68,7 @@ class Status(IntEnum):
     BAD_STUB = 0x000006F7
     CANCELLED = 0x1C00000D
     UNSPECIFIED = 0x1C000012
+    CONTEXT_MISMATCH = 0x1C00001A
     NO_MEMORY = 0x1C00001D
     OP_RANGE = 0x1C010002
     UNKNOWN_INTERFACE = 0x1C010003
@@ -259,23 +260,27 @@ def cut(
     max_fragment: int,
     association: Association | None = None,
     sign_header: bool = False,
+    object_: bytes = b"",
 ) -> bytes:
-    """A request or response as fragments, signed or sealed if `association` asks for it. `number` is opnum or cancel count."""
+    """A request or response as fragments, signed or sealed if `association` asks for it. `number` is opnum or cancel count,
+    `object_` the image of the UUID that a request is about (C706 12.6.4.9), which each fragment repeats."""
     if association is not None and association.protection is not None and association.level > Level.CONNECT:
-        return _cut_protected(kind, call_id, context, number, stub, max_fragment, association, sign_header)
-    room = (max_fragment - CALL_HEADER.size) & ~7
+        return _cut_protected(kind, call_id, context, number, stub, max_fragment, association, sign_header, object_)
+    head_size, always = CALL_HEADER.size + len(object_), Pfc.OBJECT if object_ else 0
+    room = (max_fragment - head_size) & ~7
     total = len(stub)
     if total <= room:
-        size = CALL_HEADER.size + total
-        return CALL_HEADER.pack(5, 0, kind, WHOLE, DREP, size, 0, call_id, total, context, number) + stub
+        size = head_size + total
+        head = CALL_HEADER.pack(5, 0, kind, WHOLE | always, DREP, size, 0, call_id, total, context, number)
+        return head + object_ + stub
     parts: list[bytes | memoryview] = []
     view = memoryview(stub)
     for at in range(0, total, room):
         piece = view[at : at + room]
-        flags = (Pfc.FIRST if at == 0 else 0) | (Pfc.LAST if at + room >= total else 0)
-        size = CALL_HEADER.size + len(piece)
-        parts.append(CALL_HEADER.pack(5, 0, kind, flags, DREP, size, 0, call_id, total - at, context, number))
-        parts.append(piece)
+        flags = always | (Pfc.FIRST if at == 0 else 0) | (Pfc.LAST if at + room >= total else 0)
+        size = head_size + len(piece)
+        head = CALL_HEADER.pack(5, 0, kind, flags, DREP, size, 0, call_id, total - at, context, number)
+        parts += (head, object_, piece)
     return b"".join(parts)
 
 
@@ -288,22 +293,25 @@ def _cut_protected(
     max_fragment: int,
     association: Association,
     sign_header: bool,
+    object_: bytes,
 ) -> bytes:
     protection, level = association.protection, association.level
     assert protection is not None
     total = len(stub)
     # A Kerberos token's size does not depend on the stub's in DCE style; the largest stub is asked for to be sure.
-    largest = (max_fragment - CALL_HEADER.size - _TRAILER.size) & ~15
+    head_size, always = CALL_HEADER.size + len(object_), Pfc.OBJECT if object_ else 0
+    largest = (max_fragment - head_size - _TRAILER.size) & ~15
     room = (largest - protection.token_size(level, largest)) & ~15
     parts: list[bytes] = []
     for at in range(0, total or 1, room):
         piece = bytes(stub[at : at + room]) if total > room else bytes(stub)
         pad = -len(piece) % 16
-        flags = (Pfc.FIRST if at == 0 else 0) | (Pfc.LAST if at + room >= total else 0)
+        flags = always | (Pfc.FIRST if at == 0 else 0) | (Pfc.LAST if at + room >= total else 0)
         padded = piece + bytes(pad)
         token_size = protection.token_size(level, len(padded))
-        size = CALL_HEADER.size + len(padded) + _TRAILER.size + token_size
+        size = head_size + len(padded) + _TRAILER.size + token_size
         head = CALL_HEADER.pack(5, 0, kind, flags, DREP, size, token_size, call_id, total - at, context, number)
+        head += object_
         trailer = _TRAILER.pack(association.type, level, pad, 0, association.id)
         sealed, token = protection.protect(level, sign_header, head, padded, trailer)
         parts += (head, sealed, trailer, token)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from postern.protocols.dcerpc import trailer
+from postern.protocols.dcerpc.groups import Context, Group, Groups
 from postern.protocols.dcerpc.interface import Syntax
 from postern.protocols.dcerpc.pdu import (
     ABSTRACT_SYNTAX_NOT_SUPPORTED,
@@ -43,6 +44,7 @@ from postern.protocols.dcerpc.pdu import (
 )
 from postern.protocols.dcerpc.protection import Association, Level, Protection
 from postern.protocols.dcerpc.receiving import Partial, Received, Splitter, drain
+from postern.protocols.dcerpc.server_events import AuthStep, Cancel, Closing, Event, PdusHandled, Request
 
 MAX_CONTEXTS = 32
 MAX_ASSOCIATIONS = 8
@@ -51,53 +53,6 @@ STEPS = 64
 """PDUs that are taken before there is an event."""
 FIRST_REQUEST_LIMIT = 16_384
 """Bytes of all unfinished requests together while nobody has proven who they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuthStep:
-    """A token of the handshake `association`; the service answers with `auth_reply` or `auth_refused`. `first` is true where
-    a handshake begins, `expects_answer` is false for the last leg of three (AUTH3)."""
-
-    association: Association
-    token: bytes
-    first: bool
-    expects_answer: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A whole call. `association` is None for one that is neither signed nor preceded by a CONNECT-level handshake."""
-
-    call_id: int
-    context: int
-    syntax: Syntax
-    opnum: int
-    stub: bytes | memoryview
-    association: Association | None
-    object: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Cancel:
-    """The client no longer wants the answer (co_cancel), or has gone on (orphaned: it expects none)."""
-
-    call_id: int
-    orphaned: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Closing:
-    """The peer broke the protocol. Send what is outgoing, then close."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Answered:
-    """The machine has dealt with PDUs by itself, and there may be more of them: others may have their turn first."""
-
-
-Event = AuthStep | Request | Cancel | Answered | Closing
 
 
 @dataclass(slots=True)
@@ -112,7 +67,8 @@ class _Binding:
 
 
 class ServerMachine:
-    """One connection. `syntaxes` are the interfaces that may be bound; `address` is the secondary address of a bind_ack.
+    """One connection. `syntaxes` are the interfaces that may be bound; `address` is the secondary address of a bind_ack;
+    `groups` are those of the server whose connection it is. Whoever made it says when it has `ended`.
 
     `request_limit` bounds the bytes of unfinished requests; the service raises it once the caller is trusted.
 
@@ -121,18 +77,24 @@ class ServerMachine:
     """
 
     def __init__(
-        self, syntaxes: Iterable[Syntax], address: str = "", max_fragment: int = MAX_FRAGMENT, group: int = 1
+        self,
+        syntaxes: Iterable[Syntax],
+        address: str = "",
+        max_fragment: int = MAX_FRAGMENT,
+        groups: Groups | None = None,
     ) -> None:
         self._syntaxes = {(syntax.uuid, syntax.major): syntax for syntax in syntaxes}
         self.address = address
-        self._group = group
+        self.group: Group | None = None
+        self._groups = groups if groups is not None else Groups()
         self._splitter = Splitter()
         self._max_fragment = max_fragment
         self._max_xmit = STRANGER_FRAGMENT
         self._bound = False
         self._dead = False
         self._sign_header = False
-        self._contexts: dict[int, Syntax] = {}
+        self._contexts: dict[int, tuple[Syntax, Syntax]] = {}
+        """By context id: the interface that is served, and as the client named it, with a minor version of its own."""
         self._associations: dict[int, Association] = {}
         self._binding: _Binding | None = None
         self._partial: dict[int, Partial] = {}
@@ -164,7 +126,12 @@ class ServerMachine:
                 return self._close(str(error))
             if event is not None:
                 return event
-        return Answered()
+        return PdusHandled()
+
+    def ended(self) -> list[Context]:
+        """The connection is over. Gives the contexts that must be run down."""
+        group, self.group = self.group, None
+        return self._groups.leave(group) if group is not None else []
 
     # Answers
 
@@ -244,13 +211,19 @@ class ServerMachine:
             if bind.max_xmit < MIN_FRAGMENT or bind.max_recv < MIN_FRAGMENT:
                 self._out.append(nak(received.call_id, Nak.LOCAL_LIMIT))
                 return self._close("fragments too small")
+            # As Samba answers, too: a client whose group is gone begins another.
+            self.group = self._groups.join(bind.group)
+            if self.group is None:
+                self._out.append(nak(received.call_id, Nak.NOT_SPECIFIED))
+                return self._close("an association group that is not here")
             self._bound = True
             self._max_xmit = min(bind.max_recv, self._max_fragment)
             self._sign_header = bool(received.flags & Pfc.SIGN_HEADER)
         flags = WHOLE | (received.flags & Pfc.MULTIPLEX) | (Pfc.SIGN_HEADER if self._sign_header else 0)
         receives = min(bind.max_xmit, self._max_fragment)
         results = tuple(self._result(offer) for offer in bind.offers)
-        answer = BindAnswer(self._max_xmit, receives, bind.group or self._group, results)
+        assert self.group is not None
+        answer = BindAnswer(self._max_xmit, receives, self.group.id, results)
         verifier = received.verifier()
         known = self._associations.get(verifier.id) if verifier is not None else None
         # Samba's client repeats the token of its AUTH3 where it only adds an interface: that proves nothing more or less.
@@ -288,7 +261,7 @@ class ServerMachine:
             return Result.PROVIDER_REJECTION, TRANSFER_SYNTAXES_NOT_SUPPORTED
         if offer.id not in self._contexts and len(self._contexts) >= MAX_CONTEXTS:
             return Result.PROVIDER_REJECTION, LIMIT_EXCEEDED
-        self._contexts[offer.id] = syntax
+        self._contexts[offer.id] = syntax, offer.abstract
         return Result.ACCEPTED, 0
 
     def _auth3(self, received: Received) -> Event | None:
@@ -382,13 +355,14 @@ class ServerMachine:
         association: Association | None,
         object_: UUID | None,
     ) -> Event | None:
-        syntax = self._contexts.get(context)
-        if syntax is None:
+        bound = self._contexts.get(context)
+        if bound is None:
             self._out.append(fault(received.call_id, context, Status.UNKNOWN_INTERFACE, False))
             return None
+        syntax, named = bound
         stub = partial.stub()
         if association is not None and association.level > Level.CONNECT:
-            kept = trailer.strip(bytes(stub), syntax, received.call_id, context, opnum, self._sign_header)
+            kept = trailer.strip(bytes(stub), named, received.call_id, context, opnum, self._sign_header)
             if kept is None:
                 self._out.append(fault(received.call_id, context, Status.SECURITY, False))
                 return self._close("a verification trailer that contradicts")

@@ -47,6 +47,15 @@ def lines_end(content: bytes, start: int = 0, end: int | None = None) -> int:
     return with_cr + 1 if with_cr >= 0 else -1
 
 
+def split_section(content: bytes) -> tuple[bytes, bytes]:
+    """The lines of the header section, and the rest, which begins with the empty line; b"" where there is none.
+
+    Bound: linear in the content.
+    """
+    end = lines_end(content)
+    return (content[:end], content[end:]) if end >= 0 else (content, b"")
+
+
 def header_end(content: bytes, start: int, end: int) -> int:
     """Where the body begins: after the empty line, which belongs to the header; `end` if there is none.
 

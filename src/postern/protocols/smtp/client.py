@@ -17,7 +17,7 @@ from postern.protocols.smtp.reply import MAX_REPLY_LINE, Reply, ReplyParser
 
 
 @dataclass(slots=True)
-class Answer:
+class CommandReply:
     """The reply to `command`: a verb, "greeting", or "content" (what follows the end of DATA's)."""
 
     command: str
@@ -56,7 +56,7 @@ class Client:
         out, self._out = b"".join(self._out), []
         return out
 
-    def next_event(self) -> Answer | Broken | None:
+    def next_event(self) -> CommandReply | Broken | None:
         while not self._broken:
             end = self._buffer.find(b"\n")
             if end < 0:
@@ -72,13 +72,13 @@ class Client:
                 return self._answer(parsed)
         return None
 
-    def _answer(self, reply: Reply) -> Answer | Broken:
+    def _answer(self, reply: Reply) -> CommandReply | Broken:
         if not self._awaited:
             return self._break(f"unexpected reply: {reply.words}")
         command = self._awaited.popleft()
         if command == "EHLO" and reply.code == 250:
             self.extensions = _extensions(reply.text)
-        return Answer(command, reply)
+        return CommandReply(command, reply)
 
     def _break(self, text: str) -> Broken:
         self._broken = True
@@ -88,7 +88,7 @@ class Client:
     # Commands
 
     def command(self, verb: str, rest: str = "") -> None:
-        """Any command; its reply comes as Answer(verb)."""
+        """Any command; its reply comes as CommandReply(verb)."""
         self._out.append(f"{verb} {rest}\r\n".encode() if rest else f"{verb}\r\n".encode())
         self._awaited.append(verb)
 
@@ -129,7 +129,7 @@ class Client:
             self.command("AUTH", f"{mechanism} {base64.b64encode(initial).decode() or '='}")
 
     def response(self, data: bytes | None) -> None:
-        """The answer to a 334; None cancels. The reply comes as Answer("AUTH")."""
+        """The answer to a 334; None cancels. The reply comes as CommandReply("AUTH")."""
         self._out.append((b"*" if data is None else base64.b64encode(data)) + b"\r\n")
         self._awaited.append("AUTH")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from enum import Enum
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -18,13 +17,13 @@ from postern.model.mailbox_server import ClientMailboxes
 from postern.model.organization import Limits
 from postern.model.security import Identity, Mechanism
 from postern.net.link import Link
-from postern.paths.guard import Guard, Reason, Refusal
+from postern.paths.guard import Guard, Refusal
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.room import AnswerRoom, LiteralRoom
+from postern.services.conversation import asking
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
-from postern.trust.outcome import FAILED, Denied, Granted
-from postern.trust.sasl.mechanisms import SaslServer
+from postern.trust.acceptor import Cause, Failure, Granted, failed, refused
 
 if TYPE_CHECKING:
     from postern.trust.authenticator import Authenticator
@@ -60,7 +59,7 @@ class ClientAccess:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedMailbox:
     """A logged-on user's mailbox. `address` is its primary one, `info` what it was when it was opened or its quota renewed."""
 
     identity: Identity
@@ -71,30 +70,18 @@ class Opened:
     address: str
 
 
-class Cause(Enum):
-    """Why there is no mailbox, as RFC 5530 and RFC 3206 divide it."""
-
-    FAILED = "authentication failed"
-    PRIVACY = "encryption required"
-    UNAVAILABLE = "try again later"
-    CONTACT = "ask the administrator"
-
-
-@dataclass(frozen=True, slots=True)
-class NotOpened:
-    cause: Cause
-    text: str
-
-
-async def open_with_password(access: ClientAccess, link: Link, name: str, password: str) -> Opened | NotOpened:
+async def open_with_password(access: ClientAccess, link: Link, name: str, password: str) -> OpenedMailbox | Failure:
     """LOGIN, USER and PASS: the guard first, then the authenticator, then the mailbox."""
     refusal = access.guard.check_mechanism(Mechanism.BASIC, link.seal)
     if refusal is not None:
         return refused(refusal)
-    return await open_verdict(access, link, await access.authenticator.password(name, password, link.peer))
+    outcome = await access.authenticator.password(name, password, link.peer)
+    if isinstance(outcome, Granted):
+        return await open_mailbox(access, link, outcome.identity)
+    return failed(access.guard, asking(link), Mechanism.BASIC, outcome)
 
 
-async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> Opened | NotOpened:
+async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> OpenedMailbox | Failure:
     """The mailbox of someone who has proven who it is, if a row of this door admits them."""
     row = access.guard.row_for(identity, link.seal)
     if isinstance(row, Refusal):
@@ -102,18 +89,18 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
     try:
         recipient = await _recipient(access.directory, identity)
         if recipient is None or recipient.type not in (RecipientType.USER, RecipientType.ROOM):
-            return NotOpened(Cause.CONTACT, "This account has no mailbox")
+            return Failure(Cause.CONTACT, "This account has no mailbox")
         server = access.server(recipient.database)
         if server is None:
-            return NotOpened(Cause.CONTACT, "The mailbox's database is unknown here")
+            return Failure(Cause.CONTACT, "The mailbox's database is unknown here")
         quota = recipient.quota or access.limits.mailbox_quota
         info = await server.mailboxes.logon(recipient.guid, quota)
     except DirectoryUnavailable:
-        return NotOpened(Cause.UNAVAILABLE, "The directory does not answer")
+        return Failure(Cause.UNAVAILABLE, "The directory does not answer")
     except MailboxError as error:
         if error.code == "UNAVAILABLE":
-            return NotOpened(Cause.UNAVAILABLE, "The mailbox does not answer")
-        return NotOpened(Cause.CONTACT, "The mailbox cannot be opened")
+            return Failure(Cause.UNAVAILABLE, "The mailbox does not answer")
+        return Failure(Cause.CONTACT, "The mailbox cannot be opened")
     access.observed.seen(row.id, link.peer.host, identity.mechanism.value, link.seal, time.time())
     log(
         Event.AUTHENTICATED,
@@ -123,10 +110,10 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
         mechanism=identity.mechanism.value,
         cipher=link.seal.cipher if link.seal else "",
     )
-    return Opened(identity, recipient.guid, server.mailboxes, server.changes, info, recipient.primary)
+    return OpenedMailbox(identity, recipient.guid, server.mailboxes, server.changes, info, recipient.primary)
 
 
-async def renewed(access: ClientAccess, opened: Opened) -> Opened:
+async def renewed(access: ClientAccess, opened: OpenedMailbox) -> OpenedMailbox:
     """With the quota that the directory grants by now: a session may be open for days. Mostly answered from the directory's
     cache; what it does not say leaves what is. Raises MailboxError."""
     try:
@@ -151,31 +138,3 @@ async def _recipient(directory: Directory, identity: Identity) -> Recipient | No
         return None
     recipient = await directory.recipient(account.recipient)
     return recipient if recipient is not None and recipient.guid == account.guid else None
-
-
-def sasl_server(access: ClientAccess, link: Link, mechanism: str) -> SaslServer | NotOpened | None:
-    """A new exchange by this mechanism, the guard's refusal, or None where nobody can verify it here."""
-    _, refusal = access.guard.check_sasl(mechanism, link.seal)
-    if refusal is not None:
-        return refused(refusal)
-    return access.authenticator.sasl(mechanism, link.peer, link.seal, link.peer_certificate(), link.channel())
-
-
-async def open_verdict(access: ClientAccess, link: Link, outcome: Granted | Denied) -> Opened | NotOpened:
-    """The end of an exchange."""
-    if isinstance(outcome, Granted):
-        return await open_mailbox(access, link, outcome.identity)
-    return denied(link, outcome)
-
-
-def denied(link: Link, outcome: Denied) -> NotOpened:
-    log(Event.AUTHENTICATION_FAILED, peer=str(link.peer), account=outcome.account, temporary=outcome.temporary)
-    return NotOpened(Cause.UNAVAILABLE if outcome.temporary else Cause.FAILED, outcome.text)
-
-
-def refused(refusal: Refusal) -> NotOpened:
-    if refusal.reason is Reason.ENCRYPTION_REQUIRED:
-        return NotOpened(Cause.PRIVACY, refusal.text)
-    if refusal.reason is Reason.MECHANISM_NOT_LISTED:
-        return NotOpened(Cause.FAILED, refusal.text)
-    return NotOpened(Cause.FAILED, FAILED)

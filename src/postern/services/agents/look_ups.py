@@ -102,18 +102,18 @@ class BlockLists:
 
     async def _ask(self, address: IpAddress, providers: tuple[Provider, ...]) -> str:
         answers = await asyncio.gather(*(self._look_ups.ask(question(provider, address)) for provider in providers))
-        found, remember = "", MAX_TTL
+        zone, remember = "", MAX_TTL
         for provider, answer in zip(providers, answers, strict=True):
             if answer.found is Found.UNKNOWN:
                 remember = MIN_TTL
             elif is_listed(provider, answer) and not await self._is_dead(provider):
-                found, remember = provider.zone, remembered_for(answer)
+                zone, remember = provider.zone, remembered_for(answer)
                 break
-        self._known[address, providers] = self._clock() + remember, found
+        self._known[address, providers] = self._clock() + remember, zone
         self._known.move_to_end((address, providers))
         if len(self._known) > REMEMBERED:
             self._known.popitem(last=False)
-        return found
+        return zone
 
     async def _is_dead(self, provider: Provider) -> bool:
         """RFC 5782 section 5. Asked once an hour, and only of a list that lists somebody."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from postern.model.mail import Action, Carrier, Content, NextHop, Parcel, RecipientOutcome
+from postern.model.mail import Action, Carrier, Chunks, Content, NextHop, Parcel, RecipientOutcome
 from postern.protocols.mime.header import MAX_HEADER, lines_end
 from postern.services.agents.dkim_keys import KeyRing
 from postern.services.agents.state import AgentFile, AgentState, Statistics
@@ -20,7 +20,7 @@ from postern.services.smtp.data import prepended
 from postern.telemetry.attempts import attempting, strike
 from postern.telemetry.log import Event, log
 from postern.transport import poison
-from postern.transport.agents.agent import Agent, Leaving
+from postern.transport.agents.agent import Agent, LeavingMail
 from postern.transport.agents.catalogue import BUILT
 from postern.transport.agents.dkim_signing import SigningKey
 from postern.transport.segments import DamagedBody
@@ -101,12 +101,12 @@ class OutwardAgents:
     async def _leaving(self, key: str, parcel: Parcel) -> Content:
         """The parcel's content as the agents leave it. Raises what an agent raises without which nothing leaves."""
         header, body = attempting(key, split, parcel.content)
-        mail = Leaving(parcel.envelope.sender, header, body, self._clock(), key, self._signing)
+        mail = LeavingMail(parcel.envelope.sender, header, body, self._clock(), key, self._signing)
         for agent in self._agents:
             await self._pass(agent, mail)
         return prepended(mail.header, body) if mail.header != header else parcel.content
 
-    async def _pass(self, agent: Agent[Any], mail: Leaving) -> None:
+    async def _pass(self, agent: Agent[Any], mail: LeavingMail) -> None:
         begun = time.perf_counter()
         try:
             acted = await agent.at_leaving(mail)
@@ -137,7 +137,7 @@ def split(content: Content) -> tuple[bytes, Content]:
     return start[:end], rest
 
 
-class _Rest(Sequence[bytes]):
+class _Rest(Chunks):
     """Chunks from a number on, read as they are asked for."""
 
     def __init__(self, chunks: Sequence[bytes], begin: int) -> None:
@@ -147,13 +147,9 @@ class _Rest(Sequence[bytes]):
     def __len__(self) -> int:
         return len(self._chunks) - self._begin
 
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:  # type: ignore[override]  # as prepended reads it
-        if isinstance(index, slice):
-            return [self._chunks[self._begin + at] for at in range(*index.indices(len(self)))]
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        return self._chunks[self._begin + index]
+    def chunk(self, number: int) -> bytes:
+        return self._chunks[self._begin + number]
 
 
 def _all(parcel: Parcel, action: Action, status: str, text: str) -> list[RecipientOutcome]:
-    return [RecipientOutcome(one.address, action, status, text) for one in parcel.envelope.recipients]
+    return [RecipientOutcome(recipient.address, action, status, text) for recipient in parcel.envelope.recipients]

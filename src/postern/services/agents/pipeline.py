@@ -30,7 +30,7 @@ from postern.services.smtp.recipients import of_directory
 from postern.services.smtp.session import Session
 from postern.telemetry.attempts import attempting
 from postern.telemetry.log import Event, log
-from postern.transport.agents.agent import Agent, Client, Mail, Sources
+from postern.transport.agents.agent import Agent, AgentSources, IncomingMail, Stranger
 from postern.transport.agents.catalogue import BUILT
 from postern.transport.agents.connection_filter import client_address
 
@@ -62,7 +62,7 @@ class Chain:
 
     by_name: dict[str, Agent[Any]]
     at: dict[str, tuple[Agent[Any], ...]]
-    sources: Sources
+    sources: AgentSources
 
 
 class AgentPipeline:
@@ -117,7 +117,7 @@ class AgentPipeline:
                     agents[name].take_over(former[name])
         at = {moment: tuple(agent for agent in agents.values() if agent.acts(moment)) for moment in _INWARD}
         services, refused = self._services, self._refused_recipient
-        sources = Sources(
+        sources = AgentSources(
             services.look_ups,
             services.block_lists,
             self._fqdn,
@@ -147,7 +147,7 @@ class ConnectionPipeline:
         self._p = pipeline
         chain = pipeline.chain
         self._at = chain.at
-        self._client = Client(chain.sources)
+        self._client = Stranger(chain.sources)
         self._refusal: tuple[Reply, str] | None = None
         """The last one, and the agent that gave it."""
 
@@ -156,7 +156,11 @@ class ConnectionPipeline:
         self._client.address = client_address(session.peer.host)
         if _is_filtered(session):
             for agent in self._at["at_connection"]:
-                agent.at_connection(self._client)
+                begun = time.perf_counter()
+                try:
+                    agent.at_connection(self._client)
+                except Exception as error:
+                    self._failed(agent, begun, error)
         return None
 
     def mail(self, session: Session, sender: str) -> Reply | None:
@@ -195,9 +199,13 @@ class ConnectionPipeline:
         self._client.unknown += 1
         delay = 0.0
         for agent in self._at["at_unknown"]:
-            if not self.agent_of(reply):
-                self._p.statistics.add(agent.name, time.perf_counter(), reply.code)
-            delay = max(delay, agent.at_unknown(self._client))
+            begun = time.perf_counter()
+            if not self.agent_of(reply):  # else its refusal is counted already
+                self._p.statistics.add(agent.name, begun, reply.code)
+            try:
+                delay = max(delay, agent.at_unknown(self._client))
+            except Exception as error:
+                self._failed(agent, begun, error)
         return delay
 
     async def message(
@@ -210,12 +218,12 @@ class ConnectionPipeline:
 
     async def examine(
         self, session: Session, envelope: Envelope, header: bytes, body: Content, key: str = ""
-    ) -> tuple[Reply | None, Mail]:
+    ) -> tuple[Reply | None, IncomingMail]:
         """The agents at the end of a message: the refusal, and the message with what each of them found. What raises anything
         counts against the message, which is refused for now, and for good the second time: nothing passes that an agent could
         not look at. This itself does not raise."""
         until, now = time.monotonic() + TIME_LIMIT, self._client.sources.clock()
-        mail = Mail(self._client, session.helo, envelope.sender, header, body, now, until, key)
+        mail = IncomingMail(self._client, session.helo, envelope.sender, header, body, now, until, key)
         try:
             mail.fields = attempting(key, headers.fields, header)
         except Exception as error:

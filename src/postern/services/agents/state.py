@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from postern.telemetry.log import Event, log
+from postern.telemetry.metrics import Metric, count
 from postern.transport.agents.catalogue import BUILT
 from postern.transport.agents.settings import dump, load
 
@@ -99,7 +100,7 @@ def _parse(data: bytes) -> AgentState:
         raise ValueError("is no file of agents")
     return AgentState(
         {name: on for name, on in enabled.items() if name in BUILT and isinstance(on, bool)},
-        {name: given for name, given in settings.items() if name in BUILT and isinstance(given, dict)},
+        {name: values for name, values in settings.items() if name in BUILT and isinstance(values, dict)},
     )
 
 
@@ -154,6 +155,8 @@ class Statistics:
 
     def add(self, agent: str, begun: float, code: int = 0, error: bool = False) -> None:
         """One decision that began at `begun` (perf_counter); `code` is the reply's, 0 if there was none."""
+        outcome = "error" if error else "reject" if code >= 500 else "defer" if code >= 400 else "accept"
+        count(Metric.AGENT_DECISIONS, agent, outcome)
         counts = self.counts[agent]
         counts.seen += 1
         counts.rejected += code >= 500
@@ -181,12 +184,12 @@ def total(state: Path) -> dict[str, Counts]:
     sums = {name: Counts() for name in BUILT}
     for file in sorted((state / FOLDER).glob("statistics-*.json")):
         for name, counts in _read_counts(file).items():
-            one = sums[name]
-            one.seen += counts.seen
-            one.rejected += counts.rejected
-            one.tempfailed += counts.tempfailed
-            one.errors += counts.errors
-            one.seconds += counts.seconds
+            summed = sums[name]
+            summed.seen += counts.seen
+            summed.rejected += counts.rejected
+            summed.tempfailed += counts.tempfailed
+            summed.errors += counts.errors
+            summed.seconds += counts.seconds
     return sums
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from postern.model.directory import DirectoryUnavailable, Policy
+from postern.model.directory import DirectoryPolicy, DirectoryUnavailable
 from postern.paths.guard import Guard
 from postern.paths.row import Path
 from postern.services.organization_feed import OrganizationFeed
@@ -20,7 +20,7 @@ class DirectoryRefresh:
     """Asks the directory every REFRESH seconds. The guards that it makes follow the mechanisms, and `feed` tells of the domains:
     those of postern.toml, and those that the directory adds to them."""
 
-    def __init__(self, authenticator: Authenticator, directory: Policy, feed: OrganizationFeed) -> None:
+    def __init__(self, authenticator: Authenticator, directory: DirectoryPolicy, feed: OrganizationFeed) -> None:
         self._authenticator = authenticator
         self._directory = directory
         self._feed = feed

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from postern.model.directory import Policy
+from postern.model.directory import DirectoryPolicy
 from postern.model.domains import a_labels
 from postern.model.edge import EdgeConfiguration, HubServer, Subscription, SubscriptionStore
 from postern.model.organization import Organization, Role, SendConnector, Server
@@ -17,7 +17,7 @@ from postern.model.organization import Organization, Role, SendConnector, Server
 class ConfigurationSource:
     """`of` one edge, as the directory has it now."""
 
-    def __init__(self, organization: Organization, policy: Policy, store: SubscriptionStore) -> None:
+    def __init__(self, organization: Organization, policy: DirectoryPolicy, store: SubscriptionStore) -> None:
         self._organization = organization
         self._policy = policy
         self._store = store

@@ -11,7 +11,7 @@ import contextlib
 import time
 from collections.abc import Callable
 
-from postern.directory.adam.accounts import AccountError, AdamAccounts, Request, is_name_of
+from postern.directory.adam.accounts import AccountError, AccountRequest, AdamAccounts, is_name_of
 from postern.model.directory import DirectoryUnavailable
 from postern.services.edge.pairs import LIFE, purpose
 from postern.telemetry.log import Event, log
@@ -69,7 +69,7 @@ class AccountKeeper:
                     self._refuse(request, "it is another hub's account")
             await self._accounts.done(request)
 
-    async def _make(self, request: Request, now: float) -> None:
+    async def _make(self, request: AccountRequest, now: float) -> None:
         if not request.hub or not is_name_of(request.account, request.hub):
             self._refuse(request, "no account of a hub is called so")
             return
@@ -86,7 +86,7 @@ class AccountKeeper:
             return
         log(Event.EDGE_CREDENTIAL, path="edgesync", edge=self._edge, hub=request.hub, account=request.account)
 
-    def _refuse(self, request: Request, why: str) -> None:
+    def _refuse(self, request: AccountRequest, why: str) -> None:
         log(Event.EDGE_REQUEST_REFUSED, path="edgesync", account=request.account, by=request.by, why=why)
 
     async def _always(self) -> None:

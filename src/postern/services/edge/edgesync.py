@@ -21,7 +21,7 @@ from postern.directory.adam.state import Lease, State
 from postern.directory.ldap.client import AlreadyThere, NoSuchEntry, Refused
 from postern.model.directory import DirectoryUnavailable
 from postern.model.edge import Delta, EdgeConfiguration, EdgeRecipient, RecipientSource, Subscription, SubscriptionStore
-from postern.services.edge.pairs import EdgePairs, Login
+from postern.services.edge.pairs import EdgePairs, ReplicationAccount
 from postern.telemetry.log import Event, log
 
 LEASE = 3600.0
@@ -34,7 +34,7 @@ _BEAT = 30.0
 _NEW_ACCOUNT = 15.0
 """Seconds in which an edge has made the first account that it was asked for."""
 
-Dial = Callable[[Subscription, Login], EdgeReplica]
+Dial = Callable[[Subscription, ReplicationAccount], EdgeReplica]
 Progress = Callable[[str, int, int], None]
 """What is being done, how much of it is done, and of how much (0: not known)."""
 
@@ -85,7 +85,7 @@ class _Session:
     lease: Lease
     state: State
     progress: Progress
-    login: Login
+    login: ReplicationAccount
 
 
 class EdgeSync:
@@ -198,7 +198,7 @@ class EdgeSync:
             await replica.close()
             raise
 
-    async def _connect(self, subscription: Subscription) -> tuple[EdgeReplica, Login]:
+    async def _connect(self, subscription: Subscription) -> tuple[EdgeReplica, ReplicationAccount]:
         """Bound with the first of this hub's accounts that the edge takes."""
         logins = self._pairs.logins(subscription, self._clock())
         if not any(one.hub == self._hub for one in subscription.credentials):
@@ -312,7 +312,7 @@ class EdgeSync:
         elif made:
             await self._follow_bootstrap(edge, made[0])
 
-    async def _follow_bootstrap(self, edge: str, login: Login) -> None:
+    async def _follow_bootstrap(self, edge: str, login: ReplicationAccount) -> None:
         """The first account of its own works: then the one from the file goes. Else the next synchronization sees to it."""
         subscription = await self._subscription(edge)
         deadline = time.monotonic() + _NEW_ACCOUNT

@@ -30,14 +30,14 @@ def purpose(edge: str, hub: str, username: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class ReplicationAccount:
     """An account to bind with."""
 
     credential: EdgeCredential
     password: str
 
     def __repr__(self) -> str:
-        return f"Login({self.credential.username})"
+        return f"ReplicationAccount({self.credential.username})"
 
 
 class EdgePairs:
@@ -55,7 +55,7 @@ class EdgePairs:
         if (self._hub, self.key) not in subscription.hub_keys:
             await self._store.add_hub_key(subscription.name, self._hub, self.key)
 
-    def logins(self, subscription: Subscription, now: float) -> list[Login]:
+    def logins(self, subscription: Subscription, now: float) -> list[ReplicationAccount]:
         """This hub's accounts that are good now, the newest first and the bootstrap account last."""
         mine = [one for one in subscription.credentials if one.hub == self._hub and one.valid(now)]
         mine.sort(key=lambda one: (one.bootstrap, -one.effective))
@@ -65,10 +65,10 @@ class EdgePairs:
                 password = unseal(self._private, one.for_hub, purpose(subscription.name, one.hub, one.username))
             except SealError:
                 continue  # sealed to a key that this hub had before
-            found.append(Login(one, password))
+            found.append(ReplicationAccount(one, password))
         return found
 
-    async def renew(self, subscription: Subscription, replica: EdgeReplica, now: float) -> list[Login]:
+    async def renew(self, subscription: Subscription, replica: EdgeReplica, now: float) -> list[ReplicationAccount]:
         """Makes the accounts that are due, drops those that are over; returns the new ones of this hub."""
         for one in subscription.credentials:
             if one.expires <= now:
@@ -108,7 +108,7 @@ class EdgePairs:
 
     async def _make(
         self, subscription: Subscription, replica: EdgeReplica, hub: str, key: bytes, effective: float
-    ) -> Login:
+    ) -> ReplicationAccount:
         password, username = secrets.token_urlsafe(32), new_name(hub)
         use = purpose(subscription.name, hub, username)
         for_edge = seal(key_of_certificate(subscription.certificate), password, use)
@@ -117,7 +117,7 @@ class EdgePairs:
         await replica.ask_account(username, hub, effective - BACKDATED, credential.expires, for_edge)
         await self._store.add_credential(subscription.name, credential)
         log(Event.EDGE_CREDENTIAL, path="edgesync", edge=subscription.name, hub=hub, account=username)
-        return Login(credential, password)
+        return ReplicationAccount(credential, password)
 
 
 def good_until(subscription: Subscription, hub: str) -> float:

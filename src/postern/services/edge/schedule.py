@@ -18,6 +18,7 @@ from postern.model.edge import Subscription, SubscriptionStore
 from postern.model.organization import Server
 from postern.services.edge.edgesync import LEASE, EdgeSync, EdgeSyncError, LeaseHeld
 from postern.telemetry.log import Event, log
+from postern.telemetry.metrics import Metric, count, observe
 
 CONFIGURATION_EVERY = 180.0
 RECIPIENTS_EVERY = 300.0
@@ -75,10 +76,14 @@ class Schedule:
             return
         everything, some = now >= full, now >= recipients
         try:
-            await self._sync.synchronize(edge, full=everything, recipients=some or everything)
+            report = await self._sync.synchronize(edge, full=everything, recipients=some or everything)
+            count(Metric.EDGESYNC_RUNS, "done")
+            observe(Metric.EDGESYNC_SECONDS, report.seconds)
         except LeaseHeld:
+            count(Metric.EDGESYNC_RUNS, "left to another hub")
             self._alive[edge] = now
         except EdgeSyncError as error:
+            count(Metric.EDGESYNC_RUNS, "failed")
             if type(error) is EdgeSyncError:  # its kinds have events of their own
                 log(Event.EDGE_UNREACHABLE, path="edgesync", edge=edge, why=str(error))
             self._due[edge] = (now + RETRY_AFTER, now + RETRY_AFTER, full)

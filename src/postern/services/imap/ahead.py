@@ -7,7 +7,7 @@ messages and bytes, and dropped as soon as the client does something else.
 from __future__ import annotations
 
 from postern.model.items import Column, FetchedItems
-from postern.services.access.logon import Opened
+from postern.services.access.logon import OpenedMailbox
 from postern.services.imap.view import Ahead, FolderView
 
 MESSAGES = 64
@@ -26,7 +26,7 @@ def take(view: FolderView, position: int) -> FetchedItems | None:
     return row
 
 
-async def read_one(opened: Opened, view: FolderView, columns: Column, position: int) -> FetchedItems:
+async def read_one(opened: OpenedMailbox, view: FolderView, columns: Column, position: int) -> FetchedItems:
     """The columns of the message at `position`, out of what was read ahead if it was the next in line."""
     ahead, uid = view.ahead, view.uids[position]
     in_line = ahead.columns == columns and ahead.position == position - 1
@@ -46,7 +46,7 @@ async def read_one(opened: Opened, view: FolderView, columns: Column, position: 
     return ahead.rows.pop(uid, FetchedItems([]))
 
 
-async def _reach(opened: Opened, view: FolderView, columns: Column, position: int) -> int:
+async def _reach(opened: OpenedMailbox, view: FolderView, columns: Column, position: int) -> int:
     """How far to read: the position behind the last message."""
     last = min(position + MESSAGES, len(view.uids))
     if not columns & (Column.CONTENT | Column.HEADER):

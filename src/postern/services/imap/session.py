@@ -23,23 +23,15 @@ from postern.protocols.imap.commands import (
     Response,
 )
 from postern.protocols.imap.machine import MEMBER_COMMAND, ServerMachine
-from postern.services.access.logon import (
-    Cause,
-    ClientAccess,
-    NotOpened,
-    Opened,
-    open_verdict,
-    open_with_password,
-    sasl_server,
-)
+from postern.services.access.logon import ClientAccess, OpenedMailbox, open_mailbox, open_with_password
 from postern.services.access.room import OF_ONE_MAILBOX, Share
-from postern.services.conversation import Conversation
+from postern.services.conversation import Conversation, asking
 from postern.services.imap import fetch, folders, search, selected, store
 from postern.services.imap.state import CommandFailed, ImapState
 from postern.services.imap.view import NO_COLUMNS, Ahead
 from postern.telemetry.log import Event, log
-from postern.trust.outcome import Challenge
-from postern.trust.sasl.exchange import Cancelled, SaslExchange, encoded
+from postern.trust.acceptor import Cause, Challenge, Failure, Granted
+from postern.trust.framing.sasl import AuthExchange, AuthTurn, encoded, names
 
 BASE = b"IMAP4rev1 IMAP4rev2 LITERAL+ SASL-IR ID ENABLE IDLE"
 CAPABILITIES = (
@@ -52,6 +44,7 @@ ENABLED = {"CONDSTORE", "IMAP4REV2", "UTF8=ACCEPT"}
 
 CAUSES = {
     Cause.FAILED: b"AUTHENTICATIONFAILED",
+    Cause.UNSUPPORTED: b"AUTHENTICATIONFAILED",
     Cause.PRIVACY: b"PRIVACYREQUIRED",
     Cause.UNAVAILABLE: b"UNAVAILABLE",
     Cause.CONTACT: b"CONTACTADMIN",
@@ -98,7 +91,7 @@ class ImapSession(Conversation):
         self._access = access
         self._machine = ServerMachine()
         self._state = ImapState(access, self._machine)
-        self._sasl = SaslExchange()
+        self._auth = AuthExchange(access.guard, access.authenticator, encoded=True)
         self._idle: selected.Idle | None = None
         self._room: Share | None = None
         self._bad = 0
@@ -185,7 +178,7 @@ class ImapSession(Conversation):
             self._idle.stop()
             self._idle = None
         if event.name == "":
-            self._sasl.cancel()
+            self._auth.cancel()
         if isinstance(event, Overflow):
             self._machine.send(b"* BYE [TOOBIG] " + event.text.encode() + b"\r\n")
             self._close()
@@ -212,7 +205,7 @@ class ImapSession(Conversation):
     def _offer(self) -> Offer:
         link = self._state.link
         assert link is not None
-        return self._access.guard.offer(link.seal, can_upgrade=link.tls is not None, binds=link.binds)
+        return self._access.guard.offer(link.seal, can_upgrade=link.tls is not None)
 
     def _capabilities(self) -> bytes:
         limit = b" APPENDLIMIT=%d" % self._access.limits.message_size
@@ -224,7 +217,9 @@ class ImapSession(Conversation):
             words.append(b"STARTTLS")
         if offer.login_disabled:
             words.append(b"LOGINDISABLED")
-        words.extend(b"AUTH=" + name.encode() for name in offer.mechanisms)
+        link = self._state.link
+        assert link is not None
+        words.extend(b"AUTH=" + name.encode() for name in names(offer.mechanisms, link.binds))
         return b" ".join(words)
 
     def _capability(self, command: Command) -> None:
@@ -304,8 +299,8 @@ class ImapSession(Conversation):
         assert self.link is not None
         self._answer_login(command, await open_with_password(self._access, self.link, command.user, command.password))
 
-    def _answer_login(self, command: Command, outcome: Opened | NotOpened) -> None:
-        if isinstance(outcome, Opened):
+    def _answer_login(self, command: Command, outcome: OpenedMailbox | Failure) -> None:
+        if isinstance(outcome, OpenedMailbox):
             limits = self._access.limits
             self._state.opened = outcome
             self.watch(self._access.authenticator.reauthorization, outcome.identity)
@@ -316,6 +311,10 @@ class ImapSession(Conversation):
             self._machine.take_room = self._room.take
             self.idle_timeout = limits.imap_idle_timeout
             self._state.done(command, "Logged in", b"CAPABILITY " + self._capabilities())
+            return
+        if outcome.cause is Cause.CANCELLED:
+            self._state.done(command, outcome.text, status=b"BAD")
+            self._count_bad()
             return
         self._state.done(command, outcome.text, CAUSES[outcome.cause], b"NO")
         if outcome.cause is not Cause.UNAVAILABLE:
@@ -331,29 +330,20 @@ class ImapSession(Conversation):
         if self._state.authenticated:
             self._state.done(command, "Already authenticated", status=b"BAD")
             return None
-        server = sasl_server(self._access, link, command.mechanism)
-        if isinstance(server, NotOpened):
-            self._answer_login(command, server)
-            return None
-        if server is None:
-            self._state.done(command, "Authentication mechanism is not supported here", b"CANNOT", b"NO")
-            return None
-        self._sasl.begin(server)
-        return self._respond(command, command.initial)
+        return self._answer_turn(command, self._auth.begin(command.mechanism, command.initial, asking(link)))
 
     def _response(self, command: Response) -> Awaitable[None]:
-        return self._respond(command, command.data)
+        return self._answer_turn(command, self._auth.respond(command.data))
 
-    async def _respond(self, command: Command, line: bytes | None) -> None:
+    async def _answer_turn(self, command: Command, turn: Awaitable[AuthTurn]) -> None:
         assert self.link is not None
-        outcome = await self._sasl.respond_encoded(line)
+        outcome = await turn
         if isinstance(outcome, Challenge):
             self._machine.challenge(encoded(outcome))
-        elif isinstance(outcome, Cancelled):
-            self._state.done(command, outcome.text, status=b"BAD")
-            self._count_bad()
+        elif isinstance(outcome, Granted):
+            self._answer_login(command, await open_mailbox(self._access, self.link, outcome.identity))
         else:
-            self._answer_login(command, await open_verdict(self._access, self.link, outcome))
+            self._answer_login(command, outcome)
 
 
 _SESSION: dict[str, Callable[[ImapSession, Command], Awaitable[None] | None]] = {

@@ -16,7 +16,7 @@ from postern.protocols.imap import responses
 from postern.protocols.imap.commands import Command
 from postern.protocols.imap.cursor import SAVED, Ranges
 from postern.protocols.imap.machine import ServerMachine
-from postern.services.access.logon import ClientAccess, Opened, renewed
+from postern.services.access.logon import ClientAccess, OpenedMailbox, renewed
 from postern.services.imap.view import FolderView, Slice
 
 Path = tuple[str, ...]
@@ -51,7 +51,7 @@ class ImapState:
         self.access = access
         self.machine = machine
         self.link: Link | None = None
-        self._opened: Opened | None = None
+        self._opened: OpenedMailbox | None = None
         self.view: FolderView | None = None
         self.paths: dict[Path, int] = {}
         """Folder ids by path, as last seen."""
@@ -69,13 +69,13 @@ class ImapState:
         return self._opened is not None
 
     @property
-    def opened(self) -> Opened:
+    def opened(self) -> OpenedMailbox:
         if self._opened is None:
             raise bad("Authenticate first")
         return self._opened
 
     @opened.setter
-    def opened(self, opened: Opened) -> None:
+    def opened(self, opened: OpenedMailbox) -> None:
         self._opened = opened
 
     async def renew_quota(self) -> None:

@@ -14,6 +14,7 @@ from postern.model.mailbox import MailboxError
 from postern.store.disconnected import Find
 from postern.store.transport import Transport
 from postern.telemetry.log import Event, log
+from postern.telemetry.metrics import Metric, put
 from postern.telemetry.observed import Observed
 
 EVERY = 300.0
@@ -26,6 +27,10 @@ class Housekept(Protocol):
 
     async def transport(self) -> Transport:
         """Over what the database is reached."""
+        ...
+
+    async def octets(self) -> int:
+        """Size of the database."""
         ...
 
     async def reconcile(self, find: Find) -> None:
@@ -56,7 +61,7 @@ class Housekeeping:
 
     async def start(self) -> None:
         """Raises MailboxError where the database does not answer."""
-        await observe(self._database, self._observed)
+        await self._look()
         self._tasks = [asyncio.create_task(self._keep_house()), asyncio.create_task(render_anew(self._database))]
 
     async def stop(self) -> None:
@@ -68,14 +73,19 @@ class Housekeeping:
         while True:
             await asyncio.sleep(EVERY)
             with contextlib.suppress(MailboxError):
-                await observe(self._database, self._observed)
+                await self._look()
             if self._maintains:
                 await maintain(self._database, self._owners, self._retention)
+
+    async def _look(self) -> None:
+        await observe(self._database, self._observed)
+        if self._maintains:
+            put(Metric.DATABASE_OCTETS, await self._database.octets())
 
 
 async def observe(database: Housekept, observed: Observed) -> None:
     """Counts the connection to the database among those observed, at the start and with each housekeeping: no door of ours sees
-    its row."""
+    its row. Raises MailboxError."""
     used = await database.transport()
     observed.seen("postgresql", used.peer, used.mechanism, used.seal, time.time())
 

@@ -25,14 +25,14 @@ from postern.model.mailbox import MailboxError
 from postern.model.organization import Limits
 from postern.protocols.authentication.results import without_claims
 from postern.protocols.mime.address import address_list
-from postern.protocols.mime.header import MAX_HEADER, has_too_many_fields, lines_end, parse_fields
+from postern.protocols.mime.header import MAX_HEADER, has_too_many_fields, parse_fields, split_section
 from postern.protocols.mime.line_ends import with_line_ends
 from postern.protocols.mime.words import decode_words
 from postern.protocols.smtp.address import parse_mailbox
 from postern.services.mailbox.peer import MailboxPeer, OutboxMailboxes
 from postern.telemetry.attempts import attempt, forget, given_up, strike
 from postern.telemetry.log import Event, log
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 from postern.transport.submission import TOO_MANY_FIELDS, NotAllowed, Submitter, fix_header, recipients
 
 MAX_NOTED = 10_000
@@ -183,7 +183,7 @@ class OutboxTaker:
         accepted = await self._intake.accept(envelope, Content.of(data), origin)
         self._tracker.record(
             TrackingRecord(
-                Step.SUBMIT,
+                TrackingStep.SUBMIT,
                 accepted.message_id,
                 accepted.queue_id,
                 origin.path,
@@ -203,7 +203,7 @@ class OutboxTaker:
         with attempt(key):
             # Clients append to the outbox what SMTP would refuse: a bare CR or LF never leaves us.
             content = with_line_ends(content)
-            header, rest = _split(content)
+            header, rest = split_section(content)
             if len(header) > MAX_HEADER:
                 return _TOO_LARGE
             if has_too_many_fields(header):
@@ -235,7 +235,7 @@ class OutboxTaker:
             not addresses or not header.isascii(),
         )
         trace = f"Received: from mailbox by {self._fqdn} (Postern) with MAPI;\r\n\t{formatdate(now)}\r\n".encode()
-        return envelope, trace + fixed + rest
+        return envelope, trace + fixed + (rest or b"\r\n")
 
     async def _submitter(self, mailbox: UUID, authors: Sequence[str]) -> Submitter | None:
         """The mailbox's owner: whom Sender or From names must have this very mailbox."""
@@ -248,12 +248,6 @@ class OutboxTaker:
                 allowed = {recipient.primary, *recipient.addresses, *account.send_as}
                 return Submitter(recipient.primary, frozenset(map(fold, allowed)))
         return None
-
-
-def _split(content: bytes) -> tuple[bytes, bytes]:
-    """Header lines, and the rest with the empty line first."""
-    end = lines_end(content)
-    return (content[:end], content[end:]) if end >= 0 else (content, b"\r\n")
 
 
 def _addresses(header: bytes, *names: bytes) -> list[str]:
@@ -270,7 +264,7 @@ def _key(mailbox: UUID, uid: int) -> str:
 
 
 def _subject(content: bytes) -> str:
-    header, _ = _split(content)
+    header, _ = split_section(content)
     subject = decode_words(parse_fields(header, 0, len(header)).named.get(b"subject", b"")[:_MAX_SUBJECT])
     return " ".join(subject.split())[:200]
 

@@ -20,9 +20,9 @@ from postern.paths.row import Path
 from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION, MailSubmission
 from postern.protocols.dcerpc.pdu import Status
 from postern.services.mailbox.outbox import OutboxTaker
+from postern.services.rpc.call import Caller, RpcFault
 from postern.services.rpc.client import RpcClient, RpcError
 from postern.services.rpc.interface import InterfaceService
-from postern.services.rpc.server import Caller, RpcFault
 from postern.services.rpc.stub import stub
 from postern.telemetry.log import Event, log
 
@@ -105,7 +105,7 @@ class SubmissionService(InterfaceService[MailSubmission]):
     speaks for itself only."""
 
     def __init__(self, row: Path, taker: OutboxTaker, accounts: Mapping[str, str]) -> None:
-        super().__init__(MAIL_SUBMISSION, row, for_caller=lambda caller: _Notices(caller, taker, accounts))
+        super().__init__(MAIL_SUBMISSION, row, for_call=lambda call: _Notices(call.caller, taker, accounts))
 
 
 class _Notices:

@@ -14,12 +14,12 @@ from postern.paths.row import Path
 from postern.protocols.dcerpc.interfaces.logon_broker import LOGON_BROKER, LogonBroking
 from postern.protocols.dcerpc.pdu import Status
 from postern.services.netlogon.client import PATIENCE
+from postern.services.rpc.call import Call, RpcFault
 from postern.services.rpc.client import RpcClient, RpcError
 from postern.services.rpc.interface import InterfaceService
-from postern.services.rpc.server import Caller, RpcFault
 from postern.services.rpc.stub import stub
 from postern.telemetry.log import Event, log
-from postern.trust.passwords.pool import Overloaded, Turns
+from postern.trust.pool import Overloaded, Turns
 
 _ATTEMPTS = 3
 AT_ONCE = 64
@@ -49,14 +49,15 @@ class LogonBroker(InterfaceService[LogonBroking]):
     """LOGON_BROKER on `row` (ad-topology). A caller that does not come over the unix socket is refused."""
 
     def __init__(self, row: Path, judge: NtlmJudge) -> None:
-        super().__init__(LOGON_BROKER, row, for_caller=self._local)
+        super().__init__(LOGON_BROKER, row, for_call=self._local)
         self._judge = judge
 
     async def close(self) -> None:
         await self._judge.close()
 
-    def _local(self, caller: Caller) -> LogonBroking:
-        if caller.seal is None or caller.seal.protocol != "local":
+    def _local(self, call: Call) -> LogonBroking:
+        seal = call.caller.seal
+        if seal is None or seal.protocol != "local":
             raise RpcFault(Status.ACCESS_DENIED)
         return self
 

@@ -37,7 +37,7 @@ from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 from postern.trust.contexts import SecurityFailure
 from postern.trust.ntlm.netlogon import FLAGS, Handshake, NetlogonContext, SecureChannel
-from postern.trust.passwords.pool import Overloaded, Turns
+from postern.trust.pool import Overloaded, Turns
 
 CONNECTIONS = 4
 """Calls under way at once: a connection has one at a time, for the context numbers requests and answers in one row."""

@@ -13,22 +13,19 @@ from postern.model.mailbox import MailboxError
 from postern.model.security import Mechanism
 from postern.paths.guard import Offer
 from postern.protocols.pop3.machine import Command, Event, Invalid, Response, ServerMachine, top
-from postern.services.access.logon import (
-    Cause,
-    ClientAccess,
-    NotOpened,
-    Opened,
-    open_verdict,
-    open_with_password,
-    refused,
-    sasl_server,
-)
-from postern.services.conversation import Conversation
+from postern.services.access.logon import ClientAccess, OpenedMailbox, open_mailbox, open_with_password
+from postern.services.conversation import Conversation, asking
 from postern.services.pop3.maildrop import Maildrop, open_maildrop
-from postern.trust.outcome import Challenge
-from postern.trust.sasl.exchange import Cancelled, SaslExchange, encoded
+from postern.trust.acceptor import Cause, Challenge, Failure, Granted, refused
+from postern.trust.framing.sasl import AuthExchange, AuthTurn, encoded, names
 
-CODES = {Cause.FAILED: "AUTH", Cause.PRIVACY: "SYS/PERM", Cause.UNAVAILABLE: "SYS/TEMP", Cause.CONTACT: "SYS/PERM"}
+CODES = {
+    Cause.FAILED: "AUTH",
+    Cause.UNSUPPORTED: "AUTH",
+    Cause.PRIVACY: "SYS/PERM",
+    Cause.UNAVAILABLE: "SYS/TEMP",
+    Cause.CONTACT: "SYS/PERM",
+}
 """RFC 3206."""
 MAX_LOGIN_FAILURES = 5
 AUTOLOGOUT = 600.0
@@ -46,7 +43,7 @@ class Pop3Session(Conversation):
         self._access = access
         self._machine = ServerMachine()
         self._user = ""
-        self._sasl = SaslExchange()
+        self._auth_exchange = AuthExchange(access.guard, access.authenticator, encoded=True)
         self._drop: Maildrop | None = None
         self._bad = 0
         self._failures = 0
@@ -81,7 +78,7 @@ class Pop3Session(Conversation):
 
     def handle(self, event: Event) -> Awaitable[None] | None:
         if isinstance(event, Invalid):
-            self._sasl.cancel()
+            self._auth_exchange.cancel()
             self._refuse(event.text)
             return None
         if isinstance(event, Response):
@@ -118,21 +115,24 @@ class Pop3Session(Conversation):
     def _offer(self) -> Offer:
         assert self.link is not None
         link = self.link
-        return self._access.guard.offer(link.seal, can_upgrade=link.tls is not None, binds=link.binds)
+        return self._access.guard.offer(link.seal, can_upgrade=link.tls is not None)
+
+    def _mechanisms(self, offer: Offer) -> tuple[str, ...]:
+        return names(offer.mechanisms, self.link is not None and self.link.binds)
 
     def _capa(self, command: Command) -> None:
         """RFC 2449 section 5. No version in IMPLEMENTATION: a stranger need not know which bugs we have."""
-        names = list(CAPABILITIES)
+        capabilities = list(CAPABILITIES)
         if self._drop is None:
             offer = self._offer()
             if offer.upgrade:
-                names.append(b"STLS")
+                capabilities.append(b"STLS")
             if not offer.login_disabled:
-                names.append(b"USER")
-            if offer.mechanisms:
-                names.append(b"SASL " + " ".join(offer.mechanisms).encode())
-        names.append(b"IMPLEMENTATION Postern")
-        self._machine.lines("Capabilities", names)
+                capabilities.append(b"USER")
+            if mechanisms := self._mechanisms(offer):
+                capabilities.append(b"SASL " + " ".join(mechanisms).encode())
+        capabilities.append(b"IMPLEMENTATION Postern")
+        self._machine.lines("Capabilities", capabilities)
 
     def _quit(self, command: Command) -> Awaitable[None] | None:
         if self._drop is not None and (self._drop.deleted or self._drop.retrieved):
@@ -198,32 +198,27 @@ class Pop3Session(Conversation):
         link = self.link
         assert link is not None
         if not command.text:  # the older form: a list of mechanisms
-            self._machine.lines("Mechanisms", [name.encode() for name in self._offer().mechanisms])
+            self._machine.lines("Mechanisms", [name.encode() for name in self._mechanisms(self._offer())])
             return None
-        server = sasl_server(self._access, link, command.text)
-        if isinstance(server, NotOpened):
-            self._answer_login(server)
-            return None
-        if server is None:
-            return self._refuse("Authentication mechanism is not supported here")
-        self._sasl.begin(server)
-        return self._respond(command.initial)
+        return self._answer_turn(self._auth_exchange.begin(command.text, command.initial, asking(link)))
 
     def _response(self, event: Response) -> Awaitable[None]:
-        return self._respond(event.data)
+        return self._answer_turn(self._auth_exchange.respond(event.data))
 
-    async def _respond(self, line: bytes | None) -> None:
+    async def _answer_turn(self, turn: Awaitable[AuthTurn]) -> None:
         assert self.link is not None
-        outcome = await self._sasl.respond_encoded(line)
+        outcome = await turn
         if isinstance(outcome, Challenge):
             self._machine.challenge(encoded(outcome))
-        elif isinstance(outcome, Cancelled):
+        elif isinstance(outcome, Granted):
+            await self._finish(await open_mailbox(self._access, self.link, outcome.identity))
+        elif outcome.cause is Cause.CANCELLED:
             self._refuse(outcome.text)
         else:
-            await self._finish(await open_verdict(self._access, self.link, outcome))
+            self._answer_login(outcome)
 
-    async def _finish(self, outcome: Opened | NotOpened) -> None:
-        if isinstance(outcome, Opened):
+    async def _finish(self, outcome: OpenedMailbox | Failure) -> None:
+        if isinstance(outcome, OpenedMailbox):
             try:
                 self._drop = await open_maildrop(outcome.mailboxes, outcome.mailbox)
                 self.watch(self._access.authenticator.reauthorization, outcome.identity)
@@ -231,10 +226,10 @@ class Pop3Session(Conversation):
                 self._machine.ok(f"{len(self._drop.uids)} messages")
                 return
             except MailboxError:
-                outcome = NotOpened(Cause.UNAVAILABLE, "The mailbox does not answer")
+                outcome = Failure(Cause.UNAVAILABLE, "The mailbox does not answer")
         self._answer_login(outcome)
 
-    def _answer_login(self, outcome: NotOpened) -> None:
+    def _answer_login(self, outcome: Failure) -> None:
         self._failures += outcome.cause is not Cause.UNAVAILABLE
         last = self._failures >= MAX_LOGIN_FAILURES
         text = f"{outcome.text}; too many failed logins, closing" if last else outcome.text

@@ -11,13 +11,15 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
+from uuid import UUID
 
-from postern.model.security import Encryption, Mechanism, Seal
+from postern.model.security import Encryption, Mechanism, PrincipalKind, Seal
 from postern.net.door import dial, dial_local
 from postern.net.link import Link
+from postern.paths.proving import proofs
 from postern.paths.row import Path, Wire
 from postern.protocols.dcerpc.client import Bound, ClientMachine, Failed, Fault, Reply
 from postern.protocols.dcerpc.interface import Interface, Syntax
@@ -26,7 +28,7 @@ from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.protection import Level
 from postern.telemetry.observed import Observed
 from postern.trust.contexts import SecurityContext, SecurityFailure
-from postern.trust.handshakes import Initiators
+from postern.trust.initiators import Initiators
 
 MAX_BACKOFF = 5.0
 Stub = bytes | memoryview
@@ -42,12 +44,17 @@ class RpcError(Exception):
         self.executed = executed
 
 
+class OlderServer(RpcError):
+    """The server's version of the interface does not have the operation yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class RpcTarget:
     """One server as a caller reaches it on one row.
 
     `host` is an address literal, `fqdn` the server's name for Kerberos; `mapper` is the real port number of its endpoint
-    mapper. `sockets` are the unix sockets of the service's workers if it is on this host: tried in this order.
+    mapper. `sockets` are the unix sockets of the service's workers if it is on this host: tried in this order where the row
+    has them.
     """
 
     row: Path
@@ -56,6 +63,10 @@ class RpcTarget:
     mapper: int
     initiators: Initiators | None
     sockets: tuple[FilePath, ...] = ()
+    object: UUID | None = None
+    """What on the server the calls are about, where the server has several: each call says it."""
+    kind: PrincipalKind = PrincipalKind.SERVER
+    """As what the caller proves itself: by the machine's account, or as a person who runs a command."""
 
 
 class RpcConnection:
@@ -65,6 +76,11 @@ class RpcConnection:
         self.machine = ClientMachine()
         self.link: Link | None = None
         self.alive = False
+        self.minor = 0
+        """The minor version of the interface that both ends have, once it is bound."""
+        self._context = 0
+        self.group = 0
+        """The association group that it is in, once it is bound."""
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, asyncio.Future[Stub]] = {}
         self._bound: asyncio.Future[Bound] | None = None
@@ -73,7 +89,7 @@ class RpcConnection:
     def load(self) -> int:
         return len(self._calls)
 
-    # net.Session
+    # net.link.LinkSession
 
     def opened(self, link: Link) -> None:
         self.link = link
@@ -124,15 +140,25 @@ class RpcConnection:
 
     # Calls
 
-    async def bind(self, syntax: Syntax, context: SecurityContext | None, level: Level) -> None:
-        """Raises RpcError if the server refuses, SecurityFailure if it does not prove itself."""
-        token = await context.step(b"") if context is not None else b""
+    async def bind(
+        self,
+        syntax: Syntax,
+        context: SecurityContext | None,
+        level: Level,
+        group: int = 0,
+        token: bytes | None = None,
+    ) -> None:
+        """Joins the association group of another connection, or begins one. `token` is the handshake's first, where it has been
+        made. Raises RpcError if the server refuses, SecurityFailure if it does not prove itself."""
+        if token is None:
+            token = await context.step(b"") if context is not None else b""
         self._bound = self._loop.create_future()
-        self.machine.bind((syntax,), context.auth_type if context is not None else 0, level, token)
+        versions = syntax.versions()
+        self.machine.bind(versions, context.auth_type if context is not None else 0, level, token, group)
         self._flush()
         answer = await self._bound
-        if not answer.accepted or not answer.accepted[0]:
-            raise RpcError("the server does not have this interface", executed=False)
+        self.group = answer.group
+        self._accepted(answer, versions)
         if context is None:
             return
         token = await context.step(answer.token)
@@ -143,11 +169,20 @@ class RpcConnection:
         self.machine.secured(context)
         self._flush()
 
-    async def call(self, opnum: int, stub: bytes | bytearray) -> Stub:
+    def _accepted(self, answer: Bound, versions: Sequence[Syntax]) -> None:
+        """Takes the newest version of the interface that the server accepted: it accepts those up to its own minor version (C706
+        chapter 6, the version attribute). Raises RpcError if that is none."""
+        for place, accepted in enumerate(answer.accepted[: len(versions)]):
+            if accepted:
+                self._context, self.minor = place, versions[place].minor
+                return
+        raise RpcError("the server does not have this interface", executed=False)
+
+    async def call(self, opnum: int, stub: bytes | bytearray, object_: UUID | None = None) -> Stub:
         """Raises RpcError. Cancelled, it tells the server that the answer is not wanted."""
         if not self.alive or self.link is None:
             raise RpcError("the connection was lost", executed=False)
-        call_id = self.machine.call(0, opnum, stub)
+        call_id = self.machine.call(self._context, opnum, stub, object_)
         future: asyncio.Future[Stub] = self._loop.create_future()
         self._calls[call_id] = future
         self.link.write(self.machine.outgoing())
@@ -177,6 +212,7 @@ class RpcClient:
         """What the last connection was sealed by, and `mechanism` how it was proven: for tracking."""
         self.mechanism = ""
         self._syntax = interface.syntax
+        self._sizes = interface.sizes
         self._operations = {
             operation.name: (number, operation) for number, operation in enumerate(interface.operations)
         }
@@ -196,7 +232,8 @@ class RpcClient:
         try:
             async with asyncio.timeout(timeout or self._timeout):
                 connection = await self._connection()
-                reply = await connection.call(number, operation.request.encode(values))
+                self._has(connection, name, number)
+                reply = await connection.call(number, operation.request.encode(values), self.target.object)
             return operation.reply.decode(reply)
         except TimeoutError as error:
             raise RpcError("no answer in time") from error
@@ -210,7 +247,8 @@ class RpcClient:
         try:
             async with asyncio.timeout(timeout or self._timeout):
                 connection = self._idle() or await self._connect()
-                reply = await connection.call(number, operation.request.encode(values))
+                self._has(connection, name, number)
+                reply = await connection.call(number, operation.request.encode(values), self.target.object)
             self._alone.append(connection)
             return operation.reply.decode(reply)
         except TimeoutError as error:
@@ -220,6 +258,11 @@ class RpcClient:
         finally:
             if connection is not None and connection not in self._alone:
                 connection.close()
+
+    def _has(self, connection: RpcConnection, name: str, number: int) -> None:
+        if number >= self._sizes[connection.minor]:
+            version = f"{self._syntax.major}.{connection.minor}"
+            raise OlderServer(f"{self.target.fqdn} has version {version}, without {name}", executed=False)
 
     def _idle(self) -> RpcConnection | None:
         """A connection of earlier waiting calls that still lives."""
@@ -274,14 +317,14 @@ class RpcClient:
         local = bool(target.sockets) and any(port.wire is Wire.UNIX for port in row.ports)
         if local:
             link = await self._dial_local(connection)
-            context, level, mechanism = None, Level.NONE, Mechanism.PEER
+            context, level, mechanism, token = None, Level.NONE, Mechanism.PEER, b""
         else:
-            context, mechanism = self._handshake()
+            context, mechanism, token = await self._handshake()
             level = Level.INTEGRITY if row.encryption is Encryption.NEVER else Level.PRIVACY
             number = await map_port(row, target.host, target.mapper, self._syntax)
             link = await dial(row, connection, target.host, number, row.port("rpc"))
         try:
-            await connection.bind(self._syntax, context, level)
+            await connection.bind(self._syntax, context, level, token=token)
         except BaseException:
             connection.close()
             raise
@@ -300,23 +343,29 @@ class RpcClient:
                 return await dial_local(self.target.row, connection, socket)
         return await dial_local(self.target.row, connection, last)
 
-    def _handshake(self) -> tuple[SecurityContext, Mechanism]:
-        """The first mechanism of the row that we have something to prove with: its default first."""
-        row, initiators = self.target.row, self.target.initiators
-        for mechanism in (*row.default_auth, *row.supported_auth):
-            context = initiators.begin(mechanism, self.target.fqdn) if initiators is not None else None
-            if context is not None:
-                return context, mechanism
-        raise SecurityFailure(f"{row.id} allows nothing that this host can prove itself with")
+    async def _handshake(self) -> tuple[SecurityContext, Mechanism, bytes]:
+        """The first mechanism of the row that we have something to prove with, and its first token. Raises SecurityFailure."""
+        target, initiators = self.target, self.target.initiators
+        failure = SecurityFailure(f"{target.row.id} allows nothing that this host can prove itself with")
+        for mechanism in proofs(target.row, target.kind, bool(target.sockets)) if initiators is not None else ():
+            assert initiators is not None
+            try:
+                context = initiators.begin(mechanism, target.fqdn)
+                if context is not None:
+                    return context, mechanism, await context.step(b"")
+            except SecurityFailure as error:  # no ticket is to be had, and nobody has been spoken to
+                failure = error
+        raise failure
 
 
 async def map_port(row: Path, host: str, mapper: int, syntax: Syntax) -> int:
-    """Asks the endpoint mapper at `host` (real port `mapper`) for an interface's port. Raises RpcError, OSError, TimeoutError."""
+    """Asks the endpoint mapper at `host` (real port `mapper`) for an interface's port, of whatever minor version. Raises
+    RpcError, OSError, TimeoutError."""
     connection = RpcConnection()
     await dial(row, connection, host, mapper, row.port("epm"))
     try:
         await connection.bind(ENDPOINT_MAPPER, None, Level.NONE)
-        towers = read_map_reply(await connection.call(MAP, map_request(syntax)))
+        towers = read_map_reply(await connection.call(MAP, map_request(replace(syntax, minor=0))))
     except NdrError as error:
         raise RpcError(f"the endpoint mapper's answer: {error}") from error
     finally:

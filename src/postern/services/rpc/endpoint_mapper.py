@@ -7,12 +7,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
 from postern.model.organization import HostService, Organization, Role, Server
-from postern.protocols.dcerpc.interface import Interface, Syntax
-from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
+from postern.protocols.dcerpc.interface import Syntax
 from postern.protocols.dcerpc.interfaces.endpoint import (
     ENDPOINT_MAPPER,
     LOOKUP,
@@ -28,23 +26,14 @@ from postern.protocols.dcerpc.interfaces.endpoint import (
     read_lookup,
     read_map,
 )
-from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
-from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
-from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
+from postern.protocols.dcerpc.interfaces.published import SERVED
 from postern.protocols.dcerpc.pdu import NDR
-from postern.services.rpc.server import Caller, Procedure
-
-_PLACES: tuple[tuple[Role | HostService, tuple[Interface[Any], ...]], ...] = (
-    (Role.MAILBOX, (MAILBOX_ACCESS, MAILBOX_DELIVERY)),
-    (Role.HUB, (MAIL_SUBMISSION,)),
-    (HostService.TOPOLOGY, (AD_TOPOLOGY,)),
-    (HostService.ATTENDANT, (RECIPIENT_UPDATE,)),
-)
+from postern.services.rpc.call import Call, Procedure
 
 
 def rpc_port(organization: Organization, part: Role | HostService) -> int:
     """The real port number of a part's RPC services. Raises ValueError if the range is too small for it."""
-    place = [served for served, _ in _PLACES].index(part)
+    place = [served for served, _ in SERVED].index(part)
     first, last = organization.rpc_ports
     if first + place > last:
         raise ValueError(f"the RPC range {first}-{last} has no place for {part}")
@@ -56,7 +45,7 @@ def endpoints(organization: Organization, server: Server) -> list[Endpoint]:
     here = {*server.roles, *organization.services(server)}
     return [
         Endpoint(interface.syntax, rpc_port(organization, part), f"Postern {part}")
-        for part, interfaces in _PLACES
+        for part, interfaces in SERVED
         if part in here
         for interface in interfaces
     ]
@@ -74,33 +63,35 @@ class EndpointMapper:
     def procedure(self, opnum: int) -> Procedure | None:
         return {LOOKUP: self._lookup, MAP: self._map}.get(opnum)
 
-    async def _lookup(self, stub: bytes | memoryview, caller: Caller) -> bytes:
-        request = read_lookup(stub)
+    async def _lookup(self, call: Call) -> bytes:
+        request = read_lookup(call.stub)
         most = min(request.most, MAX_ENTRIES)
-        found = [endpoint for endpoint in self._known if _wanted(endpoint.syntax, request)]
+        wanted = [endpoint for endpoint in self._known if _wanted(endpoint.syntax, request)]
         start = int.from_bytes(request.handle[16:], "big")
-        page = found[start : start + most]
+        page = wanted[start : start + most]
         handle = NO_HANDLE
-        if start + len(page) < len(found):
+        if start + len(page) < len(wanted):
             # An own, constant UUID with the place at its end; a context handle begins with four attribute bytes.
             handle = bytes(4) + _HANDLE.bytes[:12] + (start + len(page)).to_bytes(4, "big")
-        address = _ipv4(caller.local.host)
-        entries = [(one, Tower(one.syntax, NDR, one.port, address)) for one in page]
+        address = _ipv4(call.caller.local.host)
+        entries = [(endpoint, _tower(endpoint, address)) for endpoint in page]
         return lookup_reply(handle, entries, request.most, 0 if page else NOT_REGISTERED)
 
-    async def _map(self, stub: bytes | memoryview, caller: Caller) -> bytes:
-        request = read_map(stub)
+    async def _map(self, call: Call) -> bytes:
+        request = read_map(call.stub)
         if request is None:
             return map_reply((), 0, NOT_REGISTERED)
         wanted = request.tower
-        found: list[Tower] = []
+        towers: list[Tower] = []
         if (wanted.transfer.uuid, wanted.transfer.major) == (NDR.uuid, NDR.major):
-            address = _ipv4(caller.local.host)
-            found = [
-                Tower(one.syntax, NDR, one.port, address) for one in self._known if _serves(one.syntax, wanted.syntax)
-            ]
-        found = found[: min(request.most, MAX_ENTRIES)]
-        return map_reply(found, request.most, 0 if found else NOT_REGISTERED)
+            address = _ipv4(call.caller.local.host)
+            towers = [_tower(known, address) for known in self._known if _serves(known.syntax, wanted.syntax)]
+        towers = towers[: min(request.most, MAX_ENTRIES)]
+        return map_reply(towers, request.most, 0 if towers else NOT_REGISTERED)
+
+
+def _tower(endpoint: Endpoint, address: bytes) -> Tower:
+    return Tower(endpoint.syntax, NDR, endpoint.port, address)
 
 
 _HANDLE = UUID("5b1f9f0a-6a77-4d0c-9d0e-2f6c00000000")

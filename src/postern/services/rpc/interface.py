@@ -2,9 +2,10 @@
 
     InterfaceService(MAILBOX_ACCESS, row, database)
 
-`server` has checked that the caller may call. An implementation that must know who calls is made, or chosen, for each call:
+`server` has checked that the caller may call. An implementation that must know who calls, or keeps context handles, is made or
+chosen for each call:
 
-    InterfaceService(AD_TOPOLOGY, row, for_caller=lambda caller: Topology(caller))
+    InterfaceService(AD_TOPOLOGY, row, for_call=lambda call: Topology(call.caller))
 """
 
 from __future__ import annotations
@@ -14,13 +15,13 @@ from typing import Any, Generic, TypeVar
 
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interface import Interface, Operation
-from postern.services.rpc.server import Caller, Procedure
+from postern.services.rpc.call import Call, Procedure
 
 P = TypeVar("P")
 
 
 class InterfaceService(Generic[P]):
-    """Serves one interface on one row (an `rpc.server.RpcService`). `for_caller` may raise RpcFault: this caller is not served.
+    """Serves one interface on one row (an `rpc.server.RpcService`). `for_call` may raise RpcFault: it is not served.
 
     A method may raise what the interface's `Refusals` name, RpcFault, or ValueError for arguments that cannot be (a bad stub).
     Raises ValueError where `implementation` lacks a method.
@@ -31,30 +32,30 @@ class InterfaceService(Generic[P]):
         interface: Interface[P],
         row: Path,
         implementation: P | None = None,
-        for_caller: Callable[[Caller], P] | None = None,
+        for_call: Callable[[Call], P] | None = None,
     ) -> None:
-        if (implementation is None) is (for_caller is None):
-            raise TypeError("an implementation, or how it is made for a caller")
+        if (implementation is None) is (for_call is None):
+            raise TypeError("an implementation, or how it is made for a call")
         self.syntax = interface.syntax
         self.row = row
-        lacking = [name for name in interface.numbers if for_caller is None and not hasattr(implementation, name)]
+        lacking = [name for name in interface.numbers if for_call is None and not hasattr(implementation, name)]
         if lacking:
             raise ValueError(f"{interface.name} is not implemented: {lacking}")
-        self._procedures = [_procedure(operation, implementation, for_caller) for operation in interface.operations]
+        self._procedures = [_procedure(operation, implementation, for_call) for operation in interface.operations]
 
     def procedure(self, opnum: int) -> Procedure | None:
         return self._procedures[opnum] if opnum < len(self._procedures) else None
 
 
-def _procedure(operation: Operation, implementation: Any, for_caller: Callable[[Caller], Any] | None) -> Procedure:
+def _procedure(operation: Operation, implementation: Any, for_call: Callable[[Call], Any] | None) -> Procedure:
     name, decode, encode = operation.name, operation.request.decode, operation.reply.encode
     read, write = operation.read_arguments, operation.write_result
     refusals: Any = operation.refusals.exception if operation.refusals is not None else ()
-    always: Any = getattr(implementation, name) if for_caller is None else None
+    always: Any = getattr(implementation, name) if for_call is None else None
 
-    async def run(stub: bytes | memoryview, caller: Caller) -> bytearray:
-        method = always if for_caller is None else getattr(for_caller(caller), name)
-        arguments = read(decode(stub))
+    async def run(call: Call) -> bytearray:
+        method = always if for_call is None else getattr(for_call(call), name)
+        arguments = read(decode(call.stub))
         try:
             result = await method(*arguments)
         except refusals as refusal:

@@ -10,15 +10,14 @@ import asyncio
 import os
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
-from postern.model.directory import DirectoryUnavailable
-from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.model.security import NOBODY, Identity, Mechanism, PrincipalKind, Seal
 from postern.net.link import Link
 from postern.net.turns import turns_of
 from postern.paths.guard import Guard, Refusal
 from postern.paths.row import Path
+from postern.protocols.dcerpc.groups import Groups
 from postern.protocols.dcerpc.interface import Syntax
 from postern.protocols.dcerpc.interfaces.management import (
     INQ_IF_IDS,
@@ -30,12 +29,17 @@ from postern.protocols.dcerpc.interfaces.management import (
 from postern.protocols.dcerpc.ndr import NdrError
 from postern.protocols.dcerpc.pdu import Nak, Status
 from postern.protocols.dcerpc.protection import Association, AuthType, Level
-from postern.protocols.dcerpc.server import Answered, AuthStep, Cancel, Closing, Event, Request, ServerMachine
+from postern.protocols.dcerpc.server import ServerMachine
+from postern.protocols.dcerpc.server_events import AuthStep, Cancel, Closing, Event, PdusHandled, Request
 from postern.services.conversation import Conversation
+from postern.services.rpc.call import Call, Caller, Procedure, RpcFault
 from postern.telemetry import log as telemetry
+from postern.telemetry.metrics import Metric, observe
 from postern.telemetry.observed import Observed
-from postern.trust.contexts import SecurityContext, SecurityFailure
-from postern.trust.handshakes import Acceptors
+from postern.trust.acceptor import SERVERS, Challenge, Granted
+from postern.trust.authenticator import Authenticator
+from postern.trust.exchanges import ContextExchange
+from postern.trust.framing.rpc import MECHANISMS, begin
 
 MAX_CALLS = 64
 """Calls of one connection at the same time; beyond that its bytes are not read."""
@@ -48,30 +52,6 @@ TICKET_GRACE = 20.0
 """Seconds after the end of its ticket in which a connection finishes the calls that are under way."""
 REQUEST_LIMIT = 134_217_728
 """Bytes of a trusted caller's unfinished requests."""
-
-MECHANISMS: dict[int, Mechanism] = {AuthType.NTLM: Mechanism.NTLM, AuthType.KERBEROS: Mechanism.KERBEROS}
-
-
-class RpcFault(Exception):
-    """A procedure's refusal, as a fault's status."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"RPC fault {status:#x}")
-        self.status = status
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """The authenticated caller: `row` is the path that this call is on (None for what anyone may ask)."""
-
-    identity: Identity
-    peer: Peer
-    local: Peer
-    row: Path | None
-    seal: Seal | None
-
-
-Procedure = Callable[[bytes | memoryview, Caller], Awaitable[bytes | bytearray]]
 
 
 class RpcService(Protocol):
@@ -100,34 +80,38 @@ class Management:
     def procedure(self, opnum: int) -> Procedure | None:
         return {INQ_IF_IDS: self._interfaces, IS_SERVER_LISTENING: self._listening}.get(opnum)
 
-    async def _interfaces(self, stub: bytes | memoryview, caller: Caller) -> bytes:
+    async def _interfaces(self, call: Call) -> bytes:
         return inq_if_ids_reply(self._syntaxes)
 
-    async def _listening(self, stub: bytes | memoryview, caller: Caller) -> bytes:
+    async def _listening(self, call: Call) -> bytes:
         return is_server_listening_reply()
 
 
 class RpcServer:
     """What the connections of one door share. `may_call` says whether an identity is a server of a role that the row's
-    caller names; `account` is this host's machine account, as which its own processes are known over a unix socket."""
+    caller names; `account` is this host's machine account, as which its own processes are known over a unix socket.
+    `callers` are the kinds of accounts that may prove themselves here."""
 
     def __init__(
         self,
         services: Sequence[RpcService],
-        acceptors: Acceptors,
+        authenticator: Authenticator,
         may_call: Callable[[Identity, Path], bool],
         observed: Observed,
         account: str,
+        callers: frozenset[PrincipalKind] = SERVERS,
     ) -> None:
         everything: list[RpcService] = [*services, Management([service.syntax for service in services])]
         self.services = {service.syntax: service for service in everything}
-        self.acceptors = acceptors
+        self.authenticator = authenticator
+        self.callers = callers
+        self.groups = Groups()
         self.may_call = may_call
         self.observed = observed
         self.account = account
         rows = [service.row for service in services if service.row is not None]
         self.listed = frozenset(mechanism for row in rows for mechanism in row.supported_auth)
-        self.guards = {row.id: Guard([row], acceptors.available) for row in rows}
+        self.guards = {row.id: Guard([row], authenticator.available_to(callers)) for row in rows}
 
     def session(self) -> RpcConversation:
         """For `Door(..., new_session=server.session)`."""
@@ -143,8 +127,8 @@ class RpcConversation(Conversation):
     def __init__(self, server: RpcServer) -> None:
         super().__init__()
         self._server = server
-        self._machine = ServerMachine(server.services)
-        self._handshakes: dict[int, SecurityContext] = {}
+        self._machine = ServerMachine(server.services, groups=server.groups)
+        self._exchanges: dict[int, ContextExchange] = {}
         self._identities: dict[int, Identity] = {}
         self._callers: dict[tuple[Syntax, int], Caller | None] = {}
         self._calls: dict[int, asyncio.Task[None]] = {}
@@ -183,7 +167,7 @@ class RpcConversation(Conversation):
             task = self._calls.get(event.call_id)
             if task is not None and event.orphaned:
                 task.cancel()
-        elif not isinstance(event, Answered):
+        elif not isinstance(event, PdusHandled):
             assert isinstance(event, Closing)
             peer = str(self.link.peer) if self.link is not None else ""
             telemetry.log(telemetry.Event.REFUSED, peer=peer, reason=event.reason)
@@ -195,6 +179,17 @@ class RpcConversation(Conversation):
             task.cancel()
         for timer in self._timers:
             timer.cancel()
+        for context in self._machine.ended():
+            try:
+                context.rundown()
+            except Exception as error:
+                telemetry.log(
+                    telemetry.Event.CONVERSATION_FAILED,
+                    conversation="rpc",
+                    operation="rundown",
+                    error=repr(error),
+                    exc_info=error,
+                )
 
     def _trust(self) -> None:
         self._machine.request_limit = REQUEST_LIMIT
@@ -210,34 +205,27 @@ class RpcConversation(Conversation):
 
     async def _authenticate(self, step: AuthStep) -> None:
         association = step.association
-        handshake = self._handshake(step)
-        if handshake is None:
+        exchange = self._exchange(step)
+        if exchange is None:
             self._refused(association, "mechanism not listed")
             self._machine.auth_refused(Nak.AUTH_TYPE)
             return self._close()
-        identity = None
-        try:
-            token = await handshake.step(step.token)
-            if handshake.complete:
-                identity = await self._server.acceptors.identity(handshake)
-                if identity is None:
-                    raise SecurityFailure("no such account")
-        except SecurityFailure as failure:
-            self._refused(association, str(failure))
-            self._machine.auth_refused()
-        except DirectoryUnavailable:
-            telemetry.log(telemetry.Event.DIRECTORY_UNAVAILABLE)
-            self._machine.auth_refused(Nak.LOCAL_LIMIT)
+        outcome = await exchange.step(step.token)
+        if isinstance(outcome, Challenge):
+            self._machine.auth_reply(outcome.data, None)
+        elif isinstance(outcome, Granted):
+            self._identities[association.id] = outcome.identity
+            self._stays(outcome.identity, exchange.context.lifetime)
+            self._trust()
+            self._machine.auth_reply(outcome.data, exchange.context)
         else:
-            if identity is not None:
-                self._identities[association.id] = identity
-                self._stays(identity, handshake.lifetime)
-                self._trust()
-            self._machine.auth_reply(token, handshake if handshake.complete else None)
+            self._refused(association, outcome.reason or outcome.text)
+            self._machine.auth_refused(Nak.LOCAL_LIMIT if outcome.temporary else Nak.NOT_SPECIFIED)
+        return None
 
     def _stays(self, identity: Identity, lifetime: float | None) -> None:
         """The connection lasts no longer than the account allows, nor than the ticket (RFC 4120 section 5.3: endtime)."""
-        self.watch(self._server.acceptors.reauthorization, identity)
+        self.watch(self._server.authenticator.reauthorization, identity)
         if lifetime is not None:
             self._timers.append(self._loop.call_later(lifetime, self._outlived))
 
@@ -245,21 +233,22 @@ class RpcConversation(Conversation):
         self._is_outlived = True
         self._timers.append(self._loop.call_later(TICKET_GRACE if self._calls else 0.0, self.revoke))
 
-    def _handshake(self, step: AuthStep) -> SecurityContext | None:
+    def _exchange(self, step: AuthStep) -> ContextExchange | None:
         if not step.first:
-            return self._handshakes.get(step.association.id)
-        kind = step.association.type
-        # SPNEGO says inside which mechanism it is; the row judges that once it is known.
+            return self._exchanges.get(step.association.id)
+        kind, link = step.association.type, self.link
         listed = kind == AuthType.SPNEGO or MECHANISMS.get(kind) in self._server.listed
-        host = self.link.peer.host if self.link is not None else ""
-        handshake = self._server.acceptors.begin(kind, host) if listed else None
-        if handshake is not None:
-            self._handshakes[step.association.id] = handshake
-        return handshake
+        if not listed or link is None:
+            return None
+        exchange = begin(self._server.authenticator, kind, link.peer, self._server.callers)
+        if exchange is not None:
+            self._exchanges[step.association.id] = exchange
+        return exchange
 
     def _refused(self, association: Association, reason: str) -> None:
         peer = str(self.link.peer) if self.link is not None else ""
-        telemetry.log(telemetry.Event.AUTHENTICATION_FAILED, peer=peer, mechanism=association.type, reason=reason)
+        mechanism = MECHANISMS.get(association.type, Mechanism.NEGOTIATE)
+        telemetry.log(telemetry.Event.AUTHENTICATION_FAILED, peer=peer, mechanism=mechanism, reason=reason)
 
     def _caller(self, service: RpcService, association: Association | None) -> Caller | None:
         """The judged caller of a service under a security context; None if the row does not admit it. Remembered."""
@@ -275,7 +264,7 @@ class RpcConversation(Conversation):
         if association is not None:
             identity = self._identities.get(association.id, NOBODY)
             if association.level == Level.PRIVACY:
-                seal = Seal("RPC privacy", self._handshakes[association.id].cipher)
+                seal = Seal("RPC privacy", self._exchanges[association.id].context.cipher)
         elif self._local is not None:
             identity, seal = self._local, link.seal
         if service.row is None:
@@ -317,14 +306,16 @@ class RpcConversation(Conversation):
         self._calls[request.call_id] = self._loop.create_task(self._run(request, procedure, caller))
 
     async def _run(self, request: Request, procedure: Procedure, caller: Caller) -> None:
-        link = self.link
-        assert link is not None
+        link, group = self.link, self._machine.group
+        assert link is not None and group is not None
+        begun, outcome = time.perf_counter(), "fault"
         try:
             try:
-                stub = await procedure(request.stub, caller)
+                stub = await procedure(Call(request.stub, caller, group, request.object))
                 if len(stub) > LONG:
                     await turns_of(self._loop).come()
                 self._machine.reply(request, stub)
+                outcome = "reply"
             except (NdrError, ValueError):
                 self._machine.fault(request, Status.BAD_STUB, True)
             except RpcFault as refusal:
@@ -342,6 +333,8 @@ class RpcConversation(Conversation):
             if link.congested:
                 await link.drained()
         finally:
+            row = caller.row.id if caller.row is not None else ""
+            observe(Metric.RPC_SECONDS, time.perf_counter() - begun, row, outcome)
             del self._calls[request.call_id]
             if self._is_outlived and not self._calls:
                 self.revoke()

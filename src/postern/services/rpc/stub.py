@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any, Protocol, TypeVar, cast
 
 from postern.protocols.dcerpc.interface import Interface, Operation
-from postern.services.rpc.client import RpcClient, RpcError
+from postern.services.rpc.client import OlderServer, RpcClient, RpcError
 
 P = TypeVar("P")
 Method = Callable[..., Awaitable[Any]]
@@ -61,7 +61,8 @@ def _class(interface: Interface[Any]) -> type[Stub]:
 def _calling(operation: Operation) -> Method:
     name, count, timeout, alone = operation.name, operation.count, operation.timeout, operation.alone
     refusals = operation.refusals
-    write, read, lost = operation.write_arguments, operation.read_result, refusals.lost if refusals else None
+    write, read = operation.write_arguments, operation.read_result
+    lost, lacking = (refusals.lost, refusals.lacking) if refusals is not None else (None, None)
     seconds = timeout if callable(timeout) else None
 
     async def call(self: Stub, *arguments: Any, **named: Any) -> Any:
@@ -72,6 +73,10 @@ def _calling(operation: Operation) -> Method:
                 outs = await self.rpc.call_alone(name, write(values), patience)
             else:
                 outs = await self.rpc.call(name, write(values), patience)
+        except OlderServer as error:
+            if lacking is None:
+                raise
+            raise lacking(str(error)) from error
         except RpcError as error:
             if lost is None:
                 raise
@@ -92,9 +97,8 @@ def _lacking(interface: Interface[Any], name: str) -> Method:
     lacking = refusals.lacking if refusals is not None else None
 
     async def call(self: Stub, *arguments: Any, **named: Any) -> Any:
-        if lacking is None:
-            raise RpcError(f"{interface.name} has no operation {name}", executed=False)
-        raise lacking(name)
+        text = f"{interface.name} has no operation {name}"
+        raise lacking(text) if lacking is not None else RpcError(text, executed=False)
 
     call.__name__ = name
     return call

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from email.utils import formatdate
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, overload
+from typing import IO
 
-from postern.model.mail import BodyType, Content, Envelope
+from postern.model.mail import BodyType, Chunks, Content, Envelope
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.protocols.mime.header import MAX_FIELDS, begins_with_field, count_fields, has_too_many_fields, lines_end
 from postern.protocols.smtp.reply import Reply
@@ -37,7 +37,7 @@ class SpoolError(Exception):
     """The spool folder takes no more: 452 4.3.1."""
 
 
-class SpooledChunks(Sequence[bytes]):
+class SpooledChunks(Chunks):
     """The beginning of a message in memory, the rest in a file, read as it is asked for, by any thread. The file is closed
     with the last reference to this: whoever still reads, when a connection is lost and its session gone, reads what is right."""
 
@@ -52,21 +52,11 @@ class SpooledChunks(Sequence[bytes]):
     def __len__(self) -> int:
         return 1 + (self._size + READ - 1) // READ
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if index < 0:
-            index += len(self)
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        return self._first if index == 0 else os.pread(self._file.fileno(), READ, (index - 1) * READ)
+    def chunk(self, number: int) -> bytes:
+        return self._first if number == 0 else os.pread(self._file.fileno(), READ, (number - 1) * READ)
 
 
-class _PrefixedChunks(Sequence[bytes]):
+class _PrefixedChunks(Chunks):
     """Some octets, then the chunks of another sequence, read as they are asked for."""
 
     def __init__(self, first: bytes, others: Sequence[bytes]) -> None:
@@ -76,18 +66,8 @@ class _PrefixedChunks(Sequence[bytes]):
     def __len__(self) -> int:
         return 1 + len(self._others)
 
-    @overload
-    def __getitem__(self, index: int) -> bytes: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[bytes]: ...
-    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        if index < 0:
-            index += len(self)
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        return self._first if index == 0 else self._others[index - 1]
+    def chunk(self, number: int) -> bytes:
+        return self._first if number == 0 else self._others[number - 1]
 
 
 def prepended(first: bytes, body: Content) -> Content:

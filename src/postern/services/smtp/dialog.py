@@ -14,7 +14,7 @@ from typing import Protocol
 
 from postern.model.mail import Action, BodyType, EnvelopeRecipient, Parcel, RecipientOutcome
 from postern.net.link import Link
-from postern.protocols.smtp.client import Answer, Broken, Client, challenge_of
+from postern.protocols.smtp.client import Broken, Client, CommandReply, challenge_of
 from postern.protocols.smtp.content import ChunkReader, stuffed
 from postern.protocols.smtp.reply import Reply
 from postern.telemetry.attempts import attempt
@@ -65,7 +65,7 @@ class TlsFailed(DialogError):
 
 
 class Dialog:
-    """A `net.link.Session`. `name` is what we call ourselves, `remote` what the peer is called in outcomes."""
+    """A `net.link.LinkSession`. `name` is what we call ourselves, `remote` what the peer is called in outcomes."""
 
     def __init__(self, name: str, remote: str, timeouts: Timeouts) -> None:
         self.client = Client()
@@ -74,7 +74,7 @@ class Dialog:
         self._name = name
         self._timeouts = timeouts
         self._link: Link | None = None
-        self._answers: deque[Answer] = deque()
+        self._answers: deque[CommandReply] = deque()
         self._fault = ""
         self._waiter: asyncio.Future[None] | None = None
 

@@ -36,13 +36,13 @@ from postern.services.smtp.data import (
     with_actual_body_type,
     with_protocol,
 )
-from postern.services.smtp.login import Login, identified_by_certificate, log_authenticated
+from postern.services.smtp.login import Authentication, identified_by_certificate, log_authenticated
 from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.services.smtp.recipients import ENOUGH, FULL_MAILBOX, have_no_room, judge
 from postern.services.smtp.session import Session, Transaction
 from postern.telemetry.attempts import counted
 from postern.transport.submission import NotAllowed, fix_header
-from postern.trust.outcome import Challenge
+from postern.trust.acceptor import Challenge
 
 _ADDED = 2_048
 """Octets that fields of ours may add to what was announced (SIZE) before it counts as more."""
@@ -64,7 +64,7 @@ class ReceiveConversation(Conversation):
         self._server = Server(connector.bounds)
         self._transaction = Transaction()
         self._gathering: Gathering | None = None
-        self._login = Login(connector)
+        self._login = Authentication(connector)
         self._agents = connector.agents.for_connection() if connector.agents is not None else None
         self.idle_timeout = connector.limits.idle_timeout
         self.turned_away = f"421 4.3.2 {connector.fqdn} Too many connections\r\n".encode()  # RFC 5321 section 3.8
@@ -108,7 +108,7 @@ class ReceiveConversation(Conversation):
         self._forget_content()
         offer = self._c.offer(self.link)
         self._session = replace(self._session, helo=event.name, extended=event.extended, offer=offer)
-        self._server.welcome(self._c.fqdn, self._c.extensions(self._session))
+        self._server.welcome(self._c.fqdn, self._c.extensions(self._session, self.link.binds))
 
     async def _starttls(self, event: events.StartTls) -> None:
         if self._session.seal is not None:
@@ -187,7 +187,8 @@ class ReceiveConversation(Conversation):
         if event.address == "postmaster":
             # RFC 5321 section 4.5.1: without a domain too.
             event.address = f"postmaster@{self._c.default_domain}"
-        reply = judge(self._c, self._session, self._transaction, event.address)
+        session = self._session
+        reply = judge(self._c, session, event.address, self._transaction.size, session.may_relay)
         if self._agents is None and isinstance(reply, Reply):
             self._answer_recipient(event, reply)
             return None
@@ -208,7 +209,7 @@ class ReceiveConversation(Conversation):
 
     def _answer_recipient(self, event: events.Rcpt, reply: Reply) -> None:
         if reply is ENOUGH and not self._transaction.is_tight:
-            self._transaction = replace(self._transaction, is_tight=True)
+            self._transaction = self._transaction._replace(is_tight=True)
         if reply.code >= 400:
             self._refuse(reply, (event.address,))
         else:
@@ -276,7 +277,8 @@ class ReceiveConversation(Conversation):
         date = self._c.clock.date(now)
         trace = received_field(session.helo, session.peer, session.seal, fqdn, protocol, envelope, date)
         envelope, content = with_actual_body_type(envelope, is_ascii), prepended(trace + header, body)
-        if await self._is_too_much(envelope, content):
+        is_more = self._is_more_than_announced(content.size)
+        if is_more and await have_no_room(self._c, session, envelope.addresses, content.size):
             self._refuse(FULL_MAILBOX, envelope.addresses)
             return
         origin = _origin(session, protocol)
@@ -288,12 +290,10 @@ class ReceiveConversation(Conversation):
         self._server.reply(Reply(250, "2.0.0", f"Ok: queued as {accepted.queue_id}"))
         self._c.record(accepted, envelope, origin, session.seal)
 
-    async def _is_too_much(self, envelope: Envelope, content: Content) -> bool:
-        """More came than was announced, and no recipient's mailbox has room for it."""
-        announced, size = self._transaction, content.size
-        if size <= announced.size + _ADDED or not (announced.is_tight or size > PLENTY):
-            return False
-        return await have_no_room(self._c, self._session, envelope.addresses, size)
+    def _is_more_than_announced(self, size: int) -> bool:
+        """More came than MAIL said, and it is not known that there is room for it."""
+        announced = self._transaction
+        return size > announced.size + _ADDED and (announced.is_tight or size > PLENTY)
 
     def _close(self, event: events.Close) -> None:
         self.flush()

@@ -15,7 +15,7 @@ from postern.model.directory import Directory, Recipient
 from postern.model.domains import a_labels
 from postern.model.mail import Accepted, Content, Envelope, EnvelopeRecipient, Intake, Origin
 from postern.model.organization import AcceptedDomain, Limits, Organization
-from postern.model.security import NOBODY, Channel, Identity, Mechanism, Peer, Seal
+from postern.model.security import NOBODY, Identity, Mechanism, Seal
 from postern.net.link import Link
 from postern.paths.guard import Guard, Offer, Refusal
 from postern.paths.row import Path
@@ -27,21 +27,12 @@ from postern.services.smtp.data import Clock
 from postern.services.smtp.refusals import Refusals
 from postern.services.smtp.session import Session
 from postern.telemetry.observed import Observed
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
-from postern.trust.reauthorization import Reauthorization
-from postern.trust.sasl.mechanisms import SaslServer
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
+from postern.trust.authenticator import Authenticator
+from postern.trust.certificates.owners import PeerCertificates
+from postern.trust.framing import sasl
 
 _ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTATUSCODES")
-
-
-class SaslAuthenticator(Protocol):
-    """What a receive connector needs of `trust.authenticator`."""
-
-    reauthorization: Reauthorization
-
-    def sasl(
-        self, name: str, peer: Peer, seal: Seal | None, certificate: bytes | None, channel: Channel = ...
-    ) -> SaslServer | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +96,6 @@ class Room(Protocol):
         ...
 
 
-class PeerCertificates(Protocol):
-    """Identifies the peer by the certificate that it showed in the TLS handshake."""
-
-    def identify(self, chain: Sequence[bytes]) -> Identity | None:
-        """`chain` is DER, the peer's own certificate first; None: it proves nobody. Asked again before every message."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class ConnectorPolicy:
     """What the organization says: its accepted domains, the bounds of connections and messages, and the names that nobody else
@@ -132,7 +115,7 @@ class CallerProofs:
     """How callers prove who they are. Without an `authenticator` nobody logs on; without `certificates` what a peer shows in
     TLS is not looked at. `may_call` says whether a server of ours has a role that calls on a row."""
 
-    authenticator: SaslAuthenticator | None = None
+    authenticator: Authenticator | None = None
     certificates: PeerCertificates | None = None
     may_call: Callable[[Identity, Path], bool] = lambda identity, row: True
 
@@ -217,28 +200,28 @@ class ReceiveConnector:
         self.stores.observed.seen(origin.path, origin.client, origin.mechanism, seal, time.time())
         self.stores.tracker.record(
             TrackingRecord(
-                *(Step.RECEIVE, accepted.message_id, accepted.queue_id, origin.path, origin.client),
+                *(TrackingStep.RECEIVE, accepted.message_id, accepted.queue_id, origin.path, origin.client),
                 *(origin.mechanism, origin.cipher, envelope.sender, envelope.addresses, "250 2.0.0"),
             )
         )
 
     def offer(self, link: Link) -> Offer:
         """What the guard offers on such a connection now."""
-        key = link.seal is not None, link.tls is not None, link.binds, self.guard.available
+        key = link.seal is not None, link.tls is not None, self.guard.available
         if key not in self._offers:
-            self._offers[key] = self.guard.offer(link.seal, link.tls is not None, link.binds)
+            self._offers[key] = self.guard.offer(link.seal, link.tls is not None)
         return self._offers[key]
 
     def session(self, link: Link) -> Session:
         """The session of a stranger, as a connection begins, and begins again inside TLS."""
         return Session(link.peer, link.seal, self.stranger(link.seal), self.offer(link), self.guard.rows[0].id)
 
-    def extensions(self, session: Session) -> list[str]:
-        """The lines that EHLO shows. A server of ours sees by AUTH EXTERNAL that its certificate is known; it may say so, too,
-        and need not."""
+    def extensions(self, session: Session, binds: bool) -> list[str]:
+        """The lines that EHLO shows; `binds`: the connection's TLS gives a channel binding. A server of ours sees by
+        AUTH EXTERNAL that its certificate is known; it may say so, too, and need not."""
         offer = session.offer
         is_known = session.identity.mechanism is Mechanism.DIRECT_TRUST
-        mechanisms = ("EXTERNAL",) if is_known else offer.mechanisms
+        mechanisms = ("EXTERNAL",) if is_known else sasl.names(offer.mechanisms, binds)
         lines = [f"SIZE {self.limits.message_size}", *_ALWAYS]
         lines += ["STARTTLS"] if offer.upgrade else []
         lines += ["AUTH " + " ".join(mechanisms)] if mechanisms else []

@@ -15,7 +15,7 @@ from postern.protocols.smtp.address import domain_of
 from postern.protocols.smtp.reply import Reply
 from postern.services.mailbox.room import Space
 from postern.services.smtp.receive_connector import ReceiveConnector, Room
-from postern.services.smtp.session import Session, Transaction
+from postern.services.smtp.session import Session
 
 _OK = Reply(250, "2.1.5", "Ok")
 _NO_RECIPIENT = Reply(550, "5.1.1", "No such recipient here")
@@ -33,15 +33,11 @@ _STRANGERS_REFUSED = Reply(550, "5.7.1", "This recipient takes mail from authent
 
 
 def judge(
-    connector: ReceiveConnector, session: Session, transaction: Transaction, address: str
+    connector: ReceiveConnector, session: Session, address: str, size: int, trusted: bool
 ) -> Reply | Awaitable[Reply]:
     """The answer to RCPT TO, at once where nothing must be asked: most recipients are remembered, and a task for each would
-    cost a tenth of what a message costs."""
-    return _judge(connector, address, session.may_relay, session.logged_path, transaction.size)
-
-
-def _judge(connector: ReceiveConnector, address: str, trusted: bool, row: str, size: int) -> Reply | Awaitable[Reply]:
-    """`trusted`: the sender proved to be one of ours, and so may relay."""
+    cost a tenth of what a message costs. `size` are the octets that MAIL announced, 0 for none. `trusted`: the sender proved to
+    be one of ours, and so may relay."""
     address = fold(address)
     kind = connector.domains.get(domain_of(address))
     if kind is None:
@@ -49,7 +45,9 @@ def _judge(connector: ReceiveConnector, address: str, trusted: bool, row: str, s
     directory, room = connector.recipients.directory, connector.recipients.room
     if directory is None or kind is not DomainType.AUTHORITATIVE or address.startswith("postmaster@"):
         return _OK
-    return of_directory(directory, address, trusted, room if row in _STILL_THEIRS else None, size)
+    if room is not None and session.logged_path not in _STILL_THEIRS:
+        room = None
+    return of_directory(directory, address, trusted, room, size)
 
 
 def of_directory(
@@ -58,23 +56,23 @@ def of_directory(
     """What the directory says of a folded address: 250, 550 5.1.1, 550 5.7.1 for strangers, 451 without an answer; and 452
     where `room` says that the mailbox is full."""
     for candidate in _candidates(address):
-        found = directory.cached_recipient(candidate)
-        if found is UNKNOWN:
+        recipient = directory.cached_recipient(candidate)
+        if recipient is UNKNOWN:
             return _look_up(directory, address, trusted, room, size)
-        if found is not None:
-            return _answer(found, trusted, room, size)
+        if recipient is not None:
+            return _answer(recipient, trusted, room, size)
     return _NO_RECIPIENT
 
 
 async def _look_up(directory: Directory, address: str, trusted: bool, room: Room | None, size: int) -> Reply:
     candidates = _candidates(address)
     try:
-        found = await directory.recipients(candidates)
+        known = await directory.recipients(candidates)
     except DirectoryUnavailable:
         return NO_DIRECTORY
     for candidate in candidates:
-        if candidate in found:
-            reply = _answer(found[candidate], trusted, room, size)
+        if candidate in known:
+            reply = _answer(known[candidate], trusted, room, size)
             return reply if isinstance(reply, Reply) else await reply
     return _NO_RECIPIENT
 
@@ -89,11 +87,10 @@ def _answer(recipient: Recipient, trusted: bool, room: Room | None, size: int) -
 async def have_no_room(connector: ReceiveConnector, session: Session, addresses: Sequence[str], size: int) -> bool:
     """Whether no recipient's mailbox takes a message of `size` octets. Asked where more came than was announced: what is refused
     now needs no report later, to whomever its sender claims to be. One answer is for all, so that one with room is enough."""
-    row = session.logged_path
-    if connector.recipients.room is None or row not in _STILL_THEIRS:
+    if connector.recipients.room is None or session.logged_path not in _STILL_THEIRS:
         return False
     for address in addresses:
-        answer = _judge(connector, address, True, row, size)
+        answer = judge(connector, session, address, size, trusted=True)
         if (answer if isinstance(answer, Reply) else await answer) is not FULL_MAILBOX:
             return False
     return True

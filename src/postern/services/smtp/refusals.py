@@ -13,7 +13,8 @@ from collections.abc import Callable
 from postern.protocols.smtp.reply import Reply
 from postern.services.smtp.session import Session
 from postern.telemetry.log import Event, log
-from postern.telemetry.tracking import Step, Tracker, TrackingRecord
+from postern.telemetry.metrics import Metric, count
+from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 
 BURST = 2000
 RATE = 1.0
@@ -50,11 +51,12 @@ class Refusals:
         agent: str = "",
     ) -> None:
         """Writes one refusal down; `agent` is the transport agent that refused, "" for the connector itself."""
+        count(Metric.REFUSALS, session.logged_path, agent or reply.enhanced or str(reply.code))
         now = self._clock()
         if not self._may(session.peer.host, now):
             self._omit(now)
             return
-        sender, people = sender[:MAX_FIELD], tuple(one[:MAX_FIELD] for one in recipients[:MAX_RECIPIENTS])
+        sender, people = sender[:MAX_FIELD], tuple(address[:MAX_FIELD] for address in recipients[:MAX_RECIPIENTS])
         log(
             Event.MAIL_REFUSED,
             path=session.logged_path,
@@ -67,7 +69,7 @@ class Refusals:
         )
         self._tracker.record(
             TrackingRecord(
-                Step.REFUSE,
+                TrackingStep.REFUSE,
                 message_id[:MAX_FIELD],
                 "",
                 session.logged_path,
@@ -83,6 +85,7 @@ class Refusals:
 
     def turned_away(self, path: str, peer: str, reason: str, mechanism: str = "") -> None:
         """Writes down that a peer may not do what it asked for on this path, within the same bounds; the log alone tells it."""
+        count(Metric.REFUSALS, path, reason)
         now = self._clock()
         if self._may(peer, now):
             log(Event.REFUSED, path=path, peer=peer, reason=reason, mechanism=mechanism)

@@ -256,10 +256,10 @@ async def _sent(dialog: Dialog, parcel: Parcel) -> list[RecipientOutcome]:
         log(Event.CONVERSATION_FAILED, conversation="smtp", error=repr(error), exc_info=error)
         if not isinstance(error, OSError | DamagedBody):
             strike(poison.key_of(parcel), error)
-        words = f"Internal error: {type(error).__name__}"
+        text = f"Internal error: {type(error).__name__}"
         return [
-            RecipientOutcome(one.address, Action.DELAYED, "4.3.0", words, own=True)
-            for one in parcel.envelope.recipients
+            RecipientOutcome(recipient.address, Action.DELAYED, "4.3.0", text, own=True)
+            for recipient in parcel.envelope.recipients
         ]
 
 

@@ -8,6 +8,7 @@ trace lines read it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from postern.model.security import NOBODY, Identity, Peer, PrincipalKind, Seal
 from postern.paths.guard import Offer, Refusal
@@ -49,8 +50,7 @@ class Session:
         return self.identity.kind in _MAY_RELAY and isinstance(self.row, Path) and not self.row.strangers
 
 
-@dataclass(frozen=True, slots=True)
-class Transaction:
+class Transaction(NamedTuple):
     """One mail transaction. `size` are the octets that MAIL announced (RFC 1870), 0 for no word. `is_tight`: a recipient's
     mailbox may have no room for more than that."""
 

@@ -6,8 +6,8 @@ from postern.model.directory import DomainController
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY, Known, TopologyCalls
 from postern.protocols.dcerpc.pdu import Status
+from postern.services.rpc.call import Call, RpcFault
 from postern.services.rpc.interface import InterfaceService
-from postern.services.rpc.server import Caller, RpcFault
 from postern.services.topology.controllers import Topology
 
 
@@ -15,11 +15,12 @@ class TopologyService(InterfaceService[TopologyCalls]):
     """AD_TOPOLOGY on `row`."""
 
     def __init__(self, row: Path, topology: Topology) -> None:
-        super().__init__(AD_TOPOLOGY, row, for_caller=self._at_home)
+        super().__init__(AD_TOPOLOGY, row, for_call=self._at_home)
         self._topology = topology
 
-    def _at_home(self, caller: Caller) -> TopologyCalls:
+    def _at_home(self, call: Call) -> TopologyCalls:
         """The row's ports are local: who comes from elsewhere, past the firewall, is not served either."""
+        caller = call.caller
         if caller.peer.host not in ("local", caller.local.host):
             raise RpcFault(Status.ACCESS_DENIED)
         return self

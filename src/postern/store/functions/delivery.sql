@@ -54,8 +54,8 @@ BEGIN
         JOIN folders f ON f.mailbox = m.id AND f.path = '{INBOX}'
         WHERE p.status = 0
     ), i AS (
-        INSERT INTO items (folder, uid, content, flags, modseq, internal_date, size)
-        SELECT t.folder, t.uid, t.content, 0, t.modseq, t.date, t.size FROM taken t
+        INSERT INTO items (folder, uid, content, flags, modseq, internal_date, size, arrived, created)
+        SELECT t.folder, t.uid, t.content, 0, t.modseq, t.date, t.size, t.modseq, $5 FROM taken t
     ), d AS (
         INSERT INTO delivered SELECT t.mailbox, t.delivery_id, $5 FROM taken t
     ), o AS (

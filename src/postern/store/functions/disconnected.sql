@@ -50,7 +50,9 @@ BEGIN
     WITH picked AS (
         SELECT i.folder, i.uid FROM folders f JOIN items i ON i.folder = f.id WHERE f.mailbox = box LIMIT most
     ), removed AS (
-        DELETE FROM items i USING picked p WHERE i.folder = p.folder AND i.uid = p.uid RETURNING i.content
+        DELETE FROM items i USING picked p WHERE i.folder = p.folder AND i.uid = p.uid RETURNING i.id, i.content
+    ), bags AS (
+        DELETE FROM properties b USING removed r WHERE b.item = r.id
     )
     SELECT array_agg(r.content) INTO gone FROM removed r;
     INSERT INTO orphans SELECT u.id FROM unnest(gone) AS u(id);

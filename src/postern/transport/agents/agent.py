@@ -10,7 +10,7 @@ itself. To add one, write a module with its settings and a subclass of `Agent`, 
         doubt = FAILS_AT_END
         settings_type = SubjectFilterSettings
 
-        async def at_end(self, mail: Mail) -> Reply | None: ...
+        async def at_end(self, mail: IncomingMail) -> Reply | None: ...
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ FAILS_AT_END = "lets pass; fails: 451, then 554"
 """What agents do in doubt: when a look-up has no answer, and when they raise themselves at the end of a message."""
 
 
-class LookUps(Protocol):
+class DnsQuestions(Protocol):
     """Questions to DNS (`services.agents.look_ups`). Never raises; what is not answered within `limit` seconds is unknown."""
 
     async def ask(self, asked: Question, limit: float = ...) -> Answer: ...
@@ -51,7 +51,7 @@ class LookUps(Protocol):
     async def run(self, machine: Machine[T], limit: float = ...) -> T: ...
 
 
-class BlockLists(Protocol):
+class Listings(Protocol):
     """What DNS block lists say of addresses (`services.agents.look_ups`). Never raises."""
 
     def begin(self, address: IpAddress, providers: tuple[Provider, ...]) -> None:
@@ -64,13 +64,13 @@ class BlockLists(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class AgentSources:
     """What agents may ask. `own_names` are those that nobody else may speak for in Authentication-Results; `fqdn` is this server.
     `refused_recipient` says how the directory refuses a folded address, None for one that it knows; it is None itself where
     the connector has asked already. `clock` gives epoch seconds."""
 
-    look_ups: LookUps
-    block_lists: BlockLists
+    look_ups: DnsQuestions
+    block_lists: Listings
     fqdn: str
     own_names: frozenset[str] = frozenset()
     refused_recipient: Callable[[str], Awaitable[Reply | None]] | None = None
@@ -78,14 +78,14 @@ class Sources:
 
 
 @dataclass(slots=True)
-class Client:
+class Stranger:
     """A stranger's connection. `address` is None for a unix socket; `host` is the same as a text.
 
     `is_allowed` and `is_blocked` are the connection filter's own lists. Nothing that an allowed client sends is refused as
     unwanted; what it writes into headers is looked through, and recipients that do not exist are refused, all the same.
     `unknown` counts the recipients of the connection that were refused as unknown."""
 
-    sources: Sources
+    sources: AgentSources
     host: str = ""
     address: IpAddress | None = None
     is_allowed: bool = False
@@ -94,12 +94,12 @@ class Client:
 
 
 @dataclass(slots=True)
-class Mail:
+class IncomingMail:
     """A stranger's message at its end, and what agents pass on to each other. An agent may put another `header` in place;
     `fields` are of the one that came. `now` is epoch seconds. `until` is when DNS is asked no more (time.monotonic). `key`
     names the message while something is computed on it (`telemetry.attempts`), never while DNS is waited for."""
 
-    client: Client
+    client: Stranger
     helo: str
     sender: str
     header: bytes
@@ -131,7 +131,7 @@ class Mail:
 
 
 @dataclass(slots=True)
-class Leaving:
+class LeavingMail:
     """A message on its way to another organization. An agent may put another `header` in place. `keys` sign, by domain."""
 
     sender: str
@@ -177,23 +177,23 @@ class Agent(Generic[S]):
     def take_over(self, former: Agent[S]) -> None:
         """Goes on where the agent of the former settings stopped."""
 
-    def at_connection(self, client: Client) -> None:
+    def at_connection(self, client: Stranger) -> None:
         """Before the greeting. Questions may be begun here; nobody waits for their answers."""
 
-    def at_mail(self, client: Client, sender: str) -> Reply | None:
+    def at_mail(self, client: Stranger, sender: str) -> Reply | None:
         """`sender` is "" for the null reverse-path."""
 
-    async def at_rcpt(self, client: Client, address: str) -> Reply | None:
+    async def at_rcpt(self, client: Stranger, address: str) -> Reply | None:
         """For a recipient that the connector itself would take."""
 
-    def at_unknown(self, client: Client) -> float:
+    def at_unknown(self, client: Stranger) -> float:
         """Seconds to wait before 550 5.1.1 is said; `client.unknown` counts this one already."""
         return 0.0
 
-    async def at_end(self, mail: Mail) -> Reply | None:
+    async def at_end(self, mail: IncomingMail) -> Reply | None:
         """When the message has come whole."""
 
-    async def at_leaving(self, mail: Leaving) -> bool:
+    async def at_leaving(self, mail: LeavingMail) -> bool:
         """On the way to another organization, after everything that may wait. Returns whether it acted."""
         return False
 

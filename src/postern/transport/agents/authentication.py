@@ -22,9 +22,9 @@ from postern.protocols.authentication.results import authentication_results
 from postern.protocols.authentication.spf import SpfResult, SpfVerdict, sender_id, spf
 from postern.protocols.authentication.spf_record import is_spf1, is_spf2_pra
 from postern.protocols.smtp.reply import Reply
-from postern.telemetry.attempts import attempt, attempting, attempting_apart
+from postern.telemetry.attempts import attempt, attempting, attempting_in_thread_if
 from postern.transport.agents import sender_policy as policy
-from postern.transport.agents.agent import FAILS_AT_END, Agent, Mail
+from postern.transport.agents.agent import FAILS_AT_END, Agent, IncomingMail
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
@@ -41,7 +41,7 @@ class Spf(Agent[policy.SpfSettings]):
     doubt = FAILS_AT_END
     settings_type = policy.SpfSettings
 
-    async def at_end(self, mail: Mail) -> Reply | None:
+    async def at_end(self, mail: IncomingMail) -> Reply | None:
         address = mail.client.address
         if address is None:
             return None
@@ -63,7 +63,7 @@ class SenderId(Agent[policy.SenderIdSettings]):
     settings_type = policy.SenderIdSettings
     enabled = False
 
-    async def at_end(self, mail: Mail) -> Reply | None:
+    async def at_end(self, mail: IncomingMail) -> Reply | None:
         address = mail.client.address
         with attempt(mail.key):
             purported = headers.purported_responsible(mail.fields)
@@ -87,7 +87,7 @@ class DkimVerification(Agent[policy.DkimVerificationSettings]):
     doubt = FAILS_AT_END
     settings_type = policy.DkimVerificationSettings
 
-    async def at_end(self, mail: Mail) -> None:
+    async def at_end(self, mail: IncomingMail) -> None:
         verdicts: list[DkimVerdict] = []
         signed = attempting(mail.key, signatures, mail.fields)
         good = [signature for signature in signed if isinstance(signature, Signature)]
@@ -105,9 +105,9 @@ class DkimVerification(Agent[policy.DkimVerificationSettings]):
         for result in policy.dkim_results(verdicts):
             mail.tell(self, result)
 
-    async def _hashed(self, mail: Mail, good: list[Signature]) -> dict[BodyKey, tuple[bytes, bool]]:
+    async def _hashed(self, mail: IncomingMail, good: list[Signature]) -> dict[BodyKey, tuple[bytes, bool]]:
         work = partial(body_hashes, {(signature.body, signature.length) for signature in good}, _body(mail.body))
-        return await attempting_apart(mail.body.size > HASHED_IN_LINE, mail.key, work)
+        return await attempting_in_thread_if(mail.body.size > HASHED_IN_LINE, mail.key, work)
 
 
 class Dmarc(Agent[policy.DmarcSettings]):
@@ -118,7 +118,7 @@ class Dmarc(Agent[policy.DmarcSettings]):
     doubt = FAILS_AT_END
     settings_type = policy.DmarcSettings
 
-    async def at_end(self, mail: Mail) -> Reply | None:
+    async def at_end(self, mail: IncomingMail) -> Reply | None:
         with attempt(mail.key):
             authors = headers.domains(headers.addresses([from_.value for from_ in headers.named(mail.fields, "from")]))
         domain = headers.ascii_domain((mail.sender or f"@{mail.helo}").rpartition("@")[2])
@@ -146,7 +146,7 @@ class AuthenticationResults(Agent[policy.AuthenticationResultsSettings]):
     doubt = FAILS_AT_END
     settings_type = policy.AuthenticationResultsSettings
 
-    async def at_end(self, mail: Mail) -> None:
+    async def at_end(self, mail: IncomingMail) -> None:
         mail.header = authentication_results(mail.client.sources.fqdn, mail.results) + mail.header
         mail.note(self, "added")
 

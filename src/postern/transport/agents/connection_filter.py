@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from postern.model.domains import fold
 from postern.protocols.smtp.reply import Reply
-from postern.transport.agents.agent import LETS_PASS, Agent, Client, IpAddress
+from postern.transport.agents.agent import LETS_PASS, Agent, IpAddress, Stranger
 from postern.transport.agents.block_lists import checked_provider, parse_provider
 from postern.transport.agents.settings import setting
 
@@ -94,7 +94,7 @@ class ConnectionFilter(Agent[ConnectionFilterSettings]):
         self._block = Networks(settings.block)
         self._providers = tuple(map(parse_provider, settings.providers))
 
-    def at_connection(self, client: Client) -> None:
+    def at_connection(self, client: Stranger) -> None:
         if client.address is None:
             return
         standing = self.standing(client.address, client.sources.clock())
@@ -102,7 +102,7 @@ class ConnectionFilter(Agent[ConnectionFilterSettings]):
         if standing is Standing.UNKNOWN and self._providers:
             client.sources.block_lists.begin(client.address, self._providers)
 
-    async def at_rcpt(self, client: Client, address: str) -> Reply | None:
+    async def at_rcpt(self, client: Stranger, address: str) -> Reply | None:
         if client.address is None or client.is_allowed or not (client.is_blocked or self._providers):
             return None
         if self.bypassed(address):

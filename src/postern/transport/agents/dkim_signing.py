@@ -20,8 +20,8 @@ from postern.model.mail import Content
 from postern.protocols.authentication.canonical import Canonicalization
 from postern.protocols.authentication.dkim import body_hashes, sign
 from postern.protocols.authentication.header import Field, addresses, fields, named
-from postern.telemetry.attempts import attempting, attempting_apart
-from postern.transport.agents.agent import Agent, Leaving
+from postern.telemetry.attempts import attempting, attempting_in_thread_if
+from postern.transport.agents.agent import Agent, LeavingMail
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}+(?<!-)"
 SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*+\Z")
@@ -76,32 +76,32 @@ class DkimSigning(Agent[DkimSigningSettings]):
     settings_type = DkimSigningSettings
     everywhere = True
 
-    async def at_leaving(self, mail: Leaving) -> bool:
+    async def at_leaving(self, mail: LeavingMail) -> bool:
         if not mail.keys:
             return False
-        found, domain = attempting(mail.key, self._domain_of, mail)
+        signed, domain = attempting(mail.key, self._domain_of, mail)
         if not domain:
             return False
-        work = partial(_sign, found, mail.body, mail.keys[domain], mail.now)
-        mail.header = await attempting_apart(mail.body.size > SIGNED_IN_LINE, mail.key, work) + mail.header
+        work = partial(_sign, signed, mail.body, mail.keys[domain], mail.now)
+        mail.header = await attempting_in_thread_if(mail.body.size > SIGNED_IN_LINE, mail.key, work) + mail.header
         return True
 
-    def _domain_of(self, mail: Leaving) -> tuple[list[Field], str]:
+    def _domain_of(self, mail: LeavingMail) -> tuple[list[Field], str]:
         """The fields, and the domain in whose name they are signed ("": none)."""
-        found = fields(mail.header)
-        return found, signing_domain(found, mail.sender, mail.keys)
+        signed = fields(mail.header)
+        return signed, signing_domain(signed, mail.sender, mail.keys)
 
 
-def _sign(found: Sequence[Field], body: Content, keys: Sequence[SigningKey], now: float) -> bytes:
+def _sign(signed: Sequence[Field], body: Content, keys: Sequence[SigningKey], now: float) -> bytes:
     pieces = (chunk.removeprefix(b"\r\n") if number == 0 else chunk for number, chunk in enumerate(body.chunks))
     digest, _ = body_hashes([_BODY], pieces)[_BODY]
-    return b"".join(sign(found, digest, key.domain, key.selector, key.key, now) for key in keys)
+    return b"".join(sign(signed, digest, key.domain, key.selector, key.key, now) for key in keys)
 
 
-def signing_domain(found: Sequence[Field], sender: str, known: Container[str]) -> str:
+def signing_domain(signed: Sequence[Field], sender: str, known: Container[str]) -> str:
     """The domain to sign for: From's (that is what DMARC looks at), else the envelope sender's, where there is a key for it or
     for a domain above it; "" if there is none."""
-    authors = addresses([field.value for field in named(found, "from")])
+    authors = addresses([field.value for field in named(signed, "from")])
     for address in [*authors[:1], *([sender] if sender else [])]:
         domain = a_labels(address.rpartition("@")[2])
         while "." in domain:

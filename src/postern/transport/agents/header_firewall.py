@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from postern.protocols.authentication.header import without
 from postern.protocols.authentication.results import speaks_as
 from postern.telemetry.attempts import attempt
-from postern.transport.agents.agent import Agent, Leaving, Mail
+from postern.transport.agents.agent import Agent, IncomingMail, LeavingMail
 
 ORGANIZATION = ("x-postern-", "x-ms-exchange-organization-", "x-ms-exchange-forest-", "x-ms-exchange-crosspremises-")
 
@@ -28,12 +28,12 @@ class HeaderFirewall(Agent[HeaderFirewallSettings]):
     settings_type = HeaderFirewallSettings
     delays = True
 
-    async def at_end(self, mail: Mail) -> None:
+    async def at_end(self, mail: IncomingMail) -> None:
         with attempt(mail.key):
             mail.header, gone = self.inward(mail.header, mail.client.sources.own_names)
         mail.note(self, "removed" if gone else "nothing", ", ".join(gone))
 
-    async def at_leaving(self, mail: Leaving) -> bool:
+    async def at_leaving(self, mail: LeavingMail) -> bool:
         with attempt(mail.key):
             mail.header, _ = self.outward(mail.header)
         return True

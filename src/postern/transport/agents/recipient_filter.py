@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from postern.model.domains import fold
 from postern.protocols.smtp.reply import Reply
-from postern.transport.agents.agent import LETS_PASS, Agent, Client
+from postern.transport.agents.agent import LETS_PASS, Agent, Stranger
 from postern.transport.agents.sender_filter import Addresses, checked_sender
 from postern.transport.agents.settings import setting
 
@@ -49,14 +49,14 @@ class RecipientFilter(Agent[RecipientFilterSettings]):
         self._block = Addresses(settings.block)
         self._callers: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    async def at_rcpt(self, client: Client, address: str) -> Reply | None:
+    async def at_rcpt(self, client: Stranger, address: str) -> Reply | None:
         address = fold(address)
         refusal = self.rcpt(address)
         if refusal is not None or client.sources.refused_recipient is None or not self.settings.validate:
             return refusal
         return await client.sources.refused_recipient(address)
 
-    def at_unknown(self, client: Client) -> float:
+    def at_unknown(self, client: Stranger) -> float:
         return self.unknown(client.host, client.unknown, client.sources.clock())
 
     def rcpt(self, recipient: str) -> Reply | None:

@@ -9,7 +9,7 @@ from postern.model.domains import a_labels, fold
 from postern.protocols.authentication.header import Field, addresses, named
 from postern.protocols.smtp.reply import Reply
 from postern.telemetry.attempts import attempt
-from postern.transport.agents.agent import FAILS_AT_END, Agent, Client, Mail
+from postern.transport.agents.agent import FAILS_AT_END, Agent, IncomingMail, Stranger
 from postern.transport.agents.settings import setting
 
 _BLOCKED = Reply(550, "5.7.1", "This sender may not send mail here")
@@ -68,10 +68,10 @@ class SenderFilter(Agent[SenderFilterSettings]):
         super().__init__(settings)
         self._block = Addresses(settings.block)
 
-    def at_mail(self, client: Client, sender: str) -> Reply | None:
+    def at_mail(self, client: Stranger, sender: str) -> Reply | None:
         return None if client.is_allowed else self.mail(sender)
 
-    async def at_end(self, mail: Mail) -> Reply | None:
+    async def at_end(self, mail: IncomingMail) -> Reply | None:
         with attempt(mail.key):
             reply = self.header(mail.sender, mail.fields)
         mail.note(self, "refused" if reply is not None else "passed")
@@ -81,9 +81,9 @@ class SenderFilter(Agent[SenderFilterSettings]):
         """At MAIL FROM."""
         return _BLOCKED if sender and self._block.holds(sender) else None
 
-    def header(self, sender: str, found: Sequence[Field]) -> Reply | None:
+    def header(self, sender: str, fields: Sequence[Field]) -> Reply | None:
         """At the end of the message: what a reader will see as its sender."""
-        authors = addresses([field.value for field in named(found, "from")])
+        authors = addresses([field.value for field in named(fields, "from")])
         if any(map(self._block.holds, authors)):
             return _BLOCKED
         return _BLANK if self.settings.blank and not sender and not authors else None

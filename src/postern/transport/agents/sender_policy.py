@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from postern.protocols.authentication.dkim import DkimResult, DkimVerdict
-from postern.protocols.authentication.dmarc import DmarcResult, DmarcVerdict, Policy
+from postern.protocols.authentication.dmarc import DmarcPolicy, DmarcResult, DmarcVerdict
 from postern.protocols.authentication.header import Field
 from postern.protocols.authentication.results import MethodResult
 from postern.protocols.authentication.spf import SpfResult, SpfVerdict
@@ -96,7 +96,7 @@ def dmarc_reply(
         return None
     if verdict.unreadable:
         return Reply(550, "5.7.1", f"{verdict.why}; mail has an author (RFC 5322 section 3.6.2)")
-    if not both or verdict.result is not DmarcResult.FAIL or verdict.policy is not Policy.REJECT:
+    if not both or verdict.result is not DmarcResult.FAIL or verdict.policy is not DmarcPolicy.REJECT:
         return None
     return Reply(
         550, "5.7.1", f"Neither SPF nor DKIM speaks for {verdict.domain}, which wants such mail refused (DMARC)"

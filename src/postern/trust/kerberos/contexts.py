@@ -1,33 +1,26 @@
-"""Kerberos contexts for RPC on python-gssapi: DCE style (three legs), sealing by IOV (RFC 4121, MS-KILE 3.4.5.4.1).
+"""Kerberos contexts on python-gssapi: for RPC in DCE style (three legs), sealing by IOV (RFC 4121, MS-KILE 3.4.5.4.1).
 
-`AVAILABLE` is False where the gssapi extra is not installed; nothing else here may be used then. Reads keytabs; a principal is
-someone's only in our own realm.
+Nothing here may be used where `library.AVAILABLE` is False. Reads keytabs; a principal is someone's only in our own realm.
 """
 
 from __future__ import annotations
 
 import asyncio
 import importlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from postern.model.security import Mechanism
 from postern.protocols.dcerpc.protection import AuthType, Level
+from postern.trust import gss_token
 from postern.trust.contexts import SecurityFailure
-from postern.trust.kerberos.errors import Cause, cause_of, report
-from postern.trust.kerberos.principal import ticket_of
+from postern.trust.kerberos.errors import KerberosCause, cause_of, report
+from postern.trust.kerberos.library import gssapi, iov, raw
+from postern.trust.kerberos.principal import Ticket, ticket_of
 
-gssapi: Any
-iov: Any
-try:
-    gssapi = importlib.import_module("gssapi")
-    iov = importlib.import_module("gssapi.raw.ext_dce")
-    gssapi.SecurityContext.__DEFER_STEP_ERRORS__ = False  # else the real error comes a step too late
-except (ImportError, OSError):  # the extra postern[kerberos] is not installed, or libkrb5 is missing
-    gssapi = iov = None
-
-AVAILABLE = iov is not None
 MAX_TOKEN = 65_536
+_AP_REQ = b"\x01\0"
+"""TOK_ID of KRB_AP_REQ: RFC 4121 section 4.1."""
 
 
 class _KerberosSealed:
@@ -35,8 +28,9 @@ class _KerberosSealed:
     mechanism = Mechanism.KERBEROS
     cipher = "Kerberos"
 
-    def __init__(self, make: Callable[[], Any]) -> None:
+    def __init__(self, make: Callable[[], Any], seals: bool = True) -> None:
         self._make = make
+        self._seals = seals
         self._context: Any = None
         self._sizes: dict[Level, int] = {}
         self._cipher_number = 0
@@ -55,13 +49,14 @@ class _KerberosSealed:
         try:
             if self._context is None:
                 self._context = self._make()
-            answer = self._context.step(_unframed(token) or None)
+            answer = self._context.step((_unframed(token) if self._seals else token) or None)
             if self._context.complete:
                 self._finish()
         except gssapi.exceptions.GSSError as error:
-            cause = cause_of(error.min_code, Cause.WRONG)
+            cause = cause_of(error.min_code, KerberosCause.WRONG)
             report(cause, error.min_code)
-            raise SecurityFailure(f"Kerberos: {cause}, {error.maj_code:#x}/{error.min_code:#x}") from error
+            words = f"Kerberos: {cause}, {error.maj_code:#x}/{error.min_code:#x}"
+            raise SecurityFailure(words, temporary=cause is not KerberosCause.WRONG) from error
         return bytes(answer) if answer else b""
 
     def _finish(self) -> None:
@@ -132,25 +127,81 @@ def _message(header: Any, sign_header: bool, head: bytes, stub: bytes, trailer: 
     return iov.IOV(header, (kind.sign_only, False, head), data, (kind.sign_only, False, trailer), std_layout=False)
 
 
-class KerberosAcceptorContext(_KerberosSealed):
-    """The server's side. Every key of the keytab may be asked for; the name is the principal's without our realm."""
+Run = Callable[[Callable[[], bytes]], Awaitable[bytes]]
+"""Does work that blocks somewhere else than on the loop's thread."""
 
-    def __init__(self, keytab: str, realm: str) -> None:
-        super().__init__(self._begin)
+
+class KerberosAcceptorContext(_KerberosSealed):
+    """The server's side. Every key of the keytab may be asked for; the name is the principal's without our realm. A client that
+    binds to a channel must bind to `binding` (RFC 5929); one that does not is let in all the same (MIT since 1.19).
+
+    A step reads the keytab and syncs libkrb5's replay cache: `run` takes it off the loop. Without `seals` the keys protect
+    nothing after the handshake: it is none of DCE style, and its keys need not be of a cipher that seals."""
+
+    def __init__(
+        self, keytab: str, realm: str, binding: bytes = b"", run: Run | None = None, seals: bool = True
+    ) -> None:
+        super().__init__(self._begin, seals)
         self._keytab = keytab
         self._realm = realm
+        self._binding = binding
+        self._run = run
+        self.ticket: Ticket | None = None
+
+    async def step(self, token: bytes) -> bytes:
+        if self._run is None or len(token) > MAX_TOKEN:
+            return await super().step(token)
+        return await self._run(lambda: self._step(token))
 
     def _begin(self) -> Any:
-        credentials = gssapi.Credentials(usage="accept", store={b"keytab": self._keytab.encode()})
-        return gssapi.SecurityContext(creds=credentials, usage="accept")
+        bindings = raw.ChannelBindings(application_data=self._binding) if self._binding else None
+        return gssapi.SecurityContext(
+            creds=acceptor_credentials(self._keytab), usage="accept", channel_bindings=bindings
+        )
 
     def _finish(self) -> None:
         ticket = ticket_of(self._context)
         if ticket.realm != self._realm or "/" in ticket.name:
             raise SecurityFailure("a principal of another realm")
-        super()._finish()
+        if self._seals:
+            super()._finish()
+        self.complete = True
+        self.ticket = ticket
         self.name = ticket.sam or ticket.name
         self.groups = ticket.groups
+
+    def wrap(self, message: bytes) -> bytes:
+        """A message with its signature, in clear text (RFC 4121 section 4.2.6.2)."""
+        return bytes(self._context.wrap(message, False).message)
+
+    def unwrap(self, token: bytes) -> bytes:
+        """The message of a token that `wrap` made at the other end. Raises SecurityFailure."""
+        try:
+            return bytes(self._context.unwrap(token).message)
+        except gssapi.exceptions.GSSError:
+            raise SecurityFailure("a broken message") from None
+
+    def end(self) -> float | None:
+        """When the ticket ends. `lifetime` says so too, but adds the clock skew that libkrb5 allows."""
+        lucid = importlib.import_module("gssapi.raw.ext_krb5").krb5_export_lucid_sec_context(self._context, 1)
+        return float(lucid.endtime)
+
+
+def acceptor_credentials(keytab: str) -> Any:
+    """Every service key of the keytab: host, smtp, imap, pop, HTTP. Raises gssapi's GSSError."""
+    store = {b"keytab": keytab.encode()}
+    return gssapi.Credentials(usage="accept", store=store, mechs=[gssapi.MechType.kerberos])
+
+
+def usable(keytab: str) -> bool:
+    """Whether tickets can be accepted with this keytab."""
+    if gssapi is None:
+        return False
+    try:
+        acceptor_credentials(keytab)
+    except gssapi.exceptions.GSSError:
+        return False
+    return True
 
 
 class KerberosInitiatorContext(_KerberosSealed):
@@ -194,7 +245,7 @@ class KerberosInitiatorContext(_KerberosSealed):
 
 def _session_key(context: Any) -> tuple[bytes, int]:
     """The key and its type (RFC 3961 section 8)."""
-    found = importlib.import_module("gssapi.raw").inquire_sec_context_by_oid(context, _SESSION_KEY)
+    found = raw.inquire_sec_context_by_oid(context, _SESSION_KEY)
     return bytes(found[0]), _last_arc(bytes(found[1]))
 
 
@@ -222,8 +273,8 @@ _SESSION_KEY = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2.5.5") if gssapi is 
 
 
 def _unframed(token: bytes) -> bytes:
-    """A DCE-style AP-REQ comes bare; some clients frame it all the same (RFC 2743 section 3.1), which MIT refuses."""
-    mark = b"\x06\x09\x2a\x86\x48\x86\xf7\x12\x01\x02\x02\x01\x00"
-    if token[:1] == b"\x60" and mark in token[:20]:
-        return token[token.index(mark) + len(mark) :]
-    return token
+    """A DCE-style AP-REQ comes bare; some clients frame it all the same, which MIT refuses."""
+    framed = gss_token.unframed(token)
+    if framed is None or framed[0] != gss_token.KERBEROS or not framed[1].startswith(_AP_REQ):
+        return token
+    return framed[1][len(_AP_REQ) :]

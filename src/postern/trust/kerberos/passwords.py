@@ -7,21 +7,11 @@ krb5.conf; libkrb5 itself finds and dials the centres (88, on the caller's row t
 from __future__ import annotations
 
 import asyncio
-import importlib
-from typing import Any
 
 from postern.model.directory import Account, DirectoryUnavailable
-from postern.trust.kerberos.errors import Cause, cause_of, report
-from postern.trust.passwords.pool import Pool
-
-gssapi: Any
-raw: Any
-try:
-    gssapi = importlib.import_module("gssapi")
-    raw = importlib.import_module("gssapi.raw")
-    gssapi.SecurityContext.__DEFER_STEP_ERRORS__ = False  # else the real error comes a step too late
-except (ImportError, OSError):  # the extra postern[kerberos] is not installed, or libkrb5 is missing
-    gssapi = raw = None
+from postern.trust.kerberos.errors import KerberosCause, cause_of, report
+from postern.trust.kerberos.library import gssapi, raw
+from postern.trust.pool import Pool
 
 _THREADS = 8
 _PATIENCE = 15.0
@@ -64,8 +54,8 @@ class KerberosPasswords:
         try:
             got = raw.acquire_cred_with_password(who, secret, mechs=[gssapi.MechType.kerberos], usage="initiate")
         except gssapi.exceptions.GSSError as error:
-            cause = cause_of(error.min_code, Cause.UNREACHABLE)
-            if cause is Cause.WRONG:
+            cause = cause_of(error.min_code, KerberosCause.UNREACHABLE)
+            if cause is KerberosCause.WRONG:
                 return False
             report(cause, error.min_code)
             raise DirectoryUnavailable(f"Kerberos: {cause}") from None
@@ -78,5 +68,5 @@ class KerberosPasswords:
             return bool(accepting.complete)
         except gssapi.exceptions.GSSError as error:
             # The password may be right, but nothing proves that the centre is the realm's.
-            report(cause_of(error.min_code, Cause.KEYTAB), error.min_code)
+            report(cause_of(error.min_code, KerberosCause.KEYTAB), error.min_code)
             raise DirectoryUnavailable("the realm's ticket does not open with our keytab") from None

@@ -1,7 +1,7 @@
 """NTLM as MS-NLMP has it: version 2 only, both sides of the handshake, and the keys that sign and seal what follows.
 
 Reads the raw tokens and asks through a callable who can judge an answer; names no account store. NTLMv1, LM answers and
-anonymous logons are refused. SASL, HTTP and RPC use the same acceptor; `trust.contexts` turns its result into a security context.
+anonymous logons are refused. SASL, HTTP and RPC use the same acceptor; `ntlm.contexts` turns its result into a security context.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 
 from postern.model.directory import NtlmLogon
+from postern.model.security import NO_CHANNEL, Channel
+from postern.trust.acceptor import MAIL_SERVICES
+from postern.trust.host import HostCredentials
 from postern.trust.ntlm.fields import (
     SIGNATURE,
     Av,
@@ -74,8 +77,6 @@ SEALING = Flags.ESS | Flags.KEY_128 | Flags.KEY_EXCHANGE
 
 
 AV_FLAG_MIC = 2
-_SERVICES = frozenset({"host", "smtp", "smtpsvc", "imap", "imap4", "pop", "pop3"})
-"""Service classes that mean this host or its mail, as clients spell them (Windows: SMTPSVC, IMAP, POP)."""
 _NO_TARGET = "host/unspecified"
 """What pyspnego says where its user named nobody."""
 Lookup = Callable[[str], Awaitable[bytes | None]]
@@ -146,34 +147,29 @@ def channel_binding_hash(application_data: bytes) -> bytes:
 class NtlmAcceptor:
     """The server's side of one handshake: `negotiate` once, then `authenticate` once.
 
-    `server_name` is the NetBIOS (or machine) name and `domain` the DNS domain that the challenge shows, `netbios` the domain's
-    short name if that is not its first label. Where a domain judges, the NetBIOS name must be the machine account's own.
-    With `channel_binding` (see `channel_binding_hash`), an answer bound to another channel is refused; one without a
-    binding passes unless `require_binding`. With `names` (hosts in lower case) a client that says whom it means
-    (MsvAvTargetName) must mean one of them or `server_name`, and a service for mail or the host itself. `address` is the
-    network of the caller, for those who judge in turns.
+    `host` has the names that the challenge shows. An answer bound to another channel than `channel` is refused; one without
+    a binding passes unless `require_binding`. Where `channel` has names, a client that says whom it means (MsvAvTargetName)
+    must mean one of them or the host's own, and one of `services`. `address` is the network of the caller, for those who
+    judge in turns.
 
-    Bound: linear; a token has 12,000 octets at most, and its target is held once against each of `names`.
+    Bound: linear; a token has 12,000 octets at most, and its target is held once against each of `channel.names`.
     """
 
     def __init__(
         self,
-        server_name: str,
-        domain: str,
+        host: HostCredentials,
         prove: Prove,
-        channel_binding: bytes | None = None,
-        require_binding: bool = False,
-        netbios: str = "",
-        names: frozenset[str] = frozenset(),
+        channel: Channel = NO_CHANNEL,
+        services: frozenset[str] = MAIL_SERVICES,
         address: str = "",
+        require_binding: bool = False,
     ) -> None:
-        self._names = names
-        self._address = address
-        self._server_name = server_name
-        self._domain = domain
-        self._netbios = netbios or domain.split(".")[0].upper()[:15]
+        self._host = host
         self._prove = prove
-        self._binding = channel_binding
+        self._binding = channel_binding_hash(channel.binding) if channel.binding else None
+        self._names = channel.names
+        self._services = services
+        self._address = address
         self._require_binding = require_binding
         self._negotiate = b""
         self._challenge = b""
@@ -186,13 +182,13 @@ class NtlmAcceptor:
         flags = (flags & _WANTED) | Flags.TARGET_TYPE_SERVER | Flags.TARGET_INFO | Flags.NTLM | Flags.VERSION
         # Unicode is chosen even for a client that asks for OEM strings alone (curl): all of them take it, and names need it.
         flags |= Flags.REQUEST_TARGET | Flags.UNICODE
-        short = self._netbios
+        short, server = self._host.short_domain, self._host.name
         info = put_pairs(
             {
                 Av.NB_DOMAIN: utf16(short),
-                Av.NB_COMPUTER: utf16(self._server_name.split(".")[0].upper()[:15]),
-                Av.DNS_DOMAIN: utf16(self._domain.lower()),
-                Av.DNS_COMPUTER: utf16(self._server_name.lower()),
+                Av.NB_COMPUTER: utf16(server.split(".")[0].upper()[:15]),
+                Av.DNS_DOMAIN: utf16(self._host.domain.lower()),
+                Av.DNS_COMPUTER: utf16(server.lower()),
                 Av.TIMESTAMP: struct.pack("<Q", filetime(time.time())),
             }
         )
@@ -258,13 +254,13 @@ class NtlmAcceptor:
         if not self._names or target in ("", _NO_TARGET):
             return True
         service, slash, host = target.partition("/")
-        if slash and service not in _SERVICES:
+        if slash and service not in self._services:
             return False
         host = (host if slash else service).partition("/")[0].rstrip(".")
         if host.count(":") == 1:
             host = host.partition(":")[0]
         host = host.strip("[]")
-        own = self._server_name.lower()
+        own = self._host.name.lower()
         known = self._names | {own, own.partition(".")[0]}
         return bool(host) and (host in known or "*." + host.partition(".")[2] in known or _is_first_label(host, known))
 

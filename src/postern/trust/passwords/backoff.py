@@ -55,6 +55,7 @@ class _Bound:
 
 
 _PAIR = _Bound(free=5, first=1.0, most=30.0)
+_HARMLESS_PAIR = _Bound(free=5, first=1.0, most=30.0, side_by_side=True)
 _ADDRESS = _Bound(free=50, first=0.25, most=30.0, side_by_side=True)
 
 _Key = tuple[str, str]
@@ -120,9 +121,9 @@ class Backoff:
     def enter(self, account: str, host: str, now: float, harmless: bool = False) -> Guess | None:
         """Takes the next place for a guess; None if that is more than MAX_WAIT seconds away. A guess at a `harmless` account,
         whose password nobody can guess and whose own verifier fails on purpose, counts against that account alone: others at
-        the same address never wait for it."""
+        the same address never wait for it. A server opens many connections at once, so that guesses under way do not count."""
         address = network(host)
-        rows = [(self._count(self._pairs, (account, address), now), _PAIR)]
+        rows = [(self._count(self._pairs, (account, address), now), _HARMLESS_PAIR if harmless else _PAIR)]
         if not harmless and not self._is_trusted(account, address, now):
             rows.append((self._count(self._addresses, ("", address), now), _ADDRESS))
         wait = max(bound.wait(count, now) for count, bound in rows)

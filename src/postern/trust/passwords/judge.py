@@ -19,13 +19,13 @@ from dataclasses import replace
 from uuid import UUID
 
 from postern.model.directory import PROBE, Account, Directory, DirectoryUnavailable
-from postern.model.security import Mechanism, Peer
+from postern.model.security import Mechanism, Peer, PrincipalKind
+from postern.trust.acceptor import ANYBODY, FAILED, TOO_MANY, UNAVAILABLE, Denied, Granted
 from postern.trust.membership import Membership
-from postern.trust.outcome import Denied, Granted
-from postern.trust.passwords import verifiers as passwords
+from postern.trust.passwords import verifiers
 from postern.trust.passwords.backoff import Backoff, Guess, network
-from postern.trust.passwords.pool import Overloaded, Pool
 from postern.trust.passwords.proofs import Proofs, Verifiers
+from postern.trust.pool import Overloaded, Pool
 from postern.trust.reauthorization import Reauthorization
 
 REMEMBERED = 300.0
@@ -34,10 +34,6 @@ MAX_NAME = 512
 _MAX_REMEMBERED = 20_000
 _MAX_WAITING = 5000
 """Guesses that wait out earlier failures; they cost a timer each, and hold up nobody else."""
-
-UNAVAILABLE = Denied(True, "Temporary authentication failure")
-TOO_MANY = Denied(True, "Too many failed attempts, try again later")
-FAILED = Denied()
 
 
 class Judge:
@@ -68,7 +64,7 @@ class Judge:
     async def password(self, name: str, password: str, peer: Peer) -> Granted | Denied:
         """Judges a name (userPrincipalName, primary address, sAMAccountName, DOMAIN\\name) and a password. Waits out
         what earlier failures cost."""
-        if not name or len(name) > MAX_NAME or len(password) > passwords.MAX_LENGTH:
+        if not name or len(name) > MAX_NAME or len(password) > verifiers.MAX_LENGTH:
             return FAILED
         try:
             account = await self.directory.account(name)
@@ -103,9 +99,13 @@ class Judge:
         self._remember(account, mac)
         return Granted(await self.membership.identity(account, Mechanism.BASIC))
 
-    async def enter(self, name: str, account: Account | None, peer: Peer) -> Guess | None:
-        """For mechanisms that prove a password without showing it: takes and waits out a guess's place. None: too many."""
-        guess = self._backoff.enter(account_key(account, name), peer.host, self._clock(), _is_probe(account))
+    async def enter(
+        self, name: str, account: Account | None, peer: Peer, callers: frozenset[PrincipalKind] = ANYBODY
+    ) -> Guess | None:
+        """For mechanisms that prove a password without showing it: takes and waits out a guess's place. None: too many.
+        Where only servers call, nobody's password can be guessed: machines' are random."""
+        harmless = PrincipalKind.USER not in callers or _is_probe(account)
+        guess = self._backoff.enter(account_key(account, name), peer.host, self._clock(), harmless)
         if guess is not None and guess.wait:
             try:
                 await asyncio.sleep(guess.wait)

@@ -13,10 +13,10 @@ from uuid import UUID
 
 from postern.model.directory import Account, Directory, Logons, NtlmLogon
 from postern.trust.ntlm import handshake as ntlm
-from postern.trust.passwords import verifiers as passwords
+from postern.trust.passwords import verifiers
 from postern.trust.passwords.backoff import Guess
-from postern.trust.passwords.pool import Pool
 from postern.trust.passwords.saslprep import saslprep
+from postern.trust.pool import Pool
 
 _FIRST_REFUSAL = 0.01
 """Seconds that a refusal is taken to last before one was measured."""
@@ -50,7 +50,7 @@ class Verifiers:
             prepared = saslprep(password)
         except ValueError:
             prepared, verifier = "", None
-        return await self._pool.run(lambda: passwords.matches(verifier, prepared), guess.account, guess.address)
+        return await self._pool.run(lambda: verifiers.matches(verifier, prepared), guess.account, guess.address)
 
     async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | None:
         known = None

@@ -5,19 +5,13 @@ Reads the machine's keytab through `kerberos`; the protocol frames the octets. N
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from postern.model.security import Mechanism
-from postern.trust.kerberos.errors import Cause, cause_of, report
-
-gssapi: Any
-try:
-    gssapi = importlib.import_module("gssapi")
-    gssapi.SecurityContext.__DEFER_STEP_ERRORS__ = False  # else the real error comes a step too late
-except (ImportError, OSError):  # the extra postern[kerberos] is not installed, or libkrb5 is missing
-    gssapi = None
+from postern.trust.host import HostCredentials
+from postern.trust.kerberos.errors import KerberosCause, cause_of, report
+from postern.trust.kerberos.library import gssapi
 
 _NO_LAYER = b"\x01"
 
@@ -55,7 +49,7 @@ class GssapiInitiator:
                 return bytes(self._context.step(challenge or None) or b"")
             return self._choose(challenge)
         except gssapi.exceptions.GSSError as error:
-            cause = cause_of(error.min_code, Cause.UNREACHABLE)
+            cause = cause_of(error.min_code, KerberosCause.UNREACHABLE)
             report(cause, error.min_code)
             raise InitiatorFailure(f"Kerberos: {cause}") from None
 
@@ -81,13 +75,13 @@ class GssapiInitiator:
 
 
 def sasl_initiators(
-    account: str, realm: str, keytab: str, service: str = "smtp"
+    account: str, host: HostCredentials, service: str = "smtp"
 ) -> Callable[[Mechanism, str], SaslInitiator | None]:
     """For `SenderProofs.initiator`: a new exchange by a mechanism with a host; None where we have nothing to prove us with."""
 
-    def begin(mechanism: Mechanism, host: str) -> SaslInitiator | None:
-        if mechanism is not Mechanism.KERBEROS or gssapi is None or not (realm and keytab):
+    def begin(mechanism: Mechanism, server: str) -> SaslInitiator | None:
+        if mechanism is not Mechanism.KERBEROS or gssapi is None or not (host.realm and host.keytab):
             return None
-        return GssapiInitiator(account, realm, keytab, service, host)
+        return GssapiInitiator(account, host.realm, host.keytab, service, server)
 
     return begin

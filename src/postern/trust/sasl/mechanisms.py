@@ -1,43 +1,18 @@
-"""SASL's server side (RFC 4422): one exchange by one mechanism, from octets to an outcome. The protocol frames the octets.
-
-Here PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login), EXTERNAL (RFC 4422 appendix A) and NTLM (MS-SMTPNTLM 3.2);
-`scram` and `gssapi` have the others.
+"""SASL's server side (RFC 4422) where no security context is needed: PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login) and
+EXTERNAL (RFC 4422 appendix A). `scram` and `gssapi` have theirs; NTLM (MS-SMTPNTLM 3.2) is `trust.exchanges`' as it stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Protocol
-
-from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon
-from postern.model.security import Channel, Identity, Mechanism, Peer
-from postern.trust.ntlm.fields import NtlmError
-from postern.trust.ntlm.handshake import NtlmAcceptor, Proof, account_name, channel_binding_hash
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.passwords.backoff import Guess, network
-from postern.trust.passwords.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, about
-from postern.trust.passwords.pool import Overloaded
+from postern.model.security import Identity, Peer
+from postern.trust.acceptor import FAILED, MALFORMED, Challenge, Granted, Outcome
+from postern.trust.passwords.judge import Judge
 
 MAX_RESPONSE = 65_536
 """Octets of one response; Kerberos tickets with large authorization data come near 48 KB."""
-MALFORMED = Denied(False, "Malformed authentication response")
-
-Outcome = Challenge | Granted | Denied
-
-Validator = Callable[[bytes, Peer], Awaitable[Identity | None]]
-"""Finds the identity that a certificate (DER) belongs to, None if nobody: by direct trust, or by X.509 validation. May raise
-DirectoryUnavailable."""
 
 
-class SaslServer(Protocol):
-    async def step(self, response: bytes | None) -> Outcome:
-        """The client's next response; None only at first, when it sent no initial response. An initial response of no
-        octets (`=` in RFC 4954 section 4, RFC 4959 section 3 and RFC 5034 section 4) is b"", a response like any other.
-        After Granted or Denied the exchange is over."""
-        ...
-
-
-class Plain:
+class SaslPlain:
     """PLAIN (RFC 4616): one response with both names and the password.
 
     Bound: linear; a response has 65,536 octets, a password 1,024 characters at most.
@@ -61,7 +36,7 @@ class Plain:
         return outcome
 
 
-class Login:
+class SaslLogin:
     def __init__(self, judge: Judge, peer: Peer) -> None:
         self._judge = judge
         self._peer = peer
@@ -76,83 +51,20 @@ class Login:
         return await self._judge.password(self._name, _text(response), self._peer)
 
 
-class External:
-    """The certificate speaks; what the client asks to be must be what the certificate says."""
+class SaslExternal:
+    """EXTERNAL (RFC 4422 appendix A): the certificate proved `identity` in the TLS handshake; what the client asks to be must be
+    that."""
 
-    def __init__(self, validator: Validator, peer: Peer, certificate: bytes) -> None:
-        self._validator = validator
-        self._peer = peer
-        self._certificate = certificate
-
-    async def step(self, response: bytes | None) -> Outcome:
-        if response is None:
-            return Challenge(b"")
-        try:
-            identity = await self._validator(self._certificate, self._peer)
-        except DirectoryUnavailable:
-            return UNAVAILABLE
-        if identity is None or _text(response).lower() not in ("", identity.name.lower()):
-            return FAILED
-        return Granted(identity)
-
-
-class Ntlm:
-    """The NTLM messages as they are, one a response."""
-
-    def __init__(self, judge: Judge, peer: Peer, server_name: str, domain: str, netbios: str, channel: Channel) -> None:
-        self._judge = judge
-        self._peer = peer
-        self._acceptor = NtlmAcceptor(
-            *(server_name, domain, self._prove),
-            channel_binding=channel_binding_hash(channel.binding) if channel.binding else None,
-            netbios=netbios,
-            names=channel.names,
-            address=network(peer.host),
-        )
-        self._steps = 0
-        self._account: Account | None = None
-        self._guess: Guess | None = None
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
 
     async def step(self, response: bytes | None) -> Outcome:
         if response is None:
             return Challenge(b"")
-        self._steps += 1
-        try:
-            if self._steps == 1:
-                return Challenge(self._acceptor.negotiate(response))
-            result = await self._acceptor.authenticate(response) if self._steps == 2 else None
-        except NtlmError:
-            self._settle(False)
+        name = _text(response)
+        if response and not name:
             return MALFORMED
-        except DirectoryUnavailable:
-            return UNAVAILABLE
-        except Overloaded:
-            return TOO_MANY
-        if self._guess is None:
-            return TOO_MANY
-        self._settle(result is not None)
-        if result is None or self._account is None:
-            return about(FAILED, self._account)
-        return Granted(await self._judge.membership.identity(self._account, Mechanism.NTLM, result.groups))
-
-    def _settle(self, right: bool) -> None:
-        if self._guess is not None:
-            self._judge.settle(self._guess, right)
-
-    async def _prove(self, logon: NtlmLogon) -> Proof | None:
-        """The bounds on guessing stand before whoever judges."""
-        name = account_name(logon)
-        account = await self._judge.directory.account(name)
-        self._guess = await self._judge.enter(name, account, self._peer)
-        if self._guess is None:
-            return None
-        try:
-            proof = await self._judge.proofs.ntlm(account, logon)
-        except BaseException:
-            self._guess.undecided()
-            raise
-        self._account = account
-        return proof
+        return Granted(self._identity) if name.lower() in ("", self._identity.name.lower()) else FAILED
 
 
 def _text(response: bytes) -> str:

@@ -13,10 +13,9 @@ import secrets
 
 from postern.model.directory import Account, DirectoryUnavailable
 from postern.model.security import NO_CHANNEL, Channel, Mechanism, Peer
-from postern.trust.outcome import Challenge, Denied, Granted
-from postern.trust.passwords.judge import FAILED, TOO_MANY, UNAVAILABLE, Judge, about
+from postern.trust.acceptor import FAILED, MALFORMED, TOO_MANY, UNAVAILABLE, Challenge, Denied, Granted
+from postern.trust.passwords.judge import Judge, about
 from postern.trust.passwords.verifiers import SCRAM_ITERATIONS, ScramKeys
-from postern.trust.sasl.mechanisms import MALFORMED
 
 _MAX_MESSAGE = 2048
 UNBOUND = Denied(False, "The channel binding does not match")
@@ -31,7 +30,7 @@ class _Unbound(ValueError):
     """The client binds to another channel, or in a way that is not known here."""
 
 
-class ScramServer:
+class SaslScram:
     """One exchange of SCRAM-SHA-256, or with `plus` of SCRAM-SHA-256-PLUS on a channel with a binding.
 
     Bound: linear; a message has 2,048 octets at most.

@@ -105,4 +105,5 @@ privacy (RPC_C_AUTHN_LEVEL_PKT_PRIVACY; NTLM or Kerberos) over ncacn_ip_tcp. Eve
 
 This file is generated from postern.protocols.dcerpc.""",
     TopologyCalls,
+    sizes=(2,),
 )

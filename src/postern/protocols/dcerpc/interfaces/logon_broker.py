@@ -81,4 +81,5 @@ everybody else.
 
 This file is generated from postern.protocols.dcerpc.""",
     LogonBroking,
+    sizes=(1,),
 )

@@ -44,4 +44,5 @@ Path of the table: mailbox-to-hub-submission. Callers: mailbox servers of the or
 
 This file is generated from postern.protocols.dcerpc.""",
     MailSubmission,
+    sizes=(1,),
 )

@@ -1,4 +1,5 @@
-"""The two interfaces of the mailbox store, declared once: codec, both stubs and the published IDL all come from here.
+"""The interfaces of mailboxes that IMAP, POP3 and hubs use, declared once: both stubs and the published IDL come from here. Items
+by id have an interface of their own, `mailbox_items`.
 
 One interface a row, so that a hub's account can deliver and take from the outbox but not read mailboxes at will:
 MAILBOX_ACCESS is cas-to-mailbox's, MAILBOX_DELIVERY is hub-to-mailbox-mapi's. What the operations mean stands in
@@ -35,7 +36,7 @@ _PATH = Parameter("path", TEXTS)
 _TERM = Parameter("term", TERM)
 
 
-def _operation(
+def operation(
     method: Callable[..., Any],
     purpose: str,
     takes: tuple[Parameter, ...],
@@ -46,29 +47,29 @@ def _operation(
     return Operation(method, purpose, takes, gives, codecs.REFUSALS, **particulars)
 
 
-LOGON = _operation(
+LOGON = operation(
     Mailboxes.logon,
     "Opens a mailbox, creating it the first time. quota is bytes from now on, 0 for no bound, -1 for what is set.",
     (_MAILBOX, Parameter("quota", I64)),
     codecs.INFO,
     finish=codecs.info_of,
 )
-FETCH = _operation(
+FETCH = operation(
     Mailboxes.fetch,
     "Columns (a bit mask) of the items in inclusive UID ranges, in UID order; a column not asked for is empty.",
     (_MAILBOX, _FOLDER, Parameter("changed_since", U64), Parameter("columns", Codec(U32, None, Column)), _RANGES),
     codecs.FETCHED,
 )
-FOLDERS = _operation(
+FOLDERS = operation(
     Mailboxes.folders,
     "All folders. names holds, folder by folder, name_count path components and keyword_count keywords, as UTF-8.",
     (_MAILBOX,),
     codecs.FOLDERS,
 )
-OUTBOX = _operation(
+OUTBOX = operation(
     Mailboxes.outbox, "UIDs of submitted items that no hub has finished.", (_MAILBOX,), Parameter("uids", WORDS)
 )
-SUBMITTED = _operation(
+SUBMITTED = operation(
     Mailboxes.submitted,
     "The hub has queued the item: it moves to Sent Items.",
     (_MAILBOX, Parameter("uid", U32)),
@@ -76,45 +77,45 @@ SUBMITTED = _operation(
 _ACCESS = {
     0: LOGON,
     1: FOLDERS,
-    2: _operation(
+    2: operation(
         Mailboxes.folder,
         "One folder; with claim_recent its recent_uid is advanced and the former one returned.",
         (_MAILBOX, _FOLDER, Parameter("claim_recent", BOOLEAN)),
         codecs.FOLDER,
     ),
-    3: _operation(
+    3: operation(
         Mailboxes.create_folder,
         "Creates missing parents too.",
         (_MAILBOX, Parameter("kind", codecs.KIND), _PATH),
         codecs.FOLDER,
     ),
-    4: _operation(Mailboxes.rename_folder, "With all that is below it.", (_MAILBOX, _FOLDER, _PATH)),
-    5: _operation(Mailboxes.delete_folder, "Removes a folder and its items.", (_MAILBOX, _FOLDER)),
-    6: _operation(
+    4: operation(Mailboxes.rename_folder, "With all that is below it.", (_MAILBOX, _FOLDER, _PATH)),
+    5: operation(Mailboxes.delete_folder, "Removes a folder and its items.", (_MAILBOX, _FOLDER)),
+    6: operation(
         Mailboxes.subscriptions,
         "Subscribed names, existing or not: counts says how many components each has.",
         (_MAILBOX,),
         codecs.PATHS,
     ),
-    7: _operation(
+    7: operation(
         Mailboxes.subscribe,
         "Subscribes (1) or unsubscribes (0) a name.",
         (_MAILBOX, Parameter("subscribed", BOOLEAN), _PATH),
     ),
-    8: _operation(
+    8: operation(
         Mailboxes.keywords,
         "The bits of these keywords in this folder; unknown ones are added with create.",
         (_MAILBOX, _FOLDER, Parameter("create", BOOLEAN), Parameter("names", TEXTS)),
         Parameter("bits", U64),
     ),
-    9: _operation(
+    9: operation(
         Mailboxes.index,
         "Packed columns of a folder's items in UID order; with since, what changed and vanished after it.",
         (_MAILBOX, _FOLDER, Parameter("since", U64)),
         codecs.INDEX,
     ),
     10: FETCH,
-    11: _operation(
+    11: operation(
         Mailboxes.change_flags,
         "change: 0 replace, 1 add, 2 remove. unchanged_since counts only if conditional is 1.",
         (
@@ -127,25 +128,25 @@ _ACCESS = {
         ),
         codecs.FLAGGED,
     ),
-    12: _operation(
+    12: operation(
         Mailboxes.append,
         "All or none. A date of -2^63 means now.",
         (_MAILBOX, _FOLDER, Parameter("items", codecs.NEW_ITEMS)),
         codecs.COPIED,
     ),
-    13: _operation(
+    13: operation(
         Mailboxes.copy,
         "sources[i] became targets[i]; with move they are gone from the source.",
         (_MAILBOX, _FOLDER, Parameter("target", I64), Parameter("move", BOOLEAN), _RANGES),
         codecs.COPIED,
     ),
-    14: _operation(
+    14: operation(
         Mailboxes.expunge,
         "Removes items flagged as deleted, only those in the ranges if limited is 1.",
         (_MAILBOX, _FOLDER, Parameter("uids", codecs.LIMITED_RANGES)),
         Parameter("uids", WORDS),
     ),
-    15: _operation(
+    15: operation(
         Mailboxes.search,
         "The program's terms in prefix order, each with its number of children and of UID ranges.\n"
         "highest_modseq is the folder's when it was searched.",
@@ -153,18 +154,18 @@ _ACCESS = {
         codecs.FOUND,
         timeout=_SEARCH_TIMEOUT,
     ),
-    16: _operation(
+    16: operation(
         Mailboxes.thread,
         "RFC 5256 THREAD's answer with UIDs.",
         (_MAILBOX, _FOLDER, Parameter("algorithm", Text()), _TERM),
         Parameter("answer", Array(U8)),
         timeout=_SEARCH_TIMEOUT,
     ),
-    17: _operation(
+    17: operation(
         Mailboxes.submit, "Marks an item of the outbox as ready to be sent.", (_MAILBOX, Parameter("uid", U32))
     ),
     18: OUTBOX,
-    19: _operation(
+    19: operation(
         Mailboxes.wait,
         "Answers once a mailbox's change number is beyond the one given, or after the time with nothing.",
         (
@@ -175,13 +176,13 @@ _ACCESS = {
         timeout=lambda mailboxes, timeout: timeout + _GRACE,
         alone=True,
     ),
-    20: _operation(
+    20: operation(
         Mailboxes.first_unseen,
         "The sequence number of the first item that is not seen; 0 if there is none.",
         (_MAILBOX, _FOLDER),
         Parameter("number", U32),
     ),
-    21: _operation(
+    21: operation(
         Mailboxes.look,
         "index; where items from next_uid on have come, also which UIDs are recent, claimed with claim_recent.",
         (
@@ -196,7 +197,7 @@ _ACCESS = {
 }
 _DELIVERY = {
     0: LOGON,
-    1: _operation(
+    1: operation(
         Mailboxes.deliver,
         "A batch in one commit. Delivery i is for mailbox_counts[i] mailboxes (UUIDs of 16 bytes, in order),\n"
         "and quotas what each of them may hold from now on, as in logon.\n"
@@ -211,7 +212,7 @@ _DELIVERY = {
     3: OUTBOX,
     4: FETCH,
     5: SUBMITTED,
-    6: _operation(
+    6: operation(
         Mailboxes.used,
         "The octets that each of these mailboxes (UUIDs of 16 bytes) holds, in order; 0 for one that is not there.",
         (Parameter("mailboxes", UUIDS),),
@@ -234,17 +235,25 @@ This file is generated from postern.protocols.dcerpc."""
 
 _CODES = ", ".join(f"{code.value} {code.name}" for code in MailboxErrorCode)
 
+
+def preamble(title: str, row: str) -> str:
+    """What the IDL of an interface of mailboxes begins with. `row` is the id of the path that carries it."""
+    return _PREAMBLE.format(title=title, row=row, codes=_CODES)
+
+
 MAILBOX_ACCESS: Interface[Mailboxes] = Interface(
     "postern_mailbox_access",
     Syntax(UUID("6b0f0a52-7c1d-4e0e-9a64-5d2f8c3b9e01"), 1),
     _ACCESS,
-    _PREAMBLE.format(title="mailbox access", row="cas-to-mailbox", codes=_CODES),
+    preamble("mailbox access", "cas-to-mailbox"),
     Mailboxes,
+    sizes=(22,),
 )
 MAILBOX_DELIVERY: Interface[Mailboxes] = Interface(
     "postern_mailbox_delivery",
     Syntax(UUID("c4d7e1b8-3a52-4f0b-8f9e-1e6a7d90b2c3"), 1),
     _DELIVERY,
-    _PREAMBLE.format(title="mailbox delivery", row="hub-to-mailbox-mapi", codes=_CODES),
+    preamble("mailbox delivery", "hub-to-mailbox-mapi"),
     Mailboxes,
+    sizes=(7,),
 )

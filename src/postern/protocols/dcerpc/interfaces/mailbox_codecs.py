@@ -65,7 +65,7 @@ REFUSALS = Refusals(
     _read_error,
     (("error_text", _BYTES),),
     lost=lambda text: MailboxError("UNAVAILABLE", text),
-    lacking=lambda name: MailboxError("CANNOT", f"{name} is not this path's"),
+    lacking=lambda text: MailboxError("CANNOT", text),
 )
 """A MailboxError is the number of its code and its text in UTF-8. A lost connection and a broken answer are UNAVAILABLE:
 try again."""

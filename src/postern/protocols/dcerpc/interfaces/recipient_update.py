@@ -86,4 +86,5 @@ Path of the table: rus-rpc. Callers: mailbox servers of the organization, proven
 
 This file is generated from postern.protocols.dcerpc.""",
     RecipientUpdating,
+    sizes=(2,),
 )

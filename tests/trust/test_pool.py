@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postern.trust.passwords.pool import FairQueue, Overloaded, Pool, Turns
+from postern.trust.pool import FairQueue, Overloaded, Pool, Turns
 from tests.trust.people import run
 
 

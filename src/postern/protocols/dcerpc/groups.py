@@ -1,0 +1,91 @@
+"""Association groups and the context handles that live in them.
+
+The connections of one client that share state are a group (C706 section 9.3). A bind with group 0 begins one, and the answer has
+its number; a bind with that number joins it (C706 12.6.4.3). A context handle stands for something that a server keeps for a
+client between calls; it is good on every connection of its group, and is run down when the last of them ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+MAX_HANDLES = 256
+"""Context handles of one group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a handle stands for. `owner` is who may use it; `rundown` is called if nobody closes it."""
+
+    value: Any
+    owner: str
+    rundown: Callable[[], None]
+
+
+class Group:
+    """An association group: how many connections it has, and its handles."""
+
+    __slots__ = ("_contexts", "connections", "id")
+
+    def __init__(self, number: int) -> None:
+        self.id = number
+        self.connections = 1
+        self._contexts: dict[UUID, Context] = {}
+
+    def open(self, handle: UUID, context: Context) -> bool:
+        """False: the group has too many handles, or has ended."""
+        if not self.connections or len(self._contexts) >= MAX_HANDLES:
+            return False
+        self._contexts[handle] = context
+        return True
+
+    def find(self, handle: UUID, owner: str) -> Context | None:
+        """None: there is no such handle here, or it is another's."""
+        context = self._contexts.get(handle)
+        return context if context is not None and context.owner == owner else None
+
+    def close(self, handle: UUID) -> None:
+        """Forgets a handle. What it stood for is not run down."""
+        self._contexts.pop(handle, None)
+
+    def _end(self) -> list[Context]:
+        contexts = list(self._contexts.values())
+        self._contexts.clear()
+        return contexts
+
+
+class Groups:
+    """The groups of one server. Each connection is in one, so that they are as many as the connections at most."""
+
+    def __init__(self) -> None:
+        self._groups: dict[int, Group] = {}
+        self._last = 0
+
+    def join(self, number: int) -> Group | None:
+        """A new group for 0; else the one with this number, None if there is none."""
+        if not number:
+            begun = Group(self._free())
+            self._groups[begun.id] = begun
+            return begun
+        group = self._groups.get(number)
+        if group is not None:
+            group.connections += 1
+        return group
+
+    def leave(self, group: Group) -> list[Context]:
+        """A connection of the group has ended. Gives what must be run down: all, where it was the last."""
+        group.connections -= 1
+        if group.connections:
+            return []
+        del self._groups[group.id]
+        return group._end()
+
+    def _free(self) -> int:
+        """A number of 32 bits that no group has; not again soon after its group ended."""
+        while True:
+            self._last = self._last % 0xFFFF_FFFF + 1
+            if self._last not in self._groups:
+                return self._last

@@ -1,0 +1,137 @@
+"""The interface of items by id and folders by parent, on the row cas-to-mailbox beside MAILBOX_ACCESS: for the services of client
+access that are not IMAP and POP3. What the operations mean stands in `model.item_store` and `model.folders`.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from postern.model.mailbox_server import MailboxItems
+from postern.protocols.dcerpc.codecs import BOOLEAN, WORDS, Parameter
+from postern.protocols.dcerpc.interface import Interface, Syntax
+from postern.protocols.dcerpc.interfaces import item_codecs as codecs
+from postern.protocols.dcerpc.interfaces.mailbox import operation, preamble
+from postern.protocols.dcerpc.interfaces.mailbox_codecs import UNCHANGED_SINCE
+from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, UUID_T, Array, Text
+
+_MAILBOX = Parameter("mailbox", UUID_T)
+_FOLDER = Parameter("folder", I64)
+_PARENT = Parameter("parent", I64)
+_NAME = Parameter("name", Text())
+_ITEM = Parameter("item", I64)
+_IDS = Parameter("ids", codecs.IDS)
+_TARGET = Parameter("target", I64)
+
+_OPERATIONS = {
+    0: operation(
+        MailboxItems.get,
+        "These items, in the order of ids, with their octets where content is 1 and they fit beside the others.",
+        (_MAILBOX, Parameter("content", BOOLEAN), _IDS),
+        codecs.ITEMS,
+    ),
+    1: operation(
+        MailboxItems.changes,
+        "What became of the items of a folder, or of all (folder 0), after a change number.\n"
+        "The answer ends with the first change that brings it to most ids; change is the number to ask with next.",
+        (_MAILBOX, Parameter("folder", codecs.FOLDER_OR_ALL), Parameter("since", U64), Parameter("most", U32)),
+        codecs.CHANGES,
+    ),
+    2: operation(
+        MailboxItems.create,
+        "The ids of new items; all or none. A date of -2^63 means now.",
+        (_MAILBOX, _FOLDER, Parameter("items", codecs.NEW_ITEMS)),
+        Parameter("ids", codecs.IDS),
+    ),
+    3: operation(
+        MailboxItems.update,
+        "Another content for an item, and with a class that is not empty another class.\n"
+        "unchanged_since counts only if conditional is 1. The item as it stands then, without its content.",
+        (
+            _MAILBOX,
+            _ITEM,
+            Parameter("item_class", Text()),
+            Parameter("unchanged_since", UNCHANGED_SINCE),
+            Parameter("content", Array(U8)),
+        ),
+        codecs.ITEM,
+    ),
+    4: operation(
+        MailboxItems.delete,
+        "Removes the items for good, and says which.",
+        (_MAILBOX, _IDS),
+        Parameter("gone", codecs.IDS),
+    ),
+    5: operation(
+        MailboxItems.move_items,
+        "Moves the items to another folder, and says which. They keep their ids.",
+        (_MAILBOX, _TARGET, _IDS),
+        Parameter("moved", codecs.IDS),
+    ),
+    6: operation(
+        MailboxItems.copy_items,
+        "Copies the items, with their properties: sources[i] became copies[i].",
+        (_MAILBOX, _TARGET, _IDS),
+        codecs.COPIES,
+    ),
+    7: operation(
+        MailboxItems.properties,
+        "The item's properties: tags, and values in the binary form of MS-OXCDATA section 2.11.",
+        (_MAILBOX, _ITEM),
+        codecs.BAG,
+    ),
+    8: operation(
+        MailboxItems.set_properties,
+        "Replaces these properties; one without a value (with_value 0) is taken out.",
+        (_MAILBOX, _ITEM, Parameter("values", codecs.BAG_CHANGES)),
+    ),
+    9: operation(
+        MailboxItems.property_ids,
+        "The numbers of named properties; a name is a lid, or a text where lid is -1. New names are numbered with create,\n"
+        "else they are 0.",
+        (_MAILBOX, Parameter("create", BOOLEAN), Parameter("names", codecs.NAMES)),
+        Parameter("numbers", WORDS),
+    ),
+    10: operation(
+        MailboxItems.property_names, "All named properties of the mailbox.", (_MAILBOX,), codecs.NUMBERED_NAMES
+    ),
+    11: operation(
+        MailboxItems.tree, "All folders, of every class. A parent of 0 is the top.", (_MAILBOX,), codecs.nodes()
+    ),
+    12: operation(
+        MailboxItems.create_in,
+        "A new folder below parent (0: at the top).",
+        (_MAILBOX, _PARENT, _NAME, Parameter("folder_class", Text())),
+        codecs.NODE,
+    ),
+    13: operation(
+        MailboxItems.move_folder,
+        "Gives a folder another parent (0: none), another name, or both.",
+        (_MAILBOX, _FOLDER, _PARENT, _NAME),
+    ),
+    14: operation(
+        MailboxItems.folder_changes,
+        "What became of folders after a change number; change is the number to ask with next.",
+        (_MAILBOX, Parameter("since", U64)),
+        codecs.FOLDER_CHANGES,
+    ),
+    15: operation(
+        MailboxItems.rights,
+        "What others may do in a folder: grantees (UUIDs of 16 bytes) and the bits of MS-OXCPERM section 2.2.7.",
+        (_MAILBOX, _FOLDER),
+        codecs.RIGHTS,
+    ),
+    16: operation(
+        MailboxItems.set_rights,
+        "Replaces the rights of one grantee; with keeps 0 the entry is taken out.",
+        (_MAILBOX, _FOLDER, Parameter("grantee", UUID_T), Parameter("rights", codecs.GRANTED)),
+    ),
+}
+
+MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
+    "postern_mailbox_items",
+    Syntax(UUID("9d3b7c16-52e8-4c6f-b1a7-3f0e8d24c5a9"), 1),
+    _OPERATIONS,
+    preamble("mailbox items", "cas-to-mailbox"),
+    MailboxItems,
+    sizes=(17,),
+)

@@ -1,0 +1,56 @@
+"""What the server's machine gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from postern.protocols.dcerpc.interface import Syntax
+from postern.protocols.dcerpc.protection import Association
+
+
+@dataclass(frozen=True, slots=True)
+class AuthStep:
+    """A token of the handshake `association`; the service answers with `auth_reply` or `auth_refused`. `first` is true where
+    a handshake begins, `expects_answer` is false for the last leg of three (AUTH3)."""
+
+    association: Association
+    token: bytes
+    first: bool
+    expects_answer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A whole call. `association` is None for one that is neither signed nor preceded by a CONNECT-level handshake."""
+
+    call_id: int
+    context: int
+    syntax: Syntax
+    opnum: int
+    stub: bytes | memoryview
+    association: Association | None
+    object: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """The client no longer wants the answer (co_cancel), or has gone on (orphaned: it expects none)."""
+
+    call_id: int
+    orphaned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The peer broke the protocol. Send what is outgoing, then close."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PdusHandled:
+    """The machine has dealt with PDUs by itself, and there may be more of them: others may have their turn first."""
+
+
+Event = AuthStep | Request | Cancel | PdusHandled | Closing

@@ -1,0 +1,48 @@
+"""The metrics service, one process a host: what all processes of the host count, for monitoring, on the row `metrics`."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import metadata
+
+from postern.model.security import Peer
+from postern.paths.fit import KernelSocket, fits
+from postern.paths.guard import Guard
+from postern.paths.row import Wire
+from postern.roles.doors import Doors
+from postern.roles.runtime import Runtime
+from postern.services.metrics.host import HostMetrics
+from postern.services.metrics.session import MetricsSession, Monitoring
+
+PORT = 9464
+
+
+class MetricsProcess:
+    """A started metrics service."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.doors = Doors(runtime)
+        host = HostMetrics(runtime.state, metadata.version("postern"))
+        guard = Guard([runtime.rows["metrics"]], frozenset())
+        name = runtime.server.name
+        self.monitoring = Monitoring(guard, self._admits, host.text, host.health, runtime.observed, name)
+
+    def _admits(self, local: Peer, peer: Peer) -> bool:
+        """As the firewall: the row's callers, at the addresses that the organization's file gives them."""
+        runtime = self.runtime
+        socket = KernelSocket(Wire.TCP, local.host, local.port, peer.host, peer.port, listening=False)
+        return "metrics" in fits(runtime.organization, runtime.server, socket)
+
+    async def start(self) -> None:
+        row = self.runtime.rows["metrics"]
+        await self.doors.open([row], row.port(PORT), partial(MetricsSession, self.monitoring))
+
+    async def stop(self) -> None:
+        await self.doors.close()
+
+
+async def start(runtime: Runtime) -> MetricsProcess:
+    process = MetricsProcess(runtime)
+    await process.start()
+    return process

@@ -1,0 +1,32 @@
+-- The Mail Submission Service's side of the outbox.
+CREATE FUNCTION submit_item(guid uuid, item bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    m mailboxes := lock_mailbox(guid);
+    result bigint;
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM items i JOIN folders f ON f.id = i.folder WHERE f.mailbox = m.id AND f.kind = 'outbox' AND i.uid = item
+    ) THEN
+        RAISE EXCEPTION 'No such item in the outbox' USING ERRCODE = 'PM001';
+    END IF;
+    INSERT INTO outbox VALUES (m.id, item) ON CONFLICT DO NOTHING;
+    UPDATE mailboxes o SET change = o.change + 1 WHERE o.id = m.id RETURNING o.change INTO result;
+    RETURN result;
+END $$;
+
+-- A hub has queued the item: to Sent Items, as read. Said again it does nothing.
+CREATE FUNCTION submitted_item(guid uuid, item bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    m mailboxes := lock_mailbox(guid);
+    box bigint;
+    sent bigint;
+BEGIN
+    DELETE FROM outbox o WHERE o.mailbox = m.id AND o.uid = item;
+    IF NOT FOUND THEN
+        RETURN m.change;
+    END IF;
+    SELECT f.id INTO box FROM folders f WHERE f.mailbox = m.id AND f.kind = 'outbox';
+    SELECT f.id INTO sent FROM folders f WHERE f.mailbox = m.id AND f.kind = 'sent';
+    PERFORM change_flags(guid, box, ARRAY[item], ARRAY[item], 1, 1, -1);
+    RETURN (SELECT c.change FROM copy_items(guid, box, ARRAY[item], ARRAY[item], sent, true) AS c);
+END $$;

@@ -1,0 +1,239 @@
+"""The registry of metrics: what a process counts has its name, kind, labels and sentence here.
+
+To count is an update of a dictionary: it touches no disk and takes no lock. Labels are bounded: a value that its label does not
+know, and any value beyond MAX_SERIES, is counted as "other"; none is an address, an account or a word of a message.
+docs/metrics.md is generated from this module. `snapshots` writes the values down, and the metrics service shows them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from postern.model.security import Mechanism
+from postern.paths.table import TABLE
+
+MAX_SERIES = 500
+"""Combinations of labels that one process keeps of one metric."""
+NONE, OTHER = "none", "other"
+
+LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
+    {
+        "process": ("the process that counted, as `hub.0`", None),
+        "path": ("the row's id, or `none`", frozenset(TABLE)),
+        "mechanism": ("how the caller proved itself, in the table's words", frozenset(Mechanism)),
+        "seal": ("what encrypts: `TLSv1.3`, `RPC privacy`, `Kerberos`, `local` or `none`", None),
+        "step": ("a step of message tracking, as `receive`", None),
+        "event": ("an event of docs/events.md", None),
+        "outcome": ("how it ended", None),
+        "reason": ("the transport agent that refused, the guard's reason, or the reply's enhanced status code", None),
+        "agent": ("a transport agent, as `postern agent list` names it", None),
+        "port": ("the row's port number, or its name in the row, as `epm`", None),
+        "part": ("a process or engine of the host", None),
+        "queue": ("the queue's folder, which is the number of its worker", None),
+        "state": ("`up` or `down`", frozenset({"up", "down"})),
+        "status": ("the HTTP status code", None),
+        "version": ("Postern's", None),
+    }
+)
+"""What each label says, and its values where they are a closed set; the values of all others are names that the program itself
+gives."""
+
+_SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
+_OCTETS = (1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_304.0, 16_777_216.0, 67_108_864.0)
+
+
+class Kind(StrEnum):
+    """Prometheus' kinds: a counter only grows while its process lives, a gauge is a value of now."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Metric(StrEnum):
+    """name = (kind, labels, sentence, upper bounds of a histogram's buckets); every one also has the label `process`."""
+
+    kind: Kind
+    labels: tuple[str, ...]
+    sentence: str
+    buckets: tuple[float, ...]
+
+    def __new__(
+        cls, value: str, kind: Kind, labels: tuple[str, ...], sentence: str, buckets: tuple[float, ...] = ()
+    ) -> Metric:
+        metric = str.__new__(cls, value)
+        metric._value_ = value
+        metric.kind, metric.labels, metric.sentence, metric.buckets = kind, labels, sentence, buckets
+        return metric
+
+    UP = "postern_up", Kind.GAUGE, ("part",), "1 for each part of the host that is up, 0 for one that is not."
+    BUILD = "postern_build_info", Kind.GAUGE, ("version",), "1, with the version that runs."
+    CPU = "postern_cpu_seconds_total", Kind.COUNTER, (), "Processor time that the process has used."
+    MEMORY = "postern_resident_octets", Kind.GAUGE, (), "Memory of the process that is resident now."
+    CONNECTIONS = "postern_connections", Kind.GAUGE, ("port",), "Connections (sessions) that a port has open now."
+    MESSAGES = (
+        "postern_messages_total",
+        Kind.COUNTER,
+        ("path", "step"),
+        "Steps of messages, one for each record of message tracking: received, sent, delivered, deferred, failed, refused.",
+    )
+    MESSAGE_OCTETS = (
+        "postern_message_octets",
+        Kind.HISTOGRAM,
+        ("path",),
+        "Sizes of the messages that the queue took, by the path that they came on.",
+        _OCTETS,
+    )
+    QUEUE_MESSAGES = "postern_queue_messages", Kind.GAUGE, ("queue",), "Messages that wait in a queue."
+    QUEUE_OLDEST = (
+        "postern_queue_oldest_seconds",
+        Kind.GAUGE,
+        ("queue",),
+        "Age of the message that waits longest in a queue; 0 where none waits.",
+    )
+    REFUSALS = (
+        "postern_refusals_total",
+        Kind.COUNTER,
+        ("path", "reason"),
+        "What was refused to a peer on a path, and why.",
+    )
+    AGENT_DECISIONS = (
+        "postern_agent_decisions_total",
+        Kind.COUNTER,
+        ("agent", "outcome"),
+        "Decisions of transport agents: accept, reject, defer, error.",
+    )
+    LOGONS = (
+        "postern_logons_total",
+        Kind.COUNTER,
+        ("path", "mechanism", "outcome"),
+        "Authentications by users and servers, granted or denied.",
+    )
+    PATH_USES = (
+        "postern_path_uses_total",
+        Kind.COUNTER,
+        ("path", "mechanism", "seal"),
+        "Uses of a path as `postern paths observed` has them: connections dialled, logons, and messages taken.",
+    )
+    RPC_SECONDS = (
+        "postern_rpc_seconds",
+        Kind.HISTOGRAM,
+        ("path", "outcome"),
+        "How long this server took to answer remote procedure calls, by row and whether it answered or faulted.",
+        _SECONDS,
+    )
+    DATABASE_OCTETS = (
+        "postern_database_octets",
+        Kind.GAUGE,
+        (),
+        "Size of the mailbox database, measured every five minutes.",
+    )
+    EDGESYNC_RUNS = (
+        "postern_edgesync_runs_total",
+        Kind.COUNTER,
+        ("outcome",),
+        "Synchronizations of an edge by this hub.",
+    )
+    EDGESYNC_SECONDS = (
+        "postern_edgesync_seconds",
+        Kind.HISTOGRAM,
+        (),
+        "How long a synchronization of an edge took.",
+        _SECONDS,
+    )
+    DOMAIN_CONTROLLERS = (
+        "postern_domain_controllers",
+        Kind.GAUGE,
+        ("state",),
+        "Domain controllers that the topology service knows.",
+    )
+    EVENTS = "postern_events_total", Kind.COUNTER, ("event", "path"), "Lines of the log, by event and path."
+    SCRAPES = "postern_metrics_requests_total", Kind.COUNTER, ("status",), "Requests to the metrics service."
+
+
+Key = tuple[Metric, tuple[str, ...]]
+
+
+@dataclass(slots=True)
+class Distribution:
+    """Counts by bucket, each without the smaller ones; the last has no upper bound."""
+
+    counts: list[int]
+    sum: float = 0.0
+
+
+class Metrics:
+    """What one process has counted. Values come from its event loop; a thread's may be lost where both write at once."""
+
+    def __init__(self) -> None:
+        self.values: dict[Key, float] = {}
+        """Counters and gauges."""
+        self.distributions: dict[Key, Distribution] = {}
+        self._readers: dict[Key, list[Callable[[], float]]] = {}
+
+    def count(self, metric: Metric, *labels: str, by: float = 1.0) -> None:
+        """Adds to a counter."""
+        key = (metric, labels)
+        try:
+            self.values[key] += by
+        except KeyError:
+            key = self._known(key)
+            self.values[key] = self.values.get(key, 0.0) + by
+
+    def put(self, metric: Metric, value: float, *labels: str) -> None:
+        """Sets a gauge."""
+        self.values[self._known((metric, labels))] = value
+
+    def observe(self, metric: Metric, value: float, *labels: str) -> None:
+        """Adds to a histogram."""
+        key = (metric, labels)
+        distribution = self.distributions.get(key)
+        if distribution is None:
+            fresh = Distribution([0] * (len(metric.buckets) + 1))
+            distribution = self.distributions.setdefault(self._known(key), fresh)
+        distribution.counts[bisect_left(metric.buckets, value)] += 1
+        distribution.sum += value
+
+    def measure(self, metric: Metric, read: Callable[[], float], *labels: str) -> None:
+        """Has a gauge read whenever the values are written down; readers with the same labels are added up."""
+        self._readers.setdefault(self._known((metric, labels)), []).append(read)
+
+    def read_gauges(self) -> None:
+        """Asks the readers given to `measure`."""
+        for key, readers in self._readers.items():
+            self.values[key] = sum(read() for read in readers)
+
+    def clear(self) -> None:
+        """Forgets everything: a forked process begins at zero."""
+        self.values.clear()
+        self.distributions.clear()
+        self._readers.clear()
+
+    def _known(self, key: Key) -> Key:
+        """The key as it is counted. Raises ValueError for labels that the metric does not have: that is a programming error."""
+        metric, labels = key
+        if key in self.values or key in self.distributions or key in self._readers:
+            return key
+        if len(labels) != len(metric.labels):
+            raise ValueError(f"{metric} has the labels {metric.labels}, not {labels}")
+        known = (metric, tuple(map(_bounded, metric.labels, labels)))
+        every = (*self.values, *self.distributions, *self._readers)
+        if known not in every and sum(other is metric for other, _ in every) >= MAX_SERIES:
+            return metric, (OTHER,) * len(labels)
+        return known
+
+
+def _bounded(label: str, value: str) -> str:
+    values = LABELS[label][1]
+    if not value:
+        return NONE
+    return value if values is None or value in values else OTHER
+
+
+METRICS = Metrics()
+"""This process's. Like its log, it is one for all modules."""
+count, put, observe, measure = METRICS.count, METRICS.put, METRICS.observe, METRICS.measure

@@ -1,0 +1,127 @@
+"""What each process has counted, as files of the state folder: one a process in `metrics`, replaced every few seconds.
+
+The metrics service reads them. A file is removed when its process ends; a counter that begins anew at zero is what Prometheus
+expects of a process that was started again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from postern.telemetry.metrics import METRICS, Distribution, Key, Metric, Metrics
+
+SUFFIX = ".json"
+HEALTH = "health"
+"""The supervisor's file, beside those of the processes."""
+STALE = 30.0
+"""Seconds after which a file counts no more: its process is gone or hangs."""
+MAX_FILE = 4_194_304
+"""Octets that are read of one file; 500 series of each metric take a quarter."""
+_PAGE = resource.getpagesize()
+
+
+class SnapshotFile:
+    """Writes what this process has counted. `file` None: nobody is to read it."""
+
+    def __init__(self, file: Path | None, metrics: Metrics = METRICS) -> None:
+        self._file = file
+        self._metrics = metrics
+
+    def flush(self) -> None:
+        """Replaces the file. Raises OSError."""
+        if self._file is None:
+            return
+        metrics = self._metrics
+        metrics.put(Metric.CPU, sum(os.times()[:2]))
+        metrics.put(Metric.MEMORY, float(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE)
+        metrics.read_gauges()
+        values = [[metric, labels, value] for (metric, labels), value in list(metrics.values.items())]
+        distributions = [
+            [metric, labels, distribution.counts, distribution.sum]
+            for (metric, labels), distribution in list(metrics.distributions.items())
+        ]
+        _replace(self._file, {"time": time.time(), "values": values, "distributions": distributions})
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What one process ("hub.0") had counted at its last flush."""
+
+    process: str
+    values: Mapping[Key, float]
+    distributions: Mapping[Key, Distribution]
+
+
+def read(folder: Path, now: float) -> Iterator[Snapshot]:
+    """The snapshots of all processes that are not STALE at `now` (seconds since the epoch). A damaged one is passed over, and so
+    is a metric that this version does not know."""
+    for file in sorted(folder.glob("*" + SUFFIX)):
+        if file.stem == HEALTH:
+            continue
+        try:
+            content = _content(file, now)
+            yield Snapshot(
+                file.stem,
+                {_key(name, labels): float(value) for name, labels, value in content["values"] if name in _BY_NAME},
+                {
+                    _key(name, labels): Distribution([int(count) for count in counts], float(total))
+                    for name, labels, counts, total in content["distributions"]
+                    if name in _BY_NAME and len(counts) == len(_BY_NAME[name].buckets) + 1
+                },
+            )
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            continue
+
+
+def forget(folder: Path, process: str = "*") -> None:
+    """Removes the snapshot of a process that has ended; without a name, those of all."""
+    for file in folder.glob(process + SUFFIX):
+        with contextlib.suppress(OSError):
+            file.unlink()
+
+
+def write_health(folder: Path, parts: Mapping[str, bool]) -> None:
+    """Notes which parts of this host are up; for the supervisor. Raises OSError."""
+    _replace(folder / (HEALTH + SUFFIX), {"time": time.time(), "parts": parts})
+
+
+def read_health(folder: Path, now: float) -> dict[str, bool]:
+    """Which parts of this host are up. Where the supervisor itself is silent, it is the one part, and it is not up."""
+    try:
+        parts = _content(folder / (HEALTH + SUFFIX), now)["parts"]
+        return {str(name): bool(up) for name, up in parts.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {"supervisor": False}
+
+
+_BY_NAME = {metric.value: metric for metric in Metric}
+
+
+def _key(name: str, labels: list[str]) -> Key:
+    metric = _BY_NAME[name]
+    if len(labels) != len(metric.labels):
+        raise ValueError(f"{name} has other labels")
+    return metric, tuple(map(str, labels))
+
+
+def _content(file: Path, now: float) -> dict[str, Any]:
+    with open(file, encoding="utf-8") as opened:
+        content = json.loads(opened.read(MAX_FILE))
+    if not isinstance(content, dict) or not now - STALE <= float(content["time"]) <= now + STALE:
+        raise ValueError("stale")
+    return content
+
+
+def _replace(file: Path, content: object) -> None:
+    temporary = file.with_suffix(".new")
+    with open(temporary, "w", encoding="utf-8") as out:
+        json.dump(content, out)
+    os.replace(temporary, file)

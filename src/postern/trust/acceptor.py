@@ -1,0 +1,132 @@
+"""The server's side of one exchange of authentication: its interface, what it is told of the connection, and its outcomes.
+
+Every mechanism and every framing (SASL, RPC, HTTP) speaks in these words; protocols turn them into their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Protocol
+
+from postern.model.security import NO_CHANNEL, Channel, Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.paths.guard import Guard, Reason, Refusal
+from postern.telemetry.log import Event, log
+
+ANYBODY = frozenset({PrincipalKind.USER, PrincipalKind.SERVER})
+SERVERS = frozenset({PrincipalKind.SERVER})
+MAIL_SERVICES = frozenset({"host", "smtp", "smtpsvc", "imap", "imap4", "pop", "pop3"})
+"""Service classes that mean this host or its mail, as clients spell them (Windows: SMTPSVC, IMAP, POP)."""
+FAILED_TEXT = "Authentication failed"
+"""The one text for every refusal that depends on name or password: it must not tell which of the two was wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The connection on which a caller begins to prove itself.
+
+    `certified` is the identity that its certificate proved in the TLS handshake already. `callers` are the kinds of accounts
+    that may prove themselves here: secrets of others are not judged at all, so that nobody can guess a user's password where
+    only servers call. The guard decides afterwards which row the identity is on. `services` are the service classes that a
+    client may mean when it comes here. `negotiable` are the mechanisms that Negotiate may come to. With `seals` the keys of
+    the exchange go on to protect what follows it, and must be strong enough for that.
+    """
+
+    peer: Peer
+    seal: Seal | None = None
+    channel: Channel = NO_CHANNEL
+    certified: Identity | None = None
+    callers: frozenset[PrincipalKind] = ANYBODY
+    services: frozenset[str] = MAIL_SERVICES
+    negotiable: frozenset[Mechanism] = frozenset({Mechanism.KERBEROS, Mechanism.NTLM})
+    seals: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """The server's next challenge (RFC 4422 section 3), as raw octets: the protocol adds its own base64."""
+
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """The caller proved to be `identity`. `data` is additional data with success (RFC 4422 section 3.6): a protocol
+    that cannot carry it with its success reply sends it as one more challenge, which the client answers with an
+    empty response, and only then says success."""
+
+    identity: Identity
+    data: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The caller proved nothing. With `temporary` nothing was decided: the directory did not answer, or we are too busy.
+
+    `text` may be said to the peer as it stands. `account` is for the log, never for the peer: the account that was tried, ""
+    if there is none of that name (people type passwords where names belong, so what was typed is not kept). `reason` is for the
+    log too."""
+
+    temporary: bool = False
+    text: str = FAILED_TEXT
+    account: str = field(default="", compare=False)
+    reason: str = field(default="", compare=False)
+
+
+FAILED = Denied()
+MALFORMED = Denied(False, "Malformed authentication response")
+UNAVAILABLE = Denied(True, "Temporary authentication failure")
+TOO_MANY = Denied(True, "Too many failed attempts, try again later")
+
+Outcome = Challenge | Granted | Denied
+
+
+class Acceptor(Protocol):
+    async def step(self, token: bytes | None) -> Outcome:
+        """The client's next token; None only at first, where it sent no initial response. An initial response of no
+        octets (`=` in RFC 4954 section 4, RFC 4959 section 3 and RFC 5034 section 4) is b"", a token like any other.
+        After Granted or Denied the exchange is over."""
+        ...
+
+
+class Cause(Enum):
+    """Why a log-in came to nothing, as RFC 4954, RFC 5530 and RFC 3206 divide it."""
+
+    FAILED = "authentication failed"
+    UNSUPPORTED = "mechanism not supported"
+    PRIVACY = "encryption required"
+    UNAVAILABLE = "try again later"
+    CONTACT = "ask the administrator"
+    CANCELLED = "cancelled by the client"
+    """No verdict was reached; it is no failed log-in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A log-in that came to nothing. `text` may be said to the peer; `reason` is the guard's, where the guard refused."""
+
+    cause: Cause
+    text: str = FAILED_TEXT
+    reason: Reason | None = None
+
+
+def refused(refusal: Refusal) -> Failure:
+    """What a refusal of the guard is to a client that tries to log in."""
+    if refusal.reason is Reason.ENCRYPTION_REQUIRED:
+        return Failure(Cause.PRIVACY, refusal.text, refusal.reason)
+    if refusal.reason is Reason.MECHANISM_NOT_LISTED:
+        return Failure(Cause.UNSUPPORTED, refusal.text, refusal.reason)
+    return Failure(Cause.FAILED, reason=refusal.reason)
+
+
+def failed(guard: Guard, asking: Asking, mechanism: Mechanism, denied: Denied) -> Failure:
+    """Logs that a caller of this door proved nothing by this mechanism; the failure to say to it."""
+    log(
+        Event.AUTHENTICATION_FAILED,
+        path=guard.rows[0].id,
+        peer=str(asking.peer),
+        mechanism=mechanism,
+        account=denied.account,
+        temporary=denied.temporary,
+    )
+    return Failure(Cause.UNAVAILABLE if denied.temporary else Cause.FAILED, denied.text)

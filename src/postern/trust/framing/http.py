@@ -1,0 +1,207 @@
+"""HTTP authentication (RFC 9110 section 11) by Negotiate (RFC 4559, MS-N2HT), NTLM (MS-NTHT) and Basic (RFC 7617).
+
+NTLM and Negotiate prove the connection: once it is proven, requests without credentials of their own are the same caller's. So
+this is for HTTP/1.1 on a connection that one client has to itself, and never behind a proxy that shares connections. Sans-I/O:
+header fields in, header fields out. The route's guard says what is offered, and the service asks it which row the caller is on.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from postern.model.security import Identity, Mechanism, PrincipalKind
+from postern.paths.guard import Guard, Reason, Refusal
+from postern.trust.acceptor import MALFORMED, Asking, Cause, Challenge, Denied, Failure, failed, refused
+from postern.trust.authenticator import Authenticator
+from postern.trust.exchanges import ContextExchange
+from postern.trust.gss_token import KERBEROS, unframed
+
+SCHEMES: dict[Mechanism, str] = {
+    Mechanism.NEGOTIATE: "Negotiate",
+    Mechanism.KERBEROS: "Negotiate",
+    Mechanism.NTLM: "NTLM",
+    Mechanism.BASIC: "Basic",
+}
+MAX_AUTHORIZATION = 98_304
+"""Octets of the field: Kerberos tickets with large authorization data come near 64 KB in base64."""
+_SERVICES = frozenset({"host", "http"})
+_NTLM = b"NTLMSSP\0"
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizationField:
+    """What an Authorization field holds: its scheme in small letters, and what its base64 stands for."""
+
+    scheme: str
+    token: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Authorized:
+    """The request is of a caller with this identity. `challenge` is the WWW-Authenticate field that its answer must show, ""
+    for none: by it the server proves itself too."""
+
+    identity: Identity
+    challenge: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthorized:
+    """The request is of nobody. `challenges` are the WWW-Authenticate fields of the answer. `failure` is None where nothing
+    failed: no credentials were shown yet, or an exchange goes on."""
+
+    challenges: tuple[str, ...]
+    failure: Failure | None = None
+
+    @property
+    def status(self) -> int:
+        """503 where nothing was decided, 403 where no credentials would do on this connection, else 401."""
+        if self.failure is not None and self.failure.cause is Cause.UNAVAILABLE:
+            return 503
+        return 401 if self.challenges else 403
+
+
+def challenges(mechanisms: Iterable[Mechanism], realm: str) -> tuple[str, ...]:
+    """A WWW-Authenticate field for each scheme of these mechanisms, in their order. `realm` is what people see beside Basic."""
+    schemes = dict.fromkeys(SCHEMES[mechanism] for mechanism in mechanisms if mechanism in SCHEMES)
+    shown = "".join(f"\\{letter}" if letter in '"\\' else letter for letter in realm if letter.isprintable())
+    return tuple(f'Basic realm="{shown}", charset="UTF-8"' if scheme == "Basic" else scheme for scheme in schemes)
+
+
+def parse_authorization(value: bytes) -> AuthorizationField | None:
+    """Reads an Authorization field with one token68 (RFC 9110 section 11.4); None for any other.
+
+    Bound: linear; at most 98,304 octets.
+    """
+    if len(value) > MAX_AUTHORIZATION:
+        return None
+    scheme, _, encoded = value.strip(b" \t").partition(b" ")
+    if not scheme.isalnum():
+        return None
+    try:
+        token = binascii.a2b_base64(encoded.lstrip(b" "), strict_mode=True)
+    except binascii.Error:
+        return None
+    return AuthorizationField(scheme.decode().lower(), token) if token else None
+
+
+def password_of(token: bytes) -> tuple[str, str] | None:
+    """The name and the password of Basic credentials in UTF-8 (RFC 7617 section 2.1); None if they are none.
+
+    Bound: linear in the token.
+    """
+    try:
+        name, colon, password = token.decode().partition(":")
+    except UnicodeDecodeError:
+        return None
+    # RFC 7617 section 2: neither may contain control characters.
+    if not colon or not name or any(letter < " " or letter == "\x7f" for letter in name + password):
+        return None
+    return name, password
+
+
+class HttpAuthentication:
+    """The authentication of one connection of HTTP/1.1. `realm` is what people see beside Basic.
+
+    Bound: linear in the field.
+    """
+
+    def __init__(self, authenticator: Authenticator, realm: str) -> None:
+        self._authenticator = authenticator
+        self._realm = realm
+        self._exchange: ContextExchange | None = None
+        self._scheme = ""
+        self._proven: Identity | None = None
+
+    async def authorize(self, authorization: bytes | None, guard: Guard, asking: Asking) -> Authorized | Unauthorized:
+        """Judges a request by its Authorization field, None where it has none. Credentials of its own end what the connection
+        had proven before. `guard` is the route's: nothing is begun that it does not offer."""
+        if authorization is None:
+            self._exchange = None
+            return Authorized(self._proven) if self._proven is not None else self._unauthorized(guard, asking)
+        self._proven = None
+        credentials = parse_authorization(authorization)
+        if credentials is None:
+            self._exchange = None
+            return self._unauthorized(guard, asking, Failure(Cause.UNSUPPORTED, MALFORMED.text))
+        mechanism = _mechanism(credentials, guard, asking)
+        if isinstance(mechanism, Refusal):
+            self._exchange = None
+            return self._unauthorized(guard, asking, refused(mechanism))
+        if mechanism is Mechanism.BASIC:
+            return await self._basic(credentials.token, guard, asking)
+        return await self._step(credentials, mechanism, guard, asking)
+
+    async def _basic(self, token: bytes, guard: Guard, asking: Asking) -> Authorized | Unauthorized:
+        self._exchange = None
+        shown = password_of(token) if PrincipalKind.USER in asking.callers else None
+        outcome = MALFORMED if shown is None else await self._authenticator.password(*shown, asking.peer)
+        if isinstance(outcome, Denied):
+            return self._denied(outcome, Mechanism.BASIC, guard, asking)
+        return Authorized(outcome.identity)
+
+    async def _step(
+        self, credentials: AuthorizationField, mechanism: Mechanism, guard: Guard, asking: Asking
+    ) -> Authorized | Unauthorized:
+        if _is_first(credentials.token):
+            asking = replace(asking, services=_SERVICES, negotiable=_negotiable(guard, asking))
+            self._exchange, self._scheme = self._authenticator.begin(mechanism, asking), credentials.scheme
+        exchange = self._exchange
+        if exchange is None or self._scheme != credentials.scheme:
+            return self._denied(MALFORMED, mechanism, guard, asking)
+        outcome = await exchange.step(credentials.token)
+        scheme = SCHEMES[Mechanism.NTLM if credentials.scheme == "ntlm" else Mechanism.NEGOTIATE]
+        if isinstance(outcome, Challenge):
+            return Unauthorized((_with_token(scheme, outcome.data),))
+        if isinstance(outcome, Denied):
+            return self._denied(outcome, mechanism, guard, asking)
+        self._exchange = None
+        self._proven = replace(outcome.identity, ends=exchange.context.end())
+        return Authorized(self._proven, _with_token(scheme, outcome.data) if outcome.data else "")
+
+    def _denied(self, denied: Denied, mechanism: Mechanism, guard: Guard, asking: Asking) -> Unauthorized:
+        self._exchange = None
+        return self._unauthorized(guard, asking, failed(guard, asking, mechanism, denied))
+
+    def _unauthorized(self, guard: Guard, asking: Asking, failure: Failure | None = None) -> Unauthorized:
+        offer = guard.offer(asking.seal, can_upgrade=False)
+        return Unauthorized(challenges(offer.mechanisms, self._realm), failure)
+
+
+def _mechanism(credentials: AuthorizationField, guard: Guard, asking: Asking) -> Mechanism | Refusal:
+    """The mechanism of these credentials, if the guard lets a caller prove itself by it here. Negotiate may hold a bare token of
+    NTLM or Kerberos, as clients send it that have but one of them."""
+    token = credentials.token
+    if credentials.scheme == "basic":
+        mechanism = Mechanism.BASIC
+    elif credentials.scheme == "ntlm" or (credentials.scheme == "negotiate" and token.startswith(_NTLM)):
+        mechanism = Mechanism.NTLM
+    elif credentials.scheme == "negotiate":
+        framed = unframed(token)
+        is_bare = framed is not None and framed[0] == KERBEROS
+        mechanism = Mechanism.KERBEROS if is_bare else Mechanism.NEGOTIATE
+    else:
+        return Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication scheme is not supported here")
+    refusal = guard.check_mechanism(mechanism, asking.seal)
+    if refusal is not None and mechanism in (Mechanism.KERBEROS, Mechanism.NEGOTIATE):
+        # Rows list either: Negotiate where clients choose by it, Kerberos where nothing else is meant.
+        other = Mechanism.NEGOTIATE if mechanism is Mechanism.KERBEROS else Mechanism.KERBEROS
+        refusal = guard.check_mechanism(other, asking.seal)
+    return refusal or mechanism
+
+
+def _negotiable(guard: Guard, asking: Asking) -> frozenset[Mechanism]:
+    """What Negotiate may come to: Kerberos, and NTLM where a row lists it beside."""
+    ntlm = guard.check_mechanism(Mechanism.NTLM, asking.seal) is None
+    return frozenset({Mechanism.KERBEROS, Mechanism.NTLM} if ntlm else {Mechanism.KERBEROS})
+
+
+def _is_first(token: bytes) -> bool:
+    """Whether a token begins an exchange: NTLM's NEGOTIATE_MESSAGE, or a GSS token with the mechanism's name."""
+    return token.startswith((_NTLM + b"\x01", b"\x60"))
+
+
+def _with_token(scheme: str, token: bytes) -> str:
+    return f"{scheme} {binascii.b2a_base64(token, newline=False).decode()}"

@@ -1,0 +1,110 @@
+"""The table of probes, one line a row that the program speaks: from where it is dialled and what is asked, or why nobody can."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from uuid import UUID
+
+from postern.model.organization import Role
+from postern.protocols.dcerpc.interfaces.ad_topology import AD_TOPOLOGY
+from postern.protocols.dcerpc.interfaces.mail_submission import MAIL_SUBMISSION
+from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS, MAILBOX_DELIVERY
+from postern.protocols.dcerpc.interfaces.recipient_update import RECIPIENT_UPDATE
+from postern.verify.ad_checks import check_ad_row
+from postern.verify.direct_trust_checks import check_direct_trust_row
+from postern.verify.edge_directory_checks import check_adam_row, check_edgesync_row
+from postern.verify.engine_checks import check_database_row, check_directory_row
+from postern.verify.mail_probe import ImapConnection, Pop3Connection, SmtpConnection
+from postern.verify.mail_rows import MailRow, check_strangers_row
+from postern.verify.metrics_checks import check_metrics_row
+from postern.verify.rpc_checks import RpcRow
+from postern.verify.subject import Dial, Subject
+
+
+class From(StrEnum):
+    """From where a row is dialled."""
+
+    HOME = "home"
+    """By the server that answers it: strangers, users or processes of the same host are its callers."""
+    CALLER = "caller"
+    """By its caller alone, which has the credentials and the way through the firewalls."""
+    ANOTHER = "another"
+    """By its caller, too, but never the caller itself: both ends have the same role."""
+    NOWHERE = "nowhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How a row is dialled. The roles at its ends must be there for it, and those `behind` its callee. Where nothing is run,
+    `because` says why."""
+
+    where: From
+    run: Dial | None = None
+    behind: tuple[Role, ...] = ()
+    because: str = ""
+
+
+def _nobody(because: str) -> Probe:
+    return Probe(From.NOWHERE, because=because)
+
+
+def _no_mailbox(subject: Subject) -> tuple[object, ...]:
+    return (UUID(int=0),)
+
+
+def _no_news(subject: Subject) -> tuple[object, ...]:
+    """A notice that no mailbox of this server has mail."""
+    return (subject.here.name, b"")
+
+
+_TRAFFIC = "the hub dials strangers here; nobody can dial it (`postern paths observed` shows its traffic)"
+_MACHINE = _nobody("the machine's own, not Postern's")
+_STORE = (Role.MAILBOX,)
+
+# fmt: off
+PROBES: Mapping[str, Probe] = MappingProxyType({
+    "internet-to-hub":           Probe(From.HOME, check_strangers_row),
+    "edge-to-edge":              Probe(From.HOME, check_strangers_row),
+    "client-to-hub-smtp":        Probe(From.HOME, MailRow(SmtpConnection)),
+    "imap4":                     Probe(From.HOME, MailRow(ImapConnection), behind=_STORE),
+    "pop3":                      Probe(From.HOME, MailRow(Pop3Connection), behind=_STORE),
+    "hub-to-hub":                Probe(From.ANOTHER, MailRow(SmtpConnection, by_machine=True)),
+    "hub-to-edge":               Probe(From.CALLER, check_direct_trust_row),
+    "edge-to-hub":               Probe(From.CALLER, check_direct_trust_row),
+    "edgesync":                  Probe(From.CALLER, check_edgesync_row),
+    "edge-adam":                 Probe(From.HOME, check_adam_row),
+
+    "cas-to-mailbox":            Probe(From.CALLER, RpcRow(MAILBOX_ACCESS, "folders", _no_mailbox)),
+    "hub-to-mailbox-mapi":       Probe(From.CALLER, RpcRow(MAILBOX_DELIVERY, "folders", _no_mailbox)),
+    "mailbox-to-hub-submission": Probe(From.CALLER, RpcRow(MAIL_SUBMISSION, "notify", _no_news)),
+    "rus-rpc":                   Probe(From.CALLER, RpcRow(RECIPIENT_UPDATE, "standing")),
+    "ad-topology":               Probe(From.CALLER, RpcRow(AD_TOPOLOGY, "controllers")),
+
+    "hub-to-ad":                 Probe(From.CALLER, check_ad_row),
+    "mailbox-to-ad":             Probe(From.CALLER, check_ad_row),
+    "client-access-to-ad":       Probe(From.CALLER, check_ad_row),
+    "dsaccess-to-ad":            Probe(From.CALLER, check_ad_row),
+    "recipient-update-to-ad":    Probe(From.CALLER, check_ad_row),
+    "attendant-to-ad":           Probe(From.CALLER, check_ad_row),
+
+    "postgresql":                Probe(From.HOME, check_database_row),
+    "private-directory":         Probe(From.CALLER, check_directory_row),
+    "metrics":                   Probe(From.CALLER, check_metrics_row),
+
+    "hub-to-internet":     _nobody(_TRAFFIC),
+    "any-server-to-dns":   _nobody("our servers ask the name servers here; nobody can dial it"),
+    "any-server-to-kdc":   _nobody("our servers ask the realm's KDC here; it is not ours to verify"),
+    "setup-ad":            _nobody("the administrator's own: `postern setup ad`"),
+    "client-to-kdc":       _nobody("between clients and their domain controllers; it is not ours to verify"),
+    "ad-replication":      _nobody("between domain controllers; it is not ours to verify"),
+    "recipient-filter":    _nobody("the edge asks its own directory here: see edge-adam"),
+    "dnsbl":               _nobody("our servers ask block lists here; nobody can dial it"),
+    "ssh":                 _MACHINE,
+    "ntp":                 _MACHINE,
+    "dhcp":                _MACHINE,
+    "neighbour-discovery": _MACHINE,
+})
+# fmt: on

@@ -1,0 +1,209 @@
+"""`ItemStore` and `FolderTree` in memory, on the mailboxes of `fake_mailboxes`; held to `tests/model/item_store_contract.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from postern.model.folders import MAIL, FolderChanges, FolderKind, FolderNode, Right
+from postern.model.item_store import (
+    FIRST_PROPERTY_NAME,
+    MAX_PROPERTIES,
+    MAX_PROPERTY_OCTETS,
+    ItemChanges,
+    PropertyName,
+    StoredItem,
+)
+from postern.model.items import NewItem
+from postern.model.mailbox import MailboxError
+from postern.store.folders import checked_path
+from postern.store.items import checked_class
+from tests.services.fake_folders import FakeFolder, Item
+from tests.services.fake_mailboxes import FakeMailboxes
+
+
+class FakeItemStore(FakeMailboxes):
+    # Items
+
+    def _items(self, mailbox: UUID, ids: Sequence[int]) -> list[tuple[FakeFolder, Item]]:
+        there = {
+            item.id: (folder, item)
+            for folder in self._mailbox(mailbox).folders.values()
+            for item in folder.items.values()
+        }
+        return [there[number] for number in dict.fromkeys(ids) if number in there]
+
+    def _item(self, mailbox: UUID, number: int) -> tuple[FakeFolder, Item]:
+        for place in self._items(mailbox, [number]):
+            return place
+        raise MailboxError("NONEXISTENT", "No such item")
+
+    async def get(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> list[StoredItem]:
+        return [
+            StoredItem(
+                item.id,
+                folder.id,
+                item.uid,
+                item.item_class,
+                len(item.content),
+                item.modseq,
+                item.flags,
+                item.date,
+                item.created,
+                item.content if content else None,
+            )
+            for folder, item in self._items(mailbox, ids)
+        ]
+
+    async def changes(self, mailbox: UUID, folder: int | None, since: int, most: int = 10_000) -> ItemChanges:
+        box = self._mailbox(mailbox)
+        folders = box.folders.values() if folder is None else [self._folder(mailbox, folder)]
+        told: list[tuple[int, int, str]] = []
+        for f in folders:
+            there = {item.id for item in f.items.values()}
+            for item in f.items.values():
+                if item.arrived > since:
+                    told.append((item.arrived, item.id, "created"))
+                elif item.modseq > since:
+                    told.append((item.modseq, item.id, "changed"))
+            last = {number: (change, moved) for number, change, moved in f.gone if since and change > since}
+            for number, (change, moved) in last.items():
+                if number not in there and not (folder is None and moved):
+                    told.append((change, number, "moved" if moved else "removed"))
+        told.sort()
+        more = len(told) > most and told[-1][0] > told[most - 1][0]
+        end = told[most - 1][0] if more else box.change
+        fates: dict[str, list[int]] = {"created": [], "changed": [], "removed": [], "moved": []}
+        for change, number, fate in told:
+            if change <= end:
+                fates[fate].append(number)
+        return ItemChanges(end, *map(sorted, fates.values()), more)
+
+    async def create(self, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> list[int]:
+        classes = [checked_class(item.item_class) for item in items]
+        f = self._folder(mailbox, folder)
+        made = [f.items[uid] for uid in (await self.append(mailbox, folder, items)).targets]
+        for item, item_class in zip(made, classes, strict=True):
+            item.item_class = item_class
+        return [item.id for item in made]
+
+    async def update(
+        self, mailbox: UUID, item: int, content: bytes, item_class: str = "", unchanged_since: int | None = None
+    ) -> StoredItem:
+        box, (f, old) = self._mailbox(mailbox), self._item(mailbox, item)
+        if item_class:
+            checked_class(item_class)
+        if unchanged_since is not None and old.modseq > unchanged_since:
+            raise MailboxError("MODIFIED", "The item has changed meanwhile")
+        info, more = await self.logon(mailbox), len(content) - len(old.content)
+        if more > 0 and info.quota and info.used + more > info.quota:
+            raise MailboxError("OVERQUOTA", "The mailbox is full")
+        if f.kind is FolderKind.OUTBOX and old.uid in box.submitted:
+            raise MailboxError("CANNOT", "The item is being sent")
+        box.remove(f, [old.uid])
+        f.gone.pop()
+        self._put(box, f, replace(old, content=content, item_class=item_class or old.item_class))
+        await self._moved(mailbox)
+        return (await self.get(mailbox, [item]))[0]
+
+    async def delete(self, mailbox: UUID, ids: Sequence[int]) -> list[int]:
+        items = self._items(mailbox, ids)
+        for folder, item in items:
+            self._mailbox(mailbox).remove(folder, [item.uid])
+        if items:
+            await self._moved(mailbox)
+        return sorted(item.id for _, item in items)
+
+    async def _place(self, mailbox: UUID, ids: Sequence[int], target: int, move: bool) -> dict[int, int]:
+        """One change for each folder that they come from."""
+        f = self._folder(mailbox, target)
+        placed = {}
+        items = self._items(mailbox, ids)
+        for source in {folder.id: folder for folder, _ in items}.values():
+            its = sorted((item for folder, item in items if folder is source), key=lambda item: item.uid)
+            if move and source is f:
+                placed.update((item.id, item.id) for item in its)
+                continue
+            copied = await self.copy(mailbox, source.id, [(item.uid, item.uid) for item in its], target, move)
+            placed.update((item.id, f.items[uid].id) for item, uid in zip(its, copied.targets, strict=True))
+        return dict(sorted(placed.items()))
+
+    async def move_items(self, mailbox: UUID, ids: Sequence[int], target: int) -> list[int]:
+        return list(await self._place(mailbox, ids, target, move=True))
+
+    async def copy_items(self, mailbox: UUID, ids: Sequence[int], target: int) -> dict[int, int]:
+        return await self._place(mailbox, ids, target, move=False)
+
+    async def properties(self, mailbox: UUID, item: int) -> dict[int, bytes]:
+        return dict(self._item(mailbox, item)[1].properties)
+
+    async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
+        folder, stored = self._item(mailbox, item)
+        if not all(0 < tag < 1 << 32 for tag in values):
+            raise MailboxError("CANNOT", "A property tag has 32 bits")
+        bag = {tag: value for tag, value in {**stored.properties, **values}.items() if value is not None}
+        if len(bag) > MAX_PROPERTIES or sum(map(len, bag.values())) > MAX_PROPERTY_OCTETS:
+            raise MailboxError("LIMIT", "The item would have too many properties")
+        stored.properties = bag
+        stored.modseq = folder.modseq = self._mailbox(mailbox).next
+        await self._moved(mailbox)
+
+    async def property_ids(self, mailbox: UUID, names: Sequence[PropertyName], create: bool = False) -> list[int]:
+        known = self._mailbox(mailbox).names
+        for name in names:
+            if not (0 <= name.lid < 1 << 32 if name.lid is not None else 1 <= len(name.name.encode()) <= 255):
+                raise MailboxError("CANNOT", "A property is named by a number of 32 bits or by 1 to 255 octets")
+            if create and name not in known:
+                known.append(name)
+        return [FIRST_PROPERTY_NAME + known.index(name) if name in known else 0 for name in names]
+
+    async def property_names(self, mailbox: UUID) -> dict[int, PropertyName]:
+        return dict(enumerate(self._mailbox(mailbox).names, FIRST_PROPERTY_NAME))
+
+    # Folders
+
+    def _node(self, mailbox: UUID, folder: FakeFolder) -> FolderNode:
+        parent = self._mailbox(mailbox).parent(folder)
+        return FolderNode(folder.id, parent, folder.path[-1], folder.folder_class, folder.kind, folder.change)
+
+    def _path(self, mailbox: UUID, parent: int, name: str) -> tuple[str, ...]:
+        checked = checked_path([name])
+        return checked_path([*self._folder(mailbox, parent).path, name]) if parent else checked
+
+    async def tree(self, mailbox: UUID) -> list[FolderNode]:
+        return [self._node(mailbox, folder) for _, folder in sorted(self._mailbox(mailbox).folders.items())]
+
+    async def create_in(self, mailbox: UUID, parent: int, name: str, folder_class: str = MAIL) -> FolderNode:
+        made = await self.create_folder(mailbox, self._path(mailbox, parent, name))
+        folder = self._folder(mailbox, made.id)
+        folder.folder_class = checked_class(folder_class)
+        return self._node(mailbox, folder)
+
+    async def move_folder(self, mailbox: UUID, folder: int, parent: int, name: str) -> None:
+        path = self._path(mailbox, parent, name)
+        if self._folder(mailbox, folder).kind not in (FolderKind.USER, FolderKind.ARCHIVE):
+            raise MailboxError("CANNOT", "A well-known folder keeps its name")
+        await self.rename_folder(mailbox, folder, path)
+
+    async def folder_changes(self, mailbox: UUID, since: int) -> FolderChanges:
+        box = self._mailbox(mailbox)
+        nodes = [(folder.made > since, self._node(mailbox, folder)) for _, folder in sorted(box.folders.items())]
+        return FolderChanges(
+            box.change,
+            [node for is_new, node in nodes if is_new],
+            [node for is_new, node in nodes if not is_new and node.change > since],
+            [folder for folder, change in box.removed if since and change > since],
+        )
+
+    async def rights(self, mailbox: UUID, folder: int) -> dict[UUID, Right]:
+        return dict(self._folder(mailbox, folder).rights)
+
+    async def set_rights(self, mailbox: UUID, folder: int, grantee: UUID, rights: Right | None) -> None:
+        f = self._folder(mailbox, folder)
+        if rights is None:
+            f.rights.pop(grantee, None)
+        else:
+            f.rights[grantee] = rights
+        f.change = self._mailbox(mailbox).next
+        await self._moved(mailbox)

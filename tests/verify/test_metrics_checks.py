@@ -1,0 +1,64 @@
+"""The probe of the metrics port sees what is there, and what is wrong with another."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from postern.verify.metrics_checks import check_metrics_row
+from postern.verify.report import RowReport, Verdict
+from tests.services.metrics.doors import ROW, MetricsDoor, in_thread
+from tests.transport.world import organization
+
+
+def report_of(port: int) -> RowReport:
+    known = organization(offset=port - 9464)
+    here = SimpleNamespace(addresses=("127.0.0.1",))
+    report = RowReport(ROW)
+    check_metrics_row(ROW, cast(Any, [here]), cast(Any, SimpleNamespace(organization=known)), report)
+    return report
+
+
+def test_the_port_as_it_should_be(tmp_path: Path) -> None:
+    door = MetricsDoor(tmp_path)
+
+    async def run() -> RowReport:
+        async with door.opened():
+            seen: RowReport = await in_thread(lambda: report_of(door.port))
+            return seen
+
+    report = asyncio.run(run())
+    assert (report.verdict, report.detail) == (Verdict.PASS, "") and report.ports == ["9464/TCP"]
+    assert len(report.checks) == 5
+
+
+def test_a_port_that_answers_everything(tmp_path: Path) -> None:
+    class Weak(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+
+        do_DELETE = do_GET
+
+        def log_message(self, *words: object) -> None: ...
+
+    server = HTTPServer(("127.0.0.1", 0), Weak)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        report = report_of(server.server_port)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert report.verdict is Verdict.FAIL
+    assert [check.passed for check in report.checks] == [False] * 5
+
+
+def test_nobody_there(tmp_path: Path) -> None:
+    report = report_of(MetricsDoor(tmp_path).port)
+    assert report.verdict is Verdict.FAIL and "ConnectionRefusedError" in report.detail
