@@ -242,7 +242,7 @@ class DomainDirectory:
         return tuple(sorted(domains, key=lambda domain: domain.name))
 
     async def trusted_certificates(self) -> tuple[TrustedCertificate, ...]:
-        """Certificates of the subscribed edges."""
+        """Returns the certificates of the subscribed edges."""
         attributes = ("cn", ad_names.SERVER_FQDN, ad_names.CERTIFICATE)
         return certificates_of_edges(await self._configured(ad_names.EDGE_SUBSCRIPTIONS, attributes))
 
