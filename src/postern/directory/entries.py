@@ -131,7 +131,7 @@ def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient
 
 
 DATABASES = "CN=Databases"
-"""The container of mailbox databases in either directory; homeMDB names one by its distinguished name."""
+"""The container of mailbox databases in either directory. homeMDB holds the distinguished name of a database."""
 
 
 def database_of(values: Values) -> str:
@@ -204,7 +204,7 @@ def references(values: Values) -> list[str]:
 
 
 def guid_of(values: Values) -> UUID:
-    """Returns objectGUID, whose octets are little-endian (MS-DTYP 2.3.4.2)."""
+    """Returns objectGUID; its octets are little-endian (MS-DTYP 2.3.4.2)."""
     return UUID(bytes_le=bytes(values["objectGUID"][0]))
 
 

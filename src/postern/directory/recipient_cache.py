@@ -66,7 +66,7 @@ class RecipientCache:
         return recipients
 
     def clear(self) -> None:
-        """Forgets what is remembered; what is on its way still arrives."""
+        """Forgets all answers; those that are on their way still arrive."""
         self._answers.clear()
 
     def forget(self, guids: Collection[UUID], addresses: Collection[str]) -> None:

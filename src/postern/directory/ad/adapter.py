@@ -78,7 +78,7 @@ class DomainDirectory:
         tickets: Tickets,
         observed: Observed | None = None,
     ) -> DomainDirectory:
-        """Opens the domain on `row` (hub-to-ad and its like). `dial` is `net.descriptor.descriptor`."""
+        """Opens the domain on `row` (hub-to-ad and its like). `dial` is `net.tunnel.tunnel`."""
         ldap = DomainClient(row, row.port("ldap", Wire.TCP), locator, dial, tickets, observed=observed)
         catalogue = DomainClient(row, row.port("global catalogue"), locator, dial, tickets, observed=observed)
         return DomainDirectory(domain, ldap, catalogue, CACHE_KNOWN, CACHE_UNKNOWN, FOLLOW)

@@ -127,7 +127,7 @@ class Connection:
         self._take()
 
     def _take(self) -> None:
-        """Takes every complete answer that libldap has; what is incomplete stays with it until more bytes come."""
+        """Takes every complete answer that libldap has; an incomplete one stays there until more octets come."""
         while not self.closed:
             try:
                 kind, rows, number, controls = self.handle.result3(ldap.RES_ANY, 1, 0)
