@@ -120,8 +120,7 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore):
         return await disconnected.disconnected(self._pool)
 
     async def connect(self, mailbox: UUID, heir: UUID) -> None:
-        """Makes a disconnected mailbox the one of `heir`, who may have an empty one. Raises MailboxError: NONEXISTENT,
-        CANNOT."""
+        """Gives a disconnected mailbox to `heir`, who may have an empty one. Raises MailboxError: NONEXISTENT, CANNOT."""
         await disconnected.connect(self._pool, mailbox, heir)
 
     async def purge(self, mailbox: UUID) -> bool:

@@ -1,4 +1,4 @@
-"""Delivery of batches, one commit each, and the outbox of those who send."""
+"""Delivers batches, with one commit for each, and keeps the outbox of those who send."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ async def submitted(pool: Pool, notices: Notices, mailbox: UUID, uid: int) -> No
 
 
 async def waiting_mailboxes(pool: Pool) -> list[UUID]:
-    """Mailboxes whose outbox holds something. The Mail Submission Service asks for them when it starts."""
+    """Returns the mailboxes with something in their outbox. The Mail Submission Service asks for them when it starts."""
     rows = await pool.run("SELECT DISTINCT m.guid FROM outbox o JOIN mailboxes m ON m.id = o.mailbox")
     return [UUID(bytes=row[0]) for row in rows]
 

@@ -1,4 +1,4 @@
-"""Mailboxes whose owner the directory no longer has: listed, connected to another owner, purged."""
+"""Finds, lists and purges mailboxes without an owner in the directory, and connects them to another owner."""
 
 from __future__ import annotations
 

@@ -138,7 +138,7 @@ async def keywords(pool: Pool, mailbox: UUID, folder: int, names: Sequence[str],
 
 
 def normal_path(path: Sequence[str]) -> tuple[str, ...]:
-    """Returns the path with INBOX in capitals at its top, the one name whose case does not matter (RFC 9051 section 5.1)."""
+    """Returns the path with INBOX in capitals at its top: the case of this name alone does not matter (RFC 9051 section 5.1)."""
     if path and path[0].upper() == "INBOX":
         return ("INBOX", *path[1:])
     return tuple(path)

@@ -31,7 +31,7 @@ class Place:
         self.left = None
 
     def root(self) -> Place:
-        """The top of the tree."""
+        """Returns the top of the tree."""
         self._expose()
         top = self
         while top.left is not None:
@@ -58,7 +58,7 @@ class Place:
             self._rotate()
 
     def _above(self) -> Place | None:
-        """The parent within the splay tree."""
+        """Returns the parent within the splay tree."""
         up = self.up
         return up if up is not None and (up.left is self or up.right is self) else None
 

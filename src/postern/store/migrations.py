@@ -1,4 +1,4 @@
-"""The schema: numbered steps that are taken once, in order, and functions that are put in place after them.
+"""The schema: takes numbered steps once, in order, and then installs the functions.
 
 Several processes may open one database at once; one of them takes the steps while the others wait.
 """
@@ -21,7 +21,7 @@ class SchemaError(Exception):
 
 
 def steps() -> list[tuple[int, str]]:
-    """Number and text of each migration, in order."""
+    """Returns number and text of each migration, in order."""
     folder = resources.files("postern.store").joinpath("migrations")
     migrations = []
     for file in folder.iterdir():

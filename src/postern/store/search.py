@@ -264,7 +264,8 @@ class Searches:
 
 
 def renderings_read(mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey]) -> Sequence[tuple[int, int]]:
-    """Returns the UIDs whose renderings `search` reads: none where it asks for flags, dates of arrival and sizes alone."""
+    """Returns the UIDs of the items with renderings that `search` reads: none if it needs flags, dates of arrival and sizes
+    alone."""
     program = _Program(mailbox, folder)
     program.expression(term)
     if program.contents or program.texts or any("c." in _SORT_KEYS.get(key.key, "") for key in sort):

@@ -183,7 +183,7 @@ def _all_below(roots: list[_Node]) -> list[_Node]:
 
 
 def _by_subject(roots: list[_Node]) -> list[_Node]:
-    """Steps 4 and 5: merges threads whose roots have the same base subject."""
+    """Steps 4 and 5: merges threads that have the same base subject at their roots."""
     heads = {root: _head(root) for root in roots}  # a dummy with thousands of children is looked through once
     roots = sorted(roots, key=lambda root: (heads[root].sent, heads[root].uid))
     table: dict[bytes, _Node] = {}

@@ -78,7 +78,7 @@ class DomainDirectory:
         tickets: Tickets,
         observed: Observed | None = None,
     ) -> DomainDirectory:
-        """Opens the domain on `row` (hub-to-ad and its like). `dial` is `net.descriptor.descriptor`."""
+        """Opens the domain on `row` (hub-to-ad and its like). `dial` is `net.tunnel.tunnel`."""
         ldap = DomainClient(row, row.port("ldap", Wire.TCP), locator, dial, tickets, observed=observed)
         catalogue = DomainClient(row, row.port("global catalogue"), locator, dial, tickets, observed=observed)
         return DomainDirectory(domain, ldap, catalogue, CACHE_KNOWN, CACHE_UNKNOWN, FOLLOW)
@@ -242,7 +242,7 @@ class DomainDirectory:
         return tuple(sorted(domains, key=lambda domain: domain.name))
 
     async def trusted_certificates(self) -> tuple[TrustedCertificate, ...]:
-        """Certificates of the subscribed edges."""
+        """Returns the certificates of the subscribed edges."""
         attributes = ("cn", ad_names.SERVER_FQDN, ad_names.CERTIFICATE)
         return certificates_of_edges(await self._configured(ad_names.EDGE_SUBSCRIPTIONS, attributes))
 

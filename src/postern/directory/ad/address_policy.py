@@ -44,7 +44,7 @@ class AddressPolicy:
 
     @property
     def mark(self) -> str:
-        """The mark of this policy as it is now, which recipients carry whose addresses it made."""
+        """The mark that this policy, as it is now, leaves on recipients when it makes their addresses."""
         text = "\n".join((self.name, self.filter, *self.templates))
         return f"postern:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 

@@ -29,7 +29,7 @@ from postern.telemetry.observed import Observed
 
 
 class Tunnel(Protocol):
-    """`net.tunnel.Tunnel`."""
+    """The connection that `net.tunnel` makes, as this module uses it."""
 
     def send(self, data: bytes) -> None: ...
 
@@ -41,7 +41,7 @@ class Tunnel(Protocol):
 
 
 Dial = Callable[[Path, Port, str], Awaitable[Tunnel]]
-"""`net.tunnel.tunnel`: (row, port, address) to a connection; raises OSError, TimeoutError."""
+"""Connects: (row, port, address) to a connection, as `net.tunnel.tunnel`. Raises OSError, TimeoutError."""
 
 SEALED = 256
 """The security strength factor of Kerberos' AES sealing, as SASL counts it. No weaker sealing is used."""

@@ -73,5 +73,5 @@ class DomainRecipients:
 
 
 def _equals(guid: UUID) -> str:
-    """Returns a filter for one objectGUID (RFC 4515 section 3), whose octets are little-endian (MS-DTYP 2.3.4.2)."""
+    """Returns a filter (RFC 4515 section 3) for one objectGUID; its octets are little-endian (MS-DTYP 2.3.4.2)."""
     return "(objectGUID=" + "".join(f"\\{octet:02x}" for octet in guid.bytes_le) + ")"

@@ -14,11 +14,11 @@ from uuid import NAMESPACE_OID, UUID, uuid5
 from postern.directory.ad import names
 
 ARC = "1.2.840.113556.1.8000.2554.48387.41675.56948.23413.36345.16152543.10783885"
-"""The UUID of host/postern.schema's arc in the form that Microsoft gives to whoever has no number of their own: Active Directory
-keeps no arc above 32 bits, so 2.25 with a whole UUID (ITU-T X.667) is none that it can hold."""
+"""The UUID of host/postern.schema's arc, in the form that Microsoft gives to those without a number of their own. Active
+Directory keeps no arc above 32 bits, so it cannot hold 2.25 with a whole UUID (ITU-T X.667)."""
 MAIL_PROPERTIES = uuid5(NAMESPACE_OID, f"{ARC}.3.1")
-"""rightsGuid of our property set (MS-ADTS 3.1.1.2.3.3): one access-control entry grants all attributes of recipients that we
-brought."""
+"""rightsGuid of our property set (MS-ADTS 3.1.1.2.3.3). With it one access-control entry grants all attributes of recipients that
+we added."""
 MAIL_PROPERTIES_NAME = "Postern-Mail-Information"
 
 _MICROSOFT = "1.2.840.113556.1"
@@ -61,7 +61,7 @@ class Attribute:
 
 @dataclass(frozen=True, slots=True)
 class ObjectClass:
-    """A structural class below `top` whose objects stand in `container`."""
+    """A structural class below `top`; its objects stand in a `container`."""
 
     name: str
     cn: str

@@ -33,8 +33,8 @@ class BadDescriptor(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """An allowing entry: `rights` on the object (`on_itself`) and, with `inherited`, on all below it; `what` is the attribute or
-    property set (its GUID), `of_class` the class of the objects below that it counts for."""
+    """An allowing entry. It grants `rights` on the object (`on_itself`) and, with `inherited`, on all below it. `what` is the
+    GUID of the attribute or property set, `of_class` the GUID of the class of objects below that the entry is limited to."""
 
     rights: int
     what: UUID | None = None
