@@ -150,6 +150,11 @@ def _unchanging(entry: str) -> str:
     return "\n".join(line for line in entry.splitlines() if not line.startswith("#"))
 
 
+def _unfolded(ldif: str) -> str:
+    """LDIF with each value on a line of its own (RFC 2849)."""
+    return ldif.replace("\n ", "")
+
+
 def test_a_second_run_has_nothing_to_do(prepared: Forest) -> None:
     assert prepared.changes("--yes") == []
     assert "nothing to change" in prepared.setup("--output", str(prepared.output), "--yes")
@@ -187,9 +192,10 @@ def test_the_probe_may_log_on(prepared: Forest, tmp_path: Path) -> None:
 
 
 def test_a_mailbox_is_linked_with_its_database(prepared: Forest) -> None:
-    probe = prepared.search(PEOPLE, "(sAMAccountName=postern-probe)", "homeMDB", "msExchHomeServerName")
-    assert f"homeMDB: {DATABASE}" in probe and "/cn=mbx1" in probe
-    assert f"homeMDBBL: CN=postern-probe,{PEOPLE}" in prepared.search(DATABASE, "(objectClass=*)", "homeMDBBL")
+    probe = _unfolded(prepared.search(PEOPLE, "(sAMAccountName=postern-probe)", "homeMDB", "msExchHomeServerName"))
+    assert f"homeMDB: {DATABASE}\n" in probe and "/cn=mbx1\n" in probe
+    mailboxes = _unfolded(prepared.search(DATABASE, "(objectClass=*)", "homeMDBBL"))
+    assert f"homeMDBBL: CN=postern-probe,{PEOPLE}\n" in mailboxes
 
 
 def test_a_server_writes_mail_attributes_of_recipients_and_nothing_else(prepared: Forest) -> None:

@@ -1,8 +1,8 @@
-"""What an administrator writes into the private directory: users, groups, contacts and rooms (`settings` has the rest).
- The command line and the first start (`host.accounts`) call it.
+"""Writes users, groups, contacts and rooms into the private directory for an administrator (`settings` writes the rest). The
+command line and the first start (`host.accounts`) call it.
 
-Writes through `directory.ldap.client`. Passwords never come here: `trust.passwords.verifiers` makes verifiers of them. That an
-address or a name belongs to one entry only is held by slapd itself (slapo-unique), whoever writes at the same time.
+Writes through `directory.ldap.client`. Passwords never come here: `trust.passwords.verifiers` makes verifiers of them. slapd
+itself keeps an address or a name to one entry only (slapo-unique), whoever writes at the same time.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ _CONTAINER_OF = {
     RecipientType.CONTACT: "Contacts",
 }
 MAX_WAY = 1000
-"""Entries that are looked at for forwarding that leads back."""
+"""The most entries that are looked at in search of forwarding that leads back."""
 _LISTED = (
     *(*entries.RECIPIENT_ATTRIBUTES, "userPrincipalName", "sAMAccountName", "userAccountControl"),
     *("msExchHideFromAddressLists", "posternSendAs", *VERIFIER_ATTRIBUTES.values()),
@@ -56,8 +56,9 @@ _LISTED = (
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An entry as an administrator sees it. `name` is what one logs on with, or a group's or contact's address;
-    `aliases` are the addresses besides the primary; `members` and `forward_to` are distinguished names' addresses."""
+    """An entry as an administrator sees it. `name` is the logon name of an account, or the address of a group or contact.
+    `aliases` are the addresses besides the primary. `target` is where a contact's or a forwarding user's mail goes. `members`
+    are the members' primary addresses. `quota` is in bytes."""
 
     guid: UUID
     type: RecipientType
@@ -76,7 +77,8 @@ class Listing:
 
 
 class Administration(Settings):
-    """Every method may raise DirectoryUnavailable, and AdministrationError for what cannot be."""
+    """Administers the recipients of the private directory. Every method may raise DirectoryUnavailable, and AdministrationError
+    for what cannot be done."""
 
     _dialect = OPENLDAP
     _listed: Sequence[str] = _LISTED
@@ -94,8 +96,9 @@ class Administration(Settings):
         hidden: bool = False,
         room: bool = False,
     ) -> UUID:
-        """A mailbox with its account; one logs on with `address`. `quota` is bytes, 0 for the organization's.
-        A room's account is disabled. Without `database` the mailbox has no home: say it before mail comes."""
+        """Adds an account with a mailbox; `address` is the logon name, too. `quota` is in bytes; 0 means the organization's
+        limit. A room's account is disabled. Without `database` the mailbox has no home, and needs one before mail comes. Returns
+        the objectGUID."""
         address = checked(address)
         guid = uuid4()
         attributes: dict[str, list[bytes]] = {
@@ -122,11 +125,11 @@ class Administration(Settings):
                 await self._client.add(dn, attributes)
                 return guid
             except AlreadyThere:
-                await self._refuse_taken([address, *aliases])  # else it was the short name: the next one
+                await self._refuse_taken([address, *aliases])  # else only the short name is taken
         raise AdministrationError(f"no short logon name (sAMAccountName) is left for {address}: choose another address")
 
     async def move(self, name: str, address: str) -> None:
-        """A user's primary address and logon name become `address`; the former is given up. The mailbox stays the same."""
+        """Makes `address` the primary address and logon name of a user, who gives up the former. The mailbox stays the same."""
         entry, address = await self._find(name, "user"), checked(address)
         await self._refuse_taken([address], but=entry.dn)
         others = entries.addresses_of(entry.attributes)[1:]
@@ -140,7 +143,7 @@ class Administration(Settings):
         )
 
     async def set_verifiers(self, name: str, verifiers: Mapping[str, str]) -> None:
-        """A new password: kinds that are not given are removed, for they are of the old one."""
+        """Sets the verifiers of a new password, and removes the other kinds, for they belong to the old password."""
         entry = await self._find(name, "user")
         await self._client.modify(
             entry.dn,
@@ -151,28 +154,28 @@ class Administration(Settings):
         )
 
     async def set_enabled(self, name: str, enabled: bool) -> None:
-        """A disabled account cannot log on; mail still reaches its mailbox."""
+        """Enables or disables an account. A disabled account cannot log on; mail still reaches its mailbox."""
         entry = await self._find(name, "user")
         bits = entries.number(entry.attributes, "userAccountControl")
         bits = bits & ~ACCOUNT_DISABLED if enabled else bits | ACCOUNT_DISABLED
         await self._client.modify(entry.dn, [(REPLACE, "userAccountControl", [str(bits).encode()])])
 
     async def set_quota(self, name: str, quota: int) -> None:
-        """Bytes, rounded up to KB as mDBOverHardQuotaLimit counts; 0 is the organization's limit again."""
+        """Sets the quota in bytes, rounded up to KB as mDBOverHardQuotaLimit counts; 0 is the organization's limit again."""
         entry = await self._find(name, "user")
         value = [str(kilobytes(quota)).encode()] if quota else None
         await self._client.modify(entry.dn, [(REPLACE, "mDBOverHardQuotaLimit", value)])
 
     async def set_forwarding(self, name: str, to: str, keep: bool) -> None:
-        """altRecipient: mail for `name` goes to the recipient `to` of this organization ("" ends it); with `keep` the
-        mailbox gets it too."""
+        """Forwards mail for `name` to the recipient `to` of this organization (altRecipient); "" ends that. With `keep` the
+        mailbox gets the mail too."""
         entry = await self._find(name, "user")
-        found = await self._find(to) if to else None
-        if found is not None and fold(found.dn) == fold(entry.dn):
+        destination = await self._find(to) if to else None
+        if destination is not None and fold(destination.dn) == fold(entry.dn):
             raise AdministrationError(f"{name} cannot forward to itself: name another recipient")
-        if found is not None and (way := await self._way(found, entry)):
+        if destination is not None and (way := await self._way(destination, entry)):
             raise AdministrationError(f"mail for {name} would come back to it: {' → '.join([name, *way])}")
-        target = found.dn.encode() if found is not None else None
+        target = destination.dn.encode() if destination is not None else None
         await self._client.modify(
             entry.dn,
             [
@@ -197,20 +200,20 @@ class Administration(Settings):
         return await self._add_plain(RecipientType.GROUP, address, display_name, {"member": names})
 
     async def add_contact(self, address: str, target: str, display_name: str = "") -> UUID:
-        """An address of ours whose mail goes to `target` outside."""
+        """Adds an address of ours whose mail goes to `target` outside."""
         values = {"targetAddress": [f"SMTP:{checked(target)}".encode()]}
         return await self._add_plain(RecipientType.CONTACT, address, display_name, values)
 
     async def add_member(self, group: str, member: str) -> None:
-        """Puts a member into a group. Groups may hold each other, and everybody is reached once; what forwards to the group that
-        it would be in is refused."""
+        """Puts a member into a group. Groups may hold each other, for mail reaches everybody once. A recipient that forwards to
+        the group, directly or by others, is refused as its member."""
         entry = await self._find(group, "group")
-        found = await self._find(member)
-        if fold(found.dn) == fold(entry.dn):
+        recipient = await self._find(member)
+        if fold(recipient.dn) == fold(entry.dn):
             raise AdministrationError(f"{group} cannot be a member of itself: name another recipient")
-        if found.attributes.get("altRecipient") and (way := await self._way(found, entry)):
+        if recipient.attributes.get("altRecipient") and (way := await self._way(recipient, entry)):
             raise AdministrationError(f"mail for {group} would come back to it: {' → '.join([group, *way])}")
-        await self._change(entry, (ADD, "member", [found.dn.encode()]))
+        await self._change(entry, (ADD, "member", [recipient.dn.encode()]))
 
     async def remove_member(self, group: str, member: str) -> None:
         entry = await self._find(group, "group")
@@ -231,7 +234,7 @@ class Administration(Settings):
         await self._change(entry, (DELETE, "proxyAddresses", [kept]))
 
     async def remove(self, name: str, kind: RecipientType) -> Listing:
-        """Removes the entry; a mailbox's content stays until the store is told. What it was is returned."""
+        """Removes the entry, and returns it as it was. The content of a mailbox stays until the store is told."""
         listing = await self.show(name, kind)
         await self._client.delete((await self._find(name)).dn)
         return listing
@@ -245,12 +248,12 @@ class Administration(Settings):
 
     async def listings(self, kind: RecipientType) -> list[Listing]:
         base = f"ou={_CONTAINER_OF[kind]},{self._suffix}"
-        found = await self._client.search(base, ONE_LEVEL, "(objectGUID=*)", _LISTED)
-        return sorted(await self._listings(found), key=lambda listing: listing.name)
+        matches = await self._client.search(base, ONE_LEVEL, "(objectGUID=*)", _LISTED)
+        return sorted(await self._listings(matches), key=lambda listing: listing.name)
 
     async def outside(self, domains: Iterable[str], limit: int) -> list[str]:
-        """The primary addresses, at most `limit`, of recipients who have theirs in none of these domains (in A-labels). One
-        search."""
+        """Returns the primary addresses, at most `limit`, of recipients who have theirs in none of these domains (in A-labels).
+        Makes one search."""
         within = "".join(
             f"(userPrincipalName=*@{name})(mail=*@{name})(&(!(mail=*))(!(userPrincipalName=*))(proxyAddresses=smtp:*@{name}))"
             for name in map(escape, domains)
@@ -294,7 +297,7 @@ class Administration(Settings):
             raise NotFound("it does not have that: nothing was changed") from None
 
     async def _refuse_taken(self, addresses: Iterable[str], but: str = "") -> None:
-        """By any other entry than the one of the distinguished name `but`."""
+        """Raises AdministrationError for an address that an entry has, other than the one with the distinguished name `but`."""
         for address in addresses:
             which = f"(|{either('proxyAddresses=smtp:', address)}{either('userPrincipalName=', address)})"
             for entry in await self._client.search(self._suffix, SUBTREE, which, ("cn",), limit=2):
@@ -305,7 +308,7 @@ class Administration(Settings):
                 )
 
     async def _way(self, start: Entry, goal: Entry) -> list[str]:
-        """The addresses over which mail for `start` reaches `goal` by forwarding and groups; empty if it does not.
+        """Returns the addresses over which mail for `start` reaches `goal` by forwarding and groups; empty if it does not.
 
         Bound: MAX_WAY entries are looked at; mail stops at fewer (`transport.categorize`).
         """
@@ -319,47 +322,52 @@ class Administration(Settings):
                     return [*way, entries.primary_of(goal.attributes)]
                 if dn in ways:
                     continue
-                for one in await self._client.search(dn, BASE, "(objectClass=*)", self._listed):
-                    ways[dn] = [*way, entries.primary_of(one.attributes)]
-                    waiting.append(one)
+                for referred in await self._client.search(dn, BASE, "(objectClass=*)", self._listed):
+                    ways[dn] = [*way, entries.primary_of(referred.attributes)]
+                    waiting.append(referred)
         return []
 
     async def _find(self, name: str, of_class: str = "") -> Entry:
-        """The entry with this address, logon name or short name: an account's, else what stands before the @ of its primary
-        address. Aliases are found in full only: one word must not mean somebody who merely gets the mail for it."""
+        """Finds the entry with this address, logon name or short name. An entry without a short name is found by what stands
+        before the @ of its primary address. Aliases are found in full only: one word must not mean somebody who merely gets the
+        mail for it."""
         wanted = escape(fold(name))
         which = (
             f"(|{either('proxyAddresses=smtp:', name)}{either('userPrincipalName=', name)}(sAMAccountName={wanted}))"
         )
-        found = await self._matching(which, of_class)
-        if not found and "@" not in name:
+        matches = await self._matching(which, of_class)
+        if not matches and "@" not in name:
             alike = await self._matching(f"(proxyAddresses=smtp:{wanted}@*)", of_class)
-            found = [entry for entry in alike if entries.primary_of(entry.attributes).rpartition("@")[0] == fold(name)]
-        if len(found) != 1:
+            matches = [
+                entry for entry in alike if entries.primary_of(entry.attributes).rpartition("@")[0] == fold(name)
+            ]
+        if len(matches) != 1:
             what = of_class or "entry"
-            problem = "there is no" if not found else "there is more than one"
-            kind = NotFound if not found else AdministrationError
-            hint = "`postern user list` and `postern group list` show them" if not found else "write the whole address"
+            problem = "there is no" if not matches else "there is more than one"
+            kind = NotFound if not matches else AdministrationError
+            hint = (
+                "`postern user list` and `postern group list` show them" if not matches else "write the whole address"
+            )
             raise kind(f"{problem} {what} with the name or address {name}: {hint}")
-        return found[0]
+        return matches[0]
 
     async def _matching(self, which: str, of_class: str) -> list[Entry]:
         narrowed = f"(&{f'(objectClass={of_class})' if of_class else ''}(!(objectClass=computer)){which})"
         return list(await self._client.search(self._suffix, SUBTREE, narrowed, self._listed))
 
-    async def _listings(self, found: Sequence[Entry]) -> list[Listing]:
-        names = [name for entry in found for name in entries.references(entry.attributes)]
-        known: dict[str, str] = {}
+    async def _listings(self, matches: Sequence[Entry]) -> list[Listing]:
+        names = [name for entry in matches for name in entries.references(entry.attributes)]
+        addresses: dict[str, str] = {}
         for start in range(0, len(names), 100):
             which = "".join(f"({self._dialect.name}={escape(name)})" for name in names[start : start + 100])
             for entry in await self._client.search(self._suffix, SUBTREE, f"(|{which})", ("proxyAddresses",)):
-                known[fold(entry.dn)] = entries.primary_of(entry.attributes)
-        return [_listing(entry, known) for entry in found]
+                addresses[fold(entry.dn)] = entries.primary_of(entry.attributes)
+        return [_listing(entry, addresses) for entry in matches]
 
 
-def _listing(entry: Entry, known: Mapping[str, str]) -> Listing:
+def _listing(entry: Entry, addresses: Mapping[str, str]) -> Listing:
     values = entry.attributes
-    recipient = entries.recipient(values, known)
+    recipient = entries.recipient(values, addresses)
     return Listing(
         guid=recipient.guid,
         type=recipient.type,
@@ -379,7 +387,7 @@ def _listing(entry: Entry, known: Mapping[str, str]) -> Listing:
 
 
 def account_names(address: str) -> Iterable[str]:
-    """sAMAccountName candidates: the local part within 20 characters (MS-ADA3 2.222), then with a number."""
+    """Yields candidates for sAMAccountName: the local part within 20 characters (MS-ADA3 2.222), then with a number."""
     stem = re.sub(r"[\"/\\\[\]:;|=,+*?<>@\s]", "_", address.partition("@")[0])[:20].rstrip(".")
     yield stem
     for number in range(2, 1000):

@@ -1,7 +1,7 @@
-"""The private directory's recipients as an edge may know them: hashes of addresses, lists, nothing else.
+"""Reads the private directory's recipients as an edge may know them: hashes of addresses, lists, nothing else.
 
-Changes are found by entryCSN (what slapd stamps on every write); what was deleted, by what the edge has and the directory has
-not. `ad.edge_source` finds the changes in Active Directory.
+Changes are found by entryCSN, the stamp that slapd puts on every write. Recipients that the edge has and the directory has not
+were deleted. `ad.edge_source` finds the changes in Active Directory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ATTRIBUTES = (
 )
 _PAGE = 5000
 _OVERLAP = datetime.timedelta(minutes=1)
-"""Writes end in another order than their stamps have: those of the last minute are looked at again."""
+"""The last stretch of time that is looked at again, for writes may end in another order than their stamps have."""
 _STAMP = re.compile(r"(\d{14})\.\d{6}Z#")
 
 
@@ -52,7 +52,7 @@ class SlapdRecipients:
 
 
 def eligible(values: entries.Values) -> bool:
-    """Whether the outside may write to this entry: it has an address, and takes mail from strangers."""
+    """Returns whether outside senders may write to this entry: it has an address, and takes mail from strangers."""
     return bool(entries.addresses_of(values)) and not entries.flag(values, "msExchRequireAuthToSendTo")
 
 
@@ -79,12 +79,12 @@ def _sort(page: Iterable[Entry], changed: list[EdgeRecipient], gone: set[UUID]) 
 
 
 def _before(cookie: bytes) -> str:
-    """A stamp one overlap before the cookie's; "" for what is no stamp (draft-ietf-ldup-model section 5.1)."""
-    found = _STAMP.match(cookie.decode("ascii", "replace"))
-    if found is None:
+    """Returns a stamp that is one overlap before the cookie; "" for what is no stamp (draft-ietf-ldup-model section 5.1)."""
+    match = _STAMP.match(cookie.decode("ascii", "replace"))
+    if match is None:
         return ""
     try:
-        moment = datetime.datetime.strptime(found[1], "%Y%m%d%H%M%S") - _OVERLAP
+        moment = datetime.datetime.strptime(match[1], "%Y%m%d%H%M%S") - _OVERLAP
     except (ValueError, OverflowError):
         return ""
     return moment.strftime("%Y%m%d%H%M%S") + ".000000Z#000000#000#000000"

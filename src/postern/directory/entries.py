@@ -1,7 +1,7 @@
-"""What an entry's attributes mean, under Active Directory's names: bytes of LDAP to the values of `model.directory`, and back.
+"""Reads entries, which have Active Directory's attribute names, into the values of `model.directory`, and makes attributes of
+values.
 
-Pure. Both adapters read through it; where a directory differs (the name of an attribute, the form of a value) the
-adapter says so in its Dialect.
+Pure. Both adapters read through it. An adapter's Dialect says where its directory differs in the name of an attribute.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ GUIDS_AT_ONCE = 100
 ACCOUNT_DISABLED = 0x0002
 NORMAL_ACCOUNT = 0x0200
 WORKSTATION_ACCOUNT = 0x1000
-"""MS-ADTS 2.2.16: bits of userAccountControl; a server's account is a workstation's."""
+"""MS-ADTS 2.2.16: bits of userAccountControl. A server has the kind of account that workstations have."""
 
 LOCKED_OUT = 0x0010
-"""A bit of msDS-User-Account-Control-Computed, MS-ADTS 3.1.1.4.5.17: lockoutTime counted with the domain's lock-out time."""
+"""A bit of msDS-User-Account-Control-Computed, MS-ADTS 3.1.1.4.5.17: it takes the domain's lock-out time into account."""
 _NEVER = (0, 0x7FFF_FFFF_FFFF_FFFF)
 _FILETIME_EPOCH = 11_644_473_600
 """Seconds from 1601 to 1970 (MS-DTYP 2.3.3)."""
@@ -54,14 +54,14 @@ _LOGON_STATE = (
     *("pwdLastSet", "userAccountControl", "msDS-User-Account-Control-Computed", "accountExpires"),
     *("userPrincipalName", "sAMAccountName"),
 )
-"""What an account's `change` consists of in Active Directory: all that decides whether a password is still right."""
+"""The attributes that make an account's `change` in Active Directory: all that decide whether a password is still right."""
 
 Values = Mapping[str, Sequence[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """Where directories differ: the attribute that changes with an entry, and the one that matches its own name."""
+    """The differences between directories: the attribute that changes with an entry, and the one that matches its own name."""
 
     change: str
     name: str
@@ -72,7 +72,7 @@ ACTIVE_DIRECTORY = Dialect("uSNChanged", "distinguishedName")
 
 
 def primary_of(values: Values) -> str:
-    """The address behind SMTP: of proxyAddresses, "" if there is none."""
+    """Returns the address behind "SMTP:" in proxyAddresses, "" if there is none."""
     for value in values.get("proxyAddresses", ()):
         if value.startswith(b"SMTP:"):
             return fold(value[5:].decode())
@@ -80,17 +80,18 @@ def primary_of(values: Values) -> str:
 
 
 def addresses_of(values: Values) -> tuple[str, ...]:
-    """The primary address, then the others in their order."""
+    """Returns the primary address, then the others in their order."""
     primary = primary_of(values)
-    found = (value.decode().partition(":") for value in values.get("proxyAddresses", ()))
-    others = [fold(rest) for scheme, _, rest in found if scheme.lower() == "smtp"]
+    pairs = (value.decode().partition(":") for value in values.get("proxyAddresses", ()))
+    others = [fold(rest) for scheme, _, rest in pairs if scheme.lower() == "smtp"]
     return (primary, *(other for other in others if other != primary)) if primary else tuple(others)
 
 
 def kept(values: Values, name: str, folded: str) -> bytes:
-    """The value of an attribute that is this one when compared, in the spelling that the entry has; itself where it has none."""
-    found = (value for value in values.get(name, ()) if fold(value.decode()) == folded)
-    return next(found, folded.encode())
+    """Returns the value of an attribute that is `folded` when compared, as the entry spells it; `folded` itself where there is
+    none."""
+    equal = (value for value in values.get(name, ()) if fold(value.decode()) == folded)
+    return next(equal, folded.encode())
 
 
 def proxy_addresses(primary: str, others: Iterable[str]) -> list[bytes]:
@@ -98,7 +99,8 @@ def proxy_addresses(primary: str, others: Iterable[str]) -> list[bytes]:
 
 
 def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient:
-    """`addresses_by_name` are the primary addresses of what `member` and `altRecipient` name, by `fold`ed name."""
+    """Reads a recipient. `addresses_by_name` holds the primary addresses of what `member` and `altRecipient` name, by `fold`ed
+    name."""
     classes = {value.lower() for value in values.get("objectClass", ())}
     if b"group" in classes:
         kind = RecipientType.GROUP
@@ -129,12 +131,12 @@ def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient
 
 
 DATABASES = "CN=Databases"
-"""The container of mailbox databases in either directory; homeMDB names one by its distinguished name."""
+"""The container of mailbox databases in either directory. homeMDB holds the distinguished name of a database."""
 
 
 def database_of(values: Values) -> str:
-    """The database that homeMDB names, if it is one of ours. A mailbox that was made before databases had names, or is not one of
-    ours, has its server's name instead: `Organization.database` understands that."""
+    """Returns the database that homeMDB names, if it is one of ours. A mailbox from before databases had names, or one that is
+    not ours, has its server's name instead; `Organization.database` understands that."""
     name, _, rest = text(values, "homeMDB").partition(",")
     if rest[: len(DATABASES)].lower() == DATABASES.lower():
         return name[3:].lower()
@@ -142,8 +144,8 @@ def database_of(values: Values) -> str:
 
 
 def home(database: Database | None, container: str) -> dict[str, list[bytes]]:
-    """A mailbox's home as Exchange writes it: its database (in `container`; "" where the directory has none), and its server,
-    which is read only where there is no database."""
+    """Returns the attributes of a mailbox's home as Exchange writes them: its database (in `container`; "" where the directory
+    has none), and its server, which is read only where there is no database."""
     if database is None:
         return {}
     server = f"/o=Postern/ou=Exchange Administrative Group/cn=Configuration/cn=Servers/cn={database.server}"
@@ -168,62 +170,62 @@ def account(values: Values, dialect: Dialect) -> Account:
 
 
 def domain_account(values: Values, servers_group: str, now: float) -> Account:
-    """An account of Active Directory. `servers_group` is the distinguished name of our servers' group ("" for none): only its
-    members among the computers are servers of ours. `now` is in seconds since 1970: an account may have expired."""
+    """Reads an account of Active Directory. `servers_group` is the distinguished name of our servers' group ("" for none): only
+    computers that are its members are servers of ours. `now`, in seconds since 1970, tells whether the account has expired."""
     groups = {fold(value.decode()) for value in values.get("memberOf", ())}
-    known = account(values, ACTIVE_DIRECTORY)
+    plain = account(values, ACTIVE_DIRECTORY)
     locked = bool(number(values, "msDS-User-Account-Control-Computed") & LOCKED_OUT)
-    alive = known.enabled and not _expired(number(values, "accountExpires"), now)
+    alive = plain.enabled and not _expired(number(values, "accountExpires"), now)
     return replace(
-        known,
-        is_server=known.is_server and bool(servers_group) and fold(servers_group) in groups,
+        plain,
+        is_server=plain.is_server and bool(servers_group) and fold(servers_group) in groups,
         enabled=alive and not locked,
         locked=alive and locked,
         credentials=text(values, "pwdLastSet"),
-        # Not uSNChanged: it is one controller's own number, and every logon that is right or wrong moves it.
+        # uSNChanged would not do: it differs between controllers, and every logon, right or wrong, moves it.
         change="@".join(text(values, name) for name in _LOGON_STATE),
     )
 
 
 def _expired(filetime: int, now: float) -> bool:
-    """MS-ADA1 2.2: accountExpires, in 100 nanoseconds since 1601."""
+    """Returns whether an account has expired. `filetime` is accountExpires (MS-ADA1 2.2), in 100 nanoseconds since 1601."""
     return filetime not in _NEVER and filetime / 10_000_000 - _FILETIME_EPOCH <= now
 
 
 def mailbox_owner(values: Values) -> str:
-    """The primary address of somebody who has a mailbox, "" for all else. Needs objectClass and proxyAddresses."""
+    """Returns the primary address of somebody who has a mailbox, "" for all else. Needs objectClass and proxyAddresses."""
     classes = {value.lower() for value in values.get("objectClass", ())}
     return "" if classes & {b"group", b"contact"} else primary_of(values)
 
 
 def references(values: Values) -> list[str]:
-    """The names (distinguished) that a recipient's meaning depends on."""
+    """Returns the distinguished names of the entries that are needed to read this recipient."""
     return [value.decode() for name in ("member", "altRecipient") for value in values.get(name, ())]
 
 
 def guid_of(values: Values) -> UUID:
-    """MS-DTYP 2.3.4.2: objectGUID's octets are little-endian."""
+    """Returns objectGUID; its octets are little-endian (MS-DTYP 2.3.4.2)."""
     return UUID(bytes_le=bytes(values["objectGUID"][0]))
 
 
 def text(values: Values, name: str) -> str:
-    found = values.get(name)
-    return found[0].decode() if found else ""
+    held = values.get(name)
+    return held[0].decode() if held else ""
 
 
 def number(values: Values, name: str) -> int:
-    found = values.get(name)
-    return int(found[0]) if found else 0
+    held = values.get(name)
+    return int(held[0]) if held else 0
 
 
 def guid_filters(guids: Sequence[UUID]) -> Iterator[str]:
-    """These objects, as filters of GUIDS_AT_ONCE at most (RFC 4515 section 3: octets are written in hexadecimal)."""
+    """Yields filters for these objects, at most GUIDS_AT_ONCE in each."""
     for start in range(0, len(guids), GUIDS_AT_ONCE):
         yield guid_filter(guids[start : start + GUIDS_AT_ONCE])
 
 
 def guid_filter(guids: Iterable[UUID]) -> str:
-    """Any of these objects, as a filter (RFC 4515 section 3: octets are written in hexadecimal)."""
+    """Returns a filter for any of these objects (RFC 4515 section 3: octets are written in hexadecimal)."""
     values = ("".join(f"\\{octet:02x}" for octet in guid.bytes_le) for guid in guids)
     return "(|" + "".join(f"(objectGUID={value})" for value in values) + ")"
 
@@ -233,5 +235,5 @@ def flag(values: Values, name: str) -> bool:
 
 
 def unicode_password(password: str) -> bytes:
-    """MS-ADTS 3.1.1.3.1.5.1: unicodePwd's form."""
+    """Returns a password in the form of unicodePwd (MS-ADTS 3.1.1.3.1.5.1)."""
     return f'"{password}"'.encode("utf-16-le")

@@ -1,7 +1,7 @@
 """Finds the owners of mailboxes by objectGUID, over the whole forest, and never from half an answer.
 
-Whoever is missing here loses his mailbox after a while (`store/disconnected.py`). So a directory that answers for a part only
-(a reference to another server, a limit reached, a domain that the catalogue does not hold) has not answered.
+An owner who is missing here loses the mailbox after a while (`store/disconnected.py`). So an answer for a part only (a reference
+to another server, a limit reached, a domain that the catalogue does not hold) counts as no answer.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from postern.directory.ldap.client import BASE, ONE_LEVEL, SUBTREE, Client, Refu
 from postern.model.directory import IncompleteAnswer
 
 _ATTRIBUTES = ("objectGUID", "objectClass", "proxyAddresses")
-"""All three are in every global catalogue, whatever else a forest replicates to it."""
+"""The attributes that an owner is read from. Every global catalogue has all three, whatever else a forest replicates to it."""
 _OF_DOMAINS = "(&(objectClass=crossRef)(systemFlags:1.2.840.113556.1.4.803:=2))"
-"""MS-ADTS 2.2.10: FLAG_CR_NTDS_DOMAIN. The rule is "has this bit", 3.1.1.3.4.4."""
+"""The filter of domains: the bit FLAG_CR_NTDS_DOMAIN (MS-ADTS 2.2.10) by the rule "has this bit" (3.1.1.3.4.4)."""
 
 
 async def in_tree(client: Client, base: str, guids: Sequence[UUID]) -> dict[UUID, str]:
-    """Those of these objects that have a mailbox, each with its primary address. Raises IncompleteAnswer,
+    """Returns those of these objects that have a mailbox, each with its primary address. Raises IncompleteAnswer,
     DirectoryUnavailable."""
     answer: dict[UUID, str] = {}
     for which in entries.guid_filters(guids):
@@ -35,8 +35,8 @@ async def in_tree(client: Client, base: str, guids: Sequence[UUID]) -> dict[UUID
 async def in_forest(
     controller: DomainClient, catalogue: DomainClient, base: str, guids: Sequence[UUID]
 ) -> dict[UUID, str]:
-    """The same of a whole forest. One catalogue answers for all, and holds every domain; whom it does not have is asked of a
-    controller of our own domain (`base`) too, which hears of a new account before the catalogue of another site does."""
+    """Does as `in_tree` for a whole forest. One catalogue, which holds every domain, answers for all. A controller of our own
+    domain (`base`) is asked for those that are missing: it hears of a new account before the catalogue of another site does."""
     await _holds_every_domain(controller, catalogue)
     serving = await catalogue.controller()
     answer = await in_tree(catalogue, "", guids)
@@ -54,8 +54,8 @@ async def in_forest(
 
 
 async def _holds_every_domain(controller: DomainClient, catalogue: DomainClient) -> None:
-    """An administrator may have a controller call itself a catalogue (isGlobalCatalogReady) before it holds every domain of the
-    forest: by lowering its required occupancy level."""
+    """Raises IncompleteAnswer unless the catalogue holds every domain of the forest. An administrator who lowers the required
+    occupancy level makes a controller call itself a catalogue (isGlobalCatalogReady) before it does."""
     configuration = entries.text(await controller.root(), "configurationNamingContext")
     partitions = f"{ad_names.PARTITIONS},{configuration}"
     domains = await controller.search_whole(partitions, ONE_LEVEL, _OF_DOMAINS, ("nCName",))

@@ -1,7 +1,7 @@
-"""Answers about recipients, remembered for seconds: a mail server asks for the same few addresses thousands of times.
+"""Remembers answers about recipients for seconds, for a mail server asks for the same few addresses thousands of times.
 
-Addresses that are asked for in one turn of the event loop go out together, and who asks for one that is already on its
-way waits for the same answer. An answer that says "nobody" is forgotten sooner, so that a new mailbox gets its mail.
+Addresses that are asked for in one turn of the event loop go out together. A second request for an address that is already on
+its way waits for the same answer. An answer that says "nobody" is forgotten sooner, so that a new mailbox gets its mail.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ MAX_BATCH = 100
 
 
 class RecipientCache:
-    """`known` and `unknown` are how long, in seconds, a recipient and its absence are remembered; `size` how many."""
+    """A cache of recipients. It remembers a recipient for `known` and an absence for `unknown` seconds, and at most `size`
+    answers."""
 
     def __init__(
         self,
@@ -48,28 +49,29 @@ class RecipientCache:
         return UNKNOWN if answer is None or answer[0] < self._clock() else answer[1]
 
     async def get(self, addresses: Sequence[str]) -> dict[str, Recipient]:
-        """By the addresses as they were given; who has no recipient is missing. Raises what `fetch` raises."""
-        found: dict[str, Recipient] = {}
+        """Returns the recipients by the addresses as the caller wrote them; addresses of nobody are missing. Raises what `fetch`
+        raises."""
+        recipients: dict[str, Recipient] = {}
         waiting: list[tuple[str, asyncio.Future[Recipient | None]]] = []
         for address in addresses:
             answer = self.peek(address)
             if answer is UNKNOWN:
                 waiting.append((address, self._ask(fold(address))))
             elif answer is not None:
-                found[address] = answer
+                recipients[address] = answer
         for address, future in waiting:
             recipient = await asyncio.shield(future)
             if recipient is not None:
-                found[address] = recipient
-        return found
+                recipients[address] = recipient
+        return recipients
 
     def clear(self) -> None:
-        """Forgets what is remembered; what is on its way still arrives."""
+        """Forgets all answers; those that are on their way still arrive."""
         self._answers.clear()
 
     def forget(self, guids: Collection[UUID], addresses: Collection[str]) -> None:
-        """These recipients changed, or have these addresses now: what is remembered of them, and of groups and forwardings
-        that name them, counts no more."""
+        """Forgets recipients that changed (`guids`), or that now have these addresses, and the groups and forwardings that name
+        them."""
         names = {fold(address) for address in addresses}
         for _, answer in self._answers.values():
             if answer is not None and answer.guid in guids:
@@ -103,7 +105,7 @@ class RecipientCache:
 
     async def _answer(self, batch: Sequence[str]) -> None:
         try:
-            found = await self._fetch(batch)
+            recipients = await self._fetch(batch)
         except BaseException as error:
             for address in batch:
                 future = self._asked.pop(address)
@@ -114,7 +116,7 @@ class RecipientCache:
             return
         now = self._clock()
         for address in batch:
-            answer = found.get(address)
+            answer = recipients.get(address)
             self._remember(address, now + (self._unknown if answer is None else self._known), answer)
             future = self._asked.pop(address)
             if not future.done():
@@ -128,6 +130,6 @@ class RecipientCache:
 
 
 def _retrieved(future: asyncio.Future[Recipient | None]) -> None:
-    """All that asked may have gone away: their answer's error then troubles nobody."""
+    """Marks an error as retrieved, for all that asked may have gone away, and asyncio would log it."""
     if not future.cancelled():
         future.exception()

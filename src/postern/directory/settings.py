@@ -1,5 +1,5 @@
-"""What the directory keeps for the whole organization: its containers, accepted domains beyond postern.toml, which
-verifiers users' passwords are kept in, and the servers' machine accounts.
+"""Writes what the directory keeps for the whole organization: its containers, accepted domains beyond postern.toml, the kinds of
+verifiers that are kept of users' passwords, and the servers' machine accounts.
 
 Writes through `directory.ldap.client`; secrets come in as verifiers only.
 """
@@ -30,17 +30,17 @@ from postern.model.organization import AcceptedDomain, Server
 from postern.model.words import counted
 
 VERIFIER_KINDS = frozenset({"nt", "scram-sha-256"})
-"""What can be enabled beside argon2id."""
+"""The kinds of verifiers that can be enabled beside argon2id."""
 
 _CONTAINERS = ("Users", "Groups", "Contacts", "Rooms", "Servers")
 _DOMAINS = "cn=Accepted Domains,cn=Configuration"
 _POLICY = "cn=Authentication,cn=Configuration"
-# RFC 5321 sections 4.1.2 and 4.5.3.1, RFC 6531: enough to keep out what no address can be.
+# RFC 5321 sections 4.1.2 and 4.5.3.1, RFC 6531: strict enough to keep out what cannot be an address.
 _ADDRESS = re.compile(r"[^\s@\x00-\x1f\x7f<>()\[\],;:\\\"]{1,64}@[^\s@\x00-\x1f\x7f<>()\[\],;:\\\"_]{1,255}")
 
 
 class AdministrationError(Exception):
-    """What was asked cannot be done; the text says why and what to do."""
+    """A request of an administrator cannot be done; the text says why and what to do."""
 
 
 class NotFound(AdministrationError):
@@ -56,14 +56,15 @@ class NotPermitted(AdministrationError):
 
 
 class Settings:
-    """Every method may raise DirectoryUnavailable, and AdministrationError for what cannot be."""
+    """Administers the organization's settings. Every method may raise DirectoryUnavailable, and AdministrationError for what
+    cannot be done."""
 
     def __init__(self, client: Client, suffix: str) -> None:
         self._client = client
         self._suffix = suffix
 
     async def seed(self) -> None:
-        """Makes the containers; what is there already stays as it is."""
+        """Makes the containers; those that are there already stay as they are."""
         organization = self._suffix.partition("=")[2]
         await self._ensure(self._suffix, {"objectClass": [b"organization"], "o": [organization.encode()]})
         for name in _CONTAINERS:
@@ -81,7 +82,7 @@ class Settings:
     # Servers
 
     async def ensure_server(self, server: Server, verifiers: Mapping[str, str]) -> None:
-        """The machine account of a server, enabled, with these verifiers of its secret (at least "nt")."""
+        """Makes or updates the machine account of a server, enabled and with these verifiers of its secret (at least "nt")."""
         dn = f"cn={escape_rdn(server.name)},ou=Servers,{self._suffix}"
         secret = {VERIFIER_ATTRIBUTES[kind]: [value.encode()] for kind, value in verifiers.items()}
         host = server.fqdn.encode()
@@ -103,15 +104,15 @@ class Settings:
                 },
             )
         except AlreadyThere:
-            found = await self._client.search(dn, BASE, "(objectClass=computer)", tuple(settled))
-            if not found:
+            matches = await self._client.search(dn, BASE, "(objectClass=computer)", tuple(settled))
+            if not matches:
                 raise AdministrationError(
                     f"another server's account is called {server.machine_account}: rename {server.name}"
                 ) from None
             changes: list[Change] = [
                 (REPLACE, name, values)
                 for name, values in settled.items()
-                if sorted(found[0].attributes.get(name, [])) != sorted(values)
+                if sorted(matches[0].attributes.get(name, [])) != sorted(values)
             ]
             if changes:
                 await self._client.modify(dn, changes)
@@ -141,28 +142,28 @@ class Settings:
             have = counted(used, "entry still has", "entries still have")
             raise AdministrationError(f"{have} addresses in {name}: remove those first")
         container = await self._domains()
-        for one in spellings(name):
+        for spelling in spellings(name):
             with suppress(NoSuchEntry):
-                await self._client.delete(f"cn={escape_rdn(one)},{container}")
+                await self._client.delete(f"cn={escape_rdn(spelling)},{container}")
                 return
         raise NotFound(f"{name} is not among the directory's domains: those of `postern.toml` are removed there")
 
     async def _domains(self) -> str:
-        """The container of the accepted domains."""
+        """Returns the distinguished name of the container of the accepted domains."""
         return f"{_DOMAINS},{self._suffix}"
 
     async def enable_verifier(self, kind: str) -> None:
         await self._set_verifier_policy(ADD, kind)
 
     async def disable_verifier(self, kind: str) -> int:
-        """Removes the verifiers that users have, too: what is not used is not kept. Servers keep theirs. Says of how
-        many."""
+        """Disables a kind of verifier, and removes those that users have, for unused ones are not kept. Servers keep theirs.
+        Returns the number of users who had one."""
         await self._set_verifier_policy(DELETE, kind)
         attribute = VERIFIER_ATTRIBUTES[kind]
-        found = await self._client.search(self._suffix, SUBTREE, f"(&(objectClass=user)({attribute}=*))", ("cn",))
-        for entry in found:
+        users = await self._client.search(self._suffix, SUBTREE, f"(&(objectClass=user)({attribute}=*))", ("cn",))
+        for entry in users:
             await self._client.modify(entry.dn, [(REPLACE, attribute, None)])
-        return len(found)
+        return len(users)
 
     # Within
 
@@ -184,7 +185,7 @@ class Settings:
 
 
 def checked(address: str) -> str:
-    """The address as it is kept. Raises AdministrationError for what cannot be one."""
+    """Returns the address as it is kept. Raises AdministrationError for what cannot be one."""
     folded = fold(address)
     try:
         if _ADDRESS.fullmatch(folded) is None or ".." in folded or folded.startswith(".") or ".@" in folded:
@@ -197,7 +198,7 @@ def checked(address: str) -> str:
 
 
 def checked_domain(domain: str) -> str:
-    """The domain as it is kept. Raises AdministrationError for what cannot be one."""
+    """Returns the domain as it is kept. Raises AdministrationError for what cannot be one."""
     try:
         return mail_domain(domain)
     except ValueError:

@@ -1,6 +1,6 @@
 """The directory as roles need it, answered by the private slapd.
 
-Reads through `directory.ldap.client`; what attributes mean is `directory.entries`', what is written `directory.administration`'s.
+Reads through `directory.ldap.client`. `directory.entries` knows what attributes mean; `directory.administration` writes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from postern.paths.row import Path
 from postern.telemetry.observed import Observed
 
 SUFFIX = "o=postern"
-"""Where the private directory's entries stand."""
+"""The name below which the private directory's entries stand."""
 SERVICE = f"cn=postern,{SUFFIX}"
-"""Postern's own account there: the only one that reads secrets, and the only one that writes."""
+"""Postern's own account in the private directory: the only one that reads secrets, and the only one that writes."""
 
 _MAX_NAMES = 100
 """Distinguished names in one filter."""
 _MAX_NAME = 512
-"""Longest logon name that is looked up at all; nobody's is longer (RFC 5321 section 4.5.3.1 allows 320)."""
+"""The longest logon name that is looked up at all, in characters; RFC 5321 section 4.5.3.1 allows 320 octets."""
 
 
 class SlapdDirectory:
@@ -46,7 +46,7 @@ class SlapdDirectory:
 
     @staticmethod
     def open(row: Path, uri: str, password: str, observed: Observed | None = None) -> SlapdDirectory:
-        """The private directory behind `uri` on the row `private-directory`; `password` is the service account's."""
+        """Opens the private directory behind `uri` on the row `private-directory`, with the password of the service account."""
         return SlapdDirectory(Client(row, uri, SERVICE, password, observed=observed), SUFFIX)
 
     async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
@@ -69,8 +69,8 @@ class SlapdDirectory:
             which = f"(|{either('userPrincipalName=', short)}{either('proxyAddresses=smtp:', short)})"
         else:
             which = f"(sAMAccountName={escape(short)})"
-        found = await self._client.search(self._suffix, SUBTREE, which, _ACCOUNT)
-        accounts = [self._account(entry.attributes) for entry in found if "userAccountControl" in entry.attributes]
+        matches = await self._client.search(self._suffix, SUBTREE, which, _ACCOUNT)
+        accounts = [self._account(entry.attributes) for entry in matches if "userAccountControl" in entry.attributes]
         if "@" not in name:
             return accounts[0] if len(accounts) == 1 else None
         folded = fold(name)
@@ -82,8 +82,10 @@ class SlapdDirectory:
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
         answer: dict[UUID, Account] = {}
         for which in entries.guid_filters(guids):
-            found = await self._client.search(self._suffix, SUBTREE, which, _ACCOUNT)
-            accounts = (self._account(entry.attributes) for entry in found if "userAccountControl" in entry.attributes)
+            matches = await self._client.search(self._suffix, SUBTREE, which, _ACCOUNT)
+            accounts = (
+                self._account(entry.attributes) for entry in matches if "userAccountControl" in entry.attributes
+            )
             answer.update({account.guid: account for account in accounts})
         return answer
 
@@ -91,61 +93,61 @@ class SlapdDirectory:
         return await mailbox_owners.in_tree(self._client, self._suffix, guids)
 
     def _account(self, values: entries.Values) -> Account:
-        """`credentials` is a keyed digest of the verifier that every new password changes, for its salt is new: not of those
-        that an administrator enables and disables beside it. A server has an NT hash only."""
+        """Reads an account. `credentials` is a keyed digest of the verifier that every new password changes, for its salt is new;
+        an administrator may enable and disable the other verifiers. A server has an NT hash only."""
         mark = next((values[name][0] for name in _MARKS if values.get(name)), b"")
         digest = hashlib.blake2b(mark, key=self._key, digest_size=16).hexdigest()
         return replace(entries.account(values, OPENLDAP), credentials=digest)
 
     async def verifier(self, account: Account, kind: str) -> str | None:
         attribute = VERIFIER_ATTRIBUTES[kind]
-        found = await self._client.search(self._suffix, SUBTREE, entries.guid_filter([account.guid]), (attribute,))
-        return entries.text(found[0].attributes, attribute) or None if found else None
+        matches = await self._client.search(self._suffix, SUBTREE, entries.guid_filter([account.guid]), (attribute,))
+        return entries.text(matches[0].attributes, attribute) or None if matches else None
 
     async def enabled_verifiers(self) -> frozenset[str]:
-        found = await self._client.search(
+        matches = await self._client.search(
             self._suffix, SUBTREE, "(objectClass=authenticationPolicy)", ("posternVerifier",)
         )
-        return frozenset(value.decode() for entry in found for value in entry.attributes.get("posternVerifier", ()))
+        return frozenset(value.decode() for entry in matches for value in entry.attributes.get("posternVerifier", ()))
 
     async def accepted_domains(self) -> tuple[AcceptedDomain, ...]:
-        found = await self._client.search(
+        matches = await self._client.search(
             self._suffix, SUBTREE, "(objectClass=acceptedDomain)", ("cn", "posternDomainType")
         )
         domains = (
             AcceptedDomain(
                 a_labels(entries.text(e.attributes, "cn")), DomainType(entries.text(e.attributes, "posternDomainType"))
             )
-            for e in found
+            for e in matches
         )
         return tuple(sorted(domains, key=lambda domain: domain.name))
 
     async def trusted_certificates(self) -> tuple[TrustedCertificate, ...]:
-        """Certificates of the subscribed edges."""
+        """Returns the certificates of the subscribed edges."""
         which = f"(objectClass={ad_names.EDGE_SUBSCRIPTION_CLASS})"
         attributes = ("cn", ad_names.SERVER_FQDN, ad_names.CERTIFICATE)
-        found = await self._client.search(self._suffix, SUBTREE, which, attributes)
-        return certificates_of_edges(entry.attributes for entry in found)
+        matches = await self._client.search(self._suffix, SUBTREE, which, attributes)
+        return certificates_of_edges(entry.attributes for entry in matches)
 
     async def _fetch(self, addresses: Sequence[str]) -> dict[str, Recipient]:
         """Asks slapd. `addresses` are folded, and few enough for one filter."""
         which = "".join(either("proxyAddresses=smtp:", address) for address in addresses)
-        found = await self._client.search(self._suffix, SUBTREE, f"(|{which})", entries.RECIPIENT_ATTRIBUTES)
-        names = await self._addresses_of(name for entry in found for name in entries.references(entry.attributes))
+        matches = await self._client.search(self._suffix, SUBTREE, f"(|{which})", entries.RECIPIENT_ATTRIBUTES)
+        names = await self._addresses_of(name for entry in matches for name in entries.references(entry.attributes))
         answer: dict[str, Recipient] = {}
-        for entry in found:
+        for entry in matches:
             recipient = entries.recipient(entry.attributes, names)
             answer.update(dict.fromkeys(recipient.addresses, recipient))
         return answer
 
     async def _addresses_of(self, names: Iterable[str]) -> dict[str, str]:
-        """Primary addresses by folded distinguished name; what has no address is missing."""
+        """Returns primary addresses by folded distinguished name; names without an address are missing."""
         wanted = list(dict.fromkeys(names))
         answer: dict[str, str] = {}
         for start in range(0, len(wanted), _MAX_NAMES):
             which = "".join(f"({OPENLDAP.name}={escape(name)})" for name in wanted[start : start + _MAX_NAMES])
-            found = await self._client.search(self._suffix, SUBTREE, f"(|{which})", ("proxyAddresses",))
-            answer.update({fold(entry.dn): entries.primary_of(entry.attributes) for entry in found})
+            matches = await self._client.search(self._suffix, SUBTREE, f"(|{which})", ("proxyAddresses",))
+            answer.update({fold(entry.dn): entries.primary_of(entry.attributes) for entry in matches})
         return answer
 
     async def close(self) -> None:

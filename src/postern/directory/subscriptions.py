@@ -1,7 +1,8 @@
-"""Edge subscriptions in the organization's directory, Active Directory's or the private one: both keep them in the same entries.
+"""Keeps edge subscriptions in the organization's directory. Active Directory and the private directory have them in the same
+entries.
 
-Implements `model.edge.SubscriptionStore`. An edge is a `posternEdgeSubscription` with its certificate; credentials and hubs'
-public keys are JSON values of its posternSecret, one each, so that two hubs never write over each other. Passwords are sealed
+Implements `model.edge.SubscriptionStore`. An edge is a `posternEdgeSubscription` with its certificate. Each credential, and each
+hub's public key, is one JSON value of its posternSecret, so that two hubs never write over each other. Passwords are sealed
 before they come here.
 """
 
@@ -30,7 +31,7 @@ from postern.directory.ldap.client import (
 from postern.model.edge import EdgeCredential, Subscription
 
 KEPT_CERTIFICATES = 2
-"""Certificates kept of a hub: the one it shows, and the one before."""
+"""The number of certificates that are kept of a hub: the one that it shows, and the one before."""
 _ATTRIBUTES = (
     *("cn", names.SERVER_FQDN, names.SITE, names.CERTIFICATE, names.ADAM_PORT),
     names.SECRET,
@@ -38,7 +39,8 @@ _ATTRIBUTES = (
 
 
 class DirectorySubscriptions:
-    """`places` gives the distinguished names of the subscriptions' container and of the servers' container."""
+    """The subscriptions of one directory. `places` returns the distinguished names of the subscriptions' container and of the
+    servers' container."""
 
     def __init__(self, client: Client, places: Callable[[], Awaitable[tuple[str, str]]]) -> None:
         self._client = client
@@ -46,7 +48,7 @@ class DirectorySubscriptions:
 
     @staticmethod
     def private(client: Client, suffix: str) -> DirectorySubscriptions:
-        """In the private directory."""
+        """Returns the subscriptions of the private directory."""
 
         async def places() -> tuple[str, str]:
             container = f"cn=Edge Subscriptions,cn=Configuration,{suffix}"
@@ -60,7 +62,8 @@ class DirectorySubscriptions:
     def active_directory(
         client: Client, root: Callable[[], Awaitable[Mapping[str, Sequence[bytes]]]]
     ) -> DirectorySubscriptions:
-        """In Active Directory, where `postern setup ad` made the containers; `root` gives the rootDSE."""
+        """Returns the subscriptions of Active Directory, where `postern setup ad` made the containers; `root` returns the
+        rootDSE."""
 
         async def places() -> tuple[str, str]:
             configuration = entries.text(await root(), "configurationNamingContext")
@@ -71,8 +74,8 @@ class DirectorySubscriptions:
     async def subscriptions(self) -> tuple[Subscription, ...]:
         container, _ = await self._places()
         which = f"(objectClass={names.EDGE_SUBSCRIPTION_CLASS})"
-        found = await self._client.search(container, ONE_LEVEL, which, _ATTRIBUTES)
-        return tuple(sorted((_subscription(entry) for entry in found), key=lambda one: one.name))
+        matches = await self._client.search(container, ONE_LEVEL, which, _ATTRIBUTES)
+        return tuple(sorted((_subscription(entry) for entry in matches), key=lambda subscription: subscription.name))
 
     async def publish(self, subscription: Subscription) -> None:
         dn = await self._dn(subscription.name)
@@ -82,7 +85,7 @@ class DirectorySubscriptions:
             names.CERTIFICATE: [subscription.certificate],
             names.ADAM_PORT: [str(subscription.ssl_port).encode()],
             names.SECRET: [
-                *(_credential(one) for one in subscription.credentials),
+                *(_credential(credential) for credential in subscription.credentials),
                 *(_key(hub, key) for hub, key in subscription.hub_keys),
             ],
         }
@@ -90,7 +93,7 @@ class DirectorySubscriptions:
         try:
             await self._client.add(dn, {"objectClass": [kind], "cn": [subscription.name.encode()], **values})
         except AlreadyThere:
-            await self._client.modify(dn, [(REPLACE, name, given or None) for name, given in values.items()])
+            await self._client.modify(dn, [(REPLACE, name, content or None) for name, content in values.items()])
 
     async def remove(self, name: str) -> bool:
         try:
@@ -109,8 +112,8 @@ class DirectorySubscriptions:
 
     async def add_hub_key(self, name: str, hub: str, key: bytes) -> None:
         dn = await self._dn(name)
-        found = await self._client.search(dn, BASE, "(objectClass=*)", (names.SECRET,))
-        former = [value for entry in found for value in entry.attributes.get(names.SECRET, ()) if _is_key(value, hub)]
+        matches = await self._client.search(dn, BASE, "(objectClass=*)", (names.SECRET,))
+        former = [value for entry in matches for value in entry.attributes.get(names.SECRET, ()) if _is_key(value, hub)]
         new = _key(hub, key)
         if former == [new]:
             return
@@ -123,16 +126,16 @@ class DirectorySubscriptions:
     async def publish_hub(self, hub: str, certificate: bytes) -> None:
         _, servers = await self._places()
         dn = f"cn={escape_rdn(hub)},{servers}"
-        found = await self._client.search(dn, BASE, "(objectClass=*)", (names.CERTIFICATE,))
-        former = found[0].attributes.get(names.CERTIFICATE, []) if found else []
-        if found and certificate not in former:
+        matches = await self._client.search(dn, BASE, "(objectClass=*)", (names.CERTIFICATE,))
+        former = matches[0].attributes.get(names.CERTIFICATE, []) if matches else []
+        if matches and certificate not in former:
             kept = [certificate, *former[: KEPT_CERTIFICATES - 1]]
             await self._client.modify(dn, [(REPLACE, names.CERTIFICATE, kept)])
 
     async def hub_certificates(self) -> Mapping[str, tuple[bytes, ...]]:
         _, servers = await self._places()
-        found = await self._client.search(servers, ONE_LEVEL, f"({names.CERTIFICATE}=*)", ("cn", names.CERTIFICATE))
-        return {entries.text(e.attributes, "cn"): tuple(e.attributes[names.CERTIFICATE]) for e in found}
+        matches = await self._client.search(servers, ONE_LEVEL, f"({names.CERTIFICATE}=*)", ("cn", names.CERTIFICATE))
+        return {entries.text(e.attributes, "cn"): tuple(e.attributes[names.CERTIFICATE]) for e in matches}
 
     async def _dn(self, name: str) -> str:
         container, _ = await self._places()
@@ -149,22 +152,25 @@ def _subscription(entry: Entry) -> Subscription:
         certificate=(values.get(names.CERTIFICATE) or [b""])[0],
         ssl_port=entries.number(values, names.ADAM_PORT),
         credentials=tuple(
-            sorted((one for one in secrets if isinstance(one, EdgeCredential)), key=lambda one: (one.hub, one.expires))
+            sorted(
+                (secret for secret in secrets if isinstance(secret, EdgeCredential)),
+                key=lambda secret: (secret.hub, secret.expires),
+            )
         ),
-        hub_keys=tuple(sorted(one for one in secrets if isinstance(one, tuple))),
+        hub_keys=tuple(sorted(secret for secret in secrets if isinstance(secret, tuple))),
     )
 
 
-def _credential(one: EdgeCredential) -> bytes:
+def _credential(credential: EdgeCredential) -> bytes:
     return _json(
         {
-            "hub": one.hub,
-            "username": one.username,
-            "effective": one.effective,
-            "expires": one.expires,
-            "for-hub": base64.b64encode(one.for_hub).decode(),
-            "for-edge": base64.b64encode(one.for_edge).decode(),
-            "bootstrap": one.bootstrap,
+            "hub": credential.hub,
+            "username": credential.username,
+            "effective": credential.effective,
+            "expires": credential.expires,
+            "for-hub": base64.b64encode(credential.for_hub).decode(),
+            "for-edge": base64.b64encode(credential.for_edge).decode(),
+            "bootstrap": credential.bootstrap,
         }
     )
 
@@ -178,24 +184,25 @@ def _json(value: dict[str, Any]) -> bytes:
 
 
 def _is_key(value: bytes, hub: str) -> bool:
-    found = _read(value)
-    return isinstance(found, tuple) and found[0] == hub
+    secret = _read(value)
+    return isinstance(secret, tuple) and secret[0] == hub
 
 
 def _read(value: bytes) -> EdgeCredential | tuple[str, bytes] | None:
-    """None for what is neither: written by a later version, or by hand."""
+    """Reads a credential, or the key of a hub. Returns None for what is neither: a later version may have written it, or a
+    person."""
     try:
-        found = json.loads(value)
-        if "key" in found:
-            return str(found["hub"]), base64.b64decode(found["key"])
+        fields = json.loads(value)
+        if "key" in fields:
+            return str(fields["hub"]), base64.b64decode(fields["key"])
         return EdgeCredential(
-            str(found["hub"]),
-            str(found["username"]),
-            float(found["effective"]),
-            float(found["expires"]),
-            base64.b64decode(found["for-hub"]),
-            base64.b64decode(found["for-edge"]),
-            found["bootstrap"] is True,
+            str(fields["hub"]),
+            str(fields["username"]),
+            float(fields["effective"]),
+            float(fields["expires"]),
+            base64.b64decode(fields["for-hub"]),
+            base64.b64decode(fields["for-edge"]),
+            fields["bootstrap"] is True,
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -1,6 +1,6 @@
-"""One question and its answer by UDP, for a row that has a UDP port.
+"""Sends one question by UDP and returns its answer, for a row that has a UDP port.
 
-Leaves the meaning of both to the protocol; an answer counts only from the address and port that were asked.
+The protocol knows what both mean. An answer counts only if it comes from the address and port that were asked.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class _Question(asyncio.DatagramProtocol):
 
 
 async def ask(row: Path, port: Port, host: str, data: bytes, timeout: float) -> bytes:
-    """Sends one datagram to `host` (an address literal) on `port` of `row`, which is not ours and so not shifted, and gives the
-    first that comes back. Raises OSError, TimeoutError, and ValueError where the row has no such port."""
+    """Sends one datagram to `host` (an address literal) on `port` of `row`, and returns the first that comes back. The port
+    belongs to another program and is not shifted. Raises OSError, TimeoutError, and ValueError where the row has no such port."""
     if port not in row.ports or port.wire is not Wire.UDP or port.number is None:
         raise ValueError(f"{row.id} has no port {port}")
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[bytes] = loop.create_future()
-    # Connected (RFC 1122 section 4.1.3.5): the kernel drops what others send, and tells of a closed port.
+    # Connected (RFC 1122 section 4.1.3.5): the kernel drops what others send, and reports a closed port.
     transport, _ = await loop.create_datagram_endpoint(lambda: _Question(answer), remote_addr=(host, port.number))
     try:
         transport.sendto(data)
@@ -39,4 +39,4 @@ async def ask(row: Path, port: Port, host: str, data: bytes, timeout: float) -> 
     finally:
         transport.close()
         if answer.done() and not answer.cancelled():
-            answer.exception()  # retrieved: who asked may have gone
+            answer.exception()  # marks it as retrieved: the caller may have gone

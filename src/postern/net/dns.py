@@ -1,8 +1,8 @@
-"""Names to addresses, by DNS: where a domain takes its mail (RFC 5321 section 5.1, RFC 7505), a host's addresses, and which hosts
-serve a service (RFC 2782).
+"""Resolves names by DNS: the mail hosts of a domain (RFC 5321 section 5.1, RFC 7505), the addresses of a host, and the hosts of a
+service (RFC 2782).
 
-Wraps dnspython, which opens its own sockets, for one row of the table. Reads the organization's name servers, or the machine's.
-Answers are cached as long as their TTL says, in a bounded cache.
+Wraps dnspython, which opens its own sockets, for one row of the table. Asks the organization's name servers, or the machine's.
+A bounded cache keeps answers as long as their TTL says.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Service:
 
 
 class DnsError(Exception):
-    """No usable answer. `status` is the enhanced code (RFC 3463) that mail delivery gets from it; a status of class 4 may
-    change when it is asked again."""
+    """DNS gave no usable answer. `status` is the enhanced status code (RFC 3463) for mail delivery. With a status of class 4,
+    another try may get an answer."""
 
     def __init__(self, status: str, text: str) -> None:
         super().__init__(text)
@@ -56,8 +56,8 @@ class DnsError(Exception):
 
 
 class Resolver:
-    """One a process. `servers` are "address" or "address:port" ("[v6]:port"); none: the machine's own. `timeout` bounds one
-    question to one server, `lifetime` all of them, in seconds."""
+    """The DNS client of a process. `servers` are "address" or "address:port" ("[v6]:port"); without any, the machine's are
+    asked. `timeout` is the bound in seconds of a question to one server, `lifetime` that of a question to all of them."""
 
     def __init__(self, row: Path, servers: Sequence[str] = (), timeout: float = 3.0, lifetime: float = 10.0) -> None:
         self.row = row
@@ -69,8 +69,8 @@ class Resolver:
         self._resolver.cache = dns.resolver.LRUCache(CACHED_ANSWERS)
 
     async def mail_hosts(self, domain: str) -> list[MailHost]:
-        """The domain's MX records by preference; the domain itself where it has none (RFC 5321 section 5.1). Raises DnsError:
-        5.1.2 no such domain, 5.1.10 it takes no mail (RFC 7505), 4.4.3 no answer now."""
+        """Returns the domain's MX records by preference; the domain itself where it has none (RFC 5321 section 5.1). Raises
+        DnsError: 5.1.2 no such domain, 5.1.10 the domain takes no mail (RFC 7505), 4.4.3 no answer now."""
         try:
             answer = await self._resolver.resolve(_ascii(domain), "MX", search=False)
         except dns.resolver.NoAnswer:
@@ -88,22 +88,23 @@ class Resolver:
         return named
 
     async def addresses(self, host: str) -> list[str]:
-        """IPv4 and IPv6 addresses in turn, of a name or a literal. Raises DnsError: 5.4.4 it has none, 4.4.3 no answer now."""
+        """Returns the addresses of a name or a literal, IPv4 and IPv6 by turns. Raises DnsError: 5.4.4 the host has none, 4.4.3
+        no answer now."""
         try:
             return [str(ipaddress.ip_address(host.strip("[]")))]
         except ValueError:
             pass
         four, six = await asyncio.gather(self._resolve(host, "A"), self._resolve(host, "AAAA"))
-        found = [address for pair in zip(four or (), six or (), strict=False) for address in pair]
-        found += [address for address in (*(four or ()), *(six or ())) if address not in found]
-        if found:
-            return found
+        addresses = [address for pair in zip(four or (), six or (), strict=False) for address in pair]
+        addresses += [address for address in (*(four or ()), *(six or ())) if address not in addresses]
+        if addresses:
+            return addresses
         if four is None or six is None:
             raise DnsError("4.4.3", f"No answer from DNS about {host}")
         raise DnsError("5.4.4", f"The host {host} has no address")
 
     async def look_up(self, question: Question) -> Answer:
-        """What DNS says to a question of `protocols.authentication` or of a block list. Never raises."""
+        """Asks DNS a question of `protocols.authentication` or of a block list. Never raises."""
         try:
             answer = await self._resolver.resolve(_ascii(question.name), question.kind.value, search=False)
         except dns.resolver.NoAnswer:
@@ -117,24 +118,24 @@ class Resolver:
         return Answer(Found.YES, tuple(_text(record, question.kind) for record in records), ttl)
 
     async def services(self, name: str) -> list[Service]:
-        """The SRV records of a name like "_ldap._tcp.dc._msdcs.example.org", by priority; [] if there are none. Raises DnsError
-        4.4.3: no answer now."""
+        """Returns the SRV records of a name like "_ldap._tcp.dc._msdcs.example.org" by priority; [] if there are none. Raises
+        DnsError 4.4.3: no answer now."""
         try:
             answer = await self._resolver.resolve(_ascii(name), "SRV", search=False)
         except (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN):
             return []
         except (dns.exception.DNSException, OSError) as error:
             raise DnsError("4.4.3", f"No answer from DNS about {name}: {type(error).__name__}") from error
-        found = [
+        services = [
             Service(record.priority, record.weight, record.target.to_text(omit_final_dot=True).lower(), record.port)
             for record in answer
         ]
         # RFC 2782: a target of "." says that the service is decidedly not there.
-        known = [service for service in found if service.host not in (".", "@", "")]
-        return sorted(known, key=lambda service: (service.priority, -service.weight, service.host))
+        services = [service for service in services if service.host not in (".", "@", "")]
+        return sorted(services, key=lambda service: (service.priority, -service.weight, service.host))
 
     async def _resolve(self, host: str, kind: str) -> list[str] | None:
-        """[] if there is no such record, None if there is no answer."""
+        """Returns the addresses of a host; [] if there is no such record, None if there is no answer."""
         try:
             answer = await self._resolver.resolve(_ascii(host), kind, search=False)
         except (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN):
@@ -158,7 +159,7 @@ def _text(record: Any, kind: Kind) -> str:
 
 
 def _ascii(name: str) -> str:
-    """A-labels for U-labels (RFC 5890); what cannot be encoded is left to fail as no such name."""
+    """Replaces U-labels by A-labels (RFC 5890). Raises DnsError 5.1.2 for a name that cannot be encoded."""
     if name.isascii():
         return name
     encoded = a_labels(name)

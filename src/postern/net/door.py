@@ -1,6 +1,6 @@
 """Doors and dials: a listener or a connection exists only for rows of the table.
 
-Reads rows and addresses; leaves what is said to the service's LinkSession, and what may be said to the guard.
+Reads rows and addresses. The service's LinkSession speaks the protocol, and the guard decides what is allowed.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from postern.telemetry.log import Event, log
 
 BACKLOG = 1024
 MAX_HANDSHAKES = 1000
-"""TLS handshakes under way at a door with TLS from the first byte; another one ends the oldest."""
+"""TLS handshakes that may be under way at a door with implicit TLS; one more ends the oldest."""
 ACCEPTED_AT_ONCE = 64
 ACCEPT_AGAIN = 1.0
 """Seconds until a door looks again after the system had no room for a connection."""
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""What accept(2) says where descriptors or memory are wanting."""
+"""Errors of accept(2) that mean too few descriptors or too little memory."""
 TOLD_EVERY = 60.0
-"""Seconds between two lines in the log of one kind."""
+"""Seconds between two log lines of one kind."""
 
 
 class Door:
-    """One listening socket of some rows. Counts its connections from the moment they are accepted, in all and per address, and
-    turns away what is beyond its bounds."""
+    """One listening socket of some rows. Counts its connections in all and per address, from the moment they are accepted, and
+    turns away those beyond its bounds."""
 
     def __init__(
         self,
@@ -60,9 +60,10 @@ class Door:
         self._server: asyncio.AbstractServer | None = None
         self._emptied = asyncio.Event()
         self._shaking: dict[Link, asyncio.Task[None]] = {}
-        """Those in their first TLS handshake, the oldest first."""
+        """Links in their first TLS handshake, the oldest first."""
         self._listening: socket.socket | None = None
-        """Where TLS comes first, the door accepts itself: a loop's server shows a connection after the handshake only."""
+        """The socket of a door with implicit TLS. It accepts connections itself, since a loop's server would show them only
+        after their handshake."""
         self._told: dict[Event, float] = {}
 
     async def open(self, host: str, number: int, shared: bool = True) -> None:
@@ -85,7 +86,7 @@ class Door:
             self._server = await asyncio.get_running_loop().create_server(self._make, sock=sock, backlog=BACKLOG)
 
     async def open_local(self, path: FilePath) -> None:
-        """Listens on a unix socket (ncalrpc); any former socket file is replaced. Mode 0600: only our own user connects."""
+        """Listens on a unix socket (ncalrpc), in place of a former socket file. Mode 0600 lets only our own user connect."""
         if self.port.wire is not Wire.UNIX:
             raise ValueError("a local door needs a row with a unix port")
         with contextlib.suppress(FileNotFoundError):
@@ -99,7 +100,7 @@ class Door:
         self._server = await asyncio.get_running_loop().create_unix_server(self._make, sock=sock, backlog=BACKLOG)
 
     async def close(self, grace: float = 2.0) -> None:
-        """Stops listening, then closes what is open; after `grace` seconds it aborts what still lingers."""
+        """Stops listening, then closes its connections. Those that are still open after `grace` seconds are aborted."""
         if self._server is not None:
             self._server.close()
         if self._listening is not None:
@@ -163,7 +164,7 @@ class Door:
             self._shaking[link] = loop.create_task(self._shake(link, connection))
 
     async def _shake(self, link: Link, connection: socket.socket) -> None:
-        """The handshake; the session is opened at its end. Whoever does not come to it is forgotten."""
+        """Does the handshake, at whose end the session is opened. A connection whose handshake fails is forgotten."""
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: link,
@@ -231,9 +232,9 @@ async def dial(
     server_hostname: str | None = None,
     timeout: float = 30.0,
 ) -> Link:
-    """Connects to `host` (an address literal) on the real port `number` that stands for `port` of `row`.
+    """Connects to `host` (an address literal) on `number`, the real port that stands for `port` of `row`.
 
-    On an implicit port TLS is there when this returns; `tls` otherwise serves a later `start_tls`. Raises OSError,
+    With an implicit port TLS is up when this returns; elsewhere `tls` is for a later `start_tls`. Raises OSError,
     ssl.SSLError, TimeoutError.
     """
     if port not in row.ports:
@@ -260,7 +261,8 @@ async def dial_local(row: Path, session: LinkSession, path: FilePath, timeout: f
 
 
 def _from_the_start(tls: TlsContext | None) -> ssl.SSLContext | None:
-    """No row that looks at any certificate has a port with TLS from the first byte."""
+    """Returns the context for a port with implicit TLS. No row with such a port looks at any certificate: a MutualContext raises
+    ValueError."""
     if isinstance(tls, MutualContext):
         raise ValueError("net.mutual upgrades connections; it does not begin them")
     return tls

@@ -1,8 +1,8 @@
-"""A link: one connection on a row, owner of its bytes and of its TLS.
+"""A link: one connection on a row, which owns the connection's bytes and TLS.
 
-A service gives net a LinkSession; net calls it with bytes and never keeps any: a session keeps what it has not consumed. From the
-call of `start_tls` on, no clear text reaches the session any more; what came before it, the session forgets in the same step
-(RFC 3207 section 4.2: clear text sent behind STARTTLS must not be obeyed after the handshake).
+A service gives net a LinkSession. Net calls it with the bytes that come and keeps none: the session keeps those that it has not
+consumed. From the call of `start_tls` on, no clear text reaches the session. The session forgets in the same step what came
+before (RFC 3207 section 4.2: clear text sent behind STARTTLS must not be obeyed after the handshake).
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from postern.net.tls import ServerContext
 from postern.net.turns import FULL_READ, turns_of
 
 TlsContext = ssl.SSLContext | MutualContext
-"""How a link comes to TLS: by the loop's own layer, or by the one that looks at any certificate (`net.mutual`)."""
+"""The context of a link's TLS: for the loop's own layer, or for the layer that looks at any certificate (`net.mutual`)."""
 
 
 HANDSHAKE_TIMEOUT = 15.0
 """Seconds that a TLS handshake may take at a door."""
 WRITE = 262_144
-"""Octets that the transport is given at once: sealing many more would hold up the others of the loop."""
+"""Octets that the transport gets at once. To encrypt many more would hold up the loop's other connections."""
 
 
 class LinkSession(Protocol):
-    """One conversation, as a service implements it. Called on the loop's thread; must not raise and must not block.
+    """One conversation, as a service implements it. Its methods are called on the loop's thread; they must not raise or block.
 
-    One that has words for a connection beyond a door's bounds has them as an attribute `turned_away` (bytes).
+    A session may have an attribute `turned_away` (bytes): the protocol's answer to a connection beyond a door's bounds.
     """
 
     def opened(self, link: Link) -> None:
@@ -48,7 +48,7 @@ class LinkSession(Protocol):
 
 
 class Link(asyncio.Protocol):
-    """The transport end of one LinkSession. `peer` and `seal` are what the guard judges by."""
+    """The transport end of one LinkSession. The guard judges by `peer` and `seal`."""
 
     __slots__ = (
         "_closed",
@@ -98,7 +98,7 @@ class Link(asyncio.Protocol):
         self._full = False
         self._leaving = False
         self._unwritten: deque[memoryview] | None = None
-        """What the transport is given in its turn; None: it has everything."""
+        """Data that the transport gets in its turn; None while it has everything."""
         self._drained: asyncio.Future[None] | None = None
 
     # asyncio.Protocol
@@ -116,12 +116,12 @@ class Link(asyncio.Protocol):
             self.session.opened(self)
 
     def _turn_away(self) -> None:
-        """Says why, in the protocol's words."""
+        """Ends a connection beyond the door's bounds, with the protocol's answer if it has one."""
         assert self._transport is not None
         self._deaf = True
-        words: bytes = getattr(self.session, "turned_away", b"")
-        if words:
-            self._transport.write(words)
+        answer: bytes = getattr(self.session, "turned_away", b"")
+        if answer:
+            self._transport.write(answer)
             self._transport.close()
         else:
             self._transport.abort()
@@ -197,7 +197,7 @@ class Link(asyncio.Protocol):
             self._write_on()
 
     async def drained(self) -> None:
-        """Waits until the peer has taken most of what was written. Large answers call it between pieces."""
+        """Waits until the peer has taken most of what was written. Sessions call it between the pieces of a large answer."""
         if self.congested:
             if self._drained is None:
                 self._drained = self._loop.create_future()
@@ -205,11 +205,11 @@ class Link(asyncio.Protocol):
 
     @property
     def congested(self) -> bool:
-        """The peer does not read: more than the transport's high-water mark is waiting. Or not all was written yet."""
+        """Whether the peer does not read (more than the transport's high-water mark waits), or not all was written yet."""
         return (self._full or self._unwritten is not None) and not self._closed
 
     def pause(self) -> None:
-        """Stops reading: the session has enough to do."""
+        """Stops reading, for a session that has enough to do."""
         self._paused = True
         self._read_or_not()
 
@@ -249,9 +249,9 @@ class Link(asyncio.Protocol):
     async def start_tls(self, server_hostname: str | None = None) -> Seal:
         """Upgrades to TLS with `self.tls`.
 
-        The session must have written its last clear-text answer and must clear its own buffer before calling: from the call on
-        nothing in clear text reaches it. What the peer sends right behind its last handshake message is received before this
-        returns, and is the session's to keep.
+        Before the call the session must write its last clear-text answer and clear its own buffer: from the call on
+        nothing in clear text reaches it. It receives what the peer sends right behind its last handshake message before this
+        returns, and must keep that.
         Raises ssl.SSLError or OSError; the link is then closed.
         """
         if self._transport is None or self.tls is None or self.seal is not None:
@@ -264,7 +264,7 @@ class Link(asyncio.Protocol):
             transport = await self._layered(self._transport, self.tls, server_hostname)
         except BaseException as error:
             self.abort()
-            # A transport whose handshake fails tells nobody of its end: the door is to know, and the session.
+            # A transport whose handshake fails does not report its end, but the door and the session must know of it.
             self.connection_lost(error if isinstance(error, Exception) else None)
             raise
         if transport is None or self._closed:
@@ -301,7 +301,7 @@ class Link(asyncio.Protocol):
         return self.seal is not None and isinstance(tls, ServerContext | MutualContext) and bool(tls.end_point)
 
     def channel(self) -> Channel:
-        """What mechanisms bind to, and the names that a client may have dialled us by."""
+        """Returns the channel binding for mechanisms, and the names that a client may have dialled us by."""
         tls = self.tls
         names = frozenset({"localhost", self.local.host.lower()})
         if not isinstance(tls, ServerContext | MutualContext):
@@ -310,14 +310,14 @@ class Link(asyncio.Protocol):
         return Channel(tls.end_point if self.seal is not None else b"", names | tls.names, exported)
 
     def peer_certificate(self) -> bytes | None:
-        """DER of the certificate the peer showed, unvalidated unless the context validates."""
+        """Returns the certificate that the peer showed, in DER. It is unvalidated unless the context validates."""
         if isinstance(self._transport, Mutual):
             return self._transport.chain[0] if self._transport.chain else None
         tls = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
         return tls.getpeercert(binary_form=True) if tls is not None else None
 
     def peer_chain(self) -> tuple[bytes, ...]:
-        """DER of all that the peer showed, its own certificate first; () where the TLS layer is not `net.mutual`'s."""
+        """Returns all certificates that the peer showed, in DER, its own first; () for TLS without `net.mutual`."""
         return self._transport.chain if isinstance(self._transport, Mutual) else ()
 
 
@@ -349,5 +349,5 @@ def _addresses(transport: asyncio.BaseTransport) -> tuple[Peer, Peer]:
 
 
 def plain(host: str) -> str:
-    """::ffff:192.0.2.1 and 192.0.2.1 are one peer."""
+    """Makes 192.0.2.1 of ::ffff:192.0.2.1: both are one peer."""
     return host.removeprefix("::ffff:") if "." in host else host

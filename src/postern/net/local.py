@@ -1,5 +1,5 @@
-"""A question to a server of this host over its unix socket, for who has one thread and may not wait: it is sent at once, and what
-came back is taken in whenever the caller looks.
+"""Asks a server of this host over its unix socket, for a caller with one thread that may not wait: the question is sent at once,
+and the caller looks now and then for the answer.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ MAX_ANSWER = 65_536
 
 
 class LocalQuestion:
-    """Connects and sends. Raises OSError where nobody accepts.
+    """A question that is sent when this is made. Raises OSError where nobody accepts.
 
     Bound: at most 65,536 octets of an answer are kept.
     """
 
-    def __init__(self, door: Path, words: bytes) -> None:
+    def __init__(self, door: Path, question: bytes) -> None:
         self.said = b""
         """The answer so far."""
         self._link = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             # A unix socket is connected at once or, where the server accepts nothing any more, not at all.
             self._link.connect(str(door))
-            self._link.send(words)
+            self._link.send(question)
         except OSError:
             self._link.close()
             raise
 
     def look(self) -> bool:
-        """Takes in what has come; False once the server has hung up."""
+        """Reads what has come; returns False once the server has hung up."""
         try:
             data = self._link.recv(MAX_ANSWER)
         except BlockingIOError:

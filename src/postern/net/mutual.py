@@ -1,9 +1,9 @@
-"""TLS in which both ends may show certificates, and any certificate is let in to be looked at: by direct trust, and of strangers.
+"""TLS in which both ends may show any certificate: the handshake accepts it, and `trust` judges afterwards.
 
-Python's ssl hands on a client's certificate only if it validates, and ends the handshake of a client whose own does not; here a
-stranger with any certificate at all still gets through. OpenSSL proves that the peer has the key of what it shows; whose
-certificate that is, is for `trust` to say afterwards. A `Mutual` sits where asyncio's own TLS layer sits: between the
-socket's transport and a Link, as a transport to the latter.
+Python's ssl hands on a client's certificate only if it validates, and ends the handshake if it does not. Here the handshake
+succeeds with any certificate, as direct trust needs it, and strangers on the same port. OpenSSL proves that the peer has the key
+of its certificate; `trust` says whose certificate it is. A `Mutual` has the place of asyncio's own TLS layer: between the
+socket's transport and a Link, for which it is the transport.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ READ = 16_384
 MAX_CHAIN_DEPTH = 10
 HANDSHAKE_TIMEOUT = 30.0
 CLOSE_TIMEOUT = 30.0
-"""Seconds that the last words may take to leave."""
+"""Seconds that the last octets may take to leave."""
 MAX_UNREAD = 1_048_576
-"""Octets that may wait for a peer: whoever makes TLS itself answer (refused renegotiations) and reads nothing is left."""
+"""Octets that may wait for a peer. A peer that makes TLS itself answer (refused renegotiations) and reads nothing is aborted."""
 _SESSION_ID = b"none is kept"
 
 
 class MutualContext:
-    """A door's (`server`) or a dial's side. Raises ssl.SSLError if the certificate or its key cannot be used."""
+    """The TLS context of a door (`server`) or of a dial. Raises ssl.SSLError if the certificate or its key cannot be used."""
 
     def __init__(self, certificate: Certificate | None, server: bool) -> None:
         self.server = server
@@ -41,8 +41,8 @@ class MutualContext:
         self._context = context = SSL.Context(SSL.TLS_SERVER_METHOD if server else SSL.TLS_CLIENT_METHOD)
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_cipher_list(CIPHERS.encode())
-        # Nothing to resume by, as at every door (`net.tls`): a resumed session would carry over who the peer was. TLS 1.3 sends
-        # its two tickets all the same, which pyOpenSSL cannot turn off; without a cache they are names of nothing.
+        # No session is resumed, as at every door (`net.tls`): it would carry over who the peer was. TLS 1.3 sends its two tickets
+        # all the same, which pyOpenSSL cannot turn off; without a cache they name no session.
         context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_CIPHER_SERVER_PREFERENCE | SSL.OP_NO_TICKET)
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         if certificate is not None:
@@ -77,7 +77,7 @@ def _let_in(connection: SSL.Connection, certificate: crypto.X509, error: int, de
 
 
 class Mutual(asyncio.Transport, asyncio.Protocol):
-    """One connection's TLS: a protocol to the transport below, a transport to the protocol above (a Link)."""
+    """The TLS of one connection: a protocol to the transport below, a transport to the protocol above (a Link)."""
 
     def __init__(self, context: MutualContext, above: asyncio.Protocol, server_hostname: str | None = None) -> None:
         super().__init__()
@@ -92,11 +92,11 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
         self._last: asyncio.TimerHandle | None = None
         self.seal: Seal | None = None
         self.chain: tuple[bytes, ...] = ()
-        """DER of what the peer showed: its own certificate, then whatever it sent along. Unvalidated."""
+        """The certificates that the peer showed, in DER and unvalidated: its own, then those that it sent along."""
 
     async def start(self, below: asyncio.Transport) -> None:
-        """Takes `below` over and does the handshake; what the peer sends right behind it reaches the protocol above before
-        this returns. Raises ssl.SSLError, ConnectionError, TimeoutError; `below` is then to be aborted."""
+        """Takes `below` over and does the handshake. What the peer sends right behind it reaches the protocol above before
+        this returns. Raises ssl.SSLError, ConnectionError, TimeoutError; the caller then aborts `below`."""
         if below.is_reading():
             below.pause_reading()
         self._below = below
@@ -107,8 +107,8 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
             await self._done
 
     def exported(self) -> bytes:
-        """The channel binding `tls-exporter` (RFC 9266 section 2): of TLS 1.3 alone, since whether TLS 1.2 has the extended
-        master secret that section 3 demands cannot be asked here."""
+        """Returns the channel binding `tls-exporter` (RFC 9266 section 2), b"" without TLS 1.3: section 3 demands the extended
+        master secret of TLS 1.2, and pyOpenSSL does not say whether there is one."""
         if self.seal is None or self.seal.protocol != "TLSv1.3":
             return b""
         return b"tls-exporter:" + self._tls.export_keying_material(b"EXPORTER-Channel-Binding", 32)
@@ -168,7 +168,7 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
             self._done.set_result(None)
 
     def _read(self) -> None:
-        """Hands clear text on until there is none, or whoever reads has enough."""
+        """Hands clear text on until there is none, or the protocol above pauses."""
         some = False
         try:
             while not self._paused and not self._closing:
@@ -177,7 +177,7 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
                 self._above.data_received(data)
         except SSL.WantReadError:
             if some:
-                return  # what TLS itself may have to say can wait for the next answer
+                return  # messages of TLS itself can wait for the next answer
         except SSL.ZeroReturnError:
             self.close()  # the peer's close_notify
             return
@@ -189,7 +189,7 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
             self.abort()
 
     def _flush(self) -> None:
-        """What TLS has to send goes below; that one's buffer is the only one, and its limits are ours."""
+        """Gives the transport below what TLS has to send. Only that transport buffers, so its limits are ours."""
         while self._below is not None:
             try:
                 data = self._tls.bio_read(READ)
@@ -200,15 +200,15 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
                 return
 
     def _fail(self, error: SSL.Error) -> None:
-        """Sends the alert, and ends."""
+        """Sends the alert, then ends the connection."""
         self._flush()
         self._closing = True
         if not self._done.done():
-            self._done.set_exception(ssl.SSLError(f"TLS: {_words(error)}"))
+            self._done.set_exception(ssl.SSLError(f"TLS: {_reason(error)}"))
         self._end()
 
     def _end(self) -> None:
-        """Closes below once all is sent, and not later than CLOSE_TIMEOUT."""
+        """Closes the transport below once all is sent, at the latest after CLOSE_TIMEOUT."""
         if self._below is not None:
             self._below.close()
             self._last = self._loop.call_later(CLOSE_TIMEOUT, self._below.abort)
@@ -259,7 +259,7 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
         self._loop.call_soon(self._resume)
 
     def _resume(self) -> None:
-        """First what has come already, then more."""
+        """Reads what has come already, then has the transport read more."""
         if not self._paused and not self._closing:
             self._read()
         if not self._paused and not self._closing and self._below is not None and not self._below.is_reading():
@@ -270,23 +270,24 @@ class Mutual(asyncio.Transport, asyncio.Protocol):
 
 
 def _shown(connection: SSL.Connection) -> tuple[bytes, ...]:
-    """OpenSSL keeps a client's own certificate apart from those it sent along, a server's not."""
+    """Returns the peer's certificates, its own first. OpenSSL keeps a client's own apart from those that it sent along, but not a
+    server's."""
     leaf = connection.get_peer_certificate()
     if leaf is None:
         return ()
     first = crypto.dump_certificate(crypto.FILETYPE_ASN1, leaf)
-    others = [crypto.dump_certificate(crypto.FILETYPE_ASN1, one) for one in connection.get_peer_cert_chain() or ()]
-    return first, *(one for one in others if one != first)
+    others = [crypto.dump_certificate(crypto.FILETYPE_ASN1, other) for other in connection.get_peer_cert_chain() or ()]
+    return first, *(other for other in others if other != first)
 
 
-def _words(error: SSL.Error) -> str:
-    """OpenSSL's reason; an error without one is a connection that ended."""
+def _reason(error: SSL.Error) -> str:
+    """Returns OpenSSL's reason. An error without one means that the connection ended."""
     reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
     return str(reasons[0][-1]) if reasons else type(error).__name__
 
 
 def _indication(host: str) -> bytes:
-    """What stands in the server name extension: host names only (RFC 6066 section 3)."""
+    """Returns the host name for the server name extension; b"" for an address, which may not stand there (RFC 6066 section 3)."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

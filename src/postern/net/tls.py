@@ -1,6 +1,6 @@
-"""TLS as the table wants it: 1.2 at least, forward secrecy, and three ways to look at the peer's certificate.
+"""TLS contexts as the table demands them: version 1.2 at least, forward secrecy, and three ways to judge the peer's certificate.
 
-Reads certificate files; keeps no policy: which way is used on a connection is its row's word.
+Reads certificate files. The row of a connection decides which way is used.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """PEM files of this server: the chain and its private key."""
+    """The PEM files of this server: its certificate chain and its private key."""
 
     chain: FilePath
     key: FilePath
 
 
 def certificate_der(certificate: Certificate) -> bytes:
-    """The server's own certificate, the first of its chain. Raises OSError, ValueError."""
+    """Returns the server's own certificate, the first of its chain, in DER. Raises OSError, ValueError."""
     first, end, _ = certificate.chain.read_text(encoding="ascii").partition(ssl.PEM_FOOTER)
     return ssl.PEM_cert_to_DER_cert(first[first.index(ssl.PEM_HEADER) :] + end)
 
 
 def authorities_file(configured: str) -> FilePath | None:
-    """The file of authorities to validate strangers by: the configured one, or the machine's; None if it has none."""
+    """Returns the file of authorities that validates strangers: the configured one, else the machine's; None without any."""
     if configured:
         return FilePath(configured)
     candidates = (ssl.get_default_verify_paths().cafile, *_BUNDLES)
-    return next((FilePath(one) for one in candidates if one and FilePath(one).is_file()), None)
+    return next((FilePath(file) for file in candidates if file and FilePath(file).is_file()), None)
 
 
 class ServerContext(ssl.SSLContext):
-    """A context that knows its own certificate: what clients bind their proof to, and the names in it."""
+    """A context that knows its own certificate: the channel binding of clients' proofs (`end_point`), and the names in it."""
 
     end_point = b""
     names: frozenset[str] = frozenset()
 
 
 def end_point(der: bytes) -> bytes:
-    """The channel binding `tls-server-end-point` (RFC 5929 section 4.1): the certificate's hash by its signature's own function,
-    SHA-256 where that is weaker. b"" where the signature has no such function (Ed25519): the binding is then undefined, and
-    clients that guess differ."""
+    """Returns the channel binding `tls-server-end-point` (RFC 5929 section 4.1): the certificate's hash by the hash function of
+    its signature, or by SHA-256 if that function is MD5 or SHA-1. A signature without a hash function (Ed25519) gives b"":
+    the binding is then undefined, and clients differ in their guesses."""
     function = x509.load_der_x509_certificate(der).signature_hash_algorithm
     if function is None:
         return b""
@@ -62,34 +62,34 @@ def end_point(der: bytes) -> bytes:
 
 
 def names_of(der: bytes) -> frozenset[str]:
-    """DNS names and addresses of a certificate, in lower case."""
+    """Returns the DNS names and addresses in a certificate, in lower case."""
     try:
-        found = (
+        names = (
             x509.load_der_x509_certificate(der).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         )
     except x509.ExtensionNotFound:
         return frozenset()
-    addresses = map(str, found.get_values_for_type(x509.IPAddress))
-    return frozenset(name.lower() for name in (*found.get_values_for_type(x509.DNSName), *addresses))
+    addresses = map(str, names.get_values_for_type(x509.IPAddress))
+    return frozenset(name.lower() for name in (*names.get_values_for_type(x509.DNSName), *addresses))
 
 
 def server_context(certificate: Certificate) -> ServerContext:
-    """For a door that asks no client for a certificate (`net.mutual` does)."""
+    """Returns a context for a door that asks no client for a certificate. `net.mutual` has the context for the others."""
     context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
     der = certificate_der(certificate)
     context.end_point, context.names = end_point(der), names_of(der)
     _floor(context)
     context.load_cert_chain(certificate.chain, certificate.key)
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
-    # No tickets to resume by: other workers could not read them, their key outlives the connections it protects (RFC 9325
+    # No session tickets: other workers could not read them, their key outlives the connections it protects (RFC 9325
     # section 3.4), and right behind STARTTLS they make clients hang that read and write in two threads (offlineimap).
-    # `num_tickets` speaks of TLS 1.3 alone; those of TLS 1.2 are turned off by an option, in `_floor`.
+    # `num_tickets` is about TLS 1.3 alone; an option in `_floor` turns off those of TLS 1.2.
     context.num_tickets = 0
     return context
 
 
 def opportunistic_context(certificate: Certificate | None = None) -> ssl.SSLContext:
-    """For dialling strangers: encrypts to whoever answers (RFC 7435), validates nobody."""
+    """Returns a context for dialling strangers. It encrypts to any server that answers (RFC 7435) and validates none."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     _floor(context)
     context.check_hostname = False
@@ -100,7 +100,8 @@ def opportunistic_context(certificate: Certificate | None = None) -> ssl.SSLCont
 
 
 def validating_context(authorities: FilePath | None, certificate: Certificate | None = None) -> ssl.SSLContext:
-    """For dialling a peer whose certificate must be signed by one of `authorities` (None: the system's) and carry its name."""
+    """Returns a context for dialling a peer whose certificate must be signed by one of `authorities` (None: the system's) and
+    carry the peer's name."""
     context = ssl.create_default_context(cafile=str(authorities) if authorities else None)
     _floor(context)
     if certificate is not None:
@@ -109,14 +110,15 @@ def validating_context(authorities: FilePath | None, certificate: Certificate | 
 
 
 def _floor(context: ssl.SSLContext) -> None:
-    """What every context of ours has in common: no version below 1.2, no other ciphers, no tickets given or asked for."""
+    """Sets what all contexts have in common: version 1.2 at least, CIPHERS alone, and no session tickets on either side."""
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_TICKET
     context.set_ciphers(CIPHERS)
 
 
 def outdated_context() -> ssl.SSLContext:
-    """A client that knows nothing newer than TLS 1.1, for the verifier alone: every server of ours must refuse it (RFC 8996)."""
+    """Returns the context of a client with TLS 1.1 at most. Only the verifier uses it: every server of ours must refuse it
+    (RFC 8996)."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

@@ -1,8 +1,8 @@
-"""A connection whose octets a library reads and writes as if they were in clear text, while they are sealed on the wire: libldap
-speaks into one end of a socket pair, and what comes out of the other is wrapped and sent.
+"""A connection whose octets a library reads and writes in clear text, while they are sealed on the wire: libldap speaks into one
+end of a socket pair, and what comes out of the other end is sealed and sent.
 
-So no library looks up a name, chooses an address, waits for a connection or for a handshake: all that is done here, on the event
-loop. What wraps and unwraps comes from outside; the row and its port are checked here as everywhere.
+The library looks up no name, chooses no address, and waits for no connection or handshake: all that is done here, on the event
+loop. The caller passes the functions that seal and unseal; the row and its port are checked here as everywhere.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from collections.abc import Callable
 from postern.paths.row import Path, Port, Wire
 
 Seal = Callable[[bytes], bytes]
-"""Octets as they go out, or as they come in. May raise ValueError: the connection ends."""
+"""Seals octets that go out, or unseals octets that come in. If it raises ValueError, the connection ends."""
 
 
 class Tunnel:
-    """A connection of a row. First the handshake by `send` and `receive`; then `start` gives the library's end."""
+    """A connection of a row. The handshake comes first, by `send` and `receive`; then `start` returns the library's end."""
 
     def __init__(self, outside: _Outside) -> None:
         self._outside = outside
@@ -31,12 +31,12 @@ class Tunnel:
         self._outside.write(data)
 
     async def receive(self) -> bytes:
-        """What came, at least one octet. Raises ConnectionError."""
+        """Returns what came, at least one octet. Raises ConnectionError."""
         return await self._outside.receive()
 
     async def start(self, outgoing: Seal, incoming: Seal) -> int:
-        """From now on the octets go through. The descriptor is non-blocking and the caller's; closing it ends the
-        connection."""
+        """Lets octets through from now on, and returns the library's end: a non-blocking descriptor. The caller must close it,
+        which ends the connection."""
         ours, theirs = socket.socketpair()
         try:
             theirs.setblocking(False)
@@ -53,8 +53,8 @@ class Tunnel:
 
 
 async def tunnel(row: Path, port: Port, host: str, timeout: float = 2.0) -> Tunnel:
-    """Connects to `host` (an address literal) on `port` of `row`, which is not ours and so not shifted. Raises OSError,
-    TimeoutError, and ValueError where the row has no such port."""
+    """Connects to `host` (an address literal) on `port` of `row`. It is a port of another program, so it is not shifted. Raises
+    OSError, TimeoutError, and ValueError where the row has no such port."""
     if port not in row.ports or port.wire is not Wire.TCP or port.number is None:
         raise ValueError(f"{row.id} has no port {port}")
     async with asyncio.timeout(timeout):
@@ -63,7 +63,7 @@ async def tunnel(row: Path, port: Port, host: str, timeout: float = 2.0) -> Tunn
 
 
 class _End(asyncio.Protocol):
-    """One of two connections that feed each other: when one is full the other is not read, when one ends both do."""
+    """One of two connections that feed each other. While one is full, the other is not read; when one ends, both do."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport | None = None
@@ -151,7 +151,7 @@ class _Outside(_End):
 
 
 class _Inside(_End):
-    """The library."""
+    """The connection to the library, over the socket pair."""
 
     def __init__(self, outside: _Outside, seal: Seal) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""Turns: who has more to do than the other connections of a loop can wait for stands in line here, and goes on later.
+"""Turns: a connection with more work than the loop's other connections can wait for stands in line here, and goes on later.
 
 A loop runs one thing at a time. Without turns, a peer that pipelines commands for as long as its socket is full would have the
-loop for itself; with them, each turn of the loop gives a bounded part of its time to all of those, one after the other.
+loop for itself. With them, each turn of the loop gives a bounded part of its time to such connections, one after the other.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from time import monotonic
 from weakref import WeakKeyDictionary
 
 FULL_READ = 200_000
-"""Octets at once of which a peer that sends for as long as it is read is known: it is read again when it has its turn. uvloop
-would read such a socket up to 32 times, 256 KB each (a little less where TLS is taken off), before it looks at another one."""
+"""Octets of one read that show a peer which sends for as long as it is read: it is read again when it has its turn. uvloop would
+read such a socket up to 32 times, 256 KB each (a little less under TLS), before it looks at another one."""
 AT_ONCE = 8
+"""Places in the line that one turn of the loop serves."""
 SECONDS = 0.004
-"""What one turn of the loop has for those who stand in line: so many of them, and so long."""
+"""Seconds that one turn of the loop has for the line."""
 
 
 class Turn:
-    """A place in the line. `cancel` gives it up."""
+    """A place in the line, which `cancel` gives up."""
 
     __slots__ = ("_go_on", "is_long")
 
@@ -39,7 +40,8 @@ class Turn:
 
 
 class Turns:
-    """One loop's line: first come, first served. In one turn of the loop AT_ONCE are served, none any more after SECONDS."""
+    """The line of one loop: first come, first served. One turn of the loop serves AT_ONCE places at most, and begins none after
+    SECONDS."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._call_soon = loop.call_soon
@@ -47,7 +49,7 @@ class Turns:
         self._is_called = False
 
     def wait(self, go_on: Callable[[], None]) -> Turn:
-        """Has `go_on` called when it is its turn: never at once."""
+        """Has `go_on` called when its turn comes, and never at once."""
         turn = Turn(go_on)
         self._line.append(turn)
         if not self._is_called:
@@ -56,7 +58,7 @@ class Turns:
         return turn
 
     async def come(self) -> None:
-        """Waits for its turn: before work that is long and cannot be divided."""
+        """Waits for a turn, before work that is long and cannot be divided."""
         came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         turn = self.wait(lambda: came.set_result(None))
         turn.is_long = True
@@ -85,6 +87,6 @@ _OF_LOOPS: WeakKeyDictionary[asyncio.AbstractEventLoop, Turns] = WeakKeyDictiona
 def turns_of(loop: asyncio.AbstractEventLoop) -> Turns:
     turns = _OF_LOOPS.get(loop)
     if turns is None:
-        # The line keeps the loop's own method, and so the loop, for as long as somebody stands in it.
+        # A line keeps its loop alive, by the loop's `call_soon`, for as long as somebody stands in it.
         turns = _OF_LOOPS[loop] = Turns(loop)
     return turns

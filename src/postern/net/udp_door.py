@@ -1,7 +1,7 @@
 """A door for datagrams: a UDP socket exists only for rows of the table that have that port.
 
-Reads rows and addresses, as `door` does; leaves what a datagram means, and who may send it, to the service that handles it. That
-service counts what it accepted among the observed connections, for anybody can write any sender's address into a datagram.
+Reads rows and addresses, as `door` does. The service that handles a datagram knows what it means and who may send it. That
+service counts what it accepted among the observed connections, since a sender's address in a datagram can be forged.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from postern.paths.row import Path, Port, Wire
 from postern.telemetry.log import Event, log
 
 MAX_SIZE = 65_535
-"""Octets of any datagram (RFC 768: the length field has 16 bits). A row whose protocol needs less gives its door less."""
+"""Octets of the largest datagram (RFC 768: the length field has 16 bits). A row whose protocol needs less sets less."""
 READ_AT_ONCE = HANDLED_AT_ONCE = 64
 READ_AGAIN = 1.0
 """Seconds until a door looks again after the system had no room for a datagram."""
 TOLD_EVERY = 60.0
-"""Seconds between two lines in the log about one door."""
+"""Seconds between two log lines about one door."""
 _NO_ROOM = frozenset({errno.ENOBUFS, errno.ENOMEM})
 
 Handler = Callable[[bytes, Peer], Awaitable[None]]
-"""Handles one datagram of a sender. The next one waits until it returns, so a handler that waits long starts a task for that."""
+"""Handles one datagram of a sender. The next datagram waits until it returns, so a handler with a long wait starts a task."""
 
 
 @dataclass(slots=True)
@@ -48,11 +48,11 @@ class Dropped:
 
 
 class UdpDoor:
-    """One bound UDP socket of some rows. `handler` gets what comes in, in order, with the sender's address; `send` answers.
+    """One bound UDP socket of some rows. `handler` gets the datagrams in order, with the sender's address; `send` answers.
 
-    Bounds: `max_queued` datagrams wait for the handler, `max_per_address` of them from one address, and as many answers as
-    `max_queued` wait for the kernel. A datagram has `max_size` octets at most. What is beyond a bound is dropped and counted,
-    as networks drop datagrams anyway: nothing waits, and nobody is told.
+    Bounds: `max_queued` datagrams wait for the handler, `max_per_address` of them from one address, and `max_queued` answers
+    wait for the kernel. A datagram has `max_size` octets at most. A datagram beyond a bound is dropped and counted, as networks
+    drop datagrams anyway.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class UdpDoor:
         self._by_address: Counter[str] = Counter()
         """Datagrams in the queue, by sender."""
         self._answers: deque[tuple[bytes, Peer]] = deque()
-        """What the kernel did not take at once."""
+        """Answers that the kernel did not take at once."""
         self._filled = asyncio.Event()
         self._working: asyncio.Task[None] | None = None
         self._told = -TOLD_EVERY
@@ -86,7 +86,7 @@ class UdpDoor:
 
     async def open(self, host: str, number: int, shared: bool = True) -> None:
         """Binds a UDP address. With `shared`, several processes may hold the same port (SO_REUSEPORT): datagrams of one sender
-        come to one of them for as long as none is opened or closed. Raises OSError."""
+        reach one process for as long as no door is opened or closed. Raises OSError."""
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_DGRAM)
         try:
@@ -104,7 +104,7 @@ class UdpDoor:
         self._attend()
 
     async def close(self, grace: float = 2.0) -> None:
-        """Stops listening and forgets what waits. The handler has `grace` seconds to end, and to answer, the current datagram."""
+        """Stops listening and forgets the datagrams that wait. The handler has `grace` seconds for the current datagram."""
         if self._socket is None or self._closing:
             return
         self._closing = True
@@ -121,8 +121,8 @@ class UdpDoor:
         self._socket = None
 
     def send(self, data: bytes, peer: Peer) -> None:
-        """Sends a datagram from the door's own port to an address literal. Never waits: what cannot be sent is dropped and
-        counted. Raises ValueError for a host that is no address of the door's family."""
+        """Sends a datagram from the door's own port to an address literal. Never waits: a datagram that cannot be sent is dropped
+        and counted. Raises ValueError for a host that is no address of the door's family."""
         sock = self._socket
         if sock is None:
             self.dropped.unsent += 1
@@ -144,7 +144,7 @@ class UdpDoor:
             asyncio.get_running_loop().add_reader(self._socket, self._read, self._socket)
 
     def _read(self, sock: socket.socket) -> None:
-        """Takes what waits, a bounded number at a time: others of this process have their turn too."""
+        """Takes the datagrams that wait, a bounded number at a time, so that others of this process have their turn too."""
         for _ in range(READ_AT_ONCE):
             try:
                 # One octet more than may come: the kernel cuts off the rest of a larger one.
@@ -195,7 +195,7 @@ class UdpDoor:
     # Going out
 
     def _sent(self, sock: socket.socket, data: bytes, peer: Peer) -> bool:
-        """Whether the kernel took it, or never will."""
+        """Whether the kernel took the datagram, or never will."""
         try:
             sock.sendto(data, (peer.host, peer.port))
         except (BlockingIOError, InterruptedError):

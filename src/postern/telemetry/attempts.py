@@ -1,11 +1,11 @@
-"""What a process works on at this moment, so that its death or its hanging can be laid at the message that caused it.
+"""Marks the messages that a process works on at this moment, to find the one that made the process die or hang.
 
-A process marks a message before it computes on the message's octets, and takes the mark off behind it. The mark lies in a small
+A process marks a message before it computes on the message's octets, and takes the mark off afterwards. The mark lies in a small
 mapped file: it survives the process (kill -9, running out of memory, a stack overflow) without a sync, and only a power cut may
-lose it. Whoever finds a mark without its process counts it against the message, and so does whoever sees an exception. After
-LIMIT counts the message is given up: its owner (the queue, an outbox, a mailbox server) sets it aside, so that those behind it
-go on. Waiting for a disk, a peer or a thread is never marked, for what ends a process then has nothing to do with the message:
-`attempting` is called in the very thread that computes.
+lose it. A mark whose process is gone counts against its message, and so does an exception. After LIMIT counts the message is
+given up: its owner (the queue, an outbox, a mailbox server) sets it aside, so that the messages behind it go on. Waiting for a
+disk, a peer or a thread is never marked, since a process that ends meanwhile does not end because of the message. `attempting`
+is therefore called in the thread that computes.
 
 A process has one table, as it has one log (`configure`). Without `configure` marks go nowhere and counts stay in memory.
 """
@@ -31,22 +31,22 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LIMIT = 2
-"""Attempts that may fail badly; then the message is given up."""
+"""Attempts that may fail badly before the message is given up."""
 TIME = 60.0
 """Seconds that one piece of computing on a message may take; the process is then treated as one that hangs."""
 KEPT = 86_400.0
-"""Seconds after which a count is forgotten: another version, or another machine, may do better."""
+"""Seconds after which a count is forgotten, since another version or another machine may do better."""
 LOOK = 0.1
-"""Seconds that may pass until what another process counted is known, where nothing was before."""
+"""Seconds between two looks for counts of other processes, while there are none."""
 MAX_STRUCK = 10_000
-"""Counts that a host keeps: the oldest go first."""
+"""Counts that a host keeps; the oldest go first."""
 PRUNE_EVERY = 256
-"""Counts that a process adds before it looks whether they are too many."""
+"""Counts that a process adds between two looks whether there are too many."""
 MAX_FILE = 65_536
 MAX_KEY = 250
 MAX_WHY = 2000
 _SLOTS = 64
-"""Pieces of work that are marked at once: the loop's and those in threads. What finds none free is not marked."""
+"""Pieces of work that are marked at once, on the loop and in threads. Work that finds no slot free is not marked."""
 _SLOT = 256
 _STRUCK = "struck"
 _now = time.monotonic
@@ -54,8 +54,8 @@ _now = time.monotonic
 
 @dataclass(frozen=True, slots=True)
 class Struck:
-    """How often handling `key` failed badly, and how it did the last time (`at`: epoch seconds). `fatal`: once at least it ended
-    its process or hung it, so that nothing of it is to be tried again without need."""
+    """The count of attempts at `key` that failed badly. `why` and `at` (epoch seconds) are those of the last one. `fatal`: one at
+    least ended its process or hung it, so that nothing of the message is tried again without need."""
 
     key: str
     count: int
@@ -65,7 +65,7 @@ class Struck:
 
 
 class Attempts:
-    """The table of one process: `file` has its marks, `folder` the counts of all processes of this host."""
+    """The table of one process. `file` has its marks, `folder` the counts of all processes of this host."""
 
     def __init__(self, file: Path | None = None, folder: Path | None = None) -> None:
         self._folder = folder
@@ -73,15 +73,15 @@ class Attempts:
         self._free = list(range(_SLOTS))
         self._begun: list[tuple[str, float] | None] = [None] * _SLOTS
         self._known: dict[str, Struck] = {}
-        """Counts that are in no file: there is no folder, or it takes no more."""
+        """Counts that are in no file, since there is no folder or it takes no more."""
         self._any = False
         self._look_again = 0.0
         self._quiet_until = 0.0
-        """Monotonic seconds: before, nothing counts against anything as far as this process knows."""
+        """Until this time (monotonic seconds) the process takes it that there are no counts."""
         self._until_pruned = PRUNE_EVERY
 
     def begin(self, key: str) -> int:
-        """Marks work on `key`; the number is for `end`, -1 if there was no place."""
+        """Marks work on `key`. Returns a number for `end`, -1 if no slot was free."""
         try:
             slot = self._free.pop()
         except IndexError:
@@ -103,21 +103,21 @@ class Attempts:
         self._free.append(slot)
 
     def overdue(self, now: float) -> str | None:
-        """What has been worked on for longer than TIME (`now`: monotonic seconds), if anything."""
+        """Returns the key of a message that has been worked on for longer than TIME at `now` (monotonic seconds), if any."""
         for work in self._begun:
             if work is not None and now - work[1] > TIME:
                 return work[0]
         return None
 
     def given_up(self, key: str, limit: int = LIMIT) -> Struck | None:
-        """The count of a message that must not be tried again; None if it may be."""
+        """Returns the count of a message that must not be tried again; None if it may be."""
         if _now() < self._quiet_until:
             return None
         struck = self._count(key)
         return struck if struck is not None and struck.count >= limit else None
 
     def strike(self, key: str, why: str, fatal: bool = False) -> Struck:
-        """Counts a bad end of an attempt at `key`, and says how many there were."""
+        """Counts an attempt at `key` that failed badly. Returns the count."""
         self._look_again = self._quiet_until = 0.0
         before = self._count(key) or Struck(key, 0, "", 0.0)
         struck = Struck(key, before.count + 1, why[:MAX_WHY], time.time(), fatal or before.fatal)
@@ -130,7 +130,7 @@ class Attempts:
         return struck
 
     def forget(self, key: str) -> None:
-        """It may be tried afresh."""
+        """Forgets the count of `key`, which may be tried afresh."""
         self._known.pop(key, None)
         if self._folder is not None:
             with contextlib.suppress(OSError):
@@ -151,8 +151,8 @@ class Attempts:
         return True
 
     def _count(self, key: str) -> Struck | None:
-        """What counts against this message, whichever process counted it: its own file is read, and no other. Where nothing
-        counts against anything, which is always, that is looked at now and then."""
+        """Returns the count of this message, whichever process made it. Only the message's own file is read. While there are no
+        counts at all, which is the usual case, only the folder is looked at, every LOOK seconds."""
         if self._folder is None:
             return self._known.get(key)
         now = _now()
@@ -166,7 +166,7 @@ class Attempts:
 
 
 def attempting(key: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """`work`, called and marked for as long as it computes. Where that is in another thread, it is this that is called there."""
+    """Calls `work`, and marks it for as long as it computes. For work in another thread, that thread calls this function."""
     table = _table
     slot = table.begin(key)
     try:
@@ -178,15 +178,15 @@ def attempting(key: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 async def attempting_in_thread_if(
     in_thread: bool, key: str, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> T:
-    """As `attempting`; `in_thread` where the work would hold up the others of the loop."""
+    """Does the same as `attempting`, with `in_thread` in a thread: for work that would hold up the loop's other tasks."""
     if in_thread:
         return await asyncio.to_thread(lambda: attempting(key, work, *args, **kwargs))
     return attempting(key, work, *args, **kwargs)
 
 
 class attempt:
-    """Marks work on a message for as long as the block runs. No more than computing on its octets belongs into it, and no
-    `await`; what a thread does is for `attempting`."""
+    """Marks work on a message for as long as the block runs. The block only computes on the message's octets, without an `await`;
+    work in a thread needs `attempting`."""
 
     __slots__ = ("_key", "_slot")
 
@@ -202,7 +202,8 @@ class attempt:
 
 
 class counted(attempt):
-    """The same; and what the block raises counts against the message. A generator in its place would cost as much again."""
+    """Marks work as `attempt` does; an exception of the block also counts against the message. A generator would cost twice as
+    much."""
 
     __slots__ = ()
 
@@ -214,7 +215,7 @@ class counted(attempt):
 
 
 def given_up(key: str, limit: int = LIMIT) -> Struck | None:
-    """See `Attempts.given_up`."""
+    """Returns the count of a message that must not be tried again, as `Attempts.given_up` does."""
     return _table.given_up(key, limit)
 
 
@@ -244,7 +245,7 @@ def configure(process: str, folder: Path) -> None:
 
 
 def blame(process: str, folder: Path, why: str) -> list[str]:
-    """Counts what a process that is no more has marked, in its supervisor's words; its marks are then gone."""
+    """Counts the marks of a process that is no more, and removes them. `why` is the supervisor's reason. Returns the keys."""
     file = folder / process
     try:
         marks = file.read_bytes()[: _SLOTS * _SLOT]
@@ -260,13 +261,13 @@ def blame(process: str, folder: Path, why: str) -> list[str]:
 
 
 def excuse(process: str, folder: Path) -> None:
-    """Takes off what a process had marked that was ended in the ordinary way: nothing of that counts against anything."""
+    """Removes the marks of a process that was ended in the ordinary way. They count against no message."""
     with contextlib.suppress(OSError):
         (folder / process).unlink()
 
 
 def read(folder: Path) -> Iterator[Struck]:
-    """All counts of this host that still stand; what is older than KEPT, or cannot be read, is removed or passed over.
+    """Yields all counts of this host that still stand. Those older than KEPT are removed; unreadable ones are passed over.
 
     Bound: the 10,000 youngest files, which only this program writes, 64 KB of each.
     """
@@ -278,7 +279,7 @@ def read(folder: Path) -> Iterator[Struck]:
 
 
 def _read(file: Path) -> Struck | None:
-    """One count, if there is one that still stands."""
+    """Reads one count; None if there is none that still stands."""
     try:
         with open(file, "rb") as opened:
             struck = Struck(**json.loads(opened.read(MAX_FILE)))
@@ -299,7 +300,7 @@ def _has_entries(folder: Path) -> bool:
 
 
 def _prune(folder: Path) -> None:
-    """Removes counts that are too old, and the oldest of those that are too many."""
+    """Removes counts that are too old, and the oldest of the rest where they are too many."""
     dated: list[tuple[float, str]] = []
     with contextlib.suppress(OSError), os.scandir(folder / _STRUCK) as entries:
         for entry in entries:
@@ -316,7 +317,7 @@ def _prune(folder: Path) -> None:
 
 
 def pardon(folder: Path, keys: Iterable[str]) -> None:
-    """These may be tried afresh: an administrator says so."""
+    """Forgets the counts of `keys`, for an administrator who wants them tried afresh."""
     table = Attempts(None, folder)
     for key in keys:
         table.forget(key)
@@ -325,7 +326,7 @@ def pardon(folder: Path, keys: Iterable[str]) -> None:
 def _mapped(file: Path) -> mmap.mmap:
     handle = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        # Written, not stretched: a hole that a full disk cannot fill later would end the process by SIGBUS.
+        # Written in full: a hole that a full disk cannot fill later would end the process by SIGBUS.
         if os.write(handle, bytes(_SLOTS * _SLOT)) < _SLOTS * _SLOT:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(file))
         return mmap.mmap(handle, _SLOTS * _SLOT)
@@ -338,7 +339,7 @@ def _name(key: str) -> str:
 
 
 def _write(file: Path, text: str) -> None:
-    """Appears whole or not at all."""
+    """Writes a file that appears whole or not at all."""
     temporary = file.with_suffix(f".{os.getpid()}")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(handle, "w", encoding="utf-8") as out:

@@ -1,6 +1,6 @@
-"""The registry of events: every line a log can hold has its name, level and sentence here; there is no free-text logging.
+"""The registry of events: every line that a log can hold has its name, level and sentence here. There is no free-text logging.
 
-`log` writes one JSON object a line to the process's log file (or standard error). Fields whose names are secrets' never pass.
+`log` writes one JSON object a line to the process's log file (or standard error). It refuses fields that are named like secrets.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FORBIDDEN = frozenset({"password", "secret", "token", "verifier", "key", "autho
 
 
 class Event(StrEnum):
-    """name = (level, sentence); docs/events.md is generated from these."""
+    """The events as name = (level, sentence). docs/events.md is generated from them."""
 
     level: str
     sentence: str
@@ -201,8 +201,8 @@ class Event(StrEnum):
 
 
 def configure(process: str, file: Path | None, level: str = "info") -> None:
-    """Sends this process's log lines to `file` (appended, 0600, bounded: `rotation`), or to standard error: also where the file
-    cannot be opened, for a log stops no mail."""
+    """Sends this process's log lines to `file` (appended, mode 0600, bounded by `rotation`). Without a file, or where it cannot
+    be opened, they go to standard error: a log never stops mail."""
     stream: Any = sys.stderr
     trouble: OSError | None = None
     if file is not None:
@@ -232,17 +232,17 @@ _LOGONS = {Event.AUTHENTICATED: "granted", Event.AUTHENTICATION_FAILED: "denied"
 
 
 def log(event: Event, **fields: Any) -> None:
-    """Writes one event. Raises ValueError for a field that is named like a secret: that is a programming error."""
+    """Writes one event. Raises ValueError for a field that is named like a secret, which is a programming error."""
     if not _FORBIDDEN.isdisjoint(fields):
         raise ValueError(f"secrets never reach logs: {sorted(_FORBIDDEN & fields.keys())}")
     _count(event, fields)
-    # A full disk must stop neither mail nor the supervisor: the line is lost, the work is not.
+    # A full disk must stop neither mail nor the supervisor: only the line is lost.
     with contextlib.suppress(OSError):
         getattr(structlog.get_logger(), event.level)(event.value, **fields)
 
 
 def _count(event: Event, fields: Mapping[str, Any]) -> None:
-    """Counts the line, and what it tells of an authentication."""
+    """Counts the line, and the authentication that it reports, if it does."""
     path = str(fields.get("path", ""))
     count(Metric.EVENTS, event.value, path)
     if event in _LOGONS:

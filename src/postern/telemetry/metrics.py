@@ -1,8 +1,8 @@
-"""The registry of metrics: what a process counts has its name, kind, labels and sentence here.
+"""The registry of metrics: each has its name, kind, labels and sentence here.
 
-To count is an update of a dictionary: it touches no disk and takes no lock. Labels are bounded: a value that its label does not
-know, and any value beyond MAX_SERIES, is counted as "other"; none is an address, an account or a word of a message.
-docs/metrics.md is generated from this module. `snapshots` writes the values down, and the metrics service shows them.
+To count is to update a dictionary, without disk or lock. Labels are bounded: a value that its label does not know, and any value
+beyond MAX_SERIES, is counted as "other". No label holds an address, an account or a word of a message. docs/metrics.md is
+generated from this module. `snapshots` writes the values down, and the metrics service shows them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from postern.model.security import Mechanism
 from postern.paths.table import TABLE
 
 MAX_SERIES = 500
-"""Combinations of labels that one process keeps of one metric."""
+"""Combinations of labels that one process keeps for one metric."""
 NONE, OTHER = "none", "other"
 
 LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
@@ -39,7 +39,7 @@ LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
         "version": ("Postern's", None),
     }
 )
-"""What each label says, and its values where they are a closed set; the values of all others are names that the program itself
+"""The meaning of each label, and its values where they are a closed set. All other values are names that the program itself
 gives."""
 
 _SECONDS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
@@ -47,7 +47,7 @@ _OCTETS = (1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 1_048_576.0, 4_194_3
 
 
 class Kind(StrEnum):
-    """Prometheus' kinds: a counter only grows while its process lives, a gauge is a value of now."""
+    """The kinds of Prometheus. A counter only grows while its process lives; a gauge is the value now."""
 
     COUNTER = "counter"
     GAUGE = "gauge"
@@ -55,7 +55,7 @@ class Kind(StrEnum):
 
 
 class Metric(StrEnum):
-    """name = (kind, labels, sentence, upper bounds of a histogram's buckets); every one also has the label `process`."""
+    """The metrics as name = (kind, labels, sentence, upper bounds of a histogram's buckets). All have the label `process` too."""
 
     kind: Kind
     labels: tuple[str, ...]
@@ -160,14 +160,14 @@ Key = tuple[Metric, tuple[str, ...]]
 
 @dataclass(slots=True)
 class Distribution:
-    """Counts by bucket, each without the smaller ones; the last has no upper bound."""
+    """Counts by bucket. Each count leaves out those of smaller buckets; the last bucket has no upper bound."""
 
     counts: list[int]
     sum: float = 0.0
 
 
 class Metrics:
-    """What one process has counted. Values come from its event loop; a thread's may be lost where both write at once."""
+    """The values that one process has counted. The event loop writes them; what a thread writes meanwhile may be lost."""
 
     def __init__(self) -> None:
         self.values: dict[Key, float] = {}
@@ -181,12 +181,12 @@ class Metrics:
         try:
             self.values[key] += by
         except KeyError:
-            key = self._known(key)
+            key = self._bounded_key(key)
             self.values[key] = self.values.get(key, 0.0) + by
 
     def put(self, metric: Metric, value: float, *labels: str) -> None:
         """Sets a gauge."""
-        self.values[self._known((metric, labels))] = value
+        self.values[self._bounded_key((metric, labels))] = value
 
     def observe(self, metric: Metric, value: float, *labels: str) -> None:
         """Adds to a histogram."""
@@ -194,37 +194,37 @@ class Metrics:
         distribution = self.distributions.get(key)
         if distribution is None:
             fresh = Distribution([0] * (len(metric.buckets) + 1))
-            distribution = self.distributions.setdefault(self._known(key), fresh)
+            distribution = self.distributions.setdefault(self._bounded_key(key), fresh)
         distribution.counts[bisect_left(metric.buckets, value)] += 1
         distribution.sum += value
 
     def measure(self, metric: Metric, read: Callable[[], float], *labels: str) -> None:
-        """Has a gauge read whenever the values are written down; readers with the same labels are added up."""
-        self._readers.setdefault(self._known((metric, labels)), []).append(read)
+        """Has a gauge read whenever the values are written down. The values of readers with the same labels are added up."""
+        self._readers.setdefault(self._bounded_key((metric, labels)), []).append(read)
 
     def read_gauges(self) -> None:
-        """Asks the readers given to `measure`."""
+        """Sets each gauge to the value of its readers (`measure`)."""
         for key, readers in self._readers.items():
             self.values[key] = sum(read() for read in readers)
 
     def clear(self) -> None:
-        """Forgets everything: a forked process begins at zero."""
+        """Forgets everything, so that a forked process begins at zero."""
         self.values.clear()
         self.distributions.clear()
         self._readers.clear()
 
-    def _known(self, key: Key) -> Key:
-        """The key as it is counted. Raises ValueError for labels that the metric does not have: that is a programming error."""
+    def _bounded_key(self, key: Key) -> Key:
+        """Returns the key with bounded labels. Raises ValueError for a wrong number of labels, which is a programming error."""
         metric, labels = key
         if key in self.values or key in self.distributions or key in self._readers:
             return key
         if len(labels) != len(metric.labels):
             raise ValueError(f"{metric} has the labels {metric.labels}, not {labels}")
-        known = (metric, tuple(map(_bounded, metric.labels, labels)))
+        bounded = (metric, tuple(map(_bounded, metric.labels, labels)))
         every = (*self.values, *self.distributions, *self._readers)
-        if known not in every and sum(other is metric for other, _ in every) >= MAX_SERIES:
+        if bounded not in every and sum(other is metric for other, _ in every) >= MAX_SERIES:
             return metric, (OTHER,) * len(labels)
-        return known
+        return bounded
 
 
 def _bounded(label: str, value: str) -> str:
@@ -235,5 +235,5 @@ def _bounded(label: str, value: str) -> str:
 
 
 METRICS = Metrics()
-"""This process's. Like its log, it is one for all modules."""
+"""The values of this process. All modules share them, as they share its log."""
 count, put, observe, measure = METRICS.count, METRICS.put, METRICS.observe, METRICS.measure

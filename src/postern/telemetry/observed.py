@@ -1,7 +1,7 @@
-"""What was really used: path, peer, mechanism, cipher, count, first and last seen. Counted in memory, written every few seconds.
+"""Counts the connections that were really made: path, peer, mechanism, cipher, count, first and last seen.
 
-One JSON-lines file a process in the state folder's `observed`; a process that starts again goes on with the counts of its file.
-`read` sums them. The verifier and `postern paths observed` read.
+Counts are in memory, and are written every few seconds: one JSON-lines file a process in the state folder's `observed`. A process
+that starts again goes on with the counts of its file. `read` sums the files, for the verifier and `postern paths observed`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from postern.telemetry.metrics import METRICS, Metric
 
 MAX_KEYS = 10_000
 KEPT = 30 * 86_400.0
-"""Seconds that an observation is kept after it was last seen."""
+"""Seconds for which an observation is kept after it was last seen."""
 MAX_FILE = 16_777_216
-"""Octets that are read of one process's file; MAX_KEYS rows of ordinary length take a tenth."""
+"""Octets that are read of one file; MAX_KEYS rows of ordinary length take a tenth."""
 
 _Key = tuple[str, str, str, str, str]
 
@@ -37,9 +37,9 @@ class Observation:
 
 
 class Observed:
-    """Counts per process. `seen` costs a dictionary update; beyond MAX_KEYS peers are counted together as "others".
+    """The counts of one process. `seen` costs a dictionary update; beyond MAX_KEYS peers are counted together as "others".
 
-    What the file holds from before a restart is counted on. A file that cannot be read is begun anew.
+    The counts that the file has from before a restart go on. A file that cannot be read is begun anew.
     """
 
     def __init__(self, file: Path | None) -> None:
@@ -58,7 +58,7 @@ class Observed:
         self._dirty = True
 
     def flush(self) -> None:
-        """Writes the file anew if anything changed, without what is older than KEPT. Raises OSError."""
+        """Writes the file anew if anything changed, without observations older than KEPT. Raises OSError."""
         if self._file is None or not self._dirty:
             return
         self._dirty = False
@@ -72,7 +72,7 @@ class Observed:
 
 
 def read(folder: Path, since: float = 0.0) -> list[Observation]:
-    """All processes' observations that were last seen at `since` or later, summed."""
+    """Returns the observations that were last seen at `since` (epoch seconds) or later, summed over all processes."""
     total: dict[_Key, tuple[int, float, float]] = {}
     for file in sorted(folder.glob("*.jsonl")):
         for key, (count, first, last) in _rows(file):
@@ -83,7 +83,7 @@ def read(folder: Path, since: float = 0.0) -> list[Observation]:
 
 
 def _rows(file: Path) -> Iterator[tuple[_Key, tuple[int, float, float]]]:
-    """The rows of one file, MAX_KEYS at most; a line that is damaged is left out, and a missing file has none."""
+    """Yields the rows of one file, from 2 * MAX_KEYS lines at most. A damaged line is left out; a missing file has no rows."""
     try:
         with open(file, encoding="utf-8", errors="replace") as opened:
             lines = opened.read(MAX_FILE).splitlines()

@@ -1,6 +1,6 @@
 """Log files that stay bounded: a file that has reached its size becomes file.1, file.1 becomes file.2, and the oldest goes.
 
-Each process has its own files, so nothing is locked. `log` decides what is logged and in which form.
+Each process has its own files, so nothing is locked. `log` decides what is logged, and in which form.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 SIZE = 16 * 1024 * 1024
-"""Bytes of one file."""
+"""Octets of one file."""
 KEPT = 3
 """Older files beside the one that is written."""
 
@@ -19,14 +19,14 @@ class RotatingFile:
     """The part of a text file that a logger needs. Each `write` is one write(2) of whole lines, so a crash tears none."""
 
     def __init__(self, file: Path, size: int = SIZE, kept: int = KEPT) -> None:
-        """Raises OSError."""
+        """Opens the file. Raises OSError."""
         self._file = file
         self._size = size
         self._kept = kept
         self._open()
 
     def write(self, text: str) -> int:
-        """Raises OSError; the line is lost then."""
+        """Appends whole lines. Raises OSError; the lines are then lost."""
         data = text.encode(errors="backslashreplace")
         if self._written and self._written + len(data) > self._size:
             rotate(self._file, 0, self._kept)
@@ -37,7 +37,7 @@ class RotatingFile:
         return len(text)
 
     def flush(self) -> None:
-        """Nothing waits: there is no buffer, also none that a fork could write twice."""
+        """Does nothing: there is no buffer, which a fork could write twice."""
 
     def _open(self) -> None:
         self._out = open(self._file, "ab", buffering=0, opener=_owners_only)  # noqa: SIM115 (as long as the process lives)
@@ -45,7 +45,7 @@ class RotatingFile:
 
 
 def rotate(file: Path, size: int = SIZE, kept: int = KEPT) -> None:
-    """Puts a file of more than `size` bytes behind. Where that fails it just goes on growing: a log never stops its writer."""
+    """Renames a file of more than `size` octets to file.1. Where that fails the file grows on: a log never stops its writer."""
     with contextlib.suppress(OSError):
         if file.stat().st_size > size:
             for number in range(kept, 0, -1):

@@ -1,7 +1,7 @@
-"""What each process has counted, as files of the state folder: one a process in `metrics`, replaced every few seconds.
+"""Writes what each process has counted to the state folder: one file a process in `metrics`, replaced every few seconds.
 
-The metrics service reads them. A file is removed when its process ends; a counter that begins anew at zero is what Prometheus
-expects of a process that was started again.
+The metrics service reads them. A file is removed when its process ends, so the counters of the next one begin at zero, as
+Prometheus expects of a process that was started again.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ SUFFIX = ".json"
 HEALTH = "health"
 """The supervisor's file, beside those of the processes."""
 STALE = 30.0
-"""Seconds after which a file counts no more: its process is gone or hangs."""
+"""Seconds after which a file no longer counts, since its process is gone or hangs."""
 MAX_FILE = 4_194_304
 """Octets that are read of one file; 500 series of each metric take a quarter."""
 _PAGE = resource.getpagesize()
 
 
 class SnapshotFile:
-    """Writes what this process has counted. `file` None: nobody is to read it."""
+    """Writes what this process has counted. Without `file` nothing is written."""
 
     def __init__(self, file: Path | None, metrics: Metrics = METRICS) -> None:
         self._file = file
@@ -53,7 +53,7 @@ class SnapshotFile:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What one process ("hub.0") had counted at its last flush."""
+    """The counts of one process ("hub.0") at its last flush."""
 
     process: str
     values: Mapping[Key, float]
@@ -61,8 +61,8 @@ class Snapshot:
 
 
 def read(folder: Path, now: float) -> Iterator[Snapshot]:
-    """The snapshots of all processes that are not STALE at `now` (seconds since the epoch). A damaged one is passed over, and so
-    is a metric that this version does not know."""
+    """Yields the snapshots of all processes that are not STALE at `now` (epoch seconds). Damaged snapshots are passed over, and
+    so are metrics that this version does not know."""
     for file in sorted(folder.glob("*" + SUFFIX)):
         if file.stem == HEALTH:
             continue
@@ -82,19 +82,19 @@ def read(folder: Path, now: float) -> Iterator[Snapshot]:
 
 
 def forget(folder: Path, process: str = "*") -> None:
-    """Removes the snapshot of a process that has ended; without a name, those of all."""
+    """Removes the snapshot of a process that has ended; without a name, all snapshots."""
     for file in folder.glob(process + SUFFIX):
         with contextlib.suppress(OSError):
             file.unlink()
 
 
 def write_health(folder: Path, parts: Mapping[str, bool]) -> None:
-    """Notes which parts of this host are up; for the supervisor. Raises OSError."""
+    """Notes for the supervisor which parts of this host are up. Raises OSError."""
     _replace(folder / (HEALTH + SUFFIX), {"time": time.time(), "parts": parts})
 
 
 def read_health(folder: Path, now: float) -> dict[str, bool]:
-    """Which parts of this host are up. Where the supervisor itself is silent, it is the one part, and it is not up."""
+    """Returns which parts of this host are up. Without a fresh file of the supervisor that is {"supervisor": False}."""
     try:
         parts = _content(folder / (HEALTH + SUFFIX), now)["parts"]
         return {str(name): bool(up) for name, up in parts.items()}

@@ -1,7 +1,7 @@
 """Message tracking: one line for each step of each message, across roles, which `postern trace` puts together again.
 
-Append-only JSON lines, one file a process and day in the state folder's `tracking`, kept for KEPT_DAYS. Buffered: a line may be
-lost in a crash, a message never is; the queue, not the log, is the truth.
+JSON lines are appended to one file a process and day in the state folder's `tracking`, which is kept for KEPT_DAYS. Lines are
+buffered, so that a crash may lose some, but no message: the queue holds the messages.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ class TrackingStep(StrEnum):
     FAIL = "fail"
     DSN = "dsn"
     REFUSE = "refuse"
-    """Mail that was not taken, so that it has no queue id, and often no Message-ID."""
+    """Mail that was refused, which has no queue id and often no Message-ID."""
 
 
 _STEPS = {step.value: step for step in TrackingStep}
 
 
 class TrackingRecord(NamedTuple):
-    """`path` is a row's id; `peer`, `mechanism` and `cipher` what that connection really had; `time` seconds
-    since the epoch, 0 for the moment at which it is recorded."""
+    """One step of one message. `path` is a row's id; `peer`, `mechanism` and `cipher` are those that the connection really had.
+    `time` is in seconds since the epoch; 0 stands for the moment of recording."""
 
     step: TrackingStep | str
-    """A word that is no TrackingStep was written by another version."""
+    """A TrackingStep, or a word that another version wrote."""
     message_id: str
     queue_id: str = ""
     path: str = ""
@@ -54,14 +54,14 @@ class TrackingRecord(NamedTuple):
     time: float = 0.0
 
 
-# Written once a message, where json.dumps of a dictionary costs a quarter of what taking the message by SMTP costs.
+# json.dumps of a dictionary would cost a quarter of what it costs to take the message by SMTP.
 _NAMES = frozenset(TrackingRecord._fields)
 _TEXTS = tuple(f'"{name}": ' for name in TrackingRecord._fields[: TrackingRecord._fields.index("recipients")])
-_quote = json.encoder.encode_basestring_ascii  # a file that is looked at sends a terminal nothing
+_quote = json.encoder.encode_basestring_ascii  # so that a file shown on a terminal sends it no control characters
 
 
 def _line(record: TrackingRecord, server: str) -> str:
-    """One JSON object; empty fields are left out."""
+    """Writes a record as one JSON object, without its empty fields."""
     texts = cast(tuple[str, ...], record)
     parts = [name + _quote(text) for name, text in zip(_TEXTS, texts, strict=False) if text]
     if record.outcome:
@@ -72,7 +72,7 @@ def _line(record: TrackingRecord, server: str) -> str:
 
 
 class Tracker:
-    """Writes records. `flush` is called by the process's timer every second; `record` does not touch the disk."""
+    """Writes records. The process's timer calls `flush` every second; `record` does not touch the disk."""
 
     def __init__(self, folder: Path | None, process: str, server: str = "") -> None:
         self._folder = folder
@@ -104,8 +104,8 @@ class Tracker:
 
 
 def remove_old(folder: Path, now: float) -> None:
-    """Removes the files of days more than KEPT_DAYS before `now` (seconds since the epoch), of whichever process: workers
-    that are no longer started leave some. Each process does so at its first record of a day, so others may have done it."""
+    """Removes all processes' files of days more than KEPT_DAYS before `now` (epoch seconds): workers that are no longer started
+    leave some. Each process calls this at its first record of a day, so another may have removed them already."""
     first = time.strftime("%Y-%m-%d", time.gmtime(now - KEPT_DAYS * 86_400))
     for file in folder.glob("????-??-??.*.jsonl"):
         if file.name[:10] < first:
@@ -114,8 +114,8 @@ def remove_old(folder: Path, now: float) -> None:
 
 
 def read(folder: Path) -> Iterator[TrackingRecord]:
-    """All records of all processes, in no order. A torn or damaged line is passed over; steps and fields of another version
-    are not.
+    """Yields the records of all processes, in no order. Damaged lines are passed over, and so are fields that this version does
+    not know. A step that it does not know is kept as it is written.
 
     Bound: one line at a time.
     """

@@ -1,6 +1,6 @@
-"""The server's side of one exchange of authentication: its interface, what it is told of the connection, and its outcomes.
+"""The server's side of one exchange of authentication: its interface, its view of the connection, and its outcomes.
 
-Every mechanism and every framing (SASL, RPC, HTTP) speaks in these words; protocols turn them into their own.
+All mechanisms and framings (SASL, RPC, HTTP) use these types; protocols translate them into their own replies.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ SERVERS = frozenset({PrincipalKind.SERVER})
 MAIL_SERVICES = frozenset({"host", "smtp", "smtpsvc", "imap", "imap4", "pop", "pop3"})
 """Service classes that mean this host or its mail, as clients spell them (Windows: SMTPSVC, IMAP, POP)."""
 FAILED_TEXT = "Authentication failed"
-"""The one text for every refusal that depends on name or password: it must not tell which of the two was wrong."""
+"""The text of every refusal that depends on name or password. There is one, so that it does not tell which of them was wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asking:
     """The connection on which a caller begins to prove itself.
 
-    `certified` is the identity that its certificate proved in the TLS handshake already. `callers` are the kinds of accounts
-    that may prove themselves here: secrets of others are not judged at all, so that nobody can guess a user's password where
-    only servers call. The guard decides afterwards which row the identity is on. `services` are the service classes that a
-    client may mean when it comes here. `negotiable` are the mechanisms that Negotiate may come to. With `seals` the keys of
-    the exchange go on to protect what follows it, and must be strong enough for that.
+    `certified` is the identity that its certificate proved already, in the TLS handshake. `callers` are the kinds of accounts
+    that may prove themselves here. Secrets of other kinds are not judged at all, so that nobody can guess a user's password
+    where only servers call. The guard decides afterwards which row the identity is on. `services` are the service classes that
+    a client may name here. `negotiable` are the mechanisms that Negotiate may choose. With `seals` the keys of the exchange
+    protect what follows it, and must be strong enough for that.
     """
 
     peer: Peer
@@ -52,8 +52,8 @@ class Challenge:
 @dataclass(frozen=True, slots=True)
 class Granted:
     """The caller proved to be `identity`. `data` is additional data with success (RFC 4422 section 3.6): a protocol
-    that cannot carry it with its success reply sends it as one more challenge, which the client answers with an
-    empty response, and only then says success."""
+    that cannot carry it with its success reply sends it as one more challenge. The client answers that with an empty
+    response, and is then told of its success."""
 
     identity: Identity
     data: bytes = b""
@@ -63,9 +63,9 @@ class Granted:
 class Denied:
     """The caller proved nothing. With `temporary` nothing was decided: the directory did not answer, or we are too busy.
 
-    `text` may be said to the peer as it stands. `account` is for the log, never for the peer: the account that was tried, ""
-    if there is none of that name (people type passwords where names belong, so what was typed is not kept). `reason` is for the
-    log too."""
+    `text` may be sent to the peer as it stands. `account` and `reason` are for the log, and never for the peer. `account` is the
+    account that was tried, "" if there is none of that name: people type passwords where names belong, so the name that was
+    typed is not kept."""
 
     temporary: bool = False
     text: str = FAILED_TEXT
@@ -83,14 +83,14 @@ Outcome = Challenge | Granted | Denied
 
 class Acceptor(Protocol):
     async def step(self, token: bytes | None) -> Outcome:
-        """The client's next token; None only at first, where it sent no initial response. An initial response of no
+        """Takes the client's next token. The first is None if the client sent no initial response. An initial response of no
         octets (`=` in RFC 4954 section 4, RFC 4959 section 3 and RFC 5034 section 4) is b"", a token like any other.
         After Granted or Denied the exchange is over."""
         ...
 
 
 class Cause(Enum):
-    """Why a log-in came to nothing, as RFC 4954, RFC 5530 and RFC 3206 divide it."""
+    """The cause of a failed log-in, as RFC 4954, RFC 5530 and RFC 3206 divide them."""
 
     FAILED = "authentication failed"
     UNSUPPORTED = "mechanism not supported"
@@ -98,12 +98,12 @@ class Cause(Enum):
     UNAVAILABLE = "try again later"
     CONTACT = "ask the administrator"
     CANCELLED = "cancelled by the client"
-    """No verdict was reached; it is no failed log-in."""
+    """No verdict was reached, so it does not count as a failed log-in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A log-in that came to nothing. `text` may be said to the peer; `reason` is the guard's, where the guard refused."""
+    """A log-in without success. `text` may be sent to the peer; `reason` is set where the guard refused."""
 
     cause: Cause
     text: str = FAILED_TEXT
@@ -111,7 +111,7 @@ class Failure:
 
 
 def refused(refusal: Refusal) -> Failure:
-    """What a refusal of the guard is to a client that tries to log in."""
+    """Translates a refusal of the guard into the failure of a log-in."""
     if refusal.reason is Reason.ENCRYPTION_REQUIRED:
         return Failure(Cause.PRIVACY, refusal.text, refusal.reason)
     if refusal.reason is Reason.MECHANISM_NOT_LISTED:
@@ -120,7 +120,7 @@ def refused(refusal: Refusal) -> Failure:
 
 
 def failed(guard: Guard, asking: Asking, mechanism: Mechanism, denied: Denied) -> Failure:
-    """Logs that a caller of this door proved nothing by this mechanism; the failure to say to it."""
+    """Logs that a caller proved nothing by this mechanism. Returns the failure to report to it."""
     log(
         Event.AUTHENTICATION_FAILED,
         path=guard.rows[0].id,

@@ -1,7 +1,7 @@
-"""The server's side of every way to prove oneself, for the services of one process: users and servers, by one set of mechanisms.
+"""Authenticates users and servers for the services of one process, by one set of mechanisms.
 
-Composes `judge` (passwords, guessing) with what the host has: its names and keys, and the domain's logons. `framing` carries
-its exchanges over SASL, RPC and HTTP. The guard says whether a mechanism may be used on a connection, and what a proven caller
+Composes `judge` (passwords, guessing) with the host's names and keys, and with the domain's logons. `framing` carries its
+exchanges over SASL, RPC and HTTP. The guard says whether a mechanism may be used on a connection, and what a proven caller
 may do.
 """
 
@@ -28,17 +28,17 @@ _KIND_OF = {Mechanism.NTLM: "nt", Mechanism.SCRAM: "scram-sha-256"}
 
 @dataclass(frozen=True, slots=True)
 class DomainLogons:
-    """Who judges in Active Directory: `proofs` judges passwords and NTLM answers, and `servers` gives the SID of the servers'
-    group (None where only the directory's own word says who is a server)."""
+    """Logons as Active Directory judges them. `proofs` judges passwords and NTLM answers; `servers` gives the SID of the servers'
+    group (None where only the directory says which accounts are servers)."""
 
     proofs: DomainProofs
     servers: GroupSid | None = None
 
 
 class Authenticator(Judge):
-    """One a process. `policy` says which verifiers users have (None: passwords only). `host`'s realm and keytab make Kerberos
-    possible, where the extra postern[kerberos] is installed. In Active Directory `domain` judges: NTLM is then there without
-    anybody enabling it. `salt_key` and `clock` are the judge's."""
+    """The authenticator of a process. `policy` says which verifiers users have (None: passwords only). With the realm and keytab
+    of `host`, and the extra postern[kerberos], there is Kerberos. In Active Directory `domain` judges, and NTLM need not be
+    enabled. `salt_key` and `clock` are passed to the judge."""
 
     def __init__(
         self,
@@ -66,26 +66,27 @@ class Authenticator(Judge):
         """Mechanisms by which users can be verified now. NTLM and SCRAM join when `refresh` finds them enabled."""
 
     async def refresh(self) -> frozenset[Mechanism]:
-        """Asks the directory which mechanisms an administrator enabled; call it at start and now and then. Raises
-        DirectoryUnavailable: then `available` stays as it was."""
+        """Asks the directory which mechanisms an administrator enabled. Services call it at start and now and then. Raises
+        DirectoryUnavailable; `available` then stays as it was."""
         if self._policy is not None:
             kinds = await self._policy.enabled_verifiers()
-            self.available = self._always | {word for word, kind in _KIND_OF.items() if kind in kinds}
+            self.available = self._always | {mechanism for mechanism, kind in _KIND_OF.items() if kind in kinds}
         return self.available
 
     def available_to(self, callers: frozenset[PrincipalKind]) -> frozenset[Mechanism]:
-        """Mechanisms by which one of these kinds of accounts at least can be verified now. A server's machine account always
-        has what NTLM needs."""
+        """Returns the mechanisms by which at least one of these kinds of accounts can be verified now. A server's machine account
+        always has the hash that NTLM needs."""
         of_users = self.available if PrincipalKind.USER in callers else frozenset()
         return of_users | (self._of_servers if PrincipalKind.SERVER in callers else frozenset())
 
     def begin(self, mechanism: Mechanism, asking: Asking) -> ContextExchange | None:
-        """A new exchange by NTLM, Kerberos or Negotiate; None for a mechanism that cannot be verified here and now."""
+        """Begins an exchange by NTLM, Kerberos or Negotiate. Returns None for a mechanism that cannot be verified here and
+        now."""
         proving = self._proving(mechanism, asking)
         return ContextExchange(self, asking, proving) if proving is not None else None
 
     def by_kerberos(self, asking: Asking) -> ByKerberos | None:
-        """A new handshake by Kerberos, for who does more with its context than `begin` does."""
+        """Begins a handshake by Kerberos, for callers that do more with its context than `begin` does."""
         if Mechanism.KERBEROS not in self.available_to(asking.callers):
             return None
         return ByKerberos(self, self._principals, self._host, asking)

@@ -1,7 +1,7 @@
 """Security contexts: a handshake of tokens, then signing and sealing of PDUs (protocols.dcerpc.protection.Protection).
 
-Here is what every context has. `ntlm.contexts`, `kerberos.contexts` (only where the gssapi extra is installed), `spnego` and
-`ntlm.netlogon` have the contexts; `exchanges` and `initiators` begin them.
+This module has their common interface. The contexts themselves are in `ntlm.contexts`, `kerberos.contexts` (only where the gssapi
+extra is installed), `spnego` and `ntlm.netlogon`; `exchanges` and `initiators` begin them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from postern.protocols.dcerpc.protection import AuthType, Level
 
 class SecurityFailure(Exception):
     """The handshake cannot succeed: a wrong secret, a broken token, an unknown account. The text is for the log, never for the
-    peer. With `temporary` it was no fault of the caller: our keytab or a key distribution centre failed."""
+    peer. With `temporary` the caller did nothing wrong: our keytab or a key distribution centre failed."""
 
     def __init__(self, reason: str, temporary: bool = False) -> None:
         super().__init__(reason)
@@ -22,7 +22,7 @@ class SecurityFailure(Exception):
 
 
 class MalformedToken(SecurityFailure):
-    """The token is none of the mechanism's."""
+    """The octets are no token of the mechanism."""
 
 
 class SecurityContext(Protocol):
@@ -39,7 +39,7 @@ class SecurityContext(Protocol):
 
     @property
     def cipher(self) -> str:
-        """What seals, for the record: "NTLM RC4-128", "Kerberos AES256-SHA1"."""
+        """The name of the cipher that seals, for logs: "NTLM RC4-128", "Kerberos AES256-SHA1"."""
         ...
 
     @property
@@ -49,7 +49,7 @@ class SecurityContext(Protocol):
 
     @property
     def groups(self) -> frozenset[str]:
-        """SIDs of the other side's groups, where a domain controller said them."""
+        """SIDs of the other side's groups, where a domain controller gave them."""
         ...
 
     @property
@@ -57,11 +57,12 @@ class SecurityContext(Protocol):
 
     @property
     def lifetime(self) -> float | None:
-        """Seconds from its completion that the proof counts; None where it has no end of its own."""
+        """Seconds from its completion for which the proof counts; None where it has no end of its own."""
         ...
 
     async def step(self, token: bytes) -> bytes:
-        """The next token to send, b"" if there is none. An initiator begins with b"". Raises SecurityFailure."""
+        """Takes a token and returns the next one to send, b"" if there is none. An initiator begins with b"". Raises
+        SecurityFailure."""
         ...
 
     def token_size(self, level: Level, size: int) -> int: ...
@@ -75,7 +76,7 @@ class SecurityContext(Protocol):
     ) -> bytes | None: ...
 
     def sign(self, message: bytes) -> bytes:
-        """SPNEGO's mechListMIC over `message`, and what both sides do to their state after it."""
+        """Returns SPNEGO's mechListMIC over `message`, and resets the state as both sides do after it."""
         ...
 
     def verify(self, message: bytes, signature: bytes) -> bool: ...
@@ -85,5 +86,6 @@ class AcceptorContext(SecurityContext, Protocol):
     """The server's side."""
 
     def end(self) -> float | None:
-        """When the proof ends, in seconds since 1970; None where it has no end. Called once, at last: it uses the context up."""
+        """Returns the end of the proof in seconds since 1970; None where it has no end. This uses the context up, so it is called
+        once, at last."""
         ...

@@ -1,7 +1,7 @@
 """Exchanges by NTLM, Kerberos and Negotiate: a security context proves a name, and the account behind it decides.
 
-SASL, RPC and HTTP use the same ones. Guesses at passwords are counted and slowed by `Judge`; whether an account is a server's,
-`membership` says. Where only servers call, no secret of a user is judged.
+SASL, RPC and HTTP use the same ones. `Judge` counts and slows guesses at passwords; `membership` says whether an account belongs
+to a server. Where only servers call, no secret of a user is judged.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ from postern.trust.spnego import SpnegoAcceptor
 
 
 class Proving(Protocol):
-    """One security context, and whose it is once it is complete."""
+    """One security context, and the account that it proves once it is complete."""
 
     @property
     def context(self) -> AcceptorContext: ...
 
     async def account(self) -> Account | None:
-        """The account that the complete context proves; None for nobody's. May raise DirectoryUnavailable."""
+        """Returns the account that the complete context proves; None if it proves nobody's. May raise DirectoryUnavailable."""
         ...
 
     def failed(self) -> Account | None:
-        """The context came to nothing: a guess was wrong. The account that was tried, for the log."""
+        """Counts a wrong guess, after the context failed. Returns the account that was tried, for the log."""
         ...
 
 
 class ByNtlm:
-    """One NTLM handshake; the account is the one whose answer was judged."""
+    """One NTLM handshake. It proves the account whose answer was judged."""
 
     def __init__(self, judge: Judge, host: HostCredentials, asking: Asking) -> None:
         self._judge = judge
@@ -63,7 +63,7 @@ class ByNtlm:
         return self._account
 
     async def _prove(self, logon: NtlmLogon) -> Proof | None:
-        """The bounds on guessing stand before whoever judges."""
+        """Judges an answer, within the bounds on guessing."""
         name = account_name(logon)
         account = await self._judge.directory.account(name)
         if not self._may_prove(account):
@@ -80,14 +80,15 @@ class ByNtlm:
         return proof
 
     def _may_prove(self, account: Account | None) -> bool:
-        """Nobody guesses users' passwords where only servers call: only a machine's, which is random, is judged at all."""
+        """Whether the account's secret is judged. Where only servers call, only those of machines are, which are random: nobody
+        can guess the password of a user there."""
         if PrincipalKind.USER in self._asking.callers:
             return True
         return account is not None and (account.is_server or account.name.endswith("$"))
 
 
 class ByKerberos:
-    """One handshake with a ticket for a key of our keytab."""
+    """One Kerberos handshake, with a ticket for a key of our keytab."""
 
     def __init__(self, judge: Judge, principals: Principals, host: HostCredentials, asking: Asking) -> None:
         self._principals = principals
@@ -105,13 +106,13 @@ class ByKerberos:
         return None
 
     def names(self) -> tuple[str, ...]:
-        """What the ticket's owner may call itself, in small letters."""
+        """Returns the names that the ticket's owner may call itself, in small letters."""
         ticket = self.context.ticket
         return self._principals.names(ticket) if ticket is not None else ()
 
 
 class ByNegotiate:
-    """One SPNEGO handshake; `begin` makes what stands inside."""
+    """One SPNEGO handshake; `begin` makes the handshake inside."""
 
     def __init__(self, begin: Callable[[Mechanism], Proving | None]) -> None:
         self._begin = begin

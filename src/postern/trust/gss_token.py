@@ -10,7 +10,7 @@ _FRAME, _OID = 0x60, 0x06
 
 
 def unframed(token: bytes) -> tuple[bytes, bytes] | None:
-    """The mechanism's OID and its own token; None for a token without this frame.
+    """Returns the OID of the mechanism and the token inside the frame; None for a token without this frame.
 
     Bound: linear in the token, for what is copied.
     """

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class HostCredentials:
-    """`name` is this host's ("hub1"; where a domain judges, its machine account's NetBIOS name), `domain` the organization's DNS
-    domain. `netbios` is the Active Directory domain's short name, "" where there is none. `realm` is the only Kerberos realm
-    whose principals are anyone here, and `keytab` the path of the file with this host's keys; both are "" without Kerberos."""
+    """The names and the keytab of this host. `name` is the host name ("hub1"; where a domain judges, the NetBIOS name of the
+    machine account), `domain` the DNS domain of the organization. `netbios` is the short name of the Active Directory domain,
+    "" where there is none. `realm` is the only Kerberos realm whose principals have accounts here, and `keytab` the path of the
+    file with this host's keys; both are "" without Kerberos."""
 
     name: str = "postern"
     domain: str = ""
@@ -19,5 +20,5 @@ class HostCredentials:
 
     @property
     def short_domain(self) -> str:
-        """The domain as NTLM shows it: 15 characters in capitals at most."""
+        """The domain as NTLM shows it: `netbios`, or 15 characters of the DNS domain's first label at most, in capitals."""
         return self.netbios or self.domain.partition(".")[0].upper()[:15]

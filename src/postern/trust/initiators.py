@@ -1,6 +1,7 @@
 """Begins exchanges in which this host is the client: handshakes of RPC by its machine account.
 
-Reads the machine's keytab through `kerberos`. Which mechanism a path allows, its row says; `sasl.initiators` has SMTP's exchange.
+Reads the machine's keytab through `kerberos`. The row of a path says which mechanism it allows; `sasl.initiators` has the
+exchange for SMTP.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ from postern.trust.ntlm.handshake import NtlmInitiator
 
 @dataclass(frozen=True, slots=True)
 class Initiators:
-    """How this host proves itself to others: its machine account (`HUB1$`), by the keytab in `host`, or by the NT hash of its
-    password (b"" for none)."""
+    """The proofs of this host towards others, for its machine account (`HUB1$`): by the keytab in `host`, or by the NT hash of
+    its password (b"" for none)."""
 
     account: str
     host: HostCredentials
@@ -33,8 +34,8 @@ class Initiators:
         return frozenset(mechanisms)
 
     def begin(self, mechanism: Mechanism, server: str) -> SecurityContext | None:
-        """A new handshake with the server whose name is `server` (its FQDN); None if we have nothing to prove it with.
-        May raise SecurityFailure."""
+        """Begins a handshake with `server` (its FQDN). Returns None without a keytab or hash for this mechanism. May raise
+        SecurityFailure."""
         if mechanism not in self.available:
             return None
         if mechanism is Mechanism.NTLM:

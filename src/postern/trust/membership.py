@@ -1,7 +1,7 @@
-"""Tells servers of ours among the authenticated callers: members of one group of the domain, by its SID in a ticket or a verdict,
-or by the directory's own word where neither carries groups (a realm without PAC, the private directory).
+"""Finds which authenticated callers are servers of ours: the members of one group of the domain, whose SID a ticket or a verdict
+carries. Where neither carries groups (a realm without PAC, the private directory), the directory says it.
 
-Reads the group's SID once; whether the account may log on at all was looked up before.
+Reads the group's SID once. The caller has looked up before whether the account may log on at all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _AGAIN = 60.0
 
 
 class Membership:
-    """`group` None: only the directory says who is a server."""
+    """The kinds of accounts. Without `group` only the directory says which accounts are servers."""
 
     def __init__(self, group: GroupSid | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self._group = group
@@ -35,14 +35,14 @@ class Membership:
         groups: frozenset[str] = frozenset(),
         ends: float | None = None,
     ) -> Identity:
-        """Never raises: without the group's SID the directory's word counts."""
-        server = account.is_server
-        if not server and groups and account.name.endswith("$"):
-            server = await self._known() in groups
-        kind = PrincipalKind.SERVER if server else PrincipalKind.USER
+        """Returns the identity of an authenticated account. Never raises: without the group's SID the directory decides."""
+        is_server = account.is_server
+        if not is_server and groups and account.name.endswith("$"):
+            is_server = await self._group_sid() in groups
+        kind = PrincipalKind.SERVER if is_server else PrincipalKind.USER
         return Identity(kind, account.name, mechanism, account.guid, groups, account.credentials, ends)
 
-    async def _known(self) -> str | None:
+    async def _group_sid(self) -> str | None:
         if self._sid is None and self._group is not None and self._clock() >= self._not_before:
             self._not_before = self._clock() + _AGAIN
             with contextlib.suppress(DirectoryUnavailable):

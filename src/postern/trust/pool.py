@@ -1,7 +1,7 @@
-"""Turns at scarce work, with a queue before it that is fair: to accounts, and inside an account to addresses.
+"""Turns at scarce work, behind a queue that is fair: to accounts, and within an account to addresses.
 
-Whoever guesses one account's password from many addresses fills that account's line and no other; the account's owner, who
-comes from an address of his own, waits for one guess of each other address at most. Knows nothing of passwords or tickets.
+Guesses at one account's password from many addresses fill the line of that account and no other. The account's owner, at an
+address of his own, waits for one guess of each other address at most. Knows nothing of passwords or tickets.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from contextlib import asynccontextmanager
 from typing import Generic, TypeVar
 
 MOST = 1024
-"""Pieces of work that wait, unless each is the only one of its address."""
+"""Pieces of work that may wait. There may be more if each is the only one of its address."""
 MOST_OF_ADDRESS = 64
-"""Pieces of work of one address that wait; a gateway behind which many users log on at once needs some."""
+"""Pieces of work of one address that may wait. A gateway behind which many users log on at once needs some."""
 
 T = TypeVar("T")
 _Line = deque[T]
 
 
 class Overloaded(Exception):
-    """More work waits than may, and this is the piece that had to go."""
+    """More work waits than may, and this piece had to go."""
 
 
 class FairQueue(Generic[T]):
-    """Takes turns between accounts, and inside an account between addresses; in one line the oldest comes first.
+    """Takes turns between accounts, and within an account between addresses. In one line the oldest item comes first.
 
     Bound: constant time per item; `most` items, or one per address where that is more. A full queue looks through its
     addresses once for the one to drop from.
@@ -46,7 +46,7 @@ class FairQueue(Generic[T]):
         return self._size
 
     def put(self, account: str, address: str, item: T) -> T | None:
-        """Adds an item and returns the one that had to go for it: None, another, or this item itself."""
+        """Adds an item. Returns the item that had to go for it, which may be the new one; None if there is room."""
         line = self._line(account, address)
         line.append(item)
         self._size += 1
@@ -55,12 +55,12 @@ class FairQueue(Generic[T]):
             return self._drop(address)
         if self._size > self._most:
             most = max(self._waiting, key=self._waiting.__getitem__)
-            # The only item of an address is never dropped: who has a connection and one guess is heard.
+            # The only item of an address is never dropped, so that every address has at least one guess.
             return self._drop(most) if self._waiting[most] > 1 else None
         return None
 
     def take(self) -> T | None:
-        """The next item; None if nothing waits."""
+        """Takes the next item; None if nothing waits."""
         if not self._accounts:
             return None
         account, lines = next(iter(self._accounts.items()))
@@ -72,7 +72,7 @@ class FairQueue(Generic[T]):
         return item
 
     def remove(self, account: str, address: str, item: T) -> None:
-        """Forgets an item whose owner has gone, if it still waits."""
+        """Removes an item whose owner has gone, if it still waits."""
         line = self._addresses.get(address, {}).get(account)
         if line is not None and item in line:
             line.remove(item)
@@ -86,16 +86,16 @@ class FairQueue(Generic[T]):
         return line
 
     def _drop(self, address: str) -> T:
-        """The newest item of the account for which this address has most."""
-        account, line = max(self._addresses[address].items(), key=lambda one: len(one[1]))
-        if len(line) == 1:  # each account once: then the latest comer
+        """Drops the newest item of the account for which this address has most."""
+        account, line = max(self._addresses[address].items(), key=lambda entry: len(entry[1]))
+        if len(line) == 1:  # one item for each account: then the latest account
             account, line = next(reversed(self._addresses[address].items()))
         item = line.pop()
         self._left(account, address)
         return item
 
     def _left(self, account: str, address: str) -> None:
-        """An item has gone from this line: no empty line, account or address stays."""
+        """Counts an item that has gone from this line, and removes the line, account and address that are empty now."""
         self._size -= 1
         self._waiting[address] -= 1
         if not self._waiting[address]:
@@ -145,7 +145,7 @@ class Turns:
             raise
 
     def _pass_on(self) -> None:
-        """A turn is free: it goes to whoever comes next."""
+        """Gives a free turn to the next in the queue."""
         # A turn whose owner was cancelled a moment ago is done and still in the queue.
         while (turn := self._queue.take()) is not None and turn.done():
             pass
@@ -156,7 +156,7 @@ class Turns:
 
 
 class Pool(Turns):
-    """As many threads as the host has cores, or `threads`, for work that blocks: a turn is a thread."""
+    """Threads for work that blocks: `threads`, or as many as the host has cores. A turn is a thread."""
 
     def __init__(self, name: str, threads: int = 0, most: int = MOST, most_of_address: int = MOST_OF_ADDRESS) -> None:
         super().__init__(threads or max(1, os.cpu_count() or 1), most, most_of_address)

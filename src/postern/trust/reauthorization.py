@@ -1,12 +1,12 @@
-"""Whether those who are logged on may still be: their accounts are asked about again, as long as their sessions last.
+"""Checks, for as long as sessions last, that their accounts may still be logged on, and ends the others.
 
 A session registers with the identity that it proved. Every few seconds the directory is asked about all registered accounts
 together, by objectGUID, so that a rename ends nothing. A session ends when its account is gone, disabled or expired, or when its
-password was set after the log-in. It does not end because an account is locked: else whoever guesses could throw the owner out.
+password was set after the log-in. A locked account ends no session: otherwise anyone who guesses could throw the owner out.
 
-Each of these must be seen in two rounds: a directory of several servers answers from one that has yet to hear of a change.
+Each reason must be seen in two rounds, since a directory of several servers may answer from one that does not have a change yet.
 
-Whoever proved itself by a ticket is put out when the ticket ends (RFC 4120 section 5.3: endtime), whatever the directory says.
+A session that was proven by a ticket ends with the ticket (RFC 4120 section 5.3: endtime), whatever the directory says.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from postern.model.security import Identity
 from postern.telemetry.log import Event, log
 
 INTERVAL = 10.0
-"""Seconds between two rounds; two of them and the directory's own time-outs stay below 30 seconds."""
+"""Seconds between two rounds. Two of them and the directory's own time-outs stay below 30 seconds."""
 _ROUNDS = 2
 _TOGETHER = 1000
-"""Accounts of one question; the adapter divides it into filters as it needs."""
+"""Accounts in one question to the directory. The adapter divides it into filters as it needs."""
 
 
 class Registration:
@@ -40,15 +40,14 @@ class Registration:
         self.timer: asyncio.Handle | None = None
 
     def end(self) -> None:
-        """The session is over; may be called twice."""
+        """Ends the registration of a session that is over. May be called twice."""
         self._all.discard(self)
         if self.timer is not None:
             self.timer.cancel()
 
 
 class Reauthorization:
-    """The watch over everybody who is logged on; a process has one for its directory. Rounds run while anybody is registered;
-    an unavailable directory ends nobody."""
+    """Watches over all sessions of a process. Rounds run while any session is registered; an unavailable directory ends none."""
 
     def __init__(
         self, directory: Directory, interval: float = INTERVAL, clock: Callable[[], float] = time.time
@@ -60,8 +59,8 @@ class Reauthorization:
         self._task: asyncio.Task[None] | None = None
 
     def register(self, identity: Identity, revoke: Callable[[], None]) -> Registration | None:
-        """`revoke` is called once, at most, and must end the session. None for who has no account in the directory
-        (known by a certificate, or by the kernel)."""
+        """Registers a session. `revoke` is called once at most, and must end the session. Returns None for an identity without
+        account in the directory (one that a certificate or the kernel proved)."""
         if identity.guid is None:
             return None
         registration = Registration(self._all, identity, revoke)
@@ -83,43 +82,43 @@ class Reauthorization:
                 await self.round()
             except DirectoryUnavailable:
                 continue
-            except Exception as error:  # a failure here must not end the watch over everybody
+            except Exception as error:  # a failure here must not end the watch over all sessions
                 log(Event.REAUTHORIZATION_FAILED, error=repr(error), exc_info=error)
 
     async def round(self) -> None:
-        """Asks once about everybody. Raises DirectoryUnavailable."""
-        guids = list({one.identity.guid for one in self._all if one.identity.guid is not None})
+        """Asks once about all accounts. Raises DirectoryUnavailable."""
+        guids = list({session.identity.guid for session in self._all if session.identity.guid is not None})
         for start in range(0, len(guids), _TOGETHER):
             asked = set(guids[start : start + _TOGETHER])
-            found = await self._directory.accounts_by_guid(tuple(asked))
-            for one in [one for one in self._all if one.identity.guid in asked]:
-                assert one.identity.guid is not None
-                self._judge(one, found.get(one.identity.guid))
+            accounts = await self._directory.accounts_by_guid(tuple(asked))
+            for session in [session for session in self._all if session.identity.guid in asked]:
+                assert session.identity.guid is not None
+                self._judge(session, accounts.get(session.identity.guid))
 
-    def _judge(self, one: Registration, account: Account | None) -> None:
-        reason = why_not(account, one.identity)
-        one.seen = one.seen + 1 if reason else 0
-        if one.seen >= _ROUNDS:
-            self._revoke(one, reason)
+    def _judge(self, session: Registration, account: Account | None) -> None:
+        reason = why_not(account, session.identity)
+        session.seen = session.seen + 1 if reason else 0
+        if session.seen >= _ROUNDS:
+            self._revoke(session, reason)
 
-    def _expect(self, one: Registration, ends: float) -> None:
-        """Looks again each interval, since the clock of the machine may be set meanwhile."""
+    def _expect(self, session: Registration, ends: float) -> None:
+        """Ends the session when its ticket ends. Looks each interval, since the clock of the machine may be set meanwhile."""
         left = ends - self._clock()
         if left > 0:
             wait = min(left, self._interval)
-            one.timer = asyncio.get_running_loop().call_later(wait, self._expect, one, ends)
+            session.timer = asyncio.get_running_loop().call_later(wait, self._expect, session, ends)
         else:
-            # Not at once: whoever registers has yet to answer the log-in.
-            one.timer = asyncio.get_running_loop().call_soon(self._revoke, one, "the ticket has ended")
+            # Not at once: the session that registers has yet to answer the log-in.
+            session.timer = asyncio.get_running_loop().call_soon(self._revoke, session, "the ticket has ended")
 
-    def _revoke(self, one: Registration, reason: str) -> None:
-        one.end()
-        log(Event.SESSION_ENDED, name=one.identity.name, mechanism=one.identity.mechanism, reason=reason)
-        one.revoke()
+    def _revoke(self, session: Registration, reason: str) -> None:
+        session.end()
+        log(Event.SESSION_ENDED, name=session.identity.name, mechanism=session.identity.mechanism, reason=reason)
+        session.revoke()
 
 
 def why_not(account: Account | None, identity: Identity) -> str:
-    """Why a session of this identity may not go on; "" if it may."""
+    """Returns the reason why a session of this identity may not go on; "" if it may."""
     if account is None:
         return "the account is gone"
     if not account.enabled and not account.locked:

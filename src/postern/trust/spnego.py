@@ -1,7 +1,7 @@
-"""SPNEGO's acceptor (RFC 4178, MS-SPNG): finds the mechanism inside and leaves the proof to that mechanism's own context.
+"""The acceptor of SPNEGO (RFC 4178, MS-SPNG): finds the mechanism inside and leaves the proof to the context of that mechanism.
 
 The mechListMIC is checked and answered if the client sends one. It is demanded only where the client's first choice was
-not taken, for only then could someone on the way have changed the outcome; clients of DCE/RPC often leave it out.
+not taken, since only then could someone on the way have changed the outcome. Clients of DCE/RPC often leave it out.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MAX_TOKEN = 65_536
 
 
 class SpnegoAcceptor:
-    """The server's side. `begin` makes the inner context by its number, None for one that is not available.
+    """The server's side. `begin` makes the inner context of an AuthType; None if it is not available.
 
     Bound: linear; a token has 65,536 octets at most.
     """
@@ -90,25 +90,25 @@ class SpnegoAcceptor:
         return _response(_COMPLETED if self.complete else _INCOMPLETE, chosen, answer, own_mic)
 
     def _choose(self, token: bytes) -> tuple[bytes, bytes, bytes]:
-        """Chooses from a NegTokenInit; returns the mechanism, its token if that was the client's first choice, and the MIC."""
+        """Chooses from a NegTokenInit. Returns the mechanism, its token if it was the client's first choice, and the MIC."""
         framed = gss_token.unframed(token)
         if framed is None or framed[0] != gss_token.SPNEGO:
             raise MalformedToken("not SPNEGO")
         fields = _fields(framed[1], 0xA0)
         self._mech_types = fields.get(0xA0, b"")
         _, listed, _ = next_element(self._mech_types, 0)
-        for place, (_, oid) in enumerate(elements(listed)):
+        for rank, (_, oid) in enumerate(elements(listed)):
             inner = self._begin(_OIDS[oid]) if oid in _OIDS else None
             if inner is not None:
                 self._inner = inner
-                self._mic_needed = place > 0
-                return oid, b"" if place else _octets(fields, 0xA2), _octets(fields, 0xA3)
+                self._mic_needed = rank > 0
+                return oid, b"" if rank else _octets(fields, 0xA2), _octets(fields, 0xA3)
         raise SecurityFailure("no mechanism of the client is available")
 
     def end(self) -> float | None:
         return self._inner.end() if self._inner is not None else None
 
-    # A Protection by its inner context
+    # A Protection, by the inner context
 
     def token_size(self, level: Level, size: int) -> int:
         assert self._inner is not None
@@ -134,7 +134,7 @@ class SpnegoAcceptor:
 
 
 def _fields(data: bytes, outer: int) -> dict[int, bytes]:
-    """The context-tagged fields of a SEQUENCE inside the tag `outer`."""
+    """Reads the context-tagged fields of a SEQUENCE inside the tag `outer`."""
     body, _ = take(data, 0, outer)
     sequence, _ = take(body, 0, SEQUENCE)
     return dict(elements(sequence))
@@ -145,7 +145,7 @@ def _octets(fields: dict[int, bytes], tag: int) -> bytes:
 
 
 def _response(state: int, chosen: bytes, token: bytes, mic: bytes) -> bytes:
-    """NegTokenResp."""
+    """Writes a NegTokenResp."""
     body = element(0xA0, element(ENUMERATED, bytes([state])))
     body += element(0xA1, element(_OID, chosen)) if chosen else b""
     body += element(0xA2, element(OCTETS, token)) if token else b""

@@ -1,8 +1,8 @@
-"""Accounts of an edge's own directory, written by its administrator over the unix socket: the edge's keeper of accounts, and the
-command that begins a subscription.
+"""Writes the accounts of an edge's own directory, as its administrator over the unix socket. The edge's keeper of accounts uses
+it, and the command that begins a subscription.
 
-slapd itself refuses a bind outside an account's time (pwdStartTime, pwdEndTime: slapo-ppolicy(5)); `expire` takes away what
-an account that is still connected may do, and then the account.
+slapd itself refuses a bind outside an account's time (pwdStartTime, pwdEndTime: slapo-ppolicy(5)); `expire` takes an account's
+rights away, for it may still be connected, and then the account.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ from postern.directory.ldap.client import (
 BATCH = 500
 """Writes that are on their way at a time."""
 MAX_ACCOUNTS = 256
-"""More replicators than this are asked for by nobody in good faith."""
+"""The most replicators that an edge has. No honest organization needs more."""
 
 _NO_SIMPLE_BIND = {"pwdEndTime": [b"19700101000000Z"]}
-"""The edge's own processes are known by the kernel's word, NTLM or Kerberos (edge-adam): Basic, which the password policy judges,
-ended for them long ago."""
+"""Refuses Basic to the edge's own processes, by a time that the password policy checks and that ended long ago. They authenticate
+by the kernel's word, NTLM or Kerberos (edge-adam)."""
 
 
 class AccountError(Exception):
@@ -57,7 +57,8 @@ class Replicator:
 
 @dataclass(frozen=True, slots=True)
 class AccountRequest:
-    """What a hub asked of the edge's keeper of accounts. `secret` (sealed to the edge's key) b"": the account is to end."""
+    """A hub's request to the edge's keeper of accounts. `secret` is sealed to the edge's key; b"" asks for the end of the
+    account."""
 
     dn: str
     by: str
@@ -70,20 +71,20 @@ class AccountRequest:
 
 
 class AdamAccounts:
-    """`client` is bound as the administrator. Every method raises DirectoryUnavailable."""
+    """The accounts of one edge. `client` is bound as the administrator. Every method may raise DirectoryUnavailable."""
 
     def __init__(self, client: AdamClient) -> None:
         self._client = client
 
     async def seed(self, service_password: str) -> None:
-        """Containers, the password policy, the service account with this password, the replicators' group."""
+        """Makes the containers, the password policy, the service account with this password, and the replicators' group."""
         name = layout.SUFFIX.partition("=")[2]
         await self._ensure(layout.SUFFIX, {"objectClass": [b"organizationalUnit"], "ou": [name.encode()]})
         for dn in layout.CONTAINERS:
             await self._ensure(dn, {"objectClass": [b"container"], "cn": [_cn(dn)]})
         policy = {"objectClass": [b"person", b"pwdPolicy"], "sn": [b"policy"], "pwdAttribute": [b"userPassword"]}
         await self._ensure(layout.PASSWORD_POLICY, {**policy, "cn": [_cn(layout.PASSWORD_POLICY)]})
-        # groupOfNames is never empty (RFC 4519 section 3.5); the administrator may everything anyway.
+        # groupOfNames is never empty (RFC 4519 section 3.5); the administrator may do everything anyway.
         group = {"objectClass": [b"groupOfNames"], "member": [layout.ADMINISTRATOR.encode()]}
         await self._ensure(layout.REPLICATORS, {**group, "cn": [_cn(layout.REPLICATORS)]})
         service = {"objectClass": [b"posternService"], "userPassword": [service_password.encode()], **_NO_SIMPLE_BIND}
@@ -94,7 +95,7 @@ class AdamAccounts:
     async def add(
         self, hub: str, password: str, not_before: float, not_after: float, dn: str = "", bootstrap: bool = False
     ) -> str:
-        """A replicator; returns its distinguished name. Raises AccountError for a name that is taken, or for too many."""
+        """Adds a replicator; returns its distinguished name. Raises AccountError for a name that is taken, or for too many."""
         if len(await self.replicators()) >= MAX_ACCOUNTS:
             raise AccountError(f"the edge has {MAX_ACCOUNTS} replication accounts already")
         dn = dn or new_name(hub)
@@ -118,7 +119,7 @@ class AdamAccounts:
         return dn
 
     async def remove(self, dn: str) -> None:
-        """First the right, then the account: a connection that is open loses both."""
+        """Removes first the right, then the account: so an open connection can write no longer."""
         with contextlib.suppress(NoSuchEntry):
             await self._client.modify(layout.REPLICATORS, [(DELETE, "member", [dn.encode()])])
         with contextlib.suppress(NoSuchEntry):
@@ -126,7 +127,7 @@ class AdamAccounts:
 
     async def replicators(self) -> tuple[Replicator, ...]:
         names = ("posternHub", "posternNotBefore", "posternNotAfter", "posternBootstrap")
-        found = await self._client.search(layout.ACCOUNTS, ONE_LEVEL, "(objectClass=posternReplicator)", names)
+        matches = await self._client.search(layout.ACCOUNTS, ONE_LEVEL, "(objectClass=posternReplicator)", names)
         return tuple(
             Replicator(
                 entry.dn,
@@ -135,38 +136,38 @@ class AdamAccounts:
                 entries.number(entry.attributes, "posternNotAfter"),
                 entries.flag(entry.attributes, "posternBootstrap"),
             )
-            for entry in found
+            for entry in matches
         )
 
     async def expire(self, now: float) -> tuple[Replicator, ...]:
-        """Removes the accounts whose time is over; says which."""
-        over = tuple(one for one in await self.replicators() if one.not_after <= now)
-        for one in over:
-            await self.remove(one.dn)
+        """Removes the accounts whose time is over; returns them."""
+        over = tuple(replicator for replicator in await self.replicators() if replicator.not_after <= now)
+        for replicator in over:
+            await self.remove(replicator.dn)
         return over
 
     async def requests(self) -> tuple[AccountRequest, ...]:
         names = ("creatorsName", "description", "posternHub", "posternNotBefore", "posternNotAfter", "posternSecret")
-        found = await self._client.search(layout.REQUESTS, ONE_LEVEL, "(objectClass=posternCredentialRequest)", names)
-        return tuple(_request(entry) for entry in sorted(found))
+        matches = await self._client.search(layout.REQUESTS, ONE_LEVEL, "(objectClass=posternCredentialRequest)", names)
+        return tuple(_request(entry) for entry in sorted(matches))
 
     async def done(self, request: AccountRequest) -> None:
         with contextlib.suppress(NoSuchEntry):
             await self._client.delete(request.dn)
 
     async def forget(self) -> None:
-        """Deletes what was replicated; first the state, so that nobody takes what is left for all there is."""
+        """Deletes what was replicated, and the state first: so nobody takes a remainder for the whole."""
         await self._client.modify(layout.STATE, [(REPLACE, "posternState", None), (REPLACE, "posternLease", None)])
         which = "(&(!(objectClass=container))(!(objectClass=organizationalUnit)))"
         for base in (layout.REQUESTS, layout.REPLICATED):
-            found = await self._client.search(base, SUBTREE, which, ("1.1",))
-            for start in range(0, len(found), BATCH):
-                await self._client.write_all([Delete(entry.dn) for entry in found[start : start + BATCH]])
+            matches = await self._client.search(base, SUBTREE, which, ("1.1",))
+            for start in range(0, len(matches), BATCH):
+                await self._client.write_all([Delete(entry.dn) for entry in matches[start : start + BATCH]])
 
     async def state(self) -> tuple[str, str]:
-        """The lease and the state of replication as they were written, "" where there is none yet."""
-        found = await self._client.search(layout.STATE, BASE, "(objectClass=*)", ("posternLease", "posternState"))
-        values = found[0].attributes if found else {}
+        """Returns the lease and the state of replication as they were written, "" where there is none yet."""
+        matches = await self._client.search(layout.STATE, BASE, "(objectClass=*)", ("posternLease", "posternState"))
+        values = matches[0].attributes if matches else {}
         return entries.text(values, "posternLease"), entries.text(values, "posternState")
 
     async def _ensure(self, dn: str, attributes: Attributes) -> None:
@@ -175,12 +176,12 @@ class AdamAccounts:
 
 
 def new_name(hub: str) -> str:
-    """A distinguished name for a replicator of this hub ("" for the bootstrap account) that nobody can have guessed."""
+    """Makes a distinguished name for a replicator of this hub ("" for the bootstrap account) that nobody can guess."""
     return f"cn=ESRA.{escape_rdn(hub or 'bootstrap')}.{secrets.token_hex(8)},{layout.ACCOUNTS}"
 
 
 def is_name_of(dn: str, hub: str) -> bool:
-    """Whether `new_name(hub)` may have made it."""
+    """Returns whether `new_name(hub)` may have made this name."""
     start, end = f"cn=ESRA.{escape_rdn(hub)}.", f",{layout.ACCOUNTS}"
     middle = dn[len(start) : -len(end)]
     return dn.startswith(start) and dn.endswith(end) and len(middle) == 16 and middle.isalnum()
@@ -204,5 +205,5 @@ def _cn(dn: str) -> bytes:
 
 
 def _generalized(moment: float) -> bytes:
-    """RFC 4517 section 3.3.13."""
+    """Returns a time as GeneralizedTime (RFC 4517 section 3.3.13)."""
     return datetime.datetime.fromtimestamp(int(moment), datetime.UTC).strftime("%Y%m%d%H%M%SZ").encode()

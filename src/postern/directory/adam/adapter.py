@@ -1,6 +1,7 @@
-"""The directory as an edge's processes need it, answered by the edge's own: recipients are known by hashes, nobody logs on.
+"""The directory as an edge's processes need it, answered by the edge's own directory. It knows recipients by hashes, and nobody
+logs on there.
 
-Reads what EdgeSync wrote (`replica`). What an address's hash is made of is `protocols.edge.hashes`'.
+Reads what EdgeSync wrote (`replica`). `protocols.edge.hashes` makes the hashes of addresses.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from postern.protocols.edge.hashes import address_hash, split
 from postern.telemetry.observed import Observed
 
 _COMPLETE_FOR = 5.0
-"""Seconds until it is asked again whether this edge was ever synchronized."""
+"""Seconds for which it is remembered that this edge was fully synchronized."""
 _LISTS = ("msExchSafeSendersHash", "msExchSafeRecipientsHash", "msExchBlockedSendersHash")
 _RECIPIENT = ("cn", "posternAddressHash", "posternMaxReceive")
 
@@ -48,8 +49,8 @@ class AdamDirectory:
         password: str,
         observed: Observed | None = None,
     ) -> AdamDirectory:
-        """On the row `edge-adam`: over the unix socket where the row has it, else by NTLM on `uri` (50389), whose TLS must
-        show `certificate` (the edge's own)."""
+        """Opens the directory on the row `edge-adam`: over the unix socket where the row has it, else by NTLM on `uri` (50389),
+        whose TLS must show `certificate` (the edge's own)."""
         if Mechanism.PEER in row.supported_auth:
             return AdamDirectory(AdamClient(row, socket_uri, by_peer(), Mechanism.PEER, observed=observed))
         bind = by_ntlm("postern", password)
@@ -68,7 +69,7 @@ class AdamDirectory:
         return self._cache.peek(address)
 
     async def account(self, name: str) -> Account | None:
-        """Nobody logs on at an edge."""
+        """Returns None, for nobody logs on at an edge."""
         return None
 
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
@@ -81,10 +82,12 @@ class AdamDirectory:
         return frozenset()
 
     async def accepted_domains(self) -> tuple[AcceptedDomain, ...]:
-        found = await self._client.search(
+        matches = await self._client.search(
             layout.DOMAINS, ONE_LEVEL, "(objectClass=acceptedDomain)", ("cn", "posternDomainType")
         )
-        domains = (AcceptedDomain(_text(entry, "cn"), DomainType(_text(entry, "posternDomainType"))) for entry in found)
+        domains = (
+            AcceptedDomain(_text(entry, "cn"), DomainType(_text(entry, "posternDomainType"))) for entry in matches
+        )
         return tuple(sorted(domains, key=lambda domain: domain.name))
 
     async def trusted_certificates(self) -> tuple[TrustedCertificate, ...]:
@@ -95,8 +98,8 @@ class AdamDirectory:
         )
 
     async def hubs(self) -> tuple[HubServer, ...]:
-        """The hubs of the subscription's site, by name."""
-        found = await self._client.search(
+        """Returns the hubs of the subscription's site, by name."""
+        matches = await self._client.search(
             layout.HUBS,
             ONE_LEVEL,
             "(objectClass=posternHubServer)",
@@ -110,12 +113,12 @@ class AdamDirectory:
                 in_order(entry, "posternAddress"),
                 tuple(entry.attributes.get("posternCertificate", ())),
             )
-            for entry in found
+            for entry in matches
         )
         return tuple(sorted(hubs, key=lambda hub: hub.name))
 
     async def send_connectors(self) -> tuple[SendConnector, ...]:
-        found = await self._client.search(
+        matches = await self._client.search(
             layout.CONNECTORS,
             ONE_LEVEL,
             "(objectClass=posternSendConnector)",
@@ -128,13 +131,13 @@ class AdamDirectory:
                 in_order(entry, "posternSmartHost"),
                 _text(entry, "posternSourceServer"),
             )
-            for entry in found
+            for entry in matches
         )
         return tuple(sorted(connectors, key=lambda connector: connector.name))
 
     async def internal_servers(self) -> tuple[str, ...]:
-        found = await self._client.search(layout.TRANSPORT_SETTINGS, BASE, "(objectClass=*)", ("posternAddress",))
-        return in_order(found[0], "posternAddress") if found else ()
+        matches = await self._client.search(layout.TRANSPORT_SETTINGS, BASE, "(objectClass=*)", ("posternAddress",))
+        return in_order(matches[0], "posternAddress") if matches else ()
 
     async def sender_lists(self, addresses: Sequence[str]) -> Mapping[str, SenderLists]:
         by_hash = {address_hash(address): address for address in addresses}
@@ -163,25 +166,26 @@ class AdamDirectory:
         return answer
 
     async def _be_complete(self) -> None:
-        """Before the first full synchronization has ended, who is not here is not therefore nobody."""
+        """Raises DirectoryUnavailable before the first full synchronization has ended: until then, a recipient that is missing
+        here may exist."""
         now = time.monotonic()
         if now < self._complete_until:
             return
-        found = await self._client.search(layout.STATE, BASE, "(objectClass=*)", ("posternState",))
-        if not found or not read_state(_text(found[0], "posternState")).full:
+        matches = await self._client.search(layout.STATE, BASE, "(objectClass=*)", ("posternState",))
+        if not matches or not read_state(_text(matches[0], "posternState")).full:
             raise DirectoryUnavailable(f"{self._client.row.id}: nothing was replicated to this edge yet")
         self._complete_until = now + _COMPLETE_FOR
 
     async def _matching(self, hashes: Sequence[bytes], names: Sequence[str]) -> list[Entry]:
-        found: list[Entry] = []
+        matches: list[Entry] = []
         for start in range(0, len(hashes), MAX_BATCH):
             which = "".join(_equals(value) for value in hashes[start : start + MAX_BATCH])
-            found += await self._client.search(layout.RECIPIENTS, ONE_LEVEL, f"(|{which})", names)
-        return found
+            matches += await self._client.search(layout.RECIPIENTS, ONE_LEVEL, f"(|{which})", names)
+        return matches
 
 
 def _recipient(entry: Entry, address: str) -> Recipient:
-    """An edge knows no more of it: no name, no other address, no server."""
+    """Makes a recipient of all that an edge knows of one, which is no name, no other address and no server."""
     address = fold(address)
     return Recipient(
         guid=UUID(hex=_text(entry, "cn")),
@@ -194,18 +198,18 @@ def _recipient(entry: Entry, address: str) -> Recipient:
 
 
 def in_order(entry: Entry, name: str) -> tuple[str, ...]:
-    """The values of an attribute that are kept as "0 first", "1 second": LDAP's values have no order of their own."""
+    """Returns the values of an attribute that are kept as "0 first", "1 second", for LDAP's values have no order of their own."""
     pairs = (value.decode().partition(" ") for value in entry.attributes.get(name, ()))
     return tuple(rest for _, rest in sorted((int(number), rest) for number, _, rest in pairs))
 
 
 def ordered(values: Sequence[str]) -> list[bytes]:
-    """The other way round."""
+    """Returns values in the form that `in_order` reads."""
     return [f"{number} {value}".encode() for number, value in enumerate(values)]
 
 
 def _equals(value: bytes) -> str:
-    """RFC 4515 section 3: octets in a filter."""
+    """Returns a filter for one hash (RFC 4515 section 3: octets are written in hexadecimal)."""
     return "(posternAddressHash=" + "".join([f"\\{octet:02x}" for octet in value]) + ")"
 
 

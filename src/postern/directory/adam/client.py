@@ -1,5 +1,6 @@
-"""Connections to an edge's own directory: a hub's, to the one certificate that was published (direct trust); and the edge's own,
-by the kernel's word over the unix socket or by NTLM on 50389. The certificate is compared before the password is sent.
+"""Connections to an edge's own directory. A hub connects to the one certificate that was published (direct trust). The edge's own
+processes authenticate by the kernel's word over the unix socket, or by NTLM on 50389. The certificate is compared before the
+password is sent.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 
 _NOBODY_YET = (ldap.STRONG_AUTH_REQUIRED, ldap.UNWILLING_TO_PERFORM, ldap.INSUFFICIENT_ACCESS, ldap.NO_SUCH_OBJECT)
-"""What a server says to whom it does not know."""
+"""The results with which a server refuses a request before anybody has authenticated."""
 
 
 class WrongCertificate(DirectoryUnavailable):
@@ -34,7 +35,7 @@ class WrongCertificate(DirectoryUnavailable):
 
 
 class BindRefused(DirectoryUnavailable):
-    """The account is unknown, not yet or no longer good, or its password is another (RFC 4511 invalidCredentials)."""
+    """The account is unknown, not yet valid or no longer valid, or its password is another (RFC 4511 invalidCredentials)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +60,8 @@ Bind = Callable[[SimpleLDAPObject], None]
 
 
 class AdamClient(Client):
-    """A Client whose binding is given, and that writes many entries at a time. `certificate` (DER) is the only one
-    accepted in TLS; without one there is no TLS, so the URI must be local."""
+    """A Client that binds by `bind`, and that writes many entries at a time. `certificate` (DER) is the only one accepted in
+    TLS; without one there is no TLS, so the URI must be local."""
 
     def __init__(
         self,
@@ -78,10 +79,10 @@ class AdamClient(Client):
         self._certificate = certificate
 
     async def write_all(self, writes: Sequence[Write]) -> None:
-        """As many at a time as a connection carries, in no order. All are tried; then the first that failed is raised, as
-        `add`, `modify` and `delete` raise it.
+        """Makes all writes, in no order, as many at a time as a connection carries. All are tried; then the first error is
+        raised, as `add`, `modify` and `delete` raise it.
 
-        Not as an LDAP transaction (RFC 5805), which would be ten times faster: slapd 2.5.13 crashes under them."""
+        An LDAP transaction (RFC 5805) would be ten times faster, but slapd 2.5.13 crashes under them."""
         done = await asyncio.gather(*(self._write_one(write) for write in writes), return_exceptions=True)
         for error in done:
             if error is not None:
@@ -99,7 +100,7 @@ class AdamClient(Client):
         try:
             handle = await asyncio.to_thread(self._dial)
         except ldap.INVALID_CREDENTIALS as error:
-            if self._mechanism is not Mechanism.BASIC:  # else EdgeSync, which has other accounts to try, says it
+            if self._mechanism is not Mechanism.BASIC:  # with Basic, EdgeSync has other accounts to try, and logs it
                 log(Event.DIRECTORY_UNAVAILABLE, path=self.row.id, error=describe(error))
             raise BindRefused(self.row.id) from None
         except ldap.LDAPError as error:
@@ -117,8 +118,8 @@ class AdamClient(Client):
         return self._connection
 
     def _dial(self) -> SimpleLDAPObject:
-        """Blocking. The first request on an ldaps: connection is what opens it: it asks for nothing and is refused, for
-        nobody has proven anything yet; only then there is a certificate to look at."""
+        """Connects and binds. Blocking. On an ldaps: connection the first request opens the connection. It asks for nothing and
+        is refused, for nobody has authenticated yet; only then is there a certificate to look at."""
         handle = SimpleLDAPObject(self._uri)
         handle.protocol_version = ldap.VERSION3
         handle.set_option(ldap.OPT_NETWORK_TIMEOUT, self._timeout)
@@ -151,7 +152,7 @@ class AdamClient(Client):
 
 
 def simple(dn: str, password: str) -> Bind:
-    """Basic, as `edgesync` has it."""
+    """Returns a simple bind (Basic), as the row `edgesync` has it."""
 
     def bind(handle: SimpleLDAPObject) -> None:
         handle.simple_bind_s(dn, password)
@@ -160,18 +161,18 @@ def simple(dn: str, password: str) -> Bind:
 
 
 def by_ntlm(name: str, password: str) -> Bind:
-    """SASL's NTLM (MS-NLMP inside RFC 4422): the password does not travel."""
-    words: Mapping[int, str] = {ldap.sasl.CB_AUTHNAME: name, ldap.sasl.CB_PASS: password}
+    """Returns a bind by SASL's NTLM (MS-NLMP inside RFC 4422): the password does not travel."""
+    credentials: Mapping[int, str] = {ldap.sasl.CB_AUTHNAME: name, ldap.sasl.CB_PASS: password}
 
     def bind(handle: SimpleLDAPObject) -> None:
-        handle.sasl_interactive_bind_s("", ldap.sasl.sasl(dict(words), "NTLM"))
+        handle.sasl_interactive_bind_s("", ldap.sasl.sasl(dict(credentials), "NTLM"))
         _be_known(handle)
 
     return bind
 
 
 def by_peer() -> Bind:
-    """SASL EXTERNAL over the unix socket: the kernel says who calls."""
+    """Returns a bind by SASL EXTERNAL over the unix socket: the kernel says who calls."""
 
     def bind(handle: SimpleLDAPObject) -> None:
         handle.sasl_external_bind_s()
@@ -181,6 +182,7 @@ def by_peer() -> Bind:
 
 
 def _be_known(handle: SimpleLDAPObject) -> None:
-    """SASL binds strangers too, and they find nothing: which is not the same as that there is nothing. RFC 4532."""
+    """Raises INVALID_CREDENTIALS unless the bind (RFC 4532) made this process the service account. SASL binds strangers too, and
+    they would see an empty directory."""
     if handle.whoami_s().lower() != f"dn:{SERVICE}".lower():
         raise ldap.INVALID_CREDENTIALS({"desc": "the directory does not know this process as the edge's own"})

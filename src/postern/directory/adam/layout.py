@@ -1,4 +1,5 @@
-"""Where things stand in an edge's own directory (ADAM's place): names that the edge writes, hubs replicate into, and agents read.
+"""The names in an edge's own directory, which takes the place of ADAM. The edge writes them, hubs replicate into them, and agents
+read them.
 
 Pure.
 """
@@ -8,17 +9,18 @@ from __future__ import annotations
 from uuid import UUID
 
 SUFFIX = "ou=MSExchangeGateway"
-"""As ADAM's on an edge transport server."""
+"""The suffix that ADAM has on an edge transport server."""
 ADMINISTRATOR = f"cn=administrator,{SUFFIX}"
-"""Over the unix socket only: the edge's keeper of accounts, and its commands. No entry, slapd.conf's rootdn."""
+"""The name of the edge's keeper of accounts and of its commands, over the unix socket only. It is the rootdn in slapd.conf, and
+has no entry."""
 ACCOUNTS = f"cn=Accounts,{SUFFIX}"
 SERVICE = f"cn=postern,{ACCOUNTS}"
-"""The edge's own processes: it reads what was replicated, and writes nothing."""
+"""The account of the edge's own processes. It reads what was replicated, and writes nothing."""
 REPLICATORS = f"cn=Replicators,{ACCOUNTS}"
 """The group that may write below REPLICATED and add to REQUESTS: replication accounts in their time."""
 PASSWORD_POLICY = f"cn=Password Policy,{ACCOUNTS}"
 REQUESTS = f"cn=Credentials,{SUFFIX}"
-"""What replicators ask of the edge's keeper of accounts: new ones, and the end of old ones."""
+"""The container of replicators' requests to the edge's keeper of accounts: for new accounts, and for the end of old ones."""
 
 REPLICATED = f"cn=Replicated,{SUFFIX}"
 RECIPIENTS = f"cn=Recipients,{REPLICATED}"
@@ -28,10 +30,10 @@ CONNECTORS = f"cn=Connections,{CONFIGURATION}"
 HUBS = f"cn=Servers,{CONFIGURATION}"
 TRANSPORT_SETTINGS = f"cn=Transport Settings,{CONFIGURATION}"
 STATE = f"cn=State,{REPLICATED}"
-"""The lease, and how far replication is; written last."""
+"""The entry of the lease and of the state of replication; it is written last."""
 
 CONTAINERS = (ACCOUNTS, REQUESTS, REPLICATED, RECIPIENTS, CONFIGURATION, DOMAINS, CONNECTORS, HUBS, STATE)
-"""Parents before children."""
+"""All containers, parents before children."""
 
 
 def recipient_dn(guid: UUID) -> str:

@@ -1,8 +1,8 @@
-"""What a hub writes into an edge's directory: the lease, recipients, configuration, how far it is; and what it asks of the edge's
-keeper of accounts.
+"""Writes into an edge's directory as a hub: the lease, recipients, configuration, the state of replication, and requests to the
+edge's keeper of accounts.
 
-What has gone is deleted after all that came or changed is there, and the state is written last:
-a hub that is lost in between leaves the edge knowing too many recipients for a while, never too few.
+Additions and changes are written before deletions, and the state is written last: a hub that fails in between leaves the edge
+with too many recipients for a while, never with too few.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from postern.model.domains import a_labels
 from postern.model.edge import EdgeConfiguration, EdgeRecipient
 
 BATCH = 500
-"""Writes after which the lease is looked at, and progress told."""
+"""Writes after which the lease is checked and progress reported."""
 _LISTS = ("msExchSafeSendersHash", "msExchSafeRecipientsHash", "msExchBlockedSendersHash")
 _WRITTEN = ("posternAddressHash", "posternContent", "posternMaxReceive", *_LISTS)
 
@@ -39,7 +39,8 @@ Values = Mapping[str, Sequence[bytes]]
 
 
 class EdgeReplica:
-    """Every method raises DirectoryUnavailable; BindRefused and WrongCertificate are kinds of it."""
+    """The copy in one edge's directory. Every method may raise DirectoryUnavailable; BindRefused and WrongCertificate are kinds
+    of it."""
 
     def __init__(self, client: AdamClient) -> None:
         self._client = client
@@ -47,12 +48,12 @@ class EdgeReplica:
     # The lease and the state
 
     async def lease_and_state(self) -> tuple[Lease | None, State]:
-        found = await self._client.search(layout.STATE, BASE, "(objectClass=*)", ("posternLease", "posternState"))
-        values = found[0].attributes if found else {}
+        matches = await self._client.search(layout.STATE, BASE, "(objectClass=*)", ("posternLease", "posternState"))
+        values = matches[0].attributes if matches else {}
         return read_lease(entries.text(values, "posternLease")), read_state(entries.text(values, "posternState"))
 
     async def exchange_lease(self, former: Lease | None, new: Lease) -> bool:
-        """Whether nobody else changed it meanwhile."""
+        """Replaces the lease, unless somebody else changed it meanwhile. Returns whether it did."""
         changes: list[tuple[int, str, Sequence[bytes] | None]] = [(ADD, "posternLease", [write_lease(new)])]
         if former is not None:
             changes.insert(0, (DELETE, "posternLease", [write_lease(former)]))
@@ -68,19 +69,19 @@ class EdgeReplica:
     # Recipients
 
     async def known(self) -> dict[UUID, str]:
-        """The recipients that the edge has, each with the digest of its content."""
-        found: dict[UUID, str] = {}
+        """Returns the recipients that the edge has, each with the digest of its content."""
+        digests: dict[UUID, str] = {}
         async for page in self._client.pages(
             layout.RECIPIENTS, ONE_LEVEL, "(posternContent=*)", ("posternContent",), 5000
         ):
             for entry in page:
-                found[UUID(hex=entry.dn[3:35])] = entry.attributes["posternContent"][0].decode()
-        return found
+                digests[UUID(hex=entry.dn[3:35])] = entry.attributes["posternContent"][0].decode()
+        return digests
 
     async def write(self, new: Sequence[EdgeRecipient], changed: Sequence[EdgeRecipient]) -> AsyncIterator[int]:
-        """Batch by batch; yields how many it has written each time."""
-        writes: list[Write] = [Add(layout.recipient_dn(one.guid), _entry(one)) for one in new]
-        writes += [Modify(layout.recipient_dn(one.guid), _changes(one)) for one in changed]
+        """Writes recipients batch by batch; yields the number of each batch."""
+        writes: list[Write] = [Add(layout.recipient_dn(recipient.guid), _entry(recipient)) for recipient in new]
+        writes += [Modify(layout.recipient_dn(recipient.guid), _changes(recipient)) for recipient in changed]
         for start in range(0, len(writes), BATCH):
             batch = writes[start : start + BATCH]
             await self._client.write_all(batch)
@@ -95,7 +96,7 @@ class EdgeReplica:
     # Configuration
 
     async def configure(self, configuration: EdgeConfiguration) -> int:
-        """Makes the edge's configuration this one, what has gone last; returns how many entries that changed."""
+        """Makes this the edge's configuration, and deletes last; returns the number of entries that changed."""
         wanted = _entries(configuration)
         have = {
             entry.dn.lower(): entry
@@ -119,14 +120,14 @@ class EdgeReplica:
         await self._client.write_all([Delete(entry.dn) for entry in have.values()])
         return len(writes) + len(have)
 
-    # What the edge's keeper of accounts is asked
+    # Requests to the edge's keeper of accounts
 
     async def ask_account(self, account: str, hub: str, not_before: float, not_after: float, secret: bytes) -> None:
-        """An account for a hub; `secret` is its password, sealed to the edge's key."""
+        """Asks for an account for a hub; `secret` is its password, sealed to the edge's key."""
         await self._ask(account, hub, {"posternSecret": [secret]}, not_before, not_after)
 
     async def ask_end(self, account: str, hub: str) -> None:
-        """The end of an account: of this hub's own, or of the bootstrap account."""
+        """Asks for the end of an account: of this hub's own, or of the bootstrap account."""
         await self._ask(account, hub, {}, 0.0, 0.0)
 
     async def _ask(self, account: str, hub: str, more: Values, not_before: float, not_after: float) -> None:
@@ -150,7 +151,7 @@ class EdgeReplica:
 
 
 def content_of(recipient: EdgeRecipient) -> str:
-    """A digest of what an edge has of a recipient: equal digests need no write."""
+    """Returns a digest of all that an edge has of a recipient: equal digests need no write."""
     digest = hashlib.sha256()
     lists = (recipient.safe_senders, recipient.safe_recipients, recipient.blocked_senders)
     for part in (*sorted(recipient.hashes), b"|", *lists, str(recipient.max_receive).encode()):
@@ -158,21 +159,21 @@ def content_of(recipient: EdgeRecipient) -> str:
     return digest.hexdigest()[:32]
 
 
-def _entry(one: EdgeRecipient) -> dict[str, Sequence[bytes]]:
-    return {"objectClass": [b"posternEdgeRecipient"], "cn": [one.guid.hex.encode()], **_values(one)}
+def _entry(recipient: EdgeRecipient) -> dict[str, Sequence[bytes]]:
+    return {"objectClass": [b"posternEdgeRecipient"], "cn": [recipient.guid.hex.encode()], **_values(recipient)}
 
 
-def _changes(one: EdgeRecipient) -> list[tuple[int, str, Sequence[bytes] | None]]:
-    values = _values(one)
+def _changes(recipient: EdgeRecipient) -> list[tuple[int, str, Sequence[bytes] | None]]:
+    values = _values(recipient)
     return [(REPLACE, name, values.get(name) or None) for name in _WRITTEN]
 
 
-def _values(one: EdgeRecipient) -> dict[str, Sequence[bytes]]:
-    lists = (one.safe_senders, one.safe_recipients, one.blocked_senders)
+def _values(recipient: EdgeRecipient) -> dict[str, Sequence[bytes]]:
+    lists = (recipient.safe_senders, recipient.safe_recipients, recipient.blocked_senders)
     return {
-        "posternAddressHash": list(one.hashes),
-        "posternContent": [content_of(one).encode()],
-        "posternMaxReceive": [str(one.max_receive).encode()] if one.max_receive else [],
+        "posternAddressHash": list(recipient.hashes),
+        "posternContent": [content_of(recipient).encode()],
+        "posternMaxReceive": [str(recipient.max_receive).encode()] if recipient.max_receive else [],
         **{name: [value] if value else [] for name, value in zip(_LISTS, lists, strict=True)},
     }
 
@@ -181,7 +182,7 @@ def _entries(configuration: EdgeConfiguration) -> dict[str, dict[str, Sequence[b
     wanted: dict[str, dict[str, Sequence[bytes]]] = {}
 
     def put(container: str, kind: bytes, name: str, values: Mapping[str, Sequence[bytes]]) -> None:
-        present = {key: list(given) for key, given in values.items() if given}
+        present = {key: list(held) for key, held in values.items() if held}
         wanted[f"cn={escape_rdn(name)},{container}"] = {"objectClass": [kind], "cn": [name.encode()], **present}
 
     for domain in configuration.domains:

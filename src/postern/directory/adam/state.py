@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, replace
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Which hub replicates to this edge. `until` is when its preference ends, `beat` when it was last heard of; while it is
-    `busy`, `session` writes. Times are seconds since 1970."""
+    """The lease of the hub that replicates to this edge. `until` is when its preference ends, `beat` when it was last heard of.
+    While it is `busy`, `session` writes. Times are seconds since 1970."""
 
     holder: str
     session: str
@@ -21,12 +21,12 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far replication is. `cookie` belongs to the source named `source`; with another source it counts no more."""
+    """The state of replication. `cookie` belongs to the source named `source`; with another source it is of no use."""
 
     source: str = ""
     cookie: bytes = b""
     full: float = 0.0
-    """When the last full synchronization ended; 0: none ever did."""
+    """The time when the last full synchronization ended, in seconds since 1970; 0 if none ever did."""
     synchronized: float = 0.0
     by: str = ""
     recipients: int = 0
@@ -34,13 +34,13 @@ class State:
 
 def read_lease(text: str) -> Lease | None:
     try:
-        found = json.loads(text)
+        fields = json.loads(text)
         return Lease(
-            str(found["holder"]),
-            str(found["session"]),
-            float(found["until"]),
-            float(found["beat"]),
-            found["busy"] is True,
+            str(fields["holder"]),
+            str(fields["session"]),
+            float(fields["until"]),
+            float(fields["beat"]),
+            fields["busy"] is True,
         )
     except (ValueError, KeyError, TypeError):
         return None
@@ -48,14 +48,14 @@ def read_lease(text: str) -> Lease | None:
 
 def read_state(text: str) -> State:
     try:
-        found = json.loads(text)
+        fields = json.loads(text)
         return State(
-            str(found["source"]),
-            base64.b64decode(found["cookie"]),
-            float(found["full"]),
-            float(found["synchronized"]),
-            str(found["by"]),
-            int(found["recipients"]),
+            str(fields["source"]),
+            base64.b64decode(fields["cookie"]),
+            float(fields["full"]),
+            float(fields["synchronized"]),
+            str(fields["by"]),
+            int(fields["recipients"]),
         )
     except (ValueError, KeyError, TypeError):
         return State()

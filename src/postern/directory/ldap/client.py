@@ -1,8 +1,8 @@
 """LDAP (RFC 4511): requests to a directory server. python-ldap is imported in `directory`'s ldap modules and nowhere else.
 
 A client is named with its row (`private-directory`). Requests of a process share one connection: each is written at once, and
-the event loop reads the answers as they come, so that a look-up costs no thread (`connection`). Here is also the simple
-bind, which libldap does blocking, so in a thread; `ad.client` binds with Kerberos. The adapters know what entries mean.
+the event loop reads the answers as they come, so that a look-up costs no thread (`connection`). The client also does the simple
+bind, in a thread, for libldap blocks; `ad.client` binds with Kerberos. The adapters know what entries mean.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ DELETE = ldap.MOD_DELETE
 REPLACE = ldap.MOD_REPLACE
 
 _RETRY_AFTER = 0.25
-"""Seconds in which a failed connection attempt answers for all who ask."""
+"""Seconds after a failed connection attempt in which requests fail without another attempt."""
 
 Attributes = Mapping[str, Sequence[bytes]]
 Change = tuple[int, str, Sequence[bytes] | None]
 """(ADD, DELETE or REPLACE; attribute; values, None for all)."""
 
 escape = ldap.filter.escape_filter_chars
-"""RFC 4515 section 3: a value inside a filter."""
+"""Escapes a value inside a filter (RFC 4515 section 3)."""
 escape_rdn = ldap.dn.escape_dn_chars
-"""RFC 4514 section 2.4: a value inside a distinguished name."""
+"""Escapes a value inside a distinguished name (RFC 4514 section 2.4)."""
 
 
 class Entry(NamedTuple):
@@ -57,8 +57,8 @@ class Entry(NamedTuple):
 
 
 class Client:
-    """Requests to one directory server (or several in `uri`, separated by blanks, all ldapi:, all ldaps: or all ldap:
-    with StartTLS: the first that answers serves).
+    """A client of one directory server. `uri` may name several servers, separated by blanks, all ldapi:, all ldaps: or all
+    ldap: with StartTLS; the first that answers serves.
 
     Every request raises DirectoryUnavailable when there is no connection or no answer within `timeout` seconds. A
     search that met a dying connection is sent once more; a write is not, for it may have been done.
@@ -86,7 +86,7 @@ class Client:
     async def search(
         self, base: str, scope: int, filter_text: str, attributes: Sequence[str], limit: int = 0
     ) -> list[Entry]:
-        """Entries that match, in no order; [] also where `base` is not there. `limit` 0 is no limit."""
+        """Returns the entries that match, in no order; [] also where `base` is not there. `limit` 0 is no limit."""
         entries, _ = await self.search_with((), base, scope, filter_text, attributes, limit)
         return entries
 
@@ -99,25 +99,25 @@ class Client:
         attributes: Sequence[str],
         limit: int = 0,
     ) -> tuple[list[Entry], Sequence[LDAPControl]]:
-        """A search with request controls; gives the response's controls beside the entries (references are left out)."""
+        """Searches with request controls, and returns the entries (without references) and the response's controls."""
         try:
-            found = await self._searched(base, scope, filter_text, attributes, limit, controls)
+            result = await self._searched(base, scope, filter_text, attributes, limit, controls)
         except NoSuchEntry:
             return [], ()
-        return [Entry(*row) for row in found.rows if row[0] is not None], found.controls
+        return [Entry(*row) for row in result.rows if row[0] is not None], result.controls
 
     async def search_whole(self, base: str, scope: int, filter_text: str, attributes: Sequence[str]) -> list[Entry]:
-        """All entries that match, and nothing less: raises IncompleteAnswer where the server names another one that knows more
-        (RFC 4511 sections 4.5.3 and 4.1.10), meets a limit, or does not know `base`."""
+        """Returns all entries that match. Raises IncompleteAnswer where the server refers to another one that knows more (RFC
+        4511 sections 4.5.3 and 4.1.10), meets a limit, or does not know `base`."""
         try:
-            found = await self._searched(base, scope, filter_text, attributes)
+            result = await self._searched(base, scope, filter_text, attributes)
         except NoSuchEntry:
             raise IncompleteAnswer(f"the directory does not have {base}") from None
         except Refused as error:
             raise IncompleteAnswer(f"the directory answered in part only: {error}") from None
-        if any(row[0] is None for row in found.rows):
+        if any(row[0] is None for row in result.rows):
             raise IncompleteAnswer("the directory answered for a part, and named another server for the rest")
-        return [Entry(*row) for row in found.rows]
+        return [Entry(*row) for row in result.rows]
 
     async def _searched(
         self,
@@ -140,24 +140,26 @@ class Client:
     async def pages(
         self, base: str, scope: int, filter_text: str, attributes: Sequence[str], size: int = 500
     ) -> AsyncIterator[list[Entry]]:
-        """All that match, page by page (RFC 2696): Active Directory answers with 1,000 entries at most. A server that goes
-        away in between ends it with DirectoryUnavailable or Refused: a page's cookie is that server's own."""
+        """Yields all that match, page by page (RFC 2696), for Active Directory answers with 1,000 entries at most. Raises
+        DirectoryUnavailable or Refused if the server goes away in between, for only that server knows the cookie of a page."""
         cookie = b""
         while True:
             control = SimplePagedResultsControl(True, size, cookie)
             entries, answers = await self.search_with((control,), base, scope, filter_text, attributes)
             yield entries
-            cookie = next((bytes(one.cookie) for one in answers if isinstance(one, SimplePagedResultsControl)), b"")
+            cookie = next(
+                (bytes(response.cookie) for response in answers if isinstance(response, SimplePagedResultsControl)), b""
+            )
             if not cookie:
                 return
 
     async def add(self, dn: str, attributes: Attributes) -> None:
-        """Raises AlreadyThere, NoSuchEntry (no parent), Refused."""
+        """Adds an entry. Raises AlreadyThere, NoSuchEntry (no parent), Refused."""
         rows = [(name, list(values)) for name, values in attributes.items() if values]
         await self._write(lambda handle: handle.add_ext(dn, rows))
 
     async def modify(self, dn: str, changes: Sequence[Change]) -> None:
-        """All changes or none. Raises NoSuchEntry, AlreadyThere, Refused."""
+        """Makes all changes or none. Raises NoSuchEntry, AlreadyThere, Refused."""
         rows = [(kind, name, None if values is None else list(values)) for kind, name, values in changes]
         await self._write(lambda handle: handle.modify_ext(dn, rows))
 
@@ -196,7 +198,7 @@ class Client:
             self._failed_at = time.monotonic()
 
     async def _open(self) -> Connection:
-        """Binds; where and how is what kinds of client differ in. Raises DirectoryUnavailable."""
+        """Connects and binds; subclasses differ in where and how. Raises DirectoryUnavailable."""
         try:
             sealed = self.row.encryption is Encryption.REQUIRED
             handle = await asyncio.to_thread(_bind, self._uri, self._bind_dn, self._password, self._timeout, sealed)
@@ -212,24 +214,24 @@ class Client:
 
 
 def either(comparison: str, address: str) -> str:
-    """A filter's part that finds an address or a domain in whichever spelling the directory keeps it. `comparison`
-    is an attribute's name with `=` and what stands before the address in a value."""
-    found = "".join(f"({comparison}{escape(one)})" for one in spellings(address))
-    return found if found.count("(") == 1 else f"(|{found})"
+    """Returns the part of a filter that finds an address or a domain in whichever spelling the directory keeps it. `comparison`
+    is an attribute's name with `=` and what stands before the address in a value, as in "proxyAddresses=smtp:"."""
+    alternatives = "".join(f"({comparison}{escape(spelling)})" for spelling in spellings(address))
+    return alternatives if alternatives.count("(") == 1 else f"(|{alternatives})"
 
 
 def socket_uri(file: str) -> str:
-    """The ldapi URL of a unix socket."""
+    """Returns the ldapi URL of a unix socket."""
     return "ldapi://" + quote(file, safe="")
 
 
 def tls_package() -> str:
-    """Which TLS library libldap, and with it slapd, was built with: "GnuTLS" or "OpenSSL"."""
+    """Returns the TLS library that libldap, and with it slapd, was built with: "GnuTLS" or "OpenSSL"."""
     return str(ldap.get_option(ldap.OPT_X_TLS_PACKAGE))
 
 
 def answers(uri: str, bind_dn: str, password: str) -> None:
-    """Binds once, blocking: whether a server is up and knows us. Raises DirectoryUnavailable."""
+    """Binds once, blocking, to check that a server is up and knows us. Raises DirectoryUnavailable if not."""
     try:
         _bind(uri, bind_dn, password, 2.0).unbind_ext()
     except ldap.LDAPError as error:
@@ -237,7 +239,8 @@ def answers(uri: str, bind_dn: str, password: str) -> None:
 
 
 def _bind(uri: str, bind_dn: str, password: str, timeout: float, sealed: bool = True) -> SimpleLDAPObject:
-    """The password goes over a unix socket or, where the row asks for it (`sealed`), inside TLS 1.2 or later only."""
+    """Connects and binds. The password goes over a unix socket or, where the row asks for it (`sealed`), only inside TLS 1.2 or
+    later."""
     handle = SimpleLDAPObject(uri)
     handle.protocol_version = ldap.VERSION3
     handle.set_option(ldap.OPT_NETWORK_TIMEOUT, timeout)
@@ -247,7 +250,7 @@ def _bind(uri: str, bind_dn: str, password: str, timeout: float, sealed: bool = 
         if not uri.startswith("ldapi:"):
             handle.set_option(ldap.OPT_X_TLS_REQUIRE_CERT, ldap.OPT_X_TLS_DEMAND)
             handle.set_option(ldap.OPT_X_TLS_PROTOCOL_MIN, ldap.OPT_X_TLS_PROTOCOL_TLS1_2)
-            for option in (ldap.OPT_X_TLS_CACERTFILE, ldap.OPT_X_TLS_CACERTDIR):  # a context of our own has none
+            for option in (ldap.OPT_X_TLS_CACERTFILE, ldap.OPT_X_TLS_CACERTDIR):  # our own context has none
                 if authorities := ldap.get_option(option):
                     handle.set_option(option, authorities)
             handle.set_option(ldap.OPT_X_TLS_NEWCTX, 0)

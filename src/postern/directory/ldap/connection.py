@@ -1,7 +1,7 @@
-"""One bound LDAP connection on the event loop, and what results mean. Used by `ldap` only, which reads and writes through it.
+"""One bound LDAP connection on the event loop, and the meaning of results. Only the clients of a directory use it.
 
 libldap writes a request when it is made; answers are collected when the socket is readable. One read may bring several answers,
-which then wait in libldap's own buffer where no event tells of them: it is emptied every time.
+and those wait in libldap's own buffer, of which no event tells: so it is emptied every time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MAX_OUTSTANDING = 64
 _FULL = 0.01
 """Seconds until a request that met a full socket is made again."""
 _PATIENCE = 5
-"""How many time-outs long a request may wait while its connection brings other answers, or pieces of its own."""
+"""The number of time-outs that a request may wait while its connection brings other answers, or parts of its own."""
 
 
 class NoSuchEntry(Exception):
@@ -35,18 +35,19 @@ class AlreadyThere(Exception):
 
 
 class Refused(Exception):
-    """Any other result: the server understood and would not. `text` names the result, never a value."""
+    """Any other result: the server understood the request and refused it. The text names the result, never a value."""
 
 
 class Result(NamedTuple):
-    """What came for one request: rows of (name or None, attributes), and the response's controls that are known here."""
+    """The answer to one request: rows of (name or None, attributes), and the response's controls that are known here."""
 
     rows: Any
     controls: Sequence[LDAPControl]
 
 
 class Connection:
-    """When it fails, all that wait on it hear DirectoryUnavailable. `ended` is called once, with why; "" if it was told to."""
+    """One bound connection. When it fails, all requests that wait raise DirectoryUnavailable. `ended` is called once with the
+    reason, which is "" after `close`."""
 
     def __init__(
         self,
@@ -113,7 +114,7 @@ class Connection:
         raise DirectoryUnavailable(self._row_id)
 
     def retire(self) -> None:
-        """Closes once what waits has its answers; the caller makes no more requests."""
+        """Closes once the waiting requests have their answers. The caller makes no more requests."""
         self._retired = True
         if not self._waiting:
             self.close()
@@ -126,7 +127,7 @@ class Connection:
         self._take()
 
     def _take(self) -> None:
-        """Takes every complete answer that libldap has; what is incomplete stays with it until more bytes come."""
+        """Takes every complete answer that libldap has; an incomplete one stays there until more octets come."""
         while not self.closed:
             try:
                 kind, rows, number, controls = self.handle.result3(ldap.RES_ANY, 1, 0)
@@ -153,7 +154,7 @@ class Connection:
             future.set_exception(error)
 
     def _check_time(self) -> None:
-        """A server that says nothing for the whole time-out while a request waits is taken for hung."""
+        """Fails a connection that brought nothing for the whole time-out while a request waits: its server hangs."""
         self._take()  # also lets libldap write on, where a full socket had stopped it
         now = self._loop.time()
         late = max((now - deadline for _, deadline in self._waiting.values()), default=-1.0)
@@ -189,6 +190,6 @@ def translate(error: ldap.LDAPError, row_id: str) -> Exception:
 
 
 def describe(error: ldap.LDAPError) -> str:
-    """The result's name and the server's words; `matched` and values stay out."""
+    """Returns the result's name and the server's message, without `matched` and values."""
     details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     return f"{type(error).__name__}: {details.get('info') or details.get('desc', '')}"

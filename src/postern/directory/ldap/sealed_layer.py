@@ -1,5 +1,5 @@
-"""The bind by Kerberos on a fresh connection, and the layer that seals all that follows: `protocols.ldap.bind`'s octets with a
-security context of `tickets`.
+"""Binds by Kerberos on a new connection, and makes the layer that seals all that follows. `protocols.ldap.bind` has the octets,
+`tickets` the security context.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from postern.directory.ldap.tickets import Context
 from postern.protocols.ldap.bind import IN_PROGRESS, SUCCESS, BindAnswers, Packets, bind_request, chosen_layer, packet
 
 _STEPS = 5
-"""Messages of a bind; Kerberos needs three."""
+"""The most messages of a bind; Kerberos needs three."""
 
 
 class Wire(Protocol):
@@ -23,7 +23,7 @@ class Wire(Protocol):
 
 
 class SealedLayer:
-    """`largest` is what the server takes in one packet."""
+    """The layer that seals a connection. `largest` is the size in octets of the largest packet that the server takes."""
 
     def __init__(self, context: Context, largest: int) -> None:
         self._context = context
@@ -31,12 +31,12 @@ class SealedLayer:
         self._packets = Packets()
 
     def outgoing(self, data: bytes) -> bytes:
-        """Raises ValueError."""
+        """Seals octets into packets. Raises ValueError."""
         parts = [data[at : at + self._room] for at in range(0, len(data), self._room)]
         return b"".join([packet(self._context.wrap(part)) for part in parts])
 
     def incoming(self, data: bytes) -> bytes:
-        """Raises ValueError: altered, not sealed, or too large."""
+        """Returns the octets of complete packets. Raises ValueError for a packet that is altered, not sealed, or too large."""
         self._packets.feed(data)
         clear = []
         while (sealed_packet := self._packets.next_packet()) is not None:
@@ -47,7 +47,7 @@ class SealedLayer:
 
 
 async def sealed(wire: Wire, context: Context) -> SealedLayer:
-    """Binds. Raises Refused (the server will not), TicketError (its proof is none), ConnectionError."""
+    """Binds. Raises Refused where the server refuses, TicketError where it does not prove itself, and ConnectionError."""
     answers, token, largest = BindAnswers(), context.token, 0
     for number in range(1, _STEPS + 1):
         wire.send(bind_request(number, token))

@@ -1,7 +1,7 @@
-"""Kerberos for LDAP: tickets from a keytab or from whoever ran kinit, and the security context that a ticket begins.
+"""Kerberos for LDAP: tickets from a keytab or from the user who ran kinit, and the security context that a ticket begins.
 
 Wraps python-gssapi. Fetching a ticket may wait for a key distribution centre, so it is done in threads; all later steps of a
-context need nobody and take microseconds. Tickets of this server's account stay in a cache of this process's memory.
+context wait for nothing and take microseconds. Tickets of this server's account stay in a cache of this process's memory.
 """
 
 from __future__ import annotations
@@ -27,23 +27,23 @@ _KERBEROS = "1.2.840.113554.1.2.2"
 _STRENGTH = "1.2.840.113554.1.2.2.5.15"
 """GSS_C_SEC_CONTEXT_SASL_SSF of MIT's library: the strength of the context's encryption in bits."""
 _THREADS = 4
-"""Fetches at a time; one may hang as long as libkrb5 waits for centres that are down."""
+"""Tickets fetched at a time; a fetch may hang as long as libkrb5 waits for centres that are down."""
 _OVERHEAD = 256
-"""Octets that wrapping adds at most, with room to spare (RFC 4121 section 4.2.4)."""
+"""The most octets that wrapping adds, with room to spare (RFC 4121 section 4.2.4)."""
 
 
 class TicketError(Exception):
-    """There is no ticket, or the other end's proof is none. The text is libkrb5's."""
+    """There is no ticket, or the server did not prove itself. The text comes from libkrb5."""
 
 
 def environment(keytab: Path | str, krb5_conf: Path | str) -> Mapping[str, str]:
-    """What a process that binds with `MachineTickets` has in its environment before libkrb5 is first used: where the realm's
-    centres stand, the keytab for clients, and a ticket cache that no other process sees."""
+    """Returns the environment that a process with `MachineTickets` needs before libkrb5 is first used: the configuration with the
+    realm's centres, the keytab for clients, and a ticket cache that no other process sees."""
     return {"KRB5_CONFIG": str(krb5_conf), "KRB5_CLIENT_KTNAME": f"FILE:{keytab}", "KRB5CCNAME": CACHE}
 
 
 class Context:
-    """An initiator's context with the LDAP service of one server, begun: `token` is its first."""
+    """An initiator's context with the LDAP service of one server. It has begun: `token` is its first token."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
@@ -58,11 +58,11 @@ class Context:
         """Bits of the encryption, as SASL's security strength factor; 0 where there is none."""
         if not self._context.actual_flags & gssapi.RequirementFlag.confidentiality:
             return 0
-        found = raw.inquire_sec_context_by_oid(self._context, gssapi.OID.from_int_seq(_STRENGTH))
-        return int.from_bytes(bytes(found[0])[:4], "big") if found else 0
+        buffers = raw.inquire_sec_context_by_oid(self._context, gssapi.OID.from_int_seq(_STRENGTH))
+        return int.from_bytes(bytes(buffers[0])[:4], "big") if buffers else 0
 
     def step(self, token: bytes) -> bytes:
-        """Raises TicketError."""
+        """Takes the server's token and returns the next one, b"" for none. Raises TicketError."""
         try:
             answer = self._context.step(token)
         except gssapi.exceptions.GSSError as error:
@@ -70,7 +70,7 @@ class Context:
         return bytes(answer) if answer else b""
 
     def wrap(self, data: bytes) -> bytes:
-        """Sealed. Raises ValueError."""
+        """Returns the octets sealed. Raises ValueError."""
         try:
             wrapped = self._context.wrap(data, True)
         except gssapi.exceptions.GSSError as error:
@@ -80,7 +80,8 @@ class Context:
         return bytes(wrapped.message)
 
     def unwrap(self, data: bytes, sealed: bool = True) -> bytes:
-        """Raises ValueError for what is altered, out of turn or, unless `sealed` is False, only signed."""
+        """Returns the octets of a packet. Raises ValueError for one that is altered, out of turn or, unless `sealed` is False,
+        only signed."""
         try:
             clear = self._context.unwrap(data)
         except gssapi.exceptions.GSSError as error:
@@ -91,18 +92,19 @@ class Context:
 
     @staticmethod
     def room(largest: int) -> int:
-        """Octets that can be wrapped into a packet of this size at most."""
+        """Returns the most octets that can be wrapped into a packet of this size."""
         return max(largest - _OVERHEAD, 1)
 
 
 class Tickets(Protocol):
     async def begin(self, fqdn: str) -> Context:
-        """A context with the LDAP service of this server. Raises TicketError."""
+        """Begins a context with the LDAP service of this server. Raises TicketError."""
         ...
 
 
 class MachineTickets:
-    """As the account of this server (`HUB1$`), by the keytab with its keys. The process's environment is `environment`'s."""
+    """Tickets of the account of this server (`HUB1$`), from the keytab with its keys. The process needs the variables that
+    `environment` returns."""
 
     def __init__(self, account: str, realm: str, keytab: Path | str) -> None:
         self._principal = f"{account}@{realm}"
@@ -122,7 +124,7 @@ class MachineTickets:
 
 
 class UserTickets:
-    """As whoever ran kinit: the cache that KRB5CCNAME names, or the machine's default."""
+    """Tickets of the user who ran kinit, from the cache that KRB5CCNAME names or from the machine's default."""
 
     async def begin(self, fqdn: str) -> Context:
         return await asyncio.to_thread(self._begin, fqdn)

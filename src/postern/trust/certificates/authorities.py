@@ -1,7 +1,7 @@
 """X.509 validation of other organizations' servers (RFC 5280 section 6): a chain to an authority, within its dates, for a name.
 
-Reads a PEM file of authorities once. Whether a certificate was revoked is not asked: that is domain security, which is not there
-yet. Whose proof a certificate is otherwise is `direct_trust`'s to say.
+Reads a PEM file of authorities once. Revocation is not checked: that belongs to domain security, which does not exist yet.
+`direct_trust` identifies servers of ours by their certificates.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ _USES = frozenset({x509.oid.ExtendedKeyUsageOID.SERVER_AUTH, x509.oid.ExtendedKe
 
 
 class Authorities:
-    """`file` holds the authorities' certificates (PEM); what the library cannot read of it is passed over. Raises OSError, and
-    ValueError if nothing is left. `clock` gives epoch seconds.
+    """The authorities whose certificates are in `file` (PEM). Those that the library cannot read are passed over. Raises OSError,
+    and ValueError if none is left. `clock` gives epoch seconds.
 
-    A mail server is client and server with one certificate, and public authorities sign it for servers only: either extended
-    key usage does for either side.
+    A mail server is client and server with one certificate, which public authorities sign for servers only. So either extended
+    key usage is good for either side.
     """
 
     def __init__(self, file: Path, clock: Callable[[], float] = time.time) -> None:
@@ -44,12 +44,13 @@ class Authorities:
         self._clock = clock
 
     def identify(self, chain: Sequence[bytes]) -> Identity | None:
-        """Which host (its first DNS name) shows this chain (DER, its own certificate first); None if it does not validate."""
+        """Identifies the host that shows this chain (DER, its own certificate first) by the first DNS name in its certificate.
+        Returns None if the chain does not validate."""
         try:
             leaf, *others = _loaded(chain)
             verified = self._policy().build_client_verifier().verify(leaf, others)
             names = [name.value for name in verified.subjects or () if isinstance(name, x509.DNSName)]
-        except Exception:  # strangers choose these octets, and what the library stumbles over proves nobody
+        except Exception:  # strangers choose these octets, and any failure of the library proves nobody
             return None
         return Identity(PrincipalKind.PEER, names[0].lower(), Mechanism.CERTIFICATE) if names else None
 
@@ -72,13 +73,13 @@ class Authorities:
 
 
 def _authorities(pem: bytes) -> list[x509.Certificate]:
-    found = []
+    certificates = []
     for block in _BLOCK.findall(pem):
-        # Machines' bundles hold old authorities with slips that the library warns of, and one day will refuse.
+        # Bundles of machines hold old authorities with mistakes that the library warns of, and will refuse one day.
         with contextlib.suppress(ValueError), warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
-            found.append(x509.load_pem_x509_certificate(block))
-    return found
+            certificates.append(x509.load_pem_x509_certificate(block))
+    return certificates
 
 
 def _either_use(
@@ -91,12 +92,12 @@ def _either_use(
 def _loaded(chain: Sequence[bytes]) -> list[x509.Certificate]:
     if not chain:
         raise ValueError("no certificate")
-    leaf, *others = [x509.load_der_x509_certificate(one) for one in chain[:MAX_SHOWN]]
+    leaf, *others = [x509.load_der_x509_certificate(der) for der in chain[:MAX_SHOWN]]
     key = leaf.public_key()
     if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA:
         raise ValueError("too short a key")
-    # One certificate for each name: else many for one make the search for a path long, and strangers choose them.
-    by_name = {one.subject.public_bytes(): one for one in reversed(others)}
+    # One certificate for each name: strangers choose them, and many for one name would make the search for a path long.
+    by_name = {other.subject.public_bytes(): other for other in reversed(others)}
     return [leaf, *by_name.values()]
 
 

@@ -1,8 +1,8 @@
-"""Direct trust: a server of ours is whoever has the key of a certificate that the directory has for it.
+"""Direct trust: a peer is a server of ours if it has the key of a certificate that the directory has for that server.
 
-Signed by an authority or by itself makes no difference; presence in the directory is the proof, octet for octet, and removal from
-it the revocation. Reads the directory through `model.directory.Certificates` every few seconds and answers from memory; that the
-peer has the key, the TLS handshake has shown before anybody is asked here. What the server may do is the guard's to say.
+It makes no difference whether an authority signed the certificate. The proof is that the directory has it, octet for octet; to
+remove it from there revokes it. Reads the directory through `model.directory.Certificates` every few seconds, and answers from
+memory. The TLS handshake has shown before that the peer has the key. The guard decides what the server may do.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ class _Known:
 
 
 class DirectTrust:
-    """One a process. `role` is that of the servers at the other end: EDGE as a hub sees it, HUB as an edge does. `clock` gives
-    epoch seconds. `start` reads the directory for the first time; what was read last counts while no directory answers."""
+    """Direct trust of a process. `role` is that of the servers at the other end: EDGE on a hub, HUB on an edge. `clock` gives
+    epoch seconds. `start` reads the directory for the first time. While no directory answers, the last reading counts."""
 
     def __init__(self, certificates: Certificates, role: Role, clock: Callable[[], float] = time.time) -> None:
         self._certificates = certificates
@@ -55,9 +55,9 @@ class DirectTrust:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def refresh(self) -> None:
-        """Reads the directory's certificates. Never raises: who was trusted stays so until the directory answers again."""
+        """Reads the directory's certificates. Never raises: trusted servers stay trusted until the directory answers again."""
         try:
-            found = await self._certificates.trusted_certificates()
+            published = await self._certificates.trusted_certificates()
         except DirectoryUnavailable as error:
             if not self._silent:
                 log(Event.DIRECTORY_UNAVAILABLE, error=str(error), of="trusted certificates")
@@ -65,24 +65,24 @@ class DirectTrust:
             return
         self._silent = False
         known: dict[bytes, tuple[_Known, ...]] = {}
-        for one in found:
-            if one.role is self._role and (entry := _read(one)) is not None:
-                digest = hashlib.sha256(one.der).digest()
+        for certificate in published:
+            if certificate.role is self._role and (entry := _read(certificate)) is not None:
+                digest = hashlib.sha256(certificate.der).digest()
                 known[digest] = (*known.get(digest, ()), entry)
         self._known = known
 
     def identify(self, certificate: bytes) -> Identity | None:
-        """Which server this certificate (DER) is now; None if nobody's, or if it is not valid today."""
+        """Identifies the server that has this certificate (DER) now; None if no server has it, or if it is not valid today."""
         now = self._clock()
-        for one in self._known.get(hashlib.sha256(certificate).digest(), ()):
-            if hmac.compare_digest(one.der, certificate) and one.begins <= now <= one.ends:
-                return Identity(PrincipalKind.SERVER, one.server, Mechanism.DIRECT_TRUST)
+        for entry in self._known.get(hashlib.sha256(certificate).digest(), ()):
+            if hmac.compare_digest(entry.der, certificate) and entry.begins <= now <= entry.ends:
+                return Identity(PrincipalKind.SERVER, entry.server, Mechanism.DIRECT_TRUST)
         return None
 
     def is_of(self, certificate: bytes, server: str) -> bool:
         """Whether this certificate is one that `server` (its name) has now."""
-        found = self.identify(certificate)
-        return found is not None and found.name == server
+        identity = self.identify(certificate)
+        return identity is not None and identity.name == server
 
     async def _refresh_always(self) -> None:
         while True:
@@ -90,12 +90,12 @@ class DirectTrust:
             await self.refresh()
 
 
-def _read(one: TrustedCertificate) -> _Known | None:
-    """None for what is no certificate: nobody can show it."""
+def _read(certificate: TrustedCertificate) -> _Known | None:
+    """Reads a certificate of the directory; None for octets that are none, which nobody can show."""
     try:
-        parsed = x509.load_der_x509_certificate(one.der)
+        parsed = x509.load_der_x509_certificate(certificate.der)
         begins, ends = parsed.not_valid_before_utc.timestamp(), parsed.not_valid_after_utc.timestamp()
     except ValueError:
-        log(Event.CERTIFICATE_UNREADABLE, server=one.server)
+        log(Event.CERTIFICATE_UNREADABLE, server=certificate.server)
         return None
-    return _Known(one.server, one.der, begins, ends)
+    return _Known(certificate.server, certificate.der, begins, ends)

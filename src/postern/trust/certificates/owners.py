@@ -14,23 +14,23 @@ from postern.trust.certificates.direct_trust import DirectTrust
 
 
 class PeerCertificates:
-    """Chains are DER, the peer's own certificate first; that the peer has its key, the handshake has shown."""
+    """The certificates of peers, whose keys the TLS handshake has proven. Chains are DER, the peer's own certificate first."""
 
     def __init__(self, direct: DirectTrust | None = None, authorities: Authorities | None = None) -> None:
         self._direct = direct
         self._authorities = authorities
 
     def identify(self, chain: Sequence[bytes]) -> Identity | None:
-        """Identifies the caller that shows this chain to a door of ours; None if it proves nobody."""
+        """Identifies the caller that shows this chain to a door of ours; None if the chain proves nobody."""
         ours = self._direct.identify(chain[0]) if self._direct is not None and chain else None
         if ours is not None or self._authorities is None:
             return ours
         return self._authorities.identify(chain)
 
     def is_of(self, chain: Sequence[bytes], server: str) -> bool:
-        """Whether whom we dialled is this server of ours, by direct trust."""
+        """Whether the peer that we dialled is this server of ours, by direct trust."""
         return self._direct is not None and bool(chain) and self._direct.is_of(chain[0], server)
 
     def vouch(self, chain: Sequence[bytes], host: str) -> bool:
-        """Whether whom we dialled as `host` is that, by an authority's word."""
+        """Whether an authority vouches that the peer is `host`, the name by which we dialled it."""
         return self._authorities is not None and self._authorities.vouch(chain, host)

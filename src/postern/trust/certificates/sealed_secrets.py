@@ -1,8 +1,8 @@
-"""A secret that only the holder of a private key can open: how passwords of replication accounts stand in directories.
+"""Seals secrets that only the holder of a private key can open: the passwords of replication accounts in directories.
 
 Elliptic-curve keys: an ephemeral key of the same curve, ECDH, HKDF-SHA-256, AES-256-GCM (ECIES as in SEC 1 section 5.1).
-RSA keys (of 2,048 bits or more): RSA-OAEP with SHA-256 (RFC 8017 section 7.1). `purpose` is authenticated: what was sealed
-for one pair of servers does not open as another's. Nothing here reads files.
+RSA keys (of 2,048 bits or more): RSA-OAEP with SHA-256 (RFC 8017 section 7.1). `purpose` is authenticated, so a secret that
+was sealed for one pair of servers does not open for another. Nothing here reads files.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class SealError(Exception):
 
 
 def seal(public_key: bytes, secret: str, purpose: str) -> bytes:
-    """`public_key` is SubjectPublicKeyInfo (DER). Raises SealError."""
+    """Seals a secret of 128 octets at most to `public_key`, a SubjectPublicKeyInfo (DER). Raises SealError."""
     data = secret.encode()
     if len(data) > MAX_SECRET:
         raise SealError("the secret is too long to be sealed")
@@ -52,7 +52,7 @@ def seal(public_key: bytes, secret: str, purpose: str) -> bytes:
 
 
 def unseal(private_key: bytes, sealed: bytes, purpose: str) -> str:
-    """`private_key` is PEM without a password. Raises SealError."""
+    """Opens a sealed secret with `private_key`, PEM without a password. Raises SealError."""
     try:
         key = load_pem_private_key(private_key, None)
     except (ValueError, TypeError):
@@ -71,7 +71,7 @@ def unseal(private_key: bytes, sealed: bytes, purpose: str) -> str:
 
 
 def key_of_certificate(der: bytes) -> bytes:
-    """SubjectPublicKeyInfo of a certificate. Raises SealError."""
+    """Returns the SubjectPublicKeyInfo of a certificate. Raises SealError."""
     try:
         key = x509.load_der_x509_certificate(der).public_key()
     except ValueError:
@@ -80,12 +80,12 @@ def key_of_certificate(der: bytes) -> bytes:
 
 
 def new_key() -> bytes:
-    """A private key of our own making: PEM, PKCS #8."""
+    """Makes a private key: PEM, PKCS #8."""
     return ec.generate_private_key(ec.SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def public_part(private_key: bytes) -> bytes:
-    """SubjectPublicKeyInfo of a private key in PEM. Raises SealError."""
+    """Returns the SubjectPublicKeyInfo of a private key in PEM. Raises SealError."""
     try:
         key = load_pem_private_key(private_key, None)
     except (ValueError, TypeError):

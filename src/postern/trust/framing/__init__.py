@@ -1,1 +1,2 @@
-"""How protocols carry an exchange of authentication. Each module maps its own names to mechanisms: SASL (SMTP, IMAP, POP3)."""
+"""The ways in which protocols carry an exchange of authentication: SASL (SMTP, IMAP, POP3), RPC and HTTP. Each module maps the
+names of its protocol to mechanisms."""

@@ -1,8 +1,8 @@
 """HTTP authentication (RFC 9110 section 11) by Negotiate (RFC 4559, MS-N2HT), NTLM (MS-NTHT) and Basic (RFC 7617).
 
-NTLM and Negotiate prove the connection: once it is proven, requests without credentials of their own are the same caller's. So
-this is for HTTP/1.1 on a connection that one client has to itself, and never behind a proxy that shares connections. Sans-I/O:
-header fields in, header fields out. The route's guard says what is offered, and the service asks it which row the caller is on.
+NTLM and Negotiate prove the connection: afterwards the same caller makes the requests that have no credentials of their own. So
+this is for HTTP/1.1 on a connection that one client has to itself, and never behind a proxy that shares connections. It does no
+I/O: header fields go in and come out. The route's guard says what is offered, and the service asks it which row the caller is on.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ SCHEMES: dict[Mechanism, str] = {
     Mechanism.BASIC: "Basic",
 }
 MAX_AUTHORIZATION = 98_304
-"""Octets of the field: Kerberos tickets with large authorization data come near 64 KB in base64."""
+"""Octets of the longest field. Kerberos tickets with large authorization data come near 64 KB in base64."""
 _SERVICES = frozenset({"host", "http"})
 _NTLM = b"NTLMSSP\0"
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationField:
-    """What an Authorization field holds: its scheme in small letters, and what its base64 stands for."""
+    """The content of an Authorization field: its scheme in small letters, and the octets of its base64."""
 
     scheme: str
     token: bytes = field(repr=False)
@@ -40,8 +40,8 @@ class AuthorizationField:
 
 @dataclass(frozen=True, slots=True)
 class Authorized:
-    """The request is of a caller with this identity. `challenge` is the WWW-Authenticate field that its answer must show, ""
-    for none: by it the server proves itself too."""
+    """The request comes from a caller with this identity. `challenge` is the WWW-Authenticate field that the answer must have, by
+    which the server proves itself too; "" for none."""
 
     identity: Identity
     challenge: str = ""
@@ -49,29 +49,30 @@ class Authorized:
 
 @dataclass(frozen=True, slots=True)
 class Unauthorized:
-    """The request is of nobody. `challenges` are the WWW-Authenticate fields of the answer. `failure` is None where nothing
-    failed: no credentials were shown yet, or an exchange goes on."""
+    """The request has no proven caller. `challenges` are the WWW-Authenticate fields of the answer. `failure` is None where
+    nothing failed: no credentials were shown yet, or an exchange goes on."""
 
     challenges: tuple[str, ...]
     failure: Failure | None = None
 
     @property
     def status(self) -> int:
-        """503 where nothing was decided, 403 where no credentials would do on this connection, else 401."""
+        """The status of the answer: 503 where nothing was decided, 403 where no credentials would do on this connection, else
+        401."""
         if self.failure is not None and self.failure.cause is Cause.UNAVAILABLE:
             return 503
         return 401 if self.challenges else 403
 
 
 def challenges(mechanisms: Iterable[Mechanism], realm: str) -> tuple[str, ...]:
-    """A WWW-Authenticate field for each scheme of these mechanisms, in their order. `realm` is what people see beside Basic."""
+    """Returns a WWW-Authenticate field for each scheme of these mechanisms, in their order. People see `realm` beside Basic."""
     schemes = dict.fromkeys(SCHEMES[mechanism] for mechanism in mechanisms if mechanism in SCHEMES)
     shown = "".join(f"\\{letter}" if letter in '"\\' else letter for letter in realm if letter.isprintable())
     return tuple(f'Basic realm="{shown}", charset="UTF-8"' if scheme == "Basic" else scheme for scheme in schemes)
 
 
 def parse_authorization(value: bytes) -> AuthorizationField | None:
-    """Reads an Authorization field with one token68 (RFC 9110 section 11.4); None for any other.
+    """Reads an Authorization field with one token68 (RFC 9110 section 11.4). Returns None for any other.
 
     Bound: linear; at most 98,304 octets.
     """
@@ -88,7 +89,7 @@ def parse_authorization(value: bytes) -> AuthorizationField | None:
 
 
 def password_of(token: bytes) -> tuple[str, str] | None:
-    """The name and the password of Basic credentials in UTF-8 (RFC 7617 section 2.1); None if they are none.
+    """Reads the name and the password of Basic credentials in UTF-8 (RFC 7617 section 2.1). Returns None if they are none.
 
     Bound: linear in the token.
     """
@@ -103,7 +104,7 @@ def password_of(token: bytes) -> tuple[str, str] | None:
 
 
 class HttpAuthentication:
-    """The authentication of one connection of HTTP/1.1. `realm` is what people see beside Basic.
+    """The authentication of one connection of HTTP/1.1. People see `realm` beside Basic.
 
     Bound: linear in the field.
     """
@@ -116,8 +117,8 @@ class HttpAuthentication:
         self._proven: Identity | None = None
 
     async def authorize(self, authorization: bytes | None, guard: Guard, asking: Asking) -> Authorized | Unauthorized:
-        """Judges a request by its Authorization field, None where it has none. Credentials of its own end what the connection
-        had proven before. `guard` is the route's: nothing is begun that it does not offer."""
+        """Judges a request by its Authorization field, None where it has none. Credentials in the request end the connection's
+        former proof. No mechanism is begun that `guard`, the guard of the route, does not offer."""
         if authorization is None:
             self._exchange = None
             return Authorized(self._proven) if self._proven is not None else self._unauthorized(guard, asking)
@@ -171,8 +172,8 @@ class HttpAuthentication:
 
 
 def _mechanism(credentials: AuthorizationField, guard: Guard, asking: Asking) -> Mechanism | Refusal:
-    """The mechanism of these credentials, if the guard lets a caller prove itself by it here. Negotiate may hold a bare token of
-    NTLM or Kerberos, as clients send it that have but one of them."""
+    """Returns the mechanism of these credentials, if the guard allows it here. Negotiate may hold a bare token of NTLM or
+    Kerberos, as clients send it that have only one of them."""
     token = credentials.token
     if credentials.scheme == "basic":
         mechanism = Mechanism.BASIC
@@ -186,14 +187,14 @@ def _mechanism(credentials: AuthorizationField, guard: Guard, asking: Asking) ->
         return Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication scheme is not supported here")
     refusal = guard.check_mechanism(mechanism, asking.seal)
     if refusal is not None and mechanism in (Mechanism.KERBEROS, Mechanism.NEGOTIATE):
-        # Rows list either: Negotiate where clients choose by it, Kerberos where nothing else is meant.
+        # A row lists either: Negotiate where clients choose by it, Kerberos where there is no choice.
         other = Mechanism.NEGOTIATE if mechanism is Mechanism.KERBEROS else Mechanism.KERBEROS
         refusal = guard.check_mechanism(other, asking.seal)
     return refusal or mechanism
 
 
 def _negotiable(guard: Guard, asking: Asking) -> frozenset[Mechanism]:
-    """What Negotiate may come to: Kerberos, and NTLM where a row lists it beside."""
+    """Returns the mechanisms that Negotiate may choose: Kerberos, and NTLM where a row lists it too."""
     ntlm = guard.check_mechanism(Mechanism.NTLM, asking.seal) is None
     return frozenset({Mechanism.KERBEROS, Mechanism.NTLM} if ntlm else {Mechanism.KERBEROS})
 

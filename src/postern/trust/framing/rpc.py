@@ -1,4 +1,4 @@
-"""Exchanges of authentication in RPC's auth trailers (MS-RPCE 2.2.2.11): which number means which mechanism, and what is begun.
+"""Begins exchanges of authentication in RPC's auth trailers (MS-RPCE 2.2.2.11), and maps their numbers to mechanisms.
 
 Every exchange goes on to sign and seal the calls that follow it, so its keys must be strong.
 """
@@ -21,7 +21,7 @@ MECHANISMS: dict[int, Mechanism] = {
 def begin(
     authenticator: Authenticator, auth_type: int, peer: Peer, callers: frozenset[PrincipalKind] = SERVERS
 ) -> ContextExchange | None:
-    """A new exchange with a caller of one of these kinds; None for a mechanism that cannot be verified here. Negotiate says
-    inside which mechanism it is: the row judges that once it is known."""
+    """Begins an exchange with a caller of one of these kinds; returns None for a mechanism that cannot be verified here.
+    Negotiate chooses its mechanism in the exchange; the row judges the choice afterwards."""
     mechanism = MECHANISMS.get(auth_type)
     return authenticator.begin(mechanism, Asking(peer, callers=callers, seals=True)) if mechanism is not None else None

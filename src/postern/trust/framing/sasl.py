@@ -1,7 +1,7 @@
 """SASL (RFC 4422) as SMTP, IMAP and POP3 carry it: names of mechanisms, base64, cancelling, and one AUTH exchange for all three.
 
-No protocol can carry data with its success reply here, so data that comes with success is one more challenge (section 3.6), which
-the client answers before it is told.
+None of the three can carry data with its success reply. So data that comes with success is sent as one more challenge (section
+3.6), which the client answers before it is told of its success.
 """
 
 from __future__ import annotations
@@ -26,20 +26,21 @@ NAMES: dict[Mechanism, tuple[str, ...]] = {
     Mechanism.CERTIFICATE: ("EXTERNAL",),
     Mechanism.DIRECT_TRUST: ("EXTERNAL",),
 }
-"""Names of IANA's registry, each mechanism's best one first. Negotiate is HTTP's and RPC's only."""
+"""Names in IANA's registry, the best of each mechanism first. Only HTTP and RPC have Negotiate."""
 BINDING = frozenset({"SCRAM-SHA-256-PLUS"})
-"""Names of those that bind the proof to the TLS channel (RFC 5802 section 6): nothing without one."""
+"""Names of mechanisms that bind the proof to the TLS channel (RFC 5802 section 6), and so need one."""
 _UNSUPPORTED = "Authentication mechanism is not supported here"
 
 
 def names(mechanisms: Iterable[Mechanism], binds: bool = False) -> tuple[str, ...]:
-    """The names to show for `mechanisms`, in their order. `binds`: the connection's TLS gives a channel binding."""
+    """Returns the names to show for `mechanisms`, in their order. `binds`: the connection's TLS gives a channel binding."""
     named = (name for mechanism in mechanisms for name in NAMES.get(mechanism, ()))
     return tuple(dict.fromkeys(name for name in named if binds or name not in BINDING))
 
 
 def allowed(guard: Guard, name: str, seal: Seal | None) -> Mechanism | Refusal:
-    """The mechanism with this SASL name (any case) that the guard allows on a connection sealed by `seal`, or why none."""
+    """Returns the mechanism with this SASL name (any case) that the guard allows on a connection sealed by `seal`, else a
+    Refusal."""
     best = Refusal(Reason.MECHANISM_NOT_LISTED, _UNSUPPORTED)
     for mechanism, named in NAMES.items():
         if name.upper() not in named:
@@ -55,10 +56,10 @@ def allowed(guard: Guard, name: str, seal: Seal | None) -> Mechanism | Refusal:
 
 
 def begin(authenticator: Authenticator, name: str, asking: Asking) -> Acceptor | None:
-    """A new exchange by the mechanism with this SASL name (any case); None if it cannot be done here and now. A password in
-    the clear is refused here too, whatever the guard said."""
+    """Begins an exchange by the mechanism with this SASL name (any case); returns None if it cannot be done here and now. Refuses
+    a password in the clear itself, whatever the guard said."""
     available = authenticator.available
-    # Passwords and SCRAM are users' only.
+    # Only users prove themselves by passwords and SCRAM.
     of_users = PrincipalKind.USER in asking.callers
     has_scram = of_users and Mechanism.SCRAM in available
     match name.upper():
@@ -83,10 +84,11 @@ AuthTurn = Challenge | Granted | Failure
 
 
 class AuthExchange:
-    """The AUTH exchanges of one connection, one at a time. Each turn returns what the protocol writes: a challenge, success (no
-    data is left in it, and whether a row admits the caller was not asked), or a failure, which ends the exchange.
+    """The AUTH exchanges of one connection, one at a time. Each turn returns a challenge, a success or a failure, for the
+    protocol to write. A failure ends the exchange. A success has no data left, and no row has been asked yet whether it admits
+    the caller.
 
-    With `encoded` responses are lines in base64 as IMAP and POP3 have them; SMTP's machine decodes them itself.
+    With `encoded` responses are lines in base64, as IMAP and POP3 have them; SMTP's machine decodes them itself.
 
     Bound: linear in the line; the protocol's machine bounds its length.
     """
@@ -120,7 +122,7 @@ class AuthExchange:
         self._acceptor = self._granted = None
 
     async def respond(self, response: bytes | None) -> AuthTurn:
-        """The client's response. In base64 `*` cancels (RFC 9051 section 6.2.2, RFC 5034 section 4)."""
+        """Takes the client's response. Where it is in base64, `*` cancels (RFC 9051 section 6.2.2, RFC 5034 section 4)."""
         assert self._acceptor is not None, "no exchange is under way"
         if self._encoded and response:
             if response == b"*":
@@ -150,5 +152,5 @@ class AuthExchange:
 
 
 def encoded(challenge: Challenge) -> bytes:
-    """A challenge as IMAP and POP3 write it."""
+    """Encodes a challenge as IMAP and POP3 write it."""
     return binascii.b2a_base64(challenge.data, newline=False)

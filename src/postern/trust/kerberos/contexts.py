@@ -1,6 +1,6 @@
 """Kerberos contexts on python-gssapi: for RPC in DCE style (three legs), sealing by IOV (RFC 4121, MS-KILE 3.4.5.4.1).
 
-Nothing here may be used where `library.AVAILABLE` is False. Reads keytabs; a principal is someone's only in our own realm.
+Nothing here may be used where `library.AVAILABLE` is False. Reads keytabs. Only principals of our own realm have accounts.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ class _KerberosSealed:
         except gssapi.exceptions.GSSError as error:
             cause = cause_of(error.min_code, KerberosCause.WRONG)
             report(cause, error.min_code)
-            words = f"Kerberos: {cause}, {error.maj_code:#x}/{error.min_code:#x}"
-            raise SecurityFailure(words, temporary=cause is not KerberosCause.WRONG) from error
+            reason = f"Kerberos: {cause}, {error.maj_code:#x}/{error.min_code:#x}"
+            raise SecurityFailure(reason, temporary=cause is not KerberosCause.WRONG) from error
         return bytes(answer) if answer else b""
 
     def _finish(self) -> None:
@@ -68,11 +68,11 @@ class _KerberosSealed:
         self.complete = True
 
     def token_size(self, level: Level, size: int) -> int:
-        # In DCE style everything but the data stands in the header, so that its size does not depend on the data's.
-        known = self._sizes.get(level)
-        if known is None:
-            known = self._sizes[level] = self._measure(level)
-        return known
+        # In DCE style the header has everything but the data, so its size does not depend on that of the data.
+        measured = self._sizes.get(level)
+        if measured is None:
+            measured = self._sizes[level] = self._measure(level)
+        return measured
 
     def _measure(self, level: Level) -> int:
         if level != Level.PRIVACY:
@@ -119,7 +119,7 @@ class _KerberosSealed:
 
 
 def _message(header: Any, sign_header: bool, head: bytes, stub: bytes, trailer: bytes) -> Any:
-    """The buffers in the order of MS-RPCE 2.2.2.11.1; head and trailer are signed only if that was negotiated."""
+    """Returns the buffers in the order of MS-RPCE 2.2.2.11.1. Head and trailer are signed only if that was negotiated."""
     kind = iov.IOVBufferType
     data = (kind.data, False, stub)
     if not sign_header:
@@ -128,15 +128,15 @@ def _message(header: Any, sign_header: bool, head: bytes, stub: bytes, trailer: 
 
 
 Run = Callable[[Callable[[], bytes]], Awaitable[bytes]]
-"""Does work that blocks somewhere else than on the loop's thread."""
+"""Does work that blocks on another thread than the loop's."""
 
 
 class KerberosAcceptorContext(_KerberosSealed):
-    """The server's side. Every key of the keytab may be asked for; the name is the principal's without our realm. A client that
-    binds to a channel must bind to `binding` (RFC 5929); one that does not is let in all the same (MIT since 1.19).
+    """The server's side. A ticket may be for any key of the keytab; the name is that of the principal, without our realm. A
+    client that binds to a channel must bind to `binding` (RFC 5929); one that does not is let in all the same (MIT since 1.19).
 
-    A step reads the keytab and syncs libkrb5's replay cache: `run` takes it off the loop. Without `seals` the keys protect
-    nothing after the handshake: it is none of DCE style, and its keys need not be of a cipher that seals."""
+    A step reads the keytab and syncs libkrb5's replay cache, so `run` takes it off the loop. Without `seals` the keys protect
+    nothing after the handshake, which is then not in DCE style, and its cipher need not be one that seals."""
 
     def __init__(
         self, keytab: str, realm: str, binding: bytes = b"", run: Run | None = None, seals: bool = True
@@ -171,24 +171,24 @@ class KerberosAcceptorContext(_KerberosSealed):
         self.groups = ticket.groups
 
     def wrap(self, message: bytes) -> bytes:
-        """A message with its signature, in clear text (RFC 4121 section 4.2.6.2)."""
+        """Returns a message with its signature, in clear text (RFC 4121 section 4.2.6.2)."""
         return bytes(self._context.wrap(message, False).message)
 
     def unwrap(self, token: bytes) -> bytes:
-        """The message of a token that `wrap` made at the other end. Raises SecurityFailure."""
+        """Returns the message of a token that `wrap` made at the other end. Raises SecurityFailure."""
         try:
             return bytes(self._context.unwrap(token).message)
         except gssapi.exceptions.GSSError:
             raise SecurityFailure("a broken message") from None
 
     def end(self) -> float | None:
-        """When the ticket ends. `lifetime` says so too, but adds the clock skew that libkrb5 allows."""
+        """Returns the end of the ticket in seconds since 1970. `lifetime` would add the clock skew that libkrb5 allows."""
         lucid = importlib.import_module("gssapi.raw.ext_krb5").krb5_export_lucid_sec_context(self._context, 1)
         return float(lucid.endtime)
 
 
 def acceptor_credentials(keytab: str) -> Any:
-    """Every service key of the keytab: host, smtp, imap, pop, HTTP. Raises gssapi's GSSError."""
+    """Returns credentials for every service key of the keytab: host, smtp, imap, pop, HTTP. Raises gssapi's GSSError."""
     store = {b"keytab": keytab.encode()}
     return gssapi.Credentials(usage="accept", store=store, mechs=[gssapi.MechType.kerberos])
 
@@ -205,8 +205,8 @@ def usable(keytab: str) -> bool:
 
 
 class KerberosInitiatorContext(_KerberosSealed):
-    """The client's side, by the keytab of `account` (None: the ticket cache of the environment), or by `credentials` that
-    were got otherwise. `target` is "service@host"."""
+    """The client's side, by the keytab of `account` (None: the ticket cache of the environment), or by `credentials` from
+    elsewhere. `target` is "service@host"."""
 
     def __init__(self, account: str, realm: str, keytab: str | None, target: str, credentials: Any = None) -> None:
         super().__init__(self._begin)
@@ -216,7 +216,7 @@ class KerberosInitiatorContext(_KerberosSealed):
         self._target = target
 
     async def step(self, token: bytes) -> bytes:
-        # Getting a ticket asks the key distribution centre, which may take its time: not on the loop's thread.
+        # The key distribution centre is asked for a ticket and may take its time, so not on the loop's thread.
         return await (super().step(token) if self._context is not None else asyncio.to_thread(self._step, token))
 
     def _begin(self) -> Any:
@@ -244,13 +244,13 @@ class KerberosInitiatorContext(_KerberosSealed):
 
 
 def _session_key(context: Any) -> tuple[bytes, int]:
-    """The key and its type (RFC 3961 section 8)."""
-    found = raw.inquire_sec_context_by_oid(context, _SESSION_KEY)
-    return bytes(found[0]), _last_arc(bytes(found[1]))
+    """Returns the session key and its type (RFC 3961 section 8)."""
+    inquired = raw.inquire_sec_context_by_oid(context, _SESSION_KEY)
+    return bytes(inquired[0]), _last_arc(bytes(inquired[1]))
 
 
 def _last_arc(oid: bytes) -> int:
-    """The last number of a DER-encoded object identifier."""
+    """Returns the last number of a DER-encoded object identifier."""
     value, shift = 0, 0
     for byte in reversed(oid):
         if shift and not byte & 0x80:
@@ -266,14 +266,14 @@ _CIPHERS = {
     19: "Kerberos AES128-SHA256",
     20: "Kerberos AES256-SHA384",
 }
-"""By number (RFC 3962, 8009). Nothing weaker is spoken."""
+"""Ciphers by number (RFC 3962, 8009). Weaker ones are refused."""
 _CHECKSUMS = {17: 12, 18: 12, 19: 16, 20: 24}
 _SESSION_KEY = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2.5.5") if gssapi is not None else None
 """GSS_C_INQ_SSPI_SESSION_KEY: the key, and an identifier whose last number is its type."""
 
 
 def _unframed(token: bytes) -> bytes:
-    """A DCE-style AP-REQ comes bare; some clients frame it all the same, which MIT refuses."""
+    """Takes an AP-REQ out of its frame. In DCE style it has none; some clients frame it all the same, which MIT refuses."""
     framed = gss_token.unframed(token)
     if framed is None or framed[0] != gss_token.KERBEROS or not framed[1].startswith(_AP_REQ):
         return token

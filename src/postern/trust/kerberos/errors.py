@@ -1,4 +1,4 @@
-"""What a Kerberos error comes to: the caller's fault, or something of ours or of the key distribution centre.
+"""Finds the cause of a Kerberos error: the caller, this host, or the key distribution centre.
 
 Reads libkrb5's minor codes (RFC 4120 section 7.5.9 and MIT's own); names no principal and no key.
 """
@@ -10,12 +10,12 @@ from enum import StrEnum
 from postern.telemetry.log import Event, log
 
 _BASE = -1765328384
-"""ERROR_TABLE_BASE_krb5: RFC 4120's numbers are counted from here."""
+"""ERROR_TABLE_BASE_krb5, from which the numbers of RFC 4120 are counted."""
 
 
 class KerberosCause(StrEnum):
     WRONG = "wrong"
-    """The caller's name, secret or ticket is none: nothing of it changes by waiting."""
+    """The caller's name, secret or ticket is wrong, and waiting changes nothing."""
     CLOCK = "clock"
     """Clocks differ by more than the realm allows."""
     KEYTAB = "keytab"
@@ -27,7 +27,7 @@ class KerberosCause(StrEnum):
 _BY_NUMBER = {
     1: KerberosCause.WRONG,  # KDC_ERR_NAME_EXP
     6: KerberosCause.WRONG,  # KDC_ERR_C_PRINCIPAL_UNKNOWN
-    7: KerberosCause.KEYTAB,  # KDC_ERR_S_PRINCIPAL_UNKNOWN: of ourselves, or of the server that was named
+    7: KerberosCause.KEYTAB,  # KDC_ERR_S_PRINCIPAL_UNKNOWN: ourselves, or the server that was named
     12: KerberosCause.WRONG,  # KDC_ERR_POLICY: not at this hour, not from here
     18: KerberosCause.WRONG,  # KDC_ERR_CLIENT_REVOKED: disabled, locked, expired
     23: KerberosCause.WRONG,  # KDC_ERR_KEY_EXPIRED: the password must be changed
@@ -39,7 +39,7 @@ _BY_NUMBER = {
     37: KerberosCause.CLOCK,  # KRB_AP_ERR_SKEW
     44: KerberosCause.KEYTAB,  # KRB_AP_ERR_BADKEYVER
     45: KerberosCause.KEYTAB,  # KRB_AP_ERR_NOKEY
-    # MIT's own from here.
+    # The numbers below are MIT's own.
     144: KerberosCause.KEYTAB,  # KRB5KRB_AP_WRONG_PRINC: no key of ours opens the ticket
     148: KerberosCause.CLOCK,  # KRB5_KDCREP_SKEW
     154: KerberosCause.UNREACHABLE,  # KRB5_REALM_UNKNOWN
@@ -53,12 +53,12 @@ _ERRNO = {2: KerberosCause.KEYTAB, 13: KerberosCause.KEYTAB}
 
 
 def cause_of(minor: int, otherwise: KerberosCause) -> KerberosCause:
-    """`minor` is GSSError.min_code, signed or not; `otherwise` is for codes that say nothing here."""
+    """Returns the cause of `minor` (GSSError.min_code, signed or not); `otherwise` for codes that are not listed here."""
     signed = minor - (1 << 32) if minor >= 1 << 31 else minor
     return _ERRNO.get(signed) or _BY_NUMBER.get(signed - _BASE, otherwise)
 
 
 def report(cause: KerberosCause, minor: int, path: str = "") -> None:
-    """Logs what is not the caller's fault."""
+    """Logs an error whose cause is not the caller."""
     if cause is not KerberosCause.WRONG:
         log(Event.KERBEROS_FAILED, cause=str(cause), code=minor, **({"path": path} if path else {}))

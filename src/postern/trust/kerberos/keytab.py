@@ -1,6 +1,6 @@
-"""Keytabs of computer accounts in Active Directory: keys made of the account's password, in MIT's file format.
+"""Makes keytabs of computer accounts in Active Directory: keys from the account's password, in MIT's file format.
 
-Pure: the password, realm and version come in; who keeps the file is `host.active_directory`.
+Pure: the password, realm and version come in; `host.active_directory` keeps the file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _PRINCIPAL, _SERVICE = 1, 2
 
 
 def string_to_key(password: str, salt: str, kind: int) -> bytes:
-    """RFC 3962 section 4: the key of `kind` (AES256 or AES128)."""
+    """Makes the key of `kind` (AES256 or AES128) from a password (RFC 3962 section 4)."""
     octets = _KEY_OCTETS[kind]
     raw = pbkdf2_hmac("sha1", password.encode(), salt.encode(), _ITERATIONS, octets)
     key, block = b"", _FOLDED_KERBEROS
@@ -37,12 +37,12 @@ def string_to_key(password: str, salt: str, kind: int) -> bytes:
 
 
 def computer_salt(realm: str, account: str) -> str:
-    """MS-KILE 3.1.1.2: of the computer with this sAMAccountName (HUB1$)."""
+    """Returns the salt of the computer with this sAMAccountName (HUB1$): MS-KILE 3.1.1.2."""
     return f"{realm}host{account.rstrip('$').lower()}.{realm.lower()}"
 
 
 def keytab(realm: str, account: str, password: str, version: int, services: Iterable[str], timestamp: int = 0) -> bytes:
-    """The file (MIT's version 0x0502): the account's keys under its own name and under each of `services`
+    """Returns the content of a keytab (MIT's version 0x0502): the account's keys under its own name and under each of `services`
     ("imap/cas1.corp.test"). `version` is msDS-KeyVersionNumber."""
     salt = computer_salt(realm, account)
     keys = [(kind, string_to_key(password, salt, kind)) for kind in (AES256, AES128)]
@@ -52,26 +52,26 @@ def keytab(realm: str, account: str, password: str, version: int, services: Iter
 
 
 def principals(content: bytes) -> set[tuple[str, int]]:
-    """Names ("imap/cas1.corp.test") and key versions that a keytab holds; empty for what is none."""
-    found: set[tuple[str, int]] = set()
-    place = 2
+    """Reads the names ("imap/cas1.corp.test") and key versions in a keytab; empty for octets that are none."""
+    entries: set[tuple[str, int]] = set()
+    at = 2
     try:
-        while content[:2] == b"\x05\x02" and place < len(content):
-            size = struct.unpack_from(">i", content, place)[0]
-            end = place + 4 + abs(size)
+        while content[:2] == b"\x05\x02" and at < len(content):
+            size = struct.unpack_from(">i", content, at)[0]
+            end = at + 4 + abs(size)
             if size > 0:
-                count = struct.unpack_from(">H", content, place + 4)[0]
-                place += 6
+                count = struct.unpack_from(">H", content, at + 4)[0]
+                at += 6
                 parts = []
                 for _ in range(count + 1):  # the realm is the first
-                    length = struct.unpack_from(">H", content, place)[0]
-                    parts.append(content[place + 2 : place + 2 + length].decode())
-                    place += 2 + length
-                found.add(("/".join(parts[1:]), struct.unpack_from(">I", content, end - 4)[0]))
-            place = end
+                    length = struct.unpack_from(">H", content, at)[0]
+                    parts.append(content[at + 2 : at + 2 + length].decode())
+                    at += 2 + length
+                entries.add(("/".join(parts[1:]), struct.unpack_from(">I", content, end - 4)[0]))
+            at = end
     except (struct.error, UnicodeDecodeError):
         return set()
-    return found
+    return entries
 
 
 def _entry(realm: str, parts: tuple[str, ...], name: int, version: int, timestamp: int, kind: int, key: bytes) -> bytes:

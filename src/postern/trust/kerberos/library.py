@@ -1,6 +1,6 @@
 """python-gssapi, where the extra postern[kerberos] and libkrb5 are installed, and None in its place elsewhere.
 
-`AVAILABLE` says which. Nothing else of this package may be used where it is False.
+`AVAILABLE` says whether it is there. Where it is False, nothing else of this package may be used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 gssapi: Any = None
 raw: Any = None
 iov: Any = None
-"""Sealing by buffers, as DCE/RPC needs it."""
+"""Seals by buffers, as DCE/RPC needs it."""
 try:
     gssapi = importlib.import_module("gssapi")
     raw = importlib.import_module("gssapi.raw")

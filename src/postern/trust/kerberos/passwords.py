@@ -1,7 +1,7 @@
-"""Passwords judged by a realm: a ticket is got with the password, and must then open with our own keytab.
+"""Has a realm judge passwords: the password must get a ticket, and the ticket must open with our own keytab.
 
-Without that second step anyone who answers in the key distribution centre's place could let anybody in. Reads the keytab and
-krb5.conf; libkrb5 itself finds and dials the centres (88, on the caller's row to the directory). Blocks in a bounded pool.
+Without the second step, anyone who answers in place of the key distribution centre could let anybody in. Reads the keytab and
+krb5.conf; libkrb5 itself finds and dials the centres (port 88, on the caller's row to the directory). Blocks in a bounded pool.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from postern.trust.pool import Pool
 
 _THREADS = 8
 _PATIENCE = 15.0
-"""Seconds for one password; libkrb5 goes through all centres meanwhile."""
+"""Seconds for one password, in which libkrb5 goes through all centres."""
 _ENTERPRISE = gssapi.OID.from_int_seq("1.2.840.113554.1.2.2.6") if gssapi is not None else None
 """GSS_KRB5_NT_ENTERPRISE_NAME: a userPrincipalName, whatever its domain (RFC 6806 section 5)."""
 
 
 class KerberosPasswords:
-    """`service` is a principal whose key is in `keytab` ("host/hub1.corp.test", without realm)."""
+    """Judges passwords by a realm. `service` is a principal whose key is in `keytab` ("host/hub1.corp.test", without realm)."""
 
     def __init__(self, realm: str, keytab: str, service: str) -> None:
         self._realm = realm
@@ -30,7 +30,7 @@ class KerberosPasswords:
         self._pool = Pool("kerberos", _THREADS)
 
     async def password(self, account: Account, password: str, address: str = "") -> bool:
-        """Raises DirectoryUnavailable where the realm did not decide, Overloaded."""
+        """Whether the password is right. Raises DirectoryUnavailable where the realm did not decide, and Overloaded."""
         if gssapi is None:
             raise DirectoryUnavailable("the extra postern[kerberos] is not installed")
         if not password or "\0" in password:
@@ -50,9 +50,9 @@ class KerberosPasswords:
 
     def _judge(self, name: str, secret: bytes) -> bool:
         principal = gssapi.NameType.kerberos_principal
-        who = gssapi.Name(name, _ENTERPRISE) if "@" in name else gssapi.Name(f"{name}@{self._realm}", principal)
+        user = gssapi.Name(name, _ENTERPRISE) if "@" in name else gssapi.Name(f"{name}@{self._realm}", principal)
         try:
-            got = raw.acquire_cred_with_password(who, secret, mechs=[gssapi.MechType.kerberos], usage="initiate")
+            got = raw.acquire_cred_with_password(user, secret, mechs=[gssapi.MechType.kerberos], usage="initiate")
         except gssapi.exceptions.GSSError as error:
             cause = cause_of(error.min_code, KerberosCause.UNREACHABLE)
             if cause is KerberosCause.WRONG:
@@ -67,6 +67,6 @@ class KerberosPasswords:
             accepting.step(asking.step())
             return bool(accepting.complete)
         except gssapi.exceptions.GSSError as error:
-            # The password may be right, but nothing proves that the centre is the realm's.
+            # The password may be right, but nothing proves that the centre belongs to the realm.
             report(cause_of(error.min_code, KerberosCause.KEYTAB), error.min_code)
             raise DirectoryUnavailable("the realm's ticket does not open with our keytab") from None

@@ -18,7 +18,8 @@ _PAC = b"urn:mspac:"
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What an accepted ticket says. `name` is the principal without its realm; `groups` are the PAC's, `sam` its account."""
+    """The content of an accepted ticket. `name` is the principal without its realm; `groups` and `sam` (the sAMAccountName) come
+    from its PAC."""
 
     name: str
     realm: str
@@ -30,19 +31,19 @@ def ticket_of(context: Any) -> Ticket:
     """Reads the ticket of a complete acceptor's context (gssapi.SecurityContext)."""
     name, _, realm = str(context.initiator_name).rpartition("@")
     name = name.replace("\\@", "@")  # an enterprise name: RFC 6806 section 5
-    found = None
+    logon = None
     with contextlib.suppress(KeyError, PacError, AttributeError, NotImplementedError):
         attribute = context.initiator_name.attributes[_PAC]
         # libkrb5 has checked the PAC's signature by our own key, and that it belongs to this ticket.
         if attribute.authenticated:
-            found = logon_information(next(iter(attribute.values)))
-    if found is None:
+            logon = logon_information(next(iter(attribute.values)))
+    if logon is None:
         return Ticket(name, realm)
-    return Ticket(name, realm, found.name, found.groups)
+    return Ticket(name, realm, logon.name, logon.groups)
 
 
 class Principals:
-    """`domain` is the NetBIOS domain where the directory is Active Directory, else ""."""
+    """Finds accounts by tickets. `domain` is the NetBIOS domain where the directory is Active Directory, else ""."""
 
     def __init__(self, directory: Directory, realm: str, domain: str = "") -> None:
         self._directory = directory
@@ -50,7 +51,8 @@ class Principals:
         self._domain = domain
 
     async def account(self, ticket: Ticket) -> Account | None:
-        """None for another realm, for a service's principal and for a name that nobody has. Raises DirectoryUnavailable."""
+        """Returns the account of a ticket; None for another realm, a service's principal or a name that nobody has. Raises
+        DirectoryUnavailable."""
         if ticket.realm != self._realm or not ticket.name or "/" in ticket.name:
             return None
         if not self._domain:
@@ -61,5 +63,5 @@ class Principals:
         return await self._directory.account(ticket.name)
 
     def names(self, ticket: Ticket) -> tuple[str, ...]:
-        """What the ticket's owner may call itself, in small letters."""
+        """Returns the names that the ticket's owner may call itself, in small letters."""
         return ticket.name.lower(), f"{ticket.name}@{ticket.realm}".lower()

@@ -1,4 +1,4 @@
-"""NTLM as a security context: MS-NLMP's handshake, then its signatures and sealing of RPC's PDUs."""
+"""NTLM as a security context: the handshake of MS-NLMP, then its signatures and sealing of RPC's PDUs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from postern.trust.ntlm.handshake import SEALING, NtlmAcceptor, NtlmInitiator, N
 
 
 class _NtlmSealed:
-    """MS-RPCE 2.2.2.11.1 over MS-NLMP 3.4: the stub is sealed, the signature covers the whole clear PDU, whether header
-    signing was negotiated or not (extended session security always does)."""
+    """Seals the stub and signs the whole clear PDU (MS-RPCE 2.2.2.11.1 over MS-NLMP 3.4), whether header signing was negotiated
+    or not: extended session security always covers the header."""
 
     auth_type = AuthType.NTLM
     mechanism = Mechanism.NTLM

@@ -1,4 +1,4 @@
-"""The bytes of NTLM messages (MS-NLMP 2.2): headers, fields, target information. Bounded; keeps nothing."""
+"""Reads and writes the parts of NTLM messages (MS-NLMP 2.2): headers, fields, target information. Bounded; keeps nothing."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ class Av(IntEnum):
 
 
 class NtlmError(ValueError):
-    """A token that is not what MS-NLMP says, or that asks for what is not done here. Its text holds no secret."""
+    """A token that does not obey MS-NLMP, or asks for something that is not done here. The text of the error holds no secret."""
 
 
 def take_header(token: bytes, kind: int, size: int, at: int = 12) -> tuple[int]:
-    """The number at `at` of a message of this kind and least size. Raises NtlmError."""
+    """Checks that a message has this kind and at least this size. Returns the number at `at`. Raises NtlmError."""
     if not size <= len(token) <= MAX_TOKEN or not token.startswith(SIGNATURE + struct.pack("<I", kind)):
         raise NtlmError(f"not an NTLM message of type {kind}")
     return struct.unpack_from("<I", token, at)
 
 
 def put_field(size: int, at: int) -> bytes:
-    """Length, room and place of what stands in the payload."""
+    """Writes the length, room and offset of a value in the payload."""
     return struct.pack("<HHI", size, size, at)
 
 
 def take_field(token: bytes, at: int) -> bytes:
-    """What the field at `at` leads to. Raises NtlmError."""
+    """Returns the value that the field at `at` points to. Raises NtlmError."""
     size, _, offset = struct.unpack_from("<HHI", token, at)
     if offset + size > len(token):
         raise NtlmError("a field points outside the token")
@@ -49,14 +49,14 @@ def take_field(token: bytes, at: int) -> bytes:
 
 
 def put_pairs(pairs: dict[int, bytes]) -> bytes:
-    """Target information, with its end."""
+    """Writes target information, with its end."""
     body = b"".join(struct.pack("<HH", key, len(value)) + value for key, value in pairs.items() if key != Av.EOL)
     return body + bytes(4)
 
 
 def take_pairs(data: bytes) -> dict[int, bytes]:
-    """Raises NtlmError where a pair is cut off."""
-    found: dict[int, bytes] = {}
+    """Reads target information. Raises NtlmError where a pair is cut off."""
+    pairs: dict[int, bytes] = {}
     at = 0
     while at + 4 <= len(data):
         key, size = struct.unpack_from("<HH", data, at)
@@ -64,9 +64,9 @@ def take_pairs(data: bytes) -> dict[int, bytes]:
             break
         if at + 4 + size > len(data):
             raise NtlmError("target information is cut off")
-        found[key] = data[at + 4 : at + 4 + size]
+        pairs[key] = data[at + 4 : at + 4 + size]
         at += 4 + size
-    return found
+    return pairs
 
 
 def utf16(text: str) -> bytes:
@@ -74,7 +74,7 @@ def utf16(text: str) -> bytes:
 
 
 def take_text(data: bytes) -> str:
-    """Raises NtlmError."""
+    """Decodes a text in UTF-16. Raises NtlmError."""
     try:
         return data.decode("utf-16-le")
     except UnicodeDecodeError as error:
@@ -82,5 +82,5 @@ def take_text(data: bytes) -> str:
 
 
 def filetime(seconds: float) -> int:
-    """100-nanosecond steps since 1601: MS-DTYP 2.3.3."""
+    """Converts epoch seconds to steps of 100 nanoseconds since 1601: MS-DTYP 2.3.3."""
     return int((seconds + 11_644_473_600) * 10_000_000)

@@ -1,7 +1,7 @@
-"""NTLM as MS-NLMP has it: version 2 only, both sides of the handshake, and the keys that sign and seal what follows.
+"""NTLM as MS-NLMP defines it, version 2 only: both sides of the handshake, and the keys that sign and seal what follows.
 
-Reads the raw tokens and asks through a callable who can judge an answer; names no account store. NTLMv1, LM answers and
-anonymous logons are refused. SASL, HTTP and RPC use the same acceptor; `ntlm.contexts` turns its result into a security context.
+Reads the raw tokens; a callable judges the answers, so that this module knows no account store. NTLMv1, LM answers and anonymous
+logons are refused. SASL, HTTP and RPC use the same acceptor; `ntlm.contexts` turns its result into a security context.
 """
 
 from __future__ import annotations
@@ -73,19 +73,20 @@ _WANTED = (
     | Flags.KEY_EXCHANGE
 )
 SEALING = Flags.ESS | Flags.KEY_128 | Flags.KEY_EXCHANGE
-"""What both sides must have agreed on before anything is signed or sealed."""
+"""Flags that both sides must have agreed on before anything is signed or sealed."""
 
 
 AV_FLAG_MIC = 2
 _NO_TARGET = "host/unspecified"
-"""What pyspnego says where its user named nobody."""
+"""The target that pyspnego names where its user named none."""
 Lookup = Callable[[str], Awaitable[bytes | None]]
 """NT hash (16 bytes) of an account by its name (`alice`, `alice@example.test`, `DOMAIN\\HUB1$`), None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """That an answer was right: SessionBaseKey (MS-NLMP 3.3.2), and the account's groups where a domain controller said them."""
+    """The result of a right answer: SessionBaseKey (MS-NLMP 3.3.2), and the account's groups where a domain controller gave
+    them."""
 
     key: bytes = field(repr=False)
     groups: frozenset[str] = frozenset()
@@ -97,7 +98,7 @@ Prove = Callable[[NtlmLogon], Awaitable[Proof | None]]
 
 @dataclass(frozen=True, slots=True)
 class NtlmResult:
-    """A proven logon. `name` is as looked up, `session_key` is ExportedSessionKey, `flags` what was negotiated."""
+    """A proven logon. `name` is the name that was looked up, `session_key` is ExportedSessionKey, `flags` were negotiated."""
 
     name: str
     user: str
@@ -109,26 +110,26 @@ class NtlmResult:
 
 
 def nt_hash(password: str) -> bytes:
-    """NTOWFv1, the form in which a directory keeps the password: MS-NLMP 3.3.1."""
+    """Returns NTOWFv1 (MS-NLMP 3.3.1), the form in which a directory keeps the password."""
     return md4(password.encode("utf-16-le", "surrogatepass"))
 
 
 def account_name(logon: NtlmLogon) -> str:
-    """As the directory is asked for it: `alice@example.test`, `DOMAIN\\alice`, or `alice` where no domain was said."""
+    """Returns the name for the directory: `alice@example.test`, `DOMAIN\\alice`, or `alice` where the client named no domain."""
     return f"{logon.domain}\\{logon.user}" if logon.domain and "@" not in logon.user else logon.user
 
 
-def matches(known: bytes | None, logon: NtlmLogon) -> Proof | None:
-    """Judges an NTLMv2 answer by the account's NT hash; costs the same for an account that has none."""
-    key = _ntowf2(known or bytes(16), logon.user, logon.domain)
+def matches(known_hash: bytes | None, logon: NtlmLogon) -> Proof | None:
+    """Judges an NTLMv2 answer by the account's NT hash. Costs the same for an account that has none."""
+    key = _ntowf2(known_hash or bytes(16), logon.user, logon.domain)
     proof = _hmac(key, logon.challenge + logon.nt_response[16:])
-    if not hmac.compare_digest(proof, logon.nt_response[:16]) or known is None:
+    if not hmac.compare_digest(proof, logon.nt_response[:16]) or known_hash is None:
         return None
     return Proof(_hmac(key, proof))
 
 
 def by_hash(lookup: Lookup) -> Prove:
-    """Judging by NT hashes that are at hand."""
+    """Returns a judge for NT hashes that `lookup` has."""
 
     async def prove(logon: NtlmLogon) -> Proof | None:
         return matches(await lookup(account_name(logon)), logon)
@@ -137,7 +138,8 @@ def by_hash(lookup: Lookup) -> Prove:
 
 
 def channel_binding_hash(application_data: bytes) -> bytes:
-    """MD5 of the gss_channel_bindings_struct (RFC 2744 3.11) that has no addresses: MS-NLMP 2.2.2.1, MsvAvChannelBindings.
+    """Returns the MD5 of the gss_channel_bindings_struct (RFC 2744 3.11) without addresses: MS-NLMP 2.2.2.1,
+    MsvAvChannelBindings.
 
     `application_data` is for example b"tls-server-end-point:" and the certificate's hash (RFC 5929 section 4).
     """
@@ -148,9 +150,9 @@ class NtlmAcceptor:
     """The server's side of one handshake: `negotiate` once, then `authenticate` once.
 
     `host` has the names that the challenge shows. An answer bound to another channel than `channel` is refused; one without
-    a binding passes unless `require_binding`. Where `channel` has names, a client that says whom it means (MsvAvTargetName)
-    must mean one of them or the host's own, and one of `services`. `address` is the network of the caller, for those who
-    judge in turns.
+    a binding passes unless `require_binding`. Where `channel` has names, a client that names its target (MsvAvTargetName)
+    must name one of them or the host, and one of `services`. `address` is the network of the caller, for a judge that takes
+    turns between networks.
 
     Bound: linear; a token has 12,000 octets at most, and its target is held once against each of `channel.names`.
     """
@@ -180,7 +182,7 @@ class NtlmAcceptor:
         flags = Flags(take_header(token, 1, 16)[0] & 0xFFFFFFFF)
         self._negotiate = token
         flags = (flags & _WANTED) | Flags.TARGET_TYPE_SERVER | Flags.TARGET_INFO | Flags.NTLM | Flags.VERSION
-        # Unicode is chosen even for a client that asks for OEM strings alone (curl): all of them take it, and names need it.
+        # Unicode is chosen even for a client that asks for OEM strings alone (curl): such clients take it, and names need it.
         flags |= Flags.REQUEST_TARGET | Flags.UNICODE
         short, server = self._host.short_domain, self._host.name
         info = put_pairs(
@@ -200,8 +202,8 @@ class NtlmAcceptor:
         return self._challenge
 
     async def authenticate(self, token: bytes) -> NtlmResult | None:
-        """Judges AUTHENTICATE_MESSAGE: None if it does not prove the account's secret (unknown account, wrong password,
-        broken integrity code, other channel). Raises NtlmError for what is no NTLMv2 at all."""
+        """Judges AUTHENTICATE_MESSAGE. Returns None if it does not prove the account's secret (unknown account, wrong password,
+        broken integrity code, other channel). Raises NtlmError for a token that is no NTLMv2 at all."""
         if not self._challenge:
             raise NtlmError("AUTHENTICATE before NEGOTIATE")
         challenge, self._challenge = self._challenge, b""
@@ -210,8 +212,8 @@ class NtlmAcceptor:
         if len(answer) < _TEMP_AT + 4 or answer[16:18] != b"\x01\x01" or not user:
             raise NtlmError("only NTLM version 2 is accepted")
         # Only the NT answer counts: a right LM answer beside a wrong one must not.
-        who = take_text(domain), take_text(user), take_text(take_field(token, 44))
-        logon = NtlmLogon(*who, self._nonce, answer, bytes(24), self._address)
+        names = take_text(domain), take_text(user), take_text(take_field(token, 44))
+        logon = NtlmLogon(*names, self._nonce, answer, bytes(24), self._address)
         proof = await self._prove(logon)
         if proof is None:
             return None
@@ -228,8 +230,8 @@ class NtlmAcceptor:
         return NtlmResult(name, logon.user, logon.domain, logon.workstation, exported, flags, proof.groups)
 
     def _intact(self, token: bytes, pairs: dict[int, bytes], challenge: bytes, key: bytes) -> bool:
-        """The MIC covers the three messages as they were on the wire: MS-NLMP 3.2.5.1.2. That there is one stands
-        inside what NTProofStr covers, so it cannot be taken away."""
+        """Whether the MIC is right. It covers the three messages as they were on the wire (MS-NLMP 3.2.5.1.2). NTProofStr covers
+        the flag that there is one, so that nobody on the way can take it off."""
         flags = pairs.get(Av.FLAGS, b"")
         if len(flags) != 4 or not int.from_bytes(flags, "little") & AV_FLAG_MIC:
             return True
@@ -248,8 +250,9 @@ class NtlmAcceptor:
         return hmac.compare_digest(shown, self._binding)
 
     def _meant(self, pairs: dict[int, bytes]) -> bool:
-        """MsvAvTargetName (MS-NLMP 2.2.2.1) is the service principal name that the client got from its user: an answer made for
-        another server or service, and passed on to us, is refused (MS-NLMP 3.2.5.1.2: SPN target name validation)."""
+        """Whether the answer was made for this server and service. MsvAvTargetName (MS-NLMP 2.2.2.1) is the service principal
+        name that the client got from its user. An answer for another one, passed on to us, is refused (MS-NLMP 3.2.5.1.2: SPN
+        target name validation)."""
         target = take_text(pairs.get(Av.TARGET_NAME, b"")).lower()
         if not self._names or target in ("", _NO_TARGET):
             return True
@@ -261,13 +264,13 @@ class NtlmAcceptor:
             host = host.partition(":")[0]
         host = host.strip("[]")
         own = self._host.name.lower()
-        known = self._names | {own, own.partition(".")[0]}
-        return bool(host) and (host in known or "*." + host.partition(".")[2] in known or _is_first_label(host, known))
+        ours = self._names | {own, own.partition(".")[0]}
+        return bool(host) and (host in ours or "*." + host.partition(".")[2] in ours or _is_first_label(host, ours))
 
 
-def _is_first_label(host: str, known: frozenset[str]) -> bool:
-    """A short name, as Windows' clients use it inside their own domain. An address has none."""
-    names = (name for name in known if any(letter.isalpha() for letter in name) and ":" not in name)
+def _is_first_label(host: str, ours: frozenset[str]) -> bool:
+    """Whether `host` is the short form of a name of ours, as Windows clients use it in their own domain. Addresses have none."""
+    names = (name for name in ours if any(letter.isalpha() for letter in name) and ":" not in name)
     return "." not in host and any(name.partition(".")[0] == host for name in names)
 
 
@@ -294,7 +297,7 @@ class NtlmInitiator:
         return self._negotiate
 
     def authenticate(self, challenge: bytes) -> bytes:
-        """Answers CHALLENGE_MESSAGE. Raises NtlmError if the server's token is none or cannot do what is needed."""
+        """Answers CHALLENGE_MESSAGE. Raises NtlmError if the octets are none, or if the server cannot do what is needed."""
         flags = Flags(take_header(challenge, 2, 48, at=20)[0]) & (_WANTED | Flags.VERSION)
         if flags & SEALING != SEALING or Flags.TARGET_INFO not in flags:
             raise NtlmError("the server does not offer NTLM version 2 with 128-bit keys")
@@ -316,7 +319,7 @@ class NtlmInitiator:
         return token[:_MIC_AT] + mic + token[_MIC_AT + 16 :]
 
     def _assemble(self, flags: Flags, answer: bytes, sealed: bytes) -> bytes:
-        """AUTHENTICATE_MESSAGE with a zero MIC. The LM answer is 24 zero bytes: MS-NLMP 3.1.5.1.2."""
+        """Returns AUTHENTICATE_MESSAGE with a zero MIC. The LM answer is 24 zero bytes: MS-NLMP 3.1.5.1.2."""
         payload, fields = b"", b""
         for part in (bytes(24), answer, utf16(self._domain), utf16(self._user), b"", sealed):
             fields += put_field(len(part), _MIC_AT + 16 + len(payload))
@@ -325,7 +328,7 @@ class NtlmInitiator:
 
 
 class NtlmKeys:
-    """One direction of a session's signing and sealing (MS-NLMP 3.4), with its own cipher state and sequence number."""
+    """Signs and seals one direction of a session (MS-NLMP 3.4), with its own cipher state and sequence number."""
 
     __slots__ = ("_cipher", "_seal_key", "_sequence", "_sign_key")
 
@@ -337,15 +340,15 @@ class NtlmKeys:
         self.reset_cipher()
 
     def reset_cipher(self) -> None:
-        """RC4 starts anew, the sequence goes on: what both sides do after SPNEGO's mechListMIC (MS-SPNG 3.2.5.1)."""
+        """Begins RC4 anew while the sequence goes on, as both sides do after SPNEGO's mechListMIC (MS-SPNG 3.2.5.1)."""
         self._cipher = _rc4(self._seal_key).update
 
     def cipher(self, data: bytes | bytearray | memoryview) -> bytes:
-        """Seals or unseals: RC4 is its own reverse. Comes before the signature in either direction."""
+        """Seals or unseals, since RC4 is its own reverse. It comes before the signature in either direction."""
         return self._cipher(data)
 
     def signature(self, message: bytes) -> bytes:
-        """NTLMSSP_MESSAGE_SIGNATURE (16 bytes) of the clear message, for the next sequence number."""
+        """Returns NTLMSSP_MESSAGE_SIGNATURE (16 octets) of the clear message, for the next sequence number."""
         sequence = struct.pack("<I", self._sequence)
         self._sequence = (self._sequence + 1) & 0xFFFFFFFF
         digest = hmac.digest(self._sign_key, sequence + message, "md5")[:8]
@@ -356,7 +359,7 @@ class NtlmKeys:
 
 
 def _ntowf2(secret: bytes, user: str, domain: str) -> bytes:
-    """NTOWFv2. Upper case character by character, as Windows does: never one letter to two."""
+    """Returns NTOWFv2. A letter whose upper case has two letters stays as it is, as on Windows."""
     upper = "".join(c.upper() if len(c.upper()) == 1 else c for c in user)
     return _hmac(secret, utf16(upper + domain))
 

@@ -1,5 +1,5 @@
-"""MD4 (RFC 1320), for one thing only: the NT hash of a password. OpenSSL 3 no longer gives it. No security rests on its strength
-beyond what NTLM itself has."""
+"""MD4 (RFC 1320), only for the NT hash of a password. OpenSSL 3 no longer has it. Nothing but NTLM itself depends on its
+strength."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CONSTANTS = (0, 0x5A827999, 0x6ED9EBA1)
 
 
 def md4(data: bytes) -> bytes:
-    """The 16-byte digest of `data`."""
+    """Returns the digest of `data`, 16 octets."""
     state = [0x67452301, 0xEFCDAB89, 0x98BADCFE, 0x10325476]
     padded = data + b"\x80" + bytes((55 - len(data)) % 64) + struct.pack("<Q", len(data) * 8)
     for block in struct.iter_unpack("<16I", padded):
@@ -27,7 +27,7 @@ def md4(data: bytes) -> bytes:
 
 
 def _step(work: list[int], block: tuple[int, ...], turn: int) -> None:
-    """One operation of RFC 1320 section 3.4; the four words change places instead of names."""
+    """Does one operation of RFC 1320 section 3.4. The four words change places instead of names."""
     kind, number = divmod(turn, 16)
     a, b, c, d = work
     if kind == 0:

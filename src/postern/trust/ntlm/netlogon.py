@@ -1,7 +1,7 @@
 """The Netlogon secure channel (MS-NRPC 3.1.4) and its security context for RPC (MS-NRPC 3.3), with AES only.
 
-Reads the machine account's NT hash and the challenges of both sides; leaves the calls to `services.netlogon.client`. RC4 and
-DES, the older ways, are not spoken: a controller that knows no AES is refused.
+Reads the machine account's NT hash and the challenges of both sides; `services.netlogon.client` makes the calls. There is no RC4
+or DES, as older versions have it: a controller without AES is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from postern.protocols.dcerpc.protection import AuthType, Level
 from postern.trust.contexts import SecurityFailure
 
 FLAGS = 0x612FFFFF
-"""NegotiateFlags that are asked for (MS-NRPC 3.1.4.2); two of them must be granted."""
+"""NegotiateFlags that are asked for (MS-NRPC 3.1.4.2). Two of them must be granted."""
 _AES_FLAG, _SECURE_RPC_FLAG = 0x01000000, 0x40000000
 _NEEDED = _AES_FLAG | _SECURE_RPC_FLAG
 _DOMAIN_AND_COMPUTER = 0x3
@@ -32,20 +32,21 @@ _FROM_CLIENT = 0x80
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """The member's part: the proof of one secret under two challenges. `nt_hash` is the machine account's (16 bytes)."""
+    """The member's part of the handshake: it proves one secret under two challenges. `nt_hash` (16 octets) is that of the machine
+    account."""
 
     nt_hash: bytes = field(repr=False)
     challenge: bytes = field(default_factory=lambda: secrets.token_bytes(8))
 
     def session_key(self, server_challenge: bytes) -> bytes:
-        """MS-NRPC 3.1.4.3.1."""
+        """Returns the session key: MS-NRPC 3.1.4.3.1."""
         return hmac.digest(self.nt_hash, self.challenge + server_challenge, "sha256")[:16]
 
     def credential(self, session_key: bytes) -> bytes:
         return _cfb8(session_key, bytes(16), self.challenge)
 
     def accept(self, session_key: bytes, server_challenge: bytes, credential: bytes, flags: int) -> None:
-        """The controller's own proof and what it granted. Raises SecurityFailure."""
+        """Checks the controller's own proof and the flags that it granted. Raises SecurityFailure."""
         if flags & _NEEDED != _NEEDED:
             raise SecurityFailure("the domain controller does not speak AES and secure RPC")
         if not hmac.compare_digest(_cfb8(session_key, bytes(16), server_challenge), credential):
@@ -54,20 +55,20 @@ class Handshake:
 
 @dataclass(frozen=True, slots=True)
 class SecureChannel:
-    """What both sides agreed on. `domain` is the NetBIOS domain, `computer` this machine's NetBIOS name."""
+    """A channel that both sides agreed on. `domain` is the NetBIOS domain, `computer` this machine's NetBIOS name."""
 
     domain: str
     computer: str
     session_key: bytes = field(repr=False)
 
     def user_session_key(self, sealed: bytes) -> bytes:
-        """A validation's UserSessionKey: MS-NRPC 3.5.4.5.1. All zero is no key, and comes as it is."""
+        """Unseals the UserSessionKey of a validation: MS-NRPC 3.5.4.5.1. Zeros mean no key, and are not sealed."""
         return sealed if sealed == bytes(16) else _cfb8_open(self.session_key, bytes(16), sealed)
 
 
 class NetlogonContext:
-    """The member's side of one RPC connection on a secure channel. Requests and answers share one row of sequence numbers, so
-    only one call may be under way at a time."""
+    """The member's side of one RPC connection on a secure channel. Requests and answers share one sequence of numbers, so only
+    one call may be under way at a time."""
 
     auth_type = AuthType.NETLOGON
     mechanism = Mechanism.NETLOGON
@@ -87,7 +88,7 @@ class NetlogonContext:
         return self._channel.session_key
 
     async def step(self, token: bytes) -> bytes:
-        """NL_AUTH_MESSAGE: MS-NRPC 2.2.1.3.1."""
+        """Sends and takes NL_AUTH_MESSAGE: MS-NRPC 2.2.1.3.1."""
         if not token:
             names = f"{self._channel.domain}\0{self._channel.computer}\0".encode()
             return struct.pack("<II", 0, _DOMAIN_AND_COMPUTER) + names
@@ -114,7 +115,7 @@ class NetlogonContext:
     def unprotect(
         self, level: Level, sign_header: bool, head: bytes, stub: bytes, trailer: bytes, token: bytes
     ) -> bytes | None:
-        """MS-NRPC 3.3.4.2.2."""
+        """Takes a message as MS-NRPC 3.3.4.2.2 says."""
         sequence = self._next(0)
         sealing = level == Level.PRIVACY
         if len(token) != _SIGNATURE_SIZE or token[:8] != (_SIGN_AND_SEAL if sealing else _SIGN_ONLY):
@@ -143,7 +144,8 @@ class NetlogonContext:
         return hmac.digest(self._channel.session_key, covered, "sha256")[:8]
 
     def _next(self, direction: int) -> bytes:
-        """Low half, then high half with the direction's mark, each big-endian: MS-NRPC 3.3.4.2.1."""
+        """Returns the next sequence number: low half, then high half with the mark of the direction, each big-endian (MS-NRPC
+        3.3.4.2.1)."""
         number = self._sequence
         self._sequence += 1
         low, high = number & 0xFFFFFFFF, number >> 32

@@ -1,10 +1,10 @@
-"""How long a guess has to wait: the bounds on guessing passwords, per account and per address.
+"""Bounds the guessing of passwords, per account and per address: computes how long a guess has to wait.
 
-Pure bookkeeping; the clock comes in. Two counts of recent failures: of an account from an address, and of an address for
-anyone. Each has some free failures, then each guess waits twice as long as the one before. Guesses under way count as
-failures until they turn out otherwise, so that many at once gain nothing. An address from which the account logged on before
-sees the first count only. There is no count of an account from anywhere: it would let strangers delay or refuse the owner.
-What guesses from many addresses cost is shared out by `pool.FairQueue`.
+Pure bookkeeping; the clock comes in. There are two counts of recent failures: that of an account from an address, and that of
+an address for any account. Each has some free failures; then each guess waits twice as long as the one before. Guesses under
+way count as failures until they turn out otherwise, so that many at once gain nothing. For an address from which the account
+logged on before, only the first count matters. An account has no count over all addresses, by which strangers could delay or
+refuse its owner. `pool.FairQueue` shares out the work of guesses from many addresses.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 MAX_WAIT = 30.0
-"""Seconds; a guess that would have to wait longer is turned away at once."""
+"""Seconds. A guess that would have to wait longer is refused at once."""
 _FORGET = 900.0
 """Seconds without a failure after which an account or address starts anew."""
 _TRUSTED_FOR = 30 * 86_400.0
 _SIZE = 20_000
-"""Entries of each table; the one that was touched longest ago gives way."""
+"""Entries of each table. A full table drops the one that was touched longest ago."""
 
 
 @dataclass(slots=True)
@@ -32,8 +32,9 @@ class _Count:
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """`free` failures cost nothing; the next guess waits `first` seconds, and so on up to `most`. With `side_by_side`
-    guesses under way do not count: a relay or a gateway logs on many accounts at once, and fails with few."""
+    """The rule of one count. After `free` failures the next guess waits `first` seconds, the one after it twice as long, and so
+    on up to `most`. With `side_by_side` guesses under way do not count: a relay or a gateway logs on many accounts at once, and
+    fails with few."""
 
     free: int
     first: float
@@ -48,7 +49,7 @@ class _Bound:
         return count.failures if self.side_by_side else count.failures + count.pending
 
     def wait(self, count: _Count, now: float) -> float:
-        """Seconds until the next place of this count."""
+        """Returns the seconds that the next guess of this count has to wait."""
         if now - count.touched > _FORGET or self.load(count) < self.free:
             return 0.0
         return max(0.0, count.next - now)
@@ -62,7 +63,7 @@ _Key = tuple[str, str]
 
 
 class Guess:
-    """One attempt that was let in. `wait` is how many seconds it must wait first; then it ends once, by one of two ways."""
+    """One attempt that was let in. It must first wait `wait` seconds; then it ends once, as failed, succeeded or undecided."""
 
     __slots__ = ("_backoff", "_counts", "_done", "account", "address", "wait")
 
@@ -91,7 +92,7 @@ class Guess:
             self._backoff.trust(self.account, self.address, now)
 
     def undecided(self) -> None:
-        """The directory did not answer, or the peer went away: it counts as nothing."""
+        """Ends the guess without counting it: the directory did not answer, or the peer went away."""
         if not self._done:
             self._done = True
             for count, _ in self._counts:
@@ -99,7 +100,7 @@ class Guess:
 
 
 class Backoff:
-    """`size` bounds each table."""
+    """The counts of a process. Each table has `size` entries at most."""
 
     def __init__(self, size: int = _SIZE) -> None:
         self._size = size
@@ -108,7 +109,7 @@ class Backoff:
         self._trusted: OrderedDict[_Key, float] = OrderedDict()
 
     def is_free(self, account: str, host: str, now: float) -> bool:
-        """Whether a guess now would not have to wait. Costs two dictionary look-ups."""
+        """Whether a guess would not have to wait now. Costs two dictionary look-ups."""
         address = network(host)
         pair = self._pairs.get((account, address))
         if pair is not None and _PAIR.wait(pair, now) > 0:
@@ -119,9 +120,10 @@ class Backoff:
         return of_address is None or _ADDRESS.wait(of_address, now) <= 0
 
     def enter(self, account: str, host: str, now: float, harmless: bool = False) -> Guess | None:
-        """Takes the next place for a guess; None if that is more than MAX_WAIT seconds away. A guess at a `harmless` account,
-        whose password nobody can guess and whose own verifier fails on purpose, counts against that account alone: others at
-        the same address never wait for it. A server opens many connections at once, so that guesses under way do not count."""
+        """Lets a guess in; returns None if it would have to wait more than MAX_WAIT seconds. The password of a
+        `harmless` account cannot be guessed: it belongs to a server, or to `postern verify`, which fails on purpose. A guess at
+        it counts against this account alone, so that others at the same address never wait for it. Guesses under way do not
+        count, since a server opens many connections at once."""
         address = network(host)
         rows = [(self._count(self._pairs, (account, address), now), _HARMLESS_PAIR if harmless else _PAIR)]
         if not harmless and not self._is_trusted(account, address, now):
@@ -136,7 +138,7 @@ class Backoff:
         return Guess(self, account, address, rows, wait)
 
     def trust(self, account: str, address: str, now: float) -> None:
-        """The account proved itself from there: its own failures from there are forgiven, nobody else's."""
+        """Notes that the account proved itself from this address. Its own failures from there are forgiven, no others."""
         pair = self._pairs.get((account, address))
         if pair is not None:
             pair.failures, pair.next = 0, 0.0
@@ -162,7 +164,7 @@ class Backoff:
 
 
 def network(host: str) -> str:
-    """The network that counts as one caller: an IPv6 subscriber has a whole /64."""
+    """Returns the network that counts as one caller. An IPv6 subscriber has a whole /64."""
     if ":" not in host:
         return host
     try:

@@ -1,9 +1,8 @@
-"""The judge of passwords: who it is by the directory, whether it is right by `proofs`, with what is remembered and the bounds on
-guessing.
+"""The judge of passwords. The directory finds the account, `proofs` judges its password, and `backoff` bounds the guessing.
 
-Reads accounts (never from a cache) through `model.directory.Directory`. A password that was right is remembered for five
-minutes as a keyed MAC that counts only for the account as it stands. Unknown names, wrong passwords and disabled accounts cost
-the same work and hear the same words. The mechanisms of `trust.sasl.mechanisms` ask it.
+Reads accounts (never from a cache) through `model.directory.Directory`. A right password is remembered for five minutes, as a
+keyed MAC that is good for the unchanged account only. Unknown names, wrong passwords and disabled accounts cost the same work and
+get the same answer. The mechanisms of `trust.sasl.mechanisms` ask the judge.
 """
 
 from __future__ import annotations
@@ -29,16 +28,16 @@ from postern.trust.pool import Overloaded, Pool
 from postern.trust.reauthorization import Reauthorization
 
 REMEMBERED = 300.0
-"""Seconds a right password spares argon2id."""
+"""Seconds for which a right password is remembered, which saves argon2id."""
 MAX_NAME = 512
 _MAX_REMEMBERED = 20_000
 _MAX_WAITING = 5000
-"""Guesses that wait out earlier failures; they cost a timer each, and hold up nobody else."""
+"""Guesses that may wait out earlier failures. Each costs a timer, and holds up nobody else."""
 
 
 class Judge:
-    """One a process. `salt_key` (from state.secrets, the same in every process) makes up SCRAM salts for names that
-    nobody has, so that they look like anyone's. `proofs` None: the directory's verifiers."""
+    """The judge of a process. `salt_key` (from state.secrets, the same in every process) makes up SCRAM salts for names that
+    nobody has, so that they look like those of accounts. Without `proofs` the directory's verifiers judge."""
 
     def __init__(
         self,
@@ -62,8 +61,8 @@ class Judge:
         self.proofs: Proofs = proofs or Verifiers(directory, self._pool)
 
     async def password(self, name: str, password: str, peer: Peer) -> Granted | Denied:
-        """Judges a name (userPrincipalName, primary address, sAMAccountName, DOMAIN\\name) and a password. Waits out
-        what earlier failures cost."""
+        """Judges a name (userPrincipalName, primary address, sAMAccountName, DOMAIN\\name) and a password, after the wait that
+        earlier failures cost."""
         if not name or len(name) > MAX_NAME or len(password) > verifiers.MAX_LENGTH:
             return FAILED
         try:
@@ -102,8 +101,8 @@ class Judge:
     async def enter(
         self, name: str, account: Account | None, peer: Peer, callers: frozenset[PrincipalKind] = ANYBODY
     ) -> Guess | None:
-        """For mechanisms that prove a password without showing it: takes and waits out a guess's place. None: too many.
-        Where only servers call, nobody's password can be guessed: machines' are random."""
+        """Lets a guess in and waits for as long as it must, for mechanisms that prove a password without showing it. Returns None
+        if there are too many guesses. Where only servers call, guesses are harmless: machines have random passwords."""
         harmless = PrincipalKind.USER not in callers or _is_probe(account)
         guess = self._backoff.enter(account_key(account, name), peer.host, self._clock(), harmless)
         if guess is not None and guess.wait:
@@ -121,11 +120,11 @@ class Judge:
             guess.failed(self._clock())
 
     def made_up_salt(self, name: str) -> bytes:
-        """What SCRAM shows for a name without verifier: always the same, and like any other."""
+        """Makes up the salt that SCRAM shows for a name without verifier. It is always the same, and looks like any other."""
         return hmac.digest(self._salt_key, name.lower().encode(), "sha256")[:16]
 
     async def in_pool(self, work: Callable[[], bytes], peer: Peer) -> bytes:
-        """For tickets, which block for a moment. Raises Overloaded."""
+        """Does work on a ticket, which blocks for a moment, in a pool. Raises Overloaded."""
         return await self._tickets.run(work, address=network(peer.host))
 
     def close(self) -> None:
@@ -150,7 +149,8 @@ class Judge:
             task.exception()  # all who waited may have gone
 
     def _recalls(self, account: Account | None, known_as: str, peer: Peer, mac: bytes) -> bool:
-        """Only where a guess would not have to wait: else right passwords would answer at once, and wrong ones not."""
+        """Whether this password is remembered as right. Never where a guess would have to wait: a right password would then be
+        answered at once, and a wrong one not."""
         if account is None or not account.enabled:
             return False
         remembered = self._remembered.get(account.guid)
@@ -166,22 +166,22 @@ class Judge:
             self._remembered.popitem(last=False)
 
     def _mac(self, account: Account | None, known_as: str, password: str) -> bytes:
-        """Over the account as it stands (its change included): after any change of it the MAC is another."""
-        who = account.guid.bytes + account.change.encode() if account is not None else known_as.encode()
+        """Returns a MAC over password and account, with the account's `change`: any change of the account makes another MAC."""
+        subject = account.guid.bytes + account.change.encode() if account is not None else known_as.encode()
         secret = password.encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(len(who).to_bytes(4) + who + secret, key=self._key, digest_size=32).digest()
+        return hashlib.blake2b(len(subject).to_bytes(4) + subject + secret, key=self._key, digest_size=32).digest()
 
 
 def about(denied: Denied, account: Account | None) -> Denied:
-    """The refusal with the account that it is about."""
+    """Returns the refusal with the account that it is about."""
     return replace(denied, account=account.name) if account is not None else denied
 
 
 def account_key(account: Account | None, name: str) -> str:
-    """Under which failures are counted: the same for every name of an account."""
+    """Returns the key under which failures are counted, the same for every name of an account."""
     return account.name.lower() if account is not None else name.lower()
 
 
 def _is_probe(account: Account | None) -> bool:
-    """The account of `postern verify`: its password is 256 random bits, and wrong ones are tried at each run."""
+    """Whether this is the account of `postern verify`. Its password is 256 random bits, and each run tries wrong ones."""
     return account is not None and account.name.partition("@")[0].lower() == PROBE

@@ -1,7 +1,7 @@
-"""What a secret is proven against: the verifiers that our own directory keeps, or a domain whose controllers judge.
+"""Judges secrets: by the verifiers that our own directory keeps, or by the controllers of a domain.
 
-`Judge` and the NTLM acceptors ask one `Proofs`, and do not know which. Accounts come in as the directory has them now; one
-that is unknown or disabled costs the same work as a wrong secret and is never right.
+`Judge` and the NTLM acceptors ask a `Proofs`, and do not know which it is. Accounts come in as the directory has them now. An
+unknown or disabled account costs the same work as a wrong secret, and is never right.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ _NOBODY = Account(UUID(int=0), "", enabled=False, is_server=False, change="")
 
 
 class Proofs(Protocol):
-    """Both raise DirectoryUnavailable when nobody can judge now, and `pool.Overloaded`."""
+    """A judge of secrets. Its methods raise DirectoryUnavailable when nobody can judge now, and `pool.Overloaded`."""
 
     async def password(self, account: Account | None, password: str, guess: Guess) -> bool:
-        """`guess` says under which account and address the work takes its turn."""
+        """Whether the password is right. The work takes its turn under the account and address of `guess`."""
         ...
 
     async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | None:
-        """`logon` holds an NTLMv2 answer to our own challenge; None if it is not this account's."""
+        """Judges the NTLMv2 answer in `logon` to our own challenge. Returns None if this account did not make it."""
         ...
 
 
 class Verifiers:
-    """Against what the directory keeps: argon2id in a pool, and NT hashes where an administrator enabled them."""
+    """Judges by the verifiers of the directory: argon2id in a pool, and NT hashes where an administrator enabled them."""
 
     def __init__(self, directory: Directory, pool: Pool) -> None:
         self._directory = directory
@@ -53,14 +53,14 @@ class Verifiers:
         return await self._pool.run(lambda: verifiers.matches(verifier, prepared), guess.account, guess.address)
 
     async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | None:
-        known = None
+        nt_hash = None
         if account is not None and account.enabled:
-            known = await self._directory.verifier(account, "nt")
-        return ntlm.matches(bytes.fromhex(known) if known else None, logon)
+            nt_hash = await self._directory.verifier(account, "nt")
+        return ntlm.matches(bytes.fromhex(nt_hash) if nt_hash else None, logon)
 
 
 class DomainProofs:
-    """By a domain's controllers. `domain` is the NetBIOS domain: accounts of others are nobody's here."""
+    """Judges by the controllers of a domain. `domain` is its NetBIOS name; accounts of other domains are unknown here."""
 
     def __init__(self, directory: Directory, logons: Logons, domain: str) -> None:
         self._directory = directory
@@ -70,7 +70,7 @@ class DomainProofs:
 
     async def password(self, account: Account | None, password: str, guess: Guess) -> bool:
         if account is None or not account.enabled:
-            # A controller is asked nothing about nobody, so the time of a refusal is waited out.
+            # No controller is asked about an unknown account, so this waits as long as a refusal takes.
             await asyncio.sleep(self._refusal)
             return False
         started = time.monotonic()
@@ -80,11 +80,12 @@ class DomainProofs:
         return right
 
     async def ntlm(self, account: Account | None, logon: NtlmLogon) -> ntlm.Proof | None:
-        """The controller looks the name up by its own rules, so whom it found is compared with whom the directory named."""
+        """Judges an NTLMv2 answer. The controller looks the name up by its own rules, so the account that it judged is compared
+        with the one that the directory gave."""
         verdict = await self._logons.ntlm(logon)
         if verdict.status or account is None or not account.enabled:
             return None
-        found = await self._directory.account(f"{self._domain}\\{verdict.name}")
-        if found is None or not found.enabled or found.guid != account.guid:
+        judged = await self._directory.account(f"{self._domain}\\{verdict.name}")
+        if judged is None or not judged.enabled or judged.guid != account.guid:
             return None
         return ntlm.Proof(verdict.session_base_key, verdict.groups)

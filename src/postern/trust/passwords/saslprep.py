@@ -1,4 +1,4 @@
-"""SASLprep (RFC 4013): one form for a password or name, however the keyboard composed it. Pure."""
+"""SASLprep (RFC 4013): gives a password or name one form, however the keyboard composed it. Pure."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _PROHIBITED = (
 
 
 def saslprep(text: str) -> str:
-    """The prepared string as a query: unassigned code points pass (RFC 3454 section 7). Raises ValueError for what
-    RFC 4013 prohibits; the error names no character, for the text may be a password.
+    """Prepares a string as a query: unassigned code points pass (RFC 3454 section 7). Raises ValueError for characters that
+    RFC 4013 prohibits. The error names none, since the text may be a password.
 
     Bound: linear up to 1,024 characters, whose marks are sorted (UAX 15); longer text is refused.
     """

@@ -1,7 +1,8 @@
-"""Passwords and what is kept of them: argon2id always; the NT hash and SCRAM's keys only where an administrator wants them.
+"""Makes the verifiers of a password that are kept: argon2id always; the NT hash and SCRAM's keys only where an administrator
+wants them.
 
-Costs tens of milliseconds per argon2id call and releases the interpreter meanwhile; whoever serves others at the same
-time calls it in `trust.authenticator`'s bounded pool. Knows no account.
+An argon2id call costs tens of milliseconds and releases the interpreter meanwhile. Servers call it in the bounded pool of the
+`Judge`. Knows no account.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from postern.trust.ntlm.handshake import nt_hash
 from postern.trust.passwords.saslprep import saslprep
 
 MAX_LENGTH = 1024
-"""Characters of a password; longer ones are refused before any work is done."""
+"""Characters of a password. Longer ones are refused before any work is done."""
 
 SCRAM_ITERATIONS = 15_000
 """RFC 7677 section 4 asks for 4,096 at least; a phone does this many in some tens of milliseconds."""
@@ -31,7 +32,7 @@ _NOBODY = _HASHER.hash(secrets.token_hex(16))
 
 @dataclass(frozen=True, slots=True)
 class ScramKeys:
-    """RFC 5802 section 3, for SHA-256."""
+    """The keys that a server keeps for SCRAM (RFC 5802 section 3), with SHA-256."""
 
     iterations: int
     salt: bytes
@@ -46,7 +47,7 @@ class ScramKeys:
 
     @staticmethod
     def parse(text: str) -> ScramKeys:
-        """Raises ValueError."""
+        """Reads keys as `__str__` writes them. Raises ValueError."""
         scheme, count, keys = text.split("$")
         if scheme != "SCRAM-SHA-256":
             raise ValueError("not SCRAM-SHA-256")
@@ -56,9 +57,9 @@ class ScramKeys:
 
 
 def verifiers(password: str, kinds: Collection[str] = ()) -> dict[str, str]:
-    """What the directory keeps of a new password, by kind: "argon2id", and those of "nt" and "scram-sha-256" in `kinds`.
+    """Makes what the directory keeps of a new password, by kind: "argon2id", and "nt" and "scram-sha-256" if they are in `kinds`.
 
-    Raises ValueError with words for the person who chose the password.
+    Raises ValueError with a text for the person who chose the password.
     """
     if not password:
         raise ValueError("an empty password is not allowed")
@@ -82,7 +83,7 @@ def scram_keys(prepared: str, salt: bytes, iterations: int) -> ScramKeys:
 
 
 def matches(verifier: str | None, prepared: str) -> bool:
-    """Whether an argon2id verifier is of this password. Without a verifier the same work is done, and the answer is no."""
+    """Whether an argon2id verifier was made of this password. Without a verifier the same work is done, and the answer is no."""
     try:
         return _HASHER.verify(verifier or _NOBODY, prepared) and verifier is not None
     except (argon2.exceptions.VerificationError, argon2.exceptions.InvalidHashError):

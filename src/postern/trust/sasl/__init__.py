@@ -1,1 +1,1 @@
-"""SASL: one exchange between a mechanism and a protocol, the mechanisms, and our own side as a client."""
+"""SASL: its mechanisms on the server's side, and this host's own side as a client."""

@@ -1,5 +1,5 @@
-"""SASL GSSAPI (RFC 4752), the server's side: an exchange by Kerberos, and then the client's choice of no security layer: the
-connection's TLS is the layer.
+"""SASL GSSAPI (RFC 4752), the server's side: an exchange by Kerberos, after which the client must choose no security layer, since
+TLS protects the connection.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class SaslGssapi:
         return Challenge(self._kerberos.context.wrap(_OFFER))
 
     def _finish(self, response: bytes, granted: Granted) -> Granted | Denied:
-        """The client's choice of layer and the name it wants: RFC 4752 section 3.2."""
+        """Reads the client's choice of layer and the name that it wants: RFC 4752 section 3.2."""
         try:
             choice = self._kerberos.context.unwrap(response)
             authzid = choice[4:].decode().lower()

@@ -1,6 +1,6 @@
-"""Our own side of SASL as a client: GSSAPI (RFC 4752) with this host's machine account.
+"""SASL with this host as the client: GSSAPI (RFC 4752) with its machine account.
 
-Reads the machine's keytab through `kerberos`; the protocol frames the octets. No security layer is asked for: it runs inside TLS.
+Reads the machine's keytab through `kerberos`; the protocol frames the octets. No security layer is asked for, since TLS is there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _NO_LAYER = b"\x01"
 
 
 class InitiatorFailure(ValueError):
-    """No ticket, or not the server that was meant. The text is a cause, and no secret."""
+    """There is no ticket, or the server is not the one that was meant. The text names the cause, and no secret."""
 
 
 class SaslInitiator(Protocol):
@@ -26,12 +26,12 @@ class SaslInitiator(Protocol):
     name: str
 
     def step(self, challenge: bytes) -> bytes:
-        """The answer to a challenge, b"" for the first words. Raises InitiatorFailure."""
+        """Returns the answer to a challenge. The first call has b"" for the challenge. Raises InitiatorFailure."""
         ...
 
 
 class GssapiInitiator:
-    """As `account` of `realm`, by its keytab, to `service` at `host` (its FQDN). The server must prove itself too."""
+    """Proves `account` of `realm`, by its keytab, to `service` at `host` (its FQDN). The server must prove itself too."""
 
     name = "GSSAPI"
 
@@ -67,7 +67,7 @@ class GssapiInitiator:
         )
 
     def _choose(self, challenge: bytes) -> bytes:
-        """The server's layers, and our choice of none: RFC 4752 section 3.1. The identity is the ticket's own."""
+        """Reads the server's layers, and chooses none: RFC 4752 section 3.1. The identity is that of the ticket."""
         offer = bytes(self._context.unwrap(challenge).message)
         if len(offer) != 4 or not offer[0] & _NO_LAYER[0]:
             raise InitiatorFailure("the server demands a security layer")
@@ -77,7 +77,8 @@ class GssapiInitiator:
 def sasl_initiators(
     account: str, host: HostCredentials, service: str = "smtp"
 ) -> Callable[[Mechanism, str], SaslInitiator | None]:
-    """For `SenderProofs.initiator`: a new exchange by a mechanism with a host; None where we have nothing to prove us with."""
+    """Returns a function for `SenderProofs.initiator`. It begins an exchange by a mechanism with a server, and returns None where
+    this host has no proof for the mechanism."""
 
     def begin(mechanism: Mechanism, server: str) -> SaslInitiator | None:
         if mechanism is not Mechanism.KERBEROS or gssapi is None or not (host.realm and host.keytab):

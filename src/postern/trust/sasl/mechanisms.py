@@ -1,5 +1,5 @@
-"""SASL's server side (RFC 4422) where no security context is needed: PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login) and
-EXTERNAL (RFC 4422 appendix A). `scram` and `gssapi` have theirs; NTLM (MS-SMTPNTLM 3.2) is `trust.exchanges`' as it stands.
+"""SASL mechanisms (RFC 4422), the server's side: PLAIN (RFC 4616), LOGIN (draft-murchison-sasl-login) and EXTERNAL (RFC 4422
+appendix A). `scram` and `gssapi` have two more. NTLM (MS-SMTPNTLM 3.2) needs nothing beyond `trust.exchanges`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from postern.trust.acceptor import FAILED, MALFORMED, Challenge, Granted, Outcom
 from postern.trust.passwords.judge import Judge
 
 MAX_RESPONSE = 65_536
-"""Octets of one response; Kerberos tickets with large authorization data come near 48 KB."""
+"""Octets of one response. Kerberos tickets with large authorization data come near 48 KB."""
 
 
 class SaslPlain:
@@ -52,8 +52,8 @@ class SaslLogin:
 
 
 class SaslExternal:
-    """EXTERNAL (RFC 4422 appendix A): the certificate proved `identity` in the TLS handshake; what the client asks to be must be
-    that."""
+    """EXTERNAL (RFC 4422 appendix A): the certificate proved `identity` in the TLS handshake, and the client may ask for no
+    other."""
 
     def __init__(self, identity: Identity) -> None:
         self._identity = identity
@@ -68,7 +68,7 @@ class SaslExternal:
 
 
 def _text(response: bytes) -> str:
-    """ "" for what is too long or not UTF-8: every mechanism here refuses an empty name or password."""
+    """Decodes a response; "" if it is too long or not UTF-8. Every mechanism here refuses an empty name or password."""
     try:
         return response.decode() if len(response) <= MAX_RESPONSE else ""
     except UnicodeDecodeError:

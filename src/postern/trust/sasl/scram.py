@@ -1,7 +1,7 @@
 """SCRAM-SHA-256 and SCRAM-SHA-256-PLUS (RFC 5802, RFC 7677), the server's side.
 
-The password never comes here, nor does anything that could stand in for it: the directory keeps StoredKey and ServerKey.
-A name without them is led through the same exchange with a salt that is made up, and refused at the end.
+The password never comes here, nor anything that could replace it: the directory keeps StoredKey and ServerKey. A name without
+them goes through the same exchange, with a salt that is made up, and is refused at the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from postern.trust.passwords.verifiers import SCRAM_ITERATIONS, ScramKeys
 
 _MAX_MESSAGE = 2048
 UNBOUND = Denied(False, "The channel binding does not match")
-"""The octets of the proof say nothing yet: the answer is the same for a right and a wrong password, and is no guess."""
+"""The proof has not been judged yet: a right and a wrong password get the same answer, so it is no guess."""
 
 
 class _Malformed(ValueError):
@@ -65,14 +65,14 @@ class SaslScram:
             return UNAVAILABLE
 
     async def _begin(self, message: str) -> ScramKeys:
-        """client-first-message: RFC 5802 section 7."""
+        """Reads client-first-message: RFC 5802 section 7."""
         flag, comma, rest = message.partition(",")
         authzid, comma2, bare = rest.partition(",")
         # "p=" belongs to a name with -PLUS and to no other: section 6.
-        known = flag[:2] == "p=" if self._plus else flag in ("n", "y")
-        if not known or not comma or not comma2 or authzid[:2] not in ("", "a="):
+        is_flag = flag[:2] == "p=" if self._plus else flag in ("n", "y")
+        if not is_flag or not comma or not comma2 or authzid[:2] not in ("", "a="):
             raise _Malformed
-        # Section 6: the client could bind and saw no -PLUS, which was shown; somebody took it out on the way.
+        # Section 6: the client could bind and saw no -PLUS. It was shown, so somebody took it out on the way.
         if flag == "y" and self._channel.binding:
             raise _Unbound
         parts = bare.split(",")
@@ -89,17 +89,17 @@ class SaslScram:
         return keys
 
     async def _finish(self, message: str, keys: ScramKeys) -> Granted | Denied:
-        """client-final-message."""
+        """Reads and judges client-final-message."""
         without_proof, _, proof_text = message.rpartition(",p=")
         parts = without_proof.split(",")
         if len(parts) < 2 or parts[0][:2] != "c=" or parts[1][:2] != "r=":
             raise _Malformed
         proof = _decoded(proof_text)
-        said = _decoded(parts[0][2:])
+        binding = _decoded(parts[0][2:])
         if len(proof) != 32:
             raise _Malformed
         # gs2-header and cbind-data together: RFC 5802 section 5.1, "c". The binding may be a secret (`tls-exporter`).
-        if not hmac.compare_digest(said, self._header):
+        if not hmac.compare_digest(binding, self._header):
             raise _Unbound if self._plus else _Malformed
         guess = await self._judge.enter(self._name, self._account, self._peer)
         if guess is None:
@@ -117,7 +117,8 @@ class SaslScram:
         return Granted(await self._judge.membership.identity(account, Mechanism.SCRAM), b"v=" + server_signature)
 
     def _bound(self, flag: str) -> bytes:
-        """What the client must show of the channel (cbind-data). Section 6: a type that is not known here ends the exchange."""
+        """Returns the binding that the client must show (cbind-data). Section 6: a type that is not known here ends the
+        exchange."""
         if not self._plus:
             return b""
         kind = flag[2:].encode() + b":"
@@ -129,10 +130,10 @@ class SaslScram:
     async def _lookup(self) -> ScramKeys:
         directory = self._judge.directory
         account = await directory.account(self._name)
-        known = await directory.verifier(account, "scram-sha-256") if account is not None else None
-        if known and account is not None and account.enabled:
+        verifier = await directory.verifier(account, "scram-sha-256") if account is not None else None
+        if verifier and account is not None and account.enabled:
             self._account = account
-            return ScramKeys.parse(known)
+            return ScramKeys.parse(verifier)
         salt = self._judge.made_up_salt(self._name)
         return ScramKeys(SCRAM_ITERATIONS, salt, secrets.token_bytes(32), secrets.token_bytes(32))
 
@@ -148,7 +149,7 @@ def _message(response: bytes) -> str:
 
 
 def _saslname(text: str) -> str:
-    """Section 5.1: "=2C" is a comma, "=3D" an equals sign, no other "=" may stand."""
+    """Decodes a saslname: "=2C" is a comma, "=3D" an equals sign, and no other "=" is allowed (section 5.1)."""
     name = text.replace("=2C", ",").replace("=3D", "\0")
     if not name or "=" in name:
         raise _Malformed
