@@ -117,7 +117,7 @@ def test_scramp_binds_to_the_certificate(protocol: str) -> None:
             shown = await asyncio.to_thread(lambda: dial(True).mechanisms())
             assert shown.index(PLUS) + 1 == shown.index("SCRAM-SHA-256")
             right = await asyncio.to_thread(prove, dial)
-            assert right.yes, right.words
+            assert right.yes, right.reply
             assert not (await asyncio.to_thread(prove, dial, PLUS, another_certificate())).yes
             # scramp was given a channel and takes the name without -PLUS: it says that it saw no other.
             assert not (await asyncio.to_thread(prove, dial, "SCRAM-SHA-256")).yes

@@ -1,5 +1,5 @@
-"""The accounts that servers run as. Nothing of Postern that answers a network runs as root: started by root, PostgreSQL, slapd
-and the roles run under one unprivileged account, which owns the state folder; started by a user, they are that user.
+"""The accounts that servers run as. Nothing of Postern that answers a network runs as root. If root starts it, PostgreSQL, slapd
+and the roles run under one unprivileged account, which owns the state folder; if a user starts it, they run as that user.
 
 Reads the machine's accounts. A role keeps of root's powers only the right to bind ports below 1024; and, where the
 program itself lies in a folder that only root can enter, the right to read (Python imports modules when it needs them).
@@ -86,8 +86,8 @@ def become(account: Account, keep_low_ports: bool = False) -> None:
 
 def program_hidden_from(account: Account) -> Path | None:
     """The folder that keeps `account` from reading Postern or its Python; None if it can read them."""
-    for place in (__file__, sys.prefix, sys.base_prefix):
-        barrier = barrier_to(Path(place).resolve(), account)
+    for location in (__file__, sys.prefix, sys.base_prefix):
+        barrier = barrier_to(Path(location).resolve(), account)
         if barrier is not None:
             return barrier
     return None
@@ -109,14 +109,14 @@ def barrier_to(path: Path, account: Account) -> Path | None:
 
 
 def stay_inspectable() -> None:
-    """After `become`: /proc/PID/fd of this process and its forks can be read by the same account again (proc(5)), which
-    the supervisor's look at their sockets needs. A process that holds fewer capabilities still cannot."""
+    """Lets the same account read /proc/PID/fd of this process and its forks again (proc(5)). Call it after `become`: the
+    supervisor reads there which sockets they hold. A process that holds fewer capabilities still cannot read it."""
     _prctl(_PR_SET_DUMPABLE, 1)
 
 
 def die_with(parent: int, how: signal.Signals = signal.SIGKILL) -> None:
-    """Called in a child, after `become` (a change of credentials clears it: prctl(2)): when `parent` is gone, it gets
-    the signal `how`. A parent that died before the call is noticed here, and the child ends at once.
+    """Asks the kernel to send the signal `how` to this child when `parent` dies. Call it after `become`, for a change of
+    credentials undoes it (prctl(2)). A child whose parent died before the call ends at once.
     """
     _prctl(_PR_SET_PDEATHSIG, how)
     if os.getppid() != parent:

@@ -1,4 +1,4 @@
-"""`postern setup ad` on this host: which controller, what to change there, and where the servers' secrets go.
+"""`postern setup ad` on this host: chooses the controller, plans the changes there, and stores the servers' secrets.
 
 Reads postern.toml and the secrets that are there; writes keytabs and passwords into this host's state folder or into a folder
 to be carried to other hosts. `directory.ad.setup`, `ad_servers` and `ad_removal` plan the changes.
@@ -31,8 +31,9 @@ from postern.roles.secrets import Secret
 
 @dataclass(frozen=True, slots=True)
 class SetupRequest:
-    """`user` "" means the tickets that are there. `controller` "" lets DNS or the [[host]] tables say. `servers` are those whose
-    accounts are made; `everything`: the forest too is prepared, or with `remove` taken back."""
+    """The options of `postern setup ad`. `user` "" uses the tickets that are there; `controller` "" lets DNS or the [[host]]
+    tables choose one. `servers` are the servers whose accounts are made. With `everything` the forest too is prepared or, with
+    `remove`, restored."""
 
     organization: Organization
     servers: tuple[Server, ...]
@@ -55,7 +56,7 @@ class SetupRequest:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan, and the controller it was made at and will be carried out at."""
+    """A plan, and the controller where it was made and will be carried out."""
 
     plan: Plan
     controller: DomainController
@@ -75,20 +76,21 @@ async def prepare(request: SetupRequest) -> Prepared:
 
 
 async def carry_out(request: SetupRequest, prepared: Prepared, step: Callable[[SetupStep], None]) -> None:
-    """`step` hears what is being done. Raises as `prepare`; what was done stays done, and secrets made are kept at once."""
+    """Carries out the plan and calls `step` before each of its steps. Raises what `prepare` raises. After a failure, the steps
+    done so far stay done. Each secret is stored as soon as it is made."""
     async with _session(request, prepared.controller) as (client, root):
         executor = Executor(client, root)
         servers = {server.machine_account: server for server in request.servers}
-        for one in prepared.plan.steps:
-            step(one)
-            await executor.carry_out(one)
-            if one.account in servers:
-                server = servers[one.account]
+        for planned in prepared.plan.steps:
+            step(planned)
+            await executor.carry_out(planned)
+            if planned.account in servers:
+                server = servers[planned.account]
                 dn = ad_servers.computer_dn(root.domain, server)
                 version = await executor.version(dn)
-                machine_files.keep(request.places, request.realm, server, executor.secrets[one.account], version)
-            elif one.account == PROBE_ACCOUNT:
-                machine_files.keep_probe(request.places, request.servers, executor.secrets[one.account])
+                machine_files.keep(request.places, request.realm, server, executor.secrets[planned.account], version)
+            elif planned.account == PROBE_ACCOUNT:
+                machine_files.keep_probe(request.places, request.servers, executor.secrets[planned.account])
         if request.remove:
             machine_files.forget(request.places, request.servers)
         else:
@@ -96,8 +98,8 @@ async def carry_out(request: SetupRequest, prepared: Prepared, step: Callable[[S
 
 
 def may_write(request: SetupRequest) -> None:
-    """Before anything changes: the folder for secrets is there and ours. Root becomes the state folder's owner here, for good,
-    where that is what is written to. Raises StateError, OSError."""
+    """Makes the folder for secrets, or checks that it is ours, before anything changes. If that folder is the state folder, root
+    becomes its owner, for good. Raises StateError, OSError."""
     if request.places.output is not None:
         request.places.output.mkdir(mode=0o700, parents=True, exist_ok=True)
     else:
@@ -105,7 +107,7 @@ def may_write(request: SetupRequest) -> None:
 
 
 def complete(request: SetupRequest) -> None:
-    """Files that are missing though the directory has everything. Raises StateError, OSError."""
+    """Writes the files that are missing although the directory is complete. Raises StateError, OSError."""
     if any(machine_files.lacking(request.places, request.servers)):
         may_write(request)
         machine_files.complete(request.places, request.realm, request.servers)

@@ -1,6 +1,6 @@
-"""What `postern policy address` works with on this host: the policies in Active Directory, and the attendants that apply them.
+"""Gives `postern policy address` on this host access to the policies in Active Directory and to the attendants that apply them.
 
-Active Directory is asked as this server; the attendants over rus-rpc, which takes mailbox servers alone.
+It logs on to Active Directory as this server. It calls the attendants on the row rus-rpc, which admits mailbox servers only.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class PolicyDomain:
 
 @asynccontextmanager
 async def opened(state: StateFolder, organization: Organization, server: Server) -> AsyncIterator[PolicyDomain]:
-    """Raises SetupError; requests raise DirectoryUnavailable."""
+    """Opens the policies of the domain. Raises SetupError; requests raise DirectoryUnavailable."""
     if organization.active_directory is None:
         raise NotConfigured(
             "address policies need Active Directory, and `postern.toml` names none: add [active-directory]"
@@ -47,10 +47,10 @@ async def opened(state: StateFolder, organization: Organization, server: Server)
 async def apply(
     state: StateFolder, organization: Organization, server: Server, recipients: Sequence[str]
 ) -> tuple[str, RecipientsUpdated]:
-    """The attendant whose turn it is updates these recipients, or all for (). Gives its server and what it did. Raises
-    NobodyUpdates, NotConfigured."""
+    """Lets the attendant that is in charge update these recipients, or all of them for (). Returns the attendant's server and
+    what it did. Raises NobodyUpdates, NotConfigured."""
     if Role.MAILBOX not in server.roles:
-        names = ", ".join(one.name for one in organization.with_role(Role.MAILBOX))
+        names = ", ".join(mailbox_server.name for mailbox_server in organization.with_role(Role.MAILBOX))
         raise NotConfigured(f"recipients are updated by mailbox servers: say this on one of {names}")
     domain = domain_of(organization).domain
     realm, row = domain.upper(), settle(organization.profile)["rus-rpc"]
@@ -59,8 +59,11 @@ async def apply(
     initiators = Initiators(server.machine_account, host)
     observed = Observed(None)  # a command counts nothing; the attendant sees us
     with kerberos(realm, await choose(organization)):
-        servers = sorted(organization.with_role(Role.MAILBOX), key=lambda one: one.fqdn)
-        targets = [RpcTarget(row, one.addresses[0], one.fqdn, organization.port(135), initiators) for one in servers]
+        servers = sorted(organization.with_role(Role.MAILBOX), key=lambda mailbox_server: mailbox_server.fqdn)
+        targets = [
+            RpcTarget(row, mailbox_server.addresses[0], mailbox_server.fqdn, organization.port(135), initiators)
+            for mailbox_server in servers
+        ]
         clients = [RpcClient(RECIPIENT_UPDATE, target, observed, connections=1) for target in targets]
         try:
             return await ask(clients, recipients)

@@ -40,7 +40,7 @@ class CertificateError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """`authority` is what clients are told to trust; `expires` is when the server's certificate does."""
+    """The certificates of this host. Clients are told to trust `authority`; the server's certificate expires at `expires`."""
 
     authority: Path
     server: Certificate
@@ -49,7 +49,7 @@ class Certificates:
 
 
 def place(state: StateFolder) -> Certificate:
-    """Where the server's certificate and key are, whether or not they are there yet."""
+    """The paths of the server's certificate and key, which need not exist yet."""
     return Certificate(state.certificates / "server.pem", state.certificates / "server.key")
 
 
@@ -59,9 +59,9 @@ def authority_file(state: StateFolder) -> Path:
 
 
 def ensure(state: StateFolder, organization: Organization, server: Server, now: datetime.datetime) -> Certificates:
-    """Makes what is missing and renews what ends within RENEWAL or no longer carries this server's names.
+    """Makes the certificates that are missing and renews those that expire within RENEWAL or lack one of this server's names.
 
-    Raises CertificateError for files that cannot be read as what they should be; they are never overwritten.
+    Raises CertificateError for a file that is no certificate or key; such a file is never overwritten.
     """
     issuer, issuer_key = _authority(state, organization, now)
     certificate = place(state)
@@ -84,7 +84,7 @@ def ensure(state: StateFolder, organization: Organization, server: Server, now: 
 def _authority(
     state: StateFolder, organization: Organization, now: datetime.datetime
 ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey | None]:
-    """The authority, and its key if it is ours to sign with."""
+    """The authority's certificate, and its key if this host has it."""
     file, key_file = authority_file(state), state.certificates / "ca.key"
     if file.exists():
         certificate = _read_certificate(file)
@@ -96,7 +96,7 @@ def _authority(
                 raise CertificateError(f"{key_file} is not the key of {file}: put both back, or remove both")
             return certificate, key
     key = ec.generate_private_key(ec.SECP256R1())
-    # RFC 5280 section 4.2.1.2: names alone must not tell a renewed authority from the old one; the key identifier does.
+    # RFC 5280 section 4.2.1.2: a renewed authority has the old one's name; the key identifier tells them apart.
     name = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization.name),
@@ -177,7 +177,7 @@ def _usage(certificate_sign: bool) -> x509.KeyUsage:
 
 
 def _names(organization: Organization, server: Server) -> list[x509.GeneralName]:
-    """What clients may have called the server: its name, localhost, the domains, its addresses."""
+    """The names by which clients may call the server: its own name, localhost, the domains, its addresses."""
     names = dict.fromkeys([server.fqdn, "localhost", *(domain.name for domain in organization.domains)])
     addresses = dict.fromkeys(ipaddress.ip_address(address) for address in server.addresses)
     return [*(x509.DNSName(name) for name in names), *(x509.IPAddress(address) for address in addresses)]
@@ -217,7 +217,7 @@ def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def _write(file: Path, data: bytes) -> None:
-    """Mode 0600 from the first byte on; readers see the old file or the whole new one."""
+    """Replaces the file. It has mode 0600 from the first byte on; readers see the old file or the whole new one."""
     temporary = file.with_name(file.name + ".new")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as out:

@@ -1,8 +1,8 @@
 """postern.toml: read into an Organization, and written for a new one.
 
-Reads the file in the state folder. A mistake is told as: file and line, key, what is wrong, what would be right; all
-mistakes at once. `schema` says what single values look like, `contradictions` what does not fit together, and `mistakes` words
-the messages.
+Reads the file in the state folder and reports all mistakes at once, each with file and line, key, what is wrong and what would
+be right. `schema` checks single values, `contradictions` finds values that do not fit together, and `mistakes` words the
+messages.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ from postern.model.organization import (
 from postern.paths.fit import EPHEMERAL
 
 RPC_PORTS = (20000, 20019)
-"""Used, with the offset added, where the file gives no rpc-ports."""
+"""The range of RPC ports, before the offset is added, for a file without rpc-ports."""
 LOW_RPC_PORTS = (5080, 5099)
-"""Used instead where those would lie in the range that the kernel lends to outgoing connections. With the offset
-added they lie above all doors and below the RPC ports of smaller offsets: organizations a thousand apart never meet."""
+"""The range for offsets at which RPC_PORTS would lie in the range that the kernel lends to outgoing connections. With the offset
+added it lies above all doors and below the RPC ports of smaller offsets: organizations a thousand apart never meet."""
 
 MAX_SIZE = 1_048_576
 """Octets of the file."""
@@ -52,12 +52,12 @@ class ConfigurationError(Exception):
 
 
 def path(state: StateFolder) -> Path:
-    """Where the organization's file is."""
+    """The path of the organization's postern.toml."""
     return state.root / CONFIGURATION
 
 
 def load(state: StateFolder) -> Organization:
-    """The organization of this state folder. Raises ConfigurationError; also when there is no file yet."""
+    """The organization of this state folder. Raises ConfigurationError, also if there is no file yet."""
     file = path(state)
     try:
         text = _text(file)
@@ -109,7 +109,7 @@ def move(state: StateFolder, offset: int) -> Organization:
 def write(state: StateFolder, text: str) -> None:
     """Replaces the file at once, so that a reader sees the old or the new. Raises OSError."""
     temporary = state.root / (CONFIGURATION + ".new")
-    # Root may write here into a folder of another account: into a file of its own making only.
+    # Root may write into another account's folder here, so it writes only into a file that it has just made.
     temporary.unlink(missing_ok=True)
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as out:
@@ -135,29 +135,30 @@ def recorded(state: StateFolder) -> str | None:
 
 
 def _text(file: Path) -> str:
-    """The file's text; it may be a link, which administrators like. Raises OSError, UnicodeDecodeError."""
+    """The file's text. The file may be a symbolic link, for administrators use them. Raises OSError, UnicodeDecodeError."""
     return read_small(file, MAX_SIZE, follow=True).decode("utf-8")
 
 
 def objection(state: StateFolder, key: Key, text: str) -> ConfigurationError:
-    """What this host has against a value of the file, told with file and line as its mistakes are."""
+    """Returns the error for a value that does not suit this host. Like other mistakes it names file and line."""
     file = path(state)
     return ConfigurationError(format_problems([Problem(key, text)], str(file), _text(file)))
 
 
 def this_server(organization: Organization, name: str | None = None, host_name: str | None = None) -> Server:
-    """Which of the organization's servers this host is: the named one, the only one, or the one called like the host."""
+    """The organization's server that this host is: the named one, the only one, or the one with the host's name."""
     only = organization.servers[0].name if len(organization.servers) == 1 else ""
     named = name or only or host_name or platform.node()
     for server in organization.servers:
         if named.lower() in (server.name, server.fqdn, server.fqdn.partition(".")[0]):
             return server
-    known = ", ".join(server.name for server in organization.servers)
-    raise ConfigurationError(f"no server is called {named}: say which one this host is: --server, one of {known}")
+    names = ", ".join(server.name for server in organization.servers)
+    raise ConfigurationError(f"no server is called {named}: say which one this host is: --server, one of {names}")
 
 
 def _urls(shapes: FileShape) -> Iterator[Problem]:
-    """Where databases are said to be: once, and each in another place. URLs hold passwords, so that none is repeated here."""
+    """Mistakes in the URLs of databases: a URL given in two places, or one for two databases. URLs hold passwords, so that no
+    message repeats one."""
     if shapes.organization.postgres and shapes.database:
         yield Problem(
             ("organization", "postgres"),
@@ -171,7 +172,7 @@ def _urls(shapes: FileShape) -> Iterator[Problem]:
 
 
 def _databases(shapes: FileShape) -> tuple[Database, ...]:
-    """Those that are written. The former key `postgres` is the one database of each mailbox server."""
+    """The databases in the file. Its former key `postgres` gives each mailbox server one database."""
     url = shapes.organization.postgres
     if url and not shapes.database:
         return tuple(dict.fromkeys(Database(s.name, s.name, url) for s in shapes.server if Role.MAILBOX in s.roles))
@@ -181,9 +182,9 @@ def _databases(shapes: FileShape) -> tuple[Database, ...]:
 def _organization(shapes: FileShape) -> Organization:
     main = shapes.organization
     ports = main.rpc_ports or rpc_ports(main.offset)
-    given = {key: value for key, value in shapes.limits.model_dump().items() if value is not None}
-    if "queue_retry" in given:
-        given["queue_retry"] = tuple(given["queue_retry"])
+    limits = {key: value for key, value in shapes.limits.model_dump().items() if value is not None}
+    if "queue_retry" in limits:
+        limits["queue_retry"] = tuple(limits["queue_retry"])
     connectors: tuple[SendConnector, ...] = (SendConnector("internet"),)
     if shapes.send_connector is not None:
         connectors = tuple(
@@ -208,7 +209,7 @@ def _organization(shapes: FileShape) -> Organization:
         rpc_ports=(ports[0], ports[1]),
         directory=main.directory,
         send_connectors=connectors,
-        limits=Limits(**given),
+        limits=Limits(**limits),
         dns_servers=tuple(main.dns_servers),
         active_directory=domain,
         hosts=tuple(Host(h.name, frozenset(h.parties), tuple(h.addresses), h.fqdn, h.site) for h in shapes.host),
@@ -223,7 +224,7 @@ def rpc_ports(offset: int) -> list[int]:
 
 
 def netbios(domain: str) -> str:
-    """The NetBIOS name that a domain has where nobody gave it another: its first label in capitals, at most 15 letters."""
+    """The NetBIOS name of a domain for which the file has none: its first label in capitals, at most 15 letters."""
     return domain.partition(".")[0].upper()[:15]
 
 

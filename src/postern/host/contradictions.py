@@ -1,6 +1,6 @@
-"""What no single value of postern.toml shows: settings that contradict each other, names that are there twice.
+"""Finds mistakes in postern.toml that no single value shows: settings that contradict each other, names that occur twice.
 
-Pure: reads the Organization that the file describes. How a mistake is told is `mistakes`' affair.
+Pure: reads the Organization that the file describes. `mistakes` words the messages.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from postern.paths.table import TABLE
 
 _FIXED = {port.number for row in TABLE.values() for port in row.ports if port.number is not None}
 _OF_NETWORKS = frozenset({Party.CLIENT.value, Party.ADMINISTRATOR.value, Party.INTERNET.value, Party.GATEWAY.value})
-"""Parties that may be a whole network: those that only call, or answer wherever they are."""
+"""Parties that may be a whole network: those that only make connections, or answer at any address of it."""
 
 
 def contradictions(organization: Organization) -> Iterator[Problem]:
@@ -49,7 +49,7 @@ def _ports(organization: Organization) -> Iterator[Problem]:
 
 
 def _proofs(organization: Organization) -> Iterator[Problem]:
-    """Realm, keytab, directory, and what Active Directory says of them."""
+    """Contradictions between realm, keytab, directory and Active Directory."""
     domain = organization.active_directory
     if organization.profile is Profile.HARDENED and not organization.realm and not _of_an_edge(organization):
         yield Problem(
@@ -82,13 +82,13 @@ def _proofs(organization: Organization) -> Iterator[Problem]:
 
 
 def _of_an_edge(organization: Organization) -> bool:
-    """Whether this is the file of an edge, which knows itself and the hubs, and proves itself by certificate."""
+    """Whether this is the file of an edge. It names the edge and the hubs; an edge authenticates by certificate."""
     roles = {role for server in organization.servers for role in server.roles}
     return Role.EDGE in roles and roles <= {Role.EDGE, Role.HUB}
 
 
 def _databases(organization: Organization) -> Iterator[Problem]:
-    """Each database on a mailbox server of its own, and each mailbox server with a database."""
+    """Checks that each database has a mailbox server of its own, and each mailbox server a database."""
     mailbox_servers = sorted(server.name for server in organization.with_role(Role.MAILBOX))
     served: dict[str, str] = {}
     for index, database in enumerate(organization.written_databases):
@@ -107,7 +107,7 @@ def _databases(organization: Organization) -> Iterator[Problem]:
                 f'"{database.name}" is another mailbox server, for whose mailboxes it would be taken; give it another name',
             )
     if not served or any(database.server not in mailbox_servers for database in organization.written_databases):
-        return  # a database on a server that is not there may be meant for one that seems to have none
+        return  # a database of an unknown server may be meant for one that seems to have none
     for index, server in enumerate(organization.servers):
         if Role.MAILBOX in server.roles and server.name not in served:
             yield Problem(

@@ -1,7 +1,7 @@
-"""The mails of the demo: a few hundred, the same for every start, with what real mail has: conversations, Korean and Japanese in
-old and new charsets, HTML, attachments, invitations.
+"""The mails of the demo: a few hundred, the same at every start. As in real mail, there are conversations, Korean and Japanese in
+old and new charsets, HTML, attachments, and invitations.
 
-Pure: the time they count back from is an argument, and chance has a fixed seed.
+Pure: the present time is an argument, and the random numbers have a fixed seed.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ _LANGUAGES = {
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """`to` are names of PEOPLE; `time` is seconds since the epoch; `content` ends its lines with CRLF."""
+    """One mail of the demo. `to` are names of PEOPLE; `time` is seconds since the epoch; lines of `content` end with CRLF."""
 
     sender: str
     to: tuple[str, ...]
@@ -84,24 +84,24 @@ class Mail:
 
 
 def mails(domain: str, now: int) -> list[Mail]:
-    """All of them, oldest first. `domain` is the people's; `now` is seconds since the epoch."""
+    """All mails, oldest first. `domain` is the domain of the people's addresses; `now` is seconds since the epoch."""
     chance = random.Random(SEED)  # noqa: S311 (no secret: the same mails every time)
-    found: list[Mail] = []
+    sent: list[Mail] = []
     for number in range(CONVERSATIONS):
         began = now - 86_400 * 90 + number * 86_400 * 89 // CONVERSATIONS
-        found.extend(_conversation(chance, number, domain, began))
-    return sorted(found, key=lambda mail: mail.time)
+        sent.extend(_conversation(chance, number, domain, began))
+    return sorted(sent, key=lambda mail: mail.time)
 
 
 def _conversation(chance: random.Random, number: int, domain: str, began: int) -> list[Mail]:
-    """A mail and its answers: each refers to those before (RFC 5322 section 3.6.4)."""
+    """A mail and its answers. Each refers to those before it (RFC 5322 section 3.6.4)."""
     subject, charset = _SUBJECTS[number % len(_SUBJECTS)]
     everyone = list(PEOPLE)
     chance.shuffle(everyone)
     outside = number % 3 == 0
     sender = STRANGERS[number % len(STRANGERS)] if outside else f"{everyone[0]}@{domain}"
     references: list[str] = []
-    found = []
+    exchanged = []
     time = began
     for turn in range(chance.randint(1, 9)):
         to = tuple(name for name in everyone if f"{name}@{domain}" != sender)[: chance.randint(1, 2)]
@@ -118,11 +118,11 @@ def _conversation(chance: random.Random, number: int, domain: str, began: int) -
         if references:
             message["In-Reply-To"] = references[-1]
             message["References"] = " ".join(references)
-        found.append(Mail(sender, to, time, message.as_bytes(policy=compat32.clone(linesep="\r\n"))))
+        exchanged.append(Mail(sender, to, time, message.as_bytes(policy=compat32.clone(linesep="\r\n"))))
         references.append(identifier)
         sender = f"{to[0]}@{domain}"
         time += chance.randint(600, 50_000)
-    return found
+    return exchanged
 
 
 def _text(chance: random.Random, subject: str, charset: str) -> str:
@@ -132,7 +132,8 @@ def _text(chance: random.Random, subject: str, charset: str) -> str:
 
 
 def _message(chance: random.Random, kind: int, text: str, charset: str) -> MIMEBase:
-    """Plain, HTML with its plain alternative, with attachments, an invitation, in turn. Every part as mail programs make it."""
+    """Makes, in turn, a plain message, HTML with a plain alternative, one with attachments, and an invitation. Its parts are like
+    those that mail programs make."""
     plain = MIMEText(text, "plain", charset)
     if kind % 5 in (0, 1):
         return plain
@@ -157,7 +158,7 @@ def _html(text: str) -> str:
 
 
 def _invitation(chance: random.Random, text: str) -> MIMEText:
-    """iTIP in mail (RFC 6047 section 2.4)."""
+    """An invitation: iTIP in mail (RFC 6047 section 2.4)."""
     lines = (
         *("BEGIN:VCALENDAR", "PRODID:-//example.test//demo//EN", "VERSION:2.0", "METHOD:REQUEST", "BEGIN:VEVENT"),
         *(f"UID:{chance.randrange(10**12)}@example.test", "DTSTAMP:20260101T000000Z", "DTSTART:20260401T050000Z"),
@@ -173,7 +174,7 @@ def _attachments(chance: random.Random) -> Sequence[MIMEBase]:
     picture = MIMEImage(_png(chance.randint(8, 48), chance.randrange(256)), "png")
     picture.add_header("Content-Disposition", "attachment", filename="rack.png")
     figures = MIMEText("port,path\r\n25,internet-to-hub\r\n993,imap4\r\n", "csv", "us-ascii")
-    # RFC 2231 section 4: a name with its charset.
+    # RFC 2231 section 4: a file name with its charset.
     figures.add_header("Content-Disposition", "attachment", filename=("utf-8", "ko", "데이터 경로.csv"))
     data = MIMEApplication(base64.b85encode(chance.randbytes(chance.randint(500, 60_000))))
     # Not RFC 2231, but what older Korean mail programs send: an encoded word in quotes.

@@ -1,6 +1,6 @@
-"""This organization's directory, as commands and the first start need it: opened, with the entries that every start relies on.
+"""Opens this organization's directory for commands and for the start, and makes the entries that every start relies on.
 
-Reads the service account's secret; makes and keeps the secrets of machine accounts and of verify's probe account.
+Reads the service account's secret; makes and stores the secrets of machine accounts and of verify's probe account.
 `directory.administration` writes the entries.
 """
 
@@ -35,7 +35,7 @@ _PROBE_NAME = "Postern's own probe"
 
 
 _MOST_STRANDED = 100
-"""How many recipients outside the accepted domains are counted."""
+"""The number of recipients outside the accepted domains at which counting stops."""
 
 
 class SeedError(Exception):
@@ -44,7 +44,7 @@ class SeedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OpenDirectory:
-    """Reading and writing on one connection."""
+    """The directory, opened for reading and writing on one connection."""
 
     read: SlapdDirectory | DomainDirectory
     write: Administration
@@ -52,7 +52,8 @@ class OpenDirectory:
     """The service that knows the domain's controllers."""
 
     async def verifiers(self, password: str) -> dict[str, str]:
-        """What is kept of a user's new password here and now. Raises ValueError for a password that cannot be one."""
+        """The verifiers that this directory now stores for a user's new password. Raises ValueError for a password that may not
+        be used."""
         if isinstance(self.read, DomainDirectory):
             return {PASSWORD: password}
         kinds = await self.read.enabled_verifiers()
@@ -61,8 +62,8 @@ class OpenDirectory:
 
 @asynccontextmanager
 async def opened(state: StateFolder, organization: Organization) -> AsyncIterator[OpenDirectory]:
-    """The directory of the organization (`engines.resolved`), closed again at the end. In Active Directory it is asked as this
-    host's server, on the row of its role. Raises ConfigurationError where it cannot be said which server this host is."""
+    """Opens the directory of the organization (`engines.resolved`), and closes it at the end. Active Directory is asked as this
+    host's server, on the row of its role. Raises ConfigurationError if it is not known which server this host is."""
     if organization.active_directory is not None:
         server = configuration.this_server(organization, configuration.recorded(state))
         async with _in_domain(Runtime.outside(organization, server, state)) as directory:
@@ -94,8 +95,8 @@ async def _in_domain(runtime: Runtime) -> AsyncIterator[OpenDirectory]:
 
 
 async def seed(state: StateFolder, organization: Organization, server: Server) -> str:
-    """Containers, this server's machine account, and the probe account. Said again it changes nothing. In Active Directory all
-    of that is `setup ad`'s: here it is only asked whether it was done. Returns what `stranded` says. Raises SeedError."""
+    """Makes the containers, this server's machine account and the probe account, where they are missing. In Active Directory
+    `setup ad` makes all of that, and this only checks that it was done. Returns the warning of `stranded`. Raises SeedError."""
     secret_files.obtain(state, Secret.SCRAM_SALTS)
     if organization.active_directory is not None:
         for name in (state.secrets / Secret.MACHINE_ACCOUNT, FilePath(organization.keytab)):
@@ -111,30 +112,33 @@ async def seed(state: StateFolder, organization: Organization, server: Server) -
 
 
 async def stranded(directory: OpenDirectory, organization: Organization) -> str:
-    """A warning if recipients have their addresses in a domain that was accepted once: mail for them is sent to strangers, or
-    refused. "" if there is none. It costs one search, and names few."""
-    accepted = {a_labels(one.name) for one in (*organization.domains, *await directory.read.accepted_domains())}
-    found = await directory.write.outside(sorted(accepted), _MOST_STRANDED)
-    if not found:
+    """A warning if recipients have addresses in no accepted domain, for mail to them leaves the organization or is refused; "" if
+    there are none. It costs one search, and names only a few of them."""
+    accepted = {
+        a_labels(accepted_domain.name)
+        for accepted_domain in (*organization.domains, *await directory.read.accepted_domains())
+    }
+    addresses = await directory.write.outside(sorted(accepted), _MOST_STRANDED)
+    if not addresses:
         return ""
-    number = f"{len(found)} or more" if len(found) == _MOST_STRANDED else str(len(found))
-    number += " recipient has an address" if len(found) == 1 else " recipients have addresses"
-    domains = sorted({shown(address.rpartition("@")[2]) for address in found})
+    number = f"{len(addresses)} or more" if len(addresses) == _MOST_STRANDED else str(len(addresses))
+    number += " recipient has an address" if len(addresses) == 1 else " recipients have addresses"
+    domains = sorted({shown(address.rpartition("@")[2]) for address in addresses})
     return (
-        f"{number} in no accepted domain ({_few(map(shown, found), ', ')}): mail to them "
+        f"{number} in no accepted domain ({_few(map(shown, addresses), ', ')}): mail to them "
         "leaves this organization, or is refused. Add their domain to postern.toml, below the first one: "
-        + _few((f'[[domain]] name = "{one}"' for one in domains), "; ")
+        + _few((f'[[domain]] name = "{domain}"' for domain in domains), "; ")
     )
 
 
-def _few(words: Iterable[str], between: str) -> str:
-    first = list(islice(words, 4))
+def _few(items: Iterable[str], between: str) -> str:
+    first = list(islice(items, 4))
     return between.join(first[:3]) + (" …" if len(first) > 3 else "")
 
 
 async def ensure_postmaster(directory: OpenDirectory, organization: Organization) -> None:
-    """RFC 5321 section 4.5.1: postmaster exists from the first moment. Its mailbox opens once it is given a password
-    (`postern user passwd`); as an alias of somebody it is nobody's mailbox here."""
+    """Makes postmaster's account, for RFC 5321 section 4.5.1 wants that address from the first moment. One can log on to it
+    once it has a password (`postern user passwd`). It is not made if the address is an alias of somebody."""
     name = f"postmaster@{organization.default_domain}"
     home = next(iter(organization.databases), None)
     if home and await directory.read.recipient(name) is None and not await _moved(directory, "Postmaster", name):
@@ -142,23 +146,23 @@ async def ensure_postmaster(directory: OpenDirectory, organization: Organization
 
 
 async def _moved(directory: OpenDirectory, display_name: str, name: str) -> bool:
-    """Moves an account of ours to the default domain, if it is in another one that was the default before. False: there is none.
-    Looked for only while the default domain has none: at the first start, and after it changed."""
+    """Moves an account of ours to the default domain from the domain that was the default before. False if there is no such
+    account. Called only while the default domain has none: at the first start, and after the default domain changed."""
     local = name.partition("@")[0]
-    for one in await directory.write.listings(RecipientType.USER):
-        if one.name.partition("@")[0] == local and one.display_name == display_name:
-            await directory.write.move(one.name, name)
+    for listing in await directory.write.listings(RecipientType.USER):
+        if listing.name.partition("@")[0] == local and listing.display_name == display_name:
+            await directory.write.move(listing.name, name)
             return True
     return False
 
 
 async def ensure_server(directory: OpenDirectory, state: StateFolder, server: Server) -> str:
-    """The machine account of this host's server; returns its secret, which stays in state.secrets."""
+    """Makes or corrects the machine account of this host's server. Returns its secret, which is stored in state.secrets."""
     secret = secret_files.obtain(state, Secret.MACHINE_ACCOUNT)
     account = await directory.read.account(server.machine_account)
-    known = await directory.read.verifier(account, "nt") if account is not None else None
+    stored = await directory.read.verifier(account, "nt") if account is not None else None
     nt = nt_hash(secret).hex()
-    if known != nt or account is None or not account.enabled:
+    if stored != nt or account is None or not account.enabled:
         await directory.write.ensure_server(server, {"nt": nt})
     return secret
 
@@ -166,10 +170,10 @@ async def ensure_server(directory: OpenDirectory, state: StateFolder, server: Se
 async def ensure_probe_account(
     directory: OpenDirectory, state: StateFolder, organization: Organization
 ) -> tuple[str, str]:
-    """The mailbox that `postern verify` logs on to, hidden from address lists; returns name and password.
+    """Makes the mailbox that `postern verify` logs on to, hidden from address lists. Returns its name and password.
 
-    Its verifiers follow what an administrator enabled since: a probe must be able to try every mechanism. In Active Directory
-    `setup ad` makes it. Raises SeedError there, if this host does not have its password.
+    It has the verifiers that are enabled now, for a probe must be able to try every mechanism. In Active Directory `setup ad`
+    makes it; then this raises SeedError if this host does not have its password.
     """
     name = f"{PROBE}@{organization.default_domain}"
     if organization.active_directory is not None:

@@ -1,4 +1,4 @@
-"""A command's own connection to Active Directory, as this server or as an administrator, whether or not anything of Postern runs.
+"""A command's own connection to Active Directory, as this server or as an administrator. It needs no running part of Postern.
 
 Reads postern.toml, DNS and the server's keytab. The caller decides what is done on the connection.
 """
@@ -27,7 +27,7 @@ TIMEOUT = 30.0
 
 
 def domain_of(organization: Organization) -> ActiveDirectory:
-    """Raises SetupError in an organization without Active Directory."""
+    """The organization's domain. Raises SetupError in an organization without Active Directory."""
     if organization.active_directory is None:
         raise SetupError(
             'postern.toml names no Active Directory: add [active-directory] with a line domain = "corp.example.test"'
@@ -43,7 +43,7 @@ def keytab_of(organization: Organization, state: StateFolder) -> Path:
 async def as_server(
     state: StateFolder, organization: Organization, server: Server, row: str
 ) -> AsyncIterator[DomainClient]:
-    """Connected on the row of this id with this server's own keys. Raises SetupError, and requests DirectoryUnavailable."""
+    """Connects on the row with this id, with this server's own keys. Raises SetupError; requests raise DirectoryUnavailable."""
     path, realm = settle(organization.profile)[row], domain_of(organization).domain.upper()
     keytab = keytab_of(organization, state)
     if not keytab.exists():
@@ -70,8 +70,8 @@ async def choose(organization: Organization, name: str = "") -> DomainController
     fqdn = name if "." in name else f"{name}.{domain}" if name else ""
     try:
         if not fqdn:
-            found = await resolver.services(f"_ldap._tcp.dc._msdcs.{domain}")
-            fqdn = found[0].host
+            services = await resolver.services(f"_ldap._tcp.dc._msdcs.{domain}")
+            fqdn = services[0].host
         return DomainController(fqdn, (await resolver.addresses(fqdn))[0], "", True, True)
     except (DnsError, IndexError) as error:
         what = f"the domain controller {fqdn}" if fqdn else f"a domain controller of {domain}"
@@ -82,8 +82,8 @@ async def choose(organization: Organization, name: str = "") -> DomainController
 
 @contextmanager
 def kerberos(realm: str, controller: DomainController) -> Iterator[str]:
-    """Kerberos of this process asks the chosen controller: what was just changed there is not known elsewhere yet. Gives the
-    configuration's file. Afterwards the environment is as it was."""
+    """Makes Kerberos of this process ask the chosen controller, for no other knows yet what was just changed there. Yields the
+    path of krb5.conf, and restores the environment at the end."""
     former = {name: os.environ.get(name) for name in _ENVIRONMENT}
     with tempfile.NamedTemporaryFile("w", prefix="postern-krb5-", suffix=".conf") as out:
         out.write(_KRB5_CONF.format(realm=realm, domain=realm.lower(), address=controller.address))

@@ -1,7 +1,7 @@
 """Edge subscriptions as an administrator makes them: the file on the edge, the subscription on a hub.
 
-Reads and writes the state folder's secrets and certificates; the edge's accounts are `directory.adam.accounts`', the
-organization's side `model.edge.SubscriptionStore`'s.
+Reads and writes the state folder's secrets and certificates. `directory.adam.accounts` has the edge's accounts, and
+`model.edge.SubscriptionStore` the organization's subscriptions.
 """
 
 from __future__ import annotations
@@ -41,21 +41,21 @@ PRODUCT, VERSION = "postern", "1"
 
 
 class EdgeError(Exception):
-    """It cannot be done; the text says why and what to do."""
+    """A subscription cannot be made or used; the text says why and what to do."""
 
 
 class WrongHost(EdgeError):
-    """This host has not the role that does it."""
+    """This host does not have the role that the command needs."""
 
 
 def prepare_edge(organization: Organization, server: Server, state: StateFolder) -> None:
-    """The secrets that an edge's processes read."""
+    """Makes the secrets that an edge's processes read."""
     for name in (Secret.ADAM, Secret.ADAM_SERVICE):
         secret_files.obtain(state, name)
 
 
 def prepare_hub(state: StateFolder) -> bytes:
-    """This hub's key, made where there is none yet."""
+    """This hub's key, which is made if there is none yet."""
     file = state.secrets / Secret.EDGESYNC_KEY
     if not file.exists():
         secret_files.keep(state, Secret.EDGESYNC_KEY, new_key().decode().strip())
@@ -64,7 +64,7 @@ def prepare_hub(state: StateFolder) -> bytes:
 
 @asynccontextmanager
 async def accounts(organization: Organization, state: StateFolder) -> AsyncIterator[AdamAccounts]:
-    """The edge's own directory, as its administrator."""
+    """Opens the edge's own directory as its administrator."""
     row = settle(organization.profile)["edge-adam"]
     password = secret_files.obtain(state, Secret.ADAM)
     client = AdamClient(row, adam.socket_uri(state), simple(ADMINISTRATOR, password), Mechanism.BASIC, timeout=30.0)
@@ -76,9 +76,9 @@ async def accounts(organization: Organization, state: StateFolder) -> AsyncItera
 
 @asynccontextmanager
 async def replica(organization: Organization, server: Server, state: StateFolder) -> AsyncIterator[AdamDirectory]:
-    """What was replicated to this edge, read as its own processes read it."""
+    """Opens the replicated part of this edge's directory as the edge's own processes read it."""
     address = adam.local_address(server)
-    found = AdamDirectory.open(
+    directory = AdamDirectory.open(
         settle(organization.profile)["edge-adam"],
         adam.socket_uri(state),
         f"ldap://{address}:{organization.port(50389)}",
@@ -86,29 +86,29 @@ async def replica(organization: Organization, server: Server, state: StateFolder
         secret_files.obtain(state, Secret.ADAM_SERVICE),
     )
     try:
-        yield found
+        yield directory
     finally:
-        await found.close()
+        await directory.close()
 
 
 async def seed(organization: Organization, state: StateFolder) -> None:
-    """What an edge's directory holds before anybody replicates."""
-    async with accounts(organization, state) as found:
-        await found.seed(secret_files.obtain(state, Secret.ADAM_SERVICE))
+    """Makes the entries that an edge's directory needs before anybody replicates."""
+    async with accounts(organization, state) as administration:
+        await administration.seed(secret_files.obtain(state, Secret.ADAM_SERVICE))
 
 
 async def new_subscription(organization: Organization, server: Server, state: StateFolder) -> bytes:
-    """The subscription file. An earlier file's account is gone, if no hub has used it yet. Raises EdgeError."""
+    """Makes a subscription file. The account of an earlier file is deleted if no hub has used it yet. Raises EdgeError."""
     if Role.EDGE not in server.roles:
         raise WrongHost(f"{server.name} is no edge: write the subscription file on the edge, and subscribe it on a hub")
     password, now = secrets.token_urlsafe(32), time.time()
-    async with accounts(organization, state) as found:
-        for one in await found.replicators():
-            if one.bootstrap:
-                await found.remove(one.dn)
+    async with accounts(organization, state) as administration:
+        for replicator in await administration.replicators():
+            if replicator.bootstrap:
+                await administration.remove(replicator.dn)
         try:
             # Begun a little earlier: the hub reads the file at once, by a clock of its own.
-            dn = await found.add("", password, now - 60, now + BOOTSTRAP_LIFE, new_name(""), bootstrap=True)
+            dn = await administration.add("", password, now - 60, now + BOOTSTRAP_LIFE, new_name(""), bootstrap=True)
         except AccountError as error:
             raise EdgeError(str(error)) from None
     leaf = x509.load_pem_x509_certificate(certificates.place(state).chain.read_bytes())
@@ -130,19 +130,19 @@ async def new_subscription(organization: Organization, server: Server, state: St
 
 
 async def forget(organization: Organization, state: StateFolder) -> int:
-    """On an edge: ends all accounts and deletes what was replicated; says how many accounts that were."""
-    async with accounts(organization, state) as found:
-        ended = await found.replicators()
-        for one in ended:
-            await found.remove(one.dn)
-        await found.forget()
+    """Deletes, on an edge, all accounts and everything that was replicated. Returns the number of accounts."""
+    async with accounts(organization, state) as administration:
+        ended = await administration.replicators()
+        for replicator in ended:
+            await administration.remove(replicator.dn)
+        await administration.forget()
     log(Event.EDGE_UNSUBSCRIBED, path="edgesync")
     return len(ended)
 
 
 @dataclass
 class HubSide:
-    """What commands on a hub work with."""
+    """EdgeSync and the subscriptions, for commands on a hub."""
 
     runtime: Runtime
     sources: edge_sources.Sources
@@ -176,25 +176,29 @@ class HubSide:
         return subscription
 
     async def unsubscribe(self, name: str) -> bool:
-        """Whether there was such a subscription. Its certificate is trusted no more from this moment."""
+        """Deletes a subscription; its certificate is not trusted any more from this moment. False if there is no such
+        subscription."""
         removed = await self.sources.store.remove(name)
         if removed:
             log(Event.EDGE_UNSUBSCRIBED, path="edgesync", edge=name)
         return removed
 
     async def logins(self) -> Mapping[str, tuple[str, tuple[tuple[str, str], ...]]]:
-        """By subscribed edge: the site whose hubs replicate to it, and this hub's accounts there (DN and password) that are good
-        now, in the order in which EdgeSync tries them."""
-        found, now = await self.sources.store.subscriptions(), time.time()
+        """For each subscribed edge, the site whose hubs replicate to it, and this hub's accounts there (DN and password) that
+        are valid now, in the order in which EdgeSync tries them."""
+        subscriptions, now = await self.sources.store.subscriptions(), time.time()
         return {
-            one.name: (one.site, tuple((a.credential.username, a.password) for a in self.pairs.logins(one, now)))
-            for one in found
+            subscription.name: (
+                subscription.site,
+                tuple((a.credential.username, a.password) for a in self.pairs.logins(subscription, now)),
+            )
+            for subscription in subscriptions
         }
 
     def _check(self, file: SubscriptionFile, now: float) -> None:
         edges = self.runtime.organization.with_role(Role.EDGE)
-        known = [one for one in edges if one.name == file.server_name]
-        if not known or known[0].fqdn.lower() != file.server_fqdn:
+        declared = [edge for edge in edges if edge.name == file.server_name]
+        if not declared or declared[0].fqdn.lower() != file.server_fqdn:
             raise EdgeError(
                 f"postern.toml has no edge {file.server_name} ({file.server_fqdn}): add it as a [[server]] with the role edge, "
                 "so that the firewalls let the two meet"
@@ -207,7 +211,8 @@ class HubSide:
 
 
 def check_certificate(der: bytes, fqdn: str, now: float) -> None:
-    """That it is one, is good now, and carries the edge's name. Who signed it does not matter: it will be in the directory."""
+    """Checks that `der` is a certificate, is valid now, and carries the edge's name. Any authority may have signed it, for the
+    directory will hold the certificate itself. Raises EdgeError."""
     try:
         certificate = x509.load_der_x509_certificate(der)
     except ValueError:
@@ -219,10 +224,13 @@ def check_certificate(der: bytes, fqdn: str, now: float) -> None:
         raise EdgeError("the edge's certificate is not valid today: let the edge make a new one, then a new file")
     names: list[str] = []
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        names = [name.lower() for name in found.get_values_for_type(x509.DNSName)]
+        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = [name.lower() for name in alternatives.get_values_for_type(x509.DNSName)]
     except x509.ExtensionNotFound:
-        names = [str(one.value).lower() for one in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)]
+        names = [
+            str(common_name.value).lower()
+            for common_name in certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+        ]
     if fqdn.lower() not in names:
         raise EdgeError(
             f"the certificate in the file does not name {fqdn}: write a new file on the edge with its own certificate"
@@ -231,7 +239,8 @@ def check_certificate(der: bytes, fqdn: str, now: float) -> None:
 
 @asynccontextmanager
 async def hub_side(organization: Organization, server: Server, state: StateFolder) -> AsyncIterator[HubSide]:
-    """`organization` with URLs in place of "private" (`engines.resolved`). Raises EdgeError on a server that is no hub."""
+    """Opens the subscriptions of `organization` (`engines.resolved`: it has URLs in place of "private"). Raises EdgeError on a
+    server that is no hub."""
     if Role.HUB not in server.roles:
         raise WrongHost(f"{server.name} is no hub: say this on a hub, where EdgeSync runs")
     runtime = Runtime.outside(organization, server, state)

@@ -1,7 +1,7 @@
-"""The secrets of computer accounts as files: keytab and password of each server, and the probe's password; in this host's state
-folder, or in a folder whose parts are carried to the hosts they belong to.
+"""Stores the secrets of computer accounts: keytab and password of each server, and the probe's password. They go into this host's
+state folder, or into a folder whose parts an administrator carries to other hosts.
 
-Files are mode 0600 and replaced at once. `trust.kerberos.keytab` makes the keys.
+Files have mode 0600 and are replaced at once. `trust.kerberos.keytab` makes the keys.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ KEYTAB = "keytab"
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """`output` None: the state folder of this host, for its one server. `keytab` "" is the state folder's."""
+    """The folders of the files. `output` None means the state folder of this host, for its one server; `keytab` "" means the
+    keytab in the state folder."""
 
     state: StateFolder
     output: Path | None = None
@@ -35,31 +36,31 @@ class Places:
 
 
 def is_known(places: Places, server: Server, version: int) -> bool:
-    """Whether the account's password lies here, and a keytab of its keys as they are now (`version`)."""
+    """Whether the account's password is here, and a keytab with its present keys (`version`)."""
     if _read(places.folder(server) / Secret.MACHINE_ACCOUNT) is None:
         return False
     return (server.machine_account, version) in keytab.principals(_read(places.keytab_of(server)) or b"")
 
 
 def lacks_names(places: Places, server: Server) -> bool:
-    """Whether the keytab that is here leaves out a name that the server serves under."""
-    have = {name for name, _ in keytab.principals(_read(places.keytab_of(server)) or b"")}
-    return not have.issuperset(keytab_names(server))
+    """Whether the keytab lacks one of the names that the server serves under."""
+    names = {name for name, _ in keytab.principals(_read(places.keytab_of(server)) or b"")}
+    return not names.issuperset(keytab_names(server))
 
 
 def keep(places: Places, realm: str, server: Server, password: str, version: int) -> None:
-    """Writes both files. Raises OSError."""
+    """Writes the server's password and keytab. Raises OSError."""
     _write(places.folder(server) / Secret.MACHINE_ACCOUNT, password.encode() + b"\n")
     _write_keytab(places, realm, server, password, version)
 
 
 def complete(places: Places, realm: str, servers: Sequence[Server]) -> None:
-    """Keytabs that lack a name are written again from the password; the probe's password is given to all. Raises OSError."""
+    """Writes keytabs that lack a name again, from the password, and gives the probe's password to all servers. Raises OSError."""
     for server in servers:
         password = _read(places.folder(server) / Secret.MACHINE_ACCOUNT)
-        have = dict(keytab.principals(_read(places.keytab_of(server)) or b""))
-        if password is not None and server.machine_account in have and lacks_names(places, server):
-            version = have[server.machine_account]
+        versions = dict(keytab.principals(_read(places.keytab_of(server)) or b""))
+        if password is not None and server.machine_account in versions and lacks_names(places, server):
+            version = versions[server.machine_account]
             _write_keytab(places, realm, server, password.decode().strip(), version)
     for probe in filter(None, (_read(places.folder(server) / Secret.PROBE_ACCOUNT) for server in servers)):
         keep_probe(places, servers, probe.decode().strip())
@@ -76,7 +77,7 @@ def keep_probe(places: Places, servers: Sequence[Server], password: str) -> None
 
 
 def forget(places: Places, servers: Sequence[Server]) -> None:
-    """The files of accounts that are no more. Raises OSError."""
+    """Deletes the files of accounts that were removed. Raises OSError."""
     for server in servers:
         folder = places.folder(server)
         for file in (places.keytab_of(server), folder / Secret.MACHINE_ACCOUNT, folder / Secret.PROBE_ACCOUNT):
@@ -84,7 +85,7 @@ def forget(places: Places, servers: Sequence[Server]) -> None:
 
 
 def lacking(places: Places, servers: Sequence[Server]) -> Iterator[str]:
-    """Sentences about files that `complete` would write, though no account changes."""
+    """Says in sentences which files `complete` would write; no account changes by that."""
     for server in servers:
         if _read(places.keytab_of(server)) is not None and lacks_names(places, server):
             yield f"{places.keytab_of(server)} is written again: service names were added."
@@ -108,7 +109,7 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """As `secret_files.keep`, for octets and in a folder that may have to be made."""
+    """Writes a file as `secret_files.keep` does, but with octets, and makes its folder if need be."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".new")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)

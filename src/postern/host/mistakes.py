@@ -1,7 +1,7 @@
-"""How mistakes in postern.toml are told: file and line, key, what is wrong; what would be right.
+"""Words the messages about mistakes in postern.toml: file and line, key, what is wrong, what would be right.
 
-Turns pydantic's errors into our words and finds the lines of the keys. `contradictions` checks what is wrong beyond single
-values.
+Turns pydantic's errors into our words and finds the lines of the keys. `contradictions` finds mistakes that no single value
+shows.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ Key = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`key` as pydantic locates it: ("server", 0, "roles", 1)."""
+    """A mistake. `key` is where pydantic locates it, for example ("server", 0, "roles", 1)."""
 
     key: Key
     text: str
 
 
 def problem(detail: Any) -> Problem:
-    """One of pydantic's errors in our words: what is wrong; what would be right."""
+    """Puts one of pydantic's errors in our words: what is wrong; what would be right."""
     key, kind, value, context = tuple(detail["loc"]), detail["type"], detail["input"], detail.get("ctx", {})
     if kind == "value_error":
         return Problem(key, str(context["error"]))
     if kind == "extra_forbidden":
-        known = _known_keys(key[:-1])
-        return Problem(key, f"there is no such key{nearest(str(key[-1]), known)}")
+        keys = _known_keys(key[:-1])
+        return Problem(key, f"there is no such key{nearest(str(key[-1]), keys)}")
     if kind == "missing":
         return Problem(
             key, "is missing; " + (_MISSING.get(".".join(_names(key))) or _MISSING.get(str(key[-1]), "add it"))
         )
     if kind in ("enum", "literal_error"):
-        known = [word.strip(" '") for word in re.split(r",| or ", context["expected"])]
-        return Problem(key, f'"{value}" is not known{nearest(str(value), known)}')
+        choices = [word.strip(" '") for word in re.split(r",| or ", context["expected"])]
+        return Problem(key, f'"{value}" is not known{nearest(str(value), choices)}')
     return Problem(key, _SHORT[kind].format(value=_shown(value), **context) if kind in _SHORT else detail["msg"])
 
 
@@ -100,19 +100,19 @@ def _shapes_in(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def format_problems(problems: Sequence[Problem], name: str, text: str) -> str:
-    """A line for each problem, in their order; `name` is what the file is called, `text` what stands in it."""
+    """A line for each problem, in their order. `name` is the file's name in messages, `text` its content."""
     lines = _lines(text)
-    said = []
-    for one in problems:
-        line = next((lines[one.key[:n]] for n in range(len(one.key), 0, -1) if one.key[:n] in lines), 0)
-        key = ".".join(_names(one.key))
-        said.append(f"{name}{f':{line}' if line else ''}: {key}: {one.text}")
-    return "\n".join(said)
+    messages = []
+    for each in problems:
+        line = next((lines[each.key[:n]] for n in range(len(each.key), 0, -1) if each.key[:n] in lines), 0)
+        key = ".".join(_names(each.key))
+        messages.append(f"{name}{f':{line}' if line else ''}: {key}: {each.text}")
+    return "\n".join(messages)
 
 
 def unquoted(error: str, text: str) -> str:
-    """The end of the sentence `error` of tomllib's about `text`: how the value would be written, if a text without quotes is
-    the cause."""
+    """The end of tomllib's sentence `error` about `text`, which shows the value in quotes; "" if missing quotes are not the
+    cause."""
     if not error.startswith(("Invalid value", "Expected newline")):
         return ""
     lines = text.splitlines()
@@ -128,7 +128,7 @@ def unquoted(error: str, text: str) -> str:
 
 
 def _lines(text: str) -> dict[Key, int]:
-    """On which line each table and key stands, for files written in the plain way (one key a line)."""
+    """The line of each table and key, for files written in the plain way (one key a line)."""
     lines: dict[Key, int] = {}
     table: Key = ()
     for number, line in enumerate(text.splitlines(), 1):

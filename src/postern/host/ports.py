@@ -1,7 +1,8 @@
-"""Whether this host can open its doors: ports that are taken, that need root, or that the kernel may lend to others.
+"""Checks whether this host can open its doors: a port may be taken, need root, or lie in the range that the kernel lends to
+others.
 
-Reads the kernel's tables and settings. As root it reserves ports inside the ephemeral range, so that no outgoing connection
-of this host sits on them; otherwise it says what that means.
+Reads the kernel's tables and settings. As root it reserves ports inside the ephemeral range, so that no outgoing connection of
+this host takes them; otherwise it warns.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from postern.paths.table import settle
 _SETTINGS = Path("/proc/sys/net")
 _RESERVED = _SETTINGS / "ipv4/ip_local_reserved_ports"
 NOTE = "reserved-ports"
-"""The file of the state folder that says what `reserve` reserved."""
+"""The file of the state folder with the ports that `reserve` reserved."""
 
 
 MAX_NOTED = 1000
-"""More than any host's rows have."""
+"""The most ports that a note may name, more than the rows of any host have."""
 
 
 class PortError(Exception):
@@ -34,7 +35,7 @@ class PortError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A port that will be listened on, and the words for whom."""
+    """A port that this host will listen on, and the ids of its rows as text."""
 
     port: int
     rows: str
@@ -49,8 +50,8 @@ def needs(organization: Organization, server: Server) -> list[Need]:
 
 
 def check(organization: Organization, server: Server, shift: str = "--offset {}") -> None:
-    """Raises PortError for a port that needs root or is taken. Others' SO_REUSEPORT would share it in silence. `shift` is what
-    whoever started this can type for another offset."""
+    """Raises PortError for a port that needs root or is taken, for SO_REUSEPORT of another program would share it in silence.
+    `shift` is the option that the user can type for another offset."""
     wanted = needs(organization, server)
     by_port = {need.port: need for need in wanted}
     first_free = _number("ipv4/ip_unprivileged_port_start", 1024)
@@ -64,15 +65,15 @@ def check(organization: Organization, server: Server, shift: str = "--offset {}"
         if socket.wire == "TCP" and socket.listening and socket.local_port in by_port and _meets(socket.local, server):
             need = by_port[socket.local_port]
             holder = sockets.owner_of(socket.inode)
-            words = f"process {holder[0]} ({holder[1]})" if holder else "another process"
+            taker = f"process {holder[0]} ({holder[1]})" if holder else "another process"
             raise PortError(
-                f"port {need.port} ({need.rows}) on {socket.local} is taken by {words}: "
+                f"port {need.port} ({need.rows}) on {socket.local} is taken by {taker}: "
                 f"stop that one, or shift all ports: {shift.format(_other_offset(organization, server))}"
             )
 
 
 def foreign(server: Server) -> str | None:
-    """An address of `server` that this host does not have, so that no door can stand on it."""
+    """An address of `server` that this host does not have, so that no door can open on it; None if it has them all."""
     for address in server.addresses:
         family = "ipv6" if ":" in address else "ipv4"
         if not sockets.is_local(address) and not _number(f"{family}/ip_nonlocal_bind", 0):
@@ -81,24 +82,25 @@ def foreign(server: Server) -> str | None:
 
 
 def noted(folder: Path) -> set[int]:
-    """What earlier starts reserved for this state folder. Root reads it here, and the folder is not root's: what `note` would
-    not have written counts as nothing."""
+    """The ports that earlier starts reserved for this state folder. Root reads the note, but another account owns the folder: a
+    note that `note` would not have written counts as empty."""
     try:
-        found = {int(word) for word in read_small(folder / NOTE).decode("ascii").split(",")}
+        ports = {int(word) for word in read_small(folder / NOTE).decode("ascii").split(",")}
     except (OSError, ValueError):
         return set()
-    return found if len(found) <= MAX_NOTED and all(0 <= port < 65536 for port in found) else set()
+    return ports if len(ports) <= MAX_NOTED and all(0 <= port < 65536 for port in ports) else set()
 
 
 def note(folder: Path, ours: set[int]) -> None:
-    """Remembers what is reserved; called as the folder's owner, for whom root must write nothing. Raises OSError."""
+    """Notes the ports that are reserved. Call it as the folder's owner, for root must not write there. Raises OSError."""
     if ours or (folder / NOTE).exists():
         (folder / NOTE).write_text(",".join(map(str, sorted(ours))) + "\n", encoding="ascii")
 
 
 def reserve(organization: Organization, server: Server, ours: set[int]) -> tuple[list[str], set[int]]:
-    """Keeps our ports out of the kernel's hands for outgoing connections. `ours` were reserved for us before; those that are not
-    needed now are given back. Says in words what it did or could not do, and which are reserved for us then."""
+    """Reserves our ports, so that the kernel does not lend them to outgoing connections. `ours` were reserved before; those
+    that are not needed now are given back. Returns sentences about what it did or could not do, and the ports that are now
+    reserved."""
     low, high = sockets.ephemeral()
     before = _RESERVED.read_text()
     reserved = _ranges(before)
@@ -110,20 +112,20 @@ def reserve(organization: Organization, server: Server, ours: set[int]) -> tuple
     try:
         _RESERVED.write_text(",".join(filter(None, [_without(before, stale), ports])) + "\n")
     except OSError:
-        words = (
+        sentence = (
             f"Ports {ports} lie in the range {low}-{high} that the kernel lends to outgoing connections: one may be "
             f"taken at some start. Choose a smaller offset, or as root: sysctl net.ipv4.ip_local_reserved_ports={ports}"
         )
-        return [words] if new else [], ours & reserved
-    words = (
+        return [sentence] if new else [], ours & reserved
+    sentence = (
         f"Ports {ports} lie in the kernel's ephemeral range {low}-{high}; they are reserved now, and given back by a start "
         "that needs them no more."
     )
-    return [words] if new else [], (ours & reserved & wanted) | set(new)
+    return [sentence] if new else [], (ours & reserved & wanted) | set(new)
 
 
 def _without(text: str, stale: set[int]) -> str:
-    """The kernel's list without these ports; what is left of a range that held one is written port by port."""
+    """The kernel's list without these ports. A range that held one of them is written port by port."""
     kept: list[str] = []
     for part in filter(None, text.strip().split(",")):
         numbers = _ranges(part)
@@ -158,9 +160,9 @@ def _number(name: str, otherwise: int) -> int:
 
 
 def _ranges(text: str) -> set[int]:
-    """The kernel's form: "8080,9148-9150"."""
-    found: set[int] = set()
+    """The ports of a list in the kernel's form, for example "8080,9148-9150"."""
+    ports: set[int] = set()
     for part in filter(None, text.strip().split(",")):
         first, _, last = part.partition("-")
-        found.update(range(int(first), int(last or first) + 1))
-    return found
+        ports.update(range(int(first), int(last or first) + 1))
+    return ports

@@ -1,4 +1,5 @@
-"""What `postern verify` needs of this host: the organization, its authority, and the secrets of the accounts that it tries.
+"""Collects what `postern verify` needs of this host: the organization, its authority, and the secrets of the accounts that it
+tries.
 
 Reads the state folder; asks the running directory which mechanisms are enabled.
 """
@@ -27,11 +28,12 @@ _ENABLED = {"nt": Mechanism.NTLM, "scram-sha-256": Mechanism.SCRAM}
 
 
 class NothingRuns(Exception):
-    """There is nobody to verify; the text says what to do."""
+    """The organization does not run, so that nothing can be verified; the text says what to do."""
 
 
 def subject(state_dir: str | None, server: str | None = None) -> Subject:
-    """Root becomes the state folder's owner here, for good. Raises ConfigurationError, StateError, NothingRuns."""
+    """The subject of a verification on this host. Root becomes the state folder's owner, for good. Raises ConfigurationError,
+    StateError, NothingRuns."""
     folder = state.find(state_dir)
     if not state.is_ours(folder):
         raise state.StateError(
@@ -43,14 +45,14 @@ def subject(state_dir: str | None, server: str | None = None) -> Subject:
     here = configuration.this_server(configured, server or configuration.recorded(folder), None)
     organization = engines.resolved(configured, folder, here)
     try:
-        known = asyncio.run(
+        answers = asyncio.run(
             _edge(folder, organization, here) if Role.EDGE in here.roles else _ask(folder, organization, here)
         )
     except DirectoryUnavailable:
         raise NothingRuns(
             f"the organization at {folder.root} does not run, or its directory does not answer: start it with `postern run`"
         ) from None
-    name, password = known.probe
+    name, password = answers.probe
     realm = organization.realm
     principal = f"{name.partition('@')[0]}@{realm}" if realm else ""
     machine, keytab = f"{here.machine_account}@{realm}" if realm else "", organization.keytab if realm else ""
@@ -62,20 +64,20 @@ def subject(state_dir: str | None, server: str | None = None) -> Subject:
         probe=Credentials(name, password, principal),
         machine=Credentials(here.machine_account, _secret(folder, Secret.MACHINE_ACCOUNT), machine, keytab),
         service=_service(folder, organization, here),
-        enabled=frozenset(_ENABLED[kind] for kind in known.kinds if kind in _ENABLED),
+        enabled=frozenset(_ENABLED[kind] for kind in answers.kinds if kind in _ENABLED),
         sockets=folder.sockets,
         reached=reached,
         certificate=certificates.place(folder),
-        trusted=known.trusted,
-        controllers=known.controllers,
-        subscribed=known.subscribed,
-        replication=known.replication,
+        trusted=answers.trusted,
+        controllers=answers.controllers,
+        subscribed=answers.subscribed,
+        replication=answers.replication,
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What the running directory says."""
+    """The answers of the running directory."""
 
     probe: tuple[str, str]
     kinds: frozenset[str] = frozenset()
@@ -86,31 +88,32 @@ class _Known:
 
 
 async def _ask(folder: StateFolder, organization: Organization, here: Server) -> _Known:
-    """Raises DirectoryUnavailable, SeedError."""
+    """Asks the organization's directory. Raises DirectoryUnavailable, SeedError."""
     async with directory.opened(folder, organization) as opened:
         probe = await directory.ensure_probe_account(opened, folder, organization)
         kinds = await opened.read.enabled_verifiers()
         trusted = await opened.read.trusted_certificates()
         controllers = tuple(await opened.locator.controllers()) if opened.locator is not None else ()
-    known = _Known(probe, kinds, trusted, controllers)
+    answers = _Known(probe, kinds, trusted, controllers)
     if Role.HUB not in here.roles or not organization.with_role(Role.EDGE):
-        return known
+        return answers
     async with edge.hub_side(organization, here, folder) as side:
-        found = await side.logins()
-    sites = {name: site for name, (site, _) in found.items()}
-    accounts = {name: tuple(Credentials(*login) for login in logins) for name, (_, logins) in found.items()}
-    return replace(known, subscribed=sites, replication=accounts)
+        subscriptions = await side.logins()
+    sites = {name: site for name, (site, _) in subscriptions.items()}
+    accounts = {name: tuple(Credentials(*login) for login in logins) for name, (_, logins) in subscriptions.items()}
+    return replace(answers, subscribed=sites, replication=accounts)
 
 
 async def _edge(folder: StateFolder, organization: Organization, here: Server) -> _Known:
-    """On an edge nobody has an account; the probe's address is known to it by EdgeSync. Raises DirectoryUnavailable."""
+    """Asks an edge's directory. Nobody has an account there; the edge knows the probe's address by EdgeSync. Raises
+    DirectoryUnavailable."""
     probe = f"{PROBE}@{organization.default_domain}", ""
-    async with edge.replica(organization, here, folder) as found:
-        return _Known(probe, trusted=await found.trusted_certificates())
+    async with edge.replica(organization, here, folder) as replica:
+        return _Known(probe, trusted=await replica.trusted_certificates())
 
 
 def _service(folder: StateFolder, organization: Organization, here: Server) -> Credentials:
-    """The account that this host's own directory knows its processes by; nobody where it is Active Directory."""
+    """The account by which this host's own directory knows its processes; empty if the directory is Active Directory."""
     if Role.EDGE in here.roles:
         keytab = Path(organization.keytab) if organization.keytab else folder.keytab
         password = _secret(folder, Secret.ADAM_SERVICE)
@@ -121,7 +124,8 @@ def _service(folder: StateFolder, organization: Organization, here: Server) -> C
 
 
 def _secret(folder: StateFolder, secret: Secret) -> str:
-    """It is there, for the organization has run: nothing is made up here; an edge has no machine account. Raises OSError."""
+    """Reads a secret, which exists because the organization has run. An edge has no machine account, so that its secret is "".
+    Raises OSError."""
     try:
         return Secrets(folder.secrets).read(secret)
     except FileNotFoundError:

@@ -1,6 +1,6 @@
-"""The shape of postern.toml: pydantic's models of its tables, and what each value must look like.
+"""The shape of postern.toml: pydantic's models of its tables, and the rules for each value.
 
-Checks single values. `configuration` checks how they fit together and words the messages.
+Checks single values. `contradictions` checks how they fit together, and `mistakes` words the messages.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def _smart_host(value: str) -> str:
 
 
 def _is_host(name: str) -> bool:
-    """An address, in brackets or not, or a name in DNS."""
+    """Whether `name` is an address, in brackets or not, or a name in DNS."""
     for read in (ipaddress.ip_address, domain_name):
         with contextlib.suppress(ValueError):
             return bool(read(name.strip("[]")))
@@ -149,7 +149,8 @@ HostParty = Literal[
 
 
 class Shape(BaseModel):
-    """Keys are written with hyphens; a key that is not listed is a mistake; "5" is no number and 1 no truth value."""
+    """The base of all tables. Keys are written with hyphens; an unknown key is a mistake; "5" is no number and 1 no truth
+    value."""
 
     model_config = ConfigDict(extra="forbid", strict=True, alias_generator=lambda name: name.replace("_", "-"))
 
@@ -164,7 +165,7 @@ class OrganizationShape(Shape):
     authorities: str = ""
     metrics: bool = False
     postgres: Annotated[str, AfterValidator(_postgres_url)] = ""
-    """The url of every database, as it was written before there was `[[database]]`."""
+    """The URL of every database. Files had it before there was `[[database]]`."""
     directory: Annotated[str, AfterValidator(_directory_url)] = ""
     dns_servers: list[Annotated[str, AfterValidator(_address_and_port)]] = []
 
@@ -195,7 +196,8 @@ class ActiveDirectoryShape(Shape):
 
 
 class HostShape(Shape):
-    """What is no server of ours. Roles are for servers; what lists and URLs name (a database) stands there."""
+    """A host that is no server of ours. It has no roles; hosts that lists and URLs of the file name (a database) need no such
+    table."""
 
     name: Annotated[str, AfterValidator(_server_name)]
     parties: Annotated[list[Annotated[HostParty, BeforeValidator(_party)]], Field(min_length=1)]
@@ -212,7 +214,7 @@ class SendConnectorShape(Shape):
 
 
 class LimitsShape(Shape):
-    """The defaults stand in model.organization.Limits; here None means: not written."""
+    """The table of limits. None means that the file does not have the limit; its default is in `model.organization.Limits`."""
 
     message_size: Bytes | None = None
     recipients: Count | None = None

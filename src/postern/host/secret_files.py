@@ -1,4 +1,5 @@
-"""Secrets that this host's processes share: one random value a file in the state folder's `secrets`, mode 0600.
+"""Secrets that this host's processes share. Each is a random value in a file of its own, mode 0600, in the state folder's
+`secrets`.
 
 Reads and writes those files; `roles.secrets` has their names.
 """
@@ -13,16 +14,16 @@ from postern.roles.secrets import Secret, Secrets
 
 
 def obtain(state: StateFolder, name: Secret) -> str:
-    """The secret of this name; made, with 256 random bits, when it is asked for the first time. Raises OSError."""
+    """Returns the secret with this name. The first call makes it, with 256 random bits. Raises OSError."""
     try:
         return Secrets(state.secrets).read(name)
     except FileNotFoundError:
-        # Digits and letters alone: with a - in front it would be an option of the programs that it is given to.
+        # Digits and letters only: programs would take a secret that begins with "-" for an option.
         return keep(state, name, secrets.token_hex(32))
 
 
 def keep(state: StateFolder, name: Secret, value: str) -> str:
-    """Writes a secret, replacing a former one at once."""
+    """Writes a secret and replaces a former one at once. Returns it."""
     temporary = state.secrets / (name + ".new")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "w", encoding="utf-8") as out:

@@ -1,7 +1,7 @@
-"""What a host needs before its roles start, and what --demo adds: run apart from the supervisor, for both use event loops.
-What an administrator changed or removed of the demo stays so.
+"""Prepares directory and databases before the roles start, and adds the demo's users and mails. Both use event loops, so they run
+in a process of their own beside the supervisor. Users of the demo that an administrator changed or removed stay so.
 
-`host.directory` makes the directory's own entries, `store` the schema, `demo` the demo's mails.
+`host.directory` makes the directory's own entries, `store` the schema, `demo_mails` the demo's mails.
 """
 
 from __future__ import annotations
@@ -28,39 +28,41 @@ _DONE = "demo-delivered"
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """The demo's password, and the addresses of those who have it: not who was given another one, or removed."""
+    """The demo's password, and the addresses of the users who have it. Users who were removed or have another one are left
+    out."""
 
     password: str
     people: tuple[str, ...]
 
 
 def delivered(state: StateFolder) -> bool:
-    """Whether the demo's mails are in their mailboxes: from then on accounts that are gone stay gone."""
+    """Whether the demo's mails were delivered. From then on, accounts that were removed are not made again."""
     return (state.root / _DONE).exists()
 
 
 async def seed(state: StateFolder, organization: Organization, server: Server) -> str:
-    """Brings the database's schema up to date and makes the directory's entries that every start relies on. Says in a sentence
-    what the administrator should know; "" for nothing."""
-    words = ""
+    """Brings the databases' schema up to date and makes the directory's entries that every start relies on. Returns a warning for
+    the administrator, or ""."""
+    warning = ""
     if Role.EDGE in server.roles:
         await edge.seed(organization, state)
     else:
-        words = await directory.seed(state, organization, server)
+        warning = await directory.seed(state, organization, server)
     if Role.HUB in server.roles and organization.with_role(Role.EDGE):
         edge.prepare_hub(state)
     for served in organization.databases_of(server):
         await (await MailboxDatabase.open(served.url, 1)).close()
-    return words
+    return warning
 
 
-async def demo(state: StateFolder, organization: Organization, server: Server, given: str | None) -> str:
-    """Makes the users of the demo with their mails, the first time. Says who has which password, for `demo_of`.
+async def demo(state: StateFolder, organization: Organization, server: Server, new_password: str | None) -> str:
+    """Makes the users of the demo and, the first time, their mails. Returns a text for `demo_of`.
 
-    An account that is there keeps its password, but for one that still has the demo's former one when another is given.
+    Accounts that exist keep their passwords, with one exception: those that still have the demo's former password get
+    `new_password`.
     """
     former = secret_files.obtain(state, Secret.DEMO_PASSWORD)
-    password, first = given or former, not delivered(state)
+    password, first = new_password or former, not delivered(state)
     mailboxes = {}
     async with directory.opened(state, organization) as opened:
         for name, display_name in demo_mails.PEOPLE.items():
@@ -82,9 +84,9 @@ async def demo(state: StateFolder, organization: Organization, server: Server, g
     return json.dumps([password, *(f"{name}@{organization.default_domain}" for name in mailboxes)])
 
 
-def demo_of(words: str) -> Demo:
-    """What `demo` said, which comes from another process as text."""
-    password, *people = json.loads(words)
+def demo_of(answer: str) -> Demo:
+    """Reads the text that `demo` returned; it comes from another process."""
+    password, *people = json.loads(answer)
     return Demo(password, tuple(people))
 
 
@@ -96,7 +98,8 @@ async def _has_password(
     password: str,
     former: str,
 ) -> bool:
-    """Whether this account has the demo's password in the end. `display_name` None: it is not made if it is not there."""
+    """Makes the account, or gives it the demo's password, and returns whether it has that password in the end. With
+    `display_name` None an account that is missing is not made."""
     account = await opened.read.account(address)
     if account is not None:
         stored = await opened.read.verifier(account, "argon2id")
@@ -114,8 +117,8 @@ async def _has_password(
 
 
 async def _deliver(database: MailboxDatabase, domain: str, mailboxes: dict[str, UUID]) -> None:
-    """A crash in between leaves mails that have their delivery's id: they are not delivered twice. `mailboxes` lacks
-    those who are not of the demo."""
+    """Delivers the mails and sets some flags. Each has a delivery id, so that a start after a crash delivers none twice.
+    `mailboxes` has the users of the demo only."""
     for mailbox in mailboxes.values():
         await database.logon(mailbox)
     mails = demo_mails.mails(domain, int(time.time()))

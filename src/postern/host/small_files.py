@@ -1,5 +1,5 @@
-"""Files of the state folder as root may read them: the folder belongs to an account with fewer rights, which could put a link to
-a secret, a pipe without end or a device in their place.
+"""Reads files of the state folder safely as root. The folder belongs to an account with fewer rights, which could put a link to a
+secret, a pipe without end or a device in their place.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The state folder: where everything of one host lives, and who may enter it.
+"""The state folder, which holds everything of one host, and the accounts that may enter it.
 
 Reads the environment and the file system. The folder belongs to the account that serves (see `account`), mode
 0700, with everything in it; a folder of someone else, or a symbolic link of someone else, is never entered.
@@ -40,7 +40,7 @@ class StateError(Exception):
 
 
 def find(state_dir: str | os.PathLike[str] | None) -> StateFolder:
-    """The state folder that a command means: the one given, else $POSTERN_STATE, else root's /var/lib/postern or
+    """The state folder that a command means: `state_dir`, else $POSTERN_STATE, else root's /var/lib/postern or
     the user's $XDG_STATE_HOME/postern (~/.local/state/postern). It need not exist; nothing is made."""
     chosen = state_dir or os.environ.get("POSTERN_STATE") or _default()
     root = Path(os.path.realpath(chosen))
@@ -63,7 +63,7 @@ def create(state_dir: str | os.PathLike[str] | None) -> StateFolder:
         if barrier is not None:
             raise StateError(f"the account {owner.name} may not pass {barrier}: choose a --state it can reach")
         _own(state.root, owner)
-        state = find(state.root)  # a path of sockets outside follows from the owner, who is settled now
+        state = find(state.root)  # sockets outside the folder have a path that depends on its owner, who is known now
         for part in _PARTS:
             _own(state.root / part, owner)
         _own(state.sockets, owner)
@@ -79,15 +79,15 @@ def is_ours(state: StateFolder) -> bool:
 
 
 def act_as_owner(state: StateFolder) -> None:
-    """A command that root gives on a state folder is carried out as the folder's owner: files it writes stay
-    readable for the servers, and sockets see the peer they expect. Raises StateError without such a folder."""
+    """Makes a command of root's act as the state folder's owner: files that it writes stay readable for the servers, and
+    sockets see the peer that they expect. Raises StateError if there is no such folder."""
     if not is_ours(state):
         raise StateError(f"no organization at {state.root}: start one with `postern run`, or name it with --state")
     account.become(account.owner(state.root))
 
 
 def processes(state: StateFolder) -> Path:
-    """Where the supervisor notes its children, so that the next one finds those that survived a crash."""
+    """The folder in which a supervisor notes its children, so that the next one finds those that survived a crash."""
     return state.root / "processes"
 
 
@@ -100,7 +100,7 @@ def _default() -> Path:
 
 
 def _sockets(root: Path) -> Path:
-    """Inside the state folder if the path is short enough, else a folder in /tmp whose name follows from the path."""
+    """The folder of sockets: in the state folder if the path is short enough, else in /tmp, with a name made from the path."""
     inside = root / "sockets"
     if len(os.fsencode(inside)) <= _MAX_SOCKETS_PATH:
         return inside
@@ -112,7 +112,7 @@ def _sockets(root: Path) -> Path:
 
 
 def _own(folder: Path, owner: account.Account) -> None:
-    """Makes `folder` with mode 0700, or takes one that is there: only a real folder, and only root's or the owner's."""
+    """Makes `folder` with mode 0700, or takes one that exists if it is no link and belongs to root or the owner."""
     try:
         folder.mkdir(mode=0o700)
     except FileExistsError:
@@ -132,7 +132,7 @@ def _own(folder: Path, owner: account.Account) -> None:
 
 
 def _mark(state: StateFolder, owner: account.Account) -> None:
-    """The lock's file is what makes a folder known as a state folder."""
+    """Makes the lock's file, by which a folder is known as a state folder."""
     handle = os.open(state.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         os.fchown(handle, owner.uid, owner.gid)

@@ -1,5 +1,5 @@
-"""The domain's controllers as commands and the start of a host see them: from the running topology service, else by one look of
-their own. A look leaves krb5.conf and the list for next time behind.
+"""The domain's controllers for commands and for the start of a host: from the running topology service, else by asking DNS and
+the controllers once. Asking writes krb5.conf and the list for the next time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from postern.roles.topology_client import local_topology, locator
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """`running`: the topology service told it. `site` is this host's."""
+    """The controllers, and the site of this host. `running` says whether the topology service runs and told them."""
 
     site: str
     controllers: tuple[DomainController, ...]
@@ -23,7 +23,7 @@ class Seen:
 
 
 class Fixed:
-    """A `model.directory.Locator` of what was seen once: for one command."""
+    """A `model.directory.Locator` of controllers that were found once, for one command."""
 
     def __init__(self, seen: Seen) -> None:
         self._controllers = list(seen.controllers)
@@ -32,23 +32,23 @@ class Fixed:
         return tuple(self._controllers)
 
     def failed(self, controller: DomainController) -> None:
-        self._controllers.sort(key=lambda one: one.fqdn == controller.fqdn)
+        self._controllers.sort(key=lambda candidate: candidate.fqdn == controller.fqdn)
 
 
 async def seen(organization: Organization, server: Server, state: StateFolder) -> Seen:
-    """What the host's topology service says, or what one look finds. Never raises: nothing found is no controllers."""
+    """Asks the host's topology service and, if it knows none, DNS. Never raises: the controllers may be none."""
     client = locator(Runtime.outside(organization, server, state))
     try:
-        found = tuple(await client.controllers())
-        if found:
-            return Seen(client.site, found, True)
+        controllers = tuple(await client.controllers())
+        if controllers:
+            return Seen(client.site, controllers, True)
     finally:
         await client.close()
     return await look(organization, server, state)
 
 
 async def look(organization: Organization, server: Server, state: StateFolder) -> Seen:
-    """Asks DNS and each controller once; at most about five seconds. Writes krb5.conf."""
+    """Asks DNS and each controller once, which takes at most about five seconds. Writes krb5.conf."""
     topology = local_topology(Runtime.outside(organization, server, state))
-    found = await topology.look()
-    return Seen(topology.site, found, False)
+    controllers = await topology.look()
+    return Seen(topology.site, controllers, False)

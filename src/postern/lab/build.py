@@ -1,6 +1,6 @@
 """`postern lab up` and `down`: every step from an empty folder to an organization behind its firewalls, and back.
 
-Reads the clock and the machine's processes; what is printed is the command line's.
+Reads the clock and the machine's processes. The command line prints the progress.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _PATIENCE = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """`bare`: only hosts and networks. `servers` False: their state folders are made, but no postern runs, and the forest is not
-    prepared. `firewalls` False: everything may reach everything."""
+    """The options of `postern lab up`. `bare` makes only hosts and networks. With `servers` False the state folders are made,
+    but no postern runs, and the forest is not prepared. With `firewalls` False every host may reach every other."""
 
     profile: Profile = Profile.PRACTICAL
     bare: bool = False
@@ -34,7 +34,7 @@ class Wanted:
 
 
 def check(whole: bool = True) -> None:
-    """Whether this machine can have a lab. Raises LabError with what is missing."""
+    """Checks that this machine can have a lab. Raises LabError, which names what is missing."""
     if not sys.platform.startswith("linux"):
         raise LabError("the lab is made of Linux namespaces: it needs a Linux machine")
     if os.geteuid() != 0:
@@ -48,8 +48,8 @@ def check(whole: bool = True) -> None:
 
 
 def up(folder: Folder, wanted: Wanted, tell: Callable[[Progress], None]) -> None:
-    """Builds the lab. If a step fails, every process of it is ended, and its logs stay in the folder until `down` or the next
-    `up`. Raises LabError, OSError, and what `host` raises for files it cannot use."""
+    """Builds the lab. If a step fails, every process of the lab is ended, and the logs stay in the folder until `down` or the
+    next `up`. Raises LabError, OSError, and the errors of `host` for files that it cannot use."""
     check(whole=not wanted.bare)
     os.umask(0o022)
     with folder.held():
@@ -67,14 +67,14 @@ def up(folder: Folder, wanted: Wanted, tell: Callable[[Progress], None]) -> None
 
 
 def down(folder: Folder) -> bool:
-    """Ends every process of the lab and deletes its folder, also after a crash. Says whether there was anything."""
+    """Ends every process of the lab and deletes its folder, also after a crash. False if there was neither."""
     check(whole=False)
     namespaces = Namespaces(folder.root)
     if not folder.exists and not namespaces.running():
         return False
     namespaces.end()
     with folder.held(patience=_PATIENCE):
-        # An `up` that was at work has failed by now; what it started meanwhile ends too.
+        # An `up` at the same time has failed by now; processes that it started meanwhile end too.
         namespaces.end()
         folder.remove()
     return True
@@ -115,7 +115,7 @@ class _Builder:
         ]
 
     def _server_steps(self, ready: str) -> list[LabStep]:
-        """The edge needs no domain; hub2's own controller is dc2."""
+        """The steps that start servers. The edge needs no domain; hub2 waits for dc2, the controller of its site."""
         steps = [LabStep("forest prepared", lambda: servers.prepare_forest(self.folder), ("dc1",))]
         for machine in SERVERS:
             needs = ready if machine.role is Role.EDGE else "dc2" if machine.site == DC2.site else "forest prepared"
@@ -130,7 +130,7 @@ class _Builder:
         ]
 
     def commit(self) -> None:
-        """From here on the lab outlives this process."""
+        """Lets the lab outlive this process from now on."""
         if self._lifeline is not None:
             self._lifeline.cut()
 

@@ -1,6 +1,7 @@
-"""The packets of one path, as a pcap file: tcpdump on each host that the path ends at, with a filter made of its row's openings.
+"""Captures the packets of one path into a pcap file. tcpdump runs on each host at the path's end, with a filter made of the row's
+openings.
 
-The hosts' files are joined into one, in the order of time; what two hosts saw is in it once, for only one end is asked.
+The hosts' files are joined into one, in the order of time. Each packet is in it once, for only one end of a connection listens.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _MAGICS = (0xA1B2C3D4, 0xA1B23C4D)
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """Where one host's part of a path can be seen, and which packets those are (pcap-filter(7))."""
+    """The host and interface that see a part of a path, and the filter for its packets (pcap-filter(7))."""
 
     host: str
     interface: str
@@ -39,31 +40,31 @@ class Tap:
 
 
 def taps(organization: Organization, row: str, machines: Iterable[Machine]) -> list[Tap]:
-    """One for each host that opens a port for this row. Raises LabError for a row that is not there, or opens nothing."""
+    """A tap for each host that opens a port for this row. Raises LabError if there is no such row, or if it opens no port."""
     if row not in TABLE:
         raise LabError(no_row(row))
     settled = [settle(organization.profile)[row]]
-    present = {one.name for one in machines}
-    found = []
-    for who in standings(organization):
-        if who.name not in present:
+    present = {host.name for host in machines}
+    tapped = []
+    for party in standings(organization):
+        if party.name not in present:
             continue
-        inward = [one for one in openings(organization, who, settled) if one.inward]
-        away = [one for one in inward if one.remote != ()]
+        inward = [opening for opening in openings(organization, party, settled) if opening.inward]
+        away = [opening for opening in inward if opening.remote != ()]
         if away:
-            found.append(Tap(who.name, INTERFACE, filter_of(away, machine(who.name).address)))
+            tapped.append(Tap(party.name, INTERFACE, filter_of(away, machine(party.name).address)))
         elif inward:
-            found.append(Tap(who.name, "lo", filter_of(inward, "")))
-    if not found:
+            tapped.append(Tap(party.name, "lo", filter_of(inward, "")))
+    if not tapped:
         raise LabError(
             f"the lab's organization opens no port for {row}; `postern paths show {row}` says what it waits for"
         )
-    return found
+    return tapped
 
 
 def filter_of(inward: Sequence[Opening], address: str) -> str:
-    """Both directions of every connection that these openings admit to the host with this address (any, if empty)."""
-    return " or ".join(dict.fromkeys(_term(one, address) for one in inward))
+    """A filter for both directions of every connection that these openings admit to the host with this address; "" means any."""
+    return " or ".join(dict.fromkeys(_term(opening, address) for opening in inward))
 
 
 def _term(opening: Opening, address: str) -> str:
@@ -82,14 +83,14 @@ def _term(opening: Opening, address: str) -> str:
 def _peers(remote: tuple[str, ...] | None) -> str:
     if not remote:
         return ""
-    return " and (" + " or ".join(f"net {one}" if "/" in one else f"host {one}" for one in remote) + ")"
+    return " and (" + " or ".join(f"net {peer}" if "/" in peer else f"host {peer}" for peer in remote) + ")"
 
 
 def until_told(seconds: float | None, ready: Callable[[], None]) -> None:
-    """Returns at SIGINT, at SIGTERM or after so many seconds; `ready` is called once these signals are waited for.
+    """Waits for SIGINT, for SIGTERM, or until the seconds are over. `ready` is called as soon as a signal would be noticed.
 
-    It also returns at a SIGINT that is ignored, as it is in what a shell without job control starts in the background: Python
-    leaves such a signal ignored, and the capture could not be ended with its packets written.
+    It notices SIGINT also where that signal is ignored. A shell without job control starts background processes so, and Python
+    leaves the signal ignored; then nothing could end the capture and still get its packets.
     """
     ends = {signal.SIGINT, signal.SIGTERM}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ends)
@@ -104,7 +105,7 @@ def until_told(seconds: float | None, ready: Callable[[], None]) -> None:
 
 
 def capture(folder: Folder, where: Sequence[Tap], output: Path, wait: Callable[[], None]) -> int:
-    """Writes what is seen until `wait` returns into `output`; says how many packets. Raises LabError."""
+    """Writes the packets that are seen until `wait` returns into `output`. Returns their number. Raises LabError."""
     namespaces = Namespaces(folder.root)
     files = [folder.root / f"capture-{os.getpid()}-{number}.pcap" for number in range(len(where))]
     running: list[subprocess.Popen[str]] = []
@@ -112,8 +113,8 @@ def capture(folder: Folder, where: Sequence[Tap], output: Path, wait: Callable[[
         for tap, file in zip(where, files, strict=True):
             running.append(_start(namespaces, tap, file))
         wait()
-        for one in running:
-            _stop(one)
+        for process in running:
+            _stop(process)
         running.clear()
         records = sorted(record for file in files for record in _records(file.read_bytes()))
         with open(output, "wb") as out:
@@ -121,18 +122,18 @@ def capture(folder: Folder, where: Sequence[Tap], output: Path, wait: Callable[[
             out.writelines(packet for _, _, packet in records)
         return len(records)
     finally:
-        for one in running:
-            _stop(one)
+        for process in running:
+            _stop(process)
         for file in files:
             file.unlink(missing_ok=True)
 
 
-# It ends when its standard input does: with us, however we end.
+# tcpdump ends when its standard input does, and so with this process, however that ends.
 _LISTEN = 'tcpdump "$@" & child=$!; read -r word; kill -TERM $child; wait $child'
 
 
 def _start(namespaces: Namespaces, tap: Tap, file: Path) -> subprocess.Popen[str]:
-    """Returns once tcpdump listens."""
+    """Starts tcpdump, and returns once it listens."""
     command = [
         "--immediate-mode",
         "-Z",
@@ -153,22 +154,22 @@ def _start(namespaces: Namespaces, tap: Tap, file: Path) -> subprocess.Popen[str
         stdin=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        start_new_session=True,  # Ctrl-C is for us, who then end it
+        start_new_session=True,  # Ctrl-C is for this process, which then ends it
     )
     assert started.stderr is not None
-    said = []
+    lines = []
     for line in started.stderr:
-        said.append(line.strip())
+        lines.append(line.strip())
         if "listening on" in line:
             return started
         if "error" in line:
             break
     _stop(started)
-    raise LabError(f"{tap.host}: tcpdump: {' '.join(said)}")
+    raise LabError(f"{tap.host}: tcpdump: {' '.join(lines)}")
 
 
 def _stop(started: subprocess.Popen[str]) -> None:
-    """Ends it by the end of its input, and returns when it has written everything. Kills it if that takes too long."""
+    """Ends tcpdump by closing its input, and returns when it has written everything. Kills it if that takes too long."""
     try:
         started.communicate(timeout=10)
     except subprocess.TimeoutExpired:
@@ -181,10 +182,10 @@ def _records(data: bytes) -> list[tuple[int, int, bytes]]:
     """The packets of a pcap file that this machine wrote: seconds, parts of a second, and the record with its header."""
     if len(data) < _HEADER.size or _HEADER.unpack_from(data)[0] not in _MAGICS:
         raise LabError("tcpdump wrote no pcap file")
-    found, at = [], _HEADER.size
+    records, at = [], _HEADER.size
     while at + _RECORD.size <= len(data):
         seconds, parts, length, _ = _RECORD.unpack_from(data, at)
         end = at + _RECORD.size + length
-        found.append((seconds, parts, data[at:end]))
+        records.append((seconds, parts, data[at:end]))
         at = end
-    return found
+    return records

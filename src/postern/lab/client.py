@@ -1,6 +1,7 @@
-"""What client1 finds in its home: mail programs set up for whoever has the Kerberos ticket (`kinit alice`), and nothing else.
+"""Sets up mail programs in client1's home. They serve the user who has the Kerberos ticket (`kinit alice`).
 
-The programs read no ticket for their settings, so each has a script of its name in front, which writes them first.
+The programs do not take the user's name from the ticket. So a script with the name of each program runs first, and writes its
+settings.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from postern.lab.folder import Folder
 from postern.lab.plan import CAS1, CLIENT1, DOMAIN, HUB1, PEOPLE
 
 PROGRAMS = "bin"
-"""The folder of the scripts, in the home; it comes first in PATH."""
+"""The folder of the scripts, below the home; it comes first in PATH."""
 
 _SCRIPT = """\
 #!/bin/sh
@@ -54,13 +55,13 @@ poll {cas} protocol IMAP auth gssapi
 
 
 def prepare(folder: Folder) -> None:
-    """Raises OSError."""
+    """Writes the scripts into client1's home. Raises OSError."""
     home = folder.host(CLIENT1.name) / "home"
     (home / PROGRAMS).mkdir(exist_ok=True)
     for program, text in _FILES.items():
         file = home / f".{program}rc"
         file.write_text(text.format(hub=HUB1.fqdn, cas=CAS1.fqdn, domain=DOMAIN))
-        file.chmod(0o600)  # msmtp and fetchmail insist
+        file.chmod(0o600)  # msmtp and fetchmail accept no other mode
         script = home / PROGRAMS / program
         script.write_text(_SCRIPT.format(program=program, first=PEOPLE[0].name, option=_OPTIONS[program]))
         script.chmod(0o755)

@@ -1,4 +1,4 @@
-"""The domain's two controllers: Samba's programs, called as an administrator would."""
+"""Makes and starts the domain's two controllers with Samba's programs, as an administrator would."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ from postern.lab.plan import (
 
 _FILLING = Path(__file__).with_name("samba_domain.py")
 _SYSTEM_PYTHON = "/usr/bin/python3"
-"""Samba's bindings are built for this one."""
+"""The Python for which the system's Samba bindings are built."""
 
 # No file or NetBIOS service: nothing of the lab asks a controller for them.
 _SERVICES = "-s3fs,-nbt,-wrepl,-ntp_signd,-dnsupdate"
 _KNOWN_WITHIN = 90.0
-"""Seconds in which what one controller was told reaches the other; it mostly takes one or two."""
+"""Seconds for a change on one controller to reach the other; mostly it takes one or two."""
 PORTS = (53, 88, 135, 389, 464, 636, 3268, 3269)
 _NEEDED = ("samba", "samba-tool", "/usr/share/samba/setup/provision.ldif")
 
 
 def check() -> None:
     """Raises LabError if this machine lacks what a controller needs."""
-    for one in _NEEDED:
-        if not (Path(one).exists() if one.startswith("/") else shutil.which(one)):
-            raise LabError(f"{one} is missing: `scripts/setup lab` installs what the lab needs")
+    for program in _NEEDED:
+        if not (Path(program).exists() if program.startswith("/") else shutil.which(program)):
+            raise LabError(f"{program} is missing: `scripts/setup lab` installs what the lab needs")
 
 
 def provision(folder: Folder, namespaces: Namespaces) -> None:
@@ -58,7 +58,7 @@ def provision(folder: Folder, namespaces: Namespaces) -> None:
     _remove_configuration(folder, DC1)
     namespaces.run(DC1.name, [*command, *_options(DC1)], seconds=180)
     _forward_nothing(folder, DC1)
-    namespaces.run(DC1.name, [_SYSTEM_PYTHON, "-I", str(_FILLING)], given=json.dumps(_content()), seconds=60)
+    namespaces.run(DC1.name, [_SYSTEM_PYTHON, "-I", str(_FILLING)], stdin=json.dumps(_content()), seconds=60)
 
 
 def join(folder: Folder, namespaces: Namespaces) -> None:
@@ -68,11 +68,11 @@ def join(folder: Folder, namespaces: Namespaces) -> None:
     _remove_configuration(folder, DC2)
     namespaces.run(DC2.name, [*command, *_options(DC2)], seconds=180)
     _forward_nothing(folder, DC2)
-    namespaces.run(DC2.name, [_SYSTEM_PYTHON, "-I", str(_FILLING)], given="{}")
+    namespaces.run(DC2.name, [_SYSTEM_PYTHON, "-I", str(_FILLING)], stdin="{}")
 
 
 def start(folder: Folder, namespaces: Namespaces, controller: Machine) -> None:
-    """Starts Samba there, and waits until it answers. Raises LabError."""
+    """Starts Samba on a controller, and waits until it answers. Raises LabError."""
     command = ["samba", "--foreground", "--debug-stdout", "--debuglevel=1", "--model=prefork"]
     log = folder.log(controller.name, "samba")
     namespaces.start(controller.name, command, log)
@@ -80,15 +80,17 @@ def start(folder: Folder, namespaces: Namespaces, controller: Machine) -> None:
 
 
 def connect(namespaces: Namespaces) -> None:
-    """Lets dc1 read dc2's changes from now on; by itself it would find out within five minutes. Returns when each controller
-    knows the service names of both: until then it gives out no ticket for the other. Raises LabError."""
+    """Lets dc1 replicate dc2's changes from now on; by itself it would begin within five minutes. Returns when each controller
+    knows the service names of both, for until then it issues no ticket for the other. Raises LabError."""
     command = ["samba-tool", "drs", "kcc", DC1.fqdn, f"--username={ADMINISTRATOR}%{ADMIN_PASSWORD}"]
     namespaces.run(DC1.name, command, seconds=120)
-    names = [f"{service}/{one.fqdn}" for one in CONTROLLERS for service in ("ldap", "HOST")]
-    names += [f"{service}/{one.fqdn}/{DOMAIN}" for one in CONTROLLERS for service in ("ldap", "GC")]
-    given = json.dumps({"await": names, "seconds": _KNOWN_WITHIN})
-    for one in CONTROLLERS:
-        namespaces.run(one.name, [_SYSTEM_PYTHON, "-I", str(_FILLING)], given=given, seconds=_KNOWN_WITHIN + 30)
+    names = [f"{service}/{controller.fqdn}" for controller in CONTROLLERS for service in ("ldap", "HOST")]
+    names += [f"{service}/{controller.fqdn}/{DOMAIN}" for controller in CONTROLLERS for service in ("ldap", "GC")]
+    question = json.dumps({"await": names, "seconds": _KNOWN_WITHIN})
+    for controller in CONTROLLERS:
+        namespaces.run(
+            controller.name, [_SYSTEM_PYTHON, "-I", str(_FILLING)], stdin=question, seconds=_KNOWN_WITHIN + 30
+        )
 
 
 def _remove_configuration(folder: Folder, controller: Machine) -> None:
@@ -96,7 +98,7 @@ def _remove_configuration(folder: Folder, controller: Machine) -> None:
 
 
 def _forward_nothing(folder: Folder, controller: Machine) -> None:
-    """Takes the name server to forward to out of what samba-tool wrote. It took the first of resolv.conf, a controller of the
+    """Deletes the line "dns forwarder" that samba-tool wrote. It names the first server of resolv.conf, a controller of the
     domain itself: a question that nobody can answer would go round in a circle until it times out."""
     file = folder.host(controller.name) / "etc/samba/smb.conf"
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
@@ -110,13 +112,13 @@ def _options(controller: Machine) -> list[str]:
         "dsdb:schema update allowed = true",
         "prefork children = 1",
         f"server services = {_SERVICES}",
-        # Seconds: what is written to one controller is soon known to the other.
+        # Seconds, so short that a change on one controller soon reaches the other.
         "dreplsrv:periodic_startup_interval = 1",
         "dreplsrv:periodic_interval = 10",
         "dreplsrv:notify_interval = 1",
         "kccsrv:periodic_startup_interval = 1",
     )
-    return [f"--option={one}" for one in settings]
+    return [f"--option={setting}" for setting in settings]
 
 
 def _content() -> dict[str, object]:
@@ -130,14 +132,17 @@ def _content() -> dict[str, object]:
         },
         "people": [
             {
-                "name": one.name,
-                "given": one.given,
-                "surname": one.surname,
-                "mail": f"{one.name}@{DOMAIN}",
+                "name": person.name,
+                "given": person.given_name,
+                "surname": person.surname,
+                "mail": f"{person.name}@{DOMAIN}",
                 "password": PASSWORD,
             }
-            for one in PEOPLE
+            for person in PEOPLE
         ],
-        "hosts": [{"name": one.fqdn, "address": one.address} for one in MACHINES if one.kind is not Kind.INTERNET],
-        "controllers": [{"fqdn": one.fqdn, "address": one.address, "site": one.site} for one in CONTROLLERS],
+        "hosts": [{"name": host.fqdn, "address": host.address} for host in MACHINES if host.kind is not Kind.INTERNET],
+        "controllers": [
+            {"fqdn": controller.fqdn, "address": controller.address, "site": controller.site}
+            for controller in CONTROLLERS
+        ],
     }

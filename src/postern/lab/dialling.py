@@ -1,7 +1,7 @@
-"""The rows of a lab dialled in full: `postern verify` on each server, and the log-ons and letters of those who are no server of
+"""Dials the rows of a lab in full: `postern verify` on each server, and log-ons and letters from hosts that are no server of
 ours, each with a foreign client on its own host.
 
-Starts processes on the hosts and reads what they print; `joining` turns that into cells of the matrix.
+Starts processes on the hosts and reads their output; `joining` turns that into cells of the matrix.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ from postern.lab.plan import (
 )
 
 AT_ONCE = 2
-"""Hosts that dial at the same time: the lab's machine has two cores."""
+"""The number of hosts that dial at the same time; the lab's machine has two cores."""
 _PATIENCE = 180
 """Seconds for all rows of a host."""
 
 Progress = Callable[[str, int, int], None]
-"""A host, how many of its rows are done, how many there are."""
+"""Called with a host, the number of its rows that are done, and the number of all its rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A caller that is no server: `script` succeeds only if the other side let it do what the row is for."""
+    """A call by a host that is no server. `script` succeeds only if the callee lets it do what the row is for."""
 
     host: str
     row: str
@@ -55,13 +55,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Dialled:
-    """What one host says of one row. `verdict` is of `verify.report.Verdict`; `words` say why, if it is no pass; `refusals`
-    counts the checks that held; `closed` are doors that were knocked at because they must not answer."""
+    """One host's verdict on one row. `verdict` is a value of `verify.report.Verdict`; `detail` says why, if it is no pass;
+    `refusals` counts the checks that passed; `closed` are doors that were tried because they must not answer."""
 
     host: str
     row: str
     verdict: str
-    words: str = ""
+    detail: str = ""
     refusals: int = 0
     closed: tuple[str, ...] = ()
     what: str = ""
@@ -69,7 +69,8 @@ class Dialled:
 
 @dataclass(frozen=True, slots=True)
 class Dialling:
-    """`troubles`: by host, why it could not verify at all. `reports`: `postern verify --json`, by host."""
+    """The outcomes of all hosts. `troubles` has, by host, the reason why it could not verify at all; `reports` has the output of
+    `postern verify --json`, by host."""
 
     rows: tuple[Dialled, ...]
     reports: dict[str, list[dict[str, Any]]]
@@ -86,8 +87,8 @@ _INSIDE, _OUTSIDE = f"{PEOPLE[0].name}@{DOMAIN}", f"{STRANGERS[0]}@{OTHER_DOMAIN
 
 
 def _log_on(row: str, *urls: str) -> Call:
-    words = " && ".join(f"{_BY_TICKET} {url}" for url in urls)
-    return Call(CLIENT1.name, row, "a log-on with Kerberos over TLS", f"{_TICKET} && {words}")
+    log_ons = " && ".join(f"{_BY_TICKET} {url}" for url in urls)
+    return Call(CLIENT1.name, row, "a log-on with Kerberos over TLS", f"{_TICKET} && {log_ons}")
 
 
 CALLS = (
@@ -111,8 +112,8 @@ CALLS = (
 
 
 def dial(folder: Folder, rows: Sequence[str], tell: Progress) -> Dialling:
-    """`rows`: only these; all by default. `tell` is called from several threads. Never raises: a host that cannot verify has
-    its trouble told."""
+    """Dials `rows`, or all of them if it is empty. `tell` is called from several threads. Never raises: the result names the
+    hosts that could not verify."""
     reports: dict[str, list[dict[str, Any]]] = {}
     troubles: dict[str, str] = {}
 
@@ -126,62 +127,68 @@ def dial(folder: Folder, rows: Sequence[str], tell: Progress) -> Dialling:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         asked = [pool.submit(ask, server.name) for server in SERVERS]
         called = [pool.submit(_call, folder, call) for call in wanted]
-        for one in asked:
-            one.result()
-        found = [one.result() for one in called]
-    return Dialling((*(row for host in reports for row in read(host, reports[host])), *found), reports, troubles)
+        for task in asked:
+            task.result()
+        outcomes = [task.result() for task in called]
+    return Dialling((*(row for host in reports for row in read(host, reports[host])), *outcomes), reports, troubles)
 
 
 def read(host: str, reports: Sequence[dict[str, Any]]) -> Iterator[Dialled]:
-    """What `postern verify --json` says, row by row."""
-    for one in reports:
-        held = sum(check["passed"] for check in one["checks"])
+    """Reads the output of `postern verify --json`, row by row."""
+    for report in reports:
+        held = sum(check["passed"] for check in report["checks"])
         yield Dialled(
-            host, one["path"], one["verdict"], one["detail"], held, tuple(one["observed"]["closed"]), "postern verify"
+            host,
+            report["path"],
+            report["verdict"],
+            report["detail"],
+            held,
+            tuple(report["observed"]["closed"]),
+            "postern verify",
         )
 
 
 def _call(folder: Folder, call: Call) -> Dialled:
-    # A ticket of its own, so that nobody's at the same host is replaced.
+    # A ticket cache of its own, so that no other user's ticket on the host is replaced.
     script = (
         f'KRB5CCNAME=FILE:$(mktemp); export KRB5CCNAME; ({call.script}); s=$?; rm -f "${{KRB5CCNAME#FILE:}}"; exit $s'
     )
     try:
         entrance.run(folder, call.host, ["sh", "-c", script])
     except LabError as error:
-        said = [line.strip() for line in str(error).splitlines() if line.strip()]
-        return Dialled(call.host, call.row, "fail", f"{call.what}: {said[-1]}", what=call.what)
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        return Dialled(call.host, call.row, "fail", f"{call.what}: {lines[-1]}", what=call.what)
     return Dialled(call.host, call.row, "pass", what=call.what)
 
 
 def _verify(folder: Folder, host: str, rows: Sequence[str], tell: Progress) -> list[dict[str, Any]]:
-    """Raises LabError."""
+    """Runs `postern verify` on a host and returns its reports. Raises LabError."""
     options = [word for row in rows for word in ("--path", row)]
-    # Ended on the host itself: to end nsenter would leave it there.
+    # `timeout` runs on the host itself: if only nsenter were ended, verify would go on there.
     command = ["timeout", str(_PATIENCE), "postern", "verify", "--json", "--tell", *options]
-    words, environment = entrance.words(folder, host, command, os.environ)
+    arguments, environment = entrance.words(folder, host, command, os.environ)
     begin = time.monotonic()
     with subprocess.Popen(  # noqa: S603 (our own program, no shell)
-        words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+        arguments, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
     ) as process:
-        said: list[str] = []
-        reader = threading.Thread(target=_listen, args=(process, host, said, tell))
+        errors: list[str] = []
+        reader = threading.Thread(target=_listen, args=(process, host, errors, tell))
         reader.start()
         assert process.stdout is not None
         printed = process.stdout.read()
         reader.join()
     if process.returncode not in (0, 1) or not printed.startswith("["):
         late = f"it did not end within {time.monotonic() - begin:.0f} s" if process.returncode == 124 else ""
-        raise LabError(late or " ".join(said[-3:]) or f"postern verify ended with {process.returncode}")
-    found: list[dict[str, Any]] = json.loads(printed)
-    return found
+        raise LabError(late or " ".join(errors[-3:]) or f"postern verify ended with {process.returncode}")
+    reports: list[dict[str, Any]] = json.loads(printed)
+    return reports
 
 
-def _listen(process: subprocess.Popen[str], host: str, said: list[str], tell: Progress) -> None:
+def _listen(process: subprocess.Popen[str], host: str, errors: list[str], tell: Progress) -> None:
     assert process.stderr is not None
     for line in process.stderr:
-        words = line.split()
-        if len(words) == 4 and words[0] == "row":
-            tell(host, int(words[1]), int(words[2]))
+        fields = line.split()
+        if len(fields) == 4 and fields[0] == "row":
+            tell(host, int(fields[1]), int(fields[2]))
         else:
-            said.append(line.strip())
+            errors.append(line.strip())

@@ -1,4 +1,4 @@
-"""The way into a host: the words and the environment with which a command runs there, as `postern lab shell` gives them."""
+"""Runs commands on a host, with the prefix and the environment of `postern lab shell`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PROMPT = r"\[\e[1;36m\]{host}\[\e[0m\]:\w# "
 
 
 def environment(folder: Folder, host: str, outside: Mapping[str, str]) -> dict[str, str]:
-    """What programs on this host are told: postern and its state folder, a home of the host's own, where Kerberos is set up."""
+    """The environment of programs on this host: postern and its state folder, the host's own home, and Kerberos' settings."""
     home = folder.host(host) / "home"
     own = {
         "PATH": f"{Path(sys.executable).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -39,7 +39,7 @@ def environment(folder: Folder, host: str, outside: Mapping[str, str]) -> dict[s
 def words(
     folder: Folder, host: str, command: Sequence[str], outside: Mapping[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    """What to execute, with which environment; an empty command is a shell. Raises LabError if the host does not run."""
+    """The arguments and the environment to execute; an empty command means a shell. Raises LabError if the host does not run."""
     if host != ROUTER:
         machine(host)
     wanted = list(command) or ["bash", "--norc", "-i"]
@@ -48,6 +48,6 @@ def words(
     return [*prefix, *wanted], environment(folder, host, outside)
 
 
-def run(folder: Folder, host: str, command: Sequence[str], given: str = "", seconds: float = 60.0) -> str:
-    """Runs a command there as `postern lab shell` would, and returns what it printed. Raises LabError if it fails."""
-    return Namespaces(folder.root).run(host, command, given, environment(folder, host, os.environ), seconds)
+def run(folder: Folder, host: str, command: Sequence[str], stdin: str = "", seconds: float = 60.0) -> str:
+    """Runs a command on a host as `postern lab shell` would, and returns its output. Raises LabError if it fails."""
+    return Namespaces(folder.root).run(host, command, stdin, environment(folder, host, os.environ), seconds)

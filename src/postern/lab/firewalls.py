@@ -11,12 +11,12 @@ from postern.paths.firewall import ruleset
 
 
 def text(folder: Folder, machine: Machine) -> str:
-    """The edge's is made of the edge's own file. Raises ConfigurationError."""
+    """The ruleset of a host, made of the file of the organization; the edge's, of its own file. Raises ConfigurationError."""
     if machine.role is Role.EDGE:
         return ruleset(organization.of(folder, machine), machine.name)
     return ruleset(organization.inside(folder), machine.name)
 
 
 def load(folder: Folder, namespaces: Namespaces, machine: Machine) -> None:
-    """Replaces what was loaded; its counters begin anew. Raises LabError."""
-    namespaces.run(machine.name, ["nft", "-f", "-"], given=text(folder, machine))
+    """Loads the ruleset in place of a former one; its counters begin at 0. Raises LabError."""
+    namespaces.run(machine.name, ["nft", "-f", "-"], stdin=text(folder, machine))

@@ -1,8 +1,8 @@
-"""The lab's folder, and what each host finds in its file system instead of the machine's.
+"""The lab's folder, and the files that each host sees in place of the machine's.
 
-Everything that a lab writes is below /var/lib/postern-lab/NAME. A host sees the machine's files, with mounts of its own over
-those that say who it is: /etc (links to the machine's, except for what is written here), /run, /tmp, /dev/shm, and the
-folders of the servers it runs. The mounts are the keeper's to make; they vanish with its namespaces.
+Everything that a lab writes is below /var/lib/postern-lab/NAME. A host sees the machine's files, but has mounts of its own for
+/etc (links to the machine's files, except for those that are written here), /run, /tmp, /dev/shm, and the folders of the servers
+that it runs. `keeper` makes the mounts; they vanish with its namespaces.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Folder:
         return self.root.exists()
 
     def host(self, name: str) -> Path:
-        """A host's own folder: `etc`, `state` (of its postern), `home`, `logs`."""
+        """A host's own folder, with `etc`, `state` (the state folder of its postern), `home` and `logs`."""
         return self.root / "hosts" / name
 
     def state(self, name: str) -> Path:
@@ -47,28 +47,28 @@ class Folder:
 
     @property
     def authority(self) -> Path:
-        """The certificate of the organization's authority, for clients to trust."""
+        """The certificate of the organization's authority, which clients trust."""
         return self.root / "authority" / "ca.pem"
 
     def create(self, machines: tuple[Machine, ...]) -> None:
-        """The folder with one for each host. Raises OSError."""
-        # Servers that give up root's rights still have to pass to their own folders.
+        """Makes the folder, and one in it for each host. Raises OSError."""
+        # Servers that give up root's rights must still be able to enter their own folders.
         for folder in (self.root.parent, self.root, self.root / "hosts", self.root / "logs", self.root / "authority"):
             folder.mkdir(mode=0o755, parents=True, exist_ok=True)
             folder.chmod(0o755)
         (self.root / "logs").chmod(0o700)
-        for name in (ROUTER, *(one.name for one in machines)):
+        for name in (ROUTER, *(host.name for host in machines)):
             for part in ("", "etc", "machine-etc", "home", "logs", "kept"):
                 (self.host(name) / part).mkdir(mode=0o755)
                 (self.host(name) / part).chmod(0o755)
 
     def clear(self) -> None:
-        """What an earlier lab of this name left; nothing of it runs any more."""
+        """Deletes the files of an earlier lab of this name. Call it only if no process of that lab runs."""
         for entry in self.root.iterdir():
             shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
 
     def remove(self) -> None:
-        """Deletes it, and the folder of all labs with the last of them. Only once no process of the lab lives."""
+        """Deletes the folder, and with the last lab the folder of all labs. Call it only if no process of the lab runs."""
         shutil.rmtree(self.root, ignore_errors=False)
         try:
             self.root.parent.rmdir()
@@ -77,7 +77,8 @@ class Folder:
 
     @contextmanager
     def held(self, patience: float = 0.0) -> Iterator[None]:
-        """One `up` or `down` at a time for each lab. The folder is made if it is not there. Raises LabError."""
+        """Admits one `up` or `down` of this lab at a time, and waits `patience` seconds for another. Makes the folder if it is
+        missing. Raises LabError."""
         deadline = time.monotonic() + patience
         while (handle := self._lock()) is None:
             if time.monotonic() >= deadline:
@@ -89,7 +90,7 @@ class Folder:
             os.close(handle)
 
     def _lock(self) -> int | None:
-        """A lock on the folder itself, which leaves nothing behind, however its holder ends."""
+        """Locks the folder itself; the lock vanishes with its holder, however that ends. None if another process holds it."""
         self.root.mkdir(mode=0o755, parents=True, exist_ok=True)
         handle = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
@@ -121,9 +122,9 @@ def furnish(folder: Folder, machine: Machine | None, trusted: bytes = b"") -> No
         mounts += _servers(home, machine)
     _link_etc(home, own)
     if machine is not None and machine.kind is Kind.INTERNET:
-        place = Path("/etc/postfix")
+        settings = Path("/etc/postfix")
         _link_all(
-            place, home / "machine-etc/postfix", home / "etc/postfix", frozenset({"main.cf", "master.cf", "sasl"})
+            settings, home / "machine-etc/postfix", home / "etc/postfix", frozenset({"main.cf", "master.cf", "sasl"})
         )
     if trusted:
         _trust(home, trusted)
@@ -143,7 +144,7 @@ def _made(target: str | Path, mode: int = 0o755) -> dict[str, object]:
 
 
 def _kept(home: Path) -> Iterator[dict[str, object]]:
-    """An empty /tmp; but where this very program lies in /tmp, that part of it stays."""
+    """An empty /tmp. If this program itself lies in /tmp, that part of it stays visible."""
     places = {Path(place).resolve() for place in (__file__, sys.prefix, sys.base_prefix)}
     kept = sorted({Path("/tmp") / place.parts[2] for place in places if place.parts[:2] == ("/", "tmp")})  # noqa: S108 (only compared)
     for number, place in enumerate(kept):
@@ -156,30 +157,30 @@ def _kept(home: Path) -> Iterator[dict[str, object]]:
 
 
 def _servers(home: Path, machine: Machine) -> Iterator[dict[str, object]]:
-    """Private folders for servers that have theirs at fixed places."""
+    """Private folders for servers whose folders have fixed paths."""
     wanted = dict(_SAMBA)
     yield _bind(home / "logs", "/var/log")
     yield _made("/var/log/samba")
     yield _made("/run/samba")
     if machine.kind is Kind.INTERNET:
         wanted |= _POSTFIX
-    for part, place in wanted.items():
-        if os.path.isdir(place):
+    for part, path in wanted.items():
+        if os.path.isdir(path):
             (home / part).mkdir(mode=0o755, exist_ok=True)
-            status = os.stat(place)
+            status = os.stat(path)
             os.chown(home / part, status.st_uid, status.st_gid)
-            yield _bind(home / part, place)
+            yield _bind(home / part, path)
 
 
 def _words(machine: Machine) -> Mapping[str, str]:
-    """The files by which a host knows itself and its domain."""
+    """The files from which a host knows its own name and its domain."""
     own = {"hosts": f"127.0.0.1 localhost\n{machine.address} {machine.fqdn} {machine.name}\n"}
     if machine.inside:
         near = sorted((DC1, DC2), key=lambda controller: controller.site != (machine.site or DC1.site))
-        servers = "".join(f"nameserver {one.address}\n" for one in near)
+        servers = "".join(f"nameserver {controller.address}\n" for controller in near)
         own["resolv.conf"] = f"search {DOMAIN}\n{servers}options timeout:1 attempts:2\n"
         own["krb5.conf"] = _KRB5.format(
-            realm=REALM, domain=DOMAIN, kdcs="".join(f"  kdc = {one.address}\n" for one in near)
+            realm=REALM, domain=DOMAIN, kdcs="".join(f"  kdc = {controller.address}\n" for controller in near)
         )
         own["samba/smb.conf"] = f"[global]\nrealm = {REALM}\nworkgroup = {REALM.partition('.')[0]}\n"
     else:
@@ -187,7 +188,7 @@ def _words(machine: Machine) -> Mapping[str, str]:
     return own
 
 
-# Kerberos asks the controllers by address, the near one first: with names from DNS, a controller that is gone costs 10 s.
+# Kerberos asks the controllers by address, the near one first. By names from DNS, a controller that is gone costs 10 s.
 _KRB5 = """\
 [libdefaults]
  default_realm = {realm}
@@ -207,7 +208,7 @@ _HIDDEN = frozenset({"krb5.keytab", "samba", "postfix", "nsd", "mailname", "krb5
 
 
 def _link_etc(home: Path, own: Mapping[str, str]) -> None:
-    """The host's /etc: its own files, and links to whatever else the machine has."""
+    """Makes the host's /etc: its own files, and links to all other files of the machine's."""
     for name, text in own.items():
         file = home / "etc" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -222,12 +223,12 @@ def _link_all(machines: Path, seen_at: Path, here: Path, left_out: frozenset[str
         link = here / entry.name
         if entry.name in left_out or link.exists() or link.is_symlink():
             continue
-        # What is a link already is taken as it is: its words may be relative to /etc.
+        # A link is copied as it is: its target may be relative to /etc.
         link.symlink_to(os.readlink(entry.path) if entry.is_symlink() else seen_at / entry.name)
 
 
 def _trust(home: Path, authorities: bytes) -> None:
-    """The bundle that OpenSSL and GnuTLS read by default."""
+    """Adds authorities to the bundle that OpenSSL and GnuTLS read by default."""
     bundle = Path("/etc/ssl/certs/ca-certificates.crt")
     if not bundle.exists():
         raise LabError(f"{bundle} is missing: install ca-certificates")

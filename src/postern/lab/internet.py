@@ -1,7 +1,7 @@
-"""The other organization, other.test: a mail server of another make (Postfix), the internet's names (nsd), an authority of
+"""The other organization, other.test: a mail server of another make (Postfix), the internet's names (nsd), and an authority of
 its own.
 
-nsd is the whole DNS of the lab's internet, the root zone included: what it does not know does not exist.
+nsd is the whole DNS of the lab's internet, the root zone included: names that it does not know do not exist.
 """
 
 from __future__ import annotations
@@ -108,19 +108,19 @@ postlog   unix-dgram n  -       n       -       1       postlogd
 
 
 def check() -> None:
-    """Raises LabError if this machine lacks what the other organization needs."""
+    """Raises LabError if this machine lacks a program that the other organization needs."""
     for program in _PROGRAMS:
         if not Path(program).exists() and not shutil.which(Path(program).name):
             raise LabError(f"{program} is missing: `scripts/setup lab` installs what the lab needs")
 
 
 def mailbox(folder: Folder, name: str) -> Path:
-    """Where mail for NAME@other.test arrives: a maildir."""
+    """The maildir in which mail for NAME@other.test arrives."""
     return folder.host(INTERNET1.name) / "mail" / name
 
 
 def zones_folder(folder: Folder) -> Path:
-    """The zone files: NAME.zone; `nsd-control reload` on internet1 reads them anew."""
+    """The folder of the zone files, NAME.zone; `nsd-control reload` on internet1 reads them anew."""
     return folder.host(INTERNET1.name) / "dns"
 
 
@@ -130,7 +130,7 @@ def authority(folder: Folder) -> Path:
 
 
 def prepare(folder: Folder) -> None:
-    """Writes what its servers need. Raises OSError or CertificateError."""
+    """Writes the files that Postfix and nsd need. Raises OSError or CertificateError."""
     home = folder.host(INTERNET1.name)
     _make_certificates(home)
     _write_zones(zones_folder(folder))
@@ -138,11 +138,11 @@ def prepare(folder: Folder) -> None:
 
 
 def start(folder: Folder, namespaces: Namespaces) -> None:
-    """Starts both. Raises LabError."""
+    """Starts nsd and Postfix. Raises LabError."""
     host = INTERNET1.name
     dns = zones_folder(folder)
     namespaces.start(host, ["nsd", "-d", "-c", str(dns / "nsd.conf")], folder.log(host, "nsd"))
-    # Postfix makes the folders of its queue when it checks itself; its own account owns what it writes to.
+    # `postfix check` makes the folders of the queue, and gives them to Postfix' own account.
     namespaces.run(host, ["sh", "-c", "postfix check"])
     namespaces.start(host, ["postfix", "start-fg"], folder.log(host, "postfix"))
 
@@ -153,10 +153,10 @@ def _make_certificates(home: Path) -> None:
         domains=(AcceptedDomain(OTHER_DOMAIN),),
         servers=(Server("mx", INTERNET1.fqdn, frozenset({Role.EDGE}), (INTERNET1.address,)),),
     )
-    place = StateFolder(home, home)
-    place.certificates.mkdir(mode=0o755)
-    certificates.ensure(place, theirs, theirs.servers[0], datetime.datetime.now(datetime.UTC))
-    (place.certificates / "ca.pem").chmod(0o644)
+    state_folder = StateFolder(home, home)
+    state_folder.certificates.mkdir(mode=0o755)
+    certificates.ensure(state_folder, theirs, theirs.servers[0], datetime.datetime.now(datetime.UTC))
+    (state_folder.certificates / "ca.pem").chmod(0o644)
 
 
 def _write_zones(folder: Path) -> None:
@@ -171,7 +171,7 @@ def _write_zones(folder: Path) -> None:
             f"mx A {INTERNET1.address}",
             f"ns A {INTERNET1.address}",
         ),
-        # What a stranger sees of us: the edge and nothing behind it.
+        # A stranger sees only the edge of our organization, and nothing behind it.
         f"{DOMAIN}.": _records(
             f"@ MX 10 {EDGE1.fqdn}.",
             '@ TXT "v=spf1 mx -all"',

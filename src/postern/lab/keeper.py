@@ -1,9 +1,10 @@
-"""The first process of a host: it makes the host's namespaces, mounts what is private to it, and reaps whoever dies in it.
+"""The first process of a host: it makes the host's namespaces, mounts the host's private folders, and reaps processes that end.
 
-A program of its own, run with the standard library alone: `keeper.py FOLDER HOST [tied]`. FOLDER/hosts/HOST/mounts.json says
-what to mount. The namespaces have no name in any file system: they live as long as this process does, and the kernel ends
-every process in them with it. The router's keeper is the lab's: the other hosts' process namespaces lie within its own.
-"tied": it reads from its standard input, and if that ends before a byte came, whoever made the lab has died, and it ends too.
+It is a program of its own, run with the standard library only: `keeper.py FOLDER HOST [tied]`. FOLDER/hosts/HOST/mounts.json
+lists the mounts. The namespaces have no name in any file system: they live as long as this process does, and with it the kernel
+ends every process in them. The router's keeper holds the whole lab, for the process namespaces of the other hosts lie within its
+own. With "tied" it reads from its standard input. If that ends before an octet came, the process that builds the lab has died,
+and the keeper ends too.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ def main() -> NoReturn:
     _check(_libc.unshare(_NEW_MOUNTS | _NEW_UTS | _NEW_IPC | _NEW_PIDS | _NEW_NET), "unshare")
     if os.fork():
         os.close(writing)
-        words = os.read(reading, 4096).decode()
-        if words != "ready":
-            sys.stderr.write(f"{host}: {words or 'its first process died'}\n")
-        os._exit(words != "ready")
+        report = os.read(reading, 4096).decode()
+        if report != "ready":
+            sys.stderr.write(f"{host}: {report or 'its first process died'}\n")
+        os._exit(report != "ready")
     os.close(reading)
     try:
         _furnish(os.path.join(folder, "hosts", host), host)
@@ -54,24 +55,24 @@ def main() -> NoReturn:
 
 
 def _furnish(folder: str, host: str) -> None:
-    """Mounts of our own from here on; then the list, in its order; then /proc, as the new process namespace sees it."""
+    """Makes the mounts private, then mounts the list in its order, then /proc as the new process namespace sees it."""
     _mount("", "/", "", _RECURSIVE | _PRIVATE)
     with open(os.path.join(folder, "mounts.json"), encoding="utf-8") as file:
-        for one in json.load(file):
-            if one["kind"] == "bind":
-                _mount(one["source"], one["target"], "", _BIND | _RECURSIVE)
-            elif one["kind"] == "folder":
-                os.makedirs(one["target"], mode=one["mode"], exist_ok=True)
+        for mount in json.load(file):
+            if mount["kind"] == "bind":
+                _mount(mount["source"], mount["target"], "", _BIND | _RECURSIVE)
+            elif mount["kind"] == "folder":
+                os.makedirs(mount["target"], mode=mount["mode"], exist_ok=True)
             else:
-                _mount("tmpfs", one["target"], "tmpfs", _NOSUID | _NODEV, f"mode={one['mode']:o}")
+                _mount("tmpfs", mount["target"], "tmpfs", _NOSUID | _NODEV, f"mode={mount['mode']:o}")
     _mount("proc", "/proc", "proc", _NOSUID | _NODEV | _NOEXEC)
     name = host.encode()
     _check(_libc.sethostname(name, len(name)), "sethostname")
 
 
 def _mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
-    words = [word.encode() or None for word in (source, target, kind)]
-    _check(_libc.mount(*words, ctypes.c_ulong(flags), options.encode() or None), f"mount {target}")
+    arguments = [word.encode() or None for word in (source, target, kind)]
+    _check(_libc.mount(*arguments, ctypes.c_ulong(flags), options.encode() or None), f"mount {target}")
 
 
 def _check(result: int, what: str) -> None:

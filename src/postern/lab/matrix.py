@@ -1,7 +1,7 @@
-"""Which host may reach what on which path, by the table, and what to think of a knock that says otherwise.
+"""Decides, by the table, which host may reach which doors on which path, and compares the knocks with that.
 
-Pure. A door is one port of one host; a row's doors are what its openings admit to it. Whether a host may pass is read from both
-ends' openings: what the caller's firewall lets out and the callee's lets in.
+Pure. A door is one port of one host; the doors of a row are the ports that its openings admit to. A host may pass if the openings
+of both ends let it: the caller's firewall must let the packet out, and the callee's must let it in.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ UNPROBED = {
     "neighbour-discovery": "ICMP has no ports to knock at",
 }
 _OF_THE_MACHINE = (Party.ANY_SERVER, Party.TIME_SERVER, Party.NEIGHBOUR, Party.INTERNET)
-"""Parties that may have nothing behind an open door: the machine's own services, and strangers."""
+"""Parties that need not listen behind an open door: the machine's own services, and strangers."""
 
 
 ANSWERING = frozenset({53, 88, 389})
-"""UDP ports for which the prober has words that are answered. Behind others silence says nothing: whether such a knock was
-dropped, the hosts' counters tell."""
+"""UDP ports for which the prober has a request that is answered. Silence at other UDP ports means nothing; the hosts' counters
+tell whether such a knock was dropped."""
 
 
 class Knocked(StrEnum):
-    """What came back (see `prober`)."""
+    """The result of a knock (see `prober`)."""
 
     ANSWERED = "answered"
     REFUSED = "refused"
@@ -54,7 +54,8 @@ class Door:
 
 
 class State(StrEnum):
-    """The first three are of rows that a host dialled in full (see `joining`); all others are what knocks show."""
+    """The state of a row on a host. `joining` sets the first three, for rows that a host dialled in full; the others follow from
+    knocks."""
 
     PROVEN = "proven"
     REFUSES = "open for another row; this row's authentication refuses"
@@ -75,7 +76,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One host on one row. `because`: the doors that make it wrong, or the rows that open them for this host."""
+    """The state of one host on one row. `because` has the doors that make it wrong, or the rows that open them for this host."""
 
     state: State
     because: tuple[str, ...] = ()
@@ -83,7 +84,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """A host as the table has it: what it lets in and out, and which TCP and UDP ports really are open on it."""
+    """A host: the openings that the table gives it, in and out, and the TCP and UDP ports that are really open on it."""
 
     name: str
     address: str
@@ -91,39 +92,42 @@ class HostView:
     listening: frozenset[tuple[str, int]]
 
     def lets(self, inward: bool, peer: str, wire: Wire, port: int) -> tuple[str, ...]:
-        """The rows on which it does, with this peer, for this port (the listener's)."""
+        """The rows on which this host lets packets in (or out) from this peer (or to it), to the listening port `port`."""
         return tuple(
             dict.fromkeys(
-                one.row
-                for one in self.allowed
-                if one.inward == inward and one.wire is wire and one.first <= port <= one.last and one.admits(peer)
+                opening.row
+                for opening in self.allowed
+                if opening.inward == inward
+                and opening.wire is wire
+                and opening.first <= port <= opening.last
+                and opening.admits(peer)
             )
         )
 
 
 def view(organization: Organization, name: str, address: str, listening: Collection[tuple[str, int]]) -> HostView:
-    """`organization` as this host's firewall was made of it."""
+    """The view of a host. `organization` is the one that its firewall was made of."""
     allowed = openings(organization, standing(organization, name), settle(organization.profile).values())
     return HostView(name, address, tuple(allowed), frozenset(listening))
 
 
 class Matrix:
-    """All rows that open a door on some host, against all hosts."""
+    """The matrix of all hosts and of all rows that open a door on some host."""
 
     def __init__(self, views: Sequence[HostView], rows: Mapping[str, Path]) -> None:
-        self.views = {one.name: one for one in views}
+        self.views = {host.name: host for host in views}
         self.rows = rows
         self.doors = {row: doors for row in rows if (doors := sorted(set(self._doors(row))))}
 
     def _doors(self, row: str) -> Iterator[Door]:
         for host in self.views.values():
-            for one in host.allowed:
-                if one.row == row and one.inward and one.remote != () and one.wire is not Wire.ICMP:
-                    for port in _ports(one, host.listening):
-                        yield Door(host.name, host.address, one.wire, port)
+            for opening in host.allowed:
+                if opening.row == row and opening.inward and opening.remote != () and opening.wire is not Wire.ICMP:
+                    for port in _ports(opening, host.listening):
+                        yield Door(host.name, host.address, opening.wire, port)
 
     def knocks(self, host: str, rows: Collection[str]) -> list[Door]:
-        """Every door of these rows that is to be tried from this host."""
+        """Every door of these rows that must be tried from this host."""
         wanted = {door for row in rows if row not in UNPROBED for door in self.doors[row]}
         return sorted(door for door in wanted if door.host != host)
 
@@ -141,7 +145,7 @@ class Matrix:
         return "" if callee.lets(True, caller.address, door.wire, door.port) else door.host
 
     def cell(self, row: str, host: str, knocked: Mapping[Door, Knocked]) -> Cell:
-        """What the knocks from this host say about this row."""
+        """The cell of this row that follows from the knocks of this host."""
         if row in UNPROBED:
             return Cell(State.UNKNOWN, (UNPROBED[row],))
         doors = [door for door in self.doors[row] if door.host != host]
@@ -164,7 +168,10 @@ class Matrix:
         if due:
             return self._due(row, [door for door in due if knocked[door] is Knocked.ANSWERED])
         if arrived:
-            return Cell(State.SHARED, tuple(sorted({one for door in arrived for one in self._opens(host, door)})))
+            return Cell(
+                State.SHARED,
+                tuple(sorted({opening_row for door in arrived for opening_row in self._opens(host, door)})),
+            )
         return Cell(State.BLOCKED)
 
     def _arrived(self, host: str, door: Door, knocked: Mapping[Door, Knocked]) -> bool:
@@ -189,7 +196,7 @@ class Matrix:
 
 
 def _ports(opening: Opening, listening: Collection[tuple[str, int]]) -> list[int]:
-    """The ports to knock at: in a range, those that something listens on (the first, if nothing does)."""
+    """The ports to knock at: in a range, those that a process listens on, or the first if none does."""
     if opening.first == opening.last:
         return [opening.first]
     live = sorted(port for wire, port in listening if wire == opening.wire and opening.first <= port <= opening.last)

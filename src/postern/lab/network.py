@@ -1,7 +1,7 @@
-"""The lab's wires: one bridge for each network in the router's namespace, one pair of interfaces for each host.
+"""The lab's networks: a bridge for each in the router's namespace, and a pair of interfaces for each host.
 
-The root namespace gets no interface: both ends of a pair are made where they belong. The router forwards between the
-networks and filters nothing; what passes is decided by the hosts' own firewalls.
+The root namespace gets no interface: both ends of a pair are made in their own namespaces. The router forwards between the
+networks and filters nothing; the hosts' own firewalls decide which packets pass.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ INTERFACE = "eth0"
 
 
 def build_router(namespaces: Namespaces) -> None:
-    """Bridges, and forwarding between them. Raises LabError."""
+    """Makes the bridges, and turns on forwarding between them. Raises LabError."""
     lines = ["link set lo up"]
     for network in NETWORKS:
         lines += [
@@ -29,7 +29,7 @@ def build_router(namespaces: Namespaces) -> None:
 
 
 def connect(namespaces: Namespaces, machine: Machine) -> None:
-    """Joins a host to its network: eth0 there, an interface of the host's name at the router. Raises LabError."""
+    """Joins a host to its network: eth0 on the host, an interface with the host's name on the router. Raises LabError."""
     network, pid = machine.network, namespaces.first(machine.name)
     _ip(
         namespaces,
@@ -39,7 +39,7 @@ def connect(namespaces: Namespaces, machine: Machine) -> None:
             f"link set {machine.name} master {network.name} up",
         ],
     )
-    # Before the interface is up: no packet of IPv6 leaves, and nobody's firewall has to count one.
+    # Before the interface is up, so that no packet of IPv6 leaves and is counted by a firewall.
     namespaces.run(machine.name, ["sysctl", "-qw", *_QUIET])
     _ip(
         namespaces,
@@ -57,7 +57,7 @@ _QUIET = ("net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv
 
 
 def _ip(namespaces: Namespaces, host: str, lines: Iterable[str]) -> None:
-    """`ip -batch` sees this machine's process numbers, because only the network's namespace is entered."""
+    """Runs `ip -batch` in the host's network namespace only, so that it knows processes by this machine's numbers."""
     done = subprocess.run(  # noqa: S603 (the lab's own commands, no shell)
         [*namespaces.prefix(host, ("--net",)), "ip", "-batch", "-"],
         input="".join(f"{line}\n" for line in lines),

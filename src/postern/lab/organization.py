@@ -1,7 +1,7 @@
-"""The files of the lab's own organization: postern.toml, one for the servers inside and one for the edge, and each server's
+"""Writes the files of the lab's own organization: a postern.toml for the servers inside and one for the edge, and each server's
 state folder with a certificate of the organization's authority.
 
-The edge stands outside the domain: its file knows the hubs and the internet, and it is its own authority.
+The edge stands outside the domain: its file names the hubs and the internet, and it has an authority of its own.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _NO_SITE = "Default-First-Site-Name"
 
 
 def inside_text(machines: Iterable[Machine], profile: Profile) -> str:
-    """The file that all servers of the domain share; hosts' firewalls are made of it too."""
+    """The postern.toml that all servers of the domain share. The firewalls of hosts inside are made of it too."""
     return "".join(
         [
             _head(profile),
@@ -73,9 +73,9 @@ def inside_text(machines: Iterable[Machine], profile: Profile) -> str:
 
 
 def edge_text(machines: Iterable[Machine], profile: Profile) -> str:
-    """What an edge is told by hand; the rest comes with EdgeSync."""
-    known = [one for one in machines if one.kind is Kind.INTERNET or one.role in (Role.EDGE, Role.HUB)]
-    return "".join([_head(profile), _ACCEPTED.format(domain=DOMAIN), *map(_entry, known)])
+    """The postern.toml of the edge, as an administrator writes it; EdgeSync brings the rest."""
+    listed = [machine for machine in machines if machine.kind is Kind.INTERNET or machine.role in (Role.EDGE, Role.HUB)]
+    return "".join([_head(profile), _ACCEPTED.format(domain=DOMAIN), *map(_entry, listed)])
 
 
 def _head(profile: Profile) -> str:
@@ -83,36 +83,36 @@ def _head(profile: Profile) -> str:
 
 
 def _entry(machine: Machine) -> str:
-    words = {"name": machine.name, "fqdn": machine.fqdn, "address": machine.address, "site": machine.site or _NO_SITE}
+    fields = {"name": machine.name, "fqdn": machine.fqdn, "address": machine.address, "site": machine.site or _NO_SITE}
     if machine.role is not None:
-        return _SERVER.format(role=machine.role, **words)
-    return _HOST.format(parties=", ".join(f'"{one}"' for one in _PARTIES[machine.kind]), **words)
+        return _SERVER.format(role=machine.role, **fields)
+    return _HOST.format(parties=", ".join(f'"{party}"' for party in _PARTIES[machine.kind]), **fields)
 
 
 def prepare(folder: Folder, machine: Machine, text: str) -> None:
     """Makes a server's state folder. Raises OSError, StateError, ConfigurationError or CertificateError."""
-    place = state.create(folder.state(machine.name))
-    configuration.write(place, text)
+    state_folder = state.create(folder.state(machine.name))
+    configuration.write(state_folder, text)
     organization = configuration.parse(text)
     if machine.role is not Role.EDGE:
-        _certify(folder, place, organization, machine)
-    owner = account.owner(place.root)
-    for file in place.certificates.iterdir():
+        _certify(folder, state_folder, organization, machine)
+    owner = account.owner(state_folder.root)
+    for file in state_folder.certificates.iterdir():
         os.chown(file, owner.uid, owner.gid)
 
 
-def _certify(folder: Folder, place: StateFolder, organization: Organization, machine: Machine) -> None:
-    """A certificate that the one authority signs; its key does not stay with the server."""
+def _certify(folder: Folder, state_folder: StateFolder, organization: Organization, machine: Machine) -> None:
+    """Makes a certificate that the organization's authority signs. The authority's key does not stay with the server."""
     authority = folder.authority.parent
     for name in ("ca.pem", "ca.key"):
-        shutil.copy2(authority / name, place.certificates / name)
+        shutil.copy2(authority / name, state_folder.certificates / name)
     server = organization.server(machine.name)
-    certificates.ensure(place, organization, server, datetime.datetime.now(datetime.UTC))
-    (place.certificates / "ca.key").unlink()
+    certificates.ensure(state_folder, organization, server, datetime.datetime.now(datetime.UTC))
+    (state_folder.certificates / "ca.key").unlink()
 
 
 def make_authority(folder: Folder, text: str) -> None:
-    """The organization's authority, in the lab's folder: what clients are given to trust."""
+    """Makes the organization's authority in the lab's folder. Clients are given its certificate to trust."""
     organization = configuration.parse(text)
     own = StateFolder(folder.root / "authority-state", folder.root)
     own.certificates.mkdir(parents=True, mode=0o700)
@@ -124,10 +124,10 @@ def make_authority(folder: Folder, text: str) -> None:
 
 
 def inside(folder: Folder) -> Organization:
-    """The organization as the servers of the domain have it. Raises ConfigurationError."""
-    return of(folder, next(one for one in SERVERS if one.inside))
+    """The organization in the file of the domain's servers. Raises ConfigurationError."""
+    return of(folder, next(server for server in SERVERS if server.inside))
 
 
 def of(folder: Folder, machine: Machine) -> Organization:
-    """The organization as this server has it. Raises ConfigurationError."""
+    """The organization in this server's file. Raises ConfigurationError."""
     return configuration.load(state.find(folder.state(machine.name)))

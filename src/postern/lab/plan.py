@@ -1,6 +1,6 @@
-"""What the lab consists of: five networks, the hosts in them, the domain, and the people. Values only.
+"""The plan of the lab: five networks, the hosts in them, the domain, and the people. It has values only.
 
-Everything else of this package is derived from here; `docs/journeys/lab.md` shows it to users.
+The rest of this package is derived from it; `docs/journeys/lab.md` shows it to users.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAME = re.compile(r"[a-z][a-z0-9-]{0,11}(?<!-)")
 
 
 class Kind(StrEnum):
-    """What runs on a host, and with that, how it is prepared."""
+    """The kind of a host. It decides which programs run on the host, and how the host is prepared."""
 
     CONTROLLER = "domain controller"
     SERVER = "server"
@@ -35,7 +35,8 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """`prefix` without its last number: "10.77.1." has the router at 10.77.1.1; all are /24. `name` is its bridge."""
+    """A network of the lab, a /24. `prefix` is its address without the last number: "10.77.1." has the router at 10.77.1.1.
+    `name` is also the name of its bridge."""
 
     name: str
     prefix: str
@@ -66,16 +67,16 @@ class Machine:
 
     @property
     def inside(self) -> bool:
-        """Whether the domain's controllers are its name servers."""
+        """Whether the host stands inside, with the domain's controllers as its name servers."""
         return self.kind is not Kind.INTERNET and self.role is not Role.EDGE
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """`name` is the account and the left side of the address."""
+    """A person of the domain. `name` is the account's name, and the left side of the mail address."""
 
     name: str
-    given: str
+    given_name: str
     surname: str
 
 
@@ -97,7 +98,7 @@ CLIENT1 = Machine("client1", Kind.CLIENT, CLIENTS, "10.77.3.50", HEADQUARTERS)
 INTERNET1 = Machine("internet1", Kind.INTERNET, INTERNET, "203.0.113.25")
 MACHINES = (DC1, DC2, HUB1, HUB2, MBX1, CAS1, EDGE1, CLIENT1, INTERNET1)
 CONTROLLERS = (DC1, DC2)
-SERVERS = tuple(one for one in MACHINES if one.kind is Kind.SERVER)
+SERVERS = tuple(machine for machine in MACHINES if machine.kind is Kind.SERVER)
 
 PEOPLE = (
     Person("alice", "Alice", "Archer"),
@@ -110,11 +111,11 @@ STRANGERS = ("erin", "frank")
 
 
 class LabError(Exception):
-    """Something of the lab cannot be done; the text says what, and what to do."""
+    """The lab cannot do something; the text says what is wrong, and what to do."""
 
 
 class NeedsRoot(LabError):
-    """Only root makes namespaces and firewalls."""
+    """The user is not root, who alone may make namespaces and firewalls."""
 
 
 class NoSuchHost(LabError):
@@ -125,15 +126,16 @@ RPC_PORTS = (20000, 20019)
 
 
 def check_name(name: str) -> str:
-    """A lab's name: short enough that sockets in its folder have names the kernel takes (unix(7)). Raises LabError."""
+    """Returns a lab's name if it is valid: so short that the kernel accepts paths of sockets in its folder (unix(7)). Raises
+    LabError."""
     if _NAME.fullmatch(name) is None:
         raise LabError(f'"{name}" is no name for a lab: write 1 to 12 of a-z, 0-9 and "-", beginning with a letter')
     return name
 
 
 def machine(name: str) -> Machine:
-    """Raises LabError for a name that no host of the lab has."""
-    for one in MACHINES:
-        if one.name == name:
-            return one
+    """The host with this name. Raises NoSuchHost if there is none."""
+    for candidate in MACHINES:
+        if candidate.name == name:
+            return candidate
     raise NoSuchHost(f'no host of the lab is called "{name}": it has {", ".join(machine.name for machine in MACHINES)}')

@@ -1,12 +1,13 @@
-"""Knocks at doors from inside a host, and says of each what came back. It takes no row: half of what it dials has none.
+"""Knocks at doors from inside a host, and reports the result of each. It takes no row, for half of the doors it dials have none.
 
-A program of its own, run with the standard library alone: it reads lines `WIRE ADDRESS PORT` from its standard input, knocks at
-all of them at once, and prints each line again with what happened:
+It is a program of its own, run with the standard library only. It reads lines `WIRE ADDRESS PORT` from its standard input, knocks
+at all doors at once, and prints each line again with the result:
   answered   a TCP connection came about, or a datagram came back
   refused    the packet arrived, and nothing listens there (a reset, or "port unreachable")
-  silent     no word came back
+  silent     nothing came back
   forbidden  this host's own kernel did not let the packet out
-and how many packets a silent door may have cost: 1, or 2 if this process was so late that the kernel had sent a second.
+and with the number of packets that a silent door may have cost: 1, or 2 if this process was so late that the kernel had sent a
+second one.
 """
 
 from __future__ import annotations
@@ -19,22 +20,23 @@ import sys
 import time
 
 TCP_PATIENCE = 0.6
-"""Well below the second after which the kernel sends its first packet again (RFC 6298): a silent door costs one."""
+"""Seconds to wait for TCP. The kernel repeats its first packet after one second (RFC 6298), so that a silent door costs one
+packet."""
 UDP_PATIENCE = 3.0
 _RESENT = 0.95
 _PARTING = 0.5
 
 _DNS = struct.pack(">6H", 0x5057, 0x0100, 1, 0, 0, 0) + b"\0" + struct.pack(">2H", 2, 1)
-"""RFC 1035: who are the name servers of the root?"""
+"""A query for the name servers of the root (RFC 1035)."""
 _CLDAP = bytes.fromhex("3025020101632004000a01000a0100020100020100010100870b6f626a656374436c6173733000")
-"""RFC 1798: a search of the rootDSE, (objectClass=*), for no attribute."""
+"""A search of the rootDSE with (objectClass=*) for no attribute (RFC 1798)."""
 _KERBEROS = bytes.fromhex(
     "6a81b13081aea103020105a20302010aa31a3018300aa10402020096a2020400300aa10402020095a2020400a48185308182a0070305"
     "0000000010a1133011a003020101a10a30081b066e6f626f6479a20b1b09434f52502e54455354a31e301ca003020102a11530131b06"
     "6b72627467741b09434f52502e54455354a511180f32303336313132353030333034395aa7060204301c87b7a81a3018020112020111"
     "02011402011302011002011702011902011a"
 )
-"""RFC 4120 section 5.4.1: an AS-REQ for nobody@CORP.TEST, whom no centre knows."""
+"""An AS-REQ (RFC 4120 section 5.4.1) for nobody@CORP.TEST, whom no key distribution centre knows."""
 _WORDS = {53: _DNS, 88: _KERBEROS, 389: _CLDAP}
 _REFUSED = (errno.ECONNREFUSED, errno.ECONNRESET)
 _FORBIDDEN = (errno.EPERM, errno.EACCES)
@@ -64,7 +66,7 @@ class Knock:
         return self.begin + (TCP_PATIENCE if self.tcp else UDP_PATIENCE)
 
     def look(self) -> None:
-        """The socket has something to say."""
+        """Reads the result when the socket is ready."""
         code = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             self._failed(code)
@@ -121,24 +123,25 @@ def _said(knock: Knock) -> Knock:
 
 
 def _part(answered: list[Knock]) -> None:
-    """Connections end in order, so that no late word of the other side arrives where nobody knows of it any more."""
-    open_ones = [knock.socket for knock in answered if knock.tcp]
-    for one in open_ones:
+    """Ends the connections in order, so that no late packet of the other side arrives for a connection that is unknown by
+    then."""
+    open_connections = [knock.socket for knock in answered if knock.tcp]
+    for connection in open_connections:
         try:
-            one.shutdown(socket.SHUT_WR)
+            connection.shutdown(socket.SHUT_WR)
         except OSError:
             pass
     until = time.monotonic() + _PARTING
-    while open_ones and time.monotonic() < until:
-        readable, _, _ = select.select(open_ones, [], [], until - time.monotonic())
-        for one in readable:
+    while open_connections and time.monotonic() < until:
+        readable, _, _ = select.select(open_connections, [], [], until - time.monotonic())
+        for connection in readable:
             try:
-                ended = not one.recv(65536)
+                ended = not connection.recv(65536)
             except OSError:
                 ended = True
             if ended:
-                open_ones.remove(one)
-                one.close()
+                open_connections.remove(connection)
+                connection.close()
     for knock in answered:
         knock.close()
 

@@ -1,5 +1,5 @@
-"""`postern lab verify`: knocks from every host at every door, beside what the table says, and an account of every dropped packet;
-then each row dialled in full by its rightful callers, and both in one matrix.
+"""`postern lab verify`: knocks from every host at every door, compares the results with the table, and accounts for every dropped
+packet. Then the rightful callers dial each row in full, and both results go into one matrix.
 
 Reads the kernel's tables and counters of each host, and runs the prober on all of them at the same time.
 """
@@ -32,8 +32,8 @@ _PROBER = Path(__file__).with_name("prober.py")
 
 @dataclass(frozen=True, slots=True)
 class Drops:
-    """One host's dropped packets during the proof: `due` are the knocks that its firewall had to drop, each of one packet, and
-    `late` those of them that may have cost a second one. `seen` is what its counters say."""
+    """The packets that one host dropped during the proof. `due` counts the knocks that its firewall had to drop, each of one
+    packet; `late` counts those of them that may have cost a second packet; `seen` is the number by its counters."""
 
     due: int
     late: int
@@ -46,8 +46,10 @@ class Drops:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """`cells[row][host]`. The rest is empty where nothing but knocks was wanted: who said what of which row, rows that hold by
-    all who dialled them, rows that nobody dialled who should have, `postern verify --json` by host, and why a host could not."""
+    """The result of `verify`, with `cells[row][host]`. The fields with defaults stay empty if only knocks were wanted.
+    `dialled` has the hosts' verdicts on rows. Rows in `proven` passed on every host that dialled them; rows in `unproven` were
+    dialled by no host. `servers` has the output of `postern verify --json` by host, and `troubles` the reasons why hosts could
+    not verify."""
 
     cells: Mapping[str, Mapping[str, Cell]]
     drops: Mapping[str, Drops]
@@ -62,7 +64,7 @@ class Proof:
     @property
     def holds(self) -> bool:
         wrong = any(cell.state.wrong for row in self.cells.values() for cell in row.values())
-        explained = all(one.explained for one in self.drops.values())
+        explained = all(host.explained for host in self.drops.values())
         return not wrong and explained and not self.unproven and not self.troubles
 
     def count(self, state: State) -> int:
@@ -70,8 +72,8 @@ class Proof:
 
 
 def verify(folder: Folder, rows: Sequence[str] = (), whole: bool = False, tell: Progress = lambda *_: None) -> Proof:
-    """`rows`: only these; all by default. `whole`: also dial each in full; `tell` hears how far it is, from several threads.
-    Raises LabError if the lab or a host does not run, or a firewall is not loaded."""
+    """Proves `rows`, or all of them if it is empty. With `whole` each row is also dialled in full; `tell` is called with the
+    progress, from several threads. Raises LabError if the lab or a host does not run, or a firewall is not loaded."""
     begin = time.monotonic()
     namespaces = Namespaces(folder.root)
     if not namespaces.processes():
@@ -83,33 +85,34 @@ def verify(folder: Folder, rows: Sequence[str] = (), whole: bool = False, tell: 
     names = [machine.name for machine in MACHINES]
     with ThreadPoolExecutor(len(names)) as pool:
         before = dict(zip(names, pool.map(lambda name: _lost(namespaces, name), names), strict=True))
-        found = dict(
+        answers = dict(
             zip(names, pool.map(lambda name: _knock(namespaces, name, matrix.knocks(name, wanted)), names), strict=True)
         )
-        said = dialling.dial(folder, rows, tell) if whole else None
+        dialled = dialling.dial(folder, rows, tell) if whole else None
         after = dict(zip(names, pool.map(lambda name: _lost(namespaces, name), names), strict=True))
-    knocked = {name: {door: result for door, (result, _) in results.items()} for name, results in found.items()}
+    knocked = {name: {door: result for door, (result, _) in results.items()} for name, results in answers.items()}
     proof = Proof(
         cells={row: {name: matrix.cell(row, name, knocked[name]) for name in names} for row in wanted},
         drops={
-            name: _drops(matrix, name, found, after[name] - before[name], said.rows if said else ()) for name in names
+            name: _drops(matrix, name, answers, after[name] - before[name], dialled.rows if dialled else ())
+            for name in names
         },
-        knocks=sum(map(len, found.values())),
+        knocks=sum(map(len, answers.values())),
         seconds=time.monotonic() - begin,
     )
-    return proof if said is None else joined(proof, said)
+    return proof if dialled is None else joined(proof, dialled)
 
 
-def joined(proof: Proof, said: Dialling) -> Proof:
-    """The knocks' proof, and what those said who dialled the rows in full."""
+def joined(proof: Proof, dialled: Dialling) -> Proof:
+    """Joins the proof of the knocks with the verdicts of the hosts that dialled the rows in full."""
     return replace(
         proof,
-        cells=joining.join(proof.cells, said.rows, list(proof.drops)),
-        dialled=said.rows,
-        proven=joining.proven(said.rows),
-        unproven=joining.unproven(said.rows, [row for row in proof.cells if has_probe(row)]),
-        servers=said.reports,
-        troubles=said.troubles,
+        cells=joining.join(proof.cells, dialled.rows, list(proof.drops)),
+        dialled=dialled.rows,
+        proven=joining.proven(dialled.rows),
+        unproven=joining.unproven(dialled.rows, [row for row in proof.cells if has_probe(row)]),
+        servers=dialled.reports,
+        troubles=dialled.troubles,
     )
 
 
@@ -118,59 +121,63 @@ def _matrix(folder: Folder, namespaces: Namespaces) -> Matrix:
     views = []
     for machine in MACHINES:
         table = sockets.table(namespaces.first(machine.name))
-        listening = {(one.wire, one.local_port) for one in table if one.listening and not one.local.startswith("127.")}
+        listening = {
+            (listener.wire, listener.local_port)
+            for listener in table
+            if listener.listening and not listener.local.startswith("127.")
+        }
         views.append(view(_known_by(folder, machine), machine.name, machine.address, listening))
     return Matrix(views, settle(inside.profile))
 
 
 def _known_by(folder: Folder, machine: Machine) -> Organization:
-    """The file that its firewall was made of."""
+    """The organization that the host's firewall was made of."""
     return organization.of(folder, machine) if machine.role is Role.EDGE else organization.inside(folder)
 
 
 def _lost(namespaces: Namespaces, host: str) -> int:
-    found = counters(namespaces, host)
-    if found is None:
+    packets = counters(namespaces, host)
+    if packets is None:
         raise LabError(f"{host} has no firewall: this lab was built without")
-    return sum(number for name, number in found.items() if name in LOST)
+    return sum(number for name, number in packets.items() if name in LOST)
 
 
 def _knock(namespaces: Namespaces, host: str, doors: Sequence[Door]) -> dict[Door, tuple[Knocked, int]]:
-    """What came back from each door, and how many packets it cost at most."""
+    """Knocks at the doors from this host. Returns, for each door, the result and the most packets that it may have cost."""
     lines = {f"{door.wire} {door.address} {door.port}": door for door in doors}
-    said = namespaces.run(
-        host, [sys.executable, "-I", "-S", str(_PROBER)], given="".join(f"{line}\n" for line in lines)
+    output = namespaces.run(
+        host, [sys.executable, "-I", "-S", str(_PROBER)], stdin="".join(f"{line}\n" for line in lines)
     )
-    found = {}
-    for line in said.splitlines():
-        *words, result, packets = line.split()
+    answers = {}
+    for line in output.splitlines():
+        *door, result, packets = line.split()
         try:
-            found[lines[" ".join(words)]] = (Knocked(result), int(packets))
+            answers[lines[" ".join(door)]] = (Knocked(result), int(packets))
         except (KeyError, ValueError):
             raise LabError(f"{host}: the prober says {line!r}") from None
-    if len(found) != len(doors):
-        raise LabError(f"{host}: the prober said nothing of {len(doors) - len(found)} doors")
-    return found
+    if len(answers) != len(doors):
+        raise LabError(f"{host}: the prober said nothing of {len(doors) - len(answers)} doors")
+    return answers
 
 
 def _drops(
     matrix: Matrix,
     host: str,
-    found: Mapping[str, Mapping[Door, tuple[Knocked, int]]],
+    answers: Mapping[str, Mapping[Door, tuple[Knocked, int]]],
     seen: int,
     dialled: Sequence[Dialled],
 ) -> Drops:
     due = late = 0
-    for caller, results in found.items():
+    for caller, results in answers.items():
         for door, (_, packets) in results.items():
             if matrix.drops(caller, door) == host:
                 due += 1
                 late += packets - 1
-    for one in dialled:
-        for words in one.closed:
-            address, wire, number = words.split()
+    for outcome in dialled:
+        for closed in outcome.closed:
+            address, wire, number = closed.split()
             owner = next((view.name for view in matrix.views.values() if view.address == address), "")
-            if owner and matrix.drops(one.host, Door(owner, address, Wire(wire), int(number))) == host:
+            if owner and matrix.drops(outcome.host, Door(owner, address, Wire(wire), int(number))) == host:
                 due += 1
-                late += 1  # how late that prober was is not known
+                late += 1  # nobody knows how late that knock was given up
     return Drops(due, late, seen)

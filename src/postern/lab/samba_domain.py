@@ -1,9 +1,9 @@
-"""Fills a domain that samba-tool has just provisioned: sites, subnets, people, and the names of all hosts; and gives a
+"""Fills a domain that samba-tool has just provisioned with sites, subnets, people and the names of all hosts, and gives a
 controller its service names.
 
-A program of its own for the system's Python, which has Samba's bindings: it runs on a controller before Samba starts, writes
-to the directory's files in one transaction, and reads what to write as JSON from its standard input: {} for the service
-names alone. With {"await": [NAME…], "seconds": N} it writes nothing and waits until this controller knows these service names.
+It is a program of its own for the system's Python, which has Samba's bindings. It runs on a controller before Samba starts, reads
+JSON from its standard input, and writes to the directory's files in one transaction. {} stands for the service names alone.
+With {"await": [NAME…], "seconds": N} it writes nothing and waits until this controller knows these service names.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _fill(directory: Any, wanted: dict[str, Any]) -> None:
 
 
 def _link(directory: Any, configuration: Any, site: str) -> None:
-    """Without a link to the other sites, no controller of this site replicates with theirs."""
+    """Links a site to the others, for without a link no controller of the site replicates with theirs."""
     link = ldb.Message(
         ldb.Dn(directory, f"CN=DEFAULTIPSITELINK,CN=IP,CN=Inter-Site Transports,CN=Sites,{configuration}")
     )
@@ -92,14 +92,14 @@ def _link(directory: Any, configuration: Any, site: str) -> None:
 
 
 def _name_services(directory: Any) -> None:
-    """The service names of this controller, from Samba's own list. Samba's program for it would write them some seconds after
-    the start: too late for whoever asks at once, or asks a copy made before."""
+    """Writes the service names of this controller, from Samba's own list. Samba itself would write them some seconds after the
+    start, too late for clients that ask at once, and for a second controller that copied the directory before."""
     domain = directory.domain_dns_name()
     name = str(directory.get_serverName()).partition(",")[0].partition("=")[2]
     account = directory.search(
         directory.get_default_basedn(), ldb.SCOPE_SUBTREE, f"(sAMAccountName={name}$)", attrs=["servicePrincipalName"]
     )[0]
-    words = {
+    values = {
         "${HOSTNAME}": f"{name.lower()}.{domain}",
         "${NETBIOSNAME}": name,
         "${WORKGROUP}": directory.domain_netbios_name(),
@@ -110,46 +110,48 @@ def _name_services(directory: Any) -> None:
     wanted = set()
     for line in (Path(setup_dir()) / "spn_update_list").read_text().splitlines():
         value = line.partition("#")[0].strip()
-        for variable, replacement in words.items():
+        for variable, replacement in values.items():
             value = value.replace(variable, replacement)
         wanted |= {value} if value else set()
-    there = {str(value).lower() for value in account.get("servicePrincipalName", [])}
-    new = sorted(value for value in wanted if value.lower() not in there)
+    present = {str(value).lower() for value in account.get("servicePrincipalName", [])}
+    new = sorted(value for value in wanted if value.lower() not in present)
     change = ldb.Message(account.dn)
     change["servicePrincipalName"] = ldb.MessageElement(new, ldb.FLAG_MOD_ADD, "servicePrincipalName")
     directory.modify(change)
 
 
 def _service_names(site: str, domain: str) -> list[str]:
-    """Where clients look for a controller (MS-ADTS 6.3.2.3): in its site, and in all."""
+    """The names under which clients look for a controller, of its site or of any (MS-ADTS 6.3.2.3)."""
     names = []
-    for place in ("", f".{site}._sites"):
-        names += [f"_{service}._tcp{place}.{domain}" for service in ("ldap", "kerberos", "gc")]
-        names += [f"_{service}._tcp{place}.dc._msdcs.{domain}" for service in ("ldap", "kerberos")]
-        names += [f"_ldap._tcp{place}.gc._msdcs.{domain}"]
+    for suffix in ("", f".{site}._sites"):
+        names += [f"_{service}._tcp{suffix}.{domain}" for service in ("ldap", "kerberos", "gc")]
+        names += [f"_{service}._tcp{suffix}.dc._msdcs.{domain}" for service in ("ldap", "kerberos")]
+        names += [f"_ldap._tcp{suffix}.gc._msdcs.{domain}"]
     return [*names, f"_kerberos._udp.{domain}", f"_kpasswd._tcp.{domain}", f"_kpasswd._udp.{domain}"]
 
 
 def _add(directory: Any, name: str, records: list[Any]) -> None:
-    """Adds records that are not there yet to those of a name."""
+    """Adds to a name those of the records that it does not have yet."""
     node = _node(directory, name)
     try:
-        found = directory.search(node, ldb.SCOPE_BASE, attrs=["dnsRecord"])[0]
-        there = [ndr_unpack(dnsp.DnssrvRpcRecord, value) for value in found.get("dnsRecord", [])]
+        entry = directory.search(node, ldb.SCOPE_BASE, attrs=["dnsRecord"])[0]
+        present = [ndr_unpack(dnsp.DnssrvRpcRecord, value) for value in entry.get("dnsRecord", [])]
     except ldb.LdbError as error:
         if error.args[0] != ldb.ERR_NO_SUCH_OBJECT:
             raise
         directory.add({"dn": node, "objectClass": "dnsNode"})
-        there = []
-    known = {_key(record) for record in there}
+        present = []
+    known = {_key(record) for record in present}
     new = [record for record in records if _key(record) not in known]
     change = ldb.Message(ldb.Dn(directory, node))
-    change["dnsRecord"] = ldb.MessageElement([ndr_pack(one) for one in there + new], ldb.FLAG_MOD_REPLACE, "dnsRecord")
+    change["dnsRecord"] = ldb.MessageElement(
+        [ndr_pack(record) for record in present + new], ldb.FLAG_MOD_REPLACE, "dnsRecord"
+    )
     directory.modify(change)
 
 
 def _node(directory: Any, name: str) -> str:
-    """The entry of a name: names below _msdcs are the forest's, in a zone and a partition of their own."""
+    """The DN of a name's entry. Names below _msdcs belong to the forest, and have a zone and a partition of their own."""
     base = str(directory.get_default_basedn())
     domain = directory.domain_dns_name()
     partition, zone = "DomainDnsZones", domain

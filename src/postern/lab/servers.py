@@ -1,5 +1,5 @@
-"""The organization's own servers: the forest is prepared for them, their keys are carried to them, and `postern run` is started,
-each by the commands that an administrator would give."""
+"""Prepares the forest for the organization's servers, carries their keys to them, and starts `postern run` on each, by the
+commands that an administrator would give."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ def program() -> str:
 
 
 def prepare_forest(folder: Folder) -> None:
-    """`postern setup ad` on hub1, and each server's keytab into its state folder. Raises LabError or OSError."""
+    """Runs `postern setup ad` on hub1, and copies each server's keytab into its state folder. Raises LabError or OSError."""
     own = state.find(folder.state(HUB1.name))
     output = own.root / "spool" / "setup"
     command = [program(), "setup", "ad", "--yes", "--user", ADMINISTRATOR, "--password-stdin"]
     command += ["--controller", DC1.fqdn, "--output", str(output), "--state", str(own.root)]
-    entrance.run(folder, HUB1.name, command, given=f"{ADMIN_PASSWORD}\n", seconds=180)
+    entrance.run(folder, HUB1.name, command, stdin=f"{ADMIN_PASSWORD}\n", seconds=180)
     for machine in SERVERS:
         made = output / machine.name
         if made.is_dir():
@@ -56,14 +56,14 @@ def prepare_forest(folder: Folder) -> None:
 def _carry(made: Path, root: Path) -> None:
     owner = account.owner(root)
     for file in made.iterdir():
-        place = root / "secrets" / file.name
-        shutil.copyfile(file, place)
-        place.chmod(0o600)
-        os.chown(place, owner.uid, owner.gid)
+        target = root / "secrets" / file.name
+        shutil.copyfile(file, target)
+        target.chmod(0o600)
+        os.chown(target, owner.uid, owner.gid)
 
 
 def subscribe_edge(folder: Folder) -> None:
-    """The subscription file of edge1, carried to hub1. Raises LabError."""
+    """Makes a subscription file on edge1, and subscribes it on hub1. Raises LabError."""
     new = [program(), "edge", "subscription", "new", "--server", EDGE1.name]
     text = entrance.run(folder, EDGE1.name, new)
     carried = state.find(folder.state(HUB1.name)).root / "spool" / "subscription.xml"
@@ -78,18 +78,19 @@ def subscribe_edge(folder: Folder) -> None:
 
 
 def synchronize_edge(folder: Folder) -> None:
-    """So that the edge knows the mailboxes before the first mail comes. Raises LabError."""
+    """Runs EdgeSync once, so that the edge knows the mailboxes before the first mail comes. Raises LabError."""
     entrance.run(folder, HUB1.name, [program(), "edge", "sync", "--server", HUB1.name])
 
 
 def give_mailboxes(folder: Folder) -> None:
-    """To the domain's people. Raises LabError."""
+    """Gives each of the domain's people a mailbox. Raises LabError."""
     for person in PEOPLE:
         entrance.run(folder, MBX1.name, [program(), "user", "add", f"{person.name}@{DOMAIN}"])
 
 
 def starter(folder: Folder, namespaces: Namespaces, machine: Machine) -> Callable[[], None]:
-    """`postern run` there; what is returned ends when the server says that it is ready, or raises LabError."""
+    """Returns a function that starts `postern run` on a host, and returns when the server says that it is ready. It raises
+    LabError."""
 
     def start() -> None:
         log = folder.log(machine.name, "postern")
@@ -103,12 +104,12 @@ def starter(folder: Folder, namespaces: Namespaces, machine: Machine) -> Callabl
 def _wait(namespaces: Namespaces, machine: Machine, log: Path) -> None:
     deadline = time.monotonic() + _PATIENCE
     while time.monotonic() < deadline:
-        said = log.read_text(errors="replace")
-        if _READY in said:
+        output = log.read_text(errors="replace")
+        if _READY in output:
             return
         if not namespaces.lives(machine.name):
             raise LabError(f"{machine.name} was switched off")
-        if not any("postern" in one.command for one in namespaces.processes().get(machine.name, [])):
-            raise LabError(f"{machine.name}: postern run ended (whole log: {log}):\n{cause(said)}")
+        if not any("postern" in process.command for process in namespaces.processes().get(machine.name, [])):
+            raise LabError(f"{machine.name}: postern run ended (whole log: {log}):\n{cause(output)}")
         time.sleep(_LOOK)
     raise LabError(f"{machine.name} is not ready after {_PATIENCE:.0f} s: see {log}")

@@ -1,4 +1,4 @@
-"""What can be said of a running lab: its hosts, their processes and open doors, and what their firewalls let through or dropped.
+"""Collects the status of a running lab: its hosts, their processes and open doors, and the counters of their firewalls.
 
 Reads /proc and each host's counters.
 """
@@ -20,8 +20,8 @@ LOST = ("dropped-in", "dropped-out", "dropped-forward", "invalid-in", "invalid-o
 
 @dataclass(frozen=True, slots=True)
 class HostStatus:
-    """`doors` are "TCP 25", as the kernel has them; `firewall` False: none is loaded, everything passes. `lost` counts
-    packets that no rule admitted, by counter."""
+    """The status of a host. `doors` are open ports by the kernel's tables, for example "TCP 25". With `firewall` False none is
+    loaded, and everything passes. `lost` counts the packets that no rule admitted, by counter."""
 
     name: str
     fqdn: str
@@ -42,17 +42,21 @@ class HostStatus:
 def status(folder: Folder) -> list[HostStatus]:
     """The status of all hosts, in the plan's order. Raises LabError if the lab does not run."""
     namespaces = Namespaces(folder.root)
-    found = namespaces.processes()
-    if not found:
+    by_host = namespaces.processes()
+    if not by_host:
         raise LabError(f"the lab {folder.name} is not up: `postern lab up --name {folder.name}` builds it")
-    return [_status(namespaces, machine, found.get(machine.name)) for machine in MACHINES]
+    return [_status(namespaces, machine, by_host.get(machine.name)) for machine in MACHINES]
 
 
 def _status(namespaces: Namespaces, machine: Machine, processes: list[Process] | None) -> HostStatus:
     doors, counted = [], None
     if processes is not None:
         table = sockets.table(namespaces.first(machine.name))
-        ports = {(one.wire, one.local_port) for one in table if one.listening and not one.local.startswith("127.")}
+        ports = {
+            (listener.wire, listener.local_port)
+            for listener in table
+            if listener.listening and not listener.local.startswith("127.")
+        }
         doors = [f"{wire} {number}" for wire, number in sorted(ports)]
         counted = counters(namespaces, machine.name)
     return HostStatus(
@@ -62,7 +66,7 @@ def _status(namespaces: Namespaces, machine: Machine, processes: list[Process] |
         network=machine.network.name,
         address=machine.address,
         running=processes is not None,
-        processes=tuple(one.command for one in processes or ()),
+        processes=tuple(process.command for process in processes or ()),
         doors=tuple(doors),
         firewall=counted is not None,
         lost={name: number for name, number in (counted or {}).items() if name in LOST},
@@ -70,7 +74,8 @@ def _status(namespaces: Namespaces, machine: Machine, processes: list[Process] |
 
 
 def counters(namespaces: Namespaces, host: str) -> dict[str, int] | None:
-    """The firewall's counters, in packets (a row's: in connections); None if no firewall is loaded. Raises LabError."""
+    """The firewall's counters, by name; None if no firewall is loaded. A row's counter counts connections, all others count
+    packets. Raises LabError."""
     listing = json.loads(namespaces.run(host, ["nft", "-j", "list", "counters"]))["nftables"]
-    found = {one["counter"]["name"]: int(one["counter"]["packets"]) for one in listing if "counter" in one}
-    return found or None
+    packets = {item["counter"]["name"]: int(item["counter"]["packets"]) for item in listing if "counter" in item}
+    return packets or None

@@ -1,6 +1,6 @@
-"""Work in steps that wait for each other: what can run at the same time does, and the first failure ends it all.
+"""Runs steps that wait for each other. Steps that need not wait run at the same time, and the first failure ends the whole work.
 
-Knows nothing of the lab. `cause` says why a program failed that a step ran.
+Knows nothing of the lab. `cause` finds, in a program's output, the reason of its failure.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class LabStep:
-    """`needs` are names of steps that must have ended before."""
+    """A step. `needs` are the names of steps that must end before it begins."""
 
     name: str
     work: Callable[[], None]
@@ -23,22 +23,22 @@ class LabStep:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """`seconds` is None when the step begins."""
+    """The beginning or the end of a step. `seconds` is how long it took, or None when it begins."""
 
     step: str
     seconds: float | None
 
 
 def run(steps: Sequence[LabStep], tell: Callable[[Progress], None], give_up: Callable[[], None] = lambda: None) -> None:
-    """Raises what the first failing step raised, once none runs any more; `give_up` is called before that waiting, to
-    shorten it. `tell` is called from this thread only. Raises ValueError for steps that wait for each other."""
+    """Runs all steps. If one fails, this calls `give_up`, waits until none runs any more, and raises the first failure; `give_up`
+    makes that waiting short. `tell` is called from this thread only. Raises ValueError for steps that wait in a circle."""
     waiting = {step.name: step for step in steps}
     ended: set[str] = set()
     with ThreadPoolExecutor(max_workers=max(1, len(steps)), thread_name_prefix="step") as pool:
         running: dict[Future[float], str] = {}
         try:
             while waiting or running:
-                for step in [one for one in waiting.values() if ended.issuperset(one.needs)]:
+                for step in [step for step in waiting.values() if ended.issuperset(step.needs)]:
                     del waiting[step.name]
                     tell(Progress(step.name, None))
                     running[pool.submit(_timed, step.work)] = step.name
@@ -67,13 +67,13 @@ _NAMES_A_CAUSE = re.compile(
 )
 
 
-def cause(said: str) -> str:
-    """The lines of a failed program's words that may name why, and its last ones. A traceback or what a program says as it
-    cleans up often follows the cause, so that the last lines alone do not have it.
+def cause(output: str) -> str:
+    """The lines of a failed program's output that may name the cause, and the last ones. A traceback, or messages about cleaning
+    up, often follow the cause, so that the last lines alone do not have it.
 
     Bound: linear in what was said; at most 20 lines and one more.
     """
-    lines = said.strip().splitlines()
+    lines = output.strip().splitlines()
     before, last = lines[:-_LAST], lines[-_LAST:]
     named = [line for line in before if _NAMES_A_CAUSE.search(line) and not line.startswith('  File "')][:_CAUSES]
     left_out = ["…"] if len(named) < len(before) else []

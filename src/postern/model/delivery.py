@@ -9,9 +9,9 @@ from uuid import UUID
 
 
 class Delivery(NamedTuple):
-    """One message for some mailboxes of one database. `delivery_id` is the same when the hub has to say it again
-    (then a mailbox that already has it drops the duplicate and says delivered). `quotas`, when given, are the octets that
-    each mailbox may hold from now on, in the order of `mailboxes`: 0 for no bound, KEEP_QUOTA for what is set."""
+    """One message for some mailboxes of one database. A hub that has to send it again repeats the `delivery_id`: a mailbox that
+    already has the message then drops the duplicate and answers DUPLICATE. `quotas`, if not empty, are the octets that each
+    mailbox may hold from now on, in the order of `mailboxes`: 0 for no bound, KEEP_QUOTA for the quota that is set."""
 
     delivery_id: str
     content: bytes
@@ -28,7 +28,7 @@ class DeliveryStatus(IntEnum):
     NO_MAILBOX = 3
     TEMPORARY = 4
     POISON = 5
-    """Handling it brought the mailbox server's workers down, or raised, twice: it is not to be sent again as it is."""
+    """The message twice brought a worker of the mailbox server down, or made it raise: it is not to be sent again unchanged."""
 
 
 class DeliveryStore(Protocol):
@@ -44,7 +44,7 @@ class DeliveryStore(Protocol):
 
 
 class Outbox(Protocol):
-    """Outboxes: a client submits an item, a hub takes it and says so."""
+    """The outbox of each mailbox: a client submits an item, and a hub takes it and reports that it did."""
 
     async def submit(self, mailbox: UUID, uid: int) -> None:
         """Marks an item of the outbox as ready; the Mail Submission Service then notifies a hub. Raises MailboxError
@@ -56,5 +56,5 @@ class Outbox(Protocol):
         ...
 
     async def submitted(self, mailbox: UUID, uid: int) -> None:
-        """The hub has queued the item: it moves to Sent Items. Said again it does nothing."""
+        """The hub has queued the item: it moves to Sent Items. A second call does nothing."""
         ...

@@ -1,4 +1,6 @@
-"""What the directory answers, under Active Directory's attribute names where it has one, and the interface of its adapters."""
+"""Answers of the directory as values, which name Active Directory's attributes where it has them, and the interfaces that the
+adapters of directories implement.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from uuid import UUID
 from postern.model.organization import AcceptedDomain, Role
 
 PROBE = "postern-probe"
-"""Name of the mailbox that `postern verify` logs on to, in the default domain: `run` creates it, and nobody else may be it."""
+"""Name of the mailbox that `postern verify` logs on to, in the default domain: `run` creates it, and nobody else may have it."""
 
 
 class RecipientType(StrEnum):
@@ -27,7 +29,7 @@ class Recipient:
 
     `guid` is objectGUID; `target` is targetAddress (a contact's outside address); `forward_to` is altRecipient as an
     address, `deliver_and_forward` is deliverAndRedirect; `members` are the group's members' primary addresses;
-    `database` names the mailbox database, "" for whoever has no mailbox; `max_receive` and `max_send` are bytes (0: the
+    `database` names the mailbox database, "" for a recipient without a mailbox; `max_receive` and `max_send` are bytes (0: the
     organization's limit).
     """
 
@@ -50,7 +52,7 @@ class Recipient:
 @dataclass(frozen=True, slots=True)
 class Account:
     """An account that may log on. `name` is userPrincipalName (or sAMAccountName of a server); `change` is a value that
-    differs after any change of the account (entryCSN, uSNChanged): what was remembered about it then counts no more."""
+    differs after any change of the account (entryCSN, uSNChanged): then whatever was cached about the account is void."""
 
     guid: UUID
     name: str
@@ -64,11 +66,11 @@ class Account:
     credentials: str = field(default="", repr=False)
     """A value that differs after the password was set, and after no other change; compared within one process only."""
     locked: bool = False
-    """Not enabled for the only reason that the domain locked it, because of wrong guesses: its sessions go on."""
+    """True if the account is not enabled only because the domain locked it after wrong guesses: its sessions go on."""
 
 
 class Unknown(Enum):
-    """What a cache says that has no answer: neither "there is such a recipient" nor "there is none"."""
+    """The reply of a cache that has no answer: neither "there is such a recipient" nor "there is none"."""
 
     UNKNOWN = "unknown"
 
@@ -81,8 +83,8 @@ class DirectoryUnavailable(Exception):
 
 
 class IncompleteAnswer(DirectoryUnavailable):
-    """The directory answered, and not for all that it was asked about: what is missing from its answer may be there. `str` is
-    why, for an administrator."""
+    """The directory answered only for a part of what it was asked about: an entry that is missing from the answer may exist.
+    `str` of the error gives the reason, for an administrator."""
 
 
 class MailboxOwners(Protocol):
@@ -104,17 +106,18 @@ class Directory(Protocol):
     async def recipient(self, address: str) -> Recipient | None: ...
 
     def cached_recipient(self, address: str) -> Recipient | Literal[Unknown.UNKNOWN] | None:
-        """What `recipient(address)` would say, if the adapter's bounded cache of positive and negative answers still
-        knows it; else UNKNOWN. Never waits, never raises: RCPT TO of a known address costs no task. The address is
-        compared as `recipient` compares it (lower case). An adapter without a cache always says UNKNOWN."""
+        """The answer of `recipient(address)` if the adapter's bounded cache of positive and negative answers still holds it,
+        else UNKNOWN. Never waits, never raises: RCPT TO of a cached address costs no task. The address is compared as
+        `recipient` compares it (lower case). An adapter without a cache always answers UNKNOWN."""
         ...
 
     async def account(self, name: str) -> Account | None:
-        """By userPrincipalName, primary address, sAMAccountName or DOMAIN\\name. Never answered from a cache."""
+        """The account of this userPrincipalName, primary address, sAMAccountName or DOMAIN\\name. Never answered from a cache."""
         ...
 
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
-        """By objectGUID, whatever their names are now; who is no more is missing. Never answered from a cache."""
+        """Accounts by objectGUID, whatever their names are now; an account that no longer exists is missing. Never answered from
+        a cache."""
         ...
 
     async def verifier(self, account: Account, kind: str) -> str | None:
@@ -123,10 +126,10 @@ class Directory(Protocol):
 
 
 class DirectoryPolicy(Protocol):
-    """What an administrator keeps in the directory beside postern.toml. Raises DirectoryUnavailable like `Directory`."""
+    """Settings that an administrator keeps in the directory besides postern.toml. Raises DirectoryUnavailable."""
 
     async def enabled_verifiers(self) -> frozenset[str]:
-        """Kinds of verifier that users' passwords are kept in besides argon2id: of "nt" and "scram-sha-256"."""
+        """The kinds of verifier, among "nt" and "scram-sha-256", that are kept of users' passwords besides argon2id."""
         ...
 
     async def accepted_domains(self) -> tuple[AcceptedDomain, ...]:
@@ -136,20 +139,20 @@ class DirectoryPolicy(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DomainController:
-    """One controller as the topology service knows it. `latency` is the last CLDAP ping's, in seconds."""
+    """One controller as the topology service knows it. `latency` is the seconds that the last CLDAP ping took."""
 
     fqdn: str
     address: str
     site: str
     in_site: bool
-    """In the asking server's own site."""
+    """True if the controller is in the site of the server that asks."""
     global_catalogue: bool
     up: bool = True
     latency: float = 0.0
 
 
 class Locator(Protocol):
-    """Which domain controllers to ask."""
+    """Names the domain controllers to ask."""
 
     async def controllers(self) -> Sequence[DomainController]:
         """Best first: up before down, own site before others, quick before slow. () if none is known."""
@@ -186,11 +189,12 @@ class NtlmVerdict:
 
 
 class Logons(Protocol):
-    """Judges logons where the directory hands out no verifiers, as Active Directory does. DirectoryUnavailable if nobody can
-    now."""
+    """Judges logons where the directory, like Active Directory, hands out no verifiers. Raises DirectoryUnavailable if nobody can
+    judge them now."""
 
     async def password(self, account: Account, password: str, address: str) -> bool:
-        """`address` is whose guess it is: guesses of one account take turns between addresses."""
+        """Whether this is the account's password. `address` is the network address that the guess came from: guesses of one
+        account take turns between addresses."""
         ...
 
     async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict: ...
@@ -198,7 +202,7 @@ class Logons(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RecipientsUpdated:
-    """What a recipient update did: how many recipients it looked at and changed, and the names of those that it could
+    """The result of a recipient update: how many recipients it looked at and changed, and the names of those that it could
     not change."""
 
     seen: int = 0

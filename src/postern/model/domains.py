@@ -22,7 +22,8 @@ _NAME = frozenset(string.ascii_lowercase + string.digits + ".-_")
 
 
 def a_labels(domain: str) -> str:
-    """The domain in A-labels and lower case. What is no name of IDNA is in lower case and composed, and equals only itself.
+    """The domain in A-labels and lower case. A text that is no name of IDNA comes out in lower case and composed, and equals only
+    itself.
 
     Bound: linear in the domain; the mapping sees 255 characters at most.
     """
@@ -40,7 +41,7 @@ def _encoded(domain: str) -> str:
         mapped = idna.uts46_remap(plain, std3_rules=False)
     except (idna.IDNAError, UnicodeError):
         return plain
-    if any(one.isascii() and one not in _NAME for one in mapped):
+    if any(letter.isascii() and letter not in _NAME for letter in mapped):
         return plain  # a wide @ or = must not become one that means something
     labels = [_a_label(label) for label in mapped.split(".")]
     return ".".join(labels) if max(map(len, labels)) <= _MAX_LABEL else plain
@@ -59,20 +60,22 @@ def _a_label(label: str) -> str:
 
 
 def domain_name(text: str) -> str:
-    """The domain that an administrator names, in A-labels; a dot at its end is dropped. Raises ValueError for what is none.
+    """The domain that an administrator names, in A-labels; a dot at its end is dropped. Raises ValueError for a text that is no
+    domain name.
 
     A label has 1 to 63 letters, digits and hyphens within (RFC 1035 section 2.3.1); the last one is no number (RFC 1123 section
     2.1), and one that begins with xn-- stands for letters (RFC 5890 section 2.3.2.1). A single label is a name, too.
     """
     name = a_labels(text).removesuffix(".")
     labels = name.split(".") if len(name) <= MAX_NAME - 2 else []
-    if not labels or labels[-1].isdigit() or not all(_LABEL.fullmatch(one) and _means_something(one) for one in labels):
+    well_formed = all(_LABEL.fullmatch(label) and _means_something(label) for label in labels)
+    if not labels or labels[-1].isdigit() or not well_formed:
         raise ValueError(f"{text} is no domain name")
     return name
 
 
 def mail_domain(text: str) -> str:
-    """As `domain_name`, of more than one label, as mail is addressed to. Raises ValueError."""
+    """The domain as `domain_name` reads it; it must have more than one label, as mail addresses do. Raises ValueError."""
     name = domain_name(text)
     if "." not in name:
         raise ValueError(f"{text} has one label only")

@@ -1,6 +1,6 @@
-"""The edge and the organization behind it: what a subscription is, what EdgeSync replicates, and who keeps either.
+"""The edge and the organization behind it: subscriptions, the data that EdgeSync replicates, and the interfaces of their stores.
 
-Times are seconds since 1970 (UTC). A certificate is DER. What hashes are made of is `protocols.edge.hashes`'.
+Times are seconds since 1970 (UTC). A certificate is DER. `protocols.edge.hashes` computes the hashes.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ BOOTSTRAP_LIFE = 1440 * 60.0
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionFile:
-    """What `postern edge subscription new` writes on an edge, field by field as Exchange names them. The password is the
-    bootstrap account's; whoever has the file can write the edge's replica until `effective + duration`."""
+    """A subscription file, which `postern edge subscription new` writes on an edge, with Exchange's fields. `password` belongs to
+    the bootstrap account: a person who has the file can write the edge's replica until `effective + duration`."""
 
     server_name: str
     server_fqdn: str
@@ -40,9 +40,8 @@ class SubscriptionFile:
 
 @dataclass(frozen=True, slots=True)
 class EdgeCredential:
-    """A hub's account on an edge. `for_hub` and `for_edge` are the password sealed to either's key.
-
-    `trust.certificates.sealed_secrets` seals and opens them.
+    """A hub's account on an edge. `for_hub` is its password, sealed to the hub's key; `for_edge` is the same, sealed to
+    the edge's key. `trust.certificates.sealed_secrets` seals and opens them.
     """
 
     hub: str
@@ -88,11 +87,11 @@ class SubscriptionStore(Protocol):
     async def subscriptions(self) -> tuple[Subscription, ...]: ...
 
     async def publish(self, subscription: Subscription) -> None:
-        """Adds it, or replaces what was known of the edge of this name, its credentials and keys too."""
+        """Adds the subscription, or replaces that of the edge of this name together with its credentials and keys."""
         ...
 
     async def remove(self, name: str) -> bool:
-        """Whether there was one."""
+        """Removes the subscription of this edge, and tells whether there was one."""
         ...
 
     async def add_credential(self, name: str, credential: EdgeCredential) -> None: ...
@@ -104,18 +103,18 @@ class SubscriptionStore(Protocol):
         ...
 
     async def publish_hub(self, hub: str, certificate: bytes) -> None:
-        """This hub's certificate, beside the one it had before: peers may still meet either."""
+        """Adds a certificate of this hub beside the one it had before: peers may still meet either."""
         ...
 
     async def hub_certificates(self) -> Mapping[str, tuple[bytes, ...]]:
-        """By the hub's name."""
+        """The certificates of the hubs, by the hub's name."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeRecipient:
-    """What an edge may know of a recipient: no address, no name. `hashes` are SHA-256 of its addresses (lower case), the
-    lists SHA-256's first four bytes, one after the other."""
+    """A recipient as an edge may know it, without addresses and names. `hashes` are the SHA-256 of its addresses (lower case). In
+    each list, the first four bytes of the SHA-256 of every sender or recipient stand one after the other."""
 
     guid: UUID
     hashes: tuple[bytes, ...]
@@ -128,7 +127,8 @@ class EdgeRecipient:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """What changed among recipients. With `complete` it is all of them, and who is not among `changed` is gone."""
+    """Changes of recipients since an earlier read. With `complete`, `changed` has all recipients: one that is not among them is
+    gone."""
 
     changed: tuple[EdgeRecipient, ...]
     gone: frozenset[UUID]
@@ -140,15 +140,15 @@ class RecipientSource(Protocol):
     """The organization's recipients, as EdgeSync reads them."""
 
     async def read(self, cookie: bytes, known: frozenset[UUID]) -> Delta:
-        """What changed since `cookie` (b"": everything, complete). `known` is what the edge has. A cookie that the
-        directory no longer understands gives everything. Raises DirectoryUnavailable."""
+        """The changes since `cookie`. `known` has the recipients that the edge has. For b"", or a cookie that the directory no
+        longer understands, the answer is complete. Raises DirectoryUnavailable."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeConfiguration:
-    """What an edge is told of the organization besides recipients. `internal_servers` are addresses whose Received lines
-    are ours (agents look past them)."""
+    """The organization as it is replicated to an edge, besides recipients. `internal_servers` are the addresses of our servers:
+    agents look past their Received lines."""
 
     domains: tuple[AcceptedDomain, ...]
     connectors: tuple[SendConnector, ...] = ()
@@ -166,10 +166,11 @@ class SenderLists:
 
 
 class EdgePolicy(Protocol):
-    """What the edge reads besides `Directory`, `DirectoryPolicy` and `Certificates`. Raises DirectoryUnavailable."""
+    """The edge's own interface to its directory, besides `Directory`, `DirectoryPolicy` and `Certificates`. Raises
+    DirectoryUnavailable."""
 
     async def sender_lists(self, addresses: Sequence[str]) -> Mapping[str, SenderLists]:
-        """By the addresses as given; who has no lists, or is nobody, is missing."""
+        """The lists of these recipients, by their addresses as they were passed in; a recipient without lists is missing."""
         ...
 
     async def send_connectors(self) -> tuple[SendConnector, ...]: ...

@@ -24,7 +24,8 @@ class FolderKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """`path` are the names from the top down, as Unicode. `recent_uid` is the first UID no session has claimed as recent."""
+    """A folder by path. `path` are the names from the top down, as Unicode. `recent_uid` is the first UID that no session has
+    claimed as recent."""
 
     id: int
     path: tuple[str, ...]
@@ -45,7 +46,7 @@ class FolderStore(Protocol):
     """Folders with mail, by path. Folders of other classes (`FolderTree`) are not among them."""
 
     async def folders(self, mailbox: UUID) -> list[Folder]:
-        """All of them. Raises MailboxError NONEXISTENT for a mailbox that was never opened."""
+        """All folders with mail. Raises MailboxError NONEXISTENT for a mailbox that was never opened."""
         ...
 
     async def folder(self, mailbox: UUID, folder: int, claim_recent: bool = False) -> Folder:
@@ -59,8 +60,8 @@ class FolderStore(Protocol):
         ...
 
     async def rename_folder(self, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
-        """With all that is below it. INBOX: its items move into a new folder and INBOX stays (RFC 9051 6.3.6). Raises
-        MailboxError: NONEXISTENT, ALREADYEXISTS, CANNOT."""
+        """Renames the folder, with all that is below it. INBOX: its items move into a new folder and INBOX stays (RFC 9051
+        6.3.6). Raises MailboxError: NONEXISTENT, ALREADYEXISTS, CANNOT."""
         ...
 
     async def delete_folder(self, mailbox: UUID, folder: int) -> None:
@@ -97,7 +98,7 @@ class FolderNode:
 
 @dataclass(frozen=True, slots=True)
 class FolderChanges:
-    """What became of folders after a change number. `change` is the number to ask with next; `created` and `changed` are
+    """Changes of folders after a change number. `change` is the number to ask with next; `created` and `changed` are
     folders as they stand now, `removed` the ids of those that are gone."""
 
     change: int
@@ -107,7 +108,7 @@ class FolderChanges:
 
 
 class Right(IntFlag):
-    """What a user may do in a folder: the bits of PidTagMemberRights (MS-OXCPERM section 2.2.7)."""
+    """A user's rights in a folder: the bits of PidTagMemberRights (MS-OXCPERM section 2.2.7)."""
 
     READ_ANY = 0x1
     CREATE = 0x2
@@ -146,15 +147,15 @@ class FolderTree(Protocol):
         ...
 
     async def folder_changes(self, mailbox: UUID, since: int) -> FolderChanges:
-        """What became of folders after the change number `since`; 0: all folders, as created."""
+        """The changes of folders after the change number `since`; 0: all folders, as created."""
         ...
 
     async def rights(self, mailbox: UUID, folder: int) -> dict[UUID, Right]:
-        """What others may do in the folder: by the grantee's directory id, EVERYBODY or ANONYMOUS. The owner of the mailbox
-        may do all and has no entry. Raises MailboxError NONEXISTENT."""
+        """The rights of others in the folder, by the grantee's directory id, EVERYBODY or ANONYMOUS. The owner of the mailbox
+        has all rights and no entry. Raises MailboxError NONEXISTENT."""
         ...
 
     async def set_rights(self, mailbox: UUID, folder: int, grantee: UUID, rights: Right | None) -> None:
-        """Replaces the rights of one grantee; None takes the entry out. An entry without rights stands against EVERYBODY's.
-        Raises MailboxError: NONEXISTENT, LIMIT."""
+        """Replaces the rights of one grantee; None takes the entry out. An entry without rights denies what EVERYBODY
+        is granted. Raises MailboxError: NONEXISTENT, LIMIT."""
         ...

@@ -16,8 +16,8 @@ from postern.model.items import NewItem
 MAX_PROPERTIES = 512
 """Properties that one item's bag may hold."""
 MAX_PROPERTY_OCTETS = 65_536
-"""Octets that the values of one item's bag may have together. They do not count against the quota, so they are few: what is large
-belongs into the content."""
+"""Octets that the values of one item's bag may have together. They do not count against the quota, so they are few: large data
+belong into the content."""
 FIRST_PROPERTY_NAME = 0x8000
 """The lowest number of a named property (MS-OXCPRPT section 3.2.5.9)."""
 MAX_PROPERTY_NAMES = 8_192
@@ -43,13 +43,13 @@ class StoredItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemChanges:
-    """What became of items after a change number. `change` is the number to ask with next, and `more` says that there is more to
-    ask for at once.
+    """Changes of items after a change number. `change` is the number to ask with next, and `more` says that there is more to ask
+    for at once.
 
     In one folder, `created` came into it, `changed` were there before, `removed` exist no more, and `moved` are in another
     folder now. In the whole mailbox a moved item is among `changed`, and `moved` is empty; items that went with their folder
     are not named, for `FolderTree.folder_changes` says that the folder is gone.
-    Each list is in the order of ids; what a caller never saw may be among `removed` and `moved`.
+    Each list is in the order of ids; items that the caller never saw may be among `removed` and `moved`.
     """
 
     change: int
@@ -70,15 +70,15 @@ class PropertyName(NamedTuple):
 
 
 class ItemStore(Protocol):
-    """Items of a mailbox by id. Ids that are not in the mailbox are passed over where several are given; where one is given,
-    they are MailboxError NONEXISTENT. Flags are changed by `ImapItems.change_flags`, where the item is."""
+    """Items of a mailbox by id. A method that takes several ids passes over those that are not in the mailbox; one that takes a
+    single id raises MailboxError NONEXISTENT. `ImapItems.change_flags` changes flags, by folder and UID."""
 
     async def get(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> list[StoredItem]:
         """These items, in the order of `ids`, with their octets where `content` is asked for."""
         ...
 
     async def changes(self, mailbox: UUID, folder: int | None, since: int, most: int = 10_000) -> ItemChanges:
-        """What became of the items of a folder, or of all, after the change number `since`; 0: all that are there, as created.
+        """The changes of items in a folder, or in all, after the change number `since`; 0: all items that are there, as created.
         The answer ends with the first change that brings it to `most` ids. Raises MailboxError NONEXISTENT for the folder."""
         ...
 

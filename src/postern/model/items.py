@@ -31,8 +31,9 @@ MAX_KEYWORDS = 54
 class Index(NamedTuple):
     """A folder's items in UID order, as parallel columns of packed little-endian words: `uids` u32, `flags` u64, `modseqs` u64.
 
-    With `since` given, only what changed after that mod-sequence, and `vanished` (u32) what was expunged after it.
-    `recent` are the first and the last UID that `ImapItems.look` found recent; the first is higher where none are.
+    Asked with `since`, it has only the items that changed after that mod-sequence, and in `vanished` (u32) the UIDs that were
+    expunged after it. `recent` are the first and the last UID that `ImapItems.look` found recent; the first is higher where
+    none are.
     """
 
     highest_modseq: int
@@ -51,7 +52,7 @@ class Index(NamedTuple):
 
 
 class Column(IntFlag):
-    """What a fetch may ask for of each item. The store returns each as finished bytes of the IMAP grammar where one exists."""
+    """The columns that a fetch may ask for. The store returns each value in the IMAP grammar's own bytes where there are such."""
 
     FLAGS = 1
     """u64 flag word in `FetchedItems.flags`."""
@@ -70,7 +71,7 @@ class Column(IntFlag):
     CONTENT = 256
     """The whole message, octets."""
     LINES_SIZE = 512
-    """In `FetchedItems.sizes`: the bytes of the message as lines that all end in CRLF, the last one too."""
+    """In `FetchedItems.sizes`: the octets of the message when all its lines end in CRLF, the last one too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class FlagResult:
 
 
 MESSAGE = "IPM.Note"
-"""The class of items that are mail (MS-OXCMSG section 2.2.1.3), and of those that nobody said otherwise of."""
+"""The class of items that are mail (MS-OXCMSG section 2.2.1.3); an item has it by default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,7 @@ class CopyResult:
 
 
 class ImapItems(Protocol):
-    """Items by folder and UID. Every method raises MailboxError NONEXISTENT for a folder that is not this mailbox's."""
+    """Items by folder and UID. Every method raises MailboxError NONEXISTENT for a folder that the mailbox does not have."""
 
     async def keywords(self, mailbox: UUID, folder: int, names: Sequence[str], create: bool) -> int:
         """The bits of these keywords in this folder; unknown ones are added with `create`, else left out of the bits. Raises
@@ -138,12 +139,12 @@ class ImapItems(Protocol):
         ...
 
     async def index(self, mailbox: UUID, folder: int, since: int = 0) -> Index:
-        """All items, or with `since` those that changed after that mod-sequence, and which vanished after it."""
+        """All items, or with `since` those that changed after that mod-sequence and the UIDs that vanished after it."""
         ...
 
     async def look(self, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: bool) -> Index:
-        """`index`, and where items from `next_uid` on have come, which UIDs are recent: from those that no session has claimed,
-        with `claim_recent` claimed for this one."""
+        """The `index`. If there are items from `next_uid` on, it also names the UIDs that are recent: those that no session has
+        claimed. With `claim_recent`, this session claims them."""
         ...
 
     async def first_unseen(self, mailbox: UUID, folder: int) -> int:
@@ -165,11 +166,12 @@ class ImapItems(Protocol):
         flags: int,
         unchanged_since: int | None = None,
     ) -> FlagResult:
-        """All items that passed the condition, as they stand now; a mod-sequence grows only where a flag changed."""
+        """Changes flags, and returns all items that passed the condition as they stand now. A mod-sequence grows only where a
+        flag changed."""
         ...
 
     async def append(self, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> CopyResult:
-        """All or none (RFC 3502). `sources` is empty. Raises MailboxError: OVERQUOTA, CANNOT."""
+        """Appends all items or none (RFC 3502). `sources` is empty. Raises MailboxError: OVERQUOTA, CANNOT."""
         ...
 
     async def copy(
@@ -179,7 +181,7 @@ class ImapItems(Protocol):
         ...
 
     async def expunge(self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]] | None = None) -> list[int]:
-        """Removes items with the deleted flag (within `uids` if given) and says which UIDs."""
+        """Removes items with the deleted flag, within `uids` unless that is None, and returns their UIDs."""
         ...
 
     async def search(self, mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey] = ()) -> SearchResult:

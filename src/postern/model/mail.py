@@ -1,6 +1,6 @@
-"""A message on its way: the envelope of RFC 5321 section 2.3.1 and what happens to each recipient.
+"""A message on its way: the envelope of RFC 5321 section 2.3.1 and the outcome for each recipient.
 
-What is made for each message is a named tuple: to make a frozen dataclass takes six times as long.
+Values that are made for each message are named tuples: to make a frozen dataclass takes six times as long.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ class BodyType(StrEnum):
 
 
 class EnvelopeRecipient(NamedTuple):
-    """One RCPT TO. `notify` and `original` are RFC 3461's NOTIFY and ORCPT ("" when not given)."""
+    """One RCPT TO. `notify` and `original` are RFC 3461's NOTIFY and ORCPT ("" where the
+    command had none)."""
 
     address: str
     notify: frozenset[str] = frozenset()
@@ -38,15 +39,15 @@ class Envelope(NamedTuple):
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The recipients'."""
+        """The addresses of the recipients."""
         return tuple(recipient.address for recipient in self.recipients)
 
 
 class Origin(NamedTuple):
-    """How a message came in: for Received lines, for tracking, and for what the categorizer trusts.
+    """The way by which a message came in: for Received lines, for tracking, and for the categorizer, which trusts by it.
 
-    `path` is the row's id, `client` the peer's address, `helo` what it called itself, `identity` who it proved to be
-    ("" if nobody), `mechanism` and `cipher` as the reference's words and the TLS library's name.
+    `path` is the row's id, `client` the peer's address, `helo` the name that it gave itself, `identity` the name that it proved
+    ("" if none), `mechanism` the reference's word, and `cipher` the TLS library's name.
     """
 
     path: str
@@ -104,7 +105,7 @@ class Action(StrEnum):
 
 
 class RecipientOutcome(NamedTuple):
-    """What became of one recipient in one attempt. `status` is an enhanced code (RFC 3463), `diagnostic` the peer's words."""
+    """The outcome for one recipient in one attempt. `status` is an enhanced code (RFC 3463), `diagnostic` the peer's reply."""
 
     address: str
     action: Action
@@ -112,18 +113,18 @@ class RecipientOutcome(NamedTuple):
     diagnostic: str = ""
     remote: str = ""
     mechanism: str = ""
-    """How we proved ourselves to `remote`, in the reference's words."""
+    """The mechanism by which we authenticated to `remote`, in the reference's words."""
     cipher: str = ""
     notifies: bool = False
     """The peer supports RFC 3461 and has taken over the duty to report."""
     poison: bool = False
-    """The next server of ours has given the message up, because handling it brought its workers down: it is set aside."""
+    """The next server of ours gave up on the message, which brought its workers down: the message is set aside."""
     own: bool = False
-    """The words are this server's: the peer said nothing of the kind."""
+    """True if this server wrote the diagnostic, and not the peer."""
 
 
 class Accepted(NamedTuple):
-    """What the queue says once a message is safe: its id, and the message's Message-ID header if it has one."""
+    """The queue's answer once a message is safe: its id, and the message's Message-ID header if it has one."""
 
     queue_id: str
     message_id: str = ""
@@ -131,11 +132,11 @@ class Accepted(NamedTuple):
 
 class HopKind(StrEnum):
     MAILBOX = "mailbox"
-    """A mailbox database, over hub-to-mailbox-mapi; named by its name. Its server is looked up when it is dialled."""
+    """A mailbox database by its name, over hub-to-mailbox-mapi. Its server is looked up when the hop is dialled."""
     SMTP = "smtp"
-    """Another organization by MX, named by the domain."""
+    """Another organization, reached by the MX records of the domain."""
     SMART_HOST = "smart-host"
-    """Named by "host" or "host:port"."""
+    """A smart host: "host" or "host:port"."""
     HUB = "hub"
     """Another hub of ours, from a hub or an edge: any of those named will do."""
     EDGE = "edge"
@@ -144,7 +145,8 @@ class HopKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NextHop:
-    """Where some recipients go next, as `kind` names it. `path` is the row's id that the connection will be on."""
+    """The next hop of some recipients. `kind` says what the destinations name; `path` is the id of the row that the connection
+    will be on."""
 
     kind: HopKind
     destinations: tuple[str, ...]
@@ -159,9 +161,9 @@ class NextHop:
 class Parcel(NamedTuple):
     """One queued message for one next hop: `envelope.recipients` are only those that go there.
 
-    `mailboxes` gives each local recipient's objectGUID by address, `quotas` the octets that the directory grants such a
-    mailbox; one that is not there has the organization's. `received` is when the queue took it (epoch seconds).
-    `content` reads from the queue's segment, so it stays valid only until the outcome is given back.
+    `mailboxes` has each local recipient's objectGUID by address. `quotas` has the octets that the directory grants a mailbox; one
+    that is missing has the organization's quota. `received` is the time when the queue took it (epoch seconds).
+    `content` reads from the queue's segment, so it stays valid only until the outcome is returned.
     """
 
     queue_id: str
@@ -173,21 +175,21 @@ class Parcel(NamedTuple):
     mailboxes: Mapping[str, UUID] = MappingProxyType({})
     quotas: Mapping[UUID, int] = MappingProxyType({})
     alone: int | None = None
-    """The number of its only recipient, if others of the message must not suffer for him any more (`transport.poison`)."""
+    """The number of its only recipient, if that recipient is carried apart so as not to harm the others (`transport.poison`)."""
 
 
 class Carrier(Protocol):
-    """Takes parcels one hop further: the store driver and the SMTP client implement it, the dispatcher calls it."""
+    """Carries parcels one hop further. The store driver and the SMTP client implement it, the dispatcher calls it."""
 
     max_batch: int
 
     async def carry(self, hop: NextHop, parcels: Sequence[Parcel]) -> Sequence[Sequence[RecipientOutcome]]:
-        """Per parcel one outcome per recipient, in order. Never raises: what fails for now is Action.DELAYED."""
+        """Per parcel one outcome per recipient, in order. Never raises: a failure for now is Action.DELAYED."""
         ...
 
 
 class Intake(Protocol):
-    """Where accepted messages go: the queue."""
+    """Takes accepted messages: the queue implements it."""
 
     async def accept(self, envelope: Envelope, content: Content, origin: Origin) -> Accepted:
         """Returns once the message would survive a power cut. Raises IntakeError: then nothing was taken."""

@@ -1,6 +1,6 @@
-"""A mailbox as a whole: what it holds, its quota, its change number, who may wait for a change; and how requests are refused.
+"""A mailbox as a whole: its size, quota and change number, the wait for changes, and the errors of its interfaces.
 
-The interfaces of what is in it stand in `folders`, `items`, `item_store` and `delivery`; `mailbox_server` puts them together.
+The interfaces of its contents stand in `folders`, `items`, `item_store` and `delivery`; `mailbox_server` puts them together.
 Times are seconds since the epoch, UTC.
 """
 
@@ -12,12 +12,13 @@ from typing import Protocol
 from uuid import UUID
 
 KEEP_QUOTA = -1
-"""A quota that leaves what is set; a new mailbox then has none."""
+"""Stands for the quota that the mailbox has already; a new mailbox then has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class MailboxInfo:
-    """`quota` is bytes, 0 for none. `change` is the mailbox's change number: it grows with every change in it."""
+    """A mailbox when it is opened. `used` and `quota` are octets; a quota of 0 is none. `change` is the mailbox's change number,
+    which grows with every change in it."""
 
     mailbox: UUID
     used: int
@@ -28,8 +29,8 @@ class MailboxInfo:
 
 @dataclass(frozen=True, slots=True)
 class DisconnectedMailbox:
-    """A mailbox whose owner the directory no longer has. `owner` is the address that he had ("" if nobody knew it), `since`
-    when that was noticed."""
+    """A mailbox whose owner the directory no longer has. `owner` is the address of the former owner ("" if it is not
+    known), `since` the time when the removal was noticed."""
 
     mailbox: UUID
     owner: str
@@ -39,8 +40,8 @@ class DisconnectedMailbox:
 
 
 class MailboxErrorCode(IntEnum):
-    """Why a request is refused: IMAP's response codes, and TOOBIG. The numbers are those of the RPC interfaces, and of the
-    store's SQLSTATEs PM001 to PM009."""
+    """The reasons for which a request is refused: IMAP's response codes, and TOOBIG. The RPC interfaces use the same numbers, and
+    so do the store's SQLSTATEs PM001 to PM009."""
 
     NONEXISTENT = 1
     ALREADYEXISTS = 2
@@ -76,5 +77,6 @@ class Changes(Protocol):
     """Waits for changes of mailboxes."""
 
     async def wait(self, mailboxes: dict[UUID, int], timeout: float) -> dict[UUID, int]:
-        """Those mailboxes whose change number is beyond the given one, with the new number; {} after `timeout` seconds."""
+        """Those of `mailboxes` (by mailbox, the change number that the caller knows) that have a higher change number, each with
+        the new one; {} after `timeout` seconds."""
         ...

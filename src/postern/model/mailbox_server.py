@@ -1,4 +1,4 @@
-"""What a mailbox server offers, all interfaces together. A service asks for the interfaces that it uses, and no more."""
+"""The interfaces of a mailbox server, put together for each kind of client. A service asks for those that it uses."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from postern.model.mailbox import Changes, Logon
 
 
 class ClientMailboxes(Logon, FolderStore, ImapItems, Outbox, Protocol):
-    """What IMAP and POP3 are given of the mailboxes of one server."""
+    """The mailboxes of one server as IMAP and POP3 use them."""
 
 
 class Mailboxes(ClientMailboxes, DeliveryStore, Changes, Protocol):
-    """All that the mailbox RPC interfaces carry. `store` implements it on PostgreSQL, `services.mailbox.client` by remote
-    procedure calls."""
+    """All operations that the mailbox RPC interfaces carry. `store` implements them on PostgreSQL, `services.mailbox.client` by
+    remote procedure calls."""
 
 
 class MailboxItems(FolderTree, ItemStore, Protocol):
-    """What clients that know items by id and folders by parent are given of the mailboxes of one server."""
+    """The mailboxes of one server for clients that know items by id and folders by parent."""

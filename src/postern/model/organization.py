@@ -1,4 +1,4 @@
-"""The organization: what `postern.toml` says, as values. `host.configuration` parses the file and words the errors."""
+"""The organization: the values of `postern.toml`. `host.configuration` parses the file and words the errors."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class HostService(StrEnum):
     """Processes that a host runs beside its roles, one of each."""
 
     TOPOLOGY = "topology"
-    """Which domain controllers there are and how they fare, and the host's one logon broker: wherever Active Directory is."""
+    """The topology service, which finds and watches domain controllers, with the host's one logon broker. Runs wherever there is
+    Active Directory."""
     ATTENDANT = "attendant"
     """The System Attendant of a mailbox server in Active Directory: recipient update."""
     EDGESYNC = "edgesync"
@@ -30,7 +31,8 @@ class HostService(StrEnum):
     EDGE_CREDENTIALS = "edge-credentials"
     """An edge's keeper of the accounts that replicate to it."""
     METRICS = "metrics"
-    """What all processes of the host count, and which parts of it are up, for monitoring: where it is switched on."""
+    """The metrics service: tells monitoring what all processes of the host count and which parts of it are up. Runs where it is
+    switched on."""
 
 
 class Profile(StrEnum):
@@ -71,8 +73,8 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A mailbox database. `server` is the mailbox server that serves it, `url` where it lies: a PostgreSQL URL, or "" for that
-    server's private cluster."""
+    """A mailbox database. `server` names the mailbox server that serves it; `url` is a PostgreSQL URL, or "" for that server's
+    private cluster."""
 
     name: str
     server: str
@@ -81,10 +83,10 @@ class Database:
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """What stands in the table and is no server of ours: a domain controller, the clients' network, another organization.
+    """A party of the table that is no server of ours: a domain controller, the clients' network, another organization.
 
     `parties` are values of `paths.row.Party` ("active-directory", "client", "internet", ...). `addresses` are IP addresses or,
-    for clients and administrators, networks ("192.0.2.0/24"). A party that some host plays is only those hosts, for firewalls.
+    for clients and administrators, networks ("192.0.2.0/24"). Once a host plays a party, firewalls let nobody else play it.
     """
 
     name: str
@@ -106,7 +108,7 @@ class ActiveDirectory:
 
 @dataclass(frozen=True, slots=True)
 class SendConnector:
-    """Where mail for `domains` ("*" is any) leaves: by MX, or to smart hosts ("host" or "host:port")."""
+    """A way out for mail to `domains` ("*" is any): by MX, or to smart hosts ("host" or "host:port")."""
 
     name: str
     domains: tuple[str, ...] = ("*",)
@@ -132,7 +134,7 @@ class Limits:
     """A message larger than this is spooled to disk while it comes in."""
     mailbox_quota: int = 2_147_483_648
     mailbox_retention: float = 2_592_000.0
-    """How long a mailbox is kept whose owner was removed."""
+    """Seconds for which a mailbox is kept after its owner was removed."""
     queue_expiry: float = 172_800.0
     queue_retry: tuple[float, ...] = (60.0, 300.0, 900.0, 1800.0, 3600.0)
     connections_per_destination: int = 20
@@ -142,9 +144,8 @@ class Limits:
 class Organization:
     """All that is configured. `offset` is added to every port number, so that an organization can run unprivileged.
 
-    `rpc_ports` is the dynamic range of RPC endpoints (before the offset is applied it is already final: the range is
-    given as real port numbers). `realm` is the Kerberos realm or empty. `directory` is a connection URL or empty for the private
-    slapd.
+    `rpc_ports` is the dynamic range of RPC endpoints, in real port numbers: the offset is not added to them. `realm` is the
+    Kerberos realm or empty. `directory` is a connection URL or empty for the private slapd.
     """
 
     name: str
@@ -167,7 +168,7 @@ class Organization:
     authorities: str = ""
     """PEM file of the authorities by which other organizations' servers are validated; empty: the machine's own."""
     written_databases: tuple[Database, ...] = ()
-    """Those of `[[database]]`; `databases` has them all."""
+    """The databases that the file names by `[[database]]`; `databases` has them all."""
 
     @property
     def databases(self) -> tuple[Database, ...]:
@@ -181,8 +182,8 @@ class Organization:
         return tuple(database for database in self.databases if database.server == server.name)
 
     def database(self, name: str) -> Database | None:
-        """The database of this name. The name of a mailbox server stands for its first database: the directory knows a server and
-        no database of mailboxes that were made before databases had names."""
+        """The database of this name. The name of a mailbox server stands for its first database: for mailboxes that were made
+        before databases had names, the directory has the server's name."""
         databases = self.databases
         by_server = (database for database in databases if database.server == name)
         return next((database for database in databases if database.name == name), None) or next(by_server, None)
@@ -190,12 +191,12 @@ class Organization:
     def server_of(self, database: str) -> Server | None:
         """The server that has this database now, None if there is no such database.
 
-        Whatever dials a mailbox server asks here each time that it dials, and nothing else knows the answer."""
-        known = self.database(database)
-        return self.server(known.server) if known is not None else None
+        Code that dials a mailbox server asks here each time that it dials: there is no other source."""
+        served = self.database(database)
+        return self.server(served.server) if served is not None else None
 
     metrics: bool = False
-    """Whether servers tell monitoring what they count, on the row `metrics`."""
+    """True if servers tell monitoring their metrics, on the row `metrics`."""
 
     def domain_types(self) -> dict[str, DomainType]:
         """The accepted domains by name, in A-labels."""
@@ -203,30 +204,30 @@ class Organization:
 
     def with_domains(self, others: Iterable[AcceptedDomain]) -> Organization:
         """The organization with these accepted domains besides its own, which come first."""
-        known = dict.fromkeys(a_labels(domain.name) for domain in self.domains)
+        own = {a_labels(domain.name) for domain in self.domains}
         more = {a_labels(domain.name): domain for domain in others}
-        return replace(self, domains=(*self.domains, *(domain for name, domain in more.items() if name not in known)))
+        return replace(self, domains=(*self.domains, *(domain for name, domain in more.items() if name not in own)))
 
     def own_names(self) -> frozenset[str]:
-        """The names that nobody else may speak for in Authentication-Results: our servers' and domains', in lower case."""
+        """The names of our servers and domains, in lower case: nobody else may speak for them in Authentication-Results."""
         return frozenset(
-            {server.fqdn.lower() for server in self.servers} | {a_labels(one.name) for one in self.domains}
+            {server.fqdn.lower() for server in self.servers} | {a_labels(domain.name) for domain in self.domains}
         )
 
     def services(self, server: Server) -> tuple[HostService, ...]:
-        """What this server runs beside its roles."""
-        found = []
+        """The services that this server runs beside its roles."""
+        services = []
         if self.active_directory is not None and Role.EDGE not in server.roles:
-            found.append(HostService.TOPOLOGY)
+            services.append(HostService.TOPOLOGY)
             if Role.MAILBOX in server.roles:
-                found.append(HostService.ATTENDANT)
+                services.append(HostService.ATTENDANT)
         if Role.HUB in server.roles and self.with_role(Role.EDGE):
-            found.append(HostService.EDGESYNC)
+            services.append(HostService.EDGESYNC)
         if Role.EDGE in server.roles:
-            found.append(HostService.EDGE_CREDENTIALS)
+            services.append(HostService.EDGE_CREDENTIALS)
         if self.metrics:
-            found.append(HostService.METRICS)
-        return tuple(found)
+            services.append(HostService.METRICS)
+        return tuple(services)
 
     def port(self, number: int) -> int:
         """The real port number of a row's port number on this organization."""
@@ -248,7 +249,7 @@ class Organization:
 
 @dataclass(frozen=True, slots=True)
 class StateFolder:
-    """Where everything of one host lives. Every path below is made by `host`, mode 0700.
+    """The folder that holds all state of one host. `host` makes every path below, mode 0700.
 
     `sockets` is a short path of its own, for a unix socket's name has 107 bytes at most (unix(7)).
     """
@@ -286,12 +287,12 @@ class StateFolder:
 
     @property
     def metrics(self) -> Path:
-        """What each process has counted."""
+        """The counts of each process."""
         return self.root / "metrics"
 
     @property
     def attempts(self) -> Path:
-        """What each process works on at the moment, and which messages brought one down."""
+        """The messages that each process works on at the moment, and those that brought a process down."""
         return self.root / "attempts"
 
     @property
@@ -301,12 +302,12 @@ class StateFolder:
 
     @property
     def keytab(self) -> Path:
-        """What `setup ad` writes, where postern.toml names no other."""
+        """The keytab that `setup ad` writes, where postern.toml names no other."""
         return self.root / "secrets" / "keytab"
 
     @property
     def krb5_conf(self) -> Path:
-        """Where this host's processes find the realm's centres; the topology service writes it."""
+        """The file in which this host's processes find the realm's key distribution centres. The topology service writes it."""
         return self.root / "krb5.conf"
 
     @property

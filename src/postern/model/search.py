@@ -1,4 +1,4 @@
-"""What a search of a folder asks (RFC 9051 section 6.4.4, RFC 5256), and what it answers."""
+"""Searches of a folder (RFC 9051 section 6.4.4, RFC 5256) and their results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ class SearchTerm:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """`highest_modseq` is the folder's when it was searched: beyond what a session has seen of the folder, it is behind."""
+    """The result of a search. `highest_modseq` is the highest mod-sequence of the folder when it was searched: a session that has
+    seen only a lower one is behind."""
 
     uids: Sequence[int]
     highest_modseq: int
@@ -33,7 +34,8 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class SortKey:
-    """RFC 5256 section 3: "arrival", "cc", "date", "from", "size", "subject", "to", also "displayfrom", "displayto"."""
+    """A key of SORT (RFC 5256 section 3): "arrival", "cc", "date", "from", "size", "subject", "to". Also "displayfrom",
+    "displayto"."""
 
     key: str
     reverse: bool = False

@@ -1,6 +1,6 @@
-"""Words for who someone is and how bytes are protected.
+"""Identities, mechanisms and encryption: the vocabulary of security that every layer reads.
 
-Read by every layer; knows nothing of rows (`paths`) or of how an identity is proven (`trust`).
+It knows nothing of rows (`paths`), nor of how an identity is proven (`trust`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from uuid import UUID
 
 
 class Mechanism(StrEnum):
-    """How a caller proves itself; the values are the Data Path Security Reference's own words."""
+    """A mechanism by which a caller proves itself; the values are the Data Path Security Reference's own words."""
 
     ANONYMOUS = "Anonymous"
     BASIC = "Basic"
@@ -26,13 +26,13 @@ class Mechanism(StrEnum):
     # Ours: not in the reference.
     SCRAM = "SCRAM-SHA-256"
     NETLOGON = "Netlogon"
-    """A member server's secure channel to its domain controller (MS-NRPC): the machine account's own proof on port 135's RPC."""
+    """A member server's secure channel to its domain controller (MS-NRPC): over RPC, the machine account proves itself by it."""
     PEER = "Peer credentials"
-    """The kernel's word (SO_PEERCRED) for who is at the other end of a unix socket: ncalrpc."""
+    """The kernel names the account at the other end of a unix socket (SO_PEERCRED): ncalrpc."""
 
 
 class Encryption(StrEnum):
-    """What a settled row asks of the bytes. `OFFERED`: always possible, never demanded."""
+    """The encryption that a settled row asks for. `OFFERED`: always possible, never demanded."""
 
     NEVER = "never"
     OFFERED = "offered"
@@ -41,8 +41,8 @@ class Encryption(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """What protects one connection now: `protocol` is "TLSv1.3", "TLSv1.2", "RPC privacy", "SASL" or "local"
-    (a unix socket, which never leaves the host); `cipher` is the cipher suite's or mechanism's name."""
+    """The protection of one connection now: `protocol` is "TLSv1.3", "TLSv1.2", "RPC privacy", "SASL" or "local"
+    (a unix socket, which never leaves the host); `cipher` is the name of the cipher suite or the mechanism."""
 
     protocol: str
     cipher: str
@@ -52,7 +52,7 @@ class Seal:
 class Channel:
     """Our own end of a connection, for mechanisms that bind to it. `binding` is TLS' `tls-server-end-point` (RFC 5929
     section 4), b"" without TLS; `names` are the hosts, in lower case, that this end answers to: addresses and the certificate's
-    names, which may begin with a wildcard label. Without names a target's host is not looked at. `exported` is `tls-exporter`
+    names, which may begin with a wildcard label. Without names a target's host is not checked. `exported` is `tls-exporter`
     (RFC 9266), b"" where the TLS layer does not give it."""
 
     binding: bytes = field(default=b"", repr=False)
@@ -75,8 +75,8 @@ class PrincipalKind(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Identity:
     """The principal at the other end, and how it was proven. `name` is the logon name (`alice@example.test`, `HUB1$`), `guid`
-    the objectGUID of the directory entry. `groups` are SIDs ("S-1-5-21-...") as a domain controller said them in a ticket or
-    verdict; empty where none did.
+    the objectGUID of the directory entry. `groups` are the SIDs ("S-1-5-21-...") that a domain controller put into a ticket or
+    verdict; empty where there was neither.
     """
 
     kind: PrincipalKind
@@ -87,7 +87,7 @@ class Identity:
     credentials: str = field(default="", repr=False, compare=False)
     """`Account.credentials` when it was proven."""
     ends: float | None = field(default=None, compare=False)
-    """When what proved it ends, in seconds since 1970: a ticket's end. None for a proof without an end."""
+    """The end of the ticket that proved it, in seconds since 1970. None for a proof without an end."""
 
 
 NOBODY = Identity(PrincipalKind.ANONYMOUS, "", Mechanism.ANONYMOUS)
@@ -95,7 +95,7 @@ NOBODY = Identity(PrincipalKind.ANONYMOUS, "", Mechanism.ANONYMOUS)
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The other end's transport address. For a unix socket `host` is "local", and uid and pid are the kernel's."""
+    """The transport address of the other end. For a unix socket `host` is "local", and the kernel gives uid and pid."""
 
     host: str
     port: int

@@ -1,4 +1,4 @@
-"""Words of sentences that programs say to people: counted things, and what a mistyped word may have meant."""
+"""Parts of sentences for people: numbers with their nouns, and suggestions for a mistyped word."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import difflib
 from collections.abc import Collection
 
 
-def counted(count: int, one: str, many: str = "") -> str:
-    """A number with its noun: `1 message`, `2 messages`; `many` is the plural where an s does not make it."""
-    return f"{count} {one if count == 1 else many or one + 's'}"
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """A number with its noun: `1 message`, `2 messages`; `plural` is for nouns whose plural is not made by an s."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
 def meant(word: str, known: Collection[str]) -> str:
-    """The end of a sentence about a word that is not known: the known one nearest to it, or nothing.
+    """The end of a sentence about a word that is not known: it suggests the known word nearest to it, or is empty.
 
     Only the first 64 characters of the word are compared.
     """
@@ -21,5 +21,5 @@ def meant(word: str, known: Collection[str]) -> str:
 
 
 def nearest(word: str, known: Collection[str]) -> str:
-    """As `meant`; where no known word is near, all of them."""
+    """Suggests a known word as `meant` does; names all of them where none is near."""
     return meant(word, known) or f"; one of: {', '.join(known)}"

@@ -1,5 +1,5 @@
-"""The carriers of a hub: to mailboxes over RPC; to hubs, edges and the internet over SMTP, where both sides authenticate, and
-transport agents look at what leaves.
+"""The carriers of a hub: to mailboxes over RPC; to hubs, edges and the internet over SMTP. There both sides authenticate, and
+transport agents look at mail that leaves.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from postern.trust.sasl.initiators import sasl_initiators
 
 
 class Carriers:
-    """One a process. `certificates` is None where no edge is deployed: then nobody's certificate is looked at."""
+    """The carriers of one process. `certificates` is None where no edge is deployed: then no certificate is checked."""
 
     def __init__(self, runtime: Runtime, logon: ServerLogon) -> None:
         organization, server, rows = runtime.organization, runtime.server, runtime.rows

@@ -1,4 +1,4 @@
-"""The names and keys of this host, from the configuration: the one place that says which realm and which keytab count."""
+"""The names and keys of this host, from the configuration: the only place that chooses the realm and the keytab."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from postern.trust.host import HostCredentials
 
 
 def host_credentials(runtime: Runtime) -> HostCredentials:
-    """In a domain the keytab is what `setup ad` wrote, where postern.toml names no other."""
+    """This host's names, realm and keytab. In a domain, the keytab is that of `setup ad` where postern.toml names no other."""
     organization, domain = runtime.organization, runtime.organization.active_directory
     keytab = organization.keytab or (str(runtime.state.keytab) if domain is not None else "")
     netbios = domain.netbios if domain is not None else ""

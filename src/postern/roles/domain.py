@@ -1,4 +1,4 @@
-"""What the parts of a host need of Active Directory: the row on which each asks it, the account, the realm and the keys."""
+"""Active Directory for the parts of a host: the row on which each part asks it, the account, the realm and the keys."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ROWS: dict[Part, str] = {
 
 
 class Domain:
-    """The domain that this server is a member of, and the server's account there. Only for an organization that is in one."""
+    """The domain that this server is a member of, and the server's account there. An organization without a domain has none."""
 
     def __init__(self, runtime: Runtime) -> None:
         settings = runtime.organization.active_directory
@@ -40,12 +40,12 @@ class Domain:
         self.account = runtime.server.machine_account
 
     def use_kerberos(self) -> None:
-        """Settles for the whole process where libkrb5 looks. Called before anything touches libkrb5."""
+        """Sets for the whole process the files that libkrb5 reads. Must be called before anything touches libkrb5."""
         os.environ.update(tickets.environment(FilePath(self.host.keytab), self._runtime.state.krb5_conf))
 
     def row(self, part: Part) -> Path:
-        """The row on which this part of the host asks the domain controllers. The topology service is what the reference calls
-        DSAccess; without the mailbox role it asks on the row of the server's first role."""
+        """The row on which this part of the host asks the domain controllers. The reference's DSAccess is the topology service
+        here; without the mailbox role it asks on the row of the server's first role."""
         roles = self._runtime.server.roles
         if part is not HostService.TOPOLOGY:
             name = _ROWS[part]
@@ -75,5 +75,5 @@ class Domain:
         return KerberosPasswords(self.host.realm, self.host.keytab, f"host/{self._runtime.server.fqdn}")
 
     def logons(self, directory: DomainDirectory, broker: BrokerClient) -> DomainLogons:
-        """Whatever users and servers prove themselves by, judged by the domain's controllers."""
+        """Logons of users and servers, judged by the domain's controllers."""
         return DomainLogons(DomainProofs(directory, broker, self.settings.netbios), directory.servers_sid)

@@ -16,7 +16,7 @@ from postern.telemetry.metrics import Metric, measure
 
 
 class Doors:
-    """`open` and `open_local` before the role is ready, `close` when it ends."""
+    """The doors of a process. Call `open` and `open_local` before the role is ready, and `close` when it ends."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
@@ -30,7 +30,8 @@ class Doors:
         tls: TlsContext | None = None,
         number: int | None = None,
     ) -> None:
-        """`number` is the real port of a dynamic one; else it is the row's, shifted by the offset. Raises OSError."""
+        """Opens a door on every address of the server. `number` is the real number of a dynamic port; None: the number of the
+        row's port, shifted by the offset. Raises OSError."""
         limits = self._runtime.organization.limits
         real = number if number is not None else self._runtime.organization.port(port.number or 0)
         for address in self._runtime.server.addresses:
@@ -43,7 +44,7 @@ class Doors:
     async def open_local(
         self, rows: Sequence[Path], port: Port, session: Callable[[], LinkSession], file: FilePath
     ) -> None:
-        """A unix socket for the roles of this host (ncalrpc). Raises OSError."""
+        """Opens a unix socket for the roles of this host (ncalrpc). Raises OSError."""
         door = Door(rows, port, session, None, self._runtime.organization.limits.connections, 0)
         await door.open_local(file)
         measure(Metric.CONNECTIONS, partial(_connections, door), port.label)

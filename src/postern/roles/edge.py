@@ -1,5 +1,5 @@
-"""The edge transport role: mail between the internet and the hubs of one site, by way of its own queue. Not in the domain, and
-no one logs on: servers of ours are known by their certificates, everybody else is a stranger.
+"""The edge transport role: mail between the internet and the hubs of one site, by way of its own queue. It is not in the domain,
+and nobody logs on to it: it knows our servers by their certificates, and everybody else is a stranger.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ class Edge:
         self.directory = EdgeDirectory(runtime)
         self.agents = TransportAgents(runtime, Role.EDGE, self.directory.directory)
         resolver = Resolver(rows["any-server-to-dns"], organization.dns_servers)
-        known = self.directory
-        proofs = SenderProofs(fqdn, known.certificate, certificates=known.certificates)
+        proofs = SenderProofs(fqdn, self.directory.certificate, certificates=self.directory.certificates)
         self.sender = SmtpSender(rows, organization, resolver, runtime.observed, proofs)
 
     async def start(self) -> None:

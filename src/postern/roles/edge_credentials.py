@@ -1,4 +1,4 @@
-"""The edge's keeper of accounts: one process, the only one here that writes who may replicate."""
+"""The edge's keeper of accounts: the only process of an edge that writes the accounts that may replicate to it."""
 
 from __future__ import annotations
 

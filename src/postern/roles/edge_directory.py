@@ -1,4 +1,4 @@
-"""What an edge process has of its own directory: whom it trusts, and the organization behind the edge as EdgeSync wrote it."""
+"""The edge's own directory as an edge process uses it: the servers that it trusts, and the organization that EdgeSync wrote."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ADAM = 50389
 
 
 class EdgeDirectory:
-    """One a process. `start` first, `stop` last."""
+    """The edge's directory in one process. Call `start` first and `stop` last."""
 
     def __init__(self, runtime: Runtime) -> None:
         organization, state = runtime.organization, runtime.state
@@ -73,5 +73,5 @@ class EdgeDirectory:
 
 
 def _local(server: Server) -> str:
-    """Where this host's own processes reach ADAM."""
+    """The address at which this host's own processes reach ADAM."""
     return next((address for address in server.addresses if ipaddress.ip_address(address).is_loopback), "127.0.0.1")

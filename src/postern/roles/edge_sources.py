@@ -1,4 +1,4 @@
-"""What EdgeSync reads from and writes to in the organization's own directory, Active Directory or the private slapd."""
+"""The sources of EdgeSync in the organization's own directory, which is Active Directory or the private slapd."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ class Closes(Protocol):
 
 @dataclass
 class Sources:
-    """`name` says which directory it is; `opened` is closed at the end."""
+    """The parts of the directory that EdgeSync reads and writes. `name` names the directory ("ad corp.test"); `close` closes
+    those in `opened`."""
 
     store: SubscriptionStore
     recipients: RecipientSource
@@ -42,7 +43,7 @@ class Sources:
 
 
 def sources(runtime: Runtime, otherwise: Locator | None = None) -> Sources:
-    """`otherwise` tells a command of domain controllers while the host's topology service does not run."""
+    """Opens the sources. `otherwise` finds domain controllers for a command while the host's topology service does not run."""
     if runtime.organization.active_directory is not None:
         return _in_domain(runtime, otherwise)
     row, password = runtime.rows["private-directory"], runtime.secrets.read(Secret.DIRECTORY)

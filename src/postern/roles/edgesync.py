@@ -17,7 +17,7 @@ from postern.services.edge.schedule import Schedule
 
 
 def edgesync(runtime: Runtime, key: bytes, source: Sources) -> EdgeSync:
-    """`key` is this hub's private key for passwords."""
+    """EdgeSync on this hub. `key` is the hub's private key for passwords (PEM)."""
     organization, row, hub = runtime.organization, runtime.rows["edgesync"], runtime.server.name
 
     def dial(subscription: Subscription, login: ReplicationAccount) -> EdgeReplica:
@@ -32,7 +32,7 @@ def edgesync(runtime: Runtime, key: bytes, source: Sources) -> EdgeSync:
 
 
 def address_of(organization: Organization, subscription: Subscription) -> str:
-    """Where postern.toml says that the edge is; its name, for DNS, where the file knows no such server."""
+    """The edge's address in postern.toml; its name, for DNS, where the file has no such server."""
     for server in organization.with_role(Role.EDGE):
         if server.name == subscription.name or server.fqdn == subscription.fqdn:
             return f"[{server.addresses[0]}]" if ":" in server.addresses[0] else server.addresses[0]

@@ -1,4 +1,4 @@
-"""The metrics service, one process a host: what all processes of the host count, for monitoring, on the row `metrics`."""
+"""The metrics service, one process a host: tells monitoring the counts of all processes of the host, on the row `metrics`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class MetricsProcess:
         self.monitoring = Monitoring(guard, self._admits, host.text, host.health, runtime.observed, name)
 
     def _admits(self, local: Peer, peer: Peer) -> bool:
-        """As the firewall: the row's callers, at the addresses that the organization's file gives them."""
+        """Whether the firewall admits the peer, too: a caller of the row, at an address that the organization's file has."""
         runtime = self.runtime
         socket = KernelSocket(Wire.TCP, local.host, local.port, peer.host, peer.port, listening=False)
         return "metrics" in fits(runtime.organization, runtime.server, socket)

@@ -1,7 +1,7 @@
-"""The directory that a part of this host asks, and who judges logons there: Active Directory's controllers by way of the host's
-broker, or the verifiers of the private directory.
+"""The directory that a part of this host asks. Logons are judged by Active Directory's controllers, by way of the host's broker,
+or with the verifiers of the private directory.
 
-Everything behind it speaks to `model.directory`'s interfaces and does not know which it is.
+Code that uses it knows the interfaces of `model.directory` only, and not which of the two it is.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from postern.trust.authenticator import DomainLogons
 
 @dataclass(frozen=True, slots=True)
 class OpenDirectory:
-    """What one process has open. The rest is None where there is no Active Directory."""
+    """The directory that a process has open. Without Active Directory, everything else is None."""
 
     directory: DomainDirectory | SlapdDirectory
     domain_logons: DomainLogons | None = None
@@ -35,7 +35,7 @@ class OpenDirectory:
 
 
 def open_directory(runtime: Runtime, part: Part) -> OpenDirectory:
-    """Settles Kerberos for the process too, where the organization lives in a domain."""
+    """Opens the directory. Where the organization lives in a domain, sets up Kerberos for the whole process, too."""
     organization = runtime.organization
     if organization.active_directory is None:
         row, password = runtime.rows["private-directory"], runtime.secrets.read(Secret.DIRECTORY)

@@ -28,8 +28,8 @@ OUR_OWN = ("hub-to-hub", "um-to-hub", "client-to-hub-smtp")
 
 
 class ReceiveConnectors:
-    """Opens the doors once the queue takes messages. `carriers` identifies the edge that shows a certificate (where there are
-    edges); its agents filter what strangers send (where there are none)."""
+    """Opens the doors once the queue takes messages. `carriers` has the certificates by which edges are known or, where there are
+    no edges, the agents that filter strangers' mail."""
 
     def __init__(self, runtime: Runtime, logon: ServerLogon, intake: Intake, carriers: Carriers) -> None:
         self._runtime = runtime
@@ -40,7 +40,7 @@ class ReceiveConnectors:
         self._agents = carriers.agents.pipeline if carriers.certificates is None else None
 
     async def open(self, doors: Doors) -> None:
-        """Raises OSError."""
+        """Opens 25, 587 and 465. Raises OSError."""
         certificate, on_25 = self._logon.certificate, self._on_25()
         tls, asking = server_context(certificate), MutualContext(certificate, server=True)
         clients = self._runtime.rows["client-to-hub-smtp"]
@@ -54,7 +54,7 @@ class ReceiveConnectors:
                 await doors.open(alone.guard.rows, port, partial(ReceiveConversation, alone), tls)
 
     def _on_25(self) -> list[Path]:
-        """With an edge, no stranger's mail is taken: it hears so at MAIL."""
+        """The rows of port 25. With an edge, a stranger's mail is refused at MAIL."""
         first = "edge-to-hub" if self._runtime.organization.with_role(Role.EDGE) else "internet-to-hub"
         return [self._runtime.rows[name] for name in (first, *OUR_OWN)]
 
@@ -73,6 +73,7 @@ class ReceiveConnectors:
         return connector
 
     def _may_call(self, identity: Identity, row: Path) -> bool:
-        """A mailbox server is no hub, though both prove themselves by Kerberos. Certificates are of one role already."""
+        """Whether the roles of a server allow it the row: a mailbox server is no hub, though both prove themselves by Kerberos.
+        A certificate needs no such check, for it proves the role, too."""
         proven = identity.kind is not PrincipalKind.SERVER or identity.mechanism is Mechanism.DIRECT_TRUST
         return proven or self._logon.rpc.may_call(identity, row)

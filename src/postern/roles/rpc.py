@@ -1,7 +1,7 @@
 """The RPC of one process: its services behind its doors, and (`rpc_calls`) its calls of other servers.
 
-A role's RPC services stand on one port of the dynamic range and one unix socket a worker; port 135 is every RPC role's, and each
-process can say the whole map.
+The RPC services of a role have one port of the dynamic range, and one unix socket a worker. All RPC roles share port 135: each
+process knows the whole map.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from postern.trust.authenticator import Authenticator
 
 
 class Rpc:
-    """One a process. `close` it after its doors."""
+    """The RPC of one process. Call `close` after its doors are closed."""
 
     def __init__(self, runtime: Runtime, authenticator: Authenticator) -> None:
-        """`authenticator` is the process's; who made it closes it."""
+        """`authenticator` serves the whole process; the caller closes it."""
         self._runtime = runtime
         self._authenticator = authenticator
         self.calls = RpcCalls(runtime)

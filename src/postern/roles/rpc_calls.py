@@ -1,6 +1,6 @@
-"""RPC that one process calls: who it is to others, and where each server is reached.
+"""RPC that one process calls: the account by which it calls, and the address at which each server is reached.
 
-Callers on this host take the unix socket of the worker with their own number, and its neighbour's while that one does not answer.
+A caller on the same host takes the unix socket of the worker with its own number; while that does not answer, the next worker's.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RpcCalls:
         self._clients: dict[str, MailboxClient] = {}
 
     def target(self, row: Path, server: Server, part: Part) -> RpcTarget:
-        """Where `part` of `server` is reached on `row`."""
+        """The target that reaches `part` of `server` on `row`."""
         runtime = self._runtime
         here = server.name == runtime.server.name
         workers = runtime.workers if isinstance(part, Role) else 1
@@ -53,7 +53,7 @@ class RpcCalls:
         return {name: peer_of(name, client) for name, client in self.mailboxes(row, interface).items()}
 
     def server_of(self, database: str) -> Server | None:
-        """The server that has this database now: asked whenever a mailbox server is dialled."""
+        """The server that has this database now. Ask anew whenever a mailbox server is dialled."""
         return self._runtime.feed.current.server_of(database)
 
     async def close(self) -> None:
@@ -62,5 +62,5 @@ class RpcCalls:
 
 
 def socket(runtime: Runtime, part: Part, worker: int) -> FilePath:
-    """Where a worker's unix socket stands."""
+    """The unix socket of a worker."""
     return runtime.state.sockets / f"{part}.{worker}"

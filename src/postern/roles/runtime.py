@@ -1,4 +1,4 @@
-"""What a process of a host is given: the organization, which server and worker it is, the settled table, and its telemetry."""
+"""The surroundings of a process of a host: the organization, its server and worker number, the settled table, its telemetry."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from postern.telemetry.snapshots import SnapshotFile
 from postern.telemetry.tracking import Tracker
 
 Part = Role | HostService
-"""What a process of a host is."""
+"""The part of a host that a process runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """`worker` counts from 0 within the part, which has `workers` on this host (a HostService has one);
-    `rows` is the table settled by the organization's profile, by id.
+    """The surroundings of one process. `worker` counts from 0 within the part, which has `workers` processes on this host (a
+    HostService has one). `rows` is the table as the organization's profile settles it, by id.
 
-    `organization` is what postern.toml says. `feed` tells of it as the directory completes it; one service of the process reads
-    the directory and tells, all others follow.
+    `organization` is the content of postern.toml. `feed` has the organization as the directory completes it: one service of the
+    process reads the directory and feeds it, all others follow it.
     """
 
     organization: Organization

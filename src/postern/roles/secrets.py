@@ -28,7 +28,7 @@ class Secret(StrEnum):
 
 
 class Secrets:
-    """Reads a secret anew each time that it is asked for, so that a changed one counts from then on."""
+    """Reads the file of a secret on each call, so that a changed secret counts at once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

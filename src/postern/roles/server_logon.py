@@ -1,4 +1,4 @@
-"""What a role that asks who is there needs: the directory, the authenticator, RPC, and guards that follow the directory."""
+"""The tools of a role that authenticates callers: the directory, the authenticator, RPC, and guards that follow the directory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from postern.trust.authenticator import Authenticator
 
 
 class ServerLogon:
-    """What one process knows of who logs on. `start` is called first, `stop` last."""
+    """Authentication in one process. Call `start` first and `stop` last."""
 
     def __init__(self, runtime: Runtime, part: Part) -> None:
         state = runtime.state
@@ -29,7 +29,8 @@ class ServerLogon:
         self.guard = self._refresh.guard
 
     async def start(self) -> None:
-        """Raises DirectoryUnavailable where the directory is our own: it was started before us."""
+        """Reads the directory and starts to follow it. Raises DirectoryUnavailable for our own directory only, which was started
+        before this process."""
         await self._refresh.start()
 
     async def stop(self) -> None:

@@ -1,5 +1,5 @@
 """The topology process, one a host of the domain: finds the domain controllers, keeps krb5.conf, and tells the host's other
-processes over ad-topology. It is also the place of the host's one logon broker.
+processes over ad-topology. The host's one logon broker runs in it, too.
 """
 
 from __future__ import annotations

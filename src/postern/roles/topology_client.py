@@ -1,4 +1,4 @@
-"""The host's topology service as other processes and commands see it, and what stands in its place where it does not run."""
+"""The host's topology service as other processes and commands see it, and its substitute for commands while it does not run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DNS_TIMEOUT, _DNS_LIFETIME = 1.0, 3.0
 
 
 def locator(runtime: Runtime, otherwise: Locator | None = None) -> TopologyClient:
-    """A client of the host's topology service; asks `otherwise` while that does not run."""
+    """A client of the host's topology service. It asks `otherwise` while the service does not run."""
     return TopologyClient(RpcClient(AD_TOPOLOGY, _target(runtime), runtime.observed), otherwise)
 
 
@@ -34,7 +34,7 @@ def logons(runtime: Runtime) -> BrokerClient:
 
 
 def local_topology(runtime: Runtime) -> Topology:
-    """The topology that finds the controllers itself, keeps krb5.conf and remembers: the service's own, and a command's."""
+    """A topology that finds the controllers itself, writes krb5.conf and remembers them. The service and commands use it."""
     organization, server, state = runtime.organization, runtime.server, runtime.state
     domain = Domain(runtime)
     resolver = Resolver(runtime.rows["any-server-to-dns"], organization.dns_servers, _DNS_TIMEOUT, _DNS_LIFETIME)

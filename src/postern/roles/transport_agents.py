@@ -14,8 +14,8 @@ from postern.services.agents.state import Statistics
 
 
 class TransportAgents:
-    """`pipeline` goes to receive connectors that strangers speak to. `directory` is where recipients are looked up, for an edge's
-    connector does not do so itself; a hub's does. `stop` last."""
+    """The agents of one process. `pipeline` is for the receive connectors of strangers. An edge passes its `directory`, so that
+    the agents look recipients up; on a hub the connector does. Call `stop` last."""
 
     def __init__(self, runtime: Runtime, role: Role, directory: Directory | None = None) -> None:
         organization, rows, root = runtime.organization, runtime.rows, runtime.state.root

@@ -1,10 +1,10 @@
-"""What every server-side conversation shares: bytes into a machine, events out one at a time, answers onto the link.
+"""The base of server-side conversations: bytes go into a machine, events come out one at a time, answers go onto the link.
 
 A handler is called per event. Where it can answer at once it does so and returns None; where it must wait (a password, the
 queue's sync, the directory) it returns an awaitable, and no further event is taken until that is done: answers keep the order
 of commands (RFC 2920 section 3.1). While it waits the peer may send up to MAX_WAITING bytes; then reading stops.
 
-Who pipelines has turns: after EVENTS events, or TURN seconds, the others of the loop come first (`net.turns`).
+A peer that pipelines takes turns: after EVENTS events, or TURN seconds, the other conversations come first (`net.turns`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from postern.trust.reauthorization import Reauthorization, Registration
 MAX_WAITING = 262_144
 EVENTS = 16
 TURN = 0.002
-"""What a conversation may do in one turn: so many events, and no further one after so many seconds."""
+"""Bounds of a conversation's turn: so many events, and no further one after so many seconds."""
 REVOKED_AFTER = 5.0
-"""Seconds in which a session that may not go on can finish its answer and take leave; then it is cut off."""
+"""Seconds that a revoked session has to finish its answer and say goodbye; then its link is aborted."""
 
 
 class Conversation:
@@ -35,12 +35,12 @@ class Conversation:
 
     idle_timeout = 300.0
     turned_away = b""
-    """What a connection beyond its door's bounds hears, where TLS does not come first."""
+    """The octets sent to a connection beyond its door's bounds, where TLS does not come first."""
 
     def __init__(self) -> None:
         self.link: Link | None = None
         self._task: asyncio.Task[None] | Turn | None = None
-        """What the next event waits for: a handler, or this conversation's next turn."""
+        """The task that the next event waits for: a handler, or this conversation's next turn."""
         self._waiting: list[bytes] = []
         self._waiting_size = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -49,7 +49,7 @@ class Conversation:
         self._registrations: list[Registration] = []
         self._is_revoked = False
 
-    # What a subclass says
+    # For subclasses
 
     def greet(self) -> Awaitable[None] | None:
         """Called when the link is open: write the greeting into the machine, at once or in what is awaited."""
@@ -111,10 +111,10 @@ class Conversation:
         self.unwatch()
         self.ended()
 
-    # Who is logged on
+    # The end of a logon
 
     def watch(self, reauthorization: Reauthorization, identity: Identity) -> None:
-        """From now on the conversation lasts no longer than this identity's account allows."""
+        """Ends the conversation as soon as this identity's account may not be logged on any more."""
         registration = reauthorization.register(identity, self.revoke)
         if registration is not None:
             self._registrations.append(registration)
@@ -178,12 +178,12 @@ class Conversation:
         self.flush()
 
     def _stand_in_line(self, link: Link) -> None:
-        """The others come first; nothing is read meanwhile."""
+        """Lets the other conversations come first, and reads nothing meanwhile."""
         link.pause()
         self._task = turns_of(self._loop).wait(self._proceed)
 
     async def _until_read(self) -> None:
-        """Whoever sends commands and does not read answers (RFC 2920 section 3.1) gets no more, and is left in the end."""
+        """Waits until the peer reads its answers (RFC 2920 section 3.1). Aborts the link of one that does not."""
         assert self.link is not None
         try:
             async with asyncio.timeout(self.idle_timeout):
@@ -205,7 +205,7 @@ class Conversation:
         self._proceed()
 
     def _proceed(self) -> None:
-        """Nothing is waited for any more: what came meanwhile is next."""
+        """Goes on after a wait, first with what came meanwhile."""
         self._task = None
         if self._is_revoked:
             self._leave()
@@ -239,5 +239,5 @@ class Conversation:
 
 
 def asking(link: Link, certified: Identity | None = None) -> Asking:
-    """This connection, as `trust` is told of it; `certified` is whom its certificate has proven."""
+    """Describes a connection to `trust`. `certified` is the identity that its certificate has proven."""
     return Asking(link.peer, link.seal, link.channel(), certified)

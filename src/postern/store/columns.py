@@ -1,4 +1,4 @@
-"""The columns that are rendered of a message: declared once, for the arrays that Python sends and the SQL that keeps them.
+"""The columns that rendering makes of a message, declared once for the arrays that Python sends and the SQL that keeps them.
 
 A new column is a line of COLUMNS, a step of `migrations` that adds it to its table, and a larger
 `protocols.mime.message.RENDERING`.
@@ -16,7 +16,8 @@ from postern.store.wire import Parameter, byteas, int8s, texts
 
 
 class RenderedColumn(NamedTuple):
-    """`type` is what one value is sent as: bigint, bytea or text. `is_boolean`: it is kept as true for all but 0."""
+    """One column. `type` is the type that a value is sent as: bigint, bytea or text. With `is_boolean` the column keeps false for
+    0 and true for all else."""
 
     table: str
     name: str
@@ -26,11 +27,11 @@ class RenderedColumn(NamedTuple):
 
     @property
     def parameter(self) -> str:
-        """Its name as an array among the parameters of our functions."""
+        """The name of the column's array among the parameters of our functions."""
         return f"{self.table}_{self.name}"
 
     def kept(self, sent: str) -> str:
-        """What is kept of a value that was sent."""
+        """The SQL expression for the value to keep, made of the expression for the value sent."""
         return f"{sent} <> 0" if self.is_boolean else sent
 
 
@@ -65,10 +66,11 @@ def arrays(items: Sequence[Rendered]) -> list[Parameter]:
 
 
 def filled(statement: str) -> str:
-    """The SQL with the columns put in: for `%{parameters}` the declaration of all arrays as parameters of a function, for
-    `%{arguments}` their names; and of one table, for `%{contents arrays}` their names, for `%{contents columns}` those of the
-    columns, for `%{contents values}` what is kept of a row `g` of the arrays. Raises KeyError for any other fragment."""
-    return _FRAGMENT.sub(lambda found: ", ".join(_fragment(found[1], found[2])), statement)
+    """Returns the SQL with the columns put in. `%{parameters}` becomes the declaration of all arrays as parameters of a function,
+    `%{arguments}` their names. For one table, `%{contents arrays}` becomes the names of its arrays, `%{contents columns}` the
+    names of its columns, `%{contents values}` the values to keep of a row `g` of the arrays. Raises KeyError for any other
+    fragment."""
+    return _FRAGMENT.sub(lambda match: ", ".join(_fragment(match[1], match[2])), statement)
 
 
 def of_table(table: str) -> list[RenderedColumn]:

@@ -2,7 +2,7 @@
 
 Each operation of the store is one prepared statement or function call, so that it is one round trip and one transaction,
 and no transaction is ever left open. Built on psycopg's libpq layer: its cursors cost twice the time of a short query.
-A caller that is cancelled leaves behind what it wrote, which runs to its end; what it read is ended (`Pool.read`). The
+When a caller is cancelled, a statement that writes runs to its end, and one that only reads is ended (`Pool.read`). The
 connection goes back to the pool when the answer is there.
 """
 
@@ -30,9 +30,9 @@ _OPTIONS = (
     " -c enable_seqscan=off -c enable_mergejoin=off -c enable_hashjoin=off -c enable_memoize=off -c jit=off"
 )
 _GRACE = 0.1
-"""Seconds for which a statement that nobody waits for may still end by itself: a request to end it is a connection of its own."""
+"""Seconds for which a statement that nobody waits for may still end by itself: a request to end it costs a connection."""
 _CANCEL_WITHIN = 10.0
-"""Seconds that the server has to take such a request."""
+"""Seconds within which the server must take a request to end a statement."""
 _BINARY = pq.Format.BINARY
 _ANSWERS = {pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK}
 
@@ -48,14 +48,16 @@ class Rejected(Exception):
 
 
 class Canceled(MailboxError):
-    """The database ended a statement before its answer: it took longer than its connection gives it, or somebody asked it to."""
+    """The database ended a statement before its answer, for it took longer than its connection allows, or somebody asked for the
+    end."""
 
     def __init__(self) -> None:
         super().__init__("UNAVAILABLE", "The mailbox database ended what was asked")
 
 
 class Connection:
-    """One connection, one request at a time. `broken` once the server is gone, which is noticed also while idle."""
+    """One connection, which serves one request at a time. It is `broken` once the server is gone, which it also notices while
+    idle."""
 
     def __init__(self, owner: psycopg.AsyncConnection[tuple[object, ...]]) -> None:
         self._owner = owner  # keeps the libpq connection alive
@@ -80,7 +82,7 @@ class Connection:
 
     @staticmethod
     async def open(conninfo: str, application: str, seconds: float = 0.0) -> Connection:
-        """No statement takes longer than so many seconds (0: as long as it takes). Raises MailboxError("UNAVAILABLE")."""
+        """Connects. No statement may take longer than `seconds` (0: there is no limit). Raises MailboxError("UNAVAILABLE")."""
         options = _OPTIONS + (f" -c statement_timeout={int(seconds * 1000)}" if seconds else "")
         try:
             owner = await psycopg.AsyncConnection.connect(
@@ -91,8 +93,8 @@ class Connection:
         return Connection(owner)
 
     async def run(self, statement: str, parameters: Sequence[Parameter] = (), prepare: bool = True) -> list[Row]:
-        """The rows of one statement, all in binary. Raises Rejected; MailboxError for what our functions refuse, and
-        as UNAVAILABLE when the server is lost."""
+        """Returns the rows of one statement, all values in binary. Raises Rejected, and MailboxError for what our functions
+        refuse or, as UNAVAILABLE, when the server is lost."""
         formats = [_BINARY] * len(parameters)
         if not prepare:
             query = statement.encode()
@@ -106,11 +108,11 @@ class Connection:
             new = name
             await self._ask(lambda: self._pgconn.send_prepare(new, statement.encode()))
             self._statements[statement] = name
-        known = name
-        return _rows(await self._ask(lambda: self._pgconn.send_query_prepared(known, parameters, formats, _BINARY)))
+        prepared = name
+        return _rows(await self._ask(lambda: self._pgconn.send_query_prepared(prepared, parameters, formats, _BINARY)))
 
     async def script(self, text: str) -> None:
-        """Several statements at once, without parameters, as one transaction."""
+        """Runs several statements, without parameters, as one transaction."""
         await self._ask(lambda: self._pgconn.send_query(text.encode()))
 
     def close(self) -> None:
@@ -124,8 +126,8 @@ class Connection:
             self._answer.exception()
 
     def abandon(self) -> None:
-        """Nobody waits for the request any more, and nothing is lost without it: the server is asked to end it. Until it
-        has, the connection is not idle."""
+        """Asks the server to end a request that only reads and that nobody waits for any more. Until the server has ended it, the
+        connection is not idle."""
         if self._answer is not None and not self._answer.done() and self._abandoned is None:
             self._abandoned = self._loop.create_task(self._end(self._answer))
             self._abandoned.add_done_callback(self._ended)
@@ -146,7 +148,7 @@ class Connection:
         self._abandoned = None
 
     def when_idle(self, call: Callable[[], None]) -> None:
-        """Calls at once, or when a request that nobody waits for any more is answered."""
+        """Calls `call` at once when the connection is idle, else when its request is answered."""
         if self._abandoned is not None:
             self._abandoned.add_done_callback(lambda _: call())
         elif self._answer is None or self._answer.done():
@@ -223,8 +225,8 @@ class Connection:
 
 
 class Pool:
-    """Up to `size` connections, opened when needed. Requests wait in order of arrival; one that takes longer than `seconds`,
-    where they are given, raises Canceled."""
+    """Up to `size` connections, opened when needed. Requests wait in order of arrival. A statement that takes longer than
+    `seconds` (0: there is no limit) raises Canceled."""
 
     def __init__(self, conninfo: str, size: int, application: str, seconds: float = 0.0) -> None:
         self._conninfo = conninfo
@@ -237,7 +239,7 @@ class Pool:
         self._closed = False
 
     async def run(self, statement: str, parameters: Sequence[Parameter] = (), prepare: bool = True) -> list[Row]:
-        """As Connection.run, on any connection. The statement goes on when its caller is cancelled."""
+        """Does as Connection.run, on any connection. The statement goes on when its caller is cancelled."""
         connection = await self._take()
         try:
             return await connection.run(statement, parameters, prepare)
@@ -251,8 +253,8 @@ class Pool:
         prepare: bool = True,
         ended: Callable[[], None] = lambda: None,
     ) -> list[Row]:
-        """As `run`, of a statement that changes nothing: it ends when its caller is cancelled. `ended` is called once the
-        database has nothing more to do with it, which then is a moment later."""
+        """Does as `run`, for a statement that changes nothing: it ends when its caller is cancelled. `ended` is called once the
+        database works on it no longer, which after a cancellation is a moment later."""
         try:
             connection = await self._take()
         except BaseException:
@@ -290,13 +292,13 @@ class Pool:
             future: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
             self._waiting.append(future)
             try:
-                given = await future
+                passed_on = await future
             except asyncio.CancelledError:
                 if future.done() and not future.cancelled() and (handed := future.result()) is not None:
                     self._give(handed)
                 raise
-            if given is not None:
-                return given
+            if passed_on is not None:
+                return passed_on
         raise _unavailable()
 
     async def _connect(self) -> Connection:
@@ -332,7 +334,7 @@ def _rows(result: PGresult) -> list[Row]:
 
 
 def _is_gone(result: PGresult) -> bool:
-    """No SQLSTATE: libpq itself lost the server. Class 57P: it is shutting down or was crashed."""
+    """Whether the server is gone: without an SQLSTATE libpq itself lost it, and with class 57P it is shutting down or crashed."""
     sqlstate = result.error_field(pq.DiagnosticField.SQLSTATE) or b""
     return sqlstate == b"" or sqlstate.startswith(b"57P")
 

@@ -1,5 +1,5 @@
-"""The mailbox database: all interfaces of mailboxes (`model`) on PostgreSQL. The work itself stands in the modules of its
-subjects.
+"""The mailbox database: it implements all interfaces of mailboxes (`model`) on PostgreSQL. Each method calls the module of its
+subject, which does the work.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from postern.store.notices import Notices
 from postern.store.transport import Transport
 
 _RENDERED = Column.ENVELOPE | Column.BODYSTRUCTURE | Column.BODY | Column.HEADER
-"""What comes from a content's rendering."""
+"""The columns that are made by rendering a content."""
 REMEMBERED = 7 * 86_400
-"""Seconds for which a delivery said again is known: longer than any queue keeps a message."""
+"""Seconds for which a repeated delivery is recognized: longer than any queue keeps a message."""
 RETENTION = 30 * 86_400.0
 _SWEEP = 500
 
@@ -53,8 +53,8 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore):
 
     @staticmethod
     async def open(conninfo: str, connections: int = 8) -> MailboxDatabase:
-        """Brings the schema up to date first. `connections` (from 3 on) bounds what this process opens, a quarter of it and
-        one more for searches, besides two for notices.
+        """Opens the database, after it brought the schema up to date. This process opens at most `connections` (3 or more), of
+        which a quarter and one more are for searches, and two more for notices.
 
         Raises MailboxError("UNAVAILABLE") when the server does not answer, SchemaError when it holds a newer schema.
         """
@@ -71,7 +71,7 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore):
         return MailboxDatabase(conninfo, pool, searches, notices)
 
     async def transport(self) -> Transport:
-        """Over what the database is reached, and how we proved ourselves to it."""
+        """Returns how the database is reached, and how this process authenticated to it."""
         return await transport.transport(self._pool)
 
     async def octets(self) -> int:
@@ -84,9 +84,9 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore):
         await self._pool.close()
 
     async def maintain(self, retention: float | None = RETENTION) -> None:
-        """Housekeeping, to be called every few minutes by one process: purges mailboxes that are disconnected for longer than
-        `retention` seconds (None: none of them), frees contents that nothing refers to and forgets old delivery ids. Safe
-        when several do it at once."""
+        """Purges mailboxes that are disconnected for longer than `retention` seconds (None: none of them), frees contents that
+        nothing refers to, and forgets old delivery ids. One process should call it every few minutes; it is safe when several
+        call it at once."""
         before = int(time.time() - retention) if retention is not None else 0
         await disconnected.purge(self._pool, None, before)
         while await delivery.sweep(self._pool, _SWEEP) == _SWEEP:
@@ -94,28 +94,29 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore):
         await delivery.forget_deliveries(self._pool, int(time.time()) - REMEMBERED)
 
     async def render_anew(self) -> bool:
-        """Does what the migrations left for later, to its end: builds the index of ids, and renders what an older version stored,
-        slowly. False at once when another process does it. Whoever reads meanwhile gets what is right. Raises
-        MailboxError("UNAVAILABLE")."""
+        """Does the work that the migrations left for later: builds the index of ids, and slowly renders what an older version
+        stored. Returns True when all is done, and False at once when another process does it. Readers get right answers
+        meanwhile. Raises MailboxError("UNAVAILABLE")."""
         if not await index_build.build(self._pool, self._conninfo):
             return False
         return not await self._renewal.ask() or await renewal.walk(self._conninfo)
 
     async def waiting_mailboxes(self) -> list[UUID]:
-        """Mailboxes with submitted items that no hub has finished, whoever they belong to."""
+        """All mailboxes with submitted items that no hub has finished."""
         return await delivery.waiting_mailboxes(self._pool)
 
     async def reconcile(self, find: disconnected.Find) -> None:
-        """Mailboxes that `find` does not find in the directory are disconnected, those that it finds again are no longer.
+        """Disconnects the mailboxes whose owners `find` does not find in the directory, and connects again those that it finds.
         Raises what `find` raises, and IncompleteAnswer where it finds nobody at all."""
         await disconnected.reconcile(self._pool, find, int(time.time()))
 
     async def disconnect(self, mailbox: UUID, owner: str) -> bool:
-        """The directory has lost the owner, whose address was `owner`; whether he had a mailbox."""
+        """Disconnects the mailbox of an owner whom the directory has lost; `owner` was the address. Returns whether there was a
+        mailbox."""
         return await disconnected.disconnect(self._pool, mailbox, owner, int(time.time()))
 
     async def disconnected(self) -> list[DisconnectedMailbox]:
-        """The longest disconnected first."""
+        """Returns the disconnected mailboxes, the longest disconnected first."""
         return await disconnected.disconnected(self._pool)
 
     async def connect(self, mailbox: UUID, heir: UUID) -> None:
@@ -124,7 +125,7 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore):
         await disconnected.connect(self._pool, mailbox, heir)
 
     async def purge(self, mailbox: UUID) -> bool:
-        """Purges a disconnected mailbox at once; whether there was one."""
+        """Purges a disconnected mailbox at once. Returns whether there was one."""
         return await disconnected.purge(self._pool, mailbox, int(time.time()) + 1) > 0
 
     async def logon(self, mailbox: UUID, quota: int = KEEP_QUOTA) -> MailboxInfo:
@@ -184,7 +185,7 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore):
         flags: int,
         unchanged_since: int | None = None,
     ) -> FlagResult:
-        """All items that passed the condition, as they stand now; a mod-sequence grows only where a flag changed."""
+        """Returns all items that passed the condition, as they stand now. A mod-sequence grows only where a flag changed."""
         return await item_work.change_flags(
             self._pool, self._notices, mailbox, folder, uids, change, flags, unchanged_since
         )

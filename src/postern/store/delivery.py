@@ -21,7 +21,7 @@ _DELIVER = f"""SELECT statuses, changed, changes FROM deliver(
     {placeholders(8, PLACES)})"""  # noqa: S608 (our own words)
 
 _OF_VALUES = ("22", "23", "54")
-"""Classes of SQLSTATE that tell of the values given, or of the rows that they meet: data, integrity, limits exceeded."""
+"""Classes of SQLSTATE that blame the parameters, or the rows that they meet: data, integrity, limits exceeded."""
 
 
 async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
@@ -34,19 +34,20 @@ async def deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) 
     except Rejected as error:
         if len(deliveries) == 1:
             return [await _one_by_one(pool, notices, deliveries[0], error)]
-    # One of them is poison: each on its own, so that the rest arrives.
+    # One of the deliveries is poison: each is tried on its own, so that the rest arrives.
     return [(await deliver(pool, notices, [delivery]))[0] for delivery in deliveries]
 
 
 async def _one_by_one(pool: Pool, notices: Notices, delivery: Delivery, error: Rejected) -> list[DeliveryStatus]:
-    """It may be one mailbox in which there is no place for it: the others get it, each on its own. Of the last alone, what the
-    database says against the values (and not of itself) counts, and the second time it is given up for this mailbox."""
+    """Delivers a refused message to each of its mailboxes separately, for perhaps only one of them cannot take it. With one
+    mailbox left, an error that blames the values (and not the database itself) counts, and at the limit the message is given up
+    for this mailbox."""
     mailboxes = list(dict.fromkeys(delivery.mailboxes))
     if len(mailboxes) > 1:
         quotas = dict(zip(delivery.mailboxes, delivery.quotas, strict=False))
         alone = [delivery._replace(mailboxes=[box], quotas=[quotas[box]] if box in quotas else []) for box in mailboxes]
-        said = {one.mailboxes[0]: (await deliver(pool, notices, [one]))[0][0] for one in alone}
-        return [said[box] for box in delivery.mailboxes]
+        status_of = {part.mailboxes[0]: (await deliver(pool, notices, [part]))[0][0] for part in alone}
+        return [status_of[box] for box in delivery.mailboxes]
     status = DeliveryStatus.TEMPORARY
     if error.sqlstate.startswith(_OF_VALUES):
         key = f"{_key(delivery)}/{mailboxes[0].hex}"
@@ -59,23 +60,25 @@ async def _one_by_one(pool: Pool, notices: Notices, delivery: Delivery, error: R
 async def _without(
     pool: Pool, notices: Notices, deliveries: Sequence[Delivery], bad: Unrenderable
 ) -> list[list[DeliveryStatus]]:
-    """All but the one that cannot be rendered. Its hub hears POISON once it is given up, and sets it aside; what counted against
-    it is then told, and forgotten here, so that an administrator's retry is one."""
+    """Delivers all but the message that cannot be rendered. Once that one is given up its hub hears POISON, and sets it aside.
+    The failures counted here are then forgotten, so that a retry by an administrator is tried again."""
     status = DeliveryStatus.TEMPORARY
     if given_up(bad.key) is not None:
         status = DeliveryStatus.POISON
         forget(bad.key)
-    rest = iter(await deliver(pool, notices, [one for one in deliveries if _key(one) != bad.key]))
-    return [[status] * len(one.mailboxes) if _key(one) == bad.key else next(rest) for one in deliveries]
+    rest = iter(await deliver(pool, notices, [delivery for delivery in deliveries if _key(delivery) != bad.key]))
+    return [[status] * len(delivery.mailboxes) if _key(delivery) == bad.key else next(rest) for delivery in deliveries]
 
 
 def _key(delivery: Delivery) -> str:
-    """Under which the rendering of a delivery is marked and counted."""
+    """The key under which the rendering of a delivery is marked, and its failures are counted."""
     return f"delivery/{delivery.delivery_id}"
 
 
 async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
-    batch = await Batch.of([with_return_path(one) for one in deliveries], [_key(one) for one in deliveries])
+    batch = await Batch.of(
+        [with_return_path(delivery) for delivery in deliveries], [_key(delivery) for delivery in deliveries]
+    )
     now = int(time.time())
     places: dict[tuple[UUID, str], int] = {}
     which: list[int] = []
@@ -105,13 +108,15 @@ async def _deliver(pool: Pool, notices: Notices, deliveries: Sequence[Delivery])
     statuses, changed, changes = rows[0]
     for guid, change in zip(wire.to_array(changed), wire.to_array(changes), strict=True):
         notices.changed(UUID(bytes=guid), wire.to_int8(change))
-    said = [DeliveryStatus(wire.to_int8(status)) for status in wire.to_array(statuses)]
-    return [[said[places[mailbox, delivery.delivery_id]] for mailbox in delivery.mailboxes] for delivery in deliveries]
+    results = [DeliveryStatus(wire.to_int8(status)) for status in wire.to_array(statuses)]
+    return [
+        [results[places[mailbox, delivery.delivery_id]] for mailbox in delivery.mailboxes] for delivery in deliveries
+    ]
 
 
 def with_return_path(delivery: Delivery) -> bytes:
-    """Final delivery writes the reverse-path into the message, and takes out what others wrote (RFC 5321 section 4.4): a
-    reader takes it for what our SMTP was told.
+    """Writes the reverse-path into the message, as final delivery does, and takes out such fields that others wrote (RFC 5321
+    section 4.4): readers take the field for the reverse-path that our SMTP was given.
 
     Bound: linear in the message.
     """
@@ -127,8 +132,8 @@ def with_return_path(delivery: Delivery) -> bytes:
 
 async def used(pool: Pool, mailboxes: Sequence[UUID]) -> list[int]:
     rows = await pool.run("SELECT guid, used FROM mailboxes WHERE guid = ANY ($1::uuid[])", [wire.uuids(mailboxes)])
-    found = {UUID(bytes=guid): wire.to_int8(octets) for guid, octets in rows if guid is not None}
-    return [found.get(mailbox, 0) for mailbox in mailboxes]
+    octets_of = {UUID(bytes=guid): wire.to_int8(octets) for guid, octets in rows if guid is not None}
+    return [octets_of.get(mailbox, 0) for mailbox in mailboxes]
 
 
 async def submit(pool: Pool, notices: Notices, mailbox: UUID, uid: int) -> None:
@@ -150,17 +155,17 @@ async def submitted(pool: Pool, notices: Notices, mailbox: UUID, uid: int) -> No
 
 
 async def waiting_mailboxes(pool: Pool) -> list[UUID]:
-    """Mailboxes whose outbox holds something: what the Mail Submission Service looks at when it starts."""
+    """Mailboxes whose outbox holds something. The Mail Submission Service asks for them when it starts."""
     rows = await pool.run("SELECT DISTINCT m.guid FROM outbox o JOIN mailboxes m ON m.id = o.mailbox")
     return [UUID(bytes=row[0]) for row in rows]
 
 
 async def forget_deliveries(pool: Pool, before: int) -> None:
-    """Delivery ids older than any hub will repeat."""
+    """Forgets the deliveries before a time (seconds since the epoch), which no hub will repeat."""
     await pool.run("DELETE FROM delivered WHERE at < $1::bigint", [wire.int8(before)])
 
 
 async def sweep(pool: Pool, most: int) -> int:
-    """Frees contents that lost their last item; looks at `most` candidates at most and says at how many it did."""
+    """Frees contents that lost their last item. Looks at `most` candidates at most, and returns at how many it looked."""
     rows = await pool.run("SELECT sweep($1::bigint)", [wire.int8(most)])
     return wire.to_int8(rows[0][0])

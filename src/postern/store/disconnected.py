@@ -11,7 +11,7 @@ from postern.store import wire
 from postern.store.connection import Pool
 
 Find = Callable[[Sequence[UUID]], Awaitable[Mapping[UUID, str]]]
-"""Finds which of these owners the directory has, each with an address or a name."""
+"""Finds the owners among these that the directory has, each with an address or a name."""
 
 _ASKED = 500
 """Mailboxes that the directory is asked about at a time."""
@@ -33,9 +33,9 @@ _PORTION = 500
 
 
 async def reconcile(pool: Pool, find: Find, now: int) -> None:
-    """A portion of mailboxes after the other: asked of the directory, then marked. Nobody is missing before all were asked, so
-    what `find` raises leaves nobody marked. Raises IncompleteAnswer where nobody at all was found: then something is wrong
-    with the directory, and it is not that everybody is gone."""
+    """Asks the directory about the owners of all mailboxes, portion by portion, and marks the mailboxes. Owners count as missing
+    only after all were asked, so what `find` raises marks no mailbox as disconnected. Raises IncompleteAnswer where nobody at
+    all was found: then something is wrong with the directory, for not everybody can be gone."""
     missing: list[UUID] = []
     anybody, last = False, UUID(int=0)
     while True:
@@ -44,11 +44,11 @@ async def reconcile(pool: Pool, find: Find, now: int) -> None:
         if not asked:
             break
         last = max(asked, key=lambda guid: guid.bytes)
-        found = await find(list(asked))
-        anybody = anybody or bool(found)
-        missing += (guid for guid, connected in asked.items() if connected and guid not in found)
-        if found:
-            await _mark(pool, list(found), list(found.values()), now)
+        owners = await find(list(asked))
+        anybody = anybody or bool(owners)
+        missing += (guid for guid, connected in asked.items() if connected and guid not in owners)
+        if owners:
+            await _mark(pool, list(owners), list(owners.values()), now)
     if missing and not anybody:
         raise IncompleteAnswer("the directory knows the owner of no mailbox here")
     for start in range(0, len(missing), _ASKED):
@@ -57,12 +57,12 @@ async def reconcile(pool: Pool, find: Find, now: int) -> None:
 
 
 async def _mark(pool: Pool, guids: Sequence[UUID], owners: Sequence[str], now: int) -> None:
-    """Owner "": the directory has none. Only rows that change are locked."""
+    """Writes the owners of mailboxes; the owner "" means that the directory has none. Only rows that change are locked."""
     await pool.run(_MARK, [wire.uuids(guids), wire.texts(owners), wire.int8(now)])
 
 
 async def disconnect(pool: Pool, mailbox: UUID, owner: str, now: int) -> bool:
-    """Whether there is such a mailbox."""
+    """Disconnects a mailbox. Returns whether there is such a mailbox."""
     rows = await pool.run(
         "UPDATE mailboxes SET owner = $2::text, disconnected = $3::bigint WHERE guid = $1::uuid AND disconnected <> 1 "
         "RETURNING id",
@@ -86,7 +86,8 @@ async def connect(pool: Pool, mailbox: UUID, heir: UUID) -> None:
 
 
 async def purge(pool: Pool, mailbox: UUID | None, before: int) -> int:
-    """Purges one mailbox, or all of them, disconnected before that time; and what an interrupted purge left. How many."""
+    """Purges one mailbox (or all, None) if disconnected before that time, and what an interrupted purge left. Returns the
+    number."""
     rows = await pool.run(
         "SELECT begin_purge($1::uuid, $2::bigint)", [mailbox.bytes if mailbox is not None else None, wire.int8(before)]
     )

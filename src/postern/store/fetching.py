@@ -1,6 +1,6 @@
 """FETCH: columns of items, as few values as the wire allows.
 
-What is small comes as one row of packed columns: a row object for each item would cost more than the rest of the work.
+Small values come as one row of packed columns: a row object for each item would cost more than the rest of the work.
 Headers and contents come as rows, which spares copying them into one value, and in portions.
 """
 
@@ -26,7 +26,7 @@ _TOO_LONG = "54000"
 OWNED = (
     "(SELECT f.id FROM folders f JOIN mailboxes m ON m.id = f.mailbox WHERE m.guid = $1::uuid AND f.id = $2::bigint)"
 )
-"""The folder's id if it is this mailbox's, else NULL."""
+"""The folder's id if the folder belongs to this mailbox, else NULL."""
 
 _ADDED = f"""CASE
     WHEN EXISTS (SELECT FROM unended u WHERE u.content = i.content) THEN 2
@@ -36,8 +36,8 @@ _ADDED = f"""CASE
             WHEN b.data = '' OR substring(b.data FROM greatest(length(b.data) - 1, 1)) = '\\x0d0a' THEN 0 ELSE 2 END
         FROM contents c JOIN bodies b ON b.content = c.id WHERE c.id = i.content)
     END"""  # noqa: S608 (our own words)
-"""What is added to a message whose last line has no end. Which ones these are is written down when they are rendered; until all
-are (`renewal`), the octets of older ones are looked at."""
+"""The octets that are added to a message: 2 where its last line has no end, else 0. The table `unended` lists such messages once
+they are rendered. Until all are (`renewal`), the last octets of older ones are looked at."""
 
 _NUMBERS = (
     (Column.FLAGS, "i.flags"),
@@ -70,7 +70,7 @@ _FIELDS = {
 async def fetch(
     pool: Pool, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]], columns: Column, changed_since: int
 ) -> FetchedItems:
-    """As Mailboxes.fetch."""
+    """Does what Mailboxes.fetch says."""
     lows, highs = merged(uids)
     if not columns & _HEAVY or (len(lows) == 1 and lows[0] == highs[0]):
         try:
@@ -104,7 +104,7 @@ def _statement(columns: Column, ranges: bool, changed_since: bool, packed: bool)
         joins += " JOIN contents c ON c.id = i.content"
     if columns & _HEAVY:
         joins += " JOIN bodies b ON b.content = i.content"
-    # Of the items as they are found, never of the whole folder: OFFSET 0 keeps the planner from joining first.
+    # Joins the items that were selected, never the whole folder: OFFSET 0 keeps the planner from joining first.
     low, high = ("r.low", "r.high") if ranges else ("$3::bigint", "$4::bigint")
     since = " AND i.modseq > $5::bigint" if changed_since else ""
     items = (
@@ -112,7 +112,7 @@ def _statement(columns: Column, ranges: bool, changed_since: bool, packed: bool)
         " ORDER BY i.uid OFFSET 0) AS i"
     )
     source = f"unnest($3::bigint[], $4::bigint[]) AS r(low, high) CROSS JOIN LATERAL {items}" if ranges else items
-    # Our own words only; what is asked for are parameters.
+    # The text is ours alone; the values of a request are parameters.
     rows = f"SELECT {', '.join(inner)} FROM {source}{joins} ORDER BY i.uid"  # noqa: S608 (our own words)
     return f"SELECT {OWNED}, {', '.join(outer)} FROM ({rows}) AS x" if packed else rows  # noqa: S608 (our own words)
 
@@ -138,7 +138,7 @@ async def _packed(
     if row[0] is None:
         raise no_folder()
     values = iter(row[1:])
-    found = wire.words32(next(values))
+    uids = wire.words32(next(values))
     got: dict[str, Sequence[int] | Sequence[bytes]] = {}
     for column, _ in _NUMBERS:
         if columns & column:
@@ -146,7 +146,7 @@ async def _packed(
     for column, _ in _BYTES:
         if columns & column:
             got[_FIELDS[column]] = wire.slices(next(values), next(values))
-    return FetchedItems(uids=found, **got)  # type: ignore[arg-type]  # by columns
+    return FetchedItems(uids=uids, **got)  # type: ignore[arg-type]  # by columns
 
 
 def _from_rows(rows: list[Row], columns: Column) -> FetchedItems:
@@ -175,7 +175,7 @@ def _portions(uids: Sequence[int], sizes: Sequence[int]) -> Iterator[Sequence[in
 
 
 def _runs(uids: Sequence[int]) -> tuple[list[int], list[int]]:
-    """As ranges of these UIDs and no others."""
+    """Returns the lows and highs of ranges that hold these UIDs and no others."""
     lows, highs = [uids[0]], [uids[0]]
     for uid in uids[1:]:
         if uid == highs[-1] + 1:

@@ -1,4 +1,4 @@
-"""Folders of every class, by parent and name; what became of them; rights on them."""
+"""Folders of every class, by parent and name; changes of folders; rights on folders."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def set_rights(
 
 
 def _name(parent: int, name: str) -> str:
-    """At the top INBOX knows no case, as in a path."""
+    """Returns the name as it is kept: at the top the case of INBOX does not matter, as in a path."""
     (checked,) = checked_path([name])
     return name if parent else checked
 

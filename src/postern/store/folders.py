@@ -29,8 +29,8 @@ _CLAIM = f"""
     )
     SELECT old.*, set_config('synchronous_commit', 'off', true) FROM old
 """  # noqa: S608 (our own words)
-"""The folder as it is when it is locked, so that of two sessions one claims what is new. It is not waited for the disk:
-a crash that loses the claim only makes messages recent once more."""
+"""Reads the folder once it is locked, so that only one of two sessions claims what is new. The commit does not wait for the
+disk: a crash that loses the claim only makes messages recent once more."""
 _FIRST_UNSEEN = """
     SELECT CASE WHEN f.unseen > f.messages / 2 THEN
         (SELECT count(*) FROM items i WHERE i.folder = f.id AND i.uid <= (
@@ -40,7 +40,8 @@ _FIRST_UNSEEN = """
     END
     FROM mailboxes m JOIN folders f ON f.mailbox = m.id WHERE m.guid = $1::uuid AND f.id = $2::bigint AND f.unseen > 0
 """
-"""Where most are seen, those that are not are the newest, most often: they are looked for from the end."""
+"""Finds the sequence number of the first unseen item. Where most items are unseen it counts from the start. Else it counts from
+the end, for then the unseen ones are mostly the newest."""
 
 
 async def logon(pool: Pool, mailbox: UUID, quota: int) -> MailboxInfo:
@@ -137,14 +138,14 @@ async def keywords(pool: Pool, mailbox: UUID, folder: int, names: Sequence[str],
 
 
 def normal_path(path: Sequence[str]) -> tuple[str, ...]:
-    """INBOX is the one name that knows no case (RFC 9051 section 5.1)."""
+    """Returns the path with INBOX in capitals at its top, the one name whose case does not matter (RFC 9051 section 5.1)."""
     if path and path[0].upper() == "INBOX":
         return ("INBOX", *path[1:])
     return tuple(path)
 
 
 def checked_path(path: Sequence[str]) -> tuple[str, ...]:
-    """Raises MailboxError for names that no folder can have."""
+    """Returns the path as it is kept. Raises MailboxError for names that no folder can have."""
     if not path or len(path) > MAX_DEPTH:
         raise MailboxError("CANNOT", "A folder's path has between 1 and 32 names")
     for name in path:

@@ -1,5 +1,5 @@
-"""Trees that are linked and cut again, and which tree a node is in: link-cut trees (Sleator and Tarjan, "A data structure for
-dynamic trees", 1983), each step in logarithmic time on average, whatever the shape of the trees.
+"""Link-cut trees (Sleator and Tarjan, "A data structure for dynamic trees", 1983): trees that are linked and cut, and that tell
+the root above a node. Each step takes logarithmic time on average, whatever the shape of the trees.
 
 A tree is kept as paths, each path as a splay tree in the order from its top downwards.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 
 class Place:
-    """Where a node is: `up` is its parent in the splay tree of its path or, of that tree's root, the node above the path."""
+    """The position of a node in its tree. `up` is the parent in the splay tree of the node's path; at the root of the splay tree
+    it is the node above the path."""
 
     __slots__ = ("left", "right", "up")
 
@@ -18,12 +19,12 @@ class Place:
         self.right: Place | None = None
 
     def link(self, parent: Place) -> None:
-        """This node is the root of a tree, and `parent` is in another."""
+        """Makes this node, the root of a tree, a child of `parent`, which is in another tree."""
         self._expose()
         self.up = parent
 
     def cut(self) -> None:
-        """The node, with what is below it, becomes a tree of its own. It has a parent now."""
+        """Makes the node, with all below it, a tree of its own. The node must have a parent."""
         self._expose()
         assert self.left is not None
         self.left.up = None
@@ -32,11 +33,11 @@ class Place:
     def root(self) -> Place:
         """The top of the tree."""
         self._expose()
-        found = self
-        while found.left is not None:
-            found = found.left
-        found._splay()
-        return found
+        top = self
+        while top.left is not None:
+            top = top.left
+        top._splay()
+        return top
 
     def _expose(self) -> None:
         """Makes the way from the root down to this node one path, with this node on top of its splay tree."""

@@ -1,7 +1,7 @@
 """Builds the unique index of item ids beside the work, in a database that had items before it (migration 6).
 
-A migration has half a minute, and an index of many items takes longer. `CREATE INDEX CONCURRENTLY` lets deliveries go on. One
-that was broken off leaves an index that is not valid, which the next takes away first.
+A migration has half a minute, and an index of many items takes longer. `CREATE INDEX CONCURRENTLY` lets deliveries go on. A
+build that was interrupted leaves an index that is not valid, which the next build drops first.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ _LOCK = 0x496E6478  # "Indx": any number that nobody else in this database uses
 _IS_THERE = """
     SELECT coalesce((SELECT i.indisvalid::int FROM pg_index i WHERE i.indexrelid = to_regclass('items_id')), -1)::int8
 """
-"""1: it is there; 0: a broken off one is; -1: none."""
+"""1: the index is there; 0: an interrupted build left one that is not valid; -1: there is none."""
 
 
 async def build(pool: Pool, conninfo: str) -> bool:
-    """True when the index is there; False when another process builds it. Raises MailboxError UNAVAILABLE."""
+    """Returns True when the index is there, False when another process builds it. Raises MailboxError UNAVAILABLE."""
     if await _state(pool) == 1:
         return True
     connection = await Connection.open(conninfo, "postern-index")
     try:
-        # It goes with the connection, so also with the process.
+        # The lock ends with the connection, and so with the process.
         rows = await connection.run("SELECT pg_try_advisory_lock($1::bigint)::int::int8", [wire.int8(_LOCK)])
         if not wire.to_int8(rows[0][0]):
             return False

@@ -1,7 +1,6 @@
-"""Items by id: read, changed, removed; what became of them; their properties.
+"""Items by id: reads, changes and removes them, lists changes of items, and keeps their properties.
 
-Nothing here needs the index of ids to be right, only to be quick: a database that had items before it has none until it is built
-(`index_build`).
+The index of ids makes this quick, and answers are right without it: an older database has none until `index_build` has built it.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from postern.store.notices import Notices
 from postern.store.rendered import PLACES, placeholders
 
 CONTENT_OCTETS = 1 << 26
-"""Octets of content that one `get` brings: what does not fit beside others comes without."""
+"""Octets of content that one `get` brings. An item that does not fit beside others comes without its content."""
 _MAX_TAG = 0xFFFFFFFF
 _LONGEST_NAME = 255
 
@@ -37,7 +36,7 @@ _ITEMS = """
     FROM (SELECT * FROM items WHERE id = ANY ($2::bigint[]) OFFSET 0) AS i
     JOIN folders f ON f.id = i.folder JOIN mailboxes m ON m.id = f.mailbox WHERE m.guid = $1::uuid
 """
-"""Items by their ids first (OFFSET 0): a plan that was made while there was little would look through the mailbox."""
+"""Selects items by their ids first (OFFSET 0): a plan made while the tables were small would scan the mailbox."""
 _GET = f"SELECT i.*, NULL FROM ({_ITEMS}) AS i"  # noqa: S608 (our own words)
 _GET_CONTENT = f"""
     SELECT x.id, x.folder, x.uid, x.class, x.size, x.modseq, x.flags, x.internal_date, x.created, x.content, b.data
@@ -79,8 +78,8 @@ _CHANGES = """
         (SELECT string_agg(int8send(t.id), '' ORDER BY t.id) FROM told t WHERE t.fate = 3)
     FROM mailboxes m WHERE m.guid = $1::uuid
 """
-"""An item that came into the folder is told at the change with which it came, whatever became of it later: at a page's end, the
-caller has been told of every item that was there."""
+"""Tells of an item that came into the folder at the change with which it came, whatever happened to it later. So at the end of
+each page the caller has been told of every item that was there."""
 _CREATE = f"SELECT ids, change FROM create_items({NEW_ITEMS})"  # noqa: S608 (our own words)
 _UPDATE = f"""SELECT change FROM update_item(
     $1::uuid, $2::bigint, $3::text, $4::bigint, {placeholders(5, PLACES)})"""  # noqa: S608 (our own words)
@@ -161,7 +160,7 @@ async def delete(pool: Pool, notices: Notices, mailbox: UUID, ids: Sequence[int]
 async def place(
     pool: Pool, notices: Notices, mailbox: UUID, ids: Sequence[int], target: int, move: bool
 ) -> dict[int, int]:
-    """Moves or copies items to another folder: by id, the id that it has there."""
+    """Moves or copies items to another folder. Returns, for the id of each, its id there."""
     rows = await pool.run(
         "SELECT sources, targets, change FROM place_items($1::uuid, $2::bigint[], $3::bigint, $4::boolean)",
         [mailbox.bytes, wire.int8s(ids), wire.int8(target), wire.boolean(move)],

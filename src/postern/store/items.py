@@ -17,7 +17,7 @@ from postern.store.rendered import PLACES, Batch, Unrenderable, placeholders
 
 _FLAG_MASK = (1 << 63) - 1
 _LONGEST_CLASS = 255
-"""PidTagMessageClass has no more characters (MS-OXCMSG section 2.2.1.3)."""
+"""The most characters that PidTagMessageClass has (MS-OXCMSG section 2.2.1.3)."""
 
 _INDEX = f"""
     SELECT f.highest_modseq, f.uid_next, f.messages, x.uids, x.flags, x.modseqs, CASE WHEN $3::bigint > 0 THEN (
@@ -47,8 +47,8 @@ _CLAIM = f"""
         CASE WHEN old.id IS NOT NULL THEN set_config('synchronous_commit', 'off', true) END
     FROM ({{index}}) AS x LEFT JOIN old ON true
 """  # noqa: S608 (our own words)
-"""The folder is locked where something came, so that of two sessions one claims it. It is not waited for the disk: a crash
-that loses the claim only makes messages recent once more."""
+"""Locks the folder where something came, so that only one of two sessions claims it. The commit does not wait for the disk: a
+crash that loses the claim only makes messages recent once more."""
 
 _LOOKS = {
     (claim, is_whole): statement.format(index=index)
@@ -58,7 +58,7 @@ _LOOKS = {
 
 NEW_ITEMS = f"""$1::uuid, $2::bigint, $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint, $8::bigint,
     $9::bigint, {placeholders(10, PLACES)}"""
-"""The parameters that `new_items` gives, as `append_items` and `create_items` take them."""
+"""The parameters that `new_items` returns, as `append_items` and `create_items` take them."""
 _APPEND = f"""SELECT validity, first_uid, change FROM append_items(
     {NEW_ITEMS})"""  # noqa: S608 (our own words)
 
@@ -73,17 +73,17 @@ async def index(pool: Pool, mailbox: UUID, folder: int, since: int) -> Index:
 
 
 async def look(pool: Pool, mailbox: UUID, folder: int, since: int, next_uid: int, claim_recent: bool) -> Index:
-    """As Mailboxes.look."""
+    """Does what Mailboxes.look says."""
     statement = _LOOKS[claim_recent, since <= 0]
     parameters = [mailbox.bytes, wire.int8(folder), wire.int8(since), wire.int8(next_uid)]
-    # Who goes away has claimed or not, and must not have done half of it.
+    # A claim is made in full or not at all, so it runs to its end when its caller goes away.
     rows = await (pool.run if claim_recent else pool.read)(statement, parameters)
     if not rows:
         raise no_folder()
-    found, (first, behind) = _index(rows[0][:7]), rows[0][7:9]
-    if first is None or found.last_uid < next_uid:
-        return found
-    return found._replace(recent=(wire.to_int8(first), wire.to_int8(behind) - 1))
+    answer, (first, behind) = _index(rows[0][:7]), rows[0][7:9]
+    if first is None or answer.last_uid < next_uid:
+        return answer
+    return answer._replace(recent=(wire.to_int8(first), wire.to_int8(behind) - 1))
 
 
 def _index(row: Row) -> Index:
@@ -109,8 +109,9 @@ async def change_flags(
     flags: int,
     unchanged_since: int | None,
 ) -> FlagResult:
-    """As Mailboxes.change_flags. Flags do not wait for the disk: a crash of the database (not of this process) can lose
-    those of its last moments, never a message, and in order. Every other change waits, also for the flags before it."""
+    """Does what Mailboxes.change_flags says, and does not wait for the disk. A crash of the database (not of this process) can
+    lose the flags of its last moments, the latest first, but never a message. Every other change waits for the disk, also for the
+    flags before it."""
     lows, highs = merged(uids)
     rows = await pool.run(
         "SELECT uids, flags, modseqs, modified, change, set_config('synchronous_commit', 'off', true) FROM change_flags("
@@ -125,9 +126,9 @@ async def change_flags(
             wire.int8(-1 if unchanged_since is None else unchanged_since),
         ],
     )
-    found, new, modseqs, modified, number, _ = rows[0]
+    passed, new, modseqs, modified, number, _ = rows[0]
     notices.changed(mailbox, wire.to_int8(number))
-    return FlagResult(wire.words32(found), wire.words64(new), wire.words64(modseqs), wire.words32(modified))
+    return FlagResult(wire.words32(passed), wire.words64(new), wire.words64(modseqs), wire.words32(modified))
 
 
 async def append(pool: Pool, notices: Notices, mailbox: UUID, folder: int, items: Sequence[NewItem]) -> CopyResult:
@@ -140,7 +141,7 @@ async def append(pool: Pool, notices: Notices, mailbox: UUID, folder: int, items
 async def new_items(
     mailbox: UUID, folder: int, items: Sequence[NewItem], classes: Sequence[str]
 ) -> list[wire.Parameter]:
-    """Items rendered, as the parameters NEW_ITEMS. Raises MailboxError CANNOT."""
+    """Renders items, and returns them as the parameters NEW_ITEMS. Raises MailboxError CANNOT."""
     if not items:
         raise MailboxError("CANNOT", "There is nothing to append")
     batch = await rendered([item.content for item in items])
@@ -160,7 +161,7 @@ async def new_items(
 
 
 async def rendered(contents: Sequence[bytes]) -> Batch:
-    """Contents rendered. Raises MailboxError CANNOT."""
+    """Renders contents. Raises MailboxError CANNOT."""
     try:
         return await Batch.of(contents)
     except Unrenderable as bad:
@@ -168,7 +169,7 @@ async def rendered(contents: Sequence[bytes]) -> Batch:
 
 
 def checked_class(name: str) -> str:
-    """Raises MailboxError CANNOT for what cannot be the class of an item or a folder."""
+    """Returns the class of an item or a folder. Raises MailboxError CANNOT for what cannot be one."""
     if not 1 <= len(name) <= _LONGEST_CLASS or not name.isascii() or not name.isprintable():
         raise MailboxError("CANNOT", "A class has 1 to 255 printable ASCII characters")
     return name
@@ -215,7 +216,7 @@ async def expunge(
 
 
 async def retried(pool: Pool, statement: str, parameters: list[wire.Parameter]) -> list[tuple[bytes | None, ...]]:
-    """Once more where the database says that only the moment was wrong (serialization, deadlock)."""
+    """Runs a statement, up to three times where the database says that only the moment was wrong (serialization, deadlock)."""
     for last in (False, False, True):
         try:
             return await pool.run(statement, parameters)

@@ -17,18 +17,18 @@ _LOCK = 0x506F7374  # "Post": any number that nobody else in this database uses
 
 
 class SchemaError(Exception):
-    """The database is of a newer Postern than this one."""
+    """The database has the schema of a newer Postern than this one."""
 
 
 def steps() -> list[tuple[int, str]]:
     """Number and text of each migration, in order."""
     folder = resources.files("postern.store").joinpath("migrations")
-    found = []
+    migrations = []
     for file in folder.iterdir():
         match = re.fullmatch(r"(\d{4})_\w+\.sql", file.name)
         if match:
-            found.append((int(match[1]), file.read_text(encoding="utf-8")))
-    return sorted(found)
+            migrations.append((int(match[1]), file.read_text(encoding="utf-8")))
+    return sorted(migrations)
 
 
 def functions() -> str:
@@ -38,8 +38,8 @@ def functions() -> str:
 
 
 async def migrate(connection: Connection, until: int | None = None) -> None:
-    """Brings the schema to its newest version (or to `until`, for tests of upgrades). What an older version rendered is
-    left to `renewal`, for it may take hours. Raises SchemaError."""
+    """Brings the schema to its newest version (or to `until`, for tests of upgrades). `renewal` renders anew what an older
+    version rendered, for that may take hours. Raises SchemaError."""
     await connection.run("SELECT pg_advisory_lock($1::bigint)", [wire.int8(_LOCK)])
     try:
         await connection.script(
@@ -48,10 +48,10 @@ async def migrate(connection: Connection, until: int | None = None) -> None:
         )
         row = (await connection.run("SELECT version, functions FROM schema_version"))[0]
         version, installed = wire.to_int8(row[0]), (row[1] or b"").decode()
-        known = steps()
-        if version > known[-1][0]:
-            raise SchemaError(f"the database has schema version {version}, this Postern knows {known[-1][0]}")
-        for number, text in known:
+        migrations = steps()
+        if version > migrations[-1][0]:
+            raise SchemaError(f"the database has schema version {version}, this Postern knows {migrations[-1][0]}")
+        for number, text in migrations:
             if version < number and (until is None or number <= until):
                 await connection.script(f"{text}; UPDATE schema_version SET version = {number}")  # noqa: S608 (our own words)
         if until is not None:
@@ -59,13 +59,13 @@ async def migrate(connection: Connection, until: int | None = None) -> None:
         text = functions()
         digest = hashlib.sha256(text.encode()).hexdigest()
         if digest != installed:
-            # In a schema of their own, so that one with an older signature goes with it.
+            # The functions have a schema of their own: dropping it also drops those with an older signature.
             await connection.script(
                 f"BEGIN; DROP SCHEMA IF EXISTS functions CASCADE; CREATE SCHEMA functions;"  # noqa: S608 (our own words)
                 f" SET LOCAL search_path = functions, public; {text};"
                 f" UPDATE public.schema_version SET functions = '{digest}'; COMMIT"
             )
-        # Nothing to be rendered anew (`renewal`).
+        # A new database has nothing to be rendered anew (`renewal`).
         await connection.run(
             "UPDATE schema_version SET rendered = $1::bigint WHERE NOT EXISTS (SELECT FROM contents)",
             [wire.int8(RENDERING)],

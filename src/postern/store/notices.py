@@ -1,8 +1,8 @@
 """Passes change numbers of mailboxes between the processes that serve one database.
 
-A change is told after its commit, gathered with others, over NOTIFY on a connection of its own: a NOTIFY inside each
-transaction would make their commits wait for one another. A word that is lost with a dying process costs a listener no
-more than `_DOUBT` seconds, for waiters also look at the numbers themselves now and then.
+A process tells others of a change after its commit, together with other changes, over NOTIFY on a connection of its own: a
+NOTIFY inside each transaction would make the commits wait for one another. A notice that is lost with a dying process costs a
+listener no more than `_DOUBT` seconds, for waiters also look at the numbers themselves now and then.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ _DOUBT = 30.0
 _PAYLOAD = 180  # changes in one NOTIFY: its payload has 8000 bytes at most
 _RETRY = 1.0
 _GATHER = 0.01
-"""Seconds for which changes are gathered: waiters of this process are woken at once, others that much later."""
+"""Seconds for which changes are gathered: waiters of this process are woken at once, those of others that much later."""
 
 
 class Notices:
-    """`changed` is called after each commit, `wait` by those who watch."""
+    """The notices of one process. Call `changed` after each commit, and `wait` to watch mailboxes."""
 
     def __init__(self, conninfo: str, pool: Pool) -> None:
         self._conninfo = conninfo
         self._pool = pool
         self._known: dict[UUID, int] = {}
-        """The newest numbers heard while listening; complete from when a waiter asked the database."""
+        """The newest numbers of mailboxes with waiters; right once a waiter has asked the database."""
         self._waiters: dict[UUID, set[asyncio.Event]] = {}
         self._untold: dict[UUID, int] = {}
         self._to_tell = asyncio.Event()
         self._listenings = 0
-        """How often listening began: what was said in between is unknown."""
+        """The number of times that listening began. What was told in between is unknown."""
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -49,14 +49,14 @@ class Notices:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def changed(self, mailbox: UUID, change: int) -> None:
-        """This process committed a change."""
+        """Tells the other processes, and the waiters of this one, of a change that this process committed."""
         self._heard(mailbox, change)
         if self._untold.get(mailbox, 0) < change:
             self._untold[mailbox] = change
             self._to_tell.set()
 
     async def wait(self, mailboxes: dict[UUID, int], timeout: float) -> dict[UUID, int]:
-        """As Mailboxes.wait."""
+        """Does what Mailboxes.wait says."""
         deadline = time.monotonic() + timeout
         event = asyncio.Event()
         for mailbox in mailboxes:
@@ -101,7 +101,7 @@ class Notices:
     def _heard(self, mailbox: UUID, change: int) -> None:
         waiters = self._waiters.get(mailbox)
         if waiters is None:
-            return  # nobody watches it; whoever will asks the database first
+            return  # nobody watches it; a new waiter asks the database first
         if self._known.get(mailbox, 0) < change:
             self._known[mailbox] = change
             for event in waiters:
@@ -150,7 +150,7 @@ class Notices:
                 try:
                     if connection is None or connection.broken:
                         connection = await Connection.open(self._conninfo, "postern-notify")
-                        # What is told is in the database already; losing the word is no loss.
+                        # The change is in the database already: nothing is lost with its notice.
                         await connection.run("SET synchronous_commit = off", prepare=False)
                     await connection.run(
                         "SELECT pg_notify($1::text, p) FROM unnest($2::text[]) AS p",

@@ -8,7 +8,7 @@ MAX_UID = 0xFFFFFFFF
 
 
 def merged(ranges: Sequence[tuple[int, int]]) -> tuple[list[int], list[int]]:
-    """Lows and highs of the same set; a pair may be given either way round ("5:2", RFC 9051 section 9)."""
+    """Returns the lows and highs of the same set. A pair may come either way round ("5:2", RFC 9051 section 9)."""
     lows: list[int] = []
     highs: list[int] = []
     for first, second in sorted([(min(pair), max(pair)) for pair in ranges]):

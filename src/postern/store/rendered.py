@@ -22,7 +22,7 @@ AT_ONCE = 65_536
 
 @dataclass(slots=True)
 class Batch:
-    """Different messages, each once, and where each given message is among them (counted from 1)."""
+    """The different messages among those that came, each once. `places` says which of them each message is, counted from 1."""
 
     contents: list[bytes]
     hashes: list[bytes]
@@ -31,13 +31,13 @@ class Batch:
 
     @staticmethod
     async def of(messages: Sequence[bytes], keys: Sequence[str] = ()) -> Batch:
-        """Messages are made fit to be stored first (`protocols.mime.stored`).
-        `keys` names each message while it is rendered (`telemetry.attempts`), in place of its hash. Raises Unrenderable.
+        """Renders messages, after making them fit to be stored (`protocols.mime.stored`). `keys` names each message while it is
+        rendered (`telemetry.attempts`), in place of its hash. Raises Unrenderable.
 
         Bound: linear in the messages.
         """
         batch = Batch([], [], [], [])
-        known: dict[bytes, int] = {}
+        place_of: dict[bytes, int] = {}
         since = 0
         for number, message in enumerate(messages):
             content = message
@@ -45,7 +45,7 @@ class Batch:
                 key = keys[number] if keys else f"content/{sha256(message).hexdigest()}"
                 content = await made(key, made_fit, message, in_thread=True)
             digest = sha256(content).digest()
-            place = known.get(digest)
+            place = place_of.get(digest)
             if place is None:
                 key = keys[number] if keys else f"content/{digest.hex()}"
                 is_large = len(content) > AT_ONCE
@@ -58,12 +58,12 @@ class Batch:
                 batch.contents.append(content)
                 batch.hashes.append(digest)
                 batch.rendered.append(rendered)
-                place = known[digest] = len(batch.contents)
+                place = place_of[digest] = len(batch.contents)
             batch.places.append(place)
         return batch
 
     def parameters(self) -> list[Parameter]:
-        """In the order of `store_contents`."""
+        """The batch as parameters, in the order of `store_contents`."""
         items = self.rendered
         return [
             int8(RENDERING),
@@ -75,7 +75,7 @@ class Batch:
 
 
 class Unrenderable(Exception):
-    """A message that could not be rendered, or brought a worker down when it was; `key` names it."""
+    """A message could not be rendered, or brought a worker down when it was rendered; `key` names it."""
 
     def __init__(self, key: str, why: str) -> None:
         super().__init__(why)
@@ -83,7 +83,8 @@ class Unrenderable(Exception):
 
 
 async def made(key: str, make: Callable[[bytes], T], message: bytes, in_thread: bool) -> T:
-    """What `make` makes of a message, which is named `key` meanwhile. Raises Unrenderable, and counts what `make` raised."""
+    """Returns what `make` makes of a message, which has the name `key` meanwhile. Raises Unrenderable where `make` raises, and
+    counts that."""
     if (struck := given_up(key)) is not None:
         raise Unrenderable(key, struck.why)
     try:
@@ -93,9 +94,9 @@ async def made(key: str, make: Callable[[bytes], T], message: bytes, in_thread: 
 
 
 PLACES = 4 + len(columns.COLUMNS)
-"""How many parameters `Batch.parameters` gives."""
+"""The number of parameters that `Batch.parameters` returns."""
 
 
 def placeholders(start: int, count: int) -> str:
-    """ "$start, ..., $(start+count-1)"."""
+    """Returns "$start, ..., $(start+count-1)"."""
     return ", ".join(f"${number}" for number in range(start, start + count))

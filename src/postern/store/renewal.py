@@ -1,8 +1,7 @@
-"""Contents that an older version rendered are rendered anew: behind everybody's back at a low pace, and at once where a reader
-meets them.
+"""Renders anew what an older version rendered: slowly in the background, and at once where a reader meets it.
 
 One process at a time walks through all contents, portion by portion, and writes down how far it is; another one, or the next
-start, goes on there. Until the walk is done, readers ask first for what is old of the items they want (`Renewal.of_items`).
+start, goes on there. Until the walk is done, readers first have the old ones among their items rendered (`Renewal.of_items`).
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from postern.store.rendered import AT_ONCE, Unrenderable, made
 from postern.telemetry.log import Event, log
 
 REST = 4.0
-"""How many times as long as a portion took the walk rests behind it."""
+"""The rest after a portion, in multiples of the time that the portion took."""
 TOLD_EVERY = 60.0
 """Seconds between events of the walk."""
 ASKED_EVERY = 30.0
-"""Seconds between a reader's looks whether the walk is done."""
+"""Seconds after which a reader asks again whether the walk is done."""
 _LOOKED_AT = 1000
 _PORTION = 50
 _PORTION_OCTETS = 1 << 20
@@ -44,7 +43,7 @@ Run = Callable[[str, Sequence[wire.Parameter]], Awaitable[list[Row]]]
 
 
 class Renewal:
-    """What the walk means to the readers of one process. `pending` is false once nothing old is left to be met."""
+    """The readers' side of the walk, one for each process. `pending` is false once nothing old is left."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -53,7 +52,7 @@ class Renewal:
         self.pending = True
 
     async def ask(self) -> bool:
-        """Whether the walk is still to be done; looks into the database now and then."""
+        """Returns whether the walk is still to be done. Asks the database now and then."""
         if self.pending and time.monotonic() - self._asked >= ASKED_EVERY:
             rows = await self._pool.run("SELECT rendered FROM schema_version")
             self._asked = time.monotonic()
@@ -61,7 +60,7 @@ class Renewal:
         return self.pending
 
     async def of_items(self, mailbox: UUID, folder: int, uids: Sequence[tuple[int, int]]) -> None:
-        """Renders anew what is old of these items.
+        """Renders anew the old ones among these items.
 
         Bound: linear in the items of the folder; at most 1,000 of them are looked at and 50 messages or 1 MB (or one larger
         message) rendered between two turns, and by one reader of the process at a time.
@@ -75,19 +74,19 @@ class Renewal:
                 _ITEMS,
                 [mailbox.bytes, *map(wire.int8, (folder, start, highs[-1], _LOOKED_AT))],
             )
-            found = [tuple(map(wire.to_int8, row)) for row in rows]
+            looked_at = [tuple(map(wire.to_int8, row)) for row in rows]
             old = {
                 content: size
-                for uid, content, size, version in found
+                for uid, content, size, version in looked_at
                 if version < RENDERING and uid <= highs[bisect_right(lows, uid) - 1]
             }
             for portion in _portions(list(old.items())):
-                # Who comes second finds less that is old: no message is rendered for each of many readers.
+                # A second reader then finds less that is old: no message is rendered once for each of many readers.
                 async with self._turn:
                     await _renew(self._pool.run, portion)
-            if len(found) < _LOOKED_AT:
+            if len(looked_at) < _LOOKED_AT:
                 return
-            start = found[-1][0] + 1
+            start = looked_at[-1][0] + 1
             place = bisect_left(highs, start)
             if place == len(highs):
                 return
@@ -95,10 +94,10 @@ class Renewal:
 
 
 async def walk(conninfo: str, rest: float = REST) -> bool:
-    """Renders anew all that is old. True when that is done; False when another process is at it. Raises MailboxError."""
+    """Renders anew all that is old. Returns True when that is done, False when another process does it. Raises MailboxError."""
     connection = await Connection.open(conninfo, "postern-renewal")
     try:
-        # It goes with the connection, so also with the process.
+        # The lock ends with the connection, and so with the process.
         rows = await connection.run("SELECT pg_try_advisory_lock($1::bigint)::int::int8", [wire.int8(_LOCK)])
         if not wire.to_int8(rows[0][0]):
             return False
@@ -116,7 +115,7 @@ async def _walk(connection: Connection, reached: int, rest: float) -> None:
     count, told = 0, time.monotonic()
     while True:
         begun = time.perf_counter()
-        # All are looked at, old or not, as above.
+        # All contents are looked at, old or not, so that the work of a statement is bounded.
         rows = await connection.run(
             "SELECT c.id, c.size, c.rendering::int8 FROM contents c WHERE c.id > $1::bigint ORDER BY c.id LIMIT $2::bigint",
             [wire.int8(reached), wire.int8(_LOOKED_AT)],
@@ -147,7 +146,7 @@ async def _write_down(connection: Connection, reached: int) -> None:
 
 
 def _portions(contents: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
-    """Ids, few and small enough to be in memory together; `contents` are ids and sizes."""
+    """Divides contents (ids and sizes) into lists of ids, few and small enough to be in memory together."""
     portion: list[int] = []
     octets = 0
     for number, size in contents:
@@ -161,24 +160,24 @@ def _portions(contents: Sequence[tuple[int, int]]) -> Iterator[list[int]]:
 
 
 async def _renew(run: Run, ids: Sequence[int]) -> int:
-    """Renders what is old of these contents and stores that; says how many. One that cannot be rendered keeps its former
-    rendering."""
+    """Renders the old ones among these contents and stores the renderings. Returns how many it rendered. A content that cannot
+    be rendered keeps its former rendering."""
     rows = await run(
         "SELECT b.content, b.data FROM contents c JOIN bodies b ON b.content = c.id"
         " WHERE c.id = ANY ($1::bigint[]) AND c.rendering < $2::bigint ORDER BY c.id",
         [wire.int8s(ids), wire.int8(RENDERING)],
     )
-    found, items, unended = [], [], []
+    renewed, items, unended = [], [], []
     for row in rows:
         number, data = wire.to_int8(row[0]), row[1] or b""
         if data and not data.endswith(b"\r\n"):
             unended.append(number)
         with contextlib.suppress(Unrenderable):
             items.append(await made(f"rendering/{number}", render, data, in_thread=len(data) > AT_ONCE))
-            found.append(number)
+            renewed.append(number)
         await asyncio.sleep(0)
     if items or unended:
-        parameters = [wire.int8s(found), wire.int8(RENDERING), wire.int8s(unended), *columns.arrays(items)]
+        parameters = [wire.int8s(renewed), wire.int8(RENDERING), wire.int8s(unended), *columns.arrays(items)]
         await run(_STORE, parameters)
     return len(items)
 
@@ -187,7 +186,7 @@ _ARRAYS = ", ".join(f"${place}::{column.type}[]" for place, column in enumerate(
 _KEPT = ", ".join(f"{column.name} = {column.kept('g.' + column.parameter)}" for column in columns.of_table("contents"))
 _TEXTS = ", ".join("g." + column.parameter for column in columns.of_table("texts"))
 _REPLACED = ", ".join(f"{column.name} = excluded.{column.name}" for column in columns.of_table("texts"))
-# Rows are locked in the order of their ids, and only what still is old and still there: readers and the walk may meet.
+# Locks rows in the order of their ids, and only those that are still there and still old: readers and the walk may meet.
 _STORE = columns.filled(f"""
 WITH given AS (
     SELECT * FROM unnest($1::bigint[], {_ARRAYS}) AS g(id, %{{arguments}})

@@ -1,4 +1,4 @@
-"""SEARCH (RFC 9051 section 6.4.4) as one statement, SORT and THREAD (RFC 5256) on what it finds.
+"""SEARCH (RFC 9051 section 6.4.4) as one statement; SORT and THREAD (RFC 5256) of the messages that it finds.
 
 Text was decoded and folded at delivery (`protocols.mime`); the string to look for is folded the same way and then compared
 as bytes, so that the answer is exact for every charset.
@@ -30,8 +30,8 @@ _MAX_DEPTH = 100
 _THREADED_IN_LINE = 1000
 """Messages that are put into threads between two turns of the event loop."""
 SECONDS = 120.0
-"""A search of 100,000 messages for a string that none has took 4 to 6 s on one busy core, for twenty strings 57 s; mail clients
-wait for 100 s and longer."""
+"""The longest that a search may take. A search of 100,000 messages for a string that none has took 4 to 6 s on one busy core, for
+twenty strings 57 s; mail clients wait for 100 s and longer."""
 MAX_NEEDLE = 8192
 """Octets of a string to look for: every text is searched for it, so it is read while others wait."""
 
@@ -43,9 +43,9 @@ _HIGHEST = "(SELECT f.highest_modseq FROM folders f WHERE f.id = $2::bigint)"
 
 
 def _casemap(column: str) -> str:
-    """The order of i;unicode-casemap (RFC 5051), which RFC 5256 section 3 sorts by: letters decomposed and in upper case,
-    so that accents stand behind their letter, and `[`, `^` and `_` behind Z. upper() knows ASCII alone in locale C; of other
-    letters, which are stored folded, the lower case is compared."""
+    """Returns an expression for the order of i;unicode-casemap (RFC 5051), which RFC 5256 section 3 sorts by: letters are
+    decomposed and in upper case, so that accents stand behind their letter, and `[`, `^` and `_` behind Z. In locale C, upper()
+    knows ASCII alone; other letters are stored folded, and compared in lower case."""
     return f"upper(normalize({column}, NFKD))"
 
 
@@ -73,7 +73,7 @@ class _Program:
 
     @property
     def is_slow(self) -> bool:
-        """Whether it may take more than moments in a large folder."""
+        """Whether the search may take more than moments in a large folder."""
         return self.texts or self._terms > _FEW_TERMS
 
     def number(self, value: int) -> str:
@@ -100,7 +100,7 @@ class _Program:
         return build(self, term)
 
     def field(self, name: str, value: str) -> str:
-        """A header field whose value holds this string; with an empty string: that is there at all."""
+        """Finds messages with a header field whose value holds this string; the empty string finds all that have it."""
         self.texts = True
         start = self.text(f"\n{_folded(name)}:")
         if not value:
@@ -108,7 +108,7 @@ class _Program:
         return self._holds(start, self.text(_folded(value)))
 
     def address(self, name: str, value: str) -> str:
-        """An address field as the envelope tells it: the line that rendering adds where the field itself reads otherwise."""
+        """Finds messages by an address field as the envelope has it: rendering adds a line where the field reads otherwise."""
         if not value:
             return self.field(name, value)
         self.texts = True
@@ -127,14 +127,14 @@ class _Program:
         joins = " JOIN contents c ON c.id = i.content" if self.contents else ""
         joins += " JOIN texts t ON t.content = i.content" if self.texts else ""
         return (
-            # Made of our own words; what users write is a parameter.
+            # The text is ours alone; what users write is a parameter.
             f"SELECT {OWNED}, {what} FROM (SELECT {inner} FROM items i{joins}"  # noqa: S608 (our own words)
             f" WHERE i.folder = {OWNED} AND {condition} ORDER BY {order}) AS x"
         )
 
 
 def _folded(text: str) -> str:
-    """A string to look for, in the form that the texts have: folded by the same function.
+    """Returns a string to look for in the form that the texts have, folded by the same function. Raises MailboxError LIMIT.
 
     Bound: linear; MAX_NEEDLE octets, and as many once it is folded.
     """
@@ -154,14 +154,14 @@ def _flag(program: _Program, term: SearchTerm) -> str:
 
 
 def _uid(_program: _Program, term: SearchTerm) -> str:
-    """UIDs are numbers that we have checked: as parameters, a long set would be as many.
+    """Writes the UIDs into the statement, for they are checked numbers: a long set would need as many parameters.
 
     Bound: linear in the set; each message is looked up in it in logarithmic time.
     """
     pairs = list(zip(*merged(term.uids), strict=True))
     spans = [(low, high) for low, high in pairs if low < high]
     pieces = [f"i.uid BETWEEN {low} AND {high}" for low, high in spans[:_FEW_RANGES]]
-    if len(spans) > _FEW_RANGES:  # compared one after the other, they would be so for each message
+    if len(spans) > _FEW_RANGES:  # many comparisons would be made one after the other for each message
         ranges = ",".join([f"[{low},{high}]" for low, high in spans])
         pieces = [f"i.uid <@ '{{{ranges}}}'::int8multirange"]
     if singles := [str(low) for low, high in pairs if low == high]:
@@ -234,9 +234,10 @@ _TERMS: dict[str, Callable[[_Program, SearchTerm], str]] = {
 
 
 class Searches:
-    """The searches of one process: on connections of their own, so that nothing else waits for them; one at a time for each
-    mailbox, so that nobody's many sessions take all of them; none longer than `seconds`, and none whose caller has gone. One
-    connection is for those that read no texts: whoever asks for what is unseen does not wait for those who look for words."""
+    """Runs the searches of one process, on connections of their own, so that nothing else waits for them. Each mailbox has one
+    search at a time, so that one user's many sessions cannot take all connections. A search ends after `seconds`, or when its
+    caller has gone. One connection is for searches that read no texts, such as for unseen messages: they do not wait for those
+    that do."""
 
     def __init__(self, conninfo: str, connections: int, seconds: float) -> None:
         self._pools = {
@@ -246,11 +247,11 @@ class Searches:
         self._turns: WeakValueDictionary[tuple[UUID, bool], asyncio.Lock] = WeakValueDictionary()
 
     async def run(self, mailbox: UUID, program: _Program, statement: str) -> Row:
-        """The one row of it. Raises MailboxError: LIMIT for what takes too long."""
+        """Returns the one row of the statement. Raises MailboxError: LIMIT for what takes too long."""
         slow = program.is_slow
         turn = self._turns.setdefault((mailbox, slow), asyncio.Lock())
         await turn.acquire()
-        # Until a statement has ended whose caller went away, it is still the mailbox's turn.
+        # A statement whose caller went away keeps the turn of its mailbox until it has ended.
         try:
             rows = await self._pools[slow].read(statement, program.parameters, prepare=False, ended=turn.release)
         except Canceled:
@@ -263,7 +264,7 @@ class Searches:
 
 
 def renderings_read(mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence[SortKey]) -> Sequence[tuple[int, int]]:
-    """The UIDs whose renderings `search` reads: none where it asks for flags, dates of arrival and sizes alone."""
+    """Returns the UIDs whose renderings `search` reads: none where it asks for flags, dates of arrival and sizes alone."""
     program = _Program(mailbox, folder)
     program.expression(term)
     if program.contents or program.texts or any("c." in _SORT_KEYS.get(key.key, "") for key in sort):
@@ -272,7 +273,7 @@ def renderings_read(mailbox: UUID, folder: int, term: SearchTerm, sort: Sequence
 
 
 def within(term: SearchTerm) -> Sequence[tuple[int, int]]:
-    """UIDs beyond which the program finds nothing, as far as it says so at its top."""
+    """Returns ranges of UIDs outside of which the program finds nothing, as far as its top says so."""
     if term.key == "uid":
         return term.uids
     if term.key == "and":
@@ -330,5 +331,5 @@ async def thread(searches: Searches, mailbox: UUID, folder: int, term: SearchTer
             strict=True,
         )
     ]
-    # References that many messages have in common are followed for each of them: that is nothing for others to wait for.
+    # References that many messages have in common are followed for each of them: others should not wait for that.
     return await asyncio.to_thread(build, messages) if len(messages) > _THREADED_IN_LINE else build(messages)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from postern.store.forest import Place
 
 _CLIMBED, _FEW = 32, 1000
-"""Steps from parent to parent, for each node and a few nodes more, before threads count as deep."""
+"""Threads count as deep after _CLIMBED steps from parent to parent for each node and for _FEW nodes more."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`sent` in seconds since the epoch; `subject` is the base subject, `references` are ids, the parent last."""
+    """A message to be threaded. `sent` is in seconds since the epoch, `subject` is the base subject, `references` are message ids
+    with the parent last."""
 
     uid: int
     sent: int
@@ -24,7 +25,7 @@ class Message:
 
 
 def ordered_subject(messages: Sequence[Message]) -> bytes:
-    """By base subject, then by sent date; threads in the order of their first messages' dates.
+    """Threads messages by base subject, then by sent date. The threads stand in the order of their first messages' dates.
 
     Bound: sorts the messages once.
     """
@@ -43,7 +44,8 @@ def ordered_subject(messages: Sequence[Message]) -> bytes:
 
 @dataclass(eq=False, slots=True)
 class _Node:
-    """`children` are known once all links are made; till then `size` says how many there are. The links are `_Ancestry`'s."""
+    """A node of a thread: a message or, without one, a dummy. `_Ancestry` makes the links. `children` is filled once all links
+    are made; till then `size` counts them."""
 
     message: Message | None = None
     parent: _Node | None = None
@@ -52,8 +54,8 @@ class _Node:
 
 
 class _Ancestry:
-    """Which tree a node is in. Climbs from parent to parent, for threads are shallow; once that has become more work than
-    `_CLIMBED` steps a node, the trees are kept a second time in a form that no depth makes slow."""
+    """Links nodes, and tells which tree a node is in. It climbs from parent to parent, for threads are shallow. Once that has
+    become more work than `_CLIMBED` steps a node, it keeps the trees a second time in a form that no depth makes slow."""
 
     def __init__(self) -> None:
         self.nodes: list[_Node] = []
@@ -102,7 +104,7 @@ class _Ancestry:
 
 
 def references(messages: Sequence[Message]) -> bytes:
-    """The threads of THREAD=REFERENCES, as the answer has them.
+    """Returns the threads of THREAD=REFERENCES, as the answer has them.
 
     Bound: n log n of messages and references together, however deep or wide they make the threads.
     """
@@ -112,7 +114,7 @@ def references(messages: Sequence[Message]) -> bytes:
 
 
 def _linked(messages: Sequence[Message]) -> list[_Node]:
-    """Steps 1 and 2: nodes linked by their references; those without a parent."""
+    """Steps 1 and 2: links nodes by their references. Returns those without a parent."""
     nodes: dict[bytes, _Node] = {}
     forest = _Ancestry()
     everything = forest.nodes
@@ -150,11 +152,12 @@ def _linked(messages: Sequence[Message]) -> list[_Node]:
 
 
 def _pruned(roots: list[_Node]) -> list[_Node]:
-    """Step 3: dummies without children go; others give their children to their parent, but a root only an only child."""
+    """Step 3: removes dummies without children, and gives the children of others to their parent. At the root, a dummy with more
+    than one child stays."""
     for node in reversed(_all_below(roots)):  # children before parents
         dummies = [child.children for child in node.children if child.message is None]
         if dummies:
-            # Into the longest of them, and not each time into a new list: dummies may stand in a long row. Who is first is no
+            # Extends the longest list, and makes no new one each time: dummies may stand in a long row. The order does not
             # matter before step 6.
             kept = max(dummies, key=len)
             for others in dummies:
@@ -172,29 +175,29 @@ def _pruned(roots: list[_Node]) -> list[_Node]:
 
 
 def _all_below(roots: list[_Node]) -> list[_Node]:
-    """Every node, parents before children. Not by recursion: a thread may be thousands deep."""
-    found = list(roots)
-    for node in found:
-        found.extend(node.children)
-    return found
+    """Returns every node, parents before children, and without recursion: a thread may be thousands deep."""
+    nodes = list(roots)
+    for node in nodes:
+        nodes.extend(node.children)
+    return nodes
 
 
 def _by_subject(roots: list[_Node]) -> list[_Node]:
-    """Steps 4 and 5: threads whose roots have the same base subject become one."""
+    """Steps 4 and 5: merges threads whose roots have the same base subject."""
     heads = {root: _head(root) for root in roots}  # a dummy with thousands of children is looked through once
     roots = sorted(roots, key=lambda root: (heads[root].sent, heads[root].uid))
     table: dict[bytes, _Node] = {}
     for root in roots:
         subject = heads[root].subject
-        known = table.get(subject)
+        former = table.get(subject)
         if subject and (
-            known is None
-            or (root.message is None and known.message is not None)
-            or (heads[known].is_reply and not heads[root].is_reply)
+            former is None
+            or (root.message is None and former.message is not None)
+            or (heads[former].is_reply and not heads[root].is_reply)
         ):
             table[subject] = root
     merged: dict[int, _Node] = {}
-    below: set[_Node] = set()  # of a new dummy: in the table before it, and perhaps not yet come to
+    below: set[_Node] = set()  # roots put below a new dummy, which the loop may still come to
     for root in roots:
         if root in below:
             continue
@@ -231,14 +234,14 @@ def _early(node: _Node) -> tuple[int, int]:
 
 
 def _sort(roots: list[_Node]) -> None:
-    """Step 6."""
+    """Step 6: sorts siblings, and then the threads, by date."""
     for node in reversed(_all_below(roots)):
         node.children.sort(key=_early)
     roots.sort(key=_early)
 
 
 def _render(root: _Node) -> bytes:
-    """thread-list: "(" thread-members / thread-nested ")" (RFC 5256 section 5)."""
+    """Returns one thread-list: "(" thread-members / thread-nested ")" (RFC 5256 section 5)."""
     parts: list[bytes] = []
     stack: list[_Node | bytes] = [b")", root, b"("]
     while stack:

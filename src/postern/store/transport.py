@@ -1,4 +1,4 @@
-"""What a connection to the mailbox database really uses, in the server's own words: for `paths observed`."""
+"""Asks the mailbox database which transport and authentication a connection really uses, for `paths observed`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SELECT host(inet_server_addr()), ssl.ssl, ssl.version, ssl.cipher, ssl.client_dn
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """`peer` is the server's address, LOCAL for a unix socket."""
+    """The transport of a connection. `peer` is the server's address, LOCAL for a unix socket."""
 
     peer: str
     mechanism: Mechanism
@@ -33,7 +33,7 @@ async def octets(pool: Pool) -> int:
 
 
 async def transport(pool: Pool) -> Transport:
-    """How a connection of the pool is transported; they are all made alike. Raises MailboxError."""
+    """Returns the transport of the pool's connections, which are all made alike. Raises MailboxError."""
     [row] = await pool.run(_ASK)
     address, version, cipher, client = (_text(row[place]) for place in (0, 2, 3, 4))
     tls, by_ticket, by_kerberos = (row[place] == b"\x01" for place in (1, 5, 6))
@@ -42,7 +42,7 @@ async def transport(pool: Pool) -> Transport:
     if by_ticket:
         mechanism = Mechanism.KERBEROS
     else:
-        # The only two that remain of what the row supports; the server does not say which method asked for a password.
+        # Only these two remain of what the row supports; the server does not say which method asked for a password.
         mechanism = Mechanism.CERTIFICATE if client else Mechanism.SCRAM
     if tls:
         return Transport(address, mechanism, Seal(version, cipher))

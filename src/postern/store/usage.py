@@ -1,4 +1,4 @@
-"""How much a mailbox database holds, asked without opening it for work: nothing in it is made or brought up to date."""
+"""Asks how much a mailbox database holds, without opening it for work: makes nothing in it, and brings nothing up to date."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _USAGE = "SELECT (SELECT count(*) FROM mailboxes), pg_database_size(current_data
 
 
 class Usage(NamedTuple):
-    """`mailboxes` counts disconnected ones too; `size` is octets on disk."""
+    """The contents of a database. `mailboxes` counts disconnected ones too; `size` is in octets on disk."""
 
     mailboxes: int
     size: int
 
 
 async def usage(conninfo: str) -> Usage | None:
-    """None where no server answers, or its database holds no mailboxes yet."""
+    """Returns the usage, or None where no server answers or its database holds no mailboxes yet."""
     try:
         connection = await Connection.open(conninfo, "postern-usage", _SECONDS)
     except MailboxError:

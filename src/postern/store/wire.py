@@ -31,14 +31,14 @@ def boolean(value: bool) -> bytes:
 
 
 def text(value: str) -> bytes:
-    """PostgreSQL's text holds no NUL and no lone surrogate."""
+    """Encodes a text; lone surrogates become "?" and NULs are left out, for PostgreSQL's text holds neither."""
     return value.encode("utf-8", "replace").replace(b"\0", b"")
 
 
 def int8s(values: Iterable[int]) -> bytes:
-    words = list(values)
-    head = _ARRAY_HEAD.pack(1, 0, _OID_INT8, len(words), 1) if words else _empty(_OID_INT8)
-    return head + b"".join([b"\x00\x00\x00\x08" + _INT8.pack(word) for word in words])
+    numbers = list(values)
+    head = _ARRAY_HEAD.pack(1, 0, _OID_INT8, len(numbers), 1) if numbers else _empty(_OID_INT8)
+    return head + b"".join([b"\x00\x00\x00\x08" + _INT8.pack(number) for number in numbers])
 
 
 def byteas(values: Sequence[bytes | None]) -> bytes:
@@ -71,12 +71,12 @@ def _array(oid: int, values: Sequence[bytes | None]) -> bytes:
 
 
 def to_int8(data: bytes | None) -> int:
-    """NULL reads as 0."""
+    """Decodes an int8; NULL reads as 0."""
     return 0 if data is None else int(_INT8.unpack(data)[0])
 
 
 def to_array(data: bytes | None) -> list[bytes]:
-    """The elements of a one-dimensional array; NULL elements read as empty."""
+    """Returns the elements of a one-dimensional array; NULL elements read as empty."""
     if data is None or len(data) < 20:
         return []
     count, place, result = struct.unpack_from(">i", data, 12)[0], 20, []
@@ -100,17 +100,17 @@ def to_texts(data: bytes | None) -> tuple[str, ...]:
 
 
 def words64(data: bytes | None) -> array[int]:
-    """Packed big-endian int8, as `string_agg(int8send(x), '')` makes them."""
-    words = array("q", data or b"")
-    words.byteswap()
-    return words
+    """Decodes packed big-endian int8, as `string_agg(int8send(x), '')` makes them."""
+    numbers = array("q", data or b"")
+    numbers.byteswap()
+    return numbers
 
 
 def words32(data: bytes | None) -> array[int]:
-    """The low halves of packed big-endian int8."""
-    words = array("I", data or b"")
-    words.byteswap()
-    return words[1::2]
+    """Decodes the low halves of packed big-endian int8."""
+    numbers = array("I", data or b"")
+    numbers.byteswap()
+    return numbers[1::2]
 
 
 def slices(data: bytes | None, lengths: bytes | None) -> list[bytes]:

@@ -25,12 +25,12 @@ from postern.transport.queue import Queue
 ROUND = 10.0
 """Seconds between rounds."""
 LOOKS, LOOK = 10, 0.02
-"""How often, and seconds between, a lock is asked for: others take it for a moment to see whether it is free."""
+"""Times that a lock is asked for, and seconds between them: others take it for a moment to see whether it is free."""
 
 
 def open_own(root: Path, worker: int) -> Queue:
-    """Opens a worker's queue below the state folder's `queue`. If another has just adopted it, a fresh one beside it.
-    Raises OSError, sqlite3.Error."""
+    """Opens a worker's queue below the state folder's `queue`. If another worker has just adopted it, opens a fresh one beside
+    it. Raises OSError, sqlite3.Error."""
     for number in range(1000):
         folder = root / (f"{worker}" if number == 0 else f"{worker}.{number}")
         for _ in range(LOOKS):
@@ -48,8 +48,8 @@ def open_own(root: Path, worker: int) -> Queue:
 
 
 def _look_at(queue: Queue) -> None:
-    """SQLite keeps what it has read and written in memory, and may not notice for long what became of its file: then what is
-    taken meanwhile would be lost with the process. A reader who begins anew does."""
+    """Looks at a queue's file through a new connection, which notices damage. The open one caches pages and may not notice it
+    for long; messages taken meanwhile would be lost with the process."""
     try:
         control.has_mail(queue.folder)
     except (OSError, sqlite3.Error) as error:
@@ -58,7 +58,7 @@ def _look_at(queue: Queue) -> None:
 
 
 def _end_this_process() -> None:
-    """As its supervisor would: doors are closed, and what is under way ends."""
+    """Ends this process as its supervisor would: doors are closed, and work under way ends."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -92,7 +92,7 @@ class Adopter:
             await self.round()
 
     async def round(self) -> None:
-        """Gives back what is finished or damaged, adopts what was without owner in the last round too."""
+        """Gives back queues that are finished or damaged, and adopts those that had no owner in the last round either."""
         for queue in (*self._own, *(d.queue for d in self._adopted)):
             _look_at(queue)
         for dispatcher in [d for d in self._adopted if d.idle or d.queue.damage is not None]:
@@ -110,7 +110,7 @@ class Adopter:
             except QueueLocked:
                 pass
             except (OSError, sqlite3.Error) as error:
-                # One queue that cannot be read keeps nobody from the others.
+                # A queue that cannot be read does not keep the others from being adopted.
                 with contextlib.suppress(OSError):
                     if damage.is_damage(error) or damage.is_unreadable(folder, error):
                         damage.set_aside(folder, error)

@@ -1,4 +1,4 @@
-"""What the committer writes at once: arrivals, changes, and what is to run between two batches. Values only."""
+"""The committer's batches: arrivals, changes, and functions to run between two batches. Values only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One batch to one hop, and what it is worth when the carrier fails: the dispatcher asks, the carriers carry."""
+"""Has a carrier carry one batch to one hop, and decides the outcomes when the carrier fails."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class _Miscounted(Exception):
 
 
 async def carry(hop: Hop, loads: Sequence[Load]) -> Outcomes:
-    """An outcome per recipient of each load, in order. A carrier never raises; when one does, it may be for one message of the
-    batch: then each is carried on its own, and what raises again has that counted against it, unless every message of it does."""
+    """An outcome per recipient of each load, in order. A carrier should not raise. One message of the batch may be the cause if
+    it does: then each is carried on its own, and an error counts against a message that raises again, unless all do."""
     try:
         return await _carried(hop, loads)
     except Exception as error:
@@ -33,41 +33,43 @@ async def carry(hop: Hop, loads: Sequence[Load]) -> Outcomes:
 
 
 async def _one_by_one(hop: Hop, loads: Sequence[Load]) -> Outcomes:
-    found: list[Sequence[RecipientOutcome]] = []
+    outcomes: list[Sequence[RecipientOutcome]] = []
     raised: dict[int, Exception] = {}
     for number, load in enumerate(loads):
         try:
-            found += await _carried(hop, [load])
+            outcomes += await _carried(hop, [load])
         except Exception as error:
             log(Event.CONVERSATION_FAILED, conversation=f"carrier {hop.label}", error=repr(error))
             raised[number] = error
-            found.append(delayed(load.recipients))
+            outcomes.append(delayed(load.recipients))
     if len(raised) < len(loads) or len({load.message.id for load in loads}) == 1:
         for number, why in raised.items():
-            found[number] = _blamed(loads[number], why)
-    return found
+            outcomes[number] = _blamed(loads[number], why)
+    return outcomes
 
 
 async def _carried(hop: Hop, loads: Sequence[Load]) -> Outcomes:
     outcomes = await hop.carrier.carry(hop.hop, [load.parcel for load in loads])
-    if [len(one) for one in outcomes] != [len(load.recipients) for load in loads]:
+    if [len(per_recipient) for per_recipient in outcomes] != [len(load.recipients) for load in loads]:
         raise _Miscounted
     return outcomes
 
 
 def _blamed(load: Load, error: Exception) -> list[RecipientOutcome]:
-    """It is tried again; set aside where it was tried for its only recipient, and too often."""
+    """The outcomes for a load that raised. It is tried again, or set aside if it was tried too often for a single recipient."""
     if isinstance(error, (*_NOT_ITS_FAULT, _Miscounted)):
         return delayed(load.recipients)
     count = strike(poison.key_of(load.parcel), error).count
     alone = load.parcel.alone is not None
     if count < (poison.ALONE if alone else LIMIT) or not (alone or len(load.message.recipients) == 1):
         return delayed(load.recipients)
-    words = f"{type(error).__name__}: {error}"
-    return [RecipientOutcome(r.address, Action.DELAYED, poison.STATUS, words, poison=True) for r in load.recipients]
+    diagnostic = f"{type(error).__name__}: {error}"
+    return [
+        RecipientOutcome(r.address, Action.DELAYED, poison.STATUS, diagnostic, poison=True) for r in load.recipients
+    ]
 
 
 def delayed(
-    recipients: Sequence[QueuedRecipient], status: str = "4.3.0", words: str = "Internal error"
+    recipients: Sequence[QueuedRecipient], status: str = "4.3.0", diagnostic: str = "Internal error"
 ) -> list[RecipientOutcome]:
-    return [RecipientOutcome(r.address, Action.DELAYED, status, words) for r in recipients]
+    return [RecipientOutcome(r.address, Action.DELAYED, status, diagnostic) for r in recipients]

@@ -1,10 +1,10 @@
-"""The categorizer: where each recipient of a message goes next. Pure.
+"""The categorizer decides where each recipient of a message goes next. Pure.
 
-Reads the organization, which role this server has in it, and the directory's answers. A hub leads to mailboxes, to other
-sites' hubs, and outside; where the organization has edges, outside lies behind them. An edge leads inside or outside by domain
-alone. A Resolution says which addresses it `needs`; its caller asks the directory and gives the `answer`, until nothing is
-needed; then `routed` has each final recipient once, with its next hop or its failure. The dispatcher asks the directory and
-carries mail to the hops.
+Reads the organization, this server's role in it, and the directory's answers. A hub leads to mailboxes, to other sites' hubs,
+and outside; where the organization has edges, outside lies behind them. An edge leads inside or outside by domain alone. A
+Resolution says which addresses it `needs`; its caller asks the directory and gives the `answer`, until nothing is needed; then
+`routed` has each final recipient once, with its next hop or its failure. The dispatcher asks the directory and carries mail to
+the hops.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_EXPANSION = 20_000
 
 
 class Target(NamedTuple):
-    """An envelope's recipient to resolve. `final`: it came out of an expansion, so only its next hop is asked for."""
+    """An envelope's recipient to resolve. `final`: it came out of an expansion, so that only its next hop is needed."""
 
     number: int
     address: str
@@ -34,8 +34,8 @@ class Target(NamedTuple):
 
 
 class Routed(NamedTuple):
-    """One final recipient. `source` is the Target it stands for; `direct`: it is that target itself. `mailbox` is the
-    objectGUID of one of ours, `quota` its bound in octets, 0 for the organization's. Either `hop` or `failure` is there."""
+    """One final recipient. `source` is the Target it stands for; `direct`: it is that target itself. `mailbox` is the objectGUID
+    of a mailbox of ours, `quota` its bound in octets, 0 for the organization's default. Either `hop` or `failure` is there."""
 
     source: int
     direct: bool
@@ -66,18 +66,18 @@ class Categorizer:
         self._to_internet = "edge-to-edge" if self.is_edge else "hub-to-internet"
 
     def reorganize(self, organization: Organization) -> None:
-        """Domains, servers or send connectors are others now. This server stays in its role and site."""
+        """Takes over changed domains, servers or send connectors. This server stays in its role and site."""
         self.organization = organization
         self.domains = organization.domain_types()
         self._mailbox_hops.clear()
 
     def resolve(self, targets: Iterable[Target], size: int, authenticated: bool, path: str = "") -> Resolution:
-        """`size` is the message's in bytes; `authenticated` tells that its sender proved who it is; `path` is the id of the row
-        that it came on."""
+        """Begins the resolution of a message of `size` bytes. `authenticated` tells that its sender proved who it is; `path` is
+        the id of the row that it came on."""
         return Resolution(self, targets, size, authenticated, path)
 
     def mailbox_hop(self, database: str) -> NextHop:
-        """To a database in our own site directly, to one in another site by a hub there."""
+        """The hop to a database: directly in our own site, by a hub in another site."""
         hop = self._mailbox_hops.get(database)
         if hop is None:
             hop = self._mailbox_hops[database] = self._find_mailbox_hop(database)
@@ -96,12 +96,12 @@ class Categorizer:
         return tuple(server.name for server in self.organization.with_role(role) if server.site in sites)
 
     def inside_hop(self) -> NextHop | None:
-        """From an edge: to any hub of the site that it is subscribed to, which is its own site in the organization."""
+        """An edge's hop inside: to any hub of the site that it is subscribed to, which is its own site in the organization."""
         hubs = self._in_sites(Role.HUB, {self._site})
         return NextHop(HopKind.HUB, hubs, "edge-to-hub") if hubs else None
 
     def outside_hop(self, domain: str, attempts: int) -> NextHop | None:
-        """By the send connector whose domain matches best; None if none matches. Smart hosts take turns by attempt."""
+        """The hop by the send connector whose domain matches best; None if none matches. Smart hosts take turns by attempt."""
         connector = max(self.organization.send_connectors, key=lambda c: _match(c, domain), default=None)
         if connector is None or _match(connector, domain) < 0:
             return None
@@ -116,8 +116,8 @@ class Categorizer:
         return NextHop(HopKind.SMTP, (domain,), self._to_internet)
 
     def _edge_hop(self, edges: Sequence[Server]) -> NextHop:
-        """An edge belongs to a site: hubs there send to it, others send to those hubs. A site without a hub is a mistake; there
-        the edge is asked itself, and its refusal keeps the mail waiting until that is put right."""
+        """The hop to an edge. An edge belongs to a site: hubs there send to it, others send to those hubs. A site without a hub
+        is a mistake; there the edge is asked itself, and its refusal keeps the mail waiting until that is put right."""
         near = [edge.name for edge in edges if edge.site == self._site]
         hubs = self._in_sites(Role.HUB, {edge.site for edge in edges})
         if not near and hubs:
@@ -126,7 +126,7 @@ class Categorizer:
 
 
 def _match(connector: SendConnector, domain: str) -> int:
-    """How well a connector's best pattern fits: -1 not at all, 0 for "*", else longer is better and exact is best."""
+    """Rates how well a connector's best pattern fits: -1 not at all, 0 for "*", else longer is better and exact is best."""
     best = -1
     for pattern in connector.domains:
         pattern = a_labels(pattern)
@@ -151,9 +151,9 @@ class Resolution:
         self._authenticated = authenticated
         self.routed: list[Routed] = []
         self.expanded: dict[int, str] = {}
-        """Targets that others stand for, by number, with the words for the tracking log."""
+        """Targets that others stand for, by number, with the text for the tracking log."""
         self._waiting: list[tuple[_Node, tuple[str, ...]]] = []
-        """With the addresses under which each may stand."""
+        """Recipients to look up, with the addresses under which each may stand."""
         self._seen: set[str | UUID] = set()
         """Final destinations that a recipient has already."""
         self._opened: dict[str, int] = {}
@@ -168,7 +168,7 @@ class Resolution:
 
     @property
     def is_waiting(self) -> bool:
-        """Something is to be looked up before all is resolved."""
+        """Whether something is to be looked up before all is resolved."""
         return bool(self._waiting)
 
     @property
@@ -176,12 +176,12 @@ class Resolution:
         """Addresses to look up now, lower case; empty when all is resolved."""
         return {key for _, keys in self._waiting for key in keys}
 
-    def answer(self, found: Mapping[str, Recipient]) -> None:
-        """What the directory said to `needs`: those it knows, by the address asked for."""
+    def answer(self, recipients: Mapping[str, Recipient]) -> None:
+        """Takes the directory's answer to `needs`: the recipients that it knows, by the address asked for."""
         waiting, self._waiting = self._waiting, []
         for node, keys in waiting:
             for key in keys:
-                recipient = found.get(key)
+                recipient = recipients.get(key)
                 if recipient is not None:
                     self._known(node, recipient)
                     break
@@ -191,14 +191,15 @@ class Resolution:
             self._report_empty()
 
     def _report_empty(self) -> None:
-        """Groups in which, at any depth, is nobody: mail to one must not vanish."""
+        """Fails groups in which nobody is, at any depth: mail to one must not vanish."""
         for number, node in self._groups.items():
             if number not in self._reached:
                 self.expanded.pop(number, None)
                 self._fail(node, "5.2.4", "The distribution list has no members")
 
     def _keys(self, address: str) -> tuple[str, ...]:
-        """Under which an address of ours may stand: itself, without its "+tag", and postmaster everywhere (RFC 5321 4.5.1)."""
+        """The keys under which an address of ours may stand: itself, without its "+tag", and postmaster everywhere (RFC 5321
+        section 4.5.1)."""
         key = fold(address)
         local, _, domain = key.rpartition("@")
         if local == "postmaster":
@@ -207,7 +208,7 @@ class Resolution:
         return (key, f"{user}@{domain}") if plus and user else (key,)
 
     def _place(self, node: _Node) -> None:
-        """Ours: ask the directory. Somebody else's: a send connector."""
+        """Asks the directory about an address of ours, and gives another to a send connector."""
         if "@" not in node.address:
             # RFC 5321 section 2.3.5: only postmaster may come without a domain.
             node = _Node(node.target, f"{node.address}@{self._categorizer.organization.default_domain}", node.trail)
@@ -224,8 +225,8 @@ class Resolution:
             self._outside(node)
 
     def _at_edge(self, node: _Node) -> None:
-        """What a hub gave to the edge goes outside whatever the domain: it must not come back. So do domains that are relayed
-        for others outside."""
+        """Places a recipient at an edge. Mail that a hub gave to the edge goes outside whatever the domain: it must not come
+        back. So does mail for domains that are relayed for others outside."""
         kind = self._categorizer.domains.get(_domain(node.address), DomainType.EXTERNAL_RELAY)
         if self._from_inside or kind is DomainType.EXTERNAL_RELAY:
             self._outside(node)
@@ -291,7 +292,7 @@ class Resolution:
             self._place(_Node(node.target, member, (*node.trail, key)))
 
     def _follow(self, node: _Node, recipient: Recipient, address: str) -> None:
-        """A forwarding or a contact's outside address."""
+        """Goes on with a forwarding, or with a contact's outside address."""
         key = fold(recipient.primary)
         self.expanded.setdefault(node.target.number, address)
         if key in node.trail or len(node.trail) >= MAX_DEPTH:
@@ -301,7 +302,7 @@ class Resolution:
             self._place(_Node(node.target, address, (*node.trail, key)))
 
     def _route(self, node: _Node, key: str | UUID, hop: NextHop, mailbox: UUID | None = None, quota: int = 0) -> None:
-        """`key` tells final destinations apart: an address, or a mailbox of ours."""
+        """Records a final destination, once. `key` tells them apart: an address, or a mailbox of ours."""
         self._reached.add(node.target.number)
         if key in self._seen:
             # Someone who is reached twice, by name and by a group, gets the message once.

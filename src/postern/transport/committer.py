@@ -32,7 +32,7 @@ from postern.transport.segments import DamagedBody, Segments
 T = TypeVar("T")
 
 LINGER = 0.02
-"""Seconds for which outcomes wait for company: nobody waits for them, and a sync serves many."""
+"""Seconds for which outcomes wait for others: nobody waits for them, and a sync serves many."""
 KEPT_BODY = 262_144
 """Bytes of a body up to which it may stay in memory, within the bound of them all (`queue.KEPT_BODIES`)."""
 RETRY_SAVE = 1.0
@@ -50,7 +50,7 @@ class Loop(Protocol):
     def committed(self, arrivals: Sequence[Arrival]) -> None: ...
 
     def lower(self, due: float) -> None:
-        """Something in the file is due then."""
+        """Something in the file is due at `due`."""
         ...
 
     def refused(self, futures: Sequence[asyncio.Future[Accepted]], text: str) -> None: ...
@@ -87,7 +87,7 @@ class Committer:
         self.put = self._works.put
         self._body_room = 0
         self._damaged = False
-        """The file takes nothing any more: what would be written there is noted beside it."""
+        """The file takes nothing any more: changes are noted beside it."""
         self._unsaved: list[Change] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._queue: Loop | None = None
@@ -99,7 +99,7 @@ class Committer:
         self._thread.start()
 
     def close(self) -> None:
-        """Commits what was given, then lets go of the folder."""
+        """Commits the work put so far, then lets go of the folder."""
         if self._thread.is_alive():
             self._works.put(None)
             self._thread.join()
@@ -110,7 +110,8 @@ class Committer:
     # Called by work that runs on this thread
 
     def take(self, limit: int) -> tuple[list[QueuedMessage], float]:
-        """What is due and whole; a body that cannot be read is held, and keeps nobody from the others of its segment."""
+        """Takes messages that are due, with whole bodies. A message whose body cannot be read is held, and those of its segment
+        are taken all the same."""
         messages, damaged = [], []
         reasons: dict[int, list[str]] = {}
         for number in self._envelopes.due(self._clock(), limit):
@@ -132,13 +133,13 @@ class Committer:
         except BaseException:
             self._envelopes.rollback()
             raise
-        for segment, words in reasons.items():
+        for segment, descriptions in reasons.items():
             file = str(self._segments.path(segment))
-            log(Event.SEGMENT_DAMAGED, file=file, messages=len(words), reason=words[0])
+            log(Event.SEGMENT_DAMAGED, file=file, messages=len(descriptions), reason=descriptions[0])
         return messages, self._envelopes.next_due()
 
     def edit_waiting(self, edit: Callable[[sqlite3.Connection], T]) -> tuple[T, float]:
-        """One transaction on what waits in the file; its result and the new `next_due`."""
+        """Runs one transaction on the messages that wait in the file. Returns its result and the new `next_due`."""
         before = self._envelopes.live()
         self._envelopes.begin()
         try:
@@ -154,8 +155,8 @@ class Committer:
         return result, self._envelopes.next_due()
 
     def give_up(self, error: Exception, active: Sequence[QueuedMessage] = ()) -> None:
-        """The file is damaged: from now on nothing is taken, and what its worker knows of messages is noted (`rescue`). Raises
-        OSError."""
+        """Gives up the damaged file: from now on nothing is taken, and its worker's knowledge of messages is noted (`rescue`).
+        Raises OSError."""
         if not self._damaged:
             self._damaged = True
             damage.mark(self._folder, error)
@@ -224,7 +225,7 @@ class Committer:
             if _is_full(error):
                 self._envelopes.make_room()
             if isinstance(error, ValueError) and len(batch.arrivals) > 1:
-                # One of them is not what it says: the others must not suffer for it.
+                # One of the contents is not as long as it says: the others must not suffer for it.
                 for arrival in batch.arrivals:
                     self._commit(Batch([arrival], size=arrival.content.size))
             else:
@@ -248,7 +249,8 @@ class Committer:
         self._unsaved = []
 
     def _reclaim(self, done: list[Location]) -> None:
-        """A file that cannot be deleted now is left over, and goes at the next start."""
+        """Deletes the segments of messages that are done, once they hold nothing else. A file that cannot be deleted now goes at
+        the next start."""
         for location in done:
             with contextlib.suppress(OSError):
                 self._segments.release(location)
@@ -363,7 +365,7 @@ class Committer:
 
 
 def _held(message: QueuedMessage, why: str) -> Change:
-    """A message whose body is not what was taken is never sent: it waits for a person."""
+    """The change that holds a message. One whose body has changed since it was taken is never sent: it waits for a person."""
     for recipient in message.recipients:
         if recipient.state is State.PENDING:
             recipient.state, recipient.status, recipient.error = State.HELD, "4.3.0", why
@@ -371,7 +373,7 @@ def _held(message: QueuedMessage, why: str) -> Change:
 
 
 def _is_full(error: BaseException) -> bool:
-    """The disk took no more, so the record that commits was not written; after any other error nobody knows."""
+    """Whether the disk was full, so that the commit record was not written; after any other error nobody knows."""
     if isinstance(error, sqlite3.Error):
         return error.sqlite_errorcode == sqlite3.SQLITE_FULL
     return isinstance(error, OSError) and error.errno == errno.ENOSPC

@@ -1,4 +1,4 @@
-"""What an administrator may do with queued mail: look, try again, hold, drop.
+"""An administrator's work on queued mail: look, try again, hold, drop.
 
 Looking reads the queue's file. Changing goes through whoever holds the queue's lock: while a worker runs, as a request file in
 the queue's `control` folder, which the worker's dispatcher polls and answers; while none runs, the command takes the lock and
@@ -39,9 +39,9 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ControlRequest:
-    """`queue_ids`, or all whose last hop is `hop` ("kind:destination" or a destination alone); neither means all messages.
-    RETRY lets go of held and of poisonous messages only when they are named. With `poison` it is about recipients that are set
-    aside, and no others: of the messages named, or of all."""
+    """A request about the messages in `queue_ids`, or all whose last hop is `hop` ("kind:destination" or a destination alone);
+    neither means all messages. RETRY lets go of held and of poisonous messages only when they are named. With `poison` the
+    request changes only recipients that are set aside, of the messages named, or of all."""
 
     verb: Verb
     queue_ids: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class ControlRequest:
 
 
 _BECOMES = {Verb.RETRY: State.PENDING, Verb.HOLD: State.HELD, Verb.DROP: State.FAILED}
-"""What a recipient that is set aside becomes."""
+"""The new state of a recipient that is set aside, by verb."""
 
 
 class NoAnswer(Exception):
@@ -89,7 +89,8 @@ def listed(folder: Path) -> Iterator[QueuedMessage]:
 
 
 def waiting(folder: Path) -> tuple[int, float]:
-    """How many messages a queue has, and when the oldest came (epoch seconds; 0 where there is none). Raises sqlite3.Error."""
+    """Returns the number of a queue's messages, and when the oldest came (epoch seconds; 0 where there is none). Raises
+    sqlite3.Error."""
     with _reading(folder) as database:
         if not is_made(database):
             return 0, 0.0
@@ -99,13 +100,13 @@ def waiting(folder: Path) -> tuple[int, float]:
 
 
 def has_mail(folder: Path) -> bool:
-    """There is a message in this queue. Raises sqlite3.Error."""
+    """Whether there is a message in this queue. Raises sqlite3.Error."""
     with _reading(folder) as database:
         return is_made(database) and database.execute("SELECT 1 FROM messages LIMIT 1").fetchone() is not None
 
 
 def ask(folder: Path, request: ControlRequest, timeout: float = 5.0) -> int:
-    """Has a request obeyed; says how many messages it met. Raises NoAnswer, OSError, sqlite3.Error."""
+    """Has a request obeyed. Returns how many messages it met. Raises NoAnswer, OSError, sqlite3.Error."""
     deadline = time.monotonic() + timeout
     token = secrets.token_hex(8)
     control = folder / FOLDER
@@ -148,9 +149,9 @@ class Control:
                 fresh = time.time() - file.stat().st_mtime < STALE
                 text = file.read_text()
                 file.unlink()
-                said = json.loads(text)
+                values = json.loads(text)
                 if fresh:
-                    count = await self._obey(dispatcher, _request(said))
+                    count = await self._obey(dispatcher, _request(values))
                     _write(file.with_suffix(".answer"), {"count": count})
 
     async def _obey(self, dispatcher: Dispatcher, request: ControlRequest) -> int:
@@ -183,7 +184,7 @@ class Control:
 
 
 def _change_alone(folder: Path, request: ControlRequest) -> int:
-    """Nobody holds the queue: the lock is ours for the while. Bodies of dropped messages go at the next start."""
+    """Changes a queue that nobody holds, under its lock. Bodies of dropped messages go at the next start."""
     descriptor = lock(folder)
     try:
         with contextlib.closing(sqlite3.connect(folder / FILE, isolation_level=None)) as database:
@@ -213,7 +214,7 @@ def _edit(database: sqlite3.Connection, request: ControlRequest) -> list[_Hit]:
             "UPDATE recipients SET state = ? WHERE message = ? AND state = ?",
             [(State.HELD, hit.number, State.PENDING) for hit in hits],
         )
-        # Who is told that his message failed is told all the same.
+        # A sender who is to hear that the message failed hears it all the same.
         database.executemany(
             "UPDATE messages SET due = coalesce((SELECT min(due) FROM recipients WHERE message = ?1 AND state = ?2), ?3)"
             " WHERE id = ?1",
@@ -236,7 +237,7 @@ def _edit(database: sqlite3.Connection, request: ControlRequest) -> list[_Hit]:
 
 
 def _edit_poison(database: sqlite3.Connection, verb: Verb, hits: list[_Hit]) -> list[_Hit]:
-    """Changes those recipients alone that are set aside; a message without another one to come is tried at once, and so ends."""
+    """Changes only the recipients that are set aside. A message without others that wait is tried at once, and so ends."""
     change = "UPDATE recipients SET state = ?, due = 0 WHERE message = ? AND state = ?"
     met = [hit for hit in hits if database.execute(change, (_BECOMES[verb], hit.number, State.POISON)).rowcount]
     if verb is not Verb.HOLD:
@@ -248,9 +249,9 @@ def _edit_poison(database: sqlite3.Connection, verb: Verb, hits: list[_Hit]) -> 
     return met
 
 
-def _request(said: dict[str, Any]) -> ControlRequest:
-    """What `ask` wrote. Raises ValueError, KeyError, TypeError."""
-    return ControlRequest(Verb(said["verb"]), tuple(said["queue_ids"]), str(said["hop"]), bool(said["poison"]))
+def _request(values: dict[str, Any]) -> ControlRequest:
+    """Reads the request that `ask` wrote. Raises ValueError, KeyError, TypeError."""
+    return ControlRequest(Verb(values["verb"]), tuple(values["queue_ids"]), str(values["hop"]), bool(values["poison"]))
 
 
 def _find(database: sqlite3.Connection, request: ControlRequest) -> Iterator[_Hit]:
@@ -287,7 +288,7 @@ def _reading(folder: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _write(file: Path, values: dict[str, object]) -> None:
-    """Appears whole or not at all."""
+    """Writes a file that appears whole or not at all."""
     temporary = file.with_suffix(".new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as out:

@@ -1,7 +1,7 @@
-"""Queues whose SQLite file is damaged, or closed to the account that serves: moved aside whole, with the reason beside them, so
-that everything else starts, and with what can be rescued of them in a new queue in their place (`rescue`).
+"""Sets aside queues whose SQLite file is damaged, or closed to the account that serves, with the reason beside them, so that
+everything else starts. A new queue in their place has the messages that can be rescued (`rescue`).
 
-What lies in such a folder is left as it is. A worker that notices the damage while it runs writes the reason and what it knows
+A folder that is set aside is left as it is. A worker that notices the damage while it runs writes the reason and what it knows
 into its queue's folder and ends; whoever opens the queue next (its successor, mostly) finds the reason and sets it aside.
 """
 
@@ -26,19 +26,20 @@ _SHORT_READ = 522
 
 
 class MarkedDamaged(sqlite3.DatabaseError):
-    """A worker found this queue's file damaged; the text is what it wrote down."""
+    """A worker found this queue's file damaged; the text is the reason that it wrote down."""
 
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
 
 def is_damage(error: BaseException) -> bool:
-    """The file is no database, or a broken one. A full disk, a lock or another version of the format is something else."""
+    """Whether the file is no database, or a broken one. A full disk, a lock or another version of the format is something
+    else."""
     code = getattr(error, "sqlite_errorcode", 0) or 0
     return code == _SHORT_READ or code & _PRIMARY in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 def is_unreadable(folder: Path, error: BaseException) -> bool:
-    """The queue cannot be opened because one of its files is closed to this account (root looked at it, or put it back)."""
+    """Whether the queue cannot be opened because a file of it is closed to this account (root looked at it, or put it back)."""
     if not isinstance(error, OSError | sqlite3.Error):
         return False
     try:
@@ -50,7 +51,7 @@ def is_unreadable(folder: Path, error: BaseException) -> bool:
 
 
 def mark(folder: Path, error: BaseException) -> None:
-    """The queue in `folder`, which is open, is not to be opened again. Raises OSError."""
+    """Marks the open queue in `folder` as damaged, so that it is not opened again. Raises OSError."""
     (folder / REASON).write_text(f"{error}\n", encoding="utf-8")
 
 
@@ -87,7 +88,7 @@ def is_aside(folder: Path) -> bool:
 
 
 def found(root: Path) -> Iterator[tuple[Path, str]]:
-    """What was set aside below a state folder's `queue`, with the reasons."""
+    """Yields the folders that were set aside below a state folder's `queue`, with the reasons."""
     for folder in sorted(root.glob(f"*{_MARK}*")):
         try:
             reason = _reason(folder)
@@ -97,5 +98,5 @@ def found(root: Path) -> Iterator[tuple[Path, str]]:
 
 
 def _reason(folder: Path) -> str:
-    """Raises OSError."""
+    """Reads the reason that stands in a folder. Raises OSError."""
     return (folder / REASON).read_text(encoding="utf-8", errors="replace")[:500].strip()

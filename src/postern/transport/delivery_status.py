@@ -1,7 +1,7 @@
-"""Delivery status notifications: what a sender is told about its message (RFC 3461 to 3464, UTF-8 as RFC 6533 says).
+"""Delivery status notifications: tell a sender what became of its message (RFC 3461 to 3464, UTF-8 as RFC 6533 says).
 
-Builds a multipart/report: words for a person, fields for a program, and the message or its header. Reads only what it is
-given; the dispatcher queues the report.
+Builds a multipart/report: text for a person, fields for a program, and the message or its header. Reads only its arguments; the
+dispatcher queues the report.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _SUBMITTED = re.compile(
     rb"received: from [^\s(]++ (?:\(\[[^\]\s]*+\]\)\s++)?by ([^\s(]++) \(Postern\) with (?:MAPI|(?:UTF8)?E?SMTPS?A)[\s;]",
     re.IGNORECASE,
 )
-"""The trace of a message that one of our users submitted (RFC 3848), as far as its words are ours: behind them stands the
+"""The trace field of a message that one of our users submitted (RFC 3848), as far as we write it alone: behind that stands the
 recipient, which a stranger may have chosen."""
 
 _NOTIFY = {
@@ -110,10 +110,10 @@ class Reporter:
     def wanted(
         self, message: QueuedMessage, action: Action, pairs: Pairs
     ) -> list[tuple[QueuedRecipient, RecipientOutcome]]:
-        """Those whose sender is to hear of this. RFC 3461 section 4.1: NOTIFY decides; without it failures and delays are told.
-        Never to a null sender (RFC 5321 section 4.5.5), nor to one that failed SPF and DKIM, who did not write it (RFC 5321
-        section 6.2): then a failure is only logged. Of a success only a sender hears who is known to have asked for it:
-        whoever wants to annoy others could have a report sent to them for each message otherwise."""
+        """The recipients whose outcome the sender is told. RFC 3461 section 4.1: NOTIFY decides; without it failures and delays
+        are told. Never to a null sender (RFC 5321 section 4.5.5), nor to one that failed SPF and DKIM, who did not write it (RFC
+        5321 section 6.2): then a failure is only logged. A success is told only to a sender who is known to have asked for it:
+        otherwise anybody could have reports sent to others."""
         if not message.envelope.sender:
             if action is Action.FAILED:
                 log(Event.BOUNCED, queue_id=message.queue_id, sender="", diagnostic="a report could not be delivered")
@@ -133,15 +133,15 @@ class Reporter:
         return asked if by_default or vouched else []
 
     def _is_vouched(self, message: QueuedMessage) -> bool | None:
-        """Whether the sender wrote this: what the server of ours found out that took the message from a stranger, None if it
-        found out nothing. It writes its Authentication-Results above all fields of the stranger's; below a user's own trace
-        they are of a message that he sends on, and say nothing of him."""
+        """Whether the sender wrote this, by the Authentication-Results of our server that took the message from a stranger. None
+        if it has no result. The server writes them above all fields of the stranger; results below a user's own trace are of a
+        message that the user sends on, and say nothing about the user."""
         if message.origin.path not in _UNVOUCHED:
             return True
         for number, field in enumerate(fields(_trace_of(message.content))):
             if field.name == "received":
-                if number and self._is_submission(field.raw):  # the first is our own, of who gave it to us
-                    # The second is the other hub's; those of mail from outside a stranger may have written.
+                if number and self._is_submission(field.raw):  # the first is ours, about the client that gave it to us
+                    # The other hub wrote the second. In mail from outside a stranger may have written it.
                     return True if number == 1 and message.origin.path == "hub-to-hub" else None
             elif field.name != "authentication-results" or not claims_to_be(field, self._servers):
                 return None
@@ -157,7 +157,7 @@ class Reporter:
         self, message: QueuedMessage, action: Action, pairs: Pairs, now: float, bare: bool = False
     ) -> tuple[Envelope, Content]:
         """A report about these recipients. `now` is epoch seconds. The body parts are 8bit at most. `bare`: it is made of the
-        envelope alone, for reading the content is what failed; nothing is returned then, which RFC 6522 section 3 allows."""
+        envelope alone, because reading the content failed; nothing is returned then, as RFC 6522 section 3 allows."""
         international = message.envelope.smtputf8 or not _is_ascii(message.envelope.sender)
         identity = zlib.crc32(f"{action}{now}{[r.number for r, _ in pairs]}".encode())
         boundary = f"=_{message.queue_id}.{identity:08x}"
@@ -264,8 +264,7 @@ def _returned(message: QueuedMessage, action: Action, international: bool) -> by
 
 
 def _header_of(content: Content) -> bytes:
-    """The header section, or as many whole lines of it as are returned; nothing if it cannot be read any more, for then the
-    report says all the more.
+    """The header section, or as many whole lines of it as are returned; nothing if it cannot be read any more.
 
     Bound: the first 65,536 octets.
     """
@@ -297,7 +296,8 @@ def _trace_of(content: Content) -> bytes:
 
 
 def _subject(message: QueuedMessage, action: Action) -> str:
-    """What happened, and to which message: as UTF-8 where the message was international (RFC 6532), else in encoded words.
+    """The subject tells what happened, and to which message: as UTF-8 where the message was international (RFC 6532), else in
+    encoded words.
 
     Bound: linear in the header's first 65,536 octets; at most 200 characters of the original's.
     """
@@ -311,8 +311,8 @@ def _subject(message: QueuedMessage, action: Action) -> str:
         original[at : at + ENCODED_AT_ONCE].encode("utf-8", "replace")
         for at in range(0, len(original), ENCODED_AT_ONCE)
     )
-    words = [f"=?utf-8?B?{b64encode(piece).decode()}?=" for piece in pieces]
-    return f"{_SUBJECT[action]}: " + "\r\n ".join(words)
+    encoded = [f"=?utf-8?B?{b64encode(piece).decode()}?=" for piece in pieces]
+    return f"{_SUBJECT[action]}: " + "\r\n ".join(encoded)
 
 
 def _who(outcome: RecipientOutcome) -> str:
@@ -337,29 +337,29 @@ def _status(action: Action, status: str) -> str:
     head, dot, rest = status.partition(".")
     if not dot or not head.isdigit():
         return f"{wanted}.0.0"
-    # A message that expired failed for a persistent transient reason (4.4.7): that is what peers write, and it is true.
+    # A message that expired failed for a persistent transient reason (4.4.7), which other servers write, too.
     return status if head == wanted or (action is Action.FAILED and head == "4") else f"{wanted}.{rest}"
 
 
-def _clean(words: str) -> str:
-    """On one line, without control characters: a peer's words must not make fields of our report."""
-    return "".join(c if c.isprintable() else " " for c in words).strip()
+def _clean(text: str) -> str:
+    """Returns a text on one line, without control characters: a peer's text must not make fields of our report."""
+    return "".join(c if c.isprintable() else " " for c in text).strip()
 
 
-def _from_xtext(words: str) -> str:
-    """RFC 3461 section 4: "+" and two hex digits stand for a character. Left as it is where it is not well formed."""
-    pieces = words.split("+")
+def _from_xtext(xtext: str) -> str:
+    """Decodes xtext, where "+" and two hex digits stand for a character (RFC 3461 section 4). Malformed text stays as it is."""
+    pieces = xtext.split("+")
     text = pieces[0]
     for piece in pieces[1:]:
         try:
             text += chr(int(piece[:2], 16)) + piece[2:]
         except ValueError:
-            return words
+            return xtext
     return text
 
 
-def _is_ascii(words: str) -> bool:
-    return words.isascii()
+def _is_ascii(text: str) -> bool:
+    return text.isascii()
 
 
 def _is_plain(message_id: str) -> bool:

@@ -1,9 +1,9 @@
 """The dispatcher: takes what is due from one queue, asks the categorizer where it goes, hands it to carriers in batches by next
 hop, and writes down what became of it.
 
-Reads the directory through its interface; leaves the sending to the carriers, what a report says to `delivery_status`, and all
-writing to the queue. After a crash between a carrier's success and the queue's commit the message is carried again under the same
-queue id, by which a mailbox drops the duplicate."""
+Reads the directory through its interface. Carriers send, `delivery_status` writes reports, and the queue does all writing. After
+a crash between a carrier's success and the queue's commit the message is carried again under the same queue id, by which a
+mailbox drops the duplicate."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ CATEGORIZED_AT_ONCE = 500
 RECIPIENTS_PER_PARCEL = 100
 """RFC 5321 section 4.5.3.1.8: every server takes at least 100 recipients."""
 WAITING_PER_HOP = ACTIVE_MESSAGES // 4
-"""More than that for one hop waits in the file, so that a slow hop does not fill the memory that others need."""
+"""Messages that wait for one hop in memory. More wait in the file, so that a slow hop does not take the memory of others."""
 OVERFLOW_DELAY = 10.0
 OWN_CONCURRENCY = 2
 """Batches under way to one server of our own: few, so that each fills one commit."""
@@ -40,7 +40,7 @@ messages, and taking mail keeps the processor. Mail that comes after a pause doe
 OUTSIDE_SENDERS = 200
 """Batches under way to other organizations, in all: each may be a connection."""
 REMEMBERED_HOPS = 1000
-"""More hops than that are looked through for idle ones."""
+"""Hops that are remembered; beyond that number idle ones are forgotten."""
 LONGEST_SLEEP = 60.0
 POLL = 0.5
 """Seconds between looks at what an administrator asked for."""
@@ -50,7 +50,7 @@ class Dispatcher:
     """One per queue. `carriers` by kind of hop; a hop without a carrier delays its mail. `poll` is called every POLL seconds:
     an administrator's requests (`control`). `jitter` makes each wait before a retry a little longer (`hop.JITTER`).
 
-    `start` begins (and opens the queue for taking), `stop` ends within `grace` seconds; the queue's `close` is the caller's.
+    `start` begins (and opens the queue for taking), `stop` ends within `grace` seconds; the caller closes the queue.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Dispatcher:
 
     @property
     def idle(self) -> bool:
-        """Nothing is in memory and nothing waits in the file: an adopted queue is then finished."""
+        """Whether nothing is in memory and nothing waits in the file: an adopted queue is then finished."""
         return not self.queue.active and not self._fresh and self.queue.next_due >= NEVER
 
     def retry_now(self) -> None:
@@ -164,7 +164,7 @@ class Dispatcher:
         try:
             await self._categorize(messages)
         except Exception as error:
-            # A defect must not strand mail in memory: what went nowhere waits in the file.
+            # A defect must not strand mail in memory: messages without a hop wait in the file.
             log(Event.CONVERSATION_FAILED, conversation="categorizer", error=repr(error), exc_info=error)
             due = self.queue.clock() + self._retry.wait(1)
             stranded = [m for m in messages if m.flying == 0 and m.id in self.queue.active]
@@ -197,12 +197,12 @@ class Dispatcher:
         self._hand_over(changes)
 
     async def _ask(self, addresses: set[str], changes: list[Change]) -> dict[str, Recipient]:
-        """The directory's answers, which may be long in coming: what is settled does not wait for them."""
+        """Returns the directory's answers. They may take long, so settled changes are handed over first."""
         self._hand_over(changes)
         return await self._recipients.look_up(addresses)
 
     def _hand_over(self, changes: list[Change]) -> None:
-        """Records what is settled before anything else runs, and starts the senders of the hops that were filled."""
+        """Records settled changes before anything else runs, and starts the senders of the hops that were filled."""
         if changes:
             self.queue.record(list(changes))  # the committer keeps the list
             changes.clear()
@@ -211,7 +211,7 @@ class Dispatcher:
             self._start_senders(hop)
 
     def _routed(self, message: QueuedMessage, resolution: Resolution, changes: list[Change]) -> bool:
-        """Whether it could be routed: otherwise the directory is to be asked first."""
+        """Routes a message. Returns False if the directory must be asked first."""
         if resolution.is_waiting:
             return False
         message.flying += 1  # so that it is not finished before all its parcels are with their hops
@@ -224,7 +224,7 @@ class Dispatcher:
         return True
 
     async def _categorize_alone(self, message: QueuedMessage, struck: Struck, changes: list[Change]) -> None:
-        """One that was given up, for each recipient by himself (`poison`)."""
+        """Tries a message that was given up, for each recipient alone (`poison`)."""
         message.flying += 1
         for recipient in message.pending(self.queue.clock()):
             if self._outcomes.may_be_tried_alone(message, struck, recipient):
@@ -304,8 +304,8 @@ class Dispatcher:
         hop = self._hop(next_hop)
         now = self.queue.clock()
         if hop is None:
-            words = f"Nothing here carries mail by {next_hop.kind}"
-            self._outcomes.settle(message, None, recipients, delayed(recipients, "4.3.5", words), changes)
+            diagnostic = f"Nothing here carries mail by {next_hop.kind}"
+            self._outcomes.settle(message, None, recipients, delayed(recipients, "4.3.5", diagnostic), changes)
             return
         if hop.until > now or len(hop.waiting) >= WAITING_PER_HOP:
             self._park(message, recipients, hop, max(hop.until, now + OVERFLOW_DELAY * (hop.until <= now)))
@@ -372,7 +372,7 @@ class Dispatcher:
             self._sender_ended(hop)
 
     async def _ready(self, hop: Hop) -> bool:
-        """Keeps the pace; whether something waits then (another sender may have taken it)."""
+        """Keeps the pace. Returns whether something waits then (another sender may have taken it)."""
         if hop.is_own and 0 < len(hop.waiting) < hop.carrier.max_batch:
             await asyncio.sleep(hop.pause(self.queue.clock(), OWN_PACE))
         return bool(hop.waiting) and not self._stopping
@@ -386,7 +386,7 @@ class Dispatcher:
                 changes.append(self._outcomes.finish(load.message))
 
     def _park(self, message: QueuedMessage, recipients: Sequence[QueuedRecipient], hop: Hop, due: float) -> None:
-        """Not tried: its hop does not answer, or has too much to do. That counts as no attempt, but it may expire."""
+        """Puts off a message whose hop does not answer or has too much to do. That counts as no attempt, but it may expire."""
         for recipient in recipients:
             recipient.due, recipient.hop, recipient.status = due, hop.label, "4.4.1"
             recipient.error = hop.why or "The next hop is busy"

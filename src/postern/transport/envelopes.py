@@ -104,7 +104,7 @@ class Envelopes:
             self.database.execute("ROLLBACK")
 
     def make_room(self) -> None:
-        """The disk is full: what the write-ahead log holds goes where it belongs, and the log is cut."""
+        """Frees space on a full disk: moves the write-ahead log into the database, and truncates it."""
         with contextlib.suppress(sqlite3.Error):
             self.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
@@ -155,17 +155,17 @@ class Envelopes:
         return [(row[0], Location(*row[1:])) for row in rows]
 
     def next_due(self) -> float:
-        """When the next message that waits is due; NEVER if there is none."""
+        """The time at which the next message that waits is due; NEVER if there is none."""
         (due,) = self.database.execute("SELECT min(due) FROM messages WHERE due IS NOT NULL").fetchone()
         return NEVER if due is None else due
 
     def due(self, now: float, limit: int) -> list[int]:
-        """Numbers of what is due, longest waiting first."""
+        """Numbers of the messages that are due, longest waiting first."""
         rows = self.database.execute("SELECT id FROM messages WHERE due <= ? ORDER BY due, id LIMIT ?", (now, limit))
         return [row[0] for row in rows]
 
     def take(self, numbers: Iterable[int]) -> None:
-        """These come into memory."""
+        """Marks these messages as being in memory."""
         self.database.executemany("UPDATE messages SET due = NULL WHERE id = ?", [(n,) for n in numbers])
 
     def load(self, number: int) -> QueuedMessage | None:
@@ -173,7 +173,8 @@ class Envelopes:
 
 
 def is_made(database: sqlite3.Connection) -> bool:
-    """The tables are there; False after a crash in a queue's first moment. Raises sqlite3.DatabaseError for another version."""
+    """Whether the tables are there; False after a crash in a queue's first moment. Raises sqlite3.DatabaseError for another
+    version."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     if version not in (0, _VERSION):
         raise sqlite3.DatabaseError(f"the queue has format {version}; this Postern knows {_VERSION}")
@@ -181,7 +182,7 @@ def is_made(database: sqlite3.Connection) -> bool:
 
 
 class MalformedRow(sqlite3.DatabaseError):
-    """A row holds what was never written there: the file is damaged, though SQLite can read it."""
+    """A row holds values that were never written there: the file is damaged, though SQLite can read it."""
 
     sqlite_errorcode = sqlite3.SQLITE_CORRUPT
 
@@ -266,12 +267,12 @@ def _state(number: int) -> State:
     return State.PENDING if state is State.REPORTING else state
 
 
-def _notify(words: str) -> frozenset[str]:
-    return frozenset(words.split()) if words else frozenset()
+def _notify(text: str) -> frozenset[str]:
+    return frozenset(text.split()) if text else frozenset()
 
 
 def message_row(message: QueuedMessage, due: float | None) -> tuple[object, ...]:
-    """Its row of the table `messages`."""
+    """The message's row of the table `messages`."""
     at = message.location
     return (
         message.id,
@@ -288,7 +289,7 @@ def message_row(message: QueuedMessage, due: float | None) -> tuple[object, ...]
 
 
 def recipient_row(message: int, r: QueuedRecipient) -> tuple[object, ...]:
-    """Its row of the table `recipients`."""
+    """The recipient's row of the table `recipients`."""
     return (
         message,
         r.number,

@@ -19,7 +19,7 @@ class Files:
     """The real disk."""
 
     def create(self, path: Path) -> int:
-        """A new file to append to, mode 0600. Its name is safe only after `sync_folder`."""
+        """Makes a new file to append to, mode 0600. Its name is safe only after `sync_folder`."""
         return os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
 
     def write(self, descriptor: int, buffers: Sequence[bytes]) -> None:
@@ -34,11 +34,11 @@ class Files:
         os.ftruncate(descriptor, length)
 
     def sync(self, descriptor: int) -> None:
-        """What was written to this file survives a power cut once this returns."""
+        """Returns once the octets written to this file survive a power cut."""
         os.fdatasync(descriptor)
 
     def sync_folder(self, folder: Path) -> None:
-        """Names made in this folder survive a power cut once this returns."""
+        """Returns once the names made in this folder survive a power cut."""
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What waits for one next hop, and whether that hop answers at all.
+"""A next hop: the loads that wait for it, and whether it answers at all.
 
 Values and arithmetic for the dispatcher: no I/O and no clock of its own.
 """
@@ -16,8 +16,8 @@ from postern.transport.queued import QueuedMessage, QueuedRecipient
 OWN_RETRY = (0.5, 1.0, 2.0, 5.0, 10.0)
 """Seconds between attempts at our own servers: they come back after a restart, and nobody minds being asked again."""
 JITTER = 0.2
-"""A wait is longer than its schedule says by up to this part, at random: what failed together is not tried together again, by
-one worker or by all hubs. It is never shorter, for a server that greylists refuses whoever comes too early."""
+"""A wait is longer than its schedule says by up to this part, at random: messages that failed together are not tried together
+again, by one worker or by all hubs. It is never shorter, for a server that greylists refuses whoever comes too early."""
 _OWN = frozenset({HopKind.MAILBOX, HopKind.HUB, HopKind.EDGE})
 BATCH_BYTES = 16_777_216
 
@@ -46,7 +46,7 @@ class Retry:
 
 @dataclass(slots=True)
 class Hop:
-    """`until`: nothing is sent before (epoch seconds), for the hop did not answer `failures` times in a row."""
+    """One next hop. Nothing is sent before `until` (epoch seconds), because the hop did not answer `failures` times in a row."""
 
     hop: NextHop
     carrier: Carrier
@@ -57,7 +57,7 @@ class Hop:
     until: float = 0.0
     why: str = ""
     begun: float = 0.0
-    """When the last batch set out (epoch seconds)."""
+    """The time at which the last batch set out (epoch seconds)."""
 
     @property
     def label(self) -> str:
@@ -65,7 +65,7 @@ class Hop:
 
     @property
     def is_own(self) -> bool:
-        """It leads to a server of our own organization."""
+        """Whether it leads to a server of our own organization."""
         return self.hop.kind in _OWN
 
     def pause(self, now: float, pace: float) -> float:
@@ -101,12 +101,12 @@ class Hop:
 
 
 def retry_for(kind: HopKind, configured: Retry) -> Retry:
-    """How a hop of this kind is tried again: our own servers sooner than postern.toml says of others."""
+    """The schedule for a hop of this kind: our own servers are tried again sooner than postern.toml says of others."""
     return Retry(OWN_RETRY, configured.random) if kind in _OWN else configured
 
 
 def parcel_of(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Routed]], alone: bool) -> Parcel:
-    """What a carrier gets: the message, for these recipients; `alone`: for this one, who is tried by himself."""
+    """The parcel for a carrier: the message, for these recipients. `alone`: for one recipient who is tried alone."""
     envelope = message.envelope
     if not len(pairs) == len(message.recipients) == len(envelope.recipients):
         envelope = Envelope(
@@ -131,11 +131,11 @@ def parcel_of(message: QueuedMessage, pairs: Sequence[tuple[QueuedRecipient, Rou
 
 
 def recipient_of(message: QueuedMessage, routed: Routed) -> QueuedRecipient:
-    """The recipient that this goes to: one that the message has, or a new one that stands for it."""
+    """The recipient that `routed` goes to: one that the message has, or a new one that stands for it."""
     source = message.recipients[routed.source]
     if routed.direct:
         return source
-    # RFC 3461 section 5.2.7: members inherit what was asked for, but not the report of success, which is the list's.
+    # RFC 3461 section 5.2.7: members inherit what was asked for, but not the report of success, which is sent for the list.
     recipient = QueuedRecipient(
         len(message.recipients),
         routed.address,

@@ -1,4 +1,5 @@
-"""The lock of a queue's folder: who holds it works on the queue. The kernel releases it with the process, however that ends."""
+"""The lock of a queue's folder: the process that holds it works on the queue. The kernel releases it with the process, however
+that ends."""
 
 from __future__ import annotations
 
@@ -23,7 +24,7 @@ def lock(folder: Path) -> int:
 
 
 def is_locked(folder: Path) -> bool:
-    """Somebody works on this folder. Looking takes the lock for a moment."""
+    """Whether somebody works on this folder. Looking takes the lock for a moment."""
     try:
         os.close(lock(folder))
     except QueueLocked:

@@ -24,14 +24,14 @@ class RecipientLookUp:
         """Answers the resolution from the directory's cache, which mostly knows the address since RCPT. Stops at the first
         address that it does not know, and leaves the resolution waiting."""
         while resolution.is_waiting:
-            found = {}
+            recipients = {}
             for key in resolution.needs:
                 answer = self._directory.cached_recipient(key)
                 if answer is UNKNOWN:
                     return
                 if answer is not None:
-                    found[key] = answer
-            resolution.answer(found)
+                    recipients[key] = answer
+            resolution.answer(recipients)
 
     async def look_up(self, needs: Iterable[str]) -> dict[str, Recipient]:
         """Returns the recipients among `needs`. Retries until a directory server answers: mail waits, in memory, for it."""

@@ -1,4 +1,4 @@
-"""What became of recipients: into the message, the tracking log, and reports to the sender.
+"""Writes what became of recipients into the message, the tracking log, and reports to the sender.
 
 Used by the dispatcher on the loop's thread. A failure is final only once the report of it is safe in the queue.
 """
@@ -56,7 +56,8 @@ class Outcomes:
         outcomes: Sequence[RecipientOutcome],
         changes: list[Change],
     ) -> None:
-        """Writes outcomes into the message, the tracking log and the reports. `changes` gets what is not the whole story yet."""
+        """Writes outcomes into the message, the tracking log and the reports. `changes` gets the recipients of a message that
+        still has parcels under way."""
         now = self._queue.clock()
         sorted_out: dict[Action, list[tuple[QueuedRecipient, RecipientOutcome]]] = {}
         poisoned: list[tuple[QueuedRecipient, RecipientOutcome]] = []
@@ -135,15 +136,15 @@ class Outcomes:
             self.report(message, Action.DELAYED, late)
 
     def judging(self, message: QueuedMessage, changes: list[Change], alone: QueuedRecipient | None = None) -> attempt:
-        """Around what is computed of one message: it is marked meanwhile, and what it raises counts against it alone, so that
-        the others of its batch go on. It is tried again later; after the second time it is set aside, or, if there are others
-        who wait for it, tried for each `alone`, and set aside for him then."""
+        """A context for computing something of one message. The message is marked meanwhile, and an error counts against it
+        alone, so that the others of its batch go on. It is tried again later. After the second time it is set aside or, if
+        several recipients wait for it, tried for each `alone`, and set aside for those for whom it raises then."""
         return _Judging(self, message, changes, alone)
 
     def blame(
         self, message: QueuedMessage, error: Exception, changes: list[Change], alone: QueuedRecipient | None
     ) -> None:
-        """What `judging` does with what was raised."""
+        """Counts an error that was raised in `judging`, and sets the message aside or lets it wait."""
         log(Event.CONVERSATION_FAILED, conversation="categorizer", error=repr(error), exc_info=error)
         waiting = [r for r in message.recipients if r.state is State.PENDING]
         key = poison.key(message.queue_id, alone.number if alone is not None else None)
@@ -159,7 +160,7 @@ class Outcomes:
             changes.append(self.finish(message))
 
     def may_be_tried_alone(self, message: QueuedMessage, struck: Struck, recipient: QueuedRecipient) -> bool:
-        """Whether a message that was given up is tried once more for this recipient, by himself; sets it aside otherwise."""
+        """Whether a message that was given up is tried once more for this recipient alone; sets it aside otherwise."""
         if recipient.state is not State.PENDING:
             return False
         poisoned = sum(r.state is State.POISON for r in message.recipients)
@@ -172,8 +173,8 @@ class Outcomes:
         return own is None
 
     def set_aside(self, message: QueuedMessage, why: str, recipients: Sequence[QueuedRecipient]) -> None:
-        """Into the poison queue: what is still to be done of this message for these waits for an administrator, and their
-        sender is told in the end."""
+        """Puts a message into the poison queue for these recipients, as far as they still wait for it. It waits there for an
+        administrator, and its sender is told in the end."""
         now = self._queue.clock()
         due = now if poison.is_own(message) else max(now, message.received + self._limits.queue_expiry)
         addresses = poison.set_aside(message, why, recipients, due)
@@ -191,7 +192,7 @@ class Outcomes:
             self._queue.record([self.finish(message)])
 
     def give_up(self, message: QueuedMessage, recipients: Sequence[QueuedRecipient]) -> None:
-        """RFC 3463 X.4.7: delivery time expired."""
+        """Fails these recipients, because the delivery time expired (RFC 3463 X.4.7)."""
         pairs = [
             (r, RecipientOutcome(r.address, Action.FAILED, "4.4.7", r.error or "Delivery time expired"))
             for r in recipients
@@ -199,15 +200,15 @@ class Outcomes:
         self._fail(message, None, pairs)
 
     def give_up_poison(self, message: QueuedMessage, now: float) -> None:
-        """Tells the sender of what was set aside, when that is due: no mail that was accepted ends without delivery or report
-        (RFC 5321 section 6.1)."""
+        """Tells the sender that the message was set aside, when that is due: no mail that was accepted ends without delivery or
+        report (RFC 5321 section 6.1)."""
         due = [r for r in message.recipients if r.state is State.POISON and r.due <= now]
         if due:
             outcome = RecipientOutcome("", Action.FAILED, poison.STATUS, poison.WORDS, own=True)
             self._fail(message, None, [(r, outcome._replace(address=r.address)) for r in due], bare=True)
 
     def remove_old_copies(self) -> None:
-        """At most once an hour: copies of what was set aside that were kept long enough."""
+        """Removes copies of messages set aside that were kept long enough, at most once an hour."""
         now = self._queue.clock()
         if now >= self._look_at_copies:
             self._look_at_copies = now + LOOK_AT_COPIES
@@ -223,8 +224,8 @@ class Outcomes:
         for recipient, _ in pairs:
             recipient.state = State.REPORTING
         _, outcome = pairs[0]
-        words = f"{outcome.status} {_clean(outcome.diagnostic)}"
-        self.track(TrackingStep.FAIL, message, tuple(r.address for r, _ in pairs), words, hop, outcome)
+        diagnostic = f"{outcome.status} {_clean(outcome.diagnostic)}"
+        self.track(TrackingStep.FAIL, message, tuple(r.address for r, _ in pairs), diagnostic, hop, outcome)
         log(
             Event.BOUNCED,
             queue_id=message.queue_id,
@@ -236,7 +237,7 @@ class Outcomes:
         self.report(message, Action.FAILED, pairs, bare)
 
     def finish(self, message: QueuedMessage) -> Change:
-        """The last parcel of a message is back: it is done, or waits in the file."""
+        """The change of a message whose last parcel is back: it is done, or waits in the file."""
         if message.drop:
             self.track(
                 TrackingStep.FAIL, message, tuple(r.address for r in message.recipients), "dropped by an administrator"
@@ -258,7 +259,7 @@ class Outcomes:
         pairs: Sequence[tuple[QueuedRecipient, RecipientOutcome]],
         bare: bool = False,
     ) -> None:
-        """Queues a report to the sender. The message stays until that is safe. `bare`: nothing of the content is in it."""
+        """Queues a report to the sender. The message stays until the report is safe. `bare`: nothing of the content is in it."""
         name = poison.report_key(message.queue_id) if bare else poison.key(message.queue_id)
         if bare and (struck := given_up(name)) is not None:
             self._without_report(message, pairs, bare, struck.why)
@@ -283,8 +284,8 @@ class Outcomes:
         bare: bool,
         why: str,
     ) -> None:
-        """What becomes of a message of which no report can be made: it is set aside, so that a bare one is made in the end. If
-        not even that can be made, the log has the last word."""
+        """Sets aside a message of which no report can be made, so that a bare report is made in the end. If that cannot be made
+        either, only the log tells of the message."""
         if bare:
             log(
                 Event.BOUNCED, queue_id=message.queue_id, sender=message.envelope.sender, diagnostic=f"no report: {why}"
@@ -330,7 +331,7 @@ class Outcomes:
         step: TrackingStep,
         message: QueuedMessage,
         recipients: tuple[str, ...],
-        words: str,
+        text: str,
         hop: Hop | None = None,
         outcome: RecipientOutcome | None = None,
     ) -> None:
@@ -345,14 +346,14 @@ class Outcomes:
                 outcome.cipher if outcome is not None else "",
                 message.envelope.sender,
                 recipients,
-                words,
+                text,
                 time=self._queue.clock(),
             )
         )
 
 
 class _Judging(attempt):
-    """See `Outcomes.judging`."""
+    """The context that `Outcomes.judging` returns."""
 
     __slots__ = ("_alone", "_changes", "_message", "_outcomes")
 
@@ -370,6 +371,6 @@ class _Judging(attempt):
         return True
 
 
-def _clean(words: str) -> str:
-    """A peer's words, bounded, and writable as UTF-8 whatever they were."""
-    return words[:MAX_DIAGNOSTIC].encode("utf-8", "replace").decode("utf-8")
+def _clean(text: str) -> str:
+    """Returns a peer's text, bounded, and writable as UTF-8 whatever it was."""
+    return text[:MAX_DIAGNOSTIC].encode("utf-8", "replace").decode("utf-8")

@@ -2,11 +2,11 @@
 
 Such a message stays in its queue with its recipients in state POISON, and a copy of its octets lies beside the queue's file for
 a person to look at. Its sender hears that it failed (RFC 5321 section 6.1): an author of ours at once, a stranger when the queue
-expires, for until then an administrator may retry it. The report is made of the envelope, for what broke the workers is the
-content; then the message is done, and its copy stays for KEPT seconds. What counts against a message is in `telemetry.attempts`;
-what an administrator may do is in `control`.
+expires, for until then an administrator may retry it. The report is made of the envelope, because the content broke the workers;
+then the message is done, and its copy stays for KEPT seconds. `telemetry.attempts` counts the errors of a message; `control`
+obeys an administrator.
 
-It may be one recipient for whom it raises. So a message that raised twice is tried once more for each recipient alone, under a
+A message may raise for one recipient only. So a message that raised twice is tried once more for each recipient alone, under a
 name of its own, and set aside for those for whom it raises then; the others get it. One that brought a worker down is set aside
 whole, and so is one that raises for several.
 """
@@ -26,15 +26,15 @@ from postern.transport.segments import DamagedBody
 
 FOLDER = "poison"
 STATUS = "5.6.0"
-"""RFC 3463 X.6.0: something about the content, and nobody knows better what."""
+"""RFC 3463 X.6.0: something about the content, and it is not known what."""
 WORDS = "This server could not work on the message, twice, and has given it up"
 KEPT = 1_209_600.0
 """Seconds that a copy is kept (two weeks)."""
 
 ALONE = 1
-"""Bad ends that a recipient may have who is tried alone: the message had its own before."""
+"""Errors that a recipient who is tried alone may cause: the message had two before."""
 SEVERAL = 3
-"""So many recipients for whom a message raises, and it is the message."""
+"""Recipients for whom a message must raise to be set aside whole."""
 
 
 def key(queue_id: str, alone: int | None = None) -> str:
@@ -44,18 +44,18 @@ def key(queue_id: str, alone: int | None = None) -> str:
 
 
 def key_of(parcel: Parcel) -> str:
-    """The same, of what a carrier gets."""
+    """The name (`key`) of a carrier's parcel."""
     return key(parcel.queue_id, parcel.alone)
 
 
 def report_key(queue_id: str) -> str:
-    """The name under which attempts at the report of what was set aside are marked and counted."""
+    """The name under which attempts at the report of a message set aside are marked and counted."""
     return f"{key(queue_id)}/report"
 
 
 def is_own(message: QueuedMessage) -> bool:
-    """Somebody of the organization vouches for the sender."""
-    # Other hubs bring what they took from anybody.
+    """Whether somebody of the organization vouches for the sender."""
+    # Another hub may have taken the message from anybody.
     return message.is_authenticated and message.origin.path != "hub-to-hub"
 
 
@@ -69,12 +69,13 @@ def keys(message: QueuedMessage) -> list[str]:
 
 
 def copy_of(folder: Path, queue_id: str) -> Path:
-    """Where the octets of a message lie that the queue in `folder` has set aside."""
+    """The file with the octets of a message that the queue in `folder` has set aside."""
     return folder / FOLDER / f"{queue_id}.eml"
 
 
 def set_aside(message: QueuedMessage, why: str, recipients: Iterable[QueuedRecipient], due: float) -> tuple[str, ...]:
-    """Those of these recipients who wait for it wait for an administrator from now on, until `due`. Returns their addresses."""
+    """Has those of these recipients who still wait for the message wait for an administrator, until `due`. Returns their
+    addresses."""
     meant = [r for r in recipients if r.state in (State.PENDING, State.REPORTING)]
     for recipient in meant:
         recipient.state, recipient.status, recipient.error = State.POISON, STATUS, why[:500]
@@ -104,7 +105,7 @@ def keep_copy(folder: Path, message: QueuedMessage) -> None:
 
 
 def drop_copy(folder: Path, queue_id: str) -> None:
-    """The message is set aside no longer. `queue_id` is of a message in the queue, or of a copy (`copies`)."""
+    """Removes the copy of a message. `queue_id` names a message in the queue, or a copy (`copies`)."""
     with contextlib.suppress(OSError):
         copy_of(folder, queue_id).unlink(missing_ok=True)
 
@@ -118,7 +119,7 @@ def copies(folder: Path) -> list[str]:
 
 
 def remove_old_copies(folder: Path) -> None:
-    """Removes what was kept long enough. Blocks: to be called in a thread."""
+    """Removes copies that were kept long enough. Blocks: to be called in a thread."""
     old = time.time() - KEPT
     for queue_id in copies(folder):
         with contextlib.suppress(OSError):

@@ -26,9 +26,9 @@ from postern.transport.queued import NEVER, Change, QueuedMessage
 T = TypeVar("T")
 
 MINIMUM_FREE = 104_857_600
-"""Bytes that must stay free on the queue's disk; what would take them is refused (back pressure)."""
+"""Bytes that must stay free on the queue's disk; a message that would take them is refused (back pressure)."""
 ACTIVE_MESSAGES = 20_000
-"""Messages in memory; beyond it they wait in the file."""
+"""Messages in memory; further ones wait in the file."""
 RETRY_TAKE = 1.0
 KEPT_BODIES = 67_108_864
 """Bytes of bodies in memory."""
@@ -37,9 +37,9 @@ LINGER = 0.002
 
 
 class Queue:
-    """Implements model.mail.Intake. All methods but the constructor are for the loop's thread.
+    """The queue of one worker, a model.mail.Intake. All methods but the constructor are for the loop's thread.
 
-    `clock` gives epoch seconds. The constructor recovers what is in the folder; it raises QueueLocked, OSError, sqlite3.Error.
+    `clock` gives epoch seconds. The constructor recovers the folder's messages; it raises QueueLocked, OSError, sqlite3.Error.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Queue:
         self._committer = Committer(folder, files or Files(), minimum_free, clock)
         self.name = self._committer.name
         self.next_due = self._committer.next_due()
-        """When the next message that waits in the file is due (epoch seconds); NEVER if none waits."""
+        """The time at which the next message that waits in the file is due (epoch seconds); NEVER if none waits."""
         self.active: dict[int, QueuedMessage] = {}
         """Messages in memory, by number."""
         self._lowest = NEVER
@@ -63,14 +63,14 @@ class Queue:
         self._gathered: list[Arrival] = []
         """Arrivals that the committer does not have yet."""
         self._in_hand = 0
-        """Arrivals that it has."""
+        """The number of arrivals that the committer has."""
         self._company = 1
-        """How many senders wait for an answer at the same time, as far as lately seen."""
+        """The number of senders that lately waited for an answer at the same time."""
         self._lingering: asyncio.TimerHandle | None = None
         self.damage: Exception | None = None
-        """Why the file cannot be used any more, once that is known."""
+        """The reason why the file cannot be used any more, once it is known; None before."""
         self.when_damaged: Callable[[], None] = lambda: None
-        """Called once then, when what this process knows of its messages is noted for whoever rescues them."""
+        """Called once, after `damage` is set and this process has noted its knowledge of messages for their rescue."""
         self._listener: Callable[[Sequence[QueuedMessage]], None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -95,7 +95,7 @@ class Queue:
         return await future
 
     def record(self, changes: list[Change]) -> None:
-        """Writes what became of messages, soon and in batches. What is lost of it in a crash is carried again."""
+        """Writes what became of messages, soon and in batches. A message whose change is lost in a crash is carried again."""
         for change in changes:
             if change.done or change.due is not None:
                 self._forget(change.message)
@@ -114,7 +114,7 @@ class Queue:
         return messages
 
     async def change_waiting(self, edit: Callable[[sqlite3.Connection], T]) -> T:
-        """One transaction of an administrator on what waits in the file. Raises sqlite3.Error."""
+        """Runs an administrator's transaction on the messages that wait in the file. Raises sqlite3.Error."""
         return await self._ask(lambda: self._committer.edit_waiting(edit))
 
     async def settled(self) -> None:
@@ -122,14 +122,14 @@ class Queue:
         await self._call(lambda: None)
 
     async def close(self) -> None:
-        """Commits what was given, then lets go of the folder."""
+        """Commits all work, then lets go of the folder."""
         loop = asyncio.get_running_loop()
         self._loop = None
         self._hand_over()
         await loop.run_in_executor(None, self._committer.close)
 
     def _offer(self) -> None:
-        """Gives the committer what is gathered, or waits a little for more if more is likely: a lone sender never waits."""
+        """Gives the committer the gathered arrivals, or waits a little if more are likely: a lone sender never waits."""
         if len(self._gathered) >= self._company:
             self._hand_over()
         elif self._lingering is None and self._loop is not None:
@@ -146,7 +146,7 @@ class Queue:
             self._committer.put(arrival)
 
     def _back(self, count: int) -> None:
-        """That many arrivals have their answer. Their senders may soon send again, and the next batch waits for them too."""
+        """Counts arrivals that have their answer. Their senders may soon send again, and the next batch waits for them too."""
         self._in_hand -= count
         if self._gathered and not self._in_hand:
             if count == self._company:
@@ -157,7 +157,7 @@ class Queue:
             self._offer()
 
     async def _ask(self, work: Callable[[], tuple[T, float]]) -> T:
-        """Runs work that also tells the file's `next_due`. What is recorded meanwhile may be due before that."""
+        """Runs work that also tells the file's `next_due`. Messages recorded meanwhile may be due before that."""
         self._lowest = NEVER
         try:
             result, next_due = await self._call(work)
@@ -170,7 +170,7 @@ class Queue:
         return result
 
     async def _call(self, work: Callable[[], T]) -> T:
-        """Runs `work` on the committer's thread, after what was recorded before."""
+        """Runs `work` on the committer's thread, after the changes that were recorded before."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
@@ -225,7 +225,7 @@ class Queue:
             self._giving_up = self._loop.create_task(self._give_up(error, list(self.active.values())))
 
     async def _give_up(self, error: Exception, active: Sequence[QueuedMessage]) -> None:
-        with contextlib.suppress(OSError):  # then what the file itself still holds must do
+        with contextlib.suppress(OSError):  # then only the file itself can be rescued
             await self._call(lambda: self._committer.give_up(error, active))
         self.when_damaged()
 

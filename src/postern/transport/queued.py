@@ -30,7 +30,7 @@ class State(IntEnum):
 
 
 class Location(NamedTuple):
-    """Where a body lies: its frame starts at `offset` of segment number `segment`; `size` are the body's bytes."""
+    """The place of a body: its frame starts at `offset` of segment number `segment`; `size` are the body's bytes."""
 
     segment: int
     offset: int
@@ -39,8 +39,8 @@ class Location(NamedTuple):
 
 @dataclass(slots=True)
 class QueuedRecipient:
-    """State of one (message, recipient). `due` is when to try next (epoch seconds), `hop` the last next hop tried, as
-    "kind:destination"; `status` and `error` are the last attempt's enhanced code and words. `expanded` tells that the address
+    """The state of one recipient of a message. `due` is when to try next (epoch seconds), `hop` the last next hop tried, as
+    "kind:destination"; `status` and `error` are the last attempt's enhanced code and text. `expanded` tells that the address
     came out of the categorizer: it is final and is not expanded again. `warned` tells that a delay report was sent."""
 
     number: int
@@ -83,7 +83,7 @@ class QueuedMessage:
 
     @property
     def is_authenticated(self) -> bool:
-        """Its sender proved who it is. The caller of a row on which strangers' mail comes has proven that for itself alone."""
+        """Whether its sender proved who it is. A caller that brings strangers' mail has proven that for itself alone."""
         return bool(self.origin.identity) and self.origin.path not in FROM_STRANGERS
 
     def pending(self, now: float) -> list[QueuedRecipient]:
@@ -92,7 +92,8 @@ class QueuedMessage:
 
     @property
     def next_due(self) -> float | None:
-        """When the next pending or poisonous recipient is due; NEVER if only held ones remain; None when all is done."""
+        """The time at which the next pending or poisonous recipient is due; NEVER if only held ones remain; None when all is
+        done."""
         dues = [r.due for r in self.recipients if r.state in (State.PENDING, State.POISON)]
         if dues:
             return min(dues)
@@ -101,8 +102,8 @@ class QueuedMessage:
 
 @dataclass(slots=True)
 class Change:
-    """What the file must learn about a message. `done`: it is finished and forgotten. Otherwise these recipients are
-    written anew; `due` None: it stays in memory, else it leaves memory until then."""
+    """A change of a message, to be written to the file. `done`: it is finished and forgotten. Otherwise these recipients are
+    written anew; with `due` None it stays in memory, else it leaves memory until then."""
 
     message: QueuedMessage
     done: bool = False

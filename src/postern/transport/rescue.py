@@ -1,9 +1,9 @@
-"""What can still be had of a damaged queue: messages whose rows can be read go on, in a new file and under their old names.
+"""Rescues a damaged queue: messages whose rows can be read go on, in a new file and under their old names.
 
-SQLite finds a row by different ways (both ends of the tables, the index of what waits), so that one broken page costs only what
-lies in it. What the worker knew when it noticed stands beside the file, in the notes: messages in its memory, and what became of
-recipients since. Bodies are judged when they are taken (`segments`); their segments are linked, so that the damaged queue stays
-whole for a person to look at. A message keeps its queue id, by which a mailbox that has it already drops it.
+SQLite finds a row by different ways (both ends of the tables, the index of what waits), so that one broken page costs only the
+rows in it. The worker that noticed the damage left notes beside the file: messages in its memory, and what became of recipients
+since. Bodies are judged when they are taken (`segments`); their segments are linked, so that the damaged queue stays whole for a
+person to look at. A message keeps its queue id, by which a mailbox that has it already drops it.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ Row = tuple[Any, ...]
 
 
 def note(folder: Path, messages: Sequence[QueuedMessage], changes: Sequence[Change]) -> None:
-    """Writes down beside a file that takes nothing any more what its worker knows, in the order in which it came to know it.
-    Raises OSError."""
+    """Writes notes beside a file that takes nothing any more: its worker's messages and changes, in their order. Raises
+    OSError."""
     handle = os.open(folder / NOTES, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with open(handle, "w", encoding="utf-8") as out:
         for message in messages:
@@ -54,8 +54,8 @@ def note(folder: Path, messages: Sequence[QueuedMessage], changes: Sequence[Chan
 
 
 def rescue(aside: Path, folder: Path) -> int:
-    """Makes `folder` anew from what is left in `aside`, and says how many messages that are; without any it is not made.
-    Raises OSError, sqlite3.Error."""
+    """Makes `folder` anew from the messages left in `aside`. Returns how many they are; without any it is not made. Raises
+    OSError, sqlite3.Error."""
     new = aside / _NEW
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
@@ -73,7 +73,8 @@ def rescue(aside: Path, folder: Path) -> int:
 
 
 def _read(aside: Path, new: Path) -> tuple[Row | None, dict[int, Row], dict[int, dict[int, Row]]]:
-    """Name and generation, rows of messages, rows of their recipients. Works on a copy: SQLite changes what it opens."""
+    """Reads name and generation, rows of messages, and rows of their recipients. Works on a copy: SQLite changes a file that it
+    opens."""
     copy = new / "copy.sqlite"
     for suffix in ("", "-wal"):
         with contextlib.suppress(FileNotFoundError):
@@ -86,8 +87,8 @@ def _read(aside: Path, new: Path) -> tuple[Row | None, dict[int, Row], dict[int,
             row = next(_rows(database, "SELECT * FROM messages WHERE id = ?", number), None)
             if row is not None:
                 messages[number] = row
-                found = _rows(database, "SELECT * FROM recipients WHERE message = ?", number)
-                recipients[number] = {one[1]: one for one in found}
+                rows = _rows(database, "SELECT * FROM recipients WHERE message = ?", number)
+                recipients[number] = {recipient[1]: recipient for recipient in rows}
     for file in new.glob(f"{copy.name}*"):
         file.unlink()
     return identity, messages, recipients
@@ -100,7 +101,7 @@ def _rows(database: sqlite3.Connection, query: str, *values: object) -> Iterator
 
 
 def _apply(notes: Path, messages: dict[int, Row], recipients: dict[int, dict[int, Row]]) -> None:
-    """What was noted counts more than what the file says; a last line that is torn is passed over."""
+    """Applies the notes, which are newer than the file, to its rows. A torn last line is passed over."""
     try:
         lines = notes.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -119,7 +120,7 @@ def _apply(notes: Path, messages: dict[int, Row], recipients: dict[int, dict[int
 
 
 def _write(new: Path, identity: Row | None, messages: dict[int, Row], recipients: dict[int, dict[int, Row]]) -> int:
-    """A queue's file with these, and under the old one's name, so that queue ids stay what they were."""
+    """Writes a queue's file with these rows and the old queue's name, so that queue ids stay. Returns the number of messages."""
     envelopes = Envelopes(new, Files())
     run, rescued = envelopes.database.execute, 0
     try:

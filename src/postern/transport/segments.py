@@ -30,7 +30,7 @@ SPARSE = 16
 
 
 _SHORTAGES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.EAGAIN})
-"""What keeps a process from reading any file; all else is this file's own trouble."""
+"""Errors that keep a process from reading any file; all others concern this file alone."""
 
 
 class DamagedBody(Exception):
@@ -38,8 +38,8 @@ class DamagedBody(Exception):
 
 
 class SegmentChunks(Chunks):
-    """A body's bytes read from its segment as they are asked for, CHUNK at a time. Who reads them in order hears at the end
-    whether they are what was written (DamagedBody): a body that changed while it waited is never sent whole."""
+    """A body's bytes read from its segment as they are asked for, CHUNK at a time. Reading them in order raises DamagedBody at
+    the end if they are not what was written: a body that changed while it waited is never sent whole."""
 
     def __init__(self, path: Path, offset: int, size: int) -> None:
         self._path = path
@@ -72,7 +72,7 @@ class SegmentChunks(Chunks):
             raise DamagedBody(f"the checksum of the body at {self._offset - HEAD.size} in {self._path.name} is wrong")
 
     def remains(self) -> bytes:
-        """What can still be read of it, unproved: for a person to look at."""
+        """The octets that can still be read, without a check: for a person to look at."""
         try:
             return _pread(self._path, self._offset, self._size)
         except DamagedBody:
@@ -87,7 +87,7 @@ def _read(path: Path, offset: int, size: int) -> bytes:
 
 
 def _pread(path: Path, offset: int, size: int) -> bytes:
-    """Raises DamagedBody where this very file cannot be read, OSError where no file can be."""
+    """Reads a part of a file. Raises DamagedBody where this very file cannot be read, OSError where no file can be."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
@@ -105,7 +105,7 @@ def path_of(folder: Path, number: int) -> Path:
 
 
 def body(folder: Path, location: Location) -> SegmentChunks:
-    """A body of the queue in `folder`, for whoever does not hold the queue."""
+    """A body of the queue in `folder`, for readers that do not hold the queue."""
     return SegmentChunks(path_of(folder, location.segment), location.offset + HEAD.size, location.size)
 
 
@@ -123,7 +123,7 @@ class Segments:
         self._descriptor = -1
         self._length = 0
         self._mark = 0
-        """Where the last batch begins."""
+        """The offset at which the last batch begins."""
         self._damaged: set[int] = set()
         """Segments with a body that could not be read: they are left as they are."""
         numbers = {int(path.stem) for path in folder.glob("*.segment")}
@@ -168,7 +168,7 @@ class Segments:
         return locations
 
     def sync(self) -> None:
-        """All that was added is safe once this returns. Raises OSError; then call `undo`."""
+        """Makes all added bodies safe. Raises OSError; then call `undo`."""
         self._files.sync(self._descriptor)
 
     def undo(self) -> None:
@@ -180,18 +180,18 @@ class Segments:
             self._finish()
 
     def abandon(self) -> None:
-        """The bodies are safe but the commit of their envelopes failed, and nobody knows whether it is on the disk: this
-        segment stays as it is until the next start."""
+        """Leaves this segment as it is until the next start: its bodies are safe, but the commit of their envelopes failed, and
+        nobody knows whether it is on the disk."""
         if self._current:
             self._live[self._current] = self._live.get(self._current, 0) + 1
             self._finish()
 
     def keep(self, location: Location) -> None:
-        """A message whose body lies here is committed."""
+        """Counts a message whose body lies here, now that it is committed."""
         self._live[location.segment] = self._live.get(location.segment, 0) + 1
 
     def release(self, location: Location) -> None:
-        """The message is done, and that is committed: its segment goes when it was the last."""
+        """Uncounts a message that is done, now that this is committed. Its segment goes with the last one."""
         left = self._live[location.segment] - 1
         self._live[location.segment] = left
         if left == 0 and (location.segment != self._current or self._length >= self._size):
@@ -207,7 +207,7 @@ class Segments:
 
     def verify(self, message: int, location: Location) -> None:
         """Reads a frame through and compares. A damaged head in front of a body whose checksum is right harms nothing, unless it
-        is whole and another message's. Raises DamagedBody, OSError."""
+        is whole and names another message. Raises DamagedBody, OSError."""
         path = self.path(location.segment)
         try:
             magic, number, size = HEAD.unpack(_read(path, location.offset, HEAD.size))

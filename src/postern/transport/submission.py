@@ -1,6 +1,6 @@
-"""What the submission service makes of a user's message (RFC 6409 section 8): Date, Message-ID and Sender are put right, Bcc
-and Resent-Bcc are taken out, the From and Sender that the message claims are held against what the user may send as, and
-recipients that are named without a domain get the organization's.
+"""Puts a user's message right for submission (RFC 6409 section 8): corrects Date, Message-ID and Sender, takes out Bcc and
+Resent-Bcc, checks that the user may send as the From and Sender of the message, and completes recipients without a domain by the
+organization's domain.
 
 Pure: header octets in, header octets or a refusal out. The clock and the unique part of a Message-ID come in as arguments.
 """
@@ -18,8 +18,8 @@ from postern.protocols.smtp.address import parse_mailbox
 
 MAX_AUTHORS = 100
 
-# Blind copies, of a message and of its resending (RFC 5322 section 3.6.6), are not the other recipients' business; Return-Path
-# is the last server's to write (RFC 5321 section 4.4); Sender is put right.
+# Other recipients must not see blind copies, of a message and of its resending (RFC 5322 section 3.6.6); only the last server
+# writes Return-Path (RFC 5321 section 4.4); Sender is put right.
 _NOT_KEPT = frozenset({b"bcc", b"resent-bcc", b"return-path", b"sender"})
 _TO = frozenset({b"to", b"cc", b"bcc"})
 _RESENT = b"resent-"
@@ -41,7 +41,7 @@ class Submitter:
 
 @dataclass(frozen=True, slots=True)
 class NotAllowed:
-    """Why the message is refused, as SMTP says it."""
+    """The reason why a message is refused, as an SMTP reply."""
 
     code: int
     enhanced: str
@@ -79,7 +79,7 @@ def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqd
     if isinstance(authors, NotAllowed):
         return authors
     for value in (*named.get(b"resent-from", []), *named.get(b"resent-sender", [])):
-        # RFC 5322 section 3.6.6: who sends it again is claimed here, and shown by clients as the sender.
+        # RFC 5322 section 3.6.6: these fields claim who sends it again, and clients show that as the sender.
         resenders = _mailboxes(value)
         if not resenders:
             return _MALFORMED
@@ -103,70 +103,70 @@ def fix_header(header: bytes, submitter: Submitter, now: float, unique: str, fqd
 
 def recipients(header: bytes, domain: str) -> tuple[list[str], bytes] | NotAllowed:
     """The recipients that To, Cc and Bcc name, each once, and the header with all of them in full: a name alone is one in
-    `domain` (RFC 6409 section 4.2: what leaves a submission server is fully qualified). What is no address (RFC 5322 section 3.4)
-    is refused, for whoever is left out hears of nothing.
+    `domain` (RFC 6409 section 4.2: what leaves a submission server is fully qualified). A malformed address (RFC 5322 section
+    3.4) is refused, for a recipient that is left out would hear of nothing.
 
     A message that is sent again goes to those of its latest resending (Resent-To, -Cc, -Bcc), and to them alone: To, Cc, and
     earlier resendings tell where it went before (RFC 5322 section 3.6.6).
 
     Bound: linear in the header, which has 2,000 fields at most; at most 10,000 addresses of each.
     """
-    found: dict[str, None] = {}
+    addresses: dict[str, None] = {}
     lines: list[bytes] = []
     fields = split_fields(header)
     resent = _latest_resending(fields)
     for number, (name, field) in enumerate(fields):
         names_some = (number in resent and name in _RESENT_TO) if resent else name in _TO
         listed = address_list(value_of(field))[0] if names_some else ()
-        full = tuple(one.completed(domain) for one in listed)
-        for one in full:
-            if one.host is None:  # a group's start or end
+        full = tuple(entry.completed(domain) for entry in listed)
+        for entry in full:
+            if entry.host is None:  # a group's start or end
                 continue
-            address = None if one.broken else parse_mailbox(one.spec)
+            address = None if entry.broken else parse_mailbox(entry.spec)
             if address is None:
-                return _no_address(one)
-            found[address] = None
+                return _no_address(entry)
+            addresses[address] = None
         lines.append(field if full == listed else name.title() + b": " + _written(full) + b"\r\n")
-    return list(found), b"".join(lines)
+    return list(addresses), b"".join(lines)
 
 
 def _latest_resending(fields: Sequence[tuple[bytes, bytes]]) -> frozenset[int]:
-    """Where the fields of the topmost resending stand; empty if the message was not sent again. RFC 5322 sections 3.6 and 3.6.6:
-    a block has one field of a name and stands above those before it, and a trace field is between those of two servers."""
-    found: dict[bytes, int] = {}
+    """The numbers of the fields of the topmost resending; empty if the message was not sent again. RFC 5322 sections 3.6 and
+    3.6.6: a block has one field of a name and stands above earlier ones, and a trace field separates those of two servers."""
+    numbers: dict[bytes, int] = {}
     for number, (name, _) in enumerate(fields):
-        if name in found or (found and name in _TRACE):
+        if name in numbers or (numbers and name in _TRACE):
             break
         if name.startswith(_RESENT):
-            found[name] = number
-    return frozenset(found.values())
+            numbers[name] = number
+    return frozenset(numbers.values())
 
 
-def _no_address(one: Address) -> NotAllowed:
-    words = "".join(letter for letter in one.address if letter.isprintable())[:100]
-    return NotAllowed(553, "5.1.3", f"The message names a recipient that is no address: {words}")
+def _no_address(entry: Address) -> NotAllowed:
+    text = "".join(letter for letter in entry.address if letter.isprintable())[:100]
+    return NotAllowed(553, "5.1.3", f"The message names a recipient that is no address: {text}")
 
 
 def _written(listed: Sequence[Address]) -> bytes:
     """An address list (RFC 5322 section 3.4), each address on a line of its own."""
     parts: list[bytes] = []
     between = b""
-    for one in listed:
-        if one.host is None and one.mailbox is None:
+    for entry in listed:
+        if entry.host is None and entry.mailbox is None:
             parts.append(b";")
             between = b",\r\n\t"
-        elif one.host is None:
-            parts.append(between + _phrase(one.mailbox or b"") + b":")
+        elif entry.host is None:
+            parts.append(between + _phrase(entry.mailbox or b"") + b":")
             between = b"\r\n\t"
         else:
-            spec = one.spec.encode()
-            parts.append(between + (_phrase(one.name) + b" <" + spec + b">" if one.name else spec))
+            spec = entry.spec.encode()
+            parts.append(between + (_phrase(entry.name) + b" <" + spec + b">" if entry.name else spec))
             between = b",\r\n\t"
     return b"".join(parts)
 
 
 def _phrase(name: bytes) -> bytes:
-    """In quotes where it holds what a phrase may not."""
+    """Returns a display name, in quotes where it holds characters that a phrase may not."""
     if not any(mark in name for mark in b'()<>[]:;@\\,."'):
         return name
     return b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
@@ -182,15 +182,15 @@ def _authors(values: list[bytes], submitter: Submitter) -> list[str] | NotAllowe
 
 
 def _mailboxes(field: bytes) -> list[str] | None:
-    """Every address of a field with a mailbox-list (RFC 5322 section 3.4); None if it is anything else: what two readers could
-    understand in two ways must not carry a sender's name.
+    """Every address of a field with a mailbox-list (RFC 5322 section 3.4); None if it is anything else: a field that two readers
+    could understand in two ways must not name a sender.
 
     Bound: linear in the field; at most MAX_AUTHORS addresses.
     """
     listed = mailbox_list(value_of(field))
     if listed is None or len(listed) > MAX_AUTHORS:
         return None
-    # What IMAP shows and DMARC asks about must be what is allowed here, also to readers that decode what they must not.
-    plain = [one.spec for one in listed if one.spec == one.address and "=?" not in one.spec]
-    found = [parse_mailbox(spec) for spec in plain]
-    return [address for address in found if address] if len(found) == len(listed) and all(found) else None
+    # Only addresses that every reader reads alike are allowed: IMAP, DMARC, and readers that decode where they must not.
+    plain = [entry.spec for entry in listed if entry.spec == entry.address and "=?" not in entry.spec]
+    addresses = [parse_mailbox(spec) for spec in plain]
+    return [address for address in addresses if address] if len(addresses) == len(listed) and all(addresses) else None

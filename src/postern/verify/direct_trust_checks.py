@@ -1,7 +1,7 @@
-"""What is asked of the rows of direct trust: the certificate that the directory has for this server opens what strangers may not
-do, and no other certificate does; the server at the other end shows the one that the directory has for it.
+"""Checks of the rows of direct trust: the certificate that the directory has for this server allows more than strangers may do,
+and no other certificate does. The server at the other end shows the certificate that the directory has for it.
 
-Speaks by Python's own SMTP client. The envelope is given and taken back (RSET): no message is left behind.
+Python's own SMTP client sends an envelope and withdraws it (RSET): no message is left behind.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _FAULTS = (OSError, EOFError, smtplib.SMTPException)
 
 
 def check_direct_trust_row(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
-    """Asks every server at the other end. Never raises: what cannot be reached is a failed check."""
+    """Asks every server at the other end. Never raises: a server that cannot be reached is a failed check."""
     waits = ""
     for server in servers:
         if reason := _unrelated(server, subject):
@@ -42,32 +42,32 @@ def check_direct_trust_row(row: Path, servers: Sequence[Server], subject: Subjec
 
 
 def _unrelated(server: Server, subject: Subject) -> str:
-    """Why this host and `server` do not meet by direct trust; "" if they do. An edge has the hubs of one site alone."""
+    """The reason why this host and `server` do not meet by direct trust, or "". An edge meets the hubs of one site only."""
     if Role.EDGE in server.roles:
         return not_served(server, subject)
-    if any(one.server == server.name for one in subject.trusted):
+    if any(certificate.server == server.name for certificate in subject.trusted):
         return ""
     return f"nothing of {server.name} was replicated to {subject.here.name}: it is served by others, or not subscribed"
 
 
 class _Probe:
-    """One server."""
+    """The checks of one server."""
 
     def __init__(self, row: Path, subject: Subject, server: Server, report: RowReport) -> None:
         self.row, self.subject, self.server, self.report = row, subject, server, report
 
     def run(self) -> None:
-        """Raises OSError, EOFError, SMTPException: nobody answers where the table says."""
+        """Raises OSError, EOFError or SMTPException if nobody answers where the table says."""
         assert self.subject.certificate is not None
         self._clear()
         connection = self._connect()
         connection.upgrade(opportunistic_context(self.subject.certificate))
         self._pinned(connection)
-        words, seal = self._refusal(connection), connection.seal()
+        refusal, seal = self._refusal(connection), connection.seal()
         connection.close()
-        verdict = Verdict.PASS if words is None else Verdict.FAIL
+        verdict = Verdict.PASS if refusal is None else Verdict.FAIL
         self.report.mechanism(
-            MechanismReport(Mechanism.DIRECT_TRUST, verdict, words or "", seal if not words else None)
+            MechanismReport(Mechanism.DIRECT_TRUST, verdict, refusal or "", seal if not refusal else None)
         )
         self.report.ports.append("25/TCP (TLS)")
         self._refused("no certificate", opportunistic_context())
@@ -82,33 +82,33 @@ class _Probe:
     def _clear(self) -> None:
         connection = self._connect()
         self.report.check("TLS is offered", connection.offers_upgrade(), "no STARTTLS is shown")
-        words = self._refusal(connection)
-        self.report.check("direct trust in clear text is refused", words is not None, "the envelope was taken")
+        refusal = self._refusal(connection)
+        self.report.check("direct trust in clear text is refused", refusal is not None, "the envelope was taken")
         connection.close()
 
     def _pinned(self, connection: SmtpConnection) -> None:
         sock = connection.client.sock
         shown = sock.getpeercert(True) if isinstance(sock, ssl.SSLSocket) else None
-        known = [one.der for one in self.subject.trusted if one.server == self.server.name]
-        same = any(hmac.compare_digest(der, shown or b"") for der in known)
+        expected = [trusted.der for trusted in self.subject.trusted if trusted.server == self.server.name]
+        same = any(hmac.compare_digest(der, shown or b"") for der in expected)
         self.report.check(f"{self.server.fqdn} shows the certificate that the directory has for it", same, "another")
 
     def _refused(self, what: str, context: ssl.SSLContext) -> None:
-        words: str | None
+        refusal: str | None
         try:
             connection = self._connect()
             try:
                 connection.upgrade(context)
-                words = self._refusal(connection)
+                refusal = self._refusal(connection)
             finally:
                 connection.close()
         except _FAULTS as error:
-            words = f"{type(error).__name__}: {error}"
-        self.report.check(f"{what} is refused", words is not None, "the envelope was taken")
+            refusal = f"{type(error).__name__}: {error}"
+        self.report.check(f"{what} is refused", refusal is not None, "the envelope was taken")
 
     def _refusal(self, connection: SmtpConnection) -> str | None:
-        """Tries what the row alone allows: through an edge to anywhere, from anywhere through a hub that knows an edge. The words
-        of the refusal; None if it is allowed."""
+        """Tries an envelope that only this row allows: through an edge to anywhere, or from anywhere through a hub that knows an
+        edge. Returns the text of the refusal; None if the envelope is taken."""
         inward = self.row.callee is Party.HUB
         recipient = self.subject.probe.name if inward else "someone@elsewhere.invalid"
         steps: tuple[Callable[[], tuple[int, bytes]], ...] = (
@@ -116,9 +116,9 @@ class _Probe:
             lambda: connection.client.rcpt(recipient),
         )
         for step in steps:
-            code, words = step()
+            code, reply = step()
             if code >= 300:
-                return f"{code} {words.decode(errors='replace')}"
+                return f"{code} {reply.decode(errors='replace')}"
         with contextlib.suppress(*_FAULTS):
             connection.client.rset()
         return None

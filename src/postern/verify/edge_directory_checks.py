@@ -1,8 +1,8 @@
-"""What is asked of an edge's own directory. From a hub (edgesync): the replication account is admitted inside TLS, to the server
-with the published certificate, and may do nothing but replicate; nobody else is. On the edge (edge-adam): its own processes are
-admitted by the mechanisms of the row, passwords and strangers are not.
+"""Checks of an edge's own directory. From a hub (edgesync): inside TLS, the server with the published certificate admits the
+replication account, which may do nothing but replicate, and nobody else. On the edge (edge-adam): the directory admits the edge's
+own processes by the mechanisms of the row, and neither passwords nor strangers.
 
-Asked by OpenLDAP's tools. An entry that must be refused is taken away again where it was not.
+OpenLDAP's tools ask. If the directory takes an entry that it must refuse, the check deletes the entry again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from postern.model.organization import Server
 from postern.model.security import Encryption, Mechanism, Seal
 from postern.net.tls import certificate_der, opportunistic_context, outdated_context
 from postern.paths.row import Path, Tls
-from postern.verify.ldap_tools import UNREACHED, Said, ask
+from postern.verify.ldap_tools import UNREACHED, ToolAnswer, ask
 from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
@@ -27,12 +27,12 @@ from postern.verify.unix_sockets import check_socket
 
 LDAPS, LDAP = 50636, 50389
 SERVICE_NAME = "postern"
-"""What SASL calls the edge's own processes."""
+"""The SASL name of the edge's own processes."""
 _TOO_OPEN = frozenset({8, 13})
 """RFC 4511 appendix A.2: strongerAuthRequired, confidentialityRequired: the password was not even looked at."""
 _REFUSALS = _TOO_OPEN | {7, 48, 49, 50, 53, 80}
-"""Besides: authMethodNotSupported, inappropriateAuthentication, invalidCredentials, insufficientAccessRights,
-unwillingToPerform, and other, which SASL says of a failed exchange."""
+"""In addition: authMethodNotSupported, inappropriateAuthentication, invalidCredentials, insufficientAccessRights,
+unwillingToPerform, and other, the result of a failed SASL exchange."""
 _NOT_THERE = 32
 _NOBODY = f"cn=verify-nobody,{layout.ACCOUNTS}"
 
@@ -52,7 +52,7 @@ def check_edgesync_row(row: Path, servers: Sequence[Server], subject: Subject, r
 
 
 def not_served(edge: Server, subject: Subject) -> str:
-    """Why this hub has nothing to do with an edge; "" if it has."""
+    """The reason why this hub does not serve an edge; "" if it does."""
     site = subject.subscribed.get(edge.name)
     if site is None:
         return f"{edge.name} is not subscribed (`postern edge subscribe`)"
@@ -60,7 +60,7 @@ def not_served(edge: Server, subject: Subject) -> str:
 
 
 class _Asked:
-    """One directory on one URL."""
+    """The checks of one directory on one host."""
 
     def __init__(self, row: Path, subject: Subject, report: RowReport, host: str) -> None:
         self.row, self.subject, self.report, self.host = row, subject, report, host
@@ -69,26 +69,28 @@ class _Asked:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{scheme}://{host}:{self.subject.organization.port(number)}"
 
-    def refused(self, what: str, said: Said) -> None:
-        """A bind. Silence is no refusal, nor is a tool that could not try."""
+    def refused(self, what: str, answer: ToolAnswer) -> None:
+        """Checks that a bind was refused. No answer is no refusal, nor is a tool that could not try."""
         self.report.check(
-            f"{what} is refused", said.status in _REFUSALS, said.words if said.status else "it was admitted"
+            f"{what} is refused", answer.status in _REFUSALS, answer.message if answer.status else "it was admitted"
         )
 
     def clear_password(self, who: str, options: tuple[str, ...] = ()) -> None:
-        """A made-up password, so that none of ours ever crosses the wire in clear text."""
-        said = ask("ldapwhoami", self.url("ldap", LDAP), "-x", "-D", who, *options, password=secrets.token_urlsafe(12))
+        """Tries a made-up password, so that none of ours ever crosses the wire in clear text."""
+        answer = ask(
+            "ldapwhoami", self.url("ldap", LDAP), "-x", "-D", who, *options, password=secrets.token_urlsafe(12)
+        )
         what = f"a password in clear text is refused on port {LDAP}"
-        self.report.check(what, said.status in _TOO_OPEN, said.words if said.status else "it was admitted")
+        self.report.check(what, answer.status in _TOO_OPEN, answer.message if answer.status else "it was admitted")
 
-    def pinned(self, number: int, known: tuple[bytes, ...], start_tls: bool) -> Seal | None:
-        """The seal, if the server shows a certificate that it is known by."""
+    def pinned(self, number: int, expected: tuple[bytes, ...], start_tls: bool) -> Seal | None:
+        """Checks that the server shows one of the `expected` certificates. Returns the seal; None if there is no TLS."""
         try:
             shown = look(self.host, self.subject.organization.port(number), opportunistic_context(), start_tls)
         except OSError as error:
             self.report.check(f"port {number}/TCP speaks TLS", False, f"{type(error).__name__}: {error}")
             return None
-        same = any(hmac.compare_digest(one, shown.certificate) for one in known)
+        same = any(hmac.compare_digest(certificate, shown.certificate) for certificate in expected)
         self.report.check(f"the certificate on port {number} is the one that is known", same, "it is another")
         return shown.seal
 
@@ -104,7 +106,7 @@ class _Asked:
 
 
 class _EdgeSync(_Asked):
-    """One edge, as a hub sees it."""
+    """The checks of one edge by a hub."""
 
     def __init__(self, row: Path, subject: Subject, edge: Server, report: RowReport) -> None:
         super().__init__(row, subject, report, edge.addresses[0])
@@ -113,25 +115,25 @@ class _EdgeSync(_Asked):
     def run(self) -> None:
         accounts = self.subject.replication.get(self.edge.name, ())
         if not accounts:
-            words = f"this hub has no account on {self.edge.name} that is good now"
-            self.report.mechanism(MechanismReport(Mechanism.BASIC, Verdict.FAIL, words))
+            reason = f"this hub has no account on {self.edge.name} that is good now"
+            self.report.mechanism(MechanismReport(Mechanism.BASIC, Verdict.FAIL, reason))
             return
-        known = tuple(one.der for one in self.subject.trusted if one.server == self.edge.name)
-        seal = self.pinned(LDAPS, known, start_tls=False)
+        expected = tuple(trusted.der for trusted in self.subject.trusted if trusted.server == self.edge.name)
+        seal = self.pinned(LDAPS, expected, start_tls=False)
         if seal is None or self.report.failures():
-            return  # a password goes to nobody but the one that was published
+            return  # a password goes only to the server whose certificate was published
         self.report.ports.append(f"{LDAPS}/TCP (SSL)")
-        said = [self._bind(one) for one in accounts]
-        good = [one for one, answer in zip(accounts, said, strict=True) if answer.status == 0]
-        verdict, words = (Verdict.PASS, "") if good else (Verdict.FAIL, said[0].words)
-        self.report.mechanism(MechanismReport(Mechanism.BASIC, verdict, words, seal if good else None))
+        answers = [self._bind(account) for account in accounts]
+        good = [account for account, answer in zip(accounts, answers, strict=True) if answer.status == 0]
+        verdict, detail = (Verdict.PASS, "") if good else (Verdict.FAIL, answers[0].message)
+        self.report.mechanism(MechanismReport(Mechanism.BASIC, verdict, detail, seal if good else None))
         self._refusals((good or accounts)[0])
         if good:
             self._rights(good[0])
         self.old_tls(LDAPS, start_tls=False)
         self._unsealed(accounts[0])
 
-    def _bind(self, who: Credentials) -> Said:
+    def _bind(self, who: Credentials) -> ToolAnswer:
         return ask("ldapwhoami", self.url("ldaps", LDAPS), "-x", "-D", who.name, password=who.password)
 
     def _refusals(self, account: Credentials) -> None:
@@ -143,41 +145,40 @@ class _EdgeSync(_Asked):
         for dn, whose in ((layout.SERVICE, "the edge's own account"), (layout.ADMINISTRATOR, "the administrator")):
             self.refused(f"{whose} with a hub's password", self._bind(Credentials(dn, account.password)))
         for mechanism in ("NTLM", "PLAIN", "SCRAM-SHA-1", "DIGEST-MD5"):
-            said = ask("ldapwhoami", url, "-N", "-Q", "-Y", mechanism, "-U", SERVICE_NAME, password=account.password)
-            self.report.check(f"{mechanism} is refused", said.status not in (0, UNREACHED), said.words)
+            answer = ask("ldapwhoami", url, "-N", "-Q", "-Y", mechanism, "-U", SERVICE_NAME, password=account.password)
+            self.report.check(f"{mechanism} is refused", answer.status not in (0, UNREACHED), answer.message)
 
     def _rights(self, who: Credentials) -> None:
-        """It reads and writes what it replicates, and nothing beside it."""
+        """Checks that the account reads and writes the entries that it replicates, and no others."""
         bound = ("-x", "-D", who.name)
         url = self.url("ldaps", LDAPS)
 
         def entries(base: str, scope: str = "sub") -> int:
-            said = ask("ldapsearch", url, *bound, "-LLL", "-b", base, "-s", scope, "1.1", password=who.password)
-            lines = said.output.splitlines()
-            return sum(line.startswith("dn:") for line in lines) if said.status in (0, _NOT_THERE) else UNREACHED
+            answer = ask("ldapsearch", url, *bound, "-LLL", "-b", base, "-s", scope, "1.1", password=who.password)
+            lines = answer.output.splitlines()
+            return sum(line.startswith("dn:") for line in lines) if answer.status in (0, _NOT_THERE) else UNREACHED
 
-        found = entries(layout.STATE, "base")
-        self.report.check("the account reads how far it replicated", found == 1, f"{found} entries")
+        count = entries(layout.STATE, "base")
+        self.report.check("the account reads how far it replicated", count == 1, f"{count} entries")
         for base, what in (
             (layout.ACCOUNTS, "accounts"),
             (layout.REQUESTS, "requests for accounts"),
             ("cn=config", "configuration of the server"),
         ):
-            found = entries(base)
-            self.report.check(f"the account reads no {what}", found == 0, f"{found} entries")
+            count = entries(base)
+            self.report.check(f"the account reads no {what}", count == 0, f"{count} entries")
         entry = f"dn: {_NOBODY}\nobjectClass: container\ncn: verify-nobody\n"
-        said = ask("ldapadd", url, *bound, password=who.password, given=entry)
-        if said.status == 0:
+        answer = ask("ldapadd", url, *bound, password=who.password, stdin=entry)
+        if answer.status == 0:
             ask("ldapdelete", url, *bound, _NOBODY, password=who.password)
         self.report.check(
             "the account makes no other accounts",
-            said.status in (50, _NOT_THERE),
-            said.words if said.status else "it did",
+            answer.status in (50, _NOT_THERE),
+            answer.message if answer.status else "it did",
         )
 
     def _unsealed(self, account: Credentials) -> None:
-        """The port without TLS: no password on it; and not there at all for others than the edge itself, if the row does not
-        list it."""
+        """Checks the port without TLS: it takes no password. Unless the row lists it, only the edge itself can reach it."""
         if any(port.number == LDAP for port in self.row.ports):
             self.clear_password(account.name)
             self.report.ports.append(f"{LDAP}/TCP (no SSL)")
@@ -196,10 +197,10 @@ def check_adam_row(row: Path, servers: Sequence[Server], subject: Subject, repor
 
 
 class _Adam(_Asked):
-    """This host's."""
+    """The checks of this edge's own directory."""
 
     def __init__(self, row: Path, subject: Subject, report: RowReport) -> None:
-        local = next((one for one in subject.here.addresses if _loopback(one)), "127.0.0.1")
+        local = next((address for address in subject.here.addresses if _loopback(address)), "127.0.0.1")
         super().__init__(row, subject, report, local)
         self.sealed = row.encryption is Encryption.REQUIRED
         self.start_tls = ("-ZZ",) if row.port(LDAP).tls is Tls.UPGRADE else ()
@@ -224,24 +225,24 @@ class _Adam(_Asked):
     def _sasl(self, mechanism: Mechanism, seal: Seal | None) -> MechanismReport:
         service = self.subject.service
         if mechanism is Mechanism.NTLM:
-            said = self._ask("-Y", "NTLM", "-U", SERVICE_NAME, password=service.password)
+            answer = self._ask("-Y", "NTLM", "-U", SERVICE_NAME, password=service.password)
         elif not service.keytab:
             return MechanismReport(mechanism, Verdict.NOT_DEPLOYED, "the edge has no keytab: it is in no domain")
         else:
             names = {"KRB5_CLIENT_KTNAME": f"FILE:{service.keytab}", "KRB5CCNAME": "MEMORY:verify"}
-            said = self._ask("-Y", "GSSAPI", environment=names)
-        if said.status == 0 and layout.SERVICE.lower() in said.output.lower():
+            answer = self._ask("-Y", "GSSAPI", environment=names)
+        if answer.status == 0 and layout.SERVICE.lower() in answer.output.lower():
             return MechanismReport(mechanism, Verdict.PASS, "", seal)
-        return MechanismReport(mechanism, Verdict.FAIL, said.output.strip() or said.words)
+        return MechanismReport(mechanism, Verdict.FAIL, answer.output.strip() or answer.message)
 
     def _peer(self) -> None:
         file = self.subject.sockets / "adam" / "ldapi"
         self.report.ports.append("unix socket (ldapi)")
-        said = ask("ldapwhoami", socket_uri(str(file)), "-Q", "-Y", "EXTERNAL")
-        known = said.status == 0 and layout.SERVICE.lower() in said.output.lower()
-        verdict = MechanismReport(Mechanism.PEER, Verdict.PASS, "", Seal("local", "unix"))
-        failed = MechanismReport(Mechanism.PEER, Verdict.FAIL, said.output.strip() or said.words)
-        self.report.mechanism(verdict if known else failed)
+        answer = ask("ldapwhoami", socket_uri(str(file)), "-Q", "-Y", "EXTERNAL")
+        admitted = answer.status == 0 and layout.SERVICE.lower() in answer.output.lower()
+        passed = MechanismReport(Mechanism.PEER, Verdict.PASS, "", Seal("local", "unix"))
+        failed = MechanismReport(Mechanism.PEER, Verdict.FAIL, answer.output.strip() or answer.message)
+        self.report.mechanism(passed if admitted else failed)
         self.refused("an anonymous caller on the unix socket", ask("ldapwhoami", socket_uri(str(file)), "-x"))
         try:
             check_socket(file, self.subject, self.report, own_mode=False)
@@ -263,15 +264,17 @@ class _Adam(_Asked):
             nobody = self._ask("-Y", "NTLM", "-U", "verify-nobody", password=password)
             self.refused(f"an unknown account by NTLM {where}", nobody)
             if self.sealed:
-                said = ask("ldapsearch", self.url("ldap", LDAP), "-Q", "-Y", "NTLM", "-U", SERVICE_NAME, "-b",
+                answer = ask("ldapsearch", self.url("ldap", LDAP), "-Q", "-Y", "NTLM", "-U", SERVICE_NAME, "-b",
                            layout.STATE, "-s", "base", "1.1", password=password)  # fmt: skip
-                self.refused(f"NTLM in clear text {where}", said)
+                self.refused(f"NTLM in clear text {where}", answer)
         for name in ("NTLM", "PLAIN", "SCRAM-SHA-1", "DIGEST-MD5"):
             if name != "NTLM" or Mechanism.NTLM not in self.row.supported_auth:
-                said = self._ask("-Y", name, "-U", SERVICE_NAME, password=password)
-                self.report.check(f"{name} is refused {where}", said.status not in (0, UNREACHED), said.words)
+                answer = self._ask("-Y", name, "-U", SERVICE_NAME, password=password)
+                self.report.check(f"{name} is refused {where}", answer.status not in (0, UNREACHED), answer.message)
 
-    def _ask(self, *options: str, password: str | None = None, environment: Mapping[str, str] | None = None) -> Said:
+    def _ask(
+        self, *options: str, password: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> ToolAnswer:
         # -N: no question to the name servers for the address that we know.
         quiet = ("-N", "-Q") if "-Y" in options else ()
         url = self.url("ldap", LDAP)

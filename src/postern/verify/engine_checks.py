@@ -1,5 +1,5 @@
-"""What is asked of the engines that roles rest on: the private directory and the private database answer our own account on a
-unix socket, and nobody else anywhere.
+"""Checks of the engines that roles rest on: the private directory and the private database answer our own account on a unix
+socket, and nobody else anywhere.
 
 An engine that the configuration names by a URL is not ours to verify.
 """
@@ -26,14 +26,14 @@ _LOCAL = Seal("local", "unix")
 
 
 def check_directory_row(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
-    """The service account is admitted; nobody else is, with a wrong password or with none. Never raises."""
+    """Checks that the directory admits the service account, and nobody else, with a wrong password or with none. Never raises."""
     uri, service = subject.organization.directory, subject.service
     if not uri.startswith("ldapi:"):
         return _another(row, "the organization's own directory server, named in postern.toml", report)
     report.ports.append("unix socket (ldapi)")
-    words = _refusal(uri, service.name, service.password)
-    verdict = Verdict.PASS if words is None else Verdict.FAIL
-    report.mechanism(MechanismReport(Mechanism.BASIC, verdict, words or "", _LOCAL if words is None else None))
+    refusal = _refusal(uri, service.name, service.password)
+    verdict = Verdict.PASS if refusal is None else Verdict.FAIL
+    report.mechanism(MechanismReport(Mechanism.BASIC, verdict, refusal or "", _LOCAL if refusal is None else None))
     if Mechanism.KERBEROS in row.supported_auth:
         waits = "the private directory knows its service account only"
         report.mechanism(MechanismReport(Mechanism.KERBEROS, Verdict.NOT_DEPLOYED, waits))
@@ -50,7 +50,7 @@ def check_directory_row(row: Path, servers: Sequence[Server], subject: Subject, 
 
 
 def _refusal(uri: str, dn: str, password: str) -> str | None:
-    """The words of a bind that failed; None if it succeeded."""
+    """The error of a bind that failed; None if it succeeded."""
     try:
         answers(uri, dn, password)
     except DirectoryUnavailable as error:
@@ -59,7 +59,8 @@ def _refusal(uri: str, dn: str, password: str) -> str | None:
 
 
 def check_database_row(row: Path, servers: Sequence[Server], subject: Subject, report: RowReport) -> None:
-    """The kernel's word for our own account is enough, under no other name; there is no listener but the socket. Never raises."""
+    """Checks that the database admits our own account by peer credentials, and under no other name, and that it listens on its
+    unix socket only. Never raises."""
     (served,) = subject.organization.databases_of(subject.here)
     url, folder = served.url, subject.sockets / "postgresql"
     if psycopg.conninfo.conninfo_to_dict(url).get("host") != str(folder):

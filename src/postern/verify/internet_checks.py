@@ -1,6 +1,6 @@
-"""The door to strangers (internet-to-hub, edge-to-edge): mail for us is taken from anybody, nothing is relayed, TLS is offered.
+"""Checks of the door to strangers (internet-to-hub, edge-to-edge): it takes mail for us from anybody, relays none, offers TLS.
 
-The envelope is given and taken back (RSET): no message is left behind.
+The checks send an envelope and withdraw it (RSET): no message is left behind.
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ def _connect(setting: Setting, port: Port) -> SmtpConnection:
 
 def _envelope(connection: SmtpConnection, setting: Setting, report: RowReport, how: str) -> None:
     client = connection.client
-    code, words = client.mail("verify@stranger.invalid")
-    report.check(f"a stranger may begin {how}", code == 250, _said(code, words))
-    code, words = client.rcpt(setting.credentials.name)
-    report.check(f"a mailbox is accepted {how}", code == 250, _said(code, words))
-    code, words = client.rcpt("postmaster")
-    report.check(f"postmaster is accepted {how}", code == 250, _said(code, words))
+    code, reply = client.mail("verify@stranger.invalid")
+    report.check(f"a stranger may begin {how}", code == 250, _shown(code, reply))
+    code, reply = client.rcpt(setting.credentials.name)
+    report.check(f"a mailbox is accepted {how}", code == 250, _shown(code, reply))
+    code, reply = client.rcpt("postmaster")
+    report.check(f"postmaster is accepted {how}", code == 250, _shown(code, reply))
     domain = setting.credentials.name.partition("@")[2]
-    code, words = client.rcpt(f"nobody-has-this-name@{domain}")
-    report.check(f"an unknown mailbox is refused {how}", code == 550, _said(code, words))
-    code, words = client.rcpt("someone@elsewhere.invalid")
-    report.check(f"relaying is refused {how}", 500 <= code < 600, _said(code, words))
+    code, reply = client.rcpt(f"nobody-has-this-name@{domain}")
+    report.check(f"an unknown mailbox is refused {how}", code == 550, _shown(code, reply))
+    code, reply = client.rcpt("someone@elsewhere.invalid")
+    report.check(f"relaying is refused {how}", 500 <= code < 600, _shown(code, reply))
     client.rset()
 
 
 def _certificate(setting: Setting, port: Port, report: RowReport) -> None:
-    """One that nobody signed is let in and proves nobody. One that another organization's authority signed nobody has here."""
+    """Checks that a self-signed certificate is let in and proves nothing. Nobody here has one that a foreign authority signed."""
     connection = _connect(setting, port)
     connection.upgrade(setting.stranger)
     _envelope(connection, setting, report, "with a certificate that nobody signed")
@@ -85,5 +85,5 @@ def _old_tls(setting: Setting, port: Port, report: RowReport) -> None:
             connection.close()
 
 
-def _said(code: int, words: bytes) -> str:
-    return f"{code} {words.decode(errors='replace')}"
+def _shown(code: int, reply: bytes) -> str:
+    return f"{code} {reply.decode(errors='replace')}"

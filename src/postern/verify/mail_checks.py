@@ -1,4 +1,4 @@
-"""What is asked of every mail row: each listed mechanism succeeds, all others are refused, nothing secret goes in clear text.
+"""Checks of every mail row: each listed mechanism succeeds, all others are refused, and no secret goes in clear text.
 
 Reads a settled row and a way to connect; writes into a RowReport. A check that cannot fail is worth nothing:
 `tests/verify` points each at a deliberately weak server, where it must fail.
@@ -22,18 +22,18 @@ from postern.verify.report import MechanismReport, RowReport, Verdict
 from postern.verify.sasl_client import CannotAuthenticate, Credentials, Exchange, exchange_for, spoiled
 
 Connect = Callable[[Port, ssl.SSLContext | None], ProbeConnection]
-"""Opens a connection on a row's port; with a context TLS is there from the first byte."""
+"""Opens a connection on a row's port; with a context, by TLS from the first byte."""
 
-# What mail servers in the field know; whatever of it a row does not list must be refused.
+# Mechanisms that mail servers in the field know; those that a row does not list must be refused.
 KNOWN_SASL = ("PLAIN", "LOGIN", "CRAM-MD5", "DIGEST-MD5", "NTLM", "SCRAM-SHA-1", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256",
               "SCRAM-SHA-256-PLUS", "GSSAPI", "EXTERNAL", "XOAUTH2", "ANONYMOUS")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What the probes work with. `waiting` says why a mechanism cannot be there now ("no realm"); `validating` is the TLS
-    context that trusts the organization's authority alone, `stranger` the same with a client certificate that nobody here
-    signed; `host_name` what the certificate and the ticket must name."""
+    """The tools and expectations of the probes. `waiting` has the reason why a mechanism cannot be there now ("no realm").
+    `validating` is a TLS context that trusts the organization's authority only; `stranger` is the same with a self-signed client
+    certificate. `host_name` is the name that the certificate and the ticket must have."""
 
     connect: Connect
     validating: ssl.SSLContext
@@ -42,11 +42,11 @@ class Setting:
     waiting: dict[Mechanism, str]
     host_name: str
     beside: Mapping[int, frozenset[Mechanism]]
-    """By port number, what the other rows of the same door list: it is shown there too, and no fault of this row."""
+    """By port number, the mechanisms that other rows of the same door list. The door shows them, too, which is no fault."""
 
 
 def check_mail_row(row: Path, ports: Sequence[Port], setting: Setting, report: RowReport) -> None:
-    """Runs everything on every port. Never raises: what cannot be reached is a failed check."""
+    """Runs all checks on every port. Never raises: a port that cannot be reached is a failed check."""
     outcomes: dict[Mechanism, list[MechanismReport]] = {mechanism: [] for mechanism in row.supported_auth}
     for port in ports:
         label = f"{port.number}/TCP"
@@ -85,7 +85,7 @@ def _try(
     spoil: bool = False,
     binding: bytes | None = None,
 ) -> LogonAnswer:
-    """One attempt; the connection is used up. It binds to `binding`, or by itself where the mechanism binds. Raises
+    """Makes one attempt and closes the connection. It binds to `binding`; None: to the connection, if the mechanism binds. Raises
     CannotAuthenticate if our side cannot begin."""
     try:
         if binding is None:
@@ -119,14 +119,14 @@ def _mechanism(mechanism: Mechanism, port: Port, setting: Setting) -> MechanismR
         except CannotAuthenticate as error:
             return MechanismReport(mechanism, Verdict.FAIL, f"{name}: {error}")
         if not answer.yes:
-            return MechanismReport(mechanism, Verdict.FAIL, f"{name} on port {port.number}: {answer.words}")
+            return MechanismReport(mechanism, Verdict.FAIL, f"{name} on port {port.number}: {answer.reply}")
         if name != names[-1]:
             connection = _sealed(port, setting)
     return MechanismReport(mechanism, Verdict.PASS, "", seal)
 
 
 def _names(mechanism: Mechanism, connection: ProbeConnection) -> list[str]:
-    """What must be shown: a mechanism that binds cannot be there where the certificate defines no binding."""
+    """The names that must be shown: a mechanism that binds cannot be there where the certificate defines no binding."""
     return [name for name in NAMES.get(mechanism, ()) if name not in BINDING or connection.binding()]
 
 
@@ -148,15 +148,15 @@ def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> Non
     for name in dict.fromkeys((*KNOWN_SASL, *sorted(waiting))):
         if name in waiting or name not in listed | others:
             answer = _try_unlisted(port, setting, name)
-            report.check(f"{name} is refused {where}", not answer.yes, answer.words)
+            report.check(f"{name} is refused {where}", not answer.yes, answer.reply)
 
     wrong = dataclasses.replace(setting.credentials, password=secrets.token_urlsafe(12))
     for name in sorted(listed - waiting):
-        # By Kerberos it is the KDC that a wrong password never passes: here the ticket is spoiled on its way.
+        # By Kerberos the KDC itself refuses a wrong password: here the ticket is spoiled on its way.
         kerberos = name in NAMES[Mechanism.KERBEROS]
         who, what = (setting.credentials, "a spoiled ticket") if kerberos else (wrong, "a wrong password")
         answer = _try(_sealed(port, setting), name, who, setting.host_name, spoil=kerberos)
-        report.check(f"{what} by {name} is refused {where}", not answer.yes, answer.words)
+        report.check(f"{what} by {name} is refused {where}", not answer.yes, answer.reply)
 
     for name in sorted((listed - waiting) & BINDING):
         _bindings(name, binding, port, setting, report, where)
@@ -166,17 +166,17 @@ def _refusals(row: Path, port: Port, setting: Setting, report: RowReport) -> Non
 
 
 def _bindings(name: str, binding: bytes, port: Port, setting: Setting, report: RowReport, where: str) -> None:
-    """The right password in both: only the channel can be the reason for a no (RFC 5802 section 6)."""
+    """Tries the right password with a wrong binding: only the channel can be the reason for a no (RFC 5802 section 6)."""
     other = binding[:-1] + bytes([binding[-1] ^ 1])
     answer = _try(_sealed(port, setting), name, setting.credentials, setting.host_name, binding=other)
-    report.check(f"{name} bound to another channel is refused {where}", not answer.yes, answer.words)
+    report.check(f"{name} bound to another channel is refused {where}", not answer.yes, answer.reply)
     plain = name.removesuffix("-PLUS")
     answer = _try(_sealed(port, setting), plain, setting.credentials, setting.host_name, binding=binding)
-    report.check(f"{plain} by who was shown no {name} is refused {where}", not answer.yes, answer.words)
+    report.check(f"{plain} by who was shown no {name} is refused {where}", not answer.yes, answer.reply)
 
 
 def _try_unlisted(port: Port, setting: Setting, name: str) -> LogonAnswer:
-    """With everything right, so that only the mechanism can be the reason for a no."""
+    """Tries a mechanism with everything right, so that only the mechanism can be the reason for a no."""
     context = setting.stranger if name == "EXTERNAL" else None
     try:
         return _try(_sealed(port, setting, context), name, setting.credentials, setting.host_name)
@@ -203,7 +203,7 @@ def _clear_text(row: Path, port: Port, setting: Setting, report: RowReport, wher
         report.check(f"no mechanism is shown before TLS {where}", not bad, f"shows {', '.join(bad)}")
         # The right password: only the missing seal can be the reason for a no.
         answer = connection.clear_login(setting.credentials.name, setting.credentials.password)
-        report.check(f"a password in clear text is refused {where}", not answer.yes, answer.words)
+        report.check(f"a password in clear text is refused {where}", not answer.yes, answer.reply)
     finally:
         connection.close()
 

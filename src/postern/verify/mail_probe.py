@@ -1,7 +1,7 @@
-"""Connections of the verifier to the mail protocols, made with Python's own clients: nobody here wrote smtplib, imaplib, poplib.
+"""Connections of the verifier to the mail protocols, by smtplib, imaplib and poplib, which are independent of our code.
 
-Each probe connection answers the same few questions; `mail_checks` asks them. They open their own connections, to the real
-port of a row and nowhere else; the contexts come from `net.tls`.
+All probe connections have one interface, which `mail_checks` uses. They open their own connections, only to the real port of a
+row; the TLS contexts come from `net.tls`.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ TIMEOUT = 15.0
 
 @dataclass(frozen=True, slots=True)
 class LogonAnswer:
-    """Whether the server said yes, and its words."""
+    """The server's answer to a logon: whether it admits the account, and the text of its reply."""
 
     yes: bool
-    words: str
+    reply: str
 
 
 class ProbeConnection(Protocol):
@@ -41,19 +41,19 @@ class ProbeConnection(Protocol):
     def offers_upgrade(self) -> bool: ...
 
     def upgrade(self, context: ssl.SSLContext) -> None:
-        """Raises ssl.SSLError or OSError."""
+        """Upgrades the connection to TLS by the protocol's command. Raises ssl.SSLError or OSError."""
         ...
 
     def authenticate(self, sasl: str, exchange: Exchange) -> LogonAnswer: ...
 
     def clear_login(self, name: str, password: str) -> LogonAnswer:
-        """The password itself, by the protocol's simplest command."""
+        """Logs on by the protocol's simplest command, which sends the password itself."""
         ...
 
     def seal(self) -> Seal | None: ...
 
     def binding(self) -> bytes:
-        """What -PLUS mechanisms bind to: `tls-server-end-point` of the certificate that was shown, b"" if there is none."""
+        """The channel binding of -PLUS mechanisms: `tls-server-end-point` of the server's certificate, b"" if there is none."""
         ...
 
     def close(self) -> None: ...
@@ -81,9 +81,9 @@ class SmtpConnection:
         else:
             self.client = smtplib.SMTP(timeout=TIMEOUT)
         self.client._host = name  # type: ignore[attr-defined]  # SNI and the name that the certificate must carry
-        code, words = self.client.connect(host, port)
+        code, reply = self.client.connect(host, port)
         if code != 220:
-            raise ConnectionRefusedError(words.decode(errors="replace"))
+            raise ConnectionRefusedError(reply.decode(errors="replace"))
         self.client._host = name  # type: ignore[attr-defined]  # as above
         self.client.ehlo("verify.invalid")
 
@@ -94,23 +94,23 @@ class SmtpConnection:
         return self.client.has_extn("starttls")
 
     def upgrade(self, context: ssl.SSLContext) -> None:
-        code, words = self.client.starttls(context=context)
+        code, reply = self.client.starttls(context=context)
         if code != 220:
-            raise ConnectionRefusedError(words.decode(errors="replace"))
+            raise ConnectionRefusedError(reply.decode(errors="replace"))
         self.client.ehlo("verify.invalid")
 
     def authenticate(self, sasl: str, exchange: Exchange) -> LogonAnswer:
         first = exchange(b"")
-        code, words = self.client.docmd("AUTH", f"{sasl} {base64.b64encode(first).decode()}" if first else sasl)
+        code, reply = self.client.docmd("AUTH", f"{sasl} {base64.b64encode(first).decode()}" if first else sasl)
         while code == 334:
-            answer = exchange(_decode(words))
-            code, words = self.client.docmd(base64.b64encode(answer).decode())
-        return LogonAnswer(code == 235, f"{code} {words.decode(errors='replace')}")
+            answer = exchange(_decode(reply))
+            code, reply = self.client.docmd(base64.b64encode(answer).decode())
+        return LogonAnswer(code == 235, f"{code} {reply.decode(errors='replace')}")
 
     def clear_login(self, name: str, password: str) -> LogonAnswer:
         secret = base64.b64encode(f"\0{name}\0{password}".encode()).decode()
-        code, words = self.client.docmd("AUTH", f"PLAIN {secret}")
-        return LogonAnswer(code == 235, f"{code} {words.decode(errors='replace')}")
+        code, reply = self.client.docmd("AUTH", f"PLAIN {secret}")
+        return LogonAnswer(code == 235, f"{code} {reply.decode(errors='replace')}")
 
     def seal(self) -> Seal | None:
         return _seal(self.client.sock)
@@ -125,7 +125,7 @@ class SmtpConnection:
 
 
 class _NamedImap(imaplib.IMAP4):
-    """imaplib validates the certificate against the host it dialled; here against the name of the server."""
+    """Validates the certificate against the name of the server; imaplib alone would take the host that it dialled."""
 
     certificate_name = ""
 

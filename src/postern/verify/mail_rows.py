@@ -1,4 +1,4 @@
-"""Dials the rows of mail: makes the setting of their checks for each server and each row."""
+"""Dials the rows of mail, and makes the setting of the checks for each server and row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ Client = Callable[[str, int, ssl.SSLContext | None, str], ProbeConnection]
 
 @dataclass(frozen=True, slots=True)
 class MailRow:
-    """Asks every server of a row whose callers authenticate: the probe account by `client`, or this server's own account."""
+    """Asks every server of a row whose callers authenticate. `client` logs on with the probe account; `by_machine`: with this
+    server's own account."""
 
     client: Client
     by_machine: bool = False
@@ -53,7 +54,7 @@ def _setting(subject: Subject, row: Path, server: Server, client: Client, by_mac
         assert port.number is not None
         return client(server.addresses[0], organization.port(port.number), context, server.fqdn)
 
-    # Another host's certificate is signed by an authority of its own; to servers it proves itself by its ticket (hub-to-hub).
+    # Each host has an authority of its own, so another host's certificate proves nothing here; its ticket does (hub-to-hub).
     own = server.name == subject.here.name
     return Setting(
         connect=connect,

@@ -1,4 +1,4 @@
-"""The metrics port of this host, asked by Python's own HTTP client: it tells counts and health, and does nothing else."""
+"""Checks of the row `metrics`, by Python's own HTTP client: the port tells counts and health, and does nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows are dialled from a server, and what each of the others waits for.
+"""Chooses the rows that a server dials, and gives the reason why it does not dial each of the others.
 
 Pure: reads the settled table, the table of probes and the organization. A row that the program does not speak is "not built";
 one whose roles or surroundings are missing here, or that nobody can dial from outside, is "not deployed"; one that only other
@@ -16,11 +16,11 @@ from postern.verify.report import Verdict
 
 
 def verdict_without_probe(row: Path, organization: Organization, here: Server) -> tuple[Verdict, str] | None:
-    """Why a row cannot be dialled from the server `here`; None if it can and must be."""
+    """The verdict on a row that the server `here` cannot dial, with the reason; None if it can and must dial the row."""
     if row.waits:
         return Verdict.NOT_BUILT, row.waits
     probe = PROBES[row.id]
-    # What is closed to the network because both ends are on this host is asked at its unix socket.
+    # A row that is closed to the network because both its ends are on this host is dialled at its unix socket.
     asked_here = probe.run is not None and within_hosts(organization, row)
     if not asked_here and (reason := closed(organization, row)):
         return Verdict.NOT_DEPLOYED, reason
@@ -37,7 +37,7 @@ def verdict_without_probe(row: Path, organization: Organization, here: Server) -
 
 
 def targets(row: Path, organization: Organization, here: Server) -> tuple[Server, ...]:
-    """The servers that `here` dials for a row with a probe; `here` itself stands for what is no server of ours (a domain
+    """The servers that `here` dials for a row with a probe. `here` itself stands for a callee that is no server of ours (a domain
     controller, a database)."""
     if here.name not in _callers(row, organization):
         return ()
@@ -59,13 +59,14 @@ def is_dialled_at_home(row_id: str) -> bool:
 
 
 def _roles(row: Path) -> list[Role]:
-    """The roles that must be there for the row's probe: those at its ends, and those behind the callee."""
+    """The roles that the row's probe needs: those at its ends, and those behind the callee."""
     ends = (ROLES[party] for party in (*row.caller, row.callee) if party in ROLES)
     return list(dict.fromkeys((*ends, *PROBES[row.id].behind)))
 
 
 def _callers(row: Path, organization: Organization) -> list[str]:
-    """The names of the servers that can dial the row. An edge is neither in the domain nor has it the private directory."""
+    """The names of the servers that can dial the row. An edge is not in the domain and has no access to the private
+    directory."""
     if PROBES[row.id].where is From.HOME:
         return [server.name for server in organization.with_role(_roles(row)[0])]
     if not {Party.ANY_SERVER, Party.MONITOR}.isdisjoint(row.caller):

@@ -1,4 +1,4 @@
-"""The table of probes, one line a row that the program speaks: from where it is dialled and what is asked, or why nobody can."""
+"""The table of probes, one line a row that the program speaks: the servers that dial it and its check, or the reason for none."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from postern.verify.subject import Dial, Subject
 
 
 class From(StrEnum):
-    """From where a row is dialled."""
+    """The servers that dial a row."""
 
     HOME = "home"
-    """By the server that answers it: strangers, users or processes of the same host are its callers."""
+    """The server that answers it, for the callers are strangers, users or processes of the same host."""
     CALLER = "caller"
-    """By its caller alone, which has the credentials and the way through the firewalls."""
+    """The caller only, which has the credentials and the way through the firewalls."""
     ANOTHER = "another"
-    """By its caller, too, but never the caller itself: both ends have the same role."""
+    """The caller, too, where both ends have the same role: it dials the other servers, and not itself."""
     NOWHERE = "nowhere"
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How a row is dialled. The roles at its ends must be there for it, and those `behind` its callee. Where nothing is run,
-    `because` says why."""
+    """The probe of a row: `where` names the servers that dial it, `run` checks it. It needs the roles at the ends of the row, and
+    those `behind` its callee. If `run` is None, `because` says why."""
 
     where: From
     run: Dial | None = None

@@ -1,4 +1,4 @@
-"""What the verifier says of a row: the reference's columns declared and observed, and a verdict for it and each mechanism.
+"""The verifier's report on a row: the reference's columns declared and observed, and verdicts on the row and each mechanism.
 
 Pure values and their JSON. The probes dial, `cli.verify` prints.
 """
@@ -26,7 +26,7 @@ class Verdict(StrEnum):
 
 @dataclass(slots=True)
 class Check:
-    """One probe: what must hold, in words a person understands, and what was seen where it does not."""
+    """The result of one probe. `name` is the sentence that must hold; `detail` says what was seen instead if it does not."""
 
     name: str
     passed: bool
@@ -53,24 +53,25 @@ class RowReport:
     ports: list[str] = field(default_factory=list)
     """Ports that answered, as "25/TCP (TLS)"."""
     closed: list[str] = field(default_factory=list)
-    """Doors that must not answer and were knocked at, as "192.0.2.1 TCP 50389": whoever counts what firewalls drop finds these
-    packets there."""
+    """Ports that were dialled because they must not answer, as "192.0.2.1 TCP 50389": firewalls drop these packets, and count
+    them."""
 
     def check(self, name: str, passed: bool, failure: str = "") -> None:
-        """`failure` says what was seen instead; it is kept only if it was."""
+        """Adds a check. `failure` says what was seen instead; it is kept only if the check did not pass."""
         self.checks.append(Check(name, passed, "" if passed else failure))
 
     def mechanism(self, report: MechanismReport) -> None:
-        """One entry a mechanism: of several servers, ports or sockets, the first that failed stands for all."""
-        for place, known in enumerate(self.mechanisms):
-            if known.mechanism is report.mechanism:
-                if report.verdict is Verdict.FAIL and known.verdict is not Verdict.FAIL:
-                    self.mechanisms[place] = report
+        """Keeps one entry a mechanism: of several servers, ports or sockets, the first that failed stands for all."""
+        for index, entry in enumerate(self.mechanisms):
+            if entry.mechanism is report.mechanism:
+                if report.verdict is Verdict.FAIL and entry.verdict is not Verdict.FAIL:
+                    self.mechanisms[index] = report
                 return
         self.mechanisms.append(report)
 
     def settle(self) -> None:
-        """Derives the row's verdict: a failure anywhere fails it; nothing that passed leaves it where it was."""
+        """Derives the row's verdict: FAIL if anything failed, else PASS if a mechanism passed, else that of the first mechanism.
+        Without mechanisms the verdict stays."""
         if failures := self.failures():
             self.verdict, self.detail = Verdict.FAIL, "; ".join(failures)
         elif any(m.verdict is Verdict.PASS for m in self.mechanisms):
@@ -90,15 +91,15 @@ class RowReport:
 
     def json(self) -> dict[str, Any]:
         seals = [m.seal for m in self.mechanisms if m.seal is not None]
-        words = self.row.words
+        cells = self.row.words
         return {
             "path": self.row.id,
             "declared": {
-                "ports": words.ports,
-                "default_auth": words.default_auth,
-                "supported_auth": words.supported_auth,
-                "encryption": words.encryption,
-                "encrypted_by_default": words.encrypted_by_default,
+                "ports": cells.ports,
+                "default_auth": cells.default_auth,
+                "supported_auth": cells.supported_auth,
+                "encryption": cells.encryption,
+                "encrypted_by_default": cells.encrypted_by_default,
                 "profile_auth": [str(m) for m in self.row.supported_auth],
                 "profile_encryption": str(self.row.encryption),
             },

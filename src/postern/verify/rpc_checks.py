@@ -1,7 +1,7 @@
-"""What is asked of every RPC row: from outside over TCP, by way of the endpoint mapper, each listed mechanism succeeds
-under packet privacy; no proof, less protection, a wrong password, a user's account and every other mechanism are refused.
+"""Checks of every RPC row. Over TCP, by way of the endpoint mapper, each listed mechanism succeeds under packet privacy; a call
+without proof, with less protection, a wrong password, a user's account or any other mechanism is refused.
 
-Over the unix socket of this host only our own account is somebody. The calls change nothing.
+The unix socket of this host admits our own account only. The calls change nothing.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from postern.verify.unix_sockets import check_socket
 from postern.verify.waiting import no_realm
 
 _FOREIGN = {14: "Schannel", 17: "DPA", 68: "Netlogon"}
-"""MS-RPCE 2.2.1.1.7: nobody lists them."""
+"""Mechanisms of MS-RPCE 2.2.1.1.7 that no row lists."""
 _LOWER = {Level.CONNECT: "connect", Level.PACKET: "packet", Level.INTEGRITY: "integrity"}
 Begin = Callable[[], SecurityContext]
 
 
 @dataclass(frozen=True, slots=True)
 class RpcRow:
-    """Asks every server of an RPC row by a call of its interface that every admitted caller may make and that changes nothing."""
+    """Asks every server of an RPC row by a call of its interface. Every admitted caller may make it, and it changes nothing."""
 
     interface: Interface[Any]
     operation: str
@@ -60,7 +60,7 @@ class RpcRow:
 
 
 class _Probe:
-    """One row on one server, over TCP."""
+    """The checks of one row on one server, over TCP."""
 
     def __init__(self, row: Path, server: Server, question: Question, subject: Subject, report: RowReport) -> None:
         self.row, self.server, self.question = row, server, question
@@ -71,7 +71,7 @@ class _Probe:
         self.place = Place(row, server.addresses[0], subject.organization.port(135))
 
     async def run(self) -> None:
-        """Raises OSError, RpcError: nobody answers where the table says."""
+        """Raises OSError or RpcError if nobody answers where the table says."""
         number = await mapped(self.place, self.question.interface.syntax)
         first, last = self.subject.organization.rpc_ports
         self.report.ports.append("135/TCP (RPC)")
@@ -107,7 +107,7 @@ class _Probe:
         return MechanismReport(mechanism, Verdict.PASS, "", seal)
 
     def _waits(self, mechanism: Mechanism) -> str:
-        """Servers always have machine accounts, so that NTLM waits for nothing."""
+        """The reason why the mechanism cannot be there now; "" for NTLM, since every server has a machine account."""
         if mechanism is Mechanism.KERBEROS:
             return self.waiting
         return "" if mechanism is Mechanism.NTLM else "no probe"
@@ -130,8 +130,8 @@ class _Probe:
         except CannotAuthenticate as error:
             self.report.check(f"{what} is refused", False, f"it could not be tried: {error}")
             return
-        words = await refusal(ask(self.place, question or self.question, context, level))
-        self.report.check(f"{what} is refused", words is not None, "the call was answered")
+        reason = await refusal(ask(self.place, question or self.question, context, level))
+        self.report.check(f"{what} is refused", reason is not None, "the call was answered")
 
     async def _unproven(self) -> None:
         await self._refused("a call without authentication", None, Level.NONE)
@@ -147,14 +147,14 @@ class _Probe:
     async def _others_accounts(self, mechanism: Mechanism) -> None:
         probe, machine = self.subject.probe, self.subject.machine
         await self._refused(f"a user's account by {mechanism}", lambda: self._begin(mechanism, probe), Level.PRIVACY)
-        if mechanism is Mechanism.NTLM:  # by Kerberos it is the KDC that a wrong password never passes
+        if mechanism is Mechanism.NTLM:  # by Kerberos the KDC itself refuses a wrong password
             wrong = Credentials(machine.name, secrets.token_urlsafe(24))
             nobody = Credentials("VERIFY-NOBODY$", machine.password)
             await self._refused("a wrong password by NTLM", lambda: self._begin(mechanism, wrong), Level.PRIVACY)
             await self._refused("an unknown account by NTLM", lambda: self._begin(mechanism, nobody), Level.PRIVACY)
 
     async def _unlisted(self) -> None:
-        """Mechanisms that Windows' RPC knows, bare and inside SPNEGO, with the right secret where there is one."""
+        """Tries the other mechanisms of Windows' RPC, bare and inside SPNEGO, with the right secret where there is one."""
         machine, host = self.subject.machine, self.server.fqdn
         if Mechanism.NTLM not in self.row.supported_auth:
             await self._refused("NTLM", lambda: self._begin(Mechanism.NTLM, machine), Level.PRIVACY)
@@ -167,13 +167,13 @@ class _Probe:
             await self._refused(name, partial(self._foreign, number), Level.PRIVACY)
 
     def _foreign(self, number: int) -> SecurityContext:
-        """A right NTLM handshake under another mechanism's number."""
+        """A correct NTLM handshake under another mechanism's number."""
         context = SpnegoContext(self.subject.machine, self.domain, self.server.fqdn)
         context.auth_type = cast(AuthType, number)
         return context
 
     async def _elsewhere(self) -> None:
-        """An interface that nobody serves, and the row's interface on the endpoint mapper's port, which anyone may call."""
+        """Tries an interface that nobody serves, and the row's interface on the endpoint mapper's port, which anyone may call."""
         interface = self.question.interface
         unknown: Interface[Any] = Interface(
             "unknown",
@@ -184,16 +184,16 @@ class _Probe:
             interface.sizes,
         )
         question = Question(unknown, self.question.operation, self.question.parameters)
-        # By what the row admits, so that only the interface can be the reason for a no.
-        able = [one for one in self.row.supported_auth if one in _MECHANISMS and not self._waits(one)]
-        mechanism = able[0] if able else Mechanism.NTLM
+        # With a mechanism of the row, so that only the interface can be the reason for a no.
+        able = (listed for listed in self.row.supported_auth if listed in _MECHANISMS and not self._waits(listed))
+        mechanism = next(able, Mechanism.NTLM)
         await self._refused(
             "an unknown interface", lambda: self._begin(mechanism, self.subject.machine), Level.PRIVACY, question
         )
         there = Place(self.row, self.place.host, self.place.mapper, self.place.mapper)
-        words = await refusal(ask(there, self.question, None, Level.NONE))
+        reason = await refusal(ask(there, self.question, None, Level.NONE))
         self.report.check(
-            "the endpoint mapper's port serves the mapper alone", words is not None, "it was answered there"
+            "the endpoint mapper's port serves the mapper alone", reason is not None, "it was answered there"
         )
 
 
@@ -201,7 +201,7 @@ _MECHANISMS = (Mechanism.NTLM, Mechanism.KERBEROS)
 
 
 async def _local(row: Path, part: Role | HostService, question: Question, subject: Subject, report: RowReport) -> None:
-    """ncalrpc: the kernel says who calls, so the socket must be nobody's but ours."""
+    """Checks the unix sockets (ncalrpc): the kernel tells who calls, so only our own account may open them."""
     files = sorted(subject.sockets.glob(f"{part}.*"))
     if not files:
         report.mechanism(MechanismReport(Mechanism.PEER, Verdict.FAIL, f"{part} has no unix socket on this host"))
@@ -210,9 +210,9 @@ async def _local(row: Path, part: Role | HostService, question: Question, subjec
     for file in files:
         try:
             check_socket(file, subject, report)
-            words = await refusal(ask_locally(row, file, question))
+            reason = await refusal(ask_locally(row, file, question))
         except (OSError, TimeoutError) as error:
-            words = f"{type(error).__name__}: {error}"
-        verdict, detail = (Verdict.PASS, "") if words is None else (Verdict.FAIL, f"{file.name}: {words}")
-        seal = Seal("local", "unix") if words is None else None
+            reason = f"{type(error).__name__}: {error}"
+        verdict, detail = (Verdict.PASS, "") if reason is None else (Verdict.FAIL, f"{file.name}: {reason}")
+        seal = Seal("local", "unix") if reason is None else None
         report.mechanism(MechanismReport(Mechanism.PEER, verdict, detail, seal))

@@ -1,7 +1,7 @@
-"""The verifier's calls over DCE/RPC: one connection a call, proven and protected in any way, also in ways that must be refused.
+"""The verifier's calls over DCE/RPC: one connection a call, with any authentication and protection, also such as must be refused.
 
-Our own client machine over `net`, but NTLM is pyspnego's and Kerberos is MIT's: neither end's proof is judged by the code that
-made it. Reads nothing; `rpc_checks` says what is asked.
+The calls go by our own client machine over `net`, but pyspnego makes the NTLM proof and MIT's library the Kerberos one: no proof
+is judged by the code that made it. `rpc_checks` decides what to call.
 """
 
 from __future__ import annotations
@@ -124,7 +124,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row is answered: a server's address and the real numbers of its mapper's and its own port."""
+    """The place at which a row is answered: a server's address, the real port of its endpoint mapper, and that of the row."""
 
     row: Path
     host: str
@@ -133,7 +133,7 @@ class Place:
 
 
 class ProbeConnection(RpcConnection):
-    """Handshakes of SPNEGO too, whose later legs go by alter_context (MS-RPCE 3.3.1.5.2.2)."""
+    """A connection that knows SPNEGO, too: the later legs of that handshake go by alter_context (MS-RPCE 3.3.1.5.2.2)."""
 
     async def bind(
         self,
@@ -193,7 +193,7 @@ async def ask(
 
 
 async def ask_locally(row: Path, socket: FilePath, question: Question) -> None:
-    """The same over a unix socket, with nothing but the kernel's word for who we are."""
+    """Asks as `ask` does, over a unix socket, with no authentication but the kernel's peer credentials."""
     connection = ProbeConnection()
     await dial_local(row, connection, socket)
     await _ask(connection, question, None, Level.NONE)
@@ -215,7 +215,7 @@ async def _ask(connection: ProbeConnection, question: Question, context: Securit
 
 
 async def refusal(asking: Awaitable[None]) -> str | None:
-    """The words of a refusal; None if the call was answered. Raises OSError: nobody was there to refuse."""
+    """The text of a refusal; None if the call was answered. Raises OSError if nobody was there to refuse."""
     try:
         await asking
     except (RpcError, SecurityFailure) as error:

@@ -1,4 +1,4 @@
-"""Runs the probes of every deployed row, one after another, and tells how far it is.
+"""Runs the probes of every deployed row, one after another, and reports its progress.
 
 Reads the organization, the settled table and the probe account's password; writes nothing. Wrong passwords are tried on the
 probe account alone, which the server's back-off counts apart from every other account.

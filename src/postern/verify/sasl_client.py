@@ -19,7 +19,7 @@ from typing import Any
 import spnego
 
 Exchange = Callable[[bytes], bytes]
-"""Answers a challenge. A client that speaks first is called with b"" for its first words."""
+"""Answers a challenge. A client that speaks first is called with b"" for its initial response."""
 
 
 class CannotAuthenticate(Exception):
@@ -28,8 +28,8 @@ class CannotAuthenticate(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """`principal` is the name in Kerberos, with its realm; "" where there is none. `keytab` (a file) has its keys where it is
-    a server's; else the password makes them."""
+    """An account and its password. `principal` is the name in Kerberos, with its realm; "" where there is none. `keytab` is the
+    file with the keys of a server's account; for "" they are derived from the password."""
 
     name: str
     password: str
@@ -41,8 +41,8 @@ class Credentials:
 
 
 def exchange_for(sasl: str, who: Credentials, service: str, host: str, binding: bytes = b"") -> Exchange:
-    """The exchange of a SASL mechanism, by its IANA name. Unknown names send something plausible, to be refused. `binding` is
-    what a -PLUS mechanism binds to; a mechanism that could bind and is given one says that it saw no -PLUS."""
+    """The exchange of a SASL mechanism, by its IANA name. For an unknown name it sends something plausible, to be refused.
+    A -PLUS mechanism binds to `binding`. The same mechanism without -PLUS, if it has a binding, says that it saw no -PLUS."""
     if sasl == "PLAIN":
         return lambda _: b"\0" + who.name.encode() + b"\0" + who.password.encode()  # RFC 4616 section 2
     if sasl == "LOGIN":
@@ -60,7 +60,7 @@ def exchange_for(sasl: str, who: Credentials, service: str, host: str, binding: 
 
 
 def spoiled(exchange: Exchange) -> Exchange:
-    """The same with the last bit of every answer turned: what was proven is proven no more."""
+    """The same exchange with the last bit of every answer flipped, so that it proves nothing."""
 
     def step(challenge: bytes) -> bytes:
         answer = exchange(challenge)
@@ -135,14 +135,14 @@ def _gssapi(who: Credentials, service: str, host: str) -> Exchange:
             context.unwrap(challenge)
             return bytes(context.wrap(b"\x01\x00\x00\x00", False).message)
         except gssapi.exceptions.GSSError as error:
-            raise CannotAuthenticate(f"Kerberos: {_said(error)}") from error
+            raise CannotAuthenticate(f"Kerberos: {_message(error)}") from error
 
     return step
 
 
 @lru_cache(maxsize=8)
 def kerberos_credentials(who: Credentials) -> Any:
-    """A ticket-granting ticket for a name and its keytab or password: no ticket cache of whoever runs this is looked at. Raises
+    """A ticket-granting ticket for a name and its keytab or password, without the ticket cache of the user who runs this. Raises
     CannotAuthenticate."""
     try:
         gssapi = importlib.import_module("gssapi")
@@ -160,10 +160,10 @@ def kerberos_credentials(who: Credentials) -> Any:
             name, who.password.encode(), mechs=[gssapi.MechType.kerberos], usage="initiate"
         )
     except gssapi.exceptions.GSSError as error:
-        raise CannotAuthenticate(f"no ticket for {who.principal}: {_said(error)}") from error
+        raise CannotAuthenticate(f"no ticket for {who.principal}: {_message(error)}") from error
     return gssapi.Credentials(base=made.creds)
 
 
-def _said(error: Any) -> str:
-    """The library's own words: "Client not found in Kerberos database"."""
+def _message(error: Any) -> str:
+    """The library's message: "Client not found in Kerberos database"."""
     return str(error.get_all_statuses(error.min_code, False)[0]) if error.min_code else str(error)

@@ -1,6 +1,6 @@
-"""A certificate that nobody here signed: what a caller shows who must not be believed by it.
+"""A self-signed certificate for probes: a server must not believe a caller that shows it.
 
-Made anew for each run, in a folder that is gone when it is loaded.
+It is made anew for each run, in a folder that is deleted once it is loaded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from postern.net.tls import Certificate, opportunistic_context, validating_conte
 
 @lru_cache(maxsize=4)
 def stranger_context(authority: FilePath | None, name: str) -> ssl.SSLContext:
-    """Trusts our authority (None: everybody), and shows a self-signed certificate for `name` to whoever asks for one."""
+    """A context that trusts our authority (None: everybody), and shows a self-signed certificate for `name` on request."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
     now = datetime.datetime.now(datetime.UTC)

@@ -1,4 +1,4 @@
-"""What is verified, and with what: values only, filled in by `host.probes`."""
+"""The subject of a verification: the host, its table and the credentials of the probes. `host.probes` fills in the values."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Subject:
     """The organization with URLs in place of its private engines, and this host's server in it.
 
     `probe` is a user, `machine` this server's account, `service` the directory's service account (its DN). `enabled` are the
-    mechanisms an administrator switched on for users. `sockets` is the folder of this host's unix sockets; `reached` are
-    those that a process of another account could open, None where that could not be tried (only root can).
+    mechanisms that an administrator enabled for users. `sockets` is the folder of this host's unix sockets. `reached` are those
+    that a process of another account could open; None where that could not be tried, for only root can.
     """
 
     organization: Organization
@@ -35,15 +35,15 @@ class Subject:
     sockets: FilePath
     reached: frozenset[FilePath] | None = None
     certificate: Certificate | None = None
-    """This server's own, which direct trust knows it by."""
+    """The certificate of this server, by which direct trust knows it."""
     trusted: tuple[TrustedCertificate, ...] = ()
-    """What the directory has of the servers at the other end of direct trust."""
+    """The certificates that the directory has for the servers at the other end of direct trust."""
     controllers: tuple[DomainController, ...] = ()
     subscribed: Mapping[str, str] = field(default_factory=dict)
-    """On a hub: the edges that have a subscription, by name, with the site whose hubs serve them."""
+    """On a hub: by the name of each subscribed edge, the site whose hubs serve it."""
     replication: Mapping[str, tuple[Credentials, ...]] = field(default_factory=dict)
-    """The accounts (their DNs) by which this hub can replicate to an edge now, by the edge's name, the best first."""
+    """By the name of each edge, the accounts (DNs) with which this hub can replicate to it now, the best first."""
 
 
 Dial = Callable[[Path, Sequence[Server], Subject, RowReport], None]
-"""Asks these servers on a row, and reports what they said. Never raises: what cannot be reached is a failed check."""
+"""Asks these servers on a row, and reports their answers. Never raises: a server that cannot be reached is a failed check."""

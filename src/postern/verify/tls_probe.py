@@ -1,8 +1,7 @@
-"""What a TLS server of LDAP shows: its certificate and the seal, from the first byte or after StartTLS; and whether anybody is
-there at all.
+"""Looks at an LDAP server's TLS, from the first byte or after StartTLS: its certificate and the seal. Also tells whether a port
+answers at all.
 
-Python's own TLS on a socket to the real port of a row and nowhere else; it never validates: which certificate it must be is for
-the caller to say.
+It uses Python's own TLS on a socket, only to the real port of a row. It never validates: the caller compares the certificate.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from postern.model.security import Seal
 
 TIMEOUT = 5.0
 _KNOCK = 0.9
-"""Below the second after which the kernel sends its first packet again (RFC 6298): a firewall in between drops one."""
+"""Seconds. The kernel repeats its first packet after one second (RFC 6298): so a firewall in between drops one packet only."""
 START_TLS = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
 """RFC 4511 section 4.14.1, with the message ID 1."""
 _SUCCESS = bytes.fromhex("0a0100")
@@ -44,7 +43,7 @@ def look(host: str, number: int, context: ssl.SSLContext, start_tls: bool = Fals
 
 
 def listens(host: str, number: int) -> bool:
-    """Whether a connection comes about with somebody who is near; nothing is said over it."""
+    """Whether a host that is near accepts a connection; nothing is sent over it."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as plain:
         plain.settimeout(_KNOCK)
         return plain.connect_ex((host, number)) == 0

@@ -1,6 +1,6 @@
-"""Unix sockets from outside: who may open them. Their folder is what keeps others out; their own mode is a second lock.
+"""Checks which accounts may open a unix socket. Its folder keeps others out; its own mode is a second lock.
 
-Reads the file system. `reachable` tries it as another account would, which only root can.
+Reads the file system. `reachable` tries to connect as another account, which only root can.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ NOBODY = 65534
 
 
 def check_socket(file: FilePath, subject: Subject, report: RowReport, own_mode: bool = True) -> None:
-    """The folder is closed to other accounts and the socket is ours; with `own_mode` its own mode is closed too."""
-    folder, what = file.parent.stat(), file.stat()
+    """Checks that the folder is closed to other accounts and the socket belongs to ours. `own_mode`: the socket's mode is closed,
+    too."""
+    folder, socket_file = file.parent.stat(), file.stat()
     mode = stat.S_IMODE(folder.st_mode)
     report.check(f"the folder of {file.name} is closed to other accounts", not mode & 0o077, f"its mode is {mode:o}")
     report.check(
         f"the folder of {file.name} is our own account's", folder.st_uid == os.geteuid(), f"uid {folder.st_uid}"
     )
-    report.check(f"{file.name} is our own account's", what.st_uid == os.geteuid(), f"uid {what.st_uid}")
+    report.check(f"{file.name} is our own account's", socket_file.st_uid == os.geteuid(), f"uid {socket_file.st_uid}")
     if own_mode:
-        mode = stat.S_IMODE(what.st_mode)
+        mode = stat.S_IMODE(socket_file.st_mode)
         report.check(f"{file.name} is closed to other accounts", not mode & 0o077, f"its mode is {mode:o}")
     if subject.reached is not None:
         open_to_others = file in subject.reached
@@ -41,25 +42,25 @@ def under(folder: FilePath) -> list[FilePath]:
 
 
 def reachable(files: Iterable[FilePath]) -> frozenset[FilePath] | None:
-    """Which of them a process of the account "nobody" can connect to; None if we are not root and cannot become nobody."""
+    """Those of the files that a process of the account "nobody" can connect to; None if we are not root or cannot become it."""
     if os.geteuid() != 0:
         return None
-    known = list(files)
+    sockets = list(files)
     reading, writing = os.pipe()
     pid = os.fork()
     if pid == 0:
-        _try_all(known, writing)
+        _try_all(sockets, writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as answers:
-        said = answers.read()
+        replies = answers.read()
     os.waitpid(pid, 0)
-    if len(said) != len(known):
+    if len(replies) != len(sockets):
         return None
-    return frozenset(file for file, answer in zip(known, said, strict=True) if answer == ord("y"))
+    return frozenset(file for file, answer in zip(sockets, replies, strict=True) if answer == ord("y"))
 
 
 def _try_all(files: list[FilePath], writing: int) -> None:
-    """In the child: never returns."""
+    """Tries all files in the child process. Never returns."""
     try:
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)

@@ -1,4 +1,4 @@
-"""Why a mechanism that a row lists cannot be there now: no realm, or no administrator has enabled it. Pure."""
+"""Finds the mechanisms of rows that cannot be there now: there is no realm, or no administrator has enabled them. Pure."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from postern.trust.kerberos.library import AVAILABLE
 
 
 def no_realm(organization: Organization) -> str:
-    """Why there is no Kerberos; "" if there is."""
+    """The reason why there is no Kerberos; "" if there is."""
     if not organization.realm:
         return "no realm"
     return "" if AVAILABLE else "the extra postern[kerberos] is not installed"
 
 
 def waiting_mechanisms(organization: Organization, enabled: frozenset[Mechanism]) -> dict[Mechanism, str]:
-    """Mechanisms that users cannot have now, with the reason. `enabled` are those an administrator has switched on for users."""
+    """Mechanisms that users cannot have now, with the reason. `enabled` are those that an administrator enabled for users."""
     waiting = {}
     if reason := no_realm(organization):
         waiting[Mechanism.KERBEROS] = reason
     if organization.active_directory is not None:
-        waiting[Mechanism.SCRAM] = "Active Directory keeps no SCRAM verifiers"  # and NTLM is the domain's own
+        waiting[Mechanism.SCRAM] = "Active Directory keeps no SCRAM verifiers"  # and the domain always has NTLM
     else:
         for mechanism, name in ((Mechanism.NTLM, "ntlm"), (Mechanism.SCRAM, "scram")):
             if mechanism not in enabled:

@@ -173,7 +173,7 @@ class Adapter:
             self.answers += answered
             return answered
 
-        return Question(asked.door, asked.words, is_answered)
+        return Question(asked.door, asked.request, is_answered)
 
     def kill(self, hard: bool) -> None:
         self.server.kill(hard)

@@ -1,9 +1,8 @@
-"""The directory as roles need it, answered by Active Directory: recipients by the global catalogue where it has what they
-consist of, accounts always by a controller of the domain.
+"""The directory as roles need it, answered by Active Directory. A controller of the domain answers for accounts. The global
+catalogue answers for recipients where it has all that they consist of, else a controller does.
 
-Reads through `client`; `entries` knows what attributes mean, `names` where our own entries stand; `postern setup ad`
-and the administration write. The controllers judge passwords (`model.directory.Logons`): Active Directory hands out no
-verifiers.
+Reads through `client`; `entries` knows what attributes mean, and `names` where our own entries stand. `postern setup ad` and the
+administration write. The controllers judge passwords (`model.directory.Logons`): Active Directory hands out no verifiers.
 """
 
 from __future__ import annotations
@@ -31,22 +30,22 @@ from postern.paths.row import Path, Wire
 from postern.telemetry.observed import Observed
 
 CACHE_KNOWN, CACHE_UNKNOWN, FOLLOW = 30.0, 5.0, 2.0
-"""Seconds, as roles have it: what changes is known after FOLLOW, what is removed after CACHE_KNOWN at the latest."""
+"""Seconds that roles use: a change is known after FOLLOW, a removal after CACHE_KNOWN at the latest."""
 _MAX_NAMES = 100
 """Distinguished names in one filter."""
 _MAX_NAME = 512
-"""Longest logon name that is looked up at all; nobody's is longer (RFC 5321 section 4.5.3.1 allows 320)."""
+"""The longest logon name that is looked up at all, in characters; RFC 5321 section 4.5.3.1 allows 320 octets."""
 _MAX_MEMBERS = 100_000
 """Members of one group that are followed."""
 _REMEMBERED = 30.0
-"""Seconds in which the servers' group keeps its name and the schema its catalogue."""
+"""Seconds for which the name of the servers' group, and which attributes the catalogue has, are remembered."""
 
 
 class DomainDirectory:
     """Implements `model.directory.Directory`, `MailboxOwners`, `DirectoryPolicy` and `Certificates` for a domain. `controller`
-    is 389, `catalogue` on 3268. Recipients are remembered for `cache_known` and absences for `cache_unknown` seconds; every
-    `follow` seconds (0.0: never) what the domain says to have changed is forgotten before that. An account is never
-    remembered."""
+    connects to port 389, `catalogue` to 3268. Recipients are remembered for `cache_known` and absences for `cache_unknown`
+    seconds. Every `follow` seconds (0.0: never) the directory forgets the recipients that the domain says to have changed. An
+    account is never remembered."""
 
     def __init__(
         self,
@@ -79,7 +78,7 @@ class DomainDirectory:
         tickets: Tickets,
         observed: Observed | None = None,
     ) -> DomainDirectory:
-        """The domain on `row` (hub-to-ad and its like). `dial` is `net.descriptor.descriptor`."""
+        """Opens the domain on `row` (hub-to-ad and its like). `dial` is `net.descriptor.descriptor`."""
         ldap = DomainClient(row, row.port("ldap", Wire.TCP), locator, dial, tickets, observed=observed)
         catalogue = DomainClient(row, row.port("global catalogue"), locator, dial, tickets, observed=observed)
         return DomainDirectory(domain, ldap, catalogue, CACHE_KNOWN, CACHE_UNKNOWN, FOLLOW)
@@ -114,33 +113,33 @@ class DomainDirectory:
             self._following = asyncio.create_task(self._follow_always())
         client, base = await self._reader()
         which = "".join(either("proxyAddresses=smtp:", address) for address in addresses)
-        found = await client.search(base, SUBTREE, f"(|{which})", entries.RECIPIENT_ATTRIBUTES)
-        found = [await self._with_all_members(client, entry) for entry in found if "objectGUID" in entry.attributes]
+        matches = await client.search(base, SUBTREE, f"(|{which})", entries.RECIPIENT_ATTRIBUTES)
+        matches = [await self._with_all_members(client, entry) for entry in matches if "objectGUID" in entry.attributes]
         names = await self._addresses_of(
-            client, base, (name for entry in found for name in entries.references(entry.attributes))
+            client, base, (name for entry in matches for name in entries.references(entry.attributes))
         )
         answer: dict[str, Recipient] = {}
-        for entry in found:
+        for entry in matches:
             recipient = entries.recipient(entry.attributes, names)
             answer.update(dict.fromkeys(recipient.addresses, recipient))
         return answer
 
     async def _reader(self) -> tuple[Client, str]:
-        """The client for questions about recipients, and the search base: the forest's catalogue if all that a recipient
-        consists of is replicated to it, else the domain itself."""
+        """Returns the client for questions about recipients, and the search base. They are the forest's catalogue if all
+        attributes of a recipient are replicated to it, else the domain itself."""
         whole, since = self._in_catalogue
         if time.monotonic() - since > _REMEMBERED:
             schema = entries.text(await self.controller.root(), "schemaNamingContext")
             which = "".join(f"(lDAPDisplayName={name})" for name in entries.RECIPIENT_ATTRIBUTES)
-            known = await self.controller.search(
+            attributes = await self.controller.search(
                 schema, ONE_LEVEL, f"(&(objectClass=attributeSchema)(|{which}))", ("isMemberOfPartialAttributeSet",)
             )
-            whole = all(entries.flag(entry.attributes, "isMemberOfPartialAttributeSet") for entry in known)
+            whole = all(entries.flag(entry.attributes, "isMemberOfPartialAttributeSet") for entry in attributes)
             self._in_catalogue = (whole, time.monotonic())
         return (self.catalogue, "") if whole else (self.controller, self._base)
 
     async def _with_all_members(self, client: Client, entry: Entry) -> Entry:
-        """A large group's members come in ranges (MS-ADTS 3.1.1.3.1.3.3): the rest is asked for."""
+        """Returns the entry with all members: those of a large group come in ranges (MS-ADTS 3.1.1.3.1.3.3)."""
         values, following = complete(entry.attributes)
         while following and len(values["member"]) < _MAX_MEMBERS:
             name = f"member;range={following}-*"
@@ -153,14 +152,17 @@ class DomainDirectory:
         return Entry(entry.dn, values)
 
     async def _addresses_of(self, client: Client, base: str, names: Iterable[str]) -> dict[str, str]:
-        """Primary addresses by folded distinguished name; what has no address is missing."""
+        """Returns primary addresses by folded distinguished name; names without an address are missing."""
         wanted = list(dict.fromkeys(names))
         parts = [wanted[start : start + _MAX_NAMES] for start in range(0, len(wanted), _MAX_NAMES)]
         filters = ["".join(f"({ACTIVE_DIRECTORY.name}={escape(name)})" for name in part) for part in parts]
         answers = await asyncio.gather(
-            *(client.search(base, SUBTREE, f"(&(proxyAddresses=*)(|{one}))", ("proxyAddresses",)) for one in filters)
+            *(
+                client.search(base, SUBTREE, f"(&(proxyAddresses=*)(|{which}))", ("proxyAddresses",))
+                for which in filters
+            )
         )
-        return {fold(entry.dn): entries.primary_of(entry.attributes) for found in answers for entry in found}
+        return {fold(entry.dn): entries.primary_of(entry.attributes) for matches in answers for entry in matches}
 
     # Accounts
 
@@ -169,7 +171,7 @@ class DomainDirectory:
             return None
         prefix, _, short = name.rpartition("\\")
         if prefix and prefix.lower() not in (self._domain.netbios.lower(), self._domain.domain.lower()):
-            return None  # another domain's user, of whom only a trust could tell
+            return None  # a user of another domain, whom only a trust could find
         local, at, suffix = short.rpartition("@")
         implicit = local if at and fold(suffix) == fold(self._domain.domain) else ""
         if not at:
@@ -185,16 +187,16 @@ class DomainDirectory:
     async def accounts_by_guid(self, guids: Sequence[UUID]) -> dict[UUID, Account]:
         answer: dict[UUID, Account] = {}
         for which in entries.guid_filters(guids):
-            found = await self._accounts(which)
-            answer.update({account.guid: account for _, account in found})
+            accounts = await self._accounts(which)
+            answer.update({account.guid: account for _, account in accounts})
         return answer
 
     async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
         return await mailbox_owners.in_forest(self.controller, self.catalogue, self._base, guids)
 
     async def _accounts(self, which: str) -> list[tuple[str, Account]]:
-        """Accounts that match a filter, each with its sAMAccountName."""
-        found = await self.controller.search(
+        """Returns the accounts that match a filter, each with its sAMAccountName."""
+        matches = await self.controller.search(
             *(self._base, SUBTREE, f"(&(objectClass=user){which})"), entries.ACTIVE_DIRECTORY_ACCOUNT_ATTRIBUTES
         )
         group, _ = await self._servers_group()
@@ -203,23 +205,23 @@ class DomainDirectory:
                 entries.text(entry.attributes, "sAMAccountName"),
                 entries.domain_account(entry.attributes, group, self._clock()),
             )
-            for entry in found
+            for entry in matches
             if "userAccountControl" in entry.attributes
         ]
 
     async def servers_sid(self) -> str | None:
-        """The SID of our servers' group, as tickets and verdicts carry it; None before `setup ad` made it."""
+        """Returns the SID of our servers' group, as tickets and verdicts carry it; None before `setup ad` made the group."""
         return (await self._servers_group())[1] or None
 
     async def _servers_group(self) -> tuple[str, str]:
-        """Distinguished name and SID of our servers' group; "" before `setup ad` made it."""
-        found, since = self._group
-        if not found[0] or time.monotonic() - since > _REMEMBERED:
+        """Returns the distinguished name and the SID of our servers' group; both are "" before `setup ad` made it."""
+        group, since = self._group
+        if not group[0] or time.monotonic() - since > _REMEMBERED:
             which = f"(&(objectClass=group)(sAMAccountName={escape(ad_names.SERVERS_GROUP)}))"
             groups = await self.controller.search(self._base, SUBTREE, which, ("objectSid",))
-            found = (groups[0].dn, sid_of(groups[0].attributes)) if len(groups) == 1 else ("", "")
-            self._group = (found, time.monotonic())
-        return found
+            group = (groups[0].dn, sid_of(groups[0].attributes)) if len(groups) == 1 else ("", "")
+            self._group = (group, time.monotonic())
+        return group
 
     async def verifier(self, account: Account, kind: str) -> str | None:
         return None
@@ -230,12 +232,12 @@ class DomainDirectory:
         return frozenset()
 
     async def accepted_domains(self) -> tuple[AcceptedDomain, ...]:
-        found = await self._configured(ad_names.ACCEPTED_DOMAINS, ("cn", ad_names.DOMAIN_TYPE))
-        known = {kind.value: kind for kind in DomainType}
+        configured = await self._configured(ad_names.ACCEPTED_DOMAINS, ("cn", ad_names.DOMAIN_TYPE))
+        types = {kind.value: kind for kind in DomainType}
         domains = (
-            AcceptedDomain(a_labels(entries.text(values, "cn")), known[kind])
-            for values in found
-            if (kind := entries.text(values, ad_names.DOMAIN_TYPE)) in known
+            AcceptedDomain(a_labels(entries.text(values, "cn")), types[kind])
+            for values in configured
+            if (kind := entries.text(values, ad_names.DOMAIN_TYPE)) in types
         )
         return tuple(sorted(domains, key=lambda domain: domain.name))
 
@@ -245,10 +247,10 @@ class DomainDirectory:
         return certificates_of_edges(await self._configured(ad_names.EDGE_SUBSCRIPTIONS, attributes))
 
     async def _configured(self, container: str, attributes: Sequence[str]) -> list[entries.Values]:
-        """What stands in one of our containers; [] where there is none yet."""
+        """Returns the attributes of the entries in one of our containers; [] where the container is not there yet."""
         configuration = entries.text(await self.controller.root(), "configurationNamingContext")
-        found = await self.controller.search(f"{container},{configuration}", ONE_LEVEL, "(cn=*)", attributes)
-        return [entry.attributes for entry in found]
+        matches = await self.controller.search(f"{container},{configuration}", ONE_LEVEL, "(cn=*)", attributes)
+        return [entry.attributes for entry in matches]
 
     async def close(self) -> None:
         if self._following is not None:

@@ -1,8 +1,8 @@
-"""E-mail address policies: from a person's names and a policy's templates to the addresses that a recipient should have, and to
-the changes of its entry that give them.
+"""E-mail address policies: makes the addresses that a recipient should have from a person's names and a policy's templates, and
+the changes of the entry that give it these addresses.
 
-Pure. Which policy counts for whom, and which addresses others have, come in; `recipient_update` asks for both. An address that a
-recipient has is never taken away.
+Pure: `recipient_update` asks which policy counts for a recipient and which addresses others have, and passes both in. An address
+that a recipient has is never taken away.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ REPLACE = 2
 """RFC 4511 section 4.6."""
 _CODE = re.compile(r"%(?:r(?P<old>.)(?P<new>.)|(?P<letters>\d{0,2})(?P<code>[gsimd%]))")
 _LOCAL_PART = re.compile(r"[^\w!#$&'*+/=?^`{|}~.-]")
-"""What stands in no local part without quotes (RFC 5322 section 3.2.3, RFC 6531 section 3.3)."""
+"""Matches characters that a local part without quotes cannot hold (RFC 5322 section 3.2.3, RFC 6531 section 3.3)."""
 _MAX_LOCAL = 64
 _RULE = re.compile(r"\s*+(?P<name>[A-Za-z][A-Za-z0-9-]*+)\s*+=\s*+(?P<value>[^,\s][^,]*+)")
 Change = tuple[int, str, list[bytes] | None]
 
 
 class PolicyError(Exception):
-    """A filter or template that means nothing; the text says which and what would be right."""
+    """A filter or template means nothing; the text says which one, and what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
 class AddressPolicy:
-    """`order`: of the policies that match, the lowest counts. `templates`: the first is the primary address's. `filter` is LDAP's
-    (RFC 4515)."""
+    """An e-mail address policy. Of the policies that match a recipient, the one with the lowest `order` counts. `filter` is an
+    LDAP filter (RFC 4515). The first of `templates` makes the primary address."""
 
     name: str
     order: int
@@ -44,36 +44,39 @@ class AddressPolicy:
 
     @property
     def mark(self) -> str:
-        """What recipients carry that were made by this policy as it is now."""
+        """The mark of this policy as it is now, which recipients carry whose addresses it made."""
         text = "\n".join((self.name, self.filter, *self.templates))
         return f"postern:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 def policy(values: Values) -> AddressPolicy:
-    """From its entry. A value of `gatewayProxy` with SMTP: is the primary's."""
+    """Reads a policy from its entry. The value of `gatewayProxy` that begins with "SMTP:" makes the primary address."""
     templates = [value.decode() for value in values.get(names.GATEWAY_PROXY, ())]
-    ordered = sorted((one for one in templates if one[:5].lower() == "smtp:"), key=lambda one: one[:5] != "SMTP:")
+    ordered = sorted(
+        (template for template in templates if template[:5].lower() == "smtp:"),
+        key=lambda template: template[:5] != "SMTP:",
+    )
     return AddressPolicy(
         name=entries.text(values, "cn"),
         order=entries.number(values, names.POLICY_ORDER),
         filter=entries.text(values, names.PURPORTED_SEARCH),
-        templates=tuple(one[5:] for one in ordered),
+        templates=tuple(template[5:] for template in ordered),
     )
 
 
-def attributes(one: AddressPolicy) -> dict[str, list[bytes]]:
-    """Its entry's, without the name."""
-    schemes = ["SMTP:", *["smtp:"] * (len(one.templates) - 1)]
+def attributes(policy: AddressPolicy) -> dict[str, list[bytes]]:
+    """Returns the attributes of a policy's entry, without the name."""
+    schemes = ["SMTP:", *["smtp:"] * (len(policy.templates) - 1)]
     return {
-        names.POLICY_ORDER: [str(one.order).encode()],
-        names.PURPORTED_SEARCH: [one.filter.encode()],
-        names.GATEWAY_PROXY: [f"{a}{b}".encode() for a, b in zip(schemes, one.templates, strict=True)],
+        names.POLICY_ORDER: [str(policy.order).encode()],
+        names.PURPORTED_SEARCH: [policy.filter.encode()],
+        names.GATEWAY_PROXY: [f"{a}{b}".encode() for a, b in zip(schemes, policy.templates, strict=True)],
     }
 
 
 def filter_of(text: str) -> str:
-    """A filter as an administrator writes it: LDAP's own, or rules such as "department=Sales, company=Corp" that must all hold.
-    Raises PolicyError."""
+    """Reads a filter as an administrator writes it: an LDAP filter, or rules such as "department=Sales, company=Corp" that must
+    all hold. Raises PolicyError."""
     text = text.strip()
     if text.startswith("("):
         if text.count("(") != text.count(")"):
@@ -84,12 +87,12 @@ def filter_of(text: str) -> str:
         raise PolicyError(
             f'"{text}" is no filter: write department=Sales, or an LDAP filter such as (department=Sales)'
         )
-    found = [f"({rule['name']}={_escaped(rule['value'].rstrip())})" for rule in rules if rule is not None]
-    return found[0] if len(found) == 1 else f"(&{''.join(found)})"
+    terms = [f"({rule['name']}={_escaped(rule['value'].rstrip())})" for rule in rules if rule is not None]
+    return terms[0] if len(terms) == 1 else f"(&{''.join(terms)})"
 
 
 def check_template(template: str, domains: Iterable[str]) -> str:
-    """A template as it is kept. Raises PolicyError for one that makes no address in a domain of ours."""
+    """Returns the template as it is kept. Raises PolicyError for one that makes no address in a domain of ours."""
     local, at, domain = template.rpartition("@")
     if not at or not local or a_labels(domain) not in set(map(a_labels, domains)):
         raise PolicyError(
@@ -105,7 +108,7 @@ def check_template(template: str, domains: Iterable[str]) -> str:
 
 
 def expand(template: str, values: Values) -> str:
-    """The address that a template makes of a person's names; "" if it makes none (no surname for %s)."""
+    """Returns the address that a template makes of a person's names; "" if it makes none (no surname for %s)."""
     local, _, domain = template.rpartition("@")
     replaced: list[tuple[str, str]] = []
     named = {"g": "givenName", "s": "sn", "i": "initials", "m": "mailNickname", "d": "displayName", "%": ""}
@@ -132,46 +135,46 @@ def _plain(word: str, replaced: Sequence[tuple[str, str]]) -> str:
 
 
 def numbered(address: str, number: int) -> str:
-    """The address's next variant, where others have those before: alice@…, alice2@…, alice3@…"""
+    """Returns the variant of an address with this number, for when others have those before: alice@…, alice2@…, alice3@…"""
     local, _, domain = address.partition("@")
     return address if number < 2 else f"{local[: _MAX_LOCAL - len(str(number))]}{number}@{domain}"
 
 
 Taken = Callable[[str], bool]
-"""Whether another recipient has this address."""
+"""Returns whether another recipient has this address."""
 
 
-def wanted_addresses(one: AddressPolicy, values: Values, taken: Taken) -> list[str]:
-    """The addresses of the policy for a recipient, the primary's first: of each template the first variant that it has already
-    or that nobody has."""
-    have, found = set(entries.addresses_of(values)), []
-    for template in one.templates:
+def wanted_addresses(policy: AddressPolicy, values: Values, taken: Taken) -> list[str]:
+    """Returns the addresses of the policy for a recipient, the primary first. Each template gives its first variant that the
+    recipient has already or that nobody has."""
+    have, addresses = set(entries.addresses_of(values)), []
+    for template in policy.templates:
         address = expand(template, values)
         if not address:
             continue
         for number in range(1, 1000):
             variant = numbered(address, number)
             if variant in have or not taken(variant):
-                found.append(variant)
+                addresses.append(variant)
                 break
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(addresses))
 
 
 def changes(
-    values: Values, one: AddressPolicy | None, wanted: Sequence[str], lists: Iterable[str], ours: str
+    values: Values, policy: AddressPolicy | None, wanted: Sequence[str], lists: Iterable[str], ours: str
 ) -> list[Change]:
-    """What recipient update writes on an entry; [] if it is as it should be.
+    """Returns the changes that recipient update writes on an entry; [] if the entry is as it should be.
 
-    `one` is the policy that counts, None for none; `wanted` its addresses. `lists` are the address lists that the recipient is
-    in, `ours` the distinguished name that all of Postern's lists end with: memberships in others are left as they are.
+    `policy` is the policy that counts, None for none; `wanted` are its addresses. `lists` are the address lists that the
+    recipient is in. All of Postern's lists end with the distinguished name `ours`; memberships in others are left as they are.
     """
     after: dict[str, list[bytes]] = {}
     excluded = names.EXCLUDED.encode() in [value.upper() for value in values.get(names.POLICIES_EXCLUDED, ())]
     primary = entries.primary_of(values)
-    if one is not None and wanted and not excluded:
+    if policy is not None and wanted and not excluded:
         primary = wanted[0]
         after["proxyAddresses"] = _proxies(values, wanted)
-        after[names.POLICIES_INCLUDED] = [one.mark.encode()]
+        after[names.POLICIES_INCLUDED] = [policy.mark.encode()]
     if primary and primary.isascii():
         after["mail"] = [primary.encode()]
     if not entries.text(values, "displayName"):
@@ -184,10 +187,11 @@ def changes(
 
 
 def _proxies(values: Values, wanted: Sequence[str]) -> list[bytes]:
-    """All that were there in their order, the former primary as a further one, then what is new."""
+    """Returns the new values of proxyAddresses: the primary, then the former values in their order (a former primary as a further
+    address), then new addresses."""
     have = {fold(value.decode()): value for value in values.get("proxyAddresses", ())}
     first = f"smtp:{wanted[0]}"
-    made = [b"SMTP:" + have.get(first, first.encode())[5:]]  # as it was written, in whatever case
+    made = [b"SMTP:" + have.get(first, first.encode())[5:]]  # keeps the case in which it was written
     for key, value in have.items():
         if key == first:
             continue
@@ -198,7 +202,7 @@ def _proxies(values: Values, wanted: Sequence[str]) -> list[bytes]:
 
 def _differs(name: str, before: Sequence[bytes], after: Sequence[bytes]) -> bool:
     if name == names.SHOW_IN_ADDRESS_BOOK:
-        return {fold(one.decode()) for one in before} != {fold(one.decode()) for one in after}
+        return {fold(dn.decode()) for dn in before} != {fold(dn.decode()) for dn in after}
     return sorted(before) != sorted(after)
 
 
@@ -212,15 +216,15 @@ def _display_name(values: Values) -> str:
 
 
 def legacy_name(guid: UUID, nickname: str) -> bytes:
-    """legacyExchangeDN: a name within the organization that stays when the person moves or is renamed."""
+    """Returns legacyExchangeDN, a name within the organization that stays when the person moves or is renamed."""
     return f"/o=Postern/ou=Exchange Administrative Group/cn=Recipients/cn={guid.hex}-{_LOCAL_PART.sub('', nickname)}".encode()
 
 
 def _escaped(value: str) -> str:
-    """RFC 4515 section 3; a star stays one, so that department=Sales* is possible."""
-    return "".join(f"\\{ord(one):02x}" if one in "\\()\0" else one for one in value)
+    """Escapes a value for a filter (RFC 4515 section 3). A star stays a star, so that department=Sales* is possible."""
+    return "".join(f"\\{ord(letter):02x}" if letter in "\\()\0" else letter for letter in value)
 
 
-def by_name(found: Iterable[Mapping[str, Sequence[bytes]]]) -> list[AddressPolicy]:
-    """Policies in the order in which they count."""
-    return sorted(map(policy, found), key=lambda one: (one.order, one.name))
+def by_name(attribute_sets: Iterable[Mapping[str, Sequence[bytes]]]) -> list[AddressPolicy]:
+    """Reads policies from the attributes of their entries, in the order in which they count."""
+    return sorted(map(policy, attribute_sets), key=lambda each: (each.order, each.name))

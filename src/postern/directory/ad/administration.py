@@ -1,9 +1,9 @@
-"""What an administrator of mail writes into Active Directory: the same commands as in the private directory, on accounts that are
-Active Directory's own.
+"""Writes into Active Directory for an administrator of mail: the same commands as in the private directory, for accounts that
+Active Directory keeps.
 
-A user, group or contact that is there is given its mail attributes, and keeps everything else; `remove` takes them away again and
-leaves the account. One that is not there is made, where who asks has the right: Postern's servers have none to make accounts,
-enable them, change members or set passwords, and the error says who does that instead.
+An existing user, group or contact gets mail attributes, and keeps everything else; `remove` takes them away again and leaves the
+account. A missing one is made, where the caller has the right to. Postern's servers have no right to make or enable accounts,
+change members or set passwords; the error says who does that instead.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from postern.model.directory import RecipientType
 from postern.model.organization import AcceptedDomain, ActiveDirectory, Database, Server
 
 PASSWORD = "password"  # noqa: S105 (a kind of verifier)
-"""The one "verifier" that Active Directory takes: the password itself, for it makes its own."""
+"""The only "verifier" that Active Directory takes: the password itself, from which it makes its own verifiers."""
 
 _PERSON = "(&(objectCategory=person)(objectClass=user))"
 _ROOMS = f"(msExchResourceMetaData={ROOM})"
@@ -65,9 +65,10 @@ _NICKNAME = 64
 
 
 class DomainAdministration(Administration):
-    """Every method may raise DirectoryUnavailable, and AdministrationError for what cannot be or may not be done.
+    """Administers the recipients of one domain. Every method may raise DirectoryUnavailable, and AdministrationError for what
+    cannot be done or is not permitted.
 
-    `client` is bound as whoever asks: a server's account, or an administrator. `verifiers` of a new account are {PASSWORD: …}.
+    `client` is bound as the caller: a server's account, or an administrator. `verifiers` of a new account are {PASSWORD: …}.
     New entries are made in `place` (CN=Users of the domain).
     """
 
@@ -117,7 +118,7 @@ class DomainAdministration(Administration):
         return await self._make(address, account, "user")
 
     async def set_verifiers(self, name: str, verifiers: Mapping[str, str]) -> None:
-        """Sets the password, where who asks may reset it."""
+        """Sets the password, if the caller may reset it."""
         entry = await self._find(name, "user")
         if PASSWORD not in verifiers:
             raise NotConfigured("Active Directory keeps passwords in its own way: there is nothing else to store")
@@ -164,26 +165,26 @@ class DomainAdministration(Administration):
     # What all have
 
     async def remove(self, name: str, kind: RecipientType) -> Listing:
-        """Takes all that is mail's away from the entry; the account, group or contact stays Active Directory's."""
+        """Removes the mail attributes from the entry. The account, group or contact stays in Active Directory."""
         listing = await self.show(name, kind)
         entry = await self._find(name)
-        found = await self._client.search(entry.dn, BASE, "(objectClass=*)", _MAIL)
-        held = [attribute for attribute in _MAIL if found and attribute in found[0].attributes]
+        matches = await self._client.search(entry.dn, BASE, "(objectClass=*)", _MAIL)
+        held = [attribute for attribute in _MAIL if matches and attribute in matches[0].attributes]
         await self._client.modify(entry.dn, [(REPLACE, attribute, None) for attribute in held])
         return listing
 
     async def listings(self, kind: RecipientType) -> list[Listing]:
-        """Those that have mail."""
+        """Lists those of this kind that have mail."""
         which = f"(&(proxyAddresses=smtp:*){_KINDS[kind]})"
-        found = [
+        matches = [
             entry async for page in self._client.pages(self._suffix, SUBTREE, which, self._listed) for entry in page
         ]
-        return sorted(await self._listings(found), key=lambda listing: listing.name)
+        return sorted(await self._listings(matches), key=lambda listing: listing.name)
 
     # The organization
 
     async def seed(self) -> None:
-        """The containers are `postern setup ad`'s: said again here if they are missing."""
+        """Makes nothing, for `postern setup ad` makes the containers. Raises NotConfigured if they are missing."""
         container = await self._domains()
         if not await self._client.search(container, BASE, "(objectClass=*)", ("cn",)):
             raise NotConfigured(_NOT_PREPARED)
@@ -220,13 +221,14 @@ class DomainAdministration(Administration):
 
     async def _below(self, relative: str) -> str:
         if not self._configuration:
-            found = await self._client.search("", BASE, "(objectClass=*)", ("configurationNamingContext",))
-            self._configuration = entries.text(found[0].attributes, "configurationNamingContext") if found else ""
+            root = await self._client.search("", BASE, "(objectClass=*)", ("configurationNamingContext",))
+            self._configuration = entries.text(root[0].attributes, "configurationNamingContext") if root else ""
         return f"{relative},{self._configuration}"
 
     async def _database_container(self, database: Database | None) -> str:
-        """Where the database stands, "" if it does not: homeMDB is a link, which needs its target (MS-ADTS 3.1.1.1.6). `setup ad`
-        makes it; until that was said again after an upgrade, the server's name says where a mailbox is."""
+        """Returns the container of databases, "" if this database has no object there: homeMDB is a link, which needs its target
+        (MS-ADTS 3.1.1.1.6). `setup ad` makes the object. Until it was run again after an upgrade, the server's name says where
+        a mailbox is."""
         container = await self._below(names.DATABASES)
         if database is None:
             return ""
@@ -237,14 +239,14 @@ class DomainAdministration(Administration):
             return ""
 
     async def _existing(self, address: str, kind: str) -> Entry | None:
-        """The entry that has the address as logon name or, if it has no mail yet, its local part as short name or name."""
+        """Finds the entry whose logon name is the address or, if it has no mail yet, whose short name or cn is the local part."""
         local = escape(address.partition("@")[0])
         for which in (f"(userPrincipalName={escape(address)})", f"(sAMAccountName={local})", f"(cn={local})"):
             narrowed = f"(&{kind}(!(objectClass=computer)){which})"
-            found = await self._client.search(self._suffix, SUBTREE, narrowed, self._listed)
+            matches = await self._client.search(self._suffix, SUBTREE, narrowed, self._listed)
             by_logon_name = which.startswith("(userP")
-            if len(found) == 1 and (by_logon_name or not entries.primary_of(found[0].attributes)):
-                return found[0]
+            if len(matches) == 1 and (by_logon_name or not entries.primary_of(matches[0].attributes)):
+                return matches[0]
         return None
 
     async def _enable_mail(self, entry: Entry, mail: Mapping[str, Sequence[bytes]], display_name: str) -> UUID:
@@ -269,8 +271,8 @@ class DomainAdministration(Administration):
                     if kind == "contact" or await self._client.search(dn, BASE, "(objectClass=*)", ("cn",)):
                         raise AdministrationError(f"{address} is taken: choose another address") from None
                     continue
-                found = await self._client.search(dn, BASE, "(objectClass=*)", ("objectGUID",))
-                return entries.guid_of(found[0].attributes)
+                made = await self._client.search(dn, BASE, "(objectClass=*)", ("objectGUID",))
+                return entries.guid_of(made[0].attributes)
         raise AdministrationError(f"no short logon name (sAMAccountName) is left for {address}: choose another address")
 
 
@@ -298,12 +300,12 @@ _NO_VERIFIERS = "Active Directory judges NTLM and Kerberos by itself: there is n
 
 
 @contextlib.contextmanager
-def _explained(words: str) -> Iterator[None]:
-    """A lack of rights is told with who has them."""
+def _explained(explanation: str) -> Iterator[None]:
+    """Adds to the error about a lack of rights an explanation of who has them."""
     try:
         yield
     except NotPermitted as error:
-        raise NotPermitted(f"{words} ({error})") from None
+        raise NotPermitted(f"{explanation} ({error})") from None
 
 
 @contextlib.contextmanager
@@ -317,7 +319,7 @@ def _rights() -> Iterator[None]:
 
 
 class _Permitted(Client):
-    """Requests of another client; a lack of rights is an AdministrationError."""
+    """A client that passes requests to another one, and raises NotPermitted for a lack of rights."""
 
     def __init__(self, client: Client) -> None:
         self._inner = client

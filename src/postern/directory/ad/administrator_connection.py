@@ -1,7 +1,7 @@
-"""An administrator's connection to one domain controller: `client`'s, with the tickets of a person, and with the control
-that access-control lists are read and written by. `setup ad` works through it.
+"""An administrator's connection to one domain controller. It is a `client` with the tickets of a person, which can also read and
+write access-control lists. `setup ad` works through it.
 
-The password makes a ticket in this process's memory and is kept no longer. Tickets that a user has already are taken from the
+The password makes a ticket in this process's memory and is then forgotten. Tickets that a user has already are taken from the
 cache that Kerberos's own rules name (KRB5CCNAME).
 """
 
@@ -23,17 +23,17 @@ from postern.telemetry.observed import Observed
 
 SD_FLAGS = "1.2.840.113556.1.4.801"
 _DACL = 4
-"""MS-ADTS 3.1.1.3.4.1.11: of a security descriptor only the discretionary access-control list is meant."""
+"""MS-ADTS 3.1.1.3.4.1.11: the request is about only the discretionary access-control list of a security descriptor."""
 _TIMEOUT = 60.0
 """Seconds for one request: a change of the schema takes long."""
 
 
 class NotProven(Exception):
-    """Kerberos did not let us in; the text says why."""
+    """Kerberos did not authenticate us; the text says why."""
 
 
 class OneController(Locator):
-    """The controller that was chosen: all changes go to one, so that none waits for replication."""
+    """A Locator that knows only the chosen controller: all changes go to one, so that none waits for replication."""
 
     def __init__(self, controller: DomainController) -> None:
         self._controller = controller
@@ -51,9 +51,9 @@ class AdministratorClient(DomainClient):
         super().__init__(row, row.port("ldap"), OneController(at), dial, tickets, _TIMEOUT, observed)
 
     async def access_control(self, dn: str) -> bytes:
-        """The DACL of an object, as a security descriptor; b"" where the object is not there."""
-        found, _ = await self.search_with((_SdFlags(),), dn, BASE, "(objectClass=*)", ("nTSecurityDescriptor",))
-        return found[0].attributes.get("nTSecurityDescriptor", [b""])[0] if found else b""
+        """Returns the DACL of an object, as a security descriptor; b"" where the object is not there."""
+        matches, _ = await self.search_with((_SdFlags(),), dn, BASE, "(objectClass=*)", ("nTSecurityDescriptor",))
+        return matches[0].attributes.get("nTSecurityDescriptor", [b""])[0] if matches else b""
 
     async def set_access_control(self, dn: str, descriptor: bytes) -> None:
         change = [(ldap.MOD_REPLACE, "nTSecurityDescriptor", [descriptor])]
@@ -69,7 +69,7 @@ class _SdFlags(RequestControl):  # type: ignore[misc]  # python-ldap has no type
 
 
 def take_ticket(user: str, realm: str, password: str) -> None:
-    """A ticket-granting ticket of `user` in this process's memory, which all its connections then use. Blocking. Raises
+    """Fetches a ticket-granting ticket of `user` into this process's memory; all its connections then use it. Blocking. Raises
     NotProven."""
     gssapi = _gssapi()
     os.environ["KRB5CCNAME"] = CACHE
@@ -102,6 +102,6 @@ def _gssapi() -> Any:
 
 
 def _minor(error: Any) -> str:
-    """libkrb5's own words within GSSAPI's."""
+    """Returns the message of libkrb5 within that of GSSAPI."""
     text = str(error.gen_message())
     return text.rpartition("Minor (")[2].partition("): ")[2] or text

@@ -1,9 +1,9 @@
-"""What changed in Active Directory since one looked last: by DirSync for those who copy (EdgeSync, recipient update), by update
-sequence numbers for those who only remember (a cache of recipients).
+"""Finds what changed in Active Directory since the last look: by DirSync for whoever keeps a copy (EdgeSync), by update sequence
+numbers for a cache of recipients.
 
-DirSync (MS-ADTS 3.1.1.3.4.1.3) gives a cookie that any controller of the domain takes; of what was removed it tells only who may
-read the deleted objects, which servers' accounts may not by themselves: they compare with `present` now and then. Update sequence
-numbers (MS-ADTS 3.1.1.1.9) are one controller's own, and cost nothing to begin with.
+DirSync (MS-ADTS 3.1.1.3.4.1.3) gives a cookie that any controller of the domain takes. It tells of removals only to accounts that
+may read the deleted objects. Servers' accounts may not by default: they compare with `present` now and then. Update sequence
+numbers (MS-ADTS 3.1.1.1.9) belong to one controller, and cost nothing to begin with.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from postern.protocols.ber import INTEGER, OCTETS, SEQUENCE, BerError, element, 
 
 DIRSYNC = "1.2.840.113556.1.4.841"
 OBJECT_SECURITY = 0x1
-"""Only what the account may read is told: no right to replicate is needed (MS-ADTS 3.1.1.3.4.1.3)."""
+"""DirSync tells only what the account may read, so no right to replicate is needed (MS-ADTS 3.1.1.3.4.1.3)."""
 RECIPIENTS = "(|(objectClass=user)(objectClass=group)(objectClass=contact))"
 MAX_BYTES = 1_048_576
 """Octets of one page."""
@@ -30,8 +30,8 @@ MAX_BYTES = 1_048_576
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """One entry. `attributes` are those that changed, with all their values: [] where there are none any more. In a first listing
-    all that it has."""
+    """One changed entry. `attributes` holds those that changed, with all their values: [] where none is left. In a first listing
+    it holds all attributes."""
 
     guid: UUID
     dn: str
@@ -40,9 +40,9 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """One page. `cookie` is for the next question; with `more` that one should follow at once. `afresh`: the cookie that was
-    given is of no use any more, and this begins a listing of everything; what is not in it is gone. `deleted` holds what the
-    account may see of that."""
+    """One page. `cookie` is for the next request; with `more` that request should follow at once. With `afresh` the former cookie
+    is of no use any more, and the page begins a listing of everything: what the listing lacks is gone. `deleted` holds the
+    deleted entries that the account may see."""
 
     changed: tuple[Changed, ...]
     deleted: frozenset[UUID]
@@ -67,30 +67,32 @@ class DomainChanges:
         self._filter = filter_text
 
     async def changes(self, cookie: bytes) -> Changes:
-        """A page of what changed since `cookie`; b"" begins with all there is. Raises DirectoryUnavailable, Refused."""
+        """Returns a page of what changed since `cookie`; b"" begins with all there is. Raises DirectoryUnavailable, Refused."""
         try:
             return await self._page(cookie, not cookie)
         except Refused:
             if not cookie:
                 raise
-            return await self._page(b"", True)  # of another database, or older than what is kept of the deleted
+            return await self._page(b"", True)  # the cookie is of another database, or too old
 
     async def present(self) -> frozenset[UUID]:
-        """All that are there now: what a copy has besides was removed. Raises DirectoryUnavailable."""
-        found: set[UUID] = set()
+        """Returns all entries that are there now: what a copy has beyond these was removed. Raises DirectoryUnavailable."""
+        guids: set[UUID] = set()
         async for page in self._client.pages(self._base, SUBTREE, self._filter, ("objectGUID",), size=1000):
-            found.update(entries.guid_of(entry.attributes) for entry in page)
-        return frozenset(found)
+            guids.update(entries.guid_of(entry.attributes) for entry in page)
+        return frozenset(guids)
 
     async def _page(self, cookie: bytes, afresh: bool) -> Changes:
         control = DirSyncRequest(cookie)
-        found, answers = await self._client.search_with((control,), self._base, SUBTREE, self._filter, self._attributes)
-        answer = next((one for one in answers if isinstance(one, DirSyncAnswer)), None)
+        matches, answers = await self._client.search_with(
+            (control,), self._base, SUBTREE, self._filter, self._attributes
+        )
+        answer = next((response for response in answers if isinstance(response, DirSyncAnswer)), None)
         if answer is None:
             raise DirectoryUnavailable(self._client.row.id)
         changed: list[Changed] = []
         deleted: set[UUID] = set()
-        for entry in found:
+        for entry in matches:
             guid = entries.guid_of(entry.attributes)
             if entries.flag(entry.attributes, "isDeleted"):
                 deleted.add(guid)
@@ -108,7 +110,7 @@ class Touched:
 
 
 class RecentChanges:
-    """What was touched since the last `poll`; asks the controller that its client uses."""
+    """Finds the recipients that changed since the last `poll`, by asking the controller that its client uses."""
 
     def __init__(self, client: DomainClient, base: str) -> None:
         self._client = client
@@ -117,7 +119,8 @@ class RecentChanges:
         self._last = 0
 
     async def poll(self) -> Touched | None:
-        """None the first time and whenever another controller serves: anything may have changed. Raises DirectoryUnavailable."""
+        """Returns what changed, and None the first time and whenever another controller serves: anything may have changed then.
+        Raises DirectoryUnavailable."""
         root = await self._client.search("", BASE, "(objectClass=*)", ("highestCommittedUSN", "dsServiceName"))
         values = root[0].attributes if root else {}
         controller, highest = entries.text(values, "dsServiceName"), entries.number(values, "highestCommittedUSN")

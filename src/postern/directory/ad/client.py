@@ -1,8 +1,8 @@
 """LDAP to Active Directory: connections to the best domain controller, bound by Kerberos and sealed (RFC 4752, SSF 256).
 
 Asks a Locator which controllers there are, and tells it of those that could not be used; the next one is tried at once. Names
-are never looked up here: the connection goes to the controller's address, the ticket is for its FQDN. Bind and sealing are done
-on the event loop, beside libldap: its own would wait, with the whole process, for name servers and for a server that hangs.
+are never looked up here: the connection goes to the controller's address, the ticket is for its FQDN. The event loop does bind
+and sealing, and not libldap, which would make the whole process wait for name servers and for a server that hangs.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ Dial = Callable[[Path, Port, str], Awaitable[Tunnel]]
 """`net.tunnel.tunnel`: (row, port, address) to a connection; raises OSError, TimeoutError."""
 
 SEALED = 256
-"""The security strength factor of Kerberos' AES sealing as SASL counts it: nothing less is used."""
+"""The security strength factor of Kerberos' AES sealing, as SASL counts it. No weaker sealing is used."""
 _TRIED = 4
-"""Controllers of one attempt to connect."""
+"""Controllers that one attempt to connect tries."""
 _ATTEMPT = 8.0
-"""Seconds of one attempt to connect, over all controllers."""
+"""Seconds that one attempt to connect takes at most, over all controllers."""
 _REVIEW = 30.0
-"""Seconds after which a connection is held against what the Locator says now: home again once the own site is back."""
+"""Seconds after which a connection is compared with what the Locator says now, to return to the own site once it is back."""
 _ROOT = (
     *("defaultNamingContext", "configurationNamingContext", "schemaNamingContext", "dnsHostName", "dsServiceName"),
     *("isSynchronized", "isGlobalCatalogReady", "highestCommittedUSN"),
@@ -58,8 +58,8 @@ _ROOT = (
 
 
 class DomainClient(Client):
-    """Requests on `port` ("ldap" or "global catalogue") of `row` to whichever controller is best. A request that no controller
-    answered within `timeout` seconds fails, and its connection with it; a search is then made once more, at the next."""
+    """A client whose requests go to the best controller, on `port` ("ldap" or "global catalogue") of `row`. A request without an
+    answer within `timeout` seconds fails, and its connection with it; a search is then made once more, at the next controller."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class DomainClient(Client):
         self._reviewing: asyncio.Task[None] | None = None
 
     async def root(self) -> Mapping[str, Sequence[bytes]]:
-        """The rootDSE of the controller that serves now (MS-ADTS 3.1.1.3.2). Raises DirectoryUnavailable."""
+        """Returns the rootDSE of the controller that serves now (MS-ADTS 3.1.1.3.2). Raises DirectoryUnavailable."""
         await self._connected()
         return self._root
 
@@ -108,30 +108,34 @@ class DomainClient(Client):
         return connection
 
     async def _open(self) -> Connection:
-        known = [one for one in await self._locator.controllers() if one.global_catalogue or not self._catalogue]
+        controllers = [
+            controller
+            for controller in await self._locator.controllers()
+            if controller.global_catalogue or not self._catalogue
+        ]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ATTEMPT):
-                for controller in known[:_TRIED]:
+                for controller in controllers[:_TRIED]:
                     if (connection := await self._reach(controller)) is not None:
                         self._connection = connection
                         return connection
-        if not known:
+        if not controllers:
             log(Event.DIRECTORY_UNAVAILABLE, path=self.row.id, error="no domain controller is known")
         raise DirectoryUnavailable(self.row.id)
 
     async def _reach(self, controller: DomainController) -> Connection | None:
-        """A bound connection, or None. The Locator hears of a controller that cannot be used now; a ticket that is not given
-        is the key distribution centres' or the keytab's fault."""
+        """Returns a bound connection, or None. The Locator hears of a controller that cannot be used now, but not of a missing
+        ticket: that is the fault of the key distribution centres or of the keytab."""
         try:
             return await self._bound(controller)
         except TicketError as error:
             log(Event.DIRECTORY_UNAVAILABLE, path=self.row.id, peer=controller.address, error=str(error))
             return None
         except (OSError, TimeoutError, DirectoryUnavailable, Refused, NoSuchEntry) as error:
-            words = str(error) or type(error).__name__
+            problem = str(error) or type(error).__name__
         except ldap.LDAPError as error:
-            words = describe(error)
-        log(Event.DIRECTORY_UNAVAILABLE, path=self.row.id, peer=controller.address, error=words)
+            problem = describe(error)
+        log(Event.DIRECTORY_UNAVAILABLE, path=self.row.id, peer=controller.address, error=problem)
         self._locator.failed(controller)
         return None
 
@@ -160,8 +164,8 @@ class DomainClient(Client):
         return connection
 
     async def _read_root(self, connection: Connection) -> Mapping[str, Sequence[bytes]]:
-        found = await connection.search("", BASE, "(objectClass=*)", _ROOT)
-        root = {name: values for _, entry in found.rows for name, values in entry.items()}
+        result = await connection.search("", BASE, "(objectClass=*)", _ROOT)
+        root = {name: values for _, entry in result.rows for name, values in entry.items()}
         ready = "isGlobalCatalogReady" if self._catalogue else "isSynchronized"
         if root.get(ready, [b""])[0].upper() != b"TRUE":
             raise Refused(f"{ready} is not TRUE")
@@ -185,10 +189,14 @@ class DomainClient(Client):
     # A better controller
 
     async def _review(self, connection: Connection) -> None:
-        known = [one for one in await self._locator.controllers() if one.global_catalogue or not self._catalogue]
-        if not known or self._controller is None or connection.closed:
+        controllers = [
+            controller
+            for controller in await self._locator.controllers()
+            if controller.global_catalogue or not self._catalogue
+        ]
+        if not controllers or self._controller is None or connection.closed:
             return
-        best, now = known[0], self._controller
+        best, now = controllers[0], self._controller
         better = best.up and best.fqdn != now.fqdn and (best.in_site and not now.in_site)
         if not better:
             return

@@ -1,7 +1,7 @@
-"""Active Directory's recipients as an edge may know them: everything once, then what DirSync says to have changed.
+"""Reads Active Directory's recipients as an edge may know them: all of them once, then those that DirSync says to have changed.
 
-DirSync tells of an entry the attributes that changed, so each one is read whole again. It does not tell a server's account of
-what was deleted: now and then what is there is compared with what the edge has.
+DirSync tells only the attributes that changed, so each changed entry is read whole again. It does not tell a server's account of
+deletions: now and then the recipients that are there are compared with those that the edge has.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from postern.directory.ldap.client import SUBTREE
 from postern.model.edge import Delta, EdgeRecipient
 
 COMPARE_EVERY = 1800.0
-"""Seconds between two looks at what was deleted: it lists the whole domain."""
+"""Seconds between two searches for deletions, each of which lists the whole domain."""
 _MAX_GUIDS = 100
 
 
@@ -42,31 +42,36 @@ class DomainRecipients:
             if page.afresh:
                 complete = True
                 seen.clear()
-            seen.update((one.guid, one) for one in page.changed)
+            seen.update((entry.guid, entry) for entry in page.changed)
             gone |= page.deleted
             if not page.more:
                 break
         if complete:
-            found = [edge_recipient(one.attributes) for one in seen.values() if eligible(one.attributes)]
-            return Delta(tuple(one for one in found if one.guid not in gone), frozenset(), cookie, complete=True)
+            recipients = [edge_recipient(entry.attributes) for entry in seen.values() if eligible(entry.attributes)]
+            return Delta(
+                tuple(recipient for recipient in recipients if recipient.guid not in gone),
+                frozenset(),
+                cookie,
+                complete=True,
+            )
         changed = await self._whole(sorted(seen))
-        gone |= seen.keys() - {one.guid for one in changed}
+        gone |= seen.keys() - {recipient.guid for recipient in changed}
         if self._clock() - self._compared >= COMPARE_EVERY:
             gone |= known - await self._changes.present()
             self._compared = self._clock()
         return Delta(tuple(changed), frozenset(gone), cookie)
 
     async def _whole(self, guids: Sequence[UUID]) -> list[EdgeRecipient]:
-        found: list[EdgeRecipient] = []
+        recipients: list[EdgeRecipient] = []
         for start in range(0, len(guids), _MAX_GUIDS):
             which = "".join(_equals(guid) for guid in guids[start : start + _MAX_GUIDS])
             filter_text = f"(&{RECIPIENTS}(|{which}))"
             for entry in await self._client.search(self._base, SUBTREE, filter_text, ATTRIBUTES):
                 if eligible(entry.attributes):
-                    found.append(edge_recipient(entry.attributes))
-        return found
+                    recipients.append(edge_recipient(entry.attributes))
+        return recipients
 
 
 def _equals(guid: UUID) -> str:
-    """RFC 4515 section 3; MS-DTYP 2.3.4.2: objectGUID's octets are little-endian."""
+    """Returns a filter for one objectGUID (RFC 4515 section 3), whose octets are little-endian (MS-DTYP 2.3.4.2)."""
     return "(objectGUID=" + "".join(f"\\{octet:02x}" for octet in guid.bytes_le) + ")"

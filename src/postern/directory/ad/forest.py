@@ -1,6 +1,6 @@
-"""Reads of a forest what a plan is made from, and carries a plan out: `setup`'s steps through an administrator's connection.
+"""Reads from a forest what a plan is made from, and carries out the steps of a plan through an administrator's connection.
 
-Passwords of accounts are made here, and given back to whoever keeps them; they are in no step, no log and no error.
+Makes the passwords of accounts, and returns them to the caller, who keeps them; they are in no step, no log and no error.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Root:
 
 async def root(client: AdministratorClient) -> Root:
     names_of = ("defaultNamingContext", "configurationNamingContext", "schemaNamingContext")
-    found = await client.search("", BASE, "(objectClass=*)", (*names_of, "dnsHostName"))
-    values = found[0].attributes if found else {}
+    matches = await client.search("", BASE, "(objectClass=*)", (*names_of, "dnsHostName"))
+    values = matches[0].attributes if matches else {}
     if any(name not in values for name in names_of):
         raise SetupError("this server is no domain controller of an Active Directory")
     domain, configuration, schema = (values[name][0].decode() for name in names_of)
@@ -79,15 +79,15 @@ async def root(client: AdministratorClient) -> Root:
 
 
 async def schema_master(client: AdministratorClient, at: Root) -> str:
-    """The full name of the one controller that takes changes of the schema (MS-ADTS 3.1.1.1.11); "" if nobody says."""
-    found = await client.search(at.schema, BASE, "(objectClass=*)", ("fSMORoleOwner",))
-    owner = found[0].attributes.get("fSMORoleOwner", [b""])[0].decode() if found else ""
-    found = await client.search(owner.partition(",")[2], BASE, "(objectClass=*)", ("dNSHostName",)) if owner else []
-    return found[0].attributes.get("dNSHostName", [b""])[0].decode() if found else ""
+    """Returns the full name of the one controller that takes changes of the schema (MS-ADTS 3.1.1.1.11); "" if it is unknown."""
+    heads = await client.search(at.schema, BASE, "(objectClass=*)", ("fSMORoleOwner",))
+    owner = heads[0].attributes.get("fSMORoleOwner", [b""])[0].decode() if heads else ""
+    masters = await client.search(owner.partition(",")[2], BASE, "(objectClass=*)", ("dNSHostName",)) if owner else []
+    return masters[0].attributes.get("dNSHostName", [b""])[0].decode() if masters else ""
 
 
 async def read(client: AdministratorClient, at: Root, servers: Sequence[Server]) -> Forest:
-    """All that `setup`, `servers` and `removal` ask for."""
+    """Reads all that `setup`, `servers` and `removal` need."""
     attributes, classes, by_oid = await _schema(client, at)
     objects: dict[str, Mapping[str, Sequence[bytes]]] = {}
     forest = Forest(at.domain, at.configuration, at.schema, attributes, classes, by_oid, objects)
@@ -103,28 +103,32 @@ async def read(client: AdministratorClient, at: Root, servers: Sequence[Server])
             objects.update({entry.dn.lower(): entry.attributes for entry in page})
     sid = forest.values(forest.group, "objectSid")
     container = forest.below_configuration(names.ORGANIZATION)
-    access = {dn: found for dn in (at.domain, container) if (found := await client.access_control(dn))} if sid else {}
+    access = (
+        {dn: descriptor for dn in (at.domain, container) if (descriptor := await client.access_control(dn))}
+        if sid
+        else {}
+    )
     return replace(forest, access=access, sid=sid[0] if sid else b"")
 
 
 async def _schema(client: AdministratorClient, at: Root) -> tuple[dict[str, Known], dict[str, Known], dict[str, str]]:
-    """Attributes and classes that we need or extend, whoever brought them, and who holds one of our numbers."""
-    attributes = {one.name for one in ad_schema.ATTRIBUTES} | set(ad_schema.WRITTEN_BY_RECIPIENT_UPDATE)
-    classes = {one.name for one in ad_schema.CLASSES}
+    """Reads the attributes and classes that we need or extend, whoever brought them, and who holds one of our numbers."""
+    attributes = {each.name for each in ad_schema.ATTRIBUTES} | set(ad_schema.WRITTEN_BY_RECIPIENT_UPDATE)
+    classes = {each.name for each in ad_schema.CLASSES}
     classes |= {*ad_schema.RECIPIENT_CLASSES, "mailRecipient", names.ADDRESS_LIST_CLASS}
     wanted = [f"(lDAPDisplayName={name})" for name in sorted(attributes | classes)]
-    wanted += [f"(attributeID={one.oid})" for one in ad_schema.ATTRIBUTES]
-    wanted += [f"(governsID={one.oid})" for one in ad_schema.CLASSES]
-    found = await client.search(at.schema, ONE_LEVEL, f"(|{''.join(wanted)})", _SCHEMA)
-    known = {text(entry.attributes, "lDAPDisplayName"): (_known(entry), entry) for entry in found}
-    is_class = {name for name, (_, entry) in known.items() if "governsID" in entry.attributes}
-    by_oid = {one.oid: name for name, (one, _) in known.items()}
+    wanted += [f"(attributeID={each.oid})" for each in ad_schema.ATTRIBUTES]
+    wanted += [f"(governsID={each.oid})" for each in ad_schema.CLASSES]
+    matches = await client.search(at.schema, ONE_LEVEL, f"(|{''.join(wanted)})", _SCHEMA)
+    by_name = {text(entry.attributes, "lDAPDisplayName"): (_known(entry), entry) for entry in matches}
+    is_class = {name for name, (_, entry) in by_name.items() if "governsID" in entry.attributes}
+    by_oid = {item.oid: name for name, (item, _) in by_name.items()}
     for name in ("mailRecipient", names.ADDRESS_LIST_CLASS, *ad_schema.RECIPIENT_CLASSES):
         if name not in is_class:
             raise SetupError(f"the schema has no class {name}: is this an Active Directory?")
     return (
-        {name: one for name, (one, _) in known.items() if name not in is_class},
-        {name: one for name, (one, _) in known.items() if name in is_class},
+        {name: item for name, (item, _) in by_name.items() if name not in is_class},
+        {name: item for name, (item, _) in by_name.items() if name in is_class},
         by_oid,
     )
 
@@ -150,7 +154,7 @@ def _known(entry: Entry) -> Known:
 
 
 class Executor:
-    """Carries steps out, one after the other. `secrets` are the passwords it made, by sAMAccountName."""
+    """Carries steps out, one after the other. `secrets` holds the passwords that it made, by sAMAccountName."""
 
     def __init__(self, client: AdministratorClient, at: Root) -> None:
         self.secrets: dict[str, str] = {}
@@ -158,7 +162,7 @@ class Executor:
         self._at = at
 
     async def carry_out(self, step: SetupStep) -> None:
-        """Raises SetupError, in which the step and the server's words stand; what was done before stays done, and the next
+        """Carries one step out. Raises SetupError with the step and the server's message; earlier steps stay done, and the next
         run goes on from there."""
         try:
             await self._do(step, step.action)
@@ -166,7 +170,7 @@ class Executor:
             raise SetupError(f"{step.title}: it was made by somebody else just now; say it again") from None
         except NoSuchEntry:
             if isinstance(step.action, Delete):
-                return  # so it is as it should be
+                return  # it is gone already, as it should be
             raise SetupError(f"{step.title}: an object it needs is gone; say it again") from None
         except Refused as error:
             raise SetupError(f"{step.title}: {_advice(step, str(error))}") from None
@@ -190,36 +194,36 @@ class Executor:
                 await self._client.modify("", [(ADD, "schemaUpdateNow", [b"1"])])
 
     def _secret(self, step: SetupStep) -> str:
-        """256 random bits; the end gives it the kinds of characters that a domain's policy may want."""
+        """Makes a password of 256 random bits; its end has the kinds of characters that a domain's policy may want."""
         password = self.secrets[step.account] = secrets.token_urlsafe(32) + "-aA1"
         return password
 
     async def _set_rights(self, action: Rights) -> None:
         group = f"CN={names.SERVERS_GROUP},CN=Users,{self._at.domain}"
-        found = await self._client.search(group, BASE, "(objectClass=group)", ("objectSid",))
+        groups = await self._client.search(group, BASE, "(objectClass=group)", ("objectSid",))
         descriptor = await self._client.access_control(action.dn)
-        if not found or not descriptor:
+        if not groups or not descriptor:
             raise NoSuchEntry
         try:
-            changed = granted(descriptor, found[0].attributes["objectSid"][0], action.grants)
+            changed = granted(descriptor, groups[0].attributes["objectSid"][0], action.grants)
         except BadDescriptor as error:
             raise SetupError(f"the access-control list of {action.dn} cannot be read: {error}") from None
         await self._client.set_access_control(action.dn, changed)
 
     async def version(self, dn: str) -> int:
-        """msDS-KeyVersionNumber: of the account's keys as they are now."""
-        found = await self._client.search(dn, BASE, "(objectClass=*)", ("msDS-KeyVersionNumber",))
-        return number(found[0].attributes, "msDS-KeyVersionNumber") if found else 0
+        """Returns the version number of the account's keys as they are now (msDS-KeyVersionNumber)."""
+        matches = await self._client.search(dn, BASE, "(objectClass=*)", ("msDS-KeyVersionNumber",))
+        return number(matches[0].attributes, "msDS-KeyVersionNumber") if matches else 0
 
 
-def _advice(step: SetupStep, words: str) -> str:
-    """What the administrator can do about a refusal."""
-    if step.area == "schema" and words.startswith("UNWILLING_TO_PERFORM"):
+def _advice(step: SetupStep, refusal: str) -> str:
+    """Returns a sentence about a refusal that says what the administrator can do."""
+    if step.area == "schema" and refusal.startswith("UNWILLING_TO_PERFORM"):
         return (
             "the schema master takes no changes of the schema. Samba: `dsdb:schema update allowed = true` in smb.conf's "
-            f"[global] of that controller, restart it, and take the line out afterwards ({words})"
+            f"[global] of that controller, restart it, and take the line out afterwards ({refusal})"
         )
-    if words.startswith("INSUFFICIENT_ACCESS"):
+    if refusal.startswith("INSUFFICIENT_ACCESS"):
         group = "Schema Admins" if step.area == "schema" else "Enterprise Admins and Domain Admins"
-        return f"the account may not do that: it must be a member of {group} ({words})"
-    return words
+        return f"the account may not do that: it must be a member of {group} ({refusal})"
+    return refusal

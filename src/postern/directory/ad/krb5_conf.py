@@ -1,4 +1,4 @@
-"""krb5.conf for this host's processes: the realm's key distribution centres are the domain controllers that answer, best first.
+"""Writes krb5.conf for this host's processes. The realm's key distribution centres are the controllers that answer, best first.
 
 libkrb5 tries the addresses in their order and goes on within a second where one is silent. It is told to look nothing up in DNS,
 neither centres nor the services' names: a name server that is down would hold up every logon.
@@ -34,14 +34,15 @@ _TEXT = """# Written by Postern's topology service from what the domain's contro
 
 
 def text(domain: str, controllers: Iterable[DomainController]) -> str:
-    """The file for this domain (a DNS name; the realm is the same in capitals) and these controllers, best first."""
-    addresses = list(dict.fromkeys(one.address for one in controllers))[:_MAX_CENTRES]
+    """Returns the text of the file for this domain (a DNS name; the realm is the same in capitals) and these controllers, best
+    first."""
+    addresses = list(dict.fromkeys(controller.address for controller in controllers))[:_MAX_CENTRES]
     centres = "\n".join(f"  kdc = [{address}]" if ":" in address else f"  kdc = {address}" for address in addresses)
     return _TEXT.format(realm=domain.upper(), domain=domain.lower(), centres=centres)
 
 
 def write(file: Path, domain: str, controllers: Sequence[DomainController]) -> bool:
-    """Replaces the file if that changes it, and says whether it did. Without a single controller the former file stays. Raises
+    """Replaces the file if that changes it, and returns whether it did. Without any controller the former file stays. Raises
     OSError."""
     wanted = text(domain, controllers)
     with contextlib.suppress(OSError):
@@ -57,7 +58,7 @@ def write(file: Path, domain: str, controllers: Sequence[DomainController]) -> b
 
 
 def keep(file: Path, domain: str, controllers: Sequence[DomainController]) -> None:
-    """`write`, for whom nothing is lost where the disk is full: the former file stays."""
+    """Does as `write`, but raises nothing where the disk is full: the former file stays."""
     with contextlib.suppress(OSError):
         write(file, domain, controllers)
 

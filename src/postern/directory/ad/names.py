@@ -1,8 +1,8 @@
-"""Where an organization's own entries stand in Active Directory, and what they are called: read by the adapter, written by
-`postern setup ad`.
+"""The places and names of an organization's own entries in Active Directory. `postern setup ad` writes them, the adapter reads
+them.
 
-Nothing is looked up here. Classes and attributes that are Postern's own have the prefix `postern`; all others are Active
-Directory's and Exchange's names, which a forest with Exchange's schema has already.
+Nothing is looked up here. Postern's own classes and attributes have the prefix `postern`. All other names come from Active
+Directory and Exchange, and a forest with Exchange's schema has them already.
 """
 
 from __future__ import annotations
@@ -10,23 +10,24 @@ from __future__ import annotations
 from postern.directory import entries
 
 SERVERS_GROUP = "Postern Servers"
-"""sAMAccountName of the security group whose member computers are our servers: the Exchange Servers group's place."""
+"""sAMAccountName of the security group whose member computers are our servers. It does what Exchange Servers does in Exchange."""
 
 ORGANIZATION = "CN=Postern,CN=Services"
-"""Under the configuration naming context: all that is the whole organization's."""
+"""The container, under the configuration naming context, of all that the whole organization shares."""
 SERVERS = f"CN=Servers,{ORGANIZATION}"
-"""Our servers: `posternServer`, with certificates for direct trust."""
+"""The container of our servers: `posternServer` objects, with certificates for direct trust."""
 ACCEPTED_DOMAINS = f"CN=Accepted Domains,{ORGANIZATION}"
 EDGE_SUBSCRIPTIONS = f"CN=Edge Subscriptions,{ORGANIZATION}"
 ADDRESS_POLICIES = f"CN=Address Policies,{ORGANIZATION}"
 ADDRESS_LISTS = f"CN=Address Lists,{ORGANIZATION}"
 DATABASES = f"{entries.DATABASES},{ORGANIZATION}"
-"""Mailbox databases: `posternDatabase`, for homeMDB to name. Where each of them is, postern.toml says."""
+"""The container of mailbox databases: `posternDatabase` objects, which homeMDB names. postern.toml says where each one is."""
 CONTAINERS = (ORGANIZATION, SERVERS, DATABASES, ACCEPTED_DOMAINS, EDGE_SUBSCRIPTIONS, ADDRESS_POLICIES, ADDRESS_LISTS)
-"""Parents before children. All are of CONTAINER_CLASS, but the address lists' root, which is one of them."""
+"""All containers, parents before children. They are of CONTAINER_CLASS, but the root of the address lists is an address list."""
 CONTAINER_CLASS = "container"
 PARTITIONS = "CN=Partitions"
-"""Under the configuration naming context: a crossRef for every naming context of the forest (MS-ADTS 6.1.1.2.1)."""
+"""The container, under the configuration naming context, of a crossRef for every naming context of the forest (MS-ADTS
+6.1.1.2.1)."""
 
 PROBE_ACCOUNT = "postern-probe"
 """sAMAccountName of the account that `postern verify` logs on with; `setup ad` makes it."""
@@ -36,42 +37,42 @@ DOMAIN_TYPE = "posternDomainType"
 """A value of `model.organization.DomainType`; the domain's name is the entry's cn."""
 
 DATABASE_CLASS = "posternDatabase"
-"""cn is the database's name; homeMDBBL are its mailboxes, which Active Directory keeps."""
+"""The class of a mailbox database. cn is its name; homeMDBBL lists its mailboxes, and Active Directory keeps that list."""
 SERVER_CLASS = "posternServer"
 EDGE_SUBSCRIPTION_CLASS = "posternEdgeSubscription"
-"""One edge: cn is its name."""
+"""The class of one edge's subscription; cn is the edge's name."""
 SERVER_FQDN = "posternFqdn"
 SERVER_ROLE = "posternRole"
 """Values of `model.organization.Role`."""
 CERTIFICATE = "posternCertificate"
-"""DER, one value a certificate: of a server or of an edge, for direct trust. Two while one is being replaced."""
+"""The certificates of a server or an edge for direct trust, in DER, one to a value. There are two while one is being replaced."""
 SITE = "posternSite"
 VERSION = "posternVersion"
 NETWORK_ADDRESS = "networkAddress"
 """IP addresses of a server (MS-ADA2 2.490)."""
 STATE = "posternState"
-"""JSON of whoever owns the object: a server's health, a subscription's progress."""
+"""JSON that the owner of the object writes: a server's health, a subscription's progress."""
 SECRET = "posternSecret"  # noqa: S105 (an attribute's name)
-"""Octets, encrypted for whom they are meant; several values. Confidential: read with CONTROL_ACCESS only."""
+"""Octets, encrypted for their reader; several values. The attribute is confidential: reading it needs CONTROL_ACCESS."""
 LEASE = "posternLease"
 """Names the server that does the work of this object now, and until when."""
 ADAM_PORT = "posternAdamPort"
 
 ADDRESS_POLICY_CLASS = "posternAddressPolicy"
-"""cn is the policy's name: POLICY_ORDER, PURPORTED_SEARCH, GATEWAY_PROXY."""
+"""The class of an e-mail address policy: cn is its name, and it has POLICY_ORDER, PURPORTED_SEARCH and GATEWAY_PROXY."""
 ADDRESS_LIST_CLASS = "addressBookContainer"
-"""Active Directory's own (MS-ADSC 2.4): PURPORTED_SEARCH and displayName."""
+"""The class of an address list, from Active Directory (MS-ADSC 2.4). It has PURPORTED_SEARCH and displayName."""
 PURPORTED_SEARCH = "purportedSearch"
 """An LDAP filter (MS-ADA3 2.100)."""
 SHOW_IN_ADDRESS_BOOK = "showInAddressBook"
 """Names of the address lists that a recipient is in (MS-ADA3 2.265)."""
 POLICY_ORDER = "msExchPolicyOrder"
-"""Orders the policies: the lowest number among those that match a recipient counts."""
+"""A number that orders the policies: of those that match a recipient, the one with the lowest number counts."""
 GATEWAY_PROXY = "gatewayProxy"
-"""Templates of addresses: "SMTP:%m@corp.test" is the primary's, "smtp:..." a further one's."""
+"""Templates of addresses: "SMTP:%m@corp.test" makes the primary address, "smtp:..." a further one."""
 POLICIES_INCLUDED = "msExchPoliciesIncluded"
-"""Which policy a recipient's addresses were last made by, as `address_policy` writes it."""
+"""The mark of the policy that last made a recipient's addresses (`AddressPolicy.mark`)."""
 POLICIES_EXCLUDED = "msExchPoliciesExcluded"
-"""Holds EXCLUDED where a recipient's addresses are kept by hand."""
+"""It holds EXCLUDED where a recipient's addresses are kept by hand."""
 EXCLUDED = "{26491CFC-9E50-4857-861B-0CB8DF22B5D7}"
-"""What Exchange writes for "no e-mail address policy"."""
+"""The value that Exchange writes for "no e-mail address policy"."""

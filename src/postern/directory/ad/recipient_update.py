@@ -1,8 +1,8 @@
-"""Recipient update: e-mail address policies and address lists applied to recipients of Active Directory.
+"""Recipient update: applies e-mail address policies and address lists to recipients of Active Directory.
 
-Reads policies, lists and recipients, and writes on recipients what `address_policy` says. Whoever runs it has the rights of
-Postern's servers. Which recipients changed is found by update sequence numbers (MS-ADTS 3.1.1.1.9), which are one controller's
-own: at another one all is looked at again.
+Reads policies, lists and recipients, and writes on recipients the changes that `address_policy` computes, with the rights of
+Postern's servers. Update sequence numbers (MS-ADTS 3.1.1.1.9) tell which recipients changed. They belong to one controller: with
+another one, all recipients are looked at again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _BATCH = 50
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Addresses that a recipient would have, the primary first."""
+    """The addresses that a recipient has and those that an update would give it, the primary first."""
 
     name: str
     before: tuple[str, ...]
@@ -54,12 +54,13 @@ class Preview:
 class _Rules:
     policies: tuple[AddressPolicy, ...]
     lists: tuple[tuple[str, str], ...]
-    """Distinguished name and filter."""
+    """The distinguished name and the filter of each address list."""
     ours: str
 
 
 class RecipientUpdate:
-    """Every method may raise DirectoryUnavailable. `row` is who is told of in the log: recipient-update-to-ad."""
+    """Updates the recipients of one domain. Every method may raise DirectoryUnavailable. `row` is the row that log lines name:
+    recipient-update-to-ad."""
 
     def __init__(self, client: Client, domain: ActiveDirectory, row: str) -> None:
         self.policies = AddressPolicies(client)
@@ -72,12 +73,13 @@ class RecipientUpdate:
     # Updating
 
     async def changed(self) -> RecipientsUpdated:
-        """Those that changed since the last time; all at first, at another controller, and when policies or lists changed."""
+        """Updates the recipients that changed since the last time; all of them at first, with another controller, and when
+        policies or lists changed."""
         invocation, highest = await self._position()
         rules = await self._rules()
         mark = repr((rules.policies, rules.lists))
-        known, since = self._seen
-        if known != invocation or mark != self._mark:
+        former, since = self._seen
+        if former != invocation or mark != self._mark:
             done = await self.all()
         else:
             done = RecipientsUpdated()
@@ -94,34 +96,34 @@ class RecipientUpdate:
         return done
 
     async def these(self, addresses: Sequence[str]) -> RecipientsUpdated:
-        """Recipients by any address, logon name or short name."""
+        """Updates these recipients, named by any address, logon name or short name."""
         rules, done = await self._rules(), RecipientsUpdated()
         for start in range(0, len(addresses), _BATCH):
-            found = await self._named(addresses[start : start + _BATCH])
-            done += await self._update(rules, found)
+            matches = await self._named(addresses[start : start + _BATCH])
+            done += await self._update(rules, matches)
         return done
 
-    async def preview(self, one: AddressPolicy | None = None, addresses: Sequence[str] = ()) -> list[Preview]:
-        """What an update would make of the addresses: of these recipients or of all, with `one` instead of the policy that is
-        kept under its name."""
+    async def preview(self, policy: AddressPolicy | None = None, addresses: Sequence[str] = ()) -> list[Preview]:
+        """Returns the addresses that an update would give to these recipients, or to all. `policy` takes the place of the policy
+        that is kept under its name."""
         rules = await self._rules()
-        if one is not None:
-            others = [known for known in rules.policies if known.name != one.name]
-            policies = sorted([*others, one], key=lambda known: (known.order, known.name))
+        if policy is not None:
+            others = [kept for kept in rules.policies if kept.name != policy.name]
+            policies = sorted([*others, policy], key=lambda kept: (kept.order, kept.name))
             rules = _Rules(tuple(policies), rules.lists, rules.ours)
-        found = []
+        previews = []
         pages = _one(await self._named(addresses)) if addresses else self._pages(RECIPIENTS)
         async for page in pages:
             for entry, changes in await self._planned(rules, page):
                 after = {**entry.attributes, **{name: values or [] for _, name, values in changes}}
-                found.append(
+                previews.append(
                     Preview(
                         entries.text(entry.attributes, "mailNickname"),
                         entries.addresses_of(entry.attributes),
                         entries.addresses_of(after),
                     )
                 )
-        return found
+        return previews
 
     # Within
 
@@ -134,7 +136,7 @@ class RecipientUpdate:
                 await self._client.modify(entry.dn, changes)
                 changed += 1
             except NoSuchEntry:
-                continue  # removed or renamed meanwhile: its own change tells of it
+                continue  # removed or renamed meanwhile: that change brings it here again
             except (Refused, AlreadyThere) as error:
                 name = entries.text(entry.attributes, "mailNickname")
                 log(Event.RECIPIENT_UPDATE_FAILED, path=self._row, recipient=name, error=str(error))
@@ -147,72 +149,72 @@ class RecipientUpdate:
             batch = [entry for entry in page[start : start + _BATCH] if "objectGUID" in entry.attributes]
             policies = await self._policies_of(rules, batch)
             lists = await self._lists_of(rules, batch)
-            given: dict[str, UUID] = {}
+            assigned: dict[str, UUID] = {}
             for entry in batch:
                 guid = entries.guid_of(entry.attributes)
-                one = policies.get(guid)
-                wanted = await self._wanted(one, entry, given) if one else []
-                given.update(dict.fromkeys(wanted, guid))
+                policy = policies.get(guid)
+                wanted = await self._wanted(policy, entry, assigned) if policy else []
+                assigned.update(dict.fromkeys(wanted, guid))
                 hidden = entries.flag(entry.attributes, "msExchHideFromAddressLists")
                 inside = () if hidden else lists.get(guid, ())
-                planned.append((entry, address_policy.changes(entry.attributes, one, wanted, inside, rules.ours)))
+                planned.append((entry, address_policy.changes(entry.attributes, policy, wanted, inside, rules.ours)))
         return planned
 
-    async def _wanted(self, one: AddressPolicy, entry: Entry, given: dict[str, UUID]) -> list[str]:
-        """The policy's addresses, of which none is somebody else's: as the directory has them, and as this batch gives them."""
-        known: set[str] = set()
+    async def _wanted(self, policy: AddressPolicy, entry: Entry, assigned: dict[str, UUID]) -> list[str]:
+        """Returns the policy's addresses, of which no other recipient has one in the directory or gets one in this batch."""
+        occupied: set[str] = set()
         while True:
             asked: list[str] = []
 
             def taken(address: str, asked: list[str] = asked) -> bool:
-                if address not in known:
+                if address not in occupied:
                     asked.append(address)
-                return address in known or given.get(address) is not None
+                return address in occupied or assigned.get(address) is not None
 
-            wanted = address_policy.wanted_addresses(one, entry.attributes, taken)
+            wanted = address_policy.wanted_addresses(policy, entry.attributes, taken)
             new = [address for address in asked if await self._is_taken(address, entry)]
             if not new:
                 return wanted
-            known.update(new)
+            occupied.update(new)
 
     async def _is_taken(self, address: str, entry: Entry) -> bool:
-        found = await self._client.search(
+        holders = await self._client.search(
             self._base, SUBTREE, either("proxyAddresses=smtp:", address), ("cn",), limit=2
         )
-        return any(fold(one.dn) != fold(entry.dn) for one in found)
+        return any(fold(holder.dn) != fold(entry.dn) for holder in holders)
 
     async def _policies_of(self, rules: _Rules, batch: Sequence[Entry]) -> dict[UUID, AddressPolicy]:
-        found: dict[UUID, AddressPolicy] = {}
-        for one in rules.policies:
-            rest = [entry for entry in batch if entries.guid_of(entry.attributes) not in found]
-            found.update(dict.fromkeys(await self._matching(one.filter, rest), one))
-        return found
+        policy_of: dict[UUID, AddressPolicy] = {}
+        for policy in rules.policies:
+            rest = [entry for entry in batch if entries.guid_of(entry.attributes) not in policy_of]
+            policy_of.update(dict.fromkeys(await self._matching(policy.filter, rest), policy))
+        return policy_of
 
     async def _lists_of(self, rules: _Rules, batch: Sequence[Entry]) -> dict[UUID, list[str]]:
-        found: dict[UUID, list[str]] = {}
+        lists_of: dict[UUID, list[str]] = {}
         for dn, which in rules.lists:
             for guid in await self._matching(which, batch):
-                found.setdefault(guid, []).append(dn)
-        return found
+                lists_of.setdefault(guid, []).append(dn)
+        return lists_of
 
     async def _matching(self, which: str, batch: Sequence[Entry]) -> list[UUID]:
-        """Those of the batch that the filter matches: the directory's own judgement. None, if the filter means nothing."""
+        """Asks the directory which recipients of the batch the filter matches. A filter that means nothing matches none."""
         if not batch or not which:
             return []
         some = "".join(f"(objectGUID={_octets(entry.attributes['objectGUID'][0])})" for entry in batch)
         try:
-            found = await self._client.search(self._base, SUBTREE, f"(&(|{some}){which})", ("objectGUID",))
+            matches = await self._client.search(self._base, SUBTREE, f"(&(|{some}){which})", ("objectGUID",))
         except Refused as error:
             log(Event.RECIPIENT_UPDATE_FAILED, path=self._row, recipient=which, error=str(error))
             return []
-        return [entries.guid_of(entry.attributes) for entry in found]
+        return [entries.guid_of(entry.attributes) for entry in matches]
 
     async def _named(self, addresses: Sequence[str]) -> list[Entry]:
         parts = [
-            either("proxyAddresses=smtp:", one)
-            + either("userPrincipalName=", one)
-            + f"(sAMAccountName={escape(fold(one))})(mailNickname={escape(fold(one))})"
-            for one in addresses
+            either("proxyAddresses=smtp:", address)
+            + either("userPrincipalName=", address)
+            + f"(sAMAccountName={escape(fold(address))})(mailNickname={escape(fold(address))})"
+            for address in addresses
         ]
         return await self._client.search(self._base, SUBTREE, f"(&{RECIPIENTS}(|{''.join(parts)}))", _READ)
 
@@ -222,18 +224,18 @@ class RecipientUpdate:
     async def _rules(self) -> _Rules:
         ours = await self.policies.place(names.ADDRESS_LISTS)
         which = f"(&(objectClass={names.ADDRESS_LIST_CLASS})({names.PURPORTED_SEARCH}=*))"
-        found = await self._client.search(ours, SUBTREE, which, (names.PURPORTED_SEARCH,))
-        lists = sorted((entry.dn, entries.text(entry.attributes, names.PURPORTED_SEARCH)) for entry in found)
+        matches = await self._client.search(ours, SUBTREE, which, (names.PURPORTED_SEARCH,))
+        lists = sorted((entry.dn, entries.text(entry.attributes, names.PURPORTED_SEARCH)) for entry in matches)
         return _Rules(tuple(await self.policies.all()), tuple(lists), ours)
 
     async def _position(self) -> tuple[str, int]:
-        """Which copy of the domain answers, and its highest update sequence number."""
+        """Returns the id of the copy of the domain that answers (invocationId), and its highest update sequence number."""
         asked = ("dsServiceName", "highestCommittedUSN")
-        found = await self._client.search("", BASE, "(objectClass=*)", asked)
-        values = found[0].attributes if found else {}
+        root = await self._client.search("", BASE, "(objectClass=*)", asked)
+        values = root[0].attributes if root else {}
         service = entries.text(values, "dsServiceName")
-        found = await self._client.search(service, BASE, "(objectClass=*)", ("invocationId",))
-        invocation = found[0].attributes.get("invocationId", [b""])[0].hex() if found else service
+        settings = await self._client.search(service, BASE, "(objectClass=*)", ("invocationId",))
+        invocation = settings[0].attributes.get("invocationId", [b""])[0].hex() if settings else service
         return invocation, entries.number(values, "highestCommittedUSN")
 
 
@@ -242,5 +244,5 @@ async def _one(page: list[Entry]) -> AsyncIterator[list[Entry]]:
 
 
 def _octets(value: bytes) -> str:
-    """RFC 4515 section 3: octets in a filter."""
+    """Writes octets for a filter (RFC 4515 section 3)."""
     return "".join(f"\\{octet:02x}" for octet in value)

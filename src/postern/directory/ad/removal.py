@@ -1,7 +1,7 @@
-"""What `postern setup ad --remove` takes back, and what it leaves.
+"""Plans the steps of `postern setup ad --remove`, which removes what `postern setup ad` made.
 
-Pure, as `setup`. The schema stays, for Active Directory cannot remove what was added to it (MS-ADTS 3.1.1.3.1.1.1); what
-recipients hold of mail stays too, for it is theirs.
+Pure, as `setup`. The schema stays, for Active Directory cannot remove what was added to it (MS-ADTS 3.1.1.3.1.1.1). Recipients
+keep their mail attributes too.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NOTES = (
 
 
 def servers(forest: Forest, of: Iterable[Server]) -> Iterator[SetupStep]:
-    """Their computer accounts and objects."""
+    """Returns steps that remove the servers' computer accounts and objects."""
     for server in of:
         for dn, title in (
             (ad_servers.server_dn(forest, server), f"server object {server.name}"),
@@ -33,7 +33,7 @@ def servers(forest: Forest, of: Iterable[Server]) -> Iterator[SetupStep]:
 
 
 def everything(forest: Forest, of: Iterable[Server]) -> Iterator[SetupStep]:
-    """The servers, and then all that is the organization's."""
+    """Returns steps that remove the servers, and then all that the organization shares."""
     removed = list(servers(forest, of))
     yield from removed
     if forest.has(ad_servers.probe_dn(forest)):

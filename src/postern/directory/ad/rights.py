@@ -1,7 +1,7 @@
-"""What the group "Postern Servers" may do in Active Directory, and no more: as entries of access-control lists.
+"""The rights of the group "Postern Servers" in Active Directory, as entries of access-control lists.
 
-Pure. They read what is in recipients; they write the attributes of mail on users, groups and contacts; they keep Postern's own
-container. They create, delete or rename nobody, and set no password.
+Pure. The servers may read recipients, write the attributes of mail on users, groups and contacts, and keep Postern's own
+container. They may not create, delete or rename anybody, and set no password.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from postern.directory.ad.security_descriptor import Grant
 
 @dataclass(frozen=True, slots=True)
 class Identified:
-    """schemaIDGUID of an attribute or class, and for an attribute the property set it is in (attributeSecurityGUID)."""
+    """The schemaIDGUID of an attribute or class, and the property set that an attribute is in (attributeSecurityGUID)."""
 
     guid: UUID
     property_set: UUID | None = None
 
 
 def on_domain(attributes: Mapping[str, Identified], classes: Mapping[str, UUID]) -> tuple[Grant, ...]:
-    """Entries for the domain's head, which objects below inherit: for each class of recipients reading all (but what is
-    confidential), and writing each attribute of mail, by our property set where it holds it."""
+    """Returns entries for the head of the domain, which the objects below inherit. For each class of recipients they grant
+    reading all attributes that are not confidential, and writing each attribute of mail: by our property set if the
+    attribute is in it, else by the attribute itself."""
     written = [attributes[name] for name in WRITTEN_BY_RECIPIENT_UPDATE]
-    what = {one.guid for one in written if one.property_set != MAIL_PROPERTIES}
+    what = {attribute.guid for attribute in written if attribute.property_set != MAIL_PROPERTIES}
     if len(what) < len(written):
         what.add(MAIL_PROPERTIES)
     grants = []
@@ -50,4 +51,5 @@ _KEEP = (
 )
 
 ON_CONTAINER = (Grant(_READ, inherited=False, on_itself=True), Grant(_KEEP))
-"""CN=Postern: read, and everything below it but its access-control lists."""
+"""Entries for CN=Postern. They grant reading the container, and everything on what is below it but changing access-control
+lists."""

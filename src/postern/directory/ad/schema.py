@@ -1,8 +1,8 @@
-"""What Postern needs in Active Directory's schema: attributes, classes, and which attributes a recipient may have.
+"""The attributes and classes that Postern needs in Active Directory's schema, and the attributes that a recipient may have.
 
-Pure data. Names, numbers, syntaxes and GUIDs of attributes that Exchange brings are Exchange's own, so that a schema that
-Exchange extended is used as it is, and Exchange finds its own where we came first. All else stands under an arc made from
-that of host/postern.schema, with GUIDs that follow from the numbers.
+Pure data. Attributes of Exchange have the names, numbers, syntaxes and GUIDs that Exchange gives them: so a schema that Exchange
+extended is used as it is, and Exchange finds its own attributes where we came first. All else stands under an arc made from that
+of host/postern.schema, with GUIDs that follow from the numbers.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ NAME_CLASS = bytes.fromhex("2b0c0287731c00854a")
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """`name` is lDAPDisplayName; `link` 0 is no link, even a forward link, odd its back link; `catalogue`: the global catalogue
-    knows it."""
+    """An attribute of the schema. `name` is lDAPDisplayName. `link` is 0 for no link, even for a forward link, and odd for its
+    back link. With `catalogue` the global catalogue has the attribute."""
 
     name: str
     cn: str
@@ -85,9 +85,9 @@ def _class(number: int, name: str, *may: str) -> ObjectClass:
 
 
 def _cn(name: str) -> str:
-    """posternServerRoles to Postern-Server-Roles."""
-    words = "".join(f"-{letter}" if letter.isupper() else letter for letter in name)
-    return words[:1].upper() + words[1:]
+    """Returns the cn for a name: "Postern-Server-Roles" for "posternServerRoles"."""
+    hyphenated = "".join(f"-{letter}" if letter.isupper() else letter for letter in name)
+    return hyphenated[:1].upper() + hyphenated[1:]
 
 
 RECIPIENT_ATTRIBUTES: tuple[Attribute, ...] = (
@@ -301,9 +301,9 @@ WRITTEN_BY_RECIPIENT_UPDATE = (
     *("proxyAddresses", "mail", "displayName", "legacyExchangeDN", "showInAddressBook"),
     *(attribute.name for attribute in RECIPIENT_ATTRIBUTES if not attribute.link % 2),
 )
-"""All that Postern's servers may write on users, groups and contacts: of Active Directory's own, and of those above."""
+"""The attributes that Postern's servers may write on users, groups and contacts: Active Directory's own, and those above."""
 
 IN_CATALOGUE = ("proxyAddresses", *(attribute.name for attribute in RECIPIENT_ATTRIBUTES if attribute.catalogue))
-"""What the global catalogue must know to answer for recipients; Exchange's setup sees to it for proxyAddresses too."""
+"""The attributes that the global catalogue needs to answer for recipients. Exchange's setup adds proxyAddresses too."""
 
 RECIPIENT_CLASSES = ("user", "group", "contact")

@@ -1,6 +1,7 @@
-"""Security descriptors of Active Directory's objects (MS-DTYP 2.4.6): read, given further allowing entries, and written again.
+"""Security descriptors of Active Directory's objects (MS-DTYP 2.4.6): reads them, sets the allowing entries of one principal, and
+writes them again.
 
-Pure. Entries of other principals are kept octet by octet. What is granted to whom is `rights`' business.
+Pure. Entries of other principals are kept octet by octet. `rights` decides what is granted.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Grant:
     on_itself: bool = False
 
     def sddl(self, principal: str) -> str:
-        """MS-DTYP 2.5.1: for people who read a plan."""
+        """Returns the entry in SDDL (MS-DTYP 2.5.1), for people who read a plan."""
         flags = ("CI" if self.inherited else "") + ("" if self.on_itself else "IO")
         letters = "".join(letter for bit, letter in _LETTERS if self.rights & bit)
         kind = "OA" if self.what or self.of_class else "A"
@@ -59,13 +60,13 @@ class Grant:
 
 
 def stands(descriptor: bytes, sid: bytes, grants: Sequence[Grant]) -> bool:
-    """Whether exactly `grants` are the entries of `sid` that are not inherited. Raises BadDescriptor."""
+    """Returns whether exactly `grants` are the entries of `sid` that are not inherited. Raises BadDescriptor."""
     own = {entry for entry in _entries(descriptor) if _is_of(entry, sid) and not entry[1] & INHERITED}
     return own == {grant.octets(sid) for grant in grants}
 
 
 def granted(descriptor: bytes, sid: bytes, grants: Sequence[Grant]) -> bytes:
-    """The descriptor in which exactly `grants` are the entries of `sid` that are not inherited. Raises BadDescriptor.
+    """Returns the descriptor in which exactly `grants` are the entries of `sid` that are not inherited. Raises BadDescriptor.
 
     MS-DTYP 2.4.5: entries of the object itself come before inherited ones, denying ones before allowing ones.
     """
@@ -79,7 +80,7 @@ def granted(descriptor: bytes, sid: bytes, grants: Sequence[Grant]) -> bytes:
 
 
 def sid_text(sid: bytes) -> str:
-    """S-1-5-21-... (MS-DTYP 2.4.2.1)."""
+    """Returns a SID as text, "S-1-5-21-..." (MS-DTYP 2.4.2.1)."""
     parts = struct.unpack(f"<{sid[1]}I", sid[8 : 8 + 4 * sid[1]])
     return "-".join(["S", str(sid[0]), str(int.from_bytes(sid[2:8], "big")), *map(str, parts)])
 
@@ -96,20 +97,20 @@ def _entries(descriptor: bytes) -> list[bytes]:
         _, _, size, count, _ = struct.unpack_from("<BBHHH", descriptor, dacl)
         if dacl + size > len(descriptor):
             raise BadDescriptor("cut off")
-        place, found = dacl + 8, []
+        place, entries = dacl + 8, []
         for _ in range(count):
             length = struct.unpack_from("<H", descriptor, place + 2)[0]
             if length < 8 or place + length > dacl + size:
                 raise BadDescriptor("an entry's length")
-            found.append(descriptor[place : place + length])
+            entries.append(descriptor[place : place + length])
             place += length
     except struct.error:
         raise BadDescriptor("cut off") from None
-    return found
+    return entries
 
 
 def _with_entries(descriptor: bytes, entries: Iterable[bytes]) -> bytes:
-    """Only the DACL is given: the write is made with the control that says so (MS-ADTS 3.1.1.3.4.1.11)."""
+    """Returns a descriptor that holds only a DACL of these entries: the control of the write says so (MS-ADTS 3.1.1.3.4.1.11)."""
     control = _HEADER.unpack_from(descriptor)[2]
     old = _HEADER.unpack_from(descriptor)[6]
     revision = descriptor[old]

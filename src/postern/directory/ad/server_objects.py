@@ -1,6 +1,6 @@
-"""The servers' own entries in Active Directory: what each tells of itself there. `setup ad` makes them.
+"""The servers' own entries in Active Directory, on which each server writes its version and state. `setup ad` makes them.
 
-A server writes on its entry alone; what it says of itself is its part's business.
+A server writes on its own entry only.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ class ServerObjects:
         self._client = client
 
     async def register(self, server: str, version: str, state: Mapping[str, object]) -> None:
-        """Version and state of a server, written where they differ. Raises DirectoryUnavailable; an entry that is missing is
-        logged, for nothing depends on it."""
-        found = await self._client.search("", BASE, "(objectClass=*)", ("configurationNamingContext",))
-        configuration = entries.text(found[0].attributes, "configurationNamingContext") if found else ""
+        """Writes version and state of a server where they differ. Raises DirectoryUnavailable. A missing entry is only logged,
+        for nothing depends on it."""
+        root = await self._client.search("", BASE, "(objectClass=*)", ("configurationNamingContext",))
+        configuration = entries.text(root[0].attributes, "configurationNamingContext") if root else ""
         dn = f"CN={escape_rdn(server)},{names.SERVERS},{configuration}"
         wanted = {names.VERSION: version, names.STATE: json.dumps(dict(state), sort_keys=True)}
         have = await self._client.search(dn, BASE, "(objectClass=*)", tuple(wanted))

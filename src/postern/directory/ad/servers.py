@@ -1,7 +1,7 @@
-"""What `postern setup ad` makes for each server: its computer account with service names and AES keys, its membership in the
-servers' group, and its object in Postern's container; and the account that `postern verify` logs on with.
+"""Plans what `postern setup ad` makes for each server: its computer account with service names and AES keys, its membership in
+the servers' group, and its object in Postern's container. Plans the account that `postern verify` logs on with, too.
 
-Pure, as `setup`: from what was read to the steps that are missing.
+Pure, as `setup`: returns the steps that are missing in what was read.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ _KEPT = ("userAccountControl", "dNSHostName", "msDS-SupportedEncryptionTypes")
 
 
 def service_names(server: Server) -> list[str]:
-    """servicePrincipalName values: each service of its roles under its full and its short name."""
+    """Returns servicePrincipalName values: each service of the server's roles, with the full and with the short name."""
     services = ["HOST", *(service for role in _SERVICES if role in server.roles for service in _SERVICES[role])]
     hosts = dict.fromkeys((server.fqdn, server.name))
     return [f"{service}/{host}" for service in services for host in hosts]
 
 
 def keytab_names(server: Server) -> list[str]:
-    """The same as clients write them to a KDC: in lower case too, for MIT's keytabs tell case apart."""
+    """Returns the service names in the forms that clients write to a KDC: in lower case too, for MIT's keytabs heed case."""
     return list(dict.fromkeys(form for name in service_names(server) for form in (_lower_service(name), name)))
 
 
 def computer_dn(domain: str, server: Server) -> str:
-    """`domain` is the domain's distinguished name."""
+    """Returns the name of the computer account; `domain` is the domain's distinguished name."""
     return f"CN={server.machine_account.rstrip('$')},CN=Computers,{domain}"
 
 
 def key_version(forest: Forest, server: Server) -> int:
-    """The version number of the account's keys in the directory; 0 where there is no account."""
-    found = forest.values(computer_dn(forest.domain, server), KEY_VERSION)
-    return int(found[0]) if found else 0
+    """Returns the version number of the account's keys in the directory; 0 where there is no account."""
+    versions = forest.values(computer_dn(forest.domain, server), KEY_VERSION)
+    return int(versions[0]) if versions else 0
 
 
 def probe_dn(forest: Forest) -> str:
@@ -64,7 +64,8 @@ def server_dn(forest: Forest, server: Server) -> str:
 
 
 def steps(forest: Forest, server: Server, secret_is_known: bool) -> Iterator[SetupStep]:
-    """`secret_is_known`: the account's password and keytab lie where they belong, so that no new ones are needed."""
+    """Returns the steps for one server. With `secret_is_known` the account's password and keytab are in their files, and no new
+    ones are made."""
     dn, area = computer_dn(forest.domain, server), server.name
     _refuse_taken(forest, server, dn)
     wanted: dict[str, list[bytes]] = {
@@ -134,7 +135,7 @@ def _object(forest: Forest, server: Server) -> Iterator[SetupStep]:
 
 
 def database_steps(forest: Forest, databases: Iterable[Database]) -> Iterator[SetupStep]:
-    """The objects that homeMDB can name."""
+    """Returns steps that make the objects that homeMDB can name."""
     for database in databases:
         dn = forest.below_configuration(f"CN={database.name},{names.DATABASES}")
         if not forest.has(dn):
@@ -145,7 +146,7 @@ def database_steps(forest: Forest, databases: Iterable[Database]) -> Iterator[Se
 def probe_steps(
     forest: Forest, domain: str, address: str, home: Database | None, secret_is_known: bool
 ) -> Iterator[SetupStep]:
-    """The account of the probe, with a mailbox that is in no address list."""
+    """Returns steps for the account of the probe, with a mailbox that is in no address list."""
     dn = probe_dn(forest)
     control = NORMAL_ACCOUNT | _NEVER_EXPIRES
     if not forest.has(dn):

@@ -1,7 +1,7 @@
-"""What `postern setup ad` changes in a forest: schema, containers, address lists, the group and its rights.
+"""Plans what `postern setup ad` changes in a forest: schema, containers, address lists, the group and its rights.
 
-Pure: from what was read of the forest (`Forest`) to the steps that are missing. Said again after they were carried out, it plans
-nothing. Servers' accounts are `servers`', taking it back `removal`'s, reading and carrying out `forest`'s.
+Pure: returns the steps that are missing in what was read of the forest (`Forest`), and none once they were carried out. `servers`
+plans the servers' accounts, `removal` plans to undo it all, and `forest` reads the forest and carries steps out.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from postern.directory.ad.security_descriptor import Grant, stands
 from postern.directory.ad.steps import Add, Modify, Refresh, Rights, SetupStep
 
 ADD, REPLACE = 0, 2
-"""RFC 4511 section 4.6: modify by adding values, or by putting them in the place of all others."""
+"""RFC 4511 section 4.6: a modification adds values, or puts them in the place of all others."""
 
 _DEFAULT_DESCRIPTOR = "D:(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;DA)(A;;RPWPCRCCDCLCLORCWOWDSDDTSW;;;SY)(A;;RPLCLORC;;;AU)"
-"""The default security descriptor of objects of our classes, besides what they inherit: administrators may do everything,
-everyone of the domain may read."""
+"""The default security descriptor of objects of our classes, besides what they inherit: administrators may do everything, all
+users of the domain may read."""
 _GLOBAL_SECURITY_GROUP = -2147483646
-"""groupType, MS-ADTS 2.2.12: in every domain's access-control lists, with members of its own domain."""
+"""groupType, MS-ADTS 2.2.12. Access-control lists of every domain may name such a group; its members are of its own domain."""
 
 ADDRESS_LISTS: Mapping[str, str] = {
     "Default Global Address List": "(&(mailNickname=*)(|(objectCategory=person)(objectCategory=group)))",
@@ -44,8 +44,8 @@ class SetupError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """An attribute or class that the schema has. `superiors` and `may` are a class's possSuperiors and mayContain (with those of
-    the system), `syntax` an attribute's attributeSyntax."""
+    """An attribute or class that the schema has. `superiors` and `may` are the possSuperiors and mayContain of a class (with
+    those of the system); `syntax` is the attributeSyntax of an attribute."""
 
     dn: str
     oid: str
@@ -61,8 +61,9 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Forest:
-    """What was read. `objects` holds the attributes of objects that are there, by lower-case distinguished name; `access` the
-    security descriptors of the two objects that the group has rights on; `sid` is the group's (b"" while there is none)."""
+    """A forest as it was read. `objects` holds the attributes of objects that are there, by lower-case distinguished name.
+    `access` holds the security descriptors of the two objects that the group has rights on. `sid` is the SID of the group (b""
+    while there is none)."""
 
     domain: str
     configuration: str
@@ -98,7 +99,8 @@ class Forest:
 
 
 def steps(forest: Forest, default_domain: str) -> tuple[SetupStep, ...]:
-    """All that the forest lacks, in the order in which it can be made. Raises SetupError for what stands in the way."""
+    """Returns steps for all that the forest lacks, in the order in which it can be made. Raises SetupError for what stands in the
+    way."""
     return (*_schema(forest), *_containers(forest, default_domain), *_rights(forest))
 
 
@@ -106,11 +108,13 @@ def steps(forest: Forest, default_domain: str) -> tuple[SetupStep, ...]:
 
 
 def _schema(forest: Forest) -> Iterator[SetupStep]:
-    attributes = [one for one in ad_schema.ATTRIBUTES if _lacks(forest, one)]
-    classes = [one for one in ad_schema.CLASSES if _lacks(forest, one)]
-    for one in attributes:
+    attributes = [attribute for attribute in ad_schema.ATTRIBUTES if _lacks(forest, attribute)]
+    classes = [each for each in ad_schema.CLASSES if _lacks(forest, each)]
+    for attribute in attributes:
         yield SetupStep(
-            "schema", f"attribute {one.name} ({_whose(one)})", Add(_schema_dn(forest, one), _attribute(one))
+            "schema",
+            f"attribute {attribute.name} ({_whose(attribute)})",
+            Add(_schema_dn(forest, attribute), _attribute(attribute)),
         )
     if attributes:
         yield SetupStep("schema", "use the attributes", Refresh())
@@ -125,7 +129,7 @@ def _schema(forest: Forest) -> Iterator[SetupStep]:
 
 
 def _catalogued(forest: Forest) -> Iterator[SetupStep]:
-    """Attributes that were there before us and that the global catalogue does not know yet."""
+    """Returns steps for attributes that were there before us and that the global catalogue does not know yet."""
     for name in ad_schema.IN_CATALOGUE:
         known = forest.attributes.get(name)
         if known is not None and not known.catalogue:
@@ -134,7 +138,8 @@ def _catalogued(forest: Forest) -> Iterator[SetupStep]:
 
 
 def _lacks(forest: Forest, wanted: Attribute | ObjectClass) -> bool:
-    """Whether it must be added. What is there under its name is used, whoever brought it, if it can hold what we write."""
+    """Returns whether an attribute or class must be added. One that is there under its name is used, whoever brought it, if it
+    can hold what we write. Raises SetupError if it cannot."""
     known = (forest.attributes if isinstance(wanted, Attribute) else forest.classes).get(wanted.name)
     if known is None:
         if wanted.oid in forest.by_oid:
@@ -153,54 +158,54 @@ def _lacks(forest: Forest, wanted: Attribute | ObjectClass) -> bool:
     return False
 
 
-def _whose(one: Attribute | ObjectClass) -> str:
-    return "Postern's" if one.oid.startswith(ad_schema.ARC) else "Exchange's"
+def _whose(item: Attribute | ObjectClass) -> str:
+    return "Postern's" if item.oid.startswith(ad_schema.ARC) else "Exchange's"
 
 
-def _schema_dn(forest: Forest, one: Attribute | ObjectClass) -> str:
-    return f"CN={one.cn},{forest.schema}"
+def _schema_dn(forest: Forest, item: Attribute | ObjectClass) -> str:
+    return f"CN={item.cn},{forest.schema}"
 
 
-def _attribute(one: Attribute) -> dict[str, list[bytes]]:
-    syntax, number = one.syntax.value
+def _attribute(attribute: Attribute) -> dict[str, list[bytes]]:
+    syntax, number = attribute.syntax.value
     values: dict[str, list[bytes]] = {
         "objectClass": [b"attributeSchema"],
-        "cn": [one.cn.encode()],
-        "lDAPDisplayName": [one.name.encode()],
-        "adminDisplayName": [one.cn.encode()],
-        "attributeID": [one.oid.encode()],
+        "cn": [attribute.cn.encode()],
+        "lDAPDisplayName": [attribute.name.encode()],
+        "adminDisplayName": [attribute.cn.encode()],
+        "attributeID": [attribute.oid.encode()],
         "attributeSyntax": [syntax.encode()],
         "oMSyntax": [str(number).encode()],
-        "isSingleValued": [_flag(one.single)],
-        "schemaIDGUID": [one.guid.bytes_le],
-        "searchFlags": [str(one.flags).encode()],
-        "isMemberOfPartialAttributeSet": [_flag(one.catalogue)],
+        "isSingleValued": [_flag(attribute.single)],
+        "schemaIDGUID": [attribute.guid.bytes_le],
+        "searchFlags": [str(attribute.flags).encode()],
+        "isMemberOfPartialAttributeSet": [_flag(attribute.catalogue)],
         "showInAdvancedViewOnly": [b"TRUE"],
     }
-    if one.syntax is Syntax.NAME:
+    if attribute.syntax is Syntax.NAME:
         values["oMObjectClass"] = [ad_schema.NAME_CLASS]
-    if one.link:
-        values["linkID"] = [str(one.link).encode()]
-    if one.upper:
-        values |= {"rangeLower": [b"1"], "rangeUpper": [str(one.upper).encode()]}
-    if one in ad_schema.RECIPIENT_ATTRIBUTES:
+    if attribute.link:
+        values["linkID"] = [str(attribute.link).encode()]
+    if attribute.upper:
+        values |= {"rangeLower": [b"1"], "rangeUpper": [str(attribute.upper).encode()]}
+    if attribute in ad_schema.RECIPIENT_ATTRIBUTES:
         values["attributeSecurityGUID"] = [ad_schema.MAIL_PROPERTIES.bytes_le]
     return values
 
 
-def _class(one: ObjectClass) -> dict[str, list[bytes]]:
+def _class(wanted: ObjectClass) -> dict[str, list[bytes]]:
     return {
         "objectClass": [b"classSchema"],
-        "cn": [one.cn.encode()],
-        "lDAPDisplayName": [one.name.encode()],
-        "adminDisplayName": [one.cn.encode()],
-        "governsID": [one.oid.encode()],
+        "cn": [wanted.cn.encode()],
+        "lDAPDisplayName": [wanted.name.encode()],
+        "adminDisplayName": [wanted.cn.encode()],
+        "governsID": [wanted.oid.encode()],
         "objectClassCategory": [b"1"],
         "subClassOf": [b"top"],
         "rDNAttID": [b"cn"],
         "possSuperiors": [names.CONTAINER_CLASS.encode()],
-        "mayContain": [name.encode() for name in one.may],
-        "schemaIDGUID": [one.guid.bytes_le],
+        "mayContain": [name.encode() for name in wanted.may],
+        "schemaIDGUID": [wanted.guid.bytes_le],
         "defaultSecurityDescriptor": [_DEFAULT_DESCRIPTOR.encode()],
         "defaultHidingValue": [b"TRUE"],
         "showInAdvancedViewOnly": [b"TRUE"],
@@ -208,10 +213,10 @@ def _class(one: ObjectClass) -> dict[str, list[bytes]]:
 
 
 def _extensions(forest: Forest) -> Iterator[SetupStep]:
-    """Classes of Active Directory's that get more: recipients our attributes, and address lists a place to stand."""
+    """Extends classes of Active Directory: recipients may have our attributes, and address lists may stand in containers."""
     recipients = forest.classes["mailRecipient"]
     has_all = [forest.classes[name].may for name in ad_schema.RECIPIENT_CLASSES]
-    wanted = [one.name for one in ad_schema.RECIPIENT_ATTRIBUTES if one.name not in recipients.may]
+    wanted = [attribute.name for attribute in ad_schema.RECIPIENT_ATTRIBUTES if attribute.name not in recipients.may]
     lacking = [name for name in wanted if not all(name in may for may in has_all)]
     if lacking:
         change = (ADD, "mayContain", [name.encode() for name in lacking])
@@ -246,7 +251,7 @@ def _containers(forest: Forest, default_domain: str) -> Iterator[SetupStep]:
 def _object(
     forest: Forest, area: str, dn: str, kind: str, values: Mapping[str, Sequence[bytes]]
 ) -> Iterator[SetupStep]:
-    """What is there already is left as an administrator may have changed it."""
+    """Adds an object that is missing. An existing one stays as it is, for an administrator may have changed it."""
     if not forest.has(dn):
         name = dn.partition(",")[0][3:]
         yield SetupStep(area, name, Add(dn, {"objectClass": [kind.encode()], "cn": [name.encode()], **values}))
@@ -277,14 +282,14 @@ def _rights(forest: Forest) -> Iterator[SetupStep]:
 
 
 def _on_domain(forest: Forest) -> tuple[Grant, ...]:
-    found = {name: Identified(known.guid, known.property_set) for name, known in forest.attributes.items()}
-    for one in ad_schema.RECIPIENT_ATTRIBUTES:
-        found.setdefault(one.name, Identified(one.guid, ad_schema.MAIL_PROPERTIES))
-    return ad_rights.on_domain(found, {name: forest.classes[name].guid for name in ad_schema.RECIPIENT_CLASSES})
+    identified = {name: Identified(known.guid, known.property_set) for name, known in forest.attributes.items()}
+    for attribute in ad_schema.RECIPIENT_ATTRIBUTES:
+        identified.setdefault(attribute.name, Identified(attribute.guid, ad_schema.MAIL_PROPERTIES))
+    return ad_rights.on_domain(identified, {name: forest.classes[name].guid for name in ad_schema.RECIPIENT_CLASSES})
 
 
 def _set(forest: Forest) -> dict[str, list[bytes]]:
-    """MS-ADTS 3.1.1.2.3.3: validAccesses are reading and writing."""
+    """Returns the attributes of our property set (MS-ADTS 3.1.1.2.3.3); validAccesses 48 is reading and writing."""
     return {
         "objectClass": [b"controlAccessRight"],
         "displayName": [b"Postern mail information"],

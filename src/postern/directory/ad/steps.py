@@ -1,6 +1,6 @@
-"""The steps of a plan for Active Directory, and how they read: as LDIF (RFC 2849) and as sentences.
+"""The steps of a plan for Active Directory, and their forms for readers: LDIF (RFC 2849) and sentences.
 
-Pure. Which steps there are is said by `setup`, `servers` and `removal`; `forest` carries them out.
+Pure. `setup`, `servers` and `removal` plan the steps; `forest` carries them out.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Add:
 
 @dataclass(frozen=True, slots=True)
 class Modify:
-    """`changes` as `ldap.Change`."""
+    """A modification; `changes` are those of `ldap.client.Change`."""
 
     dn: str
     changes: Sequence[tuple[int, str, Sequence[bytes] | None]]
@@ -39,14 +39,14 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class NewSecret:
-    """A random password for the account at `dn`: the former one stops working."""
+    """Gives a random password to the account at `dn`. The former one stops working."""
 
     dn: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """From now on exactly `grants` stand for the group in the access-control list of `dn`."""
+    """Makes `grants` the only entries of the group in the access-control list of `dn`."""
 
     dn: str
     grants: tuple[Grant, ...]
@@ -54,7 +54,7 @@ class Rights:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """The schema as extended so far is used from now on: schemaUpdateNow, MS-ADTS 3.1.1.3.3.13."""
+    """Makes the controller use the schema as extended so far: schemaUpdateNow, MS-ADTS 3.1.1.3.3.13."""
 
 
 Action = Add | Modify | Delete | NewSecret | Rights | Refresh
@@ -62,8 +62,8 @@ Action = Add | Modify | Delete | NewSecret | Rights | Refresh
 
 @dataclass(frozen=True, slots=True)
 class SetupStep:
-    """`area` groups steps for the reader ("schema", "containers", "rights", a server's name); `account` is the sAMAccountName
-    whose secret this step makes."""
+    """One step. `area` groups steps for the reader ("schema", "containers", "rights", a server's name). `account` is the
+    sAMAccountName of the account whose secret this step makes."""
 
     area: str
     title: str
@@ -73,7 +73,7 @@ class SetupStep:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`notes` are sentences about what is left as it is and why."""
+    """The steps of one run. `notes` are sentences about what is left as it is, and why."""
 
     steps: tuple[SetupStep, ...]
     notes: tuple[str, ...] = field(default=())
@@ -88,7 +88,7 @@ class Plan:
 
 
 def ldif(steps: Iterable[SetupStep]) -> str:
-    """All steps as one LDIF file. What a file cannot hold (a random password, the group's SID) stands in comments."""
+    """Returns all steps as one LDIF file. Comments stand for what a file cannot hold (a random password, the group's SID)."""
     return "version: 1\n\n" + "\n".join("\n".join(_record(step)) + "\n" for step in steps)
 
 
@@ -122,7 +122,7 @@ def _record(step: SetupStep) -> Iterator[str]:
 
 
 def _line(name: str, value: bytes) -> str:
-    """RFC 2849: SAFE-STRING as it is, all else in base64; folded at 76 characters."""
+    """Returns one line of LDIF (RFC 2849): a SAFE-STRING as it is, all else in base64, folded at 76 characters."""
     safe = value.isascii() and value[:1] not in (b" ", b":", b"<") and not value.endswith(b" ")
     if safe and not any(octet in value for octet in b"\0\r\n"):
         text = f"{name}: {value.decode()}"

@@ -1,4 +1,4 @@
-"""What Active Directory writes in a way of its own: names of naming contexts, attributes in ranges, our own entries.
+"""Reads values whose form is particular to Active Directory: naming contexts, attributes in ranges, our own entries.
 
 Pure, like `entries`.
 """
@@ -19,39 +19,39 @@ _RANGE = re.compile(r"member;range=(\d{1,9})-(\d{1,9}|\*)", re.IGNORECASE)
 
 
 def base_of(domain: str) -> str:
-    """A domain's naming context: RFC 2247. `domain` is a DNS name."""
+    """Returns the naming context of a domain (RFC 2247). `domain` is a DNS name."""
     return ",".join(f"DC={label}" for label in domain.rstrip(".").split("."))
 
 
 def complete(values: entries.Values) -> tuple[dict[str, list[bytes]], int]:
-    """The values with `member` under its own name, and from which number on more must be asked for; 0 for no more.
+    """Returns the values with `member` under its own name, and the number from which on more must be asked for; 0 for no more.
 
     MS-ADTS 3.1.1.3.1.3.3: "member;range=0-1499" beside an empty "member", and "member;range=1500-*" for the last ones.
     """
     answer: dict[str, list[bytes]] = {}
     following = 0
-    for name, found in values.items():
+    for name, held in values.items():
         match = _RANGE.fullmatch(name)
         if match is None:
-            answer.setdefault(name, []).extend(found)
+            answer.setdefault(name, []).extend(held)
             continue
-        answer.setdefault("member", []).extend(found)
-        if match[2] != "*" and found:
+        answer.setdefault("member", []).extend(held)
+        if match[2] != "*" and held:
             following = int(match[2]) + 1
     return answer, following
 
 
 def sid_of(values: entries.Values) -> str:
-    """objectSid as text, "S-1-5-21-…" (MS-DTYP 2.4.2.1); "" where there is none."""
+    """Returns objectSid as text, "S-1-5-21-…" (MS-DTYP 2.4.2.1); "" where there is none."""
     sid = bytes(values.get("objectSid", (b"",))[0])
     return sid_text(sid) if len(sid) >= 8 and len(sid) == 8 + 4 * sid[1] else ""
 
 
-def certificates_of_edges(found: Iterable[entries.Values]) -> tuple[TrustedCertificate, ...]:
-    """The certificates of edge subscriptions' entries; what is not yet complete is left out."""
+def certificates_of_edges(subscriptions: Iterable[entries.Values]) -> tuple[TrustedCertificate, ...]:
+    """Returns the certificates in the entries of edge subscriptions; incomplete entries are left out."""
     return tuple(
         TrustedCertificate(name, fqdn, Role.EDGE, bytes(der))
-        for values in found
+        for values in subscriptions
         if (name := entries.text(values, "cn")) and (fqdn := fold(entries.text(values, ad_names.SERVER_FQDN)))
         for der in values.get(ad_names.CERTIFICATE, ())
     )

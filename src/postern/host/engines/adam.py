@@ -1,8 +1,8 @@
-"""The edge's own directory server: a slapd in ADAM's place, on 50636 and 50389 as the rows `edgesync` and `edge-adam` say, and
-on a unix socket for the edge's own processes.
+"""The edge's own directory server: a slapd in ADAM's place. It listens on 50636 and 50389 as the rows `edgesync` and `edge-adam`
+say, and on a unix socket for the edge's own processes.
 
-Simple binds need TLS (or the unix socket); SASL offers what `edge-adam` lists. `directory.adam.layout` declares its entries.
-Accounts end by themselves: slapd's password policy compares their end (pwdEndTime) with its clock at every bind.
+Simple binds need TLS or the unix socket; SASL offers the mechanisms of `edge-adam`. `directory.adam.layout` declares the entries.
+Accounts expire by themselves: slapd's password policy compares their end (pwdEndTime) with its clock at every bind.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from postern.roles.secrets import Secret
 
 _GNUTLS = "SECURE128:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-RSA"
 _OPENSSL = "ECDHE+AESGCM:ECDHE+CHACHA20"
-"""RFC 9325 section 4.2; as net.tls has it."""
+"""The cipher suites of RFC 9325 section 4.2, as in `net.tls`."""
 
 _PLUGINS = ("usr/lib/*-linux-gnu*/sasl2", "usr/lib64/sasl2", "usr/lib/sasl2")
 
@@ -87,7 +87,7 @@ class AdamEngine:
         self.server.start(timeout=10.0)
 
     def stop(self) -> None:
-        """Also how a new certificate is taken up: whoever keeps engines running starts it again."""
+        """Ends slapd. A renewed certificate is loaded this way too, for the supervisor then starts slapd again."""
         self.server.stop(timeout=0.8)
 
     @property
@@ -107,14 +107,14 @@ def socket_uri(state: StateFolder) -> str:
 
 
 def local_address(server: Server) -> str:
-    """Where the edge's own processes reach 50389: never an address that others do, unless it is a loopback's."""
-    return next((one for one in server.addresses if ipaddress.ip_address(one).is_loopback), "127.0.0.1")
+    """The loopback address on which the edge's own processes reach 50389: one of the server's addresses, or 127.0.0.1."""
+    return next((address for address in server.addresses if ipaddress.ip_address(address).is_loopback), "127.0.0.1")
 
 
 def listeners(organization: Organization, server: Server) -> tuple[str, ...]:
     """The URLs that the settled rows ask for."""
     rows = settle(organization.profile)
-    found: dict[str, None] = {}
+    urls: dict[str, None] = {}
     for row in (rows["edgesync"], rows["edge-adam"]):
         for port in row.ports:
             if port.wire is not Wire.TCP or port.number is None:
@@ -123,17 +123,17 @@ def listeners(organization: Organization, server: Server) -> tuple[str, ...]:
             scheme = "ldaps" if port.number == 50636 else "ldap"
             for address in addresses:
                 host = f"[{address}]" if ":" in address else address
-                found[f"{scheme}://{host}:{organization.port(port.number)}"] = None
-    return tuple(found)
+                urls[f"{scheme}://{host}:{organization.port(port.number)}"] = None
+    return tuple(urls)
 
 
 def adam_slapd_layout(organization: Organization, server: Server, state: StateFolder) -> Layout:
     local: Row = settle(organization.profile)["edge-adam"]
     certificate = certificates.place(state)
     keytab = Path(organization.keytab) if organization.keytab else state.keytab
-    # A mechanism is offered if its plugin is found: this folder has the row's and no other. (EXTERNAL needs none; a file
-    # slapd.conf of SASL's would do as well, but Debian's slapd looks for it in folders of the whole machine only.)
-    place, plugins = _plugins(), []
+    # A mechanism is offered if its plugin is found, so this folder has the row's plugins and no others. EXTERNAL needs none.
+    # (SASL's own slapd.conf would do as well, but Debian's slapd looks for it in folders of the whole machine only.)
+    folder, plugins = _plugins(), []
     if Mechanism.NTLM in local.supported_auth:
         plugins.append("libntlm.so")
     if Mechanism.KERBEROS in local.supported_auth and keytab.exists():
@@ -154,7 +154,7 @@ def adam_slapd_layout(organization: Organization, server: Server, state: StateFo
         administrator=layout.ADMINISTRATOR,
         before=before,
         after=_AFTER,
-        links={f"sasl/{plugin}": place / plugin for plugin in plugins if (place / plugin).exists()},
+        links={f"sasl/{plugin}": folder / plugin for plugin in plugins if (folder / plugin).exists()},
         listeners=listeners(organization, server),
         environment={
             "SASL_PATH": str(state.adam / "sasl"),
@@ -164,5 +164,5 @@ def adam_slapd_layout(organization: Organization, server: Server, state: StateFo
 
 
 def _plugins() -> Path:
-    """Cyrus SASL's folder on this machine; the first of the usual ones where there is none."""
-    return next((place for pattern in _PLUGINS for place in sorted(Path("/").glob(pattern))), Path("/usr/lib/sasl2"))
+    """The folder of Cyrus SASL's plugins on this machine; a usual path if there is none."""
+    return next((folder for pattern in _PLUGINS for folder in sorted(Path("/").glob(pattern))), Path("/usr/lib/sasl2"))

@@ -1,7 +1,7 @@
-"""Whether the engines (PostgreSQL, slapd) answer: each is asked over its unix socket again and again, and one that stays silent
-is killed, so that the supervisor starts it again as one that died.
+"""Checks that the engines (PostgreSQL, slapd) answer. It asks each over its unix socket again and again, and kills an engine that
+stays silent; the supervisor then starts it again.
 
-Nothing here waits: a question is sent at one turn of the supervisor, and the answer is taken in at the next.
+Nothing here waits: a question is sent at one turn of the supervisor, and the answer is read at the next.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from postern.telemetry.log import Event, log
 SILENCE = 20.0
 """Seconds without an answer after which an engine counts as hanging."""
 PATIENCE = 7.0
-"""Seconds that it has to end once it was told; PostgreSQL itself kills its backends after five."""
+"""Seconds that an engine has to end once it was told; PostgreSQL itself kills its backends after five."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is sent to an engine's unix socket, and whether what came back so far is its answer."""
+    """A request for an engine's unix socket. `is_answered` tells whether the octets received so far are an answer."""
 
     door: Path
-    words: bytes
+    request: bytes
     is_answered: Callable[[bytes], bool]
 
 
 class Asked(Protocol):
-    """An engine as far as its health goes. `kill` makes it end without waiting for that, at once if `hard`."""
+    """An engine whose health is checked. `kill` makes it end, at once if `hard`, and does not wait for that."""
 
     name: str
 
@@ -52,19 +52,19 @@ class Health:
         self._all = [_One(engine) for engine in engines]
 
     def turn(self, now: float) -> None:
-        """Takes in the answers, asks anew, and kills who was silent for too long."""
-        for one in self._all:
+        """Reads the answers, asks again, and kills engines that were silent for too long."""
+        for engine_health in self._all:
             with contextlib.suppress(OSError):
-                one.turn(now)
+                engine_health.turn(now)
 
     def excuse(self, now: float) -> None:
-        """Nobody's silence counts from before: nobody was there to ask."""
-        for one in self._all:
-            one.heard = now
+        """Forgives all engines their silence so far, for the supervisor could not ask them."""
+        for engine_health in self._all:
+            engine_health.heard = now
 
     def close(self) -> None:
-        for one in self._all:
-            one.hang_up()
+        for engine_health in self._all:
+            engine_health.hang_up()
 
 
 class _One:
@@ -94,7 +94,7 @@ class _One:
             log(Event.ENGINE_UNRESPONSIVE, child=self._engine.name, pid=pid, seconds=round(now - self.heard, 1))
             self._engine.kill(hard=False)
         elif self._asked is None:
-            self._asked = LocalQuestion(self._engine.question.door, self._engine.question.words)
+            self._asked = LocalQuestion(self._engine.question.door, self._engine.question.request)
 
     def _listen(self) -> bool:
         if self._asked is None:

@@ -1,8 +1,8 @@
 """The private PostgreSQL cluster: made, started and stopped from the machine's own binaries.
 
-It listens on a unix socket only. Two locks keep others out: the socket's folder is mode 0700, and the server asks the kernel
-who connects (`peer`) and knows only the account it runs as, which is the roles' too, and root if root started it. Reads
-nothing of the organization; `store` brings the mailbox schema.
+It listens on a unix socket only. Two locks keep others out: the socket's folder has mode 0700, and the server asks the kernel
+who connects (`peer`). It admits only the account that it runs as, under which the roles run too, and root if root started it.
+It reads nothing of the organization; `store` makes the mailbox schema.
 """
 
 from __future__ import annotations
@@ -80,13 +80,13 @@ class ClusterError(Exception):
 
 def binaries() -> Path:
     """The newest installed `bin` folder. Raises ClusterError when PostgreSQL is not installed."""
-    found = sorted(
+    folders = sorted(
         (path for path in BINARIES.glob("*/bin") if (path / "postgres").exists()),
         key=lambda path: int(re.sub(r"\D", "", path.parent.name) or 0),
     )
-    if not found:
+    if not folders:
         raise ClusterError(f"no PostgreSQL server under {BINARIES}: install the package postgresql-15")
-    return found[-1]
+    return folders[-1]
 
 
 class PrivateCluster:
@@ -100,7 +100,7 @@ class PrivateCluster:
     def __init__(
         self, data: Path, sockets: Path, log: Path, account: Account | None = None, connections: int = 60
     ) -> None:
-        """`account` is who the server runs as; by default the one that all servers of Postern run as."""
+        """`account` is the account that the server runs as; by default the one that all servers of Postern run as."""
         self.data = data
         self.sockets = sockets
         self.log = log
@@ -117,7 +117,8 @@ class PrivateCluster:
         return f"host={self.sockets} dbname={database} user={user}"
 
     def start(self, timeout: float = 30.0) -> None:
-        """Raises ClusterError with the server's own last words if it is not ready within `timeout` seconds."""
+        """Starts the server and waits until it is ready. Raises ClusterError with the end of its log if that takes longer than
+        `timeout` seconds."""
         if len(os.fsencode(self.sockets)) > 90:
             raise ClusterError(f"{self.sockets} is too long for a unix socket's name (unix(7): 107 bytes)")
         for folder in (self.data, self.sockets):
@@ -147,7 +148,7 @@ class PrivateCluster:
         self._create_owner()
 
     def create_database(self, name: str) -> None:
-        """Creates a database of Postern's own role, if it is not there."""
+        """Creates a database that Postern's own role owns, if it does not exist."""
         with psycopg.connect(self.conninfo("postgres", SUPERUSER), autocommit=True) as connection:
             if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is None:
                 # Locale C: text is compared as bytes, which substring search needs and which never changes with libc.
@@ -158,7 +159,7 @@ class PrivateCluster:
                 )
 
     def stop(self, timeout: float = 5.0) -> None:
-        """Fast shutdown (open transactions are rolled back); immediate if that takes longer than `timeout` seconds."""
+        """Shuts down fast, which rolls open transactions back; immediately, if that takes longer than `timeout` seconds."""
         if self._server is None:
             return
         for sign in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
@@ -173,21 +174,22 @@ class PrivateCluster:
 
     @property
     def question(self) -> Question:
-        """A session that ends once it is ready. A server that says why it takes none (it recovers, it is full) answers, too."""
+        """Asks for a session, and ends it once it is ready. A server that refuses the session (it recovers, it is full)
+        answers, too."""
         return Question(
-            self.sockets / ".s.PGSQL.5432", _SESSION, lambda said: said.startswith(b"E") or b"Z\0\0\0\5" in said
+            self.sockets / ".s.PGSQL.5432", _SESSION, lambda answer: answer.startswith(b"E") or b"Z\0\0\0\5" in answer
         )
 
     def kill(self, hard: bool) -> None:
-        """Immediate shutdown, which the write-ahead log makes good at the next start. `hard`: every process at once, backends
-        too, for none may write beside a new server."""
+        """Shuts down immediately; the next start recovers from the write-ahead log. `hard` kills every process at once,
+        backends too, for none of them may write beside a new server."""
         if self.pid is None:
             return
         if not hard:
             os.kill(self.pid, signal.SIGQUIT)
-        for one in {self.pid, *_servers(self.data)}:
+        for pid in {self.pid, *_servers(self.data)}:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(one, signal.SIGKILL if hard else signal.SIGCONT)
+                os.kill(pid, signal.SIGKILL if hard else signal.SIGCONT)
 
     def _own(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -195,7 +197,7 @@ class PrivateCluster:
             os.chown(folder, self._account.uid, self._account.gid)
         folder.chmod(0o700)
 
-    # None leaves us who we are; only root may change that.
+    # None keeps our own account; only root may change it.
     def _user(self) -> int | None:
         return self._account.uid if os.geteuid() == 0 else None
 
@@ -233,7 +235,7 @@ class PrivateCluster:
             )
 
     def _configure(self) -> None:
-        """Only the user that we are, and the one the server runs as, map onto the two database roles."""
+        """Writes the settings. Only our own user, and the one that the server runs as, map to the two database roles."""
         ours = sorted({pwd.getpwuid(os.geteuid()).pw_name, self._account.name})
         identities = "".join(f'ours "{name}" {role}\n' for name in ours for role in (SUPERUSER, OWNER))
         settings = _SETTINGS.format(sockets=self.sockets, connections=self.connections)
@@ -249,7 +251,7 @@ class PrivateCluster:
             path.chmod(0o600)
 
     def _wait_ready(self, timeout: float) -> None:
-        """The last line of postmaster.pid says "ready" once connections are accepted (PostgreSQL 10 and later)."""
+        """Waits until the last line of postmaster.pid says "ready": then connections are accepted (PostgreSQL 10 and later)."""
         assert self._server is not None
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
@@ -260,8 +262,8 @@ class PrivateCluster:
                 return
             time.sleep(0.01)
         self.stop()
-        words = self.log.read_bytes()[-500:].decode(errors="replace").strip()
-        raise ClusterError(f"PostgreSQL did not start: {words}")
+        last_words = self.log.read_bytes()[-500:].decode(errors="replace").strip()
+        raise ClusterError(f"PostgreSQL did not start: {last_words}")
 
     def _create_owner(self) -> None:
         with psycopg.connect(self.conninfo("postgres", SUPERUSER), autocommit=True) as connection:
@@ -269,11 +271,11 @@ class PrivateCluster:
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(OWNER)))
 
     def _end_orphan(self) -> None:
-        """Servers that outlived their supervisor still hold this folder: they are ended, gently first. A postmaster that
-        was killed can leave backends that have not noticed; one of them writing beside a new server would ruin the data.
+        """Ends servers that outlived their supervisor and still use this folder, gently first. A postmaster that was killed can
+        leave backends that have not noticed; one of them that wrote beside a new server would ruin the data.
 
-        The pid file stays, for PostgreSQL looks by it for users of the old shared memory; only one that names a process
-        which is something else by now would keep it from starting.
+        The pid file stays, for PostgreSQL uses it to find processes that still use the old shared memory. It is deleted only if
+        its pid now belongs to another program, for then PostgreSQL would not start.
         """
         file = self.data / "postmaster.pid"
         lines = _lines(file)
@@ -286,9 +288,9 @@ class PrivateCluster:
                 _await_end([pid], self.data, patience)
         for sign in (signal.SIGQUIT, signal.SIGKILL):
             left = _servers(self.data)
-            for one in left:
+            for backend in left:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(one, sign)
+                    os.kill(backend, sign)
             _await_end(left, self.data, 2.0)
         if left := _servers(self.data):
             raise ClusterError(f"a PostgreSQL server (process {left[0]}) holds {self.data} and does not end")

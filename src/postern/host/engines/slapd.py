@@ -1,8 +1,8 @@
 """A slapd of ours: OpenLDAP's server, configured, started and stopped from the machine's own package.
 
-Its Layout says what it holds and who may read what; the private directory's stands here, the edge's in `adam`. It listens on a
-unix socket in a folder that nobody but the serving account enters, and where else its layout says. `directory` knows what its
-entries mean. Everything written here is written anew at every start, so that an upgrade of Postern upgrades it too.
+A Layout says what the server holds and who may read it. This module has the layout of the private directory, `adam` that of the
+edge. The server listens on a unix socket in a folder that only the serving account can enter, and on the URLs of its layout.
+`directory` knows the meaning of the entries. Every start writes all files anew, so that an upgrade of Postern upgrades them too.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _MODULES = (Path("/usr/lib/ldap"), Path("/usr/lib64/openldap"), Path("/usr/libex
 _PROGRAMS = ("/usr/sbin/slapd", "/usr/local/sbin/slapd", "/usr/libexec/slapd")
 
 _SEARCH = bytes.fromhex("3025020101 6320 0400 0a0100 0a0100 020101 020100 010100 870b") + b"objectClass" + b"\x30\x00"
-"""A search of the root DSE alone, for whatever it has (RFC 4511 section 4.5.1, in BER)."""
+"""A search of the root DSE for all of its attributes (RFC 4511 section 4.5.1, in BER)."""
 
 _FIRST_LINES = """\
 # Written by Postern at every start.
@@ -83,8 +83,8 @@ access to * by dn.subtree="o=postern" read by * none
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What a slapd holds, and where it listens besides its unix socket. `before` are lines of slapd.conf(5) ahead of the
-    database, `after` those inside it; `links` are symbolic links in its folder, by name; `listeners` are URLs."""
+    """The configuration of a slapd. `before` are lines of slapd.conf(5) before the database, `after` lines inside it; `links` are
+    symbolic links in its folder, by name; `listeners` are the URLs on which it listens besides its unix socket."""
 
     schema: str
     suffix: str
@@ -103,7 +103,7 @@ PRIVATE = Layout(
     before="moduleload refint\nmoduleload unique\n",
     after=_PRIVATE,
 )
-"""The private directory: on its unix socket only."""
+"""The layout of the private directory, which listens on its unix socket only."""
 
 
 class SlapdError(Exception):
@@ -111,7 +111,7 @@ class SlapdError(Exception):
 
 
 class PrivateSlapd:
-    """One slapd with its files in `folder`, its socket in `sockets`, its last words in `log`.
+    """One slapd with its files in `folder`, its socket in `sockets`, its messages in `log`.
 
     `start` ends the orphan of a crash and returns once the directory answers. The server dies with the thread that
     called `start` (PR_SET_PDEATHSIG), so call it from one that lives as long as the organization does.
@@ -139,7 +139,8 @@ class PrivateSlapd:
         return self._server.pid if self._server is not None and self._server.poll() is None else None
 
     def start(self, timeout: float = 20.0) -> None:
-        """Raises SlapdError with slapd's own last words if it does not answer within `timeout` seconds."""
+        """Starts slapd and waits until it answers. Raises SlapdError with the end of its log if that takes longer than `timeout`
+        seconds."""
         if len(os.fsencode(self.socket)) > _MAX_SOCKET_PATH:
             raise SlapdError(f"{self.socket} is too long for a unix socket's name: choose a shorter --state")
         program = _find(_PROGRAMS)
@@ -169,7 +170,8 @@ class PrivateSlapd:
         self._wait_ready(timeout)
 
     def stop(self, timeout: float = 5.0) -> None:
-        """SIGTERM lets slapd close its database; after `timeout` seconds it is killed (the database survives that)."""
+        """Ends slapd with SIGTERM, so that it closes its database; kills it after `timeout` seconds, which the database
+        survives."""
         if self._server is None:
             return
         for how in (signal.SIGTERM, signal.SIGKILL):
@@ -183,11 +185,11 @@ class PrivateSlapd:
 
     @property
     def question(self) -> Question:
-        """A client that did not bind is told to bind (RFC 4511 section 4.5.2): that counts as an answer."""
-        return Question(self.socket, _SEARCH, lambda said: said.startswith(b"\x30"))
+        """A search without a bind. slapd tells such a client to bind (RFC 4511 section 4.5.2), which counts as an answer."""
+        return Question(self.socket, _SEARCH, lambda answer: answer.startswith(b"\x30"))
 
     def kill(self, hard: bool) -> None:
-        """Its database survives that."""
+        """Makes slapd end, at once if `hard`; its database survives that."""
         if self.pid is not None:
             for sign in (signal.SIGKILL if hard else signal.SIGTERM, signal.SIGCONT):
                 os.kill(self.pid, sign)
@@ -228,7 +230,7 @@ class PrivateSlapd:
                 out.write(text)
 
     def _link(self) -> None:
-        """Folders with links hold those of this layout and no others."""
+        """Makes the links of this layout, and deletes all others in their folders."""
         for folder in {(self.folder / name).parent for name in self.layout.links}:
             self._own(folder)
             for old in folder.iterdir():
@@ -237,7 +239,7 @@ class PrivateSlapd:
             (self.folder / name).symlink_to(target)
 
     def _end_orphan(self) -> None:
-        """A slapd of this folder that outlived its supervisor holds the database: it has to end first."""
+        """Ends a slapd of this folder that outlived its supervisor, for it still has the database open."""
         pid = self.orphan()
         if pid is None:
             return
@@ -255,11 +257,11 @@ class PrivateSlapd:
         """The process of an earlier run that still serves this folder, None if there is none."""
         try:
             pid = int((self.folder / "slapd.pid").read_text())
-            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         except (OSError, ValueError):
             return None
         ours = self._server is not None and self._server.pid == pid
-        return pid if os.fsencode(self._file) in words and not ours else None
+        return pid if os.fsencode(self._file) in arguments and not ours else None
 
     def _wait_ready(self, timeout: float) -> None:
         assert self._server is not None
@@ -271,9 +273,9 @@ class PrivateSlapd:
             time.sleep(0.02)
         code = self._server.poll()
         self.stop()
-        said = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
+        last_lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
         end = "did not answer in time" if code is None else f"ended with status {code}"
-        raise SlapdError(f"the directory server {end}: {' / '.join(said) or 'it said nothing'} (see {self.log})")
+        raise SlapdError(f"the directory server {end}: {' / '.join(last_lines) or 'it said nothing'} (see {self.log})")
 
 
 def uri(sockets: Path) -> str:
@@ -286,14 +288,14 @@ def _find(candidates: tuple[Path | str, ...]) -> str:
         if Path(candidate).exists():
             return str(candidate)
     name = Path(candidates[0]).name
-    found = shutil.which(name)
-    if found is None:
+    program = shutil.which(name)
+    if program is None:
         raise SlapdError(f"OpenLDAP's server is missing ({candidates[0]}): install the package slapd")
-    return found
+    return program
 
 
 def _salted(password: str) -> str:
-    """slapd.conf's {SSHA}: enough for what is 256 random bits, and quick at every bind."""
+    """Hashes a password for slapd.conf as {SSHA}, which suffices for 256 random bits and is quick at every bind."""
     salt = secrets.token_bytes(16)
     digest = hashlib.sha1(password.encode() + salt, usedforsecurity=False).digest()
     return "{SSHA}" + base64.b64encode(digest + salt).decode()

@@ -1,6 +1,6 @@
-"""The server programs that roles rest on, as this host needs them: PostgreSQL for mailboxes, slapd for the directory.
+"""The server programs that this host's roles need: PostgreSQL for mailboxes, slapd for the directory.
 
-Which are private, and what URL stands for them, follows from the organization; how each runs is `postgres`' and `slapd`'s.
+The organization says which of them are private and which URLs they have; `postgres` and `slapd` run them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DATABASE = "postern"
 
 
 class PostgresEngine:
-    """The private cluster, with its database made."""
+    """The private cluster; its start makes the database."""
 
     name = "postgresql"
 
@@ -88,13 +88,14 @@ def needed(organization: Organization, server: Server, state: StateFolder) -> li
 
 
 def has_private_directory(organization: Organization, server: Server) -> bool:
-    """Whether this host's directory is a slapd of its own for the whole organization, neither Active Directory nor an edge's."""
+    """Whether this host runs a private slapd with the organization's directory, and uses neither Active Directory nor an
+    edge's."""
     return not organization.directory and organization.active_directory is None and Role.EDGE not in server.roles
 
 
 def resolved(organization: Organization, state: StateFolder, server: Server | None = None) -> Organization:
-    """The organization with URLs in place of "private": what roles and commands of this host's `server` connect to. `server` None
-    means the server that was started here last. Other servers' private databases stay without a URL."""
+    """The organization with URLs in place of "private", to which roles and commands of this host's `server` connect. `server`
+    None means the server that was started here last. Private databases of other servers stay without a URL."""
     here = server.name if server is not None else configuration.recorded(state)
     directory = "" if organization.active_directory is not None else uri(state.sockets / "slapd")
     if server is not None and Role.EDGE in server.roles:

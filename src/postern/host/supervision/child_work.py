@@ -1,4 +1,4 @@
-"""Work that needs threads or an event loop, done in a process of its own, so that the supervisor stays fit to fork."""
+"""Does work that needs threads or an event loop in a process of its own, so that the supervisor can fork safely."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from typing import Any
 from postern.host import account
 
 _LOOK_UP = 100
-"""Milliseconds after which a signal that came meanwhile is noticed."""
+"""Milliseconds within which a signal is noticed."""
 
 
 class ChildFailed(Exception):
-    """The work failed; the text is what it raised."""
+    """The work failed; the text has the exception that it raised."""
 
 
 def run_in_child(
@@ -46,8 +46,8 @@ def run_in_child(
     if answer is None:
         raise ChildFailed(f"did not end within {seconds:.0f} seconds")
     if answer[:1] != b"+":
-        words = answer[1:].decode(errors="replace") or f"ended with status {os.waitstatus_to_exitcode(status)}"
-        raise ChildFailed(words)
+        reason = answer[1:].decode(errors="replace") or f"ended with status {os.waitstatus_to_exitcode(status)}"
+        raise ChildFailed(reason)
     return answer[1:].decode()
 
 

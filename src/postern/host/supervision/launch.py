@@ -1,7 +1,7 @@
-"""`postern run`, from the first look at the state folder to the last process gone.
+"""`postern run`, from the first look at the state folder until the last process has ended.
 
-Puts the pieces of `host` in their order; every step that can fail says in one sentence what is wrong. What is printed is
-the command line's.
+Puts the pieces of `host` in their order; every step that can fail says in one sentence what is wrong. The command line prints
+the messages.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LaunchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class LaunchRequest:
-    """What the command line asks. `offset` None: as configured. `server` None: the one that this host is."""
+    """The options of `postern run`. `offset` None means the configured one, `server` None the server that this host is."""
 
     state_dir: str | None = None
     offset: int | None = None
@@ -48,7 +48,7 @@ class LaunchRequest:
     demo: bool = False
     demo_password: str | None = None
     shift: str = "--offset {}"
-    """What the user can type for another offset."""
+    """The option that the user can type for another offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class OpenDoor:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A started organization, for whoever tells the user. `notes` are sentences; `demo` is None without one."""
+    """A started organization, as the user is told. `notes` are sentences; `demo` is None if none was asked for."""
 
     state: StateFolder
     organization: Organization
@@ -75,10 +75,10 @@ class Ready:
 
 
 def run(request: LaunchRequest, step: Callable[[str], None], ready: Callable[[Ready], None]) -> None:
-    """Starts, tells `ready`, serves until a signal, stops. `step` hears what is going on.
+    """Starts the organization, calls `ready`, serves until a signal, and stops. `step` is called with the name of each step.
 
     Raises StateError, Held, ConfigurationError, PortError, CertificateError, ClusterError, SlapdError, ChildFailed,
-    StartError or LaunchError, each with its sentence; whatever was started is stopped by then.
+    StartError or LaunchError, each with its sentence; everything that was started is stopped by then.
     """
     os.umask(0o077)
     folder = state.create(request.state_dir)
@@ -87,7 +87,7 @@ def run(request: LaunchRequest, step: Callable[[str], None], ready: Callable[[Re
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.default_int_handler)
         if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup(1)
-            # The supervisor has its own use for it; until it listens, a closed terminal is no reason to stop.
+            # The supervisor uses SIGHUP itself; until it listens, a closed terminal is no reason to stop.
             signal.signal(signal.SIGHUP, lambda number, frame: None)
         _Launch(folder, lock, request, step).run(ready)
     finally:
@@ -118,8 +118,8 @@ class _Launch:
         try:
             self._start_engines(wanted)
             self.step("preparing the directory and the mailbox database")
-            words = run_in_child(lambda: seed.seed(self.state, organization, server), SEEDING)
-            self.notes.extend(filter(None, [words]))
+            warning = run_in_child(lambda: seed.seed(self.state, organization, server), SEEDING)
+            self.notes.extend(filter(None, [warning]))
         except BaseException:
             for engine in reversed(self.started):
                 engine.stop()
@@ -184,18 +184,18 @@ class _Launch:
         return renewed
 
     def _prepare_host(self, organization: Organization, server: Server) -> None:
-        """What needs root comes first, while we may be root; then, for good, we are not."""
+        """Does first what needs root; then becomes the serving account, for good."""
         for orphan in processes.end_orphans(self.state):
             self.notes.append(f"{orphan.name} (process {orphan.pid}) had outlived a crash and was stopped.")
         if (address := ports.foreign(server)) is not None:
             raise configuration.objection(
                 self.state,
-                ("server", [one.name for one in organization.servers].index(server.name), "addresses"),
+                ("server", [configured.name for configured in organization.servers].index(server.name), "addresses"),
                 f"this host does not have {address}; write its own, or start another server here with --server",
             )
         ports.check(organization, server, self.request.shift)
-        words, reserved = ports.reserve(organization, server, ports.noted(self.state.root))
-        self.notes.extend(words)
+        sentences, reserved = ports.reserve(organization, server, ports.noted(self.state.root))
+        self.notes.extend(sentences)
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         limit = _MAX_FILES if hard == resource.RLIM_INFINITY else min(hard, _MAX_FILES)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
@@ -211,7 +211,7 @@ class _Launch:
         configure("supervisor", self.state.logs / "supervisor.jsonl")
 
     def _load_parts(self, organization: Organization, server: Server) -> dict[Part, Start]:
-        """Imports what the processes of this host need, once, for all of them to share."""
+        """Imports the modules that the processes of this host need, once, so that all of them share the memory."""
         gc.disable()
         starts: dict[Part, Start] = {}
         parts: list[Part] = [*organization.services(server), *(role for role in Role if role in server.roles)]
@@ -242,10 +242,10 @@ class _Launch:
             return None
         if Role.MAILBOX in server.roles and not seed.delivered(self.state):
             self.step("filling the mailboxes of alice, bob and carol")
-        given = self.request.demo_password
+        new_password = self.request.demo_password
         try:
             return seed.demo_of(
-                run_in_child(lambda: seed.demo(self.state, organization, server, given), DEMO, given_up)
+                run_in_child(lambda: seed.demo(self.state, organization, server, new_password), DEMO, given_up)
             )
         except ChildFailed:
             if given_up():
@@ -254,8 +254,8 @@ class _Launch:
 
 
 def _doors(organization: Organization, server: Server, children: Iterable[int]) -> tuple[OpenDoor, ...]:
-    """What really listens, by port: workers that share a port count once."""
+    """The ports that the processes really listen on, sorted. Workers that share a port count once."""
     rows = {number: ids for wire, number, ids in listeners(organization, server, settle(organization.profile).values())}
     held = sockets.of_processes(children).values()
-    doors = {(s.local_port, s.local) for found in held for s in found if s.listening and s.wire == "TCP"}
+    doors = {(s.local_port, s.local) for of_process in held for s in of_process if s.listening and s.wire == "TCP"}
     return tuple(OpenDoor(address, port, tuple(rows.get(port, ()))) for port, address in sorted(doors))

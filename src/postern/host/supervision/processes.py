@@ -1,7 +1,8 @@
-"""Which processes are ours: a note for each child, the children that outlived a crash, and the lock that one supervisor holds.
+"""Knows which processes are ours: a note for each child, the children that outlived a crash, and the lock that one supervisor
+holds.
 
-Reads /proc. A pid alone proves nothing, for pids are used again: a note holds the start time too, and whoever has
-another one is left alone.
+Reads /proc. A pid alone proves nothing, for pids are used again. So a note holds the start time too, and a process with another
+start time is left alone.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from postern.host.state import LOCK, processes
 from postern.model.organization import StateFolder
 
 MAX_NOTE = 100
-"""Octets of a child's note."""
+"""The most octets of a child's note."""
 
 
 class Held(Exception):
@@ -29,7 +30,7 @@ class Held(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """`started` is field 22 of /proc/PID/stat: clock ticks after the host's start (proc(5))."""
+    """A child that was noted. `started` is field 22 of /proc/PID/stat: clock ticks after the host's start (proc(5))."""
 
     name: str
     pid: int
@@ -37,7 +38,7 @@ class Noted:
 
 
 class Lock:
-    """Held by one supervisor at a time; the kernel gives it back however that ends."""
+    """The lock that one supervisor at a time holds. The kernel releases it, however the supervisor ends."""
 
     def __init__(self, state: StateFolder) -> None:
         self._handle = os.open(state.root / LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -54,7 +55,7 @@ class Lock:
         os.pwrite(self._handle, f"the `postern run` of process {os.getpid()}, since {now}\n".encode(), 0)
 
     def forget(self) -> None:
-        """In a forked child: the lock stays the parent's alone, so that it falls when the parent does."""
+        """Closes the lock in a forked child, so that only the parent holds it and it is released when the parent ends."""
         os.close(self._handle)
 
     def release(self) -> None:
@@ -78,14 +79,14 @@ def running(state: StateFolder) -> bool:
 
 
 def start_time(pid: int) -> int | None:
-    """When this process started (see Noted.started); None if there is none, or if it is only waiting to be reaped."""
+    """The start time of this process (see Noted.started); None if there is none, or if it has ended and waits to be reaped."""
     fields = stat(pid)
     return None if not fields or fields[0] in "ZX" else int(fields[19])
 
 
 def stat(pid: int) -> list[str]:
-    """What the kernel tells of a process (proc(5)), from its state on: in front stands its name, which may hold anything. []
-    if there is none."""
+    """The fields of /proc/PID/stat (proc(5)) from the state on; [] if there is no such process. The name before them is left
+    out, for it may hold anything."""
     try:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
@@ -93,20 +94,20 @@ def stat(pid: int) -> list[str]:
 
 
 def remember_child(state: StateFolder, name: str, pid: int) -> None:
-    """Remembers a child. On a full disk it is not: the note only finds what PR_SET_PDEATHSIG should have ended."""
+    """Notes a child. A full disk is no error: the note only finds processes that PR_SET_PDEATHSIG should have ended."""
     with contextlib.suppress(OSError):
         (processes(state) / name).write_text(f"{pid} {start_time(pid) or 0}\n")
 
 
 def forget_child(state: StateFolder, name: str) -> None:
-    """Forgets a child that has ended."""
+    """Deletes the note of a child that has ended."""
     with contextlib.suppress(OSError):
         (processes(state) / name).unlink(missing_ok=True)
 
 
 def live_children(state: StateFolder) -> Iterator[Noted]:
-    """The children that are noted and still live. Root reads the notes and ends whom they name, and the folder is not root's:
-    a process of any other account than the folder's is none of them."""
+    """The noted children that still live. Only processes of the folder's owner count: root ends the processes that the notes
+    name, but another account writes the notes."""
     owner = os.stat(state.root).st_uid
     for file in sorted(processes(state).iterdir()):
         with contextlib.suppress(ValueError, OSError):
@@ -116,13 +117,14 @@ def live_children(state: StateFolder) -> Iterator[Noted]:
 
 
 def _account_of(pid: int) -> int | None:
-    """The real user id of a process (proc(5)); the owner of its folder in /proc is root where it may not be inspected."""
+    """The real user id of a process (proc(5)). The owner of its folder in /proc does not tell it: that is root if the process
+    may not be inspected."""
     with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as lines:
         return next((int(line.split()[1]) for line in lines if line.startswith("Uid:")), None)
 
 
 def end_orphans(state: StateFolder, patience: float = 3.0) -> list[Noted]:
-    """Ends children that outlived their supervisor: asked first, killed after `patience` seconds. Says which they were.
+    """Ends children that outlived their supervisor, by force after `patience` seconds, and returns them.
 
     Only the holder of the Lock may call it: while another supervisor lives, its children are no orphans.
     """
@@ -141,12 +143,12 @@ def end_orphans(state: StateFolder, patience: float = 3.0) -> list[Noted]:
 
 
 def ended(pid: int) -> int | None:
-    """The wait status of a child of ours that has ended, taken once; None while it lives."""
+    """Reaps a child of ours that has ended, and returns its wait status; None while it lives."""
     try:
-        found, status = os.waitpid(pid, os.WNOHANG)
+        ended_pid, status = os.waitpid(pid, os.WNOHANG)
     except ChildProcessError:
         return 0
-    return status if found else None
+    return status if ended_pid else None
 
 
 def how_it_ended(status: int) -> str:

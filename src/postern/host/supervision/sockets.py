@@ -1,7 +1,7 @@
-"""The kernel's own account of who listens and who is connected: nothing a process says about itself.
+"""Lists the sockets of our processes, listening and connected, as the kernel shows them, whatever the processes say themselves.
 
 Reads /proc/PID/net/{tcp,tcp6,udp,udp6} and matches their inodes with /proc/PID/fd. Unix sockets are left out: they never
-leave the host. What may exist is the table's word (`paths.fit`); `watch` raises the alarm.
+leave the host. `paths.fit` says which sockets the table allows; `watch` raises the alarm.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 _LISTEN = "0A"
-# TIME_WAIT, CLOSE, and NEW_SYN_RECV belong to no process (any more, or yet).
+# Sockets in TIME_WAIT, CLOSE and NEW_SYN_RECV belong to no process, any more or yet.
 _NOBODYS = frozenset({"06", "0C"})
 _UNCONNECTED = "07"
 
 
 @dataclass(frozen=True, slots=True)
 class KernelSocket:
-    """`wire` is "TCP" or "UDP". A listener has no remote end: `remote` is "" and `remote_port` 0; so has a bound UDP
+    """A socket. `wire` is "TCP" or "UDP". A listener has no remote end (`remote` is "" and `remote_port` 0), nor has a bound UDP
     socket that is not connected."""
 
     wire: str
@@ -41,16 +41,16 @@ class KernelSocket:
 
 def table(pid: int | str = "self") -> list[KernelSocket]:
     """All TCP and UDP sockets of the network namespace that this process is in."""
-    found: list[KernelSocket] = []
+    kernel_sockets: list[KernelSocket] = []
     for name, wire in (("tcp", "TCP"), ("tcp6", "TCP"), ("udp", "UDP"), ("udp6", "UDP")):
         with contextlib.suppress(OSError), open(f"/proc/{pid}/net/{name}", encoding="ascii") as lines:
             next(lines, None)
-            found.extend(socket for line in lines if (socket := _parse(line, wire)) is not None)
-    return found
+            kernel_sockets.extend(socket for line in lines if (socket := _parse(line, wire)) is not None)
+    return kernel_sockets
 
 
 def is_local(address: str) -> bool:
-    """Whether this network namespace has the address, so that a door can stand on it."""
+    """Whether this network namespace has the address, so that a door can open on it."""
     wanted = ipaddress.ip_address(address)
     if wanted.is_loopback or wanted.is_unspecified:
         return True
@@ -64,7 +64,7 @@ def is_local(address: str) -> bool:
 
 
 def _has_local(lines: Iterable[str], address: str) -> bool:
-    """`/proc/net/fib_trie`: an address, and below it what it is."""
+    """Whether /proc/net/fib_trie has a local address. It prints an address, and on the lines below its kinds."""
     leaf = ""
     for line in lines:
         if "|--" in line:
@@ -75,7 +75,7 @@ def _has_local(lines: Iterable[str], address: str) -> bool:
 
 
 def inodes(pid: int) -> frozenset[int]:
-    """The sockets that this process holds; none if it has ended or may not be looked at."""
+    """The inodes of the sockets that this process holds; none if it has ended or may not be inspected."""
     held = []
     with contextlib.suppress(OSError), os.scandir(f"/proc/{pid}/fd") as handles:
         for handle in handles:
@@ -87,18 +87,18 @@ def inodes(pid: int) -> frozenset[int]:
 
 
 def of_processes(pids: Iterable[int]) -> dict[int, list[KernelSocket]]:
-    """The sockets of each process. One that shares a listener with its parent (a fork) shows it too."""
+    """The sockets of each process. A fork that shares a listener with its parent shows it too."""
     tables: dict[str, dict[int, KernelSocket]] = {}
-    found: dict[int, list[KernelSocket]] = {}
+    by_process: dict[int, list[KernelSocket]] = {}
     for pid in pids:
-        # Inodes first: a socket that is closed in between is then missing from the table, and never another's.
+        # Inodes first: a socket that is closed in between is then missing from the table, and is not taken for another.
         held = inodes(pid)
         with contextlib.suppress(OSError):
             namespace = os.readlink(f"/proc/{pid}/ns/net")
             if namespace not in tables:
                 tables[namespace] = {socket.inode: socket for socket in table(pid)}
-            found[pid] = [tables[namespace][inode] for inode in held if inode in tables[namespace]]
-    return found
+            by_process[pid] = [tables[namespace][inode] for inode in held if inode in tables[namespace]]
+    return by_process
 
 
 def ephemeral() -> tuple[int, int]:
@@ -133,12 +133,12 @@ def owner_of(inode: int) -> tuple[int, str] | None:
 def _children(pid: int) -> Iterator[int]:
     with contextlib.suppress(OSError):
         for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as words:
-                yield from (int(word) for word in words.read().split())
+            with open(f"/proc/{pid}/task/{task}/children", encoding="ascii") as file:
+                yield from (int(word) for word in file.read().split())
 
 
 def _parse(line: str, wire: str) -> KernelSocket | None:
-    """proc(5): "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ..."."""
+    """Reads a line of proc(5): "sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode ..."."""
     fields = line.split()
     if len(fields) < 10 or (wire == "TCP" and fields[3] in _NOBODYS):
         return None
@@ -147,12 +147,13 @@ def _parse(line: str, wire: str) -> KernelSocket | None:
     if fields[3] == (_LISTEN if wire == "TCP" else _UNCONNECTED):
         remote, remote_port = "", 0
     elif not remote_port:
-        return None  # bound, and neither listening nor connected: not to be reached
+        return None  # it is bound, and neither listens nor is connected: nobody can reach it
     return KernelSocket(wire, local, local_port, remote, remote_port, int(fields[9]))
 
 
 def _address(text: str) -> tuple[str, int]:
-    """The kernel prints 32-bit words in the host's own order, which is little-endian wherever Postern runs."""
+    """Reads an address and port. The kernel prints 32-bit words in the host's order, which is little-endian wherever Postern
+    runs."""
     host, _, port = text.partition(":")
     packed = bytes.fromhex(host)
     if len(packed) == 4:

@@ -1,7 +1,7 @@
-"""The supervisor: forks the role processes of this host, waits until their doors are open, restarts what dies, stops all.
+"""The supervisor forks the role processes of this host, waits until their doors are open, restarts what dies, and stops all.
 
-It has one thread and no event loop, so that a fork copies nothing that is in use; every module that a role needs is imported
-before, and its memory shared. `worker` runs inside a child; `engines` runs PostgreSQL and slapd.
+It has one thread and no event loop, so that a fork copies nothing that is in use. Every module that a role needs is imported
+before the fork, and its memory shared. `worker` runs inside a child; `engines` runs PostgreSQL and slapd.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ READY_WITHIN = 30.0
 FIRST_BACK_OFF = 0.1
 LAST_BACK_OFF = 30.0
 CALM = 60.0
-"""A worker that lived this many seconds starts its back-off anew."""
+"""Seconds after which the back-off of a living worker starts anew."""
 WATCH_EVERY = 3.0
 SILENCE = 20.0
 """Seconds without a word from a worker (`worker.PULSE`) after which it counts as hanging."""
 GAP = 5.0
-"""Seconds by which a turn of the supervisor, which takes WATCH_EVERY at most, may be late; beyond that it was stopped itself, or
-had other things to do, and nobody's silence counts."""
+"""Seconds by which a turn of the supervisor, which takes WATCH_EVERY at most, may be late. If it is later, the supervisor itself
+was stopped or busy, and no worker's silence counts."""
 DUMPED_WITHIN = 0.5
 """Seconds that a hanging worker has to write where it stands."""
 MAX_STACK = 4000
@@ -44,7 +44,7 @@ REFRESH_EVERY = 6 * 3600.0
 
 
 class StartError(Exception):
-    """A worker could not start; the text is what it said."""
+    """A worker could not start; the text is its error."""
 
 
 class Engine(Asked, Protocol):
@@ -67,13 +67,13 @@ class Child:
     ready: bool = False
     started: float = 0.0
     heard: float = 0.0
-    """When it last said something (monotonic seconds)."""
+    """The time of its last word, in monotonic seconds."""
     blame: str = ""
-    """Why it was killed, for what it worked on."""
+    """The reason for which it was killed, for the records of the messages that it worked on."""
     again: float = 0.0
     back_off: float = FIRST_BACK_OFF
     stale: bool = False
-    """It is to be replaced: what it read at its start has changed."""
+    """It must be replaced, because files that it read at its start have changed."""
     told: bool = False
     """It was told to end."""
 
@@ -84,10 +84,10 @@ class Child:
 
 @dataclass(slots=True)
 class Plan:
-    """What a supervisor runs: `starts` gives each part of this host its starter, `workers` how many processes a role gets.
+    """The plan of a supervisor: `starts` has the starter of each part of this host, `workers` the number of processes of a role.
 
-    `watch` is called every WATCH_EVERY seconds with the name and pid of each child: the look at the kernel's sockets.
-    `refresh` is called every REFRESH_EVERY seconds and says whether the workers must be replaced: a new certificate.
+    `watch` is called every WATCH_EVERY seconds with the name and pid of each child, to look at the kernel's sockets.
+    `refresh` is called every REFRESH_EVERY seconds and says whether the workers must be replaced, for a new certificate.
     """
 
     organization: Organization
@@ -100,12 +100,12 @@ class Plan:
     refresh: Callable[[], bool] = field(default=lambda: False)
 
     def count(self, part: Part) -> int:
-        """How many processes a part has here."""
+        """The number of processes of a part."""
         return 1 if isinstance(part, HostService) else self.workers
 
 
 class Supervisor:
-    """One a host and state folder. `start`, then `serve` until a signal, then `stop`; `stop` is right after any failure."""
+    """The one supervisor of a state folder. Call `start`, then `serve` until a signal, then `stop`, also after any failure."""
 
     def __init__(self, plan: Plan, lock: processes.Lock) -> None:
         self.plan = plan
@@ -121,8 +121,8 @@ class Supervisor:
     def start(self) -> None:
         """Forks every worker and returns once all doors are open. Raises StartError with the first failure.
 
-        The engines run already: what they hold is made ready (see `engines`) before anything is forked. The host's own
-        services come before the roles, which ask them.
+        The engines run already, for their data is made ready before anything is forked. The host's own services start before
+        the roles, which ask them.
         """
         snapshots.forget(self.plan.state.metrics)
         gc.collect()
@@ -173,7 +173,7 @@ class Supervisor:
             self._replace_one()
 
     def stop(self) -> None:
-        """Roles first, then the engines in reverse; within five seconds."""
+        """Ends the roles first, then the engines in reverse order, within five seconds."""
         self.stopping = True
         living = [child for child in self.children if child.pid]
         for how, grace in ((signal.SIGTERM, STOP_GRACE + 0.3), (signal.SIGKILL, 1.0)):
@@ -199,14 +199,14 @@ class Supervisor:
 
     def processes(self) -> dict[int, str]:
         """Our children by pid: workers and engines."""
-        found = {child.pid: child.name for child in self.children if child.pid}
+        names = {child.pid: child.name for child in self.children if child.pid}
         for engine in self.plan.engines:
             if engine.pid is not None:
-                found[engine.pid] = engine.name
-        return found
+                names[engine.pid] = engine.name
+        return names
 
     def _watch(self) -> None:
-        """A defect in looking on must not end what is looked at."""
+        """Calls `plan.watch`. A defect in it must not end the supervisor."""
         with contextlib.suppress(OSError):
             self._tell_health()
         try:
@@ -215,7 +215,7 @@ class Supervisor:
             log(Event.WATCH_FAILED, error=repr(error), exc_info=error)
 
     def _tell_health(self) -> None:
-        """Says to the metrics service, where there is one, which parts of this host are up."""
+        """Tells the metrics service, if there is one, which parts of this host are up."""
         if self.plan.organization.metrics:
             parts = {child.name: child.ready and not child.blame for child in self.children}
             parts |= {engine.name: engine.pid is not None for engine in self.plan.engines}
@@ -232,14 +232,14 @@ class Supervisor:
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
 
     def _asked(self, number: int, frame: object) -> None:
-        """A terminal that was closed, or somebody who wants certificates looked at: neither is a reason to stop mail."""
+        """Handles SIGHUP, from a closed terminal or somebody who wants certificates checked. Neither is a reason to stop mail."""
         self._refresh_now = True
 
     def _told(self, number: int, frame: object) -> None:
         self.stopping = True
 
     def _wait(self, until: float) -> None:
-        """Sleeps until a signal, a child's word, or the time `until`; takes in what children said."""
+        """Sleeps until a signal, a word of a child, or the time `until`, and reads what children wrote."""
         poll = select.poll()
         poll.register(self._wake_read, select.POLLIN)
         by_pipe = {child.pipe: child for child in self.children if child.pipe >= 0}
@@ -270,20 +270,20 @@ class Supervisor:
 
     def _fork(self, child: Child) -> None:
         runtime = self._runtime(child)
-        report, told = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         parent = os.getpid()
-        # A signal between fork and the child's own handlers would run ours in the child.
+        # A signal before the child has its own handlers would run ours in the child.
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid == 0:
-            self._in_child(child, runtime, parent, told)
+            self._in_child(child, runtime, parent, writing)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-        os.close(told)
-        child.pid, child.pipe, child.said, child.ready, child.blame, child.told = pid, report, b"", False, "", False
+        os.close(writing)
+        child.pid, child.pipe, child.said, child.ready, child.blame, child.told = pid, reading, b"", False, "", False
         child.started = child.heard = time.monotonic()
         processes.remember_child(self.plan.state, child.name, pid)
 
-    def _in_child(self, child: Child, runtime: Runtime, parent: int, told: int) -> NoReturn:
+    def _in_child(self, child: Child, runtime: Runtime, parent: int, writing: int) -> NoReturn:
         signal.set_wakeup_fd(-1)
         for number in _SIGNALS:
             signal.signal(number, signal.SIG_DFL)
@@ -291,14 +291,14 @@ class Supervisor:
         self.lock.forget()
         for handle in (self._wake_read, self._wake_write, *(c.pipe for c in self.children if c.pipe >= 0)):
             os.close(handle)
-        become_worker(child.name, runtime, self.plan.starts[child.part], parent, told)
+        become_worker(child.name, runtime, self.plan.starts[child.part], parent, writing)
 
     def _runtime(self, child: Child) -> Runtime:
         plan, workers = self.plan, self.plan.count(child.part)
         return Runtime.of_worker(plan.organization, plan.server, plan.state, child.name, child.worker, workers)
 
     def _tend(self) -> None:
-        """Takes note of what has ended and starts again what is due."""
+        """Reaps the children that have ended, and starts those that are due again."""
         now = time.monotonic()
         for child in self.children:
             if child.pid and not child.ready and now > child.started + READY_WITHIN:
@@ -321,8 +321,8 @@ class Supervisor:
                 self._restart(engine)
 
     def _lay_blame(self, child: Child, status: int) -> None:
-        """What a worker had marked counts against that, unless it was told to end: then it was cut short by us, and only a
-        signal of its own (a segmentation fault) is the message's doing."""
+        """Counts a worker's death against the messages that it worked on. If we told it to end, the messages are excused,
+        unless it died by a signal of its own (a segmentation fault)."""
         by_itself = os.WIFSIGNALED(status) and os.WTERMSIG(status) not in (signal.SIGTERM, signal.SIGKILL)
         if child.told and not child.blame and not by_itself:
             attempts.excuse(child.name, self.plan.state.attempts)
@@ -330,13 +330,13 @@ class Supervisor:
             attempts.blame(child.name, self.plan.state.attempts, child.blame or _words(child, status))
 
     def _excuse(self, now: float) -> None:
-        """Nobody's silence counts from before: the supervisor was not there to hear (stopped, or the whole machine was)."""
+        """Forgives everybody's silence so far, for the supervisor could not listen: it or the whole machine was stopped."""
         for child in self.children:
             child.heard = now
         self._health.excuse(now)
 
     def _strike_down_the_silent(self) -> None:
-        """A worker that does not turn any more is asked where it stands, and killed; `_tend` starts another one."""
+        """Asks workers that hang where they stand, and kills them; `_tend` starts others."""
         now = time.monotonic()
         silent = [c for c in self.children if c.pid and c.ready and not c.blame and now > c.heard + SILENCE]
         if not silent:
@@ -344,7 +344,7 @@ class Supervisor:
         for child in silent:
             with contextlib.suppress(OSError):
                 os.truncate(stack_file(self.plan.state, child.name), 0)
-            # SIGCONT, for one that was stopped writes nothing.
+            # SIGCONT, for a worker that was stopped writes nothing.
             for number in (DUMP, signal.SIGCONT):
                 os.kill(child.pid, number)
         time.sleep(DUMPED_WITHIN)
@@ -355,7 +355,7 @@ class Supervisor:
             os.kill(child.pid, signal.SIGKILL)
 
     def _replace_one(self) -> None:
-        """Stale workers end one after another, so that the doors stay open: the next when all others are ready."""
+        """Ends stale workers one after another, each when all others are ready, so that the doors stay open."""
         stale = next((child for child in self.children if child.stale), None)
         if stale is not None and all(child.ready for child in self.children):
             stale.stale, stale.ready, stale.told = False, False, True
@@ -364,7 +364,7 @@ class Supervisor:
             os.kill(stale.pid, signal.SIGTERM)
 
     def _restart(self, engine: Engine) -> None:
-        """One that does not come back is tried again at the next turn; the roles say 4xx meanwhile."""
+        """Starts an engine again. If that fails, the next turn tries again; the roles answer 4xx meanwhile."""
         try:
             engine.start()
         except Exception as error:
@@ -387,7 +387,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
 def _tail(file: Path) -> str:
-    """What a hanging worker wrote of its threads, within bounds; the innermost call stands first."""
+    """The start of the stacks that a hanging worker wrote, at most MAX_STACK octets; the innermost call stands first."""
     try:
         return file.read_bytes()[:MAX_STACK].decode(errors="replace").strip()
     except OSError:
@@ -395,5 +395,5 @@ def _tail(file: Path) -> str:
 
 
 def _words(child: Child, status: int) -> str:
-    said = child.said.removeprefix(READY).decode(errors="replace").strip()
-    return said or processes.how_it_ended(status)
+    text = child.said.removeprefix(READY).decode(errors="replace").strip()
+    return text or processes.how_it_ended(status)

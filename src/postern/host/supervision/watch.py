@@ -1,7 +1,7 @@
-"""Holds what the kernel shows of our processes against the table, and raises the alarm for what fits no row.
+"""Compares the sockets of our processes with the table, and raises the alarm for each that fits no row.
 
-Reads `sockets`; what may exist is `paths.fit`'s word. Alarms go to the log and to alarms.jsonl in the state folder, which
-`postern paths observed` shows.
+Reads `sockets`; `paths.fit` finds the rows that allow a socket. Alarms go to the log and to alarms.jsonl in the state folder,
+which `postern paths observed` shows.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ from postern.paths.table import OF_THE_MACHINE
 from postern.telemetry.log import Event, log
 
 QUESTION_LASTS = 60.0
-"""Seconds after which a UDP socket on a port that the kernel lends is no question any more (`net.dns` gives up after ten): a
+"""Seconds after which a UDP socket on an ephemeral port is no longer taken for a question (`net.dns` gives up after ten). A
 listener that chose such a port looks the same, but stays."""
 MAX_ALARMS = 1000
-"""Alarms of one run; beyond them only the log speaks."""
+"""The most alarms that one run writes into the file; later ones go to the log only."""
 _NO_PORTS = (0, -1)
 
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """`process` is the child's name, `socket` in words ("TCP 127.0.0.1:31337 listening"), `time` seconds since the epoch."""
+    """An alarm. `process` is the child's name, `socket` a text such as "TCP 127.0.0.1:31337 listening", `time` seconds since the
+    epoch."""
 
     time: float
     process: str
@@ -40,7 +41,8 @@ class Alarm:
 
 
 class Watch:
-    """Called by the supervisor every few seconds. A socket is told once for as long as it is there."""
+    """Looks at the sockets whenever the supervisor calls it, every few seconds. It reports a socket once for as long as it
+    exists."""
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class Watch:
         self._ephemeral = sockets.ephemeral()
         self._clock = clock
         self._questions: dict[tuple[int, int], float] = {}
-        """Since when the UDP sockets that look like questions have been there, by process and inode."""
+        """The times at which UDP sockets that look like questions were first seen, by process and inode."""
 
     def __call__(self, children: Mapping[int, str]) -> None:
         family = sockets.with_descendants(children)
@@ -66,7 +68,7 @@ class Watch:
         for pid, held in sockets.of_processes(family).items():
             doors = {socket.local_port for socket in held if socket.listening and socket.wire == "TCP"}
             for socket in held:
-                # A connection to a door is the door's: the door itself is judged.
+                # A connection that came in at a door belongs to the door, and only the door is judged.
                 if not socket.listening and socket.wire == "TCP" and socket.local_port in doors:
                     continue
                 if self._fits(socket, self._ephemeral):
@@ -108,7 +110,7 @@ def file(state: StateFolder) -> Path:
 
 
 def read(state: StateFolder) -> Iterator[Alarm]:
-    """All alarms of this state folder, oldest first. A torn last line is passed over, and so is a damaged one."""
+    """All alarms of this state folder, oldest first. Incomplete and damaged lines are skipped."""
     try:
         lines = file(state).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:

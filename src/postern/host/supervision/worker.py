@@ -1,6 +1,6 @@
 """A role process from the inside: forked from the supervisor, it becomes one worker of one role and ends when told.
 
-Leaves to `roles` what the worker does, and to `supervisor` when it starts, ends and starts again.
+`roles` has the work that it does; `supervisor` decides when it starts, ends and starts again.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from postern.telemetry.metrics import METRICS
 from postern.telemetry.rotation import rotate
 
 Start = Callable[[Runtime], Awaitable[Running]]
-"""What a role module's `start` is."""
+"""The type of a role module's `start`."""
 
 READY = b"ready\n"
 PULSE = b"\0"
-"""What a worker says from its event loop every PULSE_EVERY seconds for as long as it lives: that it still turns."""
+"""The octet that a worker's event loop writes every PULSE_EVERY seconds, as a sign that it does not hang."""
 PULSE_EVERY = 5.0
 DUMP = signal.SIGUSR2
-"""At this signal a worker writes where its threads stand into its stack file, whatever it is doing."""
+"""The signal at which a worker writes the stacks of its threads into its stack file, whatever it is doing."""
 STOP_GRACE = 2.0
 """Seconds that a role has to close its doors."""
 
@@ -46,7 +46,7 @@ _METRICS_EVERY = 5.0
 
 
 def become_worker(name: str, runtime: Runtime, start: Start, parent: int, report: int) -> NoReturn:
-    """Runs in the forked child and never returns. READY, or what went wrong, is written to the pipe `report`."""
+    """Runs in the forked child and never returns. It writes READY, or the error, to the pipe `report`."""
     status = 1
     try:
         _detach(name, runtime, parent)
@@ -64,16 +64,16 @@ def become_worker(name: str, runtime: Runtime, start: Start, parent: int, report
 
 
 def _detach(name: str, runtime: Runtime, parent: int) -> None:
-    """Takes off what the fork inherited: signals, terminal, standard files, the frozen collector."""
-    # Ctrl-C reaches the terminal's whole process group; only the supervisor is to hear it and to say what follows.
+    """Replaces what the fork inherited: signals, terminal, standard files, the frozen collector."""
+    # Ctrl-C reaches the terminal's whole process group; only the supervisor must get it, and decides what follows.
     os.setpgid(0, 0)
     account.die_with(parent, signal.SIGKILL)
-    said = runtime.state.logs / f"{name}.err"
-    rotate(said)
+    error_file = runtime.state.logs / f"{name}.err"
+    rotate(error_file)
     try:
-        errors = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        errors = os.open(error_file, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
     except OSError:
-        errors = os.dup(2)  # a log stops no mail
+        errors = os.dup(2)  # a missing log must not stop mail
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (errors, 1), (errors, 2)):
         os.dup2(source, target)
@@ -84,18 +84,18 @@ def _detach(name: str, runtime: Runtime, parent: int) -> None:
     gc.enable()
     METRICS.clear()
     configure(name, runtime.state.logs / f"{name}.jsonl")
-    # On a full disk a worker still works; only what brings it down cannot be told then.
+    # On a full disk a worker still works; but if a message brings it down, nothing tells which.
     with contextlib.suppress(OSError):
         attempts.configure(name, runtime.state.attempts)
 
 
 def stack_file(state: StateFolder, name: str) -> Path:
-    """Where a worker stood when it was asked for the last time."""
+    """The file with the stacks that a worker wrote when it was asked last."""
     return state.logs / f"{name}.stack"
 
 
 def _stack_at_a_signal(state: StateFolder, name: str) -> None:
-    """The handler is faulthandler's own: it needs neither the event loop nor the interpreter's lock."""
+    """Registers faulthandler's own handler for DUMP, which needs neither the event loop nor the interpreter's lock."""
     with contextlib.suppress(OSError):
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         faulthandler.register(DUMP, os.open(stack_file(state, name), flags, 0o600), all_threads=True, chain=False)
@@ -128,14 +128,14 @@ async def _serve(name: str, runtime: Runtime, start: Start, report: int) -> None
 
 
 def _pulse(report: int) -> None:
-    """Tells the supervisor that this worker answers; not where a thread has worked on one message for too long, for such a worker
-    hangs too, though its loop turns."""
+    """Tells the supervisor that this worker answers. It is silent if a thread has worked on one message for too long, for such a
+    worker hangs too, though its event loop runs."""
     if attempts.overdue(time.monotonic()) is None:
         os.write(report, PULSE)
 
 
 async def _every(seconds: float, act: Callable[[], None]) -> None:
-    """A full disk must not end a role: what cannot be written now is tried again at the next turn."""
+    """Calls `act` every so many seconds. A full disk must not end a role: `act` tries to write again at the next call."""
     while True:
         await asyncio.sleep(seconds)
         with contextlib.suppress(OSError):

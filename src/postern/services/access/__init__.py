@@ -1,1 +1,1 @@
-"""What IMAP and POP3 sessions share: opened mailboxes, waits for changes, and room for messages in memory."""
+"""The parts that IMAP and POP3 sessions share: opened mailboxes, waits for changes, and room for messages in memory."""

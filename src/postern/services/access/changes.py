@@ -1,7 +1,7 @@
 """One wait for changes on a mailbox server for all sessions of a process (IMAP IDLE), instead of one each.
 
 Sessions watch a mailbox from a change number on; when the server says that it moved, each watcher is called once. Waiting calls
-are never broken off: a mailbox that comes new gets a call of its own, and mailboxes are put together as calls return.
+are never broken off: a mailbox that is newly watched gets a call of its own, and mailboxes come to share one as calls return.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Watch:
 
 
 class MailboxChanges:
-    """`close` ends the waits when the process stops."""
+    """Waits for changes of all watched mailboxes. `close` ends the waits when the process stops."""
 
     def __init__(self, mailboxes: Changes) -> None:
         self._mailboxes = mailboxes
@@ -49,9 +49,9 @@ class MailboxChanges:
         """Calls `changed` when the mailbox's change number goes beyond `change` (MailboxInfo.change), and after
         each later change."""
         watch = Watch(self, mailbox, changed)
-        known = self._known.setdefault(mailbox, change)
+        latest = self._known.setdefault(mailbox, change)
         self._watches.setdefault(mailbox, set()).add(watch)
-        if change < known:  # others know of a later one already
+        if change < latest:  # others know of a later one already
             asyncio.get_running_loop().call_soon(self._tell, watch)
         self._gather()
         return watch

@@ -1,6 +1,6 @@
-"""What IMAP and POP3 share: from a proven identity to an opened mailbox, under the guard's eyes.
+"""Opens the mailbox of a proven identity for IMAP and POP3, if the guard admits it.
 
-Reads the directory for the mailbox's home; leaves proof to `trust` and each refusal's wording to the protocol's session.
+Reads the directory for the mailbox's home. `trust` proves identities; the protocol's session words each refusal.
 """
 
 from __future__ import annotations
@@ -39,9 +39,8 @@ class MailboxServer:
 
 @dataclass(frozen=True, slots=True)
 class ClientAccess:
-    """What the sessions of one door share. `server` finds the mailbox server that has a database now (Recipient.database).
-
-    `host` is the name in greetings, `guard` speaks for the door's rows.
+    """The state that the sessions of one door share. `server` returns the mailbox server that has a database now
+    (Recipient.database). `host` is the name in greetings, `guard` speaks for the door's rows.
     """
 
     guard: Guard
@@ -60,7 +59,7 @@ class ClientAccess:
 
 @dataclass(frozen=True, slots=True)
 class OpenedMailbox:
-    """A logged-on user's mailbox. `address` is its primary one, `info` what it was when it was opened or its quota renewed."""
+    """A logged-on user's mailbox. `address` is its primary address. `info` is from when it was opened or its quota renewed."""
 
     identity: Identity
     mailbox: UUID
@@ -71,7 +70,7 @@ class OpenedMailbox:
 
 
 async def open_with_password(access: ClientAccess, link: Link, name: str, password: str) -> OpenedMailbox | Failure:
-    """LOGIN, USER and PASS: the guard first, then the authenticator, then the mailbox."""
+    """Logs on by name and password (LOGIN, USER and PASS). Asks the guard, then the authenticator, and opens the mailbox."""
     refusal = access.guard.check_mechanism(Mechanism.BASIC, link.seal)
     if refusal is not None:
         return refused(refusal)
@@ -82,7 +81,7 @@ async def open_with_password(access: ClientAccess, link: Link, name: str, passwo
 
 
 async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> OpenedMailbox | Failure:
-    """The mailbox of someone who has proven who it is, if a row of this door admits them."""
+    """Opens the mailbox of a proven identity, if a row of this door admits it."""
     row = access.guard.row_for(identity, link.seal)
     if isinstance(row, Refusal):
         return refused(row)
@@ -114,8 +113,8 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
 
 
 async def renewed(access: ClientAccess, opened: OpenedMailbox) -> OpenedMailbox:
-    """With the quota that the directory grants by now: a session may be open for days. Mostly answered from the directory's
-    cache; what it does not say leaves what is. Raises MailboxError."""
+    """Returns the mailbox with the quota that the directory grants now: a session may be open for days. The directory's cache
+    mostly answers; without an answer the quota stays. Raises MailboxError."""
     try:
         recipient = await access.directory.recipient(opened.address)
     except DirectoryUnavailable:
@@ -129,7 +128,8 @@ async def renewed(access: ClientAccess, opened: OpenedMailbox) -> OpenedMailbox:
 
 
 async def _recipient(directory: Directory, identity: Identity) -> Recipient | None:
-    """By logon name, which mostly is the primary address (answered from the cache), else through the account."""
+    """Looks the identity's recipient up by logon name, which mostly is the primary address (answered from the cache), else
+    through the account."""
     recipient = await directory.recipient(identity.name)
     if recipient is not None and recipient.guid == identity.guid:
         return recipient

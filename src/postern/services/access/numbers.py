@@ -9,5 +9,5 @@ WORD = "I" if array("I").itemsize == 4 else "L"
 
 
 def from_octets(data: bytes) -> array[int]:
-    """Numbers out of octets, four each, in this machine's order."""
+    """Reads numbers out of octets, four each, in this machine's order."""
     return array(WORD, data)

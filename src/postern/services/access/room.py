@@ -1,5 +1,5 @@
-"""Room for whole messages in memory. What the unfinished APPENDs of a process hold together is bounded, and what those of one
-mailbox hold, so that nobody takes the room of all others; and how many answers with whole messages one mailbox has at a time.
+"""Room for whole messages in memory. Two things are bounded: the octets that unfinished APPENDs hold, in a process and for each
+mailbox, so that nobody takes the room of all others; and the answers with whole messages that one mailbox has at a time.
 
 A literal's octets are counted when it is announced, before its client is invited to send it (RFC 9051 section 4.3), and given
 back when its APPEND is done, or its session gone.
@@ -27,7 +27,7 @@ class LiteralRoom:
         self._all = 0
 
     def take(self, mailbox: UUID, size: int) -> bool:
-        """Whether there is room for so many octets more; if so, it is taken."""
+        """Takes room for so many octets more. Returns whether there was room."""
         mine = self._taken.get(mailbox, 0) + size
         if mine > OF_ONE_MAILBOX * self._largest or self._all + size > MESSAGES * self._largest:
             return False
@@ -36,7 +36,7 @@ class LiteralRoom:
         return True
 
     def give_back(self, mailbox: UUID, size: int) -> None:
-        """No more than was taken."""
+        """Gives room back, no more than was taken."""
         left = self._taken.get(mailbox, 0) - size
         self._all -= size
         if left > 0:
@@ -46,7 +46,7 @@ class LiteralRoom:
 
 
 class Share:
-    """What one session has of the room."""
+    """One session's share of the room."""
 
     def __init__(self, room: LiteralRoom, mailbox: UUID) -> None:
         self._room = room
@@ -65,13 +65,13 @@ class Share:
 
 
 class AnswerRoom:
-    """Bounds the answers with whole messages of one mailbox: others wait until an answer is read, or its session gone."""
+    """Bounds the answers with whole messages of one mailbox: others wait until an answer is read or its session has ended."""
 
     def __init__(self) -> None:
         self._of: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
 
     def of(self, mailbox: UUID) -> asyncio.Semaphore:
-        """Lives for as long as somebody holds or awaits it."""
+        """The mailbox's semaphore. It lives for as long as somebody holds or awaits it."""
         room = self._of.get(mailbox)
         if room is None:
             room = self._of[mailbox] = asyncio.Semaphore(ANSWERS)

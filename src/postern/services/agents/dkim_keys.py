@@ -21,18 +21,18 @@ from postern.transport.agents.dkim_signing import SELECTOR, SigningKey
 
 FOLDER = "dkim"
 RSA_BITS = 2048
-"""What every verifier handles, and what one UDP answer carries."""
+"""Bits of a new RSA key: every verifier handles as many, and the record fits one UDP answer."""
 
 _IN_USE = "in-use"
 _CHANGED = "changed"
 
 
 class DkimKeyError(Exception):
-    """What was asked cannot be done; the text says why."""
+    """The request cannot be carried out; the text says why."""
 
 
 class KeyRing:
-    """`secrets` is the state folder's. `signing` is cheap while nothing has changed."""
+    """The keys below `secrets`, a folder of the state folder. `signing` is cheap while nothing has changed."""
 
     def __init__(self, secrets: Path) -> None:
         self._folder = secrets / FOLDER
@@ -40,7 +40,7 @@ class KeyRing:
         self._keys: dict[str, list[SigningKey]] = {}
 
     def signing(self) -> Mapping[str, list[SigningKey]]:
-        """By domain, the keys in use. Raises OSError or ValueError for a key that cannot be read."""
+        """The keys in use, by domain. Raises OSError or ValueError for a key that cannot be read."""
         try:
             status = os.stat(self._folder / _CHANGED)
         except FileNotFoundError:
@@ -67,7 +67,7 @@ class KeyRing:
             return []
 
     def load(self, domain: str, selector: str) -> SigningKey:
-        """Raises OSError or ValueError."""
+        """Reads one key. Raises OSError or ValueError."""
         data = (self._folder / domain / f"{selector}.pem").read_bytes()
         key = serialization.load_pem_private_key(data, None)
         if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
@@ -75,7 +75,7 @@ class KeyRing:
         return SigningKey(domain, selector, key)
 
     def make(self, domain: str, selector: str, ed25519: bool = False) -> SigningKey:
-        """A new key, which signs nothing yet. Raises DkimKeyError if the selector is taken or is none, or the domain is none."""
+        """Makes a key, which signs nothing yet. Raises DkimKeyError for a selector that is taken, and for a name that is none."""
         try:
             named = mail_domain(domain)
         except ValueError:
@@ -101,7 +101,7 @@ class KeyRing:
         return DkimKeyError(f"{domain} has no key {wanted}; its keys: {', '.join(self.selectors(domain)) or 'none'}")
 
     def use(self, domain: str, selectors: list[str]) -> None:
-        """These sign from now on; none: the domain's mail is not signed. Raises DkimKeyError."""
+        """Has these keys sign from now on; with none, the domain's mail is not signed. Raises DkimKeyError."""
         if not self.selectors(domain):
             raise DkimKeyError(f"{domain} has no key")
         missing = [name for name in selectors if name not in self.selectors(domain)]
@@ -111,7 +111,7 @@ class KeyRing:
         write_whole(self._folder / _CHANGED, b"")
 
     def remove(self, domain: str, selector: str) -> None:
-        """Raises DkimKeyError for a key that is in use or is not there."""
+        """Deletes a key. Raises DkimKeyError for one that is in use or is not there."""
         if selector in self.in_use(domain):
             raise DkimKeyError(f"the key {selector} signs: let another one do so first (--use), or none (--stop)")
         if selector not in self.selectors(domain):

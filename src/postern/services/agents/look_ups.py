@@ -37,7 +37,7 @@ REMEMBERED = 50_000
 
 
 class LookUps:
-    """One a process."""
+    """Asks DNS for all agents of a process, AT_ONCE questions at the same time."""
 
     def __init__(self, look_up: LookUp) -> None:
         self._look_up = look_up
@@ -45,7 +45,7 @@ class LookUps:
         self._waiting = 0
 
     async def ask(self, asked: Question, limit: float = TIME_LIMIT) -> Answer:
-        """Never raises."""
+        """Returns the answer, UNKNOWN where none comes in time. Never raises."""
         if self._waiting >= WAITING:
             return UNKNOWN
         self._waiting += 1
@@ -58,7 +58,7 @@ class LookUps:
             self._waiting -= 1
 
     async def run(self, machine: Machine[T], limit: float = TIME_LIMIT) -> T:
-        """The machine's result; when the time is up, what is still asked has no answer."""
+        """Returns the machine's result. When the time is up, its remaining questions are answered with UNKNOWN."""
         end = time.monotonic() + limit
         while machine.question is not None:
             left = end - time.monotonic()
@@ -77,7 +77,7 @@ class BlockLists:
         self._dead: dict[str, tuple[float, bool]] = {}
 
     def known(self, address: IpAddress, providers: tuple[Provider, ...]) -> str | None:
-        """The listing zone, "" for none, None where it must be asked."""
+        """The remembered verdict: the listing zone, "" for none; None where it must be asked."""
         remembered = self._known.get((address, providers))
         return remembered[1] if remembered is not None and remembered[0] > self._clock() else None
 
@@ -91,12 +91,12 @@ class BlockLists:
         return task
 
     def begin(self, address: IpAddress, providers: tuple[Provider, ...]) -> None:
-        """Asks, where the verdict is not known; `listing` waits for it."""
+        """Asks if the verdict is not known; `listing` waits for it."""
         if self.known(address, providers) is None:
             self.start(address, providers)
 
     async def listing(self, address: IpAddress, providers: tuple[Provider, ...]) -> str:
-        """The verdict, waited for. Whoever asks and hangs up leaves the answer to the others."""
+        """Waits for the verdict. A caller that is cancelled does not cancel the question, for others may wait for it."""
         zone = self.known(address, providers)
         return await asyncio.shield(self.start(address, providers)) if zone is None else zone
 
@@ -116,12 +116,12 @@ class BlockLists:
         return zone
 
     async def _is_dead(self, provider: Provider) -> bool:
-        """RFC 5782 section 5. Asked once an hour, and only of a list that lists somebody."""
-        known = self._dead.get(provider.zone)
-        if known is None or known[0] < self._clock():
+        """Whether a list lists the whole world (RFC 5782 section 5). Asked once an hour, and only of a list with a listing."""
+        verdict = self._dead.get(provider.zone)
+        if verdict is None or verdict[0] < self._clock():
             answer = await self._look_ups.ask(must_not_be_listed(provider))
-            known = self._dead[provider.zone] = self._clock() + MAX_TTL, is_listed(Provider(provider.zone), answer)
-        return known[1]
+            verdict = self._dead[provider.zone] = self._clock() + MAX_TTL, is_listed(Provider(provider.zone), answer)
+        return verdict[1]
 
 
 def no_dns() -> LookUps:

@@ -1,5 +1,5 @@
-"""The agents on the way out, as a carrier in front of the one that sends. In the catalogue's order: what is only the
-organization's own is taken out of the header, then the message is signed (DKIM), after everything else that changes it.
+"""The agents on the way out, as a carrier in front of the one that sends. In the catalogue's order, internal fields are taken
+out of the header, then the message is signed (DKIM), after everything else that changes it.
 
 Acts on rows that lead to other organizations alone; everything else passes untouched.
 """
@@ -59,7 +59,7 @@ class OutwardAgents:
         self._agents = self._enabled()
 
     async def carry(self, hop: NextHop, parcels: Sequence[Parcel]) -> Sequence[Sequence[RecipientOutcome]]:
-        """Per parcel one outcome per recipient, in order (see model.mail.Carrier)."""
+        """Returns for each parcel one outcome per recipient, in order (see model.mail.Carrier)."""
         if hop.path not in OUTWARD:
             return await self._carrier.carry(hop, parcels)
         self._refresh()
@@ -99,7 +99,7 @@ class OutwardAgents:
         return [BUILT[name](state.settings_of(name)) for name in leaving if state.is_enabled(name, self._on_edge)]
 
     async def _leaving(self, key: str, parcel: Parcel) -> Content:
-        """The parcel's content as the agents leave it. Raises what an agent raises without which nothing leaves."""
+        """The parcel's content as the agents leave it. Raises the error of an agent that `delays`."""
         header, body = attempting(key, split, parcel.content)
         mail = LeavingMail(parcel.envelope.sender, header, body, self._clock(), key, self._signing)
         for agent in self._agents:
@@ -121,7 +121,7 @@ class OutwardAgents:
 
 
 def split(content: Content) -> tuple[bytes, Content]:
-    """Header section, and the body with the empty line in front of it. Raises _NoHeader."""
+    """Returns the header section, and the body with the empty line in front of it. Raises _NoHeader."""
     chunks = content.chunks
     start = chunks[0] if len(chunks) else b""
     taken = 1

@@ -2,7 +2,7 @@
 
 An agent (`transport.agents.agent`) decides; this module calls it at each of its moments, gives it look-ups and time, and turns
 what it says into answers for `receive_connector.ConnectionAgents`. Agents filter strangers' mail; users and our own servers are
-past them. At the end of a message nothing passes that an agent failed at; before that, a failing agent lets pass, and is
+past them. At the end of a message an agent that fails keeps the message out; before that, a failing agent lets pass, and is
 counted.
 """
 
@@ -46,8 +46,8 @@ _NOT_NOW = Reply(451, "4.3.0", "Local error in processing; try again later")
 
 @dataclass(frozen=True, slots=True)
 class AgentServices:
-    """What agents are given from outside. `directory` is where the recipient filter looks recipients up, None where the
-    connector itself does."""
+    """The services that agents use. The recipient filter looks recipients up in `directory`, None where the connector itself
+    does so."""
 
     look_ups: LookUps
     block_lists: BlockLists
@@ -66,8 +66,8 @@ class Chain:
 
 
 class AgentPipeline:
-    """One a process; `for_connection` for each connection. `state` is the state folder's root. `reorganize` when the
-    organization is another one."""
+    """The agents of a process; `for_connection` gives those of a connection. `state` is the state folder's root. `reorganize`
+    takes over a changed organization."""
 
     def __init__(
         self, state: Path, services: AgentServices, fqdn: str, organization: Organization, on_edge: bool
@@ -85,18 +85,18 @@ class AgentPipeline:
         self.reorganize(organization)
 
     def for_connection(self) -> ConnectionPipeline | None:
-        """None where no agent that filters is enabled: a hub's mail then costs nothing."""
+        """The agents of a new connection; None where no agent that filters is enabled: a hub's mail then costs nothing."""
         return ConnectionPipeline(self) if any(self.chain.at.values()) else None
 
     def reorganize(self, organization: Organization) -> None:
-        """Accepted domains, and the names that nobody else may speak for in Authentication-Results."""
+        """Takes over the accepted domains, and the names that nobody else may speak for in Authentication-Results."""
         self._domains = {a_labels(domain.name): domain.type for domain in organization.domains}
         self._own_names = organization.own_names() | {self._fqdn.lower()}
         self._looked, self._renewed = float("-inf"), True
 
     @property
     def chain(self) -> Chain:
-        """What is valid now; the file is looked at every FRESH seconds."""
+        """The chain under the present settings. The file is looked at every FRESH seconds."""
         now = time.monotonic()
         if now - self._looked >= FRESH:
             self._looked = now
@@ -149,7 +149,7 @@ class ConnectionPipeline:
         self._at = chain.at
         self._client = Stranger(chain.sources)
         self._refusal: tuple[Reply, str] | None = None
-        """The last one, and the agent that gave it."""
+        """The last refusal, and the agent that gave it."""
 
     async def connected(self, session: Session) -> Reply | None:
         self._client.host = session.peer.host
@@ -219,9 +219,9 @@ class ConnectionPipeline:
     async def examine(
         self, session: Session, envelope: Envelope, header: bytes, body: Content, key: str = ""
     ) -> tuple[Reply | None, IncomingMail]:
-        """The agents at the end of a message: the refusal, and the message with what each of them found. What raises anything
-        counts against the message, which is refused for now, and for good the second time: nothing passes that an agent could
-        not look at. This itself does not raise."""
+        """The agents at the end of a message: the refusal, and the message with what each of them found. An error counts against
+        the message, which is refused for now, and for good the second time: no message passes that an agent could not look at.
+        Never raises."""
         until, now = time.monotonic() + TIME_LIMIT, self._client.sources.clock()
         mail = IncomingMail(self._client, session.helo, envelope.sender, header, body, now, until, key)
         try:
@@ -246,7 +246,7 @@ class ConnectionPipeline:
         return self._refusal[1] if self._refusal is not None and self._refusal[0] is reply else ""
 
     def _decided(self, agent: Agent[Any], begun: float, reply: Reply | None) -> bool:
-        """Counts a decision; whether it refuses."""
+        """Counts a decision. Returns whether it refuses."""
         self._p.statistics.add(agent.name, begun, reply.code if reply is not None else 0)
         if reply is None:
             return False
@@ -263,7 +263,7 @@ def _is_filtered(session: Session) -> bool:
 
 
 def _not_looked_at(key: str, error: Exception) -> Reply:
-    """The reply to a message at which an agent raised. What the machine lacks is nothing that the message did."""
+    """The reply to a message at which an agent raised. A lack of resources does not count against the message."""
     if not isinstance(error, OSError | MemoryError) and failed_again(key, error):
         return BROKE
     return _NOT_NOW

@@ -1,7 +1,7 @@
-"""What is kept of the agents in the state folder: which are enabled and their settings, and what each worker's have counted.
+"""The agents' files in the state folder: which agents are enabled, their settings, and the counts of each worker.
 
-One JSON file that the command line writes and every worker reads again within seconds; one file of counts a worker. Whatever
-is wrong with the settings of an agent, the others keep theirs, and it runs with its defaults: no slip switches a filter off.
+One JSON file that the command line writes and every worker reads again within seconds; one file of counts a worker. An agent
+whose settings are wrong runs with its defaults, and the others keep theirs: no slip switches a filter off.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class AgentState:
         return load(BUILT[name].settings_type, self.settings.get(name, {}))
 
     def settings_of(self, name: str) -> Any:
-        """The same for one who must run: its defaults, where the file is wrong."""
+        """The settings to run the agent with: its defaults, where the file is wrong."""
         try:
             return self.of(name)
         except ValueError as error:
@@ -64,7 +64,7 @@ class AgentFile:
         self._state = AgentState()
 
     def read(self) -> AgentState:
-        """Raises nothing: a file that cannot be read leaves what was read last."""
+        """Returns the present settings; those read last, if the file cannot be read. Never raises."""
         try:
             status = os.stat(self._file)
             seen = status.st_mtime_ns, status.st_size, status.st_ino
@@ -154,7 +154,7 @@ class Statistics:
         return Statistics(state / FOLDER / f"statistics-{role}-{worker}.json")
 
     def add(self, agent: str, begun: float, code: int = 0, error: bool = False) -> None:
-        """One decision that began at `begun` (perf_counter); `code` is the reply's, 0 if there was none."""
+        """Counts one decision that began at `begun` (perf_counter). `code` is the reply code, 0 if there was no reply."""
         outcome = "error" if error else "reject" if code >= 500 else "defer" if code >= 400 else "accept"
         count(Metric.AGENT_DECISIONS, agent, outcome)
         counts = self.counts[agent]
@@ -173,7 +173,7 @@ class Statistics:
             return
         data = json.dumps({name: asdict(counts) for name, counts in self.counts.items()}).encode()
         temporary = self._file.with_suffix(".new")
-        # Counts are worth no sync, and no mail.
+        # Counts are not worth a sync, and a failure to write them must not cost mail.
         with contextlib.suppress(OSError):
             temporary.write_bytes(data)
             os.replace(temporary, self._file)

@@ -1,7 +1,7 @@
 """Reading ahead for a client that fetches one message after the other, as many do that keep a copy of a folder.
 
-Without it every message costs a round trip to the mailbox server. What is read never changes under its UID; it is bounded in
-messages and bytes, and dropped as soon as the client does something else.
+Without it every message costs a round trip to the mailbox server. The columns that are read ahead never change under a UID; they
+are bounded in messages and bytes, and dropped as soon as the client does something else.
 """
 
 from __future__ import annotations
@@ -47,17 +47,17 @@ async def read_one(opened: OpenedMailbox, view: FolderView, columns: Column, pos
 
 
 async def _reach(opened: OpenedMailbox, view: FolderView, columns: Column, position: int) -> int:
-    """How far to read: the position behind the last message."""
+    """Decides how far to read. Returns the position behind the last message."""
     last = min(position + MESSAGES, len(view.uids))
     if not columns & (Column.CONTENT | Column.HEADER):
         return last
     sizes = view.ahead.sizes
     if view.uids[last - 1] not in sizes:
         end = min(position + SIZES, len(view.uids))
-        found = await opened.mailboxes.fetch(
+        answer = await opened.mailboxes.fetch(
             opened.mailbox, view.folder.id, [(view.uids[position], view.uids[end - 1])], Column.SIZE
         )
-        sizes = view.ahead.sizes = dict(zip(found.uids, found.sizes, strict=True))
+        sizes = view.ahead.sizes = dict(zip(answer.uids, answer.sizes, strict=True))
     total = 0
     for at in range(position, last):
         total += sizes.get(view.uids[at], 0)

@@ -27,7 +27,7 @@ CHANGING = Column.FLAGS | Column.MODSEQ
 
 
 def fetch_ahead(state: ImapState, command: Fetch) -> bool:
-    """Answers at once, without waiting for anything, if what is asked for was read ahead. Says whether it was."""
+    """Answers at once, without waiting for anything, if the columns were read ahead. Returns whether they were."""
     view = state.view
     if view is None or not view.ahead.rows or len(command.messages) != 1 or command.changed_since:
         return False
@@ -81,7 +81,7 @@ async def _from_view(state: ImapState, view: FolderView, plan: FetchPlan, slices
 
 
 async def _from_store(state: ImapState, view: FolderView, plan: FetchPlan, slices: list[Slice], command: Fetch) -> bool:
-    """While one batch is rendered and sent, the store already works on the next. Says whether every message was there."""
+    """Sends batches from the store, which works on the next one meanwhile. Returns whether every message was there."""
     told = 0
     former: asyncio.Task[_Batch] | None = None
     try:
@@ -99,7 +99,7 @@ async def _from_store(state: ImapState, view: FolderView, plan: FetchPlan, slice
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What the store gave for one group, and the plan to render it by."""
+    """The store's answer for one group, and the plan to render it by."""
 
     plan: FetchPlan
     group: list[Slice]
@@ -121,7 +121,7 @@ async def _read(state: ImapState, view: FolderView, plan: FetchPlan, group: list
 
 
 async def _send(state: ImapState, view: FolderView, batch: _Batch, changed_since: int) -> int:
-    """Says of how many messages the answer tells."""
+    """Sends a batch. Returns how many messages the answer has."""
     items = batch.items
     if batch.plan.asks_flags:
         await state.know_keywords(items.flags)
@@ -139,28 +139,28 @@ async def _send(state: ImapState, view: FolderView, batch: _Batch, changed_since
 async def _groups(
     state: ImapState, view: FolderView, plan: FetchPlan, slices: list[Slice]
 ) -> AsyncIterator[list[Slice]]:
-    """Batches. For whole messages the sizes are asked first, unless one message is all there is to fetch."""
+    """Yields batches. For whole messages the sizes are asked first, unless only one message is to be fetched."""
     if not plan.whole or (len(slices) == 1 and slices[0][1] - slices[0][0] == 1):
         for group in batches(slices, ROWS):
             yield group
         return
     for group in batches(slices, ROWS):
-        found = await state.opened.mailboxes.fetch(
+        answer = await state.opened.mailboxes.fetch(
             state.opened.mailbox, view.folder.id, view.uid_ranges(group), Column.SIZE
         )
         first, total, count = 0, 0, 0
-        for at, size in enumerate(found.sizes):
+        for at, size in enumerate(answer.sizes):
             if count and (total + size > WHOLE_BYTES or count == WHOLE_ROWS):
-                yield view.of_uids(found.uids[first:at])
+                yield view.of_uids(answer.uids[first:at])
                 first, total, count = at, 0, 0
             total += size
             count += 1
         if count:
-            yield view.of_uids(found.uids[first:])
+            yield view.of_uids(answer.uids[first:])
 
 
 async def _mark_seen(state: ImapState, view: FolderView, group: list[Slice]) -> bool:
-    """BODY[] without PEEK sets \\Seen. Says whether any message had not been seen."""
+    """Sets \\Seen, as BODY[] without PEEK does. Returns whether any message had not been seen."""
     unseen = [view.uids[at] for low, high in group for at in range(low, high) if not view.flags[at] & Flag.SEEN]
     if not unseen:
         return False
@@ -170,7 +170,7 @@ async def _mark_seen(state: ImapState, view: FolderView, group: list[Slice]) -> 
 
 
 def _learn(view: FolderView, items: FetchedItems) -> None:
-    """What was told as an item's flags need not be told again."""
+    """Puts the flags of an answer into the view, so that they are not told again."""
     at = view.position(items.uids[0])
     if at is not None and list(view.uids[at : at + len(items.uids)]) == list(items.uids):
         for offset, word in enumerate(items.flags):

@@ -44,7 +44,7 @@ async def list_folders(state: ImapState, command: List) -> None:
 
 
 class _Lines:
-    """One LIST's answer."""
+    """The answer to one LIST."""
 
     def __init__(self, state: ImapState, command: List) -> None:
         self._state = state
@@ -58,9 +58,9 @@ class _Lines:
         self._subscribed_only = self._lsub or "SUBSCRIBED" in command.selection
         self._subscribed: set[Path] = set()
         self._parents: set[Path] = set()
-        """Names that have others below them. One that is no folder is a level whose folder was deleted, or was never made."""
+        """Names that have others below them. A name without a folder is a level whose folder was deleted or never made."""
         self._holds: set[Path] = set()
-        """Names with something below them that RECURSIVEMATCH looks for and that no line of its own tells."""
+        """Names that have, somewhere below them, a name that RECURSIVEMATCH looks for and that has no line of its own."""
 
     async def send(self) -> None:
         state, command = self._state, self._command
@@ -90,15 +90,15 @@ class _Lines:
         return any(matches(pattern, name) for pattern in self._patterns)
 
     def _sought(self, folders: dict[Path, Folder]) -> Iterable[Path]:
-        """What RECURSIVEMATCH looks for (RFC 9051 section 6.3.9.1): the names that the other options choose."""
+        """The names that RECURSIVEMATCH looks for: those that the other options choose (RFC 9051 section 6.3.9.1)."""
         selection = self._command.selection
-        found = self._subscribed if "SUBSCRIBED" in selection else folders.keys()
+        paths = self._subscribed if "SUBSCRIBED" in selection else folders.keys()
         if "SPECIAL-USE" in selection:
-            return [path for path in found if path in folders and folders[path].kind in SPECIAL_USE]
-        return found
+            return [path for path in paths if path in folders and folders[path].kind in SPECIAL_USE]
+        return paths
 
     def _attributes(self, path: Path, folder: Folder | None) -> list[bytes] | None:
-        """What stands in brackets; None if this name is not in the answer."""
+        """The attributes in parentheses; None if this name is not in the answer."""
         if not self._is_named(path):
             return None
         subscribed = path in self._subscribed
@@ -121,15 +121,15 @@ class _Lines:
         return attributes
 
     def _no_folder(self) -> bytes:
-        """How a name is marked that is no folder but has folders below it, or is subscribed to (RFC 9051 section 7.3.1).
-        Clients of IMAP4rev1 know the newer word from RFC 5258 only, so only if their command uses that."""
+        """The attribute of a name that is no folder but has folders below it or is subscribed to (RFC 9051 section 7.3.1).
+        IMAP4rev1 has \\NonExistent from RFC 5258 alone, so a client of it gets that only if its command uses RFC 5258."""
         return b"\\NonExistent" if self._state.rev2 or self._command.extended else b"\\Noselect"
 
     def _child_criteria(self) -> bytes:
         return b" ".join(b'"' + option.encode() + b'"' for option in sorted(self._command.selection & _CRITERIA))
 
     def _send_lsub_parents(self) -> None:
-        """RFC 3501 section 6.3.9: with "%", a level that is not subscribed but holds subscribed names is told as \\Noselect."""
+        """RFC 3501 section 6.3.9: with "%", a level that is not subscribed but holds subscribed names is listed as \\Noselect."""
         if not any("%" in pattern for pattern in self._patterns):
             return
         for path in sorted(_above(self._subscribed) - self._subscribed, key=_inbox_first):
@@ -175,7 +175,7 @@ async def status_line(state: ImapState, folder: Folder, items: tuple[str, ...]) 
 
 
 async def _deleted_storage(state: ImapState, folder: Folder) -> int:
-    """Octets that EXPUNGE would set free: asked for beside QUOTA=RES-STORAGE (RFC 9208 section 4.1.4)."""
+    """Octets that EXPUNGE would free, for a server with QUOTA=RES-STORAGE (RFC 9208 section 4.1.4)."""
     if not folder.deleted:
         return 0
     mailboxes, mailbox = state.opened.mailboxes, state.opened.mailbox

@@ -1,6 +1,6 @@
 """SEARCH, SORT and THREAD (RFC 9051 section 6.4.4, RFC 4731, RFC 5256): programs are made ready here and run by the store.
 
-What only the session knows is put in first: sequence numbers and "$" become UIDs, \\Recent becomes UID ranges, keywords bits.
+Keys that only the session knows are replaced first: sequence numbers and "$" by UIDs, \\Recent by UID ranges, keywords by bits.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ async def thread(state: ImapState, command: Thread) -> None:
 
 
 async def _run(state: ImapState, view: FolderView, program: SearchTerm, keys: Sequence[SortKey]) -> list[int]:
-    """The UIDs that the program finds. Only where the answer says that the folder has changed does the view catch up with it,
-    and what names messages by what the view held ("*", RECENT) is searched again."""
+    """Returns the UIDs that the program finds. If the answer says that the folder has changed, the view catches up, and a
+    program that names messages by the view ("*", RECENT) runs again."""
     await state.loaded()
     former: SearchTerm | None = None
     uids: list[int] = []
@@ -86,9 +86,9 @@ async def _run(state: ImapState, view: FolderView, program: SearchTerm, keys: Se
             return list(view.uids)
         if term == former:
             break
-        found = await state.opened.mailboxes.search(state.opened.mailbox, view.folder.id, term, keys)
-        uids = list(found.uids)
-        if found.highest_modseq <= view.modseq:
+        result = await state.opened.mailboxes.search(state.opened.mailbox, view.folder.id, term, keys)
+        uids = list(result.uids)
+        if result.highest_modseq <= view.modseq:
             break
         await state.refresh(expunges=False)
         former = term
@@ -96,13 +96,13 @@ async def _run(state: ImapState, view: FolderView, program: SearchTerm, keys: Se
 
 
 def _gone(view: FolderView, uids: Sequence[int]) -> bytes:
-    """The code that tells a client that numbers it still counts may be missing from the answer, for another session took
-    their messages out (RFC 9051 section 7.1)."""
+    """The response code for an answer that may lack messages which the client still counts, because another session expunged
+    them (RFC 9051 section 7.1)."""
     return b"EXPUNGEISSUED" if view.vanished and not set(view.vanished) <= set(uids) else b""
 
 
 class _Resolver:
-    """Makes of a program one with only the store's keys in it."""
+    """Turns a program into one with only the store's keys in it."""
 
     def __init__(self, state: ImapState, view: FolderView) -> None:
         self._state = state
@@ -112,7 +112,7 @@ class _Resolver:
         self._bits: dict[str, int] = {}
 
     async def term(self, term: SearchTerm) -> SearchTerm:
-        """Raises NO [LIMIT] (RFC 5530 section 3).
+        """Resolves one term. Raises NO [LIMIT] (RFC 5530 section 3).
 
         Bound: linear in the program and the folder; MAX_RANGES ranges of UIDs and twice the messages of the folder, so that "$"
         or RECENT may be named twice whatever they hold; MAX_KEYWORDS questions to the store.
@@ -170,10 +170,10 @@ def _asks_modseq(term: SearchTerm) -> bool:
 
 
 async def _highest_modseq(state: ImapState, view: FolderView, uids: list[int]) -> int:
-    found = await state.opened.mailboxes.fetch(
+    answer = await state.opened.mailboxes.fetch(
         state.opened.mailbox, view.folder.id, view.uid_ranges(view.of_uids(uids)), Column.MODSEQ
     )
-    return max(found.modseqs, default=0)
+    return max(answer.modseqs, default=0)
 
 
 def _all_known(view: FolderView, uids: list[int]) -> bool:
@@ -181,7 +181,7 @@ def _all_known(view: FolderView, uids: list[int]) -> bool:
 
 
 def _named(returns: frozenset[str] | None, uids: list[int]) -> list[int]:
-    """All, or only the least and greatest where only these were asked for: what "$" holds (RFC 9051 section 6.4.4.1)."""
+    """The UIDs for "$": all, or the least and the greatest where only these were asked for (RFC 9051 section 6.4.4.1)."""
     if not uids or not returns or not returns & {"MIN", "MAX"} or returns & {"ALL", "COUNT"}:
         return uids
     ends = ([uids[0]] if "MIN" in returns else []) + ([uids[-1]] if "MAX" in returns else [])

@@ -44,8 +44,8 @@ async def select(state: ImapState, command: Select) -> None:
 
 
 async def _tell_unseen(state: ImapState, folder: Folder) -> None:
-    """RFC 3501 section 6.3.1: the number of the first message that is not seen. RFC 9051 has it no more. The store is asked
-    only where the counters do not tell."""
+    """RFC 3501 section 6.3.1: the number of the first message that is not seen. RFC 9051 has dropped it. The store is asked only
+    where the counters do not tell."""
     if folder.unseen == folder.messages:
         first = 1 if folder.messages else 0
     else:
@@ -55,7 +55,8 @@ async def _tell_unseen(state: ImapState, folder: Folder) -> None:
 
 
 async def _recent(state: ImapState, folder: Folder, read_only: bool) -> tuple[Folder, list[tuple[int, int]], int]:
-    """The folder with what is recent for this session (RFC 3501 section 2.3.2), claimed by SELECT, only seen by EXAMINE."""
+    """Returns the folder with the UIDs that are recent for this session (RFC 3501 section 2.3.2). SELECT claims them, EXAMINE
+    only looks."""
     if state.rev2 or folder.recent_uid >= folder.uid_next:
         return folder, [], 0
     mailboxes, mailbox = state.opened.mailboxes, state.opened.mailbox
@@ -64,8 +65,8 @@ async def _recent(state: ImapState, folder: Folder, read_only: bool) -> tuple[Fo
     recent = (folder.recent_uid, folder.uid_next - 1)
     if recent[0] > recent[1]:
         return folder, [], 0
-    found = (await mailboxes.search(mailbox, folder.id, SearchTerm("uid", uids=(recent,)))).uids
-    return folder, [recent] if found else [], len(found)
+    uids = (await mailboxes.search(mailbox, folder.id, SearchTerm("uid", uids=(recent,)))).uids
+    return folder, [recent] if uids else [], len(uids)
 
 
 async def close(state: ImapState, command: Command) -> None:
@@ -75,7 +76,7 @@ async def close(state: ImapState, command: Command) -> None:
         try:
             await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id)
         except MailboxError as error:
-            if error.code != "NONEXISTENT":  # of a folder that was deleted meanwhile nothing is left to remove
+            if error.code != "NONEXISTENT":  # a folder that was deleted meanwhile has nothing left to remove
                 raise
     state.view = None
     state.done(command)
@@ -99,8 +100,8 @@ async def expunge(state: ImapState, command: Command) -> None:
             return
     await state.loaded()
     gone = await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id, ranges)
-    known = set(view.vanished)
-    view.vanished += [uid for uid in gone if uid not in known]
+    vanished = set(view.vanished)
+    view.vanished += [uid for uid in gone if uid not in vanished]
     await state.refresh(expunges=True)
     state.done(command)
 
@@ -171,14 +172,14 @@ class Idle:
             self._task = None
 
     def stop(self) -> None:
-        """The connection ended."""
+        """Stops listening, because the connection ended."""
         if self._watch is not None:
             self._watch.close()
         if self._task is not None:
             self._task.cancel()
 
     def done(self) -> Awaitable[None] | None:
-        """DONE came: what is being told is told first."""
+        """Ends IDLE after DONE, once the changes that are being told are told."""
         if self._watch is not None:
             self._watch.close()
         if self._task is None:

@@ -1,7 +1,7 @@
 """The IMAP4 session: greeting, capabilities, TLS, authentication, and the way of each command to its group.
 
-The guard says what may be advertised and refused; the groups (`folders`, `selected`, `fetch`, `store`, `search`)
-obey the commands; `access.logon` opens the mailbox. Standards: RFC 9051 and RFC 3501, and the extensions of CAPABILITIES.
+The guard decides what is advertised and refused; the groups (`folders`, `selected`, `fetch`, `store`, `search`) obey the
+commands; `access.logon` opens the mailbox. Standards: RFC 9051 and RFC 3501, and the extensions of CAPABILITIES.
 """
 
 from __future__ import annotations
@@ -151,11 +151,11 @@ class ImapSession(Conversation):
         return _SESSION[name](self, event)
 
     def _is_free(self) -> bool:
-        """The peer reads what it is sent."""
+        """Whether the peer reads what it is sent."""
         return self.link is not None and not self.link.congested
 
     async def _obey(self, handler: Handler, command: Command) -> None:
-        """Runs a handler; what the store or the command's state refuses is the tagged answer."""
+        """Runs a handler. A refusal by the store or the command's state becomes the tagged answer."""
         if self._state.view is not None and handler is not fetch.fetch:
             self._state.view.ahead = Ahead(NO_COLUMNS)
         try:
@@ -212,15 +212,15 @@ class ImapSession(Conversation):
         if self._state.authenticated:
             return BASE + b" " + CAPABILITIES + limit
         offer = self._offer()
-        words = [BASE]
+        capabilities = [BASE]
         if offer.upgrade:
-            words.append(b"STARTTLS")
+            capabilities.append(b"STARTTLS")
         if offer.login_disabled:
-            words.append(b"LOGINDISABLED")
+            capabilities.append(b"LOGINDISABLED")
         link = self._state.link
         assert link is not None
-        words.extend(b"AUTH=" + name.encode() for name in names(offer.mechanisms, link.binds))
-        return b" ".join(words)
+        capabilities.extend(b"AUTH=" + name.encode() for name in names(offer.mechanisms, link.binds))
+        return b" ".join(capabilities)
 
     def _capability(self, command: Command) -> None:
         self._state.send(b"CAPABILITY " + self._capabilities())

@@ -1,4 +1,4 @@
-"""One IMAP session's state and its ways to answer: what every group of commands (`folders`, `fetch`, ...) works on.
+"""One IMAP session's state and its ways to answer. Every group of commands (`folders`, `fetch`, ...) works on it.
 
 Holds the opened mailbox, the selected folder's view and what the client enabled; decides when changes made by others are told.
 """
@@ -79,7 +79,7 @@ class ImapState:
         self._opened = opened
 
     async def renew_quota(self) -> None:
-        """To be called by what fills the mailbox or tells of its quota."""
+        """Renews the quota. Commands that fill the mailbox or tell its quota call it first."""
         self.opened = await renewed(self.access, self.opened)
 
     @property
@@ -89,15 +89,15 @@ class ImapState:
         return self.view
 
     def require_authenticated(self) -> None:
-        """BAD before authentication."""
+        """Raises BAD before authentication."""
         assert self.opened is not None
 
     def require_selected(self) -> None:
-        """BAD without a selected folder."""
+        """Raises BAD without a selected folder."""
         assert self.selected is not None
 
     def enable_condstore(self) -> None:
-        """A command enables CONDSTORE. In a selected mailbox the client is told where it stands (RFC 7162 section 3.1)."""
+        """Enables CONDSTORE for the session. In a selected mailbox the client is told HIGHESTMODSEQ (RFC 7162 section 3.1)."""
         if self.condstore:
             return
         self.condstore = True
@@ -107,20 +107,22 @@ class ImapState:
     # Answers
 
     def send(self, data: bytes) -> None:
-        """An untagged answer, without its star and line end."""
+        """Sends an untagged answer. `data` is without its star and line end."""
         self.machine.send(b"* " + data + b"\r\n")
 
     def done(self, command: Command, text: str = "", code: bytes = b"", status: bytes = b"OK") -> None:
-        """The tagged answer."""
+        """Sends the tagged answer."""
         self._poured = 0
-        words = text.encode("utf-8", "replace") or command.name.encode() + b" completed"
-        self.machine.send(command.tag + b" " + status + b" " + (b"[" + code + b"] " if code else b"") + words + b"\r\n")
+        message = text.encode("utf-8", "replace") or command.name.encode() + b" completed"
+        self.machine.send(
+            command.tag + b" " + status + b" " + (b"[" + code + b"] " if code else b"") + message + b"\r\n"
+        )
 
     def mailbox(self, name: str) -> bytes:
         return responses.mailbox(name, self.utf8)
 
     def tell_name(self, path: Path, old: str) -> None:
-        """Tells what a name has become: OLDNAME, in IMAP4rev2 (RFC 9051 section 6.3.9.7). Nothing where it is the same."""
+        """Tells an IMAP4rev2 client by OLDNAME what a name has become (RFC 9051 section 6.3.9.7), unless it is the same."""
         name = "/".join(path)
         if self.rev2 and name != old:
             self.send(b'LIST () "/" ' + self.mailbox(name) + b' ("OLDNAME" (' + self.mailbox(old) + b"))")
@@ -135,7 +137,7 @@ class ImapState:
             await self.drain()
 
     async def drain(self) -> None:
-        """Writes what is said so far. Who takes nothing of it for as long as a stranger may be idle is left."""
+        """Writes the answers so far. A peer that takes nothing of them for as long as a stranger may be idle is disconnected."""
         self._poured = 0
         link = self.link
         if link is None or link.is_closed:
@@ -164,17 +166,17 @@ class ImapState:
     # Folders
 
     async def folders(self) -> list[Folder]:
-        found = await self.opened.mailboxes.folders(self.opened.mailbox)
-        self.paths = {folder.path: folder.id for folder in found}
-        return found
+        folders = await self.opened.mailboxes.folders(self.opened.mailbox)
+        self.paths = {folder.path: folder.id for folder in folders}
+        return folders
 
     async def folder(self, name: str) -> Folder:
-        """A folder by its name, from a fresh list if the remembered id is no longer that name's."""
+        """Returns a folder by its name, from a fresh list if the remembered id no longer has that name."""
         path = path_of(name)
-        known = self.paths.get(path)
-        if known is not None:
+        folder_id = self.paths.get(path)
+        if folder_id is not None:
             try:
-                folder = await self.opened.mailboxes.folder(self.opened.mailbox, known)
+                folder = await self.opened.mailboxes.folder(self.opened.mailbox, folder_id)
                 if folder.path == path:
                     return folder
             except MailboxError as error:
@@ -204,14 +206,15 @@ class ImapState:
         view = await self.loaded()
         if ranges == SAVED:
             return view.of_uids(self.saved)
-        found = view.slices(ranges, by_uid)
-        if found is None:
+        slices = view.slices(ranges, by_uid)
+        if slices is None:
             raise bad("Message number out of range")
-        return found
+        return slices
 
     async def refresh(self, expunges: bool, changed: bool = False) -> None:
-        """Looks at the store and tells what changed: EXISTS and flags now, EXPUNGE only where the command allows it
-        (RFC 9051 section 7.5.1: never during FETCH, STORE or SEARCH, and not without a command). `changed`: something did."""
+        """Looks at the store and tells what changed: EXISTS and flags now, EXPUNGE only where the command allows it (RFC 9051
+        section 7.5.1: never during FETCH, STORE or SEARCH, and not without a command). `changed`: the store is known to have
+        changed."""
         view = self.selected
         if not view.loaded and not changed:
             folder = await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id)
@@ -235,8 +238,8 @@ class ImapState:
         self._tell_arrived(view, changes.arrived, index)
 
     async def _look(self, view: FolderView) -> Index:
-        """What changed. RFC 3501 section 2.3.2: what came is recent to the first session that is told, and to no other but
-        those that only examine; so telling claims it."""
+        """Returns what changed. New messages are recent to the first session that is told, and to no other but those that only
+        examine (RFC 3501 section 2.3.2); so telling claims them."""
         mailboxes, mailbox, since = self.opened.mailboxes, self.opened.mailbox, view.modseq
         if self.rev2:
             return await mailboxes.index(mailbox, view.folder.id, since)
@@ -256,7 +259,7 @@ class ImapState:
         self.machine.send(b"".join([b"* %d EXPUNGE\r\n" % number for number in view.expunge(uids)]))
 
     async def tell_flags(self, positions: Sequence[int], with_uid: bool = False) -> None:
-        """Untagged FETCH answers with the flags of these positions, and mod-sequences once CONDSTORE is on."""
+        """Sends untagged FETCH answers with the flags of these positions, and mod-sequences once CONDSTORE is on."""
         view = self.selected
         uids = [view.uids[at] for at in positions]
         texts = await self.flag_texts(uids, [view.flags[at] for at in positions])
@@ -273,10 +276,10 @@ class ImapState:
 
     async def _tell_modseqs(self, texts: dict[int, bytes], slices: list[Slice]) -> None:
         view = self.selected
-        found = await self.opened.mailboxes.fetch(
+        answer = await self.opened.mailboxes.fetch(
             self.opened.mailbox, view.folder.id, view.uid_ranges(slices), Column.MODSEQ
         )
-        rows = zip(view.numbers(found.uids, slices), found.uids, found.modseqs, strict=True)
+        rows = zip(view.numbers(answer.uids, slices), answer.uids, answer.modseqs, strict=True)
         self.machine.send(
             b"".join(
                 [
@@ -286,29 +289,29 @@ class ImapState:
             )
         )
 
-    async def flag_texts(self, uids: Sequence[int], words: Sequence[int]) -> list[bytes]:
-        """Flag words as bracketed names; keywords that others added since are looked up first."""
-        await self.know_keywords(words)
-        return self.texts(uids, words)
+    async def flag_texts(self, uids: Sequence[int], flag_words: Sequence[int]) -> list[bytes]:
+        """Returns flag words as names in parentheses. Keywords that others added since are looked up first."""
+        await self.know_keywords(flag_words)
+        return self.texts(uids, flag_words)
 
-    async def know_keywords(self, words: Sequence[int]) -> None:
+    async def know_keywords(self, flag_words: Sequence[int]) -> None:
         """Learns the names of keyword bits that came into use after the folder was selected."""
         view = self.selected
-        high = max(words, default=0)
+        high = max(flag_words, default=0)
         if high.bit_length() > 8 + len(view.folder.keywords):
             view.folder = await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id)
             view.flag_texts.clear()
             self.tell_known_flags()
 
-    def texts(self, uids: Sequence[int], words: Sequence[int]) -> list[bytes]:
+    def texts(self, uids: Sequence[int], flag_words: Sequence[int]) -> list[bytes]:
         view = self.selected
-        known = view.flag_texts
-        for word in set(words):
-            if word not in known:
-                if len(known) > 4096:
-                    known.clear()
-                known[word] = b"(" + b" ".join(responses.flag_names(word, view.folder.keywords)) + b")"
-        plain = [known[word] for word in words]
+        cached = view.flag_texts
+        for word in set(flag_words):
+            if word not in cached:
+                if len(cached) > 4096:
+                    cached.clear()
+                cached[word] = b"(" + b" ".join(responses.flag_names(word, view.folder.keywords)) + b")"
+        plain = [cached[word] for word in flag_words]
         if view.recent and not self.rev2:
             for at, uid in enumerate(uids):
                 if view.is_recent(uid):
@@ -328,7 +331,7 @@ class ImapState:
 
 
 def path_of(name: str) -> Path:
-    """A name's levels. NO for one that cannot be a folder's."""
+    """Returns a name's levels. Raises NO for a name that no folder can have."""
     path = tuple(name.split("/"))
     if not all(path) or len(path) > 32 or any(ord(c) < 32 or ord(c) == 127 for c in name):
         raise no("Mailbox name is not valid", "CANNOT")

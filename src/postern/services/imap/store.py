@@ -41,12 +41,12 @@ async def store(state: ImapState, command: Store) -> None:
 
 
 async def _tell(
-    state: ImapState, view: FolderView, command: Store, uids: list[int], words: list[int], modseqs: list[int]
+    state: ImapState, view: FolderView, command: Store, uids: list[int], flag_words: list[int], modseqs: list[int]
 ) -> None:
-    """The untagged answers: flags unless SILENT, mod-sequences once CONDSTORE is on (RFC 7162 section 3.1.3)."""
-    texts = await state.flag_texts(uids, words)
+    """Sends the untagged answers: flags unless SILENT, mod-sequences once CONDSTORE is on (RFC 7162 section 3.1.3)."""
+    texts = await state.flag_texts(uids, flag_words)
     lines: list[bytes] = []
-    for uid, word, modseq, text in zip(uids, words, modseqs, texts, strict=True):
+    for uid, word, modseq, text in zip(uids, flag_words, modseqs, texts, strict=True):
         at = view.position(uid)
         if at is None:
             continue
@@ -66,14 +66,14 @@ def _positions(view: FolderView, uids: list[int]) -> list[int]:
 
 
 async def _word(state: ImapState, folder: Folder, flags: NamedFlags, create: bool) -> int:
-    """The flag word of names in a folder; with `create` a keyword that is new there is added to it."""
+    """Returns the flag word of names in a folder. With `create` a keyword that is new to the folder is added to it."""
     word = flags.bits
     if not flags.keywords:
         return word
-    known = {name.lower(): 1 << (KEYWORD_BASE + i) for i, name in enumerate(folder.keywords)}
-    if all(name.lower() in known for name in flags.keywords):
+    keywords = {name.lower(): 1 << (KEYWORD_BASE + i) for i, name in enumerate(folder.keywords)}
+    if all(name.lower() in keywords for name in flags.keywords):
         for name in flags.keywords:
-            word |= known[name.lower()]
+            word |= keywords[name.lower()]
         return word
     return word | await state.opened.mailboxes.keywords(state.opened.mailbox, folder.id, flags.keywords, create)
 
@@ -102,8 +102,8 @@ async def copy(state: ImapState, command: Copy) -> None:
         return
     if code:
         state.send(b"OK [" + code + b"] Moved")
-    known = set(view.vanished)
-    view.vanished += [uid for uid in result.sources if uid not in known]
+    vanished = set(view.vanished)
+    view.vanished += [uid for uid in result.sources if uid not in vanished]
     await state.refresh(expunges=True)
     state.done(command)
 

@@ -23,14 +23,14 @@ NO_COLUMNS = Column(0)
 STAR_UID = 1 << 32
 """Above every UID."""
 UNTOLD = 1 << 63
-"""No flag word: the flags changed after SELECT, which the client has yet to be told."""
+"""A value that is no flag word: the flags changed after SELECT, and the client has yet to be told."""
 FEW = 16
 """Up to this many expunged messages are cut out one by one; more are filtered out in one pass."""
 
 
 @dataclass(slots=True)
 class Changes:
-    """What one look at the store brought: the UIDs that are new, and the positions whose flags differ."""
+    """The changes that one look at the store brought: the UIDs that are new, and the positions whose flags differ."""
 
     arrived: array[int]
     flagged: list[int]
@@ -38,8 +38,8 @@ class Changes:
 
 @dataclass(slots=True)
 class Ahead:
-    """What was read ahead for a client that fetches one message after the other: rows of `columns` by UID, kept until it
-    does something else. `position` is the message it asked for last; `sizes` bound the next reading."""
+    """Rows of `columns` by UID, read ahead for a client that fetches one message after the other, and kept until it does
+    something else. `position` is the message it asked for last; `sizes` bound the next reading."""
 
     columns: Column
     position: int = -1
@@ -48,7 +48,7 @@ class Ahead:
 
 
 class FolderView:
-    """`modseq` is up to where the view has seen the folder's changes. `recent` are UID ranges this session may call recent."""
+    """One session's view. It has seen the folder's changes up to `modseq`. `recent` are the UID ranges that are recent here."""
 
     def __init__(self, folder: Folder, read_only: bool, recent: list[tuple[int, int]], recent_count: int = 0) -> None:
         self.folder = folder
@@ -59,7 +59,7 @@ class FolderView:
         self._messages = folder.messages
         self.modseq = folder.highest_modseq
         self.next_uid = folder.uid_next
-        """UIDs below are known, or are known to be gone. `folder` may be looked at anew; this only moves with what is told."""
+        """UIDs below it are known, or known to be gone. `folder` may be read anew; this moves only as the client is told."""
         self.uids: array[int] = array(WORD)
         self.flags: array[int] = array("Q")
         self.vanished: list[int] = []
@@ -76,8 +76,8 @@ class FolderView:
         """The first look: `now` is the whole folder, `since` what changed after SELECT (None: nothing). What came after
         SELECT is left for the next `apply`; what vanished after it takes its place again, to be told as expunged."""
         uids, flags = from_octets(now.uids), array("Q", now.flags)
-        known = bisect_left(uids, self.next_uid)
-        uids, flags = uids[:known], flags[:known]
+        fresh = bisect_left(uids, self.next_uid)
+        uids, flags = uids[:fresh], flags[:fresh]
         gone = [uid for uid in from_octets(since.vanished) if uid < self.next_uid] if since else []
         self.vanished = sorted(set(gone))
         if gone:
@@ -94,8 +94,8 @@ class FolderView:
         self.loaded = True
 
     def apply_unloaded(self, index: Index) -> array[int] | None:
-        """Before the first look, mail that only came is counted without one: many idle sessions see nothing else. Says what
-        came; None if more than that happened."""
+        """Counts new mail before the first look, without one: many idle sessions see nothing else. Returns the new UIDs; None if
+        anything else happened."""
         uids = from_octets(index.uids)
         if index.vanished or (len(uids) and uids[0] < self.next_uid):
             return None
@@ -133,25 +133,25 @@ class FolderView:
         return at if at < len(self.uids) and self.uids[at] == uid else None
 
     def expunge(self, uids: Iterable[int]) -> list[int]:
-        """Takes messages out and says their sequence numbers, highest first, as EXPUNGE tells them (RFC 9051 section 7.5.1)."""
-        found = sorted({at for uid in uids if (at := self.position(uid)) is not None}, reverse=True)
+        """Takes messages out. Returns their sequence numbers, highest first, as EXPUNGE tells them (RFC 9051 section 7.5.1)."""
+        positions = sorted({at for uid in uids if (at := self.position(uid)) is not None}, reverse=True)
         if self.recent:
-            self.recent_count -= sum(self.is_recent(self.uids[at]) for at in found)
-        if len(found) <= FEW:
-            for at in found:
+            self.recent_count -= sum(self.is_recent(self.uids[at]) for at in positions)
+        if len(positions) <= FEW:
+            for at in positions:
                 del self.uids[at]
                 del self.flags[at]
         else:
-            gone = set(found)
+            gone = set(positions)
             keep = [at for at in range(len(self.uids)) if at not in gone]
             self.uids = array(WORD, [self.uids[at] for at in keep])
             self.flags = array("Q", [self.flags[at] for at in keep])
-        return [at + 1 for at in found]
+        return [at + 1 for at in positions]
 
     def slices(self, ranges: Ranges, by_uid: bool) -> list[Slice] | None:
-        """The positions a sequence set names, in order and each once. None: a sequence number that is not there."""
+        """The positions that a sequence set names, in order and each once. None if a sequence number is not there."""
         count = len(self.uids)
-        found: list[Slice] = []
+        slices: list[Slice] = []
         for first, last in ranges:
             if by_uid:
                 top = self.uids[-1] if count else 0
@@ -165,8 +165,8 @@ class FolderView:
                     continue
                 low -= 1
             if low < high:
-                found.append((low, high))
-        return merged(found)
+                slices.append((low, high))
+        return merged(slices)
 
     def of_uids(self, uids: Sequence[int]) -> list[Slice]:
         """The slices of these UIDs, as far as they are here."""

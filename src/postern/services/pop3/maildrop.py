@@ -1,4 +1,4 @@
-"""A POP3 session's snapshot of INBOX (RFC 1939 section 5): numbers, sizes, what was retrieved, what is to go; reading ahead."""
+"""A POP3 session's snapshot of INBOX (RFC 1939 section 5): numbers, sizes, messages retrieved and deleted; and reading ahead."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from postern.services.access.numbers import from_octets
 SIZES_BATCH = 10_000
 AHEAD_BYTES = 1024 * 1024
 AHEAD_MESSAGES = 64
-"""What is read ahead for a client that retrieves one message after the other."""
+"""Messages that are read ahead for a client that retrieves one message after the other."""
 
 
 class MaildropStore(FolderStore, ImapItems, Protocol):
-    """What a maildrop needs of a mailbox server."""
+    """The methods of a mailbox server that a maildrop needs."""
 
 
 @dataclass(slots=True)
 class Maildrop:
-    """INBOX as it stood at login. Message numbers are positions + 1, and stay. `sizes` are octets as RETR sends them, but for
-    the stuffing (RFC 1939 section 11)."""
+    """INBOX as it stood at login. Message numbers are positions + 1, and stay. `sizes` are octets as RETR sends them, without
+    the byte-stuffing (RFC 1939 section 11)."""
 
     mailboxes: MaildropStore
     mailbox: UUID
@@ -40,7 +40,7 @@ class Maildrop:
         return [at for at in range(len(self.uids)) if at not in self.deleted]
 
     async def read(self, at: int) -> bytes | None:
-        """A message, and when the one before it was read too, those behind it up to AHEAD_BYTES."""
+        """Returns a message. Reads those behind it ahead, up to AHEAD_BYTES, if the one before it was read too."""
         last, size = at, self.sizes[at]
         if at - 1 in self.retrieved:
             while (

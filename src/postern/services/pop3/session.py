@@ -97,7 +97,7 @@ class Pop3Session(Conversation):
         return action(self, event, self._drop)
 
     def _refuse(self, text: str) -> Awaitable[None] | None:
-        """The last of too many errors is answered too, and says that the connection ends."""
+        """Answers -ERR. The answer to the last error that is allowed says that the connection ends."""
         self._bad += 1
         last = self._bad >= self._access.limits.errors_per_connection
         self._machine.err(f"{text}; too many errors, closing" if last else text)
@@ -142,7 +142,7 @@ class Pop3Session(Conversation):
         return None
 
     async def _update(self, drop: Maildrop) -> None:
-        """The UPDATE state (RFC 1939 section 6): what was read is seen, what was deleted goes."""
+        """The UPDATE state (RFC 1939 section 6): retrieved messages become seen, deleted ones are removed."""
         mailboxes, mailbox = drop.mailboxes, drop.mailbox
         try:
             seen = drop.ranges(drop.retrieved - drop.deleted)

@@ -1,7 +1,7 @@
 """A message's content while it comes in: in memory up to a threshold, behind that in a nameless file of the spool folder; and
 the Received field that we put in front (RFC 5321 section 4.4).
 
-Leaves it to `receive` who may send what, and to `transport.submission` what is put right.
+`receive` decides who may send what; `transport.submission` corrects the header.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ BROKE = Reply(554, "5.6.0", "This message cannot be handled here: it was tried t
 """Class 5 (RFC 5321 section 4.2.1), so that its sender does not repeat what would fail again; RFC 3463 X.6.0."""
 
 _NAMED = 2047
-"""Octets by which a message is known again, and how many there are in all. For more of them Python's hashlib would give up the
-interpreter, which the loop then waits for."""
+"""Octets that identify a message, with its size. To hash more of them hashlib would release the interpreter's lock, and the loop
+would wait to get it back."""
 
 _MBOX_LINE = re.compile(rb">?From (?![ \t]*+:)[^\r\n]*+\r\n")
 
@@ -38,8 +38,8 @@ class SpoolError(Exception):
 
 
 class SpooledChunks(Chunks):
-    """The beginning of a message in memory, the rest in a file, read as it is asked for, by any thread. The file is closed
-    with the last reference to this: whoever still reads, when a connection is lost and its session gone, reads what is right."""
+    """The beginning of a message in memory, the rest in a file, read as it is asked for, by any thread. The file is closed with
+    the last reference to this, so that a reader may outlive the connection and its session."""
 
     def __init__(self, first: bytes, file: IO[bytes], size: int) -> None:
         self._first = first
@@ -94,8 +94,8 @@ class Gathering:
         self.ascii = True
 
     def add(self, data: bytes) -> None:
-        """Takes the next piece, without NUL, which is in no mail (RFC 5322 section 4): a name that hides one from the agents
-        would be another in the mailbox. Never raises: a full disk is told by `split`."""
+        """Takes the next piece and removes NULs, which mail may not hold (RFC 5322 section 4): agents would read a field's name
+        with a NUL in it as another name than the mailbox does. Never raises: `split` reports a full disk."""
         if b"\0" in data:
             data = data.replace(b"\0", b"")
         self.ascii = self.ascii and data.isascii()
@@ -121,8 +121,8 @@ class Gathering:
             self._failed = True
 
     def key(self) -> str:
-        """The name under which attempts at this message are marked and counted: its sender, who does not know that it brought
-        a process down, sends the same octets again.
+        """The name under which attempts at this message are marked and counted. It comes from the octets: a sender does not know
+        that a message brought a process down, and sends the same ones again.
 
         Bound: the first 2,047 octets are looked at.
         """
@@ -154,15 +154,15 @@ class Gathering:
         return None if self._in_file else (data, b"")
 
     def content(self, first: bytes) -> Content:
-        """The message that begins with `first` (what `split` gave, changed) and goes on with what was spooled, which is from
-        now on the content's own."""
+        """The message that begins with `first` (what `split` gave, changed) and goes on with what was spooled. The content owns
+        the spooled file from now on."""
         file, self._file = self._file, None
         if file is None:
             return Content((first,), len(first))
         return Content(SpooledChunks(first, file, self._in_file), len(first) + self._in_file)
 
     def close(self) -> None:
-        """Forgets what no content was made of."""
+        """Forgets the pieces, and the file if no content was made of it."""
         self._pieces.clear()
         if self._file is not None:
             self._file.close()
@@ -170,12 +170,12 @@ class Gathering:
 
 
 def has_failed(key: str) -> bool:
-    """Looking at this message brought a process down, or raised, twice."""
+    """Whether looking at this message brought a process down, or raised, twice."""
     return given_up(key) is not None
 
 
 def failed_again(key: str, error: Exception) -> bool:
-    """Counts what looking at a message raised; whether that was once too often."""
+    """Counts an error that looking at a message raised. Returns whether the message is given up now."""
     return strike(key, error).count >= LIMIT
 
 
@@ -231,12 +231,12 @@ def received_field(
 
 
 def refused_header(header: bytes, most_received: int) -> Reply | None:
-    """Why a message is not taken for its header's sake.
+    """The reply to a message that is refused for its header; None if the header is in order.
 
     Bound: linear in the header.
     """
     if has_too_many_fields(header):
-        # What IMAP, DMARC and the filters read is all that there is.
+        # IMAP, DMARC and the filters read no more fields than that.
         return Reply(554, "5.6.0", f"The header has more than {MAX_FIELDS} fields")
     # RFC 5321 section 6.3: each server that had the message put one in front. Most headers have fewer fields than that in all.
     if header.count(b":") > most_received and count_fields(header, b"received") > most_received:
@@ -245,7 +245,7 @@ def refused_header(header: bytes, most_received: int) -> Reply | None:
 
 
 def with_actual_body_type(envelope: Envelope, content_is_ascii: bool) -> Envelope:
-    """What the message really needs of the next hop, whatever its sender declared (RFC 6152, RFC 6531 section 3.2)."""
+    """The envelope, asking of the next hop no more than the content needs (RFC 6152, RFC 6531 section 3.2)."""
     ascii_addresses = envelope.sender.isascii() and all(r.address.isascii() for r in envelope.recipients)
     body = BodyType.SEVEN_BIT if content_is_ascii else BodyType.EIGHT_BIT_MIME
     utf8 = envelope.smtputf8 and not (content_is_ascii and ascii_addresses)

@@ -46,8 +46,8 @@ class SaslClient(Protocol):
     name: str
 
     def step(self, challenge: bytes) -> bytes:
-        """The answer to a challenge; called with b"" for the first words. May block (tickets are asked for): it is called in
-        a thread. Raises OSError or ValueError if it cannot go on."""
+        """The answer to a challenge; called with b"" for the initial response. May block (tickets are asked for): it is called
+        in a thread. Raises OSError or ValueError if it cannot go on."""
         ...
 
 
@@ -100,7 +100,7 @@ class Dialog:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    # Words
+    # Commands and replies
 
     @property
     def link(self) -> Link:
@@ -162,7 +162,7 @@ class Dialog:
 
     @property
     def knows_us(self) -> bool:
-        """The peer takes our certificate for a proof: only then it shows EXTERNAL (RFC 4422 appendix A)."""
+        """Whether the peer takes our certificate for a proof: only then it shows EXTERNAL (RFC 4422 appendix A)."""
         return "EXTERNAL" in self.client.extensions.get("AUTH", "").upper().split()
 
     async def start_tls(self, host: str) -> None:
@@ -179,7 +179,7 @@ class Dialog:
         await self._hello()
 
     async def authenticate(self, sasl: SaslClient, mechanism: str) -> None:
-        """RFC 4954. `mechanism` is the table's word for what `sasl` does."""
+        """Authenticates by AUTH (RFC 4954). `mechanism` is the table's name for what `sasl` does."""
         if sasl.name not in self.client.extensions.get("AUTH", "").upper().split():
             raise DialogError("4.7.0", f"{self.remote} does not offer {sasl.name}")
         try:
@@ -235,7 +235,7 @@ class Dialog:
         return outcomes
 
     def _cannot_take(self, parcel: Parcel) -> Reply | None:
-        """What the peer did not offer and the message needs, as the reply that it would deserve."""
+        """The reply to a message that needs an extension or a size that the peer does not offer; None if it can take it."""
         extensions, envelope = self.client.extensions, parcel.envelope
         if envelope.smtputf8 and "SMTPUTF8" not in extensions:
             return Reply(553, "5.6.7", "The next server takes no internationalized mail (SMTPUTF8)")
@@ -248,7 +248,7 @@ class Dialog:
         for chunk in parcel.content.chunks:
             look.look(chunk, last=False)
         look.look(b"", last=True)
-        # Whatever a reader behind us takes for a line's end, nothing of ours is to become a second message.
+        # A server behind us may take a bare CR or LF for a line's end, and what follows for a second message.
         return Reply(554, "5.6.0", "The message holds a bare CR or LF") if look.bare else None
 
     async def _transaction(self, parcel: Parcel, recipients: Sequence[EnvelopeRecipient]) -> list[Reply]:
@@ -271,7 +271,7 @@ class Dialog:
         return [final if final is not None and _taken(reply) else reply for reply in replies]
 
     async def _reset(self) -> None:
-        """What is left of a transaction at the peer's must not meet the next one; if it does not answer, there is none."""
+        """Has the peer forget the transaction, before the next one begins. Without an answer the dialog is of no more use."""
         try:
             await self._ask("RSET")
         except DialogError as error:
@@ -333,7 +333,7 @@ class Dialog:
                 raise DialogError("4.4.2", f"{self.remote}: takes no more") from None
 
     def _outcome(self, recipient: EnvelopeRecipient, reply: Reply, own: bool = False) -> RecipientOutcome:
-        """`own`: the peer said nothing of the kind, these are our words."""
+        """The outcome that a reply means. `own`: this server made the reply, and not the peer."""
         kind = reply.code // 100
         action = Action.RELAYED if kind == 2 else Action.FAILED if kind == 5 else Action.DELAYED
         seal = self._link.seal if self._link is not None else None
@@ -363,5 +363,5 @@ def _taken(reply: Reply) -> bool:
 
 
 def _refused(remote: str, reply: Reply) -> DialogError:
-    """A server that wants nobody now, not one that refuses this message: the queue waits, and asks the next one."""
+    """The error for a server that refuses the connection, and not this message: the queue waits, and asks the next server."""
     return DialogError("4.4.0", f"{remote}: {reply.words}")

@@ -36,8 +36,8 @@ _CODES = {
 
 
 def identified_by_certificate(connector: ReceiveConnector, session: Session, link: Link) -> Session:
-    """The session of the peer whose certificate the handshake showed: mutual TLS needs no command. A certificate that proves
-    nobody makes a stranger."""
+    """The session of the peer whose certificate the handshake showed: mutual TLS needs no command. The peer remains a stranger
+    if its certificate proves nobody."""
     chain = link.peer_chain()
     if chain and connector.proofs.certificates is not None:
         identity = connector.proofs.certificates.identify(chain)
@@ -50,7 +50,7 @@ def identified_by_certificate(connector: ReceiveConnector, session: Session, lin
 
 
 def log_authenticated(connector: ReceiveConnector, session: Session) -> None:
-    """That a caller proved who it is: into the log and the observations."""
+    """Writes into the log and the observations that a caller proved who it is."""
     if session.path and session.identity.kind is not PrincipalKind.ANONYMOUS:
         identity, peer = session.identity, session.peer.host
         log(Event.AUTHENTICATED, path=session.path, peer=peer, name=identity.name, mechanism=identity.mechanism)

@@ -45,7 +45,7 @@ from postern.transport.submission import NotAllowed, fix_header
 from postern.trust.acceptor import Challenge
 
 _ADDED = 2_048
-"""Octets that fields of ours may add to what was announced (SIZE) before it counts as more."""
+"""Octets that our own fields may add to the announced SIZE before the message counts as larger than announced."""
 _MAIL_OK = Reply(250, "2.1.0", "Ok")
 _NOT_AS = Reply(550, "5.7.1", "You may not send as this address")
 _STARTTLS_FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first")
@@ -133,7 +133,7 @@ class ReceiveConversation(Conversation):
         self._identified(identified_by_certificate(self._c, self._c.session(self.link), self.link))
         log_authenticated(self._c, self._session)
 
-    # Who is it
+    # Authentication
 
     async def _authenticate(self, event: events.Authenticate) -> None:
         self._answer_login(*await self._login.begin(self._session, event, self.link))
@@ -150,7 +150,7 @@ class ReceiveConversation(Conversation):
             self._server.reply(answer)
 
     def _identified(self, session: Session) -> None:
-        """The client is who `session` says, for as long as its account allows."""
+        """Makes the client the one whom `session` names, for as long as its account allows."""
         self._session = session
         self.unwatch()
         if self._c.proofs.authenticator is not None:
@@ -162,7 +162,7 @@ class ReceiveConversation(Conversation):
         session = self._session
         self._transaction = Transaction(event.sender, event.parameters.size)
         if not self._is_still_known():
-            # Gone from the directory. Whoever believes to be known must not be answered like a stranger, who hears 5xx.
+            # Gone from the directory. A server that believes to be known must not get the 5xx that a stranger gets.
             self._server.reply(_UNKNOWN_CERTIFICATE)
         elif isinstance(session.row, Refusal):
             self._c.refusals.turned_away(session.door, session.peer.host, session.row.reason)
@@ -177,7 +177,7 @@ class ReceiveConversation(Conversation):
                 self._server.reply(_MAIL_OK)
 
     def _is_still_known(self) -> bool:
-        """A server of ours that is known by its certificate alone still has that in the directory."""
+        """Whether the directory still has the certificate of a server of ours that is known by that alone."""
         session = self._session
         if session.identity.mechanism is not Mechanism.DIRECT_TRUST:
             return True
@@ -271,7 +271,7 @@ class ReceiveConversation(Conversation):
         return parts
 
     async def _queue(self, envelope: Envelope, is_ascii: bool, header: bytes, body: Content, now: float) -> None:
-        """Puts the trace line in front, and the message into the queue, with what it really asks of the next hop."""
+        """Puts the trace line in front, and the message into the queue, asking of the next hop no more than the content needs."""
         session, fqdn = self._session, self._c.fqdn
         protocol = with_protocol(session.extended, envelope, session.identity, session.seal)
         date = self._c.clock.date(now)
@@ -291,7 +291,7 @@ class ReceiveConversation(Conversation):
         self._c.record(accepted, envelope, origin, session.seal)
 
     def _is_more_than_announced(self, size: int) -> bool:
-        """More came than MAIL said, and it is not known that there is room for it."""
+        """Whether more came than MAIL announced, and it is not known that there is room for it."""
         announced = self._transaction
         return size > announced.size + _ADDED and (announced.is_tight or size > PLENTY)
 
@@ -300,7 +300,7 @@ class ReceiveConversation(Conversation):
         self.link.close()
 
     def _refuse(self, reply: Reply, recipients: tuple[str, ...] = (), header: bytes = b"") -> None:
-        """Replies, and writes down that it refused, unless an agent says 250 of what it swallows."""
+        """Replies, and records the refusal, unless an agent answers 250 and discards the message."""
         if reply.code >= 400:
             ids = named(fields(header), "message-id")
             message_id = ids[0].value.decode("ascii", "replace").strip() if ids else ""

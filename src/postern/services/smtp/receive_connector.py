@@ -1,4 +1,4 @@
-"""A receive connector: what all SMTP conversations of one door share, and what the guard lets them be offered.
+"""A receive connector: it holds what all SMTP conversations of one door share, and asks the guard what to offer them.
 
 Built by a role from its parts; each connection is a `receive.ReceiveConversation` of it.
 """
@@ -37,7 +37,7 @@ _ALWAYS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "CHUNKING", "DSN", "ENHANCEDSTA
 
 @dataclass(frozen=True, slots=True)
 class AgentVerdict:
-    """What agents made of a message. `reply` refuses it (class 4 or 5) or, of class 2, is said instead of queueing it;
+    """The agents' result for a message. `reply` refuses it (class 4 or 5) or, of class 2, is given instead of queueing it;
     `header` is the header section (CRLF lines, without the empty line) that goes into the queue instead of the one that came."""
 
     reply: Reply | None = None
@@ -50,16 +50,16 @@ class ConnectionAgents(Protocol):
     reply of class 4."""
 
     async def connected(self, session: Session) -> Reply | None:
-        """Before the greeting, which a Reply stands instead of; the connection ends with it."""
+        """Called before the greeting. A Reply is sent in place of the greeting, and ends the connection."""
         ...
 
     def mail(self, session: Session, sender: str) -> Reply | None:
-        """`sender` is "" for the null reverse-path. A new MAIL begins a new transaction. What must be looked up for it is
-        asked for at RCPT, or at the end: whoever names no recipient costs nobody a question."""
+        """`sender` is "" for the null reverse-path. A new MAIL begins a new transaction. Look-ups for it are made at RCPT, or at
+        the end: a client that names no recipient costs no look-up."""
         ...
 
     async def rcpt(self, session: Session, recipient: EnvelopeRecipient) -> Reply | None:
-        """Only for recipients that the connector itself would take."""
+        """Called only for recipients that the connector itself would take."""
         ...
 
     def unknown(self, session: Session, reply: Reply) -> float:
@@ -76,7 +76,7 @@ class ConnectionAgents(Protocol):
         ...
 
     def agent_of(self, reply: Reply) -> str:
-        """The agent that gave this very refusal, if it was the last of an agent's; "" for a refusal of the connector's own."""
+        """The agent that gave this refusal, if no agent has refused since; "" for a refusal by the connector itself."""
         ...
 
 
@@ -84,21 +84,21 @@ class Agents(Protocol):
     """The agents of a connector, in their order."""
 
     def for_connection(self) -> ConnectionAgents | None:
-        """For a new connection; None where no agent has anything to say."""
+        """The agents of a new connection; None where no agent acts."""
         ...
 
 
 class Room(Protocol):
-    """Whether mailboxes have room (`services.mailbox.room.MailboxRoom`)."""
+    """Tells whether mailboxes have room (`services.mailbox.room.MailboxRoom`)."""
 
     def space(self, recipient: Recipient, size: int) -> Space | Awaitable[Space]:
-        """What there is for a message of `size` octets (0: unknown)."""
+        """The space that the mailbox has for a message of `size` octets (0: unknown)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectorPolicy:
-    """What the organization says: its accepted domains, the bounds of connections and messages, and the names that nobody else
+    """The organization's settings: its accepted domains, the bounds of connections and messages, and the names that nobody else
     may speak for in Authentication-Results (`Organization.own_names`)."""
 
     domains: Sequence[AcceptedDomain]
@@ -112,8 +112,8 @@ class ConnectorPolicy:
 
 @dataclass(frozen=True, slots=True)
 class CallerProofs:
-    """How callers prove who they are. Without an `authenticator` nobody logs on; without `certificates` what a peer shows in
-    TLS is not looked at. `may_call` says whether a server of ours has a role that calls on a row."""
+    """The means by which callers prove who they are. Without an `authenticator` nobody logs on; without `certificates` a peer's
+    certificate is not looked at. `may_call` says whether a server of ours has a role that calls on a row."""
 
     authenticator: Authenticator | None = None
     certificates: PeerCertificates | None = None
@@ -122,8 +122,8 @@ class CallerProofs:
 
 @dataclass(frozen=True, slots=True)
 class RecipientSources:
-    """What is asked about recipients. Without a `directory` every recipient of an accepted domain is taken; without `room` no
-    mailbox is asked whether it is full."""
+    """The sources that are asked about recipients. Without a `directory` every recipient of an accepted domain is taken; without
+    `room` no mailbox is asked whether it is full."""
 
     directory: Directory | None = None
     room: Room | None = None
@@ -131,7 +131,7 @@ class RecipientSources:
 
 @dataclass(frozen=True, slots=True)
 class ConnectorStores:
-    """Where a connector writes: messages, contents while they come in (`spool` is a folder), and what it saw and did."""
+    """The stores that a connector writes to: the queue, the spool folder for contents that come in, observations and tracking."""
 
     intake: Intake
     spool: FilePath
@@ -140,7 +140,7 @@ class ConnectorStores:
 
 
 class ReceiveConnector:
-    """What all sessions of one door share. The door's rows, which the guard speaks for, decide whether it is one for
+    """The state that all sessions of one door share. The door's rows, which the guard speaks for, decide whether it is one for
     the internet, for clients, for our own servers, or for several of them. `agents` decide after the connector's own rules.
     """
 
@@ -175,12 +175,12 @@ class ReceiveConnector:
         self._offers: dict[tuple[object, ...], Offer] = {}
 
     def reorganize(self, organization: Organization) -> None:
-        """The accepted domains are others now."""
+        """Replaces the accepted domains."""
         self.domains = organization.domain_types()
         self._own_names = organization.own_names() | {self.fqdn.lower()}
 
     def stranger(self, seal: Seal | None) -> Path | Refusal:
-        """The row of a caller who has proven nothing. Asked of the guard once: only whether there is a seal matters."""
+        """The row of a caller that has proven nothing. It only depends on whether there is a seal, and is remembered."""
         sealed = seal is not None
         if sealed not in self._strangers:
             self._strangers[sealed] = self.guard.row_for(NOBODY, seal)
@@ -191,12 +191,12 @@ class ReceiveConnector:
         return self.guard.row_for(identity, seal, lambda row: self.proofs.may_call(identity, row))
 
     def without_our_word(self, header: bytes) -> bytes:
-        """The header without what claims to be found out by us, for mail that none of our servers brings: readers of it, our
-        own among them, would believe it (RFC 8601 section 5)."""
+        """The header without results that falsely claim to be ours, for mail that none of our servers brings: its readers, our
+        servers among them, would believe them (RFC 8601 section 5)."""
         return without_claims(header, self._own_names, self.domains)
 
     def record(self, accepted: Accepted, envelope: Envelope, origin: Origin, seal: Seal | None) -> None:
-        """That a message is in the queue: into the tracking log and the observations."""
+        """Writes into the tracking log and the observations that a message is in the queue."""
         self.stores.observed.seen(origin.path, origin.client, origin.mechanism, seal, time.time())
         self.stores.tracker.record(
             TrackingRecord(
@@ -206,14 +206,14 @@ class ReceiveConnector:
         )
 
     def offer(self, link: Link) -> Offer:
-        """What the guard offers on such a connection now."""
+        """The guard's offer to such a connection now."""
         key = link.seal is not None, link.tls is not None, self.guard.available
         if key not in self._offers:
             self._offers[key] = self.guard.offer(link.seal, link.tls is not None)
         return self._offers[key]
 
     def session(self, link: Link) -> Session:
-        """The session of a stranger, as a connection begins, and begins again inside TLS."""
+        """The session of a stranger: a connection begins with it, and again inside TLS."""
         return Session(link.peer, link.seal, self.stranger(link.seal), self.offer(link), self.guard.rows[0].id)
 
     def extensions(self, session: Session, binds: bool) -> list[str]:

@@ -53,8 +53,8 @@ def judge(
 def of_directory(
     directory: Directory, address: str, trusted: bool, room: Room | None = None, size: int = 0
 ) -> Reply | Awaitable[Reply]:
-    """What the directory says of a folded address: 250, 550 5.1.1, 550 5.7.1 for strangers, 451 without an answer; and 452
-    where `room` says that the mailbox is full."""
+    """The directory's answer for a folded address: 250, 550 5.1.1, 550 5.7.1 for strangers, 451 without an answer; and 452 where
+    `room` says that the mailbox is full."""
     for candidate in _candidates(address):
         recipient = directory.cached_recipient(candidate)
         if recipient is UNKNOWN:
@@ -67,12 +67,12 @@ def of_directory(
 async def _look_up(directory: Directory, address: str, trusted: bool, room: Room | None, size: int) -> Reply:
     candidates = _candidates(address)
     try:
-        known = await directory.recipients(candidates)
+        recipients = await directory.recipients(candidates)
     except DirectoryUnavailable:
         return NO_DIRECTORY
     for candidate in candidates:
-        if candidate in known:
-            reply = _answer(known[candidate], trusted, room, size)
+        if candidate in recipients:
+            reply = _answer(recipients[candidate], trusted, room, size)
             return reply if isinstance(reply, Reply) else await reply
     return _NO_RECIPIENT
 
@@ -85,8 +85,9 @@ def _answer(recipient: Recipient, trusted: bool, room: Room | None, size: int) -
 
 
 async def have_no_room(connector: ReceiveConnector, session: Session, addresses: Sequence[str], size: int) -> bool:
-    """Whether no recipient's mailbox takes a message of `size` octets. Asked where more came than was announced: what is refused
-    now needs no report later, to whomever its sender claims to be. One answer is for all, so that one with room is enough."""
+    """Whether no recipient's mailbox takes a message of `size` octets. Asked where more came than was announced: a message that
+    is refused now needs no report later, which would go to whomever it names as its sender. One answer is for all, so that one
+    recipient with room is enough."""
     if connector.recipients.room is None or session.logged_path not in _STILL_THEIRS:
         return False
     for address in addresses:

@@ -1,4 +1,4 @@
-"""What a receive connector refused, for its log and the tracking log: whom, what, from where, and the answer.
+"""Records what a receive connector refused, in its log and the tracking log: whom, what, from where, and the answer.
 
 Strangers decide how much is refused, so what is written of it is bounded: RATE records a second of one process (after a store
 of BURST), PER_PEER an hour of one address. What is left out is counted and told at most once a minute.
@@ -30,7 +30,7 @@ MAX_RECIPIENTS = 20
 
 
 class Refusals:
-    """What one connector refuses, written down within the bounds."""
+    """Writes down what one connector refuses, within the bounds."""
 
     def __init__(self, tracker: Tracker, clock: Callable[[], float] = time.time) -> None:
         self._tracker = tracker

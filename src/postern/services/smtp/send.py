@@ -44,17 +44,17 @@ class CalleeCertificates(Protocol):
     """Identifies the server that answered a dial, by the chain it showed (DER, its own certificate first)."""
 
     def is_of(self, chain: Sequence[bytes], server: str) -> bool:
-        """By direct trust: the directory has this certificate for this server of ours."""
+        """Whether the directory has this certificate for this server of ours (direct trust)."""
         ...
 
     def vouch(self, chain: Sequence[bytes], host: str) -> bool:
-        """By an authority's word for the host that was dialled."""
+        """Whether an authority vouches that the chain belongs to the host that was dialled."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """`server` is the name of a server of ours, "" for others'."""
+    """One address to try. `server` is the name of a server of ours, "" for another organization's."""
 
     host: str
     address: str
@@ -64,8 +64,9 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class SenderProofs:
-    """How both ends of a dial prove who they are. `fqdn` is the name that EHLO says; `certificate` is shown to whoever asks for
-    it; `initiator` authenticates us by SASL; `certificates` identify who answered, on rows where that counts."""
+    """The means by which both ends of a dial prove who they are. `fqdn` is the name that EHLO says; `certificate` is shown to a
+    server that asks for it; `initiator` authenticates us by SASL; `certificates` identify the server that answered, on rows
+    where that counts."""
 
     fqdn: str
     certificate: Certificate | None = None
@@ -74,7 +75,7 @@ class SenderProofs:
 
 
 class SmtpSender:
-    """One a process. `internet_port` is where other organizations' servers listen: 25, unless a test says otherwise."""
+    """The Carrier over SMTP, one a process. Other organizations' servers listen on `internet_port`: 25, except in tests."""
 
     max_batch = 100
     """Messages over one connection, which is then closed."""
@@ -102,11 +103,11 @@ class SmtpSender:
         self._internet_port = internet_port
 
     def reorganize(self, organization: Organization) -> None:
-        """Servers are others now."""
+        """Takes over a changed organization."""
         self._organization = organization
 
     async def carry(self, hop: NextHop, parcels: Sequence[Parcel]) -> Sequence[Sequence[RecipientOutcome]]:
-        """Per parcel one outcome per recipient, in order (see model.mail.Carrier)."""
+        """Returns for each parcel one outcome per recipient, in order (see model.mail.Carrier)."""
         outcomes: list[Sequence[RecipientOutcome]] = []
         trouble = DialogError("4.4.1", f"{hop.destination}: no address answers")
         try:
@@ -135,7 +136,7 @@ class SmtpSender:
         finally:
             await dialog.quit()
 
-    # Where to
+    # Addresses
 
     async def _places(self, hop: NextHop) -> list[_Place]:
         """Addresses in the order in which they are to be tried. Raises DnsError."""
@@ -153,16 +154,16 @@ class SmtpSender:
                 raise ValueError(f"{hop.kind} is not carried by SMTP")
 
     def _own(self, names: Sequence[str]) -> list[_Place]:
-        """Any of these servers will do: they take turns to be the first."""
+        """The addresses of servers of ours, any of which will do: they take turns to be the first."""
         self._turn += 1
         first = self._turn % len(names)
         port = self._organization.port(SMTP)
-        known = {server.name: server for server in self._organization.servers}
-        servers = [known[name] for name in (*names[first:], *names[:first]) if name in known]
+        by_name = {server.name: server for server in self._organization.servers}
+        servers = [by_name[name] for name in (*names[first:], *names[:first]) if name in by_name]
         return [_Place(server.fqdn, address, port, server.name) for server in servers for address in server.addresses]
 
     async def _by_mx(self, domain: str) -> list[_Place]:
-        """RFC 5321 section 5.1. A domain that is an address literal is its own host."""
+        """The addresses of a domain's mail hosts (RFC 5321 section 5.1). A domain that is an address literal is its own host."""
         if domain.startswith("["):
             literal = domain.strip("[]").removeprefix("IPv6:")
             return [_Place(literal, literal, self._internet_port)]
@@ -222,7 +223,7 @@ class SmtpSender:
         return dialog
 
     async def _prove(self, row: Path, dialog: Dialog, place: _Place) -> None:
-        """Both ends, as the row's first mechanism does it. Raises DialogError: then nothing was sent."""
+        """Has both ends prove themselves by the row's first mechanism. Raises DialogError: then nothing was sent."""
         chain = dialog.link.peer_chain()
         match row.default_auth[0]:
             case Mechanism.ANONYMOUS:
@@ -248,7 +249,7 @@ class SmtpSender:
 
 
 async def _sent(dialog: Dialog, parcel: Parcel) -> list[RecipientOutcome]:
-    """What only this message can have raised counts against it, and does not hold up the others; the dialog has an end then."""
+    """Sends one parcel. An error that only this message can have raised counts against it and ends the dialog."""
     try:
         return await dialog.send(parcel)
     except Exception as error:

@@ -1,7 +1,7 @@
-"""What a receive connector knows of one SMTP client, as values: `Session` lasts as long as the connection, `Transaction` from one
-MAIL to the next.
+"""A receive connector's knowledge of an SMTP client, as values: `Session` lasts as long as the connection, `Transaction` from
+one MAIL to the next.
 
-Nobody changes them. `login` and `receive` make a new Session where a greeting, TLS or AUTH has told more; agents, refusals and
+They are immutable. `login` and `receive` make a new Session where a greeting, TLS or AUTH has told more; agents, refusals and
 trace lines read it.
 """
 
@@ -20,9 +20,9 @@ _MAY_RELAY = (PrincipalKind.USER, PrincipalKind.SERVER)
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What is known of the client of one connection. `row` is the data path that it is on, or the refusal that it hears at MAIL
-    while no row admits it. `offer` is what the guard let the last greeting show, `door` the id of the door's first row. `helo`
-    is what the client called itself ("" before it did), by EHLO if `extended`. `submitter` is set for users alone."""
+    """The client of one connection. `row` is the data path that it is on, or the refusal that it hears at MAIL while no row
+    admits it. `offer` is what the guard let the last greeting show, `door` the id of the door's first row. `helo` is what the
+    client called itself ("" before it did), by EHLO if `extended`. `submitter` is set for users alone."""
 
     peer: Peer
     seal: Seal | None
@@ -46,13 +46,13 @@ class Session:
 
     @property
     def may_relay(self) -> bool:
-        """One of ours has vouched for the sender. An edge vouches for nobody: what it brings is strangers' mail."""
+        """Whether a user or server of ours has vouched for the sender. An edge vouches for nobody: it brings strangers' mail."""
         return self.identity.kind in _MAY_RELAY and isinstance(self.row, Path) and not self.row.strangers
 
 
 class Transaction(NamedTuple):
-    """One mail transaction. `size` are the octets that MAIL announced (RFC 1870), 0 for no word. `is_tight`: a recipient's
-    mailbox may have no room for more than that."""
+    """One mail transaction. `size` are the octets that MAIL announced (RFC 1870), 0 if it announced none. `is_tight`: a
+    recipient's mailbox may have no room for more than that."""
 
     sender: str = ""
     size: int = 0

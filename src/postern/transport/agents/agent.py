@@ -1,4 +1,4 @@
-"""What a transport agent is: an object with a method for each moment of a message at which it acts.
+"""A transport agent is an object with a method for each moment of a message at which it acts.
 
 The pipelines of `services.agents` make one for each version of its settings, call its methods in the catalogue's order, time and
 count them, and say what becomes of a message when one raises. What an agent may ask comes with the moment; it opens nothing
@@ -40,11 +40,11 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 LETS_PASS = "lets pass"  # noqa: S105 (no password)
 FAILS_AT_END = "lets pass; fails: 451, then 554"
-"""What agents do in doubt: when a look-up has no answer, and when they raise themselves at the end of a message."""
+"""Texts for what an agent does in doubt: when a look-up has no answer, and when it raises at the end of a message."""
 
 
 class DnsQuestions(Protocol):
-    """Questions to DNS (`services.agents.look_ups`). Never raises; what is not answered within `limit` seconds is unknown."""
+    """Questions to DNS (`services.agents.look_ups`). Never raises; a question not answered within `limit` seconds is UNKNOWN."""
 
     async def ask(self, asked: Question, limit: float = ...) -> Answer: ...
 
@@ -52,10 +52,10 @@ class DnsQuestions(Protocol):
 
 
 class Listings(Protocol):
-    """What DNS block lists say of addresses (`services.agents.look_ups`). Never raises."""
+    """The verdicts of DNS block lists about addresses (`services.agents.look_ups`). Never raises."""
 
     def begin(self, address: IpAddress, providers: tuple[Provider, ...]) -> None:
-        """Begins to ask, where that is not known, and waits for nothing."""
+        """Begins to ask, if the verdict is not known, and waits for nothing."""
         ...
 
     async def listing(self, address: IpAddress, providers: tuple[Provider, ...]) -> str:
@@ -65,9 +65,9 @@ class Listings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentSources:
-    """What agents may ask. `own_names` are those that nobody else may speak for in Authentication-Results; `fqdn` is this server.
-    `refused_recipient` says how the directory refuses a folded address, None for one that it knows; it is None itself where
-    the connector has asked already. `clock` gives epoch seconds."""
+    """The sources that agents may ask. Nobody else may speak for `own_names` in Authentication-Results. `fqdn` is this server.
+    `refused_recipient` says how the directory refuses a folded address, None for one that it knows; it is None itself where the
+    connector has asked already. `clock` gives epoch seconds."""
 
     look_ups: DnsQuestions
     block_lists: Listings
@@ -82,8 +82,8 @@ class Stranger:
     """A stranger's connection. `address` is None for a unix socket; `host` is the same as a text.
 
     `is_allowed` and `is_blocked` are the connection filter's own lists. Nothing that an allowed client sends is refused as
-    unwanted; what it writes into headers is looked through, and recipients that do not exist are refused, all the same.
-    `unknown` counts the recipients of the connection that were refused as unknown."""
+    unwanted; its headers are still examined, and recipients that do not exist are still refused. `unknown` counts the recipients
+    of the connection that were refused as unknown."""
 
     sources: AgentSources
     host: str = ""
@@ -96,8 +96,8 @@ class Stranger:
 @dataclass(slots=True)
 class IncomingMail:
     """A stranger's message at its end, and what agents pass on to each other. An agent may put another `header` in place;
-    `fields` are of the one that came. `now` is epoch seconds. `until` is when DNS is asked no more (time.monotonic). `key`
-    names the message while something is computed on it (`telemetry.attempts`), never while DNS is waited for."""
+    `fields` are those of the header that came. `now` is epoch seconds. DNS is asked until `until` (time.monotonic). `key` names
+    the message while something is computed on it (`telemetry.attempts`), never while DNS is waited for."""
 
     client: Stranger
     helo: str
@@ -110,10 +110,10 @@ class IncomingMail:
     fields: list[Field] = field(default_factory=list)
     results: list[MethodResult] = field(default_factory=list)
     notes: list[tuple[str, str, str]] = field(default_factory=list)
-    """What each agent says of it: its name, the result, and why."""
+    """The notes of agents on the message: the agent's name, the result, and why."""
     spf: SpfVerdict | None = None
     dkim: list[DkimVerdict] | None = None
-    """None where no signature was looked at."""
+    """The verdicts on its signatures; None where they were not looked at."""
 
     def note(self, agent: Agent[Any], result: str, why: str = "") -> None:
         self.notes.append((agent.name, result, why))
@@ -149,15 +149,15 @@ _MOMENTS = {
     "at_end": "end",
     "at_leaving": "outward",
 }
-"""What people call the moments, by the methods that are called at them."""
+"""People's names for the moments, by the methods that are called at them."""
 
 
 class Agent(Generic[S]):
     """Base of the agents. A Reply refuses, None lets pass.
 
-    `says` tells people what it does, `doubt` what it does when it cannot find out; `passed` is what `postern agent test` says
-    of a recipient that it lets pass. `settings_type` is a dataclass of `settings.setting` fields. `enabled` is where an edge
-    starts; a hub that answers the internet itself has its agents switched on one by one, except those that are on `everywhere`.
+    `says` tells people what it does, `doubt` what it does when it cannot find out; `passed` is what `postern agent test` says of
+    a recipient that it lets pass. `settings_type` is a dataclass of `settings.setting` fields. `enabled` is an edge's default; a
+    hub that answers the internet itself has its agents switched on one by one, except those that are on `everywhere`.
     """
 
     name: ClassVar[str]
@@ -169,7 +169,7 @@ class Agent(Generic[S]):
     passed: ClassVar[str] = ""
     waits_for: ClassVar[str] = ""
     delays: ClassVar[bool] = False
-    """What leaves waits until this agent can do its part; without, it leaves as it is."""
+    """Leaving mail waits until this agent can do its part; without `delays` it leaves as it is."""
 
     def __init__(self, settings: S) -> None:
         self.settings = settings
@@ -178,28 +178,28 @@ class Agent(Generic[S]):
         """Goes on where the agent of the former settings stopped."""
 
     def at_connection(self, client: Stranger) -> None:
-        """Before the greeting. Questions may be begun here; nobody waits for their answers."""
+        """Called before the greeting. Questions may be begun here; nobody waits for their answers."""
 
     def at_mail(self, client: Stranger, sender: str) -> Reply | None:
         """`sender` is "" for the null reverse-path."""
 
     async def at_rcpt(self, client: Stranger, address: str) -> Reply | None:
-        """For a recipient that the connector itself would take."""
+        """Called for a recipient that the connector itself would take."""
 
     def at_unknown(self, client: Stranger) -> float:
         """Seconds to wait before 550 5.1.1 is said; `client.unknown` counts this one already."""
         return 0.0
 
     async def at_end(self, mail: IncomingMail) -> Reply | None:
-        """When the message has come whole."""
+        """Called when the whole message has come."""
 
     async def at_leaving(self, mail: LeavingMail) -> bool:
-        """On the way to another organization, after everything that may wait. Returns whether it acted."""
+        """Called on the way to another organization, after everything that may wait. Returns whether it acted."""
         return False
 
     @classmethod
     def acts(cls, moment: str) -> bool:
-        """Whether it has a method of its own for a moment."""
+        """Whether this agent has a method of its own for a moment."""
         return getattr(cls, moment) is not getattr(Agent, moment)
 
     @classmethod

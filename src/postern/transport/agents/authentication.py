@@ -1,7 +1,7 @@
 """The agents that hold a message against what its sender's domain says in DNS: SPF, Sender ID, DKIM and DMARC; and the one that
-tells readers what was found (Authentication-Results).
+tells readers the results (Authentication-Results).
 
-`sender_policy` has their settings and what is done about each result; `protocols.authentication` evaluates.
+`sender_policy` has their settings and decides about each result; `protocols.authentication` evaluates.
 """
 
 from __future__ import annotations
@@ -152,13 +152,13 @@ class AuthenticationResults(Agent[policy.AuthenticationResultsSettings]):
 
 
 def _body(content: Content) -> Iterator[bytes]:
-    """Without the empty line at its beginning."""
+    """The body without the empty line at its beginning."""
     for number, chunk in enumerate(content.chunks):
         yield chunk.removeprefix(b"\r\n") if number == 0 else chunk
 
 
 def organizational_domain(name: str) -> str:
-    """RFC 7489 section 3.2, by the public suffix list."""
+    """The organizational domain of a name (RFC 7489 section 3.2), by the public suffix list."""
     return _suffixes().privatesuffix(name.lower()) or name.lower()
 
 

@@ -1,4 +1,4 @@
-"""DNS block lists (RFC 5782): which name asks about an address, and what an answer says.
+"""DNS block lists (RFC 5782): makes the question about an address, and reads the answer.
 
 The look-ups go out on the row dnsbl; this module asks nothing itself.
 """
@@ -23,7 +23,7 @@ _ZONE = re.compile(r"(?=.{1,190}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]*)(?:\.[A-Za-z0-9
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """`answers` and `bits` are 32-bit numbers; both empty: any listing counts."""
+    """One block list. `answers` and `bits` are 32-bit numbers; if both are empty, any listing counts."""
 
     zone: str
     answers: frozenset[int] = frozenset()
@@ -31,7 +31,7 @@ class Provider:
 
 
 def checked_provider(text: str) -> str:
-    """Raises ValueError."""
+    """Returns a provider's text if it can be read. Raises ValueError."""
     parse_provider(text)
     return text.strip().lower()
 
@@ -54,13 +54,14 @@ def parse_provider(text: str) -> Provider:
 
 
 def question(provider: Provider, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> Question:
-    """RFC 5782 sections 2.1 and 2.4."""
+    """The question whether a list has an address (RFC 5782 sections 2.1 and 2.4)."""
     reverse = address.reverse_pointer.removesuffix(".in-addr.arpa").removesuffix(".ip6.arpa")
     return Question(f"{reverse}.{provider.zone}", Kind.A)
 
 
 def must_not_be_listed(provider: Provider) -> Question:
-    """RFC 5782 section 5: a list that has 127.0.0.1 lists the whole world, as dead ones do, and is not believed."""
+    """The question about 127.0.0.1: a list that has it lists the whole world, as dead ones do, and is not believed (RFC 5782
+    section 5)."""
     return question(provider, ipaddress.IPv4Address("127.0.0.1"))
 
 
@@ -84,5 +85,5 @@ def is_listed(provider: Provider, answer: Answer) -> bool:
 
 
 def remembered_for(answer: Answer) -> float:
-    """Seconds."""
+    """Seconds that the verdict is remembered for."""
     return min(max(answer.ttl, MIN_TTL), MAX_TTL)

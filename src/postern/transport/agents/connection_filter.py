@@ -1,7 +1,7 @@
-"""The connection filter: who may not send from where it connects from. Allow and block lists of addresses and networks, each item
-for ever or until a day, and DNS block lists (`block_lists`).
+"""The connection filter: refuses clients by their address. It has allow and block lists of addresses and networks, each item for
+ever or until a day, and asks DNS block lists (`block_lists`).
 
-A client on the allow list is not asked about anywhere.
+No DNS block list is asked about a client on the allow list.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class ConnectionFilterSettings:
 
 
 class Networks:
-    """A list with its ends, made for being asked often: one look per prefix length that occurs."""
+    """A list of networks and the ends of their items, made for being asked often: one look per prefix length that occurs."""
 
     def __init__(self, items: Iterable[str]) -> None:
         self._tables: dict[tuple[int, int], dict[int, float]] = {}
@@ -69,7 +69,7 @@ class Networks:
             table[key] = max(until, table.get(key, 0.0))
 
     def holds(self, address: IpAddress, now: float) -> bool:
-        """`now` is epoch seconds."""
+        """Whether the list holds an address. `now` is epoch seconds."""
         number = int(address)
         for (version, length), table in self._tables.items():
             if version == address.version:
@@ -80,7 +80,7 @@ class Networks:
 
 
 class ConnectionFilter(Agent[ConnectionFilterSettings]):
-    """Block lists are asked while greetings are said; who is listed hears of it at RCPT, when it is known for whom."""
+    """Asks block lists during the greetings, and refuses a listed client at RCPT, when the recipient is known."""
 
     name = "connection-filter"
     says = "allow and block lists of addresses, DNS block lists"
@@ -113,7 +113,7 @@ class ConnectionFilter(Agent[ConnectionFilterSettings]):
         return self.refusal(client.address, zone) if zone else None
 
     def standing(self, address: IpAddress, now: float) -> Standing:
-        """By our own lists; the allow list comes first."""
+        """The address's standing by our own lists, of which the allow list comes first."""
         if self._allow.holds(address, now):
             return Standing.ALLOWED
         return Standing.BLOCKED if self._block.holds(address, now) else Standing.UNKNOWN
@@ -129,7 +129,7 @@ class ConnectionFilter(Agent[ConnectionFilterSettings]):
 
 
 def client_address(host: str) -> IpAddress | None:
-    """The peer's address as lists have it: IPv4 where it is IPv4 in IPv6's dress. None for a unix socket."""
+    """The peer's address as lists have it: an IPv4-mapped IPv6 address becomes IPv4. None for a unix socket."""
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:

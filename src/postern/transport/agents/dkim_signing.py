@@ -1,4 +1,4 @@
-"""DKIM signing on the way out: for which domain a message is signed, and the DNS record that publishes a key.
+"""DKIM signing on the way out: chooses the domain that a message is signed for, and gives the DNS record that publishes a key.
 
 The keys themselves lie in the state folder's secrets; `services.agents.dkim_keys` reads and makes them.
 """
@@ -61,7 +61,7 @@ class SigningKey:
 
     @property
     def zone_line(self) -> str:
-        """As it is pasted into a zone file."""
+        """The TXT record as a line to paste into a zone file."""
         text = self.record
         strings = " ".join(f'"{text[at : at + _STRING]}"' for at in range(0, len(text), _STRING))
         return f"{self.name}. IN TXT ( {strings} )"
@@ -87,7 +87,7 @@ class DkimSigning(Agent[DkimSigningSettings]):
         return True
 
     def _domain_of(self, mail: LeavingMail) -> tuple[list[Field], str]:
-        """The fields, and the domain in whose name they are signed ("": none)."""
+        """The fields, and the domain that they are signed for ("": none)."""
         signed = fields(mail.header)
         return signed, signing_domain(signed, mail.sender, mail.keys)
 
@@ -98,14 +98,14 @@ def _sign(signed: Sequence[Field], body: Content, keys: Sequence[SigningKey], no
     return b"".join(sign(signed, digest, key.domain, key.selector, key.key, now) for key in keys)
 
 
-def signing_domain(signed: Sequence[Field], sender: str, known: Container[str]) -> str:
+def signing_domain(signed: Sequence[Field], sender: str, domains: Container[str]) -> str:
     """The domain to sign for: From's (that is what DMARC looks at), else the envelope sender's, where there is a key for it or
     for a domain above it; "" if there is none."""
     authors = addresses([field.value for field in named(signed, "from")])
     for address in [*authors[:1], *([sender] if sender else [])]:
         domain = a_labels(address.rpartition("@")[2])
         while "." in domain:
-            if domain in known:
+            if domain in domains:
                 return domain
             domain = domain.partition(".")[2]
     return ""

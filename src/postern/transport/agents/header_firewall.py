@@ -1,5 +1,5 @@
-"""The header firewall: fields that speak for this organization are ours alone. On mail of strangers they are taken out, and so
-are Authentication-Results that claim to be ours (RFC 8601 section 5); on the way out the organization's own stay at home.
+"""The header firewall: only this organization may write the fields that speak for it. They are taken out of strangers' mail, as
+are Authentication-Results that claim to be ours (RFC 8601 section 5), and out of mail that leaves the organization.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class HeaderFirewallSettings:
 
 
 class HeaderFirewall(Agent[HeaderFirewallSettings]):
-    """Takes out what strangers may not bring, and what may not leave."""
+    """Takes out the fields that strangers may not bring, and those that may not leave."""
 
     name = "header-firewall"
     says = "fields that only this organization may write"
@@ -39,8 +39,8 @@ class HeaderFirewall(Agent[HeaderFirewallSettings]):
         return True
 
     def inward(self, header: bytes, names: frozenset[str]) -> tuple[bytes, tuple[str, ...]]:
-        """The header without them, and what they were called. `names` are the authserv-ids that are ours: our servers' names and
-        our domains, in lower case."""
+        """Returns the header without these fields, and their names. `names` are our authserv-ids: our servers' names and our
+        domains, in lower case."""
         return without(header, lambda field: field.name.startswith(ORGANIZATION) or speaks_as(field, names))
 
     def outward(self, header: bytes) -> tuple[bytes, tuple[str, ...]]:

@@ -1,8 +1,8 @@
-"""The recipient filter: recipients that take no mail from outside, and the tarpit for who asks for one unknown recipient after
-the other to learn which there are (directory harvesting).
+"""The recipient filter: refuses recipients that take no mail from outside, and delays callers that try one unknown recipient
+after the other to learn which exist (a tarpit against directory harvesting).
 
 At a hub the receive connector itself refuses unknown recipients (550 5.1.1); at an edge this agent does, which asks the edge's
-own directory. At both it decides how long that takes.
+own directory. At both it decides how long the answer is delayed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from postern.transport.agents.sender_filter import Addresses, checked_sender
 from postern.transport.agents.settings import setting
 
 REMEMBERED = 10_000
-"""Addresses of callers that are counted; the longest unseen is forgotten first."""
+"""Addresses of callers that are counted. The one unseen for longest is forgotten first."""
 WINDOW = 600.0
 """Seconds after which a caller's count begins anew."""
 
@@ -36,7 +36,7 @@ class RecipientFilterSettings:
 
 
 class RecipientFilter(Agent[RecipientFilterSettings]):
-    """Counts unknown recipients by caller, as long as its process lives."""
+    """Counts unknown recipients by caller for the life of its process."""
 
     name = "recipient-filter"
     says = "recipients closed to strangers, tarpit against harvesting"

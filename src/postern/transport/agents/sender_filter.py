@@ -1,4 +1,4 @@
-"""The sender filter: blocked senders and domains, in MAIL FROM and in From, and mail that has no sender at all."""
+"""The sender filter: refuses blocked senders and domains, in MAIL FROM and in From, and mail that has no sender at all."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Addresses:
 
 
 class SenderFilter(Agent[SenderFilterSettings]):
-    """Refuses blocked senders twice: by MAIL FROM, and by what a reader will see in From."""
+    """Refuses blocked senders at two moments: by MAIL FROM, and by the From that a reader sees."""
 
     name = "sender-filter"
     says = "blocked senders and domains, mail without a sender"
@@ -78,11 +78,11 @@ class SenderFilter(Agent[SenderFilterSettings]):
         return reply
 
     def mail(self, sender: str) -> Reply | None:
-        """At MAIL FROM."""
+        """Judges the sender at MAIL FROM."""
         return _BLOCKED if sender and self._block.holds(sender) else None
 
     def header(self, sender: str, fields: Sequence[Field]) -> Reply | None:
-        """At the end of the message: what a reader will see as its sender."""
+        """Judges the sender that a reader sees, at the end of the message."""
         authors = addresses([field.value for field in named(fields, "from")])
         if any(map(self._block.holds, authors)):
             return _BLOCKED

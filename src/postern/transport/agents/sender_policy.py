@@ -1,7 +1,7 @@
-"""SPF, Sender ID, DKIM and DMARC: what is done about their results, and how Authentication-Results tells them (RFC 8601).
+"""SPF, Sender ID, DKIM and DMARC: decides about their results, and tells them in Authentication-Results (RFC 8601).
 
-SPF is RFC 7208. Sender ID (RFC 4406, RFC 4407) was an experiment that ended (RFC 6686) and its method is of no more use in
-Authentication-Results' registry than as a word of old; Exchange Server 2007 knew nothing else, so it is there, switched off.
+SPF is RFC 7208. Sender ID (RFC 4406, RFC 4407) was an experiment that ended (RFC 6686), and the registry of
+Authentication-Results calls its method deprecated. Exchange Server 2007 knew nothing else, so it is here, switched off.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from postern.protocols.smtp.reply import Reply
 from postern.transport.agents.settings import setting
 
 _AT = "@\uff20\ufe6b"
-"""What looks like the mark between mailbox and domain: all that NFKC makes one of."""
+"""The characters that look like the mark between mailbox and domain: NFKC turns each into it."""
 
 
 class Action(StrEnum):
@@ -65,30 +65,31 @@ class AuthenticationResultsSettings:
 def spf_reply(settings: SpfSettings | SenderIdSettings, verdict: SpfVerdict, domain: str) -> Reply | None:
     if verdict.result is not SpfResult.FAIL or settings.fail is not Action.REJECT:
         return None
-    # RFC 7208 section 8.4 and RFC 7372 section 3.2. What the domain wants said are a stranger's words, and marked as such.
-    said = f"; {domain} says: {verdict.explanation}" if verdict.explanation else ""
-    return Reply(550, "5.7.23", f"This address may not send mail of {domain}{said}")
+    # RFC 7208 section 8.4 and RFC 7372 section 3.2. The domain's explanation is a stranger's text, and marked as such.
+    explanation = f"; {domain} says: {verdict.explanation}" if verdict.explanation else ""
+    return Reply(550, "5.7.23", f"This address may not send mail of {domain}{explanation}")
 
 
-def is_nobodys(sender: str, found: Sequence[Field]) -> bool:
-    """Whether it is a report of a system that names itself nowhere: the null reverse-path (RFC 5321 section 4.5.5 has everybody
-    take such mail), and a From that is missing or shows no reader an address, as `<>` or `Mail System <>`.
+def is_nobodys(sender: str, fields: Sequence[Field]) -> bool:
+    """Whether a message is a report of a system that names itself nowhere: the null reverse-path (RFC 5321 section 4.5.5 has
+    everybody take such mail), and a From that is missing or shows no reader an address, as `<>` or `Mail System <>`.
 
     Bound: linear in the fields.
     """
     if sender:
         return False
-    written = [field.value for field in found if field.name == "from"]
-    return len(written) <= 1 and not any(set(_AT) & set(decode_words(one)) for one in written)
+    written = [field.value for field in fields if field.name == "from"]
+    return len(written) <= 1 and not any(set(_AT) & set(decode_words(value)) for value in written)
 
 
 def dmarc_reply(
     settings: DmarcSettings, verdict: DmarcVerdict, both: bool = True, nobodys: bool = False
 ) -> Reply | None:
-    """`nobodys` (`is_nobodys`): no name is in it to be misused. `both`: SPF and DKIM were asked.
+    """Decides about DMARC's verdict. `nobodys` (`is_nobodys`): the message holds no name to be misused. `both`: SPF and DKIM
+    were asked.
 
-    Without both of its witnesses DMARC condemns nobody, but a From that cannot be read is refused all the same (RFC 7489
-    section 6.6.1): readers would be shown a sender whom nobody held against anything.
+    Without the results of both, DMARC fails nobody, but a From that cannot be read is refused all the same (RFC 7489 section
+    6.6.1): readers would be shown a sender that nothing was checked against.
     """
     if settings.reject is not Action.REJECT:
         return None

@@ -24,7 +24,7 @@ _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 def setting(
     default: Any, says: str, check: Callable[[str], str] | None = None, low: float = 0, high: float = 1e9
 ) -> Any:
-    """A field: `says` is its sentence, `check` returns a list's item as it is kept (ValueError if it is none), `low` and `high`
+    """A field: `says` describes it, `check` returns a list's item as it is kept (ValueError for a bad one), `low` and `high`
     bound a number."""
     return dataclasses.field(default=default, metadata={"says": says, "check": check, "low": low, "high": high})
 
@@ -32,7 +32,7 @@ def setting(
 @dataclasses.dataclass(frozen=True, slots=True)
 class Described:
     name: str
-    """As it is written: with hyphens."""
+    """The name as people write it, with hyphens."""
     default: Any
     says: str
     is_list: bool
@@ -46,30 +46,30 @@ def described(kind: type[Any]) -> tuple[Described, ...]:
 
 
 def load(kind: type[S], values: Mapping[str, Any]) -> S:
-    """The settings, defaults where nothing is given. Raises ValueError."""
+    """Returns the settings, with defaults for those that `values` leaves out. Raises ValueError."""
     fields = {_written(field.name): field for field in dataclasses.fields(kind)}  # type: ignore[arg-type]  # any dataclass
     hints = get_type_hints(kind)
-    given = {}
+    arguments = {}
     for name, value in values.items():
         if name not in fields:
             raise ValueError(f"there is no setting '{name}'; there are {', '.join(fields) or 'none'}")
         field = fields[name]
-        given[field.name] = _checked(name, field, hints[field.name], value)
-    return kind(**given)
+        arguments[field.name] = _checked(name, field, hints[field.name], value)
+    return kind(**arguments)
 
 
 def dump(settings: Any) -> dict[str, Any]:
-    """What differs from the defaults, as JSON."""
-    found: dict[str, Any] = {}
+    """Returns the settings that differ from the defaults, as JSON."""
+    changed: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         if value != field.default:
-            found[_written(field.name)] = list(value) if isinstance(value, tuple) else value
-    return found
+            changed[_written(field.name)] = list(value) if isinstance(value, tuple) else value
+    return changed
 
 
 def from_words(kind: type[Any], name: str, text: str) -> Any:
-    """One setting's value from a command line; lists are separated by commas. Raises ValueError."""
+    """Reads one setting's value from a command line; commas separate the items of a list. Raises ValueError."""
     for field in dataclasses.fields(kind):
         if _written(field.name) == name:
             if isinstance(field.default, tuple):
@@ -99,7 +99,7 @@ def _checked(name: str, field: dataclasses.Field[Any], hint: Any, value: Any) ->
             raise ValueError(f"{name}: is yes or no")
         return value
     if isinstance(default, StrEnum):
-        choices = [one.value for one in hint]
+        choices = [choice.value for choice in hint]
         if value not in choices:
             raise ValueError(f"{name}: '{value}' is none of {', '.join(choices)}")
         return hint(value)
