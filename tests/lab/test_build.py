@@ -157,5 +157,5 @@ def test_a_second_up_of_the_same_name_is_refused(labs: list[Lab]) -> None:
 
 
 def test_down_of_nothing_is_no_mistake() -> None:
-    assert "There is no lab" in Lab("pt-nothing").command("down").stdout
+    assert "there is no lab" in Lab("pt-nothing").command("down").stdout
     assert not (BASE / "pt-nothing").exists()

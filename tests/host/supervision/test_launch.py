@@ -126,7 +126,7 @@ def test_a_first_start_makes_everything_and_tells_how_to_reach_it(folder: Path, 
         assert "\nThreads:\t1\n" in Path(f"/proc/{run.process.pid}/status").read_text(), "fit to fork"
         mails = int(mails_of(folder, "alice"))
         assert mails > 100
-        assert "Postern has stopped." in run.stop()
+        assert "Postern has stopped" in run.stop()
         assert run.process.returncode == 0
         assert not [pid for pid in pids.values() if start_time(pid)]
 
@@ -147,7 +147,7 @@ def test_a_second_run_is_told_who_holds_the_folder(folder: Path) -> None:
     with running(folder) as run:
         assert "postern user add alice@example.test" in run.output
         second = Run(folder)
-        assert second.process.wait(PATIENCE) == 1
+        assert second.process.wait(PATIENCE) == os.EX_TEMPFAIL
         assert f"{folder} is held by the `postern run` of process {run.process.pid}, since" in second.output
         assert set(run.pids()) >= {"postgresql", "slapd"}, "and the first goes on"
         run.stop()
@@ -156,7 +156,7 @@ def test_a_second_run_is_told_who_holds_the_folder(folder: Path) -> None:
 def test_a_taken_port_is_named(folder: Path, offset: str) -> None:
     with short_folder() as other, running(folder):
         second = Run(other / "state", "--offset", offset)
-        assert second.process.wait(PATIENCE) == 1
+        assert second.process.wait(PATIENCE) == os.EX_UNAVAILABLE
         assert any(f"port {int(offset) + number} (" in second.output for number in (135, 587, 993))
         assert "(python" in second.output
         assert "shift all ports: --offset" in second.output
@@ -199,7 +199,7 @@ def test_a_hardened_organization_without_a_realm_is_refused(folder: Path) -> Non
     file.write_text(text.replace('profile = "practical"', 'profile = "hardened"'))
     try:
         run = Run(folder)
-        assert run.process.wait(PATIENCE) == 1
+        assert run.process.wait(PATIENCE) == os.EX_CONFIG
         assert '"hardened" rests on Kerberos, and organization.realm is empty' in run.output
     finally:
         file.write_text(text)
@@ -214,7 +214,7 @@ def test_an_address_that_is_not_this_hosts_is_told_with_file_and_line() -> None:
         file.write_text(text.replace('"127.0.0.1"', '"192.0.2.77"'))
         line = text.splitlines().index('addresses = ["127.0.0.1"]') + 1
         run = Run(made.root)
-        assert run.process.wait(PATIENCE) == 1
+        assert run.process.wait(PATIENCE) == os.EX_CONFIG
         assert run.output.splitlines()[-1].startswith(
             f"postern: {file}:{line}: server.addresses: this host does not have 192.0.2.77;"
         ), run.output
