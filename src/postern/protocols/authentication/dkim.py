@@ -65,12 +65,12 @@ class DkimVerdict:
 BodyKey = tuple[Canonicalization, int | None]
 
 
-def signatures(found: Iterable[Field]) -> list[Signature | Broken]:
+def signatures(fields: Iterable[Field]) -> list[Signature | Broken]:
     """The message's signatures from the top, at most MAX_SIGNATURES.
 
     Bound: linear in the fields; at most 5 signatures.
     """
-    mine = [field for field in found if field.name == "dkim-signature"][:MAX_SIGNATURES]
+    mine = [field for field in fields if field.name == "dkim-signature"][:MAX_SIGNATURES]
     return [parse_signature(field) for field in mine]
 
 
@@ -83,10 +83,10 @@ def body_hashes(wanted: Iterable[BodyKey], body: Iterable[bytes]) -> dict[BodyKe
     sums = {key: _Sum(key[1]) for key in wanted}
     bodies = [CanonicalBody(how, total.add) for (how, _), total in sums.items()]
     for piece in body:
-        for one in bodies:
-            one.add(piece)
-    for one in bodies:
-        one.finish()
+        for canonical in bodies:
+            canonical.add(piece)
+    for canonical in bodies:
+        canonical.finish()
     return {key: (total.hash.digest(), total.more) for key, total in sums.items()}
 
 
@@ -105,7 +105,7 @@ class _Sum:
 
 
 def verify(
-    signature: Signature, found: Sequence[Field], hashed: Mapping[BodyKey, tuple[bytes, bool]], key: Answer, now: float
+    signature: Signature, fields: Sequence[Field], hashed: Mapping[BodyKey, tuple[bytes, bool]], key: Answer, now: float
 ) -> DkimVerdict:
     """RFC 6376 section 6.1. `key` is the answer to the question for the signature's key_name, `now` epoch seconds."""
 
@@ -116,7 +116,7 @@ def verify(
         return verdict(DkimResult.POLICY, "SHA-1 proves nothing any more")
     if signature.expires is not None and signature.expires < now:
         return verdict(DkimResult.POLICY, "the signature has expired")
-    if key.found is Found.UNKNOWN:
+    if key.outcome is Found.UNKNOWN:
         return verdict(DkimResult.TEMP_ERROR, "no answer from DNS about the key")
     if not key.records:
         return verdict(DkimResult.PERM_ERROR, "there is no such key")
@@ -128,7 +128,7 @@ def verify(
     digest, more = hashed[signature.body, signature.length]
     if digest != signature.body_hash:
         return verdict(DkimResult.FAIL, "the body is not what was signed")
-    problem = _checked(parsed, signature, signed_octets(signature, found))
+    problem = _checked(parsed, signature, signed_octets(signature, fields))
     if problem is not None:
         return verdict(*problem)
     if more:
@@ -158,13 +158,13 @@ def _checked(key: Key, signature: Signature, signed: bytes) -> tuple[DkimResult,
     return None
 
 
-def signed_octets(signature: Signature, found: Sequence[Field]) -> bytes:
+def signed_octets(signature: Signature, fields: Sequence[Field]) -> bytes:
     """What the signature's b= is over (RFC 6376 section 3.7): each named field from the bottom up, then the signature itself.
 
     Bound: linear in the header; at most 500 fields are named.
     """
     left: dict[str, list[Field]] = {}
-    for field in found:
+    for field in fields:
         if field is not signature.field:
             left.setdefault(field.name, []).append(field)
     chosen = [left[name].pop() for name in signature.signed if left.get(name)]
@@ -175,7 +175,7 @@ def signed_octets(signature: Signature, found: Sequence[Field]) -> bytes:
 
 
 def sign(
-    found: Sequence[Field],
+    fields: Sequence[Field],
     body_hash: bytes,
     domain: str,
     selector: str,
@@ -184,7 +184,7 @@ def sign(
 ) -> bytes:
     """A DKIM-Signature field, relaxed/relaxed, with its CRLF, for the top of the header. `body_hash` is of the relaxed body."""
     kind = "rsa" if isinstance(key, RSAPrivateKey) else "ed25519"
-    present = [field.name for field in found]
+    present = [field.name for field in fields]
     names = [name for name in SIGNED_FIELDS for _ in range(present.count(name))]
     names += [name for name in SIGNED_FIELDS if name in _ONCE_MORE]
     head = (
@@ -194,7 +194,7 @@ def sign(
     ).encode()
     unsigned = parse_signature(Field("dkim-signature", head + b"\r\n"))
     assert isinstance(unsigned, Signature), unsigned
-    signed = signed_octets(unsigned, found)
+    signed = signed_octets(unsigned, fields)
     if isinstance(key, RSAPrivateKey):
         value = key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
     else:

@@ -152,11 +152,11 @@ def _one(
     answer: Answer = yield Question(f"_dmarc.{domain}", Kind.TXT)
     records = _records(answer)
     own = True
-    if answer.found is not Found.UNKNOWN and not records and organization != domain:
+    if answer.outcome is not Found.UNKNOWN and not records and organization != domain:
         own = False
         answer = yield Question(f"_dmarc.{organization}", Kind.TXT)
         records = _records(answer)
-    if answer.found is Found.UNKNOWN:
+    if answer.outcome is Found.UNKNOWN:
         return DmarcVerdict(DmarcResult.TEMP_ERROR, domain, why="no answer from DNS about the policy")
     if len(records) != 1:
         # RFC 7489 section 6.6.3: none, or several that contradict each other.

@@ -42,7 +42,7 @@ class Answer:
     """`records` are addresses, names without the final dot (MX by preference), or texts, one per TXT record, its strings joined
     without anything between and read as Latin-1, so that no octet is lost."""
 
-    found: Found
+    outcome: Found
     records: tuple[str, ...] = ()
     ttl: float = 0.0
     """Seconds that the answer may be remembered."""

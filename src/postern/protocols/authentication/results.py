@@ -87,15 +87,15 @@ def read_results(field: Field) -> tuple[MethodResult, ...]:
     return tuple(filter(None, (_read(part.split()) for part in plain.split(";")[1:])))
 
 
-def _read(words: list[str]) -> MethodResult | None:
-    if not words:
+def _read(terms: list[str]) -> MethodResult | None:
+    if not terms:
         return None
-    method, equals, result = words[0].partition("=")
-    properties = [word.partition("=") for word in words[1:]]
+    method, equals, result = terms[0].partition("=")
+    properties = [word.partition("=") for word in terms[1:]]
     return MethodResult(method, result, tuple((name, value) for name, _, value in properties)) if equals else None
 
 
-def vouching(found: Iterable[MethodResult], sender: str) -> bool | None:
+def vouching(results: Iterable[MethodResult], sender: str) -> bool | None:
     """Whether something vouches for the `sender` that the envelope names. False if nothing does and something speaks against it:
     whoever it names did not write this, and must not be answered. None where nobody looked, or no policy is published.
 
@@ -103,12 +103,12 @@ def vouching(found: Iterable[MethodResult], sender: str) -> bool | None:
     """
     domain = a_labels(sender.rpartition("@")[2])
     against = False
-    for one in found:
-        said = (one.method, one.result)
-        named = dict(one.properties).get(_DOMAIN_OF.get(one.method, ""), "")
-        if said == ("spf", "pass") or (one.result == "pass" and _is_aligned(named, domain)):
+    for each in results:
+        outcome = (each.method, each.result)
+        named = dict(each.properties).get(_DOMAIN_OF.get(each.method, ""), "")
+        if outcome == ("spf", "pass") or (each.result == "pass" and _is_aligned(named, domain)):
             return True
-        against = against or said in _AGAINST
+        against = against or outcome in _AGAINST
     return False if against else None
 
 

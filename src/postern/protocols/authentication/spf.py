@@ -73,7 +73,7 @@ class _Check:
             answer = Answer(Found.NO_NAME)
         else:
             answer = yield Question(name, kind)
-        if answer.found is Found.UNKNOWN:
+        if answer.outcome is Found.UNKNOWN:
             raise _Error(SpfResult.TEMP_ERROR, f"no answer from DNS about {shown(name)}")
         if counts_void and not answer.records:
             self.void += 1
@@ -94,19 +94,19 @@ class _Check:
     def names(self) -> Asking[tuple[str, ...]]:
         """The client's own names, each of which leads back to it (RFC 7208 section 5.5). Trouble means: none."""
         if self.validated is None:
-            found = []
+            validated = []
             try:
                 answer = yield from self.ask(self.facts.address.reverse_pointer, Kind.PTR)
                 for name in answer.records[:MAX_NAMES]:
                     try:
                         if self.facts.address in (yield from self.addresses(name, counts_void=False)):
-                            found.append(name)
+                            validated.append(name)
                     except _Error:
                         continue
             except _Error as error:
                 if error.verdict.result is SpfResult.PERM_ERROR:
                     raise
-            self.validated = tuple(found)
+            self.validated = tuple(validated)
         return self.validated
 
     def expand(self, text: str, domain: str) -> Asking[str]:
@@ -238,10 +238,10 @@ def _explained(check: _Check, record: SpfRecord, domain: str) -> Asking[str]:
         names: tuple[str, ...] = ()
         if "%{p" in text.lower():
             names = yield from check.names()
-        said = expanded(text, check.facts, domain, names, explaining=True)
+        explanation = expanded(text, check.facts, domain, names, explaining=True)
     except (_Error, ValueError):
         return ""
-    return said[:MAX_EXPLANATION] if _PRINTABLE.fullmatch(said) else ""
+    return explanation[:MAX_EXPLANATION] if _PRINTABLE.fullmatch(explanation) else ""
 
 
 def is_name(name: str) -> bool:

@@ -114,7 +114,7 @@ def _date(moment: float) -> str:
 
 
 def _time(text: str) -> float:
-    found = datetime.datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    moment = datetime.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
         raise ValueError
-    return found.timestamp()
+    return moment.timestamp()

@@ -56,20 +56,20 @@ class Enable(Command):
 
 @dataclass(frozen=True, slots=True)
 class Select(Command):
-    """SELECT and EXAMINE. `given` is the name before it was normalized."""
+    """SELECT and EXAMINE. `written` is the name before it was normalized."""
 
     mailbox: str
-    given: str
+    written: str
     condstore: bool
 
 
 @dataclass(frozen=True, slots=True)
 class OnMailbox(Command):
-    """CREATE, DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT, and GETQUOTA with its root's name. `given` is the name before it
+    """CREATE, DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT, and GETQUOTA with its root's name. `written` is the name before it
     was normalized."""
 
     mailbox: str
-    given: str
+    written: str
 
 
 @dataclass(frozen=True, slots=True)

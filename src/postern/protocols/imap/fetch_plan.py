@@ -31,11 +31,11 @@ class FetchPlan:
     `utf8`: the client enabled what makes message/global a message like any other."""
 
     def __init__(self, items: Sequence[FetchItem], uid: bool, modseq: bool, utf8: bool) -> None:
-        words: list[FetchItem] = list(items)
-        if uid and "UID" not in words:  # RFC 9051 section 6.4.9: UID FETCH's answers always hold the UID
-            words.insert(0, "UID")
-        if modseq and "MODSEQ" not in words and "FLAGS" in words:
-            words.append("MODSEQ")
+        wanted: list[FetchItem] = list(items)
+        if uid and "UID" not in wanted:  # RFC 9051 section 6.4.9: UID FETCH's answers always hold the UID
+            wanted.insert(0, "UID")
+        if modseq and "MODSEQ" not in wanted and "FLAGS" in wanted:
+            wanted.append("MODSEQ")
         self.columns = Column(0)
         self.sets_seen = False
         self._template = b""
@@ -45,10 +45,10 @@ class FetchPlan:
         self._pieces: list[_Pieces] = []
         self._sources: Counter[str] = Counter()
         """How often each of the columns is asked for that can be long."""
-        labels = [self._add_word(item) if isinstance(item, str) else self._add_part(item) for item in words]
+        labels = [self._add_word(item) if isinstance(item, str) else self._add_part(item) for item in wanted]
         self._template = b"* %d FETCH (" + b" ".join(labels) + b")\r\n"
-        self.asks_flags = "FLAGS" in words
-        self.from_view = not set(words) - {"UID", "FLAGS"}
+        self.asks_flags = "FLAGS" in wanted
+        self.from_view = not set(wanted) - {"UID", "FLAGS"}
         """Everything asked for is already in the session's own index."""
 
     @property
@@ -100,7 +100,7 @@ class FetchPlan:
             self._columns.append(_contents if not item.what else _headers)
             source = "contents" if not item.what else "headers"
             self._sources[source] += 1
-            self._pieces.append(lambda one, texts, last: _whole(item.label, getattr(one, source)[0]))
+            self._pieces.append(lambda fetched, texts, last: _whole(item.label, getattr(fetched, source)[0]))
             return label + b" {%d}\r\n%b"
         header_only = item.kind == "BODY" and not item.part and item.what.startswith("HEADER")
         self.columns |= Column.HEADER if header_only else Column.CONTENT

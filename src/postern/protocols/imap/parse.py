@@ -128,19 +128,19 @@ def _enable(cursor: Cursor, tag: bytes, name: str) -> Command:
 
 def _select(cursor: Cursor, tag: bytes, name: str) -> Command:
     cursor.space()
-    mailbox, given = cursor.mailbox(), cursor.given
+    mailbox, written = cursor.mailbox(), cursor.written
     condstore = False
     if cursor.skip(b" "):  # RFC 4466 section 2.1, RFC 7162 section 3.1.8
         for parameter in cursor.listed(cursor.word):
             if parameter != "CONDSTORE":
                 raise Syntax("Unknown parameter")
             condstore = True
-    return Select(tag, name, mailbox, given, condstore)
+    return Select(tag, name, mailbox, written, condstore)
 
 
 def _on_mailbox(cursor: Cursor, tag: bytes, name: str) -> Command:
     cursor.space()
-    return OnMailbox(tag, name, cursor.mailbox(), cursor.given)
+    return OnMailbox(tag, name, cursor.mailbox(), cursor.written)
 
 
 def _rename(cursor: Cursor, tag: bytes, name: str) -> Command:

@@ -182,46 +182,46 @@ class _Tokens:
     def addresses(self, most: int) -> list[Address]:
         result: list[Address] = []
         in_group = False
-        words: list[bytes] = []
-        has_at = False  # "@" is among the words: looked for once, not again at every colon
+        pending: list[bytes] = []
+        has_at = False  # "@" is among the pending tokens: looked for once, not again at every colon
         while self._place < len(self._tokens) and len(result) < most:
             token = self._tokens[self._place]
             self._place += 1
             if token[0] in b",;":
-                self._plain(words, result, most)
+                self._plain(pending, result, most)
                 has_at = False
                 if token == b";" and in_group:
                     result.append(Address(None, None, None, None))
                     in_group = False
             elif token == b":" and not in_group and not has_at:
-                result.append(Address(None, None, _phrase(words) or b"", None))
-                words.clear()
+                result.append(Address(None, None, _phrase(pending) or b"", None))
+                pending.clear()
                 in_group = True
             elif token == b"<":
-                result.append(self._angle(_phrase(words)))
-                words.clear()
+                result.append(self._angle(_phrase(pending)))
+                pending.clear()
                 has_at = False
                 self._skip_to_end()
             else:
-                words.append(token)
+                pending.append(token)
                 has_at = has_at or token == b"@"
-        self._plain(words, result, most)
+        self._plain(pending, result, most)
         if in_group:
             result.append(Address(None, None, None, None))
         return result[:most]
 
-    def _plain(self, words: list[bytes], result: list[Address], most: int) -> None:
+    def _plain(self, tokens: list[bytes], result: list[Address], most: int) -> None:
         """Reads addresses without angle brackets: one, or several where a comma was forgotten, until there are `most`. Words in
         front are the name, or else the comment behind (the custom of RFC 822's time)."""
-        if b"@" not in words:
-            if any(map(_is_word, words)):
-                result.append(Address(_last_comment(words), None, *_split(words)))
-            words.clear()
+        if b"@" not in tokens:
+            if any(map(_is_word, tokens)):
+                result.append(Address(_last_comment(tokens), None, *_split(tokens)))
+            tokens.clear()
             return
         name: list[bytes] = []
         comment: bytes | None = None
         named = True
-        for piece in _pieces(words):
+        for piece in _pieces(tokens):
             if len(result) >= most:
                 break
             if piece[0][0] == 40:
@@ -234,7 +234,7 @@ class _Tokens:
                 phrase = _phrase(name)
                 result.append(Address(phrase or comment, None, *_split(piece)))
                 name, comment, named = [], None, phrase is not None
-        words.clear()
+        tokens.clear()
 
     def _angle(self, name: bytes | None) -> Address:
         inside: list[bytes] = []

@@ -77,14 +77,14 @@ def split_fields(header: bytes, most: int | None = MAX_FIELDS) -> list[tuple[byt
     """
     pieces = _FIELD_END.split(header, most or 0)
     rest = pieces.pop()
-    found = []
+    fields = []
     for piece in pieces:
         match = _NAME.match(piece)
-        found.append((match[1].lower() if match is not None else b"", piece + b"\n"))
+        fields.append((match[1].lower() if match is not None else b"", piece + b"\n"))
     if rest:
         match = _NAME.match(rest) if most is None or len(pieces) < most else None
-        found.append((match[1].lower() if match is not None else b"", rest))
-    return found
+        fields.append((match[1].lower() if match is not None else b"", rest))
+    return fields
 
 
 def begins_with_field(content: bytes) -> bool:
@@ -109,14 +109,14 @@ def parse_fields(content: bytes, start: int, end: int) -> Fields:
 
     Bound: linear in the header; MAX_HEADER octets and MAX_FIELDS fields of it are read.
     """
-    found: list[tuple[bytes, bytes]] = []
+    fields: list[tuple[bytes, bytes]] = []
     # As `split_fields` and `value_of`, without the octets that nobody here asks for: each message passes.
     for field in _FIELD_END.split(content[start : min(end, start + MAX_HEADER)], MAX_FIELDS)[:MAX_FIELDS]:
         match = _NAME.match(field)
         if match is not None:
             value = field[match.end() :]
-            found.append((match[1].lower(), (_FOLD.sub(b" ", value) if b"\n" in value else value).strip()))
-    return Fields(found, dict(reversed(found)))
+            fields.append((match[1].lower(), (_FOLD.sub(b" ", value) if b"\n" in value else value).strip()))
+    return Fields(fields, dict(reversed(fields)))
 
 
 def has_too_many_fields(header: bytes) -> bool:

@@ -107,8 +107,8 @@ def _sort_names(value: bytes | None) -> tuple[str, str]:
 
 def _references(fields: Fields) -> tuple[str, ...]:
     """References, or else the first id of In-Reply-To (RFC 5256 section 3, THREAD=REFERENCES step 1)."""
-    found = _ids(fields.named.get(b"references", b""))
-    return tuple(found[-_MAX_REFERENCES:] or _ids(fields.named.get(b"in-reply-to", b""), 1))
+    ids = _ids(fields.named.get(b"references", b""))
+    return tuple(ids[-_MAX_REFERENCES:] or _ids(fields.named.get(b"in-reply-to", b""), 1))
 
 
 def _ids(value: bytes, most: int | None = None) -> list[str]:
@@ -116,12 +116,12 @@ def _ids(value: bytes, most: int | None = None) -> list[str]:
     needed are taken off."""
     if not value:
         return []
-    found = []
+    ids = []
     for match in islice(_MESSAGE_ID.finditer(value), most):
         written = match[1]
         if written[0] == 34:
             local, _, host = written.rpartition(b'"@')
             plain = _ESCAPED.sub(rb"\1", local[1:])
             written = plain + b"@" + host if _PLAIN_ID.fullmatch(plain) else written
-        found.append(written.decode("latin-1"))
-    return found
+        ids.append(written.decode("latin-1"))
+    return ids

@@ -40,7 +40,7 @@ def _parse(value: bytes) -> tuple[bytes, Parameters]:
     head, place = (match[1].lower(), match.end()) if match is not None else (b"", 0)
     if place == len(value):
         return head, ()
-    found: dict[bytes, bytes] = {}
+    parameters: dict[bytes, bytes] = {}
     pieces: dict[bytes, dict[int, tuple[bool, bytes]]] = {}
     for match in _written(value[place:]):
         name = match[1].lower()
@@ -50,11 +50,11 @@ def _parse(value: bytes) -> tuple[bytes, Parameters]:
         if star and digits.isdigit() and len(digits) < 4:
             pieces.setdefault(stem, {})[int(digits)] = (number.endswith(b"*"), text)
         else:
-            found.setdefault(name, text)
+            parameters.setdefault(name, text)
     for stem, numbered in pieces.items():
         name, text = _join(stem, numbered)
-        found.setdefault(name, text)
-    return head, tuple(found.items())
+        parameters.setdefault(name, text)
+    return head, tuple(parameters.items())
 
 
 _parse_cached = lru_cache(maxsize=2048)(_parse)

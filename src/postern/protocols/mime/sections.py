@@ -31,16 +31,16 @@ def section(content: bytes, part: Sequence[int], what: str = "", fields: Sequenc
         if what == "":
             return content
         return _of_message(content, 0, header_end(content, 0, len(content)), len(content), what, fields)
-    found = find_part(scan(content), part)
-    if found is None:
+    target = find_part(scan(content), part)
+    if target is None:
         return None
     if what == "":
-        return content[found.body : found.end]
+        return content[target.body : target.end]
     if what == "MIME":
-        return content[found.start : found.body]
-    if not found.is_message:
+        return content[target.start : target.body]
+    if not target.is_message:
         return None
-    message = found.children[0]
+    message = target.children[0]
     return _of_message(content, message.start, message.body, message.end, what, fields)
 
 
@@ -74,14 +74,14 @@ def binary(content: bytes, part: Sequence[int]) -> bytes | Missing:
 
     Bound: linear in the content, for each level of nesting; nothing longer than the content comes out.
     """
-    found = find_part(scan(content), part)
-    if found is None:
+    target = find_part(scan(content), part)
+    if target is None:
         return Missing.NO_PART
     if not part:
         return content
-    encoding = found.encoding.decode("latin-1")
-    data = content[found.body : found.end]
-    if found.is_multipart or found.is_message:
+    encoding = target.encoding.decode("latin-1")
+    data = content[target.body : target.end]
+    if target.is_multipart or target.is_message:
         return data
     return from_transfer(data, encoding) if can_decode(encoding) else Missing.UNKNOWN_CTE
 

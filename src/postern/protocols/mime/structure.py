@@ -133,15 +133,15 @@ class _Scan:
         content, end = self.content, len(self.content)
         best, at = -1, end
         for level, boundary in enumerate(self._open):
-            found = self._found[level]
-            if found < place:
+            position = self._found[level]
+            if position < place:
                 # No further than the delimiter of a multipart around it, which ends it: else each of many siblings would look
                 # through all that is behind them.
                 start = max(place, self._searched[level])
-                found = content.find(boundary, start, at + len(boundary))
-                self._found[level], self._searched[level] = found, max(start, at + 1) if found < 0 else found
-            if 0 <= found < at or (found == at < end and len(boundary) >= len(self._open[best])):
-                best, at = level, found
+                position = content.find(boundary, start, at + len(boundary))
+                self._found[level], self._searched[level] = position, max(start, at + 1) if position < 0 else position
+            if 0 <= position < at or (position == at < end and len(boundary) >= len(self._open[best])):
+                best, at = level, position
         if best < 0:
             return None
         behind = at + len(self._open[best])

@@ -51,9 +51,9 @@ def _envelope_lines(fields: Fields) -> str:
         value = joined(fields, name)
         if not value or is_plain(value):
             continue
-        addresses = [one for one in address_list(value)[0] if one.complete]
+        addresses = [address for address in address_list(value)[0] if address.complete]
         if not _agrees_with_envelope(value, addresses):
-            shown = [f"{decode_words(one.name or b'')} <{one.address}>" for one in addresses]
+            shown = [f"{decode_words(address.name or b'')} <{address.address}>" for address in addresses]
             lines.append(f"\n {name.decode()}:{_one_line(', '.join(shown))}")
     return "".join(lines)
 
@@ -62,8 +62,8 @@ def _agrees_with_envelope(value: bytes, addresses: list[Address]) -> bool:
     if b"(" in value or b"\\" in value:
         return False
     place = 0
-    for one in addresses:
-        place = value.find(b"%b@%b" % (one.mailbox or b"", one.host or b""), place) + 1
+    for address in addresses:
+        place = value.find(b"%b@%b" % (address.mailbox or b"", address.host or b""), place) + 1
         if not place:
             return False
     return True

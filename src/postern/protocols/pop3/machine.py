@@ -136,10 +136,10 @@ def _parse(line: bytes) -> Event:
         return Invalid("No arguments expected") if rest else Command(name)
     if name in _NUMBERS:
         least, most = _NUMBERS[name]
-        words = rest.split()
-        if not least <= len(words) <= most or not all(_NUMBER.match(word) for word in words):
+        arguments = rest.split()
+        if not least <= len(arguments) <= most or not all(_NUMBER.match(word) for word in arguments):
             return Invalid("Message number expected")
-        return Command(name, tuple(map(int, words)))
+        return Command(name, tuple(map(int, arguments)))
     if name in ("USER", "PASS"):
         try:
             text = rest.decode("utf-8")
@@ -148,9 +148,9 @@ def _parse(line: bytes) -> Event:
         # RFC 1939 section 7: PASS's argument is everything behind the one space
         return Command(name, text=text) if text else Invalid("Argument expected")
     if name == "AUTH":
-        mechanism, given, initial = rest.partition(b" ")
+        mechanism, space, initial = rest.partition(b" ")
         text = mechanism.decode("ascii", "replace").upper()
-        return Command(name, text=text, initial=(b"" if initial == b"=" else initial) if given else None)
+        return Command(name, text=text, initial=(b"" if initial == b"=" else initial) if space else None)
     return Invalid("Unknown command")
 
 

@@ -94,24 +94,24 @@ class Client:
 
     def mail(self, envelope: Envelope, size: int) -> None:
         """MAIL FROM with the parameters that the peer offers and the message needs."""
-        words = [f"FROM:<{envelope.sender}>"]
+        arguments = [f"FROM:<{envelope.sender}>"]
         if "SIZE" in self.extensions:
-            words.append(f"SIZE={size}")
+            arguments.append(f"SIZE={size}")
         if "8BITMIME" in self.extensions and envelope.body is not BodyType.SEVEN_BIT:
-            words.append(f"BODY={envelope.body}")
+            arguments.append(f"BODY={envelope.body}")
         if envelope.smtputf8:
-            words.append("SMTPUTF8")
+            arguments.append("SMTPUTF8")
         if "DSN" in self.extensions:
-            words += [f"RET={envelope.ret}"] if envelope.ret else []
-            words += [f"ENVID={xtext_encode(envelope.envelope_id)}"] if envelope.envelope_id else []
-        self.command("MAIL", " ".join(words))
+            arguments += [f"RET={envelope.ret}"] if envelope.ret else []
+            arguments += [f"ENVID={xtext_encode(envelope.envelope_id)}"] if envelope.envelope_id else []
+        self.command("MAIL", " ".join(arguments))
 
     def rcpt(self, recipient: EnvelopeRecipient) -> None:
-        words = [f"TO:<{recipient.address}>"]
+        arguments = [f"TO:<{recipient.address}>"]
         if "DSN" in self.extensions:
-            words += [f"NOTIFY={','.join(sorted(recipient.notify))}"] if recipient.notify else []
-            words += [f"ORCPT={_original(recipient.original)}"] if recipient.original else []
-        self.command("RCPT", " ".join(words))
+            arguments += [f"NOTIFY={','.join(sorted(recipient.notify))}"] if recipient.notify else []
+            arguments += [f"ORCPT={_original(recipient.original)}"] if recipient.original else []
+        self.command("RCPT", " ".join(arguments))
 
     def bdat(self, size: int, last: bool) -> None:
         """The octets follow at once, written by the service."""
@@ -148,12 +148,12 @@ def challenge_of(reply: Reply) -> bytes | None:
 
 
 def _extensions(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    extensions: dict[str, str] = {}
     for line in text.split("\n")[1:]:
         # Some servers still write "AUTH=LOGIN", as it was before RFC 2554.
         keyword, _, parameters = line.strip().replace("=", " ", 1).partition(" ")
-        found.setdefault(keyword.upper(), parameters.strip())
-    return found
+        extensions.setdefault(keyword.upper(), parameters.strip())
+    return extensions
 
 
 def _original(original: str) -> str:

@@ -369,9 +369,9 @@ class Server:
         return events.Piece(data)
 
     def _complete(self, data: bytes) -> events.Event:
-        words = self._parameters
+        mail = self._parameters
         envelope = Envelope(
-            self.sender or "", tuple(self.recipients), words.body, words.smtputf8, words.envelope_id, words.ret
+            self.sender or "", tuple(self.recipients), mail.body, mail.smtputf8, mail.envelope_id, mail.ret
         )
         self._dots = None
         return self._ask(events.Message(data, envelope))
