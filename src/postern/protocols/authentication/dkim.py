@@ -1,7 +1,7 @@
-"""DKIM (RFC 6376, RFC 8301, RFC 8463): signatures verified and made.
+"""DKIM (RFC 6376, RFC 8301, RFC 8463): verifies and makes signatures.
 
-Reads fields, canonical bodies' hashes and key records; the keys come in. OpenSSL computes RSA and Ed25519, through
-cryptography: the sender's library of the field (dkimpy) counts in Python, 13 ms for a signature instead of half of one.
+It reads fields, hashes of canonical bodies and key records; the keys are arguments. OpenSSL computes RSA and Ed25519, through
+cryptography: dkimpy, the usual library, computes in Python and takes 13 ms for a signature instead of half of one.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from postern.protocols.authentication.header import Field
 from postern.protocols.authentication.questions import Answer, Found
 
 MAX_SIGNATURES = 5
-"""Looked at in one message; whoever writes more is not verified further."""
+"""Signatures of one message that are verified; further ones are not."""
 MINIMUM_BITS = 1024
-"""RFC 8301 section 3.2."""
+"""Bits that an RSA key must have (RFC 8301 section 3.2)."""
 MAXIMUM_BITS = 8192
 
 SIGNED_FIELDS = (
@@ -36,13 +36,13 @@ SIGNED_FIELDS = (
     *("mime-version", "content-type", "content-transfer-encoding", "sender"),
 )
 _ONCE_MORE = frozenset({"from", "reply-to", "subject", "date", "to", "cc", "message-id", "content-type"})
-"""Named once more than they are there, so that nobody can add a second one (RFC 6376 section 8.15)."""
+"""Fields that a signature names once more than the message has them, so that nobody can add another (RFC 6376 section 8.15)."""
 
 _OWN_VALUE = re.compile(rb"((?:^|;)\s*b\s*=)[^;]*")
 
 
 class DkimResult(StrEnum):
-    """RFC 8601 section 2.7.1."""
+    """Results of DKIM (RFC 8601 section 2.7.1)."""
 
     NONE = "none"
     PASS = "pass"  # noqa: S105 (a result's name)
@@ -75,8 +75,8 @@ def signatures(fields: Iterable[Field]) -> list[Signature | Broken]:
 
 
 def body_hashes(wanted: Iterable[BodyKey], body: Iterable[bytes]) -> dict[BodyKey, tuple[bytes, bool]]:
-    """SHA-256 of the canonical body, per canonicalization and length, and whether more of the body comes behind that length.
-    `body` is in pieces, without the empty line between it and the header.
+    """Computes SHA-256 of the canonical body for each canonicalization and length, and whether the body is longer than that
+    length. `body` is in pieces, without the empty line between it and the header.
 
     Bound: linear in the body, for each way of making it canonical that is asked for.
     """
@@ -107,7 +107,8 @@ class _Sum:
 def verify(
     signature: Signature, fields: Sequence[Field], hashed: Mapping[BodyKey, tuple[bytes, bool]], key: Answer, now: float
 ) -> DkimVerdict:
-    """RFC 6376 section 6.1. `key` is the answer to the question for the signature's key_name, `now` epoch seconds."""
+    """Verifies a signature (RFC 6376 section 6.1). `key` is the answer to the question for the signature's key_name, `now` epoch
+    seconds."""
 
     def verdict(result: DkimResult, why: str = "") -> DkimVerdict:
         return DkimVerdict(result, signature.domain, signature.selector, signature.algorithm, why)
@@ -138,7 +139,7 @@ def verify(
 
 
 def _checked(key: Key, signature: Signature, signed: bytes) -> tuple[DkimResult, str] | None:
-    """None if it is good."""
+    """Checks the signature by the key; None if it is good, else the result and the reason."""
     if key.kind != signature.algorithm.partition("-")[0]:
         return DkimResult.PERM_ERROR, "the key is of another kind"
     try:
@@ -159,7 +160,8 @@ def _checked(key: Key, signature: Signature, signed: bytes) -> tuple[DkimResult,
 
 
 def signed_octets(signature: Signature, fields: Sequence[Field]) -> bytes:
-    """What the signature's b= is over (RFC 6376 section 3.7): each named field from the bottom up, then the signature itself.
+    """The octets that the signature's b= covers (RFC 6376 section 3.7): each named field from the bottom up, then the signature
+    itself.
 
     Bound: linear in the header; at most 500 fields are named.
     """
@@ -182,7 +184,8 @@ def sign(
     key: RSAPrivateKey | Ed25519PrivateKey,
     now: float,
 ) -> bytes:
-    """A DKIM-Signature field, relaxed/relaxed, with its CRLF, for the top of the header. `body_hash` is of the relaxed body."""
+    """Makes a DKIM-Signature field, relaxed/relaxed, with its CRLF, for the top of the header. `body_hash` is of the relaxed
+    body."""
     kind = "rsa" if isinstance(key, RSAPrivateKey) else "ed25519"
     present = [field.name for field in fields]
     names = [name for name in SIGNED_FIELDS for _ in range(present.count(name))]

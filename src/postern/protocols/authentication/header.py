@@ -1,4 +1,4 @@
-"""A header section as fields that keep their octets: what signatures cover, what is taken out, what is put in front.
+"""A header section as fields that keep their octets: signatures cover them, and some are taken out or put in front.
 
 Reads header octets (CRLF lines, without the empty line); every field that is not taken out stays octet for octet.
 """
@@ -17,14 +17,14 @@ _MAX_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`raw` is the whole field with its final CRLF; `name` is lower case, "" for a line that is no field."""
+    """One field. `raw` is the whole field with its final CRLF; `name` is lower case, "" for a line that is no field."""
 
     name: str
     raw: bytes
 
     @property
     def value(self) -> bytes:
-        """Unfolded and stripped."""
+        """The value, unfolded and stripped."""
         return value_of(self.raw)
 
 
@@ -40,7 +40,7 @@ def fields(header: bytes) -> list[Field]:
 
 
 def without(header: bytes, unwanted: Callable[[Field], bool]) -> tuple[bytes, tuple[str, ...]]:
-    """The header section without some fields, and the names of those."""
+    """Returns the header section without some fields, and their names."""
     kept, gone = [], []
     for field in fields(header):
         if unwanted(field):
@@ -68,7 +68,8 @@ def domains(written: Sequence[str]) -> list[str]:
 
 
 def ascii_domain(domain: str) -> str:
-    """What cannot be encoded, or is longer than any name (RFC 1035 section 2.3.4), stays as it is, and is then no name.
+    """A domain in A-labels. One that cannot be encoded, or is longer than a name may be (RFC 1035 section 2.3.4), stays as it is,
+    and is no name.
 
     Bound: linear in the domain; its mapping sees 255 characters at most.
     """
@@ -76,7 +77,8 @@ def ascii_domain(domain: str) -> str:
 
 
 def purported_responsible(section: Sequence[Field]) -> str:
-    """RFC 4407 section 2: the address that says it put the message on its way; "" if the header names none or several."""
+    """The purported responsible address, which put the message on its way (RFC 4407 section 2); "" if there is none or
+    several."""
     chosen: Field | None = None
     resent_sender = _first(section, "resent-sender")
     resent_from = _first(section, "resent-from")

@@ -1,5 +1,5 @@
-"""Questions to DNS and their answers, as the machines of this folder ask them: they name what they want to know, and somebody
-else looks it up.
+"""Questions to DNS and their answers, as the machines of this folder ask them: they yield a question, and the caller
+looks it up.
 """
 
 from __future__ import annotations
