@@ -26,7 +26,7 @@ Parameters = tuple[tuple[bytes, bytes], ...]
 
 
 def parse_value(value: bytes) -> tuple[bytes, Parameters]:
-    """The value before the first semicolon (stripped, lower case) and its parameters: names in lower case, continuations
+    """Reads the value before the first semicolon (stripped, lower case) and its parameters: names in lower case, continuations
     of RFC 2231 section 3 put together; a name that ends in "*" has a value with charset and percent encoding.
 
     Bound: linear in the field; 64 KB of it and 64 parameters are read.
@@ -61,7 +61,7 @@ _parse_cached = lru_cache(maxsize=2048)(_parse)
 
 
 def _written(rest: bytes) -> Iterator[re.Match[bytes]]:
-    """The parameters, also where a semicolon was forgotten. What is none is passed over up to the next semicolon."""
+    """Finds the parameters, also where a semicolon is missing. Anything else is passed over up to the next semicolon."""
     place = 0
     for _ in range(_MAX_PARAMETERS):
         match = _PARAMETER.match(rest, place)

@@ -12,9 +12,9 @@ from postern.protocols.smtp.address import xtext_decode
 from postern.protocols.smtp.reply import Reply
 
 MAX_ENVID = 100
-"""RFC 3461 section 4.4."""
+"""Characters of ENVID (RFC 3461 section 4.4)."""
 MAX_ORCPT = 500
-"""RFC 3461 section 4.2."""
+"""Characters of ORCPT (RFC 3461 section 4.2)."""
 
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _NOTIFY = frozenset({"SUCCESS", "FAILURE", "DELAY"})
@@ -43,7 +43,7 @@ _UNKNOWN = Reply(555, "5.5.4", "Parameter not recognized or not implemented")
 
 
 def _split(text: str) -> dict[str, str | None] | Reply:
-    """RFC 5321 section 4.1.2 Mail-parameters; a keyword may stand there once."""
+    """Reads Mail-parameters (RFC 5321 section 4.1.2); a keyword may stand there once."""
     parameters: dict[str, str | None] = {}
     for item in text.split():
         keyword, equals, value = item.partition("=")
@@ -55,7 +55,7 @@ def _split(text: str) -> dict[str, str | None] | Reply:
 
 
 def parse_mail_parameters(text: str) -> MailParameters | Reply:
-    """What stands behind MAIL FROM's path."""
+    """Reads the parameters behind MAIL FROM's path."""
     if not text:
         return PLAIN
     parameters = _split(text)
@@ -104,7 +104,7 @@ def _mail_parameter(result: MailParameters, keyword: str, value: str | None) -> 
 
 
 def parse_rcpt_parameters(text: str) -> tuple[frozenset[str], str] | Reply:
-    """NOTIFY's words and ORCPT ("type;address", xtext decoded) behind RCPT TO's path."""
+    """Reads NOTIFY's words and ORCPT ("type;address", xtext decoded) behind RCPT TO's path."""
     if not text:
         return _NO_NOTIFY, ""
     parameters = _split(text)
