@@ -178,7 +178,7 @@ class Cursor:
         return name
 
     def ranges(self) -> Ranges:
-        """sequence-set."""
+        """Reads a sequence-set."""
         if self.skip(b"$"):
             return SAVED
         pairs: list[tuple[int, int]] = []
@@ -194,7 +194,7 @@ class Cursor:
         return self._match(_FLAG, "Flag").group()
 
     def listed(self, item: Callable[[], T]) -> list[T]:
-        """ "(" [item *(SP item)] ")"."""
+        """Reads "(" [item *(SP item)] ")"."""
         self.take(b"(")
         items: list[T] = []
         if self.skip(b")"):

@@ -1,4 +1,4 @@
-"""FETCH's answer: which columns the store must give, and how rows of columns become bytes.
+"""The answer of FETCH: a plan names the columns that the store must give, and turns rows of columns into bytes.
 
 A plan is made once for each command. Its rows are one `bytes % tuple` an item over columns that are finished bytes or numbers,
 so that a FETCH of 10,000 envelopes is little more than a copy.
@@ -19,7 +19,7 @@ from postern.protocols.mime.sections import Missing, binary, section
 LONG = 1_048_576
 """Octets of an answer that may be made at once; a longer one is made and sent piece by piece."""
 FlagTexts = Callable[[Sequence[int], Sequence[int]], Iterable[bytes]]
-"""Given UIDs and their flag words, each one's names in brackets."""
+"""Turns UIDs and their flag words into the names of flags, in brackets."""
 
 
 class UnknownEncoding(Exception):
@@ -27,8 +27,8 @@ class UnknownEncoding(Exception):
 
 
 class FetchPlan:
-    """`sets_seen`: some item is a body section without PEEK. `whole`: some item needs whole messages, so batches stay small.
-    `utf8`: the client enabled what makes message/global a message like any other."""
+    """The plan of one FETCH. `sets_seen`: some item is a body section without PEEK. `whole`: some item needs whole messages, so
+    batches stay small. `utf8`: the client enabled an extension with which message/global is a message like any other."""
 
     def __init__(self, items: Sequence[FetchItem], uid: bool, modseq: bool, utf8: bool) -> None:
         wanted: list[FetchItem] = list(items)
@@ -44,7 +44,7 @@ class FetchPlan:
         self._columns: list[_Values] = []
         self._pieces: list[_Pieces] = []
         self._sources: Counter[str] = Counter()
-        """How often each of the columns is asked for that can be long."""
+        """The number of times that each column which can be long is asked for."""
         labels = [self._add_word(item) if isinstance(item, str) else self._add_part(item) for item in wanted]
         self._template = b"* %d FETCH (" + b" ".join(labels) + b")\r\n"
         self.asks_flags = "FLAGS" in wanted
@@ -68,8 +68,8 @@ class FetchPlan:
         return sum(times * sum(map(len, getattr(items, name))) for name, times in self._sources.items()) > LONG
 
     def pieces(self, number: int, item: FetchedItems, flag_texts: FlagTexts) -> Iterator[bytes | memoryview]:
-        """The line of one item as `rows` gives it, in its pieces: a message is not copied for each section asked for. The memory
-        is that of one section of the content. Raises UnknownEncoding, before anything comes."""
+        """The line of one item as `rows` gives it, in pieces, so that a message is not copied for each section asked for. It
+        takes the memory of one section of the content. Raises UnknownEncoding, before anything comes."""
         last = _Last()
         for part in self._parts:
             part.check(item, last)
@@ -136,7 +136,7 @@ class _PartColumn:
         return [[self._value(source) for source in sources]]
 
     def check(self, item: FetchedItems, last: _Last) -> None:
-        """Raises UnknownEncoding."""
+        """Checks that the item can be cut. Raises UnknownEncoding."""
         if self._item.kind != "BODY":
             self._cut(item, last)
 
@@ -214,4 +214,4 @@ _OLDER = _WORDS | {
     ),
     "BODY": (Column.BODY, b"BODY %b", lambda items, texts: [map(without_global, items.bodies)]),
 }
-"""For clients that know RFC 3501 alone."""
+"""The words for clients that know RFC 3501 alone."""

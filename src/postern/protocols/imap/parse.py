@@ -1,4 +1,4 @@
-"""A command's text to its value (RFC 9051 section 9 and the extensions named at each rule).
+"""Turns a command's text into its value (RFC 9051 section 9 and the extensions named at each rule).
 
 `parse` never raises: what does not follow the grammar becomes Invalid, which the session answers with BAD or NO.
 """
@@ -57,7 +57,7 @@ def tag_of(text: bytes) -> bytes:
 
 
 def parse(text: bytes, literals: list[bytes], utf8: bool = False) -> Command:
-    """One whole command, without its last line end.
+    """Reads one whole command, without its last line end.
 
     Bound: linear in the command, which the machine bounds.
     """
@@ -107,7 +107,7 @@ def _authenticate(cursor: Cursor, tag: bytes, name: str) -> Command:
 
 
 def _id(cursor: Cursor, tag: bytes, name: str) -> Command:
-    """RFC 2971. What the client says of itself is checked and forgotten."""
+    """Reads ID (RFC 2971). The client's fields are checked and forgotten."""
     cursor.space()
     if cursor.peek() == b"(":
         pairs = cursor.listed(cursor.nstring)
@@ -158,7 +158,8 @@ def _lsub(cursor: Cursor, tag: bytes, name: str) -> Command:
 
 
 def _served(reference: str | None, patterns: list[str | None]) -> tuple[str, ...]:
-    """The patterns that a name can match. LIST answers others with OK and nothing: they are no error (RFC 9051 section 6.3.9)."""
+    """The patterns that a name can match. For others LIST finds nothing and answers OK: they are no error (RFC 9051 section
+    6.3.9)."""
     return () if reference is None else tuple(pattern for pattern in patterns if pattern is not None)
 
 

@@ -22,8 +22,8 @@ _DOT = re.compile(rb"(?m)^\.")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`numbers` of LIST, UIDL, RETR, DELE and TOP; `text` of USER and PASS, and AUTH's mechanism with its initial
-    response (RFC 5034 section 4), None if there is none."""
+    """A command. LIST, UIDL, RETR, DELE and TOP have `numbers`; USER and PASS have `text`. AUTH has its mechanism in `text` and
+    its initial response (RFC 5034 section 4) in `initial`, None if there is none."""
 
     name: str
     numbers: tuple[int, ...] = ()
@@ -47,7 +47,7 @@ Event = Command | Response | Invalid
 
 
 class ServerMachine:
-    """Answers are built with `ok`, `err` and `lines`.
+    """The machine of one connection. `ok`, `err` and `lines` answer.
 
     Bound: linear, in whatever pieces it comes; a line has 255 octets, a response 65,536.
     """
