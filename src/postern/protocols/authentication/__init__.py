@@ -1,1 +1,1 @@
-"""What a message's senders prove by DNS and signatures: SPF, Sender ID, DKIM, DMARC, and the field that tells the results."""
+"""Authentication of a message's senders by DNS and signatures: SPF, Sender ID, DKIM, DMARC, and the field with the results."""

@@ -16,7 +16,7 @@ class Canonicalization(StrEnum):
 
 
 def canonical_field(raw: bytes, how: Canonicalization) -> bytes:
-    """One field with its CRLF (RFC 6376 sections 3.4.1 and 3.4.2).
+    """Makes one field with its CRLF canonical (RFC 6376 sections 3.4.1 and 3.4.2).
 
     Bound: linear in the field.
     """
@@ -28,7 +28,8 @@ def canonical_field(raw: bytes, how: Canonicalization) -> bytes:
 
 
 class CanonicalBody:
-    """RFC 6376 sections 3.4.3 and 3.4.4. Pieces, however they are cut, go in by `add`; canonical ones go to `sink`.
+    """Makes a body canonical (RFC 6376 sections 3.4.3 and 3.4.4). `add` takes pieces, however they are cut; `sink` gets canonical
+    ones.
 
     Bound: linear in the body, in whatever pieces it comes; keeps a few octets.
     """
@@ -37,9 +38,9 @@ class CanonicalBody:
         self._relaxed = how is Canonicalization.RELAXED
         self._sink = sink
         self._rest = b""
-        """What the next piece may still turn into a line's end: at most a space and a CR."""
+        """Octets that the next piece may still turn into a line's end: at most a space and a CR."""
         self._blank = 0
-        """Line ends held back: at the body's end they count for nothing."""
+        """Line ends that are held back: at the body's end they do not count."""
         self._empty = True
 
     def add(self, data: bytes) -> None:
@@ -56,7 +57,7 @@ class CanonicalBody:
         self._lines(data)
 
     def finish(self) -> None:
-        """The last call."""
+        """Ends the body: the last call."""
         rest, self._rest = self._rest, b""
         if self._relaxed and rest == b" ":
             rest = b""

@@ -1,7 +1,7 @@
-"""DKIM (RFC 6376, RFC 8301, RFC 8463): signatures verified and made.
+"""DKIM (RFC 6376, RFC 8301, RFC 8463): verifies and makes signatures.
 
-Reads fields, canonical bodies' hashes and key records; the keys come in. OpenSSL computes RSA and Ed25519, through
-cryptography: the sender's library of the field (dkimpy) counts in Python, 13 ms for a signature instead of half of one.
+It reads fields, hashes of canonical bodies and key records; the keys are arguments. OpenSSL computes RSA and Ed25519, through
+cryptography: dkimpy, the usual library, computes in Python and takes 13 ms for a signature instead of half of one.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from postern.protocols.authentication.header import Field
 from postern.protocols.authentication.questions import Answer, Found
 
 MAX_SIGNATURES = 5
-"""Looked at in one message; whoever writes more is not verified further."""
+"""Signatures of one message that are verified; further ones are not."""
 MINIMUM_BITS = 1024
-"""RFC 8301 section 3.2."""
+"""Bits that an RSA key must have (RFC 8301 section 3.2)."""
 MAXIMUM_BITS = 8192
 
 SIGNED_FIELDS = (
@@ -36,13 +36,13 @@ SIGNED_FIELDS = (
     *("mime-version", "content-type", "content-transfer-encoding", "sender"),
 )
 _ONCE_MORE = frozenset({"from", "reply-to", "subject", "date", "to", "cc", "message-id", "content-type"})
-"""Named once more than they are there, so that nobody can add a second one (RFC 6376 section 8.15)."""
+"""Fields that a signature names once more than the message has them, so that nobody can add another (RFC 6376 section 8.15)."""
 
 _OWN_VALUE = re.compile(rb"((?:^|;)\s*b\s*=)[^;]*")
 
 
 class DkimResult(StrEnum):
-    """RFC 8601 section 2.7.1."""
+    """Results of DKIM (RFC 8601 section 2.7.1)."""
 
     NONE = "none"
     PASS = "pass"  # noqa: S105 (a result's name)
@@ -65,28 +65,28 @@ class DkimVerdict:
 BodyKey = tuple[Canonicalization, int | None]
 
 
-def signatures(found: Iterable[Field]) -> list[Signature | Broken]:
+def signatures(fields: Iterable[Field]) -> list[Signature | Broken]:
     """The message's signatures from the top, at most MAX_SIGNATURES.
 
     Bound: linear in the fields; at most 5 signatures.
     """
-    mine = [field for field in found if field.name == "dkim-signature"][:MAX_SIGNATURES]
+    mine = [field for field in fields if field.name == "dkim-signature"][:MAX_SIGNATURES]
     return [parse_signature(field) for field in mine]
 
 
 def body_hashes(wanted: Iterable[BodyKey], body: Iterable[bytes]) -> dict[BodyKey, tuple[bytes, bool]]:
-    """SHA-256 of the canonical body, per canonicalization and length, and whether more of the body comes behind that length.
-    `body` is in pieces, without the empty line between it and the header.
+    """Computes SHA-256 of the canonical body for each canonicalization and length, and whether the body is longer than that
+    length. `body` is in pieces, without the empty line between it and the header.
 
     Bound: linear in the body, for each way of making it canonical that is asked for.
     """
     sums = {key: _Sum(key[1]) for key in wanted}
     bodies = [CanonicalBody(how, total.add) for (how, _), total in sums.items()]
     for piece in body:
-        for one in bodies:
-            one.add(piece)
-    for one in bodies:
-        one.finish()
+        for canonical in bodies:
+            canonical.add(piece)
+    for canonical in bodies:
+        canonical.finish()
     return {key: (total.hash.digest(), total.more) for key, total in sums.items()}
 
 
@@ -105,9 +105,10 @@ class _Sum:
 
 
 def verify(
-    signature: Signature, found: Sequence[Field], hashed: Mapping[BodyKey, tuple[bytes, bool]], key: Answer, now: float
+    signature: Signature, fields: Sequence[Field], hashed: Mapping[BodyKey, tuple[bytes, bool]], key: Answer, now: float
 ) -> DkimVerdict:
-    """RFC 6376 section 6.1. `key` is the answer to the question for the signature's key_name, `now` epoch seconds."""
+    """Verifies a signature (RFC 6376 section 6.1). `key` is the answer to the question for the signature's key_name, `now` epoch
+    seconds."""
 
     def verdict(result: DkimResult, why: str = "") -> DkimVerdict:
         return DkimVerdict(result, signature.domain, signature.selector, signature.algorithm, why)
@@ -116,7 +117,7 @@ def verify(
         return verdict(DkimResult.POLICY, "SHA-1 proves nothing any more")
     if signature.expires is not None and signature.expires < now:
         return verdict(DkimResult.POLICY, "the signature has expired")
-    if key.found is Found.UNKNOWN:
+    if key.outcome is Found.UNKNOWN:
         return verdict(DkimResult.TEMP_ERROR, "no answer from DNS about the key")
     if not key.records:
         return verdict(DkimResult.PERM_ERROR, "there is no such key")
@@ -128,7 +129,7 @@ def verify(
     digest, more = hashed[signature.body, signature.length]
     if digest != signature.body_hash:
         return verdict(DkimResult.FAIL, "the body is not what was signed")
-    problem = _checked(parsed, signature, signed_octets(signature, found))
+    problem = _checked(parsed, signature, signed_octets(signature, fields))
     if problem is not None:
         return verdict(*problem)
     if more:
@@ -138,7 +139,7 @@ def verify(
 
 
 def _checked(key: Key, signature: Signature, signed: bytes) -> tuple[DkimResult, str] | None:
-    """None if it is good."""
+    """Checks the signature by the key; None if it is good, else the result and the reason."""
     if key.kind != signature.algorithm.partition("-")[0]:
         return DkimResult.PERM_ERROR, "the key is of another kind"
     try:
@@ -158,13 +159,14 @@ def _checked(key: Key, signature: Signature, signed: bytes) -> tuple[DkimResult,
     return None
 
 
-def signed_octets(signature: Signature, found: Sequence[Field]) -> bytes:
-    """What the signature's b= is over (RFC 6376 section 3.7): each named field from the bottom up, then the signature itself.
+def signed_octets(signature: Signature, fields: Sequence[Field]) -> bytes:
+    """The octets that the signature's b= covers (RFC 6376 section 3.7): each named field from the bottom up, then the signature
+    itself.
 
     Bound: linear in the header; at most 500 fields are named.
     """
     left: dict[str, list[Field]] = {}
-    for field in found:
+    for field in fields:
         if field is not signature.field:
             left.setdefault(field.name, []).append(field)
     chosen = [left[name].pop() for name in signature.signed if left.get(name)]
@@ -175,16 +177,17 @@ def signed_octets(signature: Signature, found: Sequence[Field]) -> bytes:
 
 
 def sign(
-    found: Sequence[Field],
+    fields: Sequence[Field],
     body_hash: bytes,
     domain: str,
     selector: str,
     key: RSAPrivateKey | Ed25519PrivateKey,
     now: float,
 ) -> bytes:
-    """A DKIM-Signature field, relaxed/relaxed, with its CRLF, for the top of the header. `body_hash` is of the relaxed body."""
+    """Makes a DKIM-Signature field, relaxed/relaxed, with its CRLF, for the top of the header. `body_hash` is of the relaxed
+    body."""
     kind = "rsa" if isinstance(key, RSAPrivateKey) else "ed25519"
-    present = [field.name for field in found]
+    present = [field.name for field in fields]
     names = [name for name in SIGNED_FIELDS for _ in range(present.count(name))]
     names += [name for name in SIGNED_FIELDS if name in _ONCE_MORE]
     head = (
@@ -194,7 +197,7 @@ def sign(
     ).encode()
     unsigned = parse_signature(Field("dkim-signature", head + b"\r\n"))
     assert isinstance(unsigned, Signature), unsigned
-    signed = signed_octets(unsigned, found)
+    signed = signed_octets(unsigned, fields)
     if isinstance(key, RSAPrivateKey):
         value = key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
     else:

@@ -1,6 +1,6 @@
 """DKIM's signatures and keys as values: a DKIM-Signature field (RFC 6376 section 3.5) and a key record (section 3.6.1), parsed.
 
-What is wrong with one is said in a word for Authentication-Results; nothing raises on input.
+An error has a short text for Authentication-Results; nothing raises on input.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FIELD_NAME = re.compile(r"[!-9;-~]+\Z")
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """`length` is l= (None: the whole body), `expires` x= (None: never), in epoch seconds."""
+    """A signature. `length` is l= (None: the whole body); `expires` is x= (None: never), in epoch seconds."""
 
     field: Field
     algorithm: str
@@ -47,7 +47,8 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """`kind` is "rsa" (DER) or "ed25519" (32 octets). `exact`: t=s, the identity's domain is the signature's own."""
+    """A public key. `kind` is "rsa" (DER) or "ed25519" (32 octets). `exact` is t=s: the identity must have the signature's
+    domain."""
 
     kind: str
     octets: bytes
@@ -56,7 +57,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """What cannot be used, with what is known of it for the report."""
+    """A signature or key that cannot be used, with what is known about it for the report."""
 
     why: str
     domain: str = ""
@@ -64,7 +65,7 @@ class Broken:
 
 
 def parse_signature(field: Field) -> Signature | Broken:
-    """A DKIM-Signature field (RFC 6376 section 3.5).
+    """Reads a DKIM-Signature field (RFC 6376 section 3.5).
 
     Bound: linear in the field; at most 65,536 characters and 500 names in h=.
     """
@@ -108,7 +109,7 @@ def parse_signature(field: Field) -> Signature | Broken:
 
 
 def _problem(tags: dict[str, str]) -> str:
-    """RFC 6376 section 6.1.1."""
+    """The first error in a signature's tags (RFC 6376 section 6.1.1); "" if there is none."""
     if any(name not in tags for name in ("v", "a", "b", "bh", "d", "h", "s")):
         return "a required tag is missing"
     if tags["v"] != "1":
@@ -128,7 +129,7 @@ def _problem(tags: dict[str, str]) -> str:
 
 
 def parse_key(text: str) -> Key | Broken:
-    """A TXT record of a selector. Broken says why no signature can be checked with it.
+    """Reads a TXT record of a selector. Broken says why no signature can be checked with it.
 
     Bound: linear; at most 65,536 characters.
     """

@@ -1,7 +1,7 @@
 """DMARC (RFC 7489): the record of the domain that a reader sees in From, and whether SPF or DKIM speak for that domain.
 
-Asks for one or two TXT records. Which part of a name is the organization's is told by a look-up in the public suffix list
-that the caller has. Reports to domain owners (sections 7.2 and 7.3) are not sent.
+It asks for one or two TXT records. The caller has the public suffix list, and looks up in it which part of a name is the
+organization's domain. Reports to domain owners (sections 7.2 and 7.3) are not sent.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _STRICTNESS = {DmarcPolicy.NONE: 0, DmarcPolicy.QUARANTINE: 1, DmarcPolicy.REJEC
 
 
 class DmarcResult(StrEnum):
-    """RFC 7489 section 11.2."""
+    """Results of DMARC (RFC 7489 section 11.2)."""
 
     NONE = "none"
     PASS = "pass"  # noqa: S105 (a result's name)
@@ -58,8 +58,8 @@ class DmarcRecord:
 
 @dataclass(frozen=True, slots=True)
 class DmarcVerdict:
-    """`policy` is what the domain asks for mail that fails, for this very message: sampling (pct) is done. `unreadable`: From
-    itself names nobody who could be asked."""
+    """The verdict on a message. `policy` is what the domain asks for if it fails, after sampling (pct). `unreadable`: From itself
+    names no domain that could be asked."""
 
     result: DmarcResult
     domain: str = ""
@@ -69,7 +69,7 @@ class DmarcVerdict:
 
 
 def parse_dmarc(text: str) -> DmarcRecord | None:
-    """RFC 7489 sections 6.3 and 6.4. None: it is no DMARC record that could be followed.
+    """Reads a record (RFC 7489 sections 6.3 and 6.4). None: it is no DMARC record that could be followed.
 
     Bound: linear; at most 65,536 characters.
     """
@@ -103,10 +103,10 @@ def dmarc(
     sample: float,
     unsure: Iterable[str] = (),
 ) -> Machine[DmarcVerdict]:
-    """`authors` are the domains of From's addresses; `spf_domain` is the one that SPF passed for ("" for none), `dkim_domains`
-    the d= of good signatures, `sample` a number from 0 to 1 drawn for this message (pct). `unsure` are domains about which SPF or
-    DKIM had no answer from DNS: where one of them would speak for From, a failure may be none. Where From names several domains,
-    the strictest verdict counts (RFC 7489 section 6.6.1).
+    """Evaluates DMARC. `authors` are the domains of From's addresses; `spf_domain` is the one that SPF passed for ("" for none),
+    `dkim_domains` the d= of good signatures, `sample` a number from 0 to 1 drawn for this message (pct). `unsure` are domains
+    about which SPF or DKIM had no answer from DNS: if one of them is aligned with From, a failure is not certain. Where From
+    names several domains, the strictest verdict counts (RFC 7489 section 6.6.1).
 
     Bound: at most 4 domains, and two questions for each.
     """
@@ -152,11 +152,11 @@ def _one(
     answer: Answer = yield Question(f"_dmarc.{domain}", Kind.TXT)
     records = _records(answer)
     own = True
-    if answer.found is not Found.UNKNOWN and not records and organization != domain:
+    if answer.outcome is not Found.UNKNOWN and not records and organization != domain:
         own = False
         answer = yield Question(f"_dmarc.{organization}", Kind.TXT)
         records = _records(answer)
-    if answer.found is Found.UNKNOWN:
+    if answer.outcome is Found.UNKNOWN:
         return DmarcVerdict(DmarcResult.TEMP_ERROR, domain, why="no answer from DNS about the policy")
     if len(records) != 1:
         # RFC 7489 section 6.6.3: none, or several that contradict each other.
@@ -167,7 +167,7 @@ def _one(
         return DmarcVerdict(DmarcResult.PERM_ERROR, domain, why="the record is malformed")
 
     def aligned(other: str, strict: bool) -> bool:
-        """RFC 7489 section 3.1."""
+        """Whether a domain is aligned with From's (RFC 7489 section 3.1)."""
         return bool(other) and (other == domain or (not strict and organizational(other) == organization))
 
     if aligned(spf_domain, record.strict_spf):

@@ -1,4 +1,4 @@
-"""A header section as fields that keep their octets: what signatures cover, what is taken out, what is put in front.
+"""A header section as fields that keep their octets: signatures cover them, and some are taken out or put in front.
 
 Reads header octets (CRLF lines, without the empty line); every field that is not taken out stays octet for octet.
 """
@@ -17,14 +17,14 @@ _MAX_NAME = 255
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`raw` is the whole field with its final CRLF; `name` is lower case, "" for a line that is no field."""
+    """One field. `raw` is the whole field with its final CRLF; `name` is lower case, "" for a line that is no field."""
 
     name: str
     raw: bytes
 
     @property
     def value(self) -> bytes:
-        """Unfolded and stripped."""
+        """The value, unfolded and stripped."""
         return value_of(self.raw)
 
 
@@ -40,7 +40,7 @@ def fields(header: bytes) -> list[Field]:
 
 
 def without(header: bytes, unwanted: Callable[[Field], bool]) -> tuple[bytes, tuple[str, ...]]:
-    """The header section without some fields, and the names of those."""
+    """Returns the header section without some fields, and their names."""
     kept, gone = [], []
     for field in fields(header):
         if unwanted(field):
@@ -50,8 +50,8 @@ def without(header: bytes, unwanted: Callable[[Field], bool]) -> tuple[bytes, tu
     return b"".join(kept) if gone else header, tuple(gone)
 
 
-def named(found: Iterable[Field], name: str) -> list[Field]:
-    return [field for field in found if field.name == name]
+def named(section: Iterable[Field], name: str) -> list[Field]:
+    return [field for field in section if field.name == name]
 
 
 def addresses(values: Sequence[bytes]) -> list[str]:
@@ -59,7 +59,7 @@ def addresses(values: Sequence[bytes]) -> list[str]:
 
     Bound: linear in the fields; at most 10,000 addresses of each.
     """
-    return [one.address for value in values for one in address_list(value)[0] if one.complete]
+    return [address.address for value in values for address in address_list(value)[0] if address.complete]
 
 
 def domains(written: Sequence[str]) -> list[str]:
@@ -68,25 +68,27 @@ def domains(written: Sequence[str]) -> list[str]:
 
 
 def ascii_domain(domain: str) -> str:
-    """What cannot be encoded, or is longer than any name (RFC 1035 section 2.3.4), stays as it is, and is then no name.
+    """A domain in A-labels. One that cannot be encoded, or is longer than a name may be (RFC 1035 section 2.3.4), stays as it is,
+    and is no name.
 
     Bound: linear in the domain; its mapping sees 255 characters at most.
     """
     return a_labels(domain).rstrip(".")
 
 
-def purported_responsible(found: Sequence[Field]) -> str:
-    """RFC 4407 section 2: the address that says it put the message on its way; "" if the header names none or several."""
+def purported_responsible(section: Sequence[Field]) -> str:
+    """The purported responsible address, which put the message on its way (RFC 4407 section 2); "" if there is none or
+    several."""
     chosen: Field | None = None
-    resent_sender = _first(found, "resent-sender")
-    resent_from = _first(found, "resent-from")
-    if resent_sender is not None and not (resent_from is not None and _separated(found, resent_from, resent_sender)):
+    resent_sender = _first(section, "resent-sender")
+    resent_from = _first(section, "resent-from")
+    if resent_sender is not None and not (resent_from is not None and _separated(section, resent_from, resent_sender)):
         chosen = resent_sender
     elif resent_from is not None:
         chosen = resent_from
     else:
         for name in ("sender", "from"):
-            several = [field for field in named(found, name) if field.value]
+            several = [field for field in named(section, name) if field.value]
             if len(several) > 1:
                 return ""
             if several:
@@ -98,11 +100,11 @@ def purported_responsible(found: Sequence[Field]) -> str:
     return written[0] if len(written) == 1 else ""
 
 
-def _first(found: Sequence[Field], name: str) -> Field | None:
-    return next((field for field in found if field.name == name and field.value), None)
+def _first(section: Sequence[Field], name: str) -> Field | None:
+    return next((field for field in section if field.name == name and field.value), None)
 
 
-def _separated(found: Sequence[Field], before: Field, after: Field) -> bool:
+def _separated(section: Sequence[Field], before: Field, after: Field) -> bool:
     """Whether `before` stands in front of `after` with a trace field between them: they are of two resendings."""
-    first, last = found.index(before), found.index(after)
-    return first < last and any(field.name in ("received", "return-path") for field in found[first:last])
+    first, last = section.index(before), section.index(after)
+    return first < last and any(field.name in ("received", "return-path") for field in section[first:last])

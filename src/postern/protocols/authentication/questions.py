@@ -1,5 +1,5 @@
-"""Questions to DNS and their answers, as the machines of this folder ask them: they name what they want to know, and somebody
-else looks it up.
+"""Questions to DNS and their answers, as the machines of this folder ask them: they yield a question, and the caller
+looks it up.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Answer:
     """`records` are addresses, names without the final dot (MX by preference), or texts, one per TXT record, its strings joined
     without anything between and read as Latin-1, so that no octet is lost."""
 
-    found: Found
+    outcome: Found
     records: tuple[str, ...] = ()
     ttl: float = 0.0
     """Seconds that the answer may be remembered."""

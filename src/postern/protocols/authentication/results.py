@@ -1,4 +1,4 @@
-"""Authentication-Results (RFC 8601): written for our readers, and read so far as to tell whose a field claims to be."""
+"""Authentication-Results (RFC 8601): writes the field for our readers, and reads it to tell which server it claims to be from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _AUTHSERV = re.compile(rb'\s*+(?:"((?:[^"\\]|\\.){0,500}+)"|([^\s;()"]{1,500}+))
 
 @dataclass(frozen=True, slots=True)
 class MethodResult:
-    """One method's: `properties` are ("smtp.mailfrom", value) and the like."""
+    """The result of one method. `properties` are ("smtp.mailfrom", value) and the like."""
 
     method: str
     result: str
@@ -48,8 +48,8 @@ def authentication_results(authserv: str, results: Sequence[MethodResult]) -> by
 
 
 def claims_to_be(field: Field, names: frozenset[str]) -> bool:
-    """Whether an Authentication-Results field bears one of these authserv-ids (lower case), or none that could be read:
-    what two readers could understand in two ways is not believed to be a stranger's (RFC 8601 section 5).
+    """Whether an Authentication-Results field bears one of these authserv-ids (lower case), or none that could be read: an
+    ambiguous field may be read as ours (RFC 8601 section 5).
 
     Bound: linear in the field; 4,000 octets of its value are read.
     """
@@ -78,8 +78,8 @@ def without_claims(header: bytes, *names: Iterable[str]) -> bytes:
 
 
 def read_results(field: Field) -> tuple[MethodResult, ...]:
-    """What such a field says, in lower case: each method with its result and properties. Words in quotes and comments are a
-    stranger's, and are left out.
+    """Reads such a field in lower case: each method with its result and properties. Words in quotes and comments come from
+    strangers, and are left out.
 
     Bound: linear in the field; 4,000 octets of its value are read.
     """
@@ -87,38 +87,38 @@ def read_results(field: Field) -> tuple[MethodResult, ...]:
     return tuple(filter(None, (_read(part.split()) for part in plain.split(";")[1:])))
 
 
-def _read(words: list[str]) -> MethodResult | None:
-    if not words:
+def _read(terms: list[str]) -> MethodResult | None:
+    if not terms:
         return None
-    method, equals, result = words[0].partition("=")
-    properties = [word.partition("=") for word in words[1:]]
+    method, equals, result = terms[0].partition("=")
+    properties = [word.partition("=") for word in terms[1:]]
     return MethodResult(method, result, tuple((name, value) for name, _, value in properties)) if equals else None
 
 
-def vouching(found: Iterable[MethodResult], sender: str) -> bool | None:
+def vouching(results: Iterable[MethodResult], sender: str) -> bool | None:
     """Whether something vouches for the `sender` that the envelope names. False if nothing does and something speaks against it:
-    whoever it names did not write this, and must not be answered. None where nobody looked, or no policy is published.
+    the person that it names did not write this, and must not be answered. None if nobody checked, or no policy is published.
 
     A DKIM signature or a passed DMARC speaks for its own domain only: an attacker signs with one of his own.
     """
     domain = a_labels(sender.rpartition("@")[2])
     against = False
-    for one in found:
-        said = (one.method, one.result)
-        named = dict(one.properties).get(_DOMAIN_OF.get(one.method, ""), "")
-        if said == ("spf", "pass") or (one.result == "pass" and _is_aligned(named, domain)):
+    for each in results:
+        outcome = (each.method, each.result)
+        named = dict(each.properties).get(_DOMAIN_OF.get(each.method, ""), "")
+        if outcome == ("spf", "pass") or (each.result == "pass" and _is_aligned(named, domain)):
             return True
-        against = against or said in _AGAINST
+        against = against or outcome in _AGAINST
     return False if against else None
 
 
 def _is_aligned(named: str, domain: str) -> bool:
-    """Whether one of the domains is the other, or lies below it. RFC 7489 section 3.1 also aligns siblings, by a list of public
-    suffixes that is not at hand here: of those it is not known, and their mail is judged without the signature."""
+    """Whether the domains are equal, or one lies below the other. RFC 7489 section 3.1 also aligns siblings, by a list of public
+    suffixes that is not available here: mail of siblings is judged without the signature."""
     return bool(named) and (named == domain or named.endswith("." + domain) or domain.endswith("." + named))
 
 
 def _value(value: str) -> str:
-    """RFC 8601 section 2.2: a token or a quoted string; nothing that could end the field."""
+    """Writes a value as a token or a quoted string (RFC 8601 section 2.2), without anything that could end the field."""
     clean = "".join(c if c.isprintable() and c not in '"\\' else "?" for c in value[:300])
     return clean if _TOKEN.match(clean) else f'"{clean}"'

@@ -1,7 +1,7 @@
-"""SPF's check_host() (RFC 7208 section 4) as a machine: it asks for DNS records and is told them.
+"""SPF's check_host() (RFC 7208 section 4) as a machine, which asks for DNS records and gets the answers.
 
-Reads the client's address, the HELO name and the sender; bounded as section 4.6.4 says. What is done about a result is the
-agents' business.
+It reads the client's address, the HELO name and the sender, within the bounds of section 4.6.4. The agents decide what follows
+from a result.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class SpfResult(StrEnum):
-    """RFC 7208 section 2.6."""
+    """Results of SPF (RFC 7208 section 2.6)."""
 
     NONE = "none"
     NEUTRAL = "neutral"
@@ -39,8 +39,8 @@ class SpfResult(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SpfVerdict:
-    """`why` names the mechanism that matched, or what went wrong; `explanation` is what a failing domain wants said (printable
-    ASCII, "" if it has none or was not asked)."""
+    """The verdict. `why` names the mechanism that matched, or what went wrong. `explanation` is the text that the domain has for
+    failures (printable ASCII; "" if it has none or was not asked)."""
 
     result: SpfResult
     why: str
@@ -59,7 +59,7 @@ class _Error(Exception):
 
 @dataclass(slots=True)
 class _Check:
-    """What all records of one evaluation share."""
+    """The state that all records of one evaluation share."""
 
     facts: Facts
     is_ours: Callable[[str], bool]
@@ -73,7 +73,7 @@ class _Check:
             answer = Answer(Found.NO_NAME)
         else:
             answer = yield Question(name, kind)
-        if answer.found is Found.UNKNOWN:
+        if answer.outcome is Found.UNKNOWN:
             raise _Error(SpfResult.TEMP_ERROR, f"no answer from DNS about {shown(name)}")
         if counts_void and not answer.records:
             self.void += 1
@@ -92,21 +92,21 @@ class _Check:
         return tuple(address for text in answer.records if (address := _address(text)) is not None)
 
     def names(self) -> Asking[tuple[str, ...]]:
-        """The client's own names, each of which leads back to it (RFC 7208 section 5.5). Trouble means: none."""
+        """The client's own names, each of which leads back to it (RFC 7208 section 5.5). If DNS fails there is none."""
         if self.validated is None:
-            found = []
+            validated = []
             try:
                 answer = yield from self.ask(self.facts.address.reverse_pointer, Kind.PTR)
                 for name in answer.records[:MAX_NAMES]:
                     try:
                         if self.facts.address in (yield from self.addresses(name, counts_void=False)):
-                            found.append(name)
+                            validated.append(name)
                     except _Error:
                         continue
             except _Error as error:
                 if error.verdict.result is SpfResult.PERM_ERROR:
                     raise
-            self.validated = tuple(found)
+            self.validated = tuple(validated)
         return self.validated
 
     def expand(self, text: str, domain: str) -> Asking[str]:
@@ -120,7 +120,7 @@ class _Check:
 
 
 def spf(address: IpAddress, helo: str, sender: str, domain: str = "", explain: bool = False) -> Machine[SpfVerdict]:
-    """Evaluates MAIL FROM's domain, or HELO's where `sender` is "" (RFC 7208 section 2.4); `domain`: another one.
+    """Evaluates MAIL FROM's domain, or HELO's where `sender` is "" (RFC 7208 section 2.4). `domain`, if any, takes their place.
 
     Bound: at most 10 look-ups that count, 10 names of each (RFC 7208 section 4.6.4), 512 terms of a record.
     """
@@ -136,7 +136,7 @@ def spf(address: IpAddress, helo: str, sender: str, domain: str = "", explain: b
 def sender_id(
     address: IpAddress, helo: str, purported: str, is_ours: Callable[[str], bool] = is_spf1
 ) -> Machine[SpfVerdict]:
-    """The same for Sender ID's purported responsible address, on the records that `is_ours` takes (RFC 4406 section 4)."""
+    """Evaluates Sender ID's purported responsible address, on the records that `is_ours` takes (RFC 4406 section 4)."""
     domain = purported.rpartition("@")[2]
     return Machine(_evaluated(_Check(Facts(address, helo, purported), is_ours), domain, False))
 
@@ -149,7 +149,7 @@ def _evaluated(check: _Check, domain: str, explain: bool) -> Asking[SpfVerdict]:
 
 
 def _check_host(check: _Check, domain: str, explain: bool) -> Asking[SpfVerdict]:
-    """RFC 7208 section 4.3 and on. Raises _Error for what ends the whole evaluation."""
+    """Evaluates one domain's record (RFC 7208 section 4.3 and on). Raises _Error, which ends the whole evaluation."""
     if not is_name(domain) or "." not in domain.strip("."):
         return SpfVerdict(SpfResult.NONE, f"{shown(domain)} is no domain")
     answer = yield from check.ask(domain, Kind.TXT, counts_void=False)
@@ -179,7 +179,7 @@ def _check_host(check: _Check, domain: str, explain: bool) -> Asking[SpfVerdict]
 
 
 def _matches(check: _Check, directive: Directive, domain: str) -> Asking[bool]:
-    """RFC 7208 section 5."""
+    """Whether a mechanism matches the client (RFC 7208 section 5)."""
     if directive.mechanism == "all":
         return True
     if directive.network is not None:
@@ -226,7 +226,7 @@ def _within(check: _Check, directive: Directive, addresses: tuple[IpAddress, ...
 
 
 def _explained(check: _Check, record: SpfRecord, domain: str) -> Asking[str]:
-    """RFC 7208 section 6.2: whatever goes wrong, there is no explanation, and the result stays."""
+    """The domain's explanation (RFC 7208 section 6.2); "" if anything goes wrong, and the result stays."""
     if not record.explanation:
         return ""
     try:
@@ -238,10 +238,10 @@ def _explained(check: _Check, record: SpfRecord, domain: str) -> Asking[str]:
         names: tuple[str, ...] = ()
         if "%{p" in text.lower():
             names = yield from check.names()
-        said = expanded(text, check.facts, domain, names, explaining=True)
+        explanation = expanded(text, check.facts, domain, names, explaining=True)
     except (_Error, ValueError):
         return ""
-    return said[:MAX_EXPLANATION] if _PRINTABLE.fullmatch(said) else ""
+    return explanation[:MAX_EXPLANATION] if _PRINTABLE.fullmatch(explanation) else ""
 
 
 def is_name(name: str) -> bool:

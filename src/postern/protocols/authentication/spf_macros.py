@@ -1,6 +1,6 @@
-"""Macros of SPF (RFC 7208 section 7): text with %{...} to text.
+"""Macros of SPF (RFC 7208 section 7): replaces %{...} in a text.
 
-Reads facts of one check; looks nothing up (names that belong to the client come in).
+The facts of one check and the client's names are arguments; nothing is looked up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ _UNRESERVED = "-._~"
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`sender` is local@domain, completed where MAIL FROM was null; `receiver` and `now` are for explanations."""
+    """The facts of one check. `sender` is local@domain, completed where MAIL FROM was null; `receiver` and `now` are for
+    explanations."""
 
     address: ipaddress.IPv4Address | ipaddress.IPv6Address
     helo: str
@@ -32,8 +33,9 @@ class Facts:
 
 
 def expanded(text: str, facts: Facts, domain: str, names: Sequence[str], explaining: bool = False) -> str:
-    """The text with its macros replaced; `names` are the client's validated ones, for %{p}. Text that explains is taken as it
-    is; else it is a domain name and loses labels in front until DNS can be asked for it. Raises ValueError for no macro.
+    """Replaces the macros of a text; `names` are the client's validated names, for %{p}. An explanation stays as long as it is;
+    any other text is a domain name, and loses labels in front until DNS can be asked for it. Raises ValueError for a malformed
+    macro.
 
     Bound: linear in the text and in what its macros make, which is at most 65,536 characters.
     """
@@ -88,7 +90,7 @@ def _value(letter: str, facts: Facts, domain: str, names: Sequence[str], explain
 
 
 def _best(names: Sequence[str], domain: str) -> str:
-    """RFC 7208 section 7.3: the domain itself, else one below it, else any."""
+    """The name for %{p} (RFC 7208 section 7.3): the domain itself, else one below it, else any."""
     lower = domain.lower()
     for name in names:
         if name.lower() == lower:
@@ -109,7 +111,7 @@ def _transformed(value: str, digits: str, reverse: bool, delimiters: str) -> str
 
 
 def _number(digits: str) -> int:
-    """RFC 7208 section 7.3: any but 0. Raises ValueError."""
+    """Reads a number of parts (RFC 7208 section 7.3), which is not 0. Raises ValueError."""
     number = int(digits.lstrip("0")[:4] or "0")
     if not number:
         raise ValueError("a macro that keeps no part")
@@ -117,7 +119,7 @@ def _number(digits: str) -> int:
 
 
 def _shortened(name: str) -> str:
-    """RFC 7208 section 7.3: labels go from the left until the rest fits."""
+    """Drops labels from the left until the rest fits (RFC 7208 section 7.3)."""
     if len(name) <= MAX_NAME:
         return name
     dot = name.find(".", len(name) - MAX_NAME - 1)

@@ -1,6 +1,6 @@
-"""An SPF record's text to its terms (RFC 7208 sections 4.6, 5, 6 and 12), and Sender ID's (RFC 4406 section 3.1).
+"""Reads the terms of SPF records (RFC 7208 sections 4.6, 5, 6 and 12) and Sender ID's (RFC 4406 section 3.1).
 
-Reads text; None says "permerror". `spf` evaluates the terms.
+None means "permerror". `spf` evaluates the terms.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _MECHANISM = re.compile(r"(?P<qualifier>[+?~-]?)(?P<name>[A-Za-z0-9][A-Za-z0-9_.
 
 @dataclass(frozen=True, slots=True)
 class Directive:
-    """`qualifier` is one of "+-~?"; `domain` is a domain-spec ("" where none was given); `network` is ip4's and ip6's."""
+    """A mechanism. `qualifier` is one of "+-~?"; `domain` is a domain-spec ("" where none was given); `network` is ip4's and
+    ip6's."""
 
     qualifier: str
     mechanism: str
@@ -47,18 +48,18 @@ class SpfRecord:
 
 
 def is_spf1(text: str) -> bool:
-    """RFC 7208 section 4.5: the version is followed by a space or nothing."""
+    """Whether a text is an SPF record (RFC 7208 section 4.5): the version stands before a space or the end."""
     return text[:6].lower() == "v=spf1" and text[6:7] in ("", " ")
 
 
 def is_spf2_pra(text: str) -> bool:
-    """RFC 4406 section 3.1: "spf2.0/" and scopes, of which one is "pra"."""
+    """Whether a text is a Sender ID record for "pra" (RFC 4406 section 3.1): "spf2.0/" and scopes, among them "pra"."""
     version, _, _ = text.lower().partition(" ")
     return version.startswith("spf2.0/") and "pra" in version[7:].split(",")
 
 
 def parse_record(text: str) -> SpfRecord | None:
-    """The terms behind the version. None: a syntax error anywhere, which is permerror (RFC 7208 section 4.6).
+    """Reads the terms behind the version. None: there is a syntax error, which is permerror (RFC 7208 section 4.6).
 
     Bound: linear; at most 16,384 characters and 512 terms.
     """
@@ -87,7 +88,7 @@ def parse_record(text: str) -> SpfRecord | None:
 
 
 def is_domain_spec(text: str) -> bool:
-    """RFC 7208 section 7.1: a macro-string that ends in a macro or in a top label."""
+    """Whether a text is a domain-spec (RFC 7208 section 7.1): a macro-string that ends in a macro or in a top label."""
     if _DOMAIN_STRING.fullmatch(text) is None:
         return False
     if _EXPAND_AT_END.search(text):

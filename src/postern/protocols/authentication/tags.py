@@ -10,7 +10,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*+")
 
 
 def parse_tags(text: str) -> dict[str, str] | None:
-    """Values by tag, white space within them kept. None: it is no tag list, or names a tag twice.
+    """Reads the values by tag, with white space within them. None: it is no tag list, or names a tag twice.
 
     Bound: linear; at most 65,536 characters and 100 tags.
     """
@@ -32,5 +32,5 @@ def parse_tags(text: str) -> dict[str, str] | None:
 
 
 def squeezed(value: str) -> str:
-    """Without any white space: base64 and lists may be folded anywhere."""
+    """Removes all white space: base64 and lists may be folded anywhere."""
     return "".join(value.split())

@@ -1,6 +1,6 @@
 """The client's machine: bind with a security handshake, calls in any number at once, answers put together.
 
-Reads bytes; gives `Bound`, `Tokens`, `Reply`, `Fault` and `Failed`. Which call waits for which answer is told by call ids.
+It reads bytes, and gives `Bound`, `Tokens`, `Reply`, `Fault` and `Failed`. Call ids tell which answer belongs to which call.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ REPLY_LIMIT = 268_435_456
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """bind_ack or alter_context_resp. `accepted` says for each interface that was asked whether it can be called now."""
+    """A bind_ack or alter_context_resp. `accepted` says for each interface that was asked for whether it can be called now."""
 
     accepted: tuple[bool, ...]
     token: bytes
@@ -56,7 +56,8 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`executed` is false where the server says that the call was not begun: it may be made again."""
+    """A fault in answer to a call. `executed` is false if the server says that it did not begin the call: it may be made
+    again."""
 
     call_id: int
     status: int
@@ -103,7 +104,7 @@ class ClientMachine:
         return drain(self._out)
 
     def next_event(self) -> Event | None:
-        """Never raises."""
+        """The next event; None if more bytes are needed. Never raises."""
         while not self._dead:
             try:
                 received = self._splitter.next()
@@ -137,22 +138,23 @@ class ClientMachine:
         self._send_bind(Kind.BIND, flags, token)
 
     def alter_context(self, token: bytes) -> None:
-        """The next leg of a handshake that goes on by alter_context (SPNEGO)."""
+        """Sends the next leg of a handshake that goes on by alter_context (SPNEGO)."""
         self._send_bind(Kind.ALTER_CONTEXT, WHOLE | (Pfc.SIGN_HEADER if self._sign_header else 0), token)
 
     def auth3(self, token: bytes) -> None:
-        """The last leg of a handshake with three (raw NTLM, Kerberos): it is not answered."""
+        """Sends the last leg of a handshake with three legs (raw NTLM, Kerberos); the server does not answer it."""
         assert self._association is not None
         body, verifier = with_token(bytes(4), self._association, token)
         self._out.append(pdu(Kind.AUTH3, WHOLE, self._call_id, body, verifier, len(token)))
 
     def secured(self, protection: Protection) -> None:
-        """The handshake is complete: what follows is signed or sealed."""
+        """Ends the handshake: PDUs are signed or sealed from now on."""
         assert self._association is not None
         self._association.protection = protection
 
     def call(self, context: int, opnum: int, stub: bytes | bytearray, object_: UUID | None = None) -> int:
-        """Sends a request; the id tells its answer. `object_` says what on the server it is about, where there are several."""
+        """Sends a request; returns the call id, which its answer bears. `object_` names the object that it is about, if the
+        server has several."""
         self._call_id = self._call_id % 0x7FFFFFFF + 1
         call_id = self._call_id
         self._calls[call_id] = None
@@ -175,7 +177,7 @@ class ClientMachine:
         return call_id
 
     def orphan(self, call_id: int) -> None:
-        """The answer is no longer wanted. One that comes nevertheless is dropped."""
+        """Tells the server that an answer is no longer wanted. If it comes nevertheless, it is dropped."""
         if self._forget(call_id):
             self._out.append(pdu(Kind.ORPHANED, WHOLE, call_id, b""))
 

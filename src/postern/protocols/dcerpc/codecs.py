@@ -5,8 +5,8 @@ An interface's declaration says which codec each argument and each result has; b
     KIND = numbered("kind of folder", {FolderKind.INBOX: 0, FolderKind.SENT: 1})
     COPIED = record(CopyResult, (Parameter("uid_validity", U32), Parameter("sources", WORDS), Parameter("targets", WORDS)))
 
-What comes from the wire is checked by the codec that reads it: a ValueError is answered as a bad stub, and is a broken answer to
-a client. Columns stay columns; nothing is done item by item that struct can do at once.
+A codec checks what it reads from the wire. A server answers its ValueError as a bad stub; a client takes it as a broken answer.
+Columns stay columns; nothing is done item by item that struct can do at once.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from uuid import UUID
 from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Blobs, Records, Structure, Type
 
 Named = tuple[str, Type]
-"""A parameter of the wire."""
+"""A parameter on the wire: its name and its type."""
 
 
 class Codec:
-    """Carries one value as one parameter, which is named where the codec is used. `write` and `read` turn the value into what
-    the NDR type takes, and back; None: as it is. `read` raises ValueError for what is no such value."""
+    """Carries one value as one parameter, which is named where the codec is used. `write` and `read` turn the value into the form
+    that the NDR type takes, and back; None: it needs no change. `read` raises ValueError for anything else."""
 
     __slots__ = ("read", "types", "wide", "write")
 
@@ -43,9 +43,9 @@ class Codec:
 
 
 class Wide(Codec):
-    """Carries one value as several parameters, or none. `write` gives their values in order, `read` takes them so.
+    """Carries one value as several parameters, or none. `write` gives their values in order, and `read` takes them in order.
 
-    `numbered`: the last of them is the number that the operation returns, which is no parameter."""
+    `numbered`: the last value is the number that the operation returns, which is no parameter."""
 
     __slots__ = ("numbered",)
     read: Callable[..., Any]
@@ -63,7 +63,7 @@ class Wide(Codec):
 
 
 class Parameter(NamedTuple):
-    """An argument, a result or a field, by its name in the IDL. `attribute` is its name in Python, where that is another."""
+    """An argument, a result or a field, by its name in the IDL. `attribute` is its name in Python, if that differs."""
 
     name: str
     codec: Codec | Type
@@ -71,7 +71,8 @@ class Parameter(NamedTuple):
 
 
 class Parameters:
-    """Parameters in their order on the wire, compiled. `names` are their names in Python, `types` the wire's."""
+    """Parameters in their order on the wire, compiled. `names` are their names in Python, `types` their names and types on the
+    wire."""
 
     __slots__ = ("_readers", "_spread", "_wide", "_writers", "names", "types")
 
@@ -81,7 +82,7 @@ class Parameters:
         self.types: tuple[Named, ...] = tuple(
             (name or p.name, type_) for p, codec in zip(parameters, codecs, strict=True) for name, type_ in codec.types
         )
-        # A call touches only what is not passed as it is.
+        # A call touches only the values that change on their way.
         self._writers = [(place, codec.write) for place, codec in enumerate(codecs) if codec.write is not None]
         self._readers = [(place, codec.read) for place, codec in enumerate(codecs) if codec.read is not None]
         self._wide = [(place, len(codec.types)) for place, codec in enumerate(codecs) if codec.wide]
@@ -89,11 +90,11 @@ class Parameters:
 
     @property
     def as_they_are(self) -> bool:
-        """Whether nothing is done to any value."""
+        """Whether all values pass unchanged."""
         return not self._writers and not self._readers
 
     def write(self, values: Sequence[Any]) -> Sequence[Any]:
-        """What stands on the wire for these values."""
+        """Turns values into the parameters on the wire."""
         if self._writers:
             values = [*values]
             for place, write in self._writers:
@@ -103,7 +104,7 @@ class Parameters:
         return values
 
     def read(self, wire: Sequence[Any]) -> Sequence[Any]:
-        """The values. Raises ValueError."""
+        """Turns parameters from the wire into values. Raises ValueError."""
         if self._readers:
             wire = [*wire]
             for place, width in self._wide:
@@ -114,7 +115,7 @@ class Parameters:
 
 
 def record(make: Callable[..., Any], fields: Sequence[Parameter]) -> Wide:
-    """Carries an object's fields as parameters; `make` makes it of them (the others have defaults)."""
+    """Carries the fields of an object as parameters. `make` makes the object from them; its other fields have defaults."""
     parameters = Parameters(fields)
     get = _getter(parameters.names)
     # In the constructor's own order they need no names, which is quicker.
@@ -136,8 +137,8 @@ def record(make: Callable[..., Any], fields: Sequence[Parameter]) -> Wide:
 class Rows(Wide):
     """Carries a list of objects as an array of structures, and all their texts in one array beside it.
 
-    A member of `structure` is the attribute of its name, by its codec in `codecs` where it has one. A member that `texts` names
-    counts the texts of the attribute that stands there: {"name_count": "path"}.
+    Each member of `structure` carries the attribute of the same name, by its codec in `codecs` if it has one. A member that
+    `texts` names counts the texts of an attribute: with {"name_count": "path"}, `name_count` is the number of texts in `path`.
 
     Bound: linear in the stub.
     """
@@ -152,7 +153,7 @@ class Rows(Wide):
         codecs: Mapping[str, Codec],
         texts: Mapping[str, str],
     ) -> None:
-        """`names` are those of the two arrays."""
+        """`names` are the names of the two arrays."""
         super().__init__(((names[0], Records(structure)), (names[1], Blobs())), self._write, self._read)
         attributes = [texts.get(member, member) for member, _ in structure.members]
         self._make = make
@@ -192,7 +193,7 @@ class Rows(Wide):
 
 
 class Columns(Wide):
-    """Carries a list of objects as one column for each field; the codec of a field carries the list of its values.
+    """Carries a list of objects as one column for each field. The codec of a field carries the list of its values.
 
     Bound: linear in the stub.
     """
@@ -240,7 +241,7 @@ def numbered(what: str, numbers: Mapping[Any, int]) -> Codec:
 
 
 def parts(counts: Sequence[int], values: Sequence[Any]) -> list[Sequence[Any]]:
-    """The values cut into as many parts as there are counts. Raises ValueError unless that uses them up."""
+    """Cuts values into parts of these lengths. Raises ValueError unless that uses up all values."""
     if sum(counts) != len(values):
         raise ValueError("counts do not add up")
     cut = []

@@ -1,8 +1,8 @@
 """Association groups and the context handles that live in them.
 
-The connections of one client that share state are a group (C706 section 9.3). A bind with group 0 begins one, and the answer has
-its number; a bind with that number joins it (C706 12.6.4.3). A context handle stands for something that a server keeps for a
-client between calls; it is good on every connection of its group, and is run down when the last of them ends.
+The connections of one client that share state form a group (C706 section 9.3). A bind with group 0 begins one, and the answer has
+its number; a bind with that number joins it (C706 12.6.4.3). A context handle stands for a value that a server keeps for a
+client between calls. It is valid on every connection of its group, and is run down when the last connection ends.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ MAX_HANDLES = 256
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What a handle stands for. `owner` is who may use it; `rundown` is called if nobody closes it."""
+    """The value behind a handle. `owner` alone may use it; `rundown` is called if nobody closes it."""
 
     value: Any
     owner: str
@@ -26,7 +26,7 @@ class Context:
 
 
 class Group:
-    """An association group: how many connections it has, and its handles."""
+    """An association group, with the number of its connections and its handles."""
 
     __slots__ = ("_contexts", "connections", "id")
 
@@ -36,19 +36,19 @@ class Group:
         self._contexts: dict[UUID, Context] = {}
 
     def open(self, handle: UUID, context: Context) -> bool:
-        """False: the group has too many handles, or has ended."""
+        """Adds a handle. False if the group has too many handles, or has ended."""
         if not self.connections or len(self._contexts) >= MAX_HANDLES:
             return False
         self._contexts[handle] = context
         return True
 
     def find(self, handle: UUID, owner: str) -> Context | None:
-        """None: there is no such handle here, or it is another's."""
+        """Returns the value behind a handle. None if there is no such handle here, or another owner has it."""
         context = self._contexts.get(handle)
         return context if context is not None and context.owner == owner else None
 
     def close(self, handle: UUID) -> None:
-        """Forgets a handle. What it stood for is not run down."""
+        """Forgets a handle without running it down."""
         self._contexts.pop(handle, None)
 
     def _end(self) -> list[Context]:
@@ -58,14 +58,14 @@ class Group:
 
 
 class Groups:
-    """The groups of one server. Each connection is in one, so that they are as many as the connections at most."""
+    """The groups of one server. Each connection is in one group, so there are at most as many groups as connections."""
 
     def __init__(self) -> None:
         self._groups: dict[int, Group] = {}
         self._last = 0
 
     def join(self, number: int) -> Group | None:
-        """A new group for 0; else the one with this number, None if there is none."""
+        """Begins a new group for 0; else joins the group with this number. None if there is none."""
         if not number:
             begun = Group(self._free())
             self._groups[begun.id] = begun
@@ -76,7 +76,8 @@ class Groups:
         return group
 
     def leave(self, group: Group) -> list[Context]:
-        """A connection of the group has ended. Gives what must be run down: all, where it was the last."""
+        """Notes that a connection of the group has ended. Returns the contexts to be run down: all, if it was the last
+        connection."""
         group.connections -= 1
         if group.connections:
             return []
@@ -84,7 +85,7 @@ class Groups:
         return group._end()
 
     def _free(self) -> int:
-        """A number of 32 bits that no group has; not again soon after its group ended."""
+        """A number of 32 bits that no group has. The number of a group that ended does not come again soon."""
         while True:
             self._last = self._last % 0xFFFF_FFFF + 1
             if self._last not in self._groups:

@@ -1,7 +1,7 @@
-"""Interfaces as declarations: one place says what an operation's number is, and how its arguments, its result and its refusals
+"""Interfaces as declarations: one place gives an operation its number, and says how its arguments, its result and its refusals
 travel. Both stubs (`services.rpc.stub`, `services.rpc.interface`) and the published IDL are made from that.
 
-An operation is a method of a Protocol, which has the signature:
+An operation is declared for a method of a Protocol, which has the signature:
 
     OUTBOX = Operation(Mailboxes.outbox, "UIDs of ...", (Parameter("mailbox", UUID_T),), Parameter("uids", WORDS))
     MAILBOX: Interface[Mailboxes] = Interface("postern_mailbox", SYNTAX, {0: OUTBOX}, "Postern ...", Mailboxes, sizes=(1,))
@@ -21,7 +21,7 @@ from postern.protocols.dcerpc.ndr import CONTEXT_HANDLE, U32, Fixed, Message, Re
 
 P_co = TypeVar("P_co", covariant=True)
 MAX_VERSIONS = 16
-"""Minor versions of an interface that a client offers. An older server has been out of use for long."""
+"""Minor versions of an interface that a client offers. Servers with older versions have been out of use for long."""
 _MISSING: Any = inspect.Parameter.empty
 
 
@@ -37,19 +37,19 @@ class Syntax:
         return f"{self.uuid} v{self.major}.{self.minor}"
 
     def versions(self) -> tuple[Syntax, ...]:
-        """This syntax and those of the minor versions before it, as many as a bind offers, this one first."""
+        """This syntax, then those of the minor versions before it, as many as a bind offers."""
         oldest = max(0, self.minor - MAX_VERSIONS + 1)
         return tuple(replace(self, minor=minor) for minor in range(self.minor, oldest - 1, -1))
 
 
 @dataclass(frozen=True, slots=True)
 class Refusals:
-    """How exceptions travel instead of a result: as a returned number other than 0, and as [out] parameters behind those of the
-    result.
+    """The form in which exceptions travel instead of a result: a returned number other than 0, and [out] parameters behind those
+    of the result.
 
-    `write` gives those parameters' values and the number, `read` makes the exception of them. `lost` makes the exception of a
-    call that got no answer or a broken one, `lacking` of a call of an operation that the interface or an older server does not
-    have, each of a text (None: it is an RpcError).
+    `write` gives the values of those parameters and the number; `read` makes the exception from them. `lost` makes the exception
+    for a call that got no answer or a broken one. `lacking` makes it for an operation that the interface, or an older server,
+    does not have. Both take a text; None: the exception is an RpcError.
     """
 
     exception: type[Exception]
@@ -61,12 +61,12 @@ class Refusals:
 
 
 class Operation:
-    """One remote procedure: `method` of a Protocol, with `takes` its arguments in the wire's order and `gives` its result. An
-    interface gives it its number, so that one operation may stand in several.
+    """One remote procedure: `method` of a Protocol. `takes` are its arguments in the wire's order; `gives` is its result. Its
+    number comes from the interface, so that several interfaces may have the same operation.
 
-    `finish` makes the result that the caller gets of what was read and the arguments, where the first alone does not say it; it
-    raises ValueError for an answer that does not fit the question. `timeout` are the seconds after which a caller gives up, or
-    says them for given arguments. A call that is `alone` waits for long, and shares no connection.
+    `finish` makes the caller's result from what was read and from the arguments, where both are needed; it raises ValueError for
+    an answer that does not fit the question. `timeout` is the number of seconds after which a caller gives up, or a function that
+    gives it for the arguments. A call that is `alone` waits for long, and shares no connection.
     """
 
     __slots__ = (
@@ -114,7 +114,7 @@ class Operation:
     # What a caller does
 
     def bind(self, arguments: Sequence[Any], named: dict[str, Any]) -> Sequence[Any]:
-        """All arguments in the method's order, with its defaults. Raises TypeError as a call of the method would."""
+        """Returns all arguments in the method's order, with its defaults. Raises TypeError as a call of the method would."""
         rest = self._defaults[len(arguments)] if not named and len(arguments) < self.count else None
         if rest is not None:
             return (*arguments, *rest)
@@ -129,12 +129,12 @@ class Operation:
         return every
 
     def write_arguments(self, arguments: Sequence[Any]) -> Sequence[Any]:
-        """The [in] parameters for all arguments in the method's order."""
+        """Makes the [in] parameters from all arguments in the method's order."""
         return self._takes.write(arguments if self._places is None else self._places(arguments))
 
     def read_result(self, outs: Sequence[Any], arguments: Sequence[Any]) -> Any:
-        """The result by the [out] parameters and the returned number. Raises ValueError for what is no answer to these arguments,
-        and the exception by which the other side refused."""
+        """Makes the result from the [out] parameters and the returned number. Raises ValueError if they are no answer to these
+        arguments, and the exception by which the other side refused."""
         gives, refusals = self._gives, self.refusals
         width = len(gives.types)
         if outs[-1] and not gives.numbered:
@@ -147,19 +147,19 @@ class Operation:
     # What a server does
 
     def read_arguments(self, ins: Sequence[Any]) -> Sequence[Any]:
-        """The arguments in the method's order. Raises ValueError."""
+        """Makes the arguments in the method's order from the [in] parameters. Raises ValueError."""
         arguments = self._takes.read(ins)
         return arguments if self._order is None else self._order(arguments)
 
     def write_result(self, result: Any) -> Sequence[Any]:
-        """The [out] parameters and the returned number."""
+        """Makes the [out] parameters and the returned number from the result."""
         values = self._gives.write(result)
         if self._gives.numbered:
             return (*values[:-1], *self._behind, values[-1])
         return (*values, *self._behind, 0)
 
     def write_refusal(self, error: Exception) -> Sequence[Any]:
-        """The same for an exception that the declaration knows."""
+        """Makes them from an exception that the declaration knows."""
         assert self.refusals is not None
         return (*self.zero[: len(self._gives.types)], *self.refusals.write(error))
 
@@ -174,7 +174,7 @@ def _result(gives: Parameter | Wide | None) -> Wide:
 
 
 def _order(places: Sequence[int]) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
-    """Puts values into another order. None: they are in it."""
+    """Makes a function that puts values into another order. None: they already have it."""
     return None if list(places) == list(range(len(places))) else itemgetter(*places)
 
 
@@ -183,7 +183,7 @@ class Interface(Generic[P_co]):
     `preamble`.
 
     `sizes` says how many operations each minor version has, from 0 on: (22,) before, (22, 24) after two were added. It makes sure
-    that a new operation raises the minor version, for the servers of an organization are not renewed all at once.
+    that a new operation raises the minor version, because the servers of an organization are not renewed all at once.
     """
 
     __slots__ = ("name", "numbers", "operations", "preamble", "protocol", "refusals", "sizes", "syntax")
@@ -256,7 +256,7 @@ def _parameter(name: str, type_: Type, way: str) -> list[str]:
         return [f"{type_.idl} {'*' if way == 'out' else ''}{name}"]
     if way == "in":
         return type_.idl(name)
-    # What is only [out] is one pointer further away: the callee makes the array, so its size is a pointer's target too.
+    # An [out] parameter has one pointer more: the callee makes the array, so its size is a pointer's target, too.
     lines = []
     for line in type_.idl(name):
         line = line.replace("size_is(", "size_is(,*").replace(" *", " **")
@@ -265,9 +265,9 @@ def _parameter(name: str, type_: Type, way: str) -> list[str]:
 
 
 def _structures(interface: Interface[Any]) -> list[Structure]:
-    found: dict[str, Structure] = {}
+    structures: dict[str, Structure] = {}
     for operation in interface.operations:
         for _, type_ in (*operation.ins, *operation.outs):
             if isinstance(type_, Records):
-                found[type_.structure.name] = type_.structure
-    return list(found.values())
+                structures[type_.structure.name] = type_.structure
+    return list(structures.values())

@@ -1,8 +1,8 @@
 """NDR 2.0 (C706 chapter 14), little-endian: the types that our interfaces use, compiled so that a call costs a few packs.
 
 Fixed-size parameters that stand together are packed at once, with the padding that their place in the stream asks for.
-Large data goes as conformant arrays copied in one piece. Bounds are the reader's: a count beyond what the bytes can hold is
-refused before anything is allocated. What a parameter means is `interface`'s business.
+Large data goes as conformant arrays copied in one piece. The reader refuses a count beyond what the bytes can hold before it
+allocates anything. `interface` says what a parameter means.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _NO_BLOBS = _HEAD.pack(0, _REFERENT, 0) * 2
 
 
 class NdrError(ValueError):
-    """The bytes are not what the declaration says: answered as nca_s_fault_ndr."""
+    """The bytes do not fit the declaration; the answer is nca_s_fault_ndr."""
 
 
 class Writer:
@@ -52,7 +52,7 @@ class Writer:
 
 
 class Reader:
-    """Reads a stub; every method raises NdrError where it ends too early."""
+    """Reads a stub. Every method raises NdrError where the stub ends too early."""
 
     __slots__ = ("at", "data", "size")
 
@@ -86,7 +86,8 @@ class Reader:
 
 
 class Fixed:
-    """A type of fixed size. `wire` and `value` turn Python's value into what struct packs, and back; None: as it is."""
+    """A type of fixed size. `wire` and `value` turn Python's value into the one that struct packs, and back; None: they are the
+    same."""
 
     __slots__ = ("alignment", "code", "idl", "size", "value", "wire", "zero")
 
@@ -145,7 +146,7 @@ class Structure:
 
 
 class Variable:
-    """A type whose size the value decides. `zero` is the value that stands in for "nothing"."""
+    """A type whose size depends on the value. `zero` is the value that means "nothing"."""
 
     zero: Any = b""
 
@@ -156,7 +157,7 @@ class Variable:
         raise NotImplementedError
 
     def idl(self, name: str) -> list[str]:
-        """The [in] parameters, as IDL, that carry this type under this name."""
+        """The [in] parameters that carry this type under this name, as IDL."""
         raise NotImplementedError
 
 
@@ -331,7 +332,8 @@ Type = Fixed | Variable
 
 
 class Message:
-    """All parameters of one direction of an operation, compiled. `encode` and `decode` take and give them in order."""
+    """All parameters of one direction of an operation, compiled. `encode` takes them in order, and `decode` gives them in
+    order."""
 
     __slots__ = ("_steps",)
 
@@ -351,7 +353,7 @@ class Message:
         self._steps = tuple(steps)
 
     def encode(self, values: Sequence[Any]) -> bytearray:
-        """Raises NdrError for a value that its type cannot carry: that is the caller's mistake."""
+        """Encodes the parameters. Raises NdrError for a value that its type cannot carry, which is a mistake of the caller."""
         out = Writer()
         at = 0
         try:
@@ -367,7 +369,7 @@ class Message:
         return out.data
 
     def decode(self, stub: Readable) -> list[Any]:
-        """Raises NdrError. Bytes after the last parameter are let be (C706 allows a client to pad).
+        """Decodes the parameters. Bytes after the last one are ignored (C706 allows a client to pad). Raises NdrError.
 
         Bound: linear in the stub; a count larger than what the octets can hold is refused before anything is made.
         """

@@ -1,7 +1,7 @@
 """NDR's constructed types (C706 section 14.3): structures, unions, arrays and strings with pointers between them.
 
 Microsoft's interfaces are made of these (MS-OXNSPI, MS-OXCRPC); our own have `ndr`'s simpler types, which are quicker. A type is
-put together once and used as any other parameter's:
+put together once and used as the type of any parameter:
 
     ROW = Struct(("reserved", U32), ("count", SizeOf("values")), ("values", Unique(Conformant(VALUE))))
     Message([ROW, U32]).encode([(0, [value, value]), 0])
@@ -18,27 +18,27 @@ from typing import Any
 from postern.protocols.dcerpc.ndr import Fixed, NdrError, Reader, Variable, Writer
 
 MAX_DEPTH = 64
-"""Pointers that lead to pointers, and types that contain themselves."""
+"""Levels of pointers that lead to pointers, and of types that contain themselves."""
 _REFERENT = 0x00020000
 Later = list[Callable[[int], None]]
-"""What pointers lead to: it follows the whole construct that holds them, in their order (C706 14.3.12.3). Each takes its
-depth."""
+"""Functions that read or write the targets of pointers. Targets follow the whole construct that holds the pointers, in their
+order (C706 14.3.12.3). Each function takes its depth."""
 
 
 class Constructed(Variable):
-    """A type that may hold pointers. `alignment` is where it begins; `least` are the octets that one has at least."""
+    """A type that may hold pointers. It begins at a multiple of `alignment`; each value has `least` octets at least."""
 
     alignment = 4
     least = 4
     zero: Any = None
     conformant: Conformant | None = None
-    """The array of open size at its end: its count stands before the outermost structure (C706 14.3.7.1)."""
+    """The array of open size at the type's end. Its count stands before the outermost structure (C706 14.3.7.1)."""
 
     def put(self, out: Writer, value: Any) -> None:
         self.put_whole(out, value, 0)
 
     def get(self, data: Reader) -> Any:
-        """Raises NdrError.
+        """Reads a value. Raises NdrError.
 
         Bound: linear in the stub; at most MAX_DEPTH levels, and no more elements than there are octets.
         """
@@ -67,11 +67,11 @@ class Constructed(Variable):
         return value
 
     def put_part(self, out: Writer, value: Any, later: Later) -> None:
-        """Writes what stands in its place, and notes what follows later."""
+        """Writes the part that stands in its place, and notes in `later` what follows."""
         raise NotImplementedError
 
     def get_part(self, data: Reader, count: int, later: Later) -> Any:
-        """Reads the same; `count` is the array's at its end. What is not known yet is in a `_Pending`."""
+        """Reads that part. `count` is the count of the array at the end. A value that is not complete yet is a `_Pending`."""
         raise NotImplementedError
 
 
@@ -120,7 +120,8 @@ Member = Constructed | Fixed
 
 
 def _constructed(type_: Member, last: bool = False) -> Constructed:
-    """Raises ValueError for an array of open size anywhere but at the end of a structure, or behind a pointer."""
+    """Makes a member or element of a type. Raises ValueError for an array of open size that is neither at the end of a structure
+    nor behind a pointer."""
     made = type_ if isinstance(type_, Constructed) else _Scalar(type_)
     if made.conformant is not None and not last:
         raise ValueError("an array of open size stands at the end, or behind a pointer")
@@ -128,7 +129,7 @@ def _constructed(type_: Member, last: bool = False) -> Constructed:
 
 
 class Unique(Constructed):
-    """A pointer that may be null: [unique]. Aliases do not exist, so that a referent is any number but 0 (C706 14.3.10)."""
+    """A pointer that may be null: [unique]. It has no aliases, so its referent is any number but 0 (C706 14.3.10)."""
 
     def __init__(self, target: Member) -> None:
         self._target = _constructed(target, last=True)
@@ -147,7 +148,7 @@ class Unique(Constructed):
             parts[0] = self._target.get_whole(data, depth)
 
         later.append(read)
-        return _Pending(parts, lambda known: known[0])
+        return _Pending(parts, lambda values: values[0])
 
 
 class Conformant(Constructed):
@@ -203,7 +204,8 @@ class Varying(Conformant):
 
 
 class String(Varying):
-    """[string] char or wchar_t: with its closing zero (C706 14.3.4). `encoding` is that of its characters, of `width` octets."""
+    """A [string] of char or wchar_t with its closing zero (C706 14.3.4). `encoding` is that of its characters, which have `width`
+    octets."""
 
     zero: Any = ""
 
@@ -259,7 +261,7 @@ class Repeated(Constructed):
 
 
 class SizeOf(Constructed):
-    """A member that says how many elements another has: it stands in the structure, and in no value."""
+    """A member that says how many elements another member has. The structure has it, and its value does not."""
 
     def __init__(self, member: str) -> None:
         self.member = member
@@ -272,8 +274,8 @@ class SizeOf(Constructed):
 
 
 class Struct(Constructed):
-    """A structure. `make` makes the value of its members, in order: a tuple, or a NamedTuple's class. A count that is not that of
-    its array is an NdrError."""
+    """A structure. `make` makes the value from its members, in order: `tuple`, or the class of a NamedTuple. A count that differs
+    from the size of its array raises NdrError."""
 
     def __init__(self, *members: tuple[str, Member], make: Callable[..., Any] | None = None) -> None:
         end = len(members) - 1
@@ -321,7 +323,7 @@ class Union(Constructed):
         self._tag = _Scalar(tag)
         self._arms = {number: None if arm is None else _constructed(arm) for number, arm in arms.items()}
         self.least = self._tag.least
-        # An arm is aligned as it needs: MS-RPCE 2.2.5.3.4.4 aligns all alike in NDR64 only.
+        # An arm has its own alignment: MS-RPCE 2.2.5.3.4.4 aligns all alike in NDR64 only.
         self.alignment = self._tag.alignment
 
     def put_part(self, out: Writer, value: Any, later: Later) -> None:
@@ -342,7 +344,8 @@ class Union(Constructed):
 
 
 class Itself(Constructed):
-    """A type that is declared later, for one that contains itself behind a pointer: `Unique(Itself(lambda: RESTRICTION))`."""
+    """A reference to a type that is declared later, for types that contain themselves behind a pointer:
+    `Unique(Itself(lambda: RESTRICTION))`."""
 
     least = 1
 

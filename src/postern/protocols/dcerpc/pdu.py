@@ -1,6 +1,7 @@
-"""Connection-oriented PDUs: C706 chapter 12.6 with MS-RPCE's additions. Packs and unpacks; keeps no state of a connection.
+"""Connection-oriented PDUs: C706 chapter 12.6 with MS-RPCE's additions. It packs and unpacks, and
+keeps no state of a connection.
 
-Only little-endian peers with IEEE floats and ASCII are spoken to (the drep that every implementation in use sends).
+Only little-endian peers with IEEE floats and ASCII are supported (the drep that every implementation in use sends).
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Kind(IntEnum):
 
 
 class Pfc:
-    """PFC flags, as plain numbers: they are looked at several times a fragment."""
+    """PFC flags, as plain numbers, because they are read several times for each fragment."""
 
     FIRST = 0x01
     LAST = 0x02
@@ -101,7 +102,7 @@ LIMIT_EXCEEDED = 3
 
 
 class PduError(ValueError):
-    """Bytes that are no PDU. The connection cannot be understood any further."""
+    """The bytes are no PDU. The rest of the connection cannot be understood."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class Verifier:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One presentation context of a bind: an interface and the transfer syntaxes the client can speak."""
+    """One presentation context of a bind: an interface and the transfer syntaxes that the client offers."""
 
     id: int
     abstract: Syntax
@@ -126,7 +127,7 @@ class Offer:
 
     @property
     def features(self) -> int | None:
-        """Not an offer at all but the bits of a bind time feature negotiation: MS-RPCE 3.3.1.5.3."""
+        """The bits of a bind time feature negotiation (MS-RPCE 3.3.1.5.3), if this is one and no offer; else None."""
         if len(self.transfers) == 1 and self.transfers[0].uuid.bytes_le.startswith(_FEATURES):
             return int.from_bytes(self.transfers[0].uuid.bytes_le[8:10], "little")
         return None
@@ -142,7 +143,7 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class BindAnswer:
-    """`results` are (result, reason) per offer, in order."""
+    """The body of a bind_ack. `results` has (result, reason) for each offer, in order."""
 
     max_xmit: int
     max_recv: int
@@ -155,20 +156,20 @@ def feature_syntax(bits: int) -> Syntax:
 
 
 def pdu(kind: Kind, flags: int, call_id: int, body: bytes, verifier: bytes = b"", token_size: int = 0) -> bytes:
-    """A PDU that is not protected. `verifier` is sec_trailer and auth_value, already padded to its place."""
+    """Makes a PDU that is not protected. `verifier` is sec_trailer and auth_value, already padded to its place."""
     size = HEADER.size + len(body) + len(verifier)
     return HEADER.pack(5, 0, kind, flags, DREP, size, token_size, call_id) + body + verifier
 
 
 def with_token(body: bytes, association: Association, token: bytes) -> tuple[bytes, bytes]:
-    """Body padded to 4 and the verifier that carries a handshake's token."""
+    """Returns the body padded to 4, and the verifier that carries a token of a handshake."""
     pad = -len(body) % 4
     trailer = _TRAILER.pack(association.type, association.level, pad, 0, association.id)
     return body + bytes(pad), trailer + token
 
 
 def read_verifier(data: memoryview, size: int, token_size: int, body_at: int) -> Verifier | None:
-    """The verifier of a PDU of `size` bytes, None if it has none. Raises PduError."""
+    """Reads the verifier of a PDU of `size` bytes; None if it has none. Raises PduError."""
     if not token_size:
         return None
     at = size - token_size - _TRAILER.size
@@ -189,7 +190,7 @@ def bind_body(bind: Bind) -> bytes:
 
 
 def read_bind(data: memoryview) -> Bind:
-    """The body of bind or alter_context. Raises PduError.
+    """Reads the body of a bind or alter_context. Raises PduError.
 
     Bound: linear; at most 255 contexts of 255 syntaxes.
     """
@@ -207,7 +208,7 @@ def read_bind(data: memoryview) -> Bind:
 
 
 def bind_answer_body(answer: BindAnswer, address: str) -> bytes:
-    """bind_ack and alter_context_resp; `address` is the secondary address (the port), "" in the latter."""
+    """Writes the body of a bind_ack or alter_context_resp. `address` is the secondary address (the port); the latter has ""."""
     name = address.encode("ascii") + b"\0" if address else b""
     out = struct.pack("<HHIH", answer.max_xmit, answer.max_recv, answer.group, len(name)) + name
     out += bytes(-(HEADER.size + len(out)) % 4) + struct.pack("<Bxxx", len(answer.results))
@@ -218,7 +219,7 @@ def bind_answer_body(answer: BindAnswer, address: str) -> bytes:
 
 
 def read_bind_answer(data: memoryview) -> BindAnswer:
-    """Raises PduError.
+    """Reads the body of a bind_ack or alter_context_resp. Raises PduError.
 
     Bound: linear; at most 255 results.
     """
@@ -234,7 +235,7 @@ def read_bind_answer(data: memoryview) -> BindAnswer:
 
 
 def nak(call_id: int, reason: Nak) -> bytes:
-    """bind_nak with the one version that is spoken here: MS-RPCE 2.2.2.9."""
+    """Makes a bind_nak with the one version that is supported (MS-RPCE 2.2.2.9)."""
     return pdu(Kind.BIND_NAK, WHOLE, call_id, struct.pack("<HBBB", reason, 1, 5, 0) + b"\0\0\0")
 
 
@@ -244,7 +245,7 @@ def fault(call_id: int, context: int, status: int, executed: bool) -> bytes:
 
 
 def read_fault(data: memoryview) -> int:
-    """Raises PduError."""
+    """Reads the status of a fault. Raises PduError."""
     if len(data) < 12:
         raise PduError("a fault that is cut off")
     status: int = struct.unpack_from("<I", data, 8)[0]
@@ -262,8 +263,8 @@ def cut(
     sign_header: bool = False,
     object_: bytes = b"",
 ) -> bytes:
-    """A request or response as fragments, signed or sealed if `association` asks for it. `number` is opnum or cancel count,
-    `object_` the image of the UUID that a request is about (C706 12.6.4.9), which each fragment repeats."""
+    """Cuts a request or response into fragments, signed or sealed if `association` asks for it. `number` is the opnum or cancel
+    count. `object_` is the image of the UUID that a request is about (C706 12.6.4.9); each fragment repeats it."""
     if association is not None and association.protection is not None and association.level > Level.CONNECT:
         return _cut_protected(kind, call_id, context, number, stub, max_fragment, association, sign_header, object_)
     head_size, always = CALL_HEADER.size + len(object_), Pfc.OBJECT if object_ else 0
@@ -298,7 +299,7 @@ def _cut_protected(
     protection, level = association.protection, association.level
     assert protection is not None
     total = len(stub)
-    # A Kerberos token's size does not depend on the stub's in DCE style; the largest stub is asked for to be sure.
+    # In DCE style the size of a Kerberos token does not depend on the stub's; to be sure the largest stub is asked for.
     head_size, always = CALL_HEADER.size + len(object_), Pfc.OBJECT if object_ else 0
     largest = (max_fragment - head_size - _TRAILER.size) & ~15
     room = (largest - protection.token_size(level, largest)) & ~15
@@ -321,7 +322,7 @@ def _cut_protected(
 def uncut(
     data: memoryview, head_size: int, verifier: Verifier, association: Association, sign_header: bool
 ) -> bytes | None:
-    """The clear stub of one protected fragment, None if it was tampered with. `head_size` counts an object UUID too."""
+    """Returns the clear stub of one protected fragment; None if it was tampered with. `head_size` counts an object UUID, too."""
     protection = association.protection
     if protection is None or verifier.level != association.level or verifier.type != association.type:
         return None

@@ -1,6 +1,6 @@
-"""What the RPC machines ask of a security context, and the words for it (MS-RPCE 2.2.1.1.7 and 2.2.1.1.8).
+"""The interface by which the RPC machines use a security context, with its types and levels (MS-RPCE 2.2.1.1.7 and 2.2.1.1.8).
 
-`trust` has the contexts themselves (NTLM, Kerberos); here they are only called.
+`trust` has the contexts themselves (NTLM, Kerberos).
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Level(IntEnum):
 
 
 class Protection(Protocol):
-    """A complete security context, as PDUs need it. `head` is the PDU before its stub, `trailer` the sec_trailer behind it;
-    both are covered by the signature if `sign_header` is true (NTLM always covers them)."""
+    """A complete security context, as PDUs need it. `head` is the PDU before its stub, `trailer` the sec_trailer behind it. The
+    signature covers both if `sign_header` is true (NTLM always covers them)."""
 
     def token_size(self, level: Level, size: int) -> int:
         """Bytes of the auth_value for a stub of `size` bytes (padding included)."""
@@ -46,7 +46,7 @@ class Protection(Protocol):
     def unprotect(
         self, level: Level, sign_header: bool, head: bytes, stub: bytes, trailer: bytes, token: bytes
     ) -> bytes | None:
-        """The clear stub, None if anything of it was changed."""
+        """The clear stub; None if anything was changed."""
         ...
 
 

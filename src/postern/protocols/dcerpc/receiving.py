@@ -1,4 +1,4 @@
-"""What both machines share: bytes into whole PDUs, and fragments into whole stubs, within bounds."""
+"""Puts bytes together to whole PDUs, and fragments to whole stubs, within bounds, for both machines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from postern.protocols.dcerpc.pdu import DREP, HEADER, MAX_FRAGMENT, PduError, V
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """One PDU; `data` is all of it, header included."""
+    """One PDU. `data` is all of it, header included."""
 
     kind: int
     flags: int
@@ -23,7 +23,7 @@ class Received:
         return self.data[HEADER.size :]
 
     def verifier(self, body_at: int = HEADER.size) -> Verifier | None:
-        """Raises PduError."""
+        """The verifier; None if the PDU has none. Raises PduError."""
         return read_verifier(self.data, len(self.data), self.token_size, body_at)
 
 
@@ -47,11 +47,11 @@ class Splitter:
 
     @property
     def held(self) -> int:
-        """Bytes that have come in and were not yet taken as PDUs."""
+        """Number of bytes that have come in and were not yet taken as PDUs."""
         return self._waiting_size + len(self._data) - self._at
 
     def next(self) -> Received | None:
-        """The next PDU, None if more bytes are needed. Raises PduError, after which the stream means nothing."""
+        """The next PDU; None if more bytes are needed. Raises PduError, after which the stream cannot be read on."""
         while True:
             have = len(self._data) - self._at
             if have + self._waiting_size < self._need:
@@ -91,15 +91,15 @@ class Splitter:
 
 @dataclass(slots=True)
 class Partial:
-    """A call whose fragments are still coming. `key` is what must not change between them."""
+    """A call whose fragments are still coming. `key` must be the same for all of them."""
 
     key: tuple[int, ...]
     parts: list[bytes | memoryview] = field(default_factory=list)
     size: int = 0
 
     def add(self, piece: bytes | memoryview, last: bool) -> None:
-        """A piece that waits for others is copied, so that it does not keep alive all that came in with it; an empty one is not
-        kept at all."""
+        """Adds a piece. One that waits for others is copied, so that it does not keep alive all that came in with it; an empty
+        one is not kept."""
         if last:
             self.parts.append(piece)
         elif piece:
@@ -111,7 +111,7 @@ class Partial:
 
 
 def drain(out: list[bytes]) -> bytes:
-    """All that waits to be sent, emptied."""
+    """Returns all that waits to be sent, and empties the list."""
     if not out:
         return b""
     data = out[0] if len(out) == 1 else b"".join(out)

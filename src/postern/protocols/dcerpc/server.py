@@ -1,8 +1,8 @@
-"""The server's machine: binds are answered, security handshakes handed out step by step, calls put together, answers cut.
+"""The server's machine answers binds, hands out security handshakes step by step, puts calls together, and cuts answers.
 
-Reads bytes; gives `AuthStep`, `Request`, `Cancel` and `Closing`. Between an `AuthStep` and its `auth_reply` or `auth_refused`
-nothing further may be pulled: the next PDUs may be sealed by what that step makes. Whether a caller may call at all is
-left to the service: a request says under which security context it came.
+It reads bytes, and gives `AuthStep`, `Request`, `Cancel` and `Closing`. Between an `AuthStep` and its `auth_reply` or
+`auth_refused` no event may be pulled, because the next PDUs may be sealed by the result of that step. The service decides whether
+a caller may call: a request says under which security context it came.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ MAX_CONTEXTS = 32
 MAX_ASSOCIATIONS = 8
 MAX_PARTIAL_CALLS = 16
 STEPS = 64
-"""PDUs that are taken before there is an event."""
+"""PDUs that are taken at most before there is an event."""
 FIRST_REQUEST_LIMIT = 16_384
-"""Bytes of all unfinished requests together while nobody has proven who they are."""
+"""Bytes of all unfinished requests together before the caller has authenticated."""
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class _Binding:
 
 class ServerMachine:
     """One connection. `syntaxes` are the interfaces that may be bound; `address` is the secondary address of a bind_ack;
-    `groups` are those of the server whose connection it is. Whoever made it says when it has `ended`.
+    `groups` are the association groups of the server. The owner of the connection calls `ended` at its end.
 
     `request_limit` bounds the bytes of unfinished requests; the service raises it once the caller is trusted.
 
@@ -94,7 +94,7 @@ class ServerMachine:
         self._dead = False
         self._sign_header = False
         self._contexts: dict[int, tuple[Syntax, Syntax]] = {}
-        """By context id: the interface that is served, and as the client named it, with a minor version of its own."""
+        """By context id: the interface that is served, and the one that the client named, whose minor version may differ."""
         self._associations: dict[int, Association] = {}
         self._binding: _Binding | None = None
         self._partial: dict[int, Partial] = {}
@@ -113,7 +113,7 @@ class ServerMachine:
         return drain(self._out)
 
     def next_event(self) -> Event | None:
-        """None: more bytes are needed (or an `AuthStep` is still open). Never raises."""
+        """The next event; None if more bytes are needed, or an `AuthStep` is still open. Never raises."""
         for _ in range(STEPS):
             if self._dead or self._binding is not None:
                 return None
@@ -129,7 +129,7 @@ class ServerMachine:
         return PdusHandled()
 
     def ended(self) -> list[Context]:
-        """The connection is over. Gives the contexts that must be run down."""
+        """Notes the end of the connection. Returns the contexts that must be run down."""
         group, self.group = self.group, None
         return self._groups.leave(group) if group is not None else []
 
@@ -153,14 +153,14 @@ class ServerMachine:
         self._out.append(fault(request.call_id, request.context, status, executed))
 
     def auth_reply(self, token: bytes, protection: Protection | None) -> None:
-        """The handshake goes on with `token`, or is complete if there is a `protection`."""
+        """Goes on with the handshake by `token`; with a `protection` it is complete."""
         binding = self._finish_binding()
         binding.association.protection = protection
         if binding.answer is None:
             return
         kind = Kind.BIND_ACK if binding.kind == Kind.BIND else Kind.ALTER_CONTEXT_RESP
         body = bind_answer_body(binding.answer, self.address if kind == Kind.BIND_ACK else "")
-        # A completed SPNEGO handshake may have nothing left to say; then there is no verifier either.
+        # A complete SPNEGO handshake may need no token any more; then there is no verifier either.
         verifier, size = b"", 0
         if token:
             body, verifier = with_token(body, binding.association, token)
@@ -168,7 +168,7 @@ class ServerMachine:
         self._out.append(pdu(kind, binding.flags, binding.call_id, body, verifier, size))
 
     def auth_refused(self, reason: Nak = Nak.NOT_SPECIFIED) -> None:
-        """A bind is refused; after the last leg there is no answer, so that every call under it is."""
+        """Refuses the handshake: the bind, or after the last leg, which has no answer, every call under this security context."""
         binding = self._finish_binding()
         binding.association.failed = True
         if binding.kind == Kind.BIND:
@@ -211,7 +211,7 @@ class ServerMachine:
             if bind.max_xmit < MIN_FRAGMENT or bind.max_recv < MIN_FRAGMENT:
                 self._out.append(nak(received.call_id, Nak.LOCAL_LIMIT))
                 return self._close("fragments too small")
-            # As Samba answers, too: a client whose group is gone begins another.
+            # Samba answers so, too: a client whose group is gone begins another.
             self.group = self._groups.join(bind.group)
             if self.group is None:
                 self._out.append(nak(received.call_id, Nak.NOT_SPECIFIED))
@@ -225,30 +225,30 @@ class ServerMachine:
         assert self.group is not None
         answer = BindAnswer(self._max_xmit, receives, self.group.id, results)
         verifier = received.verifier()
-        known = self._associations.get(verifier.id) if verifier is not None else None
-        # Samba's client repeats the token of its AUTH3 where it only adds an interface: that proves nothing more or less.
-        if verifier is None or (known is not None and known.protection is not None):
+        association = self._associations.get(verifier.id) if verifier is not None else None
+        # When Samba's client only adds an interface it repeats the token of its AUTH3, which changes nothing.
+        if verifier is None or (association is not None and association.protection is not None):
             kind = Kind.BIND_ACK if received.kind == Kind.BIND else Kind.ALTER_CONTEXT_RESP
             body = bind_answer_body(answer, self.address if kind == Kind.BIND_ACK else "")
             self._out.append(pdu(kind, flags, received.call_id, body))
             return None
-        if known is None and len(self._associations) >= MAX_ASSOCIATIONS:
+        if association is None and len(self._associations) >= MAX_ASSOCIATIONS:
             return self._close("too many security contexts")
-        if known is not None and known.failed:
+        if association is not None and association.failed:
             self._out.append(fault(received.call_id, 0, Status.ACCESS_DENIED, False))
             return self._close("a handshake that failed")
-        if known is None:
+        if association is None:
             if verifier.level not in Level.__members__.values():
                 self._out.append(nak(received.call_id, Nak.AUTH_TYPE))
                 return self._close("an unknown level")
             level = Level(verifier.level)
-            known = Association(verifier.id, verifier.type, level)
-            self._associations[verifier.id] = known
+            association = Association(verifier.id, verifier.type, level)
+            self._associations[verifier.id] = association
             first = True
         else:
             first = False
-        self._binding = _Binding(received.kind, received.call_id, answer, flags, known)
-        return AuthStep(known, verifier.token, first, True)
+        self._binding = _Binding(received.kind, received.call_id, answer, flags, association)
+        return AuthStep(association, verifier.token, first, True)
 
     def _result(self, offer: Offer) -> tuple[int, int]:
         features = offer.features
@@ -267,11 +267,11 @@ class ServerMachine:
     def _auth3(self, received: Received) -> Event | None:
         # Four bytes of padding stand between header and verifier: MS-RPCE 2.2.2.10.
         verifier = received.verifier()
-        known = self._associations.get(verifier.id) if verifier is not None else None
-        if verifier is None or known is None or known.protection is not None or known.failed:
+        association = self._associations.get(verifier.id) if verifier is not None else None
+        if verifier is None or association is None or association.protection is not None or association.failed:
             return self._close("an AUTH3 without its handshake")
-        self._binding = _Binding(Kind.AUTH3, received.call_id, None, 0, known)
-        return AuthStep(known, verifier.token, False, False)
+        self._binding = _Binding(Kind.AUTH3, received.call_id, None, 0, association)
+        return AuthStep(association, verifier.token, False, False)
 
     # Requests
 
@@ -304,25 +304,30 @@ class ServerMachine:
         return self._whole(received, partial, context, opnum, association, object_)
 
     def _association(self, received: Received, body_at: int) -> tuple[Association | None, Status | None]:
-        """Under which security context a fragment comes. One without a verifier belongs to a CONNECT-level handshake, or
-        to nobody if there was no handshake at all."""
+        """Returns the security context under which a fragment comes. One without a verifier belongs to a CONNECT-level handshake,
+        or to none if there was no handshake at all."""
         if not self._bound:
             return None, Status.PROTOCOL
         verifier = received.verifier(body_at)
         if verifier is not None:
-            known = self._associations.get(verifier.id)
-            if known is None or known.protection is None or known.failed or known.level <= Level.CONNECT:
+            association = self._associations.get(verifier.id)
+            if (
+                association is None
+                or association.protection is None
+                or association.failed
+                or association.level <= Level.CONNECT
+            ):
                 return None, Status.ACCESS_DENIED
-            return known, None
+            return association, None
         if not self._associations:
             return None, None
-        for known in self._associations.values():
-            if known.level <= Level.CONNECT and known.protection is not None and not known.failed:
-                return known, None
+        for association in self._associations.values():
+            if association.level <= Level.CONNECT and association.protection is not None and not association.failed:
+                return association, None
         return None, Status.ACCESS_DENIED
 
     def _collect(self, received: Received, piece: bytes | memoryview, key: tuple[int, ...]) -> Partial | Event | None:
-        """The call once its last fragment is there."""
+        """Adds a fragment to its call; returns the call once its last fragment is there."""
         call_id = received.call_id
         if received.flags & Pfc.FIRST:
             if call_id in self._partial:
@@ -333,10 +338,10 @@ class ServerMachine:
                     return self._close("too many calls at once")
                 self._partial[call_id] = partial
         else:
-            found = self._partial.get(call_id)
-            if found is None or found.key != key:
+            begun = self._partial.get(call_id)
+            if begun is None or begun.key != key:
                 return self._close("a fragment of no call")
-            partial = found
+            partial = begun
         partial.add(piece, bool(received.flags & Pfc.LAST))
         if sum(p.size for p in self._partial.values()) > self.request_limit or partial.size > self.request_limit:
             self._out.append(fault(call_id, key[0], Status.NO_MEMORY, False))

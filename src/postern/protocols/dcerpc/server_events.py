@@ -1,4 +1,4 @@
-"""What the server's machine gives."""
+"""The events of the server's machine."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Closing:
-    """The peer broke the protocol. Send what is outgoing, then close."""
+    """The peer broke the protocol: the service sends what is outgoing, then closes."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class PdusHandled:
-    """The machine has dealt with PDUs by itself, and there may be more of them: others may have their turn first."""
+    """The machine has dealt with PDUs by itself, and there may be more of them: other connections may have their turn first."""
 
 
 Event = AuthStep | Request | Cancel | PdusHandled | Closing

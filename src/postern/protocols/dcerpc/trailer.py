@@ -1,4 +1,4 @@
-"""The verification trailer (MS-RPCE 2.2.2.13): what a client adds behind its parameters, under the signature, so that a server
+"""The verification trailer (MS-RPCE 2.2.2.13). A client adds it behind its parameters, under the signature, so that a server
 notices when the unsigned parts of the handshake or of the header were changed on the way."""
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ _BITMASK, _CONTEXT, _HEADER2 = 1, 2, 3
 _END, _MUST = 0x4000, 0x8000
 _CLIENT_SUPPORTS_HEADER_SIGNING = 1
 _SEARCHED = 1024
-"""How far from the end a trailer may begin; one with all three commands has 88 bytes."""
+"""Octets from the end in which a trailer must begin; a trailer with all three commands has 88."""
 
 
 def append(stub: bytes | bytearray, abstract: Syntax, call_id: int, context: int, opnum: int) -> bytes:
-    """The stub with a trailer that has every command."""
+    """Adds a trailer with every command to the stub."""
     head = struct.pack("<B3x", Kind.REQUEST) + DREP + struct.pack("<IHH", call_id, context, opnum)
     commands = struct.pack("<HHI", _BITMASK, 4, _CLIENT_SUPPORTS_HEADER_SIGNING)
     commands += struct.pack("<HH", _CONTEXT | _MUST, 40) + syntax_bytes((abstract, NDR))
@@ -26,9 +26,9 @@ def append(stub: bytes | bytearray, abstract: Syntax, call_id: int, context: int
 
 
 def strip(stub: bytes, abstract: Syntax, call_id: int, context: int, opnum: int, header_signing: bool) -> bytes | None:
-    """The stub without its trailer, padding left (as it is if it has none); None if the trailer contradicts what was received.
+    """Takes off the trailer of a stub, if it has one, and leaves the padding; None if the trailer contradicts what was received.
 
-    A trailer stands at the very end; bytes that only look like its magic are a parameter's own.
+    A trailer stands at the very end; bytes elsewhere that look like its magic belong to a parameter.
 
     Bound: linear in the stub; 1,024 octets at its end are searched.
     """
@@ -47,7 +47,7 @@ def strip(stub: bytes, abstract: Syntax, call_id: int, context: int, opnum: int,
             if value[:20] != syntax_bytes((abstract,)) or value[20:40] != syntax_bytes((NDR,)):
                 return None
         elif kind == _HEADER2:
-            # Reserved bytes 1 to 3 are not looked at: clients leave there what they like.
+            # Reserved bytes 1 to 3 are not read: clients leave anything there.
             if value[:1] != bytes([Kind.REQUEST]) or value[4:] != DREP + struct.pack("<IHH", call_id, context, opnum):
                 return None
         elif command & _MUST:
@@ -56,7 +56,8 @@ def strip(stub: bytes, abstract: Syntax, call_id: int, context: int, opnum: int,
 
 
 def _bitmask_holds(value: bytes, header_signing: bool) -> bool:
-    """A client that could sign headers, on a connection where that was not agreed, was robbed of it on the way."""
+    """Whether the bitmask fits the connection. If the client supports header signing, and the connection does not have it,
+    somebody has removed the client's offer on the way."""
     if len(value) != 4:
         return False
     supports = int.from_bytes(value, "little") & _CLIENT_SUPPORTS_HEADER_SIGNING
@@ -64,13 +65,13 @@ def _bitmask_holds(value: bytes, header_signing: bool) -> bool:
 
 
 def _commands(data: bytes) -> list[tuple[int, bytes]] | None:
-    """The commands, None if this is no trailer: they must end, marked as the end, where the stub ends."""
-    found = []
+    """Reads the commands; None if this is no trailer: the last must be marked as the end, and end where the stub ends."""
+    commands = []
     at = 0
     while at + 4 <= len(data):
         command, size = struct.unpack_from("<HH", data, at)
-        found.append((command, data[at + 4 : at + 4 + size]))
+        commands.append((command, data[at + 4 : at + 4 + size]))
         at += 4 + size
         if command & _END:
-            return found if at == len(data) else None
+            return commands if at == len(data) else None
     return None

@@ -1,1 +1,1 @@
-"""What hubs and edges exchange about each other: hashes of recipients, and subscription files."""
+"""Data that hubs and edges exchange about each other: hashes of recipients, and subscription files."""

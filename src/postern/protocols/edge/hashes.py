@@ -1,7 +1,7 @@
-"""What stands for an address on an edge: SHA-256 of all of it for recipients, its first four bytes in safe and blocked lists.
+"""Hashes of addresses, which an edge has in their place: SHA-256 for recipients, its first four bytes in safe and blocked lists.
 
-Pure. As Exchange 2007 does (EdgeSync, safelist aggregation), except that what Exchange hashes is not published byte by byte:
-here it is the address as it is compared everywhere, `model.domains.fold`, in UTF-8.
+Exchange 2007 does the same (EdgeSync, safelist aggregation), but does not publish which bytes it hashes. Here they are those of
+the address as it is compared everywhere, `model.domains.fold`, in UTF-8.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ LENGTH = 4
 
 
 def address_hash(address: str) -> bytes:
-    """32 bytes. `address` may be in any case."""
+    """The hash of a recipient, 32 bytes. `address` may be in any case."""
     folded = fold(address) if "@" in address else a_labels(address)
     return hashlib.sha256(folded.encode("utf-8", "surrogateescape")).digest()
 
 
 def sender_hash(sender: str) -> bytes:
-    """4 bytes: of an address, or of a domain written "@example.org" or "example.org"."""
+    """The hash of a sender, 4 bytes: of an address, or of a domain written "@example.org" or "example.org"."""
     return address_hash(sender.lstrip("@"))[:LENGTH]
 
 
 def sender_hashes(sender: str) -> tuple[bytes, ...]:
-    """What a list may hold that means this sender: the address itself, and its domain."""
+    """The entries of a list that match this sender: the address itself, and its domain."""
     domain = sender.rpartition("@")[2]
     return (sender_hash(sender),) if domain == sender.lstrip("@") else (sender_hash(sender), sender_hash(domain))
 
 
 def joined(senders: list[str]) -> bytes:
-    """A list as the directory keeps it (msExchSafeSendersHash): hashes in order, one after the other."""
+    """Makes a list as the directory keeps it (msExchSafeSendersHash): hashes in order, one after the other."""
     return b"".join(sorted({sender_hash(sender) for sender in senders}))
 
 

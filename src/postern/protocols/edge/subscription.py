@@ -1,6 +1,6 @@
-"""The subscription file: XML with the fields of Exchange's New-EdgeSubscription, one edge a file.
+"""The subscription file: XML with the fields of Exchange's New-EdgeSubscription, for one edge.
 
-Pure: bytes to a SubscriptionFile and back. A file comes from outside the organization: no document type, no entities
+It turns bytes into a SubscriptionFile and back. A file comes from outside the organization: no document type, no entities
 (defusedxml), every field bounded and of its own form. Dates are ISO 8601 in UTC where Exchange writes .NET ticks; a
 duration is in minutes.
 """
@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"\d{1,9}")
 
 
 class SubscriptionFileError(Exception):
-    """The file is none; the text says which field and why, and never holds the password."""
+    """The file is not valid; the text says which field and why, and never holds the password."""
 
 
 def write(file: SubscriptionFile) -> bytes:
@@ -54,7 +54,7 @@ def write(file: SubscriptionFile) -> bytes:
 
 
 def read(data: bytes) -> SubscriptionFile:
-    """Raises SubscriptionFileError.
+    """Reads a file. Raises SubscriptionFileError.
 
     Bound: linear; at most 65,536 octets, no document type.
     """
@@ -114,7 +114,7 @@ def _date(moment: float) -> str:
 
 
 def _time(text: str) -> float:
-    found = datetime.datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    moment = datetime.datetime.fromisoformat(text)
+    if moment.tzinfo is None:
         raise ValueError
-    return found.timestamp()
+    return moment.timestamp()

@@ -1,1 +1,1 @@
-"""HTTP, sans I/O: so far one request a connection, for what only tells something."""
+"""HTTP, sans I/O: so far one request on each connection, for services that only answer."""

@@ -29,14 +29,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """What came is no request that can be answered with what it asks for; `status` says why."""
+    """A request that cannot be answered as it asks; `status` says why."""
 
     status: HTTPStatus
 
 
 class SingleRequest:
-    """Pull: `receive`, then `next_event` until it gives one; `answer` it, and send what `outgoing` gives. What follows the first
-    request is not looked at.
+    """The machine, which is pulled: `receive`, then `next_event` until it gives one; `answer` it, and send what `outgoing` gives.
+    It reads nothing behind the first request.
 
     Bound: linear; at most MAX_HEAD octets are kept.
     """
@@ -82,7 +82,7 @@ class SingleRequest:
 
 
 def _read(head: bytes) -> Request | Malformed:
-    """A whole head without the empty line."""
+    """Reads a whole head without the empty line."""
     first, *lines = head.removeprefix(b"\r\n").split(b"\r\n")  # RFC 9112 section 2.2: one empty line may come before
     match = _REQUEST.fullmatch(first)
     if match is None:

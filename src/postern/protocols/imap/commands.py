@@ -1,4 +1,4 @@
-"""What a client can say, as values: one class for each shape of command (RFC 9051 section 6, and the extensions named).
+"""The commands of a client, as values: one class for each shape of command (RFC 9051 section 6, and the extensions named).
 
 The machine yields them; `services.imap.session` obeys them. Mailbox names are Unicode with "/" between levels.
 """
@@ -16,7 +16,7 @@ from postern.protocols.imap.cursor import Ranges
 class Command:
     tag: bytes
     name: str
-    """The command's word, with "UID " before it where it was said so."""
+    """The command's word, with "UID " before it if the client wrote it."""
 
     @property
     def uid(self) -> bool:
@@ -25,7 +25,7 @@ class Command:
 
 
 PAUSE = Command(b"*", "PAUSE")
-"""Not a client's word: the machine has passed over lines, and there may be more of them: others may have their turn first."""
+"""An event of the machine, and no command: it has passed over lines, and there may be more. Others may have their turn first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,20 +56,20 @@ class Enable(Command):
 
 @dataclass(frozen=True, slots=True)
 class Select(Command):
-    """SELECT and EXAMINE. `given` is the name before it was normalized."""
+    """SELECT and EXAMINE. `written` is the name before it was normalized."""
 
     mailbox: str
-    given: str
+    written: str
     condstore: bool
 
 
 @dataclass(frozen=True, slots=True)
 class OnMailbox(Command):
-    """CREATE, DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT, and GETQUOTA with its root's name. `given` is the name before it
+    """CREATE, DELETE, SUBSCRIBE, UNSUBSCRIBE, GETQUOTAROOT, and GETQUOTA with its root's name. `written` is the name before it
     was normalized."""
 
     mailbox: str
-    given: str
+    written: str
 
 
 @dataclass(frozen=True, slots=True)

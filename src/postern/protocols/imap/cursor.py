@@ -48,7 +48,7 @@ class Syntax(Exception):
 class Cursor:
     """Reads a command from left to right. `utf8` says how mailbox names are written (RFC 9051 section 5.1)."""
 
-    __slots__ = ("_at", "_literals", "_taken", "_text", "given", "utf8")
+    __slots__ = ("_at", "_literals", "_taken", "_text", "utf8", "written")
 
     def __init__(self, text: bytes, literals: list[bytes], utf8: bool = False) -> None:
         self._text = text
@@ -56,7 +56,7 @@ class Cursor:
         self._at = 0
         self._taken = 0
         self.utf8 = utf8
-        self.given = ""
+        self.written = ""
         """The last mailbox name as the client wrote it, before it was normalized."""
 
     def _match(self, pattern: re.Pattern[bytes], what: str) -> re.Match[bytes]:
@@ -171,38 +171,38 @@ class Cursor:
             name = raw.decode("utf-8") if plain else modified_utf7.decode(raw)
         except ValueError:
             raise Syntax("Mailbox name is not valid", "CANNOT") from None
-        self.given = name
+        self.written = name
         name = unicodedata.normalize("NFC", name)
         if name[:5].upper() == "INBOX" and name[5:6] in ("", "/"):
             name = "INBOX" + name[5:]
         return name
 
     def ranges(self) -> Ranges:
-        """sequence-set."""
+        """Reads a sequence-set."""
         if self.skip(b"$"):
             return SAVED
-        found: list[tuple[int, int]] = []
+        pairs: list[tuple[int, int]] = []
         while True:
             match = self._match(_RANGE, "Message set")
             first = _position(match.group(1))
             last = first if match.group(2) is None else _position(match.group(2))
-            found.append((first, last))
+            pairs.append((first, last))
             if not self.skip(b","):
-                return tuple(found)
+                return tuple(pairs)
 
     def flag(self) -> bytes:
         return self._match(_FLAG, "Flag").group()
 
     def listed(self, item: Callable[[], T]) -> list[T]:
-        """ "(" [item *(SP item)] ")"."""
+        """Reads "(" [item *(SP item)] ")"."""
         self.take(b"(")
-        found: list[T] = []
+        items: list[T] = []
         if self.skip(b")"):
-            return found
+            return items
         while True:
-            found.append(item())
+            items.append(item())
             if self.skip(b")"):
-                return found
+                return items
             self.space()
 
 

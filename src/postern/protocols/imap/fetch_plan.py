@@ -1,4 +1,4 @@
-"""FETCH's answer: which columns the store must give, and how rows of columns become bytes.
+"""The answer of FETCH: a plan names the columns that the store must give, and turns rows of columns into bytes.
 
 A plan is made once for each command. Its rows are one `bytes % tuple` an item over columns that are finished bytes or numbers,
 so that a FETCH of 10,000 envelopes is little more than a copy.
@@ -19,7 +19,7 @@ from postern.protocols.mime.sections import Missing, binary, section
 LONG = 1_048_576
 """Octets of an answer that may be made at once; a longer one is made and sent piece by piece."""
 FlagTexts = Callable[[Sequence[int], Sequence[int]], Iterable[bytes]]
-"""Given UIDs and their flag words, each one's names in brackets."""
+"""Turns UIDs and their flag words into the names of flags, in brackets."""
 
 
 class UnknownEncoding(Exception):
@@ -27,15 +27,15 @@ class UnknownEncoding(Exception):
 
 
 class FetchPlan:
-    """`sets_seen`: some item is a body section without PEEK. `whole`: some item needs whole messages, so batches stay small.
-    `utf8`: the client enabled what makes message/global a message like any other."""
+    """The plan of one FETCH. `sets_seen`: some item is a body section without PEEK. `whole`: some item needs whole messages, so
+    batches stay small. `utf8`: the client enabled an extension with which message/global is a message like any other."""
 
     def __init__(self, items: Sequence[FetchItem], uid: bool, modseq: bool, utf8: bool) -> None:
-        words: list[FetchItem] = list(items)
-        if uid and "UID" not in words:  # RFC 9051 section 6.4.9: UID FETCH's answers always hold the UID
-            words.insert(0, "UID")
-        if modseq and "MODSEQ" not in words and "FLAGS" in words:
-            words.append("MODSEQ")
+        wanted: list[FetchItem] = list(items)
+        if uid and "UID" not in wanted:  # RFC 9051 section 6.4.9: UID FETCH's answers always hold the UID
+            wanted.insert(0, "UID")
+        if modseq and "MODSEQ" not in wanted and "FLAGS" in wanted:
+            wanted.append("MODSEQ")
         self.columns = Column(0)
         self.sets_seen = False
         self._template = b""
@@ -44,11 +44,11 @@ class FetchPlan:
         self._columns: list[_Values] = []
         self._pieces: list[_Pieces] = []
         self._sources: Counter[str] = Counter()
-        """How often each of the columns is asked for that can be long."""
-        labels = [self._add_word(item) if isinstance(item, str) else self._add_part(item) for item in words]
+        """The number of times that each column which can be long is asked for."""
+        labels = [self._add_word(item) if isinstance(item, str) else self._add_part(item) for item in wanted]
         self._template = b"* %d FETCH (" + b" ".join(labels) + b")\r\n"
-        self.asks_flags = "FLAGS" in words
-        self.from_view = not set(words) - {"UID", "FLAGS"}
+        self.asks_flags = "FLAGS" in wanted
+        self.from_view = not set(wanted) - {"UID", "FLAGS"}
         """Everything asked for is already in the session's own index."""
 
     @property
@@ -68,8 +68,8 @@ class FetchPlan:
         return sum(times * sum(map(len, getattr(items, name))) for name, times in self._sources.items()) > LONG
 
     def pieces(self, number: int, item: FetchedItems, flag_texts: FlagTexts) -> Iterator[bytes | memoryview]:
-        """The line of one item as `rows` gives it, in its pieces: a message is not copied for each section asked for. The memory
-        is that of one section of the content. Raises UnknownEncoding, before anything comes."""
+        """The line of one item as `rows` gives it, in pieces, so that a message is not copied for each section asked for. It
+        takes the memory of one section of the content. Raises UnknownEncoding, before anything comes."""
         last = _Last()
         for part in self._parts:
             part.check(item, last)
@@ -100,7 +100,7 @@ class FetchPlan:
             self._columns.append(_contents if not item.what else _headers)
             source = "contents" if not item.what else "headers"
             self._sources[source] += 1
-            self._pieces.append(lambda one, texts, last: _whole(item.label, getattr(one, source)[0]))
+            self._pieces.append(lambda fetched, texts, last: _whole(item.label, getattr(fetched, source)[0]))
             return label + b" {%d}\r\n%b"
         header_only = item.kind == "BODY" and not item.part and item.what.startswith("HEADER")
         self.columns |= Column.HEADER if header_only else Column.CONTENT
@@ -136,7 +136,7 @@ class _PartColumn:
         return [[self._value(source) for source in sources]]
 
     def check(self, item: FetchedItems, last: _Last) -> None:
-        """Raises UnknownEncoding."""
+        """Checks that the item can be cut. Raises UnknownEncoding."""
         if self._item.kind != "BODY":
             self._cut(item, last)
 
@@ -214,4 +214,4 @@ _OLDER = _WORDS | {
     ),
     "BODY": (Column.BODY, b"BODY %b", lambda items, texts: [map(without_global, items.bodies)]),
 }
-"""For clients that know RFC 3501 alone."""
+"""The words for clients that know RFC 3501 alone."""

@@ -39,7 +39,7 @@ class Mode(Enum):
 
 
 class ServerMachine:
-    """`utf8` (mailbox names in UTF-8) and the bounds are the session's to set as the connection's state changes.
+    """The machine of one connection. The session sets `utf8` (mailbox names in UTF-8) and the bounds as the state changes.
 
     Bound: linear, in whatever pieces it comes; one command of `max_command` octets, messages of `max_append`.
     """
@@ -82,7 +82,7 @@ class ServerMachine:
 
     @property
     def has_message(self) -> bool:
-        """Messages of an APPEND that is not complete are here, or come."""
+        """Whether messages of an APPEND that is not complete are here, or are coming."""
         return self._messages > 0
 
     def clear(self) -> None:
@@ -155,7 +155,7 @@ class ServerMachine:
         return line[:-1] if line.endswith(b"\r") else line
 
     def _most(self) -> int:
-        """How long the command that comes may be, with its literals."""
+        """Octets that the coming command may have, with its literals."""
         if self.max_command < STRANGER_RESPONSE and _LONG.match(self._text[0] if self._text else self._buffer):
             return STRANGER_RESPONSE
         return self.max_command
@@ -189,7 +189,7 @@ class ServerMachine:
         return command
 
     def _answer(self, line: bytes) -> Command:
-        """The client's line inside AUTHENTICATE or IDLE."""
+        """Takes the client's line inside AUTHENTICATE or IDLE."""
         mode, self._mode = self._mode, Mode.COMMANDS
         cut, self._cut, self._refused = self._cut, False, None
         if cut:
@@ -206,7 +206,7 @@ class ServerMachine:
         return refused
 
     def _begin_literal(self, line: bytes, size: int, at_once: bool) -> Command | None:
-        """A line that ends in "{n}": the client waits for "+", or with "{n+}" it does not."""
+        """Takes a line that ends in "{n}": the client waits for "+", or with "{n+}" it does not."""
         if self._refused is None:
             self._text.append(line + b"\r\n")
             self._size += len(line) + 2
@@ -232,7 +232,7 @@ class ServerMachine:
         return None
 
     def _refusal(self, size: int) -> Invalid | None:
-        """Why a literal of this size may not follow; its bytes are counted towards the command."""
+        """The refusal of a literal of this size, or None. Counts its bytes towards the command."""
         tag = tag_of(self._text[0])
         if self.max_message and _APPEND.match(self._text[0]):
             if size > self.max_message:

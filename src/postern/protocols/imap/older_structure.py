@@ -12,7 +12,7 @@ import re
 _MARK = b'("message" "global" '
 _TOKEN = re.compile(rb' *+([()]|"(?:[^"\\]|\\.)*+"|\{(\d{1,10}+)\}\r\n|[^ ()"{]++)')
 _ENVELOPE, _LINES = 8, 10
-"""Which values of the part are left out, counted from 1: its envelope, its structure and its lines."""
+"""The values of the part that are left out, counted from 1: from its envelope, over its structure, to its lines."""
 
 
 def without_global(structure: bytes) -> bytes:
@@ -24,7 +24,7 @@ def without_global(structure: bytes) -> bytes:
         return structure
     kept: list[bytes] = []
     counts = [0]
-    """How many values have begun in each open list."""
+    """The number of values that have begun in each open list."""
     globals_: list[bool] = [False]
     place, skipped, from_ = 0, 0, 0
     while (match := _TOKEN.match(structure, place)) is not None:

@@ -1,4 +1,4 @@
-"""A command's text to its value (RFC 9051 section 9 and the extensions named at each rule).
+"""Turns a command's text into its value (RFC 9051 section 9 and the extensions named at each rule).
 
 `parse` never raises: what does not follow the grammar becomes Invalid, which the session answers with BAD or NO.
 """
@@ -57,7 +57,7 @@ def tag_of(text: bytes) -> bytes:
 
 
 def parse(text: bytes, literals: list[bytes], utf8: bool = False) -> Command:
-    """One whole command, without its last line end.
+    """Reads one whole command, without its last line end.
 
     Bound: linear in the command, which the machine bounds.
     """
@@ -107,7 +107,7 @@ def _authenticate(cursor: Cursor, tag: bytes, name: str) -> Command:
 
 
 def _id(cursor: Cursor, tag: bytes, name: str) -> Command:
-    """RFC 2971. What the client says of itself is checked and forgotten."""
+    """Reads ID (RFC 2971). The client's fields are checked and forgotten."""
     cursor.space()
     if cursor.peek() == b"(":
         pairs = cursor.listed(cursor.nstring)
@@ -128,19 +128,19 @@ def _enable(cursor: Cursor, tag: bytes, name: str) -> Command:
 
 def _select(cursor: Cursor, tag: bytes, name: str) -> Command:
     cursor.space()
-    mailbox, given = cursor.mailbox(), cursor.given
+    mailbox, written = cursor.mailbox(), cursor.written
     condstore = False
     if cursor.skip(b" "):  # RFC 4466 section 2.1, RFC 7162 section 3.1.8
         for parameter in cursor.listed(cursor.word):
             if parameter != "CONDSTORE":
                 raise Syntax("Unknown parameter")
             condstore = True
-    return Select(tag, name, mailbox, given, condstore)
+    return Select(tag, name, mailbox, written, condstore)
 
 
 def _on_mailbox(cursor: Cursor, tag: bytes, name: str) -> Command:
     cursor.space()
-    return OnMailbox(tag, name, cursor.mailbox(), cursor.given)
+    return OnMailbox(tag, name, cursor.mailbox(), cursor.written)
 
 
 def _rename(cursor: Cursor, tag: bytes, name: str) -> Command:
@@ -158,7 +158,8 @@ def _lsub(cursor: Cursor, tag: bytes, name: str) -> Command:
 
 
 def _served(reference: str | None, patterns: list[str | None]) -> tuple[str, ...]:
-    """The patterns that a name can match. LIST answers others with OK and nothing: they are no error (RFC 9051 section 6.3.9)."""
+    """The patterns that a name can match. For others LIST finds nothing and answers OK: they are no error (RFC 9051 section
+    6.3.9)."""
     return () if reference is None else tuple(pattern for pattern in patterns if pattern is not None)
 
 

@@ -135,7 +135,7 @@ def _partial(cursor: Cursor) -> tuple[int, int] | None:
 
 
 def _label(kind: str, part: list[int], what: str, fields: tuple[bytes, ...], partial: tuple[int, int] | None) -> bytes:
-    """How the answer names the item: the section as asked for, the partial's start without its count."""
+    """The name of the item in the answer: the section as asked for, and the start of the partial without its count."""
     section = ".".join([*map(str, part), *([what] if what else [])]).encode()
     if fields:
         section += b" (" + b" ".join(map(_field, fields)) + b")"

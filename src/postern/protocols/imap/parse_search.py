@@ -16,7 +16,7 @@ _CHARSETS = frozenset(
     }
 )
 CHARSETS = "US-ASCII UTF-8"
-"""What BADCHARSET names; the others above are understood for old clients."""
+"""The charsets that BADCHARSET names; the others above are understood for old clients."""
 
 _FLAGS = {
     "ANSWERED": Flag.ANSWERED,

@@ -1,6 +1,6 @@
 """LIST's patterns (RFC 9051 section 6.3.9): "*" matches anything, "%" anything within one level.
 
-Matched by following all positions of the pattern at once, so that no pattern costs more than its length for each character.
+All positions of the pattern are followed at once, so that no pattern costs more than its length for each character.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _matches(pattern: str, name: str) -> bool:
 
 
 def _past_wildcards(pattern: str, positions: set[int]) -> set[int]:
-    """A wildcard may match nothing: the position behind it is reached too."""
+    """Adds the positions behind wildcards, which may match nothing."""
     reached = set(positions)
     for position in positions:
         while position < len(pattern) and pattern[position] in "%*":

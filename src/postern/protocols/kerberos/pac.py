@@ -1,6 +1,6 @@
 """The privilege attribute certificate of a Kerberos ticket (MS-PAC 2.3): finds the logon information in it.
 
-Reads bytes whose signatures the Kerberos library has already verified; what membership is worth is `trust`'s to say.
+The Kerberos library has already verified the signatures of the bytes; `trust` decides what a membership permits.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from postern.protocols.dcerpc.interfaces.validation import LogonInformation, rea
 from postern.protocols.dcerpc.ndr import NdrError, Reader
 
 MAX_SIZE = 65_536
-"""Bytes; a ticket with more does not fit where tickets are sent."""
+"""Bytes of a PAC; a ticket with a larger one does not fit where tickets are sent."""
 _MAX_BUFFERS = 64
 _LOGON_INFORMATION = 1
 _SERIALIZATION = bytes.fromhex("01100800cccccccc")
@@ -23,7 +23,7 @@ class PacError(ValueError):
 
 
 def logon_information(pac: bytes) -> LogonInformation:
-    """Raises PacError.
+    """Reads the logon information of a PAC. Raises PacError.
 
     Bound: linear; at most 65,536 octets and 64 buffers.
     """
@@ -41,7 +41,7 @@ def logon_information(pac: bytes) -> LogonInformation:
 
 
 def _serialized(buffer: bytes) -> LogonInformation:
-    """One NDR structure behind the headers of type serialization version 1: MS-RPCE 2.2.6."""
+    """Reads one NDR structure behind the headers of type serialization version 1: MS-RPCE 2.2.6."""
     if buffer[:8] != _SERIALIZATION or len(buffer) < 20:
         raise PacError("logon information in an unknown encoding")
     try:

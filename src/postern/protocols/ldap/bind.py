@@ -1,5 +1,5 @@
 """The SASL bind of LDAP (RFC 4511 section 4.2) by GSSAPI (RFC 4752), and the layer of sealed packets that follows it (RFC 4422
-section 3.7). Sans-I/O: octets in and out, and what the security context makes of them comes in from outside.
+section 3.7). Sans-I/O: octets in and out; the caller has the security context.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _PRIVACY = 4
 
 @dataclass(frozen=True, slots=True)
 class BindAnswer:
-    """`text` is the server's words."""
+    """An answer to a bind. `text` is the server's diagnostic message."""
 
     code: int
     text: str
@@ -47,7 +47,7 @@ class BindAnswers:
         self._data += data
 
     def next_answer(self, number: int) -> BindAnswer | None:
-        """The answer to this message, or None while it is not whole. What is no answer to it has the code -1."""
+        """The answer to this message, or None while it is not whole. Anything else has the code -1."""
         try:
             if self._data and self._data[0] != SEQUENCE:
                 raise BerError("no message")
@@ -108,7 +108,7 @@ class Packets:
         self._data += data
 
     def next_packet(self) -> bytes | None:
-        """A sealed packet, or None while none is whole. `broken` is said of a peer that sends larger ones than we take."""
+        """A sealed packet, or None while none is whole. `broken` is set if the peer sends one that is larger than we take."""
         left = len(self._data) - self._at
         if left < 4 or self.broken:
             return None

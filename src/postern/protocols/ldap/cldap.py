@@ -1,8 +1,8 @@
 """The CLDAP ping (MS-ADTS 6.3.3): one datagram that asks a domain controller whether it lives, and where it and we stand.
 
-Bytes to values and back, with no time and no network. What is asked is an LDAP search of the root for the attribute Netlogon
+Bytes to values and back, with no time and no network. The question is an LDAP search of the root for the attribute Netlogon
 (RFC 4511 in a datagram, RFC 1798); the answer's one value is a NETLOGON_SAM_LOGON_RESPONSE_EX (MS-ADTS 6.3.1.9). Nothing
-raises on an answer: what is not one is None.
+raises on an answer; None means that it is none.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GLOBAL_CATALOGUE, DIRECTORY, TIME, CLOSEST, WRITABLE = 0x4, 0x8, 0x40, 0x80, 0x1
 
 @dataclass(frozen=True, slots=True)
 class Pong:
-    """A controller's word about itself. `client_site` is where it sees the asking address ("" if no subnet says)."""
+    """A controller's answer about itself. `client_site` is the site of the asking address ("" if it is in no known subnet)."""
 
     serves: bool
     flags: int
@@ -45,7 +45,8 @@ class Pong:
 
 
 def ping(number: int, domain: str) -> bytes:
-    """The request for the controllers of `domain` (a DNS name). `number` is the message's, 1 to 2^31-1, and comes back."""
+    """The request for the controllers of `domain` (a DNS name). `number` is the message id, 1 to 2^31-1; the answer repeats
+    it."""
     version = (VERSION_5_EX | VERSION_IP).to_bytes(4, "little")
     conditions = _equals(b"DnsDomain", domain.encode()) + _equals(b"NtVer", version)
     search = (

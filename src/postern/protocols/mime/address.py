@@ -30,16 +30,17 @@ _DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.\u0080-\U0010ffff]++")
 _PLAIN_MAILBOX = re.compile(
     rb"(?:[A-Za-z0-9. ]*+<[A-Za-z0-9.+_-]++@[A-Za-z0-9.-]++>|[A-Za-z0-9.+_-]++@[A-Za-z0-9.-]++)"
 )
-# RFC 5322 section 3.4 in kinds of tokens (see `_kind`): what only one reading is possible of.
+# RFC 5322 section 3.4 in kinds of tokens (see `_kind`), for values that have only one reading.
 _MAILBOX_LIST = re.compile(rb"(?:[wq]*+<[wq]@[wl]>|[wq]@[wl])(?:,(?:[wq]*+<[wq]@[wl]>|[wq]@[wl]))*+")
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`name` is raw (encoded words as they stand); a group's start has only `mailbox`, its end has nothing.
+    """One address. `name` is raw (encoded words as they stand). The start of a group has only `mailbox`; its end has nothing.
 
-    `broken`: no grammar has it like that, not even the obsolete one (RFC 5322 section 4.4): words stand beside each other within
-    the mailbox or the domain, or one of them is missing beside its `@`. It may be shown, and must not be sent to.
+    `broken`: no grammar has it so, not even the obsolete one (RFC 5322 section 4.4). Words stand beside each other within the
+    mailbox or the domain, or one of the two is missing beside its `@`. A broken address may be shown, but no mail may be sent to
+    it.
     """
 
     name: bytes | None
@@ -49,7 +50,7 @@ class Address:
     broken: bool = False
 
     def render(self) -> bytes:
-        """RFC 9051 section 7.5.2: (name source-route mailbox host)."""
+        """Renders the address as (name source-route mailbox host) (RFC 9051 section 7.5.2)."""
         return b"(%b %b %b %b)" % (
             nstring(self.name),
             nstring(self.route),
@@ -64,11 +65,11 @@ class Address:
 
     @property
     def complete(self) -> bool:
-        """Whether the field names both a mailbox and a domain. IMAP's marks for what is missing are for IMAP only."""
+        """Whether the field names both a mailbox and a domain. IMAP's marks for a missing one do not count."""
         return self.mailbox not in (None, b"", _MISSING_MAILBOX) and self.host not in (None, b"", _MISSING_DOMAIN)
 
     def completed(self, domain: str) -> Address:
-        """With `domain` where the field names a mailbox alone, as people write whom they know; else as it is."""
+        """The address with `domain` if the field names a mailbox alone, as people write to each other; else as it is."""
         local = (self.mailbox or b"").decode("utf-8", "replace")
         if self.broken or self.host != _MISSING_DOMAIN or _DOT_ATOM.fullmatch(local) is None:
             return self
@@ -85,8 +86,8 @@ class Address:
 
     @property
     def address(self) -> str:
-        """mailbox@host as the envelope tells it, without quotes. RFC 2047 section 5 allows no encoded word in an address: one
-        that stands there is not decoded, or what DNS is asked about would not be what readers are shown."""
+        """mailbox@host as the envelope tells it, without quotes. RFC 2047 section 5 allows no encoded word in an
+        address: one that stands there is not decoded, so that DNS is asked about the domain that readers see."""
         return self._written.decode("utf-8", "replace")
 
     @property
@@ -113,7 +114,7 @@ def address_list(value: bytes | None) -> tuple[tuple[Address, ...], bytes]:
 
 
 def is_plain(value: bytes) -> bool:
-    """Whether this is one mailbox as nearly all are written, which has one reading and reads as it is told.
+    """Whether this is one mailbox in the usual form, which has only one reading and stands there as the envelope tells it.
 
     Bound: linear in the value.
     """
@@ -121,8 +122,8 @@ def is_plain(value: bytes) -> bool:
 
 
 def mailbox_list(value: bytes) -> tuple[Address, ...] | None:
-    """The addresses of a mailbox-list (RFC 5322 section 3.4); None if it is anything else. What two readers could
-    understand in two ways (a group, a route, an address in front of another, quotes without an end) is no such list.
+    """The addresses of a mailbox-list (RFC 5322 section 3.4); None if it is anything else. An
+    ambiguous value (a group, a route, an address in front of another, quotes without an end) is no such list.
 
     Bound: linear in the value; at most 10,000 addresses.
     """
@@ -135,8 +136,8 @@ def mailbox_list(value: bytes) -> tuple[Address, ...] | None:
 
 
 def _kind(token: bytes) -> bytes:
-    """`w` for a word, `q` for a quoted string, `l` for a domain literal, nothing for blanks and comments, marks as they are;
-    `!` for what has no end or escapes something outside of quotes."""
+    """The kind of a token: `w` for a word, `q` for a quoted string, `l` for a domain literal, nothing for blanks and comments,
+    marks as they are; `!` for what has no end or escapes something outside of quotes."""
     first = token[:1]
     if first == b"(" or token.isspace():
         return b""
@@ -163,7 +164,7 @@ def _parse(value: bytes) -> list[Address]:
 
 
 def _cut(value: bytes, most: int) -> bytes:
-    """The value up to the `@` behind which `most` addresses have been told: what follows is not even taken to pieces."""
+    """The value up to the `@` where it has `most` addresses: the rest is not even cut into tokens."""
     if value.count(b"@") <= most:
         return value
     place = -1
@@ -173,7 +174,7 @@ def _cut(value: bytes, most: int) -> bytes:
 
 
 class _Tokens:
-    """The whole grammar, obsolete forms included; what fits nothing becomes part of a name."""
+    """Reads the whole grammar, obsolete forms included. Tokens that fit nothing become part of a name."""
 
     def __init__(self, value: bytes) -> None:
         self._tokens = _tokens(value)
@@ -182,46 +183,46 @@ class _Tokens:
     def addresses(self, most: int) -> list[Address]:
         result: list[Address] = []
         in_group = False
-        words: list[bytes] = []
-        has_at = False  # "@" is among the words: looked for once, not again at every colon
+        pending: list[bytes] = []
+        has_at = False  # "@" is among the pending tokens: looked for once, not again at every colon
         while self._place < len(self._tokens) and len(result) < most:
             token = self._tokens[self._place]
             self._place += 1
             if token[0] in b",;":
-                self._plain(words, result, most)
+                self._plain(pending, result, most)
                 has_at = False
                 if token == b";" and in_group:
                     result.append(Address(None, None, None, None))
                     in_group = False
             elif token == b":" and not in_group and not has_at:
-                result.append(Address(None, None, _phrase(words) or b"", None))
-                words.clear()
+                result.append(Address(None, None, _phrase(pending) or b"", None))
+                pending.clear()
                 in_group = True
             elif token == b"<":
-                result.append(self._angle(_phrase(words)))
-                words.clear()
+                result.append(self._angle(_phrase(pending)))
+                pending.clear()
                 has_at = False
                 self._skip_to_end()
             else:
-                words.append(token)
+                pending.append(token)
                 has_at = has_at or token == b"@"
-        self._plain(words, result, most)
+        self._plain(pending, result, most)
         if in_group:
             result.append(Address(None, None, None, None))
         return result[:most]
 
-    def _plain(self, words: list[bytes], result: list[Address], most: int) -> None:
-        """Reads addresses without angle brackets: one, or several where a comma was forgotten, until there are `most`. Words in
-        front are the name, or else the comment behind (the custom of RFC 822's time)."""
-        if b"@" not in words:
-            if any(map(_is_word, words)):
-                result.append(Address(_last_comment(words), None, *_split(words)))
-            words.clear()
+    def _plain(self, tokens: list[bytes], result: list[Address], most: int) -> None:
+        """Reads addresses without angle brackets: one, or several where a comma was forgotten, until there are `most`. The name
+        is the words in front, or else the comment behind (the custom of RFC 822's time)."""
+        if b"@" not in tokens:
+            if any(map(_is_word, tokens)):
+                result.append(Address(_last_comment(tokens), None, *_split(tokens)))
+            tokens.clear()
             return
         name: list[bytes] = []
         comment: bytes | None = None
         named = True
-        for piece in _pieces(words):
+        for piece in _pieces(tokens):
             if len(result) >= most:
                 break
             if piece[0][0] == 40:
@@ -234,7 +235,7 @@ class _Tokens:
                 phrase = _phrase(name)
                 result.append(Address(phrase or comment, None, *_split(piece)))
                 name, comment, named = [], None, phrase is not None
-        words.clear()
+        tokens.clear()
 
     def _angle(self, name: bytes | None) -> Address:
         inside: list[bytes] = []
@@ -260,7 +261,7 @@ class _Tokens:
 
 
 def _tokens(value: bytes) -> list[bytes]:
-    """Words, marks and blanks in order; a comment with what is nested in it is one token, its parentheses included.
+    """Cuts a value into words, marks and blanks, in order. A comment is one token, with its parentheses and all that it nests.
 
     A comment without an end takes all that follows it, and is left out.
     """
@@ -280,7 +281,8 @@ def _tokens(value: bytes) -> list[bytes]:
 
 
 def _pieces(tokens: list[bytes]) -> list[list[bytes]]:
-    """Comments, and words between blanks; around `@` and full stops blanks part nothing (RFC 5322 section 4.4)."""
+    """Cuts tokens into comments, and runs of words between blanks. Blanks around `@` and full stops do not part (RFC 5322 section
+    4.4)."""
     pieces: list[list[bytes]] = []
     last: list[bytes] = []
     apart = True
@@ -337,8 +339,8 @@ def _split(tokens: list[bytes]) -> tuple[bytes, bytes, bool]:
 
 
 def _joined(tokens: list[bytes], unquoted: bool = False) -> tuple[bytes, bool]:
-    """Words in one, and whether some stand beside each other. Blanks and comments around full stops are nothing (RFC 5322
-    section 4.4); elsewhere a blank stays, for without it two words would become an address that nobody wrote."""
+    """Joins words, and says whether some stand beside each other. Blanks and comments around full stops are nothing (RFC 5322
+    section 4.4); elsewhere a blank stays, because without it two words would become an address that nobody wrote."""
     parts: list[bytes] = []
     last, apart, torn = b".", False, False
     for token in tokens:

@@ -1,4 +1,4 @@
-"""Bytes in whatever charset a message claims, as Unicode. Knows the labels mail really carries; asks Python's codecs.
+"""Decodes bytes in the charset that a message claims. It knows the labels that mail really has, and uses Python's codecs.
 
 Only codecs of this table are used: some of Python's (idna, punycode) take quadratic time on hostile input.
 """
@@ -53,12 +53,12 @@ MAX_LABEL = 64
 
 
 def known(charset: str) -> bool:
-    """Whether text labelled so is decoded as the label says."""
+    """Whether text with this label is decoded as the label says."""
     return _codec(charset) != ""
 
 
 def decode(data: bytes, charset: str = "", hint: str = "") -> str:
-    """Reads octets as text and never raises: what the charset does not have becomes U+FFFD. Text with an unknown label, or
+    """Reads octets as text and never raises: octets that the charset does not have become U+FFFD. Text with an unknown label, or
     8-bit text that says it is ASCII, is read as UTF-8, else as `hint`, else as windows-1252.
 
     Bound: linear in the data, however long the labels are; at most one character for an octet.
@@ -78,7 +78,7 @@ def decode(data: bytes, charset: str = "", hint: str = "") -> str:
 
 
 def _codec(label: str) -> str:
-    """ "" for a label that is not known."""
+    """The codec of a label; "" if it is not known."""
     return _CODECS.get(label[:MAX_LABEL].strip().lower(), "")
 
 

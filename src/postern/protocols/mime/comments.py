@@ -1,4 +1,4 @@
-"""Comments in header fields (RFC 5322 section 3.2.2): where one ends, and values without them."""
+"""Comments in header fields (RFC 5322 section 3.2.2): finds their ends, and removes them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def comment_end(value: bytes, start: int) -> int:
 
 
 def without_comments(value: bytes, inside_words: bool = True) -> bytes:
-    """Each comment becomes one blank; one that is never closed stays. Without `inside_words` so does what programs write
-    unquoted in file names: parentheses that are part of a word, as in `report(1).pdf`.
+    """Replaces each comment by one blank; one that is never closed stays. Without `inside_words`, parentheses that are part of a
+    word stay, too: programs write file names such as `report(1).pdf` without quotes.
 
     Bound: linear in the value.
     """

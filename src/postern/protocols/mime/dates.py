@@ -28,8 +28,8 @@ def _days(year: int, month: int, day: int) -> int:
 
 
 def parse_date(value: bytes | None) -> tuple[int, int] | None:
-    """Seconds since the epoch, and the day as written (days since the epoch, whatever the zone: RFC 9051's SENTON).
-    None for what is no date.
+    """Reads a date as seconds since the epoch, and the day as written (days since the epoch, whatever the zone: RFC 9051's
+    SENTON). None if it is no date.
 
     Bound: linear; 200 octets of the value are read.
     """

@@ -8,7 +8,7 @@ from postern.protocols.mime.header import Fields
 
 
 def render_envelope(fields: Fields) -> bytes:
-    """A field that stands twice: addresses are joined, of the others the first counts.
+    """Renders the envelope. If a field stands twice, addresses are joined; of other fields the first counts.
 
     Bound: linear in the fields; at most 10,000 addresses of each.
     """
@@ -32,7 +32,7 @@ def render_envelope(fields: Fields) -> bytes:
 
 
 def joined(fields: Fields, name: bytes) -> bytes | None:
-    """An address field, or all of them where there are several against the rule."""
+    """The value of an address field, or of all of them if there are several, against the rule."""
     value = fields.named.get(name)
     if value is None or len(fields.named) == len(fields.ordered):
         return value

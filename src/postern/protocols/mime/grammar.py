@@ -10,8 +10,8 @@ _MAX_QUOTED = 4096
 
 
 def string(value: bytes) -> bytes:
-    """A quoted string; a literal where it has 8-bit octets or line breaks or is long. NUL, which no string may hold,
-    becomes 0x80 as in other servers.
+    """Writes a quoted string, or a literal if the value has 8-bit octets or line breaks or is long. NUL, which no string may
+    hold, becomes 0x80 as in other servers.
 
     Bound: linear in the value; at most twice as long, or a literal of the same length.
     """

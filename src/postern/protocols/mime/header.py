@@ -1,4 +1,4 @@
-"""The one reader of header sections: where a section ends, and its fields in order (RFC 5322 section 2.2).
+"""The one reader of header sections: it finds the end of a section, and reads its fields in order (RFC 5322 section 2.2).
 
 IMAP's renderings, DKIM, DMARC and the sender filter, submission, the outbox, loop detection and tracking all read through it, so
 that none of them takes a line for a field that another does not see. A bare LF ends a line as CRLF does; a lone CR is text.
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 MAX_HEADER = 1 << 20
-"""Octets of one header that are looked at; what comes after is content of the message and no more."""
+"""Octets of one header that are read; the rest counts as content of the message."""
 MAX_FIELDS = 2000
-"""Fields of one header that are looked at. What comes from outside with more is refused: nothing may hide behind them."""
+"""Fields of one header that are read. A message from outside with more is refused, so that nothing hides behind them."""
 
 # RFC 5322 section 2.2 and, for the blanks before the colon, section 4.5; RFC 6532 for the octets above 127.
 _NAME = re.compile(rb"([!-9;-~\x80-\xff]++)[ \t]*+:")
@@ -33,7 +33,7 @@ class Fields(NamedTuple):
 
 
 def lines_end(content: bytes, start: int = 0, end: int | None = None) -> int:
-    """Where the fields end and the empty line begins; -1 if there is no empty line.
+    """The place where the fields end and the empty line begins; -1 if there is no empty line.
 
     Bound: linear in the header section, in all of the content where no empty line ends it.
     """
@@ -57,7 +57,7 @@ def split_section(content: bytes) -> tuple[bytes, bytes]:
 
 
 def header_end(content: bytes, start: int, end: int) -> int:
-    """Where the body begins: after the empty line, which belongs to the header; `end` if there is none.
+    """The place where the body begins: after the empty line, which belongs to the header; `end` if there is none.
 
     Bound: as `lines_end`.
     """
@@ -70,25 +70,25 @@ def header_end(content: bytes, start: int, end: int) -> int:
 def split_fields(header: bytes, most: int | None = MAX_FIELDS) -> list[tuple[bytes, bytes]]:
     """The fields as (lower-case name, octets with the line end); joined, the octets are the header.
 
-    What is no field has no name: a line without a colon, or with a blank or a control character in front of it. What
-    comes after the first `most` fields (None for all) is one such rest.
+    A line that is no field has no name: it has no colon, or a blank or a control character in front of it. The rest after the
+    first `most` fields (None: all fields are read) has no name either.
 
     Bound: linear in the header; at most `most` fields.
     """
     pieces = _FIELD_END.split(header, most or 0)
     rest = pieces.pop()
-    found = []
+    fields = []
     for piece in pieces:
         match = _NAME.match(piece)
-        found.append((match[1].lower() if match is not None else b"", piece + b"\n"))
+        fields.append((match[1].lower() if match is not None else b"", piece + b"\n"))
     if rest:
         match = _NAME.match(rest) if most is None or len(pieces) < most else None
-        found.append((match[1].lower() if match is not None else b"", rest))
-    return found
+        fields.append((match[1].lower() if match is not None else b"", rest))
+    return fields
 
 
 def begins_with_field(content: bytes) -> bool:
-    """Whether there is a name and a colon in front.
+    """Whether the content begins with a name and a colon.
 
     Bound: linear in the first line.
     """
@@ -96,7 +96,7 @@ def begins_with_field(content: bytes) -> bool:
 
 
 def value_of(field: bytes) -> bytes:
-    """What stands behind the colon, unfolded and stripped.
+    """The text behind the colon, unfolded and stripped.
 
     Bound: linear in the field.
     """
@@ -105,22 +105,22 @@ def value_of(field: bytes) -> bytes:
 
 
 def parse_fields(content: bytes, start: int, end: int) -> Fields:
-    """Every field by name; what is no field is left out.
+    """Reads every field by name, and leaves out lines that are no field.
 
     Bound: linear in the header; MAX_HEADER octets and MAX_FIELDS fields of it are read.
     """
-    found: list[tuple[bytes, bytes]] = []
-    # As `split_fields` and `value_of`, without the octets that nobody here asks for: each message passes.
+    fields: list[tuple[bytes, bytes]] = []
+    # As `split_fields` and `value_of`, but without the octets, which are not needed here: each message passes.
     for field in _FIELD_END.split(content[start : min(end, start + MAX_HEADER)], MAX_FIELDS)[:MAX_FIELDS]:
         match = _NAME.match(field)
         if match is not None:
             value = field[match.end() :]
-            found.append((match[1].lower(), (_FOLD.sub(b" ", value) if b"\n" in value else value).strip()))
-    return Fields(found, dict(reversed(found)))
+            fields.append((match[1].lower(), (_FOLD.sub(b" ", value) if b"\n" in value else value).strip()))
+    return Fields(fields, dict(reversed(fields)))
 
 
 def has_too_many_fields(header: bytes) -> bool:
-    """Whether readers would not see all of it.
+    """Whether a header has more fields than readers see.
 
     Bound: linear in the header.
     """
@@ -128,7 +128,7 @@ def has_too_many_fields(header: bytes) -> bool:
 
 
 def first_value(header: bytes, name: bytes) -> bytes | None:
-    """The first field of this name (lower case) without reading the others, for paths where every message passes.
+    """The value of the first field of this name (lower case). It does not read the others: every message passes here.
 
     Bound: linear in the header.
     """
@@ -140,7 +140,7 @@ def first_value(header: bytes, name: bytes) -> bytes | None:
 
 
 def count_fields(header: bytes, name: bytes) -> int:
-    """How many fields have this name (lower case).
+    """Counts the fields of this name (lower case).
 
     Bound: linear in the header.
     """
@@ -148,7 +148,7 @@ def count_fields(header: bytes, name: bytes) -> int:
 
 
 def _places(header: bytes, name: bytes) -> Iterator[int]:
-    """Where the values of the fields of one name begin, behind the colon."""
+    """The places behind the colon where the values of the fields of one name begin."""
     lower = header.lower()
     if lower.startswith(name) and (colon := _COLON.match(header, len(name))) is not None:
         yield colon.end()

@@ -8,7 +8,7 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 
 
 def with_line_ends(content: bytes) -> bytes:
-    """Content as it may leave by SMTP (RFC 5321 section 2.3.8): every CR, LF and CRLF is one line end.
+    """Makes every CR, LF and CRLF one line end, so that the content may leave by SMTP (RFC 5321 section 2.3.8).
 
     Bound: linear in the content; at most twice its length comes out.
     """

@@ -18,12 +18,13 @@ from postern.protocols.mime.text import body_text, header_text
 from postern.protocols.mime.words import decode_words, fold, fold_within
 
 RENDERING = 5
-"""Grows whenever the same message would be rendered differently, so that stored renderings can be made anew."""
+"""The version of renderings. It grows whenever the same message would be rendered differently, so that stored ones are made
+anew."""
 
 NO_DATE = -(1 << 62)
-"""What stands for the time of a message without a Date: every other number is one, 0 is the epoch."""
+"""The time of a message without a Date. Every other number is a real time; 0 is the epoch."""
 
-# RFC 5322 section 3.6.4. What has no `@` is no id (mailers of old wrote `<yes>` for any), and joins nobody to a thread.
+# RFC 5322 section 3.6.4. Without `@` it is no id (old mailers wrote `<yes>` for any), and joins no message to a thread.
 _MESSAGE_ID = re.compile(rb'<((?:"(?:[^"\\\s]|\\\S){1,450}+"|[^<>@\s"]{1,450}+)@[^<>\s]{1,450}+)>')
 _PLAIN_ID = re.compile(rb"[^\s<>()\[\]:;@\\,\"]++")
 _ESCAPED = re.compile(rb"\\(.)")
@@ -34,8 +35,8 @@ _MAX_SUBJECT = 65_536
 
 
 class Rendered(NamedTuple):
-    """`sent` is the Date field in seconds since the epoch and `sent_day` its day as written (NO_DATE if there is none);
-    `fields` and `body` are the folded texts that are searched; `references` is oldest first (RFC 5256 section 3)."""
+    """A rendered message. `sent` is the Date field in seconds since the epoch and `sent_day` its day as written (NO_DATE if there
+    is none); `fields` and `body` are the folded texts that are searched; `references` is oldest first (RFC 5256 section 3)."""
 
     size: int
     header_size: int
@@ -59,7 +60,7 @@ class Rendered(NamedTuple):
 
 
 def render(content: bytes) -> Rendered:
-    """Makes what a mailbox keeps of a message beside its octets. It never raises, whatever they are.
+    """Renders what a mailbox keeps of a message beside its octets. It never raises, whatever they are.
 
     Bound: linear in the content, for each level of nesting; at most 64 levels, 4,096 parts and 8 MB of text for search.
     """
@@ -107,8 +108,8 @@ def _sort_names(value: bytes | None) -> tuple[str, str]:
 
 def _references(fields: Fields) -> tuple[str, ...]:
     """References, or else the first id of In-Reply-To (RFC 5256 section 3, THREAD=REFERENCES step 1)."""
-    found = _ids(fields.named.get(b"references", b""))
-    return tuple(found[-_MAX_REFERENCES:] or _ids(fields.named.get(b"in-reply-to", b""), 1))
+    ids = _ids(fields.named.get(b"references", b""))
+    return tuple(ids[-_MAX_REFERENCES:] or _ids(fields.named.get(b"in-reply-to", b""), 1))
 
 
 def _ids(value: bytes, most: int | None = None) -> list[str]:
@@ -116,12 +117,12 @@ def _ids(value: bytes, most: int | None = None) -> list[str]:
     needed are taken off."""
     if not value:
         return []
-    found = []
+    ids = []
     for match in islice(_MESSAGE_ID.finditer(value), most):
         written = match[1]
         if written[0] == 34:
             local, _, host = written.rpartition(b'"@')
             plain = _ESCAPED.sub(rb"\1", local[1:])
             written = plain + b"@" + host if _PLAIN_ID.fullmatch(plain) else written
-        found.append(written.decode("latin-1"))
-    return found
+        ids.append(written.decode("latin-1"))
+    return ids

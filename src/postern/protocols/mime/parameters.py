@@ -26,7 +26,7 @@ Parameters = tuple[tuple[bytes, bytes], ...]
 
 
 def parse_value(value: bytes) -> tuple[bytes, Parameters]:
-    """The value before the first semicolon (stripped, lower case) and its parameters: names in lower case, continuations
+    """Reads the value before the first semicolon (stripped, lower case) and its parameters: names in lower case, continuations
     of RFC 2231 section 3 put together; a name that ends in "*" has a value with charset and percent encoding.
 
     Bound: linear in the field; 64 KB of it and 64 parameters are read.
@@ -40,7 +40,7 @@ def _parse(value: bytes) -> tuple[bytes, Parameters]:
     head, place = (match[1].lower(), match.end()) if match is not None else (b"", 0)
     if place == len(value):
         return head, ()
-    found: dict[bytes, bytes] = {}
+    parameters: dict[bytes, bytes] = {}
     pieces: dict[bytes, dict[int, tuple[bool, bytes]]] = {}
     for match in _written(value[place:]):
         name = match[1].lower()
@@ -50,18 +50,18 @@ def _parse(value: bytes) -> tuple[bytes, Parameters]:
         if star and digits.isdigit() and len(digits) < 4:
             pieces.setdefault(stem, {})[int(digits)] = (number.endswith(b"*"), text)
         else:
-            found.setdefault(name, text)
+            parameters.setdefault(name, text)
     for stem, numbered in pieces.items():
         name, text = _join(stem, numbered)
-        found.setdefault(name, text)
-    return head, tuple(found.items())
+        parameters.setdefault(name, text)
+    return head, tuple(parameters.items())
 
 
 _parse_cached = lru_cache(maxsize=2048)(_parse)
 
 
 def _written(rest: bytes) -> Iterator[re.Match[bytes]]:
-    """The parameters, also where a semicolon was forgotten. What is none is passed over up to the next semicolon."""
+    """Finds the parameters, also where a semicolon is missing. Anything else is passed over up to the next semicolon."""
     place = 0
     for _ in range(_MAX_PARAMETERS):
         match = _PARAMETER.match(rest, place)

@@ -1,4 +1,4 @@
-"""Sections of a message as IMAP names them (RFC 9051 section 6.4.5): what BODY[...] and BINARY[...] answer."""
+"""Sections of a message as IMAP names them (RFC 9051 section 6.4.5), for BODY[...] and BINARY[...]."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ _NO_FIELDS = Fields([], {})
 
 
 class Missing(Enum):
-    """Why BINARY has nothing: there is no such part, or its transfer encoding is not known (RFC 3516 UNKNOWN-CTE)."""
+    """Reasons for which BINARY has no data: there is no such part, or its transfer encoding is not known (RFC 3516
+    UNKNOWN-CTE)."""
 
     NO_PART = 0
     UNKNOWN_CTE = 1
 
 
 def section(content: bytes, part: Sequence[int], what: str = "", fields: Sequence[bytes] = ()) -> bytes | None:
-    """The octets of a section, None (NIL) where the message has no such thing.
+    """The octets of a section; None (NIL) if the message does not have it.
 
     `part` are the numbers ("2.1" is (2, 1), nothing is the whole message); `what` is "", "HEADER", "TEXT", "MIME",
     "HEADER.FIELDS" or "HEADER.FIELDS.NOT" in upper case, the last two with names in `fields`.
@@ -31,16 +32,16 @@ def section(content: bytes, part: Sequence[int], what: str = "", fields: Sequenc
         if what == "":
             return content
         return _of_message(content, 0, header_end(content, 0, len(content)), len(content), what, fields)
-    found = find_part(scan(content), part)
-    if found is None:
+    target = find_part(scan(content), part)
+    if target is None:
         return None
     if what == "":
-        return content[found.body : found.end]
+        return content[target.body : target.end]
     if what == "MIME":
-        return content[found.start : found.body]
-    if not found.is_message:
+        return content[target.start : target.body]
+    if not target.is_message:
         return None
-    message = found.children[0]
+    message = target.children[0]
     return _of_message(content, message.start, message.body, message.end, what, fields)
 
 
@@ -74,20 +75,21 @@ def binary(content: bytes, part: Sequence[int]) -> bytes | Missing:
 
     Bound: linear in the content, for each level of nesting; nothing longer than the content comes out.
     """
-    found = find_part(scan(content), part)
-    if found is None:
+    target = find_part(scan(content), part)
+    if target is None:
         return Missing.NO_PART
     if not part:
         return content
-    encoding = found.encoding.decode("latin-1")
-    data = content[found.body : found.end]
-    if found.is_multipart or found.is_message:
+    encoding = target.encoding.decode("latin-1")
+    data = content[target.body : target.end]
+    if target.is_multipart or target.is_message:
         return data
     return from_transfer(data, encoding) if can_decode(encoding) else Missing.UNKNOWN_CTE
 
 
 def header_fields(header: bytes, names: Sequence[bytes], exclude: bool = False) -> bytes:
-    """The lines of these fields as they stand, and an empty line; or of all others, and the empty line if there is one.
+    """The lines of these fields as they stand, and an empty line; with `exclude` those of all others, and the empty line if there
+    is one.
 
     Bound: linear in the header and the names.
     """
@@ -98,7 +100,7 @@ def header_fields(header: bytes, names: Sequence[bytes], exclude: bool = False) 
         if (name in wanted) != exclude:
             kept.append(field if field.endswith(b"\n") else field + b"\r\n")
     # RFC 9051 section 6.4.5: the empty line is there "except in the case of a message that has no body and no blank line".
-    # Other servers end what was asked for by name with one all the same, and clients look for it.
+    # Other servers end fields that were asked for by name with one all the same, and clients look for it.
     if end >= 0 or not exclude:
         kept.append(b"\r\n")
     return b"".join(kept)

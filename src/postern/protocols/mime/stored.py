@@ -1,4 +1,4 @@
-"""A message as it is stored: every line ends in CRLF, there is no NUL, and binary data that this would harm is in base64.
+"""Makes a message fit to be stored: every line ends in CRLF, there is no NUL, and binary data that this would harm is in base64.
 
 A mail consists of lines that end in CRLF (RFC 5322 section 2.3), and no literal of IMAP may hold NUL (RFC 9051 section 9,
 `CHAR8`). Clients that keep files of their own append bare LF, and with BINARY (RFC 3516) anything at all. A lone CR is text.
@@ -18,8 +18,8 @@ _LINE = 57
 
 
 def made_fit(content: bytes) -> bytes:
-    """The message with CRLF for bare LF, without NUL, and with binary parts that neither would leave whole in base64
-    (RFC 3516 section 4.4: what cannot be kept as it is may be encoded, and BINARY decodes it again).
+    """Puts CRLF for bare LF, removes NUL, and encodes in base64 the binary parts that this would change (RFC 3516 section 4.4
+    allows a server to encode a part that it cannot keep as it is; BINARY decodes it again).
 
     Bound: linear in the message; no longer than twice its length and 100 octets for each of at most 4,096 parts.
     """
@@ -39,7 +39,7 @@ def made_fit(content: bytes) -> bytes:
 
 
 def is_fit(content: bytes) -> bool:
-    """Whether the message is stored as it is, octet for octet.
+    """Whether the message can be stored as it is, octet for octet.
 
     Bound: linear in the message.
     """
@@ -47,7 +47,7 @@ def is_fit(content: bytes) -> bool:
 
 
 def _survives(part: Part, body: bytes) -> bool:
-    """Text is lines, whatever ends them; other data is what it is."""
+    """Whether a part survives without an encoding: text does unless it has a NUL; other data only if nothing changes."""
     return b"\0" not in body if part.type == b"text" else is_fit(body)
 
 
@@ -60,7 +60,7 @@ def _leaves(part: Part) -> Iterator[Part]:
 
 
 def _encoded_header(header: bytes) -> bytes:
-    """The header of a part whose body becomes base64."""
+    """Rewrites the header of a part whose body becomes base64."""
     fields = []
     for name, field in split_fields(header, most=None):
         fields.append(b"Content-Transfer-Encoding: base64\r\n" if name == _ENCODING else field)

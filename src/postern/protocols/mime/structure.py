@@ -37,7 +37,7 @@ class Part:
 
     @property
     def is_multipart(self) -> bool:
-        """Without children where no boundary was found: it is said to hold one empty part."""
+        """Whether it is a multipart. If no boundary was found it has no children, and is rendered with one empty part."""
         return self.type == b"multipart"
 
     @property
@@ -55,8 +55,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class _Delimiter:
-    """A delimiter line, which begins at `line`: the part before it ends at `before`, the next begins at `after`; `level` says
-    whose it is."""
+    """A delimiter line, which begins at `line`: the part before it ends at `before`, the next begins at `after`. `level`
+    is that of its multipart."""
 
     before: int
     line: int
@@ -66,19 +66,19 @@ class _Delimiter:
 
 
 class _Scan:
-    """One pass over one content; counts the parts, and knows the boundaries of the multiparts that are open."""
+    """One pass over one content. It counts the parts, and knows the boundaries of the multiparts that are open."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
         self.parts = 0
         self._open: list[bytes] = []
         self._found: list[int] = []
-        """Where each open boundary stands next; -1 where that is not known."""
+        """The next place of each open boundary; -1 where it is not known."""
         self._searched: list[int] = []
-        """Up to where each was looked for."""
+        """The place up to which each boundary was searched."""
 
     def part(self, start: int, depth: int, default: tuple[bytes, bytes]) -> tuple[Part, _Delimiter | None]:
-        """The part that begins here, and the delimiter line that ends it; None where the content does."""
+        """Reads the part that begins here. Returns also the delimiter line that ends it; None if the end of the content does."""
         self.parts += 1
         delimiter = self._next(start - 1)
         end = self._end(start, delimiter)
@@ -91,7 +91,7 @@ class _Scan:
         if type_ == b"multipart":
             boundary = next((value for key, value in parameters if key == b"boundary"), b"")[:_MAX_BOUNDARY]
             if boundary:
-                # The empty line may be what a delimiter line right behind it begins with.
+                # The empty line may be the beginning of a delimiter line right behind it.
                 part.body = header_end(self.content, start, end if delimiter is None else delimiter.line)
                 self._open.append(b"\n--" + boundary)
                 self._found.append(-1)
@@ -104,7 +104,8 @@ class _Scan:
         return part, delimiter
 
     def _divide(self, part: Part, depth: int) -> _Delimiter | None:
-        """The parts of a multipart whose boundary is the last open one; the delimiter line of another that ends it."""
+        """Reads the parts of the multipart that the last open boundary belongs to. Returns the delimiter line of another that
+        ends it."""
         default = _MESSAGE if part.subtype == b"digest" else _TEXT
         start = part.body
         level = len(self._open) - 1
@@ -116,7 +117,7 @@ class _Scan:
         self._found.pop()
         self._searched.pop()
         if delimiter is not None and delimiter.level == level:
-            # What follows the closing line, up to a delimiter of the multipart around this one, is shown to nobody.
+            # The text behind the closing line, up to a delimiter of the multipart around this one, is not shown.
             start, delimiter = delimiter.after, self._next(delimiter.after - 1)
         part.end = self._end(start, delimiter)
         return delimiter
@@ -133,15 +134,15 @@ class _Scan:
         content, end = self.content, len(self.content)
         best, at = -1, end
         for level, boundary in enumerate(self._open):
-            found = self._found[level]
-            if found < place:
+            position = self._found[level]
+            if position < place:
                 # No further than the delimiter of a multipart around it, which ends it: else each of many siblings would look
                 # through all that is behind them.
                 start = max(place, self._searched[level])
-                found = content.find(boundary, start, at + len(boundary))
-                self._found[level], self._searched[level] = found, max(start, at + 1) if found < 0 else found
-            if 0 <= found < at or (found == at < end and len(boundary) >= len(self._open[best])):
-                best, at = level, found
+                position = content.find(boundary, start, at + len(boundary))
+                self._found[level], self._searched[level] = position, max(start, at + 1) if position < 0 else position
+            if 0 <= position < at or (position == at < end and len(boundary) >= len(self._open[best])):
+                best, at = level, position
         if best < 0:
             return None
         behind = at + len(self._open[best])
@@ -159,12 +160,12 @@ _IDENTITY = (b"7bit", b"8bit", b"binary")
 
 
 def _is_open(part: Part) -> bool:
-    """An encoded message (RFC 2046 section 5.2.1 forbids it) is not looked into."""
+    """Whether the message in a part is read. One that is encoded is not (RFC 2046 section 5.2.1 forbids it)."""
     return part.subtype in _MESSAGES and part.encoding in _IDENTITY
 
 
 def scan(content: bytes) -> Part:
-    """The whole message as a part.
+    """Reads the whole message as a part.
 
     Bound: linear in the content for each of the 64 levels that multiparts may nest; at most 4,096 parts.
     """
@@ -184,7 +185,7 @@ def _content_type(value: bytes | None, default: tuple[bytes, bytes]) -> tuple[by
 
 
 def render_structure(content: bytes, part: Part) -> tuple[bytes, bytes]:
-    """BODYSTRUCTURE, and BODY, which lacks the extension data.
+    """Renders BODYSTRUCTURE, and BODY, which lacks the extension data.
 
     Bound: linear in the headers, for each level of nesting.
     """
@@ -222,7 +223,7 @@ def render_structure(content: bytes, part: Part) -> tuple[bytes, bytes]:
 
 
 def _with_charset(part: Part) -> Parameters:
-    """Text without a charset is US-ASCII (RFC 2045 section 5.2), and is said to be."""
+    """The parameters of a part; text without a charset gets US-ASCII (RFC 2045 section 5.2)."""
     if part.type != b"text" or any(key in (b"charset", b"charset*") for key, _ in part.parameters):
         return part.parameters
     return (*part.parameters, (b"charset", b"us-ascii"))
@@ -235,7 +236,7 @@ def _parameters(parameters: Parameters) -> bytes:
 
 
 def _extension(fields: Fields) -> bytes:
-    """Disposition, language, location."""
+    """Renders disposition, language and location."""
     named = fields.named
     disposition = named.get(b"content-disposition")
     rendered = b"NIL"

@@ -1,4 +1,4 @@
-"""The base subject of RFC 5256 section 2.1: what SORT and THREAD compare."""
+"""The base subject of RFC 5256 section 2.1, which SORT and THREAD compare."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _REFWD = re.compile(r"(?:re|fwd?)\s*(?:\[[^\[\]]*\]\s*)?:\s*")
 
 
 def base_subject(folded: str) -> tuple[str, bool]:
-    """From a decoded and folded subject: its base, and whether it is a reply or forward.
+    """Takes the base out of a decoded and folded subject, and says whether it is a reply or forward.
 
     Bound: 4,000 characters of the subject are read.
     """
@@ -30,7 +30,7 @@ def base_subject(folded: str) -> tuple[str, bool]:
 
 
 def _without_leaders(text: str) -> tuple[str, bool]:
-    """Without every `*subj-blob subj-refwd`, and then without the blobs in front of what is left, if anything is."""
+    """Removes every `*subj-blob subj-refwd`, and then the blobs in front of the rest, unless they are all of it."""
     place, reply = 0, False
     while True:
         start = last = place

@@ -30,8 +30,8 @@ _HIDDEN = ("script", "style")
 
 
 def header_text(fields: Fields, hint: str = "") -> str:
-    """ "\\nname:value" of every field, decoded and folded. Where an address field does not read as IMAP's envelope tells it, the
-    envelope's names and addresses follow as "\\n name:value".
+    """Gives "\\nname:value" for every field, decoded and folded. Where an address field does not read as IMAP's envelope tells
+    it, the envelope's names and addresses follow as "\\n name:value".
 
     Bound: linear in the fields; at most MAX_TEXT octets.
     """
@@ -44,16 +44,16 @@ def header_text(fields: Fields, hint: str = "") -> str:
 
 
 def _envelope_lines(fields: Fields) -> str:
-    """Address fields as the envelope has them, at which FROM, TO, CC and BCC look (RFC 9051 section 6.4.4). A field that has
+    """Address fields as the envelope has them, for FROM, TO, CC and BCC (RFC 9051 section 6.4.4). A field that has
     neither comments nor escapes and holds every address as the envelope does needs no second line."""
     lines = []
     for name in (b"from", b"to", b"cc", b"bcc"):
         value = joined(fields, name)
         if not value or is_plain(value):
             continue
-        addresses = [one for one in address_list(value)[0] if one.complete]
+        addresses = [address for address in address_list(value)[0] if address.complete]
         if not _agrees_with_envelope(value, addresses):
-            shown = [f"{decode_words(one.name or b'')} <{one.address}>" for one in addresses]
+            shown = [f"{decode_words(address.name or b'')} <{address.address}>" for address in addresses]
             lines.append(f"\n {name.decode()}:{_one_line(', '.join(shown))}")
     return "".join(lines)
 
@@ -62,15 +62,15 @@ def _agrees_with_envelope(value: bytes, addresses: list[Address]) -> bool:
     if b"(" in value or b"\\" in value:
         return False
     place = 0
-    for one in addresses:
-        place = value.find(b"%b@%b" % (one.mailbox or b"", one.host or b""), place) + 1
+    for address in addresses:
+        place = value.find(b"%b@%b" % (address.mailbox or b"", address.host or b""), place) + 1
         if not place:
             return False
     return True
 
 
 def _line(value: bytes, hint: str) -> str:
-    """One field is one line, whatever an encoded word may hold."""
+    """A field as one line, whatever its encoded words hold."""
     return _one_line(decode_words(value, hint))
 
 
@@ -79,7 +79,7 @@ def _one_line(text: str) -> str:
 
 
 def body_text(content: bytes, root: Part) -> str:
-    """All text parts, the headers of messages within, and the names of attachments; folded.
+    """Gives all text parts, the headers of messages within, and the names of attachments; folded.
 
     Bound: linear in the content; MAX_TEXT octets of it are decoded, and at most as many come out.
     """
@@ -112,7 +112,7 @@ def _leaf_text(part: Part, raw: bytes) -> str:
 
 
 def _add_file_name(part: Part, parts: list[str]) -> None:
-    """A name in RFC 2231's encoding is not to be found in the raw field."""
+    """Adds a file name in RFC 2231's encoding, which a search of the raw field would not find."""
     for name, value in part.fields.ordered:
         if name == b"content-disposition" and b"*" in value:
             parts.append(parameter(parse_value(value)[1], b"filename"))
@@ -121,7 +121,7 @@ def _add_file_name(part: Part, parts: list[str]) -> None:
 
 
 def html_text(source: str) -> str:
-    """What a browser would show: no tags, comments, scripts or styles; inline tags join, others part lines.
+    """The text that a browser would show: no tags, comments, scripts or styles. Inline tags join words; others part lines.
 
     Bound: linear in the source, and not longer than it.
     """
@@ -150,7 +150,7 @@ def _space(match: re.Match[str]) -> str:
 
 
 def _without(text: str, lowered: str, opening: str, closing: str) -> str:
-    """Without everything from each `opening` to the next `closing`; an unclosed one stays. One pass."""
+    """Removes everything from each `opening` to the next `closing`, in one pass; an unclosed one stays."""
     kept = []
     place = 0
     while (start := lowered.find(opening, place)) >= 0:

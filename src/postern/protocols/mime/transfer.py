@@ -12,7 +12,7 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]+")
 
 
 def from_base64(data: bytes) -> bytes:
-    """Stops at the padding; characters outside the alphabet are ignored, as section 6.8 asks.
+    """Decodes base64. It stops at the padding; characters outside the alphabet are ignored, as section 6.8 asks.
 
     Bound: linear in the data; at most three octets for four.
     """
@@ -25,7 +25,7 @@ def from_base64(data: bytes) -> bytes:
 
 
 def from_transfer(data: bytes, encoding: str) -> bytes:
-    """`encoding` in lower case; one that is not known leaves the bytes as they are.
+    """Undoes a transfer encoding (lower case); one that is not known leaves the bytes as they are.
 
     Bound: linear in the data, and not longer than it.
     """
@@ -44,7 +44,7 @@ def can_decode(encoding: str) -> bool:
 
 
 def _from_uu(data: bytes) -> bytes:
-    """Decodes uuencoded lines. One that claims more octets than it has characters for is as short as it is:
+    """Decodes uuencoded lines. A line that claims more octets than it has characters for stays short:
     nothing is made up."""
     result = bytearray()
     inside = False

@@ -1,4 +1,4 @@
-"""Encoded words of headers (RFC 2047), and text folded for comparison: what SEARCH finds, whatever charset it came in."""
+"""Encoded words of headers (RFC 2047), and text folded for comparison, which SEARCH finds whatever its charset was."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _ENCODED_WORD = re.compile(rb"=\?([!-)+->@-~]{1,64})(?:\*[!->@-~]{0,64})?\?([BbQ
 
 
 def decode_words(value: bytes, hint: str = "") -> str:
-    """A header's text. White space between encoded words is dropped (section 6.2). A character that was split between
+    """Decodes a header's text. White space between encoded words is dropped (section 6.2). A character that was split between
     words of one charset, which section 5 forbids and programs do, is put together again.
 
     Bound: linear in the value; at most one character for an octet.
@@ -55,9 +55,9 @@ _LONG_RUN = re.compile(f"([{_MARK}]{{{_MOST_MARKS}}})[{_MARK}]++")
 
 
 def fold(text: str) -> str:
-    """Text as it is stored and searched: NFKC and full case folding (Unicode's NFKC_Casefold but for ignorable
-    characters), so that full-width, half-width, composed and decomposed forms meet. Hangul stays in whole syllables: what
-    RFC 5051 would decompose into letters, so that a search for one syllable found others.
+    """Folds text as it is stored and searched: NFKC and full case folding (Unicode's NFKC_Casefold but for ignorable
+    characters), so that full-width, half-width, composed and decomposed forms meet. Hangul stays in whole syllables: RFC
+    5051 would decompose them into letters, so that a search for one syllable would find others.
 
     Of a run of combining marks the first 30 count: no language has more (UAX 15 section 13, the stream-safe text format),
     and sorting a longer run takes time that grows with its square.

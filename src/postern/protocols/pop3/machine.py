@@ -22,8 +22,8 @@ _DOT = re.compile(rb"(?m)^\.")
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`numbers` of LIST, UIDL, RETR, DELE and TOP; `text` of USER and PASS, and AUTH's mechanism with its initial
-    response (RFC 5034 section 4), None if there is none."""
+    """A command. LIST, UIDL, RETR, DELE and TOP have `numbers`; USER and PASS have `text`. AUTH has its mechanism in `text` and
+    its initial response (RFC 5034 section 4) in `initial`, None if there is none."""
 
     name: str
     numbers: tuple[int, ...] = ()
@@ -47,7 +47,7 @@ Event = Command | Response | Invalid
 
 
 class ServerMachine:
-    """Answers are built with `ok`, `err` and `lines`.
+    """The machine of one connection. `ok`, `err` and `lines` answer.
 
     Bound: linear, in whatever pieces it comes; a line has 255 octets, a response 65,536.
     """
@@ -136,10 +136,10 @@ def _parse(line: bytes) -> Event:
         return Invalid("No arguments expected") if rest else Command(name)
     if name in _NUMBERS:
         least, most = _NUMBERS[name]
-        words = rest.split()
-        if not least <= len(words) <= most or not all(_NUMBER.match(word) for word in words):
+        arguments = rest.split()
+        if not least <= len(arguments) <= most or not all(_NUMBER.match(word) for word in arguments):
             return Invalid("Message number expected")
-        return Command(name, tuple(map(int, words)))
+        return Command(name, tuple(map(int, arguments)))
     if name in ("USER", "PASS"):
         try:
             text = rest.decode("utf-8")
@@ -148,9 +148,9 @@ def _parse(line: bytes) -> Event:
         # RFC 1939 section 7: PASS's argument is everything behind the one space
         return Command(name, text=text) if text else Invalid("Argument expected")
     if name == "AUTH":
-        mechanism, given, initial = rest.partition(b" ")
+        mechanism, space, initial = rest.partition(b" ")
         text = mechanism.decode("ascii", "replace").upper()
-        return Command(name, text=text, initial=(b"" if initial == b"=" else initial) if given else None)
+        return Command(name, text=text, initial=(b"" if initial == b"=" else initial) if space else None)
     return Invalid("Unknown command")
 
 

@@ -1,6 +1,6 @@
 """Paths and mailboxes of RFC 5321 section 4.1.2 with RFC 6531's UTF-8, and xtext of RFC 3461.
 
-Reads text, returns values or None; decides nothing about whether an address exists.
+It reads text, and returns values or None. It does not know whether an address exists.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import re
 from postern.model.domains import a_labels
 
 MAX_LOCAL_PART = 256
-"""RFC 5321 section 4.5.3.1.1 asks for 64 octets at least; variable envelope return paths need more."""
+"""Octets of a local part. RFC 5321 section 4.5.3.1.1 asks for 64 at least; variable envelope return paths need more."""
 MAX_DOMAIN = 255
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\u0080-\U0010ffff]++"
 _QUOTED = r'"(?:[ !#-\[\]-~\u0080-\U0010ffff]|\\[ -~])*+"'
-# The underscore is not RFC 5321's; names with it send mail all the same.
+# RFC 5321 has no underscore, but names with it send mail all the same.
 _LABEL = r"[A-Za-z0-9_\u0080-\U0010ffff]++(?:-++[A-Za-z0-9_\u0080-\U0010ffff]++)*+"
 _DOMAIN = rf"{_LABEL}(?:\.{_LABEL})*+"
 _LITERAL = r"\[[A-Za-z0-9.:\-]++\]"
@@ -35,7 +35,7 @@ _NOT_XCHAR = re.compile(r"[^!-*,-<>-~]")
 
 
 def parse_path(text: str, bare_postmaster: bool = False) -> tuple[str, str] | None:
-    """The address of a leading path ("" for "<>") and what stands behind it; None if there is no path.
+    """The address of a leading path ("" for "<>") and the text behind it; None if there is no path.
 
     `bare_postmaster` admits RCPT's "<Postmaster>" (RFC 5321 section 4.1.1.3), which comes back as "postmaster".
 
@@ -51,7 +51,7 @@ def parse_path(text: str, bare_postmaster: bool = False) -> tuple[str, str] | No
 
 
 def parse_mailbox(text: str) -> str | None:
-    """A whole mailbox in its plainest form, or None: quotes that are not needed are taken off.
+    """Reads a whole mailbox in its plainest form, without quotes that are not needed; None if it is none.
 
     Bound: linear in the text; an address has 256 and 255 octets at most.
     """
@@ -76,7 +76,7 @@ def _mailbox(match: re.Match[str]) -> str | None:
 
 
 def _is_literal(text: str) -> bool:
-    """RFC 5321 section 4.1.3."""
+    """Whether a text is an address literal (RFC 5321 section 4.1.3)."""
     tagged = text[:5].lower() == "ipv6:"
     try:
         address = ipaddress.ip_address(text[5:] if tagged else text)
@@ -91,7 +91,7 @@ def domain_of(address: str) -> str:
 
 
 def xtext_decode(text: str) -> str | None:
-    """RFC 3461 section 4; None if it is not xtext, or hides anything but printable US-ASCII.
+    """Decodes xtext (RFC 3461 section 4); None if it is not xtext, or hides anything but printable US-ASCII.
 
     Bound: linear in the text.
     """
@@ -102,5 +102,5 @@ def xtext_decode(text: str) -> str | None:
 
 
 def xtext_encode(text: str) -> str:
-    """RFC 3461 section 4, of printable US-ASCII."""
+    """Encodes printable US-ASCII as xtext (RFC 3461 section 4)."""
     return _NOT_XCHAR.sub(lambda match: f"+{ord(match[0]):02X}", text)

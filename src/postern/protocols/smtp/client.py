@@ -1,7 +1,7 @@
 """The client's half of SMTP (RFC 5321): commands out, possibly pipelined (RFC 2920), and the replies to them in order.
 
-Keeps which reply belongs to which command and what EHLO offered. Content is written by the service between commands (`stuffed`
-for DATA, as it is for BDAT), so that large messages never stand in this machine. What a reply means is the service's matter.
+It knows which reply belongs to which command, and what EHLO offered. The service writes content between commands (`stuffed` for
+DATA, as it is for BDAT), so that large messages never stand in this machine. The service also decides what a reply means.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class CommandReply:
 
 @dataclass(slots=True)
 class Broken:
-    """What came is no SMTP, or nobody asked for it; the connection is of no more use. `text` says what."""
+    """The peer sent no SMTP, or a reply to no command; the connection is of no more use. `text` says what is wrong."""
 
     text: str
 
@@ -88,54 +88,54 @@ class Client:
     # Commands
 
     def command(self, verb: str, rest: str = "") -> None:
-        """Any command; its reply comes as CommandReply(verb)."""
+        """Sends any command; its reply comes as CommandReply(verb)."""
         self._out.append(f"{verb} {rest}\r\n".encode() if rest else f"{verb}\r\n".encode())
         self._awaited.append(verb)
 
     def mail(self, envelope: Envelope, size: int) -> None:
-        """MAIL FROM with the parameters that the peer offers and the message needs."""
-        words = [f"FROM:<{envelope.sender}>"]
+        """Sends MAIL FROM with the parameters that the peer offers and the message needs."""
+        arguments = [f"FROM:<{envelope.sender}>"]
         if "SIZE" in self.extensions:
-            words.append(f"SIZE={size}")
+            arguments.append(f"SIZE={size}")
         if "8BITMIME" in self.extensions and envelope.body is not BodyType.SEVEN_BIT:
-            words.append(f"BODY={envelope.body}")
+            arguments.append(f"BODY={envelope.body}")
         if envelope.smtputf8:
-            words.append("SMTPUTF8")
+            arguments.append("SMTPUTF8")
         if "DSN" in self.extensions:
-            words += [f"RET={envelope.ret}"] if envelope.ret else []
-            words += [f"ENVID={xtext_encode(envelope.envelope_id)}"] if envelope.envelope_id else []
-        self.command("MAIL", " ".join(words))
+            arguments += [f"RET={envelope.ret}"] if envelope.ret else []
+            arguments += [f"ENVID={xtext_encode(envelope.envelope_id)}"] if envelope.envelope_id else []
+        self.command("MAIL", " ".join(arguments))
 
     def rcpt(self, recipient: EnvelopeRecipient) -> None:
-        words = [f"TO:<{recipient.address}>"]
+        arguments = [f"TO:<{recipient.address}>"]
         if "DSN" in self.extensions:
-            words += [f"NOTIFY={','.join(sorted(recipient.notify))}"] if recipient.notify else []
-            words += [f"ORCPT={_original(recipient.original)}"] if recipient.original else []
-        self.command("RCPT", " ".join(words))
+            arguments += [f"NOTIFY={','.join(sorted(recipient.notify))}"] if recipient.notify else []
+            arguments += [f"ORCPT={_original(recipient.original)}"] if recipient.original else []
+        self.command("RCPT", " ".join(arguments))
 
     def bdat(self, size: int, last: bool) -> None:
-        """The octets follow at once, written by the service."""
+        """Sends BDAT; the service writes the octets at once."""
         self.command("BDAT", f"{size} LAST" if last else str(size))
 
     def content_follows(self) -> None:
-        """DATA was answered 354; its content is written by the service, and one more reply is awaited."""
+        """Awaits one more reply: DATA was answered 354, and the service writes the content."""
         self._awaited.append("content")
 
     def auth(self, mechanism: str, initial: bytes | None) -> None:
-        """RFC 4954 section 4: an initial response of no octets is "="."""
+        """Sends AUTH. An initial response of no octets is "=" (RFC 4954 section 4)."""
         if initial is None:
             self.command("AUTH", mechanism)
         else:
             self.command("AUTH", f"{mechanism} {base64.b64encode(initial).decode() or '='}")
 
     def response(self, data: bytes | None) -> None:
-        """The answer to a 334; None cancels. The reply comes as CommandReply("AUTH")."""
+        """Sends the answer to a 334; None cancels. The reply comes as CommandReply("AUTH")."""
         self._out.append((b"*" if data is None else base64.b64encode(data)) + b"\r\n")
         self._awaited.append("AUTH")
 
     def upgraded(self) -> bool:
-        """RFC 3207 section 4.2: what was said in clear text counts no more. False if something came behind the answer to
-        STARTTLS: then someone stands between."""
+        """Forgets all that was said in clear text (RFC 3207 section 4.2). False if something came behind the answer to STARTTLS:
+        then someone stands between."""
         clean = not self._buffer
         self._buffer.clear()
         self.extensions = {}
@@ -143,17 +143,17 @@ class Client:
 
 
 def challenge_of(reply: Reply) -> bytes | None:
-    """A 334's octets; None if they are no base64."""
+    """The octets of a 334; None if they are no base64."""
     return decode_base64(reply.text.strip().encode())
 
 
 def _extensions(text: str) -> dict[str, str]:
-    found: dict[str, str] = {}
+    extensions: dict[str, str] = {}
     for line in text.split("\n")[1:]:
         # Some servers still write "AUTH=LOGIN", as it was before RFC 2554.
         keyword, _, parameters = line.strip().replace("=", " ", 1).partition(" ")
-        found.setdefault(keyword.upper(), parameters.strip())
-    return found
+        extensions.setdefault(keyword.upper(), parameters.strip())
+    return extensions
 
 
 def _original(original: str) -> str:

@@ -1,6 +1,6 @@
 """Arguments of the commands that have a grammar: MAIL, RCPT, AUTH and BDAT, each to its event or to the reply that refuses it.
 
-Pure functions of the text behind the verb; in which order commands may come is `server`'s matter.
+These are pure functions of the text behind the verb; `server` keeps the order of commands.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from postern.protocols.smtp.parameters import parse_mail_parameters, parse_rcpt_
 from postern.protocols.smtp.reply import Reply
 
 MAX_CHUNK_DIGITS = 20
-"""RFC 3030 section 2."""
+"""Digits of a chunk's size (RFC 3030 section 2)."""
 
 _MECHANISM = re.compile(r"[A-Za-z0-9_-]{1,20}")
 _BDAT = re.compile(rf"([0-9]{{1,{MAX_CHUNK_DIGITS}}})( +LAST)?", re.IGNORECASE | re.ASCII)
@@ -28,7 +28,7 @@ TOO_LARGE = Reply(552, "5.3.4", "Message is larger than this server takes")
 
 
 def parse_mail(text: str, max_size: int) -> Mail | Reply:
-    """What stands behind MAIL (RFC 5321 section 4.1.1.2). A space behind the colon is no RFC's, but many a client's.
+    """Reads the text behind MAIL (RFC 5321 section 4.1.1.2). No RFC has a space behind the colon, but many clients send it.
 
     Bound: linear in the text, which the command line bounds.
     """
@@ -46,7 +46,7 @@ def parse_mail(text: str, max_size: int) -> Mail | Reply:
 
 
 def parse_rcpt(text: str, smtputf8: bool) -> Rcpt | Reply:
-    """What stands behind RCPT (RFC 5321 section 4.1.1.3).
+    """Reads the text behind RCPT (RFC 5321 section 4.1.1.3).
 
     Bound: linear in the text, which the command line bounds.
     """
@@ -62,7 +62,7 @@ def parse_rcpt(text: str, smtputf8: bool) -> Rcpt | Reply:
 
 
 def parse_auth(text: str) -> Authenticate | Reply:
-    """What stands behind AUTH (RFC 4954 section 4).
+    """Reads the text behind AUTH (RFC 4954 section 4).
 
     Bound: linear in the text, which the command line bounds.
     """
@@ -79,13 +79,13 @@ def parse_auth(text: str) -> Authenticate | Reply:
 
 
 def parse_bdat(text: str) -> tuple[int, bool] | None:
-    """The size of the chunk and whether it is the last (RFC 3030 section 2)."""
+    """Reads the size of the chunk, and whether it is the last (RFC 3030 section 2)."""
     match = _BDAT.fullmatch(text)
     return (int(match[1]), match[2] is not None) if match is not None else None
 
 
 def decode_base64(data: bytes) -> bytes | None:
-    """Strict base64 (RFC 4648 section 4), None if it is anything else."""
+    """Decodes strict base64 (RFC 4648 section 4); None if it is anything else."""
     try:
         return base64.b64decode(data, validate=True)
     except (binascii.Error, ValueError):

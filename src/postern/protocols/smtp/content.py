@@ -1,8 +1,7 @@
 """A message's octets on the wire: transparency of DATA (RFC 5321 section 4.5.2), and the search for stray CR and LF.
 
-Bare CR or LF is how SMTP smuggling hides a second message in a first (RFC 5321 section 2.3.8 forbids it):
-it is found, never mended.
-Whole pieces are searched at once; nothing here goes line by line.
+SMTP smuggling hides a second message in a first by a bare CR or LF (RFC 5321 section 2.3.8 forbids them): they are found, never
+mended. Whole pieces are searched at once; nothing here goes line by line.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 PIECE = 65_536
-"""A piece of unfinished content is handed on from this size."""
+"""Octets from which on a piece of unfinished content is handed on."""
 
 END = b"\r\n.\r\n"
 
@@ -25,13 +24,13 @@ class DotReader:
 
     def __init__(self, piece: int = PIECE) -> None:
         self.bare = False
-        """A CR without LF or LF without CR has been seen."""
+        """Whether a CR without LF or an LF without CR has been seen."""
         self._piece = max(piece, 16)
         self._begun = False
         self._searched = 0
 
     def take(self, buffer: bytearray) -> tuple[bytes, bool]:
-        """Content that is complete enough to hand on, and whether the message has ended. What is taken leaves the buffer."""
+        """Takes content that can be handed on out of the buffer, and says whether the message has ended."""
         if not self._begun:
             # The content begins at the start of a line: ".CRLF" ends it at once, another dot is stuffing.
             if len(buffer) < 3 and b".\r\n".startswith(buffer):
@@ -92,7 +91,7 @@ class ChunkReader:
 
 
 def stuffed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Content as DATA sends it: dots stuffed, a last CRLF added if it lacks one, and the end."""
+    """Writes content as DATA sends it: dots stuffed, a last CRLF added if it lacks one, and the end."""
     tail = b"\r\n"
     for chunk in chunks:
         if not chunk:

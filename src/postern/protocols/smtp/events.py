@@ -1,4 +1,5 @@
-"""What the server machine tells its service. Each event marked "asks" is answered by exactly one of the machine's answers."""
+"""The events of the server machine for its service. Each event marked "asks" is answered by exactly one of the machine's
+answers."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ class Hello:
 
 @dataclass(slots=True)
 class StartTls:
-    """Asks `reply`; after 220 and once that is sent, the service calls `upgraded` and then upgrades the link."""
+    """STARTTLS; asks `reply`. Once a 220 is sent, the service calls `upgraded` and then upgrades the link."""
 
 
 @dataclass(slots=True)
@@ -85,7 +86,7 @@ class Answered:
 
 @dataclass(slots=True)
 class Close:
-    """All is said: send what is outgoing and close."""
+    """The end: the service sends what is outgoing, and closes."""
 
 
 Event = (

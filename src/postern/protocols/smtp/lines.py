@@ -1,4 +1,4 @@
-"""Command lines out of a buffer (RFC 5321 section 2.3.8): ended by CRLF and nothing else, and bounded."""
+"""Takes command lines out of a buffer (RFC 5321 section 2.3.8): CRLF alone ends them, and they are bounded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class BadLine(Enum):
 
 
 class LineReader:
-    """`limit` is in octets, the line's end included. What is beyond it is forgotten as it comes.
+    """Takes lines. `limit` is in octets, the line's end included. Octets beyond it are forgotten as they come.
 
     Bound: linear, in whatever pieces it comes; `limit` octets, what is beyond them is forgotten.
     """
@@ -23,7 +23,7 @@ class LineReader:
         self._skipping = False
 
     def take(self, buffer: bytearray) -> bytes | BadLine | None:
-        """The next line without its end; None if it is not complete. What is taken leaves the buffer."""
+        """Takes the next line out of the buffer, without its end; None if it is not complete."""
         end = buffer.find(b"\n", self._searched)
         if end < 0:
             self._searched = len(buffer)

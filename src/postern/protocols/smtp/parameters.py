@@ -12,9 +12,9 @@ from postern.protocols.smtp.address import xtext_decode
 from postern.protocols.smtp.reply import Reply
 
 MAX_ENVID = 100
-"""RFC 3461 section 4.4."""
+"""Characters of ENVID (RFC 3461 section 4.4)."""
 MAX_ORCPT = 500
-"""RFC 3461 section 4.2."""
+"""Characters of ORCPT (RFC 3461 section 4.2)."""
 
 _KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 _NOTIFY = frozenset({"SUCCESS", "FAILURE", "DELAY"})
@@ -43,26 +43,26 @@ _UNKNOWN = Reply(555, "5.5.4", "Parameter not recognized or not implemented")
 
 
 def _split(text: str) -> dict[str, str | None] | Reply:
-    """RFC 5321 section 4.1.2 Mail-parameters; a keyword may stand there once."""
-    found: dict[str, str | None] = {}
+    """Reads Mail-parameters (RFC 5321 section 4.1.2); a keyword may stand there once."""
+    parameters: dict[str, str | None] = {}
     for item in text.split():
         keyword, equals, value = item.partition("=")
         keyword = keyword.upper()
-        if _KEYWORD.fullmatch(keyword) is None or keyword in found or not value.isprintable():
+        if _KEYWORD.fullmatch(keyword) is None or keyword in parameters or not value.isprintable():
             return _syntax("Syntax error in parameters")
-        found[keyword] = value if equals else None
-    return found
+        parameters[keyword] = value if equals else None
+    return parameters
 
 
 def parse_mail_parameters(text: str) -> MailParameters | Reply:
-    """What stands behind MAIL FROM's path."""
+    """Reads the parameters behind MAIL FROM's path."""
     if not text:
         return PLAIN
-    found = _split(text)
-    if isinstance(found, Reply):
-        return found
+    parameters = _split(text)
+    if isinstance(parameters, Reply):
+        return parameters
     result = MailParameters()
-    for keyword, value in found.items():
+    for keyword, value in parameters.items():
         refusal = _mail_parameter(result, keyword, value)
         if refusal is not None:
             return refusal
@@ -104,14 +104,14 @@ def _mail_parameter(result: MailParameters, keyword: str, value: str | None) -> 
 
 
 def parse_rcpt_parameters(text: str) -> tuple[frozenset[str], str] | Reply:
-    """NOTIFY's words and ORCPT ("type;address", xtext decoded) behind RCPT TO's path."""
+    """Reads NOTIFY's words and ORCPT ("type;address", xtext decoded) behind RCPT TO's path."""
     if not text:
         return _NO_NOTIFY, ""
-    found = _split(text)
-    if isinstance(found, Reply):
-        return found
+    parameters = _split(text)
+    if isinstance(parameters, Reply):
+        return parameters
     notify, original = _NO_NOTIFY, ""
-    for keyword, value in found.items():
+    for keyword, value in parameters.items():
         if keyword == "NOTIFY":
             notify = frozenset((value or "").upper().split(","))
             # RFC 3461 section 4.1: NEVER stands alone.

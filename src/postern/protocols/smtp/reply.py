@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 
 MAX_REPLY_LINE = 4096
-"""RFC 5321 section 4.5.3.1.5 says 512; peers say more."""
+"""Octets of a line of a reply. RFC 5321 section 4.5.3.1.5 says 512; peers send more."""
 MAX_REPLY_LINES = 200
 
 _LINE = re.compile(rb"([2-5][0-9][0-9])([ -]?)(.*)", re.DOTALL)
@@ -18,7 +18,8 @@ _ENHANCED = re.compile(r"([245]\.[0-9]{1,3}\.[0-9]{1,3}) ?")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """`enhanced` is "" where there is none (greeting, EHLO, 334, 354). `text` may hold several lines, joined by "\\n"."""
+    """A reply. `enhanced` is "" where there is none (greeting, EHLO, 334, 354). `text` may hold several lines, joined by
+    "\\n"."""
 
     code: int
     enhanced: str
@@ -60,7 +61,8 @@ class ReplyParser:
         self._lines: list[str] = []
 
     def line(self, line: bytes) -> Reply | str | None:
-        """A line without its end: the reply it completes, None if more lines follow, or what is wrong with it."""
+        """Takes a line without its end. Returns the reply that it completes, None if more lines follow, or a text that says what
+        is wrong."""
         match = _LINE.fullmatch(line)
         if match is None:
             return "no reply code"

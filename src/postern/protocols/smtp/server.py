@@ -1,8 +1,8 @@
 """The server's half of SMTP: RFC 5321 with PIPELINING (2920), CHUNKING (3030), STARTTLS (3207), AUTH (4954), SIZE (1870),
 8BITMIME (6152), SMTPUTF8 (6531), DSN (3461) and ENHANCEDSTATUSCODES (2034).
 
-Keeps the order of commands, the bounds of lines, messages, recipients and errors, and the transaction; answers by itself what
-is wrong with syntax and order. Who may speak, and whether a recipient exists, the service says with `reply`. Smuggling: a
+It keeps the order of commands, the bounds of lines, messages, recipients and errors, and the transaction, and answers errors of
+syntax and order by itself. The service says with `reply` who may speak, and whether a recipient exists. Smuggling: a
 stray CR or LF in a command ends the connection; in content, the message is refused once its true end has come (no octet behind
 a false end of data, such as LF.LF, is ever read as a command), and the connection ends.
 """
@@ -39,7 +39,7 @@ _FOREIGN = frozenset({b"GET", b"POST", b"PUT", b"HEAD", b"CONNECT", b"OPTIONS", 
 _CONSTANT = {
     b"NOOP": Reply(250, "2.0.0", "Ok"),
     b"HELP": Reply(214, "2.0.0", "See RFC 5321"),
-    # RFC 5321 section 7.3: who exists is not told to whoever asks.
+    # RFC 5321 section 7.3: strangers are not told which users exist.
     b"VRFY": Reply(252, "2.0.0", "Cannot verify, but a message will be tried"),
     b"EXPN": Reply(502, "5.5.1", "Lists are not expanded here"),
 }
@@ -61,7 +61,7 @@ class _Need(Enum):
 _MORE = _Need.BYTES
 """A step could not be finished: the buffer holds too little."""
 _Step = events.Event | Literal[_Need.BYTES] | None
-"""What one step comes to; None: the machine has answered by itself."""
+"""The result of one step; None: the machine has answered by itself."""
 
 
 class Server:
@@ -98,7 +98,7 @@ class Server:
             self._buffer += data
 
     def outgoing(self) -> bytes:
-        """Bytes to send, emptied by the call."""
+        """Takes the bytes to send."""
         if not self._out:
             return b""
         out, self._out = self._out, []
@@ -138,7 +138,7 @@ class Server:
         self._out.append(f"220 {text}\r\n".encode())
 
     def reply(self, reply: Reply) -> None:
-        """Answers the event that asks; the code decides what becomes of the transaction. 421 closes."""
+        """Answers the event that asks. The code decides whether the transaction goes on; 421 closes."""
         asked, self._asked = self._asked, None
         self._say(reply)
         positive = reply.code < 300
@@ -168,7 +168,7 @@ class Server:
         self._out.append(b"334 " + base64.b64encode(data) + b"\r\n")
 
     def upgraded(self) -> None:
-        """RFC 3207 section 4.2: nothing said or sent in clear text counts any more."""
+        """Forgets all that was said or sent in clear text (RFC 3207 section 4.2)."""
         self._buffer.clear()
         self._lines.clear()
         self.helo = ""
@@ -176,7 +176,7 @@ class Server:
         self._reset()
 
     def close(self, reply: Reply) -> None:
-        """Says a last word unasked (421: time-out, shutdown) and closes."""
+        """Sends a last reply to no command (421: time-out, shutdown) and closes."""
         self._asked = None
         self._say(reply)
         self.closing = True
@@ -192,7 +192,7 @@ class Server:
                 self.closing = True
 
     def _answer(self, reply: Reply) -> _Step:
-        """What a command comes to that needs nobody else."""
+        """Answers a command by itself, without the service."""
         self._say(reply)
         return None
 
@@ -331,7 +331,7 @@ class Server:
     def _bdat(self, text: str) -> _Step:
         parsed = parse_bdat(text)
         if parsed is None:
-            # How many octets follow is unknown: nothing behind this line can be told from content.
+            # It is unknown how many octets follow: nothing behind this line can be told from content.
             self.closing = True
             return self._answer(Reply(501, "5.5.4", "BDAT needs a size, and LAST or nothing"))
         self._in_chunk = True
@@ -342,7 +342,7 @@ class Server:
         return None
 
     def _take_chunk(self) -> _Step:
-        """RFC 3030 section 2: the octets of a refused chunk are taken and forgotten."""
+        """Takes octets of a chunk; those of a refused chunk are forgotten (RFC 3030 section 2)."""
         size = min(self._chunk_left, len(self._buffer))
         ended = size == self._chunk_left
         if not ended and size < self._bounds.piece:
@@ -369,9 +369,9 @@ class Server:
         return events.Piece(data)
 
     def _complete(self, data: bytes) -> events.Event:
-        words = self._parameters
+        mail = self._parameters
         envelope = Envelope(
-            self.sender or "", tuple(self.recipients), words.body, words.smtputf8, words.envelope_id, words.ret
+            self.sender or "", tuple(self.recipients), mail.body, mail.smtputf8, mail.envelope_id, mail.ret
         )
         self._dots = None
         return self._ask(events.Message(data, envelope))

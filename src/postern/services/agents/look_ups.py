@@ -104,7 +104,7 @@ class BlockLists:
         answers = await asyncio.gather(*(self._look_ups.ask(question(provider, address)) for provider in providers))
         zone, remember = "", MAX_TTL
         for provider, answer in zip(providers, answers, strict=True):
-            if answer.found is Found.UNKNOWN:
+            if answer.outcome is Found.UNKNOWN:
                 remember = MIN_TTL
             elif is_listed(provider, answer) and not await self._is_dead(provider):
                 zone, remember = provider.zone, remembered_for(answer)

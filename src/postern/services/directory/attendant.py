@@ -1,8 +1,9 @@
-"""The System Attendant: recipient update by whichever mailbox server's turn it is, and the server's entry in Active Directory.
+"""The System Attendant updates recipients when it is this mailbox server's turn, and keeps the server's entry in Active
+Directory.
 
-One attendant of the organization works: the first of the mailbox servers by name whose attendant answers. Each asks those before
-it over rus-rpc; while one answers, it rests. Two that cannot reach each other may both work for a while: what they write is the
-same.
+One attendant of the organization works: that of the first mailbox server by name whose attendant answers. Each asks those before
+it over rus-rpc, and rests while one answers. Two that cannot reach each other may both work for a while; they write the same
+values.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from postern.services.rpc.stub import stub
 from postern.telemetry.log import Event, log
 
 INTERVAL = 5.0
-"""Seconds between looks at what changed: a poll is one search of an index (5 to 10 ms)."""
+"""Seconds between two searches for changes: each is one search of an index (5 to 10 ms)."""
 
 
 class Attendant:
-    """`earlier` are clients of RECIPIENT_UPDATE on the mailbox servers before this one. `register` is told whether this attendant
-    works, each time that changes."""
+    """Works or rests. `earlier` are clients of RECIPIENT_UPDATE on the mailbox servers before this one. `register` is told
+    whether this attendant works, each time that changes."""
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class Attendant:
             await client.close()
 
     async def update(self, recipients: Sequence[str]) -> RecipientsUpdated | None:
-        """Now: these recipients, or all for (); None if it is not this attendant's turn. Raises DirectoryUnavailable."""
+        """Updates these recipients now, or all for (); None if it is not this attendant's turn. Raises DirectoryUnavailable."""
         await self._elect()
         if not self.works:
             return None
@@ -64,7 +65,8 @@ class Attendant:
             return self._did(await (self._update.these(recipients) if recipients else self._update.all()))
 
     async def once(self) -> None:
-        """One look: whose turn it is, what changed, and what the server's entry says. Raises DirectoryUnavailable."""
+        """Finds out once whether it is this attendant's turn, then updates what changed and the server's entry. Raises
+        DirectoryUnavailable."""
         await self._elect()
         if self._registered is not self.works:
             await self._register(self.works)
@@ -75,7 +77,7 @@ class Attendant:
 
     async def _run(self) -> None:
         while True:
-            with contextlib.suppress(DirectoryUnavailable):  # the client has logged it; the next look comes
+            with contextlib.suppress(DirectoryUnavailable):  # the client has logged it; the next round tries again
                 await self.once()
             await asyncio.sleep(self._interval)
 
@@ -93,7 +95,7 @@ class Attendant:
 
 
 async def _answers(client: RpcClient) -> bool:
-    """An attendant that answers is there, whether it works or rests behind one before it."""
+    """Whether an attendant answers, be it at work or at rest."""
     try:
         await stub(client, RECIPIENT_UPDATE).standing()
     except (RpcError, DirectoryUnavailable):

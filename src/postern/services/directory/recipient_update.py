@@ -1,4 +1,4 @@
-"""rus-rpc on a mailbox server: others ask its attendant to update recipients now, or whether it works; and how one asks.
+"""The service and the client of rus-rpc: others ask a mailbox server's attendant to update recipients now, or whether it works.
 
 `directory.ad.recipient_update` computes the addresses; the `attendant` decides which server runs the update.
 """
@@ -16,7 +16,7 @@ from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.stub import stub
 
 MOST = 1000
-"""Recipients that one call names; more are "all"."""
+"""Recipients that one call may name; for more, all are updated."""
 
 
 class NobodyUpdates(Exception):
@@ -24,7 +24,7 @@ class NobodyUpdates(Exception):
 
 
 class RecipientUpdateService(InterfaceService[RecipientUpdating]):
-    """RECIPIENT_UPDATE on `row`."""
+    """Serves RECIPIENT_UPDATE on `row`."""
 
     def __init__(self, row: Path, attendant: Attendant) -> None:
         self._attendant = attendant
@@ -39,7 +39,7 @@ class RecipientUpdateService(InterfaceService[RecipientUpdating]):
 
 
 async def ask(clients: Sequence[RpcClient], recipients: Sequence[str] = ()) -> tuple[str, RecipientsUpdated]:
-    """Asks the attendants in their order until one works; gives its server's name. Raises NobodyUpdates."""
+    """Asks the attendants in their order until one works; returns its server's name and its answer. Raises NobodyUpdates."""
     told = []
     for client in clients:
         try:

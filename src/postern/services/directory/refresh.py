@@ -1,4 +1,4 @@
-"""Keeps current what a process knows of its directory: the mechanisms that are enabled, and the domains that are accepted."""
+"""Keeps a process up to date with its directory: the mechanisms that are enabled, and the domains that are accepted."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ REFRESH = 3.0
 
 
 class DirectoryRefresh:
-    """Asks the directory every REFRESH seconds. The guards that it makes follow the mechanisms, and `feed` tells of the domains:
-    those of postern.toml, and those that the directory adds to them."""
+    """Asks the directory every REFRESH seconds. The guards that it makes follow the mechanisms. `feed` is told the accepted
+    domains: those of postern.toml, and those that the directory adds to them."""
 
     def __init__(self, authenticator: Authenticator, directory: DirectoryPolicy, feed: OrganizationFeed) -> None:
         self._authenticator = authenticator
@@ -29,13 +29,14 @@ class DirectoryRefresh:
         self._task: asyncio.Task[None] | None = None
 
     def guard(self, *rows: Path) -> Guard:
-        """A guard for the door of these rows."""
+        """Makes a guard for the door of these rows."""
         guard = Guard(rows, self._authenticator.available)
         self._guards.append(guard)
         return guard
 
     async def start(self) -> None:
-        """Raises DirectoryUnavailable where the directory is our own: it was started before us. Active Directory may be away."""
+        """Asks for the first time. Raises DirectoryUnavailable for our own directory only, which was started before: Active
+        Directory may be away."""
         in_domain = self._configured.active_directory is not None
         with contextlib.suppress(*([DirectoryUnavailable] if in_domain else [])):
             await self._refresh()

@@ -1,7 +1,7 @@
-"""What an edge is told of the organization: accepted domains, send connectors that are its own, addresses of our servers, and the
-hubs of its site with their certificates.
+"""Collects the configuration that an edge gets: accepted domains, its send connectors, addresses of our servers, and the hubs of
+its site with their certificates.
 
-Reads postern.toml's values, the directory's further domains and the certificates that hubs published.
+It comes from postern.toml, from the directory's further domains and from the certificates that hubs published.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from postern.model.organization import Organization, Role, SendConnector, Server
 
 
 class ConfigurationSource:
-    """`of` one edge, as the directory has it now."""
+    """Gives the configuration `of` an edge as the directory has it now."""
 
     def __init__(self, organization: Organization, policy: DirectoryPolicy, store: SubscriptionStore) -> None:
         self._organization = organization
@@ -23,7 +23,7 @@ class ConfigurationSource:
         self._store = store
 
     async def of(self, subscription: Subscription) -> EdgeConfiguration:
-        """Raises DirectoryUnavailable."""
+        """The configuration of one edge. Raises DirectoryUnavailable."""
         organization = self._organization
         domains = {a_labels(domain.name): domain for domain in await self._policy.accepted_domains()}
         domains |= {a_labels(domain.name): domain for domain in organization.domains}
@@ -41,13 +41,13 @@ class ConfigurationSource:
 
 
 def hubs_of_site(organization: Organization, site: str) -> list[Server]:
-    """The hubs that an edge of this site talks to; all of them where the site has none."""
+    """The hubs that an edge of this site talks to; all hubs where the site has none."""
     hubs = organization.with_role(Role.HUB)
     return [hub for hub in hubs if hub.site.lower() == site.lower()] or list(hubs)
 
 
 def connectors_of(organization: Organization, edge: str) -> tuple[SendConnector, ...]:
-    """Connectors of this edge, and those of no particular server: mail for outside leaves by an edge where there is one."""
+    """The send connectors of this edge, and those of no particular server: if there is an edge, outbound mail leaves by it."""
     return tuple(
         replace(connector, server=edge) for connector in organization.send_connectors if connector.server in ("", edge)
     )

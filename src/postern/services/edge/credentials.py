@@ -1,7 +1,7 @@
-"""The edge's keeper of accounts: makes the accounts that hubs ask for, ends those whose time is over or that are given back.
+"""The edge's keeper of accounts makes the accounts that hubs ask for, and ends those that have expired or are given back.
 
-One process on an edge, the only one that is the directory's administrator. It believes a request as far as the account that wrote
-it goes: a replicator of now may have accounts made for hubs, for a bounded time, under names that cannot be guessed.
+An edge has one such process, the only one that is the directory's administrator. The account that wrote a request limits what it
+may ask: a present replicator may have accounts made for hubs, for a bounded time, under names that cannot be guessed.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from postern.telemetry.log import Event, log
 from postern.trust.certificates.sealed_secrets import SealError, unseal
 
 EVERY = 1.0
-"""Seconds between looks at the requests: over the unix socket, and there are rarely any."""
+"""Seconds between two searches for requests. They go over the unix socket, and rarely find any."""
 _MOST = LIFE * 2
-"""Seconds ahead that an account may end at most."""
+"""Seconds from now in which an account must end."""
 _SHORTEST = 20
-"""Characters of a password: hubs make 43."""
+"""Characters that a password must have; hubs make 43."""
 
 
 class AccountKeeper:
-    """`key` gives the edge's private key (PEM) that passwords were sealed to: its certificate's."""
+    """Makes and ends accounts. `key` gives the private key (PEM) of the edge's certificate, to which passwords are sealed."""
 
     def __init__(
         self, accounts: AdamAccounts, edge: str, key: Callable[[], bytes], clock: Callable[[], float] = time.time
@@ -46,14 +46,14 @@ class AccountKeeper:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def look(self) -> None:
-        """Once: what is over ends, what was asked is done. Raises DirectoryUnavailable."""
+        """Ends the accounts that have expired, and carries out the requests, once. Raises DirectoryUnavailable."""
         now = self._clock()
         for over in await self._accounts.expire(now):
             log(Event.EDGE_ACCOUNT_ENDED, path="edgesync", account=over.dn, hub=over.hub, why="its time is over")
         requests = await self._accounts.requests()
         if not requests:
             return
-        known = {one.dn.lower(): one for one in await self._accounts.replicators()}
+        known = {account.dn.lower(): account for account in await self._accounts.replicators()}
         for request in requests:
             asker = known.get(request.by.lower())
             if asker is None:

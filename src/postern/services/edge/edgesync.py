@@ -1,8 +1,8 @@
-"""EdgeSync: one way, from the organization's directory to an edge's own, by one hub at a time.
+"""EdgeSync replicates one way, from the organization's directory to an edge's own, by one hub at a time.
 
-One call of `synchronize` is one conversation with one edge over the row `edgesync`: prove who we are with this hub's account,
-take the lease, bring the configuration, then what changed among recipients, then write down how far it is. What has gone is
-deleted after all that came is there. `schedule` decides when, `pairs` keeps the accounts.
+Each call of `synchronize` is a conversation with one edge over the row `edgesync`. It authenticates with this hub's account,
+takes the lease, writes the configuration, then the recipients that changed, and last the new state. New recipients are written
+before old ones are deleted. `schedule` decides when it runs; `pairs` keeps the accounts.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from postern.services.edge.pairs import EdgePairs, ReplicationAccount
 from postern.telemetry.log import Event, log
 
 LEASE = 3600.0
-"""Seconds that the hub which replicated last is the one that replicates next."""
+"""Seconds for which the hub that replicated last alone may replicate next."""
 GONE = 15 * 60.0
-"""Seconds without a word after which a hub that has the lease is taken for gone."""
+"""Seconds without an update of the lease after which the hub that has it counts as gone."""
 BUSY = 120.0
-"""Seconds without a word after which a synchronization under way is taken for dead."""
+"""Seconds without an update of the lease after which a synchronization under way counts as dead."""
 _BEAT = 30.0
 _NEW_ACCOUNT = 15.0
-"""Seconds in which an edge has made the first account that it was asked for."""
+"""Seconds in which an edge must have made the first account that it was asked for."""
 
 Dial = Callable[[Subscription, ReplicationAccount], EdgeReplica]
 Progress = Callable[[str, int, int], None]
-"""What is being done, how much of it is done, and of how much (0: not known)."""
+"""Called with the present activity, how much of it is done, and how much there is in all (0: not known)."""
 
 
 class EdgeSyncError(Exception):
-    """It did not happen; the text says why and what to do."""
+    """The synchronization failed; the text says why and what to do."""
 
 
 class NotSubscribed(EdgeSyncError):
@@ -48,11 +48,11 @@ class NotSubscribed(EdgeSyncError):
 
 
 class CredentialExpired(EdgeSyncError):
-    """This hub has no account on the edge that is good now."""
+    """This hub has no account on the edge that is valid now."""
 
 
 class NoAccountYet(CredentialExpired):
-    """A hub that never had one: the hub that replicates makes it, now that this one's key is in the subscription."""
+    """This hub never had an account. The hub that replicates makes one, now that this hub's key is in the subscription."""
 
 
 class EdgeUnreachable(EdgeSyncError):
@@ -65,7 +65,7 @@ class LeaseHeld(EdgeSyncError):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What one synchronization did. `recipients` is how many the edge has now."""
+    """The result of one synchronization. `recipients` is how many the edge has now."""
 
     edge: str
     full: bool
@@ -89,8 +89,8 @@ class _Session:
 
 
 class EdgeSync:
-    """Synchronizes edges from one hub. `source_name` is what cookies belong to: another one makes the next synchronization a
-    full one."""
+    """Synchronizes edges from one hub. `source_name` names the source that cookies belong to; with another source the next
+    synchronization is a full one."""
 
     def __init__(
         self,
@@ -113,7 +113,7 @@ class EdgeSync:
         self._clock = clock
         self._session = secrets.token_hex(8)
         self._known: dict[str, dict[UUID, str]] = {}
-        """What an edge has, as long as its lease says that nobody else wrote."""
+        """By edge: the recipients that it has, valid as long as its lease says that no other hub wrote."""
 
     async def subscriptions(self) -> tuple[Subscription, ...]:
         return await self._store.subscriptions()
@@ -126,8 +126,9 @@ class EdgeSync:
         recipients: bool = True,
         progress: Progress = lambda what, done, of: None,
     ) -> Report:
-        """`forced`: by an administrator's word, also while another hub has the lease but is not at work. `recipients` False:
-        the configuration only. Raises EdgeSyncError, and DirectoryUnavailable for the organization's own directory."""
+        """Synchronizes an edge. `forced`: an administrator wants it, also while another hub has the lease but is not at work.
+        `recipients` False: the configuration only. Raises EdgeSyncError, and DirectoryUnavailable for the organization's own
+        directory."""
         started = time.monotonic()
         subscription = await self._subscription(edge)
         await self._pairs.introduce(subscription)
@@ -168,13 +169,13 @@ class EdgeSync:
         return report
 
     async def _subscription(self, edge: str) -> Subscription:
-        for one in await self._store.subscriptions():
-            if one.name == edge:
-                return one
+        for subscription in await self._store.subscriptions():
+            if subscription.name == edge:
+                return subscription
         raise NotSubscribed(f"{edge} is no subscribed edge: `postern edge subscribe FILE`")
 
     async def look(self, subscription: Subscription) -> tuple[Lease | None, State]:
-        """The edge's lease and state, taking nothing. Raises EdgeSyncError."""
+        """Reads the edge's lease and state without taking the lease. Raises EdgeSyncError."""
         replica, _ = await self._connect(subscription)
         try:
             return await replica.lease_and_state()
@@ -199,9 +200,9 @@ class EdgeSync:
             raise
 
     async def _connect(self, subscription: Subscription) -> tuple[EdgeReplica, ReplicationAccount]:
-        """Bound with the first of this hub's accounts that the edge takes."""
+        """Binds with the first of this hub's accounts that the edge accepts."""
         logins = self._pairs.logins(subscription, self._clock())
-        if not any(one.hub == self._hub for one in subscription.credentials):
+        if not any(credential.hub == self._hub for credential in subscription.credentials):
             raise NoAccountYet(
                 f"{self._hub} has no account on {subscription.name} yet: the hub that replicates there makes it within minutes"
             )
@@ -240,7 +241,7 @@ class EdgeSync:
         return Lease(self._hub, self._session, now + LEASE, now, True)
 
     async def _beat(self, session: _Session) -> None:
-        """A word now and then while it takes long; whoever lost the lease stops."""
+        """Updates the lease now and then while the work takes long; a hub that has lost the lease stops."""
         now = self._clock()
         if now - session.lease.beat >= _BEAT:
             await self._exchange(session, replace(session.lease, until=now + LEASE, beat=now))
@@ -274,21 +275,21 @@ class EdgeSync:
         now = self._clock()
         done = replace(state, source=self._source_name, cookie=delta.cookie, synchronized=now, by=self._hub)
         done = replace(done, recipients=len(known), full=now if delta.complete else state.full)
-        await replica.write_state(done)  # last: whatever was lost before is done again
+        await replica.write_state(done)  # last, so that whatever was lost before is done again
         self._known[edge] = known
         return Report(edge, delta.complete, configured, added, changed, deleted, len(known), 0.0)
 
     async def _write(self, session: _Session, known: dict[UUID, str], delta: Delta) -> tuple[int, int, int]:
-        """Makes `known` and the edge what the delta says."""
+        """Applies the delta to the edge and to `known`."""
         new: list[EdgeRecipient] = []
         changed: list[EdgeRecipient] = []
-        contents = {one.guid: content_of(one) for one in delta.changed}
-        for one in delta.changed:
-            former = known.get(one.guid)
+        contents = {recipient.guid: content_of(recipient) for recipient in delta.changed}
+        for recipient in delta.changed:
+            former = known.get(recipient.guid)
             if former is None:
-                new.append(one)
-            elif former != contents[one.guid]:
-                changed.append(one)
+                new.append(recipient)
+            elif former != contents[recipient.guid]:
+                changed.append(recipient)
         gone = (known.keys() - contents.keys()) if delta.complete else (known.keys() & delta.gone)
         going = sorted(gone)
         of, done = len(new) + len(changed) + len(going), 0
@@ -297,7 +298,7 @@ class EdgeSync:
                 done += count
                 session.progress("recipients", done, of)
                 await self._beat(session)
-        known.update((one.guid, contents[one.guid]) for one in (*new, *changed))
+        known.update((recipient.guid, contents[recipient.guid]) for recipient in (*new, *changed))
         for guid in going:
             del known[guid]
         return len(new), len(changed), len(going)
@@ -313,7 +314,8 @@ class EdgeSync:
             await self._follow_bootstrap(edge, made[0])
 
     async def _follow_bootstrap(self, edge: str, login: ReplicationAccount) -> None:
-        """The first account of its own works: then the one from the file goes. Else the next synchronization sees to it."""
+        """Ends the account from the subscription file once this hub's first own account works; else the next synchronization
+        does."""
         subscription = await self._subscription(edge)
         deadline = time.monotonic() + _NEW_ACCOUNT
         while time.monotonic() < deadline:
@@ -329,7 +331,7 @@ class EdgeSync:
 
 
 def may_take(lease: Lease, hub: str, session: str, now: float, forced: bool) -> bool:
-    """Whether `hub` may replicate now that `lease` stands."""
+    """Whether `hub` may replicate now, under this lease."""
     if lease.busy and lease.session != session and now - lease.beat < BUSY:
         return False
     return lease.holder == hub or forced or now >= lease.until or now - lease.beat > GONE

@@ -1,4 +1,4 @@
-"""Keeps what an edge knows of the organization behind it: its postern.toml, and what EdgeSync wrote into its own directory.
+"""Keeps up to date what an edge knows of its organization: its postern.toml, and what EdgeSync wrote into its own directory.
 
 Hubs and send connectors that EdgeSync wrote replace those of postern.toml; accepted domains are added to them.
 """
@@ -17,8 +17,8 @@ from postern.trust.certificates.direct_trust import REFRESH
 
 
 class EdgeOrganization:
-    """Asks the edge's directory every REFRESH seconds and tells `feed`. While the directory does not answer, what was known goes
-    on to count. `site` is this edge's, for the hubs that it knows are of its site."""
+    """Asks the edge's directory every REFRESH seconds and tells `feed`. While the directory does not answer, the last
+    answer counts. `site` is the site of this edge; all hubs that it knows belong to it."""
 
     def __init__(self, directory: AdamDirectory, feed: OrganizationFeed, site: str) -> None:
         self._directory = directory

@@ -1,8 +1,8 @@
-"""Accounts for EdgeSync, one for each pair of a hub and an edge, as hubs keep them: which one to use now, and new ones in time.
+"""Keeps a hub's accounts for EdgeSync, one for each edge: it chooses the one to use now, and makes new ones in time.
 
-A new account is made 7 days before the old one ends and begins 3 days before that, as Exchange has it; any hub that can write to
+A new account is made 7 days before the old one ends and begins 3 days before that, as Exchange has it. Any hub that can write to
 an edge makes accounts for all hubs of its subscription. The password is sealed to the hub's key in the organization's directory,
-and to the edge's certificate in what the edge is asked. The edge's side is `credentials`.
+and to the edge's certificate in the request to the edge. `credentials` is the edge's side.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ BACKDATED = 60.0
 
 
 def purpose(edge: str, hub: str, username: str) -> str:
-    """What a password is sealed for."""
+    """The purpose that a password is sealed for: it can be opened for the same one only."""
     return f"EdgeSync {edge} {hub} {username}"
 
 
@@ -41,8 +41,8 @@ class ReplicationAccount:
 
 
 class EdgePairs:
-    """The accounts of one hub, one for each edge. `key` is its private key for passwords (PEM), of
-    `trust.certificates.sealed_secrets.new_key`."""
+    """The accounts of one hub, one for each edge. `key` is the hub's private key for passwords (PEM), made
+    by `trust.certificates.sealed_secrets.new_key`."""
 
     def __init__(self, hub: str, key: bytes, store: SubscriptionStore) -> None:
         self._hub = hub
@@ -51,36 +51,45 @@ class EdgePairs:
         self._store = store
 
     async def introduce(self, subscription: Subscription) -> None:
-        """Puts this hub's public key into the subscription, so that whichever hub replicates can make it an account."""
+        """Puts this hub's public key into the subscription, so that the hub that replicates can make it an account."""
         if (self._hub, self.key) not in subscription.hub_keys:
             await self._store.add_hub_key(subscription.name, self._hub, self.key)
 
     def logins(self, subscription: Subscription, now: float) -> list[ReplicationAccount]:
-        """This hub's accounts that are good now, the newest first and the bootstrap account last."""
-        mine = [one for one in subscription.credentials if one.hub == self._hub and one.valid(now)]
-        mine.sort(key=lambda one: (one.bootstrap, -one.effective))
-        found = []
-        for one in mine:
+        """This hub's accounts that are valid now, the newest first and the bootstrap account last."""
+        mine = [
+            credential
+            for credential in subscription.credentials
+            if credential.hub == self._hub and credential.valid(now)
+        ]
+        mine.sort(key=lambda credential: (credential.bootstrap, -credential.effective))
+        accounts = []
+        for credential in mine:
             try:
-                password = unseal(self._private, one.for_hub, purpose(subscription.name, one.hub, one.username))
+                password = unseal(
+                    self._private, credential.for_hub, purpose(subscription.name, credential.hub, credential.username)
+                )
             except SealError:
                 continue  # sealed to a key that this hub had before
-            found.append(ReplicationAccount(one, password))
-        return found
+            accounts.append(ReplicationAccount(credential, password))
+        return accounts
 
     async def renew(self, subscription: Subscription, replica: EdgeReplica, now: float) -> list[ReplicationAccount]:
-        """Makes the accounts that are due, drops those that are over; returns the new ones of this hub."""
-        for one in subscription.credentials:
-            if one.expires <= now:
-                await self._store.drop_credential(subscription.name, one)
+        """Makes the accounts that are due, and drops those that have expired. Returns the new ones of this hub."""
+        for credential in subscription.credentials:
+            if credential.expires <= now:
+                await self._store.drop_credential(subscription.name, credential)
         made = []
         for hub, key in subscription.hub_keys:
             pairs = [
-                one
-                for one in subscription.credentials
-                if one.hub == hub and not one.bootstrap and one.expires > now and self._opens(subscription, one)
+                credential
+                for credential in subscription.credentials
+                if credential.hub == hub
+                and not credential.bootstrap
+                and credential.expires > now
+                and self._opens(subscription, credential)
             ]
-            last = max((one.expires for one in pairs), default=0.0)
+            last = max((credential.expires for credential in pairs), default=0.0)
             if last > now + RENEW_BEFORE:
                 continue
             effective = max(now, last - BEGIN_BEFORE) if last else now
@@ -90,18 +99,18 @@ class EdgePairs:
         return made
 
     async def end_bootstrap(self, subscription: Subscription, replica: EdgeReplica) -> None:
-        """The account of the subscription file has done its work."""
-        for one in subscription.credentials:
-            if one.bootstrap:
-                await replica.ask_end(one.username, self._hub)
-                await self._store.drop_credential(subscription.name, one)
+        """Ends the bootstrap account, which came with the subscription file."""
+        for credential in subscription.credentials:
+            if credential.bootstrap:
+                await replica.ask_end(credential.username, self._hub)
+                await self._store.drop_credential(subscription.name, credential)
 
-    def _opens(self, subscription: Subscription, one: EdgeCredential) -> bool:
-        """Whether its hub can still use it; of other hubs' accounts that is for them to say."""
-        if one.hub != self._hub:
+    def _opens(self, subscription: Subscription, credential: EdgeCredential) -> bool:
+        """Whether this hub can still open the password. Accounts of other hubs count as usable: only they can tell."""
+        if credential.hub != self._hub:
             return True
         try:
-            unseal(self._private, one.for_hub, purpose(subscription.name, one.hub, one.username))
+            unseal(self._private, credential.for_hub, purpose(subscription.name, credential.hub, credential.username))
         except SealError:
             return False
         return True
@@ -113,7 +122,7 @@ class EdgePairs:
         use = purpose(subscription.name, hub, username)
         for_edge = seal(key_of_certificate(subscription.certificate), password, use)
         credential = EdgeCredential(hub, username, effective, effective + LIFE, seal(key, password, use), for_edge)
-        # The edge first: an account that nobody knows ends by itself, a password without an account would be tried.
+        # The edge first: an unused account ends by itself, but a password without an account would be tried.
         await replica.ask_account(username, hub, effective - BACKDATED, credential.expires, for_edge)
         await self._store.add_credential(subscription.name, credential)
         log(Event.EDGE_CREDENTIAL, path="edgesync", edge=subscription.name, hub=hub, account=username)
@@ -121,10 +130,12 @@ class EdgePairs:
 
 
 def good_until(subscription: Subscription, hub: str) -> float:
-    """When the last account of this hub ends; 0 if it has none."""
-    return max((one.expires for one in subscription.credentials if one.hub == hub), default=0.0)
+    """The end of this hub's last account, in seconds since 1970; 0 if it has none."""
+    return max((credential.expires for credential in subscription.credentials if credential.hub == hub), default=0.0)
 
 
 def hubs_of(subscription: Subscription) -> Sequence[str]:
-    """The hubs that have accounts, or asked for one."""
-    return sorted({one.hub for one in subscription.credentials} | {hub for hub, _ in subscription.hub_keys})
+    """The hubs that have an account, or have asked for one."""
+    return sorted(
+        {credential.hub for credential in subscription.credentials} | {hub for hub, _ in subscription.hub_keys}
+    )

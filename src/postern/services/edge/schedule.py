@@ -1,7 +1,7 @@
-"""When EdgeSync runs: configuration and topology every 3 minutes, recipients every 5 (as later versions of Exchange have it),
-all of them compared anew once a day; and what its monitors say.
+"""Runs EdgeSync: configuration and topology every 3 minutes, recipients every 5 (as later versions of Exchange have it), and a
+comparison of all recipients once a day. It also tells the monitors.
 
-One task, one edge after the other. A hub that another hub is before looks on, ready to take the lease over.
+One task serves one edge after the other. While another hub has the lease, this hub watches, ready to take it over.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ CONFIGURATION_EVERY = 180.0
 RECIPIENTS_EVERY = 300.0
 FULL_EVERY = 86_400.0
 RETRY_AFTER = 60.0
-"""Seconds until an edge is tried again that could not be reached."""
+"""Seconds until an edge that could not be reached is tried again."""
 LOOK_EVERY = 10.0
 """Seconds until a new subscription is seen."""
 
 
 class Schedule:
-    """`certificate` gives this hub's chain (PEM), which is published for the edges to recognise it by."""
+    """Synchronizes the edges of this hub's site. `certificate` gives this hub's chain (PEM), which is published so that edges
+    recognise the hub."""
 
     def __init__(
         self,
@@ -46,9 +47,9 @@ class Schedule:
         self._certificate = certificate
         self._clock = clock
         self._due: dict[str, tuple[float, float, float]] = {}
-        """By edge: when its configuration, its recipients, and all of its recipients are due."""
+        """By edge: the times at which its configuration, its changed recipients, and all of its recipients are due."""
         self._alive: dict[str, float] = {}
-        """By edge: when anyone was last known to replicate to it."""
+        """By edge: the last time at which a hub was known to replicate to it."""
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -60,10 +61,10 @@ class Schedule:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def turn(self) -> None:
-        """Does what is due now. Raises DirectoryUnavailable for the organization's own directory."""
+        """Synchronizes the edges that are due now. Raises DirectoryUnavailable for the organization's own directory."""
         await self._store.publish_hub(self._hub.name, leaf(self._certificate()))
-        subscriptions = [one for one in await self._store.subscriptions() if self._mine(one)]
-        for gone in self._due.keys() - {one.name for one in subscriptions}:
+        subscriptions = [subscription for subscription in await self._store.subscriptions() if self._mine(subscription)]
+        for gone in self._due.keys() - {subscription.name for subscription in subscriptions}:
             del self._due[gone]
         for subscription in subscriptions:
             await self._one(subscription.name)
@@ -84,7 +85,7 @@ class Schedule:
             self._alive[edge] = now
         except EdgeSyncError as error:
             count(Metric.EDGESYNC_RUNS, "failed")
-            if type(error) is EdgeSyncError:  # its kinds have events of their own
+            if type(error) is EdgeSyncError:  # its subclasses have events of their own
                 log(Event.EDGE_UNREACHABLE, path="edgesync", edge=edge, why=str(error))
             self._due[edge] = (now + RETRY_AFTER, now + RETRY_AFTER, full)
             self._watch(edge, now)
@@ -97,12 +98,12 @@ class Schedule:
         )
 
     def _watch(self, edge: str, now: float) -> None:
-        """Nobody replicates to this edge any more."""
+        """Logs an event if no hub has replicated to this edge for the time of a lease."""
         if now - self._alive[edge] > LEASE:
             log(Event.EDGE_LEASE_STALE, path="edgesync", edge=edge, seconds=round(now - self._alive[edge]))
 
     def _mine(self, subscription: Subscription) -> bool:
-        """Edges are subscribed to a site."""
+        """Whether the subscription is one of this hub's site."""
         return not subscription.site or subscription.site.lower() == self._hub.site.lower()
 
     async def _always(self) -> None:
@@ -110,12 +111,12 @@ class Schedule:
             try:
                 await self.turn()
             except DirectoryUnavailable:
-                pass  # said by the client; the next turn asks again
+                pass  # the client has logged it; the next turn asks again
             except Exception as error:  # whatever is wrong with one turn, the next may do better
                 log(Event.CONVERSATION_FAILED, path="edgesync", error=repr(error), exc_info=error)
             await asyncio.sleep(LOOK_EVERY)
 
 
 def leaf(chain: bytes) -> bytes:
-    """The server's own certificate of a chain in PEM, as DER. Raises ValueError."""
+    """Takes the server's own certificate out of a chain in PEM; returns DER. Raises ValueError."""
     return x509.load_pem_x509_certificates(chain)[0].public_bytes(Encoding.DER)

@@ -1,4 +1,4 @@
-"""How replication to an edge fares, and what is wrong with it: for monitors and for the administrator who asks."""
+"""The status of replication to an edge, and its problems, for monitors and administrators."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CERTIFICATE_WARNING = 14 * 86400.0
 
 @dataclass(frozen=True, slots=True)
 class EdgeStatus:
-    """Times are seconds since 1970, 0: never. `problems` are sentences; none: all is well."""
+    """The status of one edge. Times are seconds since 1970, 0: never. `problems` are sentences; without any, all is well."""
 
     edge: str
     fqdn: str
@@ -31,7 +31,7 @@ class EdgeStatus:
 
 
 async def status_of(sync: EdgeSync, hub: str, subscription: Subscription, now: float) -> EdgeStatus:
-    """Asks the edge itself. Raises DirectoryUnavailable for the organization's own directory only."""
+    """Asks an edge for its status. Raises DirectoryUnavailable for the organization's own directory only."""
     problems: list[str] = []
     until, expires = good_until(subscription, hub), certificate_end(subscription.certificate)
     holder, synchronized, full, recipients = "", 0.0, 0.0, 0
@@ -67,7 +67,7 @@ async def status_of(sync: EdgeSync, hub: str, subscription: Subscription, now: f
 
 
 def certificate_end(der: bytes) -> float:
-    """0 for what is no certificate."""
+    """The end of a certificate's validity, in seconds since 1970; 0 if it is no certificate."""
     try:
         return x509.load_der_x509_certificate(der).not_valid_after_utc.timestamp()
     except ValueError:

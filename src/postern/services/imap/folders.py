@@ -197,7 +197,7 @@ async def create(state: ImapState, command: OnMailbox) -> None:
     path = path_of(command.mailbox.removesuffix("/"))
     folder = await opened.mailboxes.create_folder(opened.mailbox, path)
     state.paths[folder.path] = folder.id
-    state.tell_name(folder.path, command.given.removesuffix("/"))
+    state.tell_name(folder.path, command.written.removesuffix("/"))
     state.done(command)
 
 

@@ -37,7 +37,7 @@ async def select(state: ImapState, command: Select) -> None:
     state.send(b"OK [HIGHESTMODSEQ %d] Highest" % folder.highest_modseq)
     if state.rev2:  # RFC 9051 section 6.3.2
         name = "/".join(folder.path)
-        old = b' ("OLDNAME" (' + state.mailbox(command.given) + b"))" if command.given != name else b""
+        old = b' ("OLDNAME" (' + state.mailbox(command.written) + b"))" if command.written != name else b""
         state.send(b'LIST () "/" ' + state.mailbox(name) + old)
     code = b"READ-ONLY" if read_only else b"READ-WRITE"
     state.done(command, code=code)

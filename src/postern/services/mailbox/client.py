@@ -1,4 +1,4 @@
-"""Mailboxes of another server, by remote procedure calls: used by roles that do not run the store themselves."""
+"""Mailboxes of another server, by remote procedure calls, for roles that do not run the store themselves."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from postern.services.rpc.stub import Remote, stub
 
 
 class MailboxClient(Remote, Mailboxes, Protocol):
-    """Mailboxes of one server, and the connections to it. What goes wrong with a connection is MailboxError UNAVAILABLE: try
-    again. An operation that the interface does not have (a hub has only delivery's) is MailboxError CANNOT."""
+    """Mailboxes of one server, and the connections to it. A failed connection raises MailboxError UNAVAILABLE: try again. An
+    operation that the interface does not have (a hub has only those of delivery) raises MailboxError CANNOT."""
 
 
 def mailbox_client(rpc: RpcClient, interface: Interface[Mailboxes]) -> MailboxClient:
-    """A client of `interface`, which `rpc` calls."""
+    """Makes a client of `interface`, which `rpc` calls."""
     return cast(MailboxClient, stub(rpc, interface))

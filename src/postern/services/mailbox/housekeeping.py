@@ -1,5 +1,5 @@
-"""What the mailbox role does behind its doors: it counts the database's row, notices whose owner is gone, purges what was kept
-long enough, and renders anew what an older version rendered.
+"""Housekeeping of the mailbox role: it counts connections on the database's row, notices mailboxes whose owner is gone, purges
+them when their time is over, and renders anew what an older version rendered.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from postern.telemetry.metrics import Metric, put
 from postern.telemetry.observed import Observed
 
 EVERY = 300.0
-"""Seconds from one look to the next."""
+"""Seconds between two rounds."""
 
 
 class Housekept(Protocol):
@@ -26,11 +26,11 @@ class Housekept(Protocol):
     UNAVAILABLE."""
 
     async def transport(self) -> Transport:
-        """Over what the database is reached."""
+        """The transport by which the database is reached."""
         ...
 
     async def octets(self) -> int:
-        """Size of the database."""
+        """Size of the database, in octets."""
         ...
 
     async def reconcile(self, find: Find) -> None:
@@ -38,16 +38,17 @@ class Housekept(Protocol):
         ...
 
     async def maintain(self, retention: float | None) -> None:
-        """Purges what is disconnected for longer than `retention` seconds (None: nothing), and frees what nothing needs."""
+        """Purges mailboxes that are disconnected for longer than `retention` seconds (None: no mailbox), and frees unused
+        content."""
         ...
 
     async def render_anew(self) -> bool:
-        """Renders what an older version stored; False where another process does it."""
+        """Renders anew what an older version stored; False where another process does it."""
         ...
 
 
 class Housekeeping:
-    """Keeps house beside one process of the mailbox role, which `maintains` the mailboxes in one process a host."""
+    """Runs the housekeeping of one process of the mailbox role. One process of each host `maintains` the mailboxes, too."""
 
     def __init__(
         self, database: Housekept, owners: MailboxOwners, observed: Observed, retention: float, maintains: bool
@@ -60,7 +61,7 @@ class Housekeeping:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Raises MailboxError where the database does not answer."""
+        """Starts the rounds. Raises MailboxError where the database does not answer."""
         await self._look()
         self._tasks = [asyncio.create_task(self._keep_house()), asyncio.create_task(render_anew(self._database))]
 
@@ -84,14 +85,15 @@ class Housekeeping:
 
 
 async def observe(database: Housekept, observed: Observed) -> None:
-    """Counts the connection to the database among those observed, at the start and with each housekeeping: no door of ours sees
-    its row. Raises MailboxError."""
+    """Counts the connection to the database among those observed, at the start and in each round: its row
+    passes no door of ours. Raises MailboxError."""
     used = await database.transport()
     observed.seen("postgresql", used.peer, used.mechanism, used.seal, time.time())
 
 
 async def reconcile(database: Housekept, owners: MailboxOwners) -> bool:
-    """Whoever was removed on another host is noticed. False, and nobody is marked, where the directory did not say it of all."""
+    """Marks the mailboxes whose owner was removed, be it on another host. Returns False, and marks none, where the directory
+    did not answer about every owner."""
     try:
         await database.reconcile(owners.mailbox_owners)
     except MailboxError:
@@ -103,14 +105,14 @@ async def reconcile(database: Housekept, owners: MailboxOwners) -> bool:
 
 
 async def maintain(database: Housekept, owners: MailboxOwners, retention: float) -> None:
-    """A mailbox is purged `retention` seconds after its owner was gone, and only while the directory says that he still is."""
-    known = await reconcile(database, owners)
+    """Purges a mailbox `retention` seconds after its owner was gone, if the directory says now that he is still gone."""
+    complete = await reconcile(database, owners)
     with contextlib.suppress(MailboxError):
-        await database.maintain(retention if known else None)
+        await database.maintain(retention if complete else None)
 
 
 async def render_anew(database: Housekept) -> None:
-    """Returns when nothing old is left. Whoever does it may end before it is done: then another process goes on."""
+    """Renders all old messages anew, and returns when none is left. If the process that does it ends, another goes on."""
     while True:
         try:
             if await database.render_anew():

@@ -1,9 +1,9 @@
-"""The hub's side of mail submission: messages out of an outbox, checked and put right like SMTP's, into the queue.
+"""The hub's side of mail submission takes messages out of an outbox, checks and completes them as SMTP submission does, and
+queues them.
 
-The envelope is made of the header: From's (or Sender's) owner must be the mailbox itself, To, Cc and Bcc are the recipients
-(those of a resending, if it is one; in the default domain where they name none), and blind copies are taken out
-(`transport.submission`). What is refused is reported into the
-sender's own mailbox.
+The envelope is made from the header. The owner of From (or Sender) must be the mailbox itself. To, Cc and Bcc are the recipients
+(those of a resending, if it is one); a recipient without a domain gets the default domain. Bcc is taken out
+(`transport.submission`). A refused message is reported into the sender's own mailbox.
 """
 
 from __future__ import annotations
@@ -54,8 +54,9 @@ Key = tuple[str, UUID]
 
 
 class OutboxTaker:
-    """One a hub process. `peer` finds a mailbox server by its name; `fqdn` stands in Message-IDs and trace lines;
-    recipients without a domain get `domain`; `own_names` are those that only we may speak for (`Organization.own_names`)."""
+    """Takes messages out of outboxes; a hub process has one taker. `peer` finds a mailbox server by its name; `fqdn` stands in
+    Message-IDs and trace lines; recipients without a domain get `domain`; only we may speak for `own_names`
+    (`Organization.own_names`)."""
 
     def __init__(
         self,
@@ -93,7 +94,7 @@ class OutboxTaker:
                 await task
 
     def noted(self, server: str, mailboxes: Sequence[UUID]) -> bool:
-        """Takes note; False if there is too much to do already."""
+        """Notes mailboxes whose outbox holds something; False if there is too much to do already."""
         if len(self._noted) + len(mailboxes) > MAX_NOTED:
             return False
         self._noted.update(dict.fromkeys((server, mailbox) for mailbox in mailboxes))
@@ -108,7 +109,7 @@ class OutboxTaker:
         self._telling = asyncio.get_running_loop().create_task(tell())
 
     def _next(self) -> Key | None:
-        """A mailbox that nobody works on: its messages leave in order."""
+        """The next mailbox that no task works on, so that the messages of a mailbox leave in order."""
         return next((key for key in self._noted if key not in self._active), None)
 
     async def _work(self) -> None:
@@ -132,7 +133,7 @@ class OutboxTaker:
                 self._awake()
 
     async def _take(self, server: str, mailbox: UUID) -> bool:
-        """Everything of one outbox; False if it has to be tried again."""
+        """Takes every message of one outbox; False if it has to be tried again."""
         peer = self._peer(server)
         if peer is None:
             return True
@@ -142,7 +143,7 @@ class OutboxTaker:
                 return True
             folders = await peer.mailboxes.folders(mailbox)
             outbox = next(folder.id for folder in folders if folder.kind is FolderKind.OUTBOX)
-            # Only the hub's own work on a message may go wrong without holding up those behind it.
+            # Where only the hub's own work on a message fails, the messages behind it go on.
             taken = [await self._take_one(peer, mailbox, outbox, uid) for uid in uids]
         except (MailboxError, IntakeError, DirectoryUnavailable, StopIteration) as error:
             log(Event.DEFERRED, path=peer.path, peer=server, diagnostic=str(error))
@@ -150,11 +151,11 @@ class OutboxTaker:
         return all(taken)
 
     async def _take_one(self, peer: MailboxPeer[OutboxMailboxes], mailbox: UUID, outbox: int, uid: int) -> bool:
-        """One message of an outbox; False if it has to be tried again, for it raised what it should not."""
-        found = await peer.mailboxes.fetch(mailbox, outbox, [(uid, uid)], Column.CONTENT)
-        if found.contents:
+        """Takes one message of an outbox; False if it has to be tried again, because it raised an unexpected exception."""
+        items = await peer.mailboxes.fetch(mailbox, outbox, [(uid, uid)], Column.CONTENT)
+        if items.contents:
             try:
-                await self._queue(peer, mailbox, uid, found.contents[0])
+                await self._queue(peer, mailbox, uid, items.contents[0])
             except (MailboxError, IntakeError, DirectoryUnavailable):
                 raise
             except Exception as error:
@@ -196,12 +197,12 @@ class OutboxTaker:
         )
 
     async def _make(self, mailbox: UUID, uid: int, content: bytes, now: float) -> tuple[Envelope, bytes] | NotAllowed:
-        """The message as it is queued, or why it is not."""
+        """Makes the envelope and the message to be queued, or says why the message is refused."""
         if len(content) > self._limits.message_size:
             return _TOO_LARGE
         key = _key(mailbox, uid)
         with attempt(key):
-            # Clients append to the outbox what SMTP would refuse: a bare CR or LF never leaves us.
+            # Clients may append a bare CR or LF, which SMTP would refuse: it never leaves us.
             content = with_line_ends(content)
             header, rest = split_section(content)
             if len(header) > MAX_HEADER:
@@ -221,7 +222,7 @@ class OutboxTaker:
             return _NO_RECIPIENTS
         if len(people) > self._limits.recipients:
             return _TOO_MANY
-        # The same item gets the same Message-ID should it be taken twice.
+        # An item that is taken twice gets the same Message-ID each time.
         with attempt(key):
             fixed = fix_header(header, submitter, now, uuid5(_SPACE, f"{mailbox}/{uid}").hex, self._fqdn)
         if isinstance(fixed, NotAllowed):
@@ -238,7 +239,7 @@ class OutboxTaker:
         return envelope, trace + fixed + (rest or b"\r\n")
 
     async def _submitter(self, mailbox: UUID, authors: Sequence[str]) -> Submitter | None:
-        """The mailbox's owner: whom Sender or From names must have this very mailbox."""
+        """The owner of the mailbox; None unless Sender or From names him and his account is enabled."""
         for address in authors:
             recipient = await self._directory.recipient(fold(address))
             if recipient is not None and recipient.guid == mailbox:
@@ -254,12 +255,12 @@ def _addresses(header: bytes, *names: bytes) -> list[str]:
     """Addresses of these fields in order, each once."""
     fields = parse_fields(header, 0, len(header)).ordered
     values = [value for wanted in names for name, value in fields if name == wanted]
-    found = (parse_mailbox(one.spec) for value in values for one in address_list(value)[0] if one.complete)
-    return list(dict.fromkeys(address for address in found if address))
+    parsed = (parse_mailbox(entry.spec) for value in values for entry in address_list(value)[0] if entry.complete)
+    return list(dict.fromkeys(address for address in parsed if address))
 
 
 def _key(mailbox: UUID, uid: int) -> str:
-    """Under which attempts at an item of an outbox are marked and counted."""
+    """The key under which attempts at an item of an outbox are marked and counted."""
     return f"outbox/{mailbox.hex}/{uid}"
 
 
@@ -270,7 +271,7 @@ def _subject(content: bytes) -> str:
 
 
 def _bare_subject(content: bytes) -> str:
-    """What stands in the Subject's first line, read as plainly as can be: reading this message properly is what failed.
+    """Returns the first line of the Subject without parsing the message: its full parsing has just failed.
 
     Bound: linear in the first 65,536 octets; at most 200 characters.
     """

@@ -1,4 +1,4 @@
-"""A mailbox server as a hub's services reach it: the interfaces that each of them uses, and whom tracking names."""
+"""A mailbox server as a hub's services reach it: the interfaces that each of them uses, and the names for tracking."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from postern.services.mailbox.client import MailboxClient
 
 
 class DeliveryMailboxes(Logon, DeliveryStore, Protocol):
-    """What the store driver uses: it delivers, and opens a mailbox that gets its first message."""
+    """The interfaces that the store driver uses: it delivers, and opens a mailbox that gets its first message."""
 
 
 class OutboxMailboxes(FolderStore, ImapItems, DeliveryStore, Outbox, Protocol):
-    """What takes messages out of outboxes uses: it reads and finishes them, and delivers reports to their senders."""
+    """The interfaces that the outbox taker uses: it reads and finishes messages, and delivers reports to their senders."""
 
 
 class Proof(NamedTuple):
-    """How the last connection to a server was proven and sealed, in the words of message tracking."""
+    """Authentication and encryption of the last connection to a server, in the words of message tracking."""
 
     mechanism: str = ""
     cipher: str = ""
@@ -41,7 +41,7 @@ class MailboxPeer(NamedTuple, Generic[M_co]):
 
 
 def peer_of(server: str, client: MailboxClient) -> MailboxPeer[MailboxClient]:
-    """The server of this name, which `client` calls."""
+    """Makes the peer of this name, whose mailboxes `client` calls."""
     rpc = client.rpc
 
     def proof() -> Proof:

@@ -1,7 +1,7 @@
-"""Whether a mailbox has room, asked before a message is taken: who sends it then hears so himself, and nobody gets a report.
+"""Tells whether a mailbox has room before a message is taken, so that the sender gets a refusal instead of a report.
 
-Asks the mailbox server over hub-to-mailbox-mapi and remembers the answer for a while. A mailbox server that does not answer says
-nothing against a message: it is taken and queued, and delivery has the last word.
+It asks the mailbox server over hub-to-mailbox-mapi and remembers the answer for a while. If the server does not answer, the
+message is taken and queued, and delivery decides.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from postern.model.mailbox import MailboxError
 from postern.services.mailbox.peer import MailboxPeer
 
 PLENTY = 67_108_864
-"""Octets: a mailbox with more room than this is not asked about again for a long time."""
+"""Octets of room. A mailbox with more is not asked about again for `_REMEMBERED_ROOMY` seconds."""
 _REMEMBERED_ROOMY, _REMEMBERED = 300.0, 10.0
-"""Seconds. That a mailbox is full is never believed for longer than the second: its owner may have made room."""
+"""Seconds that an answer is remembered. An answer "full" gets the shorter time: the owner may have made room."""
 _GRUDGE = 10.0
 """Seconds in which a mailbox server that did not answer is not asked."""
 _MOST = 20_000
@@ -27,17 +27,17 @@ _MOST = 20_000
 
 
 class Space(Enum):
-    """What a mailbox has for a message. ENOUGH also where that could not be found out."""
+    """The room that a mailbox has for a message. It is ENOUGH, too, where the server could not be asked."""
 
     FULL = "full"
     ENOUGH = "enough"
     PLENTY = "plenty"
-    """For any message of up to PLENTY octets, whatever was announced."""
+    """There is room for any message of up to PLENTY octets, whatever size was announced."""
 
 
 class MailboxRoom:
-    """One a process. `peer` finds the mailbox server that has a database now; `quota` is what a
-    mailbox may hold, in octets, where the directory grants its owner none of his own: 0 for no bound."""
+    """Knows the room of mailboxes; a process has one. `peer` finds the mailbox server that has a database now. `quota` is the
+    size that a mailbox may have, in octets, where the directory has no quota for its owner; 0: no limit."""
 
     def __init__(
         self,
@@ -52,16 +52,16 @@ class MailboxRoom:
         self._away: dict[str, float] = {}
 
     def space(self, recipient: Recipient, size: int) -> Space | Awaitable[Space]:
-        """Whether a message of `size` octets (0: nobody said) fits into the mailbox of `recipient`. An answer at once
-        where nothing must be asked: thousands of recipients a second are."""
+        """Tells whether a message of `size` octets (0: not announced) fits into the mailbox of `recipient`. It returns the answer
+        itself where no server must be asked: it is called for thousands of recipients a second."""
         limit = recipient.quota or self._quota
         if not limit or not recipient.database or (recipient.forward_to and not recipient.deliver_and_forward):
             return Space.PLENTY
         now = self._clock()
         used, at = self._known.get(recipient.guid, (0, -_REMEMBERED_ROOMY))
-        found = _space(limit - used, size)
-        if now - at < (_REMEMBERED_ROOMY if found is Space.PLENTY else _REMEMBERED):
-            return found
+        space = _space(limit - used, size)
+        if now - at < (_REMEMBERED_ROOMY if space is Space.PLENTY else _REMEMBERED):
+            return space
         peer = self._peer(recipient.database)
         if peer is None or now < self._away.get(peer.server, now):
             return Space.ENOUGH

@@ -1,7 +1,7 @@
-"""The store driver: a Carrier that delivers parcels into mailboxes over hub-to-mailbox-mapi, a batch a call.
+"""The store driver is a Carrier that delivers parcels into mailboxes over hub-to-mailbox-mapi, a batch in each call.
 
-Reads parcels; leaves the commit and the dropping of duplicates to the mailbox server, retrying to the queue. A mailbox that its
-server does not have yet is opened once, and delivered to again.
+The mailbox server commits and drops duplicates; the queue tries again. A mailbox that its server does not have yet is opened
+once, and delivered to again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from postern.services.mailbox.peer import DeliveryMailboxes, MailboxPeer
 from postern.transport.segments import DamagedBody
 
 CALL_BYTES = 16_777_216
-"""Content of one call; a single larger message goes alone."""
+"""Octets of content in one call. A single larger message goes alone."""
 
 _OUTCOMES: dict[DeliveryStatus, tuple[Action, str, str]] = {
     DeliveryStatus.DELIVERED: (Action.DELIVERED, "2.1.5", ""),
@@ -33,9 +33,9 @@ _OUTCOMES: dict[DeliveryStatus, tuple[Action, str, str]] = {
 
 
 class StoreDriver:
-    """One a process. `peer` finds the mailbox server that has the hop's database now, asked for each batch;
-    `hub` is this hub's name, for queue ids are only its own; `quota` is what a mailbox may hold, in octets,
-    where the directory grants its owner none of his own: 0 for no bound."""
+    """Delivers into mailboxes; a process has one driver. `peer` finds the mailbox server that has the hop's database now, and is
+    asked for each batch. `hub` is this hub's name: queue ids are unique within a hub only. `quota` is the size that a mailbox may
+    have, in octets, where the directory has no quota for its owner; 0: no limit."""
 
     max_batch = 200
 
@@ -45,7 +45,8 @@ class StoreDriver:
         self._quota = quota
 
     async def carry(self, hop: NextHop, parcels: Sequence[Parcel]) -> Sequence[Sequence[RecipientOutcome]]:
-        """Per parcel one outcome per recipient, in order (see model.mail.Carrier). Never raises."""
+        """Delivers parcels, and returns for each an outcome for each recipient, in order (see model.mail.Carrier). Never
+        raises."""
         (database,) = hop.destinations
         peer = self._peer(database)
         if peer is None:
@@ -59,7 +60,7 @@ class StoreDriver:
     async def _deliver(
         self, peer: MailboxPeer[DeliveryMailboxes], parcels: Sequence[Parcel]
     ) -> list[Sequence[RecipientOutcome]]:
-        """A parcel that cannot be read from the queue waits alone; the others of the batch go on."""
+        """Delivers a batch. A parcel that cannot be read from the queue waits alone; the others go on."""
         outcomes: dict[int, Sequence[RecipientOutcome]] = {}
         whole: list[Parcel] = []
         deliveries: list[Delivery] = []
@@ -90,7 +91,7 @@ class StoreDriver:
                     await peer.mailboxes.logon(mailbox)
                 statuses = await peer.mailboxes.deliver(deliveries)
         except MailboxError as error:
-            # 4.4.1 tells the queue that it is the server that does not answer, not the mail that is wrong.
+            # 4.4.1 tells the queue that the server does not answer, and that nothing is wrong with the message.
             status = "4.4.1" if error.code == "UNAVAILABLE" else "4.2.0"
             return [_all(parcel, status, str(error), peer.server) for parcel in parcels]
         return [
@@ -99,7 +100,7 @@ class StoreDriver:
         ]
 
     def _delivery(self, parcel: Parcel) -> Delivery:
-        # Two addresses of one person are one mailbox.
+        # Two addresses of one person lead to one mailbox.
         mailboxes = dict.fromkeys(parcel.mailboxes.values())
         return Delivery(
             f"{self._hub}/{parcel.queue_id}",

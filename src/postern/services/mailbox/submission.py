@@ -1,9 +1,9 @@
-"""Mail submission from mailboxes. On the mailbox server `SubmissionNotifier` tells a hub whose outbox holds something
-(mailbox-to-hub-submission); on the hub `SubmissionService` hears that, and `OutboxTaker` takes the messages out over
-hub-to-mailbox-mapi, checks them as SMTP submission is checked, and queues them.
+"""Mail submission from mailboxes. On the mailbox server `SubmissionNotifier` tells a hub which outboxes hold something
+(mailbox-to-hub-submission). On the hub `SubmissionService` receives that, and `OutboxTaker` takes the messages out over
+hub-to-mailbox-mapi, checks them as SMTP submission does, and queues them.
 
-The notice holds no message and may be lost: the outbox is the truth, and is looked at again. A crash between queueing and
-`submitted` queues a message a second time under the same Message-ID, never zero times.
+A notice holds no message and may be lost: the outbox is looked at again. A crash between queueing and `submitted` queues a
+message a second time, under the same Message-ID; no message is left out.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ from postern.services.rpc.stub import stub
 from postern.telemetry.log import Event, log
 
 NOTICES = 1000
-"""Mailboxes of one notice."""
+"""Mailboxes that one notice names."""
 RESCAN = 60.0
-"""Seconds after which the outboxes are looked at without anybody having said anything."""
+"""Seconds after which the outboxes are looked at without a call of `submitted`."""
 _AGAIN = 2.0
-"""Seconds until hubs of which none took a notice are asked again."""
+"""Seconds until the hubs are asked again after none took a notice."""
 
 
 class SubmissionNotifier:
-    """On a mailbox server. `hubs` are clients of MAIL_SUBMISSION, tried in order from the one that answered last;
-    `waiting` gives the mailboxes whose outbox holds something. `submitted` is called after each `Mailboxes.submit`."""
+    """Tells hubs, on a mailbox server, which outboxes hold something. `hubs` are clients of MAIL_SUBMISSION, tried in order from
+    the one that answered last. `waiting` gives the mailboxes whose outbox holds something. `submitted` is called after each
+    `Mailboxes.submit`."""
 
     def __init__(
         self,
@@ -85,7 +86,7 @@ class SubmissionNotifier:
                 await asyncio.wait_for(self._wake.wait(), self._rescan)
 
     async def _notify(self, mailboxes: list[UUID]) -> bool:
-        """Tells one hub; whether one took it."""
+        """Tells one hub. Returns whether a hub took the notice."""
         for hub, calls in list(self._hubs):
             try:
                 taken = await calls.notify(self._server, mailboxes)
@@ -101,15 +102,15 @@ class SubmissionNotifier:
 
 
 class SubmissionService(InterfaceService[MailSubmission]):
-    """On a hub: MAIL_SUBMISSION on `row`. `accounts` gives each mailbox server's machine account by the server's name: a server
-    speaks for itself only."""
+    """Serves MAIL_SUBMISSION on `row`, on a hub. `accounts` gives the machine account of each mailbox server by its name: a
+    server may name only its own mailboxes."""
 
     def __init__(self, row: Path, taker: OutboxTaker, accounts: Mapping[str, str]) -> None:
         super().__init__(MAIL_SUBMISSION, row, for_call=lambda call: _Notices(call.caller, taker, accounts))
 
 
 class _Notices:
-    """What one caller tells this hub."""
+    """Takes the notices of one caller."""
 
     def __init__(self, caller: Caller, taker: OutboxTaker, accounts: Mapping[str, str]) -> None:
         self._caller = caller
@@ -118,14 +119,14 @@ class _Notices:
 
     async def notify(self, server: str, mailboxes: Sequence[UUID]) -> bool:
         account = self._accounts.get(server)
-        # Over a unix socket every process of this host is known as this host.
+        # Over a unix socket every process of this host has the identity of this host.
         if account is None or account.lower() != self._caller.identity.name.lower():
             raise RpcFault(Status.ACCESS_DENIED)
         return self._taker.noted(server, mailboxes)
 
 
 class _Submitting:
-    """Mailboxes, of which `submitted` is told after each `submit`."""
+    """Mailboxes that call `submitted` after each `submit`."""
 
     def __init__(self, mailboxes: Mailboxes, submitted: Callable[[UUID], None]) -> None:
         self._mailboxes = mailboxes
@@ -140,5 +141,5 @@ class _Submitting:
 
 
 def telling(mailboxes: Mailboxes, submitted: Callable[[UUID], None]) -> Mailboxes:
-    """The same mailboxes; `submitted` is told which of them has just submitted an item."""
+    """Wraps mailboxes so that `submitted` is told which of them has just submitted an item."""
     return cast(Mailboxes, _Submitting(mailboxes, submitted))

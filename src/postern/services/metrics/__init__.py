@@ -1,1 +1,1 @@
-"""Metrics for monitoring: what the host's processes count, in Prometheus' text format, and which parts of the host are up."""
+"""Serves metrics for monitoring: the counts of the host's processes in Prometheus' text format, and which parts are up."""

@@ -1,7 +1,7 @@
 """Puts what all processes of the host have counted into Prometheus' text format.
 
-Each series keeps the label `process`: a counter that begins anew at zero with its process is then a reset that Prometheus knows
-how to read, and that a sum over the processes would hide. `sum without (process) (rate(…))` adds them up.
+Each series keeps the label `process`, so that a counter that begins anew at zero with its process is a reset, which Prometheus
+understands; a sum over the processes would hide it. `sum without (process) (rate(…))` adds them up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Gauges = Mapping[tuple[Metric, tuple[str, ...]], float]
 
 
 def exposition(snapshots: Iterable[Snapshot], own: Snapshot) -> bytes:
-    """All metrics, with those that the metrics service itself sees at this moment (`own`)."""
+    """All metrics in the text format, with those that the metrics service itself sees at this moment (`own`)."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Everything([*snapshots, own]))
     return generate_latest(registry)

@@ -1,5 +1,5 @@
-"""What the metrics service knows of its host: the snapshots of all processes, the queues on disk, and the supervisor's word on
-which parts are up.
+"""Collects the metrics of a host: the snapshots of all processes, the queues on disk, and the supervisor's list of the parts that
+are up.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from postern.telemetry.snapshots import Snapshot, read, read_health
 from postern.transport import control
 
 NAME = "host"
-"""What stands in the place of a process where the service sees it from outside."""
+"""The label `process` of values that the metrics service itself sees."""
 FRESH = 1.0
-"""Seconds for which an answer is given again: many who ask at once cost no more than one."""
+"""Seconds for which an answer is given again, so that many questions at once cost no more than one."""
 
 
 class HostMetrics:
-    """`state` is the host's; `version` is Postern's."""
+    """Collects the metrics of the host that has this state folder. `version` is the version of Postern."""
 
     def __init__(self, state: StateFolder, version: str) -> None:
         self._state = state
@@ -54,7 +54,7 @@ class HostMetrics:
 
 
 def queues(root: Path, now: float) -> dict[tuple[Metric, tuple[str, ...]], float]:
-    """Length of each queue below `root` and age of its oldest message; nothing of one whose file cannot be read now."""
+    """The length of each queue below `root` and the age of its oldest message. A queue that cannot be read now is left out."""
     values: dict[tuple[Metric, tuple[str, ...]], float] = {}
     for folder in control.folders(root):
         try:

@@ -1,6 +1,6 @@
 """One connection of the metrics port: `/metrics` in Prometheus' text format, `/healthz` as JSON, and nothing else.
 
-The row decides who may connect. A peer that it does not name hears 403; there is no password to guess, and nothing to change.
+The row decides who may connect. A peer that it does not name gets 403; there is no password to guess, and nothing to change.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ DEADLINE = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Monitoring:
-    """What the connections share. `admits` says whether the row's callers have this peer among them; `metrics` gives all values
-    in the text format, and `health` which parts of the host are up."""
+    """The state that the connections share. `admits` says whether a peer is one of the row's callers; `metrics` gives all values
+    in the text format, and `health` says which parts of the host are up."""
 
     guard: Guard
     admits: Callable[[Peer, Peer], bool]
@@ -42,7 +42,7 @@ class Monitoring:
 
 
 class MetricsSession(Conversation):
-    """For `Door(..., new_session=...)`."""
+    """One connection, for `Door(..., new_session=...)`."""
 
     idle_timeout = DEADLINE
     turned_away = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"

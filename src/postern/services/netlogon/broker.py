@@ -1,7 +1,7 @@
 """The host's one logon broker: the process that has the secure channel judges NTLM answers for all processes of the host.
 
-`LogonBroker` is served over the unix socket only; `BrokerClient` is how the other processes ask it, and how they judge
-passwords (by Kerberos, each for itself). `client` keeps the channel and chooses its controllers.
+`LogonBroker` is served over the unix socket only. The other processes ask it by `BrokerClient`, which judges passwords itself (by
+Kerberos, in each process). `client` keeps the channel and chooses its controllers.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from postern.trust.pool import Overloaded, Turns
 _ATTEMPTS = 3
 AT_ONCE = 64
 """Logons of this process that the broker has at once. It reads no more than `rpc_server.MAX_CALLS` of a connection, in the order
-in which they come: what else waits, waits here, and fairly."""
+in which they come; other logons wait here, where users have fair turns."""
 _PAUSE = 0.2
-"""Seconds until a broker that is being started again is asked once more."""
+"""Seconds until a broker that did not answer, because it starts again, is asked once more."""
 
 
 class NtlmJudge(Protocol):
@@ -46,7 +46,7 @@ class PasswordJudge(Protocol):
 
 
 class LogonBroker(InterfaceService[LogonBroking]):
-    """LOGON_BROKER on `row` (ad-topology). A caller that does not come over the unix socket is refused."""
+    """Serves LOGON_BROKER on `row` (ad-topology). A caller that does not come over the unix socket is refused."""
 
     def __init__(self, row: Path, judge: NtlmJudge) -> None:
         super().__init__(LOGON_BROKER, row, for_call=self._local)

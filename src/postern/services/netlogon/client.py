@@ -1,8 +1,8 @@
-"""The host's secure channel to a domain controller: NTLM answers are judged there (MS-NRPC 3.5.4.5.1).
+"""The host's secure channel to a domain controller, which judges NTLM answers (MS-NRPC 3.5.4.5.1).
 
-Reads which controllers there are from a `Locator`, dials the endpoint mapper and the port it names on the caller's row, proves
-the machine account and seals. One channel and a few connections on it; a controller that does not answer is left for the next.
-Two processes with a channel of one machine account disturb each other: `broker` has the only one of a host.
+A `Locator` names the controllers. The client dials the endpoint mapper and the port that it names on the caller's row,
+authenticates by the machine account and seals. It has one channel and a few connections on it; when a controller does not answer,
+it takes the next. Two processes with a channel of one machine account disturb each other: `broker` has the only one of a host.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from postern.trust.ntlm.netlogon import FLAGS, Handshake, NetlogonContext, Secur
 from postern.trust.pool import Overloaded, Turns
 
 CONNECTIONS = 4
-"""Calls under way at once: a connection has one at a time, for the context numbers requests and answers in one row."""
+"""Calls under way at once. A connection has one at a time, because its context numbers requests and answers in one sequence."""
 MAX_WAITING = 512
-"""Logons that wait for a connection; more than this is an overload."""
+"""Logons that may wait for a connection; with more the client is overloaded."""
 ATTEMPT = 3.0
-"""Seconds for one controller: to be reached, or to answer a call."""
+"""Seconds in which a controller must be reached, or answer a call."""
 PATIENCE = 10.0
 """Seconds for one logon in all."""
 LOGON_FAILURE = 0xC000006D
@@ -70,11 +70,11 @@ JUDGED = frozenset(
         0xC0000413,  # STATUS_AUTHENTICATION_FIREWALL_FAILED
     }
 )
-"""NTSTATUS values (MS-ERREF 2.3) that are a word about the user; any other is one about the channel or the controller."""
+"""NTSTATUS values (MS-ERREF 2.3) that tell about the user; all others tell about the channel or the controller."""
 
 
 class _ChannelFailed(Exception):
-    """This channel is of no use any more; `blamed` where that is its controller's fault. The text names no secret."""
+    """This channel cannot be used any more. `blamed` says that its controller is at fault. The text names no secret."""
 
     def __init__(self, text: str, blamed: bool) -> None:
         super().__init__(text)
@@ -95,8 +95,9 @@ class _Channel:
 
 
 class NetlogonClient:
-    """`account` is the machine account (`HUB1$`) and `secret` gives its password's NT hash; `domain` is the NetBIOS domain.
-    `mapper` is the real port number of the controllers' endpoint mapper. One a host."""
+    """Has a domain controller judge NTLM answers; a host has one client. `account` is the machine account (`HUB1$`) and `secret`
+    gives its password's NT hash; `domain` is the NetBIOS domain. `mapper` is the real port number of the controllers' endpoint
+    mapper."""
 
     def __init__(
         self,
@@ -121,8 +122,8 @@ class NetlogonClient:
         self._turns = Turns(CONNECTIONS, MAX_WAITING)
 
     async def ntlm(self, logon: NtlmLogon) -> NtlmVerdict:
-        """In turns between users, and inside a user between addresses. Raises DirectoryUnavailable when no controller judges it
-        in time."""
+        """Judges a logon. Users take turns, and so do the addresses of one user. Raises DirectoryUnavailable when no controller
+        judges it in time."""
         try:
             async with asyncio.timeout(PATIENCE), self._turns.turn(logon.user.lower(), logon.address):
                 return await self._judged(logon)
@@ -135,7 +136,7 @@ class NetlogonClient:
         self._drop(self._channel)
 
     async def _judged(self, logon: NtlmLogon) -> NtlmVerdict:
-        """On the channel there is; where that failed, once more on a new one: controllers forget channels."""
+        """Asks on the present channel, and if that fails once more on a new one: controllers forget channels."""
         for attempt in range(2):
             channel = await self._open()
             try:
@@ -149,7 +150,7 @@ class NetlogonClient:
         raise DirectoryUnavailable("no domain controller judges logons")
 
     async def _ask(self, channel: _Channel, logon: NtlmLogon) -> LogonAnswer:
-        """Raises _ChannelFailed, and ValueError for a logon that cannot be passed on."""
+        """Asks the controller. Raises _ChannelFailed, and ValueError for a logon that cannot be passed on."""
         stub = logon_request(_unc(channel.controller), self._computer, logon)
         connection: RpcConnection | None = None
         try:
@@ -171,7 +172,7 @@ class NetlogonClient:
     # The channel
 
     async def _open(self) -> _Channel:
-        """The channel as it is, or one to the best controller that takes us. Raises DirectoryUnavailable."""
+        """Returns the present channel, or opens one to the best controller that accepts us. Raises DirectoryUnavailable."""
         async with self._opening:
             if self._channel is not None:
                 return self._channel
@@ -187,7 +188,7 @@ class NetlogonClient:
         raise DirectoryUnavailable("no domain controller takes our secure channel")
 
     async def _authenticate(self, controller: DomainController) -> _Channel:
-        """MS-NRPC 3.1.4.1: both sides prove that they know the machine account's secret."""
+        """Opens a channel (MS-NRPC 3.1.4.1): both sides prove that they know the machine account's secret."""
         port = await map_port(self._row, controller.address, self._mapper, NETLOGON)
         connection, handshake, server = RpcConnection(), Handshake(self._secret()), _unc(controller)
         await dial(self._row, connection, controller.address, port, self._row.port("rpc"))
@@ -226,7 +227,7 @@ class NetlogonClient:
         log(Event.SECURE_CHANNEL_FAILED, path=self._row.id, peer=controller.fqdn, diagnostic=diagnostic)
 
     def _drop(self, channel: _Channel | None) -> None:
-        """Those whose calls are still under way on it find out by themselves."""
+        """Forgets a channel. The calls that are under way on it fail by themselves."""
         if channel is not None:
             channel.close()
             if self._channel is channel:
@@ -251,5 +252,5 @@ def _verdict(answer: LogonAnswer, channel: SecureChannel) -> NtlmVerdict:
         return NtlmVerdict(answer.status)
     key = channel.user_session_key(information.session_key)
     if information.flags & GUEST or key == bytes(16) or not information.name:
-        return NtlmVerdict(LOGON_FAILURE)  # nobody was proven
+        return NtlmVerdict(LOGON_FAILURE)  # nobody has authenticated
     return NtlmVerdict(0, information.name, key, information.groups)

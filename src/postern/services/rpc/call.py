@@ -1,4 +1,4 @@
-"""One remote procedure call as the procedure sees it: its parameters, who calls, and what the server keeps for him."""
+"""One remote procedure call as the procedure sees it: its parameters, its caller, and the caller's context handles."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class RpcFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The authenticated caller: `row` is the path that this call is on (None for what anyone may ask)."""
+    """The authenticated caller. `row` is the path that this call is on; None: the interface is open to anyone."""
 
     identity: Identity
     peer: Peer
@@ -36,19 +36,19 @@ class Caller:
 
 @dataclass(slots=True)
 class Call:
-    """A call. `stub` are its parameters; `group` is the association group of its connection, which keeps context handles.
+    """A call. `stub` has its parameters; `group` is the association group of its connection, which keeps context handles.
 
-    A context handle is a caller's own: on a connection of the same group with another proof it is not known.
+    A context handle belongs to the caller that opened it. Another caller on a connection of the same group cannot use it.
     """
 
     stub: bytes | memoryview
     caller: Caller
     group: Group
     object: UUID | None = None
-    """What on the server the call is about, where that is not the only one: a database of several."""
+    """The object on the server that the call is about, where the server has several: a database, for example."""
 
     def open(self, value: Any, rundown: Callable[[], None] = lambda: None) -> UUID:
-        """A new context handle for `value`. `rundown` is called when the last connection of the group ends before `close`.
+        """Makes a context handle for `value`. `rundown` is called when the last connection of the group ends before `close`.
         Raises RpcFault where the group has groups.MAX_HANDLES of them."""
         handle = uuid4()
         if not self.group.open(handle, Context(value, self.caller.identity.name, rundown)):
@@ -56,16 +56,16 @@ class Call:
         return handle
 
     def context(self, handle: UUID, kind: type[T]) -> T:
-        """What a context handle stands for. Raises RpcFault (nca_s_fault_context_mismatch) for one that is not known here, or
-        stands for something else."""
+        """Returns the value that a context handle stands for. Raises RpcFault (nca_s_fault_context_mismatch) for a handle that is
+        not known here, or whose value is not of this kind."""
         context = self.group.find(handle, self.caller.identity.name)
         if context is None or not isinstance(context.value, kind):
             raise RpcFault(Status.CONTEXT_MISMATCH)
         return context.value
 
     def close(self, handle: UUID) -> UUID:
-        """Forgets a context handle without running it down. Gives the nil UUID, which is what the caller gets for it. Raises
-        RpcFault."""
+        """Forgets a context handle without running it down. Returns the nil UUID, which goes back to the caller in its place.
+        Raises RpcFault."""
         self.context(handle, object)
         self.group.close(handle)
         return UUID(int=0)

@@ -1,7 +1,7 @@
 """RPC clients: a few connections to one server for one interface, over the unix socket of this host or over TCP by way of the
-endpoint mapper, proven and sealed as the row says.
+endpoint mapper, authenticated and sealed as the row says.
 
-Reads the row and what this host can prove itself with; leaves the operations' meaning to `stub`. Many calls share
+The row and this host's credentials decide the mechanism; `stub` gives the operations their meaning. Many calls share
 a connection; a call that waits for long takes one of its own.
 """
 
@@ -64,9 +64,9 @@ class RpcTarget:
     initiators: Initiators | None
     sockets: tuple[FilePath, ...] = ()
     object: UUID | None = None
-    """What on the server the calls are about, where the server has several: each call says it."""
+    """The object on the server that the calls are about, where the server has several. Each call names it."""
     kind: PrincipalKind = PrincipalKind.SERVER
-    """As what the caller proves itself: by the machine's account, or as a person who runs a command."""
+    """The kind of account that the caller authenticates with: the machine's, or that of a person who runs a command."""
 
 
 class RpcConnection:
@@ -77,10 +77,10 @@ class RpcConnection:
         self.link: Link | None = None
         self.alive = False
         self.minor = 0
-        """The minor version of the interface that both ends have, once it is bound."""
+        """The minor version of the interface that both ends have; set by `bind`."""
         self._context = 0
         self.group = 0
-        """The association group that it is in, once it is bound."""
+        """The association group of this connection; set by `bind`."""
         self._loop = asyncio.get_running_loop()
         self._calls: dict[int, asyncio.Future[Stub]] = {}
         self._bound: asyncio.Future[Bound] | None = None
@@ -148,8 +148,9 @@ class RpcConnection:
         group: int = 0,
         token: bytes | None = None,
     ) -> None:
-        """Joins the association group of another connection, or begins one. `token` is the handshake's first, where it has been
-        made. Raises RpcError if the server refuses, SecurityFailure if it does not prove itself."""
+        """Joins the association group of another connection (`group`), or begins one. `token` is the first token of the
+        handshake, if it has been made already. Raises RpcError if the server refuses, SecurityFailure if it does not prove
+        itself."""
         if token is None:
             token = await context.step(b"") if context is not None else b""
         self._bound = self._loop.create_future()
@@ -170,8 +171,8 @@ class RpcConnection:
         self._flush()
 
     def _accepted(self, answer: Bound, versions: Sequence[Syntax]) -> None:
-        """Takes the newest version of the interface that the server accepted: it accepts those up to its own minor version (C706
-        chapter 6, the version attribute). Raises RpcError if that is none."""
+        """Takes the newest version of the interface that the server accepted. A server accepts the versions up to its own minor
+        version (C706 chapter 6, the version attribute). Raises RpcError if it accepted none."""
         for place, accepted in enumerate(answer.accepted[: len(versions)]):
             if accepted:
                 self._context, self.minor = place, versions[place].minor
@@ -179,7 +180,7 @@ class RpcConnection:
         raise RpcError("the server does not have this interface", executed=False)
 
     async def call(self, opnum: int, stub: bytes | bytearray, object_: UUID | None = None) -> Stub:
-        """Raises RpcError. Cancelled, it tells the server that the answer is not wanted."""
+        """Makes a call. Raises RpcError. When it is cancelled, it tells the server that the answer is not wanted."""
         if not self.alive or self.link is None:
             raise RpcError("the connection was lost", executed=False)
         call_id = self.machine.call(self._context, opnum, stub, object_)
@@ -209,7 +210,7 @@ class RpcClient:
     ) -> None:
         self.target = target
         self.seal: Seal | None = None
-        """What the last connection was sealed by, and `mechanism` how it was proven: for tracking."""
+        """The seal of the last connection. This and `mechanism`, by which it was authenticated, are for message tracking."""
         self.mechanism = ""
         self._syntax = interface.syntax
         self._sizes = interface.sizes
@@ -241,7 +242,7 @@ class RpcClient:
             raise RpcError(f"parameters: {error}") from error
 
     async def call_alone(self, name: str, values: Sequence[Any], timeout: float | None) -> list[Any]:
-        """The same on a connection that no other call shares: for calls that wait."""
+        """Makes the same call on a connection that no other call shares: for calls that wait."""
         number, operation = self._operations[name]
         connection: RpcConnection | None = None
         try:
@@ -265,7 +266,7 @@ class RpcClient:
             raise OlderServer(f"{self.target.fqdn} has version {version}, without {name}", executed=False)
 
     def _idle(self) -> RpcConnection | None:
-        """A connection of earlier waiting calls that still lives."""
+        """Returns a connection that a waiting call has left and that is still alive."""
         while self._alone:
             connection = self._alone.pop()
             if connection.alive:
@@ -281,13 +282,13 @@ class RpcClient:
     # Connections
 
     async def _connection(self) -> RpcConnection:
-        """The connection with the fewest calls, made anew where it is gone."""
+        """Returns a connection without calls if there is one, else the next in turn, made anew where it is gone."""
         self._next = (self._next + 1) % len(self._pool)
         place = self._next
-        for i, known in enumerate(self._pool):
-            if known is not None and known.alive and known.load == 0:
-                return known
-            if known is None or not known.alive:
+        for i, pooled in enumerate(self._pool):
+            if pooled is not None and pooled.alive and pooled.load == 0:
+                return pooled
+            if pooled is None or not pooled.alive:
                 place = i
         connection = self._pool[place]
         if connection is not None and connection.alive:
@@ -336,7 +337,7 @@ class RpcClient:
         return connection
 
     async def _dial_local(self, connection: RpcConnection) -> Link:
-        """To the first worker that answers: while one starts again, its callers go to its neighbour. Raises OSError."""
+        """Connects to the first worker that answers. While a worker starts again, another takes its callers. Raises OSError."""
         *others, last = self.target.sockets
         for socket in others:
             with contextlib.suppress(OSError):
@@ -344,7 +345,8 @@ class RpcClient:
         return await dial_local(self.target.row, connection, last)
 
     async def _handshake(self) -> tuple[SecurityContext, Mechanism, bytes]:
-        """The first mechanism of the row that we have something to prove with, and its first token. Raises SecurityFailure."""
+        """Begins a handshake by the first mechanism of the row that this host has credentials for, and returns its first token,
+        too. Raises SecurityFailure."""
         target, initiators = self.target, self.target.initiators
         failure = SecurityFailure(f"{target.row.id} allows nothing that this host can prove itself with")
         for mechanism in proofs(target.row, target.kind, bool(target.sockets)) if initiators is not None else ():
@@ -353,7 +355,7 @@ class RpcClient:
                 context = initiators.begin(mechanism, target.fqdn)
                 if context is not None:
                     return context, mechanism, await context.step(b"")
-            except SecurityFailure as error:  # no ticket is to be had, and nobody has been spoken to
+            except SecurityFailure as error:  # there is no ticket, and nothing has been sent yet
                 failure = error
         raise failure
 

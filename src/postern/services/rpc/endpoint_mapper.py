@@ -1,6 +1,7 @@
-"""The endpoint mapper: which interface of this host answers on which port of the dynamic range. Anyone may ask.
+"""The endpoint mapper tells anyone which interface of this host answers on which port of the dynamic range.
 
-Reads the organization: every part's RPC port has its fixed place in the range, so that each process can say all of it.
+It computes that from the organization: the RPC port of each part has a fixed place in the range, so that every process knows all
+ports.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def rpc_port(organization: Organization, part: Role | HostService) -> int:
 
 
 def endpoints(organization: Organization, server: Server) -> list[Endpoint]:
-    """All that this host serves."""
+    """Lists every interface that this host serves, with its port."""
     here = {*server.roles, *organization.services(server)}
     return [
         Endpoint(interface.syntax, rpc_port(organization, part), f"Postern {part}")
@@ -52,7 +53,8 @@ def endpoints(organization: Organization, server: Server) -> list[Endpoint]:
 
 
 class EndpointMapper:
-    """ept_lookup and ept_map. A lookup's handle holds the place where it goes on, so nothing is kept for a caller."""
+    """Answers ept_lookup and ept_map. The handle of a lookup holds the place where it goes on, so nothing is kept for a
+    caller."""
 
     syntax = ENDPOINT_MAPPER
     row = None
@@ -71,7 +73,7 @@ class EndpointMapper:
         page = wanted[start : start + most]
         handle = NO_HANDLE
         if start + len(page) < len(wanted):
-            # An own, constant UUID with the place at its end; a context handle begins with four attribute bytes.
+            # A constant UUID of ours with the place at its end; a context handle begins with four attribute bytes.
             handle = bytes(4) + _HANDLE.bytes[:12] + (start + len(page)).to_bytes(4, "big")
         address = _ipv4(call.caller.local.host)
         entries = [(endpoint, _tower(endpoint, address)) for endpoint in page]
@@ -85,7 +87,7 @@ class EndpointMapper:
         towers: list[Tower] = []
         if (wanted.transfer.uuid, wanted.transfer.major) == (NDR.uuid, NDR.major):
             address = _ipv4(call.caller.local.host)
-            towers = [_tower(known, address) for known in self._known if _serves(known.syntax, wanted.syntax)]
+            towers = [_tower(endpoint, address) for endpoint in self._known if _serves(endpoint.syntax, wanted.syntax)]
         towers = towers[: min(request.most, MAX_ENTRIES)]
         return map_reply(towers, request.most, 0 if towers else NOT_REGISTERED)
 
@@ -102,7 +104,7 @@ def _serves(have: Syntax, want: Syntax) -> bool:
 
 
 def _wanted(have: Syntax, request: LookupRequest) -> bool:
-    """The version options of C706 appendix O. None of our endpoints has an object."""
+    """Whether an interface fits a request, by the version options of C706 appendix O. No endpoint of ours has an object."""
     want = request.syntax
     if request.inquiry == 0:
         return True
@@ -123,7 +125,7 @@ def _wanted(have: Syntax, request: LookupRequest) -> bool:
 
 
 def _ipv4(host: str) -> bytes:
-    """The address floor has four bytes: for IPv6 they are zero, and the client stays with the address it asked."""
+    """The four bytes of a tower's address floor. For IPv6 they are zero, and the client keeps the address that it asked."""
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

@@ -1,8 +1,8 @@
-"""Serves an interface by its declaration: every operation is the method of its name of an implementation.
+"""Serves an interface by its declaration: each operation calls the method of the same name of an implementation.
 
     InterfaceService(MAILBOX_ACCESS, row, database)
 
-`server` has checked that the caller may call. An implementation that must know who calls, or keeps context handles, is made or
+`server` has checked that the caller may call. An implementation that must know its caller, or keeps context handles, is made or
 chosen for each call:
 
     InterfaceService(AD_TOPOLOGY, row, for_call=lambda call: Topology(call.caller))
@@ -21,10 +21,10 @@ P = TypeVar("P")
 
 
 class InterfaceService(Generic[P]):
-    """Serves one interface on one row (an `rpc.server.RpcService`). `for_call` may raise RpcFault: it is not served.
+    """Serves one interface on one row (an `rpc.server.RpcService`). `for_call` may raise RpcFault, which refuses the call.
 
-    A method may raise what the interface's `Refusals` name, RpcFault, or ValueError for arguments that cannot be (a bad stub).
-    Raises ValueError where `implementation` lacks a method.
+    A method may raise the exceptions that the interface's `Refusals` name, RpcFault, or ValueError for impossible arguments (a
+    bad stub). Raises ValueError where `implementation` lacks a method.
     """
 
     def __init__(

@@ -1,7 +1,7 @@
-"""RPC servers: a door's connections, each call judged by its interface's row, then given to the service that answers it.
+"""RPC servers: the connections of a door. The row of the interface decides about each call; then a service answers it.
 
-Reads rows and identities; leaves operations to the services (`RpcService`), tokens to `trust`. Calls of one connection run
-side by side, bounded; what is not admitted is refused in RPC's own words: bind_nak, nca_s_fault_access_denied.
+The services (`RpcService`) carry out operations, and `trust` reads tokens. A bounded number of calls of one connection runs side
+by side. A caller that is not admitted gets RPC's own refusals: bind_nak, nca_s_fault_access_denied.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from postern.trust.exchanges import ContextExchange
 from postern.trust.framing.rpc import MECHANISMS, begin
 
 MAX_CALLS = 64
-"""Calls of one connection at the same time; beyond that its bytes are not read."""
+"""Calls of one connection at the same time. While there are as many, its bytes are not read."""
 LONG = 1_048_576
-"""Octets of an answer that is cut into its fragments when it has its turn: dozens of milliseconds of work."""
+"""Octets of an answer from which on it waits for a turn before it is cut into fragments: dozens of milliseconds of work."""
 STRANGERS_CALLS = 1
-"""The same before anybody has proven who calls: each call under way is a task of its own, which has a turn of the loop."""
+"""Calls at the same time before the caller has authenticated: each call is a task of its own, which has a turn of the loop."""
 TRUSTED_IDLE = 3600.0
 TICKET_GRACE = 20.0
 """Seconds after the end of its ticket in which a connection finishes the calls that are under way."""
@@ -55,7 +55,7 @@ REQUEST_LIMIT = 134_217_728
 
 
 class RpcService(Protocol):
-    """An interface that is served. `row` None: anyone may call, as with the endpoint mapper."""
+    """An interface that is served. `row` is None where anyone may call, as with the endpoint mapper."""
 
     @property
     def syntax(self) -> Syntax: ...
@@ -64,7 +64,8 @@ class RpcService(Protocol):
     def row(self) -> Path | None: ...
 
     def procedure(self, opnum: int) -> Procedure | None:
-        """None: there is no such operation. A procedure may raise NdrError, ValueError (bad stub) or RpcFault."""
+        """Returns the procedure of an operation; None if there is none. A procedure may raise NdrError, ValueError (bad stub) or
+        RpcFault."""
         ...
 
 
@@ -88,9 +89,9 @@ class Management:
 
 
 class RpcServer:
-    """What the connections of one door share. `may_call` says whether an identity is a server of a role that the row's
-    caller names; `account` is this host's machine account, as which its own processes are known over a unix socket.
-    `callers` are the kinds of accounts that may prove themselves here."""
+    """The state that the connections of one door share. `may_call` says whether an identity is a server of a role that the
+    row names as caller. `account` is this host's machine account: its own processes have that identity over a unix socket.
+    `callers` are the kinds of accounts that may authenticate here."""
 
     def __init__(
         self,
@@ -122,7 +123,7 @@ class RpcConversation(Conversation):
     """One connection of a door."""
 
     idle_timeout = 60.0
-    """Until the caller is trusted; then TRUSTED_IDLE."""
+    """Seconds without a call until the caller is trusted; then TRUSTED_IDLE counts."""
 
     def __init__(self, server: RpcServer) -> None:
         super().__init__()
@@ -224,7 +225,7 @@ class RpcConversation(Conversation):
         return None
 
     def _stays(self, identity: Identity, lifetime: float | None) -> None:
-        """The connection lasts no longer than the account allows, nor than the ticket (RFC 4120 section 5.3: endtime)."""
+        """Limits the connection to the time that the account allows, and to the ticket's (RFC 4120 section 5.3: endtime)."""
         self.watch(self._server.authenticator.reauthorization, identity)
         if lifetime is not None:
             self._timers.append(self._loop.call_later(lifetime, self._outlived))
@@ -251,7 +252,7 @@ class RpcConversation(Conversation):
         telemetry.log(telemetry.Event.AUTHENTICATION_FAILED, peer=peer, mechanism=mechanism, reason=reason)
 
     def _caller(self, service: RpcService, association: Association | None) -> Caller | None:
-        """The judged caller of a service under a security context; None if the row does not admit it. Remembered."""
+        """The caller of a service under a security context; None if the row does not admit it. The answer is remembered."""
         key = (service.syntax, association.id if association is not None else -1)
         if key not in self._callers:
             self._callers[key] = self._judge(service, association)
@@ -342,7 +343,7 @@ class RpcConversation(Conversation):
                 self._loop.call_soon(self._go_on)
 
     def _go_on(self) -> None:
-        """A call is done where there were too many: what waits is read now."""
+        """Reads on after a call has ended: there were too many."""
         if self.link is not None and self._task is None and not self.link.is_closed:
             self.link.resume()
             self._pump()

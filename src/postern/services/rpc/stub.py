@@ -27,14 +27,14 @@ class OverRpc(Protocol):
 
 
 class Remote(OverRpc, Protocol):
-    """What a stub is besides an object of its Protocol: the end of connections to a server."""
+    """A stub's connections to a server, which it can close. A stub also is an object of its interface's Protocol."""
 
     async def close(self) -> None: ...
 
 
 class Stub:
-    """Calls an interface by `rpc`. What goes wrong with the connection, and an answer that is none, is raised as the interface's
-    `Refusals` say; as RpcError where they do not."""
+    """Calls an interface by `rpc`. A failed connection or a malformed answer raises the exception that the interface's `Refusals`
+    make of it; RpcError where they make none."""
 
     def __init__(self, rpc: RpcClient) -> None:
         self.rpc = rpc
@@ -44,13 +44,13 @@ class Stub:
 
 
 def stub(rpc: RpcClient, interface: Interface[P]) -> P:
-    """A stub of `interface`, which `rpc` calls. It is a `Remote`, too."""
+    """Makes a stub of `interface`, which `rpc` calls. The stub is a `Remote`, too."""
     return cast(P, _class(interface)(rpc))
 
 
 @lru_cache
 def _class(interface: Interface[Any]) -> type[Stub]:
-    """Made once for each interface, so that a call looks up nothing but a method."""
+    """Makes the stub's class, once for each interface, so that a call looks up nothing but a method."""
     methods: dict[str, Method] = {operation.name: _calling(operation) for operation in interface.operations}
     for name in dir(interface.protocol):
         if not name.startswith("_") and name not in methods:
@@ -83,7 +83,7 @@ def _calling(operation: Operation) -> Method:
             raise lost(str(error)) from error
         try:
             return read(outs, values)
-        except ValueError as error:  # a server that answers nonsense is as good as none
+        except ValueError as error:  # a server that answers nonsense counts as one that does not answer
             text = f"a broken answer: {error}"
             raise (lost(text) if lost is not None else RpcError(text)) from error
 
@@ -92,7 +92,7 @@ def _calling(operation: Operation) -> Method:
 
 
 def _lacking(interface: Interface[Any], name: str) -> Method:
-    """A method of the Protocol that is no operation of this interface."""
+    """Makes a method for one of the Protocol's that is no operation of this interface."""
     refusals = interface.refusals
     lacking = refusals.lacking if refusals is not None else None
 

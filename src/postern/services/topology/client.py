@@ -1,6 +1,6 @@
-"""A Locator for the processes of a host: asks the Active Directory Topology service beside them, and remembers for a second.
+"""A Locator for the processes of a host. It asks the host's Active Directory Topology service, and remembers for a second.
 
-While the service starts again its last answer counts on, so that nothing waits for it.
+While the service starts again its last answer stays valid, so that nothing waits for it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from postern.services.rpc.client import RpcClient, RpcError
 from postern.services.rpc.stub import stub
 
 MEMORY = 1.0
-"""Seconds in which the last answer serves all who ask."""
+"""Seconds for which the last answer is given again."""
 _GRUDGE = 5.0
-"""Seconds in which a controller that failed us stays behind, whatever the service says: it may not have heard yet."""
+"""Seconds for which a controller that failed us is the last choice, whatever the service says: it may not know yet."""
 
 
 class TopologyClient:
-    """A `model.directory.Locator`. `rpc` calls AD_TOPOLOGY on this host; `otherwise` is asked while there has been no answer
-    at all yet (a `Topology` that only looks, for commands)."""
+    """A `model.directory.Locator`. `rpc` calls AD_TOPOLOGY on this host; `otherwise` is asked until the first answer has
+    come (a `Topology` that only looks, for commands)."""
 
     def __init__(self, rpc: RpcClient, otherwise: Locator | None = None, memory: float = MEMORY) -> None:
         self.site = ""
@@ -67,8 +67,10 @@ class TopologyClient:
     def _ordered(self) -> tuple[DomainController, ...]:
         now = time.monotonic()
         self._grudges = {name: until for name, until in self._grudges.items() if until > now}
-        known = [replace(one, up=one.up and one.fqdn not in self._grudges) for one in self._known]
-        return tuple(sorted(known, key=lambda one: not one.up))
+        known = [
+            replace(controller, up=controller.up and controller.fqdn not in self._grudges) for controller in self._known
+        ]
+        return tuple(sorted(known, key=lambda controller: not controller.up))
 
     async def _ask(self) -> None:
         with contextlib.suppress(RpcError):

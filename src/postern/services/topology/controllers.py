@@ -1,7 +1,7 @@
-"""Which domain controllers there are and how they fare: found by DNS, asked by CLDAP every few seconds.
+"""Finds the domain controllers by DNS, and asks them by CLDAP every few seconds how they are.
 
-Reads SRV records (MS-ADTS 6.3.2.3) and controllers' answers (MS-ADTS 6.3.3.2), remembers the list in a file for the time when
-DNS is down, and tells `changed` when the order changes. One a host: others ask it (`server`, `client`).
+It reads SRV records (MS-ADTS 6.3.2.3) and the controllers' answers (MS-ADTS 6.3.3.2), keeps the list in a file for the time when
+DNS is down, and tells `changed` when the order changes. A host has one; its other processes ask it (`server`, `client`).
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from postern.telemetry.log import Event, log
 PING_EVERY = 3.0
 PING_TIMEOUT = 1.0
 FAR_EVERY = 5
-"""Rounds after which controllers of other sites are asked too, while one of our own site answers."""
+"""Every so many rounds the controllers of other sites are asked, too, while one of our own site answers."""
 LOOK_EVERY = 60.0
 LOOK_AGAIN = 5.0
-"""Seconds until DNS is asked again after it said nothing."""
+"""Seconds until DNS is asked again after it did not answer."""
 MISSES = 2
 """Unanswered pings in turn after which a controller counts as down."""
 GRUDGE = 5.0
-"""Seconds in which a controller that somebody could not use stays behind the others, though it answers pings."""
+"""Seconds for which a controller that failed a caller is the last choice, though it answers pings."""
 MAX_CONTROLLERS = 64
 _FIRST_LOOK = 5.0
-"""Seconds that who asks waits for the very first answer."""
+"""Seconds that a caller waits for the very first answer."""
 
 
 @dataclass(slots=True)
 class _Controller:
-    """One that is known by name. `addresses` in the order in which they are tried; the first is the one that answered last."""
+    """A controller that is known by name. `addresses` are tried in their order; the first is the one that answered last."""
 
     fqdn: str
     addresses: list[str]
@@ -56,9 +56,9 @@ class _Controller:
 
 
 class Topology:
-    """A `model.directory.Locator`. `row` is one to Active Directory (its 389/UDP is used); `site` is this host's as configured,
-    which a controller's answer overrules. `known` are controllers that the organization's file names (name and address), asked
-    beside those that DNS names. `memory` is a file that the list is kept in."""
+    """A `model.directory.Locator`. `row` is a row to Active Directory (its 389/UDP is used). `site` is this host's configured
+    site; a controller's answer replaces it. `known` are controllers that the organization's file names (name and address); they
+    are asked beside those that DNS names. `memory` is the file that the list is kept in."""
 
     def __init__(
         self,
@@ -86,8 +86,10 @@ class Topology:
         self._first = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         remembered = topology_memory.read(memory, self._domain) if memory is not None else None
-        for one in remembered.controllers if remembered is not None else ():
-            self._controllers[one.fqdn] = _Controller(one.fqdn, [one.address], one.site, one.global_catalogue)
+        for controller in remembered.controllers if remembered is not None else ():
+            self._controllers[controller.fqdn] = _Controller(
+                controller.fqdn, [controller.address], controller.site, controller.global_catalogue
+            )
         if remembered is not None and remembered.site:
             self.site = remembered.site
         self._add_configured()
@@ -101,19 +103,25 @@ class Topology:
         return self.now()
 
     def failed(self, controller: DomainController) -> None:
-        known = self._controllers.get(controller.fqdn.lower())
-        if known is not None:
-            known.up = False
-            known.grudge_until = time.monotonic() + GRUDGE
+        entry = self._controllers.get(controller.fqdn.lower())
+        if entry is not None:
+            entry.up = False
+            entry.grudge_until = time.monotonic() + GRUDGE
             self._tell()
 
     def now(self) -> tuple[DomainController, ...]:
-        """What is known at this moment, best first."""
+        """Returns the controllers as they are known at this moment, best first."""
         return tuple(
             DomainController(
-                one.fqdn, one.addresses[0], one.site, self._in_site(one), one.catalogue, one.up, one.latency
+                controller.fqdn,
+                controller.addresses[0],
+                controller.site,
+                self._in_site(controller),
+                controller.catalogue,
+                controller.up,
+                controller.latency,
             )
-            for one in sorted(self._controllers.values(), key=self._rank)
+            for controller in sorted(self._controllers.values(), key=self._rank)
         )
 
     # Life
@@ -127,7 +135,7 @@ class Topology:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def look(self) -> tuple[DomainController, ...]:
-        """One look at DNS and one ping to each controller: for whoever has no running topology yet."""
+        """Asks DNS once, and pings each controller once: for commands, which run no topology."""
         await self._discover()
         await self._ping_all(self._controllers.values())
         self._settled()
@@ -135,15 +143,15 @@ class Topology:
 
     async def _look_always(self) -> None:
         while True:
-            found = await self._discover()
+            answered = await self._discover()
             self._tell()
-            await asyncio.sleep(LOOK_EVERY if found else LOOK_AGAIN)
+            await asyncio.sleep(LOOK_EVERY if answered else LOOK_AGAIN)
 
     async def _ping_always(self) -> None:
         while True:
             if self._controllers:
-                near = [one for one in self._controllers.values() if self._in_site(one)]
-                far = self._round % FAR_EVERY == 0 or not any(one.up for one in near)
+                near = [controller for controller in self._controllers.values() if self._in_site(controller)]
+                far = self._round % FAR_EVERY == 0 or not any(controller.up for controller in near)
                 await self._ping_all(self._controllers.values() if far else near)
                 self._round += 1
                 self._settled()
@@ -156,26 +164,38 @@ class Topology:
     def _tell(self) -> None:
         """Tells the waiting clients of a new order, and remembers the list."""
         controllers = self.now()
-        order = (self.site, *((one.fqdn, one.address, one.up, one.site, one.global_catalogue) for one in controllers))
+        order = (
+            self.site,
+            *(
+                (controller.fqdn, controller.address, controller.up, controller.site, controller.global_catalogue)
+                for controller in controllers
+            ),
+        )
         if order == self._told:
             return
         self._told = order
         log(Event.TOPOLOGY_CHANGED, site=self.site, up=[c.fqdn for c in controllers if c.up], path=self.row.id)
         if self._memory is not None and controllers:
-            with contextlib.suppress(OSError):  # a full disk: what is known stays known
+            with contextlib.suppress(OSError):  # a full disk: the file stays as it was
                 topology_memory.write(self._memory, self._domain, self.site, controllers)
         self._changed(controllers)
 
     # What is known
 
-    def _in_site(self, one: _Controller) -> bool:
-        return one.site.lower() == self.site.lower()
+    def _in_site(self, controller: _Controller) -> bool:
+        return controller.site.lower() == self.site.lower()
 
-    def _rank(self, one: _Controller) -> tuple[object, ...]:
-        """Quick before slow counts by doublings only, and among equals each host prefers others: so nobody flaps, and not
-        everybody asks the same one."""
-        turn = zlib.crc32(f"{self._host}/{one.fqdn}".encode())
-        return (not one.up, not self._in_site(one), int(math.log2(one.latency * 250 + 1)), turn, one.fqdn)
+    def _rank(self, controller: _Controller) -> tuple[object, ...]:
+        """The sort key of a controller. Latencies count by doublings only, so that the order is stable; among equals each host
+        has an order of its own, so that not every host asks the same controller."""
+        turn = zlib.crc32(f"{self._host}/{controller.fqdn}".encode())
+        return (
+            not controller.up,
+            not self._in_site(controller),
+            int(math.log2(controller.latency * 250 + 1)),
+            turn,
+            controller.fqdn,
+        )
 
     def _add_configured(self) -> None:
         for fqdn, address in self._configured:
@@ -185,7 +205,7 @@ class Topology:
                 known.addresses.append(address)
 
     async def _discover(self) -> bool:
-        """Takes up what DNS says; False if it says nothing, and what was known stays."""
+        """Takes over the controllers that DNS names. Returns False, and keeps those that are known, if it names none."""
         names: dict[str, None] = {}
         for name in (
             f"_ldap._tcp.{self.site}._sites.dc._msdcs.{self._domain}",
@@ -199,8 +219,8 @@ class Topology:
                 return False
         if not names:
             return False
-        found = await asyncio.gather(*(self._addresses(name) for name in list(names)[:MAX_CONTROLLERS]))
-        for name, addresses in zip(names, found, strict=False):
+        answers = await asyncio.gather(*(self._addresses(name) for name in list(names)[:MAX_CONTROLLERS]))
+        for name, addresses in zip(names, answers, strict=False):
             known = self._controllers.get(name)
             if known is None and addresses:
                 self._controllers[name] = _Controller(name, addresses)
@@ -221,25 +241,25 @@ class Topology:
     # Health
 
     async def _ping_all(self, controllers: Iterable[_Controller]) -> None:
-        await asyncio.gather(*(self._ping(one) for one in list(controllers)))
+        await asyncio.gather(*(self._ping(controller) for controller in list(controllers)))
 
-    async def _ping(self, one: _Controller) -> None:
-        for address in list(one.addresses[:2]):
+    async def _ping(self, controller: _Controller) -> None:
+        for address in list(controller.addresses[:2]):
             answer, took = await self._question(address)
-            if answer is not None and answer.serves and answer.fqdn in ("", one.fqdn):
-                self._answered(one, address, answer, took)
+            if answer is not None and answer.serves and answer.fqdn in ("", controller.fqdn):
+                self._answered(controller, address, answer, took)
                 return
-        one.misses += 1
-        if one.misses >= MISSES or not one.latency:
-            one.up = False
+        controller.misses += 1
+        if controller.misses >= MISSES or not controller.latency:
+            controller.up = False
 
-    def _answered(self, one: _Controller, address: str, answer: cldap.Pong, took: float) -> None:
-        one.addresses.remove(address)
-        one.addresses.insert(0, address)
-        one.misses = 0
-        one.latency = took if not one.latency else 0.75 * one.latency + 0.25 * took
-        one.site, one.catalogue = answer.site, answer.global_catalogue
-        one.up = time.monotonic() >= one.grudge_until
+    def _answered(self, controller: _Controller, address: str, answer: cldap.Pong, took: float) -> None:
+        controller.addresses.remove(address)
+        controller.addresses.insert(0, address)
+        controller.misses = 0
+        controller.latency = took if not controller.latency else 0.75 * controller.latency + 0.25 * took
+        controller.site, controller.catalogue = answer.site, answer.global_catalogue
+        controller.up = time.monotonic() >= controller.grudge_until
         if answer.client_site:
             self.site = answer.client_site
 

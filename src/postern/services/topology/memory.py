@@ -1,4 +1,4 @@
-"""The last known domain controllers, in a file of the state folder: for the time when DNS is down as this host starts."""
+"""Keeps the last known domain controllers in a file of the state folder, for the case that DNS is down when this host starts."""
 
 from __future__ import annotations
 
@@ -22,8 +22,11 @@ class Remembered:
 
 
 def write(file: Path, domain: str, site: str, controllers: Sequence[DomainController]) -> None:
-    """Replaces the file. Raises OSError."""
-    rows = [[one.fqdn, one.address, one.site, one.global_catalogue] for one in controllers]
+    """Replaces the file by these controllers. Raises OSError."""
+    rows = [
+        [controller.fqdn, controller.address, controller.site, controller.global_catalogue]
+        for controller in controllers
+    ]
     temporary = file.with_suffix(".new")
     with open(temporary, "w", encoding="utf-8", opener=_private) as out:
         json.dump({"domain": domain, "site": site, "controllers": rows}, out)
@@ -31,7 +34,7 @@ def write(file: Path, domain: str, site: str, controllers: Sequence[DomainContro
 
 
 def read(file: Path, domain: str) -> Remembered | None:
-    """What was known of this domain; none of it counts as up. None where there is nothing to be read."""
+    """Reads the controllers of this domain from the file; none of them counts as up. None where nothing can be read."""
     with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
         with open(file, encoding="utf-8") as lines:
             known = json.loads(lines.read(_MAX_SIZE))

@@ -1,4 +1,4 @@
-"""The Active Directory Topology service (ad-topology): what this host's `Topology` knows, told to its other processes."""
+"""The Active Directory Topology service (ad-topology) tells the processes of a host what its `Topology` knows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from postern.services.topology.controllers import Topology
 
 
 class TopologyService(InterfaceService[TopologyCalls]):
-    """AD_TOPOLOGY on `row`."""
+    """Serves AD_TOPOLOGY on `row`."""
 
     def __init__(self, row: Path, topology: Topology) -> None:
         super().__init__(AD_TOPOLOGY, row, for_call=self._at_home)
         self._topology = topology
 
     def _at_home(self, call: Call) -> TopologyCalls:
-        """The row's ports are local: who comes from elsewhere, past the firewall, is not served either."""
+        """Serves callers of this host only: the row's ports are local, with or without a firewall."""
         caller = call.caller
         if caller.peer.host not in ("local", caller.local.host):
             raise RpcFault(Status.ACCESS_DENIED)

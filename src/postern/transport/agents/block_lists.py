@@ -66,7 +66,7 @@ def must_not_be_listed(provider: Provider) -> Question:
 
 
 def is_listed(provider: Provider, answer: Answer) -> bool:
-    if answer.found is not Found.YES:
+    if answer.outcome is not Found.YES:
         return False
     for record in answer.records:
         try:

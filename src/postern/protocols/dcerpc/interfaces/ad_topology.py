@@ -1,5 +1,5 @@
-"""The interface of ad-topology: which domain controllers there are, where they stand and how they fare; asked by the services of
-the same host."""
+"""The interface of ad-topology: the services of a host ask which domain controllers there are, at which site, and whether they
+answer."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from postern.protocols.dcerpc.ndr import U32, Array, Blobs, Text
 
 UP, IN_SITE, CATALOGUE = 1, 2, 4
 TIMEOUT = 2.0
-"""Seconds that a caller waits."""
+"""Seconds that a caller waits for an answer."""
 _MAX_LATENCY = 0xFFFF_FFFF
 Known = tuple[str, tuple[DomainController, ...]]
 """The site of a host, and the controllers that it knows, best first."""
 
 
 class TopologyCalls(Protocol):
-    """What the processes of a host ask its topology service."""
+    """The calls by which the processes of a host ask its topology service."""
 
     async def controllers(self) -> Known:
         """The domain's controllers, best first, and the site of this host."""
         ...
 
     async def failed(self, name: str) -> None:
-        """The caller could not use this controller just now."""
+        """Reports that the caller could not use this controller just now."""
         ...
 
 

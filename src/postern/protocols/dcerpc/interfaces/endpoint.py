@@ -32,7 +32,7 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Tower:
-    """What of a protocol tower matters here. `address` is an IPv4 address (4 bytes)."""
+    """The members of a protocol tower that matter here. `address` is an IPv4 address (4 bytes)."""
 
     syntax: Syntax
     transfer: Syntax
@@ -42,8 +42,8 @@ class Tower:
 
 @dataclass(frozen=True, slots=True)
 class LookupRequest:
-    """`inquiry`: 0 all, 1 by interface, 2 by object, 3 by both; `option`: 1 all versions, 2 compatible, 3 exact, 4 major,
-    5 up to."""
+    """A request of ept_lookup. `inquiry`: 0 all, 1 by interface, 2 by object, 3 by both; `option`: 1 all versions, 2 compatible,
+    3 exact, 4 major, 5 up to."""
 
     inquiry: int
     syntax: Syntax | None
@@ -60,7 +60,7 @@ class MapRequest:
 
 
 def tower_bytes(tower: Tower) -> bytes:
-    """The tower's octets: five floors, ncacn_ip_tcp."""
+    """Writes a tower: five floors, ncacn_ip_tcp."""
     floors = (
         (struct.pack("<B", _FLOOR_UUID) + _versioned(tower.syntax), struct.pack("<H", tower.syntax.minor)),
         (struct.pack("<B", _FLOOR_UUID) + _versioned(tower.transfer), struct.pack("<H", tower.transfer.minor)),
@@ -75,7 +75,7 @@ def tower_bytes(tower: Tower) -> bytes:
 
 
 def read_tower(data: bytes) -> Tower | None:
-    """None for a tower of another protocol sequence. Raises NdrError for one that is cut off.
+    """Reads a tower; None for one of another protocol sequence. Raises NdrError for one that is cut off.
 
     Bound: linear; at most 8 floors.
     """
@@ -116,7 +116,7 @@ def _read_floor(floor: Sequence[bytes]) -> Syntax:
 
 
 def read_lookup(stub: bytes | memoryview) -> LookupRequest:
-    """Raises NdrError.
+    """Reads a request of ept_lookup. Raises NdrError.
 
     Bound: linear.
     """
@@ -166,7 +166,7 @@ def map_request(syntax: Syntax) -> bytes:
 
 
 def read_map(stub: bytes | memoryview) -> MapRequest | None:
-    """None for a tower that is not ncacn_ip_tcp. Raises NdrError.
+    """Reads a request of ept_map; None for a tower that is not ncacn_ip_tcp. Raises NdrError.
 
     Bound: linear; at most 8 floors.
     """
@@ -196,7 +196,7 @@ def map_reply(towers: Sequence[Tower], most: int, status: int) -> bytes:
 
 
 def read_map_reply(stub: bytes | memoryview) -> list[Tower]:
-    """The towers that were found, [] if none. Raises NdrError.
+    """Reads the towers of an answer to ept_map; [] if it has none. Raises NdrError.
 
     Bound: linear; at most 500 towers.
     """
@@ -207,12 +207,12 @@ def read_map_reply(stub: bytes | memoryview) -> list[Tower]:
     if data.u32() != count or count > MAX_ENTRIES:
         raise NdrError("counts that differ")
     pointers = [data.u32() for _ in range(count)]
-    found = [read_tower(_take_tower(data)) for pointer in pointers if pointer]
-    return [tower for tower in found if tower is not None]
+    towers = [read_tower(_take_tower(data)) for pointer in pointers if pointer]
+    return [tower for tower in towers if tower is not None]
 
 
 def _varying(out: Writer, most: int, count: int) -> None:
-    """The head of a conformant varying array."""
+    """Writes the head of a conformant varying array."""
     out.u32(max(most, count))
     out.u32(0)
     out.u32(count)

@@ -1,4 +1,4 @@
-"""How the values of items by id, of folders by parent, of properties and of rights travel: codecs of `mailbox_items`."""
+"""The codecs of `mailbox_items`: items by id, folders by parent, properties and rights."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The interface of a host's logon broker: its processes have NTLM answers judged over the one secure channel of the host."""
+"""The interface of a host's logon broker, which judges NTLM answers for its processes over the one secure channel of the host."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from postern.protocols.dcerpc.interface import Interface, Operation, Refusals, S
 from postern.protocols.dcerpc.ndr import U8, U32, Array, Blobs, Text
 
 _TIMEOUT = 11.0
-"""Seconds: the secure channel's own patience (`services.netlogon.client.PATIENCE`), and one."""
+"""Seconds that a caller waits: one more than the secure channel takes (`services.netlogon.client.PATIENCE`)."""
 
 
 class LogonBroking(Protocol):
-    """What the processes of a host ask its logon broker. Every method may raise DirectoryUnavailable."""
+    """The calls by which the processes of a host ask its logon broker. Every method may raise DirectoryUnavailable."""
 
     async def judge_ntlm(self, logon: NtlmLogon) -> NtlmVerdict:
-        """What the domain controller says of an answer to an NTLM challenge that this host gave."""
+        """Has a domain controller judge an answer to an NTLM challenge of this host."""
         ...
 
 

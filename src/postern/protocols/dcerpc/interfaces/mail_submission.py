@@ -14,11 +14,11 @@ _TAKEN, _FULL = 0, 1
 
 
 class MailSubmission(Protocol):
-    """What a mailbox server asks a hub."""
+    """The calls by which a mailbox server tells a hub about outboxes."""
 
     async def notify(self, server: str, mailboxes: Sequence[UUID]) -> bool:
-        """Items wait in the outboxes of these mailboxes of this mailbox server. True once the hub has noted that, False if it
-        takes no more now."""
+        """Tells that items wait in the outboxes of these mailboxes of this mailbox server. True once the hub has noted that,
+        False if it takes no more now."""
         ...
 
 

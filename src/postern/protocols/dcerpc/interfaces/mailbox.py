@@ -1,10 +1,9 @@
 """The interfaces of mailboxes that IMAP, POP3 and hubs use, declared once: both stubs and the published IDL come from here. Items
 by id have an interface of their own, `mailbox_items`.
 
-One interface a row, so that a hub's account can deliver and take from the outbox but not read mailboxes at will:
-MAILBOX_ACCESS is cas-to-mailbox's, MAILBOX_DELIVERY is hub-to-mailbox-mapi's. What the operations mean stands in
-`model.mailbox_server.Mailboxes`, whose methods they are; how its values travel in `mailbox_codecs`
-and `search_codecs`.
+Each row has an interface of its own, so that a hub's account can deliver and take from the outbox but not read mailboxes at will:
+cas-to-mailbox carries MAILBOX_ACCESS, and hub-to-mailbox-mapi carries MAILBOX_DELIVERY. The operations are methods of
+`model.mailbox_server.Mailboxes`, which says what they mean; `mailbox_codecs` and `search_codecs` say how their values travel.
 """
 
 from __future__ import annotations
@@ -26,9 +25,9 @@ _GRACE = 30.0
 """Seconds that an answer to `wait` may be late."""
 _DELIVERY_TIMEOUT = 120.0
 _SEARCH_TIMEOUT = 300.0
-"""Longer than the store lets a search run, and another before it."""
+"""Seconds: longer than the store lets a search run, and another before it."""
 _QUESTION_TIMEOUT = 1.0
-"""Seconds that a sender waits at RCPT for what may be left unknown."""
+"""Seconds that a sender waits at RCPT for an answer that is not indispensable."""
 _MAILBOX = Parameter("mailbox", UUID_T)
 _FOLDER = Parameter("folder", I64)
 _RANGES = Parameter("uid_ranges", codecs.RANGES, "uids")
@@ -43,7 +42,7 @@ def operation(
     gives: Parameter | Wide | None = None,
     **particulars: Any,
 ) -> Operation:
-    """Every operation is refused in the same way: with a number, and its text behind the other [out] parameters."""
+    """Declares an operation. All are refused in the same way: with a number, and its text behind the other [out] parameters."""
     return Operation(method, purpose, takes, gives, codecs.REFUSALS, **particulars)
 
 
@@ -237,7 +236,7 @@ _CODES = ", ".join(f"{code.value} {code.name}" for code in MailboxErrorCode)
 
 
 def preamble(title: str, row: str) -> str:
-    """What the IDL of an interface of mailboxes begins with. `row` is the id of the path that carries it."""
+    """The text that the IDL of an interface of mailboxes begins with. `row` is the id of the path that carries it."""
     return _PREAMBLE.format(title=title, row=row, codes=_CODES)
 
 

@@ -1,4 +1,4 @@
-"""How `model.mailbox`'s values travel, and its errors: the codecs of the mailbox interfaces, which `mailbox` declares."""
+"""The codecs of the mailbox interfaces that `mailbox` declares: the values and errors of `model.mailbox`."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ REFUSALS = Refusals(
     lost=lambda text: MailboxError("UNAVAILABLE", text),
     lacking=lambda text: MailboxError("CANNOT", text),
 )
-"""A MailboxError is the number of its code and its text in UTF-8. A lost connection and a broken answer are UNAVAILABLE:
-try again."""
+"""The refusals of mailbox interfaces. A MailboxError travels as the number of its code and its text in UTF-8. A lost connection
+and a broken answer become UNAVAILABLE: try again."""
 
 # Folders
 
@@ -130,7 +130,7 @@ INFO = Wide(
 
 
 def info_of(numbers: tuple[int, ...], mailbox: UUID, quota: int) -> MailboxInfo:
-    """What `logon` says of the mailbox that was asked for."""
+    """Makes the answer of `logon` about the mailbox that was asked for."""
     return MailboxInfo(mailbox, *numbers)
 
 
@@ -138,7 +138,7 @@ def info_of(numbers: tuple[int, ...], mailbox: UUID, quota: int) -> MailboxInfo:
 
 
 def write_ranges(uids: Sequence[tuple[int, int]]) -> bytes:
-    """Inclusive ranges as pairs; what lies outside of a UID's range is cut to it."""
+    """Writes inclusive ranges as pairs of numbers, cut to the range that UIDs have."""
     if len(uids) == 1:
         first, last = uids[0]
         return struct.pack("<II", min(max(first, 0), _MAX_UID), min(max(last, 0), _MAX_UID))
@@ -245,7 +245,7 @@ def read_deliveries(
     mailboxes: bytes,
     quotas: bytes,
 ) -> list[Delivery]:
-    """A batch of deliveries from its columns. Raises ValueError.
+    """Reads a batch of deliveries from its columns. Raises ValueError.
 
     Bound: linear in the stub.
     """
@@ -291,12 +291,12 @@ STATUSES = Codec(_BYTES, lambda lists: bytes([status for statuses in lists for s
 
 
 def statuses_of(statuses: Sequence[DeliveryStatus], deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
-    """The statuses by delivery. Raises ValueError unless there is one for each of its mailboxes."""
+    """Groups the statuses by delivery. Raises ValueError unless there is one for each mailbox of each delivery."""
     return [list(part) for part in parts([len(delivery.mailboxes) for delivery in deliveries], statuses)]
 
 
 def used_of(used: list[int], mailboxes: Sequence[UUID]) -> list[int]:
-    """Raises ValueError unless there is a number for each mailbox."""
+    """Checks the answer of `used`. Raises ValueError unless there is a number for each mailbox."""
     if len(used) != len(mailboxes):
         raise ValueError("another number of mailboxes")
     return used
@@ -306,10 +306,10 @@ def used_of(used: list[int], mailboxes: Sequence[UUID]) -> list[int]:
 
 
 def change_numbers(mailboxes: str, changes: str) -> Wide:
-    """Mailboxes with a change number each, as parameters of these names."""
+    """Carries mailboxes with a change number each, as parameters of these names."""
     return Wide(
         ((mailboxes, _BYTES), (changes, Array(U64))),
-        lambda known: (write_uuids(list(known)), write_long_words(list(known.values()))),
+        lambda numbers: (write_uuids(list(numbers)), write_long_words(list(numbers.values()))),
         lambda uuids, numbers: dict(zip(read_uuids(uuids), read_long_words(numbers), strict=True)),
     )
 

@@ -1,5 +1,5 @@
 """The interface of items by id and folders by parent, on the row cas-to-mailbox beside MAILBOX_ACCESS: for the services of client
-access that are not IMAP and POP3. What the operations mean stands in `model.item_store` and `model.folders`.
+access other than IMAP and POP3. `model.item_store` and `model.folders` say what the operations mean.
 """
 
 from __future__ import annotations

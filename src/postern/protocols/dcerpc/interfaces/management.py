@@ -1,4 +1,4 @@
-"""The remote management interface that every RPC server has (C706 appendix Q): which interfaces are here, and is it listening."""
+"""The remote management interface of every RPC server (C706 appendix Q): which interfaces it has, and whether it listens."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _REFERENT = 0x00020000
 
 
 def inq_if_ids_reply(syntaxes: Sequence[Syntax]) -> bytes:
-    """rpc_mgmt_inq_if_ids: a pointer to a vector of pointers to interface ids, then status 0."""
+    """Answers rpc_mgmt_inq_if_ids: a pointer to a vector of pointers to interface ids, then status 0."""
     out = Writer()
     out.u32(_REFERENT)
     out.u32(len(syntaxes))
@@ -31,7 +31,7 @@ def inq_if_ids_reply(syntaxes: Sequence[Syntax]) -> bytes:
 
 
 def is_server_listening_reply() -> bytes:
-    """Status 0 and the boolean TRUE."""
+    """Answers rpc_mgmt_is_server_listening: status 0 and the boolean TRUE."""
     out = Writer()
     out.u32(0)
     out.u32(1)

@@ -1,6 +1,7 @@
-"""The Netlogon interface's three calls that a member needs to have logons judged (MS-NRPC 3.5.4): stubs of the client's side.
+"""The three calls of the Netlogon interface by which a member has logons judged (MS-NRPC 3.5.4): stubs of the client's side.
 
-Reads bytes and gives values; `trust.ntlm.netlogon` computes the secrets in them, `services.netlogon.client` owns the connection.
+It reads bytes and gives values. `trust.ntlm.netlogon` computes the secrets in them; `services.netlogon.client` owns the
+connection.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from postern.protocols.dcerpc.ndr import NdrError, Reader, Writer
 NETLOGON = Syntax(UUID("12345678-1234-abcd-ef00-01234567cffb"), 1)
 REQUEST_CHALLENGE, AUTHENTICATE, LOGON = 4, 26, 39
 WORKSTATION_CHANNEL = 2
-"""NETLOGON_SECURE_CHANNEL_TYPE (MS-NRPC 2.2.1.3.13): what every member server has."""
+"""The NETLOGON_SECURE_CHANNEL_TYPE (MS-NRPC 2.2.1.3.13) of every member server."""
 MAX_ANSWER = 32_768
 """Bytes of an NTLM answer that are passed on; a STRING could carry 65,535."""
 _NETWORK, _SAM_INFO_2 = 2, 3
 _ALLOW_SERVERS, _ALLOW_MEMBERS = 0x20, 0x800
-"""ParameterControl (MS-NRPC 2.2.1.4.15): without these a machine account cannot log on."""
+"""Bits of ParameterControl (MS-NRPC 2.2.1.4.15): without them a machine account cannot log on."""
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """NetrServerAuthenticate3's answer; `status` is an NTSTATUS."""
+    """The answer of NetrServerAuthenticate3; `status` is an NTSTATUS."""
 
     credential: bytes
     flags: int
@@ -36,14 +37,14 @@ class Authenticated:
 
 @dataclass(frozen=True, slots=True)
 class LogonAnswer:
-    """NetrLogonSamLogonEx's answer: `information` is None where `status` (an NTSTATUS) is not 0."""
+    """The answer of NetrLogonSamLogonEx; `information` is None where `status` (an NTSTATUS) is not 0."""
 
     status: int
     information: LogonInformation | None = None
 
 
 def challenge_request(server: str, computer: str, challenge: bytes) -> bytes:
-    """NetrServerReqChallenge: MS-NRPC 3.5.4.4.1."""
+    """Writes the request of NetrServerReqChallenge (MS-NRPC 3.5.4.4.1)."""
     out = Writer()
     put_wide(out, server, unique=True)
     put_wide(out, computer)
@@ -52,13 +53,13 @@ def challenge_request(server: str, computer: str, challenge: bytes) -> bytes:
 
 
 def read_challenge(stub: bytes | memoryview) -> tuple[bytes, int]:
-    """The server's challenge and the NTSTATUS. Raises NdrError."""
+    """Reads the server's challenge and the NTSTATUS. Raises NdrError."""
     data = Reader(stub)
     return data.take(8), data.u32()
 
 
 def authenticate_request(server: str, account: str, computer: str, credential: bytes, flags: int) -> bytes:
-    """NetrServerAuthenticate3: MS-NRPC 3.5.4.4.2."""
+    """Writes the request of NetrServerAuthenticate3 (MS-NRPC 3.5.4.4.2)."""
     out = Writer()
     put_wide(out, server, unique=True)
     put_wide(out, account)
@@ -70,7 +71,7 @@ def authenticate_request(server: str, account: str, computer: str, credential: b
 
 
 def read_authenticate(stub: bytes | memoryview) -> Authenticated:
-    """Raises NdrError."""
+    """Reads the answer of NetrServerAuthenticate3. Raises NdrError."""
     data = Reader(stub)
     credential, flags = data.take(8), data.u32()
     data.u32()  # the account's relative identifier
@@ -78,7 +79,8 @@ def read_authenticate(stub: bytes | memoryview) -> Authenticated:
 
 
 def logon_request(server: str, computer: str, logon: NtlmLogon) -> bytes:
-    """NetrLogonSamLogonEx (MS-NRPC 3.5.4.5.1) with NETLOGON_NETWORK_INFO. Raises NdrError for answers too large."""
+    """Writes the request of NetrLogonSamLogonEx (MS-NRPC 3.5.4.5.1) with NETLOGON_NETWORK_INFO. Raises NdrError for answers that
+    are too large."""
     names = [name.encode("utf-16-le", "surrogatepass") for name in (logon.domain, logon.user, logon.workstation)]
     answers = (logon.nt_response, logon.lm_response)
     if max(map(len, (*names, *answers))) > MAX_ANSWER or len(logon.challenge) != 8:
@@ -96,8 +98,8 @@ def logon_request(server: str, computer: str, logon: NtlmLogon) -> bytes:
     put_counted(out, len(names[1]), 2)
     put_counted(out, len(names[2]), 3)
     out.raw(logon.challenge)
-    for place, answer in enumerate(answers):
-        put_counted(out, len(answer), 4 + place)
+    for index, answer in enumerate(answers):
+        put_counted(out, len(answer), 4 + index)
     for name in names:
         put_counted_units(out, name, 2)
     for answer in answers:
@@ -108,7 +110,7 @@ def logon_request(server: str, computer: str, logon: NtlmLogon) -> bytes:
 
 
 def read_logon(stub: bytes | memoryview) -> LogonAnswer:
-    """Raises NdrError.
+    """Reads the answer of NetrLogonSamLogonEx. Raises NdrError.
 
     Bound: linear in the stub.
     """

@@ -1,4 +1,5 @@
-"""The interface of rus-rpc: a command or another mailbox server asks an attendant to update recipients now, or if it works."""
+"""The interface of rus-rpc: a command or another mailbox server asks an attendant to update recipients now, or whether it
+works."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ _STANDING = 3.0
 
 
 class RecipientUpdating(Protocol):
-    """What is asked of an attendant. Every method may raise DirectoryUnavailable."""
+    """The calls by which an attendant is asked. Every method may raise DirectoryUnavailable."""
 
     async def update(self, recipients: Sequence[str]) -> RecipientsUpdated | None:
         """Updates these recipients, or all for (); None: this attendant rests, ask the server before it."""

@@ -1,4 +1,4 @@
-"""How a SEARCH program and its sort keys travel: codecs of the mailbox interfaces."""
+"""Codecs of the mailbox interfaces for SEARCH programs and sort keys."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_DEPTH = 50
 
 
 def _write_term(root: SearchTerm) -> tuple[Any, ...]:
-    """The seven parameters of a program: its terms in prefix order, each with its number of children and ranges."""
+    """Writes a program as seven parameters: its terms in prefix order, each with its number of children and ranges."""
     flat: list[SearchTerm] = []
     stack = [root]
     while stack:
@@ -51,7 +51,7 @@ def read_term(
     counts: bytes,
     ranges: bytes,
 ) -> SearchTerm:
-    """A SEARCH program from its flattened terms. Raises ValueError.
+    """Reads a SEARCH program from its flattened terms. Raises ValueError.
 
     Bound: linear; at most MAX_TERMS terms and MAX_DEPTH levels.
     """

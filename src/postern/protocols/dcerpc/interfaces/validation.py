@@ -1,8 +1,9 @@
-"""What a domain controller says of a user who logged on: KERB_VALIDATION_INFO (MS-PAC 2.5) and NETLOGON_VALIDATION_SAM_INFO2
-(MS-NRPC 2.2.1.4.12), which differ only in their last members. Read from NDR, bounded by the bytes that are there.
+"""Reads from NDR what a domain controller tells about a user who logged on: KERB_VALIDATION_INFO (MS-PAC 2.5) and
+NETLOGON_VALIDATION_SAM_INFO2 (MS-NRPC 2.2.1.4.12). They differ only in their last members. The bytes that are there bound the
+work.
 
-`protocols.kerberos.pac` finds the first in a ticket, `netlogon` the second in an answer. `trust` says what
-membership is worth.
+`protocols.kerberos.pac` finds the first in a ticket, `netlogon` the second in an answer. `trust` decides what a membership
+permits.
 """
 
 from __future__ import annotations
@@ -14,15 +15,15 @@ from postern.protocols.dcerpc.interfaces.windows_types import Counted, take_sid
 from postern.protocols.dcerpc.ndr import NdrError, Reader
 
 GUEST = 0x1
-"""UserFlags: nobody was proven, the account is the guest's (MS-PAC 2.5)."""
+"""A bit of UserFlags: the user got the guest account, and has not authenticated (MS-PAC 2.5)."""
 _ENABLED, _DENY_ONLY = 0x4, 0x10
 """SE_GROUP_*: MS-PAC 2.2.1."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogonInformation:
-    """`name` is sAMAccountName, `domain` the NetBIOS domain, `sid` the user's own; `groups` are the enabled groups' SIDs, the
-    user's own not among them. `session_key` is as it was on the wire (16 bytes)."""
+    """A user as the controller knows him. `name` is sAMAccountName, `domain` the NetBIOS domain, `sid` the user's SID. `groups`
+    are the SIDs of enabled groups, without the user's. `session_key` is as it was on the wire (16 bytes)."""
 
     name: str
     domain: str
@@ -33,7 +34,7 @@ class LogonInformation:
 
 
 def read_validation(data: Reader, ticket: bool) -> LogonInformation:
-    """The structure at the reader's place: of a `ticket` (KERB_VALIDATION_INFO) or of netlogon. Raises NdrError.
+    """Reads the structure at the reader's place: that of a `ticket` (KERB_VALIDATION_INFO), or netlogon's. Raises NdrError.
 
     Bound: linear in the octets that are there.
     """
@@ -50,8 +51,8 @@ def read_validation(data: Reader, ticket: bool) -> LogonInformation:
     resource_sid_at = resource_count = resource_at = 0
     if ticket:
         resource_sid_at, resource_count, resource_at = data.u32(), data.u32(), data.u32()
-    # From here what the pointers lead to, in their order.
-    name, *_ = [one.text() for one in names]
+    # From here the targets of the pointers follow, in their order.
+    name, *_ = [counted.text() for counted in names]
     rids = _memberships(data, group_count, groups_at)
     server.text()
     domain_name = domain.text()
@@ -72,7 +73,7 @@ def _counts(attributes: int) -> bool:
 
 
 def _memberships(data: Reader, count: int, pointer: int) -> list[int]:
-    """GROUP_MEMBERSHIP (MS-PAC 2.2.2): relative identifiers of the groups that count."""
+    """Reads GROUP_MEMBERSHIP (MS-PAC 2.2.2); returns the relative identifiers of the groups that count."""
     if not pointer:
         return []
     if data.u32() != count:
@@ -81,11 +82,11 @@ def _memberships(data: Reader, count: int, pointer: int) -> list[int]:
 
 
 def _extra_sids(data: Reader, count: int, pointer: int) -> list[str]:
-    """KERB_SID_AND_ATTRIBUTES (MS-PAC 2.2.1)."""
+    """Reads KERB_SID_AND_ATTRIBUTES (MS-PAC 2.2.1); returns the SIDs that count."""
     if not pointer:
         return []
     if data.u32() != count:
         raise NdrError("counts that differ")
     entries = list(struct.iter_unpack("<II", data.take(8 * count)))
-    found = [(take_sid(data), attributes) for at, attributes in entries if at]
-    return [sid for sid, attributes in found if _counts(attributes)]
+    memberships = [(take_sid(data), attributes) for at, attributes in entries if at]
+    return [sid for sid, attributes in memberships if _counts(attributes)]

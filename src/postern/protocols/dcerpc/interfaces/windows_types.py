@@ -1,6 +1,7 @@
-"""Types that Windows' own interfaces share, in NDR: MS-DTYP's strings and security identifiers. Bounded by the bytes there are.
+"""Types that Windows' interfaces share, in NDR: MS-DTYP's strings and security identifiers. The bytes that are there bound the
+work.
 
-Used where an interface is Microsoft's (`netlogon`, `validation`); our own interfaces have `ndr`'s simpler types.
+The modules of Microsoft's interfaces (`netlogon`, `validation`) use them; our own interfaces have `ndr`'s simpler types.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from postern.protocols.dcerpc.ndr import NdrError, Reader, Writer
 
 _REFERENT = 0x00020000
 MAX_SUB_AUTHORITIES = 15
-"""MS-DTYP 2.4.2.3."""
+"""Sub-authorities of a SID at most (MS-DTYP 2.4.2.3)."""
 
 
 def put_wide(out: Writer, text: str, unique: bool = False) -> None:
-    """`[string] wchar_t *`: with its closing zero; `unique` where the pointer may be null and so has a referent."""
+    """Writes `[string] wchar_t *` with its closing zero; `unique` where the pointer may be null, and so has a referent."""
     data = text.encode("utf-16-le", "surrogatepass") + b"\0\0"
     out.align(4)
     if unique:
@@ -24,20 +25,21 @@ def put_wide(out: Writer, text: str, unique: bool = False) -> None:
 
 
 def put_counted(out: Writer, size: int, referent: int) -> None:
-    """The fixed part of RPC_UNICODE_STRING or STRING: bytes, room, pointer (MS-DTYP 2.3.10, MS-NRPC 2.2.1.1.2)."""
+    """Writes the fixed part of RPC_UNICODE_STRING or STRING: bytes, room, pointer (MS-DTYP 2.3.10, MS-NRPC 2.2.1.1.2)."""
     out.align(4)
     out.raw(struct.pack("<HHI", size, size, _REFERENT + 4 * referent))
 
 
 def put_counted_units(out: Writer, data: bytes, unit: int) -> None:
-    """What the pointer of a counted string leads to: a conformant varying array of `unit` bytes each."""
+    """Writes the target of a counted string's pointer: a conformant varying array of `unit` bytes each."""
     count = len(data) // unit
     out.align(4)
     out.raw(struct.pack("<III", count, 0, count) + data)
 
 
 class Counted:
-    """An RPC_UNICODE_STRING that is read in two goes: `Counted(data)` its fixed part, `text()` what its pointer leads to."""
+    """An RPC_UNICODE_STRING that is read in two steps: `Counted(data)` reads its fixed part, `text()` the target of its
+    pointer."""
 
     __slots__ = ("_data", "_pointer", "_size")
 
@@ -48,7 +50,7 @@ class Counted:
         self._pointer = data.u32()
 
     def text(self) -> str:
-        """ "" where the pointer is null. Raises NdrError."""
+        """Reads the text; "" where the pointer is null. Raises NdrError."""
         if not self._pointer:
             return ""
         data = self._data
@@ -59,7 +61,7 @@ class Counted:
 
 
 def take_sid(data: Reader) -> str:
-    """An RPC_SID (MS-DTYP 2.4.2.3) behind its conformance, as "S-1-5-21-...". Raises NdrError."""
+    """Reads an RPC_SID (MS-DTYP 2.4.2.3) behind its conformance, as "S-1-5-21-...". Raises NdrError."""
     conformance = data.u32()
     if not data.size >= data.at + 8:
         raise NdrError("a security identifier that is cut off")
