@@ -11,6 +11,7 @@ import statistics
 import sys
 import tempfile
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from bench import accounting, imap, intake, ours
@@ -45,8 +46,8 @@ def _intake(mine: Peer, other: Peer) -> list[Figure]:
     return [
         compare(
             f"intake {size // 1024} KB, {connections} connections{', TLS' if tls else ''}",
-            lambda load=(connections, count, size, USERS[0], *tls): _delivered(mine, load),
-            lambda load=(connections, count, size, USERS[0], *tls): _delivered(other, load),
+            partial(_delivered, mine, (connections, count, size, USERS[0], *tls)),
+            partial(_delivered, other, (connections, count, size, USERS[0], *tls)),
             "other",
         )
         for size, connections, count in LOADS
