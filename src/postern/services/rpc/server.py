@@ -348,7 +348,8 @@ class RpcConversation(Conversation):
         del self._calls[call_id]
         if self._is_outlived and not self._calls:
             self.revoke()
-        elif len(self._calls) == self._most_calls - 1 and self.link is not None:
-            if self._task is None and not self.link.is_closed:
-                self.link.resume()
-                self._pump()
+        if len(self._calls) != self._most_calls - 1 or self._task is not None:
+            return
+        if self.link is not None and not self.link.is_closed:
+            self.link.resume()
+            self._pump()
