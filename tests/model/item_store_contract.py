@@ -436,6 +436,22 @@ class ItemStoreContract:
 
         check(opened, steps)
 
+    def test_no_folder_is_made_or_moved_where_its_path_could_not_be(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            store, guid = box.store, box.guid
+            deepest = await store.create_folder(guid, ["a"] * 32)
+            longest = await store.create_folder(guid, ["x" * 249] * 8)
+            nodes = {node.id: node for node in await store.tree(guid)}
+            (top,) = [node.id for node in nodes.values() if node.name == "a" and node.parent == 0]
+            for parent in (deepest.id, longest.id):
+                await refused("CANNOT", store.create_in(guid, parent, "b"))
+                await refused("CANNOT", store.move_folder(guid, box.archive, parent, "Archive"))
+            await refused("CANNOT", store.move_folder(guid, top, box.archive, "a"))
+            await refused("CANNOT", store.move_folder(guid, top, nodes[longest.id].parent, "a" * 250))
+            assert {node.id: node for node in await store.tree(guid)} == nodes
+
+        check(opened, steps)
+
     def test_what_a_deleted_folder_leaves_hangs_from_the_nearest_above(self, opened: Opened) -> None:
         async def steps(box: Box) -> None:
             store, guid = box.store, box.guid
