@@ -376,6 +376,18 @@ class ItemStoreContract:
 
         check(opened, steps)
 
+    @pytest.mark.parametrize("text", ["\ud800", "a\udc00b", "a\0b"])
+    def test_no_property_has_a_name_that_is_not_kept_as_it_is(self, opened: Opened, text: str) -> None:
+        """A lone surrogate would be kept as "?", and so be the name of another property."""
+
+        async def steps(box: Box) -> None:
+            for create in (False, True):
+                names = [PropertyName(SET, None, "before"), PropertyName(SET, None, text)]
+                await refused("CANNOT", box.store.property_ids(box.guid, names, create))
+            assert await box.store.property_names(box.guid) == {}
+
+        check(opened, steps)
+
     # Folders
 
     def test_folders_have_parents_names_and_classes(self, opened: Opened) -> None:
