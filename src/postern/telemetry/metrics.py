@@ -36,7 +36,7 @@ LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
         "queue": ("the queue's folder, which is the number of its worker", None),
         "state": ("`up` or `down`", frozenset({"up", "down"})),
         "status": ("the HTTP status code", None),
-        "version": ("Postern's", None),
+        "version": ("the version of Postern", None),
     }
 )
 """The meaning of each label, and its values where they are a closed set. All other values are names that the program itself
@@ -79,7 +79,8 @@ class Metric(StrEnum):
         "postern_messages_total",
         Kind.COUNTER,
         ("path", "step"),
-        "Steps of messages, one for each record of message tracking: received, sent, delivered, deferred, failed, refused.",
+        "Steps of messages, one for each record of message tracking: receive, submit, expand, deliver, send, defer, fail, "
+        "dsn, refuse.",
     )
     MESSAGE_OCTETS = (
         "postern_message_octets",

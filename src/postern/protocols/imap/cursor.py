@@ -146,7 +146,8 @@ class Cursor:
         return _decoded(self.astring())
 
     def mailbox(self) -> str:
-        """A mailbox name as Unicode in form C, "INBOX" in any case made upper (RFC 9051 section 5.1)."""
+        """Reads a mailbox name as Unicode in form C. "INBOX" in any case, alone or as the first level, becomes upper case
+        (RFC 9051 section 5.1)."""
         return self._name(self.astring())
 
     def reference(self) -> str | None:
