@@ -234,7 +234,31 @@ def test_a_failure_has_its_status_and_one_line(
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[Path]:
     with short_folder() as folder:
-        yield configuration_of(folder)
+        made = configuration_of(folder)
+        for name in ("directory", "probe-account"):
+            secret = made / "secrets" / name
+            secret.write_text("of a start\n")
+            os.chown(secret, made.stat().st_uid, made.stat().st_gid)
+        yield made
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_a_command_where_nothing_was_started_says_so_and_writes_nothing(prepared: bool) -> None:
+    with short_folder() as folder:
+        made = configuration_of(folder)
+        if not prepared:  # by hand, with a configuration alone
+            for part in made.iterdir():
+                if part.is_dir():
+                    part.rmdir()
+        before = sorted(made.rglob("*"))
+        for words in (("user", "list"), ("mailbox", "stats"), ("verify",), ("mailbox", "list"), ("domain", "list")):
+            done = postern(*words, "--state", str(made))
+            assert (done.returncode, done.stdout) == (os.EX_CONFIG, ""), (words, done.stderr)
+            assert done.stderr == (
+                f"postern: the organization at {made} has not been started here: start it with `postern run`, or name another "
+                "with --state\n"
+            )
+            assert sorted(made.rglob("*")) == before, words
 
 
 @pytest.mark.parametrize("name", failures._STATUS)
