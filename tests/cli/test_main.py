@@ -267,10 +267,11 @@ def test_each_class_that_has_a_status_exists(name: str) -> None:
     assert issubclass(getattr(importlib.import_module(module), kind), Exception)
 
 
-def test_a_reader_that_goes_away_is_no_failure_to_speak_of() -> None:
-    """`postern … | head -1`, with more behind it than a pipe holds."""
+@pytest.mark.parametrize("words", [("paths", "docs"), ("paths",), ("paths", "show", "imap4")])
+def test_a_reader_that_goes_away_is_no_failure_to_speak_of(words: tuple[str, ...]) -> None:
+    """`postern … | head -1`, with a page of our own and with tables that rich prints."""
     postern = subprocess.Popen(
-        [sys.executable, "-c", "from postern.cli.main import main; main()", "paths", "docs"],
+        [sys.executable, "-c", "from postern.cli.main import main; main()", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -278,6 +279,16 @@ def test_a_reader_that_goes_away_is_no_failure_to_speak_of() -> None:
     postern.stdout.close()
     assert postern.stderr.read() == b""
     assert postern.wait() == failures.READER_GONE
+
+
+@pytest.mark.parametrize("words", ["paths", "--help", "user list"])
+def test_a_closed_standard_output_is_told_before_anything_is_done(words: str) -> None:
+    code = "from postern.cli.main import main; main()"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -c "$1" {words} >&-', sys.executable, code], stderr=subprocess.PIPE, text=True
+    )
+    assert done.returncode == os.EX_IOERR
+    assert done.stderr.startswith("postern: standard output is closed") and done.stderr.count("\n") == 1
 
 
 def configuration_of(folder: Path) -> Path:
