@@ -325,6 +325,54 @@ def test_bad_configurations_are_told_in_these_words(file: Path) -> None:
     assert str(raised.value).splitlines() == expected
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:secretpw@[::1/x",
+        "postgresql://u:secret%ZZpw@127.0.0.1/x",
+        "postgresql://u:secretpw@127.0.0.1/x?nonsense=secretpw",
+        "postgresql://u:pa@secretpw@127.0.0.1/x",
+        "postgresql://u:1/secretpw@127.0.0.1/x",
+        "postgresql://u:1?secretpw@127.0.0.1/x",
+        "postgresql://u:secretpw#1@127.0.0.1/x",
+        "postgresql://u:secretpw/x",
+        "postgresql://u:secretpw@127.0.0.1:99999/x",
+        "postgresql://u:secretpw@127.0.0.1/x%00",
+        "mysql://u:secretpw@127.0.0.1/x",
+        "ldap://[::1",
+        "ldap://dc1:secretpw",
+        "ldap://dc1 ldap://u:secretpw@dc2",
+        "ldap://dc1 mysql://secretpw",
+    ],
+)
+def test_a_url_that_cannot_be_read_is_told_by_its_key_and_never_repeated(url: str) -> None:
+    key = "directory" if url.startswith("ldap") else "postgres"
+    text = TWO_MAILBOX_SERVERS.replace('name = "Example"', f'name = "Example"\n{key} = "{url}"')
+    with pytest.raises(configuration.ConfigurationError, match=rf"postern\.toml:4: organization\.{key}: ") as raised:
+        configuration.parse(text)
+    assert "secret" not in str(raised.value)
+    bare = text.replace(f'"{url}"', url)
+    with pytest.raises(configuration.ConfigurationError, match="no TOML") as raised:
+        configuration.parse(bare)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///mail",
+        "postgresql://u:secret%40pw@[::1]:5432/mail?sslmode=verify-full",
+        "postgres://u@db1:5432,db2:5433/mail?target_session_attrs=read-write",
+        "postgresql://%2Frun%2Fpostgresql/mail?user=u@db1",
+        "ldaps://dc1.example.test ldap://[::1]:3890",
+        "ldapi://%2Frun%2Fldapi",
+    ],
+)
+def test_urls_of_every_kind_are_taken(url: str) -> None:
+    key = "directory" if url.startswith("ldap") else "postgres"
+    configuration.parse(TWO_MAILBOX_SERVERS.replace('name = "Example"', f'name = "Example"\n{key} = "{url}"'))
+
+
 def _two() -> Organization:
     return configuration.parse(GOOD)
 

@@ -120,7 +120,8 @@ def unquoted(error: str, text: str) -> str:
     line = lines[int(at[1]) - 1] if at and 0 < int(at[1]) <= len(lines) else ""
     pair = re.match(r"\s*+([\w-]++)\s*+=\s*+([^\s\"'\[\]{}#=,][^\"'\[\]{}#=,]*+)(?:#|$)", line)
     if pair is not None:
-        return f'; texts need quotes: {pair[1]} = "{pair[2].strip()}"'
+        value = pair[2].strip()
+        return f'; texts need quotes: {pair[1]} = "{"…" if ":" in value else value}"'  # a URL may hold a password
     listed = re.match(r"\s*+([\w-]++)\s*+=\s*+\[", line)
     if listed is not None:
         return f'; texts need quotes, in lists too: {listed[1]} = ["…", "…"]'

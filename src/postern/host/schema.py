@@ -9,6 +9,7 @@ import contextlib
 import ipaddress
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -116,17 +117,61 @@ def _database_name(value: str) -> str:
 
 
 def _postgres_url(value: str) -> str:
+    """Checks the URL of a database before libpq sees it. URLs hold passwords, so that no message repeats a part of one."""
     if value and not value.startswith(("postgresql://", "postgres://")):
         raise ValueError(
             'is no PostgreSQL URL; write "postgresql://host/database", or leave it out for the private cluster'
         )
+    if value and not _is_postgres_url(value):
+        raise ValueError(
+            "cannot be read as a PostgreSQL URL; write "
+            '"postgresql://user:password@host:5432/database?parameter=value", with parameters that libpq knows, and '
+            'with "%40" for "@" and likewise for other signs in a name or password (RFC 3986 section 2.1)'
+        )
     return value
+
+
+def _is_postgres_url(value: str) -> bool:
+    """Whether libpq and RFC 3986 read the same user, password, hosts and ports in this URL.
+
+    A sign that must be encoded is read differently by the two: libpq takes the end of "u:pass@word@host" for a host, and
+    says it in an error.
+    """
+    import psycopg  # slow to import, and most files have no URL
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = urlsplit(value)
+        ports = str(conninfo_to_dict(value).get("port") or "").split(",")
+    except (psycopg.Error, ValueError):
+        return False
+    misread = (
+        parts.netloc.count("@") > 1 or "@" in parts.path or "#" in value or ("@" in parts.query and not parts.path)
+    )
+    return not misread and all(port == "" or _is_port(port) for port in ports)
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536
 
 
 def _directory_url(value: str) -> str:
+    """Checks the URLs of a directory, of which LDAP takes several with spaces between them."""
     if value and not value.startswith(("ldap://", "ldaps://", "ldapi://")):
         raise ValueError('is no LDAP URL; write "ldaps://host", or leave it out for the private directory')
+    if not all(map(_is_directory_url, value.split())):
+        raise ValueError(
+            'cannot be read as an LDAP URL; write "ldaps://host" or "ldaps://host:636", without user and password'
+        )
     return value
+
+
+def _is_directory_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("ldap", "ldaps", "ldapi") and "@" not in value and parts.port != 0
+    except ValueError:
+        return False
 
 
 DomainName = Annotated[str, AfterValidator(_domain_name)]

@@ -2,8 +2,8 @@
 Directory.
 
 One attendant of the organization works: that of the first mailbox server by name whose attendant answers. Each asks those before
-it over rus-rpc, and rests while one answers. One whose last round failed answers with an
-error, so that the next takes over. Two that cannot reach each other may both work for a while; they write the same values.
+it over rus-rpc, and rests while one answers. One whose last round failed answers with an error,
+so that the next takes over. Two that cannot reach each other may both work for a while; they write the same values.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class DirectTrust:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def refresh(self) -> None:
-        """Reads the directory's certificates. Trusted servers stay trusted while no directory answers."""
+        """Reads the certificates that the directory has for servers. Trusted servers stay trusted while no directory answers."""
         try:
             published = await self._certificates.trusted_certificates()
         except DirectoryUnavailable as error:
