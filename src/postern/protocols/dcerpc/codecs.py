@@ -228,14 +228,16 @@ def only(several: Wide, what: str) -> Wide:
     return Wide(several.types, lambda value: write((value,)), read_only)
 
 
-def numbered(what: str, numbers: Mapping[Any, int]) -> Codec:
-    """Carries each of these values as its number."""
+def numbered(what: str, numbers: Mapping[Any, int], unknown: Any = None) -> Codec:
+    """Carries each of these values as its number. Numbers that are not here are read as `unknown`; without it they are a
+    ValueError."""
     values = {number: value for value, number in numbers.items()}
 
     def read(number: int) -> Any:
-        if number not in values:
+        value = values.get(number, unknown)
+        if value is None:
             raise ValueError(f"an unknown {what}")
-        return values[number]
+        return value
 
     return Codec(U32, numbers.__getitem__, read)
 

@@ -377,7 +377,7 @@ class ServerMachine:
                 self._out.append(fault(received.call_id, context, Status.SECURITY, False))
                 return self._close("a verification trailer that contradicts")
             stub = kept
-        return Request(received.call_id, context, syntax, opnum, stub, association, object_)
+        return Request(received.call_id, context, syntax, opnum, stub, association, named.minor, object_)
 
     def _close(self, reason: str) -> Closing:
         self._dead = True

@@ -22,7 +22,8 @@ class AuthStep:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A whole call. `association` is None for one that is neither signed nor preceded by a CONNECT-level handshake."""
+    """A whole call. `association` is None for one that is neither signed nor preceded by a CONNECT-level handshake. `syntax` is
+    the interface that is served; `minor` is the minor version that the client bound, which may be older."""
 
     call_id: int
     context: int
@@ -30,6 +31,7 @@ class Request:
     opnum: int
     stub: bytes | memoryview
     association: Association | None
+    minor: int
     object: UUID | None = None
 
 

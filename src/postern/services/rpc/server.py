@@ -318,7 +318,7 @@ class RpcConversation(Conversation):
         begun, outcome = time.perf_counter(), "fault"
         try:
             try:
-                stub = await procedure(Call(request.stub, caller, group, request.object))
+                stub = await procedure(Call(request.stub, caller, group, request.object, request.minor))
                 if len(stub) > LONG:
                     await turns_of(self._loop).come()
                 self._machine.reply(request, stub)

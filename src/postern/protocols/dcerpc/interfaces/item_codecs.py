@@ -29,17 +29,17 @@ from postern.protocols.dcerpc.codecs import (
     write_uuids,
     write_words,
 )
-from postern.protocols.dcerpc.interfaces.mailbox_codecs import KIND
+from postern.protocols.dcerpc.interfaces.mailbox_codecs import ANSWERED_KIND
 from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Blobs
 
 IDS = TIMES
 """Ids of items or folders: signed words of 64 bits."""
 _NONE = -(1 << 63)
-_TABLE: Any = KIND.write
+_TABLE: Any = ANSWERED_KIND.write
 _KINDS = Codec(
     Array(U32),
     lambda kinds: write_words([_TABLE(kind) for kind in kinds]),
-    lambda data: [KIND.read(number) for number in read_words(data)],  # type: ignore[misc]  # it has both
+    lambda data: [ANSWERED_KIND.read(number) for number in read_words(data)],  # type: ignore[misc]  # it has both
 )
 
 

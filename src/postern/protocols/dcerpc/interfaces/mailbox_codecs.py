@@ -72,19 +72,20 @@ and a broken answer become UNAVAILABLE: try again."""
 
 # Folders
 
-KIND = numbered(
-    "kind of folder",
-    {
-        FolderKind.INBOX: 0,
-        FolderKind.SENT: 1,
-        FolderKind.DRAFTS: 2,
-        FolderKind.DELETED: 3,
-        FolderKind.JUNK: 4,
-        FolderKind.OUTBOX: 5,
-        FolderKind.ARCHIVE: 6,
-        FolderKind.USER: 7,
-    },
-)
+_KINDS = {
+    FolderKind.INBOX: 0,
+    FolderKind.SENT: 1,
+    FolderKind.DRAFTS: 2,
+    FolderKind.DELETED: 3,
+    FolderKind.JUNK: 4,
+    FolderKind.OUTBOX: 5,
+    FolderKind.ARCHIVE: 6,
+    FolderKind.USER: 7,
+}
+KIND = numbered("kind of folder", _KINDS)
+"""The kind of a folder in a request: a server does not create folders of a kind that it does not know."""
+ANSWERED_KIND = numbered("kind of folder", _KINDS, unknown=FolderKind.USER)
+"""The kind of a folder in an answer. A client takes a folder of a newer server's kind for one of the user's own."""
 FOLDER_STRUCTURE = Structure(
     "FOLDER",
     (
@@ -107,7 +108,7 @@ FOLDERS = Rows(
     ("folders", "names"),
     Folder,
     FOLDER_STRUCTURE,
-    {"kind": KIND, "subscribed": BOOLEAN},
+    {"kind": ANSWERED_KIND, "subscribed": BOOLEAN},
     {"name_count": "path", "keyword_count": "keywords"},
 )
 FOLDER = only(FOLDERS, "folder")
