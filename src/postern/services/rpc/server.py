@@ -108,6 +108,8 @@ class RpcServer:
         self.authenticator = authenticator
         self.callers = callers
         self.groups = Groups(secrets.randbits(32))
+        self.local_groups = Groups(secrets.randbits(32))
+        """The association groups of the unix sockets. A connection over TCP cannot join them, and the other way about."""
         self.may_call = may_call
         self.observed = observed
         self.account = account
@@ -147,6 +149,7 @@ class RpcConversation(Conversation):
                 telemetry.log(telemetry.Event.REFUSED, peer=str(link.peer.uid), reason="another user's process")
                 link.abort()
                 return
+            self._machine.groups = self._server.local_groups
             self._local = Identity(PrincipalKind.SERVER, self._server.account, Mechanism.PEER)
             self._trust()
         else:
