@@ -179,6 +179,11 @@ class ServerMachine:
             self._out.append(fault(binding.call_id, 0, Status.ACCESS_DENIED, False))
 
     @property
+    def bound(self) -> list[Syntax]:
+        """The interfaces that the client bound, in the order in which it did."""
+        return [syntax for syntax, _ in self._contexts.values()]
+
+    @property
     def is_refused(self) -> bool:
         """Whether the bind was refused, after which nothing is answered any more."""
         return self._dead

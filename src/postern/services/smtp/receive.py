@@ -41,6 +41,7 @@ from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.services.smtp.recipients import ENOUGH, FULL_MAILBOX, have_no_room, judge
 from postern.services.smtp.session import Session, Transaction
 from postern.telemetry.attempts import counted
+from postern.telemetry.metrics import Metric, count
 from postern.transport.submission import NotAllowed, fix_header
 from postern.trust.acceptor import Challenge
 
@@ -165,6 +166,7 @@ class ReceiveConversation(Conversation):
             # Gone from the directory. A server that believes to be known must not get the 5xx that a stranger gets.
             self._server.reply(_UNKNOWN_CERTIFICATE)
         elif isinstance(session.row, Refusal):
+            count(Metric.REFUSALS, session.door, session.row.reason)
             self._c.refusals.turned_away(session.door, session.peer.host, session.row.reason)
             self._server.reply(_not_admitted(session, session.row))
         elif session.submitter is not None and event.sender and not session.submitter.may_send_as(event.sender):

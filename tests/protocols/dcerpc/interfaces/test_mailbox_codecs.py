@@ -169,7 +169,8 @@ def test_a_client_reads_a_newer_servers_kind_of_folder_as_the_users_own() -> Non
         {"kind": numbered("kind of folder", {"voicemail": NEWER_KIND}), "subscribed": BOOLEAN},
         {"name_count": "path", "keyword_count": "keywords"},
     )
-    folder = Folder(7, ("Voice",), "voicemail", 1, 2, 3, 4, 5, 6, 7, 8, True, ())  # type: ignore[arg-type]
+    voicemail: Any = "voicemail"
+    folder = Folder(7, ("Voice",), voicemail, 1, 2, 3, 4, 5, 6, 7, 8, True, ())
     assert codecs.FOLDERS.read(*newer.write([folder])) == [replace(folder, kind=FolderKind.USER)]
     node = FolderNode(7, 0, "Voice", "IPF.Note", FolderKind.INBOX, 3)
     names = [name for name, _ in item_codecs.nodes().types]
