@@ -16,7 +16,7 @@ from pathlib import Path
 from postern.directory.adam import layout
 from postern.directory.adam.accounts import AdamAccounts
 from postern.directory.ldap.client import REPLACE
-from postern.host import account, certificates, edge, state
+from postern.host import account, certificates, edge, secret_files, state
 from postern.host.engines import adam
 from postern.host.engines.slapd import PrivateSlapd
 from postern.model.directory import TrustedCertificate
@@ -77,7 +77,8 @@ def running_adam(profile: Profile = Profile.PRACTICAL, lax: bool = False) -> Ite
     try:
         where = state.create(folder / "state")
         certificates.ensure(where, organization, EDGE, datetime.datetime.now(datetime.UTC))
-        edge.prepare_edge(organization, EDGE, where)
+        for name in (Secret.ADAM, Secret.ADAM_SERVICE):
+            secret_files.obtain(where, name)
         _give_away(where)
         engine = adam.AdamEngine(organization, EDGE, where)
         if lax:

@@ -48,12 +48,6 @@ class WrongHost(EdgeError):
     """This host does not have the role that the command needs."""
 
 
-def prepare_edge(organization: Organization, server: Server, state: StateFolder) -> None:
-    """Makes the secrets that an edge's processes read."""
-    for name in (Secret.ADAM, Secret.ADAM_SERVICE):
-        secret_files.obtain(state, name)
-
-
 def prepare_hub(state: StateFolder) -> bytes:
     """This hub's key, which is made if there is none yet."""
     file = state.secrets / Secret.EDGESYNC_KEY

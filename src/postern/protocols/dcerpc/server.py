@@ -259,7 +259,7 @@ class ServerMachine:
         else:
             first = False
         self._binding = _Binding(received.kind, received.call_id, answer, flags, association)
-        return AuthStep(association, verifier.token, first, True)
+        return AuthStep(association, verifier.token, first)
 
     def _result(self, offer: Offer) -> tuple[int, int]:
         features = offer.features
@@ -282,7 +282,7 @@ class ServerMachine:
         if verifier is None or association is None or association.protection is not None or association.failed:
             return self._close("an AUTH3 without its handshake")
         self._binding = _Binding(Kind.AUTH3, received.call_id, None, 0, association)
-        return AuthStep(association, verifier.token, False, False)
+        return AuthStep(association, verifier.token, False)
 
     # Requests
 

@@ -12,12 +12,11 @@ from postern.protocols.dcerpc.protection import Association
 @dataclass(frozen=True, slots=True)
 class AuthStep:
     """A token of the handshake `association`; the service answers with `auth_reply` or `auth_refused`. `first` is true where
-    a handshake begins, `expects_answer` is false for the last leg of three (AUTH3)."""
+    a handshake begins."""
 
     association: Association
     token: bytes
     first: bool
-    expects_answer: bool
 
 
 @dataclass(frozen=True, slots=True)
