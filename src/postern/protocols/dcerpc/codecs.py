@@ -270,7 +270,7 @@ def write_long_words(values: Sequence[int]) -> bytes:
     return struct.pack(f"<{len(values)}Q", *values) if values else b""
 
 
-def write_times(values: Sequence[int]) -> bytes:
+def write_signed_words(values: Sequence[int]) -> bytes:
     return struct.pack(f"<{len(values)}q", *values) if values else b""
 
 
@@ -282,7 +282,7 @@ def read_long_words(data: bytes) -> list[int]:
     return list(struct.unpack(f"<{len(data) // 8}Q", data)) if data else []
 
 
-def read_times(data: bytes) -> list[int]:
+def read_signed_words(data: bytes) -> list[int]:
     return list(struct.unpack(f"<{len(data) // 8}q", data)) if data else []
 
 
@@ -307,7 +307,7 @@ def read_uuids(data: bytes) -> list[UUID]:
 
 WORDS = Codec(Array(U32), write_words, read_words)
 LONG_WORDS = Codec(Array(U64), write_long_words, read_long_words)
-TIMES = Codec(Array(I64), write_times, read_times)
+TIMES = Codec(Array(I64), write_signed_words, read_signed_words)
 """Seconds since 1970, UTC."""
 TEXTS = Codec(Blobs(), write_texts, read_texts)
 UUIDS = Codec(Array(U8), write_uuids, read_uuids)

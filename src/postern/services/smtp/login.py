@@ -80,6 +80,10 @@ class Authentication:
     async def respond(self, session: Session, response: bytes | None) -> tuple[Session, Reply | Challenge]:
         return await self._answer(session, await self._auth.respond(response))
 
+    def cancel(self) -> None:
+        """Forgets the exchange that the client broke off; the protocol's machine has answered already."""
+        self._auth.cancel()
+
     async def _answer(self, session: Session, turn: AuthTurn) -> tuple[Session, Reply | Challenge]:
         if isinstance(turn, Challenge):
             return session, turn

@@ -142,6 +142,9 @@ class ReceiveConversation(Conversation):
     async def _response(self, event: events.Response) -> None:
         self._answer_login(*await self._login.respond(self._session, event.data))
 
+    def _cancelled(self, event: events.Cancelled) -> None:
+        self._login.cancel()
+
     def _answer_login(self, session: Session, answer: Reply | Challenge) -> None:
         if session is not self._session:
             self._identified(session)
@@ -336,7 +339,7 @@ _HANDLERS: dict[type, Callable[[ReceiveConversation, Any], Awaitable[None] | Non
     events.StartTls: ReceiveConversation._starttls,
     events.Authenticate: ReceiveConversation._authenticate,
     events.Response: ReceiveConversation._response,
-    events.Cancelled: lambda session, event: None,
+    events.Cancelled: ReceiveConversation._cancelled,
     events.Answered: lambda session, event: None,
     events.Mail: ReceiveConversation._mail,
     events.Rcpt: ReceiveConversation._rcpt,
