@@ -114,5 +114,6 @@ def test_every_module_of_a_protocol_says_its_bounds() -> None:
     modules = {name for name in modules if not name.endswith("__init__")}
     bounded = {"/".join(name.split(".")[1:-1]) for name in READERS if name.startswith("protocols.")}
     bounded |= {name.rpartition("/")[0] for name in bounded}  # a method's module
-    assert modules - bounded - WRITERS.keys() == set()
-    assert WRITERS.keys() - modules == set()
+    advice = "give their readers a `Bound: ` line, or say in WRITERS what reads for them"
+    assert modules - bounded - WRITERS.keys() == set(), advice
+    assert WRITERS.keys() - modules == set(), "these modules are gone"

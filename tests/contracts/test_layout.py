@@ -83,7 +83,7 @@ def test_only_net_opens_connections(module: Path) -> None:
     calls = {
         node.func.attr for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
     }
-    assert not calls & OPENING_CALLS
+    assert not calls & OPENING_CALLS, "only `net` opens sockets: dial or open a door for a row (`net/door.py`)"
 
 
 @pytest.mark.parametrize("layer", MIRRORED)

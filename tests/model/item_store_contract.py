@@ -376,6 +376,18 @@ class ItemStoreContract:
 
         check(opened, steps)
 
+    @pytest.mark.parametrize("text", ["\ud800", "a\udc00b", "a\0b"])
+    def test_no_property_has_a_name_that_is_not_kept_as_it_is(self, opened: Opened, text: str) -> None:
+        """A lone surrogate would be kept as "?", and so be the name of another property."""
+
+        async def steps(box: Box) -> None:
+            for create in (False, True):
+                names = [PropertyName(SET, None, "before"), PropertyName(SET, None, text)]
+                await refused("CANNOT", box.store.property_ids(box.guid, names, create))
+            assert await box.store.property_names(box.guid) == {}
+
+        check(opened, steps)
+
     # Folders
 
     def test_folders_have_parents_names_and_classes(self, opened: Opened) -> None:
@@ -433,6 +445,22 @@ class ItemStoreContract:
             await store.rename_folder(guid, b, ["a", "deep", "er"])
             node = await box.node(b)
             assert (node.name, (await box.node(node.parent)).name) == ("er", "deep")
+
+        check(opened, steps)
+
+    def test_no_folder_is_made_or_moved_where_its_path_could_not_be(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            store, guid = box.store, box.guid
+            deepest = await store.create_folder(guid, ["a"] * 32)
+            longest = await store.create_folder(guid, ["x" * 249] * 8)
+            nodes = {node.id: node for node in await store.tree(guid)}
+            (top,) = [node.id for node in nodes.values() if node.name == "a" and node.parent == 0]
+            for parent in (deepest.id, longest.id):
+                await refused("CANNOT", store.create_in(guid, parent, "b"))
+                await refused("CANNOT", store.move_folder(guid, box.archive, parent, "Archive"))
+            await refused("CANNOT", store.move_folder(guid, top, box.archive, "a"))
+            await refused("CANNOT", store.move_folder(guid, top, nodes[longest.id].parent, "a" * 250))
+            assert {node.id: node for node in await store.tree(guid)} == nodes
 
         check(opened, steps)
 

@@ -6,6 +6,7 @@ A test module subclasses MailboxesContract and says how to open one; each test h
 from __future__ import annotations
 
 import asyncio
+import random
 from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -231,6 +232,66 @@ class MailboxesContract:
             await box.store.delete_folder(box.guid, gone)
             mine = await box.store.create_folder(box.guid, ["mine"])
             await refused("ALREADYEXISTS", box.store.rename_folder(box.guid, mine.id, ["gone"]))
+
+        check(opened, steps)
+
+    def test_renaming_makes_no_path_that_cannot_be(self, opened: Opened) -> None:
+        """Neither the path of the folder, nor of one below it, gets too many names or octets; parents stay unmade."""
+        deep = [f"d{n}" for n in range(31)]
+        long, fitting = ["x" * 200] * 7, ["new", "y" * 195, "y" * 195, "y" * 197]
+
+        async def steps(box: Box) -> None:
+            await box.store.create_folder(box.guid, [*deep, "d31"])
+            await box.store.create_folder(box.guid, [f"e{n}" for n in range(32)])
+            await box.store.create_folder(box.guid, ["long", *long])
+            before = {folder.path: folder.id for folder in await box.store.folders(box.guid)}
+            for old, new in (
+                ("e0", [*deep, "e0"]),
+                ("e0", ["new", "e0"]),
+                ("long", [*fitting[:3], fitting[3] + "y"]),
+                ("long", ["z" * 255] * 8),
+            ):
+                await refused("CANNOT", box.store.rename_folder(box.guid, before[(old,)], new))
+                assert {folder.path: folder.id for folder in await box.store.folders(box.guid)} == before
+            await box.store.rename_folder(box.guid, before[("long",)], fitting)
+            names = ["/".join(folder.path) for folder in await box.store.folders(box.guid)]
+            assert max(map(len, names)) == 2_000
+
+        check(opened, steps)
+
+    def test_the_longest_paths_fit(self, opened: Opened) -> None:
+        """Whatever they hold: these do not compress, and each name leaves most of a word unused."""
+        letters = random.Random(8)
+        names = ["".join(chr(letters.randrange(0x21, 0x7E)) for _ in range(61)).replace("/", "~") for _ in range(32)]
+        longest = [*names[:31], names[31] + "12345678901234567"]
+        assert len("/".join(longest)) == 2_000
+
+        async def steps(box: Box) -> None:
+            made = await box.store.create_folder(box.guid, longest)
+            await box.store.subscribe(box.guid, longest, True)
+            assert (await box.folder(made.id)).path == tuple(longest) in await box.store.subscriptions(box.guid)
+            too_long = [*longest[:31], longest[31] + "x"]
+            far_too_long = ["".join(chr(letters.randrange(0x4E00, 0x9FFF)) for _ in range(85)) for _ in range(31)]
+            for path in (too_long, far_too_long):
+                await refused("CANNOT", box.store.create_folder(box.guid, path))
+                await refused("CANNOT", box.store.subscribe(box.guid, path, True))
+
+        check(opened, steps)
+
+    def test_parents_that_are_missing_count_as_folders(self, opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("postern.store.folders.MAX_FOLDERS", 10)
+
+        async def steps(box: Box) -> None:
+            assert len(await box.store.folders(box.guid)) == 7
+            old = await box.store.create_folder(box.guid, ["old"])
+            await refused("LIMIT", box.store.create_folder(box.guid, ["a", "b", "c"]))
+            await refused("LIMIT", box.store.rename_folder(box.guid, old.id, ["a", "b", "c", "new"]))
+            await refused("LIMIT", box.store.rename_folder(box.guid, box.inbox, ["a", "b", "c"]))
+            assert len(await box.store.folders(box.guid)) == 8
+            await box.store.rename_folder(box.guid, old.id, ["a", "b", "new"])
+            await refused("LIMIT", box.store.create_folder(box.guid, ["more"]))
+            await box.store.rename_folder(box.guid, old.id, ["a", "newer"])
+            assert len(await box.store.folders(box.guid)) == 10, "a full mailbox still renames"
 
         check(opened, steps)
 

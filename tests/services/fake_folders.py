@@ -13,9 +13,11 @@ from uuid import UUID
 from postern.model.folders import MAIL, Folder, FolderKind, Right
 from postern.model.item_store import PropertyName
 from postern.model.items import MESSAGE, Column, Flag
+from postern.model.mailbox import MailboxError
 from postern.model.search import SearchTerm
 from postern.protocols.mime.message import NO_DATE, render
 from postern.protocols.mime.words import fold
+from postern.store import folders as store_folders
 from postern.store.threads import Message
 
 IDS = itertools.count(1)
@@ -109,10 +111,15 @@ class FakeMailbox:
             folder.gone.append((folder.items.pop(uid).id, self.next, moved))
             folder.vanished.append((uid, self.next))
 
-    def add_parents(self, path: tuple[str, ...]) -> None:
-        for depth in range(1, len(path)):
-            if not any(folder.path == path[:depth] for folder in self.folders.values()):
-                self.add(path[:depth])
+    def add_parents(self, path: tuple[str, ...], others: int = 0) -> None:
+        """Adds the missing folders above `path`; the caller adds `others`."""
+        paths = {folder.path for folder in self.folders.values()}
+        missing = [path[:depth] for depth in range(1, len(path)) if path[:depth] not in paths]
+        more = len(missing) + others
+        if more and len(paths) + more > store_folders.MAX_FOLDERS:
+            raise MailboxError("LIMIT", "Too many folders")
+        for parent in missing:
+            self.add(parent)
 
     def of_kind(self, kind: FolderKind) -> FakeFolder:
         return next(folder for folder in self.folders.values() if folder.kind is kind)

@@ -18,6 +18,7 @@ from postern.model.item_store import (
 from postern.model.items import NewItem
 from postern.model.mailbox import MailboxError
 from postern.store.folders import checked_path
+from postern.store.item_store import check_names
 from postern.store.items import checked_class
 from tests.services.fake_folders import FakeFolder, Item
 from tests.services.fake_mailboxes import FakeMailboxes
@@ -151,9 +152,8 @@ class FakeItemStore(FakeMailboxes):
 
     async def property_ids(self, mailbox: UUID, names: Sequence[PropertyName], create: bool = False) -> list[int]:
         known = self._mailbox(mailbox).names
+        check_names(names)
         for name in names:
-            if not (0 <= name.lid < 1 << 32 if name.lid is not None else 1 <= len(name.name.encode()) <= 255):
-                raise MailboxError("CANNOT", "A property is named by a number of 32 bits or by 1 to 255 octets")
             if create and name not in known:
                 known.append(name)
         return [FIRST_PROPERTY_NAME + known.index(name) if name in known else 0 for name in names]

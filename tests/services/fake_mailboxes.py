@@ -28,7 +28,7 @@ from postern.model.search import SearchResult, SearchTerm, SortKey
 from postern.protocols.mime.message import render
 from postern.store import threads
 from postern.store.delivery import with_return_path
-from postern.store.folders import checked_path
+from postern.store.folders import checked_path, normal_path
 from tests.services.fake_folders import IDS, FakeFolder, FakeMailbox, Item, in_thread, matches, sizes, sort_value
 
 WELL_KNOWN = {
@@ -96,13 +96,13 @@ class FakeMailboxes:
         path = tuple(checked_path(path))
         if any(f.path == path for f in box.folders.values()):
             raise MailboxError("ALREADYEXISTS", "The folder exists")
-        box.add_parents(path)
+        box.add_parents(path, others=1)
         made = box.add(path, kind)
         await self._tell()
         return box.described(made)
 
     async def rename_folder(self, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
-        box, f, path = self._mailbox(mailbox), self._folder(mailbox, folder), tuple(path)
+        box, f, path = self._mailbox(mailbox), self._folder(mailbox, folder), checked_path(path)
         if any(other.path == path for other in box.folders.values()):
             raise MailboxError("ALREADYEXISTS", "The folder exists")
         if f.kind is FolderKind.INBOX:
@@ -114,6 +114,9 @@ class FakeMailboxes:
         old = f.path
         if path[: len(old)] == old:
             raise MailboxError("CANNOT", "A folder cannot move below itself")
+        for other in box.folders.values():
+            if other.path[: len(old)] == old:
+                checked_path(path + other.path[len(old) :])
         box.add_parents(path)
         if any(other.path[: len(path)] == path for other in box.folders.values()):
             raise MailboxError("ALREADYEXISTS", "A folder below that name exists")
@@ -139,7 +142,10 @@ class FakeMailboxes:
 
     async def subscribe(self, mailbox: UUID, path: Sequence[str], subscribed: bool) -> None:
         box = self._mailbox(mailbox)
-        (box.subscribed.add if subscribed else box.subscribed.discard)(tuple(path))
+        if subscribed:
+            box.subscribed.add(checked_path(path))
+        else:
+            box.subscribed.discard(normal_path(path))
 
     async def keywords(self, mailbox: UUID, folder: int, names: Sequence[str], create: bool) -> int:
         f = self._folder(mailbox, folder)

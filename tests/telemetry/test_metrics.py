@@ -59,10 +59,10 @@ def test_labels_are_bounded() -> None:
     metrics.count(Metric.MESSAGES, "", "receive")
     assert [labels for _, labels in metrics.values] == [("other", "receive"), ("none", "receive")]
     for number in range(MAX_SERIES + 100):
-        metrics.count(Metric.EVENTS, f"event{number}", "imap4")
+        metrics.count(Metric.EVENTS, f"event{number}", "imap4", "info")
     series = [labels for metric, labels in metrics.values if metric is Metric.EVENTS]
     assert len(series) == MAX_SERIES + 1
-    assert metrics.values[Metric.EVENTS, ("other", "other")] == 100
+    assert metrics.values[Metric.EVENTS, ("other", "other", "other")] == 100
     with pytest.raises(ValueError, match="labels"):
         metrics.count(Metric.EVENTS, "started")
     with pytest.raises(ValueError, match="labels"):
@@ -83,8 +83,8 @@ def test_tracking_observation_and_log_are_counted_without_names(
     assert counted.values == {
         (Metric.MESSAGES, ("imap4", "receive")): 1,
         (Metric.PATH_USES, ("imap4", "Basic", "TLSv1.3")): 1,
-        (Metric.EVENTS, ("authenticated", "imap4")): 1,
+        (Metric.EVENTS, ("authenticated", "imap4", "info")): 1,
         (Metric.LOGONS, ("imap4", "Basic", "granted")): 1,
-        (Metric.EVENTS, ("authentication-failed", "imap4")): 1,
+        (Metric.EVENTS, ("authentication-failed", "imap4", "warning")): 1,
         (Metric.LOGONS, ("imap4", "other", "denied")): 1,
     }

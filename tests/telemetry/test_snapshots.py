@@ -36,6 +36,12 @@ def test_what_is_damaged_stale_or_unknown_is_passed_over(tmp_path: Path) -> None
         "stale": json.dumps(fine | {"time": now - STALE - 1}),
         "labels": json.dumps(fine | {"values": [["postern_messages_total", ["imap4"], 1]]}),
         "list": "[]",
+        "infinite": json.dumps(
+            fine | {"distributions": [["postern_rpc_seconds", ["imap4", "reply"], [1e999] * 11, 1]]}
+        ),
+        "digits": json.dumps(fine | {"values": [["postern_messages_total", ["imap4", "send"], int("9" * 400)]]}),
+        "surrogate": json.dumps(fine | {"values": [["postern_messages_total", ["imap4", "\ud800"], 1]]}),
+        "long-time": json.dumps(fine | {"time": int("9" * 400)}),
     }.items():
         (tmp_path / f"{name}.json").write_text(content)
     other = [["postern_of_tomorrow", [], 1], *fine["values"]]
@@ -53,5 +59,6 @@ def test_health_is_the_supervisors_word_while_it_says_any(tmp_path: Path) -> Non
     write_health(tmp_path, {"hub.0": True, "slapd": False})
     assert read_health(tmp_path, now) == {"hub.0": True, "slapd": False}
     assert read_health(tmp_path, now + STALE + 60) == {"supervisor": False}
-    (tmp_path / "health.json").write_text("[1]")
-    assert read_health(tmp_path, now) == {"supervisor": False}
+    for damaged in ("[1]", json.dumps({"time": int("9" * 400), "parts": {}}), json.dumps({"time": now, "parts": {}})):
+        (tmp_path / "health.json").write_text(damaged)
+        assert read_health(tmp_path, now) == {"supervisor": False}

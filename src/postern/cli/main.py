@@ -56,7 +56,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Resolves as groups do, and says which command a mistyped one may have meant."""
+        """Resolves as groups do. Raises click.UsageError, which says what a mistyped command may have meant."""
         from postern.model.words import meant  # difflib is slow to import
 
         word = arguments[0]

@@ -98,12 +98,12 @@ _INTRODUCTION = """\
 # The data paths
 
 This page is generated from the table (`postern paths docs`). One test checks that it is current, another compares the
-reference's rows with the reference, cell by cell. Nothing listens and nothing dials without a row. The row binds the port,
-decides what is advertised and what is refused, names the line in every log, and becomes the host's firewall.
+reference's rows with the reference, cell by cell. Nothing listens and nothing dials without a row. The row says which port is
+bound, what is advertised and what is refused; its id stands in every log; and the host's firewall is made from it.
 
 - **Authentication**: a caller tries the first mechanism first.
-- **Encryption** is *required* between our servers and for end users (clear text is refused before authentication),
-  *offered* to strangers (always there, never demanded), or *never* there, as the row says.
+- **Encryption**, in parentheses: *required* (clear text is refused before authentication), as for end users and between most of
+  our servers; *offered* (always there, never demanded), as to strangers; or *never*: the row has none.
 - A *profile* settles the rows for an organization. `reference` is the tables below to the letter. A new organization starts
   with `practical`, which adds what today's clients need and encrypts what can be encrypted. `hardened` drops NTLM, Digest and
   Basic wherever Kerberos, SCRAM or a certificate can do the work. The end of the page lists each deviation with its reason.
@@ -181,4 +181,4 @@ def _waiting() -> Iterator[str]:
         if row.waits:
             reasons.setdefault(row.waits, []).append(f"`{row.id}`")
     for reason, ids in reasons.items():
-        yield f"- {', '.join(ids)}: {reason}"
+        yield f"- {reason}: {', '.join(ids)}"

@@ -281,7 +281,7 @@ def send_as(name: str, address: str, remove: bool, state_dir: str | None) -> Non
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @state_option
 def remove(name: str, yes: bool, state_dir: str | None) -> None:
-    """Remove a user or room from the directory. The mailbox is kept for 30 days (mailbox-retention), disconnected.
+    """Remove a user or room from the directory. The mailbox is disconnected, and kept for `mailbox-retention` (30 days).
 
     For example `postern user remove alice`.
     """

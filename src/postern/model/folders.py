@@ -56,12 +56,13 @@ class FolderStore(Protocol):
 
     async def create_folder(self, mailbox: UUID, path: Sequence[str], kind: FolderKind = FolderKind.USER) -> Folder:
         """Creates missing parents too. A name used before gets a larger UIDVALIDITY. Raises MailboxError: ALREADYEXISTS,
-        CANNOT for a name that no folder can have, LIMIT."""
+        CANNOT for a path that no folder can have, LIMIT."""
         ...
 
     async def rename_folder(self, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
         """Renames the folder, with all that is below it. INBOX: its items move into a new folder and INBOX stays (RFC 9051
-        6.3.6). Raises MailboxError: NONEXISTENT, ALREADYEXISTS, CANNOT."""
+        6.3.6). Raises MailboxError: NONEXISTENT, ALREADYEXISTS, CANNOT where a path of the folder or below it could not be, LIMIT
+        for missing parents."""
         ...
 
     async def delete_folder(self, mailbox: UUID, folder: int) -> None:
@@ -75,7 +76,8 @@ class FolderStore(Protocol):
         ...
 
     async def subscribe(self, mailbox: UUID, path: Sequence[str], subscribed: bool) -> None:
-        """Adds the name to the subscriptions, or takes it out."""
+        """Adds the name to the subscriptions, or takes it out. Raises MailboxError CANNOT to add a path that no folder can
+        have."""
         ...
 
 
@@ -143,7 +145,7 @@ class FolderTree(Protocol):
 
     async def move_folder(self, mailbox: UUID, folder: int, parent: int, name: str) -> None:
         """Gives the folder another parent (0: none), another name, or both. Raises MailboxError: NONEXISTENT, ALREADYEXISTS,
-        CANNOT for a well-known folder, or a parent that is below the folder."""
+        CANNOT for a well-known folder, a parent that is below the folder, or a path that no folder can have."""
         ...
 
     async def folder_changes(self, mailbox: UUID, since: int) -> FolderChanges:

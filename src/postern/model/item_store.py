@@ -120,8 +120,8 @@ class ItemStore(Protocol):
 
     async def property_ids(self, mailbox: UUID, names: Sequence[PropertyName], create: bool = False) -> list[int]:
         """The number of each name in this mailbox, from FIRST_PROPERTY_NAME on. A new name is numbered with `create`, else it is
-        0. Raises MailboxError: CANNOT for a name that is neither a number nor 1 to 255 octets, LIMIT beyond
-        MAX_PROPERTY_NAMES."""
+        0. Raises MailboxError: CANNOT for a name that is neither a number nor 1 to 255 octets of UTF-8,
+        LIMIT beyond MAX_PROPERTY_NAMES."""
         ...
 
     async def property_names(self, mailbox: UUID) -> dict[int, PropertyName]:

@@ -23,7 +23,7 @@ TIMEOUT = 30.0
 
 
 class AttendantProcess:
-    """A started attendant."""
+    """The attendant of this host. It serves from `start` until `stop` returns."""
 
     def __init__(self, runtime: Runtime) -> None:
         domain = Domain(runtime)

@@ -20,7 +20,7 @@ from postern.services.pop3.session import Pop3Session
 
 
 class Access:
-    """A started client access process."""
+    """A client access process. It serves from `start` until `stop` returns."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

@@ -25,7 +25,7 @@ ON_25 = ("edge-to-edge", "hub-to-edge")
 
 
 class Edge:
-    """A started edge transport process."""
+    """An edge transport process. It serves from `start` until `stop` returns."""
 
     def __init__(self, runtime: Runtime) -> None:
         organization, fqdn, rows = runtime.organization, runtime.server.fqdn, runtime.rows

@@ -17,7 +17,7 @@ from postern.transport.queue import Queue
 
 
 class Hub:
-    """A started hub transport process."""
+    """A hub transport process. It serves from `start` until `stop` returns."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

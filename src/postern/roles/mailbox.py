@@ -18,7 +18,7 @@ from postern.store.database import MailboxDatabase
 
 
 class Mailbox:
-    """A started mailbox process."""
+    """A mailbox process. It serves from `start` until `stop` returns."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

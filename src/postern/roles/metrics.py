@@ -18,7 +18,7 @@ PORT = 9464
 
 
 class MetricsProcess:
-    """A started metrics service."""
+    """The metrics service of this host. It serves from `start` until `stop` returns."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

@@ -23,7 +23,7 @@ from postern.trust.ntlm.handshake import nt_hash
 
 
 class TopologyProcess:
-    """A started topology process."""
+    """The topology process of this host. It serves from `start` until `stop` returns."""
 
     def __init__(self, runtime: Runtime) -> None:
         domain = Domain(runtime)

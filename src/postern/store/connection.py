@@ -127,8 +127,8 @@ class Connection:
             self._answer.exception()
 
     def abandon(self) -> None:
-        """Asks the server to end a request that only reads and that nobody waits for any more. Until the server has ended it, the
-        connection is not idle."""
+        """Gives up a request that only reads and that nobody waits for any more: if it has not ended by itself after _GRACE
+        seconds, the server is asked to end it. Until it has ended, the connection is not idle."""
         if self._answer is not None and not self._answer.done() and self._abandoned is None:
             self._abandoned = self._loop.create_task(self._end(self._answer))
             self._abandoned.add_done_callback(self._ended)

@@ -75,7 +75,7 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore):
         return await transport.transport(self._pool)
 
     async def octets(self) -> int:
-        """Size of the database on disk. Raises MailboxError."""
+        """Octets that the database takes on disk. Raises MailboxError."""
         return await transport.octets(self._pool)
 
     async def close(self) -> None:

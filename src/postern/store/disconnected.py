@@ -33,9 +33,10 @@ _PORTION = 500
 
 
 async def reconcile(pool: Pool, find: Find, now: int) -> None:
-    """Asks the directory about the owners of all mailboxes, portion by portion, and marks the mailboxes. Owners count as missing
-    only after all were asked, so what `find` raises marks no mailbox as disconnected. Raises IncompleteAnswer where nobody at
-    all was found: then something is wrong with the directory, for not everybody can be gone."""
+    """Asks the directory about the owners of all mailboxes, portion by portion. A mailbox whose owner is found is connected,
+    under the owner's name, at once. The others are marked as disconnected at `now` (epoch seconds) only after all were asked: if
+    `find` raises, no mailbox is disconnected. Raises IncompleteAnswer if mailboxes would be disconnected and nobody at all was
+    found: then something is wrong with the directory, for not everybody can be gone."""
     missing: list[UUID] = []
     anybody, last = False, UUID(int=0)
     while True:

@@ -9,7 +9,7 @@ from postern.model.folders import FolderChanges, FolderKind, FolderNode, Right
 from postern.model.mailbox import MailboxError
 from postern.store import wire
 from postern.store.connection import Pool
-from postern.store.folders import MAX_DEPTH, MAX_FOLDERS, checked_path
+from postern.store.folders import checked_path, limits
 from postern.store.items import checked_class
 from postern.store.notices import Notices
 
@@ -47,11 +47,10 @@ async def create_in(
         wire.int8(parent),
         wire.text(_name(parent, name)),
         wire.text(checked_class(folder_class)),
-        wire.int8(MAX_FOLDERS),
-        wire.int8(MAX_DEPTH),
+        *limits(),
     ]
     rows = await pool.run(
-        "SELECT create_below($1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint)", parameters
+        "SELECT create_below($1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint)", parameters
     )
     rows = await pool.run(_TREE + " AND f.id = $2::bigint", [mailbox.bytes, rows[0][0]])
     if not rows:
@@ -67,11 +66,10 @@ async def move_folder(pool: Pool, notices: Notices, mailbox: UUID, folder: int, 
         wire.int8(folder),
         wire.int8(parent),
         wire.text(_name(parent, name)),
-        wire.int8(MAX_FOLDERS),
-        wire.int8(MAX_DEPTH),
+        *limits(),
     ]
     rows = await pool.run(
-        "SELECT move_folder($1::uuid, $2::bigint, $3::bigint, $4::text, $5::bigint, $6::bigint)", parameters
+        "SELECT move_folder($1::uuid, $2::bigint, $3::bigint, $4::text, $5::bigint, $6::bigint, $7::bigint)", parameters
     )
     notices.changed(mailbox, wire.to_int8(rows[0][0]))
 

@@ -14,6 +14,13 @@ from postern.store.notices import Notices
 
 MAX_FOLDERS = 10_000
 MAX_DEPTH = 32
+"""Names of a path: IMAP opens no folder below that (`path_of` in `services/imap/state.py`)."""
+MAX_PATH_OCTETS = 2_000
+"""Octets of a path's names in UTF-8, with one for each slash between them.
+
+A row of the index on (mailbox, path) has at most 2,704 octets, a third of PostgreSQL's page of 8 KB; with a longer one the
+statement fails. The row's header, the mailbox and the array's header take 36 octets, and each of 32 names up to 7 for its
+length and alignment: 2,260 octets at most."""
 _MAX_NAME = 255
 
 _FOLDER = """
@@ -76,8 +83,8 @@ async def first_unseen(pool: Pool, mailbox: UUID, folder: int) -> int:
 
 async def create_folder(pool: Pool, notices: Notices, mailbox: UUID, path: Sequence[str], kind: FolderKind) -> Folder:
     rows = await pool.run(
-        "SELECT create_folder($1::uuid, $2::text[], $3::text, $4::text, $5::bigint)",
-        [mailbox.bytes, wire.texts(checked_path(path)), wire.text(kind.value), wire.text(MAIL), wire.int8(MAX_FOLDERS)],
+        "SELECT create_folder($1::uuid, $2::text[], $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint)",
+        [mailbox.bytes, wire.texts(checked_path(path)), wire.text(kind.value), wire.text(MAIL), *limits()],
     )
     made = await folder(pool, mailbox, wire.to_int8(rows[0][0]), False)
     notices.changed(mailbox, made.highest_modseq)
@@ -86,8 +93,8 @@ async def create_folder(pool: Pool, notices: Notices, mailbox: UUID, path: Seque
 
 async def rename_folder(pool: Pool, notices: Notices, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
     rows = await pool.run(
-        "SELECT rename_folder($1::uuid, $2::bigint, $3::text[], $4::bigint)",
-        [mailbox.bytes, wire.int8(folder), wire.texts(checked_path(path)), wire.int8(MAX_FOLDERS)],
+        "SELECT rename_folder($1::uuid, $2::bigint, $3::text[], $4::bigint, $5::bigint, $6::bigint)",
+        [mailbox.bytes, wire.int8(folder), wire.texts(checked_path(path)), *limits()],
     )
     notices.changed(mailbox, wire.to_int8(rows[0][0]))
 
@@ -137,6 +144,11 @@ async def keywords(pool: Pool, mailbox: UUID, folder: int, names: Sequence[str],
     return wire.to_int8(rows[0][0])
 
 
+def limits() -> list[bytes]:
+    """Returns the parameters `most`, `deepest` and `longest` of the SQL functions that make or rename folders."""
+    return [wire.int8(MAX_FOLDERS), wire.int8(MAX_DEPTH), wire.int8(MAX_PATH_OCTETS)]
+
+
 def normal_path(path: Sequence[str]) -> tuple[str, ...]:
     """Returns the path with INBOX in capitals at its top: the case of this name alone does not matter (RFC 9051 section 5.1)."""
     if path and path[0].upper() == "INBOX":
@@ -147,7 +159,9 @@ def normal_path(path: Sequence[str]) -> tuple[str, ...]:
 def checked_path(path: Sequence[str]) -> tuple[str, ...]:
     """Returns the path as it is kept. Raises MailboxError for names that no folder can have."""
     if not path or len(path) > MAX_DEPTH:
-        raise MailboxError("CANNOT", "A folder's path has between 1 and 32 names")
+        raise MailboxError("CANNOT", f"A folder's path has between 1 and {MAX_DEPTH} names")
+    if len("/".join(path).encode("utf-8", "replace")) > MAX_PATH_OCTETS:
+        raise MailboxError("CANNOT", f"A folder's path has at most {MAX_PATH_OCTETS} octets")
     for name in path:
         if not name or len(name.encode("utf-8", "replace")) > _MAX_NAME or not name.isprintable() or "/" in name:
             raise MailboxError("CANNOT", "A folder's name has 1 to 255 octets, all of them printable and none a slash")

@@ -197,9 +197,7 @@ async def set_properties(
 
 
 async def property_ids(pool: Pool, mailbox: UUID, names: Sequence[PropertyName], create: bool) -> list[int]:
-    for name in names:
-        if not (0 <= name.lid <= _MAX_TAG if name.lid is not None else _is_name(name.name)):
-            raise MailboxError("CANNOT", "A property is named by a number of 32 bits or by 1 to 255 octets")
+    check_names(names)
     rows = await pool.run(
         "SELECT property_ids($1::uuid, $2::uuid[], $3::bigint[], $4::text[], $5::boolean, $6::bigint, $7::bigint)",
         [
@@ -225,8 +223,20 @@ async def property_names(pool: Pool, mailbox: UUID) -> dict[int, PropertyName]:
     return names
 
 
+def check_names(names: Sequence[PropertyName]) -> None:
+    """Raises MailboxError CANNOT for a name that no property can have."""
+    for name in names:
+        if not (0 <= name.lid <= _MAX_TAG if name.lid is not None else _is_name(name.name)):
+            raise MailboxError("CANNOT", "A property is named by a number of 32 bits, or by 1 to 255 octets of UTF-8")
+
+
 def _is_name(text: str) -> bool:
-    return 1 <= len(text.encode("utf-8", "replace")) <= _LONGEST_NAME and "\0" not in text
+    """Whether PostgreSQL's text holds the name as it is: it takes neither NUL nor a lone surrogate, and `wire.text` would
+    make another name of these."""
+    try:
+        return 1 <= len(text.encode()) <= _LONGEST_NAME and "\0" not in text
+    except UnicodeEncodeError:
+        return False
 
 
 def _item(row: Sequence[bytes | None]) -> StoredItem:

@@ -244,6 +244,6 @@ def log(event: Event, **fields: Any) -> None:
 def _count(event: Event, fields: Mapping[str, Any]) -> None:
     """Counts the line, and the authentication that it reports, if it does."""
     path = str(fields.get("path", ""))
-    count(Metric.EVENTS, event.value, path)
+    count(Metric.EVENTS, event.value, path, event.level)
     if event in _LOGONS:
         count(Metric.LOGONS, path, str(fields.get("mechanism", "")), _LOGONS[event])

@@ -28,6 +28,7 @@ LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
         "seal": ("what encrypts: `TLSv1.3`, `RPC privacy`, `Kerberos`, `local` or `none`", None),
         "step": ("a step of message tracking, as `receive`", None),
         "event": ("an event of docs/events.md", None),
+        "level": ("the level of the line", frozenset({"debug", "info", "warning", "error"})),
         "outcome": ("how it ended", None),
         "reason": ("the transport agent that refused, the guard's reason, or the reply's enhanced status code", None),
         "agent": ("a transport agent, as `postern agent list` names it", None),
@@ -36,7 +37,7 @@ LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
         "queue": ("the queue's folder, which is the number of its worker", None),
         "state": ("`up` or `down`", frozenset({"up", "down"})),
         "status": ("the HTTP status code", None),
-        "version": ("Postern's", None),
+        "version": ("the version of Postern", None),
     }
 )
 """The meaning of each label, and its values where they are a closed set. All other values are names that the program itself
@@ -79,7 +80,8 @@ class Metric(StrEnum):
         "postern_messages_total",
         Kind.COUNTER,
         ("path", "step"),
-        "Steps of messages, one for each record of message tracking: received, sent, delivered, deferred, failed, refused.",
+        "Steps of messages, one for each record of message tracking: receive, submit, expand, deliver, send, defer, fail, "
+        "dsn, refuse.",
     )
     MESSAGE_OCTETS = (
         "postern_message_octets",
@@ -151,7 +153,12 @@ class Metric(StrEnum):
         ("state",),
         "Domain controllers that the topology service knows.",
     )
-    EVENTS = "postern_events_total", Kind.COUNTER, ("event", "path"), "Lines of the log, by event and path."
+    EVENTS = (
+        "postern_events_total",
+        Kind.COUNTER,
+        ("event", "path", "level"),
+        "Lines of the log, by event, path and level.",
+    )
     SCRAPES = "postern_metrics_requests_total", Kind.COUNTER, ("status",), "Requests to the metrics service."
 
 

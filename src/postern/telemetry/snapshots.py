@@ -25,6 +25,8 @@ STALE = 30.0
 """Seconds after which a file no longer counts, since its process is gone or hangs."""
 MAX_FILE = 4_194_304
 """Octets that are read of one file; 500 series of each metric take a quarter."""
+DAMAGED = (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""Errors of reading a file that is missing or is not what a process writes."""
 _PAGE = resource.getpagesize()
 
 
@@ -77,7 +79,7 @@ def read(folder: Path, now: float) -> Iterator[Snapshot]:
                     if name in _BY_NAME and len(counts) == len(_BY_NAME[name].buckets) + 1
                 },
             )
-        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        except DAMAGED:
             continue
 
 
@@ -97,8 +99,8 @@ def read_health(folder: Path, now: float) -> dict[str, bool]:
     """Returns which parts of this host are up. Without a fresh file of the supervisor that is {"supervisor": False}."""
     try:
         parts = _content(folder / (HEALTH + SUFFIX), now)["parts"]
-        return {str(name): bool(up) for name, up in parts.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return {str(name): bool(up) for name, up in parts.items()} or {"supervisor": False}
+    except DAMAGED:
         return {"supervisor": False}
 
 
@@ -109,7 +111,11 @@ def _key(name: str, labels: list[str]) -> Key:
     metric = _BY_NAME[name]
     if len(labels) != len(metric.labels):
         raise ValueError(f"{name} has other labels")
-    return metric, tuple(map(str, labels))
+    texts = tuple(map(str, labels))
+    "".join(
+        texts
+    ).encode()  # JSON can hold half a surrogate pair, which no page can: UnicodeEncodeError is a ValueError
+    return metric, texts
 
 
 def _content(file: Path, now: float) -> dict[str, Any]:

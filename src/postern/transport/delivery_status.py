@@ -110,10 +110,11 @@ class Reporter:
     def wanted(
         self, message: QueuedMessage, action: Action, pairs: Pairs
     ) -> list[tuple[QueuedRecipient, RecipientOutcome]]:
-        """The recipients whose outcome the sender is told. RFC 3461 section 4.1: NOTIFY decides; without it failures and delays
-        are told. Never to a null sender (RFC 5321 section 4.5.5), nor to one that failed SPF and DKIM, who did not write it (RFC
-        5321 section 6.2): then a failure is only logged. A success is told only to a sender who is known to have asked for it:
-        otherwise anybody could have reports sent to others."""
+        """Returns the recipients whose outcome the sender is told. RFC 3461 section 4.1: NOTIFY decides; without it failures and
+        delays are told. Never to a null sender (RFC 5321 section 4.5.5), nor to one for whom nothing vouches and against whom
+        SPF or DMARC speaks, for somebody else may have written in its name (RFC 5321 section 6.2): then a failure is only logged.
+        A success is told only to a sender who is known to have asked for it: otherwise anybody could have reports sent to
+        others."""
         if not message.envelope.sender:
             if action is Action.FAILED:
                 log(Event.BOUNCED, queue_id=message.queue_id, sender="", diagnostic="a report could not be delivered")
@@ -127,7 +128,7 @@ class Reporter:
                 Event.BOUNCED,
                 queue_id=message.queue_id,
                 sender=message.envelope.sender,
-                diagnostic="no report: its sender failed SPF and DKIM",
+                diagnostic="no report: nothing vouches for its sender, and SPF or DMARC speaks against it",
             )
             return []
         return asked if by_default or vouched else []

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from postern.model.items import Flag, FlagChange
 from postern.model.search import SearchTerm, SortKey
+from postern.protocols.imap import modified_utf7
 from postern.protocols.imap.commands import (
     Append,
     Authenticate,
@@ -29,6 +30,7 @@ from postern.protocols.imap.commands import (
 )
 from postern.protocols.imap.cursor import SAVED, STAR
 from postern.protocols.imap.parse import parse
+from postern.store.folders import MAX_PATH_OCTETS, checked_path
 
 
 def said(text: str, *literals: bytes, utf8: bool = False) -> Any:
@@ -64,6 +66,17 @@ def test_authenticate_knows_the_empty_initial_response() -> None:
 )
 def test_mailbox_names(text: str, name: str) -> None:
     assert said("SELECT " + text).mailbox == name
+
+
+def test_every_path_that_the_store_keeps_has_a_name_on_the_wire() -> None:
+    """Each of these letters is shifted alone, and needs the most octets of modified UTF-7."""
+    name = checked_path([*["é&" * 85] * 7, "é&" * 69 + "&"])
+    path = "/".join(name)
+    assert len(path.encode()) == MAX_PATH_OCTETS
+    for literal, utf8 in ((modified_utf7.encode(path), False), (path.encode(), True)):
+        assert said(f"SELECT {{{len(literal)}}}\r\n", literal, utf8=utf8).mailbox == path
+    assert said("SELECT {5000}\r\n", b"&AOk-" * 1_000).mailbox == "é" * 1_000
+    assert said("SELECT {5001}\r\n", b"x" * 5_001).text == "Mailbox name too long"
 
 
 def test_mailbox_names_in_utf8_once_enabled() -> None:

@@ -299,6 +299,19 @@ def test_an_orphaned_call_is_stopped_and_others_go_on() -> None:
     asyncio.run(asyncio.wait_for(whole(), 30))
 
 
+def test_a_call_that_is_orphaned_before_it_began_leaves_its_place_free() -> None:
+    async def test(served: Served) -> None:
+        connection = await Caller().open(served, ntlm("CAS1$"), Level.PRIVACY)
+        for _ in range(rpc_server.MAX_CALLS + 1):
+            connection.machine.orphan(connection.machine.call(0, 0, LOGON))
+        assert connection.link is not None
+        connection.link.write(connection.machine.outgoing())
+        assert await connection.call(0, LOGON)
+        connection.close()
+
+    run(test)
+
+
 def test_more_calls_than_allowed_wait_their_turn() -> None:
     class Gated(FakeMailboxes):
         running = most = 0

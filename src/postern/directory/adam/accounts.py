@@ -140,7 +140,7 @@ class AdamAccounts:
         )
 
     async def expire(self, now: float) -> tuple[Replicator, ...]:
-        """Removes the accounts whose time is over; returns them."""
+        """Removes the accounts whose time is over at `now` (epoch seconds); returns them."""
         over = tuple(replicator for replicator in await self.replicators() if replicator.not_after <= now)
         for replicator in over:
             await self.remove(replicator.dn)

@@ -57,7 +57,7 @@ class Engine(Asked, Protocol):
 
 @dataclass(slots=True)
 class Child:
-    """One worker slot; `pid` is 0 while it waits for `again` (monotonic seconds) to be started."""
+    """One worker slot. `pid` is 0 while no process runs in it; `again` is when the next one is started (monotonic seconds)."""
 
     part: Part
     worker: int

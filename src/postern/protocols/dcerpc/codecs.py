@@ -71,8 +71,8 @@ class Parameter(NamedTuple):
 
 
 class Parameters:
-    """Parameters in their order on the wire, compiled. `names` are their names in Python, `types` their names and types on the
-    wire."""
+    """Converts the values of parameters, or of fields, between Python and the wire, in their order there. `names` are their names
+    in Python; `types` are names and types on the wire, where one value may take several."""
 
     __slots__ = ("_readers", "_spread", "_wide", "_writers", "names", "types")
 

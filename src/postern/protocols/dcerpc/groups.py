@@ -58,11 +58,14 @@ class Group:
 
 
 class Groups:
-    """The groups of one server. Each connection is in one group, so there are at most as many groups as connections."""
+    """The groups of one server. Each connection is in one group, so there are at most as many groups as connections.
 
-    def __init__(self) -> None:
+    Numbers follow `before`. A service gives a random one, so that the number of a group in another process is rarely one here.
+    """
+
+    def __init__(self, before: int = 0) -> None:
         self._groups: dict[int, Group] = {}
-        self._last = 0
+        self._last = before
 
     def join(self, number: int) -> Group | None:
         """Begins a new group for 0; else joins the group with this number. None if there is none."""

@@ -252,7 +252,8 @@ class Blobs(Variable):
 
 
 class Text(Variable):
-    """`[string] wchar_t *name`: a conformant varying string of UTF-16 with its closing zero (C706 14.3.4)."""
+    """`[string] wchar_t *name`: a pointer, which must not be null, to a conformant varying string of UTF-16 with its closing zero
+    (C706 14.3.4)."""
 
     zero: Any = ""
 

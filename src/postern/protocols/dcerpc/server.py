@@ -177,6 +177,11 @@ class ServerMachine:
         elif binding.kind == Kind.ALTER_CONTEXT:
             self._out.append(fault(binding.call_id, 0, Status.ACCESS_DENIED, False))
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether the bind was refused, after which nothing is answered any more."""
+        return self._dead
+
     def _finish_binding(self) -> _Binding:
         if self._binding is None:
             raise RuntimeError("no handshake step is open")

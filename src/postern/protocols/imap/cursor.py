@@ -32,8 +32,9 @@ _RANGE = re.compile(rb"(\*|[1-9]\d{0,9})(?::(\*|[1-9]\d{0,9}))?")
 _WORD = re.compile(rb"[A-Za-z0-9.=+\-]+")
 _FLAG = re.compile(rb'\\?[^\x00-\x20\x7f-\xff(){%*"\\\]]+')
 
-MAX_NAME = 1000
-"""Bytes of a mailbox name on the wire."""
+MAX_NAME = 5_000
+"""Octets of a mailbox name on the wire: room for the longest path that the store keeps (2,000 octets of UTF-8) in modified UTF-7,
+where a letter of two octets takes five at most ("&AOk-")."""
 
 
 class Syntax(Exception):
@@ -145,7 +146,8 @@ class Cursor:
         return _decoded(self.astring())
 
     def mailbox(self) -> str:
-        """A mailbox name as Unicode in form C, "INBOX" in any case made upper (RFC 9051 section 5.1)."""
+        """Reads a mailbox name as Unicode in form C. "INBOX" in any case, alone or as the first level, becomes upper case
+        (RFC 9051 section 5.1)."""
         return self._name(self.astring())
 
     def reference(self) -> str | None:

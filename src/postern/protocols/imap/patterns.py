@@ -1,6 +1,6 @@
 """LIST's patterns (RFC 9051 section 6.3.9): "*" matches anything, "%" anything within one level.
 
-All positions of the pattern are followed at once, so that no pattern costs more than its length for each character.
+`matches` follows all positions of the pattern at once: each character of the name costs at most the length of the pattern.
 """
 
 from __future__ import annotations

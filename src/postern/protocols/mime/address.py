@@ -122,8 +122,9 @@ def is_plain(value: bytes) -> bool:
 
 
 def mailbox_list(value: bytes) -> tuple[Address, ...] | None:
-    """The addresses of a mailbox-list (RFC 5322 section 3.4); None if it is anything else. An
-    ambiguous value (a group, a route, an address in front of another, quotes without an end) is no such list.
+    """The addresses of a mailbox-list (RFC 5322 section 3.4), of a longer one the first 10,000; None for anything else. An
+    ambiguous value is no such list: a group, a route, an address as the name of another (`a@a.test <b@b.test>`), quotes without
+    an end.
 
     Bound: linear in the value; at most 10,000 addresses.
     """

@@ -70,8 +70,9 @@ def header_end(content: bytes, start: int, end: int) -> int:
 def split_fields(header: bytes, most: int | None = MAX_FIELDS) -> list[tuple[bytes, bytes]]:
     """The fields as (lower-case name, octets with the line end); joined, the octets are the header.
 
-    A line that is no field has no name: it has no colon, or a blank or a control character in front of it. The rest after the
-    first `most` fields (None: all fields are read) has no name either.
+    A line that is no field has the name b"": it has no colon, nothing in front of the colon, or a blank or a control character
+    before the name or within it. After `most` fields (lines that are none count too; None: no limit) the rest of the header is
+    one more entry with the name b"".
 
     Bound: linear in the header; at most `most` fields.
     """

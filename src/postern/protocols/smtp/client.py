@@ -114,7 +114,7 @@ class Client:
         self.command("RCPT", " ".join(arguments))
 
     def bdat(self, size: int, last: bool) -> None:
-        """Sends BDAT; the service writes the octets at once."""
+        """Puts BDAT for `size` octets into the output. The service writes the octets right behind it, before any reply."""
         self.command("BDAT", f"{size} LAST" if last else str(size))
 
     def content_follows(self) -> None:

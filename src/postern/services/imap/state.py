@@ -137,7 +137,8 @@ class ImapState:
             await self.drain()
 
     async def drain(self) -> None:
-        """Writes the answers so far. A peer that takes nothing of them for as long as a stranger may be idle is disconnected."""
+        """Writes the answers so far, and waits while the peer does not read. Raises ConnectionAbortedError after
+        `limits.idle_timeout` seconds of waiting, and ConnectionResetError if the peer is gone."""
         self._poured = 0
         link = self.link
         if link is None or link.is_closed:

@@ -1,5 +1,6 @@
-"""Housekeeping of the mailbox role: it counts connections on the database's row, notices mailboxes whose owner is gone, purges
-them when their time is over, and renders anew what an older version rendered.
+"""Housekeeping of the mailbox role: it records the connection to the database (the row `postgresql`) and the size of the
+database, disconnects mailboxes whose owner is gone, purges them when their time is over, and renders again what an older version
+rendered.
 """
 
 from __future__ import annotations

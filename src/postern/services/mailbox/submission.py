@@ -102,8 +102,9 @@ class SubmissionNotifier:
 
 
 class SubmissionService(InterfaceService[MailSubmission]):
-    """Serves MAIL_SUBMISSION on `row`, on a hub. `accounts` gives the machine account of each mailbox server by its name: a
-    server may name only its own mailboxes."""
+    """Serves MAIL_SUBMISSION on `row`, on a hub: a mailbox server tells which mailboxes have something in their outbox.
+    `accounts` gives the machine account of each mailbox server by the server's name. A caller that names another server than its
+    own gets ACCESS_DENIED."""
 
     def __init__(self, row: Path, taker: OutboxTaker, accounts: Mapping[str, str]) -> None:
         super().__init__(MAIL_SUBMISSION, row, for_call=lambda call: _Notices(call.caller, taker, accounts))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
@@ -106,7 +107,7 @@ class RpcServer:
         self.services = {service.syntax: service for service in everything}
         self.authenticator = authenticator
         self.callers = callers
-        self.groups = Groups()
+        self.groups = Groups(secrets.randbits(32))
         self.may_call = may_call
         self.observed = observed
         self.account = account
@@ -210,7 +211,8 @@ class RpcConversation(Conversation):
         if exchange is None:
             self._refused(association, "mechanism not listed")
             self._machine.auth_refused(Nak.AUTH_TYPE)
-            return self._close()
+            self._close()
+            return
         outcome = await exchange.step(step.token)
         if isinstance(outcome, Challenge):
             self._machine.auth_reply(outcome.data, None)
@@ -222,7 +224,8 @@ class RpcConversation(Conversation):
         else:
             self._refused(association, outcome.reason or outcome.text)
             self._machine.auth_refused(Nak.LOCAL_LIMIT if outcome.temporary else Nak.NOT_SPECIFIED)
-        return None
+            if self._machine.is_refused:
+                self._close()
 
     def _stays(self, identity: Identity, lifetime: float | None) -> None:
         """Limits the connection to the time that the account allows, and to the ticket's (RFC 4120 section 5.3: endtime)."""
@@ -304,7 +307,10 @@ class RpcConversation(Conversation):
             return self._machine.fault(request, Status.OP_RANGE)
         if request.call_id in self._calls:
             return self._machine.fault(request, Status.PROTOCOL)
-        self._calls[request.call_id] = self._loop.create_task(self._run(request, procedure, caller))
+        task = self._loop.create_task(self._run(request, procedure, caller))
+        self._calls[request.call_id] = task
+        # A call that is cancelled before it began runs nothing of `_run`.
+        task.add_done_callback(lambda _: self._end(request.call_id))
 
     async def _run(self, request: Request, procedure: Procedure, caller: Caller) -> None:
         link, group = self.link, self._machine.group
@@ -336,14 +342,14 @@ class RpcConversation(Conversation):
         finally:
             row = caller.row.id if caller.row is not None else ""
             observe(Metric.RPC_SECONDS, time.perf_counter() - begun, row, outcome)
-            del self._calls[request.call_id]
-            if self._is_outlived and not self._calls:
-                self.revoke()
-            elif len(self._calls) == self._most_calls - 1 and not link.is_closed:
-                self._loop.call_soon(self._go_on)
 
-    def _go_on(self) -> None:
-        """Reads on after a call has ended: there were too many."""
-        if self.link is not None and self._task is None and not self.link.is_closed:
+    def _end(self, call_id: int) -> None:
+        """Forgets a call that has ended, and reads on if there were too many."""
+        del self._calls[call_id]
+        if self._is_outlived and not self._calls:
+            self.revoke()
+        if len(self._calls) != self._most_calls - 1 or self._task is not None:
+            return
+        if self.link is not None and not self.link.is_closed:
             self.link.resume()
             self._pump()

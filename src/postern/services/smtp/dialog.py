@@ -162,7 +162,7 @@ class Dialog:
 
     @property
     def knows_us(self) -> bool:
-        """Whether the peer takes our certificate for a proof: only then it shows EXTERNAL (RFC 4422 appendix A)."""
+        """Whether the peer accepts our certificate as proof: only then its EHLO shows AUTH EXTERNAL (RFC 4422 appendix A)."""
         return "EXTERNAL" in self.client.extensions.get("AUTH", "").upper().split()
 
     async def start_tls(self, host: str) -> None:

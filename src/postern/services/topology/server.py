@@ -12,7 +12,7 @@ from postern.services.topology.controllers import Topology
 
 
 class TopologyService(InterfaceService[TopologyCalls]):
-    """Serves AD_TOPOLOGY on `row`."""
+    """Serves AD_TOPOLOGY on `row` to processes of this host; any other caller gets ACCESS_DENIED."""
 
     def __init__(self, row: Path, topology: Topology) -> None:
         super().__init__(AD_TOPOLOGY, row, for_call=self._at_home)

@@ -10,6 +10,11 @@ BEGIN
         ORDER BY d.depth DESC LIMIT 1), 0);
 END $$;
 
+-- Whether a path is short enough for clients to open it and for the index to hold it (`store/folders.py` has the numbers).
+CREATE FUNCTION fits(of_path text[], deepest bigint, longest bigint) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT cardinality(of_path) <= deepest AND octet_length(array_to_string(of_path, '/')) <= longest
+$$;
+
 -- A new folder. Its UIDVALIDITY is larger than that of any folder the mailbox ever had (RFC 9051 section 6.3.4).
 CREATE FUNCTION make_folder(box integer, new_path text[], new_kind text, new_class text) RETURNS bigint
 LANGUAGE plpgsql AS $$
@@ -30,32 +35,43 @@ BEGIN
     RETURN result;
 END $$;
 
-CREATE FUNCTION create_folder(guid uuid, new_path text[], new_kind text, new_class text, most bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
+CREATE FUNCTION create_folder(
+    guid uuid, new_path text[], new_kind text, new_class text, most bigint, deepest bigint, longest bigint
+) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);
 BEGIN
+    IF NOT fits(new_path, deepest, longest) THEN
+        RAISE EXCEPTION 'A folder''s path has at most % names and % octets', deepest, longest USING ERRCODE = 'PM003';
+    END IF;
     IF EXISTS (SELECT FROM folders f WHERE f.mailbox = m.id AND f.path = new_path) THEN
         RAISE EXCEPTION 'The folder exists' USING ERRCODE = 'PM002';
     END IF;
-    IF (SELECT count(*) FROM folders f WHERE f.mailbox = m.id) + cardinality(new_path) > most THEN
-        RAISE EXCEPTION 'Too many folders' USING ERRCODE = 'PM005';
-    END IF;
-    PERFORM make_parents(m.id, new_path);
+    PERFORM make_parents(m.id, new_path, 1, most);
     RETURN make_folder(m.id, new_path, new_kind, new_class);
 END $$;
 
-CREATE FUNCTION make_parents(box integer, of_path text[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Makes the missing folders above a path. With the `others` that the caller makes there are at most `most` in the mailbox then.
+CREATE FUNCTION make_parents(box integer, of_path text[], others bigint, most bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    missing integer[] := ARRAY(
+        SELECT d.depth FROM generate_series(1, cardinality(of_path) - 1) AS d(depth)
+        WHERE NOT EXISTS (SELECT FROM folders f WHERE f.mailbox = box AND f.path = of_path[:d.depth])
+        ORDER BY d.depth);
+    more bigint := cardinality(missing) + others;
+    depth integer;
 BEGIN
-    FOR depth IN 1 .. cardinality(of_path) - 1 LOOP
-        IF NOT EXISTS (SELECT FROM folders f WHERE f.mailbox = box AND f.path = of_path[:depth]) THEN
-            PERFORM make_folder(box, of_path[:depth], 'user', 'IPF.Note');
-        END IF;
+    IF more > 0 AND (SELECT count(*) FROM folders f WHERE f.mailbox = box) + more > most THEN
+        RAISE EXCEPTION 'Too many folders' USING ERRCODE = 'PM005';
+    END IF;
+    FOREACH depth IN ARRAY missing LOOP
+        PERFORM make_folder(box, of_path[:depth], 'user', 'IPF.Note');
     END LOOP;
 END $$;
 
-CREATE FUNCTION rename_folder(guid uuid, folder bigint, new_path text[], most bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
+CREATE FUNCTION rename_folder(
+    guid uuid, folder bigint, new_path text[], most bigint, deepest bigint, longest bigint
+) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);
     f folders := folder_of(m, folder);
@@ -69,13 +85,20 @@ BEGIN
         RAISE EXCEPTION 'A well-known folder keeps its name' USING ERRCODE = 'PM003';
     END IF;
     IF f.kind = 'inbox' THEN
-        made := create_folder(guid, new_path, 'user', 'IPF.Note', most);
+        made := create_folder(guid, new_path, 'user', 'IPF.Note', most, deepest, longest);
         PERFORM copy_items(guid, f.id, ARRAY[1::bigint], ARRAY[4294967295], made, true);
     ELSE
         IF new_path[:cardinality(f.path)] = f.path THEN
             RAISE EXCEPTION 'A folder cannot move below itself' USING ERRCODE = 'PM003';
         END IF;
-        PERFORM make_parents(m.id, new_path);
+        IF EXISTS (
+            SELECT FROM folders o WHERE o.mailbox = m.id AND o.path[:cardinality(f.path)] = f.path
+            AND NOT fits(new_path || o.path[cardinality(f.path) + 1:], deepest, longest)
+        ) THEN
+            RAISE EXCEPTION 'The path of the folder, or of a folder below it, would have more than % names or % octets',
+                deepest, longest USING ERRCODE = 'PM003';
+        END IF;
+        PERFORM make_parents(m.id, new_path, 0, most);
         -- Below the new name nothing may be left of a deleted parent's children.
         IF EXISTS (SELECT FROM folders o WHERE o.mailbox = m.id AND o.path[:cardinality(new_path)] = new_path) THEN
             RAISE EXCEPTION 'A folder below that name exists' USING ERRCODE = 'PM002';
@@ -114,36 +137,34 @@ BEGIN
     RETURN m.change + 1;
 END $$;
 
--- The path of a name below `parent`, at most `deepest` names long.
-CREATE FUNCTION path_below(m mailboxes, parent bigint, name text, deepest bigint) RETURNS text[] LANGUAGE plpgsql AS $$
-DECLARE
-    f folders;
+-- The path of a name below `parent`.
+CREATE FUNCTION path_below(m mailboxes, parent bigint, name text) RETURNS text[] LANGUAGE plpgsql AS $$
 BEGIN
     IF parent = 0 THEN
         RETURN ARRAY[name];
     END IF;
-    f := folder_of(m, parent);
-    IF cardinality(f.path) >= deepest THEN
-        RAISE EXCEPTION 'A folder''s path has between 1 and % names', deepest USING ERRCODE = 'PM003';
-    END IF;
-    RETURN f.path || name;
+    RETURN (folder_of(m, parent)).path || name;
 END $$;
 
-CREATE FUNCTION create_below(guid uuid, parent bigint, name text, new_class text, most bigint, deepest bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
+CREATE FUNCTION create_below(
+    guid uuid, parent bigint, name text, new_class text, most bigint, deepest bigint, longest bigint
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    new_path text[] := path_below(lock_mailbox(guid), parent, name);
 BEGIN
-    RETURN create_folder(guid, path_below(lock_mailbox(guid), parent, name, deepest), 'user', new_class, most);
+    RETURN create_folder(guid, new_path, 'user', new_class, most, deepest, longest);
 END $$;
 
-CREATE FUNCTION move_folder(guid uuid, folder bigint, parent bigint, name text, most bigint, deepest bigint) RETURNS bigint
-LANGUAGE plpgsql AS $$
+CREATE FUNCTION move_folder(
+    guid uuid, folder bigint, parent bigint, name text, most bigint, deepest bigint, longest bigint
+) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);
 BEGIN
     IF (folder_of(m, folder)).kind NOT IN ('user', 'archive') THEN
         RAISE EXCEPTION 'A well-known folder keeps its name' USING ERRCODE = 'PM003';
     END IF;
-    RETURN rename_folder(guid, folder, path_below(m, parent, name, deepest), most);
+    RETURN rename_folder(guid, folder, path_below(m, parent, name), most, deepest, longest);
 END $$;
 
 -- `new_rights` NULL takes the entry out.

@@ -55,7 +55,8 @@ class DirectTrust:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def refresh(self) -> None:
-        """Reads the directory's certificates. Never raises: trusted servers stay trusted until the directory answers again."""
+        """Reads the certificates that the directory has for servers. Never raises: trusted servers stay trusted until the
+        directory answers again."""
         try:
             published = await self._certificates.trusted_certificates()
         except DirectoryUnavailable as error:

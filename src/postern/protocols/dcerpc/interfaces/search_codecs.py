@@ -53,7 +53,7 @@ def read_term(
 ) -> SearchTerm:
     """Reads a SEARCH program from its flattened terms. Raises ValueError.
 
-    Bound: linear; at most MAX_TERMS terms and MAX_DEPTH levels.
+    Bound: linear; at most MAX_TERMS terms, and MAX_DEPTH levels below the root.
     """
     if not 0 < len(keys) <= MAX_TERMS:
         raise ValueError("no term, or too many")
