@@ -373,6 +373,49 @@ def test_urls_of_every_kind_are_taken(url: str) -> None:
     configuration.parse(TWO_MAILBOX_SERVERS.replace('name = "Example"', f'name = "Example"\n{key} = "{url}"'))
 
 
+LONG = "a" * 70_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('name = "sales"', f'name = "{LONG}"'),
+        ('name = "sales"', f'name = "{LONG}\\"{LONG}"'),
+        ('name = "sales"', f'{LONG} = "sales"'),
+        ('name = "sales"', f"name = {LONG}"),
+        ('server = "mbx1"', f'server = "{LONG}"'),
+        ('realm = "EXAMPLE.TEST"', f'realm = "{LONG}"'),
+        ('profile = "hardened"', f'profile = "{LONG}"'),
+        ('keytab = "/etc/postern.keytab"', f'keytab = "{LONG}"'),
+        ('name = "Example.TEST"', f'name = "{LONG}"'),
+        ('name = "mbx1"', f'name = "{LONG}"'),
+        ('roles = ["hub"]', f'roles = "{LONG}"'),
+        ('roles = ["hub"]', f'roles = ["{LONG}"]'),
+        ('addresses = ["192.0.2.2"]', f'addresses = ["{LONG}"]'),
+        ('"relay.example.net:2525"', f'"{LONG}"'),
+        ('"192.0.2.53"', f'"{LONG}"'),
+        ('"*.partner.test"', f'"{LONG}"'),
+        ("workers = 4", f'workers = "{LONG}"'),
+        ("workers = 4", "workers = { " + ", ".join(f"k{n} = 1" for n in range(5_000)) + " }"),
+        ('server = "hub1"', f'server = "{LONG}"'),
+        ("message-size = 1048576", f"message-size = {'9' * 4_000}"),
+    ],
+)
+def test_a_value_is_repeated_only_in_part(old: str, new: str) -> None:
+    assert old in GOOD
+    with pytest.raises(configuration.ConfigurationError) as raised:
+        configuration.parse(GOOD.replace(old, new))
+    assert all(len(line) < 400 for line in str(raised.value).splitlines())
+
+
+@pytest.mark.parametrize("old", ['name = "sales"', 'realm = "EXAMPLE.TEST"', 'profile = "hardened"', "workers = 4"])
+def test_a_url_in_the_wrong_place_is_not_repeated(old: str) -> None:
+    key = old.partition(" ")[0]
+    with pytest.raises(configuration.ConfigurationError) as raised:
+        configuration.parse(GOOD.replace(old, f'{key} = "postgresql://u:secretpw@db1/x"'))
+    assert "secret" not in str(raised.value).lower()
+
+
 def _two() -> Organization:
     return configuration.parse(GOOD)
 

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from postern.model.domains import domain_name, mail_domain
 from postern.model.organization import DomainType, Profile, Role
+from postern.model.words import quoted
 
 MAX_OFFSET = 65535 - 50636
 """50636 (EdgeSync) is the highest port number of the table."""
@@ -24,7 +25,7 @@ def _domain_name(value: str) -> str:
     try:
         return mail_domain(value)
     except ValueError:
-        raise ValueError(f'"{value}" is no domain name; write one such as "example.test"') from None
+        raise ValueError(f'{quoted(value)} is no domain name; write one such as "example.test"') from None
 
 
 def _connector_domain(value: str) -> str:
@@ -33,12 +34,12 @@ def _connector_domain(value: str) -> str:
     try:
         return "*." + _domain_name(value[2:]) if value.startswith("*.") else _domain_name(value)
     except ValueError:
-        raise ValueError(f'"{value}" is no domain; write "*", "example.test" or "*.example.test"') from None
+        raise ValueError(f'{quoted(value)} is no domain; write "*", "example.test" or "*.example.test"') from None
 
 
 def _server_name(value: str) -> str:
     if not re.fullmatch(r"(?!-)[a-z0-9-]{1,15}(?<!-)", value):
-        raise ValueError(f'"{value}" is no server name; write 1 to 15 of a-z, 0-9 and "-", such as "hub1"')
+        raise ValueError(f'{quoted(value)} is no server name; write 1 to 15 of a-z, 0-9 and "-", such as "hub1"')
     return value
 
 
@@ -46,9 +47,9 @@ def _address(value: str) -> str:
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
-        raise ValueError(f'"{value}" is no IP address; write one such as "192.0.2.1" or "2001:db8::1"') from None
+        raise ValueError(f'{quoted(value)} is no IP address; write one such as "192.0.2.1" or "2001:db8::1"') from None
     if address.is_unspecified or address.is_multicast:
-        raise ValueError(f'"{value}" is no address of one host; write the address that others reach it by')
+        raise ValueError(f"{quoted(value)} is no address of one host; write the address that others reach it by")
     return str(address)
 
 
@@ -58,21 +59,25 @@ def _address_or_network(value: str) -> str:
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise ValueError(f'"{value}" is no network; write one such as "192.0.2.0/24" or "2001:db8::/64"') from None
+        raise ValueError(
+            f'{quoted(value)} is no network; write one such as "192.0.2.0/24" or "2001:db8::/64"'
+        ) from None
     if str(network) != value.lower():
-        raise ValueError(f'"{value}" has bits of a host in it; write the network "{network}", or the address alone')
+        raise ValueError(
+            f'{quoted(value)} has bits of a host in it; write the network "{network}", or the address alone'
+        )
     return str(network)
 
 
 def _netbios(value: str) -> str:
     if not re.fullmatch(r"[A-Z0-9][A-Z0-9-]{0,14}", value):
-        raise ValueError(f'"{value}" is no NetBIOS name; write 1 to 15 of A-Z, 0-9 and "-", such as "EXAMPLE"')
+        raise ValueError(f'{quoted(value)} is no NetBIOS name; write 1 to 15 of A-Z, 0-9 and "-", such as "EXAMPLE"')
     return value
 
 
 def _party(value: object) -> object:
     if value in list(Role):
-        raise ValueError(f'"{value}" is a role; give it to a [[server]]')
+        raise ValueError(f"{quoted(str(value))} is a role; give it to a [[server]]")
     return value
 
 
@@ -84,7 +89,7 @@ def _address_and_port(value: str) -> str:
             raise ValueError
     except ValueError:
         raise ValueError(
-            f'"{value}" is no name server; write "192.0.2.53", "192.0.2.53:5353" or "[2001:db8::1]:53"'
+            f'{quoted(value)} is no name server; write "192.0.2.53", "192.0.2.53:5353" or "[2001:db8::1]:53"'
         ) from None
     return value
 
@@ -92,7 +97,7 @@ def _address_and_port(value: str) -> str:
 def _smart_host(value: str) -> str:
     match = re.fullmatch(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>\d{1,5}))?", value)
     if match is None or not 0 < int(match["port"] or 25) < 65536 or not _is_host(match["host"]):
-        raise ValueError(f'"{value}" is no smart host; write "host", "host:port" or "[address]:port"')
+        raise ValueError(f'{quoted(value)} is no smart host; write "host", "host:port" or "[address]:port"')
     return value
 
 
@@ -106,13 +111,15 @@ def _is_host(name: str) -> bool:
 
 def _realm(value: str) -> str:
     if value and not re.fullmatch(r"[A-Z0-9][A-Z0-9.-]*", value):
-        raise ValueError(f'"{value}" is no Kerberos realm; realms are written in capitals, such as "{value.upper()}"')
+        raise ValueError(
+            f"{quoted(value)} is no Kerberos realm; realms are written in capitals, such as {quoted(value.upper())}"
+        )
     return value
 
 
 def _database_name(value: str) -> str:
     if not re.fullmatch(r"(?!-)[a-z0-9-]{1,64}(?<!-)", value):
-        raise ValueError(f'"{value}" is no database name; write 1 to 64 of a-z, 0-9 and "-", such as "sales"')
+        raise ValueError(f'{quoted(value)} is no database name; write 1 to 64 of a-z, 0-9 and "-", such as "sales"')
     return value
 
 
