@@ -110,6 +110,10 @@ def format_problems(problems: Sequence[Problem], name: str, text: str) -> str:
     return "\n".join(messages)
 
 
+_TRUTHS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+"""What TOML has for the words that other formats take, and for its own in capitals."""
+
+
 def unquoted(error: str, text: str) -> str:
     """The end of tomllib's sentence `error` about `text`, which shows the value in quotes; "" if missing quotes are not the
     cause."""
@@ -120,6 +124,8 @@ def unquoted(error: str, text: str) -> str:
     line = lines[int(at[1]) - 1] if at and 0 < int(at[1]) <= len(lines) else ""
     pair = re.match(r"\s*+([\w-]++)\s*+=\s*+([^\s\"'\[\]{}#=,][^\"'\[\]{}#=,]*+)(?:#|$)", line)
     if pair is not None:
+        if truth := _TRUTHS.get(pair[2].strip().lower()):
+            return f"; write true or false: {pair[1]} = {truth}"
         return f'; texts need quotes: {pair[1]} = "{pair[2].strip()}"'
     listed = re.match(r"\s*+([\w-]++)\s*+=\s*+\[", line)
     if listed is not None:
