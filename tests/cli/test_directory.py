@@ -75,6 +75,16 @@ def test_addresses_stay_within_accepted_domains(org: Organized) -> None:
     assert "no domain name" in org.refused("domain", "add", "other_test")
 
 
+def test_a_password_is_asked_for_when_the_account_can_be_made(org: Organized) -> None:
+    org.add("alice")
+    assert "other.test is no accepted domain" in org.refused("user", "add", "bob@other.test")
+    assert "other.test is no accepted domain" in org.refused("user", "add", "bob", "--alias", "b@other.test")
+    assert "no mailbox database" in org.refused("user", "add", "bob", "--database", "none")
+    assert "taken by alice@example.test" in org.refused("user", "add", "ALICE")
+    assert "taken by alice@example.test" in org.refused("user", "add", "bob", "--alias", "alice")
+    assert "there is no terminal to ask" in org.refused("user", "add", "bob")
+
+
 def test_both_spellings_of_a_domain_are_one(org: Organized) -> None:
     assert "accepted" in org.done("domain", "add", "회사.test")
     assert "accepted domain already" in org.refused("domain", "add", "xn--vf4b131b.test")

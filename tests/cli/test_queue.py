@@ -81,6 +81,7 @@ def test_what_is_meant_must_be_said(state: Path) -> None:
         result = call(verb, "some-1", *([known] if verb != "drop" else []), "some-2", "--state", state)
         assert result.exit_code == os.EX_NOUSER
         assert "no queue has some-1, some-2: `postern queue list` names the messages" in result.output
+        assert f"{verb}: 0 messages" not in result.output, "the error says it"
     assert f"no queue has {known} set aside" in call("retry", known, "--poison", "--state", state).output
     assert "retry: 1 message\n" in call("retry", known, known, "--state", state).output
     assert listed(state).keys() == {"x@down.test", "y@other.test", "z@down.test"}

@@ -148,3 +148,39 @@ def test_what_was_refused_is_found_by_sender_recipient_and_caller(state: Path) -
         assert result.output.count("refused, from spam@x") == 2, "each is one of its own"
         assert "550 5.1.1 No such recipient here" in result.output
     assert "one@x" not in call("192.0.2.1", "--state", state).output, "an address finds refusals alone"
+
+
+def test_a_narrow_terminal_sets_the_rest_of_an_outcome_below_its_beginning(tmp_path: Path) -> None:
+    folder = tmp_path / "tracking"
+    folder.mkdir()
+    tracker = Tracker(folder, "hub-0", "hub1")
+    tracker.record(
+        TrackingRecord(
+            *(TrackingStep.FAIL, "<m@x>", "q-1", "hub-to-internet"),
+            outcome="5.1.2 The domain nowhere.invalid does not exist, says its name server",
+            time=1000.0,
+        )
+    )
+    tracker.record(TrackingRecord(TrackingStep.DSN, "<m@x>", "q-1", outcome="failed <r@x>", time=1001.0))
+    tracker.flush()
+    lines = CliRunner().invoke(trace, ["q-1", "--state", str(tmp_path)], env={"COLUMNS": "80"}).output.splitlines()
+    (first,) = (number for number, line in enumerate(lines) if "hub-to-internet" in line)
+    outcome = lines[first].index("5.1.2")
+    assert lines[first + 1].startswith(" " * outcome) and lines[first + 1][outcome] != " "
+    assert any(line.split()[1:3] == ["dsn", "-"] for line in lines), "a step without a path has a dash"
+
+
+def test_no_message_is_not_a_number_of_messages(state: Path) -> None:
+    assert call("one@x", "--last", "0", "--state", state).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("what", "hint"),
+    [
+        ("nobody@x", "`postern queue list` shows what has not been tried"),
+        ("frobnicate", "name a whole address, a Message-ID, an IP address, or a queue id of `postern queue list`"),
+        ("203.0.113.9", "nothing was refused to 203.0.113.9: `postern trace ADDRESS`"),
+    ],
+)
+def test_the_hint_suits_what_was_asked_for(state: Path, what: str, hint: str) -> None:
+    assert hint in call(what, "--state", state).output

@@ -239,7 +239,7 @@ def _change(verb: Verb, help_: str) -> None:
                 missing -= set(kept)
         if as_json:
             echo_json({"verb": verb, "messages": count})
-        else:
+        elif count or not missing:
             echo(f"{verb}: {counted(count, 'message')}")
         if missing:
             names = ", ".join(queue_id for queue_id in dict.fromkeys(queue_ids) if queue_id in missing)

@@ -6,12 +6,14 @@ is not there.
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import time
 from collections.abc import Iterable
 
 import click
 from rich.padding import Padding
+from rich.table import Table
 
 from postern.cli.console import Console, Text
 from postern.cli.failures import Failure
@@ -31,7 +33,12 @@ _BUFFERED = 1.2
 @click.command("trace")
 @click.argument("what", metavar="MESSAGE-ID|QUEUE-ID|ADDRESS|IP")
 @click.option(
-    "--last", default=MAX_MESSAGES, metavar="N", help="Show only so many messages, the newest.", show_default=True
+    "--last",
+    type=click.IntRange(min=1),
+    default=MAX_MESSAGES,
+    metavar="N",
+    help="Show only so many messages, the newest.",
+    show_default=True,
 )
 @state_option
 @json_option
@@ -55,10 +62,30 @@ def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
     elif steps:
         _print(steps)
     if not steps:
-        raise Failure(
-            f"no message of {what} is in the tracking log: `postern queue list` shows what has not been tried",
+        raise _nothing_of(what)
+
+
+def _nothing_of(what: str) -> Failure:
+    """The failure for what no step is about. What can be done next depends on what was asked for."""
+    if _is_ip_address(what):
+        return Failure(
+            f"nothing was refused to {what}: `postern trace ADDRESS` with a sender or recipient shows their messages",
             os.EX_NOUSER,
         )
+    hint = (
+        "`postern queue list` shows what has not been tried"
+        if "@" in what
+        else "name a whole address, a Message-ID, an IP address, or a queue id of `postern queue list`"
+    )
+    return Failure(f"no message of {what} is in the tracking log: {hint}", os.EX_NOUSER)
+
+
+def _is_ip_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def matches(record: TrackingRecord, what: str) -> bool:
@@ -79,7 +106,7 @@ def newest_messages(records: Iterable[TrackingRecord], what: str, last: int) -> 
         if matches(record, what):
             key = _key(record)
             seen[key] = max(seen.get(key, 0.0), record.time)
-    return set(sorted(seen, key=lambda key: seen[key])[-last:]) if last > 0 else set()
+    return set(sorted(seen, key=lambda key: seen[key])[-last:])
 
 
 def _key(record: TrackingRecord) -> str:
@@ -111,7 +138,7 @@ def _moment(record: TrackingRecord) -> str:
 def _print_wide(records: list[TrackingRecord]) -> None:
     rows = [
         (
-            *(_moment(record), str(record.step), record.server, record.path, record.peer, record.mechanism),
+            *(_moment(record), str(record.step), record.server, record.path or "-", record.peer, record.mechanism),
             *(record.cipher, ", ".join(record.recipients), record.outcome),
         )
         for record in records
@@ -122,8 +149,12 @@ def _print_wide(records: list[TrackingRecord]) -> None:
 
 def _print_narrow(console: Console, records: list[TrackingRecord]) -> None:
     for record in records:
-        line = f"{_moment(record)}  {record.step:<8} {record.path}  {record.outcome}"
-        console.print(Text(line.rstrip()), overflow="fold")
+        line = Table.grid(padding=(0, 2, 0, 0))
+        line.add_column(no_wrap=True)
+        line.add_column(overflow="fold")
+        # Steps of the organization's own, such as a report or a drop by an administrator, have no path.
+        line.add_row(Text(f"{_moment(record)}  {record.step:<8} {record.path or '-'}"), Text(record.outcome))
+        console.print(line)
         facts = (record.server, record.peer, record.mechanism, record.cipher, ", ".join(record.recipients))
         details = Text(" · ".join(filter(None, facts)), style="dim", overflow="fold")
         console.print(Padding(details, (0, 0, 0, 4), expand=False))

@@ -83,25 +83,40 @@ def add(
 
     For example `postern user add alice@example.test --name "Alice Adams"`.
     """
+
+    async def check(
+        directory: OpenDirectory, organization: Organization, state: StateFolder
+    ) -> tuple[str, list[str], Database | None]:
+        full = await accepted_address(directory, organization, address)
+        further = [await accepted_address(directory, organization, alias) for alias in aliases]
+        return full, further, _database(organization, database)
+
+    async def free(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
+        from postern.directory.settings import checked  # the directory is slow to import
+
+        full, further, _ = await check(directory, organization, state)
+        await directory.write.refuse_taken([checked(each) for each in (full, *further)])
+
     asked = not room and (password_stdin or not in_active_directory(state_dir))
+    if asked and not password_stdin:
+        in_directory(state_dir, free)  # nobody types a password, twice, for an account that cannot be made
     password = new_password(password_stdin) if asked else ""
 
     async def work(
         directory: OpenDirectory, organization: Organization, state: StateFolder
     ) -> tuple[str, list[DisconnectedMailbox]]:
-        full = await accepted_address(directory, organization, address)
-        further = [await accepted_address(directory, organization, alias) for alias in aliases]
+        full, further, home_database = await check(directory, organization, state)
         await directory.write.add_user(
             full,
             await verifiers_of(directory, password) if password else {},
             display_name=display_name,
             aliases=further,
-            database=_database(organization, database),
+            database=home_database,
             quota=quota,
             hidden=hidden,
             room=room,
         )
-        return full, await disconnected.of_address(_database(organization, database), full)
+        return full, await disconnected.of_address(home_database, full)
 
     full, earlier = in_directory(state_dir, work)
     echo(f"added {full}")

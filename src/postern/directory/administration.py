@@ -118,20 +118,20 @@ class Administration(Settings):
         }
         container = _CONTAINER_OF[RecipientType.ROOM if room else RecipientType.USER]
         dn = f"cn={escape_rdn(address)},ou={container},{self._suffix}"
-        await self._refuse_taken([address, *aliases])
+        await self.refuse_taken([address, *aliases])
         for account_name in account_names(address):
             attributes["sAMAccountName"] = [account_name.encode()]
             try:
                 await self._client.add(dn, attributes)
                 return guid
             except AlreadyThere:
-                await self._refuse_taken([address, *aliases])  # else only the short name is taken
+                await self.refuse_taken([address, *aliases])  # else only the short name is taken
         raise AdministrationError(f"no short logon name (sAMAccountName) is left for {address}: choose another address")
 
     async def move(self, name: str, address: str) -> None:
         """Makes `address` the primary address and logon name of a user, who gives up the former. The mailbox stays the same."""
         entry, address = await self._find(name, "user"), checked(address)
-        await self._refuse_taken([address], but=entry.dn)
+        await self.refuse_taken([address], but=entry.dn)
         others = entries.addresses_of(entry.attributes)[1:]
         await self._client.modify(
             entry.dn,
@@ -223,7 +223,7 @@ class Administration(Settings):
 
     async def add_alias(self, name: str, alias: str) -> None:
         entry = await self._find(name)
-        await self._refuse_taken([alias])
+        await self.refuse_taken([alias])
         await self._change(entry, (ADD, "proxyAddresses", [f"smtp:{checked(alias)}".encode()]))
 
     async def remove_alias(self, name: str, alias: str) -> None:
@@ -270,7 +270,7 @@ class Administration(Settings):
     ) -> UUID:
         address = checked(address)
         guid = uuid4()
-        await self._refuse_taken([address])
+        await self.refuse_taken([address])
         try:
             await self._client.add(
                 f"cn={escape_rdn(address)},ou={_CONTAINER_OF[kind]},{self._suffix}",
@@ -296,7 +296,7 @@ class Administration(Settings):
         except NoSuchEntry:
             raise NotFound("it does not have that: nothing was changed") from None
 
-    async def _refuse_taken(self, addresses: Iterable[str], but: str = "") -> None:
+    async def refuse_taken(self, addresses: Iterable[str], but: str = "") -> None:
         """Raises AdministrationError for an address that an entry has, other than the one with the distinguished name `but`."""
         for address in addresses:
             which = f"(|{either('proxyAddresses=smtp:', address)}{either('userPrincipalName=', address)})"

@@ -116,6 +116,10 @@ def format_problems(problems: Sequence[Problem], name: str, text: str) -> str:
     return "\n".join(messages)
 
 
+_TRUTHS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
+"""What TOML has for the words that other formats take, and for its own in capitals."""
+
+
 def unquoted(error: str, text: str) -> str:
     """The end of tomllib's sentence `error` about `text`, which shows the value in quotes; "" if missing quotes are not the
     cause."""
@@ -127,6 +131,8 @@ def unquoted(error: str, text: str) -> str:
     pair = re.match(r"\s*+([\w-]++)\s*+=\s*+([^\s\"'\[\]{}#=,][^\"'\[\]{}#=,]*+)(?:#|$)", line)
     if pair is not None:
         value = pair[2].strip()
+        if truth := _TRUTHS.get(value.lower()):
+            return f"; write true or false: {pair[1]} = {truth}"
         return f"; texts need quotes: {pair[1]} = {quoted(value)}"
     listed = re.match(r"\s*+([\w-]++)\s*+=\s*+\[", line)
     if listed is not None:

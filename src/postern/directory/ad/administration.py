@@ -102,7 +102,7 @@ class DomainAdministration(Administration):
             "msExchResourceMetaData": [ROOM.encode()] if room else [],
         }
         entry = await self._existing(address, _PERSON)
-        await self._refuse_taken([address, *aliases], entry.dn if entry else "")
+        await self.refuse_taken([address, *aliases], entry.dn if entry else "")
         if entry is not None:
             return await self._enable_mail(entry, mail, display_name or address.partition("@")[0])
         password = verifiers.get(PASSWORD, "")
@@ -144,7 +144,7 @@ class DomainAdministration(Administration):
     ) -> UUID:
         address = checked(address)
         entry = await self._existing(address, _KINDS[kind])
-        await self._refuse_taken([address], entry.dn if entry else "")
+        await self.refuse_taken([address], entry.dn if entry else "")
         mail = {**_addressed(address, ()), **{name: list(values) for name, values in more.items() if name != "member"}}
         if entry is not None:
             guid = await self._enable_mail(entry, mail, display_name or address.partition("@")[0])
