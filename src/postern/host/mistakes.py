@@ -117,7 +117,7 @@ def format_problems(problems: Sequence[Problem], name: str, text: str) -> str:
 
 
 _TRUTHS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
-"""What TOML has for the words that other formats take, and for its own in capitals."""
+"""Maps words that other formats take for a boolean, and TOML's own in capitals, to TOML's."""
 
 
 def unquoted(error: str, text: str) -> str:
