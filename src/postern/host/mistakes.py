@@ -111,7 +111,7 @@ def format_problems(problems: Sequence[Problem], name: str, text: str) -> str:
 
 
 _TRUTHS = {"yes": "true", "on": "true", "true": "true", "no": "false", "off": "false", "false": "false"}
-"""What TOML has for the words that other formats take, and for its own in capitals."""
+"""TOML's own words for those that other formats take, and for those in capitals."""
 
 
 def unquoted(error: str, text: str) -> str:
