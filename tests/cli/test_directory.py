@@ -83,6 +83,8 @@ def test_a_password_is_asked_for_when_the_account_can_be_made(org: Organized) ->
     assert "taken by alice@example.test" in org.refused("user", "add", "ALICE")
     assert "taken by alice@example.test" in org.refused("user", "add", "bob", "--alias", "alice")
     assert "there is no terminal to ask" in org.refused("user", "add", "bob")
+    assert "nobody" in org.refused("user", "passwd", "nobody")
+    assert "there is no terminal to ask" in org.refused("user", "passwd", "alice")
 
 
 def test_both_spellings_of_a_domain_are_one(org: Organized) -> None:

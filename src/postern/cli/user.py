@@ -195,6 +195,12 @@ def passwd(name: str, password_stdin: bool, state_dir: str | None) -> None:
 
     For example `postern user passwd alice`.
     """
+
+    async def known(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
+        await directory.write.show(name)
+
+    if not password_stdin:
+        in_directory(state_dir, known)
     password = new_password(password_stdin)
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[str]:
