@@ -35,6 +35,7 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Metrics:
     monkeypatch.setattr(METRICS, "values", {})
     monkeypatch.setattr(METRICS, "distributions", {})
     monkeypatch.setattr(METRICS, "_readers", {})
+    monkeypatch.setattr(METRICS, "_bounded", {})
     return METRICS
 
 

@@ -141,6 +141,8 @@ def two_hosts(profile: Profile = Profile.PRACTICAL) -> Iterator[TwoHosts]:
     for server, its in ((HUBS[0], hub_state), (HUBS[1], hub2_state), (EDGE, edge_state)):
         certificates.ensure(its, organization, server, now)
     secret_files.keep(hub2_state, Secret.DIRECTORY, secret_files.obtain(hub_state, Secret.DIRECTORY))
+    for its in (hub_state, hub2_state):
+        edge.prepare_hub(its)
     for its in (hub_state, hub2_state, edge_state):
         _give(its)
     hosts = TwoHosts(

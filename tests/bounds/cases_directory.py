@@ -9,7 +9,6 @@ from functools import partial
 from postern.model import domains
 from postern.protocols import ber
 from postern.protocols.ber import OCTETS, SEQUENCE, element
-from postern.protocols.edge import hashes as edge_hashes
 from postern.protocols.edge import subscription as edge_subscription
 from postern.protocols.kerberos import pac
 from postern.protocols.ldap import bind as ldap_bind
@@ -103,7 +102,6 @@ CASES: Cases = {
     "model.domains.a_labels": lambda size: partial(domains.a_labels, "회.사" * (size // 3)),
     "model.domains.fold": lambda size: partial(domains.fold, "회@사" * (size // 3)),
     "model.domains.shown": lambda size: partial(domains.shown, "xn--vf4b131b." * (size // 13)),
-    P + "edge.hashes.split": lambda size: partial(edge_hashes.split, bytes(range(256)) * (size // 256)),
     P + "edge.subscription.read: nesting": lambda size: _subscription(b"<a>" * (size // 3)),
     P + "edge.subscription.read: attributes": lambda size: _subscription(
         b"<a " + b"".join(b'a%d="" ' % number for number in range(size // 10)) + b"/>"

@@ -91,6 +91,7 @@ WRITERS = {
     "dcerpc/interfaces/mailbox_items": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/management": "declares an interface; `ndr` reads",
     "dcerpc/protection": "says what a security context does",
+    "edge/hashes": "hashes addresses",
     "dcerpc/interfaces/published": "lists our interfaces",
     "dcerpc/interfaces/recipient_update": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/windows_types": "read by `validation` and `netlogon`",

@@ -219,6 +219,7 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
     try:
         state = state_folder.create(folder / "state")
         nowhere = Organized(state, configuration.default(state))
+        secret_files.obtain(state, "directory")
         words = nowhere.refused("user", "list")
         assert words.count("\n") == 1 and "does not answer" in words and "postern run" in words
     finally:

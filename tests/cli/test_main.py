@@ -234,7 +234,31 @@ def test_a_failure_has_its_status_and_one_line(
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[Path]:
     with short_folder() as folder:
-        yield configuration_of(folder)
+        made = configuration_of(folder)
+        for name in ("directory", "probe-account"):
+            secret = made / "secrets" / name
+            secret.write_text("of a start\n")
+            os.chown(secret, made.stat().st_uid, made.stat().st_gid)
+        yield made
+
+
+@pytest.mark.parametrize("prepared", [False, True])
+def test_a_command_where_nothing_was_started_says_so_and_writes_nothing(prepared: bool) -> None:
+    with short_folder() as folder:
+        made = configuration_of(folder)
+        if not prepared:  # by hand, with a configuration alone
+            for part in made.iterdir():
+                if part.is_dir():
+                    part.rmdir()
+        before = sorted(made.rglob("*"))
+        for words in (("user", "list"), ("mailbox", "stats"), ("verify",), ("mailbox", "list"), ("domain", "list")):
+            done = postern(*words, "--state", str(made))
+            assert (done.returncode, done.stdout) == (os.EX_CONFIG, ""), (words, done.stderr)
+            assert done.stderr == (
+                f"postern: the organization at {made} has not been started here: start it with `postern run`, or name another "
+                "with --state\n"
+            )
+            assert sorted(made.rglob("*")) == before, words
 
 
 @pytest.mark.parametrize("name", failures._STATUS)
@@ -243,10 +267,11 @@ def test_each_class_that_has_a_status_exists(name: str) -> None:
     assert issubclass(getattr(importlib.import_module(module), kind), Exception)
 
 
-def test_a_reader_that_goes_away_is_no_failure_to_speak_of() -> None:
-    """`postern … | head -1`, with more behind it than a pipe holds."""
+@pytest.mark.parametrize("words", [("paths", "docs"), ("paths",), ("paths", "show", "imap4")])
+def test_a_reader_that_goes_away_is_no_failure_to_speak_of(words: tuple[str, ...]) -> None:
+    """`postern … | head -1`, with a page of our own and with tables that rich prints."""
     postern = subprocess.Popen(
-        [sys.executable, "-c", "from postern.cli.main import main; main()", "paths", "docs"],
+        [sys.executable, "-c", "from postern.cli.main import main; main()", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
@@ -254,6 +279,16 @@ def test_a_reader_that_goes_away_is_no_failure_to_speak_of() -> None:
     postern.stdout.close()
     assert postern.stderr.read() == b""
     assert postern.wait() == failures.READER_GONE
+
+
+@pytest.mark.parametrize("words", ["paths", "--help", "user list"])
+def test_a_closed_standard_output_is_told_before_anything_is_done(words: str) -> None:
+    code = "from postern.cli.main import main; main()"
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$0" -c "$1" {words} >&-', sys.executable, code], stderr=subprocess.PIPE, text=True
+    )
+    assert done.returncode == os.EX_IOERR
+    assert done.stderr.startswith("postern: standard output is closed") and done.stderr.count("\n") == 1
 
 
 def configuration_of(folder: Path) -> Path:

@@ -17,7 +17,9 @@ import rich.text
 from click.testing import CliRunner
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from rich import box
 from rich.cells import cell_len
+from rich.table import Table
 
 import postern.cli
 from postern.cli.console import Console, Text, print_rows
@@ -95,6 +97,23 @@ def test_a_narrow_terminal_splits_no_word_and_a_pipe_cuts_nothing(
     monkeypatch.delenv("COLUMNS")
     print_rows(columns, [row])
     assert [line for line in capsys.readouterr().out.splitlines() if all(cell in line for cell in row)]
+
+
+@pytest.mark.parametrize("style", [box.SIMPLE_HEAD, box.HEAVY_HEAD, None])
+def test_no_line_in_a_pipe_ends_in_blanks(
+    style: box.Box | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    table = Table("name", "what", box=style)
+    table.add_row("x", "a long sentence")
+    table.add_row("y", "short")
+    console = Console()
+    console.print(table)
+    console.print("and ", end="")
+    console.print("more  ")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == "and more" and len(lines) >= 4
+    assert [line for line in lines if line.endswith(" ")] == []
 
 
 WORD = st.text("abcdefghij회:.", min_size=1, max_size=20)

@@ -325,6 +325,97 @@ def test_bad_configurations_are_told_in_these_words(file: Path) -> None:
     assert str(raised.value).splitlines() == expected
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:secretpw@[::1/x",
+        "postgresql://u:secret%ZZpw@127.0.0.1/x",
+        "postgresql://u:secretpw@127.0.0.1/x?nonsense=secretpw",
+        "postgresql://u:pa@secretpw@127.0.0.1/x",
+        "postgresql://u:1/secretpw@127.0.0.1/x",
+        "postgresql://u:1?secretpw@127.0.0.1/x",
+        "postgresql://u:secretpw#1@127.0.0.1/x",
+        "postgresql://u:secretpw/x",
+        "postgresql://u:secretpw@127.0.0.1:99999/x",
+        "postgresql://u:secretpw@127.0.0.1/x%00",
+        "mysql://u:secretpw@127.0.0.1/x",
+        "ldap://[::1",
+        "ldap://dc1:secretpw",
+        "ldap://dc1 ldap://u:secretpw@dc2",
+        "ldap://dc1 mysql://secretpw",
+    ],
+)
+def test_a_url_that_cannot_be_read_is_told_by_its_key_and_never_repeated(url: str) -> None:
+    key = "directory" if url.startswith("ldap") else "postgres"
+    text = TWO_MAILBOX_SERVERS.replace('name = "Example"', f'name = "Example"\n{key} = "{url}"')
+    with pytest.raises(configuration.ConfigurationError, match=rf"postern\.toml:4: organization\.{key}: ") as raised:
+        configuration.parse(text)
+    assert "secret" not in str(raised.value)
+    bare = text.replace(f'"{url}"', url)
+    with pytest.raises(configuration.ConfigurationError, match="no TOML") as raised:
+        configuration.parse(bare)
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql:///mail",
+        "postgresql://u:secret%40pw@[::1]:5432/mail?sslmode=verify-full",
+        "postgres://u@db1:5432,db2:5433/mail?target_session_attrs=read-write",
+        "postgresql://%2Frun%2Fpostgresql/mail?user=u@db1",
+        "ldaps://dc1.example.test ldap://[::1]:3890",
+        "ldapi://%2Frun%2Fldapi",
+    ],
+)
+def test_urls_of_every_kind_are_taken(url: str) -> None:
+    key = "directory" if url.startswith("ldap") else "postgres"
+    configuration.parse(TWO_MAILBOX_SERVERS.replace('name = "Example"', f'name = "Example"\n{key} = "{url}"'))
+
+
+LONG = "a" * 70_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('name = "sales"', f'name = "{LONG}"'),
+        ('name = "sales"', f'name = "{LONG}\\"{LONG}"'),
+        ('name = "sales"', f'{LONG} = "sales"'),
+        ('name = "sales"', f"name = {LONG}"),
+        ('server = "mbx1"', f'server = "{LONG}"'),
+        ('realm = "EXAMPLE.TEST"', f'realm = "{LONG}"'),
+        ('profile = "hardened"', f'profile = "{LONG}"'),
+        ('keytab = "/etc/postern.keytab"', f'keytab = "{LONG}"'),
+        ('name = "Example.TEST"', f'name = "{LONG}"'),
+        ('name = "mbx1"', f'name = "{LONG}"'),
+        ('roles = ["hub"]', f'roles = "{LONG}"'),
+        ('roles = ["hub"]', f'roles = ["{LONG}"]'),
+        ('addresses = ["192.0.2.2"]', f'addresses = ["{LONG}"]'),
+        ('"relay.example.net:2525"', f'"{LONG}"'),
+        ('"192.0.2.53"', f'"{LONG}"'),
+        ('"*.partner.test"', f'"{LONG}"'),
+        ("workers = 4", f'workers = "{LONG}"'),
+        ("workers = 4", "workers = { " + ", ".join(f"k{n} = 1" for n in range(5_000)) + " }"),
+        ('server = "hub1"', f'server = "{LONG}"'),
+        ("message-size = 1048576", f"message-size = {'9' * 4_000}"),
+    ],
+)
+def test_a_value_is_repeated_only_in_part(old: str, new: str) -> None:
+    assert old in GOOD
+    with pytest.raises(configuration.ConfigurationError) as raised:
+        configuration.parse(GOOD.replace(old, new))
+    assert all(len(line) < 400 for line in str(raised.value).splitlines())
+
+
+@pytest.mark.parametrize("old", ['name = "sales"', 'realm = "EXAMPLE.TEST"', 'profile = "hardened"', "workers = 4"])
+def test_a_url_in_the_wrong_place_is_not_repeated(old: str) -> None:
+    key = old.partition(" ")[0]
+    with pytest.raises(configuration.ConfigurationError) as raised:
+        configuration.parse(GOOD.replace(old, f'{key} = "postgresql://u:secretpw@db1/x"'))
+    assert "secret" not in str(raised.value).lower()
+
+
 def _two() -> Organization:
     return configuration.parse(GOOD)
 

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from postern.host import configuration, state
+from postern.host import configuration, secret_files, state
 from postern.host.probes import subject
+from postern.roles.secrets import Secret
 
 
 def test_no_organization(tmp_path: Path) -> None:
@@ -24,7 +25,11 @@ def test_one_that_does_not_run() -> None:
     folder = Path(tempfile.mkdtemp(prefix="pr-", dir="/tmp"))
     try:
         folder.chmod(0o755)
-        configuration.default(state.create(folder / "state"))
+        made = state.create(folder / "state")
+        configuration.default(made)
+        for secret in (Secret.DIRECTORY, Secret.PROBE_ACCOUNT):
+            secret_files.obtain(made, secret)
+            os.chown(made.secrets / secret, made.root.stat().st_uid, made.root.stat().st_gid)
         # In a process of its own: root would become the folder's owner for good.
         words = (
             "import sys; from postern.host.probes import NothingRuns, subject\n"

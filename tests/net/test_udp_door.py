@@ -142,12 +142,29 @@ def test_a_flood_from_one_address_leaves_room_for_others() -> None:
                     if number % 20 == 19:
                         await until(partial(has_dropped, service.door, number - 5))
                 other.send(b"other")
-                await until(lambda: service.door._by_address["127.0.0.2"] == 1)
+                await until(lambda: service.door._by_sender["127.0.0.2"] == 1)
                 assert service.door.dropped == Dropped(full=95)
                 service.gate.set()
                 assert await received(other) == b"rehto"
             assert [data for data, _ in service.heard] == [b"first", b"0", b"1", b"2", b"3", b"4", b"other"]
-            assert not service.door._by_address and not service.door._queue
+            assert not service.door._by_sender and not service.door._queue
+
+    run(test)
+
+
+def test_a_flood_from_one_network_of_ipv6_leaves_room_for_others() -> None:
+    """A subscriber has a whole /64, and can send from each of its addresses."""
+
+    async def handle(data: bytes, peer: Peer) -> None:
+        raise AssertionError("the door is not open")
+
+    async def test() -> None:
+        door = UdpDoor([ROW], PORT, handle, max_per_address=5)
+        for number in range(1, 10):
+            door._take(b"flood", Peer(f"2001:db8:1:2::{number:x}", 88))
+        assert (len(door._queue), door.dropped.full) == (5, 4)
+        door._take(b"other", Peer("2001:db8:1:3::1", 88))
+        assert len(door._queue) == 6
 
     run(test)
 
@@ -163,7 +180,7 @@ def test_a_flood_from_everywhere_fills_the_queue_and_no_more() -> None:
                 with closing(caller(to, f"127.0.0.{last}")) as client:
                     client.send(b"x")
             await until(lambda: service.door.dropped.full == 12)
-            assert len(service.door._queue) == len(service.door._by_address) == 8
+            assert len(service.door._queue) == len(service.door._by_sender) == 8
             service.gate.set()
             await until(lambda: len(service.heard) == 9)
 

@@ -12,8 +12,9 @@ import pytest
 
 from postern.model.security import Seal
 from postern.telemetry import log as logs
+from postern.telemetry import metrics as module
 from postern.telemetry.log import Event, log
-from postern.telemetry.metrics import LABELS, MAX_SERIES, Kind, Metric, Metrics
+from postern.telemetry.metrics import LABELS, MAX_SERIES, Key, Kind, Metric, Metrics
 from postern.telemetry.observed import Observed
 from postern.telemetry.tracking import Tracker, TrackingRecord, TrackingStep
 
@@ -59,10 +60,10 @@ def test_labels_are_bounded() -> None:
     metrics.count(Metric.MESSAGES, "", "receive")
     assert [labels for _, labels in metrics.values] == [("other", "receive"), ("none", "receive")]
     for number in range(MAX_SERIES + 100):
-        metrics.count(Metric.EVENTS, f"event{number}", "imap4")
+        metrics.count(Metric.EVENTS, f"event{number}", "imap4", "info")
     series = [labels for metric, labels in metrics.values if metric is Metric.EVENTS]
     assert len(series) == MAX_SERIES + 1
-    assert metrics.values[Metric.EVENTS, ("other", "other")] == 100
+    assert metrics.values[Metric.EVENTS, ("other", "other", "other")] == 100
     with pytest.raises(ValueError, match="labels"):
         metrics.count(Metric.EVENTS, "started")
     with pytest.raises(ValueError, match="labels"):
@@ -83,8 +84,34 @@ def test_tracking_observation_and_log_are_counted_without_names(
     assert counted.values == {
         (Metric.MESSAGES, ("imap4", "receive")): 1,
         (Metric.PATH_USES, ("imap4", "Basic", "TLSv1.3")): 1,
-        (Metric.EVENTS, ("authenticated", "imap4")): 1,
+        (Metric.EVENTS, ("authenticated", "imap4", "info")): 1,
         (Metric.LOGONS, ("imap4", "Basic", "granted")): 1,
-        (Metric.EVENTS, ("authentication-failed", "imap4")): 1,
+        (Metric.EVENTS, ("authentication-failed", "imap4", "warning")): 1,
         (Metric.LOGONS, ("imap4", "other", "denied")): 1,
     }
+
+
+def test_a_path_that_is_unknown_or_empty_looks_at_the_series_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers of the endpoint mapper, which has no path, reach this with each call."""
+    metrics = Metrics()
+    looked: list[Key] = []
+    really = Metrics._find_bounded
+
+    def find(self: Metrics, key: Key) -> Key:
+        looked.append(key)
+        return really(self, key)
+
+    monkeypatch.setattr(Metrics, "_find_bounded", find)
+    for _ in range(5):
+        metrics.count(Metric.MESSAGES, "", "receive")
+        metrics.observe(Metric.RPC_SECONDS, 0.1, "", "reply")
+    assert looked == [(Metric.MESSAGES, ("", "receive")), (Metric.RPC_SECONDS, ("", "reply"))]
+    assert metrics.values == {(Metric.MESSAGES, ("none", "receive")): 5}
+    assert sum(metrics.distributions[Metric.RPC_SECONDS, ("none", "reply")].counts) == 5
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 3)
+    for number in range(20):
+        metrics.count(Metric.MESSAGES, f"path {number}", "receive")
+        assert len(metrics._bounded) <= 3
+    assert metrics.values[Metric.MESSAGES, ("other", "receive")] == 20
+    metrics.clear()
+    assert not metrics._bounded

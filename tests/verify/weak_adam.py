@@ -77,7 +77,7 @@ def running_adam(profile: Profile = Profile.PRACTICAL, lax: bool = False) -> Ite
     try:
         where = state.create(folder / "state")
         certificates.ensure(where, organization, EDGE, datetime.datetime.now(datetime.UTC))
-        edge.prepare_edge(organization, EDGE, where)
+        edge.prepare_edge(where)
         _give_away(where)
         engine = adam.AdamEngine(organization, EDGE, where)
         if lax:

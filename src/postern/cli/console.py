@@ -36,12 +36,25 @@ class Console(rich.console.Console):
 
     def __init__(self, **options: Any) -> None:
         stream = options.get("file") or (sys.stderr if options.get("stderr") else sys.stdout)
-        if "width" not in options and not stream.isatty() and not os.environ.get("COLUMNS", "").isdigit():
+        if "width" not in options and not (stream and stream.isatty()) and not os.environ.get("COLUMNS", "").isdigit():
             options["width"] = UNBOUNDED
         super().__init__(**options)
 
     def render_str(self, text: str, **options: Any) -> rich.text.Text:
         return super().render_str(one_line(text), **options)
+
+    def on_broken_pipe(self) -> None:
+        """Raises the BrokenPipeError, as click's own printing does, and `main` ends the command. Rich would exit with 1."""
+        self.quiet = True
+        raise  # noqa: PLE0704 (rich calls this while it handles the error)
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        """Renders as rich does. In a pipe or file, the blanks that fill up a line are left out."""
+        text = super()._render_buffer(buffer)
+        if self.is_terminal:
+            return text
+        *lines, last = text.split("\n")
+        return "".join(line.rstrip(" ") + "\n" for line in lines) + last
 
     def render(self, renderable: Any, options: Any = None) -> Iterable[Segment]:
         for segment in super().render(renderable, options):

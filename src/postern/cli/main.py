@@ -114,6 +114,10 @@ postern.params.append(group_option())
 
 def main() -> NoReturn:
     """Runs `postern` as the shell called it. POSTERN_DEBUG=1 shows where an error comes from."""
+    if sys.stdout is None:
+        # The first file that is opened would take the descriptor, and what is printed would go into it.
+        _say("standard output is closed, and nothing can be shown: send it to a file, or to /dev/null")
+        sys.exit(os.EX_IOERR)
     try:
         status = postern(prog_name="postern", standalone_mode=False)
     except click.ClickException as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from postern.host.mistakes import Problem
 from postern.model.organization import Organization, Profile, Role
-from postern.model.words import nearest
+from postern.model.words import nearest, quoted
 from postern.paths.row import Party
 from postern.paths.table import TABLE
 
@@ -59,7 +59,7 @@ def _proofs(organization: Organization) -> Iterator[Problem]:
     if domain is not None and organization.realm != domain.domain.upper():
         yield Problem(
             ("organization", "realm"),
-            f'"{organization.realm}" is not the realm of the domain {domain.domain}; '
+            f"{quoted(organization.realm)} is not the realm of the domain {domain.domain}; "
             f'leave it out, or write "{domain.domain.upper()}"',
         )
     elif organization.realm and not organization.keytab and domain is None:
@@ -68,7 +68,7 @@ def _proofs(organization: Organization) -> Iterator[Problem]:
         )
     for key, file in (("keytab", organization.keytab), ("authorities", organization.authorities)):
         if file and not file.startswith("/"):
-            yield Problem(("organization", key), f'"{file}" is no absolute path; write it from "/" on')
+            yield Problem(("organization", key), f'{quoted(file)} is no absolute path; write it from "/" on')
     if domain is not None and organization.directory:
         yield Problem(
             ("organization", "directory"),
@@ -93,13 +93,13 @@ def _databases(organization: Organization) -> Iterator[Problem]:
     served: dict[str, str] = {}
     for index, database in enumerate(organization.written_databases):
         if database.server not in mailbox_servers:
-            text = f'"{database.server}" is no server with the mailbox role{nearest(database.server, mailbox_servers)}'
+            text = f"{quoted(database.server)} is no server with the mailbox role{nearest(database.server, mailbox_servers)}"
             yield Problem(("database", index, "server"), text)
         elif (other := served.setdefault(database.server, database.name)) != database.name:
             yield Problem(
                 ("database", index, "server"),
-                f'"{database.server}" has the database "{other}" already, and a mailbox server serves one database; give this '
-                "one to another server",
+                f'{quoted(database.server)} has the database "{other}" already, and a mailbox server serves one database; give '
+                "this one to another server",
             )
         if database.name in mailbox_servers and database.name != database.server:
             yield Problem(
@@ -120,9 +120,7 @@ def _connectors(organization: Organization) -> Iterator[Problem]:
     hubs = {server.name for server in organization.servers if server.roles & {Role.HUB, Role.EDGE}}
     for index, connector in enumerate(organization.send_connectors):
         if connector.server and connector.server not in hubs:
-            text = (
-                f'"{connector.server}" is no server with the hub or edge role{nearest(connector.server, sorted(hubs))}'
-            )
+            text = f"{quoted(connector.server)} is no server with the hub or edge role{nearest(connector.server, sorted(hubs))}"
             yield Problem(("send-connector", index, "server"), text)
 
 

@@ -1,6 +1,7 @@
 """Opens this organization's directory for commands and for the start, and makes the entries that every start relies on.
 
-Reads the service account's secret; makes and stores the secrets of machine accounts and of verify's probe account.
+Reads the service account's secret; `seed`, which a start calls, makes the secrets of the directory, of machine accounts and
+of verify's probe account.
 `directory.administration` writes the entries.
 """
 
@@ -63,14 +64,15 @@ class OpenDirectory:
 @asynccontextmanager
 async def opened(state: StateFolder, organization: Organization) -> AsyncIterator[OpenDirectory]:
     """Opens the directory of the organization (`engines.resolved`), and closes it at the end. Active Directory is asked as this
-    host's server, on the row of its role. Raises ConfigurationError if it is not known which server this host is."""
+    host's server, on the row of its role. Raises ConfigurationError if it is not known which server this host is, and
+    NotStarted."""
     if organization.active_directory is not None:
         server = configuration.this_server(organization, configuration.recorded(state))
         async with _in_domain(Runtime.outside(organization, server, state)) as directory:
             yield directory
         return
     row = settle(organization.profile)["private-directory"]
-    password = secret_files.obtain(state, Secret.DIRECTORY)
+    password = secret_files.known(state, Secret.DIRECTORY)
     client = Client(row, organization.directory, SERVICE, password)
     try:
         yield OpenDirectory(SlapdDirectory(client, SUFFIX), Administration(client, SUFFIX))
@@ -103,6 +105,8 @@ async def seed(state: StateFolder, organization: Organization, server: Server) -
             if not name.exists():
                 raise SeedError(f"{name} is missing: `postern setup ad` makes this server's account and its files")
         return ""
+    for secret in (Secret.DIRECTORY, Secret.PROBE_ACCOUNT):
+        secret_files.obtain(state, secret)
     async with opened(state, organization) as directory:
         await directory.write.seed()
         await ensure_server(directory, state, server)
@@ -181,7 +185,7 @@ async def ensure_probe_account(
         if not file.exists():
             raise SeedError(f"{file} is missing: `postern setup ad` makes the account that verify logs on with")
         return name, Secrets(state.secrets).read(Secret.PROBE_ACCOUNT)
-    password = secret_files.obtain(state, Secret.PROBE_ACCOUNT)
+    password = secret_files.known(state, Secret.PROBE_ACCOUNT)
     kinds = {"argon2id", *await directory.read.enabled_verifiers()}
     account = await directory.read.account(name)
     if account is None and await _moved(directory, _PROBE_NAME, name):

@@ -48,25 +48,23 @@ class WrongHost(EdgeError):
     """This host does not have the role that the command needs."""
 
 
-def prepare_edge(organization: Organization, server: Server, state: StateFolder) -> None:
+def prepare_edge(state: StateFolder) -> None:
     """Makes the secrets that an edge's processes read."""
     for name in (Secret.ADAM, Secret.ADAM_SERVICE):
         secret_files.obtain(state, name)
 
 
-def prepare_hub(state: StateFolder) -> bytes:
-    """This hub's key, which is made if there is none yet."""
-    file = state.secrets / Secret.EDGESYNC_KEY
-    if not file.exists():
+def prepare_hub(state: StateFolder) -> None:
+    """Makes this hub's key, if there is none yet."""
+    if not (state.secrets / Secret.EDGESYNC_KEY).exists():
         secret_files.keep(state, Secret.EDGESYNC_KEY, new_key().decode().strip())
-    return file.read_bytes()
 
 
 @asynccontextmanager
 async def accounts(organization: Organization, state: StateFolder) -> AsyncIterator[AdamAccounts]:
     """Opens the edge's own directory as its administrator."""
     row = settle(organization.profile)["edge-adam"]
-    password = secret_files.obtain(state, Secret.ADAM)
+    password = secret_files.known(state, Secret.ADAM)
     client = AdamClient(row, adam.socket_uri(state), simple(ADMINISTRATOR, password), Mechanism.BASIC, timeout=30.0)
     try:
         yield AdamAccounts(client)
@@ -83,7 +81,7 @@ async def replica(organization: Organization, server: Server, state: StateFolder
         adam.socket_uri(state),
         f"ldap://{address}:{organization.port(50389)}",
         certificate_der(certificates.place(state)),
-        secret_files.obtain(state, Secret.ADAM_SERVICE),
+        secret_files.known(state, Secret.ADAM_SERVICE),
     )
     try:
         yield directory
@@ -93,8 +91,9 @@ async def replica(organization: Organization, server: Server, state: StateFolder
 
 async def seed(organization: Organization, state: StateFolder) -> None:
     """Makes the entries that an edge's directory needs before anybody replicates."""
+    prepare_edge(state)
     async with accounts(organization, state) as administration:
-        await administration.seed(secret_files.obtain(state, Secret.ADAM_SERVICE))
+        await administration.seed(secret_files.known(state, Secret.ADAM_SERVICE))
 
 
 async def new_subscription(organization: Organization, server: Server, state: StateFolder) -> bytes:
@@ -240,11 +239,11 @@ def check_certificate(der: bytes, fqdn: str, now: float) -> None:
 @asynccontextmanager
 async def hub_side(organization: Organization, server: Server, state: StateFolder) -> AsyncIterator[HubSide]:
     """Opens the subscriptions of `organization` (`engines.resolved`: it has URLs in place of "private"). Raises EdgeError on a
-    server that is no hub."""
+    server that is no hub, and NotStarted."""
     if Role.HUB not in server.roles:
         raise WrongHost(f"{server.name} is no hub: say this on a hub, where EdgeSync runs")
+    key = secret_files.known(state, Secret.EDGESYNC_KEY).encode()
     runtime = Runtime.outside(organization, server, state)
-    key = prepare_hub(state)
     # A command finds the domain controllers by itself where the host's topology service does not run.
     here = local_topology(runtime) if organization.active_directory is not None else None
     sources = edge_sources.sources(runtime, here)

@@ -14,7 +14,7 @@ from typing import Any, get_args
 from pydantic import BaseModel
 
 from postern.host.schema import FileShape
-from postern.model.words import nearest
+from postern.model.words import LONGEST_QUOTED, nearest, quoted
 
 Key = tuple[str | int, ...]
 
@@ -41,7 +41,7 @@ def problem(detail: Any) -> Problem:
         )
     if kind in ("enum", "literal_error"):
         choices = [word.strip(" '") for word in re.split(r",| or ", context["expected"])]
-        return Problem(key, f'"{value}" is not known{nearest(str(value), choices)}')
+        return Problem(key, f"{quoted(str(value))} is not known{nearest(str(value), choices)}")
     return Problem(key, _SHORT[kind].format(value=_shown(value), **context) if kind in _SHORT else detail["msg"])
 
 
@@ -79,7 +79,11 @@ def _names(key: Key) -> Iterator[str]:
 
 
 def _shown(value: object) -> str:
-    return f'"{value}"' if isinstance(value, str) else "a list" if isinstance(value, list) else str(value)
+    if isinstance(value, str):
+        return quoted(value)
+    return (
+        "a list" if isinstance(value, list) else "a table" if isinstance(value, dict) else str(value)[:LONGEST_QUOTED]
+    )
 
 
 def _known_keys(parents: Key) -> list[str]:
@@ -105,7 +109,9 @@ def format_problems(problems: Sequence[Problem], name: str, text: str) -> str:
     messages = []
     for each in problems:
         line = next((lines[each.key[:n]] for n in range(len(each.key), 0, -1) if each.key[:n] in lines), 0)
-        key = ".".join(_names(each.key))
+        key = ".".join(
+            name if len(name) <= LONGEST_QUOTED else name[:LONGEST_QUOTED] + "…" for name in _names(each.key)
+        )
         messages.append(f"{name}{f':{line}' if line else ''}: {key}: {each.text}")
     return "\n".join(messages)
 
@@ -124,9 +130,10 @@ def unquoted(error: str, text: str) -> str:
     line = lines[int(at[1]) - 1] if at and 0 < int(at[1]) <= len(lines) else ""
     pair = re.match(r"\s*+([\w-]++)\s*+=\s*+([^\s\"'\[\]{}#=,][^\"'\[\]{}#=,]*+)(?:#|$)", line)
     if pair is not None:
-        if truth := _TRUTHS.get(pair[2].strip().lower()):
+        value = pair[2].strip()
+        if truth := _TRUTHS.get(value.lower()):
             return f"; write true or false: {pair[1]} = {truth}"
-        return f'; texts need quotes: {pair[1]} = "{pair[2].strip()}"'
+        return f"; texts need quotes: {pair[1]} = {quoted(value)}"
     listed = re.match(r"\s*+([\w-]++)\s*+=\s*+\[", line)
     if listed is not None:
         return f'; texts need quotes, in lists too: {listed[1]} = ["…", "…"]'

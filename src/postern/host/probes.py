@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from postern.directory.slapd_adapter import SERVICE
-from postern.host import certificates, configuration, directory, edge, state
+from postern.host import certificates, configuration, directory, edge, secret_files, state
 from postern.host.engines import start as engines
 from postern.model.directory import PROBE, DirectoryUnavailable, DomainController, TrustedCertificate
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.model.security import Mechanism
 from postern.paths.table import settle
-from postern.roles.secrets import Secret, Secrets
+from postern.roles.secrets import Secret
 from postern.verify.sasl_client import Credentials
 from postern.verify.subject import Subject
 from postern.verify.unix_sockets import reachable, under
@@ -33,7 +33,7 @@ class NothingRuns(Exception):
 
 def subject(state_dir: str | None, server: str | None = None) -> Subject:
     """The subject of a verification on this host. Root becomes the state folder's owner, for good. Raises ConfigurationError,
-    StateError, NothingRuns."""
+    StateError (NotStarted too), NothingRuns."""
     folder = state.find(state_dir)
     if not state.is_ours(folder):
         raise state.StateError(
@@ -125,10 +125,10 @@ def _service(folder: StateFolder, organization: Organization, here: Server) -> C
 
 def _secret(folder: StateFolder, secret: Secret) -> str:
     """Reads a secret, which exists because the organization has run. An edge has no machine account, so that its secret is "".
-    Raises OSError."""
+    Raises NotStarted, OSError."""
     try:
-        return Secrets(folder.secrets).read(secret)
-    except FileNotFoundError:
+        return secret_files.known(folder, secret)
+    except secret_files.NotStarted:
         if secret is not Secret.MACHINE_ACCOUNT:
             raise
         return ""

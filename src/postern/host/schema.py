@@ -9,11 +9,13 @@ import contextlib
 import ipaddress
 import re
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from postern.model.domains import domain_name, mail_domain
 from postern.model.organization import DomainType, Profile, Role
+from postern.model.words import quoted
 
 MAX_OFFSET = 65535 - 50636
 """50636 (EdgeSync) is the highest port number of the table."""
@@ -23,7 +25,7 @@ def _domain_name(value: str) -> str:
     try:
         return mail_domain(value)
     except ValueError:
-        raise ValueError(f'"{value}" is no domain name; write one such as "example.test"') from None
+        raise ValueError(f'{quoted(value)} is no domain name; write one such as "example.test"') from None
 
 
 def _connector_domain(value: str) -> str:
@@ -32,12 +34,12 @@ def _connector_domain(value: str) -> str:
     try:
         return "*." + _domain_name(value[2:]) if value.startswith("*.") else _domain_name(value)
     except ValueError:
-        raise ValueError(f'"{value}" is no domain; write "*", "example.test" or "*.example.test"') from None
+        raise ValueError(f'{quoted(value)} is no domain; write "*", "example.test" or "*.example.test"') from None
 
 
 def _server_name(value: str) -> str:
     if not re.fullmatch(r"(?!-)[a-z0-9-]{1,15}(?<!-)", value):
-        raise ValueError(f'"{value}" is no server name; write 1 to 15 of a-z, 0-9 and "-", such as "hub1"')
+        raise ValueError(f'{quoted(value)} is no server name; write 1 to 15 of a-z, 0-9 and "-", such as "hub1"')
     return value
 
 
@@ -45,9 +47,9 @@ def _address(value: str) -> str:
     try:
         address = ipaddress.ip_address(value)
     except ValueError:
-        raise ValueError(f'"{value}" is no IP address; write one such as "192.0.2.1" or "2001:db8::1"') from None
+        raise ValueError(f'{quoted(value)} is no IP address; write one such as "192.0.2.1" or "2001:db8::1"') from None
     if address.is_unspecified or address.is_multicast:
-        raise ValueError(f'"{value}" is no address of one host; write the address that others reach it by')
+        raise ValueError(f"{quoted(value)} is no address of one host; write the address that others reach it by")
     return str(address)
 
 
@@ -57,21 +59,25 @@ def _address_or_network(value: str) -> str:
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
-        raise ValueError(f'"{value}" is no network; write one such as "192.0.2.0/24" or "2001:db8::/64"') from None
+        raise ValueError(
+            f'{quoted(value)} is no network; write one such as "192.0.2.0/24" or "2001:db8::/64"'
+        ) from None
     if str(network) != value.lower():
-        raise ValueError(f'"{value}" has bits of a host in it; write the network "{network}", or the address alone')
+        raise ValueError(
+            f'{quoted(value)} has bits of a host in it; write the network "{network}", or the address alone'
+        )
     return str(network)
 
 
 def _netbios(value: str) -> str:
     if not re.fullmatch(r"[A-Z0-9][A-Z0-9-]{0,14}", value):
-        raise ValueError(f'"{value}" is no NetBIOS name; write 1 to 15 of A-Z, 0-9 and "-", such as "EXAMPLE"')
+        raise ValueError(f'{quoted(value)} is no NetBIOS name; write 1 to 15 of A-Z, 0-9 and "-", such as "EXAMPLE"')
     return value
 
 
 def _party(value: object) -> object:
     if value in list(Role):
-        raise ValueError(f'"{value}" is a role; give it to a [[server]]')
+        raise ValueError(f"{quoted(str(value))} is a role; give it to a [[server]]")
     return value
 
 
@@ -83,7 +89,7 @@ def _address_and_port(value: str) -> str:
             raise ValueError
     except ValueError:
         raise ValueError(
-            f'"{value}" is no name server; write "192.0.2.53", "192.0.2.53:5353" or "[2001:db8::1]:53"'
+            f'{quoted(value)} is no name server; write "192.0.2.53", "192.0.2.53:5353" or "[2001:db8::1]:53"'
         ) from None
     return value
 
@@ -91,7 +97,7 @@ def _address_and_port(value: str) -> str:
 def _smart_host(value: str) -> str:
     match = re.fullmatch(r"(?P<host>\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]+)(:(?P<port>\d{1,5}))?", value)
     if match is None or not 0 < int(match["port"] or 25) < 65536 or not _is_host(match["host"]):
-        raise ValueError(f'"{value}" is no smart host; write "host", "host:port" or "[address]:port"')
+        raise ValueError(f'{quoted(value)} is no smart host; write "host", "host:port" or "[address]:port"')
     return value
 
 
@@ -105,28 +111,74 @@ def _is_host(name: str) -> bool:
 
 def _realm(value: str) -> str:
     if value and not re.fullmatch(r"[A-Z0-9][A-Z0-9.-]*", value):
-        raise ValueError(f'"{value}" is no Kerberos realm; realms are written in capitals, such as "{value.upper()}"')
+        raise ValueError(
+            f"{quoted(value)} is no Kerberos realm; realms are written in capitals, such as {quoted(value.upper())}"
+        )
     return value
 
 
 def _database_name(value: str) -> str:
     if not re.fullmatch(r"(?!-)[a-z0-9-]{1,64}(?<!-)", value):
-        raise ValueError(f'"{value}" is no database name; write 1 to 64 of a-z, 0-9 and "-", such as "sales"')
+        raise ValueError(f'{quoted(value)} is no database name; write 1 to 64 of a-z, 0-9 and "-", such as "sales"')
     return value
 
 
 def _postgres_url(value: str) -> str:
+    """Checks the URL of a database before libpq sees it. URLs hold passwords, so that no message repeats a part of one."""
     if value and not value.startswith(("postgresql://", "postgres://")):
         raise ValueError(
             'is no PostgreSQL URL; write "postgresql://host/database", or leave it out for the private cluster'
         )
+    if value and not _is_postgres_url(value):
+        raise ValueError(
+            "cannot be read as a PostgreSQL URL; write "
+            '"postgresql://user:password@host:5432/database?parameter=value", with parameters that libpq knows, and '
+            'with "%40" for "@" and likewise for other signs in a name or password (RFC 3986 section 2.1)'
+        )
     return value
+
+
+def _is_postgres_url(value: str) -> bool:
+    """Whether libpq and RFC 3986 read the same user, password, hosts and ports in this URL.
+
+    A sign that must be encoded is read differently by the two: libpq takes the end of "u:pass@word@host" for a host, and
+    says it in an error.
+    """
+    import psycopg  # slow to import, and most files have no URL
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = urlsplit(value)
+        ports = str(conninfo_to_dict(value).get("port") or "").split(",")
+    except (psycopg.Error, ValueError):
+        return False
+    misread = (
+        parts.netloc.count("@") > 1 or "@" in parts.path or "#" in value or ("@" in parts.query and not parts.path)
+    )
+    return not misread and all(port == "" or _is_port(port) for port in ports)
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536
 
 
 def _directory_url(value: str) -> str:
+    """Checks the URLs of a directory, of which LDAP takes several with spaces between them."""
     if value and not value.startswith(("ldap://", "ldaps://", "ldapi://")):
         raise ValueError('is no LDAP URL; write "ldaps://host", or leave it out for the private directory')
+    if not all(map(_is_directory_url, value.split())):
+        raise ValueError(
+            'cannot be read as an LDAP URL; write "ldaps://host" or "ldaps://host:636", without user and password'
+        )
     return value
+
+
+def _is_directory_url(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+        return parts.scheme in ("ldap", "ldaps", "ldapi") and "@" not in value and parts.port != 0
+    except ValueError:
+        return False
 
 
 DomainName = Annotated[str, AfterValidator(_domain_name)]

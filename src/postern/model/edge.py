@@ -5,7 +5,7 @@ Times are seconds since 1970 (UTC). A certificate is DER. `protocols.edge.hashes
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -154,27 +154,3 @@ class EdgeConfiguration:
     connectors: tuple[SendConnector, ...] = ()
     internal_servers: tuple[str, ...] = ()
     hubs: tuple[HubServer, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class SenderLists:
-    """A recipient's own lists as an edge has them; `hash4` of a sender (or of "@domain") is looked up in them."""
-
-    safe: frozenset[bytes] = frozenset()
-    safe_recipients: frozenset[bytes] = frozenset()
-    blocked: frozenset[bytes] = frozenset()
-
-
-class EdgePolicy(Protocol):
-    """The edge's own interface to its directory, besides `Directory`, `DirectoryPolicy` and `Certificates`. Raises
-    DirectoryUnavailable."""
-
-    async def sender_lists(self, addresses: Sequence[str]) -> Mapping[str, SenderLists]:
-        """The lists of these recipients, by their addresses as they were passed in; a recipient without lists is missing."""
-        ...
-
-    async def send_connectors(self) -> tuple[SendConnector, ...]: ...
-
-    async def hubs(self) -> tuple[HubServer, ...]: ...
-
-    async def internal_servers(self) -> tuple[str, ...]: ...

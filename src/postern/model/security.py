@@ -5,6 +5,7 @@ It knows nothing of rows (`paths`), nor of how an identity is proven (`trust`).
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
@@ -104,3 +105,16 @@ class Peer:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def network(host: str) -> str:
+    """Returns the network that counts as one caller. An IPv6 subscriber has a whole /64."""
+    if ":" not in host:
+        return host
+    try:
+        address = ipaddress.IPv6Address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Network((address, 64), strict=False).network_address) + "/64"

@@ -5,6 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Collection
 
+LONGEST_QUOTED = 60
+"""Characters of a value that a sentence repeats: enough to find it again, and a line of a terminal still holds the sentence."""
+
+
+def quoted(value: str) -> str:
+    """Quotes a value in a sentence about it: `"sales"`. A longer one than 60 characters is cut, and of a URL, which may hold a
+    password, only the scheme is shown."""
+    scheme, separator, _ = value.partition("://")
+    if separator:
+        value = f"{scheme[:LONGEST_QUOTED]}://…"
+    return f'"{value}"' if len(value) <= LONGEST_QUOTED else f'"{value[:LONGEST_QUOTED]}…"'
+
 
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A number with its noun: `1 message`, `2 messages`; `plural` is for nouns whose plural is not made by an s."""

@@ -309,13 +309,6 @@ class Link(asyncio.Protocol):
         exported = self._transport.exported() if isinstance(self._transport, Mutual) else b""
         return Channel(tls.end_point if self.seal is not None else b"", names | tls.names, exported)
 
-    def peer_certificate(self) -> bytes | None:
-        """Returns the certificate that the peer showed, in DER. It is unvalidated unless the context validates."""
-        if isinstance(self._transport, Mutual):
-            return self._transport.chain[0] if self._transport.chain else None
-        tls = self._transport.get_extra_info("ssl_object") if self._transport is not None else None
-        return tls.getpeercert(binary_form=True) if tls is not None else None
-
     def peer_chain(self) -> tuple[bytes, ...]:
         """Returns all certificates that the peer showed, in DER, its own first; () for TLS without `net.mutual`."""
         return self._transport.chain if isinstance(self._transport, Mutual) else ()

@@ -14,7 +14,7 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from postern.model.security import Peer
+from postern.model.security import Peer, network
 from postern.paths.row import Path, Port, Wire
 from postern.telemetry.log import Event, log
 
@@ -51,8 +51,8 @@ class UdpDoor:
     """One bound UDP socket of some rows. `handler` gets the datagrams in order, with the sender's address; `send` answers.
 
     Bounds: `max_queued` datagrams wait for the handler, `max_per_address` of them from one address, and `max_queued` answers
-    wait for the kernel. A datagram has `max_size` octets at most. A datagram beyond a bound is dropped and counted, as networks
-    drop datagrams anyway.
+    wait for the kernel. All addresses of a /64 of IPv6 count as one. A datagram has `max_size` octets at most. A datagram beyond
+    a bound is dropped and counted, as networks drop datagrams anyway.
     """
 
     def __init__(
@@ -74,9 +74,9 @@ class UdpDoor:
         self._max_queued = max_queued
         self._max_per_address = max_per_address
         self._socket: socket.socket | None = None
-        self._queue: deque[tuple[bytes, Peer]] = deque()
-        self._by_address: Counter[str] = Counter()
-        """Datagrams in the queue, by sender."""
+        self._queue: deque[tuple[bytes, Peer, str]] = deque()
+        self._by_sender: Counter[str] = Counter()
+        """Datagrams in the queue, by sender (`model.security.network`)."""
         self._answers: deque[tuple[bytes, Peer]] = deque()
         """Answers that the kernel did not take at once."""
         self._filled = asyncio.Event()
@@ -161,15 +161,16 @@ class UdpDoor:
             self._take(data, Peer(address[0], address[1]))
 
     def _take(self, data: bytes, peer: Peer) -> None:
+        sender = network(peer.host)
         if len(data) > self._max_size:
             self.dropped.oversize += 1
             self._tell(peer)
-        elif len(self._queue) >= self._max_queued or self._by_address[peer.host] >= self._max_per_address:
+        elif len(self._queue) >= self._max_queued or self._by_sender[sender] >= self._max_per_address:
             self.dropped.full += 1
             self._tell(peer)
         else:
-            self._queue.append((data, peer))
-            self._by_address[peer.host] += 1
+            self._queue.append((data, peer, sender))
+            self._by_sender[sender] += 1
             self._filled.set()
 
     async def _work(self) -> None:
@@ -183,10 +184,10 @@ class UdpDoor:
             if handled % HANDLED_AT_ONCE == 0:
                 await asyncio.sleep(0)  # a handler need not wait for anything itself
                 continue
-            data, peer = self._queue.popleft()
-            self._by_address[peer.host] -= 1
-            if not self._by_address[peer.host]:
-                del self._by_address[peer.host]
+            data, peer, sender = self._queue.popleft()
+            self._by_sender[sender] -= 1
+            if not self._by_sender[sender]:
+                del self._by_sender[sender]
             try:
                 await self._handler(data, peer)
             except Exception as error:

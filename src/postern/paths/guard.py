@@ -61,6 +61,11 @@ class Guard:
         self.rows = tuple(rows)
         self.available = available
 
+    @property
+    def door(self) -> str:
+        """The id of the first row. It stands in logs and metrics while it is not known which row a caller is on."""
+        return self.rows[0].id
+
     def offer(self, seal: Seal | None, can_upgrade: bool) -> Offer:
         """The features to advertise on a connection sealed by `seal` (None: clear)."""
         mechanisms = tuple(

@@ -45,6 +45,7 @@ class Carriers:
                 self.certificates,
             ),
         )
+        runtime.feed.follow(sender.reorganize)
         outward = self.agents.outward(sender)
         self.by_kind: dict[HopKind, Carrier] = {
             HopKind.MAILBOX: StoreDriver(self.peer_with, server.name, organization.limits.mailbox_quota),

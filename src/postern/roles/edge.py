@@ -41,7 +41,6 @@ class Edge:
         runtime, directory = self.runtime, self.directory
         await directory.start()
         runtime.feed.follow(self.sender.reorganize)
-        runtime.feed.follow(self.agents.pipeline.reorganize)
         self.dispatcher = self._dispatch(open_own(runtime.state.queue, runtime.worker))
         await self.dispatcher.start()
         self.adopter = Adopter(runtime.state.queue, self._dispatch, own=self.dispatcher.queue)
@@ -60,7 +59,7 @@ class Edge:
         }
         organization, name = runtime.organization, runtime.server.name
         dispatcher = Dispatcher(queue, self.directory.directory, carriers, organization, name, runtime.tracker, control)
-        runtime.feed.follow(dispatcher.reorganize)
+        dispatcher.when_stopped = runtime.feed.follow(dispatcher.reorganize)
         return dispatcher
 
     async def stop(self) -> None:

@@ -34,10 +34,8 @@ class Hub:
         await self.dispatcher.start()
         self.adopter = Adopter(runtime.state.queue, self._dispatch, own=self.dispatcher.queue)
         self.adopter.start()
-        limits, fqdn, queue = runtime.organization.limits, runtime.server.fqdn, self.dispatcher.queue
-        domain, peer = runtime.organization.default_domain, self.carriers.peers.get
-        own = runtime.organization.own_names()
-        self.taker = OutboxTaker(peer, logon.directory, queue, runtime.tracker, limits, fqdn, domain, own)
+        queue = self.dispatcher.queue
+        self.taker = self._take_outboxes(queue)
         self.taker.start()
         accounts = {s.name: s.machine_account for s in runtime.organization.with_role(Role.MAILBOX)}
         submission = SubmissionService(runtime.rows["mailbox-to-hub-submission"], self.taker, accounts)
@@ -48,8 +46,15 @@ class Hub:
         runtime, control = self.runtime, Control(queue.folder, self.runtime.tracker)
         organization, name, directory = runtime.organization, runtime.server.name, self.logon.directory
         dispatcher = Dispatcher(queue, directory, self.carriers.by_kind, organization, name, runtime.tracker, control)
-        runtime.feed.follow(dispatcher.reorganize)
+        dispatcher.when_stopped = runtime.feed.follow(dispatcher.reorganize)
         return dispatcher
+
+    def _take_outboxes(self, queue: Queue) -> OutboxTaker:
+        runtime, peer, directory = self.runtime, self.carriers.peers.get, self.logon.directory
+        limits, fqdn, domain = runtime.organization.limits, runtime.server.fqdn, runtime.organization.default_domain
+        taker = OutboxTaker(peer, directory, queue, runtime.tracker, limits, fqdn, domain)
+        runtime.feed.follow(taker.reorganize)
+        return taker
 
     async def stop(self) -> None:
         await self.doors.close()

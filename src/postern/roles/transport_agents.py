@@ -26,6 +26,7 @@ class TransportAgents:
         block_lists = BlockLists(LookUps(Resolver(rows["dnsbl"], organization.dns_servers).look_up))
         services = AgentServices(look_ups, block_lists, self.statistics, directory)
         self.pipeline = AgentPipeline(root, services, runtime.server.fqdn, organization, self._on_edge)
+        runtime.feed.follow(self.pipeline.reorganize)
 
     def outward(self, carrier: Carrier) -> OutwardAgents:
         state = self._runtime.state

@@ -88,8 +88,9 @@ class Connection:
             owner = await psycopg.AsyncConnection.connect(
                 conninfo, autocommit=True, application_name=application, connect_timeout=10, options=options
             )
-        except psycopg.OperationalError as error:
-            raise _unavailable() from error
+        except psycopg.Error:
+            # libpq repeats parts of the URL, in which a password may stand, and causes are written into logs.
+            raise _unavailable() from None
         return Connection(owner)
 
     async def run(self, statement: str, parameters: Sequence[Parameter] = (), prepare: bool = True) -> list[Row]:

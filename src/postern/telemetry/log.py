@@ -69,6 +69,16 @@ class Event(StrEnum):
         "A peer showed a certificate that proves nothing here; it is a stranger.",
     )
     DOOR_OPENED = "door-opened", "info", "A listening socket exists for these rows."
+    ROUND_FAILED = (
+        "round-failed",
+        "error",
+        "Work that is done every few seconds failed, as `work` names it; it is tried again at its next turn.",
+    )
+    FOLLOWER_FAILED = (
+        "follower-failed",
+        "error",
+        "A part of a process could not take over a changed organization: it goes on with the one before.",
+    )
     CONVERSATION_FAILED = "conversation-failed", "error", "A handler raised; the peer got a temporary failure."
     REFUSED = "refused", "warning", "The guard refused what a peer asked."
     AUTHENTICATED = "authenticated", "info", "A peer proved who it is."
@@ -244,6 +254,6 @@ def log(event: Event, **fields: Any) -> None:
 def _count(event: Event, fields: Mapping[str, Any]) -> None:
     """Counts the line, and the authentication that it reports, if it does."""
     path = str(fields.get("path", ""))
-    count(Metric.EVENTS, event.value, path)
+    count(Metric.EVENTS, event.value, path, event.level)
     if event in _LOGONS:
         count(Metric.LOGONS, path, str(fields.get("mechanism", "")), _LOGONS[event])

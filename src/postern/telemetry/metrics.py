@@ -18,6 +18,8 @@ from postern.paths.table import TABLE
 
 MAX_SERIES = 500
 """Combinations of labels that one process keeps for one metric."""
+MAX_REMEMBERED = 4_096
+"""Labels as they came whose bounded ones a process remembers: finding those anew looks at every series."""
 NONE, OTHER = "none", "other"
 
 LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
@@ -28,6 +30,7 @@ LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
         "seal": ("what encrypts: `TLSv1.3`, `RPC privacy`, `Kerberos`, `local` or `none`", None),
         "step": ("a step of message tracking, as `receive`", None),
         "event": ("an event of docs/events.md", None),
+        "level": ("the level of the line", frozenset({"debug", "info", "warning", "error"})),
         "outcome": ("how it ended", None),
         "reason": ("the transport agent that refused, the guard's reason, or the reply's enhanced status code", None),
         "agent": ("a transport agent, as `postern agent list` names it", None),
@@ -152,7 +155,12 @@ class Metric(StrEnum):
         ("state",),
         "Domain controllers that the topology service knows.",
     )
-    EVENTS = "postern_events_total", Kind.COUNTER, ("event", "path"), "Lines of the log, by event and path."
+    EVENTS = (
+        "postern_events_total",
+        Kind.COUNTER,
+        ("event", "path", "level"),
+        "Lines of the log, by event, path and level.",
+    )
     SCRAPES = "postern_metrics_requests_total", Kind.COUNTER, ("status",), "Requests to the metrics service."
 
 
@@ -175,6 +183,8 @@ class Metrics:
         """Counters and gauges."""
         self.distributions: dict[Key, Distribution] = {}
         self._readers: dict[Key, list[Callable[[], float]]] = {}
+        self._bounded: dict[Key, Key] = {}
+        """The key that each key with other labels is counted under: one of an unknown path, for example."""
 
     def count(self, metric: Metric, *labels: str, by: float = 1.0) -> None:
         """Adds to a counter."""
@@ -213,12 +223,23 @@ class Metrics:
         self.values.clear()
         self.distributions.clear()
         self._readers.clear()
+        self._bounded.clear()
 
     def _bounded_key(self, key: Key) -> Key:
         """Returns the key with bounded labels. Raises ValueError for a wrong number of labels, which is a programming error."""
-        metric, labels = key
         if key in self.values or key in self.distributions or key in self._readers:
             return key
+        bounded = self._bounded.get(key)
+        if bounded is None:
+            bounded = self._find_bounded(key)
+            if bounded != key:
+                if len(self._bounded) >= MAX_REMEMBERED:
+                    self._bounded.clear()
+                self._bounded[key] = bounded
+        return bounded
+
+    def _find_bounded(self, key: Key) -> Key:
+        metric, labels = key
         if len(labels) != len(metric.labels):
             raise ValueError(f"{metric} has the labels {metric.labels}, not {labels}")
         bounded = (metric, tuple(map(_bounded, metric.labels, labels)))

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from postern.telemetry.log import Event, log
+from postern.telemetry.rounds import rounds
 from postern.transport import control, damage
 from postern.transport.dispatcher import Dispatcher
 from postern.transport.lock import QueueLocked, is_locked
@@ -77,7 +78,7 @@ class Adopter:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = asyncio.get_running_loop().create_task(rounds(self._interval, self.round, "adoption"))
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -85,11 +86,6 @@ class Adopter:
             await asyncio.gather(self._task, return_exceptions=True)
         while self._adopted:
             await self._release(self._adopted[0])
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(self._interval)
-            await self.round()
 
     async def round(self) -> None:
         """Gives back queues that are finished or damaged, and adopts those that had no owner in the last round either."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 
 from postern.model.directory import Directory, Recipient
 from postern.model.mail import Action, Carrier, HopKind, NextHop, RecipientOutcome
 from postern.model.organization import Organization
 from postern.telemetry.attempts import Struck, given_up
 from postern.telemetry.log import Event, log
+from postern.telemetry.rounds import rounds
 from postern.telemetry.tracking import Tracker, TrackingStep
 from postern.transport import poison
 from postern.transport.carrying import carry, delayed
@@ -84,16 +86,19 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._main: list[asyncio.Task[None]] = []
         self._stopping = False
+        self.when_stopped: Callable[[], None] = lambda: None
+        """Called by `stop`, for example to end the calls of `reorganize`."""
 
     async def start(self) -> None:
         self.queue.start(self._arrived)
         self._main = [asyncio.create_task(self._run())]
         if self._poll is not None:
-            self._main.append(asyncio.create_task(self._poll_always(self._poll)))
+            self._main.append(asyncio.create_task(rounds(POLL, partial(self._poll, self), "queue control")))
 
     async def stop(self, grace: float = 3.0) -> None:
         """Lets batches that are under way end; what is left is carried after the next start."""
         self._stopping = True
+        self.when_stopped()
         self._wake.set()
         for task in self._main:
             task.cancel()
@@ -128,8 +133,8 @@ class Dispatcher:
             await self._wake.wait()
             timer.cancel()
             self._wake.clear()
-            self._outcomes.remove_old_copies()
             try:
+                self._outcomes.remove_old_copies()
                 await self._take()
             except Exception as error:
                 # Disk or database trouble below the queue: it is tried again; nothing is lost by waiting.
@@ -143,14 +148,6 @@ class Dispatcher:
         if len(self.queue.active) >= ACTIVE_MESSAGES // 2:
             return POLL
         return min(max(0.0, self.queue.next_due - self.queue.clock()), LONGEST_SLEEP)
-
-    async def _poll_always(self, poll: Callable[[Dispatcher], Awaitable[None]]) -> None:
-        while True:
-            await asyncio.sleep(POLL)
-            try:
-                await poll(self)
-            except Exception as error:
-                log(Event.CONVERSATION_FAILED, conversation="queue control", error=repr(error), exc_info=error)
 
     async def _take(self) -> None:
         while self._fresh:

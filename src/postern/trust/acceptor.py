@@ -10,8 +10,9 @@ from enum import Enum
 from typing import Protocol
 
 from postern.model.security import NO_CHANNEL, Channel, Identity, Mechanism, Peer, PrincipalKind, Seal
-from postern.paths.guard import Guard, Reason, Refusal
+from postern.paths.guard import Reason, Refusal
 from postern.telemetry.log import Event, log
+from postern.telemetry.metrics import Metric, count
 
 ANYBODY = frozenset({PrincipalKind.USER, PrincipalKind.SERVER})
 SERVERS = frozenset({PrincipalKind.SERVER})
@@ -110,8 +111,9 @@ class Failure:
     reason: Reason | None = None
 
 
-def refused(refusal: Refusal) -> Failure:
-    """Translates a refusal of the guard into the failure of a log-in."""
+def refused(path: str, refusal: Refusal) -> Failure:
+    """Counts a refusal of the guard on a path. Returns the failure of a log-in that it means."""
+    count(Metric.REFUSALS, path, refusal.reason)
     if refusal.reason is Reason.ENCRYPTION_REQUIRED:
         return Failure(Cause.PRIVACY, refusal.text, refusal.reason)
     if refusal.reason is Reason.MECHANISM_NOT_LISTED:
@@ -119,14 +121,17 @@ def refused(refusal: Refusal) -> Failure:
     return Failure(Cause.FAILED, reason=refusal.reason)
 
 
-def failed(guard: Guard, asking: Asking, mechanism: Mechanism, denied: Denied) -> Failure:
-    """Logs that a caller proved nothing by this mechanism. Returns the failure to report to it."""
+def failed(path: str, peer: Peer, mechanism: Mechanism, denied: Denied) -> Failure:
+    """Logs and counts that a caller proved nothing by this mechanism. `path` is "" where no path is known. Returns the failure to
+    report to the caller."""
+    count(Metric.REFUSALS, path, "unavailable" if denied.temporary else "authentication-failed")
     log(
         Event.AUTHENTICATION_FAILED,
-        path=guard.rows[0].id,
-        peer=str(asking.peer),
+        path=path,
+        peer=str(peer),
         mechanism=mechanism,
         account=denied.account,
         temporary=denied.temporary,
+        reason=denied.reason,
     )
     return Failure(Cause.UNAVAILABLE if denied.temporary else Cause.FAILED, denied.text)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon
-from postern.model.security import Mechanism, PrincipalKind
+from postern.model.security import Mechanism, PrincipalKind, network
 from postern.protocols.dcerpc.protection import AuthType
 from postern.trust.acceptor import FAILED, MALFORMED, TOO_MANY, UNAVAILABLE, Asking, Challenge, Denied, Granted, Outcome
 from postern.trust.contexts import AcceptorContext, MalformedToken, SecurityFailure
@@ -20,7 +20,7 @@ from postern.trust.kerberos.contexts import KerberosAcceptorContext
 from postern.trust.kerberos.principal import Principals
 from postern.trust.ntlm.contexts import NtlmAcceptorContext
 from postern.trust.ntlm.handshake import NtlmAcceptor, Proof, account_name, matches
-from postern.trust.passwords.backoff import Guess, network
+from postern.trust.passwords.backoff import Guess
 from postern.trust.passwords.judge import Judge, about
 from postern.trust.pool import Overloaded
 from postern.trust.spnego import SpnegoAcceptor

@@ -91,6 +91,7 @@ def test_a_handle_is_its_owners_and_there_are_not_too_many() -> None:
     for number in range(MAX_HANDLES):
         assert group.open(UUID(int=number + 1), context())
     assert not group.open(HANDLE, context())
+    assert group.open(UUID(int=0), context("CAS1$")), "another owner has places of its own"
     assert group.find(UUID(int=1), "CAS1$") is None
     group.close(UUID(int=1))
     assert group.find(UUID(int=1), "HUB1$") is None

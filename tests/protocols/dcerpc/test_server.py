@@ -27,7 +27,6 @@ from postern.protocols.dcerpc.pdu import (
     Status,
     bind_body,
     cut,
-    feature_syntax,
     pdu,
     read_bind_answer,
 )
@@ -38,6 +37,9 @@ from postern.protocols.dcerpc.server_events import AuthStep, Cancel, Closing, Re
 from tests.protocols.dcerpc.play import ECHO, OTHER, Pair, Xor, unbound
 
 LEVELS = [Level.NONE, Level.CONNECT, Level.PACKET, Level.INTEGRITY, Level.PRIVACY]
+
+FEATURES = Syntax(UUID("6cb71c2c-9812-4540-ff00-000000000000"), 1)
+"""The transfer syntax by which a client asks for all features of bind-time feature negotiation (MS-RPCE 2.2.2.14)."""
 
 
 @pytest.mark.parametrize("level", LEVELS)
@@ -147,7 +149,7 @@ def test_interfaces_and_syntaxes_that_are_not_here_are_refused_one_by_one() -> N
         Offer(2, ECHO, (ndr64,)),
         Offer(3, newer, (NDR,)),
         Offer(4, ECHO, (ndr64, NDR)),
-        Offer(5, ECHO, (feature_syntax(0xFF),)),
+        Offer(5, ECHO, (FEATURES,)),
     )
     assert answer[2] == Kind.BIND_ACK
     results = read_bind_answer(memoryview(answer)[16:]).results

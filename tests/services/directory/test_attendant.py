@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from postern.directory.ldap.connection import Refused
 from postern.model.directory import DirectoryUnavailable, RecipientsUpdated
 from postern.model.security import Identity, Mechanism
 from postern.net.door import Door
@@ -43,6 +44,7 @@ class Updates:
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.down = False
+        self.refuses = False
         self.heard = asyncio.Event()
 
     async def all(self) -> RecipientsUpdated:
@@ -58,6 +60,8 @@ class Updates:
         self.heard.set()
         if self.down:
             raise DirectoryUnavailable
+        if self.refuses:
+            raise Refused(50, "insufficient access rights")
         self.asked.append(what)
         return RecipientsUpdated(3, 2, ("carol",))
 
@@ -123,6 +127,46 @@ def test_one_works_and_the_next_takes_over() -> None:
         assert pair.told == [("mbx1", True), ("mbx2", False), ("mbx2", True), ("mbx2", False)]
 
     asyncio.run(run())
+
+
+def test_an_attendant_that_fails_does_not_claim_to_work_and_the_next_takes_over() -> None:
+    async def run() -> None:
+        pair = Pair()
+        first, second = pair.attendants
+        await pair.once()
+        pair.updates[0].refuses = True
+        with pytest.raises(Refused):
+            await first.once()
+        assert not first.works and pair.told[-1] == ("mbx1", False)
+        await second.once()
+        assert second.works and pair.updates[1].asked == ["changed"]
+        pair.updates[0].refuses = False
+        await first.once()
+        await second.once()
+        assert (first.works, second.works) == (True, False)
+        assert pair.told[-2:] == [("mbx1", True), ("mbx2", False)]
+
+    asyncio.run(run())
+
+
+def test_a_started_attendant_goes_on_after_a_refusal() -> None:
+    async def run() -> None:
+        updates = Updates()
+        updates.refuses = True
+        attendant = Attendant("row", updates, [], _no_register, interval=0.01)  # type: ignore[arg-type]  # it has what is asked
+        attendant.start()
+        await asyncio.wait_for(updates.heard.wait(), 10)
+        updates.refuses = False
+        updates.heard.clear()
+        await asyncio.wait_for(updates.heard.wait(), 10)
+        await attendant.close()
+        assert updates.asked == ["changed"] * len(updates.asked) != []
+
+    asyncio.run(run())
+
+
+async def _no_register(works: bool) -> None:
+    pass
 
 
 def test_a_call_is_done_by_whose_turn_it_is() -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from postern.directory.ldap.connection import Refused
 from postern.model.directory import DirectoryUnavailable
 from postern.model.organization import AcceptedDomain, ActiveDirectory, Organization, Profile
 from postern.model.security import Mechanism
@@ -79,6 +80,30 @@ def test_our_own_directory_must_be_there_and_a_domain_may_be_away() -> None:
         process, feed = made(directory, in_domain)
         await process.start()
         assert feed.current == in_domain
+        await process.stop()
+
+    asyncio.run(main())
+
+
+def test_a_refusal_does_not_end_the_following(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refresh, "REFRESH", 0.01)
+
+    async def main() -> None:
+        directory, first = Directory(), organization()
+        process, feed = made(directory, first)
+        await process.start()
+        refused, told = asyncio.Event(), asyncio.Event()
+
+        async def refuse() -> frozenset[Mechanism]:
+            refused.set()
+            raise Refused(53, "unwilling to perform")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(directory, "refresh", refuse)
+            await asyncio.wait_for(refused.wait(), 10)
+        feed.follow(lambda now: told.set() if now != first else None)
+        directory.domains = (AcceptedDomain("late.test"),)
+        await asyncio.wait_for(told.wait(), 10)
         await process.stop()
 
     asyncio.run(main())

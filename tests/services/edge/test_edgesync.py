@@ -34,7 +34,7 @@ from postern.model.edge import EdgeRecipient
 from postern.model.organization import AcceptedDomain, DomainType, Role
 from postern.model.security import Mechanism
 from postern.paths.table import TABLE
-from postern.protocols.edge.hashes import address_hash, joined, sender_hash
+from postern.protocols.edge.hashes import address_hash
 from postern.services.edge.credentials import AccountKeeper
 from postern.services.edge.edgesync import (
     BUSY,
@@ -200,21 +200,23 @@ def test_another_process_finds_the_edge_as_the_first_left_it(hosts: TwoHosts) ->
 
 
 def test_lists_of_senders_and_sizes_arrive_as_hashes(hosts: TwoHosts) -> None:
+    safe, blocked = b"\x01\x02\x03\x04", b"\x05\x06\x07\x08\x09\x0a\x0b\x0c"
+
     async def work(hub: HubSide) -> None:
         await people(hosts, "alice", "bob")
         async with hosts.raw() as raw:
             changes = [
-                (0, "msExchSafeSendersHash", [joined(["friend@else.test"])]),
-                (0, "msExchBlockedSendersHash", [joined(["spam@else.test", "@evil.test"])]),
+                (0, "msExchSafeSendersHash", [safe]),
+                (0, "msExchBlockedSendersHash", [blocked]),
                 (0, "delivContLength", [b"100"]),
             ]
             await raw.modify(f"cn=alice@corp.test,ou=Users,{SUFFIX}", changes)
         await hub.sync.synchronize("edge1")
         async with hosts.edge_directory() as directory:
-            lists = await directory.sender_lists(["alice.alias@corp.test", "bob@corp.test", "nobody@corp.test"])
-            assert set(lists) == {"alice.alias@corp.test"}
-            assert lists["alice.alias@corp.test"].safe == {sender_hash("friend@else.test")}
-            assert sender_hash("@evil.test") in lists["alice.alias@corp.test"].blocked
+            lists = ("msExchSafeSendersHash", "msExchSafeRecipientsHash", "msExchBlockedSendersHash")
+            hashes = [address_hash(f"{name}@corp.test") for name in ("alice.alias", "bob")]
+            kept = sorted((entry.attributes for entry in await directory._matching(hashes, lists)), key=len)
+            assert kept == [{}, {"msExchSafeSendersHash": [safe], "msExchBlockedSendersHash": [blocked]}]
             alice = await directory.recipient("alice@corp.test")
             assert alice is not None and alice.max_receive == 100 * 1024
 

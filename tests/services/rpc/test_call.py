@@ -9,7 +9,7 @@ from uuid import UUID
 
 import pytest
 
-from postern.net.door import dial
+from postern.net.door import dial, dial_local
 from postern.protocols.dcerpc.pdu import Status
 from postern.protocols.dcerpc.protection import Level
 from postern.services.rpc.client import RpcClient, RpcConnection, RpcError
@@ -94,6 +94,28 @@ def test_it_is_nothing_in_another_group_or_to_another_caller() -> None:
         assert await first("add", counter, 1) == 6
         for calls in (first, stranger, other):
             calls.close()
+
+    run(test)
+
+
+def test_a_connection_joins_groups_of_its_own_transport_only() -> None:
+    async def test(served: Served, service: CountersService) -> None:
+        async def local(group: int) -> RpcConnection:
+            connection = RpcConnection()
+            await dial_local(ROW, connection, served.socket)
+            await connection.bind(COUNTERS.syntax, None, Level.NONE, group)
+            return connection
+
+        over_tcp = await Calls.open_as(served)
+        first = await local(0)
+        second = await local(first.group)
+        assert second.group == first.group
+        with pytest.raises(RpcError, match="the bind was refused"):
+            await local(over_tcp.connection.group)
+        with pytest.raises(RpcError, match="the bind was refused"):
+            await Calls.open_as(served, beside=Calls(first))
+        for connection in (over_tcp.connection, first, second):
+            connection.close()
 
     run(test)
 

@@ -24,7 +24,7 @@ from postern.protocols.dcerpc.pdu import Status
 from postern.protocols.dcerpc.protection import Level
 from postern.services.rpc import server as rpc_server
 from postern.services.rpc.client import RpcConnection, RpcError
-from postern.telemetry.metrics import Metrics
+from postern.telemetry.metrics import Metric, Metrics
 from postern.trust.authenticator import Authenticator
 from postern.trust.contexts import SecurityContext
 from postern.trust.host import HostCredentials
@@ -239,6 +239,22 @@ def test_a_broken_stub_is_a_fault_and_the_connection_goes_on(counted: Metrics) -
     run(test)
     times = {labels: sum(seconds.counts) for (_, labels), seconds in counted.distributions.items()}
     assert times == {("cas-to-mailbox", "fault"): 1, ("cas-to-mailbox", "reply"): 1}
+
+
+def test_refusals_are_counted_by_path_and_reason(counted: Metrics) -> None:
+    async def test(served: Served) -> None:
+        assert await outcome(served, ntlm("CAS1$", "wrong"), Level.PRIVACY) == Status.ACCESS_DENIED
+        assert await outcome(served, ntlm("CAS1$"), Level.PRIVACY, MAILBOX_DELIVERY.syntax) == Status.ACCESS_DENIED
+        assert await outcome(served, ntlm("CAS1$"), Level.INTEGRITY) == Status.ACCESS_DENIED
+
+    run(test)
+    refusals = {labels: times for (metric, labels), times in counted.values.items() if metric is Metric.REFUSALS}
+    assert refusals == {
+        ("cas-to-mailbox", "authentication-failed"): 1,
+        ("hub-to-mailbox-mapi", "not a caller of this path"): 1,
+        ("cas-to-mailbox", "encryption-required"): 1,
+    }
+    assert counted.values[Metric.LOGONS, ("cas-to-mailbox", Mechanism.NTLM, "denied")] == 1
 
 
 def test_management_answers_anyone() -> None:

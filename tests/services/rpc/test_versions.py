@@ -14,6 +14,7 @@ from postern.protocols.dcerpc.codecs import Parameter
 from postern.protocols.dcerpc.interface import Interface, Operation, Refusals, Syntax
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import REFUSALS
 from postern.protocols.dcerpc.ndr import U32
+from postern.services.rpc.call import Call, Procedure
 from postern.services.rpc.client import OlderServer, RpcClient
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.stub import stub
@@ -47,10 +48,34 @@ def growing(sizes: tuple[int, ...], refusals: Refusals | None = REFUSALS) -> Int
 OLD, NEW = growing((1,)), growing((1, 2))
 
 
-def run(served_interface: Interface[Growing], account: str, test: Callable[[Served], Awaitable[None]]) -> None:
+class Noting(InterfaceService):
+    """Notes the minor version that each call's client bound."""
+
+    def __init__(self, interface: Interface[Growing]) -> None:
+        super().__init__(interface, ROW, Both())
+        self.minors: list[int] = []
+
+    def procedure(self, opnum: int) -> Procedure | None:
+        inner = super().procedure(opnum)
+        if inner is None:
+            return None
+
+        async def noting(call: Call) -> bytes | bytearray:
+            self.minors.append(call.minor)
+            return await inner(call)
+
+        return noting
+
+
+def run(
+    served_interface: Interface[Growing],
+    account: str,
+    test: Callable[[Served], Awaitable[None]],
+    service: InterfaceService | None = None,
+) -> None:
     async def whole() -> None:
-        service = InterfaceService(served_interface, ROW, Both())
-        async with serve(FakeMailboxes(), [service]) as served:
+        service_here = service or InterfaceService(served_interface, ROW, Both())
+        async with serve(FakeMailboxes(), [service_here]) as served:
             await test(served)
 
     asyncio.run(asyncio.wait_for(whole(), 30))
@@ -103,3 +128,17 @@ def test_equals_call_everything(account: str) -> None:
         await rpc.close()
 
     run(NEW, account, test)
+
+
+@ACCOUNTS
+def test_a_procedure_knows_the_minor_version_that_its_client_bound(account: str) -> None:
+    service = Noting(NEW)
+
+    async def test(served: Served) -> None:
+        for interface in (OLD, NEW):
+            rpc = RpcClient(interface, served.target(ROW.id, account), served.observed)
+            assert await stub(rpc, interface).first() == 1
+            await rpc.close()
+
+    run(NEW, account, test, service)
+    assert service.minors == [0, 1]

@@ -19,6 +19,8 @@ from spnego.channel_bindings import GssChannelBindings
 from postern.model.mail import BodyType
 from postern.model.organization import Limits, Profile
 from postern.services.smtp import receive as smtp_receive
+from postern.services.smtp.login import Authentication
+from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.telemetry import attempts
 from tests.services.smtp_doors import PASSWORD, SmtpDoors
 from tests.services.talk import Talk, talk
@@ -222,6 +224,33 @@ def test_ntlm_is_bound_to_the_channel(bound_to: str | None, code: str) -> None:
             challenge = await say.ask("AUTH NTLM " + base64.b64encode(client.step()).decode())
             answer = client.step(base64.b64decode(challenge[4:]))
             assert (await say.ask(base64.b64encode(answer).decode())).startswith(code)
+
+    play(test)
+
+
+@pytest.mark.parametrize("line", ["*", "not base64!", "x" * 20_000])
+def test_an_exchange_that_the_client_breaks_off_is_forgotten(line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Authentication] = []
+
+    class Kept(Authentication):
+        def __init__(self, connector: ReceiveConnector) -> None:
+            super().__init__(connector)
+            made.append(self)
+
+    monkeypatch.setattr(smtp_receive, "Authentication", Kept)
+
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp", number=465)
+        async with talk(port, doors.client_tls()) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            token = base64.b64encode(spnego.client("alice", PASSWORD, "localhost", "smtp", protocol="ntlm").step())
+            assert (await say.ask("AUTH NTLM " + token.decode())).startswith("334")
+            assert made[0]._auth._acceptor is not None
+            assert (await say.ask(line)).startswith("50")
+            assert (await say.ask("NOOP")).startswith("250")
+            assert made[0]._auth._acceptor is None
+            assert (await say.ask(plain("alice"))).startswith("235")
 
     play(test)
 

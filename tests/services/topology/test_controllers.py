@@ -9,6 +9,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path as FilePath
+from typing import Any
 
 import pytest
 
@@ -198,3 +199,23 @@ def test_what_is_remembered_counts_as_down(tmp_path: FilePath) -> None:
     remembered = topology_memory.read(file, "corp.test")
     assert remembered is not None
     assert remembered.controllers == (DomainController("dc1.corp.test", "192.0.2.1", "S", False, True, False),)
+
+
+def test_an_address_that_dns_took_back_during_the_ping_does_no_harm(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        controller = FakeController("dc1.corp.test")
+        async with standing(controller) as (row, names):
+            process = Watched(row, names).topology
+            ask = topology.ask
+
+            async def meanwhile(*args: Any) -> bytes:
+                answer = await ask(*args)
+                for known in process._controllers.values():
+                    known.addresses = ["192.0.2.1"]
+                return answer
+
+            monkeypatch.setattr(topology, "ask", meanwhile)
+            (answered,) = await process.look()
+            assert (answered.address, answered.up) == ("192.0.2.1", True)
+
+    asyncio.run(run())

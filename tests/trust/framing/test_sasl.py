@@ -12,6 +12,7 @@ from postern.model.organization import Profile
 from postern.model.security import Identity, Mechanism, PrincipalKind, Seal
 from postern.paths.guard import Guard, Reason, Refusal
 from postern.paths.table import TABLE, settle
+from postern.telemetry.metrics import Metric, Metrics
 from postern.trust.acceptor import ANYBODY, Asking, Cause, Challenge, Denied, Failure, Granted, Outcome
 from postern.trust.framing import sasl
 from postern.trust.framing.sasl import BINDING, NAMES, AuthExchange, allowed, encoded, names
@@ -141,3 +142,15 @@ def test_external_is_whichever_of_its_mechanisms_is_there() -> None:
     for mechanism in (Mechanism.DIRECT_TRUST, Mechanism.CERTIFICATE):
         assert allowed(Guard(rows, frozenset({mechanism})), "EXTERNAL", TLS) is mechanism
     assert isinstance(allowed(Guard(rows, frozenset(Mechanism)), "EXTERNAL", None), Refusal)
+
+
+def test_refusals_are_counted_by_path_and_reason(counted: Metrics) -> None:
+    say(Script(Denied()), b"")
+    say(Script(Denied(True, "busy")), b"")
+    say(Script(), b"", asking=Asking(PEER, None))
+    refusals = {labels: times for (metric, labels), times in counted.values.items() if metric is Metric.REFUSALS}
+    assert refusals == {
+        ("imap4", "authentication-failed"): 1,
+        ("imap4", "unavailable"): 1,
+        ("imap4", "encryption-required"): 1,
+    }

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from postern.trust.passwords.backoff import MAX_WAIT, Backoff, network
+from postern.model.security import network
+from postern.trust.passwords.backoff import MAX_WAIT, Backoff
 
 
 def fail(backoff: Backoff, account: str, host: str, now: float) -> float | None:

@@ -8,7 +8,6 @@ administration write. The controllers judge passwords (`model.directory.Logons`)
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
@@ -28,6 +27,7 @@ from postern.model.domains import a_labels, fold
 from postern.model.organization import AcceptedDomain, ActiveDirectory, DomainType
 from postern.paths.row import Path, Wire
 from postern.telemetry.observed import Observed
+from postern.telemetry.rounds import rounds
 
 CACHE_KNOWN, CACHE_UNKNOWN, FOLLOW = 30.0, 5.0, 2.0
 """Seconds that roles use: a change is known after FOLLOW, a removal after CACHE_KNOWN at the latest."""
@@ -97,20 +97,25 @@ class DomainDirectory:
     def cached_recipient(self, address: str) -> Recipient | Literal[Unknown.UNKNOWN] | None:
         return self._cache.peek(address)
 
-    async def _follow_always(self) -> None:
-        while True:
-            with contextlib.suppress(DirectoryUnavailable, Refused):
-                touched = await self._recent.poll()
-                if touched is None:
-                    self._cache.clear()
-                elif touched.guids:
-                    self._cache.forget(touched.guids, touched.addresses)
-            await asyncio.sleep(self._follow)
+    async def _forget_changed(self) -> None:
+        touched = await self._recent.poll()
+        if touched is None:
+            self._cache.clear()
+        elif touched.guids:
+            self._cache.forget(touched.guids, touched.addresses)
 
     async def _fetch(self, addresses: Sequence[str]) -> dict[str, Recipient]:
         """Asks Active Directory. `addresses` are folded, and few enough for one filter."""
         if self._follow and self._following is None:
-            self._following = asyncio.create_task(self._follow_always())
+            self._following = asyncio.create_task(
+                rounds(
+                    self._follow,
+                    self._forget_changed,
+                    "following of changes",
+                    expected=(DirectoryUnavailable, Refused),
+                    at_once=True,
+                )
+            )
         client, base = await self._reader()
         which = "".join(either("proxyAddresses=smtp:", address) for address in addresses)
         matches = await client.search(base, SUBTREE, f"(|{which})", entries.RECIPIENT_ATTRIBUTES)

@@ -7,7 +7,7 @@ Reads what EdgeSync wrote (`replica`). `protocols.edge.hashes` makes the hashes 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -19,21 +19,21 @@ from postern.directory.ldap.client import BASE, ONE_LEVEL, Entry
 from postern.directory.recipient_cache import MAX_BATCH, RecipientCache
 from postern.model.directory import Account, DirectoryUnavailable, Recipient, RecipientType, TrustedCertificate, Unknown
 from postern.model.domains import fold
-from postern.model.edge import HubServer, SenderLists
+from postern.model.edge import HubServer
 from postern.model.organization import AcceptedDomain, DomainType, Role, SendConnector
 from postern.model.security import Mechanism
 from postern.paths.row import Path
-from postern.protocols.edge.hashes import address_hash, split
+from postern.protocols.edge.hashes import address_hash
 from postern.telemetry.observed import Observed
 
 _COMPLETE_FOR = 5.0
 """Seconds for which it is remembered that this edge was fully synchronized."""
-_LISTS = ("msExchSafeSendersHash", "msExchSafeRecipientsHash", "msExchBlockedSendersHash")
 _RECIPIENT = ("cn", "posternAddressHash", "posternMaxReceive")
 
 
 class AdamDirectory:
-    """Implements `model.directory.Directory`, `DirectoryPolicy` and `Certificates`, and `model.edge.EdgePolicy`."""
+    """Implements `model.directory.Directory`, `DirectoryPolicy` and `Certificates`. Reads what was replicated of
+    the organization."""
 
     def __init__(self, client: AdamClient, cache_known: float = 5.0, cache_unknown: float = 2.0) -> None:
         self._client = client
@@ -139,17 +139,6 @@ class AdamDirectory:
         matches = await self._client.search(layout.TRANSPORT_SETTINGS, BASE, "(objectClass=*)", ("posternAddress",))
         return in_order(matches[0], "posternAddress") if matches else ()
 
-    async def sender_lists(self, addresses: Sequence[str]) -> Mapping[str, SenderLists]:
-        by_hash = {address_hash(address): address for address in addresses}
-        answer: dict[str, SenderLists] = {}
-        for entry in await self._matching(list(by_hash), (*_LISTS, "posternAddressHash")):
-            safe, recipients, blocked = (split(_octets(entry, name)) for name in _LISTS)
-            if safe or recipients or blocked:
-                for value in entry.attributes["posternAddressHash"]:
-                    if value in by_hash:
-                        answer[by_hash[value]] = SenderLists(safe, recipients, blocked)
-        return answer
-
     async def close(self) -> None:
         await self._client.close()
 
@@ -215,7 +204,3 @@ def _equals(value: bytes) -> str:
 
 def _text(entry: Entry, name: str) -> str:
     return entries.text(entry.attributes, name)
-
-
-def _octets(entry: Entry, name: str) -> bytes:
-    return (entry.attributes.get(name) or [b""])[0]

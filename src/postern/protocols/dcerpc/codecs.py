@@ -228,14 +228,16 @@ def only(several: Wide, what: str) -> Wide:
     return Wide(several.types, lambda value: write((value,)), read_only)
 
 
-def numbered(what: str, numbers: Mapping[Any, int]) -> Codec:
-    """Carries each of these values as its number."""
+def numbered(what: str, numbers: Mapping[Any, int], unknown: Any = None) -> Codec:
+    """Carries each of these values as its number. Numbers that are not here are read as `unknown`; without it they are a
+    ValueError."""
     values = {number: value for value, number in numbers.items()}
 
     def read(number: int) -> Any:
-        if number not in values:
+        value = values.get(number, unknown)
+        if value is None:
             raise ValueError(f"an unknown {what}")
-        return values[number]
+        return value
 
     return Codec(U32, numbers.__getitem__, read)
 
@@ -268,7 +270,7 @@ def write_long_words(values: Sequence[int]) -> bytes:
     return struct.pack(f"<{len(values)}Q", *values) if values else b""
 
 
-def write_times(values: Sequence[int]) -> bytes:
+def write_signed_words(values: Sequence[int]) -> bytes:
     return struct.pack(f"<{len(values)}q", *values) if values else b""
 
 
@@ -280,7 +282,7 @@ def read_long_words(data: bytes) -> list[int]:
     return list(struct.unpack(f"<{len(data) // 8}Q", data)) if data else []
 
 
-def read_times(data: bytes) -> list[int]:
+def read_signed_words(data: bytes) -> list[int]:
     return list(struct.unpack(f"<{len(data) // 8}q", data)) if data else []
 
 
@@ -305,7 +307,7 @@ def read_uuids(data: bytes) -> list[UUID]:
 
 WORDS = Codec(Array(U32), write_words, read_words)
 LONG_WORDS = Codec(Array(U64), write_long_words, read_long_words)
-TIMES = Codec(Array(I64), write_times, read_times)
+TIMES = Codec(Array(I64), write_signed_words, read_signed_words)
 """Seconds since 1970, UTC."""
 TEXTS = Codec(Blobs(), write_texts, read_texts)
 UUIDS = Codec(Array(U8), write_uuids, read_uuids)

@@ -7,13 +7,14 @@ client between calls. It is valid on every connection of its group, and is run d
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 MAX_HANDLES = 256
-"""Context handles of one group."""
+"""Context handles of one owner in one group."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,20 +27,26 @@ class Context:
 
 
 class Group:
-    """An association group, with the number of its connections and its handles."""
+    """An association group, with the number of its connections and its handles.
 
-    __slots__ = ("_contexts", "connections", "id")
+    Handles are counted by owner, so that one caller cannot take the places of another in the same group.
+    """
+
+    __slots__ = ("_contexts", "_owned", "connections", "id")
 
     def __init__(self, number: int) -> None:
         self.id = number
         self.connections = 1
         self._contexts: dict[UUID, Context] = {}
+        self._owned: Counter[str] = Counter()
+        """The number of handles by owner."""
 
     def open(self, handle: UUID, context: Context) -> bool:
-        """Adds a handle. False if the group has too many handles, or has ended."""
-        if not self.connections or len(self._contexts) >= MAX_HANDLES:
+        """Adds a handle. False if its owner has MAX_HANDLES in this group, or the group has ended."""
+        if not self.connections or self._owned[context.owner] >= MAX_HANDLES:
             return False
         self._contexts[handle] = context
+        self._owned[context.owner] += 1
         return True
 
     def find(self, handle: UUID, owner: str) -> Context | None:
@@ -49,16 +56,20 @@ class Group:
 
     def close(self, handle: UUID) -> None:
         """Forgets a handle without running it down."""
-        self._contexts.pop(handle, None)
+        context = self._contexts.pop(handle, None)
+        if context is not None:
+            self._owned[context.owner] -= 1
 
     def _end(self) -> list[Context]:
         contexts = list(self._contexts.values())
         self._contexts.clear()
+        self._owned.clear()
         return contexts
 
 
 class Groups:
-    """The groups of one server. Each connection is in one group, so there are at most as many groups as connections.
+    """The groups of one server on one transport. Each connection is in one group, so there are at most as many groups as
+    connections. A server on TCP and on a local socket has two of these: a connection joins a group of its own transport only.
 
     Numbers follow `before`. A service gives a random one, so that the number of a group in another process is rarely one here.
     """

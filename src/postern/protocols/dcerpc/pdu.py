@@ -151,10 +151,6 @@ class BindAnswer:
     results: tuple[tuple[int, int], ...]
 
 
-def feature_syntax(bits: int) -> Syntax:
-    return Syntax(UUID(bytes_le=_FEATURES + bits.to_bytes(2, "little") + bytes(6)), 1)
-
-
 def pdu(kind: Kind, flags: int, call_id: int, body: bytes, verifier: bytes = b"", token_size: int = 0) -> bytes:
     """Makes a PDU that is not protected. `verifier` is sec_trailer and auth_value, already padded to its place."""
     size = HEADER.size + len(body) + len(verifier)

@@ -68,7 +68,8 @@ class _Binding:
 
 class ServerMachine:
     """One connection. `syntaxes` are the interfaces that may be bound; `address` is the secondary address of a bind_ack;
-    `groups` are the association groups of the server. The owner of the connection calls `ended` at its end.
+    `groups` are the association groups of the server on the transport of the connection. Both may be set until the bind. The
+    owner of the connection calls `ended` at its end.
 
     `request_limit` bounds the bytes of unfinished requests; the service raises it once the caller is trusted.
 
@@ -86,7 +87,7 @@ class ServerMachine:
         self._syntaxes = {(syntax.uuid, syntax.major): syntax for syntax in syntaxes}
         self.address = address
         self.group: Group | None = None
-        self._groups = groups if groups is not None else Groups()
+        self.groups = groups if groups is not None else Groups()
         self._splitter = Splitter()
         self._max_fragment = max_fragment
         self._max_xmit = STRANGER_FRAGMENT
@@ -131,7 +132,7 @@ class ServerMachine:
     def ended(self) -> list[Context]:
         """Notes the end of the connection. Returns the contexts that must be run down."""
         group, self.group = self.group, None
-        return self._groups.leave(group) if group is not None else []
+        return self.groups.leave(group) if group is not None else []
 
     # Answers
 
@@ -178,6 +179,11 @@ class ServerMachine:
             self._out.append(fault(binding.call_id, 0, Status.ACCESS_DENIED, False))
 
     @property
+    def bound(self) -> list[Syntax]:
+        """The interfaces that the client bound, in the order in which it did."""
+        return [syntax for syntax, _ in self._contexts.values()]
+
+    @property
     def is_refused(self) -> bool:
         """Whether the bind was refused, after which nothing is answered any more."""
         return self._dead
@@ -216,8 +222,8 @@ class ServerMachine:
             if bind.max_xmit < MIN_FRAGMENT or bind.max_recv < MIN_FRAGMENT:
                 self._out.append(nak(received.call_id, Nak.LOCAL_LIMIT))
                 return self._close("fragments too small")
-            # Samba answers so, too: a client whose group is gone begins another.
-            self.group = self._groups.join(bind.group)
+            # A client whose group is gone begins another. Newer versions of Samba begin one for it instead.
+            self.group = self.groups.join(bind.group)
             if self.group is None:
                 self._out.append(nak(received.call_id, Nak.NOT_SPECIFIED))
                 return self._close("an association group that is not here")
@@ -253,7 +259,7 @@ class ServerMachine:
         else:
             first = False
         self._binding = _Binding(received.kind, received.call_id, answer, flags, association)
-        return AuthStep(association, verifier.token, first, True)
+        return AuthStep(association, verifier.token, first)
 
     def _result(self, offer: Offer) -> tuple[int, int]:
         features = offer.features
@@ -276,7 +282,7 @@ class ServerMachine:
         if verifier is None or association is None or association.protection is not None or association.failed:
             return self._close("an AUTH3 without its handshake")
         self._binding = _Binding(Kind.AUTH3, received.call_id, None, 0, association)
-        return AuthStep(association, verifier.token, False, False)
+        return AuthStep(association, verifier.token, False)
 
     # Requests
 
@@ -377,7 +383,7 @@ class ServerMachine:
                 self._out.append(fault(received.call_id, context, Status.SECURITY, False))
                 return self._close("a verification trailer that contradicts")
             stub = kept
-        return Request(received.call_id, context, syntax, opnum, stub, association, object_)
+        return Request(received.call_id, context, syntax, opnum, stub, association, named.minor, object_)
 
     def _close(self, reason: str) -> Closing:
         self._dead = True

@@ -12,17 +12,17 @@ from postern.protocols.dcerpc.protection import Association
 @dataclass(frozen=True, slots=True)
 class AuthStep:
     """A token of the handshake `association`; the service answers with `auth_reply` or `auth_refused`. `first` is true where
-    a handshake begins, `expects_answer` is false for the last leg of three (AUTH3)."""
+    a handshake begins."""
 
     association: Association
     token: bytes
     first: bool
-    expects_answer: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A whole call. `association` is None for one that is neither signed nor preceded by a CONNECT-level handshake."""
+    """A whole call. `association` is None for one that is neither signed nor preceded by a CONNECT-level handshake. `syntax` is
+    the interface that is served; `minor` is the minor version that the client bound, which may be older."""
 
     call_id: int
     context: int
@@ -30,6 +30,7 @@ class Request:
     opnum: int
     stub: bytes | memoryview
     association: Association | None
+    minor: int
     object: UUID | None = None
 
 

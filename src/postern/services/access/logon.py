@@ -20,7 +20,6 @@ from postern.net.link import Link
 from postern.paths.guard import Guard, Refusal
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.room import AnswerRoom, LiteralRoom
-from postern.services.conversation import asking
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 from postern.trust.acceptor import Cause, Failure, Granted, failed, refused
@@ -73,18 +72,18 @@ async def open_with_password(access: ClientAccess, link: Link, name: str, passwo
     """Logs on by name and password (LOGIN, USER and PASS). Asks the guard, then the authenticator, and opens the mailbox."""
     refusal = access.guard.check_mechanism(Mechanism.BASIC, link.seal)
     if refusal is not None:
-        return refused(refusal)
+        return refused(access.guard.door, refusal)
     outcome = await access.authenticator.password(name, password, link.peer)
     if isinstance(outcome, Granted):
         return await open_mailbox(access, link, outcome.identity)
-    return failed(access.guard, asking(link), Mechanism.BASIC, outcome)
+    return failed(access.guard.door, link.peer, Mechanism.BASIC, outcome)
 
 
 async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> OpenedMailbox | Failure:
     """Opens the mailbox of a proven identity, if a row of this door admits it."""
     row = access.guard.row_for(identity, link.seal)
     if isinstance(row, Refusal):
-        return refused(row)
+        return refused(access.guard.door, row)
     try:
         recipient = await _recipient(access.directory, identity)
         if recipient is None or recipient.type not in (RecipientType.USER, RecipientType.ROOM):

@@ -34,6 +34,8 @@ class RecipientUpdateService(InterfaceService[RecipientUpdating]):
         return await self._attendant.update(recipients if len(recipients) <= MOST else ())
 
     async def standing(self) -> tuple[bool, int, int]:
+        if self._attendant.failed:
+            raise DirectoryUnavailable("the last recipient update failed")  # so that the next attendant takes over
         total = self._attendant.total
         return self._attendant.works, total.seen, total.changed
 

@@ -10,6 +10,7 @@ from postern.paths.guard import Guard
 from postern.paths.row import Path
 from postern.services.organization_feed import OrganizationFeed
 from postern.telemetry.log import Event, log
+from postern.telemetry.rounds import rounds
 from postern.trust.authenticator import Authenticator
 
 REFRESH = 3.0
@@ -40,18 +41,14 @@ class DirectoryRefresh:
         in_domain = self._configured.active_directory is not None
         with contextlib.suppress(*([DirectoryUnavailable] if in_domain else [])):
             await self._refresh()
-        self._task = asyncio.create_task(self._refresh_always())
+        self._task = asyncio.create_task(
+            rounds(REFRESH, self._refresh, "refresh of the directory", expected=(DirectoryUnavailable,))
+        )
 
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _refresh_always(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH)
-            with contextlib.suppress(DirectoryUnavailable):
-                await self._refresh()
 
     async def _refresh(self) -> None:
         before = self._authenticator.available

@@ -7,7 +7,6 @@ may ask: a present replicator may have accounts made for hubs, for a bounded tim
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Callable
 
@@ -15,6 +14,7 @@ from postern.directory.adam.accounts import AccountError, AccountRequest, AdamAc
 from postern.model.directory import DirectoryUnavailable
 from postern.services.edge.pairs import LIFE, purpose
 from postern.telemetry.log import Event, log
+from postern.telemetry.rounds import rounds
 from postern.trust.certificates.sealed_secrets import SealError, unseal
 
 EVERY = 1.0
@@ -38,7 +38,8 @@ class AccountKeeper:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._always())
+        keeping = rounds(EVERY, self.look, "keeping of accounts", expected=(DirectoryUnavailable,), at_once=True)
+        self._task = asyncio.create_task(keeping)
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -88,9 +89,3 @@ class AccountKeeper:
 
     def _refuse(self, request: AccountRequest, why: str) -> None:
         log(Event.EDGE_REQUEST_REFUSED, path="edgesync", account=request.account, by=request.by, why=why)
-
-    async def _always(self) -> None:
-        while True:
-            with contextlib.suppress(DirectoryUnavailable):
-                await self.look()
-            await asyncio.sleep(EVERY)

@@ -13,6 +13,7 @@ from postern.directory.adam.adapter import AdamDirectory
 from postern.model.directory import DirectoryUnavailable
 from postern.model.organization import Organization, Role, Server
 from postern.services.organization_feed import OrganizationFeed
+from postern.telemetry.rounds import rounds
 from postern.trust.certificates.direct_trust import REFRESH
 
 
@@ -29,17 +30,12 @@ class EdgeOrganization:
 
     async def start(self) -> None:
         await self._refresh()
-        self._task = asyncio.create_task(self._refresh_always())
+        self._task = asyncio.create_task(rounds(REFRESH, self._refresh, "refresh of the organization"))
 
     async def stop(self) -> None:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-
-    async def _refresh_always(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH)
-            await self._refresh()
 
     async def _refresh(self) -> None:
         with contextlib.suppress(DirectoryUnavailable):

@@ -19,6 +19,7 @@ from postern.model.organization import Server
 from postern.services.edge.edgesync import LEASE, EdgeSync, EdgeSyncError, LeaseHeld
 from postern.telemetry.log import Event, log
 from postern.telemetry.metrics import Metric, count, observe
+from postern.telemetry.rounds import rounds
 
 CONFIGURATION_EVERY = 180.0
 RECIPIENTS_EVERY = 300.0
@@ -53,7 +54,8 @@ class Schedule:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._always())
+        turns = rounds(LOOK_EVERY, self.turn, "edgesync", expected=(DirectoryUnavailable,), at_once=True)
+        self._task = asyncio.create_task(turns)
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -105,16 +107,6 @@ class Schedule:
     def _mine(self, subscription: Subscription) -> bool:
         """Whether the subscription is one of this hub's site."""
         return not subscription.site or subscription.site.lower() == self._hub.site.lower()
-
-    async def _always(self) -> None:
-        while True:
-            try:
-                await self.turn()
-            except DirectoryUnavailable:
-                pass  # the client has logged it; the next turn asks again
-            except Exception as error:  # whatever is wrong with one turn, the next may do better
-                log(Event.CONVERSATION_FAILED, path="edgesync", error=repr(error), exc_info=error)
-            await asyncio.sleep(LOOK_EVERY)
 
 
 def leaf(chain: bytes) -> bytes:

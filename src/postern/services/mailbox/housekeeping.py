@@ -17,6 +17,7 @@ from postern.store.transport import Transport
 from postern.telemetry.log import Event, log
 from postern.telemetry.metrics import Metric, put
 from postern.telemetry.observed import Observed
+from postern.telemetry.rounds import rounds
 
 EVERY = 300.0
 """Seconds between two rounds."""
@@ -64,7 +65,10 @@ class Housekeeping:
     async def start(self) -> None:
         """Starts the rounds. Raises MailboxError where the database does not answer."""
         await self._look()
-        self._tasks = [asyncio.create_task(self._keep_house()), asyncio.create_task(render_anew(self._database))]
+        self._tasks = [
+            asyncio.create_task(rounds(EVERY, self._keep_house, "housekeeping")),
+            asyncio.create_task(render_anew(self._database)),
+        ]
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -72,12 +76,10 @@ class Housekeeping:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _keep_house(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            with contextlib.suppress(MailboxError):
-                await self._look()
-            if self._maintains:
-                await maintain(self._database, self._owners, self._retention)
+        with contextlib.suppress(MailboxError):
+            await self._look()
+        if self._maintains:
+            await maintain(self._database, self._owners, self._retention)
 
     async def _look(self) -> None:
         await observe(self._database, self._observed)

@@ -22,7 +22,7 @@ from postern.model.folders import FolderKind
 from postern.model.items import Column
 from postern.model.mail import BodyType, Content, Envelope, EnvelopeRecipient, Intake, IntakeError, Origin
 from postern.model.mailbox import MailboxError
-from postern.model.organization import Limits
+from postern.model.organization import Limits, Organization
 from postern.protocols.authentication.results import without_claims
 from postern.protocols.mime.address import address_list
 from postern.protocols.mime.header import MAX_HEADER, has_too_many_fields, parse_fields, split_section
@@ -56,7 +56,7 @@ Key = tuple[str, UUID]
 class OutboxTaker:
     """Takes messages out of outboxes; a hub process has one taker. `peer` finds a mailbox server by its name; `fqdn` stands in
     Message-IDs and trace lines; recipients without a domain get `domain`; only we may speak for `own_names`
-    (`Organization.own_names`)."""
+    (`Organization.own_names`), which `reorganize` replaces."""
 
     def __init__(
         self,
@@ -81,6 +81,10 @@ class OutboxTaker:
         self._active: set[Key] = set()
         self._wake = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
+
+    def reorganize(self, organization: Organization) -> None:
+        """Takes over the names of a changed organization."""
+        self._own_names = organization.own_names() | {self._fqdn.lower()}
 
     def start(self) -> None:
         loop = asyncio.get_running_loop()

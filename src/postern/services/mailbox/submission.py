@@ -25,6 +25,7 @@ from postern.services.rpc.client import RpcClient, RpcError
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.stub import stub
 from postern.telemetry.log import Event, log
+from postern.telemetry.rounds import rounds
 
 NOTICES = 1000
 """Mailboxes that one notice names."""
@@ -55,7 +56,9 @@ class SubmissionNotifier:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._task = asyncio.get_running_loop().create_task(
+            rounds(min(self._rescan, _AGAIN), self._tell_hubs, "notices of submission", at_once=True)
+        )
 
     async def close(self) -> None:
         if self._task is not None:
@@ -69,21 +72,33 @@ class SubmissionNotifier:
         self._mailboxes[mailbox] = None
         self._wake.set()
 
-    async def _run(self) -> None:
-        while True:
-            try:
-                self._mailboxes.update(dict.fromkeys(await self._waiting()))
-            except MailboxError:
-                log(Event.STORE_UNAVAILABLE)
-            taken = True
-            while self._mailboxes and taken:
-                taken = await self._notify(list(self._mailboxes)[:NOTICES])
-            if not taken:
-                await asyncio.sleep(min(self._rescan, _AGAIN))
-                continue
+    async def _tell_hubs(self) -> None:
+        """Tells hubs what was submitted, each time that something was, until no hub takes a notice."""
+        while await self._notify_all():
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._rescan)
+
+    async def _notify_all(self) -> bool:
+        """Tells hubs of every mailbox whose outbox holds something. Returns False once no hub takes a notice."""
+        try:
+            self._mailboxes.update(dict.fromkeys(await self._waiting()))
+        except MailboxError:
+            log(Event.STORE_UNAVAILABLE)
+        while self._mailboxes:
+            # Taken out before the call: what is submitted during it goes into a notice of its own.
+            mailboxes = list(self._mailboxes)[:NOTICES]
+            for mailbox in mailboxes:
+                del self._mailboxes[mailbox]
+            taken = False
+            try:
+                taken = await self._notify(mailboxes)
+            finally:
+                if not taken:
+                    self._mailboxes = dict.fromkeys(mailboxes) | self._mailboxes
+            if not taken:
+                return False
+        return True
 
     async def _notify(self, mailboxes: list[UUID]) -> bool:
         """Tells one hub. Returns whether a hub took the notice."""
@@ -94,8 +109,6 @@ class SubmissionNotifier:
                 log(Event.DEFERRED, path=hub.target.row.id, peer=hub.target.fqdn, diagnostic=str(error))
                 taken = False
             if taken:
-                for mailbox in mailboxes:
-                    self._mailboxes.pop(mailbox, None)
                 return True
             self._hubs.append(self._hubs.pop(0))
         return False

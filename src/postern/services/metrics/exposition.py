@@ -6,7 +6,7 @@ understands; a sum over the processes would hide it. `sum without (process) (rat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -18,7 +18,6 @@ from postern.telemetry.metrics import Kind, Metric
 from postern.telemetry.snapshots import Snapshot
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-Gauges = Mapping[tuple[Metric, tuple[str, ...]], float]
 
 
 def exposition(snapshots: Iterable[Snapshot], own: Snapshot) -> bytes:

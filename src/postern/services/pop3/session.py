@@ -179,7 +179,7 @@ class Pop3Session(Conversation):
         assert self.link is not None
         refusal = self._access.guard.check_mechanism(Mechanism.BASIC, self.link.seal)
         if refusal is not None:
-            self._answer_login(refused(refusal))
+            self._answer_login(refused(self._access.guard.door, refusal))
             return
         self._user = command.text
         self._machine.ok()  # the same whether or not there is such a user

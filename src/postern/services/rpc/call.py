@@ -46,6 +46,8 @@ class Call:
     group: Group
     object: UUID | None = None
     """The object on the server that the call is about, where the server has several: a database, for example."""
+    minor: int = 0
+    """The minor version of the interface that the client bound. An older client may not know values that a newer one does."""
 
     def open(self, value: Any, rundown: Callable[[], None] = lambda: None) -> UUID:
         """Makes a context handle for `value`. `rundown` is called when the last connection of the group ends before `close`.

@@ -35,9 +35,9 @@ from postern.protocols.dcerpc.server_events import AuthStep, Cancel, Closing, Ev
 from postern.services.conversation import Conversation
 from postern.services.rpc.call import Call, Caller, Procedure, RpcFault
 from postern.telemetry import log as telemetry
-from postern.telemetry.metrics import Metric, observe
+from postern.telemetry.metrics import Metric, count, observe
 from postern.telemetry.observed import Observed
-from postern.trust.acceptor import SERVERS, Challenge, Granted
+from postern.trust.acceptor import SERVERS, Challenge, Denied, Granted, failed
 from postern.trust.authenticator import Authenticator
 from postern.trust.exchanges import ContextExchange
 from postern.trust.framing.rpc import MECHANISMS, begin
@@ -108,6 +108,8 @@ class RpcServer:
         self.authenticator = authenticator
         self.callers = callers
         self.groups = Groups(secrets.randbits(32))
+        self.local_groups = Groups(secrets.randbits(32))
+        """The association groups of the unix sockets. A connection over TCP cannot join them, and the other way about."""
         self.may_call = may_call
         self.observed = observed
         self.account = account
@@ -147,6 +149,7 @@ class RpcConversation(Conversation):
                 telemetry.log(telemetry.Event.REFUSED, peer=str(link.peer.uid), reason="another user's process")
                 link.abort()
                 return
+            self._machine.groups = self._server.local_groups
             self._local = Identity(PrincipalKind.SERVER, self._server.account, Mechanism.PEER)
             self._trust()
         else:
@@ -209,7 +212,7 @@ class RpcConversation(Conversation):
         association = step.association
         exchange = self._exchange(step)
         if exchange is None:
-            self._refused(association, "mechanism not listed")
+            self._refused(association, Denied(reason="mechanism not listed"))
             self._machine.auth_refused(Nak.AUTH_TYPE)
             self._close()
             return
@@ -222,7 +225,7 @@ class RpcConversation(Conversation):
             self._trust()
             self._machine.auth_reply(outcome.data, exchange.context)
         else:
-            self._refused(association, outcome.reason or outcome.text)
+            self._refused(association, outcome)
             self._machine.auth_refused(Nak.LOCAL_LIMIT if outcome.temporary else Nak.NOT_SPECIFIED)
             if self._machine.is_refused:
                 self._close()
@@ -249,10 +252,13 @@ class RpcConversation(Conversation):
             self._exchanges[step.association.id] = exchange
         return exchange
 
-    def _refused(self, association: Association, reason: str) -> None:
-        peer = str(self.link.peer) if self.link is not None else ""
-        mechanism = MECHANISMS.get(association.type, Mechanism.NEGOTIATE)
-        telemetry.log(telemetry.Event.AUTHENTICATION_FAILED, peer=peer, mechanism=mechanism, reason=reason)
+    def _refused(self, association: Association, denied: Denied) -> None:
+        """Logs and counts a proof that was refused, on the path of the first interface that the client bound."""
+        if self.link is not None:
+            rows = [self._server.services[syntax].row for syntax in self._machine.bound]
+            path = next((row.id for row in rows if row is not None), "")
+            mechanism = MECHANISMS.get(association.type, Mechanism.NEGOTIATE)
+            failed(path, self.link.peer, mechanism, denied)
 
     def _caller(self, service: RpcService, association: Association | None) -> Caller | None:
         """The caller of a service under a security context; None if the row does not admit it. The answer is remembered."""
@@ -276,6 +282,7 @@ class RpcConversation(Conversation):
         row = self._server.guards[service.row.id].row_for(identity, seal)
         if isinstance(row, Refusal) or not self._server.may_call(identity, row):
             reason = row.reason if isinstance(row, Refusal) else "not a caller of this path"
+            count(Metric.REFUSALS, service.row.id, reason)
             telemetry.log(
                 telemetry.Event.REFUSED,
                 path=service.row.id,
@@ -318,7 +325,7 @@ class RpcConversation(Conversation):
         begun, outcome = time.perf_counter(), "fault"
         try:
             try:
-                stub = await procedure(Call(request.stub, caller, group, request.object))
+                stub = await procedure(Call(request.stub, caller, group, request.object, request.minor))
                 if len(stub) > LONG:
                     await turns_of(self._loop).come()
                 self._machine.reply(request, stub)

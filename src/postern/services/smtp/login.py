@@ -22,6 +22,7 @@ from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.services.smtp.recipients import NO_DIRECTORY
 from postern.services.smtp.session import Session
 from postern.telemetry.log import Event, log
+from postern.telemetry.metrics import Metric, count
 from postern.transport.submission import Submitter
 from postern.trust.acceptor import Cause, Challenge, Failure, Granted
 from postern.trust.framing.sasl import AuthExchange, AuthTurn
@@ -79,6 +80,10 @@ class Authentication:
     async def respond(self, session: Session, response: bytes | None) -> tuple[Session, Reply | Challenge]:
         return await self._answer(session, await self._auth.respond(response))
 
+    def cancel(self) -> None:
+        """Forgets the exchange that the client broke off; the protocol's machine has answered already."""
+        self._auth.cancel()
+
     async def _answer(self, session: Session, turn: AuthTurn) -> tuple[Session, Reply | Challenge]:
         if isinstance(turn, Challenge):
             return session, turn
@@ -89,6 +94,7 @@ class Authentication:
     async def _grant(self, session: Session, identity: Identity) -> tuple[Session, Reply]:
         row = self._c.row_for(identity, session.seal)
         if isinstance(row, Refusal):
+            count(Metric.REFUSALS, session.door, row.reason)
             return session, self._refuse(session, Failure(Cause.FAILED, row.text, row.reason))
         submitter = None
         if identity.kind is PrincipalKind.USER:

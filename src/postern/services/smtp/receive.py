@@ -41,6 +41,7 @@ from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.services.smtp.recipients import ENOUGH, FULL_MAILBOX, have_no_room, judge
 from postern.services.smtp.session import Session, Transaction
 from postern.telemetry.attempts import counted
+from postern.telemetry.metrics import Metric, count
 from postern.transport.submission import NotAllowed, fix_header
 from postern.trust.acceptor import Challenge
 
@@ -141,6 +142,9 @@ class ReceiveConversation(Conversation):
     async def _response(self, event: events.Response) -> None:
         self._answer_login(*await self._login.respond(self._session, event.data))
 
+    def _cancelled(self, event: events.Cancelled) -> None:
+        self._login.cancel()
+
     def _answer_login(self, session: Session, answer: Reply | Challenge) -> None:
         if session is not self._session:
             self._identified(session)
@@ -165,6 +169,7 @@ class ReceiveConversation(Conversation):
             # Gone from the directory. A server that believes to be known must not get the 5xx that a stranger gets.
             self._server.reply(_UNKNOWN_CERTIFICATE)
         elif isinstance(session.row, Refusal):
+            count(Metric.REFUSALS, session.door, session.row.reason)
             self._c.refusals.turned_away(session.door, session.peer.host, session.row.reason)
             self._server.reply(_not_admitted(session, session.row))
         elif session.submitter is not None and event.sender and not session.submitter.may_send_as(event.sender):
@@ -334,7 +339,7 @@ _HANDLERS: dict[type, Callable[[ReceiveConversation, Any], Awaitable[None] | Non
     events.StartTls: ReceiveConversation._starttls,
     events.Authenticate: ReceiveConversation._authenticate,
     events.Response: ReceiveConversation._response,
-    events.Cancelled: lambda session, event: None,
+    events.Cancelled: ReceiveConversation._cancelled,
     events.Answered: lambda session, event: None,
     events.Mail: ReceiveConversation._mail,
     events.Rcpt: ReceiveConversation._rcpt,

@@ -84,8 +84,8 @@ class Refusals:
         )
 
     def turned_away(self, path: str, peer: str, reason: str, mechanism: str = "") -> None:
-        """Writes down that a peer may not do what it asked for on this path, within the same bounds; the log alone tells it."""
-        count(Metric.REFUSALS, path, reason)
+        """Writes down that a peer may not do what it asked for on this path, within the same bounds; the log alone tells it.
+        The caller counts it, because `trust.acceptor` counts refusals of log-ins for every protocol."""
         now = self._clock()
         if self._may(peer, now):
             log(Event.REFUSED, path=path, peer=peer, reason=reason, mechanism=mechanism)

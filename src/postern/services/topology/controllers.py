@@ -24,6 +24,7 @@ from postern.paths.row import Path, Port, Wire
 from postern.protocols.ldap import cldap
 from postern.services.topology import memory as topology_memory
 from postern.telemetry.log import Event, log
+from postern.telemetry.rounds import rounds
 
 PING_EVERY = 3.0
 PING_TIMEOUT = 1.0
@@ -83,6 +84,7 @@ class Topology:
         self._controllers: dict[str, _Controller] = {}
         self._configured = tuple(known)
         self._round = 0
+        self._dns_answers = False
         self._first = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         remembered = topology_memory.read(memory, self._domain) if memory is not None else None
@@ -127,7 +129,16 @@ class Topology:
     # Life
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._look_always()), asyncio.create_task(self._ping_always())]
+        looks = rounds(
+            lambda: LOOK_EVERY if self._dns_answers else LOOK_AGAIN, self._look, "search for controllers", at_once=True
+        )
+        pings = rounds(
+            lambda: PING_EVERY if self._controllers else PING_TIMEOUT / 4,
+            self._ping_due,
+            "pings of controllers",
+            at_once=True,
+        )
+        self._tasks = [asyncio.create_task(looks), asyncio.create_task(pings)]
 
     async def close(self) -> None:
         for task in self._tasks:
@@ -141,21 +152,19 @@ class Topology:
         self._settled()
         return self.now()
 
-    async def _look_always(self) -> None:
-        while True:
-            answered = await self._discover()
-            self._tell()
-            await asyncio.sleep(LOOK_EVERY if answered else LOOK_AGAIN)
+    async def _look(self) -> None:
+        self._dns_answers = False
+        self._dns_answers = await self._discover()
+        self._tell()
 
-    async def _ping_always(self) -> None:
-        while True:
-            if self._controllers:
-                near = [controller for controller in self._controllers.values() if self._in_site(controller)]
-                far = self._round % FAR_EVERY == 0 or not any(controller.up for controller in near)
-                await self._ping_all(self._controllers.values() if far else near)
-                self._round += 1
-                self._settled()
-            await asyncio.sleep(PING_EVERY if self._controllers else PING_TIMEOUT / 4)
+    async def _ping_due(self) -> None:
+        """Pings the controllers of our own site and, when it is their turn or none of those is up, the others."""
+        if self._controllers:
+            near = [controller for controller in self._controllers.values() if self._in_site(controller)]
+            far = self._round % FAR_EVERY == 0 or not any(controller.up for controller in near)
+            await self._ping_all(self._controllers.values() if far else near)
+            self._round += 1
+            self._settled()
 
     def _settled(self) -> None:
         self._first.set()
@@ -254,8 +263,9 @@ class Topology:
             controller.up = False
 
     def _answered(self, controller: _Controller, address: str, answer: cldap.Pong, took: float) -> None:
-        controller.addresses.remove(address)
-        controller.addresses.insert(0, address)
+        if address in controller.addresses:  # DNS may have named others since the question
+            controller.addresses.remove(address)
+            controller.addresses.insert(0, address)
         controller.misses = 0
         controller.latency = took if not controller.latency else 0.75 * controller.latency + 0.25 * took
         controller.site, controller.catalogue = answer.site, answer.global_catalogue

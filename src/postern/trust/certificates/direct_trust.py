@@ -20,6 +20,7 @@ from postern.model.directory import Certificates, DirectoryUnavailable, TrustedC
 from postern.model.organization import Role
 from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.telemetry.log import Event, log
+from postern.telemetry.rounds import rounds
 
 REFRESH = 3.0
 """Seconds until a certificate that was published is trusted, and one that was removed no longer is."""
@@ -47,7 +48,9 @@ class DirectTrust:
 
     async def start(self) -> None:
         await self.refresh()
-        self._task = asyncio.get_running_loop().create_task(self._refresh_always())
+        self._task = asyncio.get_running_loop().create_task(
+            rounds(REFRESH, self.refresh, "refresh of trusted certificates")
+        )
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -55,8 +58,7 @@ class DirectTrust:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def refresh(self) -> None:
-        """Reads the certificates that the directory has for servers. Never raises: trusted servers stay trusted until the
-        directory answers again."""
+        """Reads the certificates that the directory has for servers. Trusted servers stay trusted while no directory answers."""
         try:
             published = await self._certificates.trusted_certificates()
         except DirectoryUnavailable as error:
@@ -84,11 +86,6 @@ class DirectTrust:
         """Whether this certificate is one that `server` (its name) has now."""
         identity = self.identify(certificate)
         return identity is not None and identity.name == server
-
-    async def _refresh_always(self) -> None:
-        while True:
-            await asyncio.sleep(REFRESH)
-            await self.refresh()
 
 
 def _read(certificate: TrustedCertificate) -> _Known | None:

@@ -130,7 +130,7 @@ class HttpAuthentication:
         mechanism = _mechanism(credentials, guard, asking)
         if isinstance(mechanism, Refusal):
             self._exchange = None
-            return self._unauthorized(guard, asking, refused(mechanism))
+            return self._unauthorized(guard, asking, refused(guard.door, mechanism))
         if mechanism is Mechanism.BASIC:
             return await self._basic(credentials.token, guard, asking)
         return await self._step(credentials, mechanism, guard, asking)
@@ -164,7 +164,7 @@ class HttpAuthentication:
 
     def _denied(self, denied: Denied, mechanism: Mechanism, guard: Guard, asking: Asking) -> Unauthorized:
         self._exchange = None
-        return self._unauthorized(guard, asking, failed(guard, asking, mechanism, denied))
+        return self._unauthorized(guard, asking, failed(guard.door, asking.peer, mechanism, denied))
 
     def _unauthorized(self, guard: Guard, asking: Asking, failure: Failure | None = None) -> Unauthorized:
         offer = guard.offer(asking.seal, can_upgrade=False)

@@ -112,7 +112,7 @@ class AuthExchange:
         else:
             mechanism = allowed(self._guard, name, asking.seal)
             if isinstance(mechanism, Refusal):
-                return refused(mechanism)
+                return refused(self._guard.door, mechanism)
             self._mechanism = mechanism
             if self._authenticator is not None:
                 self._acceptor = begin(self._authenticator, name, asking)
@@ -138,7 +138,7 @@ class AuthExchange:
                 return outcome
             if isinstance(outcome, Denied):
                 self.cancel()
-                return failed(self._guard, self._asking, self._mechanism, outcome)
+                return failed(self._guard.door, self._asking.peer, self._mechanism, outcome)
             if outcome.data:
                 self._granted = outcome
                 return Challenge(outcome.data)

@@ -9,9 +9,10 @@ refuse its owner. `pool.FairQueue` shares out the work of guesses from many addr
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
+
+from postern.model.security import network
 
 MAX_WAIT = 30.0
 """Seconds. A guess that would have to wait longer is refused at once."""
@@ -161,16 +162,3 @@ class Backoff:
             count.failures, count.next = 0, 0.0
         table.move_to_end(key)
         return count
-
-
-def network(host: str) -> str:
-    """Returns the network that counts as one caller. An IPv6 subscriber has a whole /64."""
-    if ":" not in host:
-        return host
-    try:
-        address = ipaddress.IPv6Address(host.partition("%")[0])
-    except ValueError:
-        return host
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
-    return str(ipaddress.IPv6Network((address, 64), strict=False).network_address) + "/64"

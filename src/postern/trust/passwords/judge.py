@@ -18,11 +18,11 @@ from dataclasses import replace
 from uuid import UUID
 
 from postern.model.directory import PROBE, Account, Directory, DirectoryUnavailable
-from postern.model.security import Mechanism, Peer, PrincipalKind
+from postern.model.security import Mechanism, Peer, PrincipalKind, network
 from postern.trust.acceptor import ANYBODY, FAILED, TOO_MANY, UNAVAILABLE, Denied, Granted
 from postern.trust.membership import Membership
 from postern.trust.passwords import verifiers
-from postern.trust.passwords.backoff import Backoff, Guess, network
+from postern.trust.passwords.backoff import Backoff, Guess
 from postern.trust.passwords.proofs import Proofs, Verifiers
 from postern.trust.pool import Overloaded, Pool
 from postern.trust.reauthorization import Reauthorization

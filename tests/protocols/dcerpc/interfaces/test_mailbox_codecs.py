@@ -5,6 +5,7 @@ covers: mailbox, search_codecs
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -13,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postern.model.delivery import Delivery, DeliveryStatus
-from postern.model.folders import Folder, FolderKind
+from postern.model.folders import Folder, FolderKind, FolderNode
 from postern.model.items import FetchedItems, Index, NewItem
 from postern.model.mailbox import KEEP_QUOTA
 from postern.model.search import SearchTerm, SortKey
-from postern.protocols.dcerpc.codecs import Codec, write_words
+from postern.protocols.dcerpc.codecs import BOOLEAN, Codec, Rows, numbered, write_words
+from postern.protocols.dcerpc.interfaces import item_codecs
 from postern.protocols.dcerpc.interfaces import mailbox_codecs as codecs
 from postern.protocols.dcerpc.interfaces.search_codecs import MAX_DEPTH, MAX_TERMS, SORT, TERM
 
@@ -153,3 +155,30 @@ def test_what_does_not_add_up_is_refused() -> None:
         assert codec.read is not None
         with pytest.raises(ValueError):
             codec.read(*wire)
+
+
+NEWER_KIND = 1_000
+"""The number of a kind of folder that only a newer server has."""
+
+
+def test_a_client_reads_a_newer_servers_kind_of_folder_as_the_users_own() -> None:
+    newer = Rows(
+        ("folders", "names"),
+        Folder,
+        codecs.FOLDER_STRUCTURE,
+        {"kind": numbered("kind of folder", {"voicemail": NEWER_KIND}), "subscribed": BOOLEAN},
+        {"name_count": "path", "keyword_count": "keywords"},
+    )
+    voicemail: Any = "voicemail"
+    folder = Folder(7, ("Voice",), voicemail, 1, 2, 3, 4, 5, 6, 7, 8, True, ())
+    assert codecs.FOLDERS.read(*newer.write([folder])) == [replace(folder, kind=FolderKind.USER)]
+    node = FolderNode(7, 0, "Voice", "IPF.Note", FolderKind.INBOX, 3)
+    names = [name for name, _ in item_codecs.nodes().types]
+    wire = list(item_codecs.nodes().write([node]))
+    wire[names.index("kinds")] = write_words([NEWER_KIND])
+    assert item_codecs.nodes().read(*wire) == [replace(node, kind=FolderKind.USER)]
+
+
+def test_a_server_refuses_to_create_a_kind_of_folder_that_it_does_not_know() -> None:
+    with pytest.raises(ValueError, match="an unknown kind of folder"):
+        codecs.KIND.read(NEWER_KIND)

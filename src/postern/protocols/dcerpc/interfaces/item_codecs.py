@@ -21,25 +21,25 @@ from postern.protocols.dcerpc.codecs import (
     Parameter,
     Wide,
     only,
-    read_times,
+    read_signed_words,
     read_uuids,
     read_words,
     record,
-    write_times,
+    write_signed_words,
     write_uuids,
     write_words,
 )
-from postern.protocols.dcerpc.interfaces.mailbox_codecs import KIND
+from postern.protocols.dcerpc.interfaces.mailbox_codecs import ANSWERED_KIND
 from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Blobs
 
-IDS = TIMES
+IDS = Codec(Array(I64), write_signed_words, read_signed_words)
 """Ids of items or folders: signed words of 64 bits."""
 _NONE = -(1 << 63)
-_TABLE: Any = KIND.write
+_TABLE: Any = ANSWERED_KIND.write
 _KINDS = Codec(
     Array(U32),
     lambda kinds: write_words([_TABLE(kind) for kind in kinds]),
-    lambda data: [KIND.read(number) for number in read_words(data)],  # type: ignore[misc]  # it has both
+    lambda data: [ANSWERED_KIND.read(number) for number in read_words(data)],  # type: ignore[misc]  # it has both
 )
 
 
@@ -47,8 +47,8 @@ def _or_none(absent: int) -> Codec:
     """Numbers of 64 bits, or None."""
     return Codec(
         Array(I64),
-        lambda values: write_times([absent if value is None else value for value in values]),
-        lambda data: [None if value == absent else value for value in read_times(data)],
+        lambda values: write_signed_words([absent if value is None else value for value in values]),
+        lambda data: [None if value == absent else value for value in read_signed_words(data)],
     )
 
 
@@ -100,26 +100,26 @@ CHANGES = record(
 FOLDER_OR_ALL = Codec(I64, lambda folder: folder or 0, lambda folder: folder or None)
 COPIES = Wide(
     (("sources", Array(I64)), ("copies", Array(I64))),
-    lambda copies: (write_times(list(copies)), write_times(list(copies.values()))),
-    lambda sources, copies: dict(zip(read_times(sources), read_times(copies), strict=True)),
+    lambda copies: (write_signed_words(list(copies)), write_signed_words(list(copies.values()))),
+    lambda sources, copies: dict(zip(read_signed_words(sources), read_signed_words(copies), strict=True)),
 )
 
 # Properties
 
 
 def _write_bag(bag: Mapping[int, bytes]) -> tuple[bytes, list[bytes]]:
-    return write_times(list(bag)), list(bag.values())
+    return write_signed_words(list(bag)), list(bag.values())
 
 
 BAG = Wide(
     (("tags", Array(I64)), ("values", Blobs())),
     _write_bag,
-    lambda tags, values: dict(zip(read_times(tags), values, strict=True)),
+    lambda tags, values: dict(zip(read_signed_words(tags), values, strict=True)),
 )
 BAG_CHANGES = Wide(
     (("tags", Array(I64)), ("with_value", Array(U32)), ("values", Blobs())),
-    lambda values: (write_times(list(values)), *_CONTENTS.write(list(values.values()))),
-    lambda tags, present, values: dict(zip(read_times(tags), _CONTENTS.read(present, values), strict=True)),
+    lambda values: (write_signed_words(list(values)), *_CONTENTS.write(list(values.values()))),
+    lambda tags, present, values: dict(zip(read_signed_words(tags), _CONTENTS.read(present, values), strict=True)),
 )
 NAMES = Columns(
     PropertyName,

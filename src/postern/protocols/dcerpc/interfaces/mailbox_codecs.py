@@ -25,14 +25,14 @@ from postern.protocols.dcerpc.codecs import (
     only,
     parts,
     read_long_words,
+    read_signed_words,
     read_texts,
-    read_times,
     read_uuids,
     read_words,
     record,
     write_long_words,
+    write_signed_words,
     write_texts,
-    write_times,
     write_uuids,
     write_words,
 )
@@ -72,19 +72,20 @@ and a broken answer become UNAVAILABLE: try again."""
 
 # Folders
 
-KIND = numbered(
-    "kind of folder",
-    {
-        FolderKind.INBOX: 0,
-        FolderKind.SENT: 1,
-        FolderKind.DRAFTS: 2,
-        FolderKind.DELETED: 3,
-        FolderKind.JUNK: 4,
-        FolderKind.OUTBOX: 5,
-        FolderKind.ARCHIVE: 6,
-        FolderKind.USER: 7,
-    },
-)
+_KINDS = {
+    FolderKind.INBOX: 0,
+    FolderKind.SENT: 1,
+    FolderKind.DRAFTS: 2,
+    FolderKind.DELETED: 3,
+    FolderKind.JUNK: 4,
+    FolderKind.OUTBOX: 5,
+    FolderKind.ARCHIVE: 6,
+    FolderKind.USER: 7,
+}
+KIND = numbered("kind of folder", _KINDS)
+"""The kind of a folder in a request: a server does not create folders of a kind that it does not know."""
+ANSWERED_KIND = numbered("kind of folder", _KINDS, unknown=FolderKind.USER)
+"""The kind of a folder in an answer. A client takes a folder of a newer server's kind for one of the user's own."""
 FOLDER_STRUCTURE = Structure(
     "FOLDER",
     (
@@ -107,7 +108,7 @@ FOLDERS = Rows(
     ("folders", "names"),
     Folder,
     FOLDER_STRUCTURE,
-    {"kind": KIND, "subscribed": BOOLEAN},
+    {"kind": ANSWERED_KIND, "subscribed": BOOLEAN},
     {"name_count": "path", "keyword_count": "keywords"},
 )
 FOLDER = only(FOLDERS, "folder")
@@ -205,13 +206,13 @@ COPIED = record(CopyResult, (Parameter("uid_validity", U32), Parameter("sources"
 
 def _write_new_items(items: Sequence[NewItem]) -> tuple[bytes, bytes, list[bytes]]:
     dates = [_NOW if item.internal_date is None else item.internal_date for item in items]
-    return write_long_words([item.flags for item in items]), write_times(dates), [item.content for item in items]
+    return write_long_words([item.flags for item in items]), write_signed_words(dates), [item.content for item in items]
 
 
 def _read_new_items(flags: bytes, dates: bytes, contents: Sequence[bytes]) -> list[NewItem]:
     return [
         NewItem(content, bits, None if date == _NOW else date)
-        for content, bits, date in zip(contents, read_long_words(flags), read_times(dates), strict=True)
+        for content, bits, date in zip(contents, read_long_words(flags), read_signed_words(dates), strict=True)
     ]
 
 
@@ -228,11 +229,11 @@ def _write_deliveries(values: Sequence[Delivery]) -> tuple[Any, ...]:
     return (
         write_texts([d.delivery_id for d in values]),
         write_texts([d.return_path for d in values]),
-        write_times([d.received for d in values]),
+        write_signed_words([d.received for d in values]),
         [d.content for d in values],
         write_words([len(d.mailboxes) for d in values]),
         b"".join([mailbox.bytes for d in values for mailbox in d.mailboxes]),
-        write_times([quota for d in values for quota in d.quotas or [KEEP_QUOTA] * len(d.mailboxes)]),
+        write_signed_words([quota for d in values for quota in d.quotas or [KEEP_QUOTA] * len(d.mailboxes)]),
     )
 
 
@@ -257,8 +258,8 @@ def read_deliveries(
             contents,
             parts(sizes, read_uuids(mailboxes)),
             read_texts(return_paths),
-            read_times(received),
-            parts(sizes, read_times(quotas)),
+            read_signed_words(received),
+            parts(sizes, read_signed_words(quotas)),
             strict=True,
         )
     ]

@@ -68,7 +68,8 @@ RECIPIENT_UPDATE: Interface[RecipientUpdating] = Interface(
         1: Operation(
             RecipientUpdating.standing,
             "Whether this attendant works (1) or rests (0) because that of a server before it answers, and what it did since\n"
-            "it started.",
+            "it started. An attendant whose last round failed answers that Active Directory does not answer, so that the\n"
+            "next one takes over.",
             (),
             Wide(
                 (("works", U32), ("seen", U32), ("changed", U32)),

@@ -9,11 +9,11 @@ from postern.model.search import SearchTerm, SortKey
 from postern.protocols.dcerpc.codecs import (
     Wide,
     parts,
+    read_signed_words,
     read_texts,
-    read_times,
     read_words,
+    write_signed_words,
     write_texts,
-    write_times,
     write_words,
 )
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import read_ranges, write_ranges
@@ -35,7 +35,7 @@ def _write_term(root: SearchTerm) -> tuple[Any, ...]:
         write_texts([node.key for node in flat]),
         write_texts([node.text for node in flat]),
         write_texts([node.name for node in flat]),
-        write_times([node.number for node in flat]),
+        write_signed_words([node.number for node in flat]),
         write_words([len(node.terms) for node in flat]),
         write_words([len(node.uids) for node in flat]),
         write_ranges([pair for node in flat for pair in node.uids]),
@@ -62,7 +62,7 @@ def read_term(
             read_texts(keys),
             read_texts(texts),
             read_texts(names),
-            read_times(numbers),
+            read_signed_words(numbers),
             read_words(children),
             parts(read_words(counts), read_ranges(ranges)),
             strict=True,
