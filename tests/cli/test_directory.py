@@ -11,10 +11,8 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-import click
 import pytest
 
-from postern.cli.directory import octets
 from postern.cli.user import user
 from postern.host import configuration, directory, secret_files
 from postern.host import state as state_folder
@@ -43,6 +41,8 @@ def test_a_user_from_first_to_last(org: Organized) -> None:
     org.done("user", "passwd", "alice", "--password-stdin", typed="another password\n")
     assert org.logs_on("alice", "another password") and not org.logs_on("alice", PASSWORD)
 
+    assert "the quota of alice@example.test is 1 KB\n" in org.done("user", "quota", "alice", "500"), "as it is kept"
+    assert org.json("user", "show", "alice")["quota"] == 1024
     org.done("user", "quota", "alice", "0")
     org.done("user", "send-as", "alice", "sales@example.test")
     shown = org.done("user", "show", "alice")
@@ -83,6 +83,8 @@ def test_a_password_is_asked_for_when_the_account_can_be_made(org: Organized) ->
     assert "taken by alice@example.test" in org.refused("user", "add", "ALICE")
     assert "taken by alice@example.test" in org.refused("user", "add", "bob", "--alias", "alice")
     assert "there is no terminal to ask" in org.refused("user", "add", "bob")
+    assert "nobody" in org.refused("user", "passwd", "nobody")
+    assert "there is no terminal to ask" in org.refused("user", "passwd", "alice")
 
 
 def test_both_spellings_of_a_domain_are_one(org: Organized) -> None:
@@ -222,20 +224,6 @@ def test_a_directory_that_is_not_there(tmp_path: Path) -> None:
         assert words.count("\n") == 1 and "does not answer" in words and "postern run" in words
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [("2G", 2 * 1024**3), ("500m", 500 * 1024**2), ("10KB", 10_240), ("12345", 12_345), (" 1 ", 1), (7, 7)],
-)
-def test_sizes(text: str | int, size: int) -> None:
-    assert octets(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "G", "-1", "1.5G", "2T", "two"])
-def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(click.BadParameter):
-        octets(text)
 
 
 def test_no_command_sends_a_terminal_what_a_name_holds(org: Organized) -> None:

@@ -97,16 +97,16 @@ def test_a_mailbox_with_mail_takes_no_other_and_the_way_out_is_said(monkeypatch:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("kept", "said"),
     [
         (
-            "1K",
+            1024,
             "the quota of dave@x is 1 KB\nThat is less than one message may have, 35 MB: larger ones are refused.\n",
         ),
-        ("2G", "the quota of dave@x is 2 GB\n"),
-        ("0", "the quota of dave@x is the limit of the organization, 2 GB\n"),
+        (2 * 1024**3, "the quota of dave@x is 2 GB\n"),
+        (0, "the quota of dave@x is the limit of the organization, 2 GB\n"),
     ],
 )
-def test_a_quota_is_told_as_it_was_set(monkeypatch: pytest.MonkeyPatch, words: str, said: str) -> None:
-    monkeypatch.setattr(user, "in_directory", lambda *_: ("dave@x", Limits()))
-    assert CliRunner().invoke(user.quota, ["dave", words]).output == said
+def test_a_quota_is_told_as_it_is_kept(monkeypatch: pytest.MonkeyPatch, kept: int, said: str) -> None:
+    monkeypatch.setattr(user, "in_directory", lambda *_: (SimpleNamespace(name="dave@x", quota=kept), Limits()))
+    assert CliRunner().invoke(user.quota, ["dave", "1"]).output == said

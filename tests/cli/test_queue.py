@@ -87,5 +87,12 @@ def test_what_is_meant_must_be_said(state: Path) -> None:
     assert listed(state).keys() == {"x@down.test", "y@other.test", "z@down.test"}
 
 
+def test_sizes_are_said_as_other_commands_say_them(state: Path) -> None:
+    row = json.loads(call("list", "--json", "--state", state).output)[0]
+    assert 1 < row["size"] < 1024
+    assert f"{row['size']} bytes" in call("list", "--state", state).output
+    assert f"{row['size']} bytes" in call("show", row["queue_id"], "--state", state).output
+
+
 def test_no_queues(tmp_path: Path) -> None:
     assert call("list", "--state", tmp_path).output == "no message in the queues\n"

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from postern.cli.directory import size
+from postern.cli.sizes import size
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo_json, json_option, print_table
 

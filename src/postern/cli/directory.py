@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from postern.cli.failures import Failure, failure
+from postern.cli.sizes import size
 from postern.cli.terminal import ask, ask_password, print_fields
 from postern.model.directory import PROBE, DirectoryUnavailable, IncompleteAnswer, RecipientType
 from postern.model.domains import a_labels, fold, shown
@@ -227,23 +228,3 @@ def print_listing(listing: Listing, organization: Organization) -> None:
             "objectGUID": str(listing.guid),
         }
     )
-
-
-def size(octets: int) -> str:
-    """Returns a number of bytes as people read it, such as "1.5 GB"."""
-    amount = float(octets)
-    for unit in ("bytes", "KB", "MB", "GB"):
-        if amount < 1024 or unit == "GB":
-            break
-        amount /= 1024
-    return f"{amount:.4g} {unit}"
-
-
-def octets(text: str | int) -> int:
-    """Reads a size as people write it: 2G, 500M, 100K, or bytes. For `type=` of an option."""
-    word = str(text).strip().upper().removesuffix("B")
-    factor = {"K": 1024, "M": 1024**2, "G": 1024**3}.get(word[-1:], 1)
-    digits = word[:-1] if factor > 1 else word
-    if not digits.isdecimal():
-        raise click.BadParameter(f'"{text}" is no size: write 2G, 500M, 100K, or a number of bytes')
-    return int(digits) * factor

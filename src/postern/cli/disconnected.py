@@ -10,8 +10,9 @@ from uuid import UUID
 
 import click
 
-from postern.cli.directory import in_directory, size
+from postern.cli.directory import in_directory
 from postern.cli.failures import Failure, failure
+from postern.cli.sizes import size
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import ask, day, echo, echo_json, json_moment, json_option, print_table
 from postern.model.directory import RecipientType

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from postern.cli import disconnected
-from postern.cli.directory import in_directory, own_option, size, without_own
+from postern.cli.directory import in_directory, own_option, without_own
 from postern.cli.disconnected import mailbox_database
+from postern.cli.sizes import size
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo_json, json_option, print_table
 from postern.model.folders import Folder

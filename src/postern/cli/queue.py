@@ -16,6 +16,7 @@ import click
 
 from postern.cli.failures import Failure
 from postern.cli.files import Output, OutputFile
+from postern.cli.sizes import size
 from postern.cli.state_folder import existing, state_option
 from postern.cli.terminal import echo, echo_json, json_moment, json_option, moment, print_fields, print_table
 from postern.model.words import counted
@@ -81,7 +82,7 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
             (
                 message.queue_id,
                 _span(now - message.received),
-                _size(message.location.size),
+                size(message.location.size),
                 message.envelope.sender or "<>",
                 (first.address if first else "") + (f" and {len(open_) - 1} more" if len(open_) > 1 else ""),
                 _state(first, now) if first else "finishing",
@@ -106,7 +107,7 @@ def _list_poison(listed: list[tuple[Path, QueuedMessage]], now: float, as_json: 
             (
                 message.queue_id,
                 _span(now - message.received),
-                _size(message.location.size),
+                size(message.location.size),
                 message.envelope.sender or "<>",
                 ", ".join(set_aside[:SHOWN]) + more,
                 f"{len(set_aside)} of {len(message.recipients)}",
@@ -311,7 +312,7 @@ def _print(message: QueuedMessage, now: float) -> None:
             "message id": message.message_id,
             "from": message.envelope.sender or "<>",
             "received": f"{moment(message.received)} from {message.origin.client} on {message.origin.path or '-'}",
-            "size": _size(message.location.size),
+            "size": size(message.location.size),
         }
     )
     rows = [
@@ -327,11 +328,7 @@ def _state(recipient: QueuedRecipient, now: float) -> str:
 
 
 def _span(seconds: float) -> str:
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit}"
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{seconds / length:.0f} {unit}"
     return f"{max(0, seconds):.0f} s"
-
-
-def _size(size: int) -> str:
-    return f"{size / 1048576:.1f} MB" if size >= 1048576 else f"{max(1, size // 1024)} KB"

@@ -50,7 +50,8 @@ def group_option() -> click.Option:
 
 
 def on_a_state_folder(command: click.Command, as_owner: bool) -> None:
-    """Gives each command a --state option, and has root's commands carried out as the state folder's owner.
+    """Gives each command a --state option, refuses who may not use the state folder, and has root's commands carried out as the
+    state folder's owner.
 
     The account changes when all arguments are read and before the command acts, so that files which it was given are opened
     as the user who typed it. A command whose option is not called `state_dir` changes the account itself.
@@ -60,8 +61,8 @@ def on_a_state_folder(command: click.Command, as_owner: bool) -> None:
     _seen.add(command)
     for parameter in command.params:
         ours = "--state" in parameter.opts and parameter.name in ("state_dir", "state_dirs")
-        if ours and as_owner and command.callback is not None:
-            command.callback = _as_owner(command.callback, str(parameter.name))
+        if ours and command.callback is not None:
+            command.callback = _with_rights(command.callback, str(parameter.name), as_owner)
     if isinstance(command, click.Group):
         for inner in command.commands.values():
             on_a_state_folder(inner, as_owner)
@@ -69,15 +70,41 @@ def on_a_state_folder(command: click.Command, as_owner: bool) -> None:
         command.params.append(group_option())
 
 
-def _as_owner(act: Callable[..., Any], option: str) -> Callable[..., Any]:
+def _with_rights(act: Callable[..., Any], option: str, as_owner: bool) -> Callable[..., Any]:
     @functools.wraps(act)
     def acting(*arguments: Any, **options: Any) -> Any:
         context = click.get_current_context()
-        if os.geteuid() == 0 and context.invoked_subcommand is None:
-            options[option] = become_owner(options[option])
+        if context.invoked_subcommand is None:
+            if os.geteuid() != 0:
+                refuse_without_rights(options[option])
+            elif as_owner:
+                options[option] = become_owner(options[option])
         return act(*arguments, **options)
 
     return acting
+
+
+def refuse_without_rights(value: Any) -> None:
+    """Raises Failure if this account may not read a state folder that `value` names, or its postern.toml. What is not there is
+    left to the command."""
+    from postern.host import account, state
+
+    names = value or (None,) if isinstance(value, tuple) else (value,)
+    for name in names:
+        folder = state.find(name.rpartition("=")[2] if isinstance(value, tuple) and name else name).root
+        for path, right in ((folder, os.R_OK | os.X_OK), (folder / state.CONFIGURATION, os.R_OK)):
+            try:
+                owner = account.owner(path).name
+                permitted = os.access(path, right, effective_ids=True)
+            except PermissionError:
+                owner, permitted = "the account that owns it", False
+            except OSError:
+                continue
+            if not permitted:
+                raise Failure(
+                    f"no right to use {path}: run this as root or as {owner}, or name another state folder with --state",
+                    os.EX_NOPERM,
+                )
 
 
 def become_owner(value: Any) -> Any:

@@ -18,16 +18,15 @@ from postern.cli.directory import (
     in_directory,
     keep_postmaster,
     new_password,
-    octets,
     own_option,
     password_option,
     print_listing,
     refuse_postmaster,
-    size,
     verifiers_of,
     without_own,
 )
 from postern.cli.failures import Failure
+from postern.cli.sizes import octets, size
 from postern.cli.state_folder import state_option
 from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
@@ -196,6 +195,12 @@ def passwd(name: str, password_stdin: bool, state_dir: str | None) -> None:
 
     For example `postern user passwd alice`.
     """
+
+    async def known(directory: OpenDirectory, organization: Organization, state: StateFolder) -> None:
+        await directory.write.show(name)
+
+    if not password_stdin:
+        in_directory(state_dir, known)
     password = new_password(password_stdin)
 
     async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[str]:
@@ -236,19 +241,21 @@ def disable(name: str, state_dir: str | None) -> None:
 def quota(name: str, quota: int, state_dir: str | None) -> None:
     """Set how much a mailbox may hold: 2G, 500M, 100K; 0 for the limit of the organization.
 
+    It is kept in whole KB, rounded up.
+
     For example `postern user quota alice 2G`.
     """
 
-    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> tuple[str, Limits]:
+    async def work(directory: OpenDirectory, organization: Organization, state: StateFolder) -> tuple[Listing, Limits]:
         await directory.write.set_quota(name, quota)
-        return (await directory.write.show(name)).name, organization.limits
+        return await directory.write.show(name), organization.limits
 
-    full, limits = in_directory(state_dir, work)
-    if not quota:
-        echo(f"the quota of {full} is the limit of the organization, {size(limits.mailbox_quota)}")
+    entry, limits = in_directory(state_dir, work)
+    if not entry.quota:
+        echo(f"the quota of {entry.name} is the limit of the organization, {size(limits.mailbox_quota)}")
         return
-    echo(f"the quota of {full} is {size(quota)}")
-    if quota < limits.message_size:
+    echo(f"the quota of {entry.name} is {size(entry.quota)}")  # as it is kept: the directory counts in whole KB
+    if entry.quota < limits.message_size:
         echo(f"That is less than one message may have, {size(limits.message_size)}: larger ones are refused.")
 
 
