@@ -32,7 +32,11 @@ LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
         "event": ("an event of docs/events.md", None),
         "level": ("the level of the line", frozenset({"debug", "info", "warning", "error"})),
         "outcome": ("how it ended", None),
-        "reason": ("the transport agent that refused, the guard's reason, or the reply's enhanced status code", None),
+        "reason": (
+            "the transport agent that refused, the guard's reason, the reply's enhanced status code, or how a log-in failed: "
+            "`authentication-failed`, `unavailable`",
+            None,
+        ),
         "agent": ("a transport agent, as `postern agent list` names it", None),
         "port": ("the row's port number, or its name in the row, as `epm`", None),
         "part": ("a process or engine of the host", None),

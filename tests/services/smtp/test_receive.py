@@ -22,6 +22,7 @@ from postern.services.smtp import receive as smtp_receive
 from postern.services.smtp.login import Authentication
 from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.telemetry import attempts
+from postern.telemetry.metrics import Metric, Metrics
 from tests.services.smtp_doors import PASSWORD, SmtpDoors
 from tests.services.talk import Talk, talk
 
@@ -226,6 +227,26 @@ def test_ntlm_is_bound_to_the_channel(bound_to: str | None, code: str) -> None:
             assert (await say.ask(base64.b64encode(answer).decode())).startswith(code)
 
     play(test)
+
+
+def test_each_refusal_is_counted_once(counted: Metrics) -> None:
+    async def test(doors: SmtpDoors) -> None:
+        port = await doors.open("client-to-hub-smtp", number=587)
+        async with talk(port) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            assert (await say.ask("MAIL FROM:<alice@example.test>")).startswith("530")
+            await say.ask("RSET")
+            assert (await say.ask(plain("alice"))).startswith("5")
+        async with talk(await doors.open("client-to-hub-smtp", number=465), doors.client_tls()) as say:
+            await say.reply()
+            await say.ask("EHLO client.test")
+            assert (await say.ask("AUTH PLAIN AGFsaWNlAHdyb25n")).startswith("535")
+
+    play(test)
+    refusals = {labels: times for (metric, labels), times in counted.values.items() if metric is Metric.REFUSALS}
+    assert sum(refusals.values()) == 3, refusals
+    assert refusals["client-to-hub-smtp", "authentication-failed"] == 1
 
 
 @pytest.mark.parametrize("line", ["*", "not base64!", "x" * 20_000])
