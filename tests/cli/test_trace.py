@@ -162,11 +162,19 @@ def test_a_narrow_terminal_sets_the_rest_of_an_outcome_below_its_beginning(tmp_p
         )
     )
     tracker.record(TrackingRecord(TrackingStep.DSN, "<m@x>", "q-1", outcome="failed <r@x>", time=1001.0))
+    tracker.record(
+        TrackingRecord(
+            *(TrackingStep.FAIL, "<m@x>", "q-1", "mailbox-to-hub-submission"),
+            outcome="5.3.4 The message is larger than what the hub takes",
+            time=1002.0,
+        )
+    )
     tracker.flush()
     lines = CliRunner().invoke(trace, ["q-1", "--state", str(tmp_path)], env={"COLUMNS": "80"}).output.splitlines()
     (first,) = (number for number, line in enumerate(lines) if "hub-to-internet" in line)
     outcome = lines[first].index("5.1.2")
     assert lines[first + 1].startswith(" " * outcome) and lines[first + 1][outcome] != " "
+    assert "    5.3.4 The message is larger than what the hub takes" in lines, "too little room beside a long path"
     assert any(line.split()[1:3] == ["dsn", "-"] for line in lines), "a step without a path has a dash"
 
 

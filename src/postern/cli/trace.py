@@ -26,6 +26,8 @@ from postern.telemetry.tracking import TrackingRecord, TrackingStep
 MAX_MESSAGES = 100
 WIDE = 150
 """Columns of a terminal in which a step fits on one line; a narrower one gets two lines a step."""
+_COLUMN = 24
+"""Columns that an outcome needs beside a step; where there are fewer it stands below."""
 _BUFFERED = 1.2
 """Seconds after which every process has written its records."""
 
@@ -149,12 +151,19 @@ def _print_wide(records: list[TrackingRecord]) -> None:
 
 def _print_narrow(console: Console, records: list[TrackingRecord]) -> None:
     for record in records:
-        line = Table.grid(padding=(0, 2, 0, 0))
-        line.add_column(no_wrap=True)
-        line.add_column(overflow="fold")
         # Steps of the organization's own, such as a report or a drop by an administrator, have no path.
-        line.add_row(Text(f"{_moment(record)}  {record.step:<8} {record.path or '-'}"), Text(record.outcome))
-        console.print(line)
+        beginning = Text(f"{_moment(record)}  {record.step:<8} {record.path or '-'}")
+        outcome = Text(record.outcome, overflow="fold")
+        room = console.width - beginning.cell_len - 2
+        if room >= min(outcome.cell_len, _COLUMN):
+            line = Table.grid(padding=(0, 2, 0, 0))
+            line.add_column(no_wrap=True)
+            line.add_column(overflow="fold")
+            line.add_row(beginning, outcome)
+            console.print(line)
+        else:
+            console.print(beginning, overflow="fold")
+            console.print(Padding(outcome, (0, 0, 0, 4), expand=False))
         facts = (record.server, record.peer, record.mechanism, record.cipher, ", ".join(record.recipients))
         details = Text(" · ".join(filter(None, facts)), style="dim", overflow="fold")
         console.print(Padding(details, (0, 0, 0, 4), expand=False))
