@@ -31,7 +31,8 @@ from tests.protocols.dcerpc.nspi_types import AND, EXIST, NOT, RESTRICTION, ROW_
 
 I32S = st.integers(-(2**31), 2**31 - 1)
 OCTETS = st.binary(max_size=9)
-TEXTS = st.text(st.characters(exclude_characters="\0"), max_size=5)
+TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=5)
+"""Without halves of surrogate pairs, which Windows and we carry and impacket does not read."""
 CONTENTS: dict[int, st.SearchStrategy[Any]] = {
     0x0002: st.integers(-(2**15), 2**15 - 1),
     0x0003: I32S,
@@ -243,6 +244,11 @@ def test_impacket_reads_our_rows(rows: Any) -> None:
     assert theirs["rows"]["cRows"] == len(rows[0])
     read = [(row["Reserved"], [_ours(value) for value in row["lpProps"]]) for row in theirs["rows"]["aRow"]]
     assert (read,) == rows
+
+
+def test_half_a_surrogate_pair_goes_there_and_back() -> None:
+    rows = ([(0, [(0x3001_001F, 0, (31, "a\ud800"))])],)
+    assert ROW_SET.get(Reader(encoded(ROW_SET, rows))) == rows
 
 
 @given(FULL_ROWS)
