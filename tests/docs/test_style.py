@@ -28,6 +28,8 @@ CLAUSES = re.compile(r"(?:What|Where|How|When|Why)\b[^.]*\.")
 """A clause in place of a sentence: "What one page holds."."""
 GENITIVE = re.compile(r"(?:\bis|\bare|\bwas|\bwere|`) (?:\w+ ){0,2}(?:`[\w.]+`|[a-z]+)'s(?: affair)?[.;,:](?:\s|$)")
 """A possessive as predicate: "connections are `rpc_client`'s"."""
+ITEM = re.compile(r"\s*+(?:[-*]|\d++\.) ")
+"""The beginning of an item in a list."""
 FILLERS = frozenset({"one", "found", "words", "given"})
 
 
@@ -72,11 +74,26 @@ def of_folder(folder: str) -> list[Offence]:
     return [each for file in files for each in offences(file.read_text("utf-8"), str(file.relative_to(SOURCE)))]
 
 
+def paragraphs(page: str) -> Iterator[str]:
+    """The paragraphs of a page's prose, and each item of a list: no code, no tables, no headings."""
+    lines: list[str] = []
+    fenced = False
+    for line in [*page.splitlines(), ""]:
+        fence = line.lstrip().startswith("```")
+        fenced ^= fence
+        is_prose = not fenced and not fence and line.strip() and not line.startswith(("    ", "|", "#"))
+        if not is_prose or ITEM.match(line):
+            yield " ".join(" ".join(lines).split())
+            lines = []
+        if is_prose:
+            lines.append(line)
+
+
 def sentences(page: str) -> Iterator[str]:
-    """The sentences of a page's prose: no code, no tables, no headings."""
-    prose = re.sub(r"^(?: {4}|\||#).*$", "", re.sub(r"(?s)```.*?```", "", page), flags=re.MULTILINE)
-    for paragraph in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )", prose):
-        plain = re.sub(r"^\s*(?:[-*]|\d+\.) |\*\*", "", " ".join(paragraph.split()))
+    """The sentences of a page's prose."""
+    for paragraph in paragraphs(page):
+        item = ITEM.match(paragraph)
+        plain = paragraph[item.end() if item else 0 :].replace("**", "")
         yield from filter(None, re.split(r"(?<=[.?!]) (?=[A-Z`])", plain))
 
 
