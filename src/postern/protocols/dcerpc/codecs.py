@@ -215,6 +215,16 @@ class Columns(Wide):
         return [self._make(**dict(zip(names, row, strict=True))) for row in rows]
 
 
+def mapping(keys: Parameter, values: Parameter) -> Wide:
+    """Carries a mapping as the column of its keys and the column of its values."""
+    columns = Parameters((keys, values))
+    return Wide(
+        columns.types,
+        lambda pairs: columns.write((list(pairs), list(pairs.values()))),
+        lambda *wire: dict(zip(*columns.read(wire), strict=True)),
+    )
+
+
 def only(several: Wide, what: str) -> Wide:
     """Carries one object as a list with nothing else in it."""
     write, read = several.write, several.read
@@ -307,7 +317,9 @@ def read_uuids(data: bytes) -> list[UUID]:
 
 WORDS = Codec(Array(U32), write_words, read_words)
 LONG_WORDS = Codec(Array(U64), write_long_words, read_long_words)
-TIMES = Codec(Array(I64), write_signed_words, read_signed_words)
+SIGNED_WORDS = Codec(Array(I64), write_signed_words, read_signed_words)
+"""Numbers of 64 bits with a sign."""
+TIMES = SIGNED_WORDS
 """Seconds since 1970, UTC."""
 TEXTS = Codec(Blobs(), write_texts, read_texts)
 UUIDS = Codec(Array(U8), write_uuids, read_uuids)

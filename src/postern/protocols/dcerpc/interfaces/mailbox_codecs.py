@@ -16,11 +16,13 @@ from postern.protocols.dcerpc.codecs import (
     BOOLEAN,
     LONG_WORDS,
     TIMES,
+    UUIDS,
     WORDS,
     Codec,
     Parameter,
     Rows,
     Wide,
+    mapping,
     numbered,
     only,
     parts,
@@ -33,7 +35,6 @@ from postern.protocols.dcerpc.codecs import (
     write_long_words,
     write_signed_words,
     write_texts,
-    write_uuids,
     write_words,
 )
 from postern.protocols.dcerpc.interface import Refusals
@@ -308,11 +309,7 @@ def used_of(used: list[int], mailboxes: Sequence[UUID]) -> list[int]:
 
 def change_numbers(mailboxes: str, changes: str) -> Wide:
     """Carries mailboxes with a change number each, as parameters of these names."""
-    return Wide(
-        ((mailboxes, _BYTES), (changes, Array(U64))),
-        lambda numbers: (write_uuids(list(numbers)), write_long_words(list(numbers.values()))),
-        lambda uuids, numbers: dict(zip(read_uuids(uuids), read_long_words(numbers), strict=True)),
-    )
+    return mapping(Parameter(mailboxes, UUIDS), Parameter(changes, LONG_WORDS))
 
 
 MILLISECONDS = Codec(U32, lambda seconds: int(seconds * 1000), lambda milliseconds: min(milliseconds / 1000, MAX_WAIT))
