@@ -252,6 +252,15 @@ def numbered(what: str, numbers: Mapping[Any, int], unknown: Any = None) -> Code
     return Codec(U32, numbers.__getitem__, read)
 
 
+def or_none(absent: int) -> Codec:
+    """Carries a list of numbers of 64 bits with a sign, or None; `absent` stands for None."""
+    return Codec(
+        Array(I64),
+        lambda values: write_signed_words([absent if value is None else value for value in values]),
+        lambda data: [None if value == absent else value for value in read_signed_words(data)],
+    )
+
+
 def parts(counts: Sequence[int], values: Sequence[Any]) -> list[Sequence[Any]]:
     """Cuts values into parts of these lengths. Raises ValueError unless that uses up all values."""
     if sum(counts) != len(values):

@@ -21,33 +21,22 @@ from postern.protocols.dcerpc.codecs import (
     Wide,
     mapping,
     only,
-    read_signed_words,
+    or_none,
     read_words,
     record,
-    write_signed_words,
     write_words,
 )
-from postern.protocols.dcerpc.interfaces.mailbox_codecs import ANSWERED_KIND
+from postern.protocols.dcerpc.interfaces.mailbox_codecs import ANSWERED_KIND, NOW
 from postern.protocols.dcerpc.ndr import I64, U32, U64, Array, Blobs
 
 IDS = SIGNED_WORDS
 """Ids of items or folders."""
-_NONE = -(1 << 63)
 _TABLE: Any = ANSWERED_KIND.write
 _KINDS = Codec(
     Array(U32),
     lambda kinds: write_words([_TABLE(kind) for kind in kinds]),
     lambda data: [ANSWERED_KIND.read(number) for number in read_words(data)],  # type: ignore[misc]  # it has both
 )
-
-
-def _or_none(absent: int) -> Codec:
-    """Numbers of 64 bits, or None."""
-    return Codec(
-        Array(I64),
-        lambda values: write_signed_words([absent if value is None else value for value in values]),
-        lambda data: [None if value == absent else value for value in read_signed_words(data)],
-    )
 
 
 def _octets_or_none(present: str, octets: str) -> Wide:
@@ -67,7 +56,7 @@ NEW_ITEMS = Columns(
     NewItem,
     (
         Parameter("flags", LONG_WORDS),
-        Parameter("dates", _or_none(_NONE), "internal_date"),
+        Parameter("dates", or_none(NOW), "internal_date"),
         Parameter("classes", TEXTS, "item_class"),
         Parameter("contents", Blobs(), "content"),
     ),
@@ -109,7 +98,7 @@ BAG = mapping(_TAGS, Parameter("values", Blobs()))
 BAG_CHANGES = mapping(_TAGS, Parameter("values", _octets_or_none("with_value", "values")))
 NAMES = Columns(
     PropertyName,
-    (Parameter("sets", UUIDS, "set"), Parameter("lids", _or_none(-1), "lid"), Parameter("names", TEXTS, "name")),
+    (Parameter("sets", UUIDS, "set"), Parameter("lids", or_none(-1), "lid"), Parameter("names", TEXTS, "name")),
 )
 
 NUMBERED_NAMES = mapping(Parameter("numbers", WORDS), Parameter("names", NAMES))

@@ -19,20 +19,20 @@ from postern.protocols.dcerpc.codecs import (
     UUIDS,
     WORDS,
     Codec,
+    Columns,
     Parameter,
     Rows,
     Wide,
     mapping,
     numbered,
     only,
+    or_none,
     parts,
-    read_long_words,
     read_signed_words,
     read_texts,
     read_uuids,
     read_words,
     record,
-    write_long_words,
     write_signed_words,
     write_texts,
     write_words,
@@ -42,7 +42,8 @@ from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Blobs, Struct
 
 MAX_WAIT = 1800.0
 """Seconds that one `wait` may last."""
-_NOW = -(1 << 63)
+NOW = -(1 << 63)
+"""The date of a new item that gets its date from the server."""
 _MAX_UID = 0xFFFFFFFF
 _BYTES, _WORDS, _BLOBS = Array(U8), Array(U32), Blobs()
 
@@ -203,22 +204,13 @@ FLAGGED = record(
     ),
 )
 COPIED = record(CopyResult, (Parameter("uid_validity", U32), Parameter("sources", WORDS), Parameter("targets", WORDS)))
-
-
-def _write_new_items(items: Sequence[NewItem]) -> tuple[bytes, bytes, list[bytes]]:
-    dates = [_NOW if item.internal_date is None else item.internal_date for item in items]
-    return write_long_words([item.flags for item in items]), write_signed_words(dates), [item.content for item in items]
-
-
-def _read_new_items(flags: bytes, dates: bytes, contents: Sequence[bytes]) -> list[NewItem]:
-    return [
-        NewItem(content, bits, None if date == _NOW else date)
-        for content, bits, date in zip(contents, read_long_words(flags), read_signed_words(dates), strict=True)
-    ]
-
-
-NEW_ITEMS = Wide(
-    (("flags", Array(U64)), ("dates", Array(I64)), ("contents", _BLOBS)), _write_new_items, _read_new_items
+NEW_ITEMS = Columns(
+    NewItem,
+    (
+        Parameter("flags", LONG_WORDS),
+        Parameter("dates", or_none(NOW), "internal_date"),
+        Parameter("contents", _BLOBS, "content"),
+    ),
 )
 
 # Search and delivery
