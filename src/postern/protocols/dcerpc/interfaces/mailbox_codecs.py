@@ -271,17 +271,11 @@ DELIVERIES = Wide(
     _write_deliveries,
     read_deliveries,
 )
-_STATUSES = {status.value: status for status in DeliveryStatus}
-
-
-def _read_statuses(data: bytes) -> list[DeliveryStatus]:
-    try:
-        return [_STATUSES[number] for number in data]
-    except KeyError as error:
-        raise ValueError("an unknown status") from error
-
-
-STATUSES = Codec(_BYTES, lambda lists: bytes([status for statuses in lists for status in statuses]), _read_statuses)
+STATUSES = Codec(
+    _BYTES,
+    lambda lists: bytes([status for statuses in lists for status in statuses]),
+    lambda data: [DeliveryStatus(number) for number in data],
+)
 
 
 def statuses_of(statuses: Sequence[DeliveryStatus], deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
