@@ -252,6 +252,16 @@ def numbered(what: str, numbers: Mapping[Any, int], unknown: Any = None) -> Code
     return Codec(U32, numbers.__getitem__, read)
 
 
+def column(codec: Codec) -> Codec:
+    """Carries a list of values as one array, each of them by a codec of U32."""
+    write, read = codec.write or int, codec.read or int
+    return Codec(
+        Array(U32),
+        lambda values: write_words([write(value) for value in values]),
+        lambda data: [read(number) for number in read_words(data)],
+    )
+
+
 def or_none(absent: int) -> Codec:
     """Carries a list of numbers of 64 bits with a sign, or None; `absent` stands for None."""
     return Codec(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from postern.model.folders import FolderChanges, FolderNode, Right
 from postern.model.item_store import ItemChanges, PropertyName, StoredItem
 from postern.model.items import NewItem
@@ -19,6 +17,7 @@ from postern.protocols.dcerpc.codecs import (
     Columns,
     Parameter,
     Wide,
+    column,
     mapping,
     only,
     or_none,
@@ -31,16 +30,11 @@ from postern.protocols.dcerpc.ndr import I64, U32, U64, Array, Blobs
 
 IDS = SIGNED_WORDS
 """Ids of items or folders."""
-_TABLE: Any = ANSWERED_KIND.write
-_KINDS = Codec(
-    Array(U32),
-    lambda kinds: write_words([_TABLE(kind) for kind in kinds]),
-    lambda data: [ANSWERED_KIND.read(number) for number in read_words(data)],  # type: ignore[misc]  # it has both
-)
+_KINDS = column(ANSWERED_KIND)
 
 
 def _octets_or_none(present: str, octets: str) -> Wide:
-    """Octets, or None. The column `present` says which of `octets` are there."""
+    """Carries a list of values that are octets or None. The column `present` says which of `octets` count."""
     return Wide(
         ((present, Array(U32)), (octets, Blobs())),
         lambda values: (write_words([value is not None for value in values]), [value or b"" for value in values]),
@@ -132,10 +126,7 @@ FOLDER_CHANGES = record(
     ),
 )
 
-RIGHTS = mapping(
-    Parameter("grantees", UUIDS),
-    Parameter("rights", Codec(Array(U32), write_words, lambda data: [Right(bits) for bits in read_words(data)])),
-)
+RIGHTS = mapping(Parameter("grantees", UUIDS), Parameter("rights", column(Codec(U32, None, Right))))
 GRANTED = Wide(
     (("keeps", U32), ("rights", U32)),
     lambda rights: (rights is not None, rights or 0),
