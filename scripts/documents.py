@@ -19,7 +19,7 @@ from pathlib import Path
 from postern.protocols.dcerpc.interface import idl
 from postern.protocols.dcerpc.interfaces.published import PUBLISHED
 from postern.telemetry.log import Event
-from postern.telemetry.metrics import LABELS, Metric
+from postern.telemetry.metrics import LABELS, MAX_SERIES, Metric
 
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "postern"
@@ -156,11 +156,11 @@ Every series has the label `process` besides those of the table. Counters begin 
 |---|---|---|---|
 """
 
-_LABELS = """
+_LABELS = f"""
 ## The labels
 
 No label holds an address, an account, or a word of a message. A value that a label does not know is counted as `other`, and so is
-a combination of labels beyond the 500 that one process keeps of a metric.
+a combination of labels beyond the {MAX_SERIES} that one process keeps of a metric.
 
 | Label | Meaning |
 |---|---|

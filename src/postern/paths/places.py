@@ -145,17 +145,13 @@ def _known(organization: Organization, who: Standing, party: Party, row: Path, c
             yield ANYONE
         return
     for other in standings(organization):
-        if other.name != who.name and _is_peer(organization, other, party, row):
+        if other.name != who.name and _plays(organization, other, party, row):
             if callers and row.callee in _SERVANTS and not _asks(organization, other, who, row.callee):
                 continue
             yield from map(plain, other.addresses)
     for host, _ in named(organization, party):
         if not any(_is(other, host) for other in standings(organization)):
             yield plain(host) if _is_address(host) else ANYONE
-
-
-def _is_peer(organization: Organization, other: Standing, party: Party, row: Path) -> bool:
-    return _plays(organization, other, party, row)
 
 
 def _servants(organization: Organization, who: Standing, party: Party) -> tuple[str | None, ...]:

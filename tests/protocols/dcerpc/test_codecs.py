@@ -81,3 +81,25 @@ def test_a_single_field_is_a_record_too() -> None:
 
     codec = record(Name, (Parameter("name", Text()),))
     assert codec.read(*codec.write(Name("a"))) == Name("a")
+
+
+def test_mappings_are_two_columns() -> None:
+    codec = codecs.mapping(Parameter("places", codecs.SIGNED_WORDS), Parameter("pairs", POINTS))
+    assert [name for name, _ in codec.types] == ["places", "points", "texts"]
+    points = {-1: Point(1, 2, ("a",)), 2**40: Point(3, 4)}
+    places, *rows = codec.write(points)
+    assert codec.read(places, *rows) == points
+    with pytest.raises(ValueError, match="shorter"):
+        codec.read(places + bytes(8), *rows)
+
+
+def test_columns_of_single_values() -> None:
+    colours = codecs.column(numbered("colour", {"red": 3, "blue": 7}))
+    assert colours.write is not None and colours.read is not None
+    assert colours.write(["blue", "red"]) == b"\7\0\0\0\3\0\0\0"
+    assert colours.read(b"\7\0\0\0\3\0\0\0") == ["blue", "red"]
+    with pytest.raises(ValueError, match="an unknown colour"):
+        colours.read(b"\4\0\0\0")
+    numbers = codecs.or_none(-1)
+    assert numbers.write is not None and numbers.read is not None
+    assert numbers.read(numbers.write([None, 0, 2**40])) == [None, 0, 2**40]

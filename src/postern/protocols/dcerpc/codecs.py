@@ -215,6 +215,16 @@ class Columns(Wide):
         return [self._make(**dict(zip(names, row, strict=True))) for row in rows]
 
 
+def mapping(keys: Parameter, values: Parameter) -> Wide:
+    """Carries a mapping as the column of its keys and the column of its values."""
+    columns = Parameters((keys, values))
+    return Wide(
+        columns.types,
+        lambda pairs: columns.write((list(pairs), list(pairs.values()))),
+        lambda *wire: dict(zip(*columns.read(wire), strict=True)),
+    )
+
+
 def only(several: Wide, what: str) -> Wide:
     """Carries one object as a list with nothing else in it."""
     write, read = several.write, several.read
@@ -240,6 +250,25 @@ def numbered(what: str, numbers: Mapping[Any, int], unknown: Any = None) -> Code
         return value
 
     return Codec(U32, numbers.__getitem__, read)
+
+
+def column(codec: Codec) -> Codec:
+    """Carries a list of values as one array, each of them by a codec of U32."""
+    write, read = codec.write or int, codec.read or int
+    return Codec(
+        Array(U32),
+        lambda values: write_words([write(value) for value in values]),
+        lambda data: [read(number) for number in read_words(data)],
+    )
+
+
+def or_none(absent: int) -> Codec:
+    """Carries a list of numbers of 64 bits with a sign, or None; `absent` stands for None."""
+    return Codec(
+        Array(I64),
+        lambda values: write_signed_words([absent if value is None else value for value in values]),
+        lambda data: [None if value == absent else value for value in read_signed_words(data)],
+    )
 
 
 def parts(counts: Sequence[int], values: Sequence[Any]) -> list[Sequence[Any]]:
@@ -307,7 +336,9 @@ def read_uuids(data: bytes) -> list[UUID]:
 
 WORDS = Codec(Array(U32), write_words, read_words)
 LONG_WORDS = Codec(Array(U64), write_long_words, read_long_words)
-TIMES = Codec(Array(I64), write_signed_words, read_signed_words)
+SIGNED_WORDS = Codec(Array(I64), write_signed_words, read_signed_words)
+"""Numbers of 64 bits with a sign."""
+TIMES = SIGNED_WORDS
 """Seconds since 1970, UTC."""
 TEXTS = Codec(Blobs(), write_texts, read_texts)
 UUIDS = Codec(Array(U8), write_uuids, read_uuids)

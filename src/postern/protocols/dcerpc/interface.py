@@ -17,7 +17,7 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from postern.protocols.dcerpc.codecs import Named, Parameter, Parameters, Wide
-from postern.protocols.dcerpc.ndr import CONTEXT_HANDLE, U32, Fixed, Message, Records, Structure, Type
+from postern.protocols.dcerpc.ndr import CONTEXT_HANDLE, U32, Fixed, Message, Records, Type
 
 P_co = TypeVar("P_co", covariant=True)
 MAX_VERSIONS = 16
@@ -159,7 +159,7 @@ class Operation:
         return (*values, *self._behind, 0)
 
     def write_refusal(self, error: Exception) -> Sequence[Any]:
-        """Makes them from an exception that the declaration knows."""
+        """Makes the [out] parameters and the returned number from an exception that the declaration knows."""
         assert self.refusals is not None
         return (*self.zero[: len(self._gives.types)], *self.refusals.write(error))
 
@@ -226,10 +226,11 @@ def idl(interface: Interface[Any]) -> str:
         f"interface {interface.name}",
         "{",
     ]
-    parameters = [type_ for operation in interface.operations for _, type_ in (*operation.ins, *operation.outs)]
-    if CONTEXT_HANDLE in parameters:
+    types = [type_ for operation in interface.operations for _, type_ in (*operation.ins, *operation.outs)]
+    if CONTEXT_HANDLE in types:
         lines += [f"    typedef [context_handle] void *{CONTEXT_HANDLE.idl};", ""]
-    for structure in _structures(interface):
+    structures = {type_.structure.name: type_.structure for type_ in types if isinstance(type_, Records)}
+    for structure in structures.values():
         lines += ["    typedef struct {"]
         lines += [f"        {type_.idl} {name};" for name, type_ in structure.members]
         lines += [f"    }} {structure.name};", ""]
@@ -262,12 +263,3 @@ def _parameter(name: str, type_: Type, way: str) -> list[str]:
         line = line.replace("size_is(", "size_is(,*").replace(" *", " **")
         lines.append(line if line.startswith("[") else line.replace("long ", "long *"))
     return lines
-
-
-def _structures(interface: Interface[Any]) -> list[Structure]:
-    structures: dict[str, Structure] = {}
-    for operation in interface.operations:
-        for _, type_ in (*operation.ins, *operation.outs):
-            if isinstance(type_, Records):
-                structures[type_.structure.name] = type_.structure
-    return list(structures.values())

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
-from uuid import UUID
-
 from postern.model.folders import FolderChanges, FolderNode, Right
 from postern.model.item_store import ItemChanges, PropertyName, StoredItem
 from postern.model.items import NewItem
 from postern.protocols.dcerpc.codecs import (
     BOOLEAN,
     LONG_WORDS,
+    SIGNED_WORDS,
     TEXTS,
     TIMES,
     UUIDS,
@@ -20,35 +17,30 @@ from postern.protocols.dcerpc.codecs import (
     Columns,
     Parameter,
     Wide,
+    column,
+    mapping,
     only,
-    read_signed_words,
-    read_uuids,
+    or_none,
     read_words,
     record,
-    write_signed_words,
-    write_uuids,
     write_words,
 )
-from postern.protocols.dcerpc.interfaces.mailbox_codecs import ANSWERED_KIND
-from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Blobs
+from postern.protocols.dcerpc.interfaces.mailbox_codecs import ANSWERED_KIND, NOW
+from postern.protocols.dcerpc.ndr import I64, U32, U64, Array, Blobs
 
-IDS = Codec(Array(I64), write_signed_words, read_signed_words)
-"""Ids of items or folders: signed words of 64 bits."""
-_NONE = -(1 << 63)
-_TABLE: Any = ANSWERED_KIND.write
-_KINDS = Codec(
-    Array(U32),
-    lambda kinds: write_words([_TABLE(kind) for kind in kinds]),
-    lambda data: [ANSWERED_KIND.read(number) for number in read_words(data)],  # type: ignore[misc]  # it has both
-)
+IDS = SIGNED_WORDS
+"""Ids of items or folders."""
+_KINDS = column(ANSWERED_KIND)
 
 
-def _or_none(absent: int) -> Codec:
-    """Numbers of 64 bits, or None."""
-    return Codec(
-        Array(I64),
-        lambda values: write_signed_words([absent if value is None else value for value in values]),
-        lambda data: [None if value == absent else value for value in read_signed_words(data)],
+def _octets_or_none(present: str, octets: str) -> Wide:
+    """Carries a list of values that are octets or None. The column `present` says which of `octets` count."""
+    return Wide(
+        ((present, Array(U32)), (octets, Blobs())),
+        lambda values: (write_words([value is not None for value in values]), [value or b"" for value in values]),
+        lambda flags, values: [
+            value if is_there else None for is_there, value in zip(read_words(flags), values, strict=True)
+        ],
     )
 
 
@@ -58,17 +50,10 @@ NEW_ITEMS = Columns(
     NewItem,
     (
         Parameter("flags", LONG_WORDS),
-        Parameter("dates", _or_none(_NONE), "internal_date"),
+        Parameter("dates", or_none(NOW), "internal_date"),
         Parameter("classes", TEXTS, "item_class"),
         Parameter("contents", Blobs(), "content"),
     ),
-)
-_CONTENTS = Wide(
-    (("with_content", Array(U32)), ("contents", Blobs())),
-    lambda contents: (write_words([content is not None for content in contents]), [c or b"" for c in contents]),
-    lambda present, contents: [
-        content if is_there else None for is_there, content in zip(read_words(present), contents, strict=True)
-    ],
 )
 ITEMS = Columns(
     StoredItem,
@@ -82,7 +67,7 @@ ITEMS = Columns(
         Parameter("flags", LONG_WORDS),
         Parameter("dates", TIMES, "internal_date"),
         Parameter("created", TIMES),
-        Parameter("contents", _CONTENTS, "content"),
+        Parameter("contents", _octets_or_none("with_content", "contents"), "content"),
     ),
 )
 ITEM = only(ITEMS, "item")
@@ -98,44 +83,19 @@ CHANGES = record(
     ),
 )
 FOLDER_OR_ALL = Codec(I64, lambda folder: folder or 0, lambda folder: folder or None)
-COPIES = Wide(
-    (("sources", Array(I64)), ("copies", Array(I64))),
-    lambda copies: (write_signed_words(list(copies)), write_signed_words(list(copies.values()))),
-    lambda sources, copies: dict(zip(read_signed_words(sources), read_signed_words(copies), strict=True)),
-)
+COPIES = mapping(Parameter("sources", IDS), Parameter("copies", IDS))
 
 # Properties
 
-
-def _write_bag(bag: Mapping[int, bytes]) -> tuple[bytes, list[bytes]]:
-    return write_signed_words(list(bag)), list(bag.values())
-
-
-BAG = Wide(
-    (("tags", Array(I64)), ("values", Blobs())),
-    _write_bag,
-    lambda tags, values: dict(zip(read_signed_words(tags), values, strict=True)),
-)
-BAG_CHANGES = Wide(
-    (("tags", Array(I64)), ("with_value", Array(U32)), ("values", Blobs())),
-    lambda values: (write_signed_words(list(values)), *_CONTENTS.write(list(values.values()))),
-    lambda tags, present, values: dict(zip(read_signed_words(tags), _CONTENTS.read(present, values), strict=True)),
-)
+_TAGS = Parameter("tags", SIGNED_WORDS)
+BAG = mapping(_TAGS, Parameter("values", Blobs()))
+BAG_CHANGES = mapping(_TAGS, Parameter("values", _octets_or_none("with_value", "values")))
 NAMES = Columns(
     PropertyName,
-    (Parameter("sets", UUIDS, "set"), Parameter("lids", _or_none(-1), "lid"), Parameter("names", TEXTS, "name")),
+    (Parameter("sets", UUIDS, "set"), Parameter("lids", or_none(-1), "lid"), Parameter("names", TEXTS, "name")),
 )
 
-
-def _write_numbered(names: Mapping[int, PropertyName]) -> Sequence[Any]:
-    return write_words(list(names)), *NAMES.write(list(names.values()))
-
-
-NUMBERED_NAMES = Wide(
-    (("numbers", Array(U32)), *NAMES.types),
-    _write_numbered,
-    lambda numbers, *names: dict(zip(read_words(numbers), NAMES.read(*names), strict=True)),
-)
+NUMBERED_NAMES = mapping(Parameter("numbers", WORDS), Parameter("names", NAMES))
 
 # Folders and rights
 
@@ -166,16 +126,7 @@ FOLDER_CHANGES = record(
     ),
 )
 
-
-def _write_rights(rights: Mapping[UUID, Right]) -> tuple[bytes, bytes]:
-    return write_uuids(list(rights)), write_words(list(rights.values()))
-
-
-RIGHTS = Wide(
-    (("grantees", Array(U8)), ("rights", Array(U32))),
-    _write_rights,
-    lambda grantees, rights: dict(zip(read_uuids(grantees), map(Right, read_words(rights)), strict=True)),
-)
+RIGHTS = mapping(Parameter("grantees", UUIDS), Parameter("rights", column(Codec(U32, None, Right))))
 GRANTED = Wide(
     (("keeps", U32), ("rights", U32)),
     lambda rights: (rights is not None, rights or 0),

@@ -15,7 +15,7 @@ from uuid import UUID
 from postern.model.items import Column
 from postern.model.mailbox import MailboxErrorCode
 from postern.model.mailbox_server import Mailboxes
-from postern.protocols.dcerpc.codecs import BOOLEAN, TEXTS, TIMES, UUIDS, WORDS, Codec, Parameter, Wide
+from postern.protocols.dcerpc.codecs import BOOLEAN, SIGNED_WORDS, TEXTS, UUIDS, WORDS, Codec, Parameter, Wide
 from postern.protocols.dcerpc.interface import Interface, Operation, Syntax
 from postern.protocols.dcerpc.interfaces import mailbox_codecs as codecs
 from postern.protocols.dcerpc.interfaces.search_codecs import SORT, TERM
@@ -215,7 +215,7 @@ _DELIVERY = {
         Mailboxes.used,
         "The octets that each of these mailboxes (UUIDs of 16 bytes) holds, in order; 0 for one that is not there.",
         (Parameter("mailboxes", UUIDS),),
-        Parameter("used", TIMES),
+        Parameter("used", SIGNED_WORDS),
         finish=codecs.used_of,
         timeout=_QUESTION_TIMEOUT,
     ),

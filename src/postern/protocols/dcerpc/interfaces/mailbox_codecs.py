@@ -16,24 +16,25 @@ from postern.protocols.dcerpc.codecs import (
     BOOLEAN,
     LONG_WORDS,
     TIMES,
+    UUIDS,
     WORDS,
     Codec,
+    Columns,
     Parameter,
     Rows,
     Wide,
+    mapping,
     numbered,
     only,
+    or_none,
     parts,
-    read_long_words,
     read_signed_words,
     read_texts,
     read_uuids,
     read_words,
     record,
-    write_long_words,
     write_signed_words,
     write_texts,
-    write_uuids,
     write_words,
 )
 from postern.protocols.dcerpc.interface import Refusals
@@ -41,7 +42,8 @@ from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Blobs, Struct
 
 MAX_WAIT = 1800.0
 """Seconds that one `wait` may last."""
-_NOW = -(1 << 63)
+NOW = -(1 << 63)
+"""The date of a new item that gets its date from the server."""
 _MAX_UID = 0xFFFFFFFF
 _BYTES, _WORDS, _BLOBS = Array(U8), Array(U32), Blobs()
 
@@ -202,22 +204,13 @@ FLAGGED = record(
     ),
 )
 COPIED = record(CopyResult, (Parameter("uid_validity", U32), Parameter("sources", WORDS), Parameter("targets", WORDS)))
-
-
-def _write_new_items(items: Sequence[NewItem]) -> tuple[bytes, bytes, list[bytes]]:
-    dates = [_NOW if item.internal_date is None else item.internal_date for item in items]
-    return write_long_words([item.flags for item in items]), write_signed_words(dates), [item.content for item in items]
-
-
-def _read_new_items(flags: bytes, dates: bytes, contents: Sequence[bytes]) -> list[NewItem]:
-    return [
-        NewItem(content, bits, None if date == _NOW else date)
-        for content, bits, date in zip(contents, read_long_words(flags), read_signed_words(dates), strict=True)
-    ]
-
-
-NEW_ITEMS = Wide(
-    (("flags", Array(U64)), ("dates", Array(I64)), ("contents", _BLOBS)), _write_new_items, _read_new_items
+NEW_ITEMS = Columns(
+    NewItem,
+    (
+        Parameter("flags", LONG_WORDS),
+        Parameter("dates", or_none(NOW), "internal_date"),
+        Parameter("contents", _BLOBS, "content"),
+    ),
 )
 
 # Search and delivery
@@ -278,17 +271,11 @@ DELIVERIES = Wide(
     _write_deliveries,
     read_deliveries,
 )
-_STATUSES = {status.value: status for status in DeliveryStatus}
-
-
-def _read_statuses(data: bytes) -> list[DeliveryStatus]:
-    try:
-        return [_STATUSES[number] for number in data]
-    except KeyError as error:
-        raise ValueError("an unknown status") from error
-
-
-STATUSES = Codec(_BYTES, lambda lists: bytes([status for statuses in lists for status in statuses]), _read_statuses)
+STATUSES = Codec(
+    _BYTES,
+    lambda lists: bytes([status for statuses in lists for status in statuses]),
+    lambda data: [DeliveryStatus(number) for number in data],
+)
 
 
 def statuses_of(statuses: Sequence[DeliveryStatus], deliveries: Sequence[Delivery]) -> list[list[DeliveryStatus]]:
@@ -308,11 +295,7 @@ def used_of(used: list[int], mailboxes: Sequence[UUID]) -> list[int]:
 
 def change_numbers(mailboxes: str, changes: str) -> Wide:
     """Carries mailboxes with a change number each, as parameters of these names."""
-    return Wide(
-        ((mailboxes, _BYTES), (changes, Array(U64))),
-        lambda numbers: (write_uuids(list(numbers)), write_long_words(list(numbers.values()))),
-        lambda uuids, numbers: dict(zip(read_uuids(uuids), read_long_words(numbers), strict=True)),
-    )
+    return mapping(Parameter(mailboxes, UUIDS), Parameter(changes, LONG_WORDS))
 
 
 MILLISECONDS = Codec(U32, lambda seconds: int(seconds * 1000), lambda milliseconds: min(milliseconds / 1000, MAX_WAIT))

@@ -39,7 +39,7 @@ def _write_done(done: RecipientsUpdated | None) -> tuple[Any, ...]:
 
 def _read_done(seen: int, changed: int, failed: str, number: int) -> RecipientsUpdated | None:
     if number == _UNAVAILABLE:
-        raise DirectoryUnavailable("Active Directory does not answer")
+        raise _REFUSALS.read(number)
     return RecipientsUpdated(seen, changed, tuple(filter(None, failed.split("\n")))) if number == _DONE else None
 
 
