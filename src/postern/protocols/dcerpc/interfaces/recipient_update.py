@@ -38,9 +38,11 @@ def _write_done(done: RecipientsUpdated | None) -> tuple[Any, ...]:
 
 
 def _read_done(seen: int, changed: int, failed: str, number: int) -> RecipientsUpdated | None:
-    if number == _UNAVAILABLE:
+    if number == _RESTS:
+        return None
+    if number != _DONE:
         raise _REFUSALS.read(number)
-    return RecipientsUpdated(seen, changed, tuple(filter(None, failed.split("\n")))) if number == _DONE else None
+    return RecipientsUpdated(seen, changed, tuple(filter(None, failed.split("\n"))))
 
 
 _DONE_OR_RESTS = Wide((("seen", U32), ("changed", U32), ("failed", Text())), _write_done, _read_done, numbered=True)
