@@ -341,14 +341,11 @@ class Administration(Settings):
             matches = [
                 entry for entry in alike if entries.primary_of(entry.attributes).rpartition("@")[0] == fold(name)
             ]
-        if len(matches) != 1:
-            what = of_class or "entry"
-            problem = "there is no" if not matches else "there is more than one"
-            kind = NotFound if not matches else AdministrationError
-            hint = (
-                "`postern user list` and `postern group list` show them" if not matches else "write the whole address"
-            )
-            raise kind(f"{problem} {what} with the name or address {name}: {hint}")
+        what = f"{of_class or 'entry'} with the name or address {name}"
+        if not matches:
+            raise NotFound(f"there is no {what}: `postern user list` and `postern group list` show them")
+        if len(matches) > 1:
+            raise AdministrationError(f"there is more than one {what}: write the whole address")
         return matches[0]
 
     async def _matching(self, which: str, of_class: str) -> list[Entry]:

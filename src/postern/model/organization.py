@@ -169,6 +169,8 @@ class Organization:
     """PEM file of the authorities by which other organizations' servers are validated; empty: the machine's own."""
     written_databases: tuple[Database, ...] = ()
     """The databases that the file names by `[[database]]`; `databases` has them all."""
+    metrics: bool = False
+    """True if servers tell monitoring their metrics, on the row `metrics`."""
 
     @property
     def databases(self) -> tuple[Database, ...]:
@@ -194,9 +196,6 @@ class Organization:
         Code that dials a mailbox server asks here each time that it dials: there is no other source."""
         served = self.database(database)
         return self.server(served.server) if served is not None else None
-
-    metrics: bool = False
-    """True if servers tell monitoring their metrics, on the row `metrics`."""
 
     def domain_types(self) -> dict[str, DomainType]:
         """The accepted domains by name, in A-labels."""

@@ -18,7 +18,7 @@ from psycopg import pq
 from psycopg.pq.abc import PGresult
 
 from postern.model.mailbox import MailboxError, MailboxErrorCode
-from postern.store.wire import Parameter
+from postern.store.wire import Parameter, int8
 
 _CODES = {f"PM{code:03}": code for code in MailboxErrorCode}
 """SQLSTATEs that our own functions raise."""
@@ -115,6 +115,12 @@ class Connection:
     async def script(self, text: str) -> None:
         """Runs several statements, without parameters, as one transaction."""
         await self._ask(lambda: self._pgconn.send_query(text.encode()))
+
+    async def try_lock(self, key: int) -> bool:
+        """Takes the advisory lock `key`, which ends with the connection, and so with the process. Returns False, without waiting,
+        where another connection has it."""
+        rows = await self.run("SELECT pg_try_advisory_lock($1::bigint)", [int8(key)])
+        return rows[0][0] == b"\x01"
 
     def close(self) -> None:
         if not self.broken:

@@ -26,6 +26,7 @@ from postern.store import (
     renewal,
     search,
     transport,
+    usage,
 )
 from postern.store import items as item_work
 from postern.store.connection import Connection, Pool
@@ -76,7 +77,7 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore):
 
     async def octets(self) -> int:
         """Octets that the database takes on disk. Raises MailboxError."""
-        return await transport.octets(self._pool)
+        return await usage.octets(self._pool)
 
     async def close(self) -> None:
         await self._notices.close()

@@ -23,9 +23,7 @@ async def build(pool: Pool, conninfo: str) -> bool:
         return True
     connection = await Connection.open(conninfo, "postern-index")
     try:
-        # The lock ends with the connection, and so with the process.
-        rows = await connection.run("SELECT pg_try_advisory_lock($1::bigint)::int::int8", [wire.int8(_LOCK)])
-        if not wire.to_int8(rows[0][0]):
+        if not await connection.try_lock(_LOCK):
             return False
         state = await _state(connection)
         if state == 0:

@@ -97,9 +97,7 @@ async def walk(conninfo: str, rest: float = REST) -> bool:
     """Renders anew all that is old. Returns True when that is done, False when another process does it. Raises MailboxError."""
     connection = await Connection.open(conninfo, "postern-renewal")
     try:
-        # The lock ends with the connection, and so with the process.
-        rows = await connection.run("SELECT pg_try_advisory_lock($1::bigint)::int::int8", [wire.int8(_LOCK)])
-        if not wire.to_int8(rows[0][0]):
+        if not await connection.try_lock(_LOCK):
             return False
         row = (await connection.run("SELECT rendered, renewing, reached FROM schema_version"))[0]
         rendered, renewing, reached = (wire.to_int8(value) for value in row)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from postern.model.security import Mechanism, Seal
 from postern.store.connection import Pool
-from postern.store.wire import to_int8
 
 LOCAL = "local"
 
@@ -24,12 +23,6 @@ class Transport:
     peer: str
     mechanism: Mechanism
     seal: Seal | None
-
-
-async def octets(pool: Pool) -> int:
-    """Size of the database on disk. Raises MailboxError."""
-    [row] = await pool.run("SELECT pg_database_size(current_database())")
-    return to_int8(row[0])
 
 
 async def transport(pool: Pool) -> Transport:

@@ -1,4 +1,6 @@
-"""Asks how much a mailbox database holds, without opening it for work: makes nothing in it, and brings nothing up to date."""
+"""Asks how much a mailbox database holds. `usage` does so without opening it for work: makes nothing in it, and brings nothing up
+to date.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +8,11 @@ from typing import NamedTuple
 
 from postern.model.mailbox import MailboxError
 from postern.store import wire
-from postern.store.connection import Connection, Rejected
+from postern.store.connection import Connection, Pool, Rejected
 
 _SECONDS = 5.0
-_USAGE = "SELECT (SELECT count(*) FROM mailboxes), pg_database_size(current_database())"
+_OCTETS = "pg_database_size(current_database())"
+_USAGE = f"SELECT (SELECT count(*) FROM mailboxes), {_OCTETS}"  # noqa: S608 (our own words)
 
 
 class Usage(NamedTuple):
@@ -32,3 +35,9 @@ async def usage(conninfo: str) -> Usage | None:
     finally:
         connection.close()
     return Usage(wire.to_int8(mailboxes), wire.to_int8(size))
+
+
+async def octets(pool: Pool) -> int:
+    """Returns the octets that the pool's database takes on disk. Raises MailboxError."""
+    [row] = await pool.run(f"SELECT {_OCTETS}")
+    return wire.to_int8(row[0])

@@ -229,14 +229,11 @@ class DomainAdministration(Administration):
         """Returns the container of databases, "" if this database has no object there: homeMDB is a link, which needs its target
         (MS-ADTS 3.1.1.1.6). `setup ad` makes the object. Until it was run again after an upgrade, the server's name says where
         a mailbox is."""
-        container = await self._below(names.DATABASES)
         if database is None:
             return ""
-        try:
-            dn = f"CN={escape_rdn(database.name)},{container}"
-            return container if await self._client.search(dn, BASE, "(objectClass=*)", ("cn",)) else ""
-        except NoSuchEntry:
-            return ""
+        container = await self._below(names.DATABASES)
+        dn = f"CN={escape_rdn(database.name)},{container}"
+        return container if await self._client.search(dn, BASE, "(objectClass=*)", ("cn",)) else ""
 
     async def _existing(self, address: str, kind: str) -> Entry | None:
         """Finds the entry whose logon name is the address or, if it has no mail yet, whose short name or cn is the local part."""

@@ -108,11 +108,7 @@ class DomainClient(Client):
         return connection
 
     async def _open(self) -> Connection:
-        controllers = [
-            controller
-            for controller in await self._locator.controllers()
-            if controller.global_catalogue or not self._catalogue
-        ]
+        controllers = await self._controllers()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_ATTEMPT):
                 for controller in controllers[:_TRIED]:
@@ -122,6 +118,11 @@ class DomainClient(Client):
         if not controllers:
             log(Event.DIRECTORY_UNAVAILABLE, path=self.row.id, error="no domain controller is known")
         raise DirectoryUnavailable(self.row.id)
+
+    async def _controllers(self) -> list[DomainController]:
+        """Returns the controllers that have this client's port, in the order of the Locator."""
+        controllers = await self._locator.controllers()
+        return [controller for controller in controllers if controller.global_catalogue or not self._catalogue]
 
     async def _reach(self, controller: DomainController) -> Connection | None:
         """Returns a bound connection, or None. The Locator hears of a controller that cannot be used now, but not of a missing
@@ -189,11 +190,7 @@ class DomainClient(Client):
     # A better controller
 
     async def _review(self, connection: Connection) -> None:
-        controllers = [
-            controller
-            for controller in await self._locator.controllers()
-            if controller.global_catalogue or not self._catalogue
-        ]
+        controllers = await self._controllers()
         if not controllers or self._controller is None or connection.closed:
             return
         best, now = controllers[0], self._controller

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from postern.directory import entries
 from postern.directory.ad.changes import RECIPIENTS, Changed, DomainChanges
 from postern.directory.ad.client import DomainClient
 from postern.directory.ad.values import base_of
@@ -19,7 +20,6 @@ from postern.model.edge import Delta, EdgeRecipient
 
 COMPARE_EVERY = 1800.0
 """Seconds between two searches for deletions, each of which lists the whole domain."""
-_MAX_GUIDS = 100
 
 
 class DomainRecipients:
@@ -63,15 +63,8 @@ class DomainRecipients:
 
     async def _whole(self, guids: Sequence[UUID]) -> list[EdgeRecipient]:
         recipients: list[EdgeRecipient] = []
-        for start in range(0, len(guids), _MAX_GUIDS):
-            which = "".join(_equals(guid) for guid in guids[start : start + _MAX_GUIDS])
-            filter_text = f"(&{RECIPIENTS}(|{which}))"
-            for entry in await self._client.search(self._base, SUBTREE, filter_text, ATTRIBUTES):
+        for which in entries.guid_filters(guids):
+            for entry in await self._client.search(self._base, SUBTREE, f"(&{RECIPIENTS}{which})", ATTRIBUTES):
                 if eligible(entry.attributes):
                     recipients.append(edge_recipient(entry.attributes))
         return recipients
-
-
-def _equals(guid: UUID) -> str:
-    """Returns a filter (RFC 4515 section 3) for one objectGUID; its octets are little-endian (MS-DTYP 2.3.4.2)."""
-    return "(objectGUID=" + "".join(f"\\{octet:02x}" for octet in guid.bytes_le) + ")"

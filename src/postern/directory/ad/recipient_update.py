@@ -201,9 +201,9 @@ class RecipientUpdate:
         """Asks the directory which recipients of the batch the filter matches. A filter that means nothing matches none."""
         if not batch or not which:
             return []
-        some = "".join(f"(objectGUID={_octets(entry.attributes['objectGUID'][0])})" for entry in batch)
+        some = entries.guid_filter(entries.guid_of(entry.attributes) for entry in batch)
         try:
-            matches = await self._client.search(self._base, SUBTREE, f"(&(|{some}){which})", ("objectGUID",))
+            matches = await self._client.search(self._base, SUBTREE, f"(&{some}{which})", ("objectGUID",))
         except Refused as error:
             log(Event.RECIPIENT_UPDATE_FAILED, path=self._row, recipient=which, error=str(error))
             return []
@@ -241,8 +241,3 @@ class RecipientUpdate:
 
 async def _one(page: list[Entry]) -> AsyncIterator[list[Entry]]:
     yield page
-
-
-def _octets(value: bytes) -> str:
-    """Writes octets for a filter (RFC 4515 section 3)."""
-    return "".join(f"\\{octet:02x}" for octet in value)
