@@ -110,7 +110,7 @@ class Administration(Settings):
             "displayName": [(display_name or address.partition("@")[0]).encode()],
             "proxyAddresses": entries.proxy_addresses(address, [checked(alias) for alias in aliases]),
             "mail": [address.encode()] if address.isascii() else [],
-            **entries.home(database, f"{entries.DATABASES},CN=Configuration,{self._suffix}"),
+            **entries.home(database, f"{entries.DATABASES},{self._suffix}"),
             "mDBOverHardQuotaLimit": [str(kilobytes(quota)).encode()] if quota else [],
             "msExchHideFromAddressLists": [b"TRUE"] if hidden else [],
             "msExchResourceMetaData": [ROOM.encode()] if room else [],

@@ -130,15 +130,17 @@ def recipient(values: Values, addresses_by_name: Mapping[str, str]) -> Recipient
     )
 
 
-DATABASES = "CN=Databases"
-"""The container of mailbox databases in either directory. homeMDB holds the distinguished name of a database."""
+DATABASES = "CN=Databases,CN=Configuration"
+"""The container of mailbox databases below the private directory's suffix. homeMDB holds the distinguished name of a database."""
+DATABASES_OF_DOMAIN = "CN=Databases,CN=Postern,CN=Services,CN=Configuration"
+"""The same below a forest's root domain (`ad.names.DATABASES`). Exchange's databases stand in a `CN=Databases` elsewhere."""
 
 
 def database_of(values: Values) -> str:
     """Returns the database that homeMDB names, if it is one of ours. A mailbox from before databases had names, or one that is
     not ours, has its server's name instead; `Organization.database` understands that."""
-    name, _, rest = text(values, "homeMDB").partition(",")
-    if rest[: len(DATABASES)].lower() == DATABASES.lower():
+    name, _, container = text(values, "homeMDB").partition(",")
+    if container.lower().startswith((f"{DATABASES},".lower(), f"{DATABASES_OF_DOMAIN},".lower())):
         return name[3:].lower()
     return text(values, "msExchHomeServerName").rpartition("/cn=")[2]
 

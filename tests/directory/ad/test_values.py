@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from postern.directory import entries
+from postern.directory.ad import names
 from postern.directory.ad.values import base_of, certificates_of_edges, complete, sid_of
 from postern.model.directory import TrustedCertificate
 from postern.model.organization import Role
@@ -88,3 +89,27 @@ def test_only_computers_of_our_group_are_servers() -> None:
     assert not account(objectClass=computer, memberOf=[b"CN=Postern Servers,OU=Mine,DC=corp,DC=test"]).is_server
     assert not account(objectClass=computer).is_server
     assert not account(memberOf=member).is_server
+
+
+@pytest.mark.parametrize(
+    ("home", "database"),
+    [
+        ("CN=Sales,CN=Databases,CN=Postern,CN=Services,CN=Configuration,DC=corp,DC=test", "sales"),
+        ("cn=sales,cn=databases,cn=configuration,dc=postern", "sales"),
+        (
+            "CN=Sales,CN=Databases,CN=Exchange Administrative Group (FYDIBOHF23SPDLT),CN=Administrative Groups,CN=Corp",
+            "EX1",
+        ),
+        ("CN=Sales,CN=Databases,CN=Configuration Archive,DC=corp,DC=test", "EX1"),
+        ("CN=Sales,CN=First Storage Group,CN=InformationStore,CN=EX1,CN=Servers,CN=Corp", "EX1"),
+        ("", "EX1"),
+    ],
+)
+def test_a_database_is_ours_by_its_container(home: str, database: str) -> None:
+    """Exchange keeps its databases in a container of the same name elsewhere; such a mailbox stays with Exchange's server."""
+    server = b"/o=Corp/ou=Exchange Administrative Group/cn=Configuration/cn=Servers/cn=EX1"
+    assert entries.database_of({"homeMDB": [home.encode()], "msExchHomeServerName": [server]}) == database
+
+
+def test_the_container_is_the_one_that_setup_makes() -> None:
+    assert f"{names.DATABASES},CN=Configuration" == entries.DATABASES_OF_DOMAIN

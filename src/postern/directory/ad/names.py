@@ -7,8 +7,6 @@ Directory and Exchange, and a forest with Exchange's schema has them already.
 
 from __future__ import annotations
 
-from postern.directory import entries
-
 SERVERS_GROUP = "Postern Servers"
 """sAMAccountName of the security group whose member computers are our servers. It does what Exchange Servers does in Exchange."""
 
@@ -20,7 +18,7 @@ ACCEPTED_DOMAINS = f"CN=Accepted Domains,{ORGANIZATION}"
 EDGE_SUBSCRIPTIONS = f"CN=Edge Subscriptions,{ORGANIZATION}"
 ADDRESS_POLICIES = f"CN=Address Policies,{ORGANIZATION}"
 ADDRESS_LISTS = f"CN=Address Lists,{ORGANIZATION}"
-DATABASES = f"{entries.DATABASES},{ORGANIZATION}"
+DATABASES = f"CN=Databases,{ORGANIZATION}"
 """The container of mailbox databases: `posternDatabase` objects, which homeMDB names. postern.toml says where each one is."""
 CONTAINERS = (ORGANIZATION, SERVERS, DATABASES, ACCEPTED_DOMAINS, EDGE_SUBSCRIPTIONS, ADDRESS_POLICIES, ADDRESS_LISTS)
 """All containers, parents before children. They are of CONTAINER_CLASS, but the root of the address lists is an address list."""
