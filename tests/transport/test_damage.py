@@ -393,29 +393,32 @@ async def _closed(made: Queue) -> None:
 
 
 def test_mail_in_the_memory_of_the_worker_that_notices_is_not_lost(tmp_path: Path) -> None:
-    """The file breaks altogether while a message is on its way; from then on nothing is taken."""
+    """The file breaks altogether while one message is on its way and another one is being taken; from then on nothing is taken."""
     root = tmp_path / "queue"
     carrier = FakeCarrier()
 
-    async def run() -> str:
+    async def run() -> list[str]:
         async with World(root / "0", carrier=carrier) as world:
+            noted = asyncio.Event()
+            world.queue.when_damaged = noted.set
             carrier.gate.clear()
             on_its_way = await world.send("alice@example.test")
             await world.until(carrier.entered.is_set)
+            being_taken = asyncio.create_task(world.send("alice@example.test"))
+            await asyncio.sleep(0)
             world.queue.damaged(_corrupt())
-            await world.queue.settled()
             with pytest.raises(IntakeError, match="damaged"):
                 await world.send("bob@example.test")
-            return on_its_way.queue_id
+            await noted.wait()
+            return [on_its_way.queue_id, (await being_taken).queue_id]
 
-    queue_id = asyncio.run(run())
+    queue_ids = asyncio.run(run())
     (root / "0" / FILE).write_bytes(b"no database at all" * 300)
     for left in (root / "0").glob(f"{FILE}-*"):
         left.unlink()
     asyncio.run(_closed(open_own(root, 0)))
-    (again,) = control.listed(root / "0")
-    assert again.id == int(queue_id.partition("-")[2], 16)
-    assert list(carried_of(root / "0").values()) == [1]
+    assert [one.id for one in control.listed(root / "0")] == [int(name.partition("-")[2], 16) for name in queue_ids]
+    assert list(carried_of(root / "0").values()) == [1, 1]
 
 
 def _corrupt() -> sqlite3.DatabaseError:

@@ -154,14 +154,16 @@ class Committer:
                 self._segments.release(Location(segment, 0, 0))
         return result, self._envelopes.next_due()
 
-    def give_up(self, error: Exception, active: Sequence[QueuedMessage] = ()) -> None:
-        """Gives up the damaged file: from now on nothing is taken, and its worker's knowledge of messages is noted (`rescue`).
-        Raises OSError."""
+    def give_up(self, error: Exception) -> None:
+        """Gives up the damaged file: from now on nothing is taken, and changes are noted beside it. Raises OSError."""
         if not self._damaged:
             self._damaged = True
-            damage.mark(self._folder, error)
             if self._queue is not None:
                 self._tell(self._queue.damaged, error)
+            damage.mark(self._folder, error)
+
+    def note_active(self, active: Sequence[QueuedMessage]) -> None:
+        """Notes the messages that are in memory, for the rescue of a damaged file. Raises OSError."""
         rescue.note(self._folder, active, ())
 
     # The committer's thread

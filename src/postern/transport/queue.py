@@ -87,6 +87,8 @@ class Queue:
         loop = self._loop
         if loop is None:
             raise IntakeError("the queue is not open")
+        if self.damage is not None:
+            raise IntakeError("the queue is damaged")
         observe(Metric.MESSAGE_OCTETS, content.size, origin.path)
         future: asyncio.Future[Accepted] = loop.create_future()
         self._gathered.append(Arrival(envelope, content, origin, future))
@@ -222,11 +224,14 @@ class Queue:
     def damaged(self, error: Exception) -> None:
         if self.damage is None and self._loop is not None:
             self.damage = error
-            self._giving_up = self._loop.create_task(self._give_up(error, list(self.active.values())))
+            self._giving_up = self._loop.create_task(self._give_up(error))
 
-    async def _give_up(self, error: Exception, active: Sequence[QueuedMessage]) -> None:
+    async def _give_up(self, error: Exception) -> None:
         with contextlib.suppress(OSError):  # then only the file itself can be rescued
-            await self._call(lambda: self._committer.give_up(error, active))
+            await self._call(lambda: self._committer.give_up(error))
+        # The committer takes nothing any more, and what it took until then is among the active messages by now.
+        with contextlib.suppress(OSError):
+            await self._call(lambda: self._committer.note_active(list(self.active.values())))
         self.when_damaged()
 
     def refused(self, futures: Sequence[asyncio.Future[Accepted]], text: str) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from uuid import UUID
 
 import pytest
 
@@ -90,11 +89,3 @@ def test_a_subscription_is_kept_and_two_hubs_write_beside_each_other(prepared: P
                 await system.close()
 
     asyncio.run(run())
-
-
-def test_guids_are_octets_in_a_filter() -> None:
-    from postern.directory.ad.edge_source import _equals
-
-    assert _equals(UUID("00112233-4455-6677-8899-aabbccddeeff")) == (
-        "(objectGUID=\\33\\22\\11\\00\\55\\44\\77\\66\\88\\99\\aa\\bb\\cc\\dd\\ee\\ff)"
-    )
