@@ -95,8 +95,8 @@ class MetricsSession(Conversation):
         row = monitoring.guard.row_for(NOBODY, link.seal)
         if isinstance(row, Refusal) or not monitoring.admits(link.local, link.peer):
             reason = row.reason.value if isinstance(row, Refusal) else "not a caller of this path"
-            log(Event.REFUSED, path=monitoring.guard.rows[0].id, peer=str(link.peer), reason=reason)
-            count(Metric.REFUSALS, monitoring.guard.rows[0].id, reason)
+            log(Event.REFUSED, path=monitoring.guard.door, peer=str(link.peer), reason=reason)
+            count(Metric.REFUSALS, monitoring.guard.door, reason)
             return False
         monitoring.observed.seen(row.id, link.peer.host, Mechanism.ANONYMOUS, link.seal, time.time())
         return True

@@ -214,7 +214,7 @@ class ReceiveConnector:
 
     def session(self, link: Link) -> Session:
         """The session of a stranger: a connection begins with it, and again inside TLS."""
-        return Session(link.peer, link.seal, self.stranger(link.seal), self.offer(link), self.guard.rows[0].id)
+        return Session(link.peer, link.seal, self.stranger(link.seal), self.offer(link), self.guard.door)
 
     def extensions(self, session: Session, binds: bool) -> list[str]:
         """The lines that EHLO shows; `binds`: the connection's TLS gives a channel binding. A server of ours sees by
