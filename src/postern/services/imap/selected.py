@@ -100,8 +100,7 @@ async def expunge(state: ImapState, command: Command) -> None:
             return
     await state.loaded()
     gone = await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id, ranges)
-    vanished = set(view.vanished)
-    view.vanished += [uid for uid in gone if uid not in vanished]
+    view.vanish(gone)
     await state.refresh(expunges=True)
     state.done(command)
 
