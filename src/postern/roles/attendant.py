@@ -38,7 +38,7 @@ class AttendantProcess:
         self.clients = [domain.client(row, self.locator, TIMEOUT) for row in rows]
         self.servers = ServerObjects(self.clients[1])
         update = RecipientUpdate(self.clients[0], domain.settings, self.clients[0].row.id)
-        earlier = [client for client in attendants(runtime, self.rpc) if client.target.fqdn < runtime.server.fqdn]
+        earlier = earlier_attendants(runtime, self.rpc)
         self.attendant = Attendant(self.clients[0].row.id, update, earlier, self._register)
 
     async def start(self) -> None:
@@ -61,11 +61,12 @@ class AttendantProcess:
         await self.locator.close()
 
 
-def attendants(runtime: Runtime, rpc: Rpc) -> list[RpcClient]:
-    """An RPC client for the attendant of every mailbox server, in order of precedence."""
+def earlier_attendants(runtime: Runtime, rpc: Rpc) -> list[RpcClient]:
+    """An RPC client for the attendant of each mailbox server before this one, in order of precedence."""
     servers = sorted(runtime.organization.with_role(Role.MAILBOX), key=lambda server: server.fqdn)
+    earlier = [server for server in servers if server.fqdn < runtime.server.fqdn]
     row = runtime.rows["rus-rpc"]
-    targets = [rpc.calls.target(row, server, HostService.ATTENDANT) for server in servers]
+    targets = [rpc.calls.target(row, server, HostService.ATTENDANT) for server in earlier]
     return [RpcClient(RECIPIENT_UPDATE, target, runtime.observed, connections=1) for target in targets]
 
 

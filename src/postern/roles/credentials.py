@@ -1,4 +1,6 @@
-"""The names and keys of this host, from the configuration: the only place that chooses the realm and the keytab."""
+"""The names and keys of this host, from the configuration: all its processes have the realm and the keytab from here. Commands
+choose the keytab by the same rule (`host.domain_session`).
+"""
 
 from __future__ import annotations
 

@@ -58,12 +58,12 @@ class EdgeDirectory:
 
     def connector(self, rows: Sequence[str], intake: Intake, agents: Agents | None) -> ReceiveConnector:
         """The connector of the edge's door. It asks no directory: the recipient filter knows the organization's recipients."""
-        runtime, organization = self._runtime, self._runtime.organization
+        runtime = self._runtime
         guard = Guard([runtime.rows[name] for name in rows], frozenset())
         connector = ReceiveConnector(
             guard,
             runtime.server.fqdn,
-            ConnectorPolicy(organization.domains, organization.limits),
+            ConnectorPolicy.of(runtime.organization),
             ConnectorStores(intake, runtime.state.spool, runtime.observed, runtime.tracker),
             CallerProofs(certificates=self.certificates),
             agents=agents,

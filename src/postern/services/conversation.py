@@ -147,6 +147,12 @@ class Conversation:
         if data and self.link is not None:
             self.link.write(data)
 
+    def _close(self) -> None:
+        """Ends the conversation once its answers are sent."""
+        self.flush()
+        if self.link is not None:
+            self.link.close()
+
     def drop_pending(self) -> None:
         """Forgets bytes that wait for the machine: called with the machine's own clearing when a link upgrades."""
         self._waiting.clear()
@@ -231,9 +237,7 @@ class Conversation:
         quiet = self._loop.time() - self._last
         if self._task is None and quiet >= self.idle_timeout:
             self.timed_out()
-            self.flush()
-            if self.link is not None:
-                self.link.close()
+            self._close()
             return
         self._timer = self._loop.call_later(max(1.0, self.idle_timeout - quiet), self._check_idle)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from postern.model.directory import Directory, DirectoryUnavailable, Recipient, RecipientType
@@ -23,9 +22,7 @@ from postern.services.access.room import AnswerRoom, LiteralRoom
 from postern.telemetry.log import Event, log
 from postern.telemetry.observed import Observed
 from postern.trust.acceptor import Cause, Failure, Granted, failed, refused
-
-if TYPE_CHECKING:
-    from postern.trust.authenticator import Authenticator
+from postern.trust.authenticator import Authenticator
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from postern.model.directory import Directory
-from postern.model.domains import a_labels
 from postern.model.mail import Content, Envelope, EnvelopeRecipient
 from postern.model.organization import DomainType, Organization
 from postern.model.security import PrincipalKind
@@ -90,7 +89,7 @@ class AgentPipeline:
 
     def reorganize(self, organization: Organization) -> None:
         """Takes over the accepted domains, and the names that nobody else may speak for in Authentication-Results."""
-        self._domains = {a_labels(domain.name): domain.type for domain in organization.domains}
+        self._domains = organization.domain_types()
         self._own_names = organization.own_names() | {self._fqdn.lower()}
         self._looked, self._renewed = float("-inf"), True
 

@@ -100,8 +100,7 @@ async def expunge(state: ImapState, command: Command) -> None:
             return
     await state.loaded()
     gone = await state.opened.mailboxes.expunge(state.opened.mailbox, view.folder.id, ranges)
-    vanished = set(view.vanished)
-    view.vanished += [uid for uid in gone if uid not in vanished]
+    view.vanish(gone)
     await state.refresh(expunges=True)
     state.done(command)
 
@@ -161,9 +160,8 @@ class Idle:
         except (ConnectionError, asyncio.CancelledError):
             pass
         except Exception as error:
-            if (
-                self._state.link is not None
-            ):  # the folder is gone, or the mailbox does not answer: the client reconnects
+            # The folder is gone, or the mailbox does not answer: the client reconnects.
+            if self._state.link is not None:
                 gone = isinstance(error, MailboxError) and error.code == "NONEXISTENT"
                 self._state.send(b"BYE " + (GONE if gone else b"[UNAVAILABLE] The mailbox does not answer"))
                 self._state.link.write(self._state.machine.outgoing())

@@ -195,11 +195,6 @@ class ImapSession(Conversation):
             self._machine.send(b"* BYE Too many bad commands\r\n")
             self._close()
 
-    def _close(self) -> None:
-        self.flush()
-        if self.link is not None:
-            self.link.close()
-
     # Any state
 
     def _offer(self) -> Offer:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from postern.model.folders import Folder
-from postern.model.items import MAX_KEYWORDS, Column, Index
+from postern.model.items import KEYWORD_BASE, MAX_KEYWORDS, Column, Index
 from postern.model.mailbox import MailboxError
 from postern.net.link import Link
 from postern.protocols.imap import responses
@@ -299,7 +299,7 @@ class ImapState:
         """Learns the names of keyword bits that came into use after the folder was selected."""
         view = self.selected
         high = max(flag_words, default=0)
-        if high.bit_length() > 8 + len(view.folder.keywords):
+        if high.bit_length() > KEYWORD_BASE + len(view.folder.keywords):
             view.folder = await self.opened.mailboxes.folder(self.opened.mailbox, view.folder.id)
             view.flag_texts.clear()
             self.tell_known_flags()

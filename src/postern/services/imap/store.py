@@ -102,8 +102,7 @@ async def copy(state: ImapState, command: Copy) -> None:
         return
     if code:
         state.send(b"OK [" + code + b"] Moved")
-    vanished = set(view.vanished)
-    view.vanished += [uid for uid in result.sources if uid not in vanished]
+    view.vanish(result.sources)
     await state.refresh(expunges=True)
     state.done(command)
 

@@ -121,12 +121,14 @@ class FolderView:
         self._arrive(uids[fresh:])
         self.uids += uids[fresh:]
         self.flags += flags[fresh:]
-        pending = set(self.vanished)
-        self.vanished += [
-            uid for uid in from_octets(index.vanished) if uid not in pending and self.position(uid) is not None
-        ]
+        self.vanish(uid for uid in from_octets(index.vanished) if self.position(uid) is not None)
         self.modseq = max(self.modseq, index.highest_modseq)
         return Changes(uids[fresh:], flagged)
+
+    def vanish(self, uids: Iterable[int]) -> None:
+        """Adds messages that are gone to `vanished`, unless they are there already."""
+        known = set(self.vanished)
+        self.vanished += [uid for uid in uids if uid not in known]
 
     def position(self, uid: int) -> int | None:
         at = bisect_left(self.uids, uid)

@@ -123,8 +123,3 @@ class MetricsSession(Conversation):
         fields = (("Allow", ", ".join(METHODS)),) if status is HTTPStatus.METHOD_NOT_ALLOWED else ()
         self._machine.answer(event, status, kind, f"{status.phrase}\n".encode() if body is None else body, *fields)
         self._close()
-
-    def _close(self) -> None:
-        self.flush()
-        if self.link is not None:
-            self.link.close()

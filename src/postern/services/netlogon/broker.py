@@ -23,7 +23,7 @@ from postern.trust.pool import Overloaded, Turns
 
 _ATTEMPTS = 3
 AT_ONCE = 64
-"""Logons of this process that the broker has at once. It reads no more than `rpc_server.MAX_CALLS` of a connection, in the order
+"""Logons of this process that the broker has at once. It reads no more than `rpc.server.MAX_CALLS` of a connection, in the order
 in which they come; other logons wait here, where users have fair turns."""
 _PAUSE = 0.2
 """Seconds until a broker that did not answer, because it starts again, is asked once more."""

@@ -105,11 +105,6 @@ class Pop3Session(Conversation):
             self._close()
         return None
 
-    def _close(self) -> None:
-        self.flush()
-        if self.link is not None:
-            self.link.close()
-
     # Any state
 
     def _offer(self) -> Offer:

@@ -201,11 +201,6 @@ class RpcConversation(Conversation):
         self.idle_timeout = TRUSTED_IDLE
         self._most_calls = MAX_CALLS
 
-    def _close(self) -> None:
-        self.flush()
-        if self.link is not None:
-            self.link.close()
-
     # Who calls
 
     async def _authenticate(self, step: AuthStep) -> None:

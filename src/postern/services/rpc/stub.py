@@ -19,15 +19,11 @@ P = TypeVar("P")
 Method = Callable[..., Awaitable[Any]]
 
 
-class OverRpc(Protocol):
-    """Something that is reached by remote procedure calls."""
+class Remote(Protocol):
+    """A stub's connections to a server, which it can close. A stub also is an object of its interface's Protocol."""
 
     @property
     def rpc(self) -> RpcClient: ...
-
-
-class Remote(OverRpc, Protocol):
-    """A stub's connections to a server, which it can close. A stub also is an object of its interface's Protocol."""
 
     async def close(self) -> None: ...
 

@@ -78,7 +78,7 @@ class Dialog:
         self._fault = ""
         self._waiter: asyncio.Future[None] | None = None
 
-    # net.Session
+    # net.link.LinkSession
 
     def opened(self, link: Link) -> None:
         self._link = link

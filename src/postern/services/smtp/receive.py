@@ -300,10 +300,6 @@ class ReceiveConversation(Conversation):
         announced = self._transaction
         return size > announced.size + _ADDED and (announced.is_tight or size > PLENTY)
 
-    def _close(self, event: events.Close) -> None:
-        self.flush()
-        self.link.close()
-
     def _refuse(self, reply: Reply, recipients: tuple[str, ...] = (), header: bytes = b"") -> None:
         """Replies, and records the refusal, unless an agent answers 250 and discards the message."""
         if reply.code >= 400:
@@ -346,5 +342,5 @@ _HANDLERS: dict[type, Callable[[ReceiveConversation, Any], Awaitable[None] | Non
     events.Piece: ReceiveConversation._piece,
     events.Message: ReceiveConversation._message,
     events.Dropped: ReceiveConversation._dropped,
-    events.Close: ReceiveConversation._close,
+    events.Close: lambda session, event: session._close(),
 }
