@@ -48,10 +48,6 @@ class SpnegoAcceptor:
         return self._inner.cipher if self._inner is not None else ""
 
     @property
-    def name(self) -> str:
-        return self._inner.name if self._inner is not None else ""
-
-    @property
     def groups(self) -> frozenset[str]:
         return self._inner.groups if self._inner is not None else frozenset()
 
