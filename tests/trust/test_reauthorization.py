@@ -163,14 +163,14 @@ def test_a_session_ends_with_its_ticket(watch: Watch) -> None:
     now = [1000.0]
 
     async def log_on(session: str, ends: float) -> asyncio.Event:
-        ticket = await Membership().identity(watch.people.accounts[NAME], Mechanism.KERBEROS, ends=ends)
+        identity = await Membership().identity(watch.people.accounts[NAME], Mechanism.KERBEROS)
         ended = asyncio.Event()
 
         def revoke() -> None:
             watch.ended.append(session)
             ended.set()
 
-        registration = watch.watch.register(ticket, revoke)
+        registration = watch.watch.register(replace(identity, ends=ends), revoke)
         assert registration is not None and session not in watch.ended  # the log-in is answered first
         if session == "left":
             registration.end()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from postern.model.security import Mechanism
 from postern.protocols.ber import element
-from postern.protocols.dcerpc.protection import AuthType, Level
+from postern.protocols.dcerpc.protection import Level
 from postern.trust.contexts import AcceptorContext, SecurityFailure
 from postern.trust.host import HostCredentials
 from postern.trust.ntlm.contexts import NtlmAcceptorContext, NtlmInitiatorContext
@@ -31,9 +31,9 @@ async def lookup(name: str) -> bytes | None:
     return HASH if name.endswith("alice") else None
 
 
-def begin(kind: AuthType) -> AcceptorContext | None:
+def begin(mechanism: Mechanism) -> AcceptorContext | None:
     acceptor = NtlmAcceptor(HostCredentials("hub1", "example.test"), by_hash(lookup))
-    return NtlmAcceptorContext(acceptor) if kind == AuthType.NTLM else None
+    return NtlmAcceptorContext(acceptor) if mechanism is Mechanism.NTLM else None
 
 
 def init_token(oids: list[bytes], token: bytes, mic: bytes = b"") -> bytes:
@@ -54,13 +54,15 @@ def step(acceptor: SpnegoAcceptor, token: bytes) -> bytes:
 def test_pyspnego_logs_on_with_a_list_that_is_proven() -> None:
     options = spnego.NegotiateOptions.use_negotiate | spnego.NegotiateOptions.use_ntlm
     client = spnego.client("alice", "right horse", protocol="negotiate", options=options)
-    server = SpnegoAcceptor(begin)
+    inner = begin(Mechanism.NTLM)
+    server = SpnegoAcceptor(lambda mechanism: inner if mechanism is Mechanism.NTLM else None)
     token = client.step()
     while token is not None:
         answer = step(server, token)
         token = client.step(answer) if answer else None
     assert server.complete and client.complete
-    assert (server.name, server.mechanism, server.session_key) == ("alice", Mechanism.NTLM, client.session_key)
+    assert isinstance(inner, NtlmAcceptorContext) and inner.result is not None and inner.result.name == "alice"
+    assert (server.mechanism, server.session_key) == (Mechanism.NTLM, client.session_key)
     # Both sides start RC4 anew after the mechListMIC and go on counting.
     sealed = client.wrap(b"from the client").data
     assert server.unprotect(Level.PRIVACY, True, b"", sealed[16:], b"", sealed[:16]) == b"from the client"

@@ -68,18 +68,7 @@ class Door:
 
     async def open(self, host: str, number: int, shared: bool = True) -> None:
         """Listens on a TCP address. With `shared`, several processes may hold the same port (SO_REUSEPORT)."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_STREAM)
-        try:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if shared:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.bind((host, number))
-        except OSError as error:
-            sock.close()
-            raise OSError(error.errno, error.strerror, f"{host} port {number}") from None
+        sock = bound_socket(Wire.TCP, host, number, shared)
         if self.port.tls is Tls.IMPLICIT:
             self._listen(sock)
         else:
@@ -220,6 +209,27 @@ class Door:
             self._by_address[link.peer.host] -= 1
             if not self._by_address[link.peer.host]:
                 del self._by_address[link.peer.host]
+
+
+def bound_socket(wire: Wire, host: str, number: int, shared: bool) -> socket.socket:
+    """Returns a socket of TCP or UDP that is bound to an address, of one family alone. With `shared`, several processes may hold
+    the same port (SO_REUSEPORT). Raises OSError, which names the address and the port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM if wire is Wire.UDP else socket.SOCK_STREAM)
+    try:
+        if wire is Wire.TCP:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind((host, number))
+    except OSError as error:
+        sock.close()
+        raise OSError(
+            error.errno, error.strerror, f"{host} port {number}{'/UDP' if wire is Wire.UDP else ''}"
+        ) from None
+    return sock
 
 
 async def dial(

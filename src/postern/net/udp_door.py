@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from postern.model.security import Peer, network
+from postern.net.door import TOLD_EVERY, bound_socket
 from postern.paths.row import Path, Port, Wire
 from postern.telemetry.log import Event, log
 
@@ -23,8 +24,6 @@ MAX_SIZE = 65_535
 READ_AT_ONCE = HANDLED_AT_ONCE = 64
 READ_AGAIN = 1.0
 """Seconds until a door looks again after the system had no room for a datagram."""
-TOLD_EVERY = 60.0
-"""Seconds between two log lines about one door."""
 _NO_ROOM = frozenset({errno.ENOBUFS, errno.ENOMEM})
 
 Handler = Callable[[bytes, Peer], Awaitable[None]]
@@ -87,19 +86,8 @@ class UdpDoor:
     async def open(self, host: str, number: int, shared: bool = True) -> None:
         """Binds a UDP address. With `shared`, several processes may hold the same port (SO_REUSEPORT): datagrams of one sender
         reach one process for as long as no door is opened or closed. Raises OSError."""
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        sock = socket.socket(family, socket.SOCK_DGRAM)
-        try:
-            if shared:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setblocking(False)
-            sock.bind((host, number))
-        except OSError as error:
-            sock.close()
-            raise OSError(error.errno, error.strerror, f"{host} port {number}/UDP") from None
-        self._socket = sock
+        self._socket = bound_socket(Wire.UDP, host, number, shared)
+        self._socket.setblocking(False)
         self._working = asyncio.get_running_loop().create_task(self._work())
         self._attend()
 

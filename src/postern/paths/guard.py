@@ -41,6 +41,10 @@ class Refusal:
     text: str
 
 
+NOT_LISTED = Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
+NOT_ENCRYPTED = Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required before authentication")
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """The features that the greeting, EHLO or CAPABILITY may show now. `mechanisms` are those by which a caller can prove
@@ -93,9 +97,9 @@ class Guard:
         """The refusal of a caller that would prove itself by `mechanism` on a connection sealed by `seal`; None if it may."""
         listed = [row for row in self.rows if mechanism in row.supported_auth and self._can_verify(row, mechanism)]
         if not listed:
-            return Refusal(Reason.MECHANISM_NOT_LISTED, "Authentication mechanism is not supported here")
+            return NOT_LISTED
         if not any(_allows(row, mechanism, seal) for row in listed):
-            return Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required before authentication")
+            return NOT_ENCRYPTED
         return None
 
     def row_for(

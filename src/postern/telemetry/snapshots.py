@@ -112,9 +112,8 @@ def _key(name: str, labels: list[str]) -> Key:
     if len(labels) != len(metric.labels):
         raise ValueError(f"{name} has other labels")
     texts = tuple(map(str, labels))
-    "".join(
-        texts
-    ).encode()  # JSON can hold half a surrogate pair, which no page can: UnicodeEncodeError is a ValueError
+    # JSON can hold half a surrogate pair, which no page can. Raises UnicodeEncodeError, which is a ValueError.
+    "".join(texts).encode()
     return metric, texts
 
 

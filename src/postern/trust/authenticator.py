@@ -54,7 +54,7 @@ class Authenticator(Judge):
         super().__init__(directory, salt_key, clock, proofs, Membership(servers))
         self._policy = policy
         self._principals = Principals(directory, self._host.realm, self._host.netbios)
-        has_realm = bool(self._host.realm and self._host.keytab)
+        has_realm = self._host.has_realm
         always = {Mechanism.BASIC}
         if has_realm and kerberos.usable(self._host.keytab):
             always.add(Mechanism.KERBEROS)

@@ -43,11 +43,6 @@ class SecurityContext(Protocol):
         ...
 
     @property
-    def name(self) -> str:
-        """The other side's name as proven; "" before that, and for a client."""
-        ...
-
-    @property
     def groups(self) -> frozenset[str]:
         """SIDs of the other side's groups, where a domain controller gave them."""
         ...

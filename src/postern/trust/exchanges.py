@@ -12,7 +12,6 @@ from typing import Protocol
 
 from postern.model.directory import Account, DirectoryUnavailable, NtlmLogon
 from postern.model.security import Mechanism, PrincipalKind, network
-from postern.protocols.dcerpc.protection import AuthType
 from postern.trust.acceptor import FAILED, MALFORMED, TOO_MANY, UNAVAILABLE, Asking, Challenge, Denied, Granted, Outcome
 from postern.trust.contexts import AcceptorContext, MalformedToken, SecurityFailure
 from postern.trust.host import HostCredentials
@@ -119,8 +118,8 @@ class ByNegotiate:
         self._inner: Proving | None = None
         self.context: AcceptorContext = SpnegoAcceptor(self._choose)
 
-    def _choose(self, kind: AuthType) -> AcceptorContext | None:
-        self._inner = self._begin(Mechanism.NTLM if kind == AuthType.NTLM else Mechanism.KERBEROS)
+    def _choose(self, mechanism: Mechanism) -> AcceptorContext | None:
+        self._inner = self._begin(mechanism)
         return self._inner.context if self._inner is not None else None
 
     async def account(self) -> Account | None:

@@ -19,6 +19,11 @@ class HostCredentials:
     keytab: str = ""
 
     @property
+    def has_realm(self) -> bool:
+        """Whether a realm and a keytab are named. Kerberos needs both."""
+        return bool(self.realm and self.keytab)
+
+    @property
     def short_domain(self) -> str:
         """The domain as NTLM shows it: `netbios`, or 15 characters of the DNS domain's first label at most, in capitals."""
         return self.netbios or self.domain.partition(".")[0].upper()[:15]

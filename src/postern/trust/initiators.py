@@ -29,7 +29,7 @@ class Initiators:
     @property
     def available(self) -> frozenset[Mechanism]:
         mechanisms = {Mechanism.NTLM} if self.nt_hash else set()
-        if self.host.realm and self.host.keytab and AVAILABLE:
+        if self.host.has_realm and AVAILABLE:
             mechanisms.add(Mechanism.KERBEROS)
         return frozenset(mechanisms)
 

@@ -28,19 +28,13 @@ class Membership:
         self._sid: str | None = None
         self._not_before = 0.0
 
-    async def identity(
-        self,
-        account: Account,
-        mechanism: Mechanism,
-        groups: frozenset[str] = frozenset(),
-        ends: float | None = None,
-    ) -> Identity:
+    async def identity(self, account: Account, mechanism: Mechanism, groups: frozenset[str] = frozenset()) -> Identity:
         """Returns the identity of an authenticated account. Never raises: without the group's SID the directory decides."""
         is_server = account.is_server
         if not is_server and groups and account.name.endswith("$"):
             is_server = await self._group_sid() in groups
         kind = PrincipalKind.SERVER if is_server else PrincipalKind.USER
-        return Identity(kind, account.name, mechanism, account.guid, groups, account.credentials, ends)
+        return Identity(kind, account.name, mechanism, account.guid, groups, account.credentials)
 
     async def _group_sid(self) -> str | None:
         if self._sid is None and self._group is not None and self._clock() >= self._not_before:

@@ -14,10 +14,10 @@ from postern.protocols.dcerpc.protection import AuthType, Level
 from postern.trust import gss_token
 from postern.trust.contexts import AcceptorContext, MalformedToken, SecurityFailure
 
-_OIDS: dict[bytes, AuthType] = {
-    bytes.fromhex("2b06010401823702020a"): AuthType.NTLM,
-    gss_token.KERBEROS: AuthType.KERBEROS,
-    bytes.fromhex("2a864882f712010202"): AuthType.KERBEROS,  # an old misprint that is still sent: MS-SPNG 2.2.1
+_OIDS: dict[bytes, Mechanism] = {
+    bytes.fromhex("2b06010401823702020a"): Mechanism.NTLM,
+    gss_token.KERBEROS: Mechanism.KERBEROS,
+    bytes.fromhex("2a864882f712010202"): Mechanism.KERBEROS,  # an old misprint that is still sent: MS-SPNG 2.2.1
 }
 _OID = 0x06
 _COMPLETED, _INCOMPLETE = 0, 1
@@ -25,14 +25,14 @@ _MAX_TOKEN = 65_536
 
 
 class SpnegoAcceptor:
-    """The server's side. `begin` makes the inner context of an AuthType; None if it is not available.
+    """The server's side. `begin` makes the inner context of a mechanism; None if it is not available.
 
     Bound: linear; a token has 65,536 octets at most.
     """
 
     auth_type = AuthType.SPNEGO
 
-    def __init__(self, begin: Callable[[AuthType], AcceptorContext | None]) -> None:
+    def __init__(self, begin: Callable[[Mechanism], AcceptorContext | None]) -> None:
         self._begin = begin
         self._inner: AcceptorContext | None = None
         self._mech_types = b""
@@ -46,10 +46,6 @@ class SpnegoAcceptor:
     @property
     def cipher(self) -> str:
         return self._inner.cipher if self._inner is not None else ""
-
-    @property
-    def name(self) -> str:
-        return self._inner.name if self._inner is not None else ""
 
     @property
     def groups(self) -> frozenset[str]:

@@ -43,7 +43,6 @@ class SpnegoContext:
 
     mechanism = Mechanism.NTLM
     cipher = "NTLM RC4-128"
-    name = ""
     groups: frozenset[str] = frozenset()
     lifetime: float | None = None
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import ipaddress
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -140,6 +140,12 @@ class LeavingMail:
     now: float
     key: str
     keys: Mapping[str, Sequence[SigningKey]]
+
+
+def body_pieces(body: Content) -> Iterator[bytes]:
+    """Yields a message's body as DKIM hashes it: without the empty line at its beginning."""
+    for number, chunk in enumerate(body.chunks):
+        yield chunk.removeprefix(b"\r\n") if number == 0 else chunk
 
 
 _MOMENTS = {

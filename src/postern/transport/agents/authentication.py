@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
-from postern.model.mail import Content
 from postern.protocols.authentication import header as headers
 from postern.protocols.authentication.dkim import BodyKey, DkimResult, DkimVerdict, body_hashes, signatures, verify
 from postern.protocols.authentication.dkim_records import Broken, Signature
@@ -24,7 +22,7 @@ from postern.protocols.authentication.spf_record import is_spf1, is_spf2_pra
 from postern.protocols.smtp.reply import Reply
 from postern.telemetry.attempts import attempt, attempting, attempting_in_thread_if
 from postern.transport.agents import sender_policy as policy
-from postern.transport.agents.agent import FAILS_AT_END, Agent, IncomingMail
+from postern.transport.agents.agent import FAILS_AT_END, Agent, IncomingMail, body_pieces
 
 if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
@@ -106,7 +104,7 @@ class DkimVerification(Agent[policy.DkimVerificationSettings]):
             mail.tell(self, result)
 
     async def _hashed(self, mail: IncomingMail, good: list[Signature]) -> dict[BodyKey, tuple[bytes, bool]]:
-        work = partial(body_hashes, {(signature.body, signature.length) for signature in good}, _body(mail.body))
+        work = partial(body_hashes, {(signature.body, signature.length) for signature in good}, body_pieces(mail.body))
         return await attempting_in_thread_if(mail.body.size > HASHED_IN_LINE, mail.key, work)
 
 
@@ -149,12 +147,6 @@ class AuthenticationResults(Agent[policy.AuthenticationResultsSettings]):
     async def at_end(self, mail: IncomingMail) -> None:
         mail.header = authentication_results(mail.client.sources.fqdn, mail.results) + mail.header
         mail.note(self, "added")
-
-
-def _body(content: Content) -> Iterator[bytes]:
-    """The body without the empty line at its beginning."""
-    for number, chunk in enumerate(content.chunks):
-        yield chunk.removeprefix(b"\r\n") if number == 0 else chunk
 
 
 def organizational_domain(name: str) -> str:

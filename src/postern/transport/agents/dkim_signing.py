@@ -21,7 +21,7 @@ from postern.protocols.authentication.canonical import Canonicalization
 from postern.protocols.authentication.dkim import body_hashes, sign
 from postern.protocols.authentication.header import Field, addresses, fields, named
 from postern.telemetry.attempts import attempting, attempting_in_thread_if
-from postern.transport.agents.agent import Agent, LeavingMail
+from postern.transport.agents.agent import Agent, LeavingMail, body_pieces
 
 _LABEL = r"(?!-)[a-z0-9-]{1,63}+(?<!-)"
 SELECTOR = re.compile(rf"{_LABEL}(?:\.{_LABEL})*+\Z")
@@ -93,8 +93,7 @@ class DkimSigning(Agent[DkimSigningSettings]):
 
 
 def _sign(signed: Sequence[Field], body: Content, keys: Sequence[SigningKey], now: float) -> bytes:
-    pieces = (chunk.removeprefix(b"\r\n") if number == 0 else chunk for number, chunk in enumerate(body.chunks))
-    digest, _ = body_hashes([_BODY], pieces)[_BODY]
+    digest, _ = body_hashes([_BODY], body_pieces(body))[_BODY]
     return b"".join(sign(signed, digest, key.domain, key.selector, key.key, now) for key in keys)
 
 

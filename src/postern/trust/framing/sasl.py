@@ -10,7 +10,7 @@ import binascii
 from collections.abc import Iterable
 
 from postern.model.security import Mechanism, PrincipalKind, Seal
-from postern.paths.guard import Guard, Reason, Refusal, is_tls
+from postern.paths.guard import NOT_ENCRYPTED, NOT_LISTED, Guard, Reason, Refusal, is_tls
 from postern.trust.acceptor import Acceptor, Asking, Cause, Challenge, Denied, Failure, Granted, failed, refused
 from postern.trust.authenticator import Authenticator
 from postern.trust.exchanges import ContextExchange
@@ -29,7 +29,6 @@ NAMES: dict[Mechanism, tuple[str, ...]] = {
 """Names in IANA's registry, the best of each mechanism first. Only HTTP and RPC have Negotiate."""
 BINDING = frozenset({"SCRAM-SHA-256-PLUS"})
 """Names of mechanisms that bind the proof to the TLS channel (RFC 5802 section 6), and so need one."""
-_UNSUPPORTED = "Authentication mechanism is not supported here"
 
 
 def names(mechanisms: Iterable[Mechanism], binds: bool = False) -> tuple[str, ...]:
@@ -41,13 +40,13 @@ def names(mechanisms: Iterable[Mechanism], binds: bool = False) -> tuple[str, ..
 def allowed(guard: Guard, name: str, seal: Seal | None) -> Mechanism | Refusal:
     """Returns the mechanism with this SASL name (any case) that the guard allows on a connection sealed by `seal`, else a
     Refusal."""
-    best = Refusal(Reason.MECHANISM_NOT_LISTED, _UNSUPPORTED)
+    best = NOT_LISTED
     for mechanism, named in NAMES.items():
         if name.upper() not in named:
             continue
         refusal = guard.check_mechanism(mechanism, seal)
         if refusal is None and name.upper() in BINDING and not is_tls(seal):
-            refusal = Refusal(Reason.ENCRYPTION_REQUIRED, "Encryption is required before authentication")
+            refusal = NOT_ENCRYPTED
         if refusal is None:
             return mechanism
         if refusal.reason is Reason.ENCRYPTION_REQUIRED:
@@ -116,7 +115,9 @@ class AuthExchange:
             self._mechanism = mechanism
             if self._authenticator is not None:
                 self._acceptor = begin(self._authenticator, name, asking)
-        return await self.respond(initial) if self._acceptor is not None else Failure(Cause.UNSUPPORTED, _UNSUPPORTED)
+        if self._acceptor is None:
+            return Failure(Cause.UNSUPPORTED, NOT_LISTED.text)
+        return await self.respond(initial)
 
     def cancel(self) -> None:
         self._acceptor = self._granted = None

@@ -37,7 +37,6 @@ class _KerberosSealed:
         self.session_key = b""
         self.complete = False
         self.lifetime: float | None = None
-        self.name = ""
         self.groups: frozenset[str] = frozenset()
 
     async def step(self, token: bytes) -> bytes:
@@ -132,7 +131,7 @@ Run = Callable[[Callable[[], bytes]], Awaitable[bytes]]
 
 
 class KerberosAcceptorContext(_KerberosSealed):
-    """The server's side. A ticket may be for any key of the keytab; the name is that of the principal, without our realm. A
+    """The server's side. A ticket may be for any key of the keytab; `ticket` has its content once the handshake is complete. A
     client that binds to a channel must bind to `binding` (RFC 5929); one that does not is let in all the same (MIT since 1.19).
 
     A step reads the keytab and syncs libkrb5's replay cache, so `run` takes it off the loop. Without `seals` the keys protect
@@ -167,7 +166,6 @@ class KerberosAcceptorContext(_KerberosSealed):
             super()._finish()
         self.complete = True
         self.ticket = ticket
-        self.name = ticket.sam or ticket.name
         self.groups = ticket.groups
 
     def wrap(self, message: bytes) -> bytes:

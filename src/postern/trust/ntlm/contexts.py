@@ -24,10 +24,6 @@ class _NtlmSealed:
         self.result: NtlmResult | None = None
 
     @property
-    def name(self) -> str:
-        return self.result.name if self.result is not None else ""
-
-    @property
     def groups(self) -> frozenset[str]:
         return self.result.groups if self.result is not None else frozenset()
 

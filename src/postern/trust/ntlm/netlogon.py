@@ -79,7 +79,6 @@ class NetlogonContext:
         self._seal_key = bytes(byte ^ 0xF0 for byte in channel.session_key)
         self._sequence = 0
         self.complete = False
-        self.name = ""
         self.groups: frozenset[str] = frozenset()
         self.lifetime: float | None = None
 

@@ -81,7 +81,7 @@ def sasl_initiators(
     this host has no proof for the mechanism."""
 
     def begin(mechanism: Mechanism, server: str) -> SaslInitiator | None:
-        if mechanism is not Mechanism.KERBEROS or gssapi is None or not (host.realm and host.keytab):
+        if mechanism is not Mechanism.KERBEROS or gssapi is None or not host.has_realm:
             return None
         return GssapiInitiator(account, host.realm, host.keytab, service, server)
 
