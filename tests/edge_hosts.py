@@ -99,7 +99,7 @@ class TwoHosts:
         found = AdamDirectory.open(
             settle(profile or self.organization.profile)["edge-adam"],
             adam.socket_uri(self.edge_state),
-            self.ldap(adam.local_address(EDGE)),
+            self.ldap(EDGE.loopback),
             leaf(self.edge_state),
             secret_files.obtain(self.edge_state, Secret.ADAM_SERVICE),
         )

@@ -7,7 +7,6 @@ Accounts expire by themselves: slapd's password policy compares their end (pwdEn
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 
@@ -106,11 +105,6 @@ def socket_uri(state: StateFolder) -> str:
     return uri(sockets(state))
 
 
-def local_address(server: Server) -> str:
-    """The loopback address on which the edge's own processes reach 50389: one of the server's addresses, or 127.0.0.1."""
-    return next((address for address in server.addresses if ipaddress.ip_address(address).is_loopback), "127.0.0.1")
-
-
 def listeners(organization: Organization, server: Server) -> tuple[str, ...]:
     """The URLs that the settled rows ask for."""
     rows = settle(organization.profile)
@@ -119,7 +113,7 @@ def listeners(organization: Organization, server: Server) -> tuple[str, ...]:
         for port in row.ports:
             if port.wire is not Wire.TCP or port.number is None:
                 continue
-            addresses = (local_address(server),) if port.end is End.LOCAL else server.addresses
+            addresses = (server.loopback,) if port.end is End.LOCAL else server.addresses
             scheme = "ldaps" if port.number == 50636 else "ldap"
             for address in addresses:
                 host = f"[{address}]" if ":" in address else address
