@@ -13,8 +13,7 @@ from pathlib import Path
 from postern.directory.adam import layout
 from postern.directory.ldap.client import tls_package
 from postern.host import certificates, secret_files
-from postern.host.engines.health import Question
-from postern.host.engines.slapd import Layout, PrivateSlapd, uri
+from postern.host.engines.slapd import Layout, PrivateSlapd, SlapdEngine, uri
 from postern.model.organization import Organization, Server, StateFolder
 from postern.model.security import Encryption, Mechanism
 from postern.paths.row import End, Wire
@@ -68,33 +67,16 @@ access to * by * none
 """
 
 
-class AdamEngine:
-    """The edge's directory as one of the host's engines."""
+class AdamEngine(SlapdEngine):
+    """The edge's directory as one of the host's engines. Its `stop` also loads a renewed certificate, for the supervisor then
+    starts slapd again."""
 
     name = "adam"
 
     def __init__(self, organization: Organization, server: Server, state: StateFolder) -> None:
         password = secret_files.obtain(state, Secret.ADAM)
         layout = adam_slapd_layout(organization, server, state)
-        self.server = PrivateSlapd(state.adam, sockets(state), state.logs / "adam.log", password, layout)
-
-    @property
-    def pid(self) -> int | None:
-        return self.server.pid
-
-    def start(self) -> None:
-        self.server.start(timeout=10.0)
-
-    def stop(self) -> None:
-        """Ends slapd. A renewed certificate is loaded this way too, for the supervisor then starts slapd again."""
-        self.server.stop(timeout=0.8)
-
-    @property
-    def question(self) -> Question:
-        return self.server.question
-
-    def kill(self, hard: bool) -> None:
-        self.server.kill(hard)
+        super().__init__(PrivateSlapd(state.adam, sockets(state), state.logs / "adam.log", password, layout))
 
 
 def sockets(state: StateFolder) -> Path:
