@@ -47,7 +47,7 @@ class TwoHosts:
     hub_state: StateFolder
     hub2_state: StateFolder
     edge_state: StateFolder
-    hub_slapd: engines.SlapdEngine
+    hub_slapd: engines.DirectoryEngine
     edge_slapd: adam.AdamEngine
 
     @property
@@ -99,7 +99,7 @@ class TwoHosts:
         found = AdamDirectory.open(
             settle(profile or self.organization.profile)["edge-adam"],
             adam.socket_uri(self.edge_state),
-            self.ldap(adam.local_address(EDGE)),
+            self.ldap(EDGE.loopback),
             leaf(self.edge_state),
             secret_files.obtain(self.edge_state, Secret.ADAM_SERVICE),
         )
@@ -150,7 +150,7 @@ def two_hosts(profile: Profile = Profile.PRACTICAL) -> Iterator[TwoHosts]:
         hub_state,
         hub2_state,
         edge_state,
-        engines.SlapdEngine(hub_state),
+        engines.DirectoryEngine(hub_state),
         adam.AdamEngine(organization, EDGE, edge_state),
     )
     try:

@@ -104,7 +104,7 @@ def started() -> Iterator[Organized]:
     folder.chmod(0o711)
     state = state_folder.create(folder / "state")
     organization = engines.resolved(configuration.default(state), state)
-    engine = engines.SlapdEngine(state)
+    engine = engines.DirectoryEngine(state)
     engine.start()
     try:
         asyncio.run(directory.seed(state, organization, organization.servers[0]))

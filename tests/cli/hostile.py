@@ -163,7 +163,7 @@ def dialled(stage: Stage, _: str) -> None:
         RowReport(row, Verdict.FAIL, HOSTILE, [seen], ports=[HOSTILE]),
         RowReport(row, Verdict.NOT_DEPLOYED, HOSTILE),
     ]
-    stage.replies("postern.cli.verify._subject", type("Subject", (), {"rows": TABLE}))
+    stage.replies("postern.host.probes.subject", type("Subject", (), {"rows": TABLE}))
     stage.replies("postern.verify.runner.verify", reports)
 
 

@@ -6,7 +6,6 @@ is not there.
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import time
 from collections.abc import Iterable
@@ -69,7 +68,9 @@ def trace(what: str, last: int, state_dir: str | None, as_json: bool) -> None:
 
 def _nothing_of(what: str) -> Failure:
     """The failure for what no step is about. What can be done next depends on what was asked for."""
-    if _is_ip_address(what):
+    from postern.paths.places import is_address  # slow to import, and most traces find something
+
+    if is_address(what):
         return Failure(
             f"nothing was refused to {what}: `postern trace ADDRESS` with a sender or recipient shows their messages",
             os.EX_NOUSER,
@@ -80,14 +81,6 @@ def _nothing_of(what: str) -> Failure:
         else "name a whole address, a Message-ID, an IP address, or a queue id of `postern queue list`"
     )
     return Failure(f"no message of {what} is in the tracking log: {hint}", os.EX_NOUSER)
-
-
-def _is_ip_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def matches(record: TrackingRecord, what: str) -> bool:

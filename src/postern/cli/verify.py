@@ -21,7 +21,6 @@ from postern.cli.terminal import echo, echo_json, json_option
 from postern.paths.row import Path
 from postern.paths.table import no_row
 from postern.verify.report import MechanismReport, RowReport, Verdict
-from postern.verify.subject import Subject
 
 _STYLES = {
     Verdict.PASS: "green",
@@ -48,12 +47,13 @@ def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, ev
 
     The exit status is 0 if nothing failed, 1 if a row failed.
     """
+    from postern.host import probes
     from postern.telemetry.log import configure
     from postern.verify.runner import failed
     from postern.verify.runner import verify as run
 
     configure("verify", None, "critical")  # the probes provoke what others would log
-    subject = _subject(folder)
+    subject = probes.subject(folder)
     unknown = [name for name in ids if name not in subject.rows]
     if unknown:
         raise Failure(no_row(unknown[0]), os.EX_USAGE)
@@ -78,12 +78,6 @@ def verify(folder: str | None, ids: Sequence[str], as_json: bool, tell: bool, ev
     else:
         _print(Console(highlight=False), reports, everything or bool(ids))
     sys.exit(FOUND_WRONG if failed(reports) else 0)
-
-
-def _subject(folder: str | None) -> Subject:
-    from postern.host import probes
-
-    return probes.subject(folder)
 
 
 def _print(console: Console, reports: Sequence[RowReport], everything: bool) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from postern.host.small_files import replace_file
 from postern.model.organization import Organization, Server, StateFolder
 from postern.net.tls import Certificate
 
@@ -76,8 +76,8 @@ def ensure(state: StateFolder, organization: Organization, server: Server, now: 
         )
     key = ec.generate_private_key(ec.SECP256R1())
     new = _sign_server(key, issuer, issuer_key, server.fqdn, names, now)
-    _write(certificate.key, _private(key))
-    _write(certificate.chain, new.public_bytes(Encoding.PEM) + issuer.public_bytes(Encoding.PEM))
+    replace_file(certificate.key, _private(key))
+    replace_file(certificate.chain, new.public_bytes(Encoding.PEM) + issuer.public_bytes(Encoding.PEM))
     return Certificates(authority_file(state), certificate, new.not_valid_after_utc, True)
 
 
@@ -112,8 +112,8 @@ def _authority(
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier), critical=False)
         .sign(key, hashes.SHA256())
     )
-    _write(key_file, _private(key))
-    _write(file, certificate.public_bytes(Encoding.PEM))
+    replace_file(key_file, _private(key))
+    replace_file(file, certificate.public_bytes(Encoding.PEM))
     return certificate, key
 
 
@@ -214,14 +214,3 @@ def _read_certificate(file: Path) -> x509.Certificate:
 
 def _private(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-
-def _write(file: Path, data: bytes) -> None:
-    """Replaces the file. It has mode 0600 from the first byte on; readers see the old file or the whole new one."""
-    temporary = file.with_name(file.name + ".new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(temporary, file)

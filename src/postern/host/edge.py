@@ -75,11 +75,10 @@ async def accounts(organization: Organization, state: StateFolder) -> AsyncItera
 @asynccontextmanager
 async def replica(organization: Organization, server: Server, state: StateFolder) -> AsyncIterator[AdamDirectory]:
     """Opens the replicated part of this edge's directory as the edge's own processes read it."""
-    address = adam.local_address(server)
     directory = AdamDirectory.open(
         settle(organization.profile)["edge-adam"],
         adam.socket_uri(state),
-        f"ldap://{address}:{organization.port(50389)}",
+        f"ldap://{server.loopback}:{organization.port(50389)}",
         certificate_der(certificates.place(state)),
         secret_files.known(state, Secret.ADAM_SERVICE),
     )

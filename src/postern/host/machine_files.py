@@ -6,12 +6,12 @@ Files have mode 0600 and are replaced at once. `trust.kerberos.keytab` makes the
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from postern.directory.ad.servers import keytab_names
+from postern.host.small_files import replace_file
 from postern.model.organization import Server, StateFolder
 from postern.roles.secrets import Secret
 from postern.trust.kerberos import keytab
@@ -109,12 +109,6 @@ def _read(path: Path) -> bytes | None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """Writes a file as `secret_files.keep` does, but with octets, and makes its folder if need be."""
+    """Replaces a file, and makes its folder if need be."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(temporary, path)
+    replace_file(path, content)

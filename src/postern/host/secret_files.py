@@ -7,9 +7,9 @@ them (`known`), and so leaves no trace in a folder where nothing was started.
 
 from __future__ import annotations
 
-import os
 import secrets
 
+from postern.host.small_files import replace_file
 from postern.host.state import StateError
 from postern.model.organization import StateFolder
 from postern.roles.secrets import Secret, Secrets
@@ -44,11 +44,5 @@ def obtain(state: StateFolder, name: Secret) -> str:
 
 def keep(state: StateFolder, name: Secret, value: str) -> str:
     """Writes a secret and replaces a former one at once. Returns it."""
-    temporary = state.secrets / (name + ".new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as out:
-        out.write(value + "\n")
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(temporary, state.secrets / name)
+    replace_file(state.secrets / name, f"{value}\n".encode())
     return value

@@ -14,14 +14,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from postern.host.supervision import sockets
 from postern.lab import dialling, joining, organization
 from postern.lab.dialling import Dialled, Dialling, Progress
 from postern.lab.folder import Folder
 from postern.lab.matrix import Cell, Door, Knocked, Matrix, State, view
 from postern.lab.namespaces import Namespaces
 from postern.lab.plan import MACHINES, LabError, Machine
-from postern.lab.status import LOST, counters
+from postern.lab.status import LOST, counters, open_doors
 from postern.model.organization import Organization, Role
 from postern.paths.row import Wire
 from postern.paths.table import settle
@@ -120,12 +119,7 @@ def _matrix(folder: Folder, namespaces: Namespaces) -> Matrix:
     inside = organization.inside(folder)
     views = []
     for machine in MACHINES:
-        table = sockets.table(namespaces.first(machine.name))
-        listening = {
-            (listener.wire, listener.local_port)
-            for listener in table
-            if listener.listening and not listener.local.startswith("127.")
-        }
+        listening = open_doors(namespaces, machine.name)
         views.append(view(_known_by(folder, machine), machine.name, machine.address, listening))
     return Matrix(views, settle(inside.profile))
 

@@ -51,13 +51,7 @@ def status(folder: Folder) -> list[HostStatus]:
 def _status(namespaces: Namespaces, machine: Machine, processes: list[Process] | None) -> HostStatus:
     doors, counted = [], None
     if processes is not None:
-        table = sockets.table(namespaces.first(machine.name))
-        ports = {
-            (listener.wire, listener.local_port)
-            for listener in table
-            if listener.listening and not listener.local.startswith("127.")
-        }
-        doors = [f"{wire} {number}" for wire, number in sorted(ports)]
+        doors = [f"{wire} {number}" for wire, number in sorted(open_doors(namespaces, machine.name))]
         counted = counters(namespaces, machine.name)
     return HostStatus(
         name=machine.name,
@@ -71,6 +65,15 @@ def _status(namespaces: Namespaces, machine: Machine, processes: list[Process] |
         firewall=counted is not None,
         lost={name: number for name, number in (counted or {}).items() if name in LOST},
     )
+
+
+def open_doors(namespaces: Namespaces, host: str) -> set[tuple[str, int]]:
+    """The ports on which a host listens for others, for example ("TCP", 25). Raises LabError."""
+    return {
+        (listener.wire, listener.local_port)
+        for listener in sockets.table(namespaces.first(host))
+        if listener.listening and not listener.local.startswith("127.")
+    }
 
 
 def counters(namespaces: Namespaces, host: str) -> dict[str, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -69,6 +70,12 @@ class Server:
     def machine_account(self) -> str:
         """sAMAccountName of the computer: MS-ADTS 2.2.1, at most 15 characters and a dollar sign."""
         return self.name.upper()[:15] + "$"
+
+    @property
+    def loopback(self) -> str:
+        """The address at which this host's own processes reach a service that others cannot: the server's loopback address, or
+        127.0.0.1."""
+        return next((address for address in self.addresses if ipaddress.ip_address(address).is_loopback), "127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True)

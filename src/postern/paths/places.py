@@ -151,12 +151,12 @@ def _known(organization: Organization, who: Standing, party: Party, row: Path, c
             yield from map(plain, other.addresses)
     for host, _ in named(organization, party):
         if not any(_is(other, host) for other in standings(organization)):
-            yield plain(host) if _is_address(host) else ANYONE
+            yield plain(host) if is_address(host) else ANYONE
 
 
 def _servants(organization: Organization, who: Standing, party: Party) -> tuple[str | None, ...]:
     """The name or time servers that `who` asks."""
-    listed = [host if not _is_address(host) else plain(host) for host, _ in named(organization, party)]
+    listed = [host if not is_address(host) else plain(host) for host, _ in named(organization, party)]
     inside = {
         plain(address)
         for host in organization.hosts
@@ -201,10 +201,11 @@ def _in_url(text: str) -> list[tuple[str, int]]:
 
 def _is(who: Standing, host: str) -> bool:
     names = (who.name.lower(), who.fqdn.lower())
-    return host.lower() in names or (_is_address(host) and plain(host) in map(plain, who.addresses))
+    return host.lower() in names or (is_address(host) and plain(host) in map(plain, who.addresses))
 
 
-def _is_address(text: str) -> bool:
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address."""
     try:
         ipaddress.ip_address(text)
     except ValueError:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Sequence
 
 from postern.directory.adam.adapter import AdamDirectory
 from postern.model.mail import Intake
-from postern.model.organization import Role, Server
+from postern.model.organization import Role
 from postern.net.tls import Certificate, authorities_file, certificate_der
 from postern.paths.guard import Guard
 from postern.roles.runtime import Runtime
@@ -36,7 +35,7 @@ class EdgeDirectory:
         self.directory = AdamDirectory.open(
             runtime.rows["edge-adam"],
             organization.directory,
-            f"ldap://{_local(runtime.server)}:{organization.port(ADAM)}",
+            f"ldap://{runtime.server.loopback}:{organization.port(ADAM)}",
             certificate_der(self.certificate),
             runtime.secrets.read(Secret.ADAM_SERVICE),
             runtime.observed,
@@ -70,8 +69,3 @@ class EdgeDirectory:
         )
         runtime.feed.follow(connector.reorganize)
         return connector
-
-
-def _local(server: Server) -> str:
-    """The address at which this host's own processes reach ADAM."""
-    return next((address for address in server.addresses if ipaddress.ip_address(address).is_loopback), "127.0.0.1")

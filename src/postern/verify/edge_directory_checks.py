@@ -200,8 +200,7 @@ class _Adam(_Asked):
     """The checks of this edge's own directory."""
 
     def __init__(self, row: Path, subject: Subject, report: RowReport) -> None:
-        local = next((address for address in subject.here.addresses if _loopback(address)), "127.0.0.1")
-        super().__init__(row, subject, report, local)
+        super().__init__(row, subject, report, subject.here.loopback)
         self.sealed = row.encryption is Encryption.REQUIRED
         self.start_tls = ("-ZZ",) if row.port(LDAP).tls is Tls.UPGRADE else ()
 

@@ -7,15 +7,13 @@ Accounts expire by themselves: slapd's password policy compares their end (pwdEn
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from pathlib import Path
 
 from postern.directory.adam import layout
 from postern.directory.ldap.client import tls_package
 from postern.host import certificates, secret_files
-from postern.host.engines.health import Question
-from postern.host.engines.slapd import Layout, PrivateSlapd, uri
+from postern.host.engines.slapd import Layout, PrivateSlapd, SlapdEngine, uri
 from postern.model.organization import Organization, Server, StateFolder
 from postern.model.security import Encryption, Mechanism
 from postern.paths.row import End, Wire
@@ -69,33 +67,16 @@ access to * by * none
 """
 
 
-class AdamEngine:
-    """The edge's directory as one of the host's engines."""
+class AdamEngine(SlapdEngine):
+    """The edge's directory as one of the host's engines. Its `stop` also loads a renewed certificate, for the supervisor then
+    starts slapd again."""
 
     name = "adam"
 
     def __init__(self, organization: Organization, server: Server, state: StateFolder) -> None:
         password = secret_files.obtain(state, Secret.ADAM)
         layout = adam_slapd_layout(organization, server, state)
-        self.server = PrivateSlapd(state.adam, sockets(state), state.logs / "adam.log", password, layout)
-
-    @property
-    def pid(self) -> int | None:
-        return self.server.pid
-
-    def start(self) -> None:
-        self.server.start(timeout=10.0)
-
-    def stop(self) -> None:
-        """Ends slapd. A renewed certificate is loaded this way too, for the supervisor then starts slapd again."""
-        self.server.stop(timeout=0.8)
-
-    @property
-    def question(self) -> Question:
-        return self.server.question
-
-    def kill(self, hard: bool) -> None:
-        self.server.kill(hard)
+        super().__init__(PrivateSlapd(state.adam, sockets(state), state.logs / "adam.log", password, layout))
 
 
 def sockets(state: StateFolder) -> Path:
@@ -106,11 +87,6 @@ def socket_uri(state: StateFolder) -> str:
     return uri(sockets(state))
 
 
-def local_address(server: Server) -> str:
-    """The loopback address on which the edge's own processes reach 50389: one of the server's addresses, or 127.0.0.1."""
-    return next((address for address in server.addresses if ipaddress.ip_address(address).is_loopback), "127.0.0.1")
-
-
 def listeners(organization: Organization, server: Server) -> tuple[str, ...]:
     """The URLs that the settled rows ask for."""
     rows = settle(organization.profile)
@@ -119,7 +95,7 @@ def listeners(organization: Organization, server: Server) -> tuple[str, ...]:
         for port in row.ports:
             if port.wire is not Wire.TCP or port.number is None:
                 continue
-            addresses = (local_address(server),) if port.end is End.LOCAL else server.addresses
+            addresses = (server.loopback,) if port.end is End.LOCAL else server.addresses
             scheme = "ldaps" if port.number == 50636 else "ldap"
             for address in addresses:
                 host = f"[{address}]" if ":" in address else address

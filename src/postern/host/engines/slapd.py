@@ -278,6 +278,32 @@ class PrivateSlapd:
         raise SlapdError(f"the directory server {end}: {' / '.join(last_lines) or 'it said nothing'} (see {self.log})")
 
 
+class SlapdEngine:
+    """A slapd as one of the host's engines; each engine of this kind has a name."""
+
+    name: str
+
+    def __init__(self, server: PrivateSlapd) -> None:
+        self.server = server
+
+    @property
+    def pid(self) -> int | None:
+        return self.server.pid
+
+    def start(self) -> None:
+        self.server.start(timeout=10.0)
+
+    def stop(self) -> None:
+        self.server.stop(timeout=0.8)
+
+    @property
+    def question(self) -> Question:
+        return self.server.question
+
+    def kill(self, hard: bool) -> None:
+        self.server.kill(hard)
+
+
 def uri(sockets: Path) -> str:
     """The ldapi URL of the private slapd whose socket lies in this folder."""
     return socket_uri(str(sockets / _SOCKET))

@@ -12,7 +12,7 @@ from postern.host import configuration, secret_files
 from postern.host.engines import adam
 from postern.host.engines.health import Question
 from postern.host.engines.postgres import PrivateCluster
-from postern.host.engines.slapd import PrivateSlapd, uri
+from postern.host.engines.slapd import PrivateSlapd, SlapdEngine, uri
 from postern.host.supervision.supervisor import Engine
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.roles.secrets import Secret
@@ -48,31 +48,14 @@ class PostgresEngine:
         self.cluster.kill(hard)
 
 
-class SlapdEngine:
+class DirectoryEngine(SlapdEngine):
     """The private directory."""
 
     name = "slapd"
 
     def __init__(self, state: StateFolder) -> None:
         password = secret_files.obtain(state, Secret.DIRECTORY)
-        self.server = PrivateSlapd(state.slapd, state.sockets / "slapd", state.logs / "slapd.log", password)
-
-    @property
-    def pid(self) -> int | None:
-        return self.server.pid
-
-    def start(self) -> None:
-        self.server.start(timeout=10.0)
-
-    def stop(self) -> None:
-        self.server.stop(timeout=0.8)
-
-    @property
-    def question(self) -> Question:
-        return self.server.question
-
-    def kill(self, hard: bool) -> None:
-        self.server.kill(hard)
+        super().__init__(PrivateSlapd(state.slapd, state.sockets / "slapd", state.logs / "slapd.log", password))
 
 
 def needed(organization: Organization, server: Server, state: StateFolder) -> list[Engine]:
@@ -81,7 +64,7 @@ def needed(organization: Organization, server: Server, state: StateFolder) -> li
     if not all(database.url for database in organization.databases_of(server)):
         engines.append(PostgresEngine(state))
     if has_private_directory(organization, server):
-        engines.append(SlapdEngine(state))
+        engines.append(DirectoryEngine(state))
     if Role.EDGE in server.roles:
         engines.append(adam.AdamEngine(organization, server, state))
     return engines

@@ -207,18 +207,19 @@ class Supervisor:
 
     def _watch(self) -> None:
         """Calls `plan.watch`. A defect in it must not end the supervisor."""
-        with contextlib.suppress(OSError):
-            self._tell_health()
+        self._tell_health()
         try:
             self.plan.watch(self.processes())
         except Exception as error:
             log(Event.WATCH_FAILED, error=repr(error), exc_info=error)
 
     def _tell_health(self) -> None:
-        """Tells the metrics service, if there is one, which parts of this host are up."""
-        if self.plan.organization.metrics:
-            parts = {child.name: child.ready and not child.blame for child in self.children}
-            parts |= {engine.name: engine.pid is not None for engine in self.plan.engines}
+        """Tells the metrics service, if there is one, which parts of this host are up. A full disk is no error."""
+        if not self.plan.organization.metrics:
+            return
+        parts = {child.name: child.ready and not child.blame for child in self.children}
+        parts |= {engine.name: engine.pid is not None for engine in self.plan.engines}
+        with contextlib.suppress(OSError):
             snapshots.write_health(self.plan.state.metrics, parts)
 
     # Signals and waiting
@@ -378,8 +379,7 @@ class Supervisor:
             os.close(child.pipe)
         child.pid, child.pipe, child.ready = 0, -1, False
         snapshots.forget(self.plan.state.metrics, child.name)
-        with contextlib.suppress(OSError):
-            self._tell_health()
+        self._tell_health()
         processes.forget_child(self.plan.state, child.name)
 
 

@@ -27,6 +27,8 @@ listener that chose such a port looks the same, but stays."""
 MAX_ALARMS = 1000
 """The most alarms that one run writes into the file; later ones go to the log only."""
 _NO_PORTS = (0, -1)
+_Key = tuple[int, int]
+"""The pid and the inode of a socket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +56,16 @@ class Watch:
         self._organization = organization
         self._server = server
         self._file = file(state)
-        self._told: set[tuple[int, int]] = set()
+        self._told: set[_Key] = set()
         self._count = 0
         self._ephemeral = sockets.ephemeral()
         self._clock = clock
-        self._questions: dict[tuple[int, int], float] = {}
-        """The times at which UDP sockets that look like questions were first seen, by process and inode."""
+        self._questions: dict[_Key, float] = {}
+        """The times at which UDP sockets that look like questions were first seen."""
 
     def __call__(self, children: Mapping[int, str]) -> None:
         family = sockets.with_descendants(children)
-        seen: set[tuple[int, int]] = set()
+        seen: set[_Key] = set()
         former, self._questions = self._questions, {}
         for pid, held in sockets.of_processes(family).items():
             doors = {socket.local_port for socket in held if socket.listening and socket.wire == "TCP"}
@@ -71,16 +73,21 @@ class Watch:
                 # A connection that came in at a door belongs to the door, and only the door is judged.
                 if not socket.listening and socket.wire == "TCP" and socket.local_port in doors:
                     continue
-                if self._fits(socket, self._ephemeral):
-                    if socket.wire != Wire.UDP or not socket.listening or self._fits(socket, _NO_PORTS):
-                        continue
-                    since = self._questions[pid, socket.inode] = former.get((pid, socket.inode), self._clock())
-                    if self._clock() < since + QUESTION_LASTS:
-                        continue
-                seen.add((pid, socket.inode))
-                if (pid, socket.inode) not in self._told:
+                key = (pid, socket.inode)
+                if self._fits(socket, self._ephemeral) and not self._stays(key, socket, former):
+                    continue
+                seen.add(key)
+                if key not in self._told:
                     self._raise(Alarm(time.time(), family[pid], pid, str(socket)))
         self._told = seen
+
+    def _stays(self, key: _Key, socket: sockets.KernelSocket, former: Mapping[_Key, float]) -> bool:
+        """Whether a UDP socket that fits only as a question, on an ephemeral port, has been there for too long to be one."""
+        if socket.wire != Wire.UDP or not socket.listening or self._fits(socket, _NO_PORTS):
+            return False
+        now = self._clock()
+        since = self._questions[key] = former.get(key, now)
+        return now >= since + QUESTION_LASTS
 
     def _fits(self, socket: sockets.KernelSocket, ephemeral: tuple[int, int]) -> bool:
         asked = fit.KernelSocket(
