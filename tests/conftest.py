@@ -32,10 +32,8 @@ settings.load_profile("postern")
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> Metrics:
     """What this process counts from now on."""
-    monkeypatch.setattr(METRICS, "values", {})
-    monkeypatch.setattr(METRICS, "distributions", {})
-    monkeypatch.setattr(METRICS, "_readers", {})
-    monkeypatch.setattr(METRICS, "_bounded", {})
+    for name, empty in vars(Metrics()).items():
+        monkeypatch.setattr(METRICS, name, empty)
     return METRICS
 
 

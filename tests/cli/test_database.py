@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from postern.cli.database import database, place
+from postern.cli.failures import Failure
 from postern.cli.user import _database
 from postern.model.organization import Database, Organization
 
@@ -82,5 +84,8 @@ def test_a_database_is_meant_by_its_name_or_its_server() -> None:
     organization = Organization("Corp", (), (), written_databases=(sales, works))
     assert _database(organization, "") == _database(organization, "sales") == _database(organization, "mbx2") == sales
     assert _database(organization, "mbx1") == works
-    with pytest.raises(Exception, match="mbx9 is no mailbox database of this organization: it has sales, works"):
+    with pytest.raises(
+        Failure, match="mbx9 is no mailbox database of this organization: it has sales, works"
+    ) as raised:
         _database(organization, "mbx9")
+    assert raised.value.exit_code == os.EX_NOUSER

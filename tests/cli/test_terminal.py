@@ -1,4 +1,4 @@
-"""What foreign text looks like when commands print it.
+"""What foreign text looks like when commands print it, and moments.
 
 covers: console
 """
@@ -9,6 +9,9 @@ import ast
 import contextlib
 import io
 import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -23,7 +26,7 @@ from rich.table import Table
 
 import postern.cli
 from postern.cli.console import Console, Text, print_rows
-from postern.cli.terminal import ask, echo, echo_json, visible
+from postern.cli.terminal import ask, day, echo, echo_json, json_moment, moment, visible
 
 HOSTILE = "\x1b[2J\x07\x7f\x85\x9b\r\u200e\u202e\u2066\ufeff\U000e0041\ud800"
 
@@ -35,6 +38,25 @@ def test_every_unsafe_character_becomes_an_escape() -> None:
 def test_letters_of_any_language_stay() -> None:
     for text in ("회사", "Grüße", "שלום", "a\tb\nc", "🙂"):
         assert visible(text) == text
+
+
+@pytest.fixture
+def far_east(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A host nine hours before UTC."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "KST-9")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.usefixtures("far_east")
+def test_moments_are_said_in_utc_wherever_the_host_stands() -> None:
+    seen = 1_795_484_603.9375
+    assert seen == datetime(2026, 11, 24, 1, 43, 23, 937_500, tzinfo=UTC).timestamp()
+    assert (moment(seen), moment(seen, 3)) == ("2026-11-24T01:43:23Z", "2026-11-24T01:43:23.937Z")
+    assert (json_moment(seen), day(seen)) == ("2026-11-24T01:43:23.937Z", "2026-11-24")
+    assert (day(seen - 2 * 3600), json_moment(0.0), day(0.0)) == ("2026-11-23", None, "-")
 
 
 def test_json_stays_valid_and_means_the_same() -> None:

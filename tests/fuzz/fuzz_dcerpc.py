@@ -136,8 +136,10 @@ def _stub(rest: bytes) -> None:
             if operation.name in ("search", "thread"):
                 with suppress(MailboxError):
                     search._Program(UUID(int=1), 1).expression(arguments[2])
-    with suppress(ValueError, MailboxError):
-        operation.read_result(operation.reply.decode(rest[1:]), [()] * operation.count)
+    with suppress(NdrError):
+        reply = operation.reply.decode(rest[1:])
+        with suppress(ValueError, MailboxError):
+            operation.read_result(reply, [()] * operation.count)
 
 
 async def _nobody(logon: object) -> None:

@@ -91,15 +91,23 @@ def one_input(data: bytes) -> None:
     exchange = AuthExchange(GUARD, NOBODY)
     turn = finished(exchange.begin(name, None, ASKING))
     for line in data[1:].split(b"\n")[:4]:
-        if not isinstance(turn, Challenge):
-            assert isinstance(turn, Failure) and turn.cause is Cause.FAILED
-            break
+        assert isinstance(turn, Challenge)
         # The nonce is the server's: a response that leaves it open gets as far as one that knows it.
         server = turn.data or server
         turn = finished(exchange.respond(line.replace(b"NONCE", server.partition(b",")[0])))
+        if not isinstance(turn, Challenge):
+            _is_refused(turn)
+            break
     exchange = AuthExchange(GUARD, NOBODY, encoded=True)
-    for line in (data[1:], base64.b64encode(data[1:])):
-        assert isinstance(finished(exchange.begin(name, line, ASKING)), Challenge | Failure)
+    assert isinstance(finished(exchange.begin(name, data[1:], ASKING)), Challenge | Failure)
+    turn = finished(exchange.begin(name, base64.b64encode(data[1:]), ASKING))
+    if not isinstance(turn, Challenge):
+        _is_refused(turn)
+
+
+def _is_refused(turn: object) -> None:
+    """The mechanism itself refused: nobody was let in, and nothing broke the exchange off."""
+    assert isinstance(turn, Failure) and turn.cause is Cause.FAILED
 
 
 def _http(fields: list[bytes]) -> None:

@@ -26,6 +26,7 @@ from postern.model.item_store import (
 )
 from postern.model.items import MESSAGE, Column, Flag, FlagChange, NewItem
 from postern.model.mailbox_server import Mailboxes
+from tests.model import mailboxes_contract
 from tests.model.mailboxes_contract import ALL, message, refused, words
 
 CALENDAR, APPOINTMENT = "IPF.Appointment", "IPM.Appointment"
@@ -41,16 +42,8 @@ Opened = Callable[[], AbstractAsyncContextManager[Store]]
 
 
 @dataclass
-class Box:
-    """One mailbox, with the ids of its well-known folders."""
-
+class Box(mailboxes_contract.Box):
     store: Store
-    guid: UUID
-    kinds: dict[FolderKind, int]
-
-    @property
-    def inbox(self) -> int:
-        return self.kinds[FolderKind.INBOX]
 
     @property
     def archive(self) -> int:
@@ -81,14 +74,7 @@ class Box:
 
 
 def check(opened: Opened, steps: Callable[[Box], Awaitable[None]], quota: int = 0) -> None:
-    async def run() -> None:
-        async with opened() as store:
-            guid = uuid4()
-            await store.logon(guid, quota)
-            kinds = {folder.kind: folder.id for folder in await store.folders(guid)}
-            await steps(Box(store, guid, kinds))
-
-    asyncio.run(asyncio.wait_for(run(), 60))
+    mailboxes_contract.check(opened, steps, quota, Box)
 
 
 class ItemStoreContract:

@@ -11,6 +11,7 @@ from array import array
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -87,13 +88,15 @@ async def refused(code: str, request: Awaitable[object]) -> str:
     return str(caught.value)
 
 
-def check(opened: Opened, steps: Callable[[Box], Awaitable[None]], quota: int = 0) -> None:
+def check(opened: Opened, steps: Callable[[Any], Awaitable[None]], quota: int = 0, box: type[Box] = Box) -> None:
+    """Takes the steps in a new mailbox."""
+
     async def run() -> None:
         async with opened() as store:
             guid = uuid4()
             await store.logon(guid, quota)
             kinds = {folder.kind: folder.id for folder in await store.folders(guid)}
-            await steps(Box(store, guid, kinds))
+            await steps(box(store, guid, kinds))
 
     asyncio.run(asyncio.wait_for(run(), 60))
 

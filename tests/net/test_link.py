@@ -23,6 +23,7 @@ from postern.net.link import Link
 from postern.paths.row import Port
 from postern.paths.table import TABLE
 from tests.support.ports import free_port
+from tests.support.waiting import until
 
 ROW = TABLE["internet-to-hub"]
 LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
@@ -163,11 +164,6 @@ def both(test: Callable[[], Awaitable[None]]) -> None:
     for loop in LOOPS:
         with asyncio.Runner(loop_factory=loop) as runner:
             runner.run(asyncio.wait_for(test(), 30))
-
-
-async def until(true: Callable[[], bool]) -> None:
-    while not true():  # noqa: ASYNC110 (a door has nothing to wait on)
-        await asyncio.sleep(0.005)
 
 
 def test_half_a_handshake_is_a_connection_and_counts() -> None:

@@ -17,6 +17,7 @@ from postern.net import udp_door
 from postern.net.udp_door import Dropped, Handler, UdpDoor
 from postern.paths.row import Path, Port, Wire
 from postern.paths.table import TABLE
+from tests.support.waiting import until
 
 PORT = Port(3343, Wire.UDP, label="heartbeat")
 ROW = dataclasses.replace(TABLE["internet-to-hub"], id="of-a-test", ports=(PORT,))
@@ -71,12 +72,6 @@ async def received(client: socket.socket) -> bytes:
 
 def has_dropped(door: UdpDoor, full: int) -> bool:
     return door.dropped.full >= full
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110 (any state of a door may be asked for)
-            await asyncio.sleep(0.002)
 
 
 def run(

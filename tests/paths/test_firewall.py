@@ -17,7 +17,9 @@ import pytest
 
 from postern.model.organization import Organization, Profile
 from postern.paths.firewall import LOG_GROUP, ruleset
+from postern.paths.openings import openings
 from postern.paths.places import standings
+from postern.paths.table import settle
 from tests.paths.organizations import (
     BOTH,
     CORP,
@@ -49,10 +51,17 @@ def test_everything_is_denied_that_no_rule_admits() -> None:
 def test_rules_name_ports_peers_and_rows() -> None:
     text = ruleset(THREE, "mb1")
     incoming = "\n".join(chain(text, "input"))
-    (rule,) = re.findall(r"ip saddr 192\.0\.2\.3 tcp dport \{ 10135, 30000-30019 \} (.*) accept", incoming)
-    assert {"in-hub-to-mailbox-mapi", "in-cas-to-mailbox"} <= set(re.findall(r'counter name "(\S+)"', rule))
-    (rule,) = re.findall(r"ip6 saddr 2001:db8::1 tcp dport \{ 10135, 30000-30019 \} (.*) accept", incoming)
-    assert 'counter name "in-hub-to-mailbox-mapi"' in rule and "in-cas-to-mailbox" not in rule
+    inward = [opening for opening in openings(THREE, MAILBOX, settle(THREE.profile).values()) if opening.inward]
+    for family, address, rows in (
+        ("ip", "192.0.2.3", {"hub-to-mailbox-mapi", "cas-to-mailbox"}),
+        ("ip6", "2001:db8::1", {"hub-to-mailbox-mapi"}),
+    ):
+        head = re.escape(f"{family} saddr {address} tcp dport {{ 10135, 30000-30019 }} ")
+        (rule,) = re.findall(head + "(.*) accept", incoming)
+        counted = set(re.findall(r'counter name "in-(\S+)"', rule))
+        assert counted >= rows
+        assert counted == {opening.row for opening in inward if opening.first == 10135 and opening.admits(address)}
+    assert "in-cas-to-mailbox" not in rule, "no client access server has that address"
     assert "10025" not in text
     assert "2001:db8::2" not in text  # its own address is nobody's peer
 

@@ -22,13 +22,13 @@ def connected(local: str, local_port: int, remote: str, remote_port: int, wire: 
 
 
 def test_listeners_are_the_rows_ports_with_their_rows() -> None:
-    names = ("hub-to-hub", "hub-to-mailbox-mapi", "client-to-hub-smtp", "imap4", "cas-to-mailbox", "internet-to-hub")
-    rows = [settle(ONE.profile)[name] for name in names]
+    names = ("hub-to-hub", "mailbox-to-hub-submission", "hub-to-mailbox-mapi", "client-to-hub-smtp", "cas-to-mailbox")
+    rows = [settle(ONE.profile)[name] for name in (*names, "imap4", "pop3", "internet-to-hub")]
     ports = {number: ids for wire, number, ids in listeners(ONE, HOME, rows) if wire is Wire.TCP}
     assert ports[10025] == ["hub-to-hub", "client-to-hub-smtp", "internet-to-hub"]
     assert ports[10993] == ["imap4"]
-    assert ports[30019] == ["hub-to-mailbox-mapi", "cas-to-mailbox"]
-    assert ports.keys() - set(range(30000, 30020)) == {10025, 10135, 10143, 10465, 10587, 10993}
+    assert ports[30019] == ["mailbox-to-hub-submission", "hub-to-mailbox-mapi", "cas-to-mailbox"]
+    assert ports.keys() - set(range(30000, 30020)) == {10025, 10110, 10135, 10143, 10465, 10587, 10993, 10995}
 
 
 def test_a_door_of_the_table_fits_and_any_other_listener_is_a_rogue() -> None:

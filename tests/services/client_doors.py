@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Literal
 
 import trustme
@@ -118,6 +120,29 @@ class Doors:
         for door in self._doors:
             await door.close(0.5)
         self.authenticator.close()
+
+    @asynccontextmanager
+    async def opened(self, row: str, session: Callable[[ClientAccess], Any]) -> AsyncIterator[Doors]:
+        """The doors of this row, for 30 seconds at most."""
+        await self.open(row, session)
+        try:
+            async with asyncio.timeout(30):
+                yield self
+        finally:
+            await self.close()
+
+    @asynccontextmanager
+    async def dialled(
+        self, port: int, greeting: bytes
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+        """A connection to the port of this number, in TLS where TLS comes first; the server's line begins with `greeting`."""
+        tls = self.client_tls() if port in (993, 995) else None
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.ports[port], ssl=tls)
+        try:
+            assert (await reader.readline()).startswith(greeting)
+            yield reader, writer
+        finally:
+            writer.close()
 
     def client_tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context()

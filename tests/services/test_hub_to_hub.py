@@ -32,9 +32,7 @@ OUTSIDE = "someone@far.test"
 @pytest.fixture(scope="module")
 def realm() -> Iterator[kdc.Kdc]:
     with kdc.running_kdc() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in running.environment().items():
-            if name.startswith("KRB5"):
-                patch.setenv(name, value)
+        running.join(patch)
         running.add_service("smtp/hub2.example.test", "host/hub2.example.test")
         for account in ("HUB1$", "MBX1$", "HUB9$"):
             running.add_service(account)

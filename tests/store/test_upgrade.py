@@ -58,9 +58,7 @@ def dsn(postgres_cluster: PrivateCluster) -> str:
 def _rows(dsn: str) -> dict[str, list[tuple[object, ...]]]:
     with psycopg.connect(dsn) as connection:
         return {
-            table: connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1, 2, 3".encode()).fetchall()
-            if columns.count(",") > 1
-            else connection.execute(f"SELECT {columns} FROM {table} ORDER BY 1".encode()).fetchall()
+            table: connection.execute(f"SELECT {columns} FROM {table} ORDER BY {columns}".encode()).fetchall()
             for table, columns in COLUMNS.items()
         }
 

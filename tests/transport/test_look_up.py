@@ -42,13 +42,18 @@ def test_the_directory_being_down_only_delays(tmp_path: Path, monkeypatch: pytes
 
 
 class HalfDirectory(FakeDirectory):
-    """`unanswered`: addresses about which nobody answers at present."""
+    """`unanswered`: addresses about which nobody answers at present. `vainly`: those that were asked about meanwhile."""
 
     unanswered: frozenset[str] = frozenset()
+
+    def __init__(self, *recipients: Recipient) -> None:
+        super().__init__(*recipients)
+        self.vainly: set[str] = set()
 
     async def recipients(self, addresses: Sequence[str]) -> dict[str, Recipient]:
         await asyncio.sleep(0)
         if self.unanswered & set(addresses):
+            self.vainly.update(addresses)
             raise DirectoryUnavailable("nobody is there")
         return await super().recipients(addresses)
 
@@ -66,11 +71,11 @@ async def expand_a_group_while_another_waits(world: World, directory: HalfDirect
     await world.carrier.entered.wait()
     directory.unanswered = frozenset({"alice@example.test", "bob@example.test"})
     await world.send("alice@example.test")  # holds the dispatcher, so that the next two are one batch
-    await asyncio.sleep(0.05)
+    await world.until(lambda: "alice@example.test" in directory.vainly)
     await world.send("list@example.test")
     await world.send("bob@example.test")
     directory.unanswered = frozenset({"bob@example.test"})
-    await asyncio.sleep(0.1)
+    await world.until(lambda: "bob@example.test" in directory.vainly)
     world.carrier.gate.set()
     await world.until(lambda: {"a@outside.test", "c@far2.test"} <= set(world.carrier.carried))
     assert "bob@example.test" not in world.carrier.carried

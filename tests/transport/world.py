@@ -33,6 +33,7 @@ from postern.model.organization import (
 from postern.telemetry.tracking import Tracker, TrackingRecord
 from postern.transport.dispatcher import Dispatcher
 from postern.transport.queue import Queue
+from tests.support.waiting import until
 
 ORIGIN = Origin("internet-to-hub", "192.0.2.7", "client.remote.test")
 BOTH = frozenset({Role.HUB, Role.MAILBOX})
@@ -224,10 +225,8 @@ class World:
         return await self.queue.accept(envelope, content, origin)
 
     async def until(self, true: Callable[[], bool]) -> None:
-        """Waits for something that must happen; the test fails if it has not within 10 s."""
-        async with asyncio.timeout(10):
-            while not true():  # noqa: ASYNC110 (any state of the world may be asked for)
-                await asyncio.sleep(0.002)
+        """Waits for something that must happen."""
+        await until(true)
 
     async def rest(self) -> None:
         """Until nothing is in memory: what remains waits in the file."""

@@ -21,6 +21,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.support.ports import free_port
 
 REALM = "EXAMPLE.TEST"
@@ -75,6 +77,12 @@ class Kdc:
         if ccache is not None:
             variables["KRB5CCNAME"] = f"FILE:{ccache}"
         return variables
+
+    def join(self, patch: pytest.MonkeyPatch, ccache: Path | None = None) -> None:
+        """Makes this process a client of the realm; with `ccache` it has that file's tickets."""
+        for name, value in self.environment(ccache).items():
+            if name.startswith("KRB5"):
+                patch.setenv(name, value)
 
     def add_user(self, name: str, password: str) -> None:
         self._admin(f"addprinc -pw {password} {name}@{self.realm}")

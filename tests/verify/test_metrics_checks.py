@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from postern.verify.metrics_checks import check_metrics_row
 from postern.verify.report import RowReport, Verdict
-from tests.services.metrics.doors import ROW, MetricsDoor, in_thread
+from tests.services.metrics.doors import ROW, MetricsDoor
 from tests.transport.world import organization
 
 
@@ -28,8 +28,7 @@ def test_the_port_as_it_should_be(tmp_path: Path) -> None:
 
     async def run() -> RowReport:
         async with door.opened():
-            seen: RowReport = await in_thread(lambda: report_of(door.port))
-            return seen
+            return await asyncio.to_thread(report_of, door.port)
 
     report = asyncio.run(run())
     assert (report.verdict, report.detail) == (Verdict.PASS, "") and report.ports == ["9464/TCP"]

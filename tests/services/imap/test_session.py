@@ -10,8 +10,8 @@ import base64
 import dataclasses
 import socket
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,26 +35,14 @@ def test_dialog(script: Path) -> None:
     asyncio.run(Player(script.read_text(encoding="utf-8")).play())
 
 
-@asynccontextmanager
-async def opened(limits: Limits | None = None, profile: Profile = Profile.PRACTICAL) -> AsyncIterator[Doors]:
-    doors = Doors(FakeMailboxes(), limits, profile)
-    await doors.open("imap4", ImapSession)
-    try:
-        async with asyncio.timeout(30):
-            yield doors
-    finally:
-        await doors.close()
+def opened(limits: Limits | None = None, profile: Profile = Profile.PRACTICAL) -> AbstractAsyncContextManager[Doors]:
+    return Doors(FakeMailboxes(), limits, profile).opened("imap4", ImapSession)
 
 
-@asynccontextmanager
-async def dialled(doors: Doors, port: int = 993) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    tls = doors.client_tls() if port == 993 else None
-    reader, writer = await asyncio.open_connection("127.0.0.1", doors.ports[port], ssl=tls)
-    try:
-        assert (await reader.readline()).startswith(b"* OK [CAPABILITY ")
-        yield reader, writer
-    finally:
-        writer.close()
+def dialled(
+    doors: Doors, port: int = 993
+) -> AbstractAsyncContextManager[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    return doors.dialled(port, b"* OK [CAPABILITY ")
 
 
 async def command(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, text: bytes) -> list[bytes]:

@@ -22,7 +22,7 @@ from postern.services.metrics import host, session
 from postern.telemetry.log import Event
 from postern.telemetry.metrics import Metric
 from postern.transport.queue import Queue
-from tests.services.metrics.doors import MetricsDoor, in_thread
+from tests.services.metrics.doors import MetricsDoor
 
 T = TypeVar("T")
 
@@ -30,8 +30,7 @@ T = TypeVar("T")
 def asked(door: MetricsDoor, work: Callable[[], T]) -> T:
     async def run() -> T:
         async with door.opened():
-            answer: T = await in_thread(work)
-            return answer
+            return await asyncio.to_thread(work)
 
     return asyncio.run(run())
 
@@ -148,7 +147,8 @@ def test_there_is_nothing_else(tmp_path: Path) -> None:
 
 def test_head_is_answered_without_a_body_and_octets_may_come_one_by_one(tmp_path: Path) -> None:
     door = MetricsDoor(tmp_path)
-    answer = asked(door, lambda: door.send(b"HEAD /healthz HTTP/1.0\r\n\r\n"))
+    octets = [bytes([octet]) for octet in b"HEAD /healthz HTTP/1.0\r\n\r\n"]
+    answer = asked(door, lambda: door.send(*octets))
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n") and answer.endswith(b"\r\n\r\n")
 
 

@@ -10,7 +10,7 @@ import base64
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -30,29 +30,19 @@ def test_dialog(script: Path) -> None:
 
 @asynccontextmanager
 async def opened(messages: int = 0) -> AsyncIterator[Doors]:
-    doors = Doors(FakeMailboxes())
-    await doors.open("pop3", Pop3Session)
-    guid = doors.directory.mail["alice@example.test"].guid
-    await doors.mailboxes.logon(guid)
-    inbox = next(f.id for f in await doors.mailboxes.folders(guid) if f.path == ("INBOX",))
-    if messages:
-        await doors.mailboxes.append(guid, inbox, [NewItem(b"%03d\r\n" % n) for n in range(messages)])
-    try:
-        async with asyncio.timeout(30):
-            yield doors
-    finally:
-        await doors.close()
+    async with Doors(FakeMailboxes()).opened("pop3", Pop3Session) as doors:
+        guid = doors.directory.mail["alice@example.test"].guid
+        await doors.mailboxes.logon(guid)
+        inbox = next(f.id for f in await doors.mailboxes.folders(guid) if f.path == ("INBOX",))
+        if messages:
+            await doors.mailboxes.append(guid, inbox, [NewItem(b"%03d\r\n" % n) for n in range(messages)])
+        yield doors
 
 
-@asynccontextmanager
-async def dialled(doors: Doors, port: int = 995) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    tls = doors.client_tls() if port == 995 else None
-    reader, writer = await asyncio.open_connection("127.0.0.1", doors.ports[port], ssl=tls)
-    try:
-        assert (await reader.readline()).startswith(b"+OK ")
-        yield reader, writer
-    finally:
-        writer.close()
+def dialled(
+    doors: Doors, port: int = 995
+) -> AbstractAsyncContextManager[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    return doors.dialled(port, b"+OK ")
 
 
 def test_one_connection_too_many_hears_why() -> None:

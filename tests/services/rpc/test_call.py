@@ -19,6 +19,7 @@ from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
 from tests.services.counters import COUNTERS, CountersService
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import PASSWORDS, ROWS, Served, serve
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.slow
 ROW = ROWS["hub-to-mailbox-mapi"]
@@ -75,9 +76,7 @@ def test_a_handle_is_good_on_every_connection_of_its_group() -> None:
         assert await second("add", counter, 1) == 8
         assert service.run_down == []
         second.close()
-        async with asyncio.timeout(10):
-            while service.run_down != [8]:  # noqa: ASYNC110 (the server says nothing when a connection has ended)
-                await asyncio.sleep(0.01)
+        await until(lambda: service.run_down == [8])
 
     run(test)
 
@@ -129,9 +128,7 @@ def test_a_closed_handle_is_not_run_down() -> None:
         assert await refused(first, counter) == Status.CONTEXT_MISMATCH
         assert await first("add", kept, 1) == 2
         first.close()
-        async with asyncio.timeout(10):
-            while service.run_down != [2]:  # noqa: ASYNC110 (as above)
-                await asyncio.sleep(0.01)
+        await until(lambda: service.run_down == [2])
 
     run(test)
 
@@ -156,9 +153,7 @@ def test_a_group_that_is_gone_cannot_be_joined() -> None:
         first = await Calls.open_as(served)
         await first("open", 3)
         first.close()
-        async with asyncio.timeout(10):
-            while not service.run_down:  # noqa: ASYNC110 (as above)
-                await asyncio.sleep(0.01)
+        await until(lambda: bool(service.run_down))
         with pytest.raises(RpcError, match="refused"):
             await Calls.open_as(served, beside=first)
 

@@ -170,6 +170,7 @@ def test_an_implementation_may_be_chosen_for_a_call() -> None:
         return Adder()
 
     service = InterfaceService(SUMS, ROW, for_call=chosen)
+    assert (service.syntax, service.row) == (SUMS.syntax, ROW)
     procedure = service.procedure(1)
     assert procedure is not None
     call = Call(bytes(4), NOBODY, GROUP)

@@ -32,6 +32,7 @@ from postern.trust.ntlm.contexts import NtlmInitiatorContext
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
 from tests.services.fake_mailboxes import FakeMailboxes
 from tests.services.rpc_parts import DOMAIN, MAILBOX, PASSWORDS, ROWS, MachineDirectory, Served, serve
+from tests.support.counts import refusals
 
 pytestmark = pytest.mark.slow
 LOGON = bytes(MAILBOX_ACCESS.operations[0].request.encode((MAILBOX, 0)))
@@ -248,8 +249,7 @@ def test_refusals_are_counted_by_path_and_reason(counted: Metrics) -> None:
         assert await outcome(served, ntlm("CAS1$"), Level.INTEGRITY) == Status.ACCESS_DENIED
 
     run(test)
-    refusals = {labels: times for (metric, labels), times in counted.values.items() if metric is Metric.REFUSALS}
-    assert refusals == {
+    assert refusals(counted) == {
         ("cas-to-mailbox", "authentication-failed"): 1,
         ("hub-to-mailbox-mapi", "not a caller of this path"): 1,
         ("cas-to-mailbox", "encryption-required"): 1,

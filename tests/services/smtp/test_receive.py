@@ -22,9 +22,10 @@ from postern.services.smtp import receive as smtp_receive
 from postern.services.smtp.login import Authentication
 from postern.services.smtp.receive_connector import ReceiveConnector
 from postern.telemetry import attempts
-from postern.telemetry.metrics import Metric, Metrics
+from postern.telemetry.metrics import Metrics
 from tests.services.smtp_doors import PASSWORD, SmtpDoors
 from tests.services.talk import Talk, talk
+from tests.support.counts import refusals
 
 Test = Callable[[SmtpDoors], Awaitable[None]]
 MESSAGE = b"From: alice@example.test\r\nTo: bob@example.test\r\nSubject: hi\r\n\r\nText\r\n.\r\n"
@@ -244,9 +245,9 @@ def test_each_refusal_is_counted_once(counted: Metrics) -> None:
             assert (await say.ask("AUTH PLAIN AGFsaWNlAHdyb25n")).startswith("535")
 
     play(test)
-    refusals = {labels: times for (metric, labels), times in counted.values.items() if metric is Metric.REFUSALS}
-    assert sum(refusals.values()) == 3, refusals
-    assert refusals["client-to-hub-smtp", "authentication-failed"] == 1
+    refused = refusals(counted)
+    assert sum(refused.values()) == 3, refused
+    assert refused["client-to-hub-smtp", "authentication-failed"] == 1
 
 
 @pytest.mark.parametrize("line", ["*", "not base64!", "x" * 20_000])

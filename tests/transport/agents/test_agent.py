@@ -38,8 +38,9 @@ def test_an_agent_acts_where_it_has_a_method() -> None:
     [
         ("connection-filter", "connection, RCPT"),
         ("sender-filter", "MAIL, end"),
+        ("recipient-filter", "RCPT"),
         ("header-firewall", "end, outward"),
-        ("spf", "end"),
+        *((name, "end") for name in ("spf", "sender-id", "dkim-verification", "dmarc", "authentication-results")),
         ("dkim-signing", "outward"),
     ],
 )

@@ -270,9 +270,7 @@ def realm() -> Iterator[kdc.Kdc]:
     pytest.importorskip("gssapi")
     with kdc.running_kdc() as running, pytest.MonkeyPatch.context() as patch:
         running.add_user("alice", "wonderland")
-        for name, value in running.environment(running.kinit("alice", "wonderland")).items():
-            if name.startswith("KRB5"):
-                patch.setenv(name, value)
+        running.join(patch, running.kinit("alice", "wonderland"))
         yield running
 
 

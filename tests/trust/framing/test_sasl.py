@@ -12,10 +12,11 @@ from postern.model.organization import Profile
 from postern.model.security import Identity, Mechanism, PrincipalKind, Seal
 from postern.paths.guard import Guard, Reason, Refusal
 from postern.paths.table import TABLE, settle
-from postern.telemetry.metrics import Metric, Metrics
+from postern.telemetry.metrics import Metrics
 from postern.trust.acceptor import ANYBODY, Asking, Cause, Challenge, Denied, Failure, Granted, Outcome
 from postern.trust.framing import sasl
 from postern.trust.framing.sasl import BINDING, NAMES, AuthExchange, allowed, encoded, names
+from tests.support.counts import refusals
 from tests.trust.people import PEER, run
 
 TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
@@ -148,8 +149,7 @@ def test_refusals_are_counted_by_path_and_reason(counted: Metrics) -> None:
     say(Script(Denied()), b"")
     say(Script(Denied(True, "busy")), b"")
     say(Script(), b"", asking=Asking(PEER, None))
-    refusals = {labels: times for (metric, labels), times in counted.values.items() if metric is Metric.REFUSALS}
-    assert refusals == {
+    assert refusals(counted) == {
         ("imap4", "authentication-failed"): 1,
         ("imap4", "unavailable"): 1,
         ("imap4", "encryption-required"): 1,

@@ -54,9 +54,7 @@ class Realm:
 @pytest.fixture(scope="module")
 def realm() -> Iterator[Realm]:
     with kdc.running_kdc() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in running.environment().items():
-            if name.startswith("KRB5"):
-                patch.setenv(name, value)
+        running.join(patch)
         keytab = running.add_service(f"host/{HOST}")
         running.add_service("host/other.example.test")
         yield Realm(running, str(keytab), str(running.add_service("CAS1$")))

@@ -41,9 +41,7 @@ def keytab(realm: kdc.Kdc) -> Path:
 def judge(realm: kdc.Kdc, keytab: Path, password: str, name: str = "alice", service: str = SERVICE) -> bool:
     account = Account(uuid4(), name, True, False, "")
     with pytest.MonkeyPatch.context() as patch:
-        for key, value in realm.environment().items():
-            if key.startswith("KRB5"):
-                patch.setenv(key, value)
+        realm.join(patch)
         passwords = KerberosPasswords(realm.realm, str(keytab), service)
         try:
             return asyncio.run(passwords.password(account, password))

@@ -27,9 +27,7 @@ TLS = Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384")
 @pytest.fixture(scope="module")
 def realm() -> Iterator[kdc.Kdc]:
     with kdc.running_kdc() as running, pytest.MonkeyPatch.context() as patch:
-        for name, value in running.environment().items():
-            if name.startswith("KRB5"):
-                patch.setenv(name, value)
+        running.join(patch)
         for user in ("alice", "bob", "stranger"):
             running.add_user(user, "wonderland")
         yield running
