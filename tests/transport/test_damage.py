@@ -393,7 +393,7 @@ async def _closed(made: Queue) -> None:
 
 
 def test_mail_in_the_memory_of_the_worker_that_notices_is_not_lost(tmp_path: Path) -> None:
-    """The file breaks altogether while one message is on its way and another one is being taken; from then on nothing is taken."""
+    """The file breaks while one message is on its way and another one is being taken; from then on nothing is taken."""
     root = tmp_path / "queue"
     carrier = FakeCarrier()
 
