@@ -1,0 +1,1 @@
+"""Reads and writes XML without entities and document types, within bounds."""

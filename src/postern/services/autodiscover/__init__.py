@@ -1,0 +1,1 @@
+"""Autodiscover and the other ways in which clients find their settings."""

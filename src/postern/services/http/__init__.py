@@ -1,0 +1,1 @@
+"""HTTP on the server side: doors of many rows, requests as ASGI."""
