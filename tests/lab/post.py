@@ -86,7 +86,13 @@ class Post:
                     self.lab.shell(host, "postern", "queue", "retry", "--all", check=False)
             return False
 
-        eventually(f"{self.sent} messages {self.marker} once each at {self.to}", look, seconds)
+        try:
+            eventually(f"{self.sent} messages {self.marker} once each at {self.to}", look, seconds)
+        except AssertionError as error:
+            error.add_note(f"arrived: {sorted(self.arrived())}")
+            for host in retry:
+                error.add_note(f"{host}: {self.lab.shell(host, 'postern', 'queue', 'list', '--json', check=False)}")
+            raise
 
     def _by_imap(self) -> list[int]:
         words = (sys.executable, "-I", "-S", str(_PROGRAM), "read", "cas1.corp.test", self.to, self.marker, PASSWORD)
