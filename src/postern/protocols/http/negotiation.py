@@ -103,7 +103,7 @@ def _elements(value: bytes) -> Iterator[_Element]:
 
 
 def _liking(kind: str, ranges: Sequence[_Element]) -> float:
-    """How much a client likes a media type: the quality of the most special range that fits."""
+    """Says how much a client likes a media type: the quality of the most special range that fits."""
     head, written = parse_value(kind.encode("ascii"))
     media = head.decode("ascii")
     own = {(name.decode("ascii"), content.decode("ascii").lower()) for name, content in written}
