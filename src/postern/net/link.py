@@ -303,6 +303,11 @@ class Link(asyncio.Protocol):
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
         )
 
+    def offer(self, tls: TlsContext) -> None:
+        """Takes another context for a later `start_tls`. TLS that is up or under way keeps its own."""
+        if self.seal is None and not self._upgrading and not self.implicit_tls:
+            self.tls = tls
+
     @property
     def binds(self) -> bool:
         """Whether there is a channel that mechanisms can bind to."""
