@@ -1,4 +1,7 @@
-"""Requests on one connection: what is a request, what is none and why, and that nobody who cuts octets finds a difference."""
+"""Requests on one connection: what is a request, what is none and why, and that nobody who cuts octets finds a difference.
+
+covers: protocols.http.body, protocols.http.events, protocols.http.head
+"""
 
 from __future__ import annotations
 
@@ -44,9 +47,10 @@ def events_of(wire: bytes, cut: int = 0) -> list[Event]:
     for start in range(0, len(wire), cut or len(wire) or 1):
         machine.receive(wire[start : start + (cut or len(wire))])
         while (event := machine.next_event()) is not None:
-            if isinstance(event, BodyPiece) and events and isinstance(events[-1], BodyPiece):
-                event = BodyPiece(events.pop().data + event.data)  # type: ignore[union-attr]
-            events.append(event)
+            if isinstance(event, BodyPiece) and events and isinstance(before := events[-1], BodyPiece):
+                events[-1] = BodyPiece(before.data + event.data)
+            else:
+                events.append(event)
             if isinstance(event, RequestEnd):
                 machine.respond(204, [])
                 machine.finish()
