@@ -16,7 +16,8 @@ from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.paths.guard import Guard, Reason, Refusal
 from postern.trust.acceptor import MALFORMED, Asking, Cause, Challenge, Denied, Failure, failed, refused
 from postern.trust.authenticator import Authenticator
-from postern.trust.exchanges import ContextExchange
+from postern.trust.contexts import SecurityFailure
+from postern.trust.exchanges import ContextExchange, denied
 from postern.trust.framing.digest import DigestAuthentication, DigestKeeping, Stale
 from postern.trust.gss_token import KERBEROS, unframed
 
@@ -188,8 +189,12 @@ class HttpAuthentication:
             return Unauthorized((_with_token(scheme, outcome.data),))
         if isinstance(outcome, Denied):
             return self._denied(outcome, mechanism, guard, asking)
+        try:
+            ends = exchange.context.end()
+        except SecurityFailure as failure:
+            return self._denied(denied(failure), mechanism, guard, asking)
         self._exchange = None
-        self._proven = replace(outcome.identity, ends=exchange.context.end())
+        self._proven = replace(outcome.identity, ends=ends)
         return Authorized(self._proven, _with_token(scheme, outcome.data) if outcome.data else "")
 
     def challenges(self, guard: Guard, asking: Asking, is_stale: bool = False) -> tuple[str, ...]:
