@@ -91,19 +91,19 @@ def parse_digest(value: bytes) -> DigestCredentials | None:
         return None
 
 
-def _credentials(given: dict[str, str]) -> DigestCredentials | None:
-    algorithm = given.get("algorithm", "MD5").upper()
-    nc = given.get("nc", "").lower()
-    name = given.get("username")
-    if (encoded := given.get("username*")) is not None:  # section 3.4: one of the two
+def _credentials(written: dict[str, str]) -> DigestCredentials | None:
+    algorithm = written.get("algorithm", "MD5").upper()
+    nc = written.get("nc", "").lower()
+    name = written.get("username")
+    if (encoded := written.get("username*")) is not None:  # section 3.4: one of the two
         name = _extended(encoded) if name is None else None
-    required = [given.get(key) for key in ("realm", "nonce", "uri", "cnonce", "response")]
-    if not name or None in required or given.get("qop") != "auth" or given.get("userhash", "false") != "false":
+    required = [written.get(key) for key in ("realm", "nonce", "uri", "cnonce", "response")]
+    if not name or None in required or written.get("qop") != "auth" or written.get("userhash", "false") != "false":
         return None
     if algorithm not in ALGORITHMS or _COUNT.fullmatch(nc) is None:
         return None
     realm, nonce, uri, cnonce, response = (text or "" for text in required)
-    return DigestCredentials(name, realm, nonce, uri, algorithm, cnonce, given["nc"], response.lower())
+    return DigestCredentials(name, realm, nonce, uri, algorithm, cnonce, written["nc"], response.lower())
 
 
 def _extended(value: str) -> str | None:
@@ -173,7 +173,7 @@ class _Proven:
 
 @dataclass(frozen=True, slots=True)
 class DigestKeeping:
-    """What the connections of a door share: the hashes that are kept, and the nonces."""
+    """The hashes that are kept, and the nonces: the connections of a door share both."""
 
     hashes: RealmHashes
     nonces: Nonces
