@@ -56,14 +56,14 @@ class Admission:
         """Returns the caller, with the fields by which the server proves itself in the answer; or the answer that refuses."""
         guard, seal = route.guard, self._link.seal
         authorization = head.field(b"authorization")
-        if authorization is None or not guard.offer(seal, can_upgrade=False).mechanisms:
-            row = guard.row_for(NOBODY, seal)
-            if not isinstance(row, Refusal):
-                return self._caller(NOBODY, row), []
         digest = self._digest(authorization, guard)
         identity = self._remembered(digest) if digest else None
         if identity is not None:
             return self._on_row(identity, guard, [])
+        if authorization is None or not guard.offer(seal, can_upgrade=False).mechanisms:
+            row = guard.row_for(NOBODY, seal)
+            if not isinstance(row, Refusal):
+                return self._caller(NOBODY, row), []
         outcome = await self._http.authorize(authorization, guard, self._asking, head.method, head.target)
         if isinstance(outcome, Unauthorized):
             return self._unauthorized(outcome)
