@@ -12,6 +12,7 @@ from postern.items import (
     collation,
     free_busy,
     time_range,
+    zones,
 )
 from postern.items.filters import CardFilter, Collation, ComponentFilter, PropertyFilter, TextMatch, TimeRange
 from postern.items.rendered import Busy
@@ -79,6 +80,9 @@ CASES: Cases = {
     ),
     "items.calendar_data.retrieve: limited": _on(
         _exceptions, lambda found: calendar_data.retrieve(found, calendar_data.Wanted(limit_series=SPAN))
+    ),
+    "items.zones.zone_of_calendar": lambda size: partial(
+        zones.zone_of_calendar, b"BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\n" + b"RDATE:20260101T000000\n" * (size // 22)
     ),
     "items.calendar_data.expanded": _on(_exceptions, lambda found: list(calendar_data.expanded(found, TimeRange()))),
 }

@@ -97,6 +97,7 @@ WRITERS = {
     "dcerpc/interfaces/windows_types": "read by `validation` and `netlogon`",
     "dcerpc/server_events": "values",
     "ical/windows_zones": "a table",
+    "ical/zone_writing": "writes",
     "imap/commands": "values",
     "imap/cursor": "read by `parse`",
     "imap/fetch_plan": "plans answers",
