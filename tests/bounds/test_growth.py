@@ -98,6 +98,8 @@ WRITERS = {
     "dcerpc/server_events": "values",
     "ical/windows_zones": "a table",
     "ical/zone_writing": "writes",
+    "http/answer": "writes",
+    "http/events": "values",
     "imap/commands": "values",
     "imap/cursor": "read by `parse`",
     "imap/fetch_plan": "plans answers",
