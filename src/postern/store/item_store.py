@@ -5,7 +5,7 @@ The index of ids makes this quick, and answers are right without it: an older da
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from postern.model.item_store import (
@@ -180,8 +180,7 @@ async def properties(pool: Pool, mailbox: UUID, item: int) -> dict[int, bytes]:
 async def set_properties(
     pool: Pool, notices: Notices, mailbox: UUID, item: int, values: Mapping[int, bytes | None]
 ) -> None:
-    if not all(0 < tag <= _MAX_TAG for tag in values):
-        raise MailboxError("CANNOT", "A property tag has 32 bits")
+    check_tags(values)
     rows = await pool.run(
         "SELECT set_properties($1::uuid, $2::bigint, $3::bigint[], $4::bytea[], $5::bigint, $6::bigint)",
         [
@@ -221,6 +220,12 @@ async def property_names(pool: Pool, mailbox: UUID) -> dict[int, PropertyName]:
             UUID(bytes=property_set), None if is_text else wire.to_int8(lid), (name or b"").decode()
         )
     return names
+
+
+def check_tags(tags: Iterable[int]) -> None:
+    """Raises MailboxError CANNOT for what cannot be the tag of a property."""
+    if not all(0 < tag <= _MAX_TAG for tag in tags):
+        raise MailboxError("CANNOT", "A property tag has 32 bits")
 
 
 def check_names(names: Sequence[PropertyName]) -> None:
