@@ -356,6 +356,21 @@ class ItemStoreContract:
 
         check(opened, steps)
 
+    def test_bags_of_several_items(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            other, store = uuid4(), box.store
+            await store.logon(other)
+            first, second, third = await box.create(message("a"), message("b"), message("c"))
+            await store.set_properties(box.guid, first, {5: b"x", 0xFFFF_0003: b""})
+            await store.set_properties(box.guid, third, {6: b"y"})
+            assert await store.bags(box.guid, [third, second, first, 1 << 40]) == {
+                first: {5: b"x", 0xFFFF_0003: b""},
+                third: {6: b"y"},
+            }
+            assert await store.bags(other, [first]) == await store.bags(box.guid, []) == {}
+
+        check(opened, steps)
+
     def test_property_names_are_numbered_per_mailbox(self, opened: Opened) -> None:
         async def steps(box: Box) -> None:
             other, store = uuid4(), box.store

@@ -149,6 +149,12 @@ class FakeItemStore(FakeMailboxes):
     async def properties(self, mailbox: UUID, item: int) -> dict[int, bytes]:
         return dict(self._item(mailbox, item)[1].properties)
 
+    async def bags(self, mailbox: UUID, items: Sequence[int]) -> dict[int, dict[int, bytes]]:
+        stored = sorted(
+            ((item.id, item.properties) for _, item in self._items(mailbox, items)), key=lambda pair: pair[0]
+        )
+        return {number: dict(sorted(bag.items())) for number, bag in stored if bag}
+
     async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
         folder, stored = self._item(mailbox, item)
         stored.properties = _changed_bag(stored.properties, values)

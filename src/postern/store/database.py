@@ -296,6 +296,9 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, ResourceStore):
     async def properties(self, mailbox: UUID, item: int) -> dict[int, bytes]:
         return await item_store.properties(self._pool, mailbox, item)
 
+    async def bags(self, mailbox: UUID, items: Sequence[int]) -> dict[int, dict[int, bytes]]:
+        return await item_store.bags(self._pool, mailbox, items)
+
     async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
         await item_store.set_properties(self._pool, self._notices, mailbox, item, values)
 

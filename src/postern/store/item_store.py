@@ -88,6 +88,14 @@ _PROPERTIES = """
     JOIN folders f ON f.id = i.folder JOIN mailboxes m ON m.id = f.mailbox
     LEFT JOIN properties p ON p.item = i.id WHERE m.guid = $1::uuid
 """
+_BAGS = """
+    SELECT b.item, b.tag, b.value FROM (
+        SELECT p.item, p.tag, p.value, sum(length(p.value)) OVER (ORDER BY p.item) AS octets
+        FROM (SELECT i.id, i.folder FROM items i WHERE i.id = ANY ($2::bigint[]) OFFSET 0) AS i
+        JOIN folders f ON f.id = i.folder JOIN mailboxes m ON m.id = f.mailbox
+        JOIN properties p ON p.item = i.id WHERE m.guid = $1::uuid
+    ) AS b WHERE b.octets <= $3::bigint ORDER BY b.item, b.tag
+"""
 _NAMES = """
     SELECT p.id, p.set, p.lid, p.name FROM mailboxes m JOIN property_names p ON p.mailbox = m.id
     WHERE m.guid = $1::uuid ORDER BY p.id
@@ -175,6 +183,14 @@ async def properties(pool: Pool, mailbox: UUID, item: int) -> dict[int, bytes]:
     if not rows:
         raise MailboxError("NONEXISTENT", "No such item")
     return {wire.to_int8(tag): value or b"" for _, tag, value in rows if tag is not None}
+
+
+async def bags(pool: Pool, mailbox: UUID, items: Sequence[int]) -> dict[int, dict[int, bytes]]:
+    rows = await pool.read(_BAGS, [mailbox.bytes, wire.int8s(items), wire.int8(CONTENT_OCTETS)])
+    result: dict[int, dict[int, bytes]] = {}
+    for item, tag, value in rows:
+        result.setdefault(wire.to_int8(item), {})[wire.to_int8(tag)] = value or b""
+    return result
 
 
 async def set_properties(

@@ -171,4 +171,4 @@ def _read_bags(owners: bytes, counts: bytes, tags: bytes, values: Sequence[bytes
 BAGS = Wide(
     (("owners", Array(I64)), ("counts", Array(U32)), ("tags", Array(I64)), ("values", Blobs())), _write_bags, _read_bags
 )
-"""Bags by folder: `counts` says how many of the properties each has."""
+"""Bags by folder or item: `counts` says how many of the properties each has."""

@@ -264,6 +264,12 @@ _OPERATIONS = {
         "Renames the well-known folders of these kinds that still have one of the former names.",
         (_MAILBOX, Parameter("names", codecs.FOLDER_NAMES), Parameter("former", TEXTS)),
     ),
+    36: operation(
+        MailboxItems.bags,
+        "The properties of several items, as in folder_properties; an item without properties is left out.",
+        (_MAILBOX, Parameter("items", codecs.IDS)),
+        codecs.BAGS,
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -272,5 +278,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 36),
+    sizes=(17, 37),
 )
