@@ -38,6 +38,7 @@ PARSERS = {
     "fuzz_logon": (),
     "fuzz_directory": (),
     "fuzz_http": ("http",),
+    "fuzz_xml": (),
 }
 CUTS = (0, 1, 9)
 _SAID = re.compile(r"^C\d?([:>]) ?(.*)$", re.MULTILINE)
@@ -216,7 +217,40 @@ def _http() -> Iterator[bytes]:
             yield b"\x00" + line + b"\r\nHost: x\r\n" + field + b"\r\n\r\nmore"
 
 
+def _xml() -> Iterator[bytes]:
+    """Documents, right and wrong, in both encodings, and requests of Autodiscover."""
+    for body in (
+        "<D:a xmlns:D='DAV:' D:b='c' d='e&#10;'><D:f/>x&lt;<g xmlns='h'>y</g><![CDATA[z]]></D:a>",
+        "<a xmlns:b=''/>",
+        "<a><b:c/></a>",
+        "<a>" * 10,
+        "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
+        "<a xml:lang='ko'>한 글<?b c?><!-- d --></a>",
+    ):
+        for encoding in ("utf-8", "utf-16"):
+            yield body.encode(encoding)
+            yield f'<?xml version="1.0" encoding="{encoding}"?>{body}'.encode(encoding)
+
+    space, soap = "http://schemas.microsoft.com/exchange/", "http://schemas.xmlsoap.org/soap/envelope/"
+    for kind, version in (("outlook", "2006a"), ("mobilesync", "2006")):
+        yield (
+            f"<Autodiscover xmlns='{space}autodiscover/{kind}/requestschema/2006'><Request><EMailAddress>a@b.test"
+            f"</EMailAddress><AcceptableResponseSchema>{space}autodiscover/{kind}/responseschema/{version}"
+            "</AcceptableResponseSchema></Request></Autodiscover>"
+        ).encode()
+    for operation, named in (
+        ("GetUserSettings", "<Users><User><Mailbox>a@b.test</Mailbox></User></Users>"),
+        ("GetDomainSettings", "<Domains><Domain>b.test</Domain></Domains>"),
+    ):
+        yield (
+            f"<s:Envelope xmlns:s='{soap}' xmlns='{space}2010/Autodiscover'><s:Header><RequestedServerVersion>Exchange2010"
+            f"</RequestedServerVersion></s:Header><s:Body><{operation}RequestMessage><Request>{named}<RequestedSettings>"
+            f"<Setting>UserDN</Setting></RequestedSettings></Request></{operation}RequestMessage></s:Body></s:Envelope>"
+        ).encode()
+
+
 _MADE = {
+    "fuzz_xml": _xml,
     "fuzz_logon": _logon,
     "fuzz_dcerpc": _dcerpc,
     "fuzz_mail": _mail,

@@ -11,13 +11,15 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from postern.model.folders import MAIL, Folder, FolderKind, Right
-from postern.model.item_store import PropertyName
+from postern.model.item_store import PropertyName, RenderedItem
 from postern.model.items import MESSAGE, Column, Flag
 from postern.model.mailbox import MailboxError
+from postern.model.resources import NOTHING_RENDERED
 from postern.model.search import SearchTerm
 from postern.protocols.mime.message import NO_DATE, render
 from postern.protocols.mime.words import fold
 from postern.store import folders as store_folders
+from postern.store.resource_checks import chosen_name
 from postern.store.threads import Message
 
 IDS = itertools.count(1)
@@ -25,7 +27,8 @@ IDS = itertools.count(1)
 
 @dataclass
 class Item:
-    """`modseq` is the mailbox's change number that last touched it, `arrived` the one with which it came into its folder."""
+    """`modseq` is the mailbox's change number that last touched it, `arrived` the one with which it came into its folder. An item
+    with a name has the one that last touched its content or name in `named`."""
 
     uid: int
     flags: int
@@ -36,6 +39,10 @@ class Item:
     created: int = 0
     arrived: int = 1
     properties: dict[int, bytes] = field(default_factory=dict)
+    name: str = ""
+    rendered: RenderedItem = NOTHING_RENDERED
+    modified: int = 0
+    named: int = 0
     id: int = field(default_factory=lambda: next(IDS))
 
     @property
@@ -60,6 +67,7 @@ class FakeFolder:
     made: int = 1
     gone: list[tuple[int, int, bool]] = field(default_factory=list)
     """Ids that left, with the change, and whether into another folder."""
+    gone_names: list[tuple[str, int]] = field(default_factory=list)
     rights: dict[UUID, Right] = field(default_factory=dict)
 
 
@@ -108,8 +116,18 @@ class FakeMailbox:
         """Takes items out of the folder; `moved`: they are in another one."""
         folder.modseq = self.next
         for uid in uids:
-            folder.gone.append((folder.items.pop(uid).id, self.next, moved))
+            item = folder.items.pop(uid)
+            folder.gone.append((item.id, self.next, moved))
+            if item.name:
+                folder.gone_names.append((item.name, self.next))
             folder.vanished.append((uid, self.next))
+
+    def settle(self, folder: FakeFolder, item: Item) -> None:
+        """Gives a named item that comes into the folder a name that nothing has there."""
+        if item.name:
+            if any(other.name == item.name for other in folder.items.values()):
+                item.name = chosen_name(former=item.name)
+            item.named = self.next
 
     def add_parents(self, path: tuple[str, ...], others: int = 0) -> None:
         """Adds the missing folders above `path`; the caller adds `others`."""

@@ -92,9 +92,17 @@ class FakeItemStore(FakeMailboxes):
     async def update(
         self, mailbox: UUID, item: int, content: bytes, item_class: str = "", unchanged_since: int | None = None
     ) -> StoredItem:
-        box, (f, old) = self._mailbox(mailbox), self._item(mailbox, item)
+        _, old = self._item(mailbox, item)
         if item_class:
             checked_class(item_class)
+        if old.name:
+            raise MailboxError("CANNOT", "The item has rendered values: it is replaced")
+        return await self._update(mailbox, item, content, item_class, unchanged_since)
+
+    async def _update(
+        self, mailbox: UUID, item: int, content: bytes, item_class: str, unchanged_since: int | None
+    ) -> StoredItem:
+        box, (f, old) = self._mailbox(mailbox), self._item(mailbox, item)
         if unchanged_since is not None and old.modseq > unchanged_since:
             raise MailboxError("MODIFIED", "The item has changed meanwhile")
         info, more = await self.logon(mailbox), len(content) - len(old.content)
@@ -102,8 +110,10 @@ class FakeItemStore(FakeMailboxes):
             raise MailboxError("OVERQUOTA", "The mailbox is full")
         if f.kind is FolderKind.OUTBOX and old.uid in box.submitted:
             raise MailboxError("CANNOT", "The item is being sent")
+        former = len(f.gone_names)
         box.remove(f, [old.uid])
         f.gone.pop()
+        del f.gone_names[former:]
         self._put(box, f, replace(old, content=content, item_class=item_class or old.item_class))
         await self._moved(mailbox)
         return (await self.get(mailbox, [item]))[0]

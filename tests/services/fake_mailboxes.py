@@ -300,6 +300,8 @@ class FakeMailboxes:
             else:
                 item = replace(item, flags=bits, id=next(IDS), created=int(time.time()), arrived=box.next)
                 item.properties = dict(item.properties)
+            if not (move and source is f):
+                box.settle(f, item)
             mapping.append(self._put(box, f, item))
         await self._moved(mailbox)
         return CopyResult(f.uid_validity, uids_before, mapping)

@@ -11,8 +11,12 @@ from postern.model.mailbox_server import Mailboxes
 from tests.model.item_store_contract import ItemStoreContract, Store
 from tests.model.item_store_contract import Opened as ItemStoreOpened
 from tests.model.mailboxes_contract import MailboxesContract, Opened
+from tests.model.resource_store_contract import Opened as ResourceStoreOpened
+from tests.model.resource_store_contract import ResourceStoreContract
+from tests.model.resource_store_contract import Store as ResourceStore
 from tests.services.fake_item_store import FakeItemStore
 from tests.services.fake_mailboxes import FakeMailboxes
+from tests.services.fake_resource_store import FakeResourceStore
 
 
 class TestFakeMailboxes(MailboxesContract):
@@ -31,5 +35,15 @@ class TestFakeItemStore(ItemStoreContract):
         @asynccontextmanager
         async def open_one() -> AsyncIterator[Store]:
             yield FakeItemStore()
+
+        return open_one
+
+
+class TestFakeResourceStore(ResourceStoreContract):
+    @pytest.fixture
+    def opened(self) -> ResourceStoreOpened:
+        @asynccontextmanager
+        async def open_one() -> AsyncIterator[ResourceStore]:
+            yield FakeResourceStore()
 
         return open_one

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -67,6 +68,45 @@ class PropertyName(NamedTuple):
     set: UUID
     lid: int | None = None
     name: str = ""
+
+
+class Busy(IntEnum):
+    """Whether an appointment takes up its owner's time: the values of PidLidBusyStatus (MS-OXOCAL section 2.2.1.2)."""
+
+    FREE = 0
+    TENTATIVE = 1
+    BUSY = 2
+    OUT_OF_OFFICE = 3
+    ELSEWHERE = 4
+
+
+FROM_EVER = -(1 << 62)
+"""The `RenderedItem.starts` of what has no beginning: a task without any date overlaps each range (RFC 4791 section 9.9)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedItem:
+    """The values by which an item that is not mail is looked up. `items` renders them from a content; the store keeps them as
+    they are given, in the transaction that stores the content. All may be missing: a note has none.
+
+    `uid` is the UID of the iCalendar object or the vCard. `starts` and `ends` are the outer bounds of everything that the item
+    occupies, the end not included: those of one appointment, from the first to the last occurrence of a series, from the start to
+    the due date of a task. `starts` None: the item is in no time; `ends` None: a series without end. With `expands` these are
+    only bounds, and the content says where the occurrences are: for a series, and for dates and floating times, whose place
+    depends on the reader's time zone. `busy` and `is_private` say what free/busy shows. `status` is the STATUS in capitals.
+    `organizer` and the `addresses` of a contact are e-mail addresses in lower case. `reminds` is the time of the next reminder.
+    """
+
+    uid: str = ""
+    starts: int | None = None
+    ends: int | None = None
+    expands: bool = False
+    busy: Busy = Busy.FREE
+    is_private: bool = False
+    status: str = ""
+    organizer: str = ""
+    reminds: int | None = None
+    addresses: tuple[str, ...] = ()
 
 
 class ItemStore(Protocol):

@@ -41,7 +41,7 @@ class DisconnectedMailbox:
 
 class MailboxErrorCode(IntEnum):
     """The reasons for which a request is refused: IMAP's response codes, and TOOBIG. The RPC interfaces use the same numbers, and
-    so do the store's SQLSTATEs PM001 to PM009."""
+    so do the store's SQLSTATEs PM001 to PM010."""
 
     NONEXISTENT = 1
     ALREADYEXISTS = 2
@@ -53,6 +53,8 @@ class MailboxErrorCode(IntEnum):
     BADCHARSET = 8
     MODIFIED = 9
     """The item has changed since the change number that the caller named."""
+    UIDEXISTS = 10
+    """Another item of the folder has the UID of the iCalendar object or vCard."""
 
 
 class MailboxError(Exception):

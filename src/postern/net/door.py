@@ -35,6 +35,9 @@ TOLD_EVERY = 60.0
 """Seconds between two log lines of one kind."""
 LOOK_EVERY = 3.0
 """Seconds until a door shows a new certificate."""
+_KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
+"""Seconds of silence until the system asks a server whether the connection is still there, seconds between questions, and how
+many it may leave unanswered. The protocols' own time-outs are minutes, and a caller has few connections to a server."""
 
 
 class Door:
@@ -277,6 +280,7 @@ async def dial(
             ssl=_from_the_start(tls) if implicit else None,
             server_hostname=(server_hostname or host) if implicit else None,
         )
+    link.keep_alive(_KEEP_ALIVE)
     return link
 
 

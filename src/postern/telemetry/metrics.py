@@ -43,6 +43,11 @@ LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
         "queue": ("the queue's folder, which is the number of its worker", None),
         "state": ("`up` or `down`", frozenset({"up", "down"})),
         "status": ("the HTTP status code", None),
+        "route": ("the beginning of the path that the web's application answers for, or `none`", None),
+        "class": (
+            "the class of the HTTP status code, as `2xx`; `none` where the client left before its answer",
+            frozenset({"2xx", "3xx", "4xx", "5xx"}),
+        ),
         "version": ("the version of Postern", None),
     }
 )
@@ -165,6 +170,13 @@ class Metric(StrEnum):
         ("event", "path", "level"),
         "Lines of the log, by event, path and level.",
     )
+    HTTP_SECONDS = (
+        "postern_http_seconds",
+        Kind.HISTOGRAM,
+        ("route", "class"),
+        "How long requests of the web took from their head to the end of their answer, by route and class of status.",
+        _SECONDS,
+    )
     SCRAPES = "postern_metrics_requests_total", Kind.COUNTER, ("status",), "Requests to the metrics service."
 
 
@@ -247,7 +259,8 @@ class Metrics:
         if len(labels) != len(metric.labels):
             raise ValueError(f"{metric} has the labels {metric.labels}, not {labels}")
         bounded = (metric, tuple(map(_bounded, metric.labels, labels)))
-        every = (*self.values, *self.distributions, *self._readers)
+        # A gauge that is read is among the values, too.
+        every = self.values.keys() | self.distributions.keys() | self._readers.keys()
         if bounded not in every and sum(other is metric for other, _ in every) >= MAX_SERIES:
             return metric, (OTHER,) * len(labels)
         return bounded

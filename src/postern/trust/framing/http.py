@@ -15,7 +15,8 @@ from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.paths.guard import Guard, Reason, Refusal
 from postern.trust.acceptor import MALFORMED, Asking, Cause, Challenge, Denied, Failure, failed, refused
 from postern.trust.authenticator import Authenticator
-from postern.trust.exchanges import ContextExchange
+from postern.trust.contexts import SecurityFailure
+from postern.trust.exchanges import ContextExchange, denied
 from postern.trust.gss_token import KERBEROS, unframed
 
 SCHEMES: dict[Mechanism, str] = {
@@ -65,8 +66,12 @@ class Unauthorized:
 
 
 def challenges(mechanisms: Iterable[Mechanism], realm: str) -> tuple[str, ...]:
-    """Returns a WWW-Authenticate field for each scheme of these mechanisms, in their order. People see `realm` beside Basic."""
-    schemes = dict.fromkeys(SCHEMES[mechanism] for mechanism in mechanisms if mechanism in SCHEMES)
+    """Returns a WWW-Authenticate field for each scheme of these mechanisms, in their order, but Negotiate before NTLM: clients
+    take the first that they know, and Kerberos is only in Negotiate. People see `realm` beside Basic."""
+    schemes = list(dict.fromkeys(SCHEMES[mechanism] for mechanism in mechanisms if mechanism in SCHEMES))
+    if "NTLM" in schemes and "Negotiate" in schemes[schemes.index("NTLM") :]:
+        schemes.remove("Negotiate")
+        schemes.insert(schemes.index("NTLM"), "Negotiate")
     shown = "".join(f"\\{letter}" if letter in '"\\' else letter for letter in realm if letter.isprintable())
     return tuple(f'Basic realm="{shown}", charset="UTF-8"' if scheme == "Basic" else scheme for scheme in schemes)
 
@@ -158,8 +163,12 @@ class HttpAuthentication:
             return Unauthorized((_with_token(scheme, outcome.data),))
         if isinstance(outcome, Denied):
             return self._denied(outcome, mechanism, guard, asking)
+        try:
+            ends = exchange.context.end()
+        except SecurityFailure as failure:
+            return self._denied(denied(failure), mechanism, guard, asking)
         self._exchange = None
-        self._proven = replace(outcome.identity, ends=exchange.context.end())
+        self._proven = replace(outcome.identity, ends=ends)
         return Authorized(self._proven, _with_token(scheme, outcome.data) if outcome.data else "")
 
     def _denied(self, denied: Denied, mechanism: Mechanism, guard: Guard, asking: Asking) -> Unauthorized:
