@@ -1,4 +1,4 @@
-"""Certificate chains as an administrator brings them: read from PEM or PKCS #12, put in order, and judged by what a server's must be.
+"""Certificate chains as an administrator brings them: read from PEM or PKCS #12, put in order, and judged before a server shows them.
 
 Reads no files, and no clock. `host.own_certificate` puts into place what passes here.
 """
@@ -38,7 +38,7 @@ class ChainError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What a file holds: certificates in its order, and at most one private key."""
+    """The contents of a file: certificates in its order, and at most one private key."""
 
     certificates: tuple[x509.Certificate, ...]
     key: PrivateKey | None
@@ -127,7 +127,9 @@ def _pkcs12(data: bytes, password: Callable[[], str]) -> Bundle:
 
 def _usable(key: object) -> PrivateKey:
     if isinstance(key, rsa.RSAPrivateKey) and key.key_size < MIN_RSA:
-        raise ChainError(f"the key has {key.key_size} bits: make an RSA key of {MIN_RSA} bits or more, or one for ECDSA")
+        raise ChainError(
+            f"the key has {key.key_size} bits: make an RSA key of {MIN_RSA} bits or more, or one for ECDSA"
+        )
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise ChainError("the key is neither RSA nor ECDSA, which clients know: make one of these")
     return key
@@ -141,8 +143,8 @@ def judge(
     now: datetime.datetime,
     without_name: bool = False,
 ) -> Chain:
-    """Puts the chain of the key's certificate in order and judges it. `names` are the server's: the first must be in the
-    certificate unless `without_name`, of others it is said that they are missing. `roots` are the authorities that this machine
+    """Puts the chain of the key's certificate in order and judges it. `names` call the server: the first must be in the
+    certificate unless `without_name`; a warning says which others are missing. `roots` are the authorities that this machine
     knows. Raises ChainError."""
     leaf = _of_key(certificates, key)
     chain = _in_order(leaf, certificates)
@@ -175,8 +177,8 @@ def judge(
     return Chain(chain, key, tuple(warnings), anchored)
 
 
-def names_in(certificate: x509.Certificate) -> tuple[str, ...]:
-    """The DNS names and addresses of a certificate, in lower case and in its order."""
+def names_in(certificate: x509.Certificate | x509.CertificateSigningRequest) -> tuple[str, ...]:
+    """The DNS names and addresses of a certificate or a request, in lower case and in its order."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except (x509.ExtensionNotFound, ValueError):
@@ -239,7 +241,9 @@ def _check_dates(certificate: x509.Certificate, now: datetime.datetime) -> None:
     if certificate.not_valid_after_utc <= now:
         raise ChainError(f"{_called(certificate)} has expired: bring one that is valid now")
     if certificate.not_valid_before_utc > now + datetime.timedelta(minutes=5):
-        raise ChainError(f"{_called(certificate)} is not valid yet: compare the clock of this host, or wait until it is")
+        raise ChainError(
+            f"{_called(certificate)} is not valid yet: compare the clock of this host, or wait until it is"
+        )
 
 
 def _check_signature(certificate: x509.Certificate) -> None:
@@ -261,7 +265,9 @@ def _check_purpose(leaf: x509.Certificate) -> None:
         if not extensions.get_extension_for_class(x509.KeyUsage).value.digital_signature:
             raise ChainError(f"the key of {_called(leaf)} may not sign, which TLS needs: have another one issued")
     if not names_in(leaf):
-        raise ChainError(f"{_called(leaf)} has no subject alternative name, where clients look: have another one issued")
+        raise ChainError(
+            f"{_called(leaf)} has no subject alternative name, where clients look: have another one issued"
+        )
 
 
 def _called(certificate: x509.Certificate) -> str:
