@@ -34,7 +34,7 @@ LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
         "outcome": ("how it ended", None),
         "reason": (
             "the transport agent that refused, the guard's reason, the reply's enhanced status code, how a log-in failed: "
-            "`authentication-failed`, `unavailable`; or `requests-in-flight`",
+            "`authentication-failed`, `unavailable`; or `requests-in-flight`, `another-site`",
             None,
         ),
         "agent": ("a transport agent, as `postern agent list` names it", None),

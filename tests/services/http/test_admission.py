@@ -139,6 +139,21 @@ def test_a_caller_that_no_row_admits_is_refused() -> None:
     asyncio.run(run())
 
 
+def test_a_page_of_another_site_changes_nothing_here() -> None:
+    """A browser sends the user's credentials with it by itself; programs send no Origin."""
+
+    async def run() -> None:
+        door = WebDoor()
+        async with door.opened(), door.client() as client:
+            own = f"https://localhost:{door.port}"
+            for origin, status in ((own, 200), ("https://evil.test", 403), ("null", 403), (own + ".evil.test", 403)):
+                assert (await client.post("/", headers={"Origin": origin})).status_code == status, origin
+                assert (await client.get("/", headers={"Origin": origin})).status_code == 200
+            assert refusals("another-site") >= 3
+
+    asyncio.run(run())
+
+
 def test_a_route_that_wants_another_proof_says_so() -> None:
     async def run() -> None:
         door = WebDoor()

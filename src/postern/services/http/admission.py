@@ -19,6 +19,7 @@ from postern.services.http.access import HttpAccess
 from postern.services.http.answers import Answer
 from postern.services.http.site import Caller, Route
 from postern.telemetry.log import Event, log
+from postern.telemetry.metrics import Metric, count
 from postern.trust.acceptor import refused
 from postern.trust.framing.http import Authorized, HttpAuthentication, Unauthorized
 
@@ -26,6 +27,7 @@ MAX_FAILURES = 5
 """Failed log-ins of one connection; then it ends."""
 MAX_CREDENTIALS = 8
 """Different credentials by Basic that one connection may show; then it ends. Clients show one."""
+ANOTHER_SITE = "another-site"
 _KEY = os.urandom(32)
 """The key of this process for digests of credentials. They are compared, and tell nothing without it."""
 _NAMES = {Mechanism.KERBEROS: (Mechanism.KERBEROS, Mechanism.NEGOTIATE)}
@@ -147,8 +149,14 @@ class Admission:
         self._tell(guard, NOT_ENCRYPTED.reason, "")
         return Answer(HTTPStatus.FORBIDDEN)
 
-    def _tell(self, guard: Guard, reason: Reason, name: str) -> None:
-        log(Event.REFUSED, path=guard.door, peer=str(self._link.peer), reason=reason.value, name=name)
+    def refuse_site(self, guard: Guard) -> Answer:
+        """Refuses what a page of another site asks a browser to send."""
+        count(Metric.REFUSALS, guard.door, ANOTHER_SITE)
+        self._tell(guard, ANOTHER_SITE, "")
+        return Answer(HTTPStatus.FORBIDDEN)
+
+    def _tell(self, guard: Guard, reason: str, name: str) -> None:
+        log(Event.REFUSED, path=guard.door, peer=str(self._link.peer), reason=str(reason), name=name)
 
 
 def passes_clear(guard: Guard) -> bool:

@@ -33,6 +33,10 @@ MAX_TOLD = 1000
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
+"""Methods that change nothing (RFC 9110 section 9.2.1)."""
+
+
 class HttpSession(Conversation):
     """One connection, for `Door(..., new_session=...)`."""
 
@@ -203,6 +207,8 @@ class HttpSession(Conversation):
             return self._admitting().refuse_clear(route.guard)
         if head.method not in route.methods:
             return Answer(HTTPStatus.METHOD_NOT_ALLOWED, [allow(route.methods)])
+        if head.method not in _SAFE and _is_from_another_site(head):
+            return self._admitting().refuse_site(route.guard)
         if head.length is not None and head.length > route.body:
             return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ends=True)
         return None
@@ -283,3 +289,10 @@ class HttpSession(Conversation):
             seconds=round(seconds, 4),
             octets=exchange.sent,
         )
+
+
+def _is_from_another_site(head: RequestHead) -> bool:
+    """Whether a page of another site had a browser send this (RFC 6454 section 7): the browser adds what it knows of the user by
+    itself, Negotiate in a domain above all. Programs other than browsers send no Origin."""
+    origin = head.field(b"origin")
+    return origin is not None and origin.partition(b"://")[2].lower() != (head.field(b"host") or b"").lower()
