@@ -42,6 +42,7 @@ PARSERS = {
     "fuzz_web": ("http",),
     "fuzz_items": ("ical", "vcard"),
     "fuzz_xml": (),
+    "fuzz_acme": (),
 }
 CUTS = (0, 1, 9)
 _SAID = re.compile(r"^C\d?([:>]) ?(.*)$", re.MULTILINE)
@@ -318,7 +319,28 @@ def _xml() -> Iterator[bytes]:
         ).encode()
 
 
+def _acme() -> Iterator[bytes]:
+    """Answers of an ACME server, right and wrong."""
+    url = '"https://a.test/x"'
+    objects = (
+        f'{{"newNonce":{url},"newAccount":{url},"newOrder":{url},"meta":{{"termsOfService":{url}}}}}',
+        f'{{"status":"ready","authorizations":[{url}],"finalize":{url},"certificate":{url},"error":{{"detail":"x"}}}}',
+        f'{{"status":"pending","identifier":{{"type":"dns","value":"a.test"}},"challenges":[{{"type":"http-01","url":{url},'
+        f'"token":"{"t" * 43}"}}]}}',
+        '{"type":"urn:ietf:params:acme:error:dns","detail":"x","subproblems":[{"identifier":{"value":"a"},"detail":"y"}]}',
+        "[" * 50,
+    )
+    for body in objects:
+        yield b"\x00" + body.encode()
+        for fields in (f"Content-Length: {len(body)}", "Connection: close", "Transfer-Encoding: chunked"):
+            framed = f"{len(body):x}\r\n{body}\r\n0\r\n\r\n" if "chunked" in fields else body
+            yield f"\x05HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{framed}".encode()
+    yield b"\x00" + b"t" * 43
+    yield b"\x01HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\nReplay-Nonce: x\r\n\r\n"
+
+
 _MADE = {
+    "fuzz_acme": _acme,
     "fuzz_xml": _xml,
     "fuzz_items": _items,
     "fuzz_logon": _logon,
