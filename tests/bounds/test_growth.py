@@ -96,6 +96,8 @@ WRITERS = {
     "dcerpc/interfaces/recipient_update": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/windows_types": "read by `validation` and `netlogon`",
     "dcerpc/server_events": "values",
+    "http/answer": "writes",
+    "http/events": "values",
     "imap/commands": "values",
     "imap/cursor": "read by `parse`",
     "imap/fetch_plan": "plans answers",

@@ -1,1 +1,1 @@
-"""HTTP, sans I/O: so far one request on each connection, for services that only answer."""
+"""HTTP/1.1 on the server side, sans I/O: requests as events, answers as octets."""

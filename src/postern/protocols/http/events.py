@@ -1,4 +1,4 @@
-"""What the server's side of an HTTP/1.1 connection reads: requests as events (RFC 9112)."""
+"""Requests as events that the server's side of an HTTP/1.1 connection gives (RFC 9112)."""
 
 from __future__ import annotations
 

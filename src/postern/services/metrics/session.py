@@ -14,7 +14,9 @@ from http import HTTPStatus
 
 from postern.model.security import NOBODY, Mechanism, Peer
 from postern.paths.guard import Guard, Refusal
-from postern.protocols.http.single import Malformed, Request, SingleRequest
+from postern.protocols.http.events import Event as HttpEvent
+from postern.protocols.http.events import Malformed, RequestHead
+from postern.protocols.http.server import ServerMachine
 from postern.services.conversation import Conversation
 from postern.services.metrics.exposition import CONTENT_TYPE
 from postern.telemetry.log import Event, log
@@ -24,6 +26,8 @@ from postern.telemetry.observed import Observed
 PLAIN = "text/plain; charset=utf-8"
 METHODS = ("GET", "HEAD")
 PATHS = ("/metrics", "/healthz")
+MAX_HEAD = 8192
+"""Octets of a request line and its fields. Nobody authenticates here, so a head is small."""
 DEADLINE = 10.0
 """Seconds for a whole request, however slowly its octets come."""
 
@@ -50,7 +54,7 @@ class MetricsSession(Conversation):
     def __init__(self, monitoring: Monitoring) -> None:
         super().__init__()
         self._monitoring = monitoring
-        self._machine = SingleRequest()
+        self._machine = ServerMachine(MAX_HEAD)
         self._late: asyncio.TimerHandle | None = None
 
     def greet(self) -> None:
@@ -59,7 +63,7 @@ class MetricsSession(Conversation):
     def feed(self, data: bytes) -> None:
         self._machine.receive(data)
 
-    def next_event(self) -> Request | Malformed | None:
+    def next_event(self) -> HttpEvent | None:
         return self._machine.next_event()
 
     def outgoing(self) -> bytes:
@@ -69,23 +73,27 @@ class MetricsSession(Conversation):
         if self._late is not None:
             self._late.cancel()
 
-    def handle(self, event: Request | Malformed) -> Awaitable[None] | None:
+    def handle(self, event: HttpEvent) -> Awaitable[None] | None:
+        """Answers the first request, with which the connection ends; so there is no event behind it."""
+        assert isinstance(event, RequestHead | Malformed)
         refusal = event.status if isinstance(event, Malformed) else self._refusal(event)
         if refusal is not None:
-            self._answer(event, refusal)
-        elif isinstance(event, Request) and event.path == "/metrics":
-            return self._metrics(event)
+            self._answer(refusal)
+        elif isinstance(event, RequestHead) and _path(event) == "/metrics":
+            return self._metrics()
         else:
-            self._health(event)
+            self._health()
         return None
 
     def failed(self, error: BaseException) -> None:
-        self._answer(Malformed(HTTPStatus.INTERNAL_SERVER_ERROR), HTTPStatus.INTERNAL_SERVER_ERROR)
+        self._answer(HTTPStatus.INTERNAL_SERVER_ERROR)
 
-    def _refusal(self, request: Request) -> HTTPStatus | None:
+    def _refusal(self, request: RequestHead) -> HTTPStatus | None:
+        if request.length != 0:
+            return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
         if not self._may():
             return HTTPStatus.FORBIDDEN
-        if request.path not in PATHS:
+        if _path(request) not in PATHS:
             return HTTPStatus.NOT_FOUND
         return None if request.method in METHODS else HTTPStatus.METHOD_NOT_ALLOWED
 
@@ -101,10 +109,10 @@ class MetricsSession(Conversation):
         monitoring.observed.seen(row.id, link.peer.host, Mechanism.ANONYMOUS, link.seal, time.time())
         return True
 
-    async def _metrics(self, request: Request) -> None:
-        self._answer(request, HTTPStatus.OK, CONTENT_TYPE, await self._monitoring.metrics())
+    async def _metrics(self) -> None:
+        self._answer(HTTPStatus.OK, CONTENT_TYPE, await self._monitoring.metrics())
 
-    def _health(self, event: Request | Malformed) -> None:
+    def _health(self) -> None:
         parts = self._monitoring.health()
         is_well = all(parts.values())
         told = {
@@ -113,13 +121,19 @@ class MetricsSession(Conversation):
             "parts": {name: "up" if up else "down" for name, up in sorted(parts.items())},
         }
         status = HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
-        self._answer(event, status, "application/json", json.dumps(told).encode() + b"\n")
+        self._answer(status, "application/json", json.dumps(told).encode() + b"\n")
 
-    def _answer(
-        self, event: Request | Malformed, status: HTTPStatus, kind: str = PLAIN, body: bytes | None = None
-    ) -> None:
+    def _answer(self, status: HTTPStatus, kind: str = PLAIN, body: bytes | None = None) -> None:
         count(Metric.SCRAPES, str(status.value))
-        # RFC 9110 section 15.5.6: the answer says which methods there are.
-        fields = (("Allow", ", ".join(METHODS)),) if status is HTTPStatus.METHOD_NOT_ALLOWED else ()
-        self._machine.answer(event, status, kind, f"{status.phrase}\n".encode() if body is None else body, *fields)
+        data = f"{status.phrase}\n".encode() if body is None else body
+        fields = [(b"Content-Type", kind.encode("ascii")), (b"Content-Length", b"%d" % len(data))]
+        if status is HTTPStatus.METHOD_NOT_ALLOWED:  # RFC 9110 section 15.5.6: the answer says which methods there are
+            fields.append((b"Allow", ", ".join(METHODS).encode("ascii")))
+        self._machine.respond(status, fields, ends=True)
+        self._machine.write(data)
+        self._machine.finish()
         self._close()
+
+
+def _path(request: RequestHead) -> str:
+    return request.target.partition(b"?")[0].decode("ascii")
