@@ -208,6 +208,16 @@ class Event(StrEnum):
         "The directory did not answer for every mailbox's owner: none is taken for gone, and nothing is purged.",
     )
     STORE_UNAVAILABLE = "store-unavailable", "error", "The mailbox database does not answer."
+    HTTP_REQUEST = (
+        "http-request",
+        "info",
+        "A request was answered; `target` is its path without the query, and `status` is 0 where the client left before.",
+    )
+    HTTP_FAILED = (
+        "http-failed",
+        "error",
+        "An application of the web raised; the client got 500 without a word more, or its connection was cut.",
+    )
 
 
 def configure(process: str, file: Path | None, level: str = "info") -> None:

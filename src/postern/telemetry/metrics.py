@@ -43,6 +43,11 @@ LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
         "queue": ("the queue's folder, which is the number of its worker", None),
         "state": ("`up` or `down`", frozenset({"up", "down"})),
         "status": ("the HTTP status code", None),
+        "route": ("the beginning of the path that the web's application answers for, or `none`", None),
+        "class": (
+            "the class of the HTTP status code, as `2xx`; `none` where the client left before its answer",
+            frozenset({"2xx", "3xx", "4xx", "5xx"}),
+        ),
         "version": ("the version of Postern", None),
     }
 )
@@ -164,6 +169,13 @@ class Metric(StrEnum):
         Kind.COUNTER,
         ("event", "path", "level"),
         "Lines of the log, by event, path and level.",
+    )
+    HTTP_SECONDS = (
+        "postern_http_seconds",
+        Kind.HISTOGRAM,
+        ("route", "class"),
+        "How long requests of the web took from their head to the end of their answer, by route and class of status.",
+        _SECONDS,
     )
     SCRAPES = "postern_metrics_requests_total", Kind.COUNTER, ("status",), "Requests to the metrics service."
 
