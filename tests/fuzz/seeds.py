@@ -38,6 +38,7 @@ PARSERS = {
     "fuzz_logon": (),
     "fuzz_directory": (),
     "fuzz_http": ("http",),
+    "fuzz_xml": (),
 }
 CUTS = (0, 1, 9)
 _SAID = re.compile(r"^C\d?([:>]) ?(.*)$", re.MULTILINE)
@@ -216,7 +217,23 @@ def _http() -> Iterator[bytes]:
             yield b"\x00" + line + b"\r\nHost: x\r\n" + field + b"\r\n\r\nmore"
 
 
+def _xml() -> Iterator[bytes]:
+    """Documents, right and wrong, in both encodings."""
+    for body in (
+        "<D:a xmlns:D='DAV:' D:b='c' d='e&#10;'><D:f/>x&lt;<g xmlns='h'>y</g><![CDATA[z]]></D:a>",
+        "<a xmlns:b=''/>",
+        "<a><b:c/></a>",
+        "<a>" * 10,
+        "<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>",
+        "<a xml:lang='ko'>한 글<?b c?><!-- d --></a>",
+    ):
+        for encoding in ("utf-8", "utf-16"):
+            yield body.encode(encoding)
+            yield f'<?xml version="1.0" encoding="{encoding}"?>{body}'.encode(encoding)
+
+
 _MADE = {
+    "fuzz_xml": _xml,
     "fuzz_logon": _logon,
     "fuzz_dcerpc": _dcerpc,
     "fuzz_mail": _mail,

@@ -1,7 +1,7 @@
 """The subscription file: XML with the fields of Exchange's New-EdgeSubscription, for one edge.
 
 It turns bytes into a SubscriptionFile and back. A file comes from outside the organization: no document type, no entities
-(defusedxml), every field bounded and of its own form. Dates are ISO 8601 in UTC where Exchange writes .NET ticks; a
+(`protocols.xml`), every field bounded and of its own form. Dates are ISO 8601 in UTC where Exchange writes .NET ticks; a
 duration is in minutes.
 """
 
@@ -13,15 +13,13 @@ import datetime
 import re
 from collections.abc import Callable
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError, SubElement, indent, tostring
-
-from defusedxml.common import DefusedXmlException
-from defusedxml.ElementTree import fromstring
 
 from postern.model.edge import SubscriptionFile
+from postern.protocols import xml
 
 MAX_SIZE = 65_536
 ROOT = "EdgeSubscriptionData"
+_BOUNDS = xml.Bounds(octets=MAX_SIZE, depth=3, elements=100, attributes=100)
 _HOST = re.compile(r"(?!-)[a-zA-Z0-9-]{1,63}(?<!-)(\.(?!-)[a-zA-Z0-9-]{1,63}(?<!-))*")
 _TEXT = re.compile(r"[\x20-\x7e]{1,256}")
 _WORD = re.compile(r"[\w.:{}\- ]{0,64}")
@@ -33,8 +31,7 @@ class SubscriptionFileError(Exception):
 
 
 def write(file: SubscriptionFile) -> bytes:
-    root = Element(ROOT)
-    for name, value in (
+    fields = (
         ("EdgeServerName", file.server_name),
         ("EdgeServerFQDN", file.server_fqdn),
         ("EdgeCertificateBlob", base64.b64encode(file.certificate).decode()),
@@ -46,11 +43,9 @@ def write(file: SubscriptionFile) -> bytes:
         ("ProductID", file.product_id),
         ("VersionNumber", file.version),
         ("SerialNumber", file.serial),
-    ):
-        SubElement(root, name).text = value
-    indent(root)
-    text: str = tostring(root, encoding="unicode")
-    return f'<?xml version="1.0" encoding="utf-8"?>\n{text}\n'.encode()
+    )
+    lines = "".join(f"  <{name}>{xml.text(value)}</{name}>\n" for name, value in fields)
+    return f"{xml.DECLARATION}<{ROOT}>\n{lines}</{ROOT}>\n".encode()
 
 
 def read(data: bytes) -> SubscriptionFile:
@@ -61,16 +56,16 @@ def read(data: bytes) -> SubscriptionFile:
     if len(data) > MAX_SIZE:
         raise SubscriptionFileError(f"is larger than {MAX_SIZE} bytes: no subscription file")
     try:
-        root = fromstring(data, forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError):
-        raise SubscriptionFileError("is no XML without a document type: no subscription file") from None
-    if root.tag != ROOT:
+        root = xml.read(data, _BOUNDS)
+    except xml.XmlError as error:
+        raise SubscriptionFileError(f"is no XML that can be read ({error}): no subscription file") from None
+    if root.name != ROOT:
         raise SubscriptionFileError(f"does not begin with <{ROOT}>: no subscription file")
     fields: dict[str, str] = {}
-    for child in root:
-        if child.tag in fields or len(child):
-            raise SubscriptionFileError(f"{child.tag} is there twice, or holds more than a value")
-        fields[child.tag] = (child.text or "").strip()
+    for child in root.elements:
+        if child.name in fields or child.elements:
+            raise SubscriptionFileError(f"{child.name} is there twice, or holds more than a value")
+        fields[child.name] = child.text.strip()
 
     def field(name: str, pattern: re.Pattern[str], then: Callable[[str], Any] = str) -> Any:
         value = fields.get(name)

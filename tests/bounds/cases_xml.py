@@ -1,0 +1,58 @@
+"""Worst cases of what reads and writes XML: protocols.xml."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from postern.protocols import xml
+from tests.bounds.growth import Cases, Work
+
+P = "protocols.xml."
+_BOUNDLESS = xml.Bounds(
+    octets=1 << 30, depth=1 << 30, elements=1 << 30, attributes=1 << 30, name=1 << 30, value=1 << 30
+)
+
+
+def _read(data: bytes, bounds: xml.Bounds = _BOUNDLESS) -> Work:
+    def work() -> None:
+        with suppress(xml.XmlError):
+            xml.read(data, bounds)
+
+    return work
+
+
+def _filled(size: int, before: bytes, piece: bytes, after: bytes) -> bytes:
+    return before + piece * ((size - len(before) - len(after)) // len(piece)) + after
+
+
+def _entities(size: int) -> bytes:
+    """Each entity is ten of the one before; the last is in the text."""
+    names = [b"<!ENTITY e%d '%s'>" % (number + 1, b"&e%d;" % number * 10) for number in range(9)]
+    head = b"<!DOCTYPE a [<!ENTITY e0 '0123456789'>" + b"".join(names) + b"]><a>"
+    return _filled(size, head, b"&e9;", b"</a>")
+
+
+def _prefixes(size: int) -> bytes:
+    """A long namespace, which each of many attributes is in."""
+    attributes = b" ".join(b"n:a%d=''" % number for number in range(size // 24))
+    return b"<a xmlns:n='" + b"x" * (size // 2) + b"'><b " + attributes + b"/></a>"
+
+
+CASES: Cases = {
+    P + "read: elements": lambda size: _read(_filled(size, b"<a>", b"<b/>", b"</a>")),
+    P + "read: nesting": lambda size: _read(b"<a>" * (size // 7) + b"</a>" * (size // 7), xml.Bounds(octets=1 << 30)),
+    P + "read: names": lambda size: _read(
+        b"<a>" + b"".join(b"<b%d/>" % number for number in range(size // 12)) + b"</a>"
+    ),
+    P + "read: attributes": lambda size: _read(
+        b"<a " + b" ".join(b"b%d=''" % number for number in range(size // 12)) + b"/>"
+    ),
+    P + "read: a long namespace": lambda size: _read(_prefixes(size), xml.Bounds(octets=1 << 30)),
+    P + "read: namespaces": lambda size: _read(_filled(size, b"<a>", b"<b xmlns:c='d'/>", b"</a>")),
+    P + "read: text": lambda size: _read(_filled(size, b"<a>", b"a&lt;<!-- -->", b"</a>")),
+    P + "read: entities": lambda size: _read(_entities(size)),
+    P + "read: comments before a document type": lambda size: _read(_filled(size, b"", b"<!-- -->", b"<!DOCTYPE a>")),
+    P + "read: document types in text": lambda size: _read(_filled(size, b"<a><![CDATA[", b"<!DOCTYPE a>", b"]]></a>")),
+    P + "text": lambda size: lambda: xml.text("&\x00\r" * (size // 3)),
+    P + "attribute": lambda size: lambda: xml.attribute('"\n\x00' * (size // 3)),
+}

@@ -1,0 +1,37 @@
+"""Fuzz target for XML: `python tests/fuzz/fuzz_xml.py -max_total_time=300`, with atheris.
+
+What is read is written, and read again as the same; no text of the document is in an error.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+if __name__ == "__main__":
+    import atheris
+
+    with atheris.instrument_imports(include=["postern.protocols.xml"]):
+        from postern.protocols import xml
+else:
+    from postern.protocols import xml
+
+BOUNDS = xml.Bounds(octets=4096, depth=8, elements=50, attributes=50, name=40, value=100, spaces=10)
+
+
+def one_input(data: bytes) -> None:
+    """Raises AssertionError (or anything else) where the reader or the writer does what it must not."""
+    with suppress(xml.XmlError):
+        root = xml.read(data, BOUNDS)
+        elements = list(root.walk())
+        assert len(elements) <= BOUNDS.elements
+        assert sum(len(element.attributes) for element in elements) <= BOUNDS.attributes
+        assert xml.read(xml.write(root)) == root
+        for element in elements:
+            inner = xml.write(element, {"DAV:": "D"}, declaration=False)
+            assert xml.read(b"<outer>" + inner + b"</outer>").elements == [element]
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
