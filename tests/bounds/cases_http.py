@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
-from postern.protocols.http import body, head
+from postern.protocols.http import body, conditions, dates, head, negotiation, ranges
 from postern.protocols.http.events import RequestHead
 from postern.protocols.http.server import ServerMachine
 from tests.bounds.growth import Cases, Work, pieces
@@ -60,6 +61,19 @@ def _persists(size: int, value: bytes) -> Work:
     return lambda: head.persists(request)
 
 
+def _value(size: int, reader: Callable[[bytes], object], wire: bytes, begin: bytes = b"") -> Work:
+    value = begin + wire * (size // len(wire))
+    return lambda: reader(value)
+
+
+def _matched(value: bytes) -> object:
+    return conditions.condition("PUT", [(b"if-match", value)] * 2, conditions.Validators(b'"a"', 0))
+
+
+def _ranged(value: bytes) -> object:
+    return conditions.range_applies([(b"if-range", value)], conditions.Validators(b'"a"', 0))
+
+
 POST = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
 
 CASES: Cases = {
@@ -68,6 +82,12 @@ CASES: Cases = {
     "protocols.http.body.ChunkedBody:one by one": partial(_body, wire=b"1;a=b\r\na\r\n", chunked=True, step=1),
     "protocols.http.body.FixedBody": partial(_body, wire=b"a", chunked=False),
     "protocols.http.body.FixedBody:pieces": partial(_body, wire=b"a", chunked=False, step=50),
+    "protocols.http.conditions.condition": partial(_value, reader=_matched, wire=b'"", '),
+    "protocols.http.conditions.parse_tags": partial(_value, reader=conditions.parse_tags, wire=b'W/"a",'),
+    "protocols.http.conditions.parse_tags:commas": partial(_value, reader=conditions.parse_tags, wire=b", "),
+    "protocols.http.conditions.parse_tags:long": partial(_value, reader=conditions.parse_tags, wire=b"a", begin=b'"'),
+    "protocols.http.conditions.range_applies": partial(_value, reader=_ranged, wire=b"a", begin=b'"'),
+    "protocols.http.dates.parse_http_date": partial(_value, reader=dates.parse_http_date, wire=b" 1"),
     "protocols.http.head.FieldsReader": partial(_fields, wire=b"A: b\r\n"),
     "protocols.http.head.FieldsReader:long": partial(_fields, wire=b"A: " + b" b" * 30_000 + b"\r\n"),
     "protocols.http.head.head_of": partial(_head_of, name=b"a", value=b"b"),
@@ -77,6 +97,22 @@ CASES: Cases = {
     "protocols.http.head.may_begin_line": lambda size: lambda: head.may_begin_line(b"A" * size),
     "protocols.http.head.persists": partial(_persists, value=b" ,"),
     "protocols.http.head.read_line": lambda size: lambda: head.read_line(b"GET /" + b"a" * size + b" HTTP/1.1\r\n"),
+    "protocols.http.negotiation.content_coding": partial(_value, reader=negotiation.content_coding, wire=b"a;q=1,"),
+    "protocols.http.negotiation.content_coding:quotes": partial(
+        _value, reader=negotiation.content_coding, wire=b',a;b="\\"'
+    ),
+    "protocols.http.negotiation.parse_content_type": partial(
+        _value, reader=negotiation.parse_content_type, wire=b';a*0="b"', begin=b"text/xml"
+    ),
+    "protocols.http.negotiation.preferred": partial(
+        _value, reader=lambda value: negotiation.preferred(value, ("text/xml", "a/b; c=d")), wire=b"*/*;a=b;q=0.1,"
+    ),
+    "protocols.http.ranges.parse_range": partial(
+        _value, reader=lambda value: ranges.parse_range(value, 1 << 40), wire=b"0-,", begin=b"bytes="
+    ),
+    "protocols.http.ranges.parse_range:long": partial(
+        _value, reader=lambda value: ranges.parse_range(value, 1 << 40), wire=b"1", begin=b"bytes="
+    ),
     "protocols.http.server.ServerMachine": partial(_requests, wire=b"GET / HTTP/1.1\r\n" + HOST + b"\r\n"),
     "protocols.http.server.ServerMachine:one by one": partial(
         _requests, wire=b"GET / HTTP/1.1\r\n" + HOST + b"A: b\r\n" * 100 + b"\r\n", step=1

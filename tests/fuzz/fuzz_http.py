@@ -1,7 +1,8 @@
-"""Fuzz target for the HTTP machine: `python tests/fuzz/fuzz_http.py -max_total_time=300`, with atheris.
+"""Fuzz target for HTTP: `python tests/fuzz/fuzz_http.py -max_total_time=300`, with atheris.
 
 The first octet says how the rest is cut; whole and cut give the same events. What the machine took for requests, a second reader
-(h11) takes for the same requests, or refuses: else the two could be played off against each other.
+(h11) takes for the same requests, or refuses: else the two could be played off against each other. The same octets are the value
+of a field, too.
 """
 
 from __future__ import annotations
@@ -12,11 +13,19 @@ if __name__ == "__main__":
     import atheris
 
     with atheris.instrument_imports(include=["postern.protocols.http"]):
+        from postern.protocols.http.conditions import Validators, condition, range_applies
+        from postern.protocols.http.dates import parse_http_date
         from postern.protocols.http.events import RequestHead
+        from postern.protocols.http.negotiation import content_coding, parse_content_type, preferred
+        from postern.protocols.http.ranges import parse_range
         from tests.protocols.http.test_peer import compare
         from tests.protocols.http.test_server import events_of
 else:
+    from postern.protocols.http.conditions import Validators, condition, range_applies
+    from postern.protocols.http.dates import parse_http_date
     from postern.protocols.http.events import RequestHead
+    from postern.protocols.http.negotiation import content_coding, parse_content_type, preferred
+    from postern.protocols.http.ranges import parse_range
     from tests.protocols.http.test_peer import compare
     from tests.protocols.http.test_server import events_of
 
@@ -33,6 +42,20 @@ def one_input(data: bytes) -> None:
             assert event.target.startswith(b"/") or (event.target == b"*" and event.method == "OPTIONS")
             assert event.host or event.version == "1.0"
     compare(wire)
+    value(wire)
+
+
+def value(octets: bytes) -> None:
+    """Reads octets as the value of each field that has a reader."""
+    current = Validators(b'"a"', 1_000_000_000)
+    for name in (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"):
+        assert condition("GET", [(name, octets)], current) in (None, 304, 412)
+    range_applies([(b"if-range", octets)], current)
+    assert all(part.start < part.end <= 100 for part in parse_range(octets, 100) or ())
+    assert content_coding(octets) in (None, "gzip", "identity")
+    assert preferred(octets, ("text/html", "application/json")) in (None, "text/html", "application/json")
+    parse_content_type(octets)
+    parse_http_date(octets)
 
 
 if __name__ == "__main__":

@@ -220,6 +220,12 @@ def test_challenges_are_in_the_row_s_order_and_quoted() -> None:
     )
 
 
+def test_negotiate_comes_before_ntlm() -> None:
+    assert challenges((Mechanism.BASIC, Mechanism.NTLM, Mechanism.NEGOTIATE), "mail")[1:] == ("Negotiate", "NTLM")
+    assert challenges((Mechanism.NTLM, Mechanism.BASIC, Mechanism.KERBEROS), "mail")[:2] == ("Negotiate", "NTLM")
+    assert challenges((Mechanism.NEGOTIATE, Mechanism.BASIC, Mechanism.NTLM), "mail")[::2] == ("Negotiate", "NTLM")
+
+
 @pytest.mark.parametrize(
     ("value", "credentials"),
     [

@@ -154,8 +154,7 @@ class Exchange:
         body = answer.body
         fields = [*answer.fields, (b"content-type", PLAIN)] if body else list(answer.fields)
         self._respond(answer.status, fields, len(body), answer.ends or not self.is_whole)
-        self._machine.write(body)
-        self.sent = len(body)
+        self._write(body)
         self._finish()
 
     async def discard(self) -> bool:
@@ -226,8 +225,7 @@ class Exchange:
             self._begin(*self._start, len(data), more)
         if self._gzip is not None:
             data = await self._gzip.packed(data, more)
-        self.sent += len(data)
-        self._machine.write(data)
+        self._write(data)
         if not more:
             self._finish()
             return
@@ -250,6 +248,11 @@ class Exchange:
             fields.append((b"content-length", b"%d" % size))
         self._machine.respond(status, with_standing(fields, self._link.seal is not None), ends)
         self.status = int(status)
+
+    def _write(self, data: bytes) -> None:
+        self._machine.write(data)
+        if self.head.method != "HEAD":
+            self.sent += len(data)
 
     def _finish(self) -> None:
         self._machine.finish()

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 from urllib.parse import quote
 
+from postern.model.security import Identity
 from postern.protocols.http.events import Event as HttpEvent
 from postern.protocols.http.events import Malformed, RequestHead
 from postern.protocols.http.server import ServerMachine
@@ -134,15 +135,13 @@ class HttpSession(Conversation):
     # A request
 
     async def _serve(self, exchange: Exchange) -> None:
-        link, access, head = self.link, self._access, exchange.head
+        link, in_flight, head = self.link, self._access.in_flight, exchange.head
         assert link is not None
-        if exchange.is_gone:
-            return
         began = monotonic()
         path = path_of(head.target) if head.target != b"*" else "*"
-        route = access.site.route(head.host, path) if path is not None else None
+        route = self._access.site.route(head.host, path) if path is not None else None
         caller: Caller | None = None
-        is_in = access.in_flight.enter(link.peer.host)
+        is_in = in_flight.enter(link.peer.host)
         try:
             if not is_in:
                 answer: Answer | None = Answer(HTTPStatus.SERVICE_UNAVAILABLE, [(b"retry-after", b"1")])
@@ -164,7 +163,7 @@ class HttpSession(Conversation):
                 await self._refuse_request(exchange, answer)
         finally:
             if is_in:
-                access.in_flight.leave(link.peer.host)
+                in_flight.leave(link.peer.host)
             self._record(exchange, route, caller, path, began)
         self._exchange = None
         self._conclude(exchange)
@@ -180,11 +179,12 @@ class HttpSession(Conversation):
     def _admitting(self) -> Admission:
         if self._admission is None:
             assert self.link is not None
-            reauthorization = self._access.authenticator.reauthorization
-            self._admission = Admission(
-                self._access, self.link, lambda identity: self.watch(reauthorization, identity), self.unwatch
-            )
+            self._admission = Admission(self._access, self.link, self._watch, self.unwatch)
         return self._admission
+
+    def _watch(self, identity: Identity) -> None:
+        if self.link is not None and not self.link.is_closed:  # else nobody would end the watch
+            self.watch(self._access.authenticator.reauthorization, identity)
 
     def _without_route(self, path: str) -> Answer:
         if path == "*":

@@ -65,8 +65,12 @@ class Unauthorized:
 
 
 def challenges(mechanisms: Iterable[Mechanism], realm: str) -> tuple[str, ...]:
-    """Returns a WWW-Authenticate field for each scheme of these mechanisms, in their order. People see `realm` beside Basic."""
-    schemes = dict.fromkeys(SCHEMES[mechanism] for mechanism in mechanisms if mechanism in SCHEMES)
+    """Returns a WWW-Authenticate field for each scheme of these mechanisms, in their order, but Negotiate before NTLM: clients
+    take the first that they know, and Kerberos is only in Negotiate. People see `realm` beside Basic."""
+    schemes = list(dict.fromkeys(SCHEMES[mechanism] for mechanism in mechanisms if mechanism in SCHEMES))
+    if "NTLM" in schemes and "Negotiate" in schemes[schemes.index("NTLM") :]:
+        schemes.remove("Negotiate")
+        schemes.insert(schemes.index("NTLM"), "Negotiate")
     shown = "".join(f"\\{letter}" if letter in '"\\' else letter for letter in realm if letter.isprintable())
     return tuple(f'Basic realm="{shown}", charset="UTF-8"' if scheme == "Basic" else scheme for scheme in schemes)
 
