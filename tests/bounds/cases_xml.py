@@ -1,10 +1,11 @@
-"""Worst cases of what reads and writes XML: protocols.xml."""
+"""Worst cases of what reads and writes XML: protocols.xml, and the requests of Autodiscover."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 
 from postern.protocols import xml
+from postern.services.autodiscover import pox, soap
 from tests.bounds.growth import Cases, Work
 
 P = "protocols.xml."
@@ -38,7 +39,10 @@ def _prefixes(size: int) -> bytes:
     return b"<a xmlns:n='" + b"x" * (size // 2) + b"'><b " + attributes + b"/></a>"
 
 
+A = "services.autodiscover."
 CASES: Cases = {
+    A + "pox.read": lambda size: lambda: pox.read(_filled(min(size, pox.BOUNDS.octets), b"<a>", b"<b/>", b"</a>")),
+    A + "soap.read": lambda size: lambda: soap.read(_filled(min(size, soap.BOUNDS.octets), b"<a>", b"<b/>", b"</a>")),
     P + "read: elements": lambda size: _read(_filled(size, b"<a>", b"<b/>", b"</a>")),
     P + "read: nesting": lambda size: _read(b"<a>" * (size // 7) + b"</a>" * (size // 7), xml.Bounds(octets=1 << 30)),
     P + "read: names": lambda size: _read(

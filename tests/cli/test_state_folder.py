@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from postern.cli.failures import Failure
 from postern.cli.main import postern
 from postern.cli.state_folder import refuse_without_rights
 from postern.host import account, state
@@ -66,3 +67,12 @@ def test_what_is_ours_or_not_there_is_left_to_the_command(folder: Path) -> None:
     refuse_without_rights(str(folder))
     refuse_without_rights(str(folder / "absent"))
     refuse_without_rights((f"hub1={folder}", str(folder)))
+
+
+@pytest.mark.root
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as two accounts")
+def test_an_equals_sign_in_a_path_names_no_server(folder: Path) -> None:
+    place = folder.parent / "a=b"
+    folder.rename(place)
+    with as_nobody(), pytest.raises(Failure, match=f"no right to use {place}"):
+        refuse_without_rights((str(place),))

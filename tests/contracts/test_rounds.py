@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "postern"
-FOLDERS = ("services", "roles", "transport", "trust", "directory", "net")
+FOLDERS = ("services", "roles", "transport", "trust", "directory", "net", "host", "lab")
 ALLOWED = {
     ("services/mailbox/housekeeping.py", "render_anew"): "it ends when all is rendered, and logs what is raised",
     ("transport/dispatcher.py", "_run"): "mail wakes it; it sleeps after a failure only",

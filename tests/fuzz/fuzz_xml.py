@@ -1,6 +1,6 @@
-"""Fuzz target for XML: `python tests/fuzz/fuzz_xml.py -max_total_time=300`, with atheris.
+"""Fuzz target for XML and the requests of Autodiscover: `python tests/fuzz/fuzz_xml.py -max_total_time=300`, with atheris.
 
-What is read is written, and read again as the same; no text of the document is in an error.
+What is read is written, and read again as the same; a request of Autodiscover has an answer that can be read.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ from contextlib import suppress
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.protocols.xml"]):
+    with atheris.instrument_imports(include=["postern.protocols.xml", "postern.services.autodiscover"]):
         from postern.protocols import xml
+        from postern.services.autodiscover import pox, soap
+        from postern.services.autodiscover.client_services import ClientServices
 else:
     from postern.protocols import xml
+    from postern.services.autodiscover import pox, soap
+    from postern.services.autodiscover.client_services import ClientServices
 
 BOUNDS = xml.Bounds(octets=4096, depth=8, elements=50, attributes=50, name=40, value=100, spaces=10)
 
@@ -30,6 +34,13 @@ def one_input(data: bytes) -> None:
         for element in elements:
             inner = xml.write(element, {"DAV:": "D"}, declaration=False)
             assert xml.read(b"<outer>" + inner + b"</outer>").elements == [element]
+    asked = pox.read(data)
+    if isinstance(asked, pox.Question):
+        assert asked.address in [element.text for element in xml.read(pox.redirect(asked.address)).walk()]
+    question = soap.read(data)
+    if isinstance(question, soap.Question):
+        xml.read(soap.user_settings(question, dict.fromkeys(question.named, "a@b.test"), ClientServices("", ())))
+        xml.read(soap.domain_settings(question, question.named))
 
 
 if __name__ == "__main__":

@@ -218,7 +218,7 @@ def _http() -> Iterator[bytes]:
 
 
 def _xml() -> Iterator[bytes]:
-    """Documents, right and wrong, in both encodings."""
+    """Documents, right and wrong, in both encodings, and requests of Autodiscover."""
     for body in (
         "<D:a xmlns:D='DAV:' D:b='c' d='e&#10;'><D:f/>x&lt;<g xmlns='h'>y</g><![CDATA[z]]></D:a>",
         "<a xmlns:b=''/>",
@@ -230,6 +230,23 @@ def _xml() -> Iterator[bytes]:
         for encoding in ("utf-8", "utf-16"):
             yield body.encode(encoding)
             yield f'<?xml version="1.0" encoding="{encoding}"?>{body}'.encode(encoding)
+
+    space, soap = "http://schemas.microsoft.com/exchange/", "http://schemas.xmlsoap.org/soap/envelope/"
+    for kind, version in (("outlook", "2006a"), ("mobilesync", "2006")):
+        yield (
+            f"<Autodiscover xmlns='{space}autodiscover/{kind}/requestschema/2006'><Request><EMailAddress>a@b.test"
+            f"</EMailAddress><AcceptableResponseSchema>{space}autodiscover/{kind}/responseschema/{version}"
+            "</AcceptableResponseSchema></Request></Autodiscover>"
+        ).encode()
+    for operation, named in (
+        ("GetUserSettings", "<Users><User><Mailbox>a@b.test</Mailbox></User></Users>"),
+        ("GetDomainSettings", "<Domains><Domain>b.test</Domain></Domains>"),
+    ):
+        yield (
+            f"<s:Envelope xmlns:s='{soap}' xmlns='{space}2010/Autodiscover'><s:Header><RequestedServerVersion>Exchange2010"
+            f"</RequestedServerVersion></s:Header><s:Body><{operation}RequestMessage><Request>{named}<RequestedSettings>"
+            f"<Setting>UserDN</Setting></RequestedSettings></Request></{operation}RequestMessage></s:Body></s:Envelope>"
+        ).encode()
 
 
 _MADE = {

@@ -17,6 +17,7 @@ from typing import get_args
 import pytest
 
 from postern.host import configuration, schema, state
+from postern.model.domains import netbios_name
 from postern.model.organization import (
     ActiveDirectory,
     Database,
@@ -254,7 +255,7 @@ def test_a_domain_may_have_another_netbios_name_and_its_realm_be_written() -> No
 
 
 def test_the_netbios_name_is_at_most_15_letters_of_the_first_label() -> None:
-    assert configuration.netbios("a-very-long-name-indeed.test") == "A-VERY-LONG-NAM"
+    assert netbios_name("a-very-long-name-indeed.test") == "A-VERY-LONG-NAM"
 
 
 @pytest.mark.parametrize("profile", Profile)

@@ -3,8 +3,8 @@
 `how`: "fail" (a worker raises at its start), "deaf" (a worker does not end when told), "silent" (a worker dies without a word),
 "busy" (a worker that is told by SIGALRM never comes back to its loop, and worked on "toy" then), "brief" (as usual, with a short
 patience for silence), "counted" (as usual, and what it counts is written down).
-The file "renew" in the state folder replaces the
-workers. A worker that gets SIGUSR1 opens sockets that fit no row. It prints "ready" and whatever ended it.
+Whoever looks after certificates takes the file "renew" in the state folder away. A worker that gets SIGUSR1 opens sockets that
+fit no row. It prints "ready" and whatever ended it.
 """
 
 from __future__ import annotations
@@ -75,15 +75,6 @@ def _never_return() -> None:
             pass
 
 
-def _taken_away(file: Path) -> bool:
-    """Whether the file was there: the test's word that something has changed, heard once."""
-    try:
-        file.unlink()
-    except FileNotFoundError:
-        return False
-    return True
-
-
 def main(folder: str, offset: int, how: str) -> None:
     os.umask(0o077)
     made = state.create(folder)
@@ -103,7 +94,7 @@ def main(folder: str, offset: int, how: str) -> None:
         starts={Role.CLIENT_ACCESS: starter(how)},
         workers=2,
         watch=watch.Watch(organization, server, made),
-        refresh=lambda: _taken_away(made.root / "renew"),
+        refresh=lambda: (made.root / "renew").unlink(missing_ok=True),
     )
     supervisor.REFRESH_EVERY = 3600.0 if how == "hang-up" else 0.1
     supervisor.WATCH_EVERY = 0.2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from postern.model.words import counted, meant, nearest
+from postern.model.words import counted, first_of, meant, nearest
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,16 @@ def test_a_noun_follows_its_number(count: int, said: str) -> None:
 
 def test_a_plural_of_its_own() -> None:
     assert (counted(1, "entry", "entries"), counted(2, "entry", "entries")) == ("1 entry", "2 entries")
+
+
+def test_of_many_names_the_first_are_shown_and_the_others_counted() -> None:
+    names = ["alice", "bob", "carol"]
+    assert [first_of(names, most) for most in (1, 2, 3)] == [
+        "alice and 2 more",
+        "alice, bob and 1 more",
+        "alice, bob, carol",
+    ]
+    assert first_of([], 1) == ""
 
 
 def test_the_nearest_known_word_is_offered_or_all() -> None:

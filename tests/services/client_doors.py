@@ -90,8 +90,10 @@ class Doors:
         self.authority = trustme.CA()
         self.tls: ServerContext | MutualContext = bound_tls(self.authority)
         self.ports: dict[int, int] = {}
+        self.only: Sequence[int] = ()
+        """The numbers of the ports to open; () for all of the row."""
         self._rows = settle(profile)
-        self._doors: list[Door] = []
+        self.doors: list[Door] = []
 
     def access(self, row: str) -> ClientAccess:
         server = MailboxServer(self.mailboxes, self.changes)
@@ -109,15 +111,17 @@ class Doors:
         await self.authenticator.refresh()
         access = self.access(row)
         for port in self._rows[row].ports:
+            if self.only and port.number not in self.only:
+                continue
             door = Door([self._rows[row]], port, lambda: session(access), self.tls, max_per_address=self._per_address)
             number = free_port()
             await door.open("127.0.0.1", number)
-            self._doors.append(door)
+            self.doors.append(door)
             self.ports[port.number or 0] = number
 
     async def close(self) -> None:
         await self.changes.close()
-        for door in self._doors:
+        for door in self.doors:
             await door.close(0.5)
         self.authenticator.close()
 

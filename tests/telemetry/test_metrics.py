@@ -64,6 +64,10 @@ def test_labels_are_bounded() -> None:
     series = [labels for metric, labels in metrics.values if metric is Metric.EVENTS]
     assert len(series) == MAX_SERIES + 1
     assert metrics.values[Metric.EVENTS, ("other", "other", "other")] == 100
+    for number in range(MAX_SERIES + 100):
+        metrics.measure(Metric.CONNECTIONS, lambda: 1.0, f"port{number}")
+        metrics.read_gauges()
+    assert sum(metric is Metric.CONNECTIONS for metric, _ in metrics.values) == MAX_SERIES + 1
     with pytest.raises(ValueError, match="labels"):
         metrics.count(Metric.EVENTS, "started")
     with pytest.raises(ValueError, match="labels"):

@@ -409,7 +409,7 @@ def test_mail_in_the_memory_of_the_worker_that_notices_is_not_lost(tmp_path: Pat
             world.queue.damaged(_corrupt())
             with pytest.raises(IntakeError, match="damaged"):
                 await world.send("bob@example.test")
-            await noted.wait()
+            await asyncio.wait_for(noted.wait(), 10)
             return [on_its_way.queue_id, (await being_taken).queue_id]
 
     queue_ids = asyncio.run(run())

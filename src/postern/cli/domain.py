@@ -16,7 +16,7 @@ from postern.cli.terminal import echo, echo_json, json_option, print_table
 from postern.model.directory import RecipientType
 from postern.model.domains import a_labels, shown
 from postern.model.organization import AcceptedDomain, DomainType
-from postern.model.words import counted
+from postern.model.words import counted, first_of
 
 if TYPE_CHECKING:
     from postern.host.directory import OpenDirectory
@@ -131,10 +131,9 @@ def enable(mechanism: str, state_dir: str | None) -> None:
     if _WARNINGS[mechanism]:
         echo(_WARNINGS[mechanism])
     if without:
-        names = ", ".join(without[:5]) + (f" and {len(without) - 5} more" if len(without) > 5 else "")
         echo(
-            f"{counted(len(without), 'user')} ({names}) cannot use it yet, for it cannot be made from what is kept of their "
-            f"passwords: set them again with `{called()} user passwd NAME`."
+            f"{counted(len(without), 'user')} ({first_of(without, 5)}) cannot use it yet, for it cannot be made from what is "
+            f"kept of their passwords: set them again with `{called()} user passwd NAME`."
         )
 
 

@@ -13,7 +13,7 @@ import click
 
 from postern.cli.failures import Failure, failure
 from postern.cli.files import Output, OutputFile
-from postern.cli.state_folder import named
+from postern.cli.state_folder import named, named_folder
 from postern.cli.terminal import echo_page
 from postern.model.organization import Organization, StateFolder
 from postern.paths.sightings import Sighting
@@ -40,7 +40,7 @@ def paths_map(output: OutputFile | None, state_dirs: tuple[str, ...], declared: 
     """
     from postern.paths.map import draw
 
-    folders = [_named(text) for text in state_dirs] or [("", "")]
+    folders = [named_folder(text) for text in state_dirs] or [("", "")]
     organization = _organization(folders[0][1])
     sightings = None if declared else [seen for name, folder in folders for seen in _sightings(name, folder)]
     picture = draw(organization, sightings)
@@ -48,11 +48,6 @@ def paths_map(output: OutputFile | None, state_dirs: tuple[str, ...], declared: 
         echo_page(picture)
         return
     output.write(picture.encode())
-
-
-def _named(text: str) -> tuple[str, str]:
-    name, equals, folder = text.partition("=")
-    return (name, folder) if equals and "/" not in name else ("", text)
 
 
 def _folder(state_dir: str) -> StateFolder:

@@ -19,7 +19,7 @@ from postern.cli.files import Output, OutputFile
 from postern.cli.sizes import size
 from postern.cli.state_folder import existing, state_option
 from postern.cli.terminal import echo, echo_json, json_moment, json_option, moment, print_fields, print_table
-from postern.model.words import counted
+from postern.model.words import counted, first_of
 from postern.telemetry import attempts
 from postern.transport import control, damage, poison, segments
 from postern.transport.control import ControlRequest, Verb
@@ -84,7 +84,7 @@ def list_(hop: str, only_poison: bool, state_dir: str | None, as_json: bool) -> 
                 _span(now - message.received),
                 size(message.location.size),
                 message.envelope.sender or "<>",
-                (first.address if first else "") + (f" and {len(open_) - 1} more" if len(open_) > 1 else ""),
+                first_of([recipient.address for recipient in open_], 1),
                 _state(first, now) if first else "finishing",
                 f"{first.status} {first.error}".strip() if first else "",
             )
@@ -102,14 +102,13 @@ def _list_poison(listed: list[tuple[Path, QueuedMessage]], now: float, as_json: 
     for folder, message in listed:
         recipient = _poison_of(message)
         set_aside = [r.address for r in message.recipients if r.state is State.POISON]
-        more = f" and {len(set_aside) - SHOWN} more" if len(set_aside) > SHOWN else ""
         rows.append(
             (
                 message.queue_id,
                 _span(now - message.received),
                 size(message.location.size),
                 message.envelope.sender or "<>",
-                ", ".join(set_aside[:SHOWN]) + more,
+                first_of(set_aside, SHOWN),
                 f"{len(set_aside)} of {len(message.recipients)}",
                 recipient.error if recipient else "",
                 str(poison.copy_of(folder, message.queue_id)),
@@ -126,10 +125,9 @@ def _list_copies(state_dir: str | None, waiting: set[str]) -> None:
     for folder in _folders(state_dir):
         kept = [queue_id for queue_id in poison.copies(folder) if queue_id not in waiting]
         if kept:
-            more = f" and {len(kept) - SHOWN} more" if len(kept) > SHOWN else ""
             echo(
                 f"Given up, with a report to the sender and a copy for {poison.KEPT / 86400:.0f} days in "
-                f"{folder / poison.FOLDER}: {', '.join(kept[:SHOWN])}{more}"
+                f"{folder / poison.FOLDER}: {first_of(kept, SHOWN)}"
             )
 
 

@@ -32,6 +32,12 @@ state_option = click.option(
 )
 
 
+def named_folder(text: str) -> tuple[str, str]:
+    """Reads `[NAME=]DIR`, as an option that may be repeated has it: the server's name, "" for none, and the folder."""
+    name, equals, folder = text.partition("=")
+    return (name, folder) if equals and "/" not in name else ("", text)
+
+
 def existing(state_dir: str | None) -> StateFolder:
     """Returns the state folder, for a command that reads its files. Raises Failure if there is none of that name."""
     from postern.host import state
@@ -89,9 +95,8 @@ def refuse_without_rights(value: Any) -> None:
     left to the command."""
     from postern.host import account, state
 
-    names = value or (None,) if isinstance(value, tuple) else (value,)
-    for name in names:
-        folder = state.find(name.rpartition("=")[2] if isinstance(value, tuple) and name else name).root
+    for name in _folders(value):
+        folder = state.find(name).root
         for path, right in ((folder, os.R_OK | os.X_OK), (folder / state.CONFIGURATION, os.R_OK)):
             try:
                 owner = account.owner(path).name
@@ -111,11 +116,16 @@ def become_owner(value: Any) -> Any:
     """Makes this process the owner of the state folder that `value` names; of the first, where it names several."""
     from postern.host import state
 
-    several = isinstance(value, tuple)
-    first = value[0] if several and value else None if several else value
-    folder = state.find(first.rpartition("=")[2] if several and first else first)
+    folder = state.find(_folders(value)[0])
     if not state.is_ours(folder):
         return value
     state.act_as_owner(folder)
     # Where nobody named one, the owner's default would be another than root's.
-    return str(folder.root) if not several else value or (str(folder.root),)
+    return str(folder.root) if not isinstance(value, tuple) else value or (str(folder.root),)
+
+
+def _folders(value: Any) -> tuple[str | None, ...]:
+    """The folders in the value of --state, which is a tuple where it may be repeated; (None,) where nobody named one."""
+    if not isinstance(value, tuple):
+        return (value,)
+    return tuple(named_folder(text)[1] for text in value) or (None,)

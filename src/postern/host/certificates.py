@@ -23,9 +23,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from postern.host.small_files import replace_file
 from postern.model.organization import Organization, Server, StateFolder
 from postern.net.tls import Certificate
+from postern.trust.private_files import replace_file
 
 AUTHORITY_LIFE = datetime.timedelta(days=3650)
 # Some clients refuse more than 398 days.

@@ -22,6 +22,7 @@ from postern.host.mistakes import Key, Problem, format_problems, problem, unquot
 from postern.host.schema import FileShape
 from postern.host.small_files import read_small
 from postern.host.state import CONFIGURATION
+from postern.model.domains import netbios_name
 from postern.model.organization import (
     AcceptedDomain,
     ActiveDirectory,
@@ -193,7 +194,7 @@ def _organization(shapes: FileShape) -> Organization:
     domain = None
     if shapes.active_directory is not None:
         given_name = shapes.active_directory.domain
-        domain = ActiveDirectory(given_name, shapes.active_directory.netbios or netbios(given_name))
+        domain = ActiveDirectory(given_name, shapes.active_directory.netbios or netbios_name(given_name))
     return Organization(
         name=main.name,
         domains=tuple(AcceptedDomain(domain.name, domain.type) for domain in shapes.domain),
@@ -221,11 +222,6 @@ def rpc_ports(offset: int) -> list[int]:
     """The range of RPC endpoints where the file gives none."""
     usual = RPC_PORTS[1] + offset < EPHEMERAL[0]
     return [port + offset for port in (RPC_PORTS if usual else LOW_RPC_PORTS)]
-
-
-def netbios(domain: str) -> str:
-    """The NetBIOS name of a domain for which the file has none: its first label in capitals, at most 15 letters."""
-    return domain.partition(".")[0].upper()[:15]
 
 
 DEFAULT = (Path(__file__).parent / "postern.toml").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -79,7 +80,7 @@ async def replica(organization: Organization, server: Server, state: StateFolder
         settle(organization.profile)["edge-adam"],
         adam.socket_uri(state),
         f"ldap://{server.loopback}:{organization.port(50389)}",
-        certificate_der(certificates.place(state)),
+        partial(certificate_der, certificates.place(state)),
         secret_files.known(state, Secret.ADAM_SERVICE),
     )
     try:

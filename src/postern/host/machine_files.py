@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from postern.directory.ad.servers import keytab_names
-from postern.host.small_files import replace_file
 from postern.model.organization import Server, StateFolder
 from postern.roles.secrets import Secret
 from postern.trust.kerberos import keytab
+from postern.trust.private_files import replace_file
 
 KEYTAB = "keytab"
 

@@ -35,10 +35,7 @@ def subject(state_dir: str | None, server: str | None = None) -> Subject:
     """The subject of a verification on this host. Root becomes the state folder's owner, for good. Raises ConfigurationError,
     StateError (NotStarted too), NothingRuns."""
     folder = state.find(state_dir)
-    if not state.is_ours(folder):
-        raise state.StateError(
-            f"no organization at {folder.root}: start one with `postern run`, or name it with --state"
-        )
+    state.check_ours(folder)
     reached = reachable(under(folder.sockets)) if os.geteuid() == 0 and folder.sockets.is_dir() else None
     state.act_as_owner(folder)
     configured = configuration.load(folder)

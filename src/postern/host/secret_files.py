@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import secrets
 
-from postern.host.small_files import replace_file
 from postern.host.state import StateError
 from postern.model.organization import StateFolder
 from postern.roles.secrets import Secret, Secrets
+from postern.trust.private_files import replace_file
 
 
 class NotStarted(StateError):

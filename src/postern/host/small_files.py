@@ -1,5 +1,5 @@
 """Reads files of the state folder safely as root: the folder belongs to an account with fewer rights, which could put a link to a
-secret, a pipe without end or a device in their place. And replaces files so that no reader sees half of one.
+secret, a pipe without end or a device in their place.
 """
 
 from __future__ import annotations
@@ -26,15 +26,3 @@ def read_small(file: Path, most: int = MOST, follow: bool = False) -> bytes:
     if len(content) > most:
         raise OSError(errno.EFBIG, f"it has more than {most} octets", str(file))
     return content
-
-
-def replace_file(file: Path, content: bytes) -> None:
-    """Replaces a file. The new one has mode 0600 from the first octet on; readers see the old one or the whole new one. Raises
-    OSError."""
-    temporary = file.with_name(file.name + ".new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(temporary, file)

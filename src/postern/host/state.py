@@ -78,11 +78,16 @@ def is_ours(state: StateFolder) -> bool:
     return (state.root / LOCK).exists() or (state.root / CONFIGURATION).exists()
 
 
+def check_ours(state: StateFolder) -> None:
+    """Raises StateError if there is no state folder."""
+    if not is_ours(state):
+        raise StateError(f"no organization at {state.root}: start one with `postern run`, or name it with --state")
+
+
 def act_as_owner(state: StateFolder) -> None:
     """Makes a command of root's act as the state folder's owner: files that it writes stay readable for the servers, and
     sockets see the peer that they expect. Raises StateError if there is no such folder."""
-    if not is_ours(state):
-        raise StateError(f"no organization at {state.root}: start one with `postern run`, or name it with --state")
+    check_ours(state)
     account.become(account.owner(state.root))
 
 

@@ -94,6 +94,11 @@ def _means_something(label: str) -> bool:
         return False
 
 
+def netbios_name(name: str) -> str:
+    """The NetBIOS name for a name in DNS, where nobody chose another: its first label in capitals, at most 15 letters."""
+    return name.partition(".")[0].upper()[:15]
+
+
 def fold(address: str) -> str:
     """An address as it is compared everywhere: lower case, composed (RFC 6532 section 3.1), its domain in A-labels. One that
     is longer than any address can be equals only itself.

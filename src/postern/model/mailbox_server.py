@@ -9,6 +9,7 @@ from postern.model.folders import FolderStore, FolderTree
 from postern.model.item_store import ItemStore
 from postern.model.items import ImapItems
 from postern.model.mailbox import Changes, Logon
+from postern.model.resources import ResourceStore
 
 
 class ClientMailboxes(Logon, FolderStore, ImapItems, Outbox, Protocol):
@@ -20,5 +21,5 @@ class Mailboxes(ClientMailboxes, DeliveryStore, Changes, Protocol):
     remote procedure calls."""
 
 
-class MailboxItems(FolderTree, ItemStore, Protocol):
-    """The mailboxes of one server for clients that know items by id and folders by parent."""
+class MailboxItems(FolderTree, ItemStore, ResourceStore, Protocol):
+    """The mailboxes of one server for clients that know items by id or by name, and folders by parent."""

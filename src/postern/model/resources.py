@@ -102,7 +102,7 @@ class NewResource:
 
 
 class Put(NamedTuple):
-    """What a `put` did. `is_new`: there was nothing of this name before."""
+    """The result of a `put`. `is_new`: there was nothing of this name before."""
 
     id: int
     tag: bytes
@@ -122,8 +122,8 @@ class ResourceChanges:
 
 
 class FolderState(NamedTuple):
-    """What a folder holds. `change` is the mailbox's change number that last touched an item in it, and so DAV's CTag and
-    sync-token; `size` is octets."""
+    """The contents of a folder in numbers. `change` is the mailbox's change number that last touched an item in it, and so DAV's
+    CTag and sync-token; `size` is octets."""
 
     change: int
     items: int

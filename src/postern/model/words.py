@@ -1,9 +1,9 @@
-"""Parts of sentences for people: numbers with their nouns, and suggestions for a mistyped word."""
+"""Parts of sentences for people: numbers with their nouns, names in a list, and suggestions for a mistyped word."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 LONGEST_QUOTED = 60
 """Characters of a value that a sentence repeats: enough to find it again, and a line of a terminal still holds the sentence."""
@@ -21,6 +21,12 @@ def quoted(value: str) -> str:
 def counted(count: int, noun: str, plural: str = "") -> str:
     """A number with its noun: `1 message`, `2 messages`; `plural` is for nouns whose plural is not made by an s."""
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
+
+
+def first_of(names: Sequence[str], most: int) -> str:
+    """Names with commas between them. Of more than `most`, the others are only counted: `alice, bob and 3 more`."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def meant(word: str, known: Collection[str]) -> str:

@@ -18,8 +18,10 @@ from pathlib import Path as FilePath
 from postern.model.security import Peer
 from postern.net.link import HANDSHAKE_TIMEOUT, Link, LinkSession, TlsContext, plain
 from postern.net.mutual import MutualContext
+from postern.net.tls import FromFiles
 from postern.paths.row import Path, Port, Tls, Wire
 from postern.telemetry.log import Event, log
+from postern.telemetry.rounds import rounds
 
 BACKLOG = 1024
 MAX_HANDSHAKES = 1000
@@ -31,6 +33,11 @@ _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors of accept(2) that mean too few descriptors or too little memory."""
 TOLD_EVERY = 60.0
 """Seconds between two log lines of one kind."""
+_KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
+"""Seconds of silence until the system asks a server whether the connection is still there, seconds between questions, and how
+many it may leave unanswered. The protocols' own time-outs are minutes, and a caller has few connections to a server."""
+LOOK_EVERY = 3.0
+"""Seconds until a door shows a new certificate."""
 
 
 class Door:
@@ -65,10 +72,13 @@ class Door:
         """The socket of a door with implicit TLS. It accepts connections itself, since a loop's server would show them only
         after their handshake."""
         self._told: dict[Event, float] = {}
+        self._renewal: asyncio.Task[None] | None = None
 
     async def open(self, host: str, number: int, shared: bool = True) -> None:
         """Listens on a TCP address. With `shared`, several processes may hold the same port (SO_REUSEPORT)."""
         sock = bound_socket(Wire.TCP, host, number, shared)
+        if isinstance(self._tls, FromFiles):
+            self._renewal = asyncio.create_task(rounds(LOOK_EVERY, self.renew, "look at the certificate"))
         if self.port.tls is Tls.IMPLICIT:
             self._listen(sock)
         else:
@@ -88,8 +98,20 @@ class Door:
             os.umask(old)
         self._server = await asyncio.get_running_loop().create_unix_server(self._make, sock=sock, backlog=BACKLOG)
 
+    async def renew(self) -> None:
+        """Shows the certificate as its files are now at the handshakes that follow. Connections that have TLS keep theirs. An
+        open door does this by itself every LOOK_EVERY seconds."""
+        if not isinstance(self._tls, FromFiles) or (tls := self._tls.renewed()) is self._tls:
+            return
+        self._tls = tls
+        for link in self.links:
+            link.offer(tls)
+        log(Event.CERTIFICATE_TAKEN_UP, paths=[row.id for row in self.rows], port=self.port.number)
+
     async def close(self, grace: float = 2.0) -> None:
         """Stops listening, then closes its connections. Those that are still open after `grace` seconds are aborted."""
+        if self._renewal is not None:
+            self._renewal.cancel()
         if self._server is not None:
             self._server.close()
         if self._listening is not None:
@@ -158,7 +180,7 @@ class Door:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: link,
                 connection,
-                ssl=_from_the_start(self._tls),
+                ssl=_from_the_start(link.tls),
                 ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
             )
         except OSError:
@@ -258,6 +280,7 @@ async def dial(
             ssl=_from_the_start(tls) if implicit else None,
             server_hostname=(server_hostname or host) if implicit else None,
         )
+    link.keep_alive(_KEEP_ALIVE)
     return link
 
 

@@ -12,7 +12,7 @@ import socket
 import ssl
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol, cast
 
 from postern.model.security import Channel, Peer, Seal
@@ -246,6 +246,15 @@ class Link(asyncio.Protocol):
     def is_closed(self) -> bool:
         return self._closed or self._leaving or self._transport is None or self._transport.is_closing()
 
+    def keep_alive(self, options: Sequence[tuple[int, int]]) -> None:
+        """Lets the system ask the peer, while nothing is sent, whether the connection is still there. One that is gone ends with
+        an error: a restarted host or a changed firewall says nothing by itself. `options` are those of IPPROTO_TCP."""
+        sock = self._transport.get_extra_info("socket") if self._transport is not None else None
+        if sock is not None:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            for name, value in options:
+                sock.setsockopt(socket.IPPROTO_TCP, name, value)
+
     async def start_tls(self, server_hostname: str | None = None) -> Seal:
         """Upgrades to TLS with `self.tls`.
 
@@ -293,6 +302,11 @@ class Link(asyncio.Protocol):
             server_hostname=server_hostname,
             ssl_handshake_timeout=HANDSHAKE_TIMEOUT,
         )
+
+    def offer(self, tls: TlsContext) -> None:
+        """Takes another context for a later `start_tls`. TLS that is up or under way keeps its own."""
+        if self.seal is None and not self._upgrading and not self.implicit_tls:
+            self.tls = tls
 
     @property
     def binds(self) -> bool:

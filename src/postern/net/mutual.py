@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import ssl
+from functools import partial
 from typing import Any
 
 from OpenSSL import SSL, crypto
 
 from postern.model.domains import a_labels
 from postern.model.security import Seal
-from postern.net.tls import CIPHERS, Certificate, certificate_der, end_point, names_of
+from postern.net.tls import CIPHERS, Certificate, FromFiles, certificate_der, end_point, names_of
 from postern.net.turns import FULL_READ, turns_of
 
 READ = 16_384
@@ -31,8 +32,9 @@ MAX_UNREAD = 1_048_576
 _SESSION_ID = b"none is kept"
 
 
-class MutualContext:
-    """The TLS context of a door (`server`) or of a dial. Raises ssl.SSLError if the certificate or its key cannot be used."""
+class MutualContext(FromFiles):
+    """The TLS context of a door (`server`) or of a dial. Raises OSError (ssl.SSLError) if the certificate or its key cannot be
+    used."""
 
     def __init__(self, certificate: Certificate | None, server: bool) -> None:
         self.server = server
@@ -47,6 +49,7 @@ class MutualContext:
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         if certificate is not None:
             try:
+                self.follow(certificate, partial(MutualContext, certificate, server))
                 context.use_certificate_chain_file(str(certificate.chain))
                 context.use_privatekey_file(str(certificate.key))
                 context.check_privatekey()

@@ -1,17 +1,24 @@
 """TLS contexts as the table demands them: version 1.2 at least, forward secrecy, and three ways to judge the peer's certificate.
 
-Reads certificate files. The row of a connection decides which way is used.
+Reads certificate files. The row of a connection decides which way is used. A context never changes; once the files of its
+certificate have changed, `renewed` makes the next one (`net.door` does so for the doors).
 """
 
 from __future__ import annotations
 
+import os
 import ssl
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path as FilePath
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
+
+from postern.telemetry.log import Event, log
 
 # RFC 9325 section 4.2: forward secrecy and authenticated encryption only.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
@@ -40,7 +47,45 @@ def authorities_file(configured: str) -> FilePath | None:
     return next((FilePath(file) for file in candidates if file and FilePath(file).is_file()), None)
 
 
-class ServerContext(ssl.SSLContext):
+class FromFiles:
+    """A context that was made of the files of a certificate. Connections keep the context that they began with, and with it the
+    channel binding of the certificate that their handshake showed."""
+
+    _files: Certificate | None = None
+    _make: Callable[[], Self]
+    _version: tuple[int, ...] = ()
+    _next: Self | None = None
+
+    def follow(self, files: Certificate, make: Callable[[], Self]) -> None:
+        """Remembers the files and how to make such a context of them. To be called before they are read."""
+        self._files, self._make, self._version = files, make, version(files)
+
+    def renewed(self) -> Self:
+        """Returns a context of the files as they are now: this one while they are as they were, or cannot be used, which is
+        logged once. All who ask the same context get the same next one."""
+        if self._next is not None:
+            return self._next.renewed()
+        if self._files is None or (now := version(self._files)) == self._version:
+            return self
+        self._version = now
+        try:
+            self._next = self._make()
+        except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+            # A certificate and its key are two files: for a moment they may not fit. When they do, they have another version.
+            log(Event.CERTIFICATE_FAILED, words=f"{self._files.chain}: {error}")
+        return self._next or self
+
+
+def version(files: Certificate) -> tuple[int, ...]:
+    """Returns numbers that change with the files; () while one is missing. The change time tells of a new mode, too."""
+    try:
+        seen = (os.stat(files.chain), os.stat(files.key))
+    except OSError:
+        return ()
+    return tuple(number for stat in seen for number in (stat.st_ino, stat.st_size, stat.st_ctime_ns))
+
+
+class ServerContext(ssl.SSLContext, FromFiles):
     """A context that knows its own certificate: the channel binding of clients' proofs (`end_point`), and the names in it."""
 
     end_point = b""
@@ -76,6 +121,7 @@ def names_of(der: bytes) -> frozenset[str]:
 def server_context(certificate: Certificate) -> ServerContext:
     """Returns a context for a door that asks no client for a certificate. `net.mutual` has the context for the others."""
     context = ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    context.follow(certificate, partial(server_context, certificate))
     der = certificate_der(certificate)
     context.end_point, context.names = end_point(der), names_of(der)
     _floor(context)
@@ -88,13 +134,18 @@ def server_context(certificate: Certificate) -> ServerContext:
     return context
 
 
-def opportunistic_context(certificate: Certificate | None = None) -> ssl.SSLContext:
+class ClientContext(ssl.SSLContext, FromFiles):
+    """A context for dialling, which shows this server's certificate to a server that asks for it."""
+
+
+def opportunistic_context(certificate: Certificate | None = None) -> ClientContext:
     """Returns a context for dialling strangers. It encrypts to any server that answers (RFC 7435) and validates none."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = ClientContext(ssl.PROTOCOL_TLS_CLIENT)
     _floor(context)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     if certificate is not None:
+        context.follow(certificate, partial(opportunistic_context, certificate))
         context.load_cert_chain(certificate.chain, certificate.key)
     return context
 

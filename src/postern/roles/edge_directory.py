@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from postern.directory.adam.adapter import AdamDirectory
 from postern.model.mail import Intake
@@ -36,7 +37,7 @@ class EdgeDirectory:
             runtime.rows["edge-adam"],
             organization.directory,
             f"ldap://{runtime.server.loopback}:{organization.port(ADAM)}",
-            certificate_der(self.certificate),
+            partial(certificate_der, self.certificate),
             runtime.secrets.read(Secret.ADAM_SERVICE),
             runtime.observed,
         )

@@ -23,8 +23,10 @@ def edgesync(runtime: Runtime, key: bytes, source: Sources) -> EdgeSync:
     def dial(subscription: Subscription, login: ReplicationAccount) -> EdgeReplica:
         uri = f"ldaps://{address_of(organization, subscription)}:{subscription.ssl_port}"
         bind = simple(login.credential.username, login.password)
-        certificate, observed = subscription.certificate, runtime.observed
-        return EdgeReplica(AdamClient(row, uri, bind, Mechanism.BASIC, certificate, TIMEOUT, observed))
+        observed = runtime.observed
+        return EdgeReplica(
+            AdamClient(row, uri, bind, Mechanism.BASIC, lambda: subscription.certificate, TIMEOUT, observed)
+        )
 
     configuration = ConfigurationSource(organization, source.policy, source.store)
     pairs = EdgePairs(hub, key, source.store)

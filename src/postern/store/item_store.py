@@ -82,7 +82,7 @@ _CHANGES = """
 each page the caller has been told of every item that was there."""
 _CREATE = f"SELECT ids, change FROM create_items({NEW_ITEMS})"  # noqa: S608 (our own words)
 _UPDATE = f"""SELECT change FROM update_item(
-    $1::uuid, $2::bigint, $3::text, $4::bigint, {placeholders(5, PLACES)})"""  # noqa: S608 (our own words)
+    $1::uuid, $2::bigint, $3::text, $4::bigint, false, {placeholders(5, PLACES)})"""  # noqa: S608 (our own words)
 _PROPERTIES = """
     SELECT i.id, p.tag, p.value FROM (SELECT * FROM items WHERE id = $2::bigint OFFSET 0) AS i
     JOIN folders f ON f.id = i.folder JOIN mailboxes m ON m.id = f.mailbox

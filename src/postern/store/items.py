@@ -56,8 +56,10 @@ _LOOKS = {
     for is_whole, index in ((True, _INDEX_ALL), (False, _INDEX_SINCE))
 }
 
-NEW_ITEMS = f"""$1::uuid, $2::bigint, $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint, $8::bigint,
-    $9::bigint, {placeholders(10, PLACES)}"""
+PLACED_ITEMS = """$1::uuid, $2::bigint, $3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::bigint, $8::bigint,
+    $9::bigint"""
+"""Those of NEW_ITEMS that come before the contents."""
+NEW_ITEMS = f"{PLACED_ITEMS}, {placeholders(10, PLACES)}"
 """The parameters that `new_items` returns, as `append_items` and `create_items` take them."""
 _APPEND = f"""SELECT validity, first_uid, change FROM append_items(
     {NEW_ITEMS})"""  # noqa: S608 (our own words)
@@ -139,12 +141,12 @@ async def append(pool: Pool, notices: Notices, mailbox: UUID, folder: int, items
 
 
 async def new_items(
-    mailbox: UUID, folder: int, items: Sequence[NewItem], classes: Sequence[str]
+    mailbox: UUID, folder: int, items: Sequence[NewItem], classes: Sequence[str], exactly: bool = False
 ) -> list[wire.Parameter]:
     """Renders items, and returns them as the parameters NEW_ITEMS. Raises MailboxError CANNOT."""
     if not items:
         raise MailboxError("CANNOT", "There is nothing to append")
-    batch = await rendered([item.content for item in items])
+    batch = await rendered([item.content for item in items], exactly)
     now = int(time.time())
     return [
         mailbox.bytes,
@@ -160,10 +162,10 @@ async def new_items(
     ]
 
 
-async def rendered(contents: Sequence[bytes]) -> Batch:
-    """Renders contents. Raises MailboxError CANNOT."""
+async def rendered(contents: Sequence[bytes], exactly: bool = False) -> Batch:
+    """Renders contents; `exactly` leaves their octets as they are. Raises MailboxError CANNOT."""
     try:
-        return await Batch.of(contents)
+        return await Batch.of(contents, exactly=exactly)
     except Unrenderable as bad:
         raise MailboxError("CANNOT", "The message cannot be read") from bad
 

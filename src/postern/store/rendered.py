@@ -30,9 +30,9 @@ class Batch:
     places: list[int]
 
     @staticmethod
-    async def of(messages: Sequence[bytes], keys: Sequence[str] = ()) -> Batch:
-        """Renders messages, after making them fit to be stored (`protocols.mime.stored`). `keys` names each message while it is
-        rendered (`telemetry.attempts`), in place of its hash. Raises Unrenderable.
+    async def of(messages: Sequence[bytes], keys: Sequence[str] = (), exactly: bool = False) -> Batch:
+        """Renders messages, after making them fit to be stored (`protocols.mime.stored`) unless they are to be stored `exactly`.
+        `keys` names each message while it is rendered (`telemetry.attempts`), in place of its hash. Raises Unrenderable.
 
         Bound: linear in the messages.
         """
@@ -41,7 +41,7 @@ class Batch:
         since = 0
         for number, message in enumerate(messages):
             content = message
-            if not is_fit(message):
+            if not exactly and not is_fit(message):
                 key = keys[number] if keys else f"content/{sha256(message).hexdigest()}"
                 content = await made(key, made_fit, message, in_thread=True)
             digest = sha256(content).digest()

@@ -55,7 +55,12 @@ class Event(StrEnum):
     CERTIFICATE_RENEWED = (
         "certificate-renewed",
         "info",
-        "This host signed itself a new certificate; workers take it up.",
+        "This host signed itself a new certificate.",
+    )
+    CERTIFICATE_TAKEN_UP = (
+        "certificate-taken-up",
+        "info",
+        "A door shows a new certificate from now on; connections that are open stay.",
     )
     CERTIFICATE_FAILED = "certificate-failed", "error", "The server's certificate cannot be read or renewed."
     CERTIFICATE_UNREADABLE = (

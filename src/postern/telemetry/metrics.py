@@ -259,7 +259,8 @@ class Metrics:
         if len(labels) != len(metric.labels):
             raise ValueError(f"{metric} has the labels {metric.labels}, not {labels}")
         bounded = (metric, tuple(map(_bounded, metric.labels, labels)))
-        every = (*self.values, *self.distributions, *self._readers)
+        # A gauge that is read is among the values, too.
+        every = self.values.keys() | self.distributions.keys() | self._readers.keys()
         if bounded not in every and sum(other is metric for other, _ in every) >= MAX_SERIES:
             return metric, (OTHER,) * len(labels)
         return bounded

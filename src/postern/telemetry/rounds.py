@@ -23,15 +23,19 @@ async def rounds(
     `seconds` may be a function, which is asked before each pause: `rounds(3.0, self.refresh, "refresh of the directory")`.
     """
     fails = False
+    if not at_once:
+        await _pause(seconds)
     while True:
-        if at_once:
-            try:
-                await act()
-                fails = False
-            except expected:
-                pass
-            except Exception as error:
-                log(Event.ROUND_FAILED, work=name, error=repr(error), exc_info=None if fails else error)
-                fails = True
-        at_once = True
-        await asyncio.sleep(seconds if isinstance(seconds, int | float) else seconds())
+        try:
+            await act()
+            fails = False
+        except expected:
+            pass
+        except Exception as error:
+            log(Event.ROUND_FAILED, work=name, error=repr(error), exc_info=None if fails else error)
+            fails = True
+        await _pause(seconds)
+
+
+async def _pause(seconds: float | Callable[[], float]) -> None:
+    await asyncio.sleep(seconds() if callable(seconds) else seconds)

@@ -82,5 +82,5 @@ class AcceptorContext(SecurityContext, Protocol):
 
     def end(self) -> float | None:
         """Returns the end of the proof in seconds since 1970; None where it has no end. This uses the context up, so it is called
-        once, at last."""
+        once, at last. Raises SecurityFailure."""
         ...

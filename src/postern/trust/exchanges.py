@@ -151,8 +151,7 @@ class ContextExchange:
             self._proving.failed()
             return replace(MALFORMED, reason=str(failure))
         except SecurityFailure as failure:
-            denied = about(UNAVAILABLE if failure.temporary else FAILED, self._proving.failed())
-            return replace(denied, reason=str(failure))
+            return about(denied(failure), self._proving.failed())
         except DirectoryUnavailable:
             return replace(UNAVAILABLE, reason="the directory does not answer")
         except Overloaded:
@@ -166,3 +165,8 @@ class ContextExchange:
         if identity.kind not in self._callers:
             return replace(about(FAILED, account), reason="not an account of those who may call")
         return Granted(identity, answer)
+
+
+def denied(failure: SecurityFailure) -> Denied:
+    """Returns the outcome of an exchange whose context failed."""
+    return replace(UNAVAILABLE if failure.temporary else FAILED, reason=str(failure))

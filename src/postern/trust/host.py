@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from postern.model.domains import netbios_name
+
 
 @dataclass(frozen=True, slots=True)
 class HostCredentials:
@@ -25,5 +27,5 @@ class HostCredentials:
 
     @property
     def short_domain(self) -> str:
-        """The domain as NTLM shows it: `netbios`, or 15 characters of the DNS domain's first label at most, in capitals."""
-        return self.netbios or self.domain.partition(".")[0].upper()[:15]
+        """The domain as NTLM shows it: `netbios`, or the name that goes with the DNS domain."""
+        return self.netbios or netbios_name(self.domain)

@@ -18,7 +18,6 @@ from spnego.iov import BufferType
 from postern.model.security import Mechanism
 from postern.net.door import dial, dial_local
 from postern.paths.row import Path
-from postern.protocols.dcerpc.client import Bound
 from postern.protocols.dcerpc.interface import Interface, Syntax
 from postern.protocols.dcerpc.interfaces.endpoint import ENDPOINT_MAPPER, MAP, map_request, read_map_reply
 from postern.protocols.dcerpc.ndr import NdrError
@@ -134,33 +133,17 @@ class Place:
 class ProbeConnection(RpcConnection):
     """A connection that knows SPNEGO, too: the later legs of that handshake go by alter_context (MS-RPCE 3.3.1.5.2.2)."""
 
-    async def bind(
-        self,
-        syntax: Syntax,
-        context: SecurityContext | None,
-        level: Level,
-        group: int = 0,
-        token: bytes | None = None,
-    ) -> None:
-        if context is None or context.auth_type != AuthType.SPNEGO:
-            await super().bind(syntax, context, level, group, token)
+    async def _prove(self, context: SecurityContext, token: bytes) -> None:
+        if context.auth_type != AuthType.SPNEGO:
+            await super()._prove(context, token)
             return
-        self.machine.bind(syntax.versions(), context.auth_type, level, await context.step(b""), group)
-        answer = await self._answer()
-        self._accepted(answer, syntax.versions())
-        while token := await context.step(answer.token):
+        while token := await context.step(token):
             self.machine.alter_context(token)
-            answer = await self._answer()
+            token = (await self._answer()).token
             if context.complete:
                 break
         if not context.complete:
             raise SecurityFailure("the handshake did not end")
-        self.machine.secured(context)
-
-    async def _answer(self) -> Bound:
-        self._bound = self._loop.create_future()
-        self._flush()
-        return await self._bound
 
 
 async def mapped(place: Place, syntax: Syntax) -> int:

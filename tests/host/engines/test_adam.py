@@ -228,7 +228,7 @@ def test_roles_ask_by_ntlm_where_the_row_has_no_unix_socket(hosts: TwoHosts, by_
 
     async def in_tls(certificate: bytes, password: str) -> list[Entry]:
         row, bind = settle(Profile.PRACTICAL)["edge-adam"], by_ntlm("postern", password)
-        client = AdamClient(row, hosts.ldap(), bind, Mechanism.NTLM, certificate)
+        client = AdamClient(row, hosts.ldap(), bind, Mechanism.NTLM, lambda: certificate)
         try:
             return await client.search(layout.REPLICATED, SUBTREE, "(cn=State)", ("cn",))
         finally:

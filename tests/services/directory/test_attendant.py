@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from postern.directory.ldap.connection import Refused
 from postern.model.directory import DirectoryUnavailable, RecipientsUpdated
@@ -138,6 +139,9 @@ def test_an_attendant_that_fails_does_not_claim_to_work_and_the_next_takes_over(
         with pytest.raises(Refused):
             await first.once()
         assert not first.works and pair.told[-1] == ("mbx1", False)
+        with capture_logs() as lines, pytest.raises(Refused):
+            await first.once()
+        assert lines == [], "nor before its next round has succeeded"
         await second.once()
         assert second.works and pair.updates[1].asked == ["changed"]
         pair.updates[0].refuses = False

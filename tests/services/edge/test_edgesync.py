@@ -489,7 +489,13 @@ def test_the_keeper_makes_no_account_that_is_not_right(hosts: TwoHosts) -> None:
             dn = await accounts.add("hub1", "p" * 40, now - 60, now + 3600)
             other = await accounts.add("hub2", "p" * 40, now - 60, now + 3600)
             client = AdamClient(
-                *(TABLE["edgesync"], hosts.ldaps(), simple(dn, "p" * 40), Mechanism.BASIC, leaf(hosts.edge_state))
+                *(
+                    TABLE["edgesync"],
+                    hosts.ldaps(),
+                    simple(dn, "p" * 40),
+                    Mechanism.BASIC,
+                    lambda: leaf(hosts.edge_state),
+                )
             )
             from postern.directory.adam.accounts import new_name
             from postern.directory.adam.replica import EdgeReplica
@@ -552,7 +558,7 @@ def test_no_password_goes_to_another_certificate(hosts: TwoHosts) -> None:
             f"ldaps://127.0.0.1:{listener.getsockname()[1]}",
             simple("cn=ESRA", "the password"),
             Mechanism.BASIC,
-            leaf(hosts.edge_state),
+            lambda: leaf(hosts.edge_state),
         )
         with pytest.raises(WrongCertificate):
             await client.search("", 0, "(objectClass=*)", ())

@@ -1,6 +1,7 @@
 """Items by id and folders by parent say the same through their RPC interface as without it.
 
 covers: protocols.dcerpc.interfaces.mailbox_items, protocols.dcerpc.interfaces.item_codecs
+covers: protocols.dcerpc.interfaces.resource_codecs
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from postern.services.mailbox.client import mailbox_client
 from postern.services.rpc.client import RpcClient
 from postern.services.rpc.interface import InterfaceService
 from postern.services.rpc.stub import Remote, stub
-from tests.model.item_store_contract import ItemStoreContract, Opened, Store
-from tests.services.fake_item_store import FakeItemStore
+from tests.model.item_store_contract import ItemStoreContract
+from tests.model.resource_store_contract import Opened, ResourceStoreContract, Store
+from tests.services.fake_resource_store import FakeResourceStore
 from tests.services.rpc_parts import ROWS, serve
 from tests.store.conftest import opened as opened_database
 
@@ -52,7 +54,7 @@ async def client(wire: str, store: Store) -> AsyncIterator[Store]:
             await cast(Remote, calls).close()
 
 
-class TestOverUnixSockets(ItemStoreContract):
+class TestOverUnixSockets(ItemStoreContract, ResourceStoreContract):
     """With the store behind it, as in use."""
 
     @pytest.fixture
@@ -65,14 +67,14 @@ class TestOverUnixSockets(ItemStoreContract):
         return open_one
 
 
-class TestOverSealedTcp(ItemStoreContract):
+class TestOverSealedTcp(ItemStoreContract, ResourceStoreContract):
     """With the store in memory behind it: what is added is the seal."""
 
     @pytest.fixture
     def opened(self) -> Opened:
         @asynccontextmanager
         async def open_one() -> AsyncIterator[Store]:
-            async with client("ncacn_ip_tcp", FakeItemStore()) as store:
+            async with client("ncacn_ip_tcp", FakeResourceStore()) as store:
                 yield store
 
         return open_one

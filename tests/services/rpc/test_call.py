@@ -9,9 +9,12 @@ from uuid import UUID
 
 import pytest
 
+from postern.model.security import NOBODY, Peer
 from postern.net.door import dial, dial_local
+from postern.protocols.dcerpc import groups
 from postern.protocols.dcerpc.pdu import Status
 from postern.protocols.dcerpc.protection import Level
+from postern.services.rpc.call import Call, Caller, RpcFault
 from postern.services.rpc.client import RpcClient, RpcConnection, RpcError
 from postern.services.rpc.stub import stub
 from postern.trust.ntlm.contexts import NtlmInitiatorContext
@@ -123,7 +126,7 @@ def test_a_closed_handle_is_not_run_down() -> None:
     async def test(served: Served, service: CountersService) -> None:
         first = await Calls.open_as(served)
         kept = await first("open", 1)
-        counter = await first("open", 2)
+        counter = await first("open", 9)
         assert await first("close", counter) == UUID(int=0)
         assert await refused(first, counter) == Status.CONTEXT_MISMATCH
         assert await first("add", kept, 1) == 2
@@ -158,3 +161,18 @@ def test_a_group_that_is_gone_cannot_be_joined() -> None:
             await Calls.open_as(served, beside=first)
 
     run(test)
+
+
+def test_a_handle_is_of_its_kind_and_there_are_not_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "MAX_HANDLES", 1)
+    group = groups.Groups().join(0)
+    assert group is not None
+    call = Call(b"", Caller(NOBODY, Peer("local", 0), Peer("local", 0), ROW, None), group)
+    handle = call.open("text")
+    assert call.context(handle, str) == "text"
+    with pytest.raises(RpcFault) as fault:
+        call.context(handle, int)
+    assert fault.value.status == Status.CONTEXT_MISMATCH
+    with pytest.raises(RpcFault) as fault:
+        call.open("more")
+    assert fault.value.status == Status.NO_MEMORY

@@ -73,6 +73,13 @@ def test_data_with_success_is_one_more_challenge() -> None:
     assert script.heard == [b"a"]
 
 
+def test_a_success_that_was_not_taken_is_not_the_next_exchange_s() -> None:
+    script: Any = Script(Granted(ALICE, b"v=proof"), Denied())
+    exchange, asking = AuthExchange(IMAP, script, encoded=True), Asking(PEER, TLS)
+    assert run(exchange.begin("plain", b"", asking)) == Challenge(b"v=proof")
+    assert run(exchange.begin("plain", b"", asking)) == Failure(Cause.FAILED)
+
+
 @pytest.mark.parametrize("line", [b"*", b"!!", b"YQ", b"YQ==YQ==", b"Y Q=", b"\xff"])
 @pytest.mark.parametrize("granted", [False, True])
 def test_a_client_that_cancels_or_breaks_off_is_nobody(line: bytes, granted: bool) -> None:

@@ -134,6 +134,29 @@ def test_a_choice_that_is_none(authenticator: Authenticator, realm: kdc.Kdc, cho
     assert exchange(authenticator, realm, "alice", choice=choice) == FAILED
 
 
+@pytest.mark.parametrize("operation", ["wrap", "unwrap"])
+def test_an_error_of_the_library_after_the_handshake_is_a_refusal(
+    authenticator: Authenticator, realm: kdc.Kdc, monkeypatch: pytest.MonkeyPatch, operation: str
+) -> None:
+    class Failing:
+        def __init__(self, context: Any) -> None:
+            self._context = context
+
+        def __getattr__(self, name: str) -> Any:
+            if name == operation:
+                raise gssapi.exceptions.GSSError(0xD0000, 0)
+            return getattr(self._context, name)
+
+    finish = KerberosAcceptorContext._finish
+
+    def finish_and_fail(server: KerberosAcceptorContext) -> None:
+        finish(server)
+        server._context = Failing(server._context)
+
+    monkeypatch.setattr(KerberosAcceptorContext, "_finish", finish_and_fail)
+    assert exchange(authenticator, realm, "alice") == FAILED
+
+
 @pytest.mark.parametrize("user", ["bob", "stranger"])
 def test_a_ticket_alone_is_no_account(authenticator: Authenticator, realm: kdc.Kdc, user: str) -> None:
     assert exchange(authenticator, realm, user) == FAILED

@@ -7,7 +7,7 @@ Reads what EdgeSync wrote (`replica`). `protocols.edge.hashes` makes the hashes 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -45,12 +45,12 @@ class AdamDirectory:
         row: Path,
         socket_uri: str,
         uri: str,
-        certificate: bytes,
+        certificate: Callable[[], bytes],
         password: str,
         observed: Observed | None = None,
     ) -> AdamDirectory:
         """Opens the directory on the row `edge-adam`: over the unix socket where the row has it, else by NTLM on `uri` (50389),
-        whose TLS must show `certificate` (the edge's own)."""
+        whose TLS must show the certificate that the edge has now."""
         if Mechanism.PEER in row.supported_auth:
             return AdamDirectory(AdamClient(row, socket_uri, by_peer(), Mechanism.PEER, observed=observed))
         bind = by_ntlm("postern", password)

@@ -60,8 +60,8 @@ Bind = Callable[[SimpleLDAPObject], None]
 
 
 class AdamClient(Client):
-    """A Client that binds by `bind`, and that writes many entries at a time. `certificate` (DER) is the only one accepted in
-    TLS; without one there is no TLS, so the URI must be local."""
+    """A Client that binds by `bind`, and that writes many entries at a time. `certificate` gives the only one (DER) that is
+    accepted in TLS now; without it there is no TLS, so the URI must be local."""
 
     def __init__(
         self,
@@ -69,7 +69,7 @@ class AdamClient(Client):
         uri: str,
         bind: Bind,
         mechanism: Mechanism,
-        certificate: bytes = b"",
+        certificate: Callable[[], bytes] = bytes,
         timeout: float = 5.0,
         observed: Observed | None = None,
     ) -> None:
@@ -147,7 +147,8 @@ class AdamClient(Client):
 
     def _look_at(self, handle: SimpleLDAPObject) -> None:
         shown = handle.get_option(ldap.OPT_X_TLS_PEERCERT) or b""
-        if not self._certificate or not hmac.compare_digest(bytes(shown), self._certificate):
+        certificate = self._certificate()
+        if not certificate or not hmac.compare_digest(bytes(shown), certificate):
             raise WrongCertificate(self.row.id)
 
 

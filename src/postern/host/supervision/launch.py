@@ -12,7 +12,7 @@ import importlib
 import os
 import resource
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from postern.host import account, certificates, configuration, ports, seed, state
@@ -24,6 +24,7 @@ from postern.host.supervision.child_work import ChildFailed, run_in_child
 from postern.host.supervision.supervisor import Engine, Plan, Supervisor
 from postern.host.supervision.worker import Start
 from postern.model.organization import Organization, Role, Server, StateFolder
+from postern.net.tls import version
 from postern.paths.fit import listeners
 from postern.paths.table import settle
 from postern.roles.runtime import Part
@@ -132,8 +133,8 @@ class _Launch:
                 starts=starts,
                 workers=server.workers or len(os.sched_getaffinity(0)),
                 engines=wanted,
-                watch=watch.Watch(configured, server, self.state),
-                refresh=lambda: self._renewed(configured, server),
+                watch=self._watch(watch.Watch(configured, server, self.state)),
+                refresh=lambda: self._refresh(configured, server),
             ),
             self.lock,
         )
@@ -170,18 +171,30 @@ class _Launch:
     def _certificates(self, organization: Organization, server: Server) -> Certificates:
         return certificates.ensure(self.state, organization, server, datetime.datetime.now(datetime.UTC))
 
-    def _renewed(self, organization: Organization, server: Server) -> bool:
+    def _refresh(self, organization: Organization, server: Server) -> None:
+        """Renews the certificate that this host signed itself, if it is time. The doors see by themselves that it is another."""
         try:
-            renewed = self._certificates(organization, server).renewed
+            if self._certificates(organization, server).renewed:
+                log(Event.CERTIFICATE_RENEWED)
         except (CertificateError, OSError) as error:
             log(Event.CERTIFICATE_FAILED, words=str(error))
-            return False
-        if renewed:
-            log(Event.CERTIFICATE_RENEWED)
-            for engine in self.started:
-                if isinstance(engine, adam.AdamEngine):
-                    engine.stop()  # the supervisor starts it again, with the new one
-        return renewed
+
+    def _watch(self, look: Callable[[Mapping[int, str]], None]) -> Callable[[Mapping[int, str]], None]:
+        """Returns what the supervisor does every few seconds: `look`, and it has the edge's directory server, which reads its
+        certificate at its start only, started again with another one, whoever brought it."""
+        files = certificates.place(self.state)
+        known = version(files)
+
+        def looks(children: Mapping[int, str]) -> None:
+            nonlocal known
+            if (now := version(files)) != known and now:
+                known = now
+                for engine in self.started:
+                    if isinstance(engine, adam.AdamEngine):
+                        engine.stop()
+            look(children)
+
+        return looks
 
     def _prepare_host(self, organization: Organization, server: Server) -> None:
         """Does first what needs root; then becomes the serving account, for good."""

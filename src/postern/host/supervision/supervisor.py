@@ -72,8 +72,6 @@ class Child:
     """The reason for which it was killed, for the records of the messages that it worked on."""
     again: float = 0.0
     back_off: float = FIRST_BACK_OFF
-    stale: bool = False
-    """It must be replaced, because files that it read at its start have changed."""
     told: bool = False
     """It was told to end."""
 
@@ -87,7 +85,7 @@ class Plan:
     """The plan of a supervisor: `starts` has the starter of each part of this host, `workers` the number of processes of a role.
 
     `watch` is called every WATCH_EVERY seconds with the name and pid of each child, to look at the kernel's sockets.
-    `refresh` is called every REFRESH_EVERY seconds and says whether the workers must be replaced, for a new certificate.
+    `refresh` is called every REFRESH_EVERY seconds, and at SIGHUP, to look after the certificate.
     """
 
     organization: Organization
@@ -97,7 +95,7 @@ class Plan:
     workers: int
     engines: Sequence[Engine] = ()
     watch: Callable[[Mapping[int, str]], None] = field(default=lambda children: None)
-    refresh: Callable[[], bool] = field(default=lambda: False)
+    refresh: Callable[[], None] = field(default=lambda: None)
 
     def count(self, part: Part) -> int:
         """The number of processes of a part."""
@@ -160,9 +158,7 @@ class Supervisor:
             if now >= refresh_at or self._refresh_now:
                 self._refresh_now = False
                 refresh_at = now + REFRESH_EVERY
-                if self.plan.refresh():
-                    for child in self.children:
-                        child.stale = True
+                self.plan.refresh()
             waiting = [child.again for child in self.children if not child.pid]
             self._wait(min([watch_at, *waiting]))
             turned, before = time.monotonic(), turned
@@ -170,7 +166,6 @@ class Supervisor:
                 self._excuse(turned)
             self._tend()
             self._strike_down_the_silent()
-            self._replace_one()
 
     def stop(self) -> None:
         """Ends the roles first, then the engines in reverse order, within five seconds."""
@@ -354,15 +349,6 @@ class Supervisor:
             child.blame = f"the worker did not answer for {now - child.heard:.0f} seconds; it stood in: {stack}"
             log(Event.UNRESPONSIVE, child=child.name, pid=child.pid, seconds=round(now - child.heard, 1), stack=stack)
             os.kill(child.pid, signal.SIGKILL)
-
-    def _replace_one(self) -> None:
-        """Ends stale workers one after another, each when all others are ready, so that the doors stay open."""
-        stale = next((child for child in self.children if child.stale), None)
-        if stale is not None and all(child.ready for child in self.children):
-            stale.stale, stale.ready, stale.told = False, False, True
-            stale.back_off = FIRST_BACK_OFF
-            stale.started = time.monotonic()
-            os.kill(stale.pid, signal.SIGTERM)
 
     def _restart(self, engine: Engine) -> None:
         """Starts an engine again. If that fails, the next turn tries again; the roles answer 4xx meanwhile."""

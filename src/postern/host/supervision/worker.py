@@ -27,6 +27,7 @@ from postern.telemetry import attempts
 from postern.telemetry.log import Event, configure, log
 from postern.telemetry.metrics import METRICS
 from postern.telemetry.rotation import rotate
+from postern.telemetry.rounds import rounds
 
 Start = Callable[[Runtime], Awaitable[Running]]
 """The type of a role module's `start`."""
@@ -111,10 +112,10 @@ async def _serve(name: str, runtime: Runtime, start: Start, report: int) -> None
     log(Event.STARTED, role=name, pid=os.getpid())
     os.write(report, READY)
     flushing = (
-        loop.create_task(_every(PULSE_EVERY, lambda: _pulse(report))),
-        loop.create_task(_every(_TRACKING_EVERY, runtime.tracker.flush)),
-        loop.create_task(_every(_OBSERVED_EVERY, runtime.observed.flush)),
-        loop.create_task(_every(_METRICS_EVERY, runtime.metrics.flush)),
+        loop.create_task(_every(PULSE_EVERY, lambda: _pulse(report), "sign of life")),
+        loop.create_task(_every(_TRACKING_EVERY, runtime.tracker.flush, "message tracking")),
+        loop.create_task(_every(_OBSERVED_EVERY, runtime.observed.flush, "observed connections")),
+        loop.create_task(_every(_METRICS_EVERY, runtime.metrics.flush, "metrics")),
     )
     await told.wait()
     for task in flushing:
@@ -134,9 +135,10 @@ def _pulse(report: int) -> None:
         os.write(report, PULSE)
 
 
-async def _every(seconds: float, act: Callable[[], None]) -> None:
+async def _every(seconds: float, act: Callable[[], None], name: str) -> None:
     """Calls `act` every so many seconds. A full disk must not end a role: `act` tries to write again at the next call."""
-    while True:
-        await asyncio.sleep(seconds)
-        with contextlib.suppress(OSError):
-            act()
+
+    async def acting() -> None:
+        act()
+
+    await rounds(seconds, acting, name, expected=(OSError,))

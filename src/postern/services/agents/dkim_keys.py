@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from postern.model.domains import mail_domain
-from postern.services.agents.state import write_whole
 from postern.transport.agents.dkim_signing import SELECTOR, SigningKey
+from postern.trust.private_files import replace_file
 
 FOLDER = "dkim"
 RSA_BITS = 2048
@@ -94,7 +94,7 @@ class KeyRing:
         self._folder.parent.mkdir(mode=0o700, exist_ok=True)
         self._folder.mkdir(mode=0o700, exist_ok=True)
         file.parent.mkdir(mode=0o700, exist_ok=True)
-        write_whole(file, data)
+        replace_file(file, data)
         return SigningKey(domain, selector, key)
 
     def _no_key(self, domain: str, wanted: str) -> DkimKeyError:
@@ -107,8 +107,8 @@ class KeyRing:
         missing = [name for name in selectors if name not in self.selectors(domain)]
         if missing:
             raise self._no_key(domain, ", ".join(missing))
-        write_whole(self._folder / domain / _IN_USE, ("\n".join(selectors) + "\n").encode())
-        write_whole(self._folder / _CHANGED, b"")
+        replace_file(self._folder / domain / _IN_USE, ("\n".join(selectors) + "\n").encode())
+        replace_file(self._folder / _CHANGED, b"")
 
     def remove(self, domain: str, selector: str) -> None:
         """Deletes a key. Raises DkimKeyError for one that is in use or is not there."""

@@ -21,6 +21,7 @@ from postern.telemetry.log import Event, log
 from postern.telemetry.metrics import Metric, count
 from postern.transport.agents.catalogue import BUILT
 from postern.transport.agents.settings import dump, load
+from postern.trust.private_files import replace_file
 
 FOLDER = "agents"
 FLUSH = 2.0
@@ -89,7 +90,7 @@ class AgentFile:
             work(state)
             for name in state.settings:
                 state.settings[name] = dump(state.of(name))
-            write_whole(self._file, json.dumps(asdict(state), indent=1, ensure_ascii=False).encode())
+            replace_file(self._file, json.dumps(asdict(state), indent=1, ensure_ascii=False).encode())
         return state
 
 
@@ -112,17 +113,6 @@ def _locked(file: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
-
-
-def write_whole(file: Path, data: bytes) -> None:
-    """Replaces a file at once, mode 0600. Raises OSError."""
-    temporary = file.with_name(file.name + ".new")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(handle, "wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(temporary, file)
 
 
 @dataclass(slots=True)

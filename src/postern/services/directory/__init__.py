@@ -1,1 +1,1 @@
-"""The System Attendant of a mailbox server, and recipient update."""
+"""The System Attendant of a mailbox server, recipient update, and what a process asks its directory every few seconds."""

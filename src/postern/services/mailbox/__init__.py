@@ -1,1 +1,1 @@
-"""Mailboxes over RPC: the mailbox server, its clients, the store driver, and submission from outboxes."""
+"""Mailboxes: their housekeeping, clients of other servers' mailboxes, the store driver, and submission from outboxes."""

@@ -153,22 +153,30 @@ class RpcConnection:
         itself."""
         if token is None:
             token = await context.step(b"") if context is not None else b""
-        self._bound = self._loop.create_future()
         versions = syntax.versions()
         self.machine.bind(versions, context.auth_type if context is not None else 0, level, token, group)
-        self._flush()
-        answer = await self._bound
+        answer = await self._answer()
         self.group = answer.group
         self._accepted(answer, versions)
         if context is None:
             return
-        token = await context.step(answer.token)
+        await self._prove(context, answer.token)
+        self.machine.secured(context)
+        self._flush()
+
+    async def _answer(self) -> Bound:
+        """Sends what the machine wrote, and waits for the server's answer to it."""
+        self._bound = self._loop.create_future()
+        self._flush()
+        return await self._bound
+
+    async def _prove(self, context: SecurityContext, token: bytes) -> None:
+        """Ends the handshake, of which `token` is the server's first. Raises SecurityFailure if it needs more legs than one."""
+        token = await context.step(token)
         if not context.complete:
             raise SecurityFailure("the handshake did not end")
         if token:
             self.machine.auth3(token)
-        self.machine.secured(context)
-        self._flush()
 
     def _accepted(self, answer: Bound, versions: Sequence[Syntax]) -> None:
         """Takes the newest version of the interface that the server accepted. A server accepts the versions up to its own minor

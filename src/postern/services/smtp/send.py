@@ -205,6 +205,7 @@ class SmtpSender:
         remote = f"{place.host}[{place.address}]:{place.port}"
         dialog = Dialog(self._proofs.fqdn, remote, self._timeouts)
         port = next(port for port in row.ports if port.number == SMTP)
+        self._mutual, self._tls = self._mutual.renewed(), self._tls.renewed()
         tls: TlsContext = self._mutual if _BY_CERTIFICATE.intersection(row.supported_auth) else self._tls
         try:
             await dial(row, dialog, place.address, place.port, port, tls, timeout=self._timeouts.connect)

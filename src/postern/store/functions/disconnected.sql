@@ -53,6 +53,8 @@ BEGIN
         DELETE FROM items i USING picked p WHERE i.folder = p.folder AND i.uid = p.uid RETURNING i.id, i.content
     ), bags AS (
         DELETE FROM properties b USING removed r WHERE b.item = r.id
+    ), names AS (
+        DELETE FROM resources n USING removed r WHERE n.item = r.id
     )
     SELECT array_agg(r.content) INTO gone FROM removed r;
     INSERT INTO orphans SELECT u.id FROM unnest(gone) AS u(id);

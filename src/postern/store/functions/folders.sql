@@ -129,6 +129,7 @@ BEGIN
         DELETE FROM properties p USING gone WHERE p.item = gone.id
     )
     INSERT INTO orphans SELECT gone.content FROM gone;
+    DELETE FROM resources r WHERE r.folder = f.id;
     DELETE FROM expunged e WHERE e.folder = f.id;
     UPDATE folders o SET parent = f.parent, change = m.change + 1 WHERE o.mailbox = m.id AND o.parent = f.id;
     DELETE FROM folders o WHERE o.id = f.id;

@@ -28,9 +28,10 @@ BEGIN
 END $$;
 
 -- Another content for an item, with a new UID, for IMAP promises that a UID's octets stay (docs/decisions/0003). `new_class` ''
--- leaves the class; `limit_change` -1: no condition.
+-- leaves the class; `limit_change` -1: no condition. A named item has values that go with its content (resources.sql), and is
+-- changed only by those who keep them.
 CREATE FUNCTION update_item(
-    guid uuid, item bigint, new_class text, limit_change bigint,
+    guid uuid, item bigint, new_class text, limit_change bigint, keeps_values boolean,
     rendering bigint, hashes bytea[], sizes bigint[], datas bytea[], %{parameters}, OUT change bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -48,6 +49,9 @@ BEGIN
     END IF;
     IF f.kind = 'outbox' AND EXISTS (SELECT FROM outbox o WHERE o.mailbox = m.id AND o.uid = i.uid) THEN
         RAISE EXCEPTION 'The item is being sent' USING ERRCODE = 'PM003';
+    END IF;
+    IF NOT keeps_values AND EXISTS (SELECT FROM resources r WHERE r.item = i.id) THEN
+        RAISE EXCEPTION 'An item with a name is not changed without its values' USING ERRCODE = 'PM003';
     END IF;
     ids := store_contents(rendering, hashes, sizes, datas, %{arguments});
     change := m.change + 1;

@@ -9,23 +9,27 @@ DECLARE
     bytes bigint;
     unseen_less bigint;
     deleted_less bigint;
+    others boolean;
 BEGIN
     WITH removed AS (
         DELETE FROM items i USING unnest(lows, highs) AS r(low, high)
         WHERE i.folder = f.id AND i.uid BETWEEN r.low AND r.high AND i.flags & mask = mask
-        RETURNING i.uid, i.id, i.content, i.flags, i.size
+        RETURNING i.uid, i.id, i.content, i.flags, i.size, i.class
     ), left_behind AS (
         INSERT INTO orphans SELECT removed.content FROM removed
     ), bags AS (
         DELETE FROM properties p USING removed WHERE p.item = removed.id
     )
     SELECT array_agg(s.uid), string_agg(int8send(s.uid), ''), array_agg(s.id), sum(s.size), sum(1 - (s.flags & 1)),
-        sum(s.flags >> 3 & 1)
-    INTO gone, uids, ids, bytes, unseen_less, deleted_less FROM (SELECT * FROM removed ORDER BY removed.uid) AS s;
+        sum(s.flags >> 3 & 1), bool_or(s.class <> 'IPM.Note')
+    INTO gone, uids, ids, bytes, unseen_less, deleted_less, others FROM (SELECT * FROM removed ORDER BY removed.uid) AS s;
     IF gone IS NULL THEN
         RETURN;
     END IF;
     INSERT INTO expunged VALUES (f.id, next, gone, ids);
+    IF others THEN
+        PERFORM forget_resources(f.id, next, ids);
+    END IF;
     UPDATE folders o SET highest_modseq = next, messages = o.messages - cardinality(gone), size = o.size - bytes,
         unseen = o.unseen - unseen_less, deleted = o.deleted - deleted_less
     WHERE o.id = f.id;
@@ -89,14 +93,16 @@ DECLARE
     unseen_count bigint;
     deleted_count bigint;
     used_bits bigint;
+    others boolean;
     map record;
 BEGIN
     validity := t.uid_validity;
     change := m.change;
-    SELECT array_agg(s.uid), array_agg(s.id), sum(s.size), sum(1 - (s.flags & 1)), sum(s.flags >> 3 & 1), bit_or(s.flags)
-    INTO picked, picked_ids, bytes, unseen_count, deleted_count, used_bits
+    SELECT array_agg(s.uid), array_agg(s.id), sum(s.size), sum(1 - (s.flags & 1)), sum(s.flags >> 3 & 1), bit_or(s.flags),
+        bool_or(s.class <> 'IPM.Note')
+    INTO picked, picked_ids, bytes, unseen_count, deleted_count, used_bits, others
     FROM (
-        SELECT i.uid, i.id, i.size, i.flags
+        SELECT i.uid, i.id, i.size, i.flags, i.class
         FROM unnest(lows, highs) AS r(low, high) JOIN items i ON i.folder = f.id AND i.uid BETWEEN r.low AND r.high
         ORDER BY i.uid
     ) AS s;
@@ -118,6 +124,9 @@ BEGIN
         -- Within one folder nothing left it but UIDs.
         INSERT INTO expunged
         VALUES (f.id, m.change + 1, picked, CASE WHEN t.id = f.id THEN '{}' ELSE picked_ids END, t.id <> f.id);
+        IF others AND t.id <> f.id THEN
+            PERFORM move_resources(f.id, t.id, m.change + 1, picked_ids);
+        END IF;
     ELSE
         WITH made AS (
             INSERT INTO items (folder, uid, content, flags, modseq, internal_date, size, arrived, created, class)
@@ -130,6 +139,9 @@ BEGIN
         SELECT made.id, b.tag, b.value
         FROM unnest(picked_ids) WITH ORDINALITY AS p(id, n) JOIN properties b ON b.item = p.id
         JOIN made ON made.uid = t.uid_next + p.n - 1;
+        IF others THEN
+            PERFORM copy_resources(t.id, t.uid_next, m.change + 1, picked_ids);
+        END IF;
     END IF;
     UPDATE folders o SET uid_next = o.uid_next + cardinality(picked), highest_modseq = m.change + 1,
         messages = o.messages + cardinality(picked), size = o.size + bytes, unseen = o.unseen + unseen_count,

@@ -15,7 +15,8 @@ from postern.model.security import Identity, Mechanism, PrincipalKind
 from postern.paths.guard import Guard, Reason, Refusal
 from postern.trust.acceptor import MALFORMED, Asking, Cause, Challenge, Denied, Failure, failed, refused
 from postern.trust.authenticator import Authenticator
-from postern.trust.exchanges import ContextExchange
+from postern.trust.contexts import SecurityFailure
+from postern.trust.exchanges import ContextExchange, denied
 from postern.trust.gss_token import KERBEROS, unframed
 
 SCHEMES: dict[Mechanism, str] = {
@@ -162,8 +163,12 @@ class HttpAuthentication:
             return Unauthorized((_with_token(scheme, outcome.data),))
         if isinstance(outcome, Denied):
             return self._denied(outcome, mechanism, guard, asking)
+        try:
+            ends = exchange.context.end()
+        except SecurityFailure as failure:
+            return self._denied(denied(failure), mechanism, guard, asking)
         self._exchange = None
-        self._proven = replace(outcome.identity, ends=exchange.context.end())
+        self._proven = replace(outcome.identity, ends=ends)
         return Authorized(self._proven, _with_token(scheme, outcome.data) if outcome.data else "")
 
     def _denied(self, denied: Denied, mechanism: Mechanism, guard: Guard, asking: Asking) -> Unauthorized:

@@ -52,10 +52,7 @@ class _KerberosSealed:
             if self._context.complete:
                 self._finish()
         except gssapi.exceptions.GSSError as error:
-            cause = cause_of(error.min_code, KerberosCause.WRONG)
-            report(cause, error.min_code)
-            reason = f"Kerberos: {cause}, {error.maj_code:#x}/{error.min_code:#x}"
-            raise SecurityFailure(reason, temporary=cause is not KerberosCause.WRONG) from error
+            raise _failure(error) from error
         return bytes(answer) if answer else b""
 
     def _finish(self) -> None:
@@ -117,6 +114,14 @@ class _KerberosSealed:
         return True
 
 
+def _failure(error: Any) -> SecurityFailure:
+    """Reports an error of the library, and returns the failure that it means."""
+    cause = cause_of(error.min_code, KerberosCause.WRONG)
+    report(cause, error.min_code)
+    reason = f"Kerberos: {cause}, {error.maj_code:#x}/{error.min_code:#x}"
+    return SecurityFailure(reason, temporary=cause is not KerberosCause.WRONG)
+
+
 def _message(header: Any, sign_header: bool, head: bytes, stub: bytes, trailer: bytes) -> Any:
     """Returns the buffers in the order of MS-RPCE 2.2.2.11.1. Head and trailer are signed only if that was negotiated."""
     kind = iov.IOVBufferType
@@ -169,19 +174,26 @@ class KerberosAcceptorContext(_KerberosSealed):
         self.groups = ticket.groups
 
     def wrap(self, message: bytes) -> bytes:
-        """Returns a message with its signature, in clear text (RFC 4121 section 4.2.6.2)."""
-        return bytes(self._context.wrap(message, False).message)
+        """Returns a message with its signature, in clear text (RFC 4121 section 4.2.6.2). Raises SecurityFailure."""
+        try:
+            return bytes(self._context.wrap(message, False).message)
+        except gssapi.exceptions.GSSError as error:
+            raise _failure(error) from error
 
     def unwrap(self, token: bytes) -> bytes:
         """Returns the message of a token that `wrap` made at the other end. Raises SecurityFailure."""
         try:
             return bytes(self._context.unwrap(token).message)
-        except gssapi.exceptions.GSSError:
-            raise SecurityFailure("a broken message") from None
+        except gssapi.exceptions.GSSError as error:
+            raise _failure(error) from error
 
     def end(self) -> float | None:
-        """Returns the end of the ticket in seconds since 1970. `lifetime` would add the clock skew that libkrb5 allows."""
-        lucid = importlib.import_module("gssapi.raw.ext_krb5").krb5_export_lucid_sec_context(self._context, 1)
+        """Returns the end of the ticket in seconds since 1970. `lifetime` would add the clock skew that libkrb5 allows. Raises
+        SecurityFailure."""
+        try:
+            lucid = importlib.import_module("gssapi.raw.ext_krb5").krb5_export_lucid_sec_context(self._context, 1)
+        except gssapi.exceptions.GSSError as error:
+            raise _failure(error) from error
         return float(lucid.endtime)
 
 

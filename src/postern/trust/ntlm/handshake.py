@@ -19,6 +19,7 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import ARC4
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 
 from postern.model.directory import NtlmLogon
+from postern.model.domains import netbios_name
 from postern.model.security import NO_CHANNEL, Channel
 from postern.trust.acceptor import MAIL_SERVICES
 from postern.trust.host import HostCredentials
@@ -188,7 +189,7 @@ class NtlmAcceptor:
         info = put_pairs(
             {
                 Av.NB_DOMAIN: utf16(short),
-                Av.NB_COMPUTER: utf16(server.split(".")[0].upper()[:15]),
+                Av.NB_COMPUTER: utf16(netbios_name(server)),
                 Av.DNS_DOMAIN: utf16(self._host.domain.lower()),
                 Av.DNS_COMPUTER: utf16(server.lower()),
                 Av.TIMESTAMP: struct.pack("<Q", filetime(time.time())),

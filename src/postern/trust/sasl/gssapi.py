@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from postern.trust.acceptor import FAILED, Challenge, Denied, Granted, Outcome
 from postern.trust.contexts import SecurityFailure
-from postern.trust.exchanges import ByKerberos, ContextExchange
+from postern.trust.exchanges import ByKerberos, ContextExchange, denied
 
 _MAX_TOKEN = 65_536
 _MAX_STEPS = 6
@@ -35,21 +35,26 @@ class SaslGssapi:
             if not isinstance(outcome, Granted):
                 return outcome
             self._granted = outcome
-            return Challenge(outcome.data) if outcome.data else self._offer()
-        if self._is_offered:
-            return self._finish(response, self._granted)
-        return FAILED if response else self._offer()
+            if outcome.data:
+                return Challenge(outcome.data)
+            response = b""  # it was the context's
+        try:
+            if self._is_offered:
+                return self._finish(response, self._granted)
+            return FAILED if response else self._offer()
+        except SecurityFailure as failure:
+            return denied(failure)
 
     def _offer(self) -> Challenge:
         self._is_offered = True
         return Challenge(self._kerberos.context.wrap(_OFFER))
 
     def _finish(self, response: bytes, granted: Granted) -> Granted | Denied:
-        """Reads the client's choice of layer and the name that it wants: RFC 4752 section 3.2."""
+        """Reads the client's choice of layer and the name that it wants: RFC 4752 section 3.2. Raises SecurityFailure."""
+        choice = self._kerberos.context.unwrap(response)
         try:
-            choice = self._kerberos.context.unwrap(response)
             authzid = choice[4:].decode().lower()
-        except (SecurityFailure, UnicodeDecodeError):
+        except UnicodeDecodeError:
             return FAILED
         if len(choice) < 4 or choice[:1] != _NO_LAYER:
             return FAILED

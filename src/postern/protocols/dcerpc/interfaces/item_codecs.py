@@ -33,7 +33,7 @@ IDS = SIGNED_WORDS
 _KINDS = column(ANSWERED_KIND)
 
 
-def _octets_or_none(present: str, octets: str) -> Wide:
+def octets_or_none(present: str, octets: str) -> Wide:
     """Carries a list of values that are octets or None. The column `present` says which of `octets` count."""
     return Wide(
         ((present, Array(U32)), (octets, Blobs())),
@@ -67,7 +67,7 @@ ITEMS = Columns(
         Parameter("flags", LONG_WORDS),
         Parameter("dates", TIMES, "internal_date"),
         Parameter("created", TIMES),
-        Parameter("contents", _octets_or_none("with_content", "contents"), "content"),
+        Parameter("contents", octets_or_none("with_content", "contents"), "content"),
     ),
 )
 ITEM = only(ITEMS, "item")
@@ -89,7 +89,7 @@ COPIES = mapping(Parameter("sources", IDS), Parameter("copies", IDS))
 
 _TAGS = Parameter("tags", SIGNED_WORDS)
 BAG = mapping(_TAGS, Parameter("values", Blobs()))
-BAG_CHANGES = mapping(_TAGS, Parameter("values", _octets_or_none("with_value", "values")))
+BAG_CHANGES = mapping(_TAGS, Parameter("values", octets_or_none("with_value", "values")))
 NAMES = Columns(
     PropertyName,
     (Parameter("sets", UUIDS, "set"), Parameter("lids", or_none(-1), "lid"), Parameter("names", TEXTS, "name")),

@@ -7,9 +7,10 @@ from __future__ import annotations
 from uuid import UUID
 
 from postern.model.mailbox_server import MailboxItems
-from postern.protocols.dcerpc.codecs import BOOLEAN, WORDS, Parameter
+from postern.protocols.dcerpc.codecs import BOOLEAN, TEXTS, WORDS, Parameter
 from postern.protocols.dcerpc.interface import Interface, Syntax
 from postern.protocols.dcerpc.interfaces import item_codecs as codecs
+from postern.protocols.dcerpc.interfaces import resource_codecs as resources
 from postern.protocols.dcerpc.interfaces.mailbox import operation, preamble
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import UNCHANGED_SINCE
 from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, UUID_T, Array, Text
@@ -21,6 +22,13 @@ _NAME = Parameter("name", Text())
 _ITEM = Parameter("item", I64)
 _IDS = Parameter("ids", codecs.IDS)
 _TARGET = Parameter("target", I64)
+_MOST = Parameter("most", U32)
+_CONTENT = Parameter("content", BOOLEAN)
+_OCTETS = Parameter("content", Array(U8))
+_CLASS = Parameter("item_class", Text())
+_EXPECTED = Parameter("expected", resources.EXPECTED)
+_RENDERED = Parameter("rendered", resources.VALUES)
+_UNIQUE = Parameter("unique_uid", BOOLEAN)
 
 _OPERATIONS = {
     0: operation(
@@ -125,6 +133,115 @@ _OPERATIONS = {
         "Replaces the rights of one grantee; with keeps 0 the entry is taken out.",
         (_MAILBOX, _FOLDER, Parameter("grantee", UUID_T), Parameter("rights", codecs.GRANTED)),
     ),
+    17: operation(
+        MailboxItems.resources,
+        "Up to most named items of a folder whose names come after a name, in the order of names: one entry of each column.\n"
+        "tags holds 16 octets for each. An empty answer is the end.",
+        (_MAILBOX, _FOLDER, Parameter("after", Text()), _MOST),
+        resources.RESOURCES,
+    ),
+    18: operation(
+        MailboxItems.named,
+        "The items of these names, with their octets where content is 1 and they fit beside the others.",
+        (_MAILBOX, _FOLDER, _CONTENT, Parameter("names", TEXTS)),
+        resources.RESOURCES_WITH_CONTENT,
+    ),
+    19: operation(
+        MailboxItems.with_ids,
+        "Those of these items that have a name, with their octets as in named.",
+        (_MAILBOX, _CONTENT, _IDS),
+        resources.RESOURCES_WITH_CONTENT,
+    ),
+    20: operation(
+        MailboxItems.with_uids,
+        "The named items of a folder, or of all (folder 0), whose objects have these UIDs.",
+        (_MAILBOX, Parameter("folder", codecs.FOLDER_OR_ALL), Parameter("uids", TEXTS)),
+        resources.RESOURCES,
+    ),
+    21: operation(
+        MailboxItems.put,
+        "Stores octets under a name, over what has it. expected counts only if conditional is 1: no octets for nothing,\n"
+        "an asterisk for something, or the tag of what is to be replaced. A time of -2^63 is none.",
+        (
+            _MAILBOX,
+            _FOLDER,
+            Parameter("name", Text()),
+            _EXPECTED,
+            _UNIQUE,
+            _CLASS,
+            _RENDERED,
+            _OCTETS,
+        ),
+        resources.PUT,
+    ),
+    22: operation(
+        MailboxItems.add,
+        "The ids of new named items; all or none. One without a name gets one.",
+        (_MAILBOX, _FOLDER, Parameter("unique_uids", BOOLEAN), Parameter("resources", resources.NEW_RESOURCES)),
+        Parameter("ids", codecs.IDS),
+    ),
+    23: operation(
+        MailboxItems.replace,
+        "Another content with its values for an item, as in update.",
+        (_MAILBOX, _ITEM, _CLASS, Parameter("unchanged_since", UNCHANGED_SINCE), _RENDERED, _OCTETS),
+        resources.PUT,
+    ),
+    24: operation(
+        MailboxItems.remove,
+        "Removes the item of a name for good; expected as in put.",
+        (_MAILBOX, _FOLDER, _NAME, _EXPECTED),
+    ),
+    25: operation(
+        MailboxItems.place,
+        "Moves (1) or copies (0) a named item to a folder and a name, with overwrite over what has it there.",
+        (
+            _MAILBOX,
+            _FOLDER,
+            _NAME,
+            _TARGET,
+            Parameter("new_name", Text()),
+            Parameter("move", BOOLEAN),
+            Parameter("overwrite", BOOLEAN),
+            _UNIQUE,
+        ),
+        resources.PUT,
+    ),
+    26: operation(
+        MailboxItems.resource_changes,
+        "What became of the named items of a folder after a change number, as in changes; gone are the names of what left.",
+        (_MAILBOX, _FOLDER, Parameter("since", U64), _MOST),
+        resources.RESOURCE_CHANGES,
+    ),
+    27: operation(
+        MailboxItems.folder_states,
+        "What these folders hold, or all for no ids, and the change number that last touched an item in each.",
+        (_MAILBOX, Parameter("folders", codecs.IDS)),
+        resources.STATES,
+    ),
+    28: operation(
+        MailboxItems.overlapping,
+        "Values of up to most named items of a folder that may occupy some of the time, with ids above after.",
+        (_MAILBOX, _FOLDER, Parameter("starts", I64), Parameter("ends", I64), Parameter("after", I64), _MOST),
+        resources.RENDERED_BY_ID,
+    ),
+    29: operation(
+        MailboxItems.with_addresses,
+        "The ids of named items that have one of these addresses: counts of them for each address found.",
+        (_MAILBOX, Parameter("addresses", TEXTS)),
+        resources.ADDRESSED,
+    ),
+    30: operation(
+        MailboxItems.reminders,
+        "Reminders of all mailboxes that are due, the oldest first.",
+        (Parameter("until", I64), _MOST),
+        resources.REMINDERS,
+    ),
+    31: operation(
+        MailboxItems.set_reminder,
+        "Sets the next reminder of an item if it still was this one; a time of -2^63 is none.",
+        (_MAILBOX, _ITEM, Parameter("was", I64), Parameter("at", resources.TIME_OR_NONE)),
+        Parameter("is_set", BOOLEAN),
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -133,5 +250,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17,),
+    sizes=(17, 32),
 )

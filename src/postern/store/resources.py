@@ -1,0 +1,202 @@
+"""Stores named items under conditions, moves and removes them by name, and sets their reminders."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from postern.model.item_store import RenderedItem
+from postern.model.items import NewItem
+from postern.model.mailbox import MailboxError
+from postern.model.resources import NewResource, Put, content_tag
+from postern.store import wire
+from postern.store.connection import Pool
+from postern.store.items import PLACED_ITEMS, checked_class, new_items, rendered, retried
+from postern.store.notices import Notices
+from postern.store.rendered import PLACES, placeholders
+from postern.store.resource_checks import (
+    ENDLESS,
+    checked,
+    checked_name,
+    checked_rendered,
+    checked_resource_class,
+    chosen_name,
+    is_name,
+    within,
+)
+
+_NO_TIME = -(1 << 63)
+_VALUES = 10
+"""Parameters that `_values` returns."""
+_SET_REMINDER = """
+    WITH its AS (
+        SELECT r.item FROM resources r JOIN folders f ON f.id = r.folder JOIN mailboxes m ON m.id = f.mailbox
+        WHERE r.item = $2::bigint AND m.guid = $1::uuid
+    ), written AS (
+        UPDATE resources r SET reminds = $4::bigint FROM its WHERE r.item = its.item AND r.reminds = $3::bigint
+        RETURNING r.item
+    )
+    SELECT (SELECT count(*) FROM its), (SELECT count(*) FROM written)
+"""
+
+
+def _call(head: str, start: int, middle: int) -> str:
+    """Returns the placeholders of `head`, of `middle` parameters, and of a batch."""
+    return f"{head}, {placeholders(start, middle)}, {placeholders(start + middle, PLACES)}"
+
+
+_PUT = f"""SELECT item, is_new, change FROM put_resource({
+    _call("$1::uuid, $2::bigint, $3::text, $4::bytea, $5::boolean, $6::text, $7::bigint", 8, 1 + _VALUES)
+})"""  # noqa: S608 (our own words)
+_REPLACE = f"""SELECT replace_resource({
+    _call("$1::uuid, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint", 7, 1 + _VALUES)
+})"""
+_ADD = f"""SELECT ids, change FROM add_resources({
+    _call(PLACED_ITEMS + ", $10::text[], $11::boolean, $12::bigint", 13, 1 + _VALUES)
+})"""  # noqa: S608 (our own words)
+
+
+async def put(
+    pool: Pool,
+    notices: Notices,
+    mailbox: UUID,
+    folder: int,
+    name: str,
+    content: bytes,
+    item_class: str,
+    values: RenderedItem,
+    expected: bytes | None,
+    unique_uid: bool,
+) -> Put:
+    checked_name(name)
+    checked_rendered(values)
+    tag = content_tag(content)
+    parameters = [
+        mailbox.bytes,
+        wire.int8(folder),
+        wire.text(name),
+        expected,
+        wire.boolean(unique_uid),
+        wire.text(checked_resource_class(item_class)),
+        wire.int8(int(time.time())),
+        wire.byteas([tag]),
+        *_values([values]),
+        *(await rendered([content], exactly=True)).parameters(),
+    ]
+    item, is_new, change = (await retried(pool, _PUT, parameters))[0]
+    notices.changed(mailbox, wire.to_int8(change))
+    return Put(wire.to_int8(item), tag, is_new == b"\x01")
+
+
+async def add(
+    pool: Pool, notices: Notices, mailbox: UUID, folder: int, new: Sequence[NewResource], unique_uids: bool
+) -> list[int]:
+    names = checked(new, unique_uids)
+    items = [NewItem(each.content, each.flags, each.internal_date, each.item_class) for each in new]
+    batch = await new_items(mailbox, folder, items, [each.item_class for each in new], exactly=True)
+    parameters = [
+        *batch[:-PLACES],
+        wire.texts(names),
+        wire.boolean(unique_uids),
+        wire.int8(int(time.time())),
+        wire.byteas([content_tag(each.content) for each in new]),
+        *_values([each.rendered for each in new]),
+        *batch[-PLACES:],
+    ]
+    ids, change = (await retried(pool, _ADD, parameters))[0]
+    notices.changed(mailbox, wire.to_int8(change))
+    return wire.to_int8s(ids)
+
+
+async def replace(
+    pool: Pool,
+    notices: Notices,
+    mailbox: UUID,
+    item: int,
+    content: bytes,
+    values: RenderedItem,
+    item_class: str,
+    unchanged_since: int | None,
+) -> Put:
+    checked_rendered(values)
+    tag = content_tag(content)
+    parameters = [
+        mailbox.bytes,
+        wire.int8(item),
+        wire.text(chosen_name(item_class)),
+        wire.text(checked_class(item_class) if item_class else ""),
+        wire.int8(-1 if unchanged_since is None else unchanged_since),
+        wire.int8(int(time.time())),
+        wire.byteas([tag]),
+        *_values([values]),
+        *(await rendered([content], exactly=True)).parameters(),
+    ]
+    rows = await retried(pool, _REPLACE, parameters)
+    notices.changed(mailbox, wire.to_int8(rows[0][0]))
+    return Put(item, tag, False)
+
+
+async def remove(pool: Pool, notices: Notices, mailbox: UUID, folder: int, name: str, expected: bytes | None) -> None:
+    parameters = [mailbox.bytes, wire.int8(folder), wire.text(name if is_name(name) else ""), expected]
+    rows = await pool.run("SELECT remove_resource($1::uuid, $2::bigint, $3::text, $4::bytea)", parameters)
+    notices.changed(mailbox, wire.to_int8(rows[0][0]))
+
+
+async def place(
+    pool: Pool,
+    notices: Notices,
+    mailbox: UUID,
+    folder: int,
+    name: str,
+    target: int,
+    new_name: str,
+    move: bool,
+    overwrite: bool,
+    unique_uid: bool,
+) -> Put:
+    parameters = [
+        mailbox.bytes,
+        wire.int8(folder),
+        wire.text(name if is_name(name) else ""),
+        wire.int8(target),
+        wire.text(checked_name(new_name)),
+        *map(wire.boolean, (move, overwrite, unique_uid)),
+    ]
+    rows = await pool.run(
+        "SELECT item, tag, is_new, change FROM place_resource("
+        "$1::uuid, $2::bigint, $3::text, $4::bigint, $5::text, $6::boolean, $7::boolean, $8::boolean)",
+        parameters,
+    )
+    item, tag, is_new, change = rows[0]
+    notices.changed(mailbox, wire.to_int8(change))
+    return Put(wire.to_int8(item), tag or b"", is_new == b"\x01")
+
+
+async def set_reminder(pool: Pool, mailbox: UUID, item: int, was: int, at: int | None) -> bool:
+    time_or_none = None if at is None else wire.int8(within(at))
+    rows = await pool.run(_SET_REMINDER, [mailbox.bytes, wire.int8(item), wire.int8(within(was)), time_or_none])
+    is_there, is_written = map(wire.to_int8, rows[0])
+    if not is_there:
+        raise MailboxError("NONEXISTENT", "No such item")
+    return bool(is_written)
+
+
+def _values(rendered: Sequence[RenderedItem]) -> list[wire.Parameter]:
+    """The rendered values as the arrays that our functions take."""
+
+    def times(get: Callable[[RenderedItem], int | None], absent: int) -> wire.Parameter:
+        return wire.int8s([absent if (at := get(r)) is None else within(at) for r in rendered])
+
+    return [
+        wire.texts([r.uid for r in rendered]),
+        times(lambda r: r.starts, _NO_TIME),
+        times(lambda r: r.ends, ENDLESS),
+        wire.int8s([r.expands for r in rendered]),
+        wire.int8s([r.busy for r in rendered]),
+        wire.int8s([r.is_private for r in rendered]),
+        wire.texts([r.status for r in rendered]),
+        wire.texts([r.organizer for r in rendered]),
+        times(lambda r: r.reminds, _NO_TIME),
+        wire.texts(["\n".join(r.addresses) for r in rendered]),
+    ]
