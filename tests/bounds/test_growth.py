@@ -98,6 +98,7 @@ WRITERS = {
     "dcerpc/server_events": "values",
     "http/answer": "writes",
     "http/events": "values",
+    "ical/windows_zones": "a table",
     "imap/commands": "values",
     "imap/cursor": "read by `parse`",
     "imap/fetch_plan": "plans answers",
