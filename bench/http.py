@@ -19,7 +19,7 @@ from pathlib import Path
 import trustme
 
 from bench import accounting
-from bench.compare import ROOT, Figure, compare, load, sample, show
+from bench.compare import ROOT, Figure, Sample, compare, load, sample, show
 from bench.peers import PASSWORD, Peer, free_port, wait_for
 
 COUNT = 40_000
@@ -71,7 +71,7 @@ def main() -> int:
     return 0
 
 
-def _asked(path: str, seal: str, credentials: tuple[str, ...], peer: Peer):  # type: ignore[no-untyped-def]
+def _asked(path: str, seal: str, credentials: tuple[str, ...], peer: Peer) -> Sample:
     return sample(peer.roots, lambda: load("bench.http_load", peer.ports["http"], path, 20, COUNT, seal, *credentials))
 
 

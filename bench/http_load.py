@@ -61,7 +61,10 @@ async def main() -> None:
     clients = []
     for start in range(0, int(connections), 50):
         places = range(start, min(start + 50, int(connections)))
-        made = [loop.create_connection(lambda: Client((request + "\r\n").encode(), 1), "127.0.0.1", int(port), ssl=tls) for _ in places]
+        made = [
+            loop.create_connection(lambda: Client((request + "\r\n").encode(), 1), "127.0.0.1", int(port), ssl=tls)
+            for _ in places
+        ]
         clients += [client for _, client in await asyncio.gather(*made)]
         await asyncio.gather(*(client.ended for client in clients[start:]))
     began = time.monotonic()

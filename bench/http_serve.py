@@ -62,6 +62,8 @@ def _ours(port: int, chain: str, key: str, folder: Path) -> None:
 async def _serve(port: int, chain: str, key: str) -> None:
     from dataclasses import replace
 
+    from tests.trust.people import People
+
     from postern.model.organization import Profile
     from postern.model.security import Encryption, Mechanism
     from postern.net.door import Door
@@ -74,7 +76,6 @@ async def _serve(port: int, chain: str, key: str) -> None:
     from postern.services.http.site import Route, Site
     from postern.telemetry.observed import Observed
     from postern.trust.authenticator import Authenticator
-    from tests.trust.people import People
 
     people = People()
     people.add("alice@example.test", "bench-password")
