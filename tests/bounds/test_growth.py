@@ -80,6 +80,7 @@ def test_every_reader_has_a_case_and_every_case_a_reader() -> None:
 
 
 WRITERS = {
+    "dav/multistatus": "writes",
     "authentication/questions": "carries questions and answers as values",
     "dcerpc/interfaces/ad_topology": "declares an interface; `ndr` reads",
     "dcerpc/interface": "declares interfaces; `ndr` reads",
