@@ -100,6 +100,7 @@ WRITERS = {
     "http/answer": "writes",
     "http/events": "values",
     "ical/windows_zones": "a table",
+    "ical/zone_writing": "writes",
     "imap/commands": "values",
     "imap/cursor": "read by `parse`",
     "imap/fetch_plan": "plans answers",

@@ -22,6 +22,7 @@ from postern.protocols.dcerpc.protection import Level
 from postern.protocols.edge import subscription as edge_subscription
 from postern.protocols.ldap.bind import packet
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
+from tests.items.corpus import CALENDARS, CARDS
 from tests.protocols.dcerpc.play import Pair
 from tests.protocols.edge.test_subscription import FILE
 from tests.protocols.kerberos.test_pac import MACHINE
@@ -38,6 +39,7 @@ PARSERS = {
     "fuzz_logon": (),
     "fuzz_directory": (),
     "fuzz_http": ("http",),
+    "fuzz_items": ("ical", "vcard"),
     "fuzz_xml": (),
     "fuzz_dav": (),
 }
@@ -241,6 +243,31 @@ def _http() -> Iterator[bytes]:
         yield b"\x00" + value
 
 
+_PARTIAL = (
+    b"RRULE:FREQ=MONTHLY;BYDAY=-1FR;COUNT=3\r\nEXRULE:FREQ=DAILY\r\nRDATE;VALUE=PERIOD:20260110T090000Z/PT1H",
+    b"ATTENDEE;CN=^n;X:mailto:a\r\nBEGIN:VALARM\r\nTRIGGER;RELATED=END:-PT15M\r\nREPEAT:2\r\nDURATION:PT5M\r\nEND:VALARM",
+    b"END:VEVENT\r\nBEGIN:VEVENT\r\nUID:u\r\nRECURRENCE-ID;RANGE=THISANDFUTURE:20260105T090000Z\r\nDTSTART:20260106T090000Z",
+    b"END:VEVENT\r\nEND:VCALENDAR\r\nBEGIN:VCALENDAR\r\nBEGIN:VFREEBUSY\r\nFREEBUSY:20260110T090000Z/PT1H\r\nEND:VFREEBUSY",
+)
+_RULES = (
+    b"FREQ=YEARLY;BYWEEKNO=-1;BYDAY=MO,-1TU;BYSETPOS=-1",
+    b"FREQ=SECONDLY;INTERVAL=7;BYMINUTE=3",
+    b"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+)
+_VALUES = (b"20260101T090000Z", b"-P1DT2H3M4S", b"+0930", b"20260101T090000Z/PT1H", b"/x.test/Europe/Berlin")
+
+
+def _items() -> Iterator[bytes]:
+    """In the order of the target's readers: content lines, calendars, parts of events, cards, rules, values."""
+    yield from (bytes([reader]) + case.octets for reader in (0, 1) for case in CALENDARS)
+    yield from (bytes([reader]) + case.octets for reader in (0, 3) for case in CARDS)
+    yield from (b"\x02" + lines for lines in _PARTIAL)
+    yield from (b"\x04" + rule for rule in _RULES)
+    yield from (b"\x05" + value for value in _VALUES)
+    for kind in (b"VTODO", b"VJOURNAL", b"VFREEBUSY"):
+        yield b"\x01BEGIN:VCALENDAR\nBEGIN:%b\nUID:u\nDTSTART:20260101T090000Z\nFREEBUSY:a/b\nEND:%b" % (kind, kind)
+
+
 def _xml() -> Iterator[bytes]:
     """Documents, right and wrong, in both encodings, and requests of Autodiscover."""
     for body in (
@@ -321,6 +348,7 @@ def _dav() -> Iterator[bytes]:
 _MADE = {
     "fuzz_dav": _dav,
     "fuzz_xml": _xml,
+    "fuzz_items": _items,
     "fuzz_logon": _logon,
     "fuzz_dcerpc": _dcerpc,
     "fuzz_mail": _mail,

@@ -9,7 +9,7 @@ import pytest
 from postern.items import appointment, calendar_object, task
 from postern.items.calendar_object import Refused, check
 from postern.items.rendered import Busy
-from postern.items.zones import canonical_name, find_zone
+from postern.items.zones import canonical_name, find_zone, zone_named, zone_of_calendar
 from postern.protocols.ical.zones import seconds
 from tests.items.calendars import event, octets, read, todo
 
@@ -144,3 +144,11 @@ def test_only_names_of_the_database_lead_to_files() -> None:
     assert canonical_name("europe/berlin") == "Europe/Berlin"
     for name in ("../../etc/passwd", "Europe", "", "localtime", "posixrules", "x" * 100, "Europe/../Europe/Berlin"):
         assert find_zone(name) is None
+
+
+def test_the_zone_of_a_calendar() -> None:
+    zone = zone_of_calendar(octets("BEGIN:VTIMEZONE", "TZID:Korea Standard Time", "END:VTIMEZONE"))
+    assert zone is not None and zone.name == "Asia/Seoul"
+    assert zone_of_calendar(octets()) is None and zone_of_calendar(b"") is None
+    seoul = zone_named("asia/seoul")
+    assert seoul is not None and zone_named("Nowhere") is None

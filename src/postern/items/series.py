@@ -58,7 +58,7 @@ def timing_of(part: Component, zones: Zones, floating: Zone = UTC_ZONE) -> Timin
         return None
     length = _length(part, start, zones, floating)
     if length is None:
-        return Timing(start, Span(1, 0) if start.is_date and part.name == "VEVENT" else Span(0, 0), False)
+        return Timing(start, Span(1, 0) if start.is_date and part.name != "VTODO" else Span(0, 0), False)
     if start.is_date:
         return Timing(start, Span(max(length.days + length.seconds // DAY, 1), 0), True)
     return Timing(start, Span(0, 0) if length.is_negative else length, True)
@@ -171,6 +171,15 @@ class Series:
             if overlaps(occurrence, start, end)
         )
         return islice(overlapping, min(most, MAX_OCCURRENCES))
+
+    def exceptions_in(self, start: int | None, end: int | None) -> Iterator[Component]:
+        """The exceptions that are in a span of time, or were before they were moved, and those that change what follows them."""
+        for made in self.exceptions.values():
+            original = self.zones.utc(made.recurrence, self.floating)
+            length = self.masters[0].timing.length if self.masters else made.timing.length
+            before = Occurrence(original, self.end_of(made.recurrence, length), made.recurrence, None, made.component)
+            if made.future or overlaps(self._of_exception(made), start, end) or overlaps(before, start, end):
+                yield made.component
 
     def extent(self) -> Extent | None:
         """The span in which the object has occurrences. None: it has no start.
