@@ -6,7 +6,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from postern.protocols.dav import bodies, conditions, fields, names, reports
-from postern.services.dav import places
+from postern.protocols.xml import Element
+from postern.services.dav import filters, places
+from postern.services.dav.request import Refusal
 from tests.bounds.growth import Cases, Work
 
 P = "protocols.dav."
@@ -41,6 +43,38 @@ def _field(read: Callable[[str], object], piece: str, before: str = "") -> Calla
     return build
 
 
+S = "services.dav."
+
+
+def _elements(read: Callable[[Element], object], root: str, inner: str) -> Callable[[int], Work]:
+    """An element with as many others in it as there are places for."""
+
+    def build(size: int) -> Work:
+        name, attributes = f"{{{names.CALDAV}}}{inner}", {"name": "VCALENDAR"}
+        part = Element(f"{{{names.CALDAV}}}{root}", attributes, [Element(name, attributes) for _ in range(size // 64)])
+
+        def work() -> None:
+            with suppress(Refusal):
+                read(part)
+
+        return work
+
+    return build
+
+
+def _zone(size: int) -> Work:
+    def work() -> None:
+        with suppress(Refusal):
+            filters.floating_zone("BEGIN:VCALENDAR\r\n" + "A:b\r\n" * (size // 5), "")
+
+    return work
+
+
+def _refused(read: Callable[[str, str], object], value: str) -> None:
+    with suppress(Refusal):
+        read(value, value)
+
+
 CASES: Cases = {
     P + "fields.read_depth": _field(lambda value: fields.read_depth(value, fields.Depth.ZERO), " "),
     P + "fields.read_overwrite": _field(fields.read_overwrite, " ", "T"),
@@ -71,5 +105,11 @@ CASES: Cases = {
     P + "reports.read_report: properties": _body(
         reports.read_report, b"<expand-property>", b"<property name='a'/>", b"</expand-property>"
     ),
-    "services.dav.places.place_of": lambda size: lambda: places.place_of("/dav/files" + "/a" * (size // 2)),
+    S + "filters.component_filter": _elements(filters.component_filter, "filter", "comp-filter"),
+    S + "filters.card_filter": _elements(filters.card_filter, "filter", "prop-filter"),
+    S + "filters.time_range": _field(lambda value: _refused(filters.time_range, value), "0"),
+    S + "filters.calendar_data": _elements(filters.calendar_data, "calendar-data", "comp"),
+    S + "filters.address_data": _elements(filters.address_data, "address-data", "prop"),
+    S + "filters.floating_zone": _zone,
+    S + "places.place_of": lambda size: lambda: places.place_of("/dav/files" + "/a" * (size // 2)),
 }

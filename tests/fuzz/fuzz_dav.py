@@ -13,16 +13,18 @@ from contextlib import suppress
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(
-        include=["postern.protocols.dav", "postern.protocols.xml", "postern.services.dav.places"]
-    ):
+    with atheris.instrument_imports(include=["postern.protocols.dav", "postern.protocols.xml", "postern.services.dav"]):
         from postern.protocols import xml
         from postern.protocols.dav import bodies, conditions, fields, multistatus, names, reports
+        from postern.services.dav import filters
         from postern.services.dav.places import place_of
+        from postern.services.dav.request import Refusal
 else:
     from postern.protocols import xml
     from postern.protocols.dav import bodies, conditions, fields, multistatus, names, reports
+    from postern.services.dav import filters
     from postern.services.dav.places import place_of
+    from postern.services.dav.request import Refusal
 
 BODIES: tuple[Callable[[bytes], object], ...] = (
     bodies.read_propfind,
@@ -61,8 +63,27 @@ def _kept(result: object) -> None:
         if isinstance(change, bodies.Change):
             markup = names.element(change.name) if change.value is None else change.markup
             xml.read((multistatus.BEGIN + multistatus.properties("/", markup) + multistatus.END).encode())
+    if isinstance(result, tuple):
+        _report(*result)
     if isinstance(result, conditions.IfHeader):
         result.holds(lambda path: ('"x"', ()))
+
+
+def _report(name: str, report: reports.Report) -> None:
+    """What a query asks for is understood, or refused by its name."""
+    if isinstance(report, reports.Query):
+        with suppress(Refusal):
+            filters.floating_zone(report.timezone, report.timezone_id)
+        for read in (filters.component_filter, filters.card_filter):
+            with suppress(Refusal):
+                read(report.filter)
+        for part in report.properties.parts.values():
+            for pick in (filters.calendar_data, filters.address_data):
+                with suppress(Refusal):
+                    pick(part)
+    if isinstance(report, reports.FreeBusyQuery):
+        with suppress(Refusal):
+            filters.time_range(report.start, report.end)
 
 
 def one_input(data: bytes) -> None:

@@ -302,11 +302,17 @@ def _xml() -> Iterator[bytes]:
 
 def _dav() -> Iterator[bytes]:
     """Bodies (first octet 2n, in the order of the target's readers) and fields (2n + 1)."""
-    space = b'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav"'
+    space = b'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:A="urn:ietf:params:xml:ns:carddav"'
     prop = b"<prop><getetag/><x xmlns='urn:x' xml:lang='ko'>y<z/></x></prop>"
     lock = b"<lockscope><exclusive/></lockscope><locktype><write/></locktype><owner>me</owner>"
     principal = b"<principal><href>/a</href></principal>"
     span = b"<C:time-range start='20260101T000000Z' end='20260102T000000Z'/>"
+    expand = b"<C:expand start='20260101T000000Z' end='20260102T000000Z'/>"
+    data = b"<C:calendar-data><C:comp name='VCALENDAR'><C:allprop/></C:comp>" + expand + b"</C:calendar-data>"
+    text = b"<C:text-match collation='i;octet' negate-condition='yes'>x</C:text-match>"
+    properties = b"<C:prop-filter name='SUMMARY'>" + text + b"</C:prop-filter>"
+    events = b"<C:comp-filter name='VEVENT'>" + span + properties + b"</C:comp-filter></C:comp-filter></C:filter>"
+    cards = b"<A:filter test='allof'>" + properties.replace(b"C:", b"A:") + b"</A:filter>"
     search = b"<property-search><prop><displayname/></prop><match>a</match></property-search>"
     for which, root, inner in (
         (0, b"propfind", prop),
@@ -317,6 +323,8 @@ def _dav() -> Iterator[bytes]:
         (6, b"lockinfo", lock),
         (8, b"acl", b"<ace>" + principal + b"<grant><privilege><read/></privilege></grant></ace>"),
         (10, b"C:calendar-query", prop + b"<C:filter/><C:timezone>x</C:timezone>"),
+        (10, b"C:calendar-query", b"<prop>" + data + b"</prop><C:filter><C:comp-filter name='VCALENDAR'>" + events),
+        (10, b"A:addressbook-query", cards),
         (10, b"C:calendar-multiget", prop + b"<href>/a</href>"),
         (10, b"C:free-busy-query", span),
         (

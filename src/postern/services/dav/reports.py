@@ -9,8 +9,8 @@ from postern.protocols.dav import multistatus
 from postern.protocols.dav.fields import read_url
 from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, carddav, dav, element
-from postern.protocols.dav.reports import Multiget, SyncCollection, read_report
-from postern.services.dav import live, nodes, principals, queries
+from postern.protocols.dav.reports import FreeBusyQuery, Multiget, Query, SyncCollection, read_report
+from postern.services.dav import calendar_query, card_query, live, nodes, principals
 from postern.services.dav.data import Data
 from postern.services.dav.folders import Collection
 from postern.services.dav.live import Node, sync_token
@@ -36,12 +36,19 @@ async def report(box: OwnMailbox, place: Place, request: Request) -> Answer:
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("supported-report")))
     if isinstance(body, Multiget):
         assert collection is not None
-        return answer_of(_multiget(box, collection, body, request), applied(preferences_of(request)))
+        data = Data.of(body.properties)
+        return answer_of(_multiget(box, collection, body, data, request), applied(preferences_of(request)))
     if isinstance(body, SyncCollection):
         assert collection is not None
         return await _sync(box, collection, body, request)
-    if node is not None and collection is not None and name in queries.ANSWERS:
-        return await queries.ANSWERS[name](box, collection, body, request)
+    if isinstance(body, Query):
+        assert collection is not None
+        if name == caldav("calendar-query"):
+            return await calendar_query.query(box, collection, body, request)
+        return await card_query.query(box, collection, body, request)
+    if isinstance(body, FreeBusyQuery):
+        assert collection is not None
+        return await calendar_query.busy_times(box, collection, body, request)
     return await principals.answer(box, target, body, request)
 
 
@@ -53,10 +60,11 @@ _OF_RESOURCES = (
 )
 
 
-async def _multiget(box: OwnMailbox, collection: Collection, body: Multiget, request: Request) -> AsyncIterator[str]:
+async def _multiget(
+    box: OwnMailbox, collection: Collection, body: Multiget, data: Data | None, request: Request
+) -> AsyncIterator[str]:
     """Answers for each href in the order of the request (RFC 4791 section 7.9)."""
     writer = ResourceResponses(box, collection, body.properties, preferences_of(request))
-    data = Data.of(body.properties)
     yield multistatus.BEGIN
     names = [(href, _name_of(box, collection, href, request.host)) for href in body.hrefs]
     for start in range(0, len(names), BATCH):
@@ -100,10 +108,10 @@ async def _sync(box: OwnMailbox, collection: Collection, body: SyncCollection, r
         raise _invalid_token()
     if body.limit and len(changes.there) + len(changes.gone) > body.limit:
         raise Refusal(HTTPStatus.FORBIDDEN, element(dav("number-of-matches-within-limits")))
+    data = Data.of(body.properties)
 
     async def pieces() -> AsyncIterator[str]:
         writer = ResourceResponses(box, collection, body.properties, preferences_of(request))
-        data = Data.of(body.properties)
         yield multistatus.BEGIN
         resources = list(changes.there)
         for start in range(0, len(resources), BATCH if data is not None else MAX_CHANGES):

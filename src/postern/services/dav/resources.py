@@ -15,6 +15,7 @@ from postern.protocols.http.events import Field
 from postern.protocols.http.ranges import parse_range
 from postern.services.dav import contents, folders, locks, nodes, propfind
 from postern.services.dav.contents import Content
+from postern.services.dav.data import aside
 from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import href
 from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
@@ -78,7 +79,7 @@ async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
         raise Refusal(HTTPStatus.BAD_REQUEST, text="A part of a resource cannot be put")  # RFC 9110 section 14.5
     contents.check_media(container, request.content_type.media)
     octets = await request.body(MAX_RESOURCE, _too_large(container))
-    content = contents.examine(container, octets)
+    content = await aside(octets, lambda: contents.examine(container, octets))
     old = await guard(box, request, container, name)
     stored = await store(box, container, name, content, old.expected, old.resource)
     return await _stored(request, container, name, content, stored)
@@ -90,7 +91,8 @@ async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
     if container is None or container.kind is Kind.FILES:
         raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
     contents.check_media(container, request.content_type.media)
-    content = contents.examine(container, await request.body(MAX_RESOURCE, _too_large(container)))
+    octets = await request.body(MAX_RESOURCE, _too_large(container))
+    content = await aside(octets, lambda: contents.examine(container, octets))
     name = f"{uuid4()}{_SUFFIXES[container.kind]}"
     stored = await store(box, container, name, content, ABSENT, None)
     answer = await _stored(request, container, name, content, stored)
