@@ -40,6 +40,7 @@ PARSERS = {
     "fuzz_directory": (),
     "fuzz_http": ("http",),
     "fuzz_items": ("ical", "vcard"),
+    "fuzz_web": ("http",),
     "fuzz_xml": (),
     "fuzz_dav": (),
 }
@@ -216,6 +217,24 @@ _MORE = {
 """What no dialogue says: names, dates and addresses by themselves."""
 
 
+def _web() -> Iterator[bytes]:
+    """Requests as the routes of the target take or refuse them, one after the other."""
+    yield from _http()
+    for path in (b"/open/a", b"/OPEN/%2e/b", b"/closed/", b"/open/%252e%252e/closed/", b"*", b"/"):
+        for fields in (
+            b"",
+            b"Content-Length: 5\r\n",
+            b"Content-Length: 20000\r\n",
+            b"Transfer-Encoding: chunked\r\n",
+            b"Expect: 100-continue\r\nContent-Length: 5\r\n",
+            b"Authorization: Basic YTpi\r\nAccept-Encoding: gzip\r\n",
+            b"Authorization: NTLM TlRMTVNTUAABAAAAB4IIogAAAAAAAAAAAAAAAAAAAAA=\r\nConnection: close\r\n",
+        ):
+            for method in (b"GET", b"POST", b"OPTIONS", b"DELETE"):
+                request = method + b" " + path + b" HTTP/1.1\r\nHost: a.test\r\n" + fields + b"\r\n"
+                yield b"\x40" + request + b"hello" + request
+
+
 def _http() -> Iterator[bytes]:
     """Requests, right and wrong, each whole and octet by octet."""
     for line in (
@@ -363,6 +382,7 @@ _MADE = {
     "fuzz_authentication": _authentication,
     "fuzz_directory": _directory,
     "fuzz_http": _http,
+    "fuzz_web": _web,
 }
 
 

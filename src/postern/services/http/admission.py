@@ -47,7 +47,7 @@ class Admission:
         self._http = HttpAuthentication(access.authenticator, access.realm, access.digest)
         self._credentials: dict[bytes, Identity] = {}
         self._proven: Identity | None = None
-        self._seen: set[tuple[str, Mechanism]] = set()
+        self._seen: set[tuple[str, Mechanism, str]] = set()
         self._failures = 0
         self.ends = False
         """Whether the connection has had chances enough."""
@@ -56,14 +56,14 @@ class Admission:
         """Returns the caller, with the fields by which the server proves itself in the answer; or the answer that refuses."""
         guard, seal = route.guard, self._link.seal
         authorization = head.field(b"authorization")
-        if authorization is None or not guard.offer(seal, can_upgrade=False).mechanisms:
-            row = guard.row_for(NOBODY, seal)
-            if not isinstance(row, Refusal):
-                return self._caller(NOBODY, row), []
         digest = self._digest(authorization, guard)
         identity = self._remembered(digest) if digest else None
         if identity is not None:
             return self._on_row(identity, guard, [])
+        if authorization is None or not guard.offer(seal, can_upgrade=False).mechanisms:
+            row = guard.row_for(NOBODY, seal)
+            if not isinstance(row, Refusal):
+                return self._caller(NOBODY, row), []
         outcome = await self._http.authorize(authorization, guard, self._asking, head.method, head.target)
         if isinstance(outcome, Unauthorized):
             return self._unauthorized(outcome)
@@ -116,8 +116,9 @@ class Admission:
 
     def _caller(self, identity: Identity, row: Path) -> Caller:
         link, mechanism = self._link, identity.mechanism
-        if (row.id, mechanism) not in self._seen:
-            self._seen.add((row.id, mechanism))
+        key = (row.id, mechanism, identity.name)
+        if key not in self._seen:
+            self._seen.add(key)
             self._access.observed.seen(row.id, link.peer.host, mechanism.value, link.seal, time.time())
             if identity.kind is not PrincipalKind.ANONYMOUS:
                 cipher = link.seal.cipher if link.seal else ""

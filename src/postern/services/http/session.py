@@ -21,7 +21,7 @@ from postern.services.conversation import Conversation
 from postern.services.http.access import HttpAccess
 from postern.services.http.admission import Admission, passes_clear
 from postern.services.http.answers import Answer, allow, last_words
-from postern.services.http.exchange import Exchange
+from postern.services.http.exchange import MAX_DISCARDED, Exchange
 from postern.services.http.site import Caller, Route, Scope, path_of
 from postern.telemetry.log import Event, log
 from postern.telemetry.metrics import Metric, observe
@@ -160,7 +160,7 @@ class HttpSession(Conversation):
                         exchange.admit(route.body, route.compresses, proof)
                         await self._run(exchange, route, path, caller)
             if answer is not None:
-                await self._refuse_request(exchange, answer)
+                await self._refuse_request(exchange, route, answer)
         finally:
             if is_in:
                 in_flight.leave(link.peer.host)
@@ -248,9 +248,12 @@ class HttpSession(Conversation):
         }
         return scope
 
-    async def _refuse_request(self, exchange: Exchange, answer: Answer) -> None:
-        """Answers in the application's place, behind the body: many clients read no answer while they send."""
-        if not answer.ends:
+    async def _refuse_request(self, exchange: Exchange, route: Route | None, answer: Answer) -> None:
+        """Answers in the application's place, behind the body: many clients read no answer while they send. By NTLM and Negotiate
+        they log on with several requests of one connection, so that it must go on behind 401, whatever the body."""
+        if answer.status is HTTPStatus.UNAUTHORIZED and route is not None:
+            await exchange.discard(max(MAX_DISCARDED, route.body), invites=True)
+        elif not answer.ends:
             await exchange.discard()
         if not exchange.is_gone:
             admission = self._admission
