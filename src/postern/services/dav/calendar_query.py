@@ -24,8 +24,8 @@ from postern.protocols.dav.multistatus import href_of
 from postern.protocols.dav.names import caldav, dav, element
 from postern.protocols.dav.reports import FreeBusyQuery, Query
 from postern.protocols.ical.expansion import Budget
-from postern.protocols.ical.zones import UTC_ZONE, Zone
-from postern.services.dav import filters
+from postern.protocols.ical.zones import Zone
+from postern.services.dav import filters, folders
 from postern.services.dav.data import Data, aside, content_of
 from postern.services.dav.folders import Collection
 from postern.services.dav.mailbox import OwnMailbox
@@ -44,11 +44,13 @@ _CLASSES = {"VEVENT": "IPM.Appointment", "VTODO": "IPM.Task", "VJOURNAL": "IPM.A
 PRODUCT = "-//Postern//CalDAV//EN"
 
 
-def zone_of(collection: Collection, query: Query) -> Zone:
-    """Returns the zone of times without one. Raises Refusal."""
-    kept = collection.properties.get(_TIME_ZONE, "")
-    text = xml.read(kept.encode()).text if kept else ""
-    return filters.floating_zone(query.timezone, query.timezone_id, text)
+async def zone_of(box: OwnMailbox, collection: Collection, text: str = "", name: str = "") -> Zone:
+    """Returns the zone of times without one: that of a query by its text or name, or the calendar's. Raises Refusal."""
+    kept = ""
+    if not text and not name:
+        (collection,) = await folders.with_properties(box, [collection])
+        kept = collection.dead.get(_TIME_ZONE, "")
+    return filters.floating_zone(text, name, xml.read(kept.encode()).text if kept else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class _Plan:
 
 
 async def query(box: OwnMailbox, collection: Collection, body: Query, request: Request) -> Answer:
-    floating = zone_of(collection, body)
+    floating = await zone_of(box, collection, body.timezone, body.timezone_id)
     plan = _Plan.of(filters.component_filter(body.filter))
     data = Data.of(body.properties, floating)
     preferences = preferences_of(request)
@@ -151,8 +153,7 @@ async def busy_times(box: OwnMailbox, collection: Collection, body: FreeBusyQuer
     start, end = span.start or 0, span.end or 0
     periods: list[Period] = []
     budget = Budget(free_busy.STEPS)
-    kept = collection.properties.get(_TIME_ZONE, "")
-    floating = filters.floating_zone("", "", xml.read(kept.encode()).text) if kept else UTC_ZONE
+    floating = await zone_of(box, collection)
     after = 0
     while rendered := await box.store.overlapping(box.id, collection.id, start, end, after, PAGE):
         after = max(rendered)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
 
 from postern.model.folders import FolderNode
 from postern.model.mailbox import MailboxError
@@ -12,16 +11,17 @@ from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import BodyError, Change, read_creation
 from postern.protocols.dav.names import DECLARATIONS, caldav, dav, element
 from postern.protocols.xml import Element
-from postern.services.dav import documents, folders, locks, nodes
-from postern.services.dav.folders import DOCUMENT, Collection, Kind
+from postern.services.dav import folders, locks, nodes, properties
+from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import Node
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space
+from postern.services.dav.properties import COMPONENTS, SEGMENT
 from postern.services.dav.proppatch import checked, kept_of
 from postern.services.dav.request import Answer, Refusal, Request
 from postern.services.dav.writing import check_if, held_and_if
 
-COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
+ALL_COMPONENTS = ("VEVENT", "VTODO", "VJOURNAL")
 _COMPONENT_SET = caldav("supported-calendar-component-set")
 _TYPE = dav("resourcetype")
 _NAME = dav("displayname")
@@ -98,9 +98,9 @@ def _components_of(kind: Kind, changes: Sequence[Change]) -> tuple[tuple[str, ..
     if kind is not Kind.CALENDAR:
         return (), rest
     if not asked:
-        return COMPONENTS, rest
+        return ALL_COMPONENTS, rest
     names = [part.attributes.get("name", "").upper() for part in asked[-1].find_all(caldav("comp"))]
-    components = tuple(name for name in COMPONENTS if name in names)
+    components = tuple(name for name in ALL_COMPONENTS if name in names)
     if not components:
         raise Refusal(HTTPStatus.FORBIDDEN, element(caldav("supported-calendar-component")))
     return components, rest
@@ -124,18 +124,12 @@ async def _create_collection(
     shown = _shown_name(changes)
     names = dict.fromkeys(name for name in (shown, segment, f"{shown or segment} ({segment})") if name)
     node = await _named_folder(box, 0, list(names), kind)
-    properties = kept_of(node.name, changes)
-    entry: dict[str, Any] = {"segment": segment, "components": list(components), "properties": properties}
-
-    def work(document: documents.Document) -> None:
-        taken = [key for key, value in document.items() if value.get("segment") == segment and key != str(node.id)]
-        for key in taken:  # a collection of this name that is gone
-            del document[key]
-        document[str(node.id)] = entry
-
+    kept = kept_of(node.name, changes)
     try:
-        await documents.change(box, DOCUMENT, work)
-    except Refusal:
+        await properties.write_folder(
+            box, node.id, {SEGMENT: segment, COMPONENTS: ",".join(components) or None, **kept}
+        )
+    except (Refusal, MailboxError):
         await box.store.delete_folder(box.id, node.id)
         box.forget()
         raise
@@ -175,11 +169,7 @@ async def _create_folder(box: OwnMailbox, place: Place, request: Request, change
     changes = [change for change in changes if change.name != _TYPE]
     _refuse_failures(Kind.FILES, changes, False)
     node = await _named_folder(box, parent.id, [name], Kind.FILES)
-    properties = kept_of(node.name, changes)
-    if properties:
-        await documents.change(
-            box, DOCUMENT, lambda document: document.update({str(node.id): {"properties": properties}})
-        )
+    await properties.write_folder(box, node.id, kept_of(node.name, changes))
     return Answer(HTTPStatus.CREATED)
 
 
@@ -209,9 +199,3 @@ async def remove(box: OwnMailbox, collection: Collection) -> None:
     for folder in reversed(order):
         await box.store.delete_folder(box.id, folder)
     box.forget()
-
-    def work(document: documents.Document) -> None:
-        for folder in order:
-            document.pop(str(folder), None)
-
-    await documents.change(box, DOCUMENT, work)

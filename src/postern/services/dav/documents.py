@@ -1,6 +1,5 @@
-"""JSON documents in a hidden folder of the mailbox, which keep what DAV knows of collections, and the locks.
+"""JSON documents in a hidden folder of the mailbox: what belongs to no item and must not change behind one's back, as locks.
 
-Folders have no bag of properties, and a collection's segment in its path, its description or colour have no place in a folder.
 The folder has a class of its own, which no client shows. A document changes as a whole, if nobody changed it meanwhile.
 """
 
@@ -22,7 +21,7 @@ FOLDER_CLASS = "IPF.Configuration"
 FOLDER_NAME = "Settings of DAV"
 ITEM_CLASS = "IPM.Configuration.DAV"
 MAX_DOCUMENT = 1_048_576
-"""Octets of a document: 500 collections with 2 KB each."""
+"""Octets of a document: 500 locks with 2 KB each."""
 TRIES = 8
 """Attempts at a change while others change the same document."""
 T = TypeVar("T")

@@ -1,42 +1,44 @@
 """The collections of a mailbox: folders by their class, and the segment that each has in its path.
 
-The first folder of a class has a segment that is always the same. A collection that a DAV client made has the segment that the
-client chose, and any other its id: so a path stays when another client renames the folder.
+The well-known folders have segments that are always the same. A collection that a DAV client made has the segment that the client
+chose, and any other its id: so a path stays when another client renames the folder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import NamedTuple
 
-from postern.model.folders import FolderNode
+from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderNode
 from postern.model.mailbox import MailboxError
-from postern.services.dav import documents
+from postern.services.dav import properties
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space, home_path
-
-DOCUMENT = "collections"
-"""The document that has the segments and properties of collections."""
-Properties = Mapping[str, str]
+from postern.services.dav.properties import COMPONENTS, SEGMENT, Values
 
 
 class _Class(NamedTuple):
     folder_class: str
-    name: str
+    well_known: FolderKind | None
     segment: str
     space: Space
     components: tuple[str, ...]
 
 
 class Kind(_Class, Enum):
-    """A kind of collection. `components` are those of a collection for which nobody chose others."""
+    """A kind of collection. `components` are those of a calendar for which nobody chose others."""
 
-    CALENDAR = _Class("IPF.Appointment", "Calendar", "calendar", Space.CALENDARS, ("VEVENT",))
-    TASKS = _Class("IPF.Task", "Tasks", "tasks", Space.CALENDARS, ("VTODO",))
-    ADDRESSBOOK = _Class("IPF.Contact", "Contacts", "contacts", Space.ADDRESSBOOKS, ())
-    FILES = _Class("IPF.Files", "Files", "", Space.FILES, ())
+    CALENDAR = _Class(
+        FOLDER_CLASSES[FolderKind.CALENDAR], FolderKind.CALENDAR, "calendar", Space.CALENDARS, ("VEVENT",)
+    )
+    TASKS = _Class(FOLDER_CLASSES[FolderKind.TASKS], FolderKind.TASKS, "tasks", Space.CALENDARS, ("VTODO",))
+    ADDRESSBOOK = _Class(FOLDER_CLASSES[FolderKind.CONTACTS], FolderKind.CONTACTS, "contacts", Space.ADDRESSBOOKS, ())
+    FILES = _Class("IPF.Files", None, "", Space.FILES, ())
+
+
+FILES_NAME = "Files"
 
 
 def kind_of(node: FolderNode) -> Kind | None:
@@ -45,77 +47,93 @@ def kind_of(node: FolderNode) -> Kind | None:
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A folder as a collection. `path` ends in a slash. `properties` are those that clients have set, as markup of the whole
-    element by name; `components` are what a calendar takes. The first folder of its class `is_default`."""
+    """A folder as a collection. `path` ends in a slash. `components` are what a calendar takes. The well-known folder of a class
+    `is_default`. `properties` are those that clients have set, as markup of the whole element by name; None where they were not
+    read yet."""
 
     kind: Kind
     node: FolderNode
     path: str
-    properties: Properties = field(default_factory=dict)
     components: tuple[str, ...] = ()
     is_default: bool = False
+    properties: Mapping[str, str] | None = None
 
     @property
     def id(self) -> int:
         return self.node.id
 
+    @property
+    def dead(self) -> Mapping[str, str]:
+        assert self.properties is not None
+        return self.properties
+
+
+def _with(collection: Collection, kept: Values) -> Collection:
+    """The collection with what is kept of it."""
+    components = tuple(filter(None, kept.get(COMPONENTS, "").split(","))) or collection.components
+    dead = {name: markup for name, markup in kept.items() if name not in (SEGMENT, COMPONENTS)}
+    return replace(collection, components=components, properties=dead)
+
+
+async def with_properties(box: OwnMailbox, collections: Sequence[Collection]) -> list[Collection]:
+    """Returns these collections with their properties, which are asked for at once."""
+    missing = [each.id for each in collections if each.properties is None]
+    kept = await properties.read_folders(box, missing) if missing else {}
+    return [each if each.properties is not None else _with(each, kept.get(each.id, {})) for each in collections]
+
 
 async def collections(box: OwnMailbox, space: Space) -> list[Collection]:
-    """Returns the collections of a home of calendars or address books, by their path. Makes the first of each class."""
-    kinds = [kind for kind in Kind if kind.space is space]
-    nodes = await box.tree()
-    for kind in kinds:
-        if not any(kind_of(node) is kind for node in nodes):
-            await _make_first(box, kind)
-            nodes = await box.tree()
-    document = await documents.read(box, DOCUMENT)
+    """Returns the collections of a home of calendars or address books, by their path."""
+    nodes = [node for node in await box.tree() if (kind := kind_of(node)) is not None and kind.space is space]
+    kept = await properties.read_folders(box, [node.id for node in nodes])
     made: dict[str, Collection] = {}
-    for kind in kinds:
-        folders = [node for node in nodes if kind_of(node) is kind]
-        for node in folders:
-            entry = document.get(str(node.id), {})
-            is_first = node is folders[0]
-            segment = kind.segment if is_first else entry.get("segment") or str(node.id)
-            path = f"{home_path(space, box.address)}{segment}/"
-            components = tuple(entry.get("components", ())) or kind.components
-            made.setdefault(path, Collection(kind, node, path, entry.get("properties", {}), components, is_first))
+    # Well-known folders first: nobody takes their segments from them.
+    for node in sorted(nodes, key=lambda node: node.kind is FolderKind.USER):
+        default = _default(box, node)
+        segment = kept.get(node.id, {}).get(SEGMENT) or str(node.id)
+        collection = default or _plain(node, f"{home_path(space, box.address)}{segment}/")
+        made.setdefault(collection.path, _with(collection, kept.get(node.id, {})))
     return list(made.values())
 
 
-async def _make_first(box: OwnMailbox, kind: Kind) -> None:
-    """Makes the first folder of a class. A folder of mail may have its name."""
-    for name in (kind.value.name, f"{kind.value.name} (DAV)"):
-        try:
-            await box.store.create_in(box.id, 0, name, kind.folder_class)
-            break
-        except MailboxError as error:
-            if error.code != "ALREADYEXISTS":
-                raise
-    box.forget()
+def _default(box: OwnMailbox, node: FolderNode) -> Collection | None:
+    """The collection of a well-known folder."""
+    kind = kind_of(node)
+    if kind is None or kind.well_known is None or node.kind is not kind.well_known:
+        return None
+    path = f"{home_path(kind.space, box.address)}{kind.segment}/"
+    return Collection(kind, node, path, kind.components, is_default=True)
+
+
+def _plain(node: FolderNode, path: str) -> Collection:
+    kind = kind_of(node)
+    assert kind is not None
+    return Collection(kind, node, path, kind.components)
 
 
 async def collection_at(box: OwnMailbox, space: Space, segment: str) -> Collection | None:
-    """Finds a collection of a home by its segment."""
+    """Finds a collection of a home by its segment. A well-known folder is found in the tree alone."""
     path = f"{home_path(space, box.address)}{segment}/"
+    for node in await box.tree():
+        default = _default(box, node)
+        if default is not None and default.path == path:
+            return default
     return next((each for each in await collections(box, space) if each.path == path), None)
 
 
 async def files_root(box: OwnMailbox) -> Collection:
-    """Returns the folder that documents lie in."""
-    kind = Kind.FILES
-    nodes = [node for node in await box.tree() if kind_of(node) is kind]
-    if not nodes:
-        await _make_first(box, kind)
-        nodes = [node for node in await box.tree() if kind_of(node) is kind]
-    ids = {node.id for node in nodes}
-    root = next(node for node in nodes if node.parent not in ids)
-    return Collection(kind, root, home_path(Space.FILES, box.address), await _properties(box, root), (), True)
-
-
-async def _properties(box: OwnMailbox, node: FolderNode) -> Properties:
-    entry = (await documents.read(box, DOCUMENT)).get(str(node.id), {})
-    properties: Properties = entry.get("properties", {})
-    return properties
+    """Returns the folder that documents lie in; it is made when it is first asked for."""
+    for name in (FILES_NAME, f"{FILES_NAME} (DAV)"):
+        root = next((node for node in await box.tree() if kind_of(node) is Kind.FILES and not node.parent), None)
+        if root is not None:
+            return Collection(Kind.FILES, root, home_path(Space.FILES, box.address), is_default=True)
+        try:
+            await box.store.create_in(box.id, 0, name, Kind.FILES.folder_class)
+        except MailboxError as error:
+            if error.code != "ALREADYEXISTS":
+                raise
+        box.forget()
+    return await files_root(box)
 
 
 async def files_folder(box: OwnMailbox, names: Sequence[str]) -> Collection | None:
@@ -130,14 +148,13 @@ async def files_folder(box: OwnMailbox, names: Sequence[str]) -> Collection | No
         if below is None:
             return None
         node = below
-    return Collection(Kind.FILES, node, f"{here.path}{'/'.join(names)}/", await _properties(box, node))
+    return Collection(Kind.FILES, node, f"{here.path}{'/'.join(names)}/")
 
 
 async def files_below(box: OwnMailbox, above: Collection) -> list[Collection]:
     """Returns the folders directly in a folder of documents."""
-    document = await documents.read(box, DOCUMENT)
     return [
-        Collection(Kind.FILES, node, f"{above.path}{node.name}/", document.get(str(node.id), {}).get("properties", {}))
+        Collection(Kind.FILES, node, f"{above.path}{node.name}/")
         for node in await box.tree()
         if node.parent == above.id and kind_of(node) is Kind.FILES
     ]

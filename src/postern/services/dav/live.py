@@ -271,8 +271,8 @@ SETTABLE = frozenset({dav("displayname")})
 
 def present(node: Node, name: str) -> str | None:
     """Returns the property's whole element, or None where there is none: first what a client has set, then what is computed."""
-    if node.collection is not None and name in node.collection.properties:
-        return node.collection.properties[name]
+    if node.collection is not None and name in node.collection.dead:
+        return node.collection.dead[name]
     make = LIVE.get(name)
     inner = make(node) if make is not None else None
     return None if inner is None else element(name, inner)
@@ -281,5 +281,5 @@ def present(node: Node, name: str) -> str | None:
 def names_of(node: Node) -> list[str]:
     """Returns the names of all properties that a thing has."""
     computed = [name for name, make in LIVE.items() if make(node) is not None]
-    dead = node.collection.properties if node.collection is not None else ()
+    dead = node.collection.dead if node.collection is not None else ()
     return list(dict.fromkeys([*computed, *dead]))

@@ -92,6 +92,7 @@ async def of_collections(box: OwnMailbox, collections: Sequence[Collection], loc
     if not collections:
         return []
     states = await box.store.folder_states(box.id, [each.id for each in collections])
+    collections = await folders.with_properties(box, collections)
     return [
         Node(Level.COLLECTION, each.kind.space, each.path, box, each, states.get(each.id), locks.covering(each.path))
         for each in collections

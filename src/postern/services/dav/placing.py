@@ -9,8 +9,8 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.dav.conditions import IfHeader
 from postern.protocols.dav.fields import Depth, read_depth, read_overwrite, read_url
 from postern.protocols.dav.names import caldav, element
-from postern.services.dav import creation, documents, folders, locks, nodes
-from postern.services.dav.folders import DOCUMENT, Collection, Kind
+from postern.services.dav import creation, folders, locks, nodes, properties
+from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.locks import Locks, plain
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.nodes import Target
@@ -168,11 +168,10 @@ async def _folder(box: OwnMailbox, source: Collection, move: _Move, depth: Depth
 async def _copy_folder(box: OwnMailbox, source: Collection, parent: int, name: str, depth: Depth) -> None:
     made = await box.store.create_in(box.id, parent, name, source.node.folder_class)
     copies = [(source, made.id)]
-    properties: dict[int, dict[str, str]] = {}
     below = {made.id}
     for origin, copy in copies:
-        if origin.properties:
-            properties[copy] = dict(origin.properties)
+        (origin,) = await folders.with_properties(box, [origin])
+        await properties.write_folder(box, copy, origin.dead)
         if depth is Depth.ZERO:
             break
         await _copy_documents(box, origin.id, copy)
@@ -183,12 +182,6 @@ async def _copy_folder(box: OwnMailbox, source: Collection, parent: int, name: s
             below.add(node.id)
             copies.append((child, node.id))
     box.forget()
-    if properties:
-        await documents.change(
-            box,
-            DOCUMENT,
-            lambda document: document.update({str(key): {"properties": value} for key, value in properties.items()}),
-        )
 
 
 async def _copy_documents(box: OwnMailbox, origin: int, copy: int) -> None:

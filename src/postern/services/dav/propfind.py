@@ -61,7 +61,7 @@ def node_response(node: Node, find: PropFind, preferences: Preferences) -> str:
     if find.wanted is Wanted.NAMED:
         names = list(find.names)
     else:
-        dead = node.collection.properties if node.collection is not None else {}
+        dead = node.collection.dead if node.collection is not None else {}
         names = list(dict.fromkeys([*live.IN_ALL, *dead, *find.names]))
     present: list[str] = []
     missing: list[str] = []

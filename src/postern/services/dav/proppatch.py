@@ -11,9 +11,9 @@ from postern.model.mailbox import MailboxError
 from postern.protocols.dav import multistatus
 from postern.protocols.dav.bodies import MAX_VALUE, Change, read_proppatch
 from postern.protocols.dav.multistatus import href_of
-from postern.protocols.dav.names import caldav, dav, element
-from postern.services.dav import documents, live, nodes, properties
-from postern.services.dav.folders import DOCUMENT, Collection, Kind
+from postern.protocols.dav.names import caldav, dav
+from postern.services.dav import live, nodes, properties
+from postern.services.dav.folders import Collection, Kind
 from postern.services.dav.live import Level
 from postern.services.dav.mailbox import OwnMailbox
 from postern.services.dav.places import Place, Space
@@ -21,8 +21,6 @@ from postern.services.dav.request import Answer, Refusal, Request, whole
 from postern.services.dav.resource_properties import DATA, IN_ALL
 from postern.services.dav.writing import check_if, held_and_if
 
-MAX_KEPT = 65_536
-"""Octets of the properties that clients set of one collection."""
 _NAME = dav("displayname")
 _TIME_ZONE = caldav("calendar-timezone")
 _PROTECTED = "<D:cannot-modify-protected-property/>"
@@ -118,18 +116,10 @@ async def _change_collection(box: OwnMailbox, collection: Collection, changes: S
     if names and names[-1].value is not None and collection.kind is not Kind.FILES and not collection.is_default:
         folder_name = await _renamed(box, collection, names[-1].value.text)
 
-    def work(document: documents.Document) -> None:
-        entry = document.setdefault(str(collection.id), {})
-        kept = entry.setdefault("properties", {})
-        for change in changes:
-            if change.value is None or (change.name == _NAME and change.value.text == folder_name):
-                kept.pop(change.name, None)
-            else:
-                kept[change.name] = change.markup
-        if sum(len(name) + len(markup.encode()) for name, markup in kept.items()) > MAX_KEPT:
-            raise Refusal(HTTPStatus.INSUFFICIENT_STORAGE, element(dav("sufficient-disk-space")))
-
-    await documents.change(box, DOCUMENT, work)
+    values = {change.name: _markup(change) for change in changes}
+    if names and names[-1].value is not None and names[-1].value.text == folder_name:
+        values[_NAME] = None
+    await properties.write_folder(box, collection.id, values)
 
 
 async def _renamed(box: OwnMailbox, collection: Collection, name: str) -> str:
