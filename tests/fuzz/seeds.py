@@ -39,8 +39,8 @@ PARSERS = {
     "fuzz_logon": (),
     "fuzz_directory": (),
     "fuzz_http": ("http",),
-    "fuzz_items": ("ical", "vcard"),
     "fuzz_web": ("http",),
+    "fuzz_items": ("ical", "vcard"),
     "fuzz_xml": (),
     "fuzz_dav": (),
 }

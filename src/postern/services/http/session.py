@@ -24,7 +24,7 @@ from postern.services.http.answers import Answer, allow, last_words
 from postern.services.http.exchange import MAX_DISCARDED, Exchange
 from postern.services.http.site import Caller, Route, Scope, path_of
 from postern.telemetry.log import Event, log
-from postern.telemetry.metrics import Metric, observe
+from postern.telemetry.metrics import Metric, count, observe
 
 GONE_AFTER = 5.0
 """Seconds that an application has to end after its client has left."""
@@ -144,6 +144,7 @@ class HttpSession(Conversation):
         is_in = in_flight.enter(link.peer.host)
         try:
             if not is_in:
+                count(Metric.REFUSALS, route.guard.door if route is not None else "", "requests-in-flight")
                 answer: Answer | None = Answer(HTTPStatus.SERVICE_UNAVAILABLE, [(b"retry-after", b"1")])
             elif path is None:
                 answer = Answer(HTTPStatus.BAD_REQUEST)
