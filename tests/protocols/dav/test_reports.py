@@ -117,7 +117,7 @@ def test_principals() -> None:
         ("<expand-property><property/></expand-property>", 400),
         ("<expand-property>" + "<property name='a'/>" * (MAX_EXPANDED + 1) + "</expand-property>", 413),
         ("<expand-property>" + "<property name='a'>" * 5 + "</property>" * 5 + "</expand-property>", 413),
-        ("<principal-property-search/>", 400),
+        ("<principal-property-search>" + "<property-search/>" * 17 + "</principal-property-search>", 413),
         ("<principal-property-search><property-search/></principal-property-search>", 400),
     ],
 )

@@ -52,7 +52,7 @@ async def answer(box: OwnMailbox, target: Node | nodes.Target, body: Report, req
     fits = True
     if isinstance(body, PrincipalSearch):
         results = [_fits(me, search) for search in body.searches]
-        fits = any(results) if body.any_of else all(results)
+        fits = any(results) if body.any_of and results else all(results)
     elif isinstance(body, AclPrincipals):
         # The access control list of what is above the homes names no principal by its href.
         fits = isinstance(target, nodes.Target) or target.level in (Level.PRINCIPAL, Level.HOME, Level.COLLECTION)
