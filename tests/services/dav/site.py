@@ -13,7 +13,7 @@ import httpx
 from postern.model.directory import Directory, Recipient, RecipientType
 from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.services.dav.application import METHODS, WELL_KNOWN, DavApplication, well_known
-from postern.services.dav.mailbox import DavAccess, DavMailboxes
+from postern.services.dav.mailbox import DavAccess, DavServer
 from postern.services.http.site import Caller, Receive, Route, Scope, Send
 from tests.services.fake_resource_store import FakeResourceStore
 from tests.services.http.doors import ROW, WebDoor
@@ -94,8 +94,8 @@ class DavSite:
         self.access = DavAccess(cast(Directory, self.recipients), self.server)
         self.application = DavApplication(self.access)
 
-    def server(self, database: str) -> DavMailboxes:
-        return self.mailboxes
+    def server(self, database: str) -> DavServer:
+        return DavServer(self.mailboxes, self.mailboxes)
 
     def client(self, address: str = ALICE) -> httpx.AsyncClient:
         """A client whose every request comes from this user, as the door would have proven."""
@@ -119,7 +119,7 @@ class DavDoor(WebDoor):
         recipients = Recipients()
         for address in (ALICE, BOB):
             recipients.known[address] = recipient_of(address, self.people.accounts[address].guid)
-        access = DavAccess(cast(Directory, recipients), lambda database: self.mailboxes)
+        access = DavAccess(cast(Directory, recipients), lambda database: DavServer(self.mailboxes, self.mailboxes))
         self.application = DavApplication(access)
 
     @asynccontextmanager

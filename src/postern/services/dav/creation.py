@@ -130,8 +130,7 @@ async def _create_collection(
             box, node.id, {SEGMENT: segment, COMPONENTS: ",".join(components) or None, **kept}
         )
     except (Refusal, MailboxError):
-        await box.store.delete_folder(box.id, node.id)
-        box.forget()
+        await box.delete_folder(node.id)
         raise
 
 
@@ -197,5 +196,4 @@ async def remove(box: OwnMailbox, collection: Collection) -> None:
     for folder in order:
         order.extend(each.id for each in tree if each.parent == folder)
     for folder in reversed(order):
-        await box.store.delete_folder(box.id, folder)
-    box.forget()
+        await box.delete_folder(folder)

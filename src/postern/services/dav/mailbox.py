@@ -9,10 +9,9 @@ from typing import Protocol
 from uuid import UUID
 
 from postern.model.directory import Directory, DirectoryUnavailable, Recipient, RecipientType
-from postern.model.folders import FolderKind, FolderNode, FolderStore, FolderTree
-from postern.model.item_store import ItemStore
+from postern.model.folders import FolderKind, FolderNode, FolderStore
 from postern.model.mailbox import KEEP_QUOTA, Logon, MailboxError, MailboxInfo
-from postern.model.resources import ResourceStore
+from postern.model.mailbox_server import MailboxItems
 from postern.model.security import Identity
 from postern.services.access.logon import recipient_of
 from postern.services.dav.request import Refusal
@@ -21,17 +20,25 @@ MAX_RESOURCE = 16_777_216
 """Octets of an appointment, a contact or a document: what `items` reads at most."""
 
 
-class DavMailboxes(Logon, FolderStore, FolderTree, ItemStore, ResourceStore, Protocol):
-    """The mailboxes of one server as DAV uses them."""
+class OpenMailboxes(Logon, FolderStore, Protocol):
+    """Opens mailboxes, and removes folders."""
+
+
+@dataclass(frozen=True, slots=True)
+class DavServer:
+    """The mailboxes of one server, by the two interfaces that it has for clients."""
+
+    mailboxes: OpenMailboxes
+    items: MailboxItems
 
 
 @dataclass(frozen=True, slots=True)
 class DavAccess:
-    """The state that all requests share. `server` returns the mailboxes of a database (Recipient.database). `quota` is that of
+    """The state that all requests share. `server` returns the server of a database (Recipient.database). `quota` is that of
     mailboxes whose owner has none of his own, in octets; 0 for none."""
 
     directory: Directory
-    server: Callable[[str], DavMailboxes | None]
+    server: Callable[[str], DavServer | None]
     quota: int = 0
 
 
@@ -39,7 +46,7 @@ class DavAccess:
 class OwnMailbox:
     """The mailbox of the caller. The tree of folders is asked for once a request, and again after a change of it."""
 
-    store: DavMailboxes
+    server: DavServer
     recipient: Recipient
     info: MailboxInfo
     _tree: list[FolderNode] | None = field(default=None, repr=False)
@@ -47,6 +54,10 @@ class OwnMailbox:
     @property
     def id(self) -> UUID:
         return self.recipient.guid
+
+    @property
+    def store(self) -> MailboxItems:
+        return self.server.items
 
     @property
     def address(self) -> str:
@@ -69,6 +80,11 @@ class OwnMailbox:
         """The folders have changed."""
         self._tree = None
 
+    async def delete_folder(self, folder: int) -> None:
+        """Removes a folder; those below it must be gone already."""
+        await self.server.mailboxes.delete_folder(self.id, folder)
+        self.forget()
+
 
 def _is_below(folder: int, gone: set[int], above: dict[int, int]) -> bool:
     seen: set[int] = set()
@@ -86,17 +102,17 @@ async def own_mailbox(access: DavAccess, identity: Identity) -> OwnMailbox:
         recipient = await recipient_of(access.directory, identity)
         if recipient is None or recipient.type not in (RecipientType.USER, RecipientType.ROOM):
             raise Refusal(HTTPStatus.FORBIDDEN, text="This account has no mailbox")
-        store = access.server(recipient.database)
-        if store is None:
+        server = access.server(recipient.database)
+        if server is None:
             raise Refusal(HTTPStatus.FORBIDDEN, text="The mailbox's database is unknown here")
-        info = await store.logon(recipient.guid, recipient.quota or access.quota or KEEP_QUOTA)
+        info = await server.mailboxes.logon(recipient.guid, recipient.quota or access.quota or KEEP_QUOTA)
     except DirectoryUnavailable:
         raise unavailable() from None
     except MailboxError as error:
         if error.code == "UNAVAILABLE":
             raise unavailable() from None
         raise Refusal(HTTPStatus.FORBIDDEN, text="The mailbox cannot be opened") from None
-    return OwnMailbox(store, recipient, info)
+    return OwnMailbox(server, recipient, info)
 
 
 def unavailable() -> Refusal:

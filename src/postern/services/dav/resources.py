@@ -32,7 +32,8 @@ _SUFFIXES = {Kind.CALENDAR: ".ics", Kind.TASKS: ".ics", Kind.ADDRESSBOOK: ".vcf"
 async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
     target = await nodes.find(box, place, content=request.method == "GET")
     if not isinstance(target, Target):
-        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
+        text = b"A collection of WebDAV, CalDAV or CardDAV: a calendar, mail or file program shows what is in it.\n"
+        return Answer(HTTPStatus.OK, [(b"content-type", b"text/plain; charset=utf-8")], text)
     resource, content = target.resource, target.resource.content or b""
     fields: list[Field] = [
         (b"etag", etag_of(resource).encode()),
