@@ -11,6 +11,7 @@ from postern.net.tls import ServerContext, server_context
 from postern.paths.deployment import closed
 from postern.paths.row import Path, Tls
 from postern.roles.autodiscover import autodiscover_routes, configuration_routes
+from postern.roles.dav import caldav_routes, carddav_routes
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
@@ -24,7 +25,12 @@ NAMES = ("", "autodiscover.", "autoconfig.")
 
 Parts = Callable[[Runtime, ServerLogon, Path], list[Route]]
 PARTS: Mapping[str, Parts] = MappingProxyType(
-    {"autodiscover": autodiscover_routes, "client-configuration": configuration_routes}
+    {
+        "autodiscover": autodiscover_routes,
+        "client-configuration": configuration_routes,
+        "caldav": caldav_routes,
+        "carddav": carddav_routes,
+    }
 )
 """By row, what makes the routes that it answers for."""
 
