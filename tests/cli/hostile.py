@@ -41,6 +41,7 @@ from postern.telemetry.tracking import TrackingStep as Tracked
 from postern.transport.queued import Location, QueuedMessage, QueuedRecipient
 from postern.transport.queued import State as Queued
 from postern.verify.report import MechanismReport, RowReport, Verdict
+from tests.certificates import authority, make
 
 EVIL = "al\x1b[2J\u202eice\npostern: done\x9b"
 HOSTILE = EVIL + " 회사" + " and so on" * 20 + "x" * 120
@@ -115,6 +116,14 @@ def queued(kind: Queued = Queued.PENDING) -> Callable[[Stage, str], None]:
 
 def disconnected(stage: Stage, _: str) -> None:
     stage.replies("postern.cli.disconnected.in_directory", [DisconnectedMailbox(GUID, HOSTILE, 1, 1, 1)])
+
+
+def certified(stage: Stage, _: str) -> None:
+    from postern.host.own_certificate import InPlace, Source
+
+    shown = make("mail.example.test", authority())
+    stage.replies("postern.host.own_certificate.in_place", InPlace(Source.OWN, (shown.certificate,)))
+    stage.replies("postern.trust.certificates.chains.names_in", (HOSTILE,))
 
 
 def databases(stage: Stage, _: str) -> None:
@@ -226,6 +235,7 @@ SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
     "domain auth list": ((), in_directory(frozenset({"nt"}))),
     "domain dkim": (("example.test",), PLAIN),
     "domain dns": (("example.test", "--check"), in_dns),
+    "certificate show": ((), certified),
     "database list": ((), databases),
     "mailbox list": (("--disconnected",), disconnected),
     "mailbox stats": ((), stats),

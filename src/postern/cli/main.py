@@ -26,6 +26,7 @@ COMMANDS = {
     "domain": "Manage accepted domains, their DKIM keys and DNS records, and mechanisms of their users.",
     "database": "List mailbox databases: which server has each, where it lies, how large it is.",
     "mailbox": "Show sizes of mailboxes; connect and purge those that lost their user.",
+    "certificate": "Manage the server's certificate: show, request, import, renew.",
     "policy": "Manage the e-mail address policies of Active Directory.",
     "setup": "Prepare Active Directory for the organization.",
     "topology": "Show sites and domain controllers, and which of them answer.",
