@@ -40,11 +40,13 @@ def organization(**changes: object) -> Organization:
 
 
 def rows(*built: str, profile: Profile = Profile.PRACTICAL) -> dict[str, Path]:
-    """The settled rows, those of these ids as if they were built."""
+    """The settled rows. Of those of the web only these are built."""
+    web = {"autodiscover", "client-configuration", "caldav", "carddav", "activesync"}
     settled = settle(profile)
-    dav = replace(settled["availability"], waits_for="")
-    made = {id: replace(settled.get(id, dav), id=id, waits_for="") for id in built}
-    return {**settled, **made}
+    return {
+        id: replace(row, waits_for="" if id in built else "another day") if id in web else row
+        for id, row in settled.items()
+    }
 
 
 def services(*built: str, near: str = "cas1", **changes: object) -> ClientServices:
