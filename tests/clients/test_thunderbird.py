@@ -38,11 +38,11 @@ const type = async (id, text) => {
   field.value = text;
   for (const kind of ["input", "change"]) field.dispatchEvent(new window.Event(kind, {bubbles: true, composed: true}));
 };
-const forward = async page => {
+const forward = async (...expected) => {
   const button = await part("forward");
   await wait("way forward", () => !button.disabled);
   button.click();
-  await wait(page, () => pages() == page);
+  return await wait(expected, () => expected.includes(pages()) && pages());
 };
 """
 """What a person does in the dialogue: it types into fields, and goes forward to a page."""
@@ -58,7 +58,8 @@ return await wait("ports", () => texts().includes(a0) && texts());
 ADDED = """
 await forward("emailPasswordSubview");
 await type("password", a0);
-await forward("emailAddedSuccessSubview");
+const offered = await forward("emailSyncAccountsSubview", "emailAddedSuccessSubview");
+if (offered != "emailAddedSuccessSubview") await forward("emailAddedSuccessSubview");
 const {MailServices} = ChromeUtils.importESModule("resource:///modules/MailServices.sys.mjs");
 const server = MailServices.accounts.accounts.map(each => each.incomingServer).find(each => each.type == "imap");
 const out = MailServices.outgoingServer.defaultServer;
