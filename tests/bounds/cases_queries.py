@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from postern.items import (
     alarms,
     calendar_data,
     calendar_query,
+    card_data,
     card_query,
     collation,
     free_busy,
@@ -18,6 +20,7 @@ from postern.items.filters import CardFilter, Collation, ComponentFilter, Proper
 from postern.items.rendered import Busy
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE
+from postern.protocols.vcard import conversion
 from tests.bounds.cases_items import _calendar, _card, _exceptions, _on
 from tests.bounds.growth import Cases, Work
 
@@ -80,6 +83,17 @@ CASES: Cases = {
     ),
     "items.calendar_data.retrieve: limited": _on(
         _exceptions, lambda found: calendar_data.retrieve(found, calendar_data.Wanted(limit_series=SPAN))
+    ),
+    "items.card_data.retrieve": _on(
+        partial(_card, pattern=b"TEL;TYPE=a;PREF=1;ALTID=1:tel:1\r\n"), lambda found: card_data.retrieve(found, "4.0")
+    ),
+    "protocols.vcard.conversion.converted: types": _on(
+        partial(_card, pattern=b"TEL;A;B;C;TYPE=d:1\r\nADR;LABEL=x:y\r\n"),
+        lambda found: conversion.converted(replace(found.card, version="4.0"), "3.0"),
+    ),
+    "protocols.vcard.conversion.converted: data": _on(
+        lambda size: replace(_card(size, b"\r\n " + b";c" * 30).card, version="4.0"),
+        lambda card: conversion.converted(card, "3.0"),
     ),
     "items.zones.zone_of_calendar": lambda size: partial(
         zones.zone_of_calendar, b"BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\n" + b"RDATE:20260101T000000\n" * (size // 22)

@@ -18,6 +18,7 @@ if __name__ == "__main__":
             calendar_data,
             calendar_object,
             calendar_query,
+            card_data,
             card_query,
             contact,
             free_busy,
@@ -39,6 +40,7 @@ else:
         calendar_data,
         calendar_object,
         calendar_query,
+        card_data,
         card_query,
         contact,
         free_busy,
@@ -126,6 +128,11 @@ def _card(octets: bytes) -> None:
     for value in (rendered.uid, rendered.name, rendered.organization, *rendered.emails, *rendered.telephones):
         value.encode("utf-8")
         assert "\0" not in value
+    for version in contact.VERSIONS:
+        octets_of_card = card_data.retrieve(found_card, version)
+        assert isinstance(octets_of_card, bytes)
+        again = contact.read(octets_of_card)
+        assert isinstance(again, Contact) and again.card.version == version
     match = TextMatch("a", Collation.UNICODE)
     card_query.matches(found_card, CardFilter((PropertyFilter("FN", texts=(match,)),)))
 
