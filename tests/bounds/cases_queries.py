@@ -8,11 +8,16 @@ from functools import partial
 from postern.items import (
     alarms,
     calendar_data,
+    calendar_object,
     calendar_query,
     card_data,
     card_query,
     collation,
     free_busy,
+    invitations,
+    occurrence,
+    scheduling,
+    series,
     time_range,
     zones,
 )
@@ -41,7 +46,46 @@ def _merged(size: int) -> Work:
     return partial(free_busy.merged, periods)
 
 
+_invited = partial(_calendar, pattern=b"ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b.test\r\n")
+
+
+def _message(method: str, size: int, part: bytes) -> calendar_object.CalendarObject:
+    begin = f"BEGIN:VCALENDAR\r\nMETHOD:{method}\r\n".encode()
+    whole = b"BEGIN:VEVENT\r\nUID:u\r\nSEQUENCE:1\r\n" + part + b"END:VEVENT\r\n"
+    message = calendar_object.read(begin + whole * min(size // len(whole) + 1, 1_000) + b"END:VCALENDAR\r\n")
+    assert isinstance(message, calendar_object.CalendarObject)
+    return message
+
+
+def _replied(size: int) -> Work:
+    """Many answers to as many occurrences, for each of which an exception is made."""
+    stored = _calendar(min(size, 1 << 20) // 16, b"RRULE:FREQ=SECONDLY\r\nATTENDEE:mailto:a@b.test\r\n")
+    message = _message(
+        "REPLY", size, b"ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b.test\r\nRECURRENCE-ID:20260101T120007Z\r\n"
+    )
+    return lambda: scheduling.apply(stored, message, ())
+
+
+def _applied(size: int, method: str) -> Work:
+    stored, message = _exceptions(size), _message(method, size, b"RECURRENCE-ID:20260101T120000Z\r\nX:1\r\n")
+    return lambda: scheduling.apply(stored, message, ())
+
+
+def _named(found: calendar_object.CalendarObject) -> object:
+    message = _message("REPLY", 1, b"RECURRENCE-ID:20260201T120000Z\r\n")
+    return occurrence.occurrence_part(series.Series(found), message, message.main)
+
+
 CASES: Cases = {
+    "items.scheduling.apply: answers": _replied,
+    "items.scheduling.apply: requests": partial(_applied, method="REQUEST"),
+    "items.scheduling.apply: cancellations": partial(_applied, method="CANCEL"),
+    "items.occurrence.occurrence_part": _on(
+        partial(_calendar, pattern=b"RDATE:20260101T120000Z,20260201T120000Z\r\n"), _named
+    ),
+    "items.invitations.request": _on(_invited, lambda found: invitations.request(found, 0)),
+    "items.invitations.cancel": _on(_invited, lambda found: invitations.cancel(found, 0, 1, ["a@b.test"])),
+    "items.invitations.reply": _on(_exceptions, lambda found: invitations.reply(found, "a@b.test", "ACCEPTED", 0)),
     "items.collation.folded: marks": lambda size: partial(collation.folded, MARKS * (size // 4), Collation.UNICODE),
     "items.collation.folded: ligatures": lambda size: partial(
         collation.folded, "\ufdfa" * (size // 16), Collation.UNICODE

@@ -22,6 +22,8 @@ if __name__ == "__main__":
             card_query,
             contact,
             free_busy,
+            invitations,
+            scheduling,
             task,
             text,
             zones,
@@ -44,6 +46,8 @@ else:
         card_query,
         contact,
         free_busy,
+        invitations,
+        scheduling,
         task,
         text,
         zones,
@@ -113,6 +117,28 @@ def _calendar(octets: bytes) -> None:
     assert all(first.end <= second.start for first, second in pairwise(periods))
 
 
+def _meeting(octets: bytes) -> None:
+    """Two calendars with an empty line between them: a copy, and a message about it. The message applies at most once."""
+    first, _, second = octets.partition(b"\r\n\r\n")
+    stored, message = calendar_object.read(first), calendar_object.read(second)
+    if not isinstance(stored, CalendarObject) or not isinstance(message, CalendarObject):
+        return
+    me = {"a@b.test"}
+    for copy in (stored, None):
+        applied = scheduling.apply(copy, message, me)
+        if applied.action is scheduling.Action.STORE:
+            again = calendar_object.read(applied.octets)
+            assert isinstance(again, CalendarObject) and not again.method
+            if message.method in ("REQUEST", "CANCEL", "REPLY"):
+                assert scheduling.apply(again, message, me).action is not scheduling.Action.STORE
+    for made in (
+        invitations.request(stored, 0),
+        invitations.cancel(stored, 0, 1, me),
+        invitations.reply(stored, "a@b.test", "ACCEPTED", 0),
+    ):
+        assert b"X-POSTERN" not in made or b"X-POSTERN" in first
+
+
 def _event(octets: bytes) -> None:
     """Lines in an appointment that is sound but for them."""
     begin = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20260101T090000Z\r\n"
@@ -164,7 +190,7 @@ def _values(octets: bytes) -> None:
     zones.zone_named(value)
 
 
-READERS = (_lines, _calendar, _event, _card, _rule, _values)
+READERS = (_lines, _calendar, _event, _card, _rule, _values, _meeting)
 
 
 if __name__ == "__main__":
