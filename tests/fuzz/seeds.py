@@ -182,6 +182,16 @@ def _logon() -> Iterator[bytes]:
     for scheme in (b"NTLM ", b"Negotiate "):
         yield b"\x04" + scheme + initiator.negotiate() + b"\n" + scheme + b"NTLMSSP\0\3\0\0\0" + bytes(80)
     yield b"\x04Negotiate \x60\x1c\x06\x06\x2b\x06\x01\x05\x05\x02" + bytes(20) + b"\nNegotiate \xa1\x03"
+    digest = (
+        b'Digest username="anna", realm="mail", nonce="NONCE", uri="/", nc=00000001, cnonce="x", qop=auth, response="y"'
+    )
+    yield (
+        b"\x04"
+        + digest
+        + b"\n"
+        + digest.replace(b'username="anna"', b"username*=UTF-8''an%C3%A4")
+        + b", algorithm=SHA-256"
+    )
     yield b"\x04Basic anna:secret\nBasic YW5uYTpzZWNyZXQ=\nBearer x"
     yield from (bytes([which]) + bytes(size) for which in range(5) for size in (0, 3))
 
@@ -217,6 +227,19 @@ def _http() -> Iterator[bytes]:
         for field in (b"Host: x", b"Content-Length: 12", b"Transfer-Encoding: chunked", b" folded", b"A" * 200):
             yield b"\xff" + line + b"\r\n" + field + b"\r\n\r\n"
             yield b"\x00" + line + b"\r\nHost: x\r\n" + field + b"\r\n\r\nmore"
+    chunked = b"PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for body in (b"5\r\nhello\r\n0\r\n\r\n", b"2;a=b\r\nhi\r\n0\r\nA: b\r\n\r\nGET /", b"0\r\n folded\r\n", b"2\nhi"):
+        yield from (bytes([cut]) + chunked + body for cut in CUTS)
+    for value in (
+        b'W/"a", "b"',
+        b"Sun, 06 Nov 1994 08:49:37 GMT",
+        b"bytes=0-4,-1",
+        b"gzip;q=0.5, *;q=0",
+        b"text/*;q=0.1, application/json;a=b",
+        b"text/xml; charset=utf-8",
+        b"/dav/%61/../b?c=d",
+    ):
+        yield b"\x00" + value
 
 
 _PARTIAL = (
