@@ -16,6 +16,7 @@ from postern.items import (
     free_busy,
     invitations,
     occurrence,
+    organizing,
     scheduling,
     series,
     time_range,
@@ -76,7 +77,31 @@ def _named(found: calendar_object.CalendarObject) -> object:
     return occurrence.occurrence_part(series.Series(found), message, message.main)
 
 
+def _organized(size: int) -> Work:
+    """Every second attendee is taken off the list, and each is in an exception of his own."""
+    count = min(size // 1_024, 1_000)
+    people = [f"ATTENDEE:mailto:p{number}@x.test\r\n".encode() for number in range(count)]
+    begin = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:u\r\nORGANIZER:mailto:a@x.test\r\nDTSTART:20260101T120000Z\r\n"
+    part = b"END:VEVENT\r\nBEGIN:VEVENT\r\nUID:u\r\nRECURRENCE-ID:%d0101T120000Z\r\n%b"
+    exceptions = b"".join([part % (2100 + number, person) for number, person in enumerate(people)])
+    end = b"END:VEVENT\r\nEND:VCALENDAR\r\n"
+    old = calendar_object.read(begin + b"".join(people) + exceptions + end)
+    new = calendar_object.read(begin + b"".join(people[::2]) + exceptions + end)
+    assert isinstance(old, calendar_object.CalendarObject) and isinstance(new, calendar_object.CalendarObject)
+    return lambda: organizing.organized(old, new, (), 0)
+
+
+def _taken_out(size: int) -> Work:
+    line = b"RRULE:FREQ=DAILY\r\nATTENDEE:mailto:a@b.test\r\nORGANIZER:mailto:b@b.test\r\n"
+    old = _calendar(2_000, line)
+    new = _calendar(min(size, 1 << 20), line + b"EXDATE:20260201T120000Z,20260202T120000Z\r\n" * 20)
+    return lambda: organizing.answered(old, new, "a@b.test", 0)
+
+
 CASES: Cases = {
+    "items.organizing.organized": _organized,
+    "items.organizing.answered": _taken_out,
+    "items.organizing.forbidden_change": _on(_exceptions, lambda found: organizing.forbidden_change(found, found, ())),
     "items.scheduling.apply: answers": _replied,
     "items.scheduling.apply: requests": partial(_applied, method="REQUEST"),
     "items.scheduling.apply: cancellations": partial(_applied, method="CANCEL"),

@@ -23,6 +23,7 @@ if __name__ == "__main__":
             contact,
             free_busy,
             invitations,
+            organizing,
             scheduling,
             task,
             text,
@@ -47,6 +48,7 @@ else:
         contact,
         free_busy,
         invitations,
+        organizing,
         scheduling,
         task,
         text,
@@ -131,6 +133,11 @@ def _meeting(octets: bytes) -> None:
             assert isinstance(again, CalendarObject) and not again.method
             if message.method in ("REQUEST", "CANCEL", "REPLY"):
                 assert scheduling.apply(again, message, me).action is not scheduling.Action.STORE
+    for before, after in ((stored, message), (stored, None), (None, stored)):
+        organizing.organized(before, after, me, 0)
+    for after in (message, None):
+        organizing.answered(stored, after, "a@b.test", 0)
+    organizing.forbidden_change(stored, message, me)
     for made in (
         invitations.request(stored, 0),
         invitations.cancel(stored, 0, 1, me),

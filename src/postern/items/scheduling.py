@@ -231,14 +231,16 @@ def _reply(stored: CalendarObject | None, message: CalendarObject, me: Collectio
         if answer is None or target is None or sequence_of(part) < sequence_of(target):
             continue
         stamp = part.first("DTSTAMP")
-        made = _answered(target, answer, "" if stamp is None else stamp.value)
+        key = key_of(message, part)
+        made = _answered(target, answer, "" if stamp is None else stamp.value, key not in copy.parts)
         if made is not None:
-            copy.set(key_of(message, part), made)
+            copy.set(key, made)
     return copy.result(message)
 
 
-def _answered(target: Component, answer: Line, stamp: str) -> Component | None:
-    """The component with an attendee's answer; None: an older one, or of somebody who was not invited."""
+def _answered(target: Component, answer: Line, stamp: str, is_new: bool) -> Component | None:
+    """The component with an attendee's answer; None: an older one, or of somebody who was not invited. An exception that `is_new`
+    has the series' answers, to which this one may have come together."""
     address = address_of(answer.value)
     delegators = {address_of(value) for value in answer.parameter_values("DELEGATED-FROM")}
     made = target.copy()
@@ -248,7 +250,8 @@ def _answered(target: Component, answer: Line, stamp: str) -> Component | None:
             continue
         listed = address_of(entry.value)
         if listed == address:
-            if stamp <= entry.parameter(REPLIED) and entry.parameter(REPLIED):
+            last = entry.parameter(REPLIED)
+            if last and (stamp < last or (stamp == last and not is_new)):
                 return None
             answered = _with_answer(entry, answer, stamp)
             made.entries[place] = answered
@@ -256,8 +259,8 @@ def _answered(target: Component, answer: Line, stamp: str) -> Component | None:
         is_invited = is_invited or listed in delegators
     if not is_invited:
         return None
-    last = max(place for place, entry in enumerate(made.entries) if entry.name == "ATTENDEE")
-    made.entries.insert(last + 1, _with_answer(answer, answer, stamp))
+    end = max(place for place, entry in enumerate(made.entries) if entry.name == "ATTENDEE")
+    made.entries.insert(end + 1, _with_answer(answer, answer, stamp))
     return made
 
 
