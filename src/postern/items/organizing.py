@@ -293,8 +293,8 @@ def _taken_out(old: CalendarObject, new: CalendarObject) -> list[Component]:
 
 
 def forbidden_change(old: CalendarObject, new: CalendarObject, me: Collection[str]) -> str:
-    """Names what an attendee's change of his copy changes and must not: times, rules, organizer and other attendees (RFC 6638 section
-    3.2.2.1); "" if it is allowed. Exceptions of his own may be made.
+    """Names what an attendee's change of his copy changes and must not: times, rules, organizer and other attendees (RFC 6638
+    section 3.2.2.1); "" if it is allowed. Exceptions of his own may be made.
 
     Bound: linear in the objects.
     """
