@@ -31,6 +31,7 @@ from postern.model.organization import Database, Organization, StateFolder
 from postern.model.security import Mechanism
 from postern.paths.table import TABLE
 from postern.services.agents.state import Counts
+from postern.services.autodiscover.domain_records import Comparison, Publication, RecordSet
 from postern.services.edge.edgesync import Report
 from postern.services.edge.watch import EdgeStatus
 from postern.store.usage import Usage
@@ -40,6 +41,7 @@ from postern.telemetry.tracking import TrackingStep as Tracked
 from postern.transport.queued import Location, QueuedMessage, QueuedRecipient
 from postern.transport.queued import State as Queued
 from postern.verify.report import MechanismReport, RowReport, Verdict
+from tests.certificates import authority, make
 
 EVIL = "al\x1b[2J\u202eice\npostern: done\x9b"
 HOSTILE = EVIL + " 회사" + " and so on" * 20 + "x" * 120
@@ -114,6 +116,14 @@ def queued(kind: Queued = Queued.PENDING) -> Callable[[Stage, str], None]:
 
 def disconnected(stage: Stage, _: str) -> None:
     stage.replies("postern.cli.disconnected.in_directory", [DisconnectedMailbox(GUID, HOSTILE, 1, 1, 1)])
+
+
+def certified(stage: Stage, _: str) -> None:
+    from postern.host.own_certificate import InPlace, Source
+
+    shown = make("mail.example.test", authority())
+    stage.replies("postern.host.own_certificate.in_place", InPlace(Source.OWN, (shown.certificate,)))
+    stage.replies("postern.trust.certificates.chains.names_in", (HOSTILE,))
 
 
 def databases(stage: Stage, _: str) -> None:
@@ -204,6 +214,12 @@ def built(stage: Stage, _: str) -> None:
     stage.replies("postern.lab.build.up", None)
 
 
+def in_dns(stage: Stage, _: str) -> None:
+    wanted = RecordSet("example.test", "MX", ("10 server1.example.test.",), "mail")
+    compared = [Comparison(wanted, (HOSTILE,), Publication.PUBLISHED)]
+    stage.replies_later("postern.services.autodiscover.domain_records.compare", compared)
+
+
 SYNCED = Report(HOSTILE, True, 1, 1, 1, 1, 1, 1.0)
 FARES = EdgeStatus(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 0, 0, 1, 0, 0, (HOSTILE,))
 SUBSCRIBED = {"edge": HOSTILE, "fqdn": HOSTILE, "site": HOSTILE, "port": 1}
@@ -218,6 +234,8 @@ SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
     "domain list": ((), in_directory([(HOSTILE, HOSTILE, "directory")])),
     "domain auth list": ((), in_directory(frozenset({"nt"}))),
     "domain dkim": (("example.test",), PLAIN),
+    "domain dns": (("example.test", "--check"), in_dns),
+    "certificate show": ((), certified),
     "database list": ((), databases),
     "mailbox list": (("--disconnected",), disconnected),
     "mailbox stats": ((), stats),

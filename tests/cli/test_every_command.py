@@ -196,7 +196,7 @@ def test_each_help_has_an_example_that_parses(name: str, tmp_path: Path, monkeyp
     assert words[: len(name.split())] == name.split()
     words = words[len(name.split()) :]
     for word in words:
-        if word.endswith((".eml", ".xml")):
+        if word.endswith((".eml", ".xml", ".pem", ".key")):
             (tmp_path / word).touch()
     COMMANDS[name].make_context(name, words)  # raises UsageError
 

@@ -45,6 +45,7 @@ _STATUS = {
     "postern.store.migrations.SchemaError": os.EX_CONFIG,
     "postern.transport.control.NoAnswer": os.EX_TEMPFAIL,
     "postern.transport.lock.QueueLocked": os.EX_TEMPFAIL,
+    "postern.trust.certificates.chains.ChainError": os.EX_DATAERR,
     "postern.trust.pool.Overloaded": os.EX_TEMPFAIL,
 }
 """By class, whose name stands here so that nothing is imported for it; a class that is not here has its parent's status."""

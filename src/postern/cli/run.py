@@ -33,6 +33,8 @@ _DOORS = {
     993: "IMAP4 (TLS)",
     110: "POP3 (STLS)",
     995: "POP3 (TLS)",
+    443: "HTTP (TLS)",
+    80: "HTTP, redirects and client configuration",
     135: "RPC endpoint mapper",
     9464: "HTTP, metrics and health",
     50389: "LDAP, the edge's own directory",
@@ -116,7 +118,8 @@ def _summary(console: Console, what: Ready, usual: StateFolder) -> None:
         else:
             console.print(line.rstrip())
             console.print("      " + rows)
-    console.print(f"  Authority to trust:   {what.certificates.authority}")
+    if authority := _authority(what):
+        console.print(f"  Authority to trust:   {authority}")
     console.print(f"  Configuration, logs:  {what.state.root}/postern.toml, {what.state.logs}")
     for note in what.notes:
         console.print(f"  Note: {note}", style="yellow")
@@ -153,11 +156,18 @@ def _next_commands(console: Console, what: Ready, usual: StateFolder) -> None:
         if door := ports.get(993):
             user = shlex.quote(f"{reader}:{password}")
             console.print(
-                f"  curl --cacert {shlex.quote(str(what.certificates.authority))} --user {user} "
+                f"  curl{f' --cacert {shlex.quote(authority)}' if (authority := _authority(what)) else ''} --user {user} "
                 f"'imaps://{_at(door)}/INBOX;MAILINDEX=*'",
                 style="bold",
             )
     console.print(f"  {program} verify{state}", style="bold")
+
+
+def _authority(what: Ready) -> str:
+    """The file of the authority that clients must know; "" where the machine's own are enough."""
+    from postern.host.own_certificate import trusted_by_clients
+
+    return trusted_by_clients(what.state, what.organization)
 
 
 def _at(door: OpenDoor) -> str:

@@ -58,15 +58,26 @@ def authority_file(state: StateFolder) -> Path:
     return state.certificates / "ca.pem"
 
 
-def ensure(state: StateFolder, organization: Organization, server: Server, now: datetime.datetime) -> Certificates:
+def is_local(state: StateFolder, certificate: x509.Certificate) -> bool:
+    """Whether the organization's own authority signed this certificate, and this host renews it."""
+    try:
+        return certificate.issuer == _read_certificate(authority_file(state)).subject
+    except (OSError, CertificateError):
+        return False
+
+
+def ensure(
+    state: StateFolder, organization: Organization, server: Server, now: datetime.datetime, anew: bool = False
+) -> Certificates:
     """Makes the certificates that are missing and renews those that expire within RENEWAL or lack one of this server's names.
+    With `anew` it makes the server another one whatever there is.
 
     Raises CertificateError for a file that is no certificate or key; such a file is never overwritten.
     """
     issuer, issuer_key = _authority(state, organization, now)
     certificate = place(state)
     names = _names(organization, server)
-    old = _read_certificate(certificate.chain) if certificate.chain.exists() else None
+    old = _read_certificate(certificate.chain) if certificate.chain.exists() and not anew else None
     if old is not None and (old.issuer != issuer.subject or _still_good(old, issuer, names, now)):
         _check_pair(old, certificate)
         return Certificates(authority_file(state), certificate, old.not_valid_after_utc, False)

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from postern.directory.slapd_adapter import SERVICE
-from postern.host import certificates, configuration, directory, edge, secret_files, state
+from postern.host import certificates, configuration, directory, edge, own_certificate, secret_files, state
 from postern.host.engines import start as engines
 from postern.model.directory import PROBE, DirectoryUnavailable, DomainController, TrustedCertificate
 from postern.model.organization import Organization, Role, Server, StateFolder
 from postern.model.security import Mechanism
+from postern.net.tls import authorities_file
 from postern.paths.table import settle
 from postern.roles.secrets import Secret
 from postern.verify.sasl_client import Credentials
@@ -57,7 +58,11 @@ def subject(state_dir: str | None, server: str | None = None) -> Subject:
         organization=organization,
         here=here,
         rows=settle(organization.profile),
-        authority=certificates.authority_file(folder),
+        authority=Path(
+            own_certificate.trusted_by_clients(folder, organization)
+            or authorities_file("")
+            or certificates.authority_file(folder)
+        ),
         probe=Credentials(name, password, principal),
         machine=Credentials(here.machine_account, _secret(folder, Secret.MACHINE_ACCOUNT), machine, keytab),
         service=_service(folder, organization, here),

@@ -40,7 +40,7 @@ class Authorities:
     """
 
     def __init__(self, file: Path, clock: Callable[[], float] = time.time) -> None:
-        self._store = verification.Store(_authorities(file.read_bytes()))
+        self._store = verification.Store(read_authorities(file))
         self._clock = clock
 
     def identify(self, chain: Sequence[bytes]) -> Identity | None:
@@ -72,9 +72,10 @@ class Authorities:
         return verification.PolicyBuilder().store(self._store).time(now).extension_policies(ca_policy=ca, ee_policy=ee)
 
 
-def _authorities(pem: bytes) -> list[x509.Certificate]:
+def read_authorities(file: Path) -> list[x509.Certificate]:
+    """Reads the certificates of a PEM file; those that the library cannot read are passed over. Raises OSError."""
     certificates = []
-    for block in _BLOCK.findall(pem):
+    for block in _BLOCK.findall(file.read_bytes()):
         # Bundles of machines hold old authorities with mistakes that the library warns of, and will refuse one day.
         with contextlib.suppress(ValueError), warnings.catch_warnings():
             warnings.simplefilter("ignore", CryptographyDeprecationWarning)
