@@ -598,6 +598,9 @@ class ItemStoreContract:
                 ANONYMOUS: Right(0),
             }
             assert [node.id for node in (await store.folder_changes(guid, since)).changed] == [folder.id]
+            await store.set_rights(guid, box.inbox, bob, Right.OWNER)
+            entries = await store.mailbox_rights(guid)
+            assert entries == {folder.id: await store.rights(guid, folder.id), box.inbox: {bob: Right.OWNER}}
             await store.set_rights(guid, folder.id, EVERYBODY, None)
             assert set(await store.rights(guid, folder.id)) == {bob, ANONYMOUS}
             await store.delete_folder(guid, folder.id)

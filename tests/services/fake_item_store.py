@@ -213,6 +213,10 @@ class FakeItemStore(FakeMailboxes):
     async def rights(self, mailbox: UUID, folder: int) -> dict[UUID, Right]:
         return dict(self._folder(mailbox, folder).rights)
 
+    async def mailbox_rights(self, mailbox: UUID) -> dict[int, dict[UUID, Right]]:
+        folders = sorted(self._mailbox(mailbox).folders.items())
+        return {number: dict(folder.rights) for number, folder in folders if folder.rights}
+
     async def set_rights(self, mailbox: UUID, folder: int, grantee: UUID, rights: Right | None) -> None:
         f = self._folder(mailbox, folder)
         if rights is None:
