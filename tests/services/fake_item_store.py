@@ -198,6 +198,8 @@ class FakeItemStore(FakeMailboxes):
         path = self._path(mailbox, parent, name)
         if self._folder(mailbox, folder).kind not in (FolderKind.USER, FolderKind.ARCHIVE):
             raise MailboxError("CANNOT", "A well-known folder keeps its name")
+        if any(other.path == path for other in self._mailbox(mailbox).folders.values()):
+            raise MailboxError("ALREADYEXISTS", "The folder exists")
         await self.rename_folder(mailbox, folder, path)
 
     async def folder_changes(self, mailbox: UUID, since: int) -> FolderChanges:
