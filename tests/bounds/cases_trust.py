@@ -15,7 +15,7 @@ from postern.trust import spnego
 from postern.trust.acceptor import Asking
 from postern.trust.authenticator import Authenticator
 from postern.trust.contexts import SecurityFailure
-from postern.trust.framing import http
+from postern.trust.framing import digest, http
 from postern.trust.framing import sasl as framing
 from postern.trust.gss_token import unframed
 from postern.trust.host import HostCredentials
@@ -121,6 +121,31 @@ def _request(value: bytes) -> Work:
     return work
 
 
+def _digest(value: bytes) -> Work:
+    def work() -> None:
+        for _ in range(len(value) // digest.MAX_FIELD):
+            digest.parse_digest(value[: digest.MAX_FIELD])
+
+    return work
+
+
+def _digest_request(value: bytes) -> Work:
+    def work() -> None:
+        keeping = digest.DigestKeeping(NOBODY, digest.Nonces())
+        connection = digest.DigestAuthentication(WEB_AUTHENTICATOR, keeping, "mail")
+        for _ in range(len(value) // digest.MAX_FIELD):
+            finished(connection.judge(value[: digest.MAX_FIELD], "GET", b"/", Asking(PEER, TLS)))
+
+    return work
+
+
+def _nonce(nonce: str) -> Work:
+    def work() -> None:
+        digest.Nonces().made(nonce, PEER)
+
+    return work
+
+
 def _frame(token: bytes) -> Work:
     def work() -> None:
         unframed(token)
@@ -139,6 +164,10 @@ def _prepared(text: str) -> Work:
 CASES: Cases = {
     "trust.framing.sasl.AuthExchange": lambda size: _exchange(base64.b64encode(b"\0" * size)),
     "trust.framing.sasl.AuthExchange: no base64": lambda size: _exchange(b"=" * size),
+    "trust.framing.digest.DigestAuthentication": lambda size: _digest_request(b"Digest " + b"a" * size),
+    "trust.framing.digest.Nonces.made": lambda size: _nonce("A" * size),
+    "trust.framing.digest.parse_digest": lambda size: _digest(b"Digest " + b"," * size),
+    "trust.framing.digest.parse_digest: quotes": lambda size: _digest(b'Digest a="' + b"\\" * size),
     "trust.framing.http.HttpAuthentication": lambda size: _request(b"Negotiate " + base64.b64encode(b"\x60" * size)),
     "trust.framing.http.parse_authorization: blanks": lambda size: _authorization(b"Basic" + b" " * size),
     "trust.framing.http.parse_authorization: base64": lambda size: _authorization(b"Basic " + b"A" * size),

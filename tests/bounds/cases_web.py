@@ -6,7 +6,7 @@ from functools import partial
 
 from postern.paths.guard import Guard
 from postern.paths.table import TABLE
-from postern.services.http import compression, site
+from postern.services.http import site
 from tests.bounds.growth import Cases, Work
 
 
@@ -25,17 +25,10 @@ def _route(size: int, wire: str) -> Work:
     return lambda: (made.route("mail.example.test", path), made.is_elsewhere(path))
 
 
-def _coding(size: int, wire: bytes) -> Work:
-    value = wire * (size // len(wire))
-    return lambda: compression.accepts_gzip(value)
-
-
 CASES: Cases = {
     "services.http.site.path_of: dots": partial(_path, wire=b"a/../"),
     "services.http.site.path_of: encoded": partial(_path, wire=b"%2e%2541/"),
     "services.http.site.path_of: climbs late": partial(_path, wire=b"a/%252e/"),
     "services.http.site.Site.route: slashes": partial(_route, wire="/"),
     "services.http.site.Site.route: letters": partial(_route, wire="\u00e4"),
-    "services.http.compression.accepts_gzip: choices": partial(_coding, wire=b"br,"),
-    "services.http.compression.accepts_gzip: parameters": partial(_coding, wire=b";q=0"),
 }

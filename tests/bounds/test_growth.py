@@ -96,6 +96,8 @@ WRITERS = {
     "dcerpc/interfaces/recipient_update": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/windows_types": "read by `validation` and `netlogon`",
     "dcerpc/server_events": "values",
+    "ical/windows_zones": "a table",
+    "ical/zone_writing": "writes",
     "http/answer": "writes",
     "http/events": "values",
     "imap/commands": "values",

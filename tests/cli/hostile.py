@@ -31,6 +31,7 @@ from postern.model.organization import Database, Organization, StateFolder
 from postern.model.security import Mechanism
 from postern.paths.table import TABLE
 from postern.services.agents.state import Counts
+from postern.services.autodiscover.domain_records import Comparison, Publication, RecordSet
 from postern.services.edge.edgesync import Report
 from postern.services.edge.watch import EdgeStatus
 from postern.store.usage import Usage
@@ -213,6 +214,12 @@ def built(stage: Stage, _: str) -> None:
     stage.replies("postern.lab.build.up", None)
 
 
+def in_dns(stage: Stage, _: str) -> None:
+    wanted = RecordSet("example.test", "MX", ("10 server1.example.test.",), "mail")
+    compared = [Comparison(wanted, (HOSTILE,), Publication.PUBLISHED)]
+    stage.replies_later("postern.services.autodiscover.domain_records.compare", compared)
+
+
 SYNCED = Report(HOSTILE, True, 1, 1, 1, 1, 1, 1.0)
 FARES = EdgeStatus(HOSTILE, HOSTILE, HOSTILE, HOSTILE, 0, 0, 1, 0, 0, (HOSTILE,))
 SUBSCRIBED = {"edge": HOSTILE, "fqdn": HOSTILE, "site": HOSTILE, "port": 1}
@@ -227,6 +234,7 @@ SHOWN: dict[str, tuple[Sequence[str], Callable[[Stage, str], None] | str]] = {
     "domain list": ((), in_directory([(HOSTILE, HOSTILE, "directory")])),
     "domain auth list": ((), in_directory(frozenset({"nt"}))),
     "domain dkim": (("example.test",), PLAIN),
+    "domain dns": (("example.test", "--check"), in_dns),
     "certificate show": ((), certified),
     "database list": ((), databases),
     "mailbox list": (("--disconnected",), disconnected),

@@ -1,4 +1,4 @@
-"""Fuzz target for HTTP: `python tests/fuzz/fuzz_http.py -max_total_time=300`, with atheris.
+"""Fuzz target for HTTP and its door's paths: `python tests/fuzz/fuzz_http.py -max_total_time=300`, with atheris.
 
 The first octet says how the rest is cut; whole and cut give the same events. What the machine took for requests, a second reader
 (h11) takes for the same requests, or refuses: else the two could be played off against each other. The same octets are the value
@@ -8,16 +8,18 @@ of a field, too.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 if __name__ == "__main__":
     import atheris
 
-    with atheris.instrument_imports(include=["postern.protocols.http"]):
+    with atheris.instrument_imports(include=["postern.protocols.http", "postern.services.http"]):
         from postern.protocols.http.conditions import Validators, condition, range_applies
         from postern.protocols.http.dates import parse_http_date
         from postern.protocols.http.events import RequestHead
         from postern.protocols.http.negotiation import content_coding, parse_content_type, preferred
         from postern.protocols.http.ranges import parse_range
+        from postern.services.http.site import Route, Site, path_of
         from tests.protocols.http.test_peer import compare
         from tests.protocols.http.test_server import events_of
 else:
@@ -26,8 +28,19 @@ else:
     from postern.protocols.http.events import RequestHead
     from postern.protocols.http.negotiation import content_coding, parse_content_type, preferred
     from postern.protocols.http.ranges import parse_range
+    from postern.services.http.site import Route, Site, path_of
     from tests.protocols.http.test_peer import compare
     from tests.protocols.http.test_server import events_of
+
+from postern.paths.guard import Guard
+from postern.paths.table import TABLE
+
+
+async def _nothing(scope: Any, receive: Any, send: Any) -> None: ...
+
+
+_GUARD = Guard([TABLE["autodiscover"]], frozenset())
+SITE = Site([Route(prefix, _GUARD, _nothing, frozenset({"GET"})) for prefix in ("/", "/dav/", "/dav/a/b")])
 
 
 def one_input(data: bytes) -> None:
@@ -55,6 +68,10 @@ def value(octets: bytes) -> None:
     assert content_coding(octets) in (None, "gzip", "identity")
     assert preferred(octets, ("text/html", "application/json")) in (None, "text/html", "application/json")
     parse_content_type(octets)
+    path = path_of(octets)
+    if path is not None:
+        assert path.startswith("/") and "/../" not in f"{path}/"
+        assert (route := SITE.route("x", path)) is not None and f"{path}/".lower().startswith(route.prefix)
     parse_http_date(octets)
 
 

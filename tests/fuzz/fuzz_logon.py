@@ -19,6 +19,7 @@ if __name__ == "__main__":
     with atheris.instrument_imports(include=["postern.trust"]):
         from postern.trust.acceptor import FAILED, Asking, Cause, Challenge, Denied, Failure
         from postern.trust.authenticator import Authenticator
+        from postern.trust.framing.digest import DigestKeeping, Nonces
         from postern.trust.framing.http import HttpAuthentication, Unauthorized
         from postern.trust.framing.sasl import NAMES, AuthExchange
         from postern.trust.host import HostCredentials
@@ -26,6 +27,7 @@ if __name__ == "__main__":
 else:
     from postern.trust.acceptor import FAILED, Asking, Cause, Challenge, Denied, Failure
     from postern.trust.authenticator import Authenticator
+    from postern.trust.framing.digest import DigestKeeping, Nonces
     from postern.trust.framing.http import HttpAuthentication, Unauthorized
     from postern.trust.framing.sasl import NAMES, AuthExchange
     from postern.trust.host import HostCredentials
@@ -77,7 +79,8 @@ class Nobody(Authenticator):
 NOBODY: Any = Nobody()
 MECHANISMS = ("PLAIN", "LOGIN", "SCRAM-SHA-256", "NTLM")
 GUARD = Guard([settle(Profile.PRACTICAL)["imap4"]], frozenset(NAMES))
-WEB = Guard([settle(Profile.PRACTICAL)["mapi-over-http"]], frozenset(NAMES))
+WEB = Guard([settle(Profile.PRACTICAL)["autodiscover"]], frozenset({*NAMES, Mechanism.DIGEST}))
+DIGEST = DigestKeeping(NOBODY, Nonces(bytes(32), lambda: 1e9))
 ASKING = Asking(PEER, Seal("TLSv1.3", "TLS_AES_256_GCM_SHA384"))
 
 
@@ -111,12 +114,14 @@ def _is_refused(turn: object) -> None:
 
 
 def _http(fields: list[bytes]) -> None:
-    """Authorization fields of one connection; those that are no base64 are taken as credentials, too."""
-    connection = HttpAuthentication(NOBODY, "mail")
+    """Authorization fields of one connection; those that are no base64 are taken as credentials, too. The nonce of Digest is the
+    server's: a field that leaves it open gets as far as one that knows it."""
+    connection = HttpAuthentication(NOBODY, "mail", DIGEST)
     for value in fields:
+        value = value.replace(b"NONCE", DIGEST.nonces.make(PEER).encode())
         scheme, _, token = value.partition(b" ")
         for shown in (value, scheme + b" " + base64.b64encode(token)):
-            assert isinstance(finished(connection.authorize(shown, WEB, ASKING)), Unauthorized)
+            assert isinstance(finished(connection.authorize(shown, WEB, ASKING, "GET", b"/")), Unauthorized)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from postern.protocols.dcerpc.protection import Level
 from postern.protocols.edge import subscription as edge_subscription
 from postern.protocols.ldap.bind import packet
 from postern.trust.ntlm.handshake import NtlmInitiator, nt_hash
+from tests.items.corpus import CALENDARS, CARDS
 from tests.protocols.dcerpc.play import Pair
 from tests.protocols.edge.test_subscription import FILE
 from tests.protocols.kerberos.test_pac import MACHINE
@@ -38,6 +39,7 @@ PARSERS = {
     "fuzz_logon": (),
     "fuzz_directory": (),
     "fuzz_http": ("http",),
+    "fuzz_items": ("ical", "vcard"),
     "fuzz_xml": (),
     "fuzz_acme": (),
 }
@@ -181,6 +183,16 @@ def _logon() -> Iterator[bytes]:
     for scheme in (b"NTLM ", b"Negotiate "):
         yield b"\x04" + scheme + initiator.negotiate() + b"\n" + scheme + b"NTLMSSP\0\3\0\0\0" + bytes(80)
     yield b"\x04Negotiate \x60\x1c\x06\x06\x2b\x06\x01\x05\x05\x02" + bytes(20) + b"\nNegotiate \xa1\x03"
+    digest = (
+        b'Digest username="anna", realm="mail", nonce="NONCE", uri="/", nc=00000001, cnonce="x", qop=auth, response="y"'
+    )
+    yield (
+        b"\x04"
+        + digest
+        + b"\n"
+        + digest.replace(b'username="anna"', b"username*=UTF-8''an%C3%A4")
+        + b", algorithm=SHA-256"
+    )
     yield b"\x04Basic anna:secret\nBasic YW5uYTpzZWNyZXQ=\nBearer x"
     yield from (bytes([which]) + bytes(size) for which in range(5) for size in (0, 3))
 
@@ -216,6 +228,44 @@ def _http() -> Iterator[bytes]:
         for field in (b"Host: x", b"Content-Length: 12", b"Transfer-Encoding: chunked", b" folded", b"A" * 200):
             yield b"\xff" + line + b"\r\n" + field + b"\r\n\r\n"
             yield b"\x00" + line + b"\r\nHost: x\r\n" + field + b"\r\n\r\nmore"
+    chunked = b"PUT /x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    for body in (b"5\r\nhello\r\n0\r\n\r\n", b"2;a=b\r\nhi\r\n0\r\nA: b\r\n\r\nGET /", b"0\r\n folded\r\n", b"2\nhi"):
+        yield from (bytes([cut]) + chunked + body for cut in CUTS)
+    for value in (
+        b'W/"a", "b"',
+        b"Sun, 06 Nov 1994 08:49:37 GMT",
+        b"bytes=0-4,-1",
+        b"gzip;q=0.5, *;q=0",
+        b"text/*;q=0.1, application/json;a=b",
+        b"text/xml; charset=utf-8",
+        b"/dav/%61/../b?c=d",
+    ):
+        yield b"\x00" + value
+
+
+_PARTIAL = (
+    b"RRULE:FREQ=MONTHLY;BYDAY=-1FR;COUNT=3\r\nEXRULE:FREQ=DAILY\r\nRDATE;VALUE=PERIOD:20260110T090000Z/PT1H",
+    b"ATTENDEE;CN=^n;X:mailto:a\r\nBEGIN:VALARM\r\nTRIGGER;RELATED=END:-PT15M\r\nREPEAT:2\r\nDURATION:PT5M\r\nEND:VALARM",
+    b"END:VEVENT\r\nBEGIN:VEVENT\r\nUID:u\r\nRECURRENCE-ID;RANGE=THISANDFUTURE:20260105T090000Z\r\nDTSTART:20260106T090000Z",
+    b"END:VEVENT\r\nEND:VCALENDAR\r\nBEGIN:VCALENDAR\r\nBEGIN:VFREEBUSY\r\nFREEBUSY:20260110T090000Z/PT1H\r\nEND:VFREEBUSY",
+)
+_RULES = (
+    b"FREQ=YEARLY;BYWEEKNO=-1;BYDAY=MO,-1TU;BYSETPOS=-1",
+    b"FREQ=SECONDLY;INTERVAL=7;BYMINUTE=3",
+    b"FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+)
+_VALUES = (b"20260101T090000Z", b"-P1DT2H3M4S", b"+0930", b"20260101T090000Z/PT1H", b"/x.test/Europe/Berlin")
+
+
+def _items() -> Iterator[bytes]:
+    """In the order of the target's readers: content lines, calendars, parts of events, cards, rules, values."""
+    yield from (bytes([reader]) + case.octets for reader in (0, 1) for case in CALENDARS)
+    yield from (bytes([reader]) + case.octets for reader in (0, 3) for case in CARDS)
+    yield from (b"\x02" + lines for lines in _PARTIAL)
+    yield from (b"\x04" + rule for rule in _RULES)
+    yield from (b"\x05" + value for value in _VALUES)
+    for kind in (b"VTODO", b"VJOURNAL", b"VFREEBUSY"):
+        yield b"\x01BEGIN:VCALENDAR\nBEGIN:%b\nUID:u\nDTSTART:20260101T090000Z\nFREEBUSY:a/b\nEND:%b" % (kind, kind)
 
 
 def _xml() -> Iterator[bytes]:
@@ -273,6 +323,7 @@ def _acme() -> Iterator[bytes]:
 _MADE = {
     "fuzz_acme": _acme,
     "fuzz_xml": _xml,
+    "fuzz_items": _items,
     "fuzz_logon": _logon,
     "fuzz_dcerpc": _dcerpc,
     "fuzz_mail": _mail,

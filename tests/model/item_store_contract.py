@@ -15,7 +15,17 @@ from uuid import UUID, uuid4
 import pytest
 
 from postern.model.delivery import Delivery
-from postern.model.folders import ANONYMOUS, EVERYBODY, MAIL, FolderKind, FolderNode, FolderTree, Right
+from postern.model.folder_names import FORMER_NAMES, folder_names
+from postern.model.folders import (
+    ANONYMOUS,
+    EVERYBODY,
+    FOLDER_CLASSES,
+    MAIL,
+    FolderKind,
+    FolderNode,
+    FolderTree,
+    Right,
+)
 from postern.model.item_store import (
     FIRST_PROPERTY_NAME,
     MAX_PROPERTIES,
@@ -346,6 +356,21 @@ class ItemStoreContract:
 
         check(opened, steps)
 
+    def test_bags_of_several_items(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            other, store = uuid4(), box.store
+            await store.logon(other)
+            first, second, third = await box.create(message("a"), message("b"), message("c"))
+            await store.set_properties(box.guid, first, {5: b"x", 0xFFFF_0003: b""})
+            await store.set_properties(box.guid, third, {6: b"y"})
+            assert await store.bags(box.guid, [third, second, first, 1 << 40]) == {
+                first: {5: b"x", 0xFFFF_0003: b""},
+                third: {6: b"y"},
+            }
+            assert await store.bags(other, [first]) == await store.bags(box.guid, []) == {}
+
+        check(opened, steps)
+
     def test_property_names_are_numbered_per_mailbox(self, opened: Opened) -> None:
         async def steps(box: Box) -> None:
             other, store = uuid4(), box.store
@@ -399,13 +424,77 @@ class ItemStoreContract:
 
     def test_imap_sees_folders_with_mail_only(self, opened: Opened) -> None:
         async def steps(box: Box) -> None:
-            calendar = await box.store.create_in(box.guid, 0, "Calendar", CALENDAR)
-            notes = await box.store.create_in(box.guid, 0, "Notes", MAIL + ".Sticky")
+            calendar = await box.store.create_in(box.guid, 0, "Team", CALENDAR)
+            notes = await box.store.create_in(box.guid, 0, "Sticky", MAIL + ".Sticky")
             await box.store.create(box.guid, calendar.id, [NewItem(EVENT, item_class=APPOINTMENT)])
             paths = {folder.path for folder in await box.store.folders(box.guid)}
-            assert ("Calendar",) not in paths and ("Notes",) in paths
+            assert ("Team",) not in paths and ("Sticky",) in paths
             assert {calendar.id, notes.id} <= {node.id for node in await box.store.tree(box.guid)}
-            await refused("ALREADYEXISTS", box.store.create_folder(box.guid, ["Calendar"]))
+            await refused("ALREADYEXISTS", box.store.create_folder(box.guid, ["Team"]))
+
+        check(opened, steps)
+
+    def test_a_mailbox_has_well_known_folders_without_mail(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            store, guid = box.store, box.guid
+            known = {n.kind: n for n in await store.tree(guid) if n.kind in FOLDER_CLASSES}
+            assert {kind: node.folder_class for kind, node in known.items()} == FOLDER_CLASSES
+            assert {kind: node.name for kind, node in known.items()} == folder_names("en")
+            assert {node.parent for node in known.values()} == {0}
+            assert not known.keys() & box.kinds.keys() and not set(folder_names("en").values()) & {
+                name for path in await store.subscriptions(guid) for name in path
+            }
+            calendar = known[FolderKind.CALENDAR]
+            await refused("CANNOT", store.delete_folder(guid, calendar.id))
+            await refused("CANNOT", store.move_folder(guid, calendar.id, box.archive, "x"))
+            await refused("ALREADYEXISTS", store.create_in(guid, 0, "Calendar", CALENDAR))
+            assert (await store.create_in(guid, calendar.id, "below", CALENDAR)).parent == calendar.id
+            before = await store.tree(guid)
+            await store.logon(guid)
+            assert await store.tree(guid) == before
+
+        check(opened, steps)
+
+    def test_a_well_known_folder_makes_way_for_one_with_mail(self, opened: Opened) -> None:
+        """Programs keep notes in a folder `Notes` that they make over IMAP."""
+
+        async def steps(box: Box) -> None:
+            store, guid = box.store, box.guid
+            notes = next(node for node in await store.tree(guid) if node.kind is FolderKind.NOTES)
+            below = await store.create_in(guid, notes.id, "below", CALENDAR)
+            since = await box.change()
+            made = await store.create_folder(guid, ["Notes"])
+            assert (made.path, made.kind) == (("Notes",), FolderKind.USER)
+            assert ((await box.node(notes.id)).name, (await box.node(below.id)).parent) == ("Notes1", notes.id)
+            said = await store.folder_changes(guid, since)
+            assert [node.id for node in said.created] == [made.id]
+            assert [node.id for node in said.changed] == [notes.id]
+            await refused("ALREADYEXISTS", store.create_folder(guid, ["Notes"]))
+
+        check(opened, steps)
+
+    def test_well_known_folders_are_named_in_a_language(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            store, guid = box.store, box.guid
+            await store.create_in(guid, 0, "연락처")
+            below = await store.create_in(
+                guid, next(n.id for n in await store.tree(guid) if n.kind is FolderKind.CALENDAR), "below", CALENDAR
+            )
+
+            async def names() -> dict[FolderKind, str]:
+                return {n.kind: n.name for n in await store.tree(guid) if n.kind in FOLDER_CLASSES}
+
+            since = await box.change()
+            await store.name_folders(guid, folder_names("ko"), FORMER_NAMES)
+            korean = {**folder_names("ko"), FolderKind.CONTACTS: "Contacts"}
+            assert await names() == korean, "one name was taken"
+            assert len((await store.folder_changes(guid, since)).changed) == len(FOLDER_CLASSES) - 1
+            assert (await store.folder(guid, below.id)).path == ("일정", "below")
+            await store.name_folders(guid, {FolderKind.CALENDAR: "Mine"}, ["일정"])
+            await store.name_folders(guid, folder_names("de"), FORMER_NAMES)
+            assert await names() == {**folder_names("de"), FolderKind.CALENDAR: "Mine"}, "one was named by its owner"
+            await refused("CANNOT", store.name_folders(guid, {FolderKind.CALENDAR: "a/b"}, ["Mine"]))
+            await refused("NONEXISTENT", store.name_folders(uuid4(), folder_names("de"), FORMER_NAMES))
 
         check(opened, steps)
 
@@ -470,7 +559,8 @@ class ItemStoreContract:
         async def steps(box: Box) -> None:
             store, guid = box.store, box.guid
             everything = await store.folder_changes(guid, 0)
-            assert {node.id for node in everything.created} == set(box.kinds.values())
+            assert {node.id for node in everything.created} == {node.id for node in await store.tree(guid)}
+            assert {node.id for node in everything.created} > set(box.kinds.values())
             assert (list(everything.changed), list(everything.removed)) == ([], [])
             kept = await store.create_folder(guid, ["kept"])
             gone = await store.create_folder(guid, ["gone"])
@@ -515,6 +605,55 @@ class ItemStoreContract:
 
         check(opened, steps)
 
+    def test_what_others_share_is_found_in_one_question(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            store, guid, bob, group, other = box.store, box.guid, uuid4(), uuid4(), uuid4()
+            await store.logon(other)
+            calendar = next(node.id for node in await store.tree(other) if node.kind is FolderKind.CALENDAR)
+            await store.set_rights(guid, box.inbox, bob, Right.READ_ANY)
+            await store.set_rights(guid, box.archive, group, Right(0))
+            await store.set_rights(guid, box.archive, uuid4(), Right.OWNER)
+            await store.set_rights(other, calendar, bob, Right.FREE_BUSY_SIMPLE)
+            said = await store.shared_with([bob, group])
+            assert {(s.mailbox, s.folder.id, s.grantee, s.rights) for s in said} == {
+                (guid, box.inbox, bob, Right.READ_ANY),
+                (guid, box.archive, group, Right(0)),
+                (other, calendar, bob, Right.FREE_BUSY_SIMPLE),
+            }
+            assert {s.folder.id: s.folder for s in said}[box.inbox] == await box.node(box.inbox)
+            assert await store.shared_with([]) == await store.shared_with([uuid4()]) == []
+
+        check(opened, steps)
+
+    def test_a_folder_has_a_bag_of_properties(self, opened: Opened) -> None:
+        async def steps(box: Box) -> None:
+            store, guid, other = box.store, box.guid, uuid4()
+            await store.logon(other)
+            assert await store.folder_properties(guid, [box.inbox, box.archive, 1 << 40]) == {
+                box.inbox: {},
+                box.archive: {},
+            }
+            since = await box.change()
+            await store.set_folder_properties(guid, box.inbox, {0x8001_001F: b"a\0", 0xFFFF_0102: b"", 5: b"x"})
+            await store.set_folder_properties(guid, box.inbox, {5: None, 0xFFFF_0102: b"y", 6: None})
+            bag = {0x8001_001F: b"a\0", 0xFFFF_0102: b"y"}
+            assert await store.folder_properties(guid, [box.inbox]) == {box.inbox: bag}
+            assert [node.id for node in (await store.folder_changes(guid, since)).changed] == [box.inbox]
+            assert await box.changes(None, since) == ([], [], [], [])
+            await refused("CANNOT", store.set_folder_properties(guid, box.inbox, {0: b""}))
+            await refused("LIMIT", store.set_folder_properties(guid, box.inbox, {7: b"z" * MAX_PROPERTY_OCTETS}))
+            many = dict.fromkeys(range(6, 6 + MAX_PROPERTIES), b"")
+            await refused("LIMIT", store.set_folder_properties(guid, box.inbox, many))
+            await refused("NONEXISTENT", store.set_folder_properties(other, box.inbox, {5: b""}))
+            assert await store.folder_properties(other, [box.inbox]) == {}
+            assert await store.folder_properties(guid, [box.inbox]) == {box.inbox: bag}
+            gone = (await store.create_in(guid, 0, "gone")).id
+            await store.set_folder_properties(guid, gone, {5: b"x"})
+            await store.delete_folder(guid, gone)
+            assert await store.folder_properties(guid, [gone]) == {}
+
+        check(opened, steps)
+
     def test_changes_wake_those_who_wait(self, opened: Opened) -> None:
         async def steps(box: Box) -> None:
             (item,) = await box.create(message())
@@ -523,6 +662,8 @@ class ItemStoreContract:
                 lambda: box.store.create_in(box.guid, 0, "y"),
                 lambda: box.store.move_folder(box.guid, folder, 0, "z"),
                 lambda: box.store.set_rights(box.guid, folder, EVERYBODY, Right.VISIBLE),
+                lambda: box.store.set_folder_properties(box.guid, folder, {5: b"x"}),
+                lambda: box.store.name_folders(box.guid, folder_names("fr"), FORMER_NAMES),
                 lambda: box.create(message("b")),
                 lambda: box.store.update(box.guid, item, message("c")),
                 lambda: box.store.set_properties(box.guid, item, {5: b""}),

@@ -131,3 +131,15 @@ def test_services() -> None:
                 assert raised.value.status == "4.4.3"
 
     asyncio.run(test())
+
+
+def test_records_are_told_as_a_zone_file_has_them() -> None:
+    async def test() -> None:
+        async with resolver() as (resolve, _):
+            assert await resolve.records("two.test", "MX") == ("20 b.two.test.", "10 A.two.test.")
+            assert await resolve.records("nothing.test", "TXT") == ("x",)
+            assert await resolve.records("nothing.test", "A") == await resolve.records("no.test", "A") == ()
+            assert await resolve.records("silent.test", "A") is None
+            assert await resolve.records("a..b", "A") is None
+
+    asyncio.run(test())

@@ -60,7 +60,7 @@ EXPECTED: dict[tuple[str, str], set[tuple[Wire, int]]] = {
     **{("edge1", hub): tcp(25) for hub in ("hub1", "hub2")},
     **{(server, dc): DIRECTORY for server in ("hub1", "hub2", "mbx1", "cas1") for dc in ("dc1", "dc2")},
     **{("client1", hub): SUBMISSION for hub in ("hub1", "hub2")},
-    ("client1", "cas1"): tcp(110, 995, 143, 993),
+    ("client1", "cas1"): tcp(110, 995, 143, 993, 80, 443),
     **{("client1", dc): both(88, 53) for dc in ("dc1", "dc2")},
     **{pair: both(389, 88, 53, 464) | tcp(3268, 135, 445, 49152) for pair in (("dc1", "dc2"), ("dc2", "dc1"))},
     ("internet1", "edge1"): tcp(25),

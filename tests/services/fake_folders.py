@@ -69,6 +69,7 @@ class FakeFolder:
     """Ids that left, with the change, and whether into another folder."""
     gone_names: list[tuple[str, int]] = field(default_factory=list)
     rights: dict[UUID, Right] = field(default_factory=dict)
+    properties: dict[int, bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -138,6 +139,20 @@ class FakeMailbox:
             raise MailboxError("LIMIT", "Too many folders")
         for parent in missing:
             self.add(parent)
+
+    def free_name(self, name: str) -> str:
+        """The name, with a number if something has it at the top."""
+        taken = {folder.path[0] for folder in self.folders.values()}
+        numbered = (f"{name}{number}" for number in itertools.count(1))
+        return next(free for free in itertools.chain([name], numbered) if free not in taken)
+
+    def name_anew(self, folder: FakeFolder, name: str) -> None:
+        old = folder.path[0]
+        for other in self.folders.values():
+            if other.path[0] == old:
+                other.path = (name, *other.path[1:])
+        folder.change = self.next
+        self.change += 1
 
     def of_kind(self, kind: FolderKind) -> FakeFolder:
         return next(folder for folder in self.folders.values() if folder.kind is kind)

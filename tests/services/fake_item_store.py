@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
 
-from postern.model.folders import MAIL, FolderChanges, FolderKind, FolderNode, Right
+from postern.model.folders import MAIL, FolderChanges, FolderKind, FolderNode, Right, SharedFolder
 from postern.model.item_store import (
     FIRST_PROPERTY_NAME,
     MAX_PROPERTIES,
@@ -18,7 +18,7 @@ from postern.model.item_store import (
 from postern.model.items import NewItem
 from postern.model.mailbox import MailboxError
 from postern.store.folders import checked_path
-from postern.store.item_store import check_names
+from postern.store.item_store import check_names, check_tags
 from postern.store.items import checked_class
 from tests.services.fake_folders import FakeFolder, Item
 from tests.services.fake_mailboxes import FakeMailboxes
@@ -149,14 +149,15 @@ class FakeItemStore(FakeMailboxes):
     async def properties(self, mailbox: UUID, item: int) -> dict[int, bytes]:
         return dict(self._item(mailbox, item)[1].properties)
 
+    async def bags(self, mailbox: UUID, items: Sequence[int]) -> dict[int, dict[int, bytes]]:
+        stored = sorted(
+            ((item.id, item.properties) for _, item in self._items(mailbox, items)), key=lambda pair: pair[0]
+        )
+        return {number: dict(sorted(bag.items())) for number, bag in stored if bag}
+
     async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
         folder, stored = self._item(mailbox, item)
-        if not all(0 < tag < 1 << 32 for tag in values):
-            raise MailboxError("CANNOT", "A property tag has 32 bits")
-        bag = {tag: value for tag, value in {**stored.properties, **values}.items() if value is not None}
-        if len(bag) > MAX_PROPERTIES or sum(map(len, bag.values())) > MAX_PROPERTY_OCTETS:
-            raise MailboxError("LIMIT", "The item would have too many properties")
-        stored.properties = bag
+        stored.properties = _changed_bag(stored.properties, values)
         stored.modseq = folder.modseq = self._mailbox(mailbox).next
         await self._moved(mailbox)
 
@@ -185,7 +186,10 @@ class FakeItemStore(FakeMailboxes):
         return [self._node(mailbox, folder) for _, folder in sorted(self._mailbox(mailbox).folders.items())]
 
     async def create_in(self, mailbox: UUID, parent: int, name: str, folder_class: str = MAIL) -> FolderNode:
-        made = await self.create_folder(mailbox, self._path(mailbox, parent, name))
+        path = self._path(mailbox, parent, name)
+        if any(other.path == path for other in self._mailbox(mailbox).folders.values()):
+            raise MailboxError("ALREADYEXISTS", "The folder exists")
+        made = await self.create_folder(mailbox, path)
         folder = self._folder(mailbox, made.id)
         folder.folder_class = checked_class(folder_class)
         return self._node(mailbox, folder)
@@ -217,3 +221,39 @@ class FakeItemStore(FakeMailboxes):
             f.rights[grantee] = rights
         f.change = self._mailbox(mailbox).next
         await self._moved(mailbox)
+
+    async def shared_with(self, grantees: Sequence[UUID]) -> list[SharedFolder]:
+        return [
+            SharedFolder(mailbox, self._node(mailbox, folder), grantee, rights)
+            for mailbox, box in self._mailboxes.items()
+            for _, folder in sorted(box.folders.items())
+            for grantee, rights in folder.rights.items()
+            if grantee in grantees
+        ]
+
+    async def folder_properties(self, mailbox: UUID, folders: Sequence[int]) -> dict[int, dict[int, bytes]]:
+        there = sorted(self._mailbox(mailbox).folders.items())
+        return {number: dict(sorted(folder.properties.items())) for number, folder in there if number in folders}
+
+    async def set_folder_properties(self, mailbox: UUID, folder: int, values: Mapping[int, bytes | None]) -> None:
+        f = self._folder(mailbox, folder)
+        f.properties = _changed_bag(f.properties, values)
+        f.change = self._mailbox(mailbox).next
+        await self._moved(mailbox)
+
+    async def name_folders(self, mailbox: UUID, names: Mapping[FolderKind, str], former: Sequence[str]) -> None:
+        box = self._mailbox(mailbox)
+        for kind, name in names.items():
+            checked_path([name])
+            folder = box.of_kind(kind)
+            if len(folder.path) == 1 and folder.path[0] in former and box.free_name(name) == name:
+                box.name_anew(folder, name)
+        await self._tell()
+
+
+def _changed_bag(bag: Mapping[int, bytes], values: Mapping[int, bytes | None]) -> dict[int, bytes]:
+    check_tags(values)
+    changed = {tag: value for tag, value in {**bag, **values}.items() if value is not None}
+    if len(changed) > MAX_PROPERTIES or sum(map(len, changed.values())) > MAX_PROPERTY_OCTETS:
+        raise MailboxError("LIMIT", "There would be too many properties")
+    return changed

@@ -10,7 +10,8 @@ from itertools import zip_longest
 from uuid import UUID
 
 from postern.model.delivery import Delivery, DeliveryStatus
-from postern.model.folders import MAIL, Folder, FolderKind
+from postern.model.folder_names import folder_names
+from postern.model.folders import FOLDER_CLASSES, MAIL, Folder, FolderKind
 from postern.model.items import (
     KEYWORD_BASE,
     MAX_KEYWORDS,
@@ -73,6 +74,8 @@ class FakeMailboxes:
             for name, kind in WELL_KNOWN.items():
                 box.add((name,), kind)
                 box.subscribed.add((name,))
+            for kind, name in folder_names("en").items():
+                box.add((name,), kind, FOLDER_CLASSES[kind])
         box = self._mailboxes[mailbox]
         box.quota = box.quota if quota == KEEP_QUOTA else quota
         items = [item for folder in box.folders.values() for item in folder.items.values()]
@@ -94,6 +97,8 @@ class FakeMailboxes:
     async def create_folder(self, mailbox: UUID, path: Sequence[str], kind: FolderKind = FolderKind.USER) -> Folder:
         box = self._mailbox(mailbox)
         path = tuple(checked_path(path))
+        for hidden in [f for f in box.folders.values() if f.path == path and f.kind in FOLDER_CLASSES]:
+            box.name_anew(hidden, box.free_name(hidden.path[0]))
         if any(f.path == path for f in box.folders.values()):
             raise MailboxError("ALREADYEXISTS", "The folder exists")
         box.add_parents(path, others=1)

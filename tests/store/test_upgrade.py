@@ -15,7 +15,8 @@ import pytest
 
 from postern.host.engines.postgres import PrivateCluster
 from postern.model.delivery import Delivery, DeliveryStatus
-from postern.model.folders import MAIL
+from postern.model.folders import FOLDER_CLASSES, MAIL, FolderKind
+from postern.model.item_store import RenderedItem
 from postern.model.items import MESSAGE, Column, FlagChange
 from postern.model.mailbox import MailboxError
 from postern.store import index_build
@@ -124,6 +125,41 @@ def test_mail_goes_on_in_it(dsn: str) -> None:
         await database.create_folder(ALICE, ["projects", "2026"])
         again_there = next(node for node in await database.tree(ALICE) if node.name == "2026")
         assert next(node.parent for node in await database.tree(ALICE) if node.id == DEEP) == again_there.id
+
+    _with(dsn, steps)
+
+
+def test_a_mailbox_gets_its_calendar_at_the_next_logon(dsn: str) -> None:
+    async def steps(database: MailboxDatabase) -> None:
+        mail = await database.create_folder(ALICE, ["Calendar"])
+        tasks = await database.create_in(ALICE, 0, "Tasks", FOLDER_CLASSES[FolderKind.TASKS])
+        notes = await database.create_in(ALICE, 0, "Notes", MAIL)
+        since = (await database.folder_changes(ALICE, 0)).change
+        shown = await database.folders(ALICE)
+        await asyncio.gather(*(database.logon(ALICE) for _ in range(3)))
+        known = {node.kind: node for node in await database.tree(ALICE) if node.kind in FOLDER_CLASSES}
+        assert {kind: node.folder_class for kind, node in known.items()} == FOLDER_CLASSES
+        assert known[FolderKind.TASKS].id == tasks.id, "the user's own"
+        assert [known[kind].name for kind in FOLDER_CLASSES] == ["Calendar1", "Contacts", "Tasks", "Notes1", "Journal"]
+        assert await database.folders(ALICE) == shown and {mail.id, notes.id} < {folder.id for folder in shown}
+        said = await database.folder_changes(ALICE, since)
+        assert len(said.created) == 4 and [node.id for node in said.changed] == [tasks.id]
+        assert [node.id for node in await database.tree(BOB) if node.kind in FOLDER_CLASSES] == []
+
+    _with(dsn, steps)
+
+
+def test_items_that_were_there_become_resources(dsn: str) -> None:
+    async def steps(database: MailboxDatabase) -> None:
+        await database.logon(ALICE)
+        (calendar,) = [node.id for node in await database.tree(ALICE) if node.kind is FolderKind.CALENDAR]
+        await database.put(ALICE, calendar, "x.ics", b"x", "IPM.Appointment", RenderedItem(uid="u"))
+        await database.move_items(ALICE, [1, 3], calendar)
+        assert list((await database.resources(ALICE, calendar)).names) == ["x.ics"]
+        await database.replace(ALICE, 1, b"y", RenderedItem(uid="v"), "IPM.Appointment")
+        assert sorted((await database.resources(ALICE, calendar)).uids) == ["u", "v"]
+        await database.delete(ALICE, [1, 3])
+        assert list((await database.resources(ALICE, calendar)).names) == ["x.ics"]
 
     _with(dsn, steps)
 

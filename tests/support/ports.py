@@ -14,7 +14,7 @@ import random
 import socket
 from collections.abc import Iterable, Iterator
 
-DOORS = (25, 110, 135, 143, 465, 587, 993, 995, *range(20000, 20020))
+DOORS = (25, 80, 110, 135, 143, 443, 465, 587, 993, 995, *range(20000, 20020))
 """What the default organization opens, its RPC range included."""
 
 _CHANCE = random.SystemRandom()

@@ -60,7 +60,7 @@ def dkim(
     """
     if stop and used:
         raise click.UsageError("--stop and --use exclude each other: name one of them")
-    ring, domain = _ring(state_dir), a_labels(name).rstrip(".")
+    ring, domain = key_ring(state_dir), a_labels(name).rstrip(".")
     try:
         if stop:
             ring.use(domain, [])
@@ -68,7 +68,7 @@ def dkim(
             ring.remove(domain, removed)
         if not used and not removed and not stop and (rotate or ed25519 or not ring.selectors(domain)):
             if not foreign:
-                _check_accepted(state_dir, domain)
+                check_accepted(state_dir, domain, "; --foreign signs for it all the same")
             _make(ring, domain, selector, ed25519)
         if used:
             ring.use(domain, list(used))
@@ -102,7 +102,7 @@ def _make(ring: KeyRing, domain: str, selector: str, ed25519: bool) -> None:
     ring.make(domain, selector, ed25519)
 
 
-def _check_accepted(state_dir: str | None, domain: str) -> None:
+def check_accepted(state_dir: str | None, domain: str, otherwise: str = "") -> None:
     """Raises Failure for a domain that is neither in `postern.toml` nor in the directory, which an edge cannot ask."""
 
     async def names(directory: OpenDirectory, organization: Organization, state: StateFolder) -> list[str]:
@@ -115,10 +115,11 @@ def _check_accepted(state_dir: str | None, domain: str) -> None:
         with contextlib.suppress(click.ClickException):
             accepted += in_directory(state_dir, names)
     if domain not in accepted:
-        raise not_accepted(domain, accepted, "; --foreign signs for it all the same")
+        raise not_accepted(domain, accepted, otherwise)
 
 
-def _ring(state_dir: str | None) -> KeyRing:
+def key_ring(state_dir: str | None) -> KeyRing:
+    """The keys of this host."""
     from postern.host import configuration, state
 
     folder = state.find(state_dir)

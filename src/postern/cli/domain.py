@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from postern.cli import dkim
+from postern.cli import dkim, domain_dns
 from postern.cli.called import called
 from postern.cli.directory import in_directory, without_own
 from postern.cli.failures import Failure
@@ -35,6 +35,7 @@ def domain() -> None:
 
 
 domain.add_command(dkim.dkim)
+domain.add_command(domain_dns.dns)
 
 
 @domain.command("add")

@@ -23,7 +23,7 @@ COMMANDS = {
     "user": "Add, show, change and remove users.",
     "group": "Add, show, change and remove groups.",
     "alias": "Give a recipient further addresses.",
-    "domain": "Manage accepted domains, their DKIM keys, and which mechanisms their users may use.",
+    "domain": "Manage accepted domains, their DKIM keys and DNS records, and mechanisms of their users.",
     "database": "List mailbox databases: which server has each, where it lies, how large it is.",
     "mailbox": "Show sizes of mailboxes; connect and purge those that lost their user.",
     "certificate": "Manage the server's certificate: show, request, import, renew.",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag, StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 
@@ -20,6 +20,11 @@ class FolderKind(StrEnum):
     OUTBOX = "outbox"
     ARCHIVE = "archive"
     USER = "user"
+    CALENDAR = "calendar"
+    CONTACTS = "contacts"
+    TASKS = "tasks"
+    NOTES = "notes"
+    JOURNAL = "journal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,8 @@ class Folder:
 
 
 class FolderStore(Protocol):
-    """Folders with mail, by path. Folders of other classes (`FolderTree`) are not among them."""
+    """Folders with mail, by path. Folders of other classes (`FolderTree`) are not among them. The name of a well-known one is
+    free here: the folder gets another when somebody creates a folder with mail under it."""
 
     async def folders(self, mailbox: UUID) -> list[Folder]:
         """All folders with mail. Raises MailboxError NONEXISTENT for a mailbox that was never opened."""
@@ -83,6 +89,16 @@ class FolderStore(Protocol):
 
 MAIL = "IPF.Note"
 """The class of folders with mail (MS-OXOSFLD section 2.2.6). `FolderStore` shows these only."""
+
+
+FOLDER_CLASSES = {
+    FolderKind.CALENDAR: "IPF.Appointment",
+    FolderKind.CONTACTS: "IPF.Contact",
+    FolderKind.TASKS: "IPF.Task",
+    FolderKind.NOTES: "IPF.StickyNote",
+    FolderKind.JOURNAL: "IPF.Journal",
+}
+"""The classes of the well-known folders without mail (MS-OXOSFLD section 2.2.1). Each mailbox has one of each kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +148,15 @@ ANONYMOUS = UUID(int=(1 << 128) - 1)
 """The grantee that stands for those who are not logged on."""
 
 
+class SharedFolder(NamedTuple):
+    """A folder of another's mailbox on which `grantee` has `rights`."""
+
+    mailbox: UUID
+    folder: FolderNode
+    grantee: UUID
+    rights: Right
+
+
 class FolderTree(Protocol):
     """Folders of every class, by parent and name, with the rights of others on them."""
 
@@ -160,4 +185,24 @@ class FolderTree(Protocol):
     async def set_rights(self, mailbox: UUID, folder: int, grantee: UUID, rights: Right | None) -> None:
         """Replaces the rights of one grantee; None takes the entry out. An entry without rights denies what EVERYBODY
         is granted. Raises MailboxError: NONEXISTENT, LIMIT."""
+        ...
+
+    async def shared_with(self, grantees: Sequence[UUID]) -> list[SharedFolder]:
+        """The folders in all mailboxes of the database on which these grantees have an entry, by mailbox and folder. A user has
+        it by the directory ids of the user and of the groups; EVERYBODY is one more grantee."""
+        ...
+
+    async def folder_properties(self, mailbox: UUID, folders: Sequence[int]) -> dict[int, dict[int, bytes]]:
+        """The bags of these folders, by folder: each by property tag, as `ItemStore.properties` has it. Folders that are not in
+        the mailbox are left out."""
+        ...
+
+    async def set_folder_properties(self, mailbox: UUID, folder: int, values: Mapping[int, bytes | None]) -> None:
+        """Replaces these properties of a folder; None takes one out. Raises MailboxError: NONEXISTENT, CANNOT for a tag that is
+        none, LIMIT beyond what the bag of an item may hold."""
+        ...
+
+    async def name_folders(self, mailbox: UUID, names: Mapping[FolderKind, str], former: Sequence[str]) -> None:
+        """Renames the well-known folders without mail that still have one of the `former` names, at the top. A name that is taken
+        is left out. Raises MailboxError: NONEXISTENT for the mailbox, CANNOT for a name that no folder can have."""
         ...

@@ -153,6 +153,11 @@ class ItemStore(Protocol):
         MS-OXCDATA section 2.11, which is opaque here."""
         ...
 
+    async def bags(self, mailbox: UUID, items: Sequence[int]) -> dict[int, dict[int, bytes]]:
+        """The bags of several items, by id; items that have none, or are not in the mailbox, are left out. It brings at most
+        64 MB of values: items beyond that are left out too, in the order of ids."""
+        ...
+
     async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
         """Replaces these properties; None takes one out. Raises MailboxError LIMIT beyond MAX_PROPERTIES or
         MAX_PROPERTY_OCTETS."""

@@ -16,7 +16,9 @@ from typing import Any
 
 import dns.asyncresolver
 import dns.exception
+import dns.name
 import dns.nameserver
+import dns.rdataclass
 import dns.rdatatype
 import dns.resolver
 
@@ -133,6 +135,21 @@ class Resolver:
         # RFC 2782: a target of "." says that the service is decidedly not there.
         services = [service for service in services if service.host not in (".", "@", "")]
         return sorted(services, key=lambda service: (service.priority, -service.weight, service.host))
+
+    async def records(self, name: str, kind: str) -> tuple[str, ...] | None:
+        """Returns the records of a name as a zone file writes them ("10 mx.example.org." for the kind "MX"), the strings of a TXT
+        record joined and read as Latin-1; () if there are none, None if there is no answer. Asks anew: nothing comes from the
+        cache."""
+        resolver = self._resolver
+        try:
+            question = dns.name.from_text(_ascii(name)), dns.rdatatype.from_text(kind)
+            resolver.cache.flush((*question, dns.rdataclass.IN))
+            answer = await resolver.resolve(*question, search=False)
+        except (dns.resolver.NoAnswer, dns.resolver.NXDOMAIN):
+            return ()
+        except (dns.exception.DNSException, OSError, DnsError):
+            return None
+        return tuple(_text(record, Kind.TXT) if kind == Kind.TXT else record.to_text() for record in answer)
 
     async def _resolve(self, host: str, kind: str) -> list[str] | None:
         """Returns the addresses of a host; [] if there is no such record, None if there is no answer."""

@@ -33,11 +33,11 @@ _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors of accept(2) that mean too few descriptors or too little memory."""
 TOLD_EVERY = 60.0
 """Seconds between two log lines of one kind."""
-LOOK_EVERY = 3.0
-"""Seconds until a door shows a new certificate."""
 _KEEP_ALIVE = ((socket.TCP_KEEPIDLE, 15), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3))
 """Seconds of silence until the system asks a server whether the connection is still there, seconds between questions, and how
 many it may leave unanswered. The protocols' own time-outs are minutes, and a caller has few connections to a server."""
+LOOK_EVERY = 3.0
+"""Seconds until a door shows a new certificate."""
 
 
 class Door:

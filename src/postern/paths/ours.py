@@ -55,13 +55,22 @@ STORAGE: tuple[Path, ...] = (
 )
 
 CLIENTS: tuple[Path, ...] = (
-    # id                  caller > callee                ports              proven by           sealed by
-    own("mapi-over-http", "client > client-access",      ports.HTTPS,       "Negotiate, Basic", "TLS",
+    # id                        caller > callee                ports              proven by           sealed by
+    own("client-configuration", "client > client-access",      ports.WEB,         "Anonymous",        "TLS offered",
+        name="Mail client that looks for its servers",
+        notes="names of servers and ports, never of people: Thunderbird's autoconfig, Apple's profiles, the redirects to DAV"),
+    own("caldav",               "client > client-access",      ports.HTTPS,       "Negotiate, Basic", "TLS",
+        name="CalDAV", notes="calendars and tasks (RFC 4791)", waits_for="CalDAV and CardDAV",
+        hardened=(profiles.DAV_CERTIFICATE,)),
+    own("carddav",              "client > client-access",      ports.HTTPS,       "Negotiate, Basic", "TLS",
+        name="CardDAV", notes="contacts and the address list (RFC 6352)", waits_for="CalDAV and CardDAV",
+        hardened=(profiles.DAV_CERTIFICATE,)),
+    own("mapi-over-http",       "client > client-access",      ports.HTTPS,       "Negotiate, Basic", "TLS",
         name="MAPI over HTTP", supported="Negotiate, NTLM, Basic", waits_for="the web services of client access"),
-    own("rtp",            "gateway > unified-messaging", ports.RTP,         "By IP address",    "never",
+    own("rtp",                  "gateway > unified-messaging", ports.RTP,         "By IP address",    "never",
         name="Media between a gateway and Unified Messaging", notes="the reference: media is not encrypted",
         waits_for=_UM),
-    own("sip-redirect",   "gateway > unified-messaging", ports.SIP_WORKERS, "By IP address",    "SIP over TLS offered",
+    own("sip-redirect",         "gateway > unified-messaging", ports.SIP_WORKERS, "By IP address",    "SIP over TLS offered",
         name="Gateway to the Unified Messaging worker it was redirected to",
         cells={"encryption": "SIP over TLS (media is not encrypted)", "encrypted_by_default": "yes (SIP)"}, waits_for=_UM,
         hardened=(profiles.GATEWAY_CERTIFICATE,)),

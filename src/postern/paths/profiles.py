@@ -95,6 +95,9 @@ WEBDAV_NEGOTIATE = Deviation(
 PHONE_CERTIFICATE = Deviation(
     "phones carry a client certificate instead of a password", default_auth=(Mechanism.CERTIFICATE,)
 )
+DAV_CERTIFICATE = Deviation(
+    "phones that have no ticket carry a client certificate instead of a password", add_auth=(Mechanism.CERTIFICATE,)
+)
 GATEWAY_CERTIFICATE = Deviation(
     "a gateway proves itself by certificate over mutual TLS, as the reference's notes allow",
     default_auth=(Mechanism.CERTIFICATE,),

@@ -1,4 +1,4 @@
-"""The client access role: mail clients read and sort their mailboxes by IMAP4 and POP3."""
+"""The client access role: mail clients read and sort their mailboxes by IMAP4 and POP3, and find their settings by HTTP."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from postern.protocols.dcerpc.interfaces.mailbox import MAILBOX_ACCESS
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
+from postern.roles.web import Web
 from postern.services.access.changes import MailboxChanges
 from postern.services.access.logon import ClientAccess, MailboxServer
 from postern.services.imap.session import ImapSession
@@ -34,6 +35,7 @@ class Access:
         await self.logon.start()
         await self._open(self.runtime.rows["imap4"], ImapSession)
         await self._open(self.runtime.rows["pop3"], Pop3Session)
+        await Web(self.runtime, self.logon, self.doors).open()
 
     async def _open(self, row: Path, session: Callable[[ClientAccess], LinkSession]) -> None:
         runtime, logon = self.runtime, self.logon

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from postern.model.delivery import Delivery, DeliveryStatus
-from postern.model.folders import MAIL, Folder, FolderChanges, FolderKind, FolderNode, FolderTree, Right
+from postern.model.folders import MAIL, Folder, FolderChanges, FolderKind, FolderNode, FolderTree, Right, SharedFolder
 from postern.model.item_store import ItemChanges, ItemStore, PropertyName, RenderedItem, StoredItem
 from postern.model.items import Column, CopyResult, FetchedItems, FlagChange, FlagResult, Index, NewItem
 from postern.model.mailbox import KEEP_QUOTA, DisconnectedMailbox, MailboxInfo
@@ -258,6 +258,18 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, ResourceStore):
     async def set_rights(self, mailbox: UUID, folder: int, grantee: UUID, rights: Right | None) -> None:
         await folder_tree.set_rights(self._pool, self._notices, mailbox, folder, grantee, rights)
 
+    async def shared_with(self, grantees: Sequence[UUID]) -> list[SharedFolder]:
+        return await folder_tree.shared_with(self._pool, grantees)
+
+    async def folder_properties(self, mailbox: UUID, folders: Sequence[int]) -> dict[int, dict[int, bytes]]:
+        return await folder_tree.folder_properties(self._pool, mailbox, folders)
+
+    async def set_folder_properties(self, mailbox: UUID, folder: int, values: Mapping[int, bytes | None]) -> None:
+        await folder_tree.set_folder_properties(self._pool, self._notices, mailbox, folder, values)
+
+    async def name_folders(self, mailbox: UUID, names: Mapping[FolderKind, str], former: Sequence[str]) -> None:
+        await folder_tree.name_folders(self._pool, self._notices, mailbox, names, former)
+
     async def get(self, mailbox: UUID, ids: Sequence[int], content: bool = False) -> list[StoredItem]:
         return await item_store.get(self._pool, mailbox, ids, content)
 
@@ -283,6 +295,9 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, ResourceStore):
 
     async def properties(self, mailbox: UUID, item: int) -> dict[int, bytes]:
         return await item_store.properties(self._pool, mailbox, item)
+
+    async def bags(self, mailbox: UUID, items: Sequence[int]) -> dict[int, dict[int, bytes]]:
+        return await item_store.bags(self._pool, mailbox, items)
 
     async def set_properties(self, mailbox: UUID, item: int, values: Mapping[int, bytes | None]) -> None:
         await item_store.set_properties(self._pool, self._notices, mailbox, item, values)

@@ -1,20 +1,24 @@
-"""Folders of every class, by parent and name; changes of folders; rights on folders."""
+"""Folders of every class, by parent and name; changes of folders; rights on folders; properties of folders."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from postern.model.folders import FolderChanges, FolderKind, FolderNode, Right
+from postern.model.folders import FolderChanges, FolderKind, FolderNode, Right, SharedFolder
+from postern.model.item_store import MAX_PROPERTIES, MAX_PROPERTY_OCTETS
 from postern.model.mailbox import MailboxError
 from postern.store import wire
 from postern.store.connection import Pool
 from postern.store.folders import checked_path, limits
+from postern.store.item_store import check_tags
 from postern.store.items import checked_class
 from postern.store.notices import Notices
 
 MAX_GRANTEES = 1_000
 """Entries of rights on one folder."""
+_MOST_SHARED = 10_000
+"""Folders that `shared_with` finds at most: more than anybody looks through."""
 
 _NODE = "f.id, f.parent, f.name, f.class, f.kind, f.change"
 _TREE = f"SELECT {_NODE} FROM mailboxes m JOIN folders f ON f.mailbox = m.id WHERE m.guid = $1::uuid"  # noqa: S608 (our own words)
@@ -29,6 +33,15 @@ _CHANGES = f"""
 _RIGHTS = """
     SELECT f.id, r.grantee, r.rights FROM mailboxes m JOIN folders f ON f.mailbox = m.id
     LEFT JOIN folder_rights r ON r.folder = f.id WHERE m.guid = $1::uuid AND f.id = $2::bigint
+"""
+_SHARED = f"""
+    SELECT m.guid, r.grantee, r.rights, {_NODE} FROM folder_rights r JOIN folders f ON f.id = r.folder
+    JOIN mailboxes m ON m.id = f.mailbox WHERE r.grantee = ANY ($1::uuid[]) AND m.disconnected = 0
+    ORDER BY f.mailbox, f.id LIMIT $2::bigint
+"""  # noqa: S608 (our own words)
+_PROPERTIES = """
+    SELECT f.id, p.tag, p.value FROM mailboxes m JOIN folders f ON f.mailbox = m.id
+    LEFT JOIN folder_properties p ON p.folder = f.id WHERE m.guid = $1::uuid AND f.id = ANY ($2::bigint[]) ORDER BY f.id, p.tag
 """
 
 
@@ -109,6 +122,54 @@ async def set_rights(
         wire.int8(MAX_GRANTEES),
     ]
     rows = await pool.run("SELECT set_rights($1::uuid, $2::bigint, $3::uuid, $4::bigint, $5::bigint)", parameters)
+    notices.changed(mailbox, wire.to_int8(rows[0][0]))
+
+
+async def shared_with(pool: Pool, grantees: Sequence[UUID]) -> list[SharedFolder]:
+    rows = await pool.read(_SHARED, [wire.uuids(grantees), wire.int8(_MOST_SHARED)])
+    return [
+        SharedFolder(UUID(bytes=guid), _node(node), UUID(bytes=grantee), Right(wire.to_int8(bits)))
+        for guid, grantee, bits, *node in rows
+    ]
+
+
+async def folder_properties(pool: Pool, mailbox: UUID, folders: Sequence[int]) -> dict[int, dict[int, bytes]]:
+    bags: dict[int, dict[int, bytes]] = {}
+    for folder, tag, value in await pool.read(_PROPERTIES, [mailbox.bytes, wire.int8s(folders)]):
+        bag = bags.setdefault(wire.to_int8(folder), {})
+        if tag is not None:
+            bag[wire.to_int8(tag)] = value or b""
+    return bags
+
+
+async def set_folder_properties(
+    pool: Pool, notices: Notices, mailbox: UUID, folder: int, values: Mapping[int, bytes | None]
+) -> None:
+    check_tags(values)
+    rows = await pool.run(
+        "SELECT set_folder_properties($1::uuid, $2::bigint, $3::bigint[], $4::bytea[], $5::bigint, $6::bigint)",
+        [
+            mailbox.bytes,
+            wire.int8(folder),
+            wire.int8s(values),
+            wire.byteas(list(values.values())),
+            wire.int8(MAX_PROPERTIES),
+            wire.int8(MAX_PROPERTY_OCTETS),
+        ],
+    )
+    notices.changed(mailbox, wire.to_int8(rows[0][0]))
+
+
+async def name_folders(
+    pool: Pool, notices: Notices, mailbox: UUID, names: Mapping[FolderKind, str], former: Sequence[str]
+) -> None:
+    parameters = [
+        mailbox.bytes,
+        wire.texts(kind.value for kind in names),
+        wire.texts(checked_path([name])[0] for name in names.values()),
+        wire.texts(former),
+    ]
+    rows = await pool.run("SELECT name_folders($1::uuid, $2::text[], $3::text[], $4::text[])", parameters)
     notices.changed(mailbox, wire.to_int8(rows[0][0]))
 
 

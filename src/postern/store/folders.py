@@ -83,8 +83,8 @@ async def first_unseen(pool: Pool, mailbox: UUID, folder: int) -> int:
 
 async def create_folder(pool: Pool, notices: Notices, mailbox: UUID, path: Sequence[str], kind: FolderKind) -> Folder:
     rows = await pool.run(
-        "SELECT create_folder($1::uuid, $2::text[], $3::text, $4::text, $5::bigint, $6::bigint, $7::bigint)",
-        [mailbox.bytes, wire.texts(checked_path(path)), wire.text(kind.value), wire.text(MAIL), *limits()],
+        "SELECT create_mail_folder($1::uuid, $2::text[], $3::text, $4::bigint, $5::bigint, $6::bigint)",
+        [mailbox.bytes, wire.texts(checked_path(path)), wire.text(kind.value), *limits()],
     )
     made = await folder(pool, mailbox, wire.to_int8(rows[0][0]), False)
     notices.changed(mailbox, made.highest_modseq)

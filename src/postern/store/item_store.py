@@ -5,7 +5,7 @@ The index of ids makes this quick, and answers are right without it: an older da
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 from postern.model.item_store import (
@@ -87,6 +87,14 @@ _PROPERTIES = """
     SELECT i.id, p.tag, p.value FROM (SELECT * FROM items WHERE id = $2::bigint OFFSET 0) AS i
     JOIN folders f ON f.id = i.folder JOIN mailboxes m ON m.id = f.mailbox
     LEFT JOIN properties p ON p.item = i.id WHERE m.guid = $1::uuid
+"""
+_BAGS = """
+    SELECT b.item, b.tag, b.value FROM (
+        SELECT p.item, p.tag, p.value, sum(length(p.value)) OVER (ORDER BY p.item) AS octets
+        FROM (SELECT i.id, i.folder FROM items i WHERE i.id = ANY ($2::bigint[]) OFFSET 0) AS i
+        JOIN folders f ON f.id = i.folder JOIN mailboxes m ON m.id = f.mailbox
+        JOIN properties p ON p.item = i.id WHERE m.guid = $1::uuid
+    ) AS b WHERE b.octets <= $3::bigint ORDER BY b.item, b.tag
 """
 _NAMES = """
     SELECT p.id, p.set, p.lid, p.name FROM mailboxes m JOIN property_names p ON p.mailbox = m.id
@@ -177,11 +185,18 @@ async def properties(pool: Pool, mailbox: UUID, item: int) -> dict[int, bytes]:
     return {wire.to_int8(tag): value or b"" for _, tag, value in rows if tag is not None}
 
 
+async def bags(pool: Pool, mailbox: UUID, items: Sequence[int]) -> dict[int, dict[int, bytes]]:
+    rows = await pool.read(_BAGS, [mailbox.bytes, wire.int8s(items), wire.int8(CONTENT_OCTETS)])
+    result: dict[int, dict[int, bytes]] = {}
+    for item, tag, value in rows:
+        result.setdefault(wire.to_int8(item), {})[wire.to_int8(tag)] = value or b""
+    return result
+
+
 async def set_properties(
     pool: Pool, notices: Notices, mailbox: UUID, item: int, values: Mapping[int, bytes | None]
 ) -> None:
-    if not all(0 < tag <= _MAX_TAG for tag in values):
-        raise MailboxError("CANNOT", "A property tag has 32 bits")
+    check_tags(values)
     rows = await pool.run(
         "SELECT set_properties($1::uuid, $2::bigint, $3::bigint[], $4::bytea[], $5::bigint, $6::bigint)",
         [
@@ -221,6 +236,12 @@ async def property_names(pool: Pool, mailbox: UUID) -> dict[int, PropertyName]:
             UUID(bytes=property_set), None if is_text else wire.to_int8(lid), (name or b"").decode()
         )
     return names
+
+
+def check_tags(tags: Iterable[int]) -> None:
+    """Raises MailboxError CANNOT for what cannot be the tag of a property."""
+    if not all(0 < tag <= _MAX_TAG for tag in tags):
+        raise MailboxError("CANNOT", "A property tag has 32 bits")
 
 
 def check_names(names: Sequence[PropertyName]) -> None:

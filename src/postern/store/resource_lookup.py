@@ -146,7 +146,7 @@ async def with_uids(pool: Pool, mailbox: UUID, folder: int | None, uids: Sequenc
 
 
 async def resource_changes(pool: Pool, mailbox: UUID, folder: int, since: int, most: int) -> ResourceChanges:
-    parameters = [mailbox.bytes, wire.int8(folder), wire.int8(since), wire.int8(min(max(1, most), _MOST))]
+    parameters = [mailbox.bytes, wire.int8(folder), wire.int8(within(since)), wire.int8(min(max(1, most), _MOST))]
     rows = await pool.read(_CHANGES, parameters)
     if not rows:
         raise no_folder()

@@ -22,6 +22,7 @@ from postern.verify.mail_rows import MailRow, check_strangers_row
 from postern.verify.metrics_checks import check_metrics_row
 from postern.verify.rpc_checks import RpcRow
 from postern.verify.subject import Dial, Subject
+from postern.verify.web_checks import WebRow
 
 
 class From(StrEnum):
@@ -71,6 +72,8 @@ PROBES: Mapping[str, Probe] = MappingProxyType({
     "client-to-hub-smtp":        Probe(From.HOME, MailRow(SmtpConnection)),
     "imap4":                     Probe(From.HOME, MailRow(ImapConnection), behind=_STORE),
     "pop3":                      Probe(From.HOME, MailRow(Pop3Connection), behind=_STORE),
+    "autodiscover":              Probe(From.HOME, WebRow("/autodiscover/autodiscover.xml")),
+    "client-configuration":      Probe(From.HOME, WebRow("/mail/config-v1.1.xml?emailaddress=verify@{domain}")),
     "hub-to-hub":                Probe(From.ANOTHER, MailRow(SmtpConnection, by_machine=True)),
     "hub-to-edge":               Probe(From.CALLER, check_direct_trust_row),
     "edge-to-hub":               Probe(From.CALLER, check_direct_trust_row),

@@ -1,6 +1,6 @@
 """What clients find without logging on: Thunderbird's configuration, Apple's profile, and the redirects to DAV.
 
-covers: autoconfig mobileconfig routes
+covers: autoconfig mobileconfig
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ import pytest
 
 from postern.model.organization import Profile
 from postern.model.security import Mechanism
-from postern.paths.guard import Guard
 from postern.protocols import xml
 from postern.services.autodiscover import mobileconfig
-from postern.services.autodiscover.application import Autodiscover
 from postern.services.autodiscover.client_services import ClientServices, client_services
 from postern.services.autodiscover.configuration import ClientConfiguration
-from postern.services.autodiscover.routes import autodiscover_routes, configuration_routes
 from tests.certificates import make
-from tests.services.autodiscover.callers import ask, directory, organization, rows, services
+from tests.services.autodiscover.callers import ask, organization, rows, services
 
 
 def application(known: ClientServices | None = None) -> ClientConfiguration:
@@ -177,19 +174,3 @@ def test_well_known_places_lead_to_dav_where_it_runs(path: str, row: str) -> Non
     without = {id: value for id, value in rows().items() if id not in ("caldav", "carddav")}
     closed = client_services(organization(), without, frozenset())
     assert ask(application(closed).well_known, "GET", path).status_code == 404
-
-
-def test_each_page_has_its_place() -> None:
-    guard = Guard([rows()["imap4"]], frozenset())
-    places = configuration_routes(guard, application())
-    assert [(route.prefix, "PROPFIND" in route.methods) for route in places] == [
-        ("/mail/config-v1.1.xml", False),
-        ("/.well-known/autoconfig/mail/config-v1.1.xml", False),
-        ("/apple.mobileconfig", False),
-        ("/.well-known/caldav", True),
-        ("/.well-known/carddav", True),
-    ]
-    service = Autodiscover(directory(), lambda database: services(), "cas1.example.test")
-    plain, soap = autodiscover_routes(guard, service)
-    assert (plain.prefix, plain.body, "GET" in plain.methods) == ("/autodiscover/autodiscover.xml", 65_536, True)
-    assert (soap.prefix, soap.methods) == ("/autodiscover/autodiscover.svc", {"POST"})

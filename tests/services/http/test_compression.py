@@ -5,9 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 
-import pytest
-
-from postern.services.http.compression import accepts_gzip
 from postern.services.http.site import Receive, Scope, Send
 from tests.services.http.doors import ANONYMOUS, WebDoor, answer
 
@@ -84,22 +81,3 @@ def test_what_is_compressed() -> None:
 
 async def _secret(scope: Scope, receive: Receive, send: Send) -> None:
     await answer(send, TEXT, 200, HTML)
-
-
-@pytest.mark.parametrize(
-    ("value", "accepts"),
-    [
-        (b"gzip", True),
-        (b"br;q=1, GZIP;q=0.5", True),
-        (b"x-gzip", True),
-        (b"gzip;q=0", False),
-        (b"gzip; q=0.000", False),
-        (b"gzip;q=0.001", True),
-        (b"*", False),
-        (b"br", False),
-        (b"", False),
-        (b"gzipped", False),
-    ],
-)
-def test_which_clients_accept_it(value: bytes, accepts: bool) -> None:
-    assert accepts_gzip(value) is accepts

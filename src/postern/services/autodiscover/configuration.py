@@ -65,7 +65,7 @@ class ClientConfiguration:
     async def well_known(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends clients of `/.well-known/caldav` and `carddav` to the root of DAV (RFC 6764 section 5), where that runs."""
         services = self.services()
-        url = services.calendars if scope["path"].lower().rstrip("/") == CALDAV else services.contacts
+        url = services.calendars if scope["path"].lower().startswith(CALDAV) else services.contacts
         response = RedirectResponse(url, HTTPStatus.MOVED_PERMANENTLY) if url else Response(status_code=404)
         await response(scope, receive, send)
 

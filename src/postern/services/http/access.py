@@ -10,6 +10,7 @@ from postern.model.security import network
 from postern.services.http.site import Site
 from postern.telemetry.observed import Observed
 from postern.trust.authenticator import Authenticator
+from postern.trust.framing.digest import DigestKeeping
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +29,8 @@ class HttpLimits:
 
 @dataclass(frozen=True, slots=True)
 class HttpAccess:
-    """`realm` is shown beside Basic. `is_ours` says whether a host name is one of ours; a request for any other one is redirected
-    to `host`. `https` is the real number of the port that stands for 443."""
+    """`realm` is shown beside Basic and Digest. `is_ours` says whether a host name is one of ours; a request for any other one is
+    redirected to `host`. `https` is the real number of the port that stands for 443. Without `digest` there is no Digest."""
 
     site: Site
     authenticator: Authenticator
@@ -39,6 +40,7 @@ class HttpAccess:
     is_ours: Callable[[str], bool]
     https: int = 443
     limits: HttpLimits = HttpLimits()
+    digest: DigestKeeping | None = None
     in_flight: InFlight = field(init=False)
 
     def __post_init__(self) -> None:

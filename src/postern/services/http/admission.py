@@ -20,7 +20,7 @@ from postern.services.http.answers import Answer
 from postern.services.http.site import Caller, Route
 from postern.telemetry.log import Event, log
 from postern.trust.acceptor import refused
-from postern.trust.framing.http import Authorized, HttpAuthentication, Unauthorized, challenges
+from postern.trust.framing.http import Authorized, HttpAuthentication, Unauthorized
 
 MAX_FAILURES = 5
 """Failed log-ins of one connection; then it ends."""
@@ -44,7 +44,7 @@ class Admission:
         self._watch = watch
         self._forget = forget
         self._asking = asking(link)
-        self._http = HttpAuthentication(access.authenticator, access.realm)
+        self._http = HttpAuthentication(access.authenticator, access.realm, access.digest)
         self._credentials: dict[bytes, Identity] = {}
         self._proven: Identity | None = None
         self._seen: set[tuple[str, Mechanism]] = set()
@@ -64,7 +64,7 @@ class Admission:
         identity = self._remembered(digest) if digest else None
         if identity is not None:
             return self._on_row(identity, guard, [])
-        outcome = await self._http.authorize(authorization, guard, self._asking)
+        outcome = await self._http.authorize(authorization, guard, self._asking, head.method, head.target)
         if isinstance(outcome, Unauthorized):
             return self._unauthorized(outcome)
         if outcome.identity.mechanism is Mechanism.BASIC:
@@ -109,10 +109,9 @@ class Admission:
             return self._caller(identity, row), fields
         refused(guard.door, row)
         self._tell(guard, row.reason, identity.name)
-        offered = guard.offer(self._link.seal, can_upgrade=False).mechanisms
         if row.reason is Reason.AUTHENTICATION_REQUIRED and not _is_listed(identity.mechanism, guard):
             # The route wants another proof than the one that the connection has.
-            return Answer(HTTPStatus.UNAUTHORIZED, _fields(challenges(offered, self._access.realm)))
+            return Answer(HTTPStatus.UNAUTHORIZED, _fields(self._http.challenges(guard, self._asking)))
         return Answer(HTTPStatus.FORBIDDEN)
 
     def _caller(self, identity: Identity, row: Path) -> Caller:

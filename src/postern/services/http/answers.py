@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from email.utils import formatdate
 from http import HTTPStatus
 
+from postern.protocols.http.dates import http_date
 from postern.protocols.http.events import Field
 
 PLAIN = b"text/plain; charset=utf-8"
@@ -52,16 +52,4 @@ def with_standing(fields: Sequence[Field], is_tls: bool) -> list[Field]:
     """Adds the date, and what protects browsers; an application's own field of the same name stays."""
     named = {name for name, _ in fields}
     standing = [field for field in (_IN_TLS if is_tls else _IN_CLEAR) if field[0] not in named]
-    return [*fields, *standing] if b"date" in named else [*fields, (b"date", _date()), *standing]
-
-
-_dated = (0, b"")
-
-
-def _date() -> bytes:
-    """The date and time in the format of RFC 9110 section 5.6.7, made once a second."""
-    global _dated
-    now = int(time.time())
-    if now != _dated[0]:
-        _dated = (now, formatdate(now, usegmt=True).encode())
-    return _dated[1]
+    return [*fields, *standing] if b"date" in named else [*fields, (b"date", http_date(int(time.time()))), *standing]

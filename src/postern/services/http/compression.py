@@ -7,6 +7,7 @@ import zlib
 
 from postern.net.turns import turns_of
 from postern.protocols.http.events import Field, RequestHead
+from postern.protocols.http.negotiation import content_coding
 
 MIN_SIZE = 1024
 """Octets of the smallest body that is compressed: a packet holds a smaller one as it is."""
@@ -53,20 +54,8 @@ def gzip_for(head: RequestHead, status: int, fields: list[Field], size: int | No
     is_small = length < MIN_SIZE and (size is not None or b"content-length" in named)
     if is_small or status in (204, 206, 304) or head.method == "HEAD" or b"content-encoding" in named:
         return None
-    if (tag and not tag.startswith(b"W/")) or not accepts_gzip(head.field(b"accept-encoding") or b""):
+    if (tag and not tag.startswith(b"W/")) or content_coding(head.field(b"accept-encoding")) != "gzip":
         return None
     fields[:] = [field for field in fields if field[0] != b"content-length"]
     fields.append((b"content-encoding", b"gzip"))
     return Gzip()
-
-
-def accepts_gzip(value: bytes) -> bool:
-    """Reads an Accept-Encoding field (RFC 9110 section 12.5.3).
-
-    Bound: linear in the field.
-    """
-    for choice in value.lower().split(b","):
-        coding, *parameters = (part.strip() for part in choice.split(b";"))
-        if coding in (b"gzip", b"x-gzip"):
-            return not any(part.startswith(b"q=") and not part[2:].strip(b"0.") for part in parameters)
-    return False

@@ -51,6 +51,64 @@ BEGIN
     RETURN make_folder(m.id, new_path, new_kind, new_class);
 END $$;
 
+-- A name at the top that nothing has, nor anything that a deleted folder left below it: the wanted one, or with a number.
+CREATE FUNCTION free_top_name(box integer, wanted text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    number integer := 0;
+    result text := wanted;
+BEGIN
+    WHILE EXISTS (SELECT FROM folders f WHERE f.mailbox = box AND f.path[1] = result) LOOP
+        number := number + 1;
+        result := wanted || number;
+    END LOOP;
+    RETURN result;
+END $$;
+
+-- Gives a folder at the top another name, which is free.
+CREATE FUNCTION name_anew(f folders, new_name text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    seen bigint;
+BEGIN
+    UPDATE mailboxes b SET change = b.change + 1 WHERE b.id = f.mailbox RETURNING b.change INTO seen;
+    UPDATE folders o SET path = ARRAY[new_name] || o.path[2:] WHERE o.mailbox = f.mailbox AND o.path[1] = f.path[1];
+    UPDATE folders o SET name = new_name, change = seen WHERE o.id = f.id;
+    RETURN seen;
+END $$;
+
+-- A folder with mail by its path, as IMAP makes it. A well-known folder without mail, which IMAP does not show, makes way.
+CREATE FUNCTION create_mail_folder(
+    guid uuid, new_path text[], new_kind text, most bigint, deepest bigint, longest bigint
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    m mailboxes := lock_mailbox(guid);
+    f folders;
+BEGIN
+    SELECT * INTO f FROM folders o WHERE o.mailbox = m.id AND o.path = new_path
+        AND o.kind IN ('calendar', 'contacts', 'tasks', 'notes', 'journal');
+    IF FOUND THEN
+        PERFORM name_anew(f, free_top_name(m.id, f.name));
+    END IF;
+    RETURN create_folder(guid, new_path, new_kind, 'IPF.Note', most, deepest, longest);
+END $$;
+
+-- Names the well-known folders of these kinds anew, if they still have one of the `former` names. Gives the last change.
+CREATE FUNCTION name_folders(guid uuid, kinds text[], names text[], former text[]) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    m mailboxes := lock_mailbox(guid);
+    known record;
+    f folders;
+    result bigint := m.change;
+BEGIN
+    FOR known IN SELECT * FROM unnest(kinds, names) AS k(kind, name) LOOP
+        SELECT * INTO f FROM folders o
+        WHERE o.mailbox = m.id AND o.kind = known.kind AND cardinality(o.path) = 1 AND o.name = ANY (former);
+        IF FOUND AND free_top_name(m.id, known.name) = known.name THEN
+            result := name_anew(f, known.name);
+        END IF;
+    END LOOP;
+    RETURN result;
+END $$;
+
 -- Makes the missing folders above a path. With the `others` that the caller makes there are at most `most` in the mailbox then.
 CREATE FUNCTION make_parents(box integer, of_path text[], others bigint, most bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
@@ -183,6 +241,24 @@ BEGIN
         IF (SELECT count(*) FROM folder_rights r WHERE r.folder = f.id) > most THEN
             RAISE EXCEPTION 'Too many have rights on this folder' USING ERRCODE = 'PM005';
         END IF;
+    END IF;
+    UPDATE folders o SET change = m.change + 1 WHERE o.id = f.id;
+    UPDATE mailboxes o SET change = m.change + 1 WHERE o.id = m.id;
+    RETURN m.change + 1;
+END $$;
+
+-- A value that is NULL takes its property out of the folder's bag.
+CREATE FUNCTION set_folder_properties(
+    guid uuid, folder bigint, tags bigint[], vals bytea[], most bigint, most_octets bigint
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    m mailboxes := lock_mailbox(guid);
+    f folders := folder_of(m, folder);
+BEGIN
+    DELETE FROM folder_properties p WHERE p.folder = f.id AND p.tag = ANY (tags);
+    INSERT INTO folder_properties SELECT f.id, v.tag, v.value FROM unnest(tags, vals) AS v(tag, value) WHERE v.value IS NOT NULL;
+    IF (SELECT count(*) > most OR sum(length(p.value)) > most_octets FROM folder_properties p WHERE p.folder = f.id) THEN
+        RAISE EXCEPTION 'The folder would have too many properties' USING ERRCODE = 'PM005';
     END IF;
     UPDATE folders o SET change = m.change + 1 WHERE o.id = f.id;
     UPDATE mailboxes o SET change = m.change + 1 WHERE o.id = m.id;

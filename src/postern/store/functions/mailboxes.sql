@@ -23,6 +23,32 @@ BEGIN
     RETURN f;
 END $$;
 
+-- The well-known folders without mail (`model.folders.FOLDER_CLASSES`), which a mailbox of an older version does not have. A folder
+-- of the user's own at the top that has the name and the class becomes the well-known one; a name that is taken otherwise gets a
+-- number.
+CREATE FUNCTION furnish(wanted uuid) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    m mailboxes := lock_mailbox(wanted);
+    known record;
+BEGIN
+    IF m.furnished > 0 THEN
+        RETURN;
+    END IF;
+    FOR known IN SELECT * FROM (VALUES
+        ('calendar', 'Calendar', 'IPF.Appointment'), ('contacts', 'Contacts', 'IPF.Contact'), ('tasks', 'Tasks', 'IPF.Task'),
+        ('notes', 'Notes', 'IPF.StickyNote'), ('journal', 'Journal', 'IPF.Journal')) AS k(kind, name, class)
+    LOOP
+        UPDATE folders f SET kind = known.kind, change = (SELECT b.change + 1 FROM mailboxes b WHERE b.id = m.id)
+        WHERE f.mailbox = m.id AND f.path = ARRAY[known.name] AND f.class = known.class AND f.kind = 'user';
+        IF NOT FOUND THEN
+            PERFORM make_folder(m.id, ARRAY[free_top_name(m.id, known.name)], known.kind, known.class);
+        ELSE
+            UPDATE mailboxes b SET change = b.change + 1 WHERE b.id = m.id;
+        END IF;
+    END LOOP;
+    UPDATE mailboxes b SET furnished = 1 WHERE b.id = m.id;
+END $$;
+
 -- Opens a mailbox; the first time with its well-known folders. A `new_quota` below 0 leaves what is set;
 -- with another the directory knows the owner, who may be back.
 CREATE FUNCTION logon(wanted uuid, new_quota bigint) RETURNS mailboxes LANGUAGE plpgsql AS $$
@@ -39,6 +65,10 @@ BEGIN
                 (ARRAY['Archive'], 'archive')) AS known(path, kind);
             INSERT INTO subscriptions SELECT m.id, f.path FROM folders f WHERE f.mailbox = m.id;
         END IF;
+        SELECT * INTO m FROM mailboxes WHERE guid = wanted;
+    END IF;
+    IF m.furnished < 1 THEN
+        PERFORM furnish(wanted);
         SELECT * INTO m FROM mailboxes WHERE guid = wanted;
     END IF;
     IF new_quota >= 0 AND (m.quota <> new_quota OR m.disconnected > 1) THEN

@@ -62,9 +62,14 @@ class SigningKey:
     @property
     def zone_line(self) -> str:
         """The TXT record as a line to paste into a zone file."""
-        text = self.record
-        strings = " ".join(f'"{text[at : at + _STRING]}"' for at in range(0, len(text), _STRING))
-        return f"{self.name}. IN TXT ( {strings} )"
+        return f"{self.name}. IN TXT {zone_text(self.record)}"
+
+
+def zone_text(text: str) -> str:
+    """The content of a TXT record as a zone file has it: strings of 255 octets at most (RFC 1035 sections 3.3 and 5.1). `text`
+    has neither quotes nor backslashes."""
+    strings = " ".join(f'"{text[at : at + _STRING]}"' for at in range(0, len(text), _STRING))
+    return f"( {strings} )" if len(text) > _STRING else strings
 
 
 class DkimSigning(Agent[DkimSigningSettings]):

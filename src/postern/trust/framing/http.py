@@ -1,4 +1,5 @@
-"""HTTP authentication (RFC 9110 section 11) by Negotiate (RFC 4559, MS-N2HT), NTLM (MS-NTHT) and Basic (RFC 7617).
+"""HTTP authentication (RFC 9110 section 11) by Negotiate (RFC 4559, MS-N2HT), NTLM (MS-NTHT), Basic (RFC 7617) and Digest (RFC
+7616, in `digest`).
 
 NTLM and Negotiate prove the connection: afterwards the same caller makes the requests that have no credentials of their own. So
 this is for HTTP/1.1 on a connection that one client has to itself, and never behind a proxy that shares connections. It does no
@@ -8,7 +9,7 @@ I/O: header fields go in and come out. The route's guard says what is offered, a
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from postern.model.security import Identity, Mechanism, PrincipalKind
@@ -17,6 +18,7 @@ from postern.trust.acceptor import MALFORMED, Asking, Cause, Challenge, Denied, 
 from postern.trust.authenticator import Authenticator
 from postern.trust.contexts import SecurityFailure
 from postern.trust.exchanges import ContextExchange, denied
+from postern.trust.framing.digest import DigestAuthentication, DigestKeeping, Stale
 from postern.trust.gss_token import KERBEROS, unframed
 
 SCHEMES: dict[Mechanism, str] = {
@@ -24,6 +26,7 @@ SCHEMES: dict[Mechanism, str] = {
     Mechanism.KERBEROS: "Negotiate",
     Mechanism.NTLM: "NTLM",
     Mechanism.BASIC: "Basic",
+    Mechanism.DIGEST: "Digest",
 }
 MAX_AUTHORIZATION = 98_304
 """Octets of the longest field. Kerberos tickets with large authorization data come near 64 KB in base64."""
@@ -65,15 +68,17 @@ class Unauthorized:
         return 401 if self.challenges else 403
 
 
-def challenges(mechanisms: Iterable[Mechanism], realm: str) -> tuple[str, ...]:
+def challenges(mechanisms: Iterable[Mechanism], realm: str, digest: Sequence[str] = ()) -> tuple[str, ...]:
     """Returns a WWW-Authenticate field for each scheme of these mechanisms, in their order, but Negotiate before NTLM: clients
-    take the first that they know, and Kerberos is only in Negotiate. People see `realm` beside Basic."""
+    take the first that they know, and Kerberos is only in Negotiate. People see `realm` beside Basic. `digest` are the fields of
+    Digest."""
     schemes = list(dict.fromkeys(SCHEMES[mechanism] for mechanism in mechanisms if mechanism in SCHEMES))
     if "NTLM" in schemes and "Negotiate" in schemes[schemes.index("NTLM") :]:
         schemes.remove("Negotiate")
         schemes.insert(schemes.index("NTLM"), "Negotiate")
     shown = "".join(f"\\{letter}" if letter in '"\\' else letter for letter in realm if letter.isprintable())
-    return tuple(f'Basic realm="{shown}", charset="UTF-8"' if scheme == "Basic" else scheme for scheme in schemes)
+    fields = {"Basic": (f'Basic realm="{shown}", charset="UTF-8"',), "Digest": tuple(digest)}
+    return tuple(value for scheme in schemes for value in fields.get(scheme, (scheme,)))
 
 
 def parse_authorization(value: bytes) -> AuthorizationField | None:
@@ -109,25 +114,32 @@ def password_of(token: bytes) -> tuple[str, str] | None:
 
 
 class HttpAuthentication:
-    """The authentication of one connection of HTTP/1.1. People see `realm` beside Basic.
+    """The authentication of one connection of HTTP/1.1. People see `realm` beside Basic and Digest. Without `digest` there is no
+    Digest.
 
     Bound: linear in the field.
     """
 
-    def __init__(self, authenticator: Authenticator, realm: str) -> None:
+    def __init__(self, authenticator: Authenticator, realm: str, digest: DigestKeeping | None = None) -> None:
         self._authenticator = authenticator
         self._realm = realm
+        self._digest = DigestAuthentication(authenticator, digest, realm) if digest is not None else None
         self._exchange: ContextExchange | None = None
         self._scheme = ""
         self._proven: Identity | None = None
 
-    async def authorize(self, authorization: bytes | None, guard: Guard, asking: Asking) -> Authorized | Unauthorized:
+    async def authorize(
+        self, authorization: bytes | None, guard: Guard, asking: Asking, method: str = "", target: bytes = b""
+    ) -> Authorized | Unauthorized:
         """Judges a request by its Authorization field, None where it has none. Credentials in the request end the connection's
-        former proof. No mechanism is begun that `guard`, the guard of the route, does not offer."""
+        former proof. No mechanism is begun that `guard`, the guard of the route, does not offer. Digest proves the request's
+        `method` and `target`, too."""
         if authorization is None:
             self._exchange = None
             return Authorized(self._proven) if self._proven is not None else self._unauthorized(guard, asking)
         self._proven = None
+        if self._digest is not None and authorization[:7].lower() == b"digest ":
+            return await self._by_digest(self._digest, authorization, guard, asking, method, target)
         credentials = parse_authorization(authorization)
         if credentials is None:
             self._exchange = None
@@ -146,6 +158,20 @@ class HttpAuthentication:
         outcome = MALFORMED if shown is None else await self._authenticator.password(*shown, asking.peer)
         if isinstance(outcome, Denied):
             return self._denied(outcome, Mechanism.BASIC, guard, asking)
+        return Authorized(outcome.identity)
+
+    async def _by_digest(
+        self, digest: DigestAuthentication, value: bytes, guard: Guard, asking: Asking, method: str, target: bytes
+    ) -> Authorized | Unauthorized:
+        self._exchange = None
+        refusal = guard.check_mechanism(Mechanism.DIGEST, asking.seal)
+        if refusal is not None:
+            return self._unauthorized(guard, asking, refused(guard.door, refusal))
+        outcome = await digest.judge(value, method, target, asking)
+        if isinstance(outcome, Stale):
+            return Unauthorized(self.challenges(guard, asking, is_stale=True))
+        if isinstance(outcome, Denied):
+            return self._denied(outcome, Mechanism.DIGEST, guard, asking)
         return Authorized(outcome.identity)
 
     async def _step(
@@ -171,13 +197,19 @@ class HttpAuthentication:
         self._proven = replace(outcome.identity, ends=ends)
         return Authorized(self._proven, _with_token(scheme, outcome.data) if outcome.data else "")
 
+    def challenges(self, guard: Guard, asking: Asking, is_stale: bool = False) -> tuple[str, ...]:
+        """Returns the WWW-Authenticate fields that this connection is shown on a route."""
+        mechanisms = guard.offer(asking.seal, can_upgrade=False).mechanisms
+        has_digest = self._digest is not None and Mechanism.DIGEST in mechanisms
+        digest = self._digest.challenges(asking.peer, is_stale) if self._digest is not None and has_digest else ()
+        return challenges(mechanisms, self._realm, digest)
+
     def _denied(self, denied: Denied, mechanism: Mechanism, guard: Guard, asking: Asking) -> Unauthorized:
         self._exchange = None
         return self._unauthorized(guard, asking, failed(guard.door, asking.peer, mechanism, denied))
 
     def _unauthorized(self, guard: Guard, asking: Asking, failure: Failure | None = None) -> Unauthorized:
-        offer = guard.offer(asking.seal, can_upgrade=False)
-        return Unauthorized(challenges(offer.mechanisms, self._realm), failure)
+        return Unauthorized(self.challenges(guard, asking), failure)
 
 
 def _mechanism(credentials: AuthorizationField, guard: Guard, asking: Asking) -> Mechanism | Refusal:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from postern.model.folders import FolderChanges, FolderNode, Right
+from collections.abc import Sequence
+from typing import Any
+
+from postern.model.folders import FolderChanges, FolderNode, Right, SharedFolder
 from postern.model.item_store import ItemChanges, PropertyName, StoredItem
 from postern.model.items import NewItem
 from postern.protocols.dcerpc.codecs import (
@@ -21,11 +24,14 @@ from postern.protocols.dcerpc.codecs import (
     mapping,
     only,
     or_none,
+    parts,
+    read_signed_words,
     read_words,
     record,
+    write_signed_words,
     write_words,
 )
-from postern.protocols.dcerpc.interfaces.mailbox_codecs import ANSWERED_KIND, NOW
+from postern.protocols.dcerpc.interfaces.mailbox_codecs import ANSWERED_KIND, KIND, NOW
 from postern.protocols.dcerpc.ndr import I64, U32, U64, Array, Blobs
 
 IDS = SIGNED_WORDS
@@ -132,3 +138,37 @@ GRANTED = Wide(
     lambda rights: (rights is not None, rights or 0),
     lambda keeps, rights: Right(rights) if keeps else None,
 )
+SHARED = Columns(
+    SharedFolder,
+    (
+        Parameter("mailboxes", UUIDS, "mailbox"),
+        Parameter("folders", nodes(), "folder"),
+        Parameter("grantees", UUIDS, "grantee"),
+        Parameter("rights", column(Codec(U32, None, Right))),
+    ),
+)
+FOLDER_NAMES = mapping(Parameter("named_kinds", column(KIND)), Parameter("names", TEXTS))
+
+
+def _write_bags(bags: dict[int, dict[int, bytes]]) -> tuple[Any, ...]:
+    return (
+        write_signed_words(list(bags)),
+        write_words([len(bag) for bag in bags.values()]),
+        write_signed_words([tag for bag in bags.values() for tag in bag]),
+        [value for bag in bags.values() for value in bag.values()],
+    )
+
+
+def _read_bags(owners: bytes, counts: bytes, tags: bytes, values: Sequence[bytes]) -> dict[int, dict[int, bytes]]:
+    sizes = read_words(counts)
+    bags = zip(parts(sizes, read_signed_words(tags)), parts(sizes, values), strict=True)
+    return {
+        owner: dict(zip(its_tags, its_values, strict=True))
+        for owner, (its_tags, its_values) in zip(read_signed_words(owners), bags, strict=True)
+    }
+
+
+BAGS = Wide(
+    (("owners", Array(I64)), ("counts", Array(U32)), ("tags", Array(I64)), ("values", Blobs())), _write_bags, _read_bags
+)
+"""Bags by folder or item: `counts` says how many of the properties each has."""

@@ -83,6 +83,11 @@ _KINDS = {
     FolderKind.OUTBOX: 5,
     FolderKind.ARCHIVE: 6,
     FolderKind.USER: 7,
+    FolderKind.CALENDAR: 8,
+    FolderKind.CONTACTS: 9,
+    FolderKind.TASKS: 10,
+    FolderKind.NOTES: 11,
+    FolderKind.JOURNAL: 12,
 }
 KIND = numbered("kind of folder", _KINDS)
 """The kind of a folder in a request: a server does not create folders of a kind that it does not know."""

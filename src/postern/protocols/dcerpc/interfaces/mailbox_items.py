@@ -7,7 +7,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from postern.model.mailbox_server import MailboxItems
-from postern.protocols.dcerpc.codecs import BOOLEAN, TEXTS, WORDS, Parameter
+from postern.protocols.dcerpc.codecs import BOOLEAN, TEXTS, UUIDS, WORDS, Parameter
 from postern.protocols.dcerpc.interface import Interface, Syntax
 from postern.protocols.dcerpc.interfaces import item_codecs as codecs
 from postern.protocols.dcerpc.interfaces import resource_codecs as resources
@@ -242,6 +242,34 @@ _OPERATIONS = {
         (_MAILBOX, _ITEM, Parameter("was", I64), Parameter("at", resources.TIME_OR_NONE)),
         Parameter("is_set", BOOLEAN),
     ),
+    32: operation(
+        MailboxItems.shared_with,
+        "Folders in all mailboxes of the database on which one of these grantees has an entry.",
+        (Parameter("grantees_asked", UUIDS, "grantees"),),
+        codecs.SHARED,
+    ),
+    33: operation(
+        MailboxItems.folder_properties,
+        "The properties of these folders, folder by folder: counts of them for each.",
+        (_MAILBOX, Parameter("folders", codecs.IDS)),
+        codecs.BAGS,
+    ),
+    34: operation(
+        MailboxItems.set_folder_properties,
+        "Replaces these properties of a folder; one without a value (with_value 0) is taken out.",
+        (_MAILBOX, _FOLDER, Parameter("values", codecs.BAG_CHANGES)),
+    ),
+    35: operation(
+        MailboxItems.name_folders,
+        "Renames the well-known folders of these kinds that still have one of the former names.",
+        (_MAILBOX, Parameter("names", codecs.FOLDER_NAMES), Parameter("former", TEXTS)),
+    ),
+    36: operation(
+        MailboxItems.bags,
+        "The properties of several items, as in folder_properties; an item without properties is left out.",
+        (_MAILBOX, Parameter("items", codecs.IDS)),
+        codecs.BAGS,
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -250,5 +278,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 32),
+    sizes=(17, 37),
 )

@@ -1,0 +1,107 @@
+"""Free/busy time: when the owner of calendars is busy, out of their appointments and published busy times (RFC 4791 section
+7.10)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from postern.items.calendar_object import CalendarObject
+from postern.items.rendered import Busy, busy_of
+from postern.items.series import Series
+from postern.items.time_range import periods_of
+from postern.protocols.content_lines import Component, component, line
+from postern.protocols.ical.expansion import Budget
+from postern.protocols.ical.values import written_time
+from postern.protocols.ical.zones import UTC_ZONE, Zone, moment
+
+MAX_PERIODS = 100_000
+"""Periods that are looked at for one answer: ten years of thirty appointments a day."""
+STEPS = 1_000_000
+"""Steps that the rules of all objects may take for one answer."""
+_TYPES = {"FREE": Busy.FREE, "BUSY-TENTATIVE": Busy.TENTATIVE, "BUSY-UNAVAILABLE": Busy.OUT_OF_OFFICE}
+_NAMES = {Busy.TENTATIVE: "BUSY-TENTATIVE", Busy.BUSY: "BUSY", Busy.OUT_OF_OFFICE: "BUSY-UNAVAILABLE"}
+
+
+class Period(NamedTuple):
+    """A period in seconds since the epoch, and how the owner is then."""
+
+    start: int
+    end: int
+    busy: Busy
+
+
+def free_busy(
+    objects: Iterable[CalendarObject], start: int, end: int, floating: Zone = UTC_ZONE, budget: Budget | None = None
+) -> list[Period]:
+    """The periods within a span in which the owner is not free, in order and without overlap: where several are at once, the
+    strongest counts, and neighbours that are alike are one.
+
+    Bound: linear in the objects; at most MAX_PERIODS periods, and STEPS steps of rules.
+    """
+    budget = budget or Budget(STEPS)
+    periods: list[Period] = []
+    for calendar in objects:
+        for period in _of(calendar, start, end, floating, budget):
+            clipped = Period(max(period.start, start), min(period.end, end), period.busy)
+            if clipped.start < clipped.end and clipped.busy is not Busy.FREE:
+                periods.append(clipped)
+            if len(periods) >= MAX_PERIODS:
+                return merged(periods)
+    return merged(periods)
+
+
+def _of(calendar: CalendarObject, start: int, end: int, floating: Zone, budget: Budget) -> Iterator[Period]:
+    if calendar.kind == "VFREEBUSY":
+        for part in calendar.parts:
+            for begin, finish, source in periods_of(calendar, part, floating):
+                yield Period(begin, finish, _TYPES.get(source.parameter("FBTYPE").upper(), Busy.BUSY))
+    elif calendar.kind == "VEVENT":
+        states = {id(part): busy_of(part) for part in calendar.parts}
+        if any(states.values()):
+            for occurrence in Series(calendar, floating).between(start, end, budget=budget):
+                yield Period(occurrence.start, occurrence.end, states[id(occurrence.component)])
+
+
+def merged(periods: Iterable[Period]) -> list[Period]:
+    """Periods in order and without overlap, the strongest state at each time.
+
+    Bound: as a sort of the periods.
+    """
+    edges = sorted([edge for period in periods for edge in _edges(period)])
+    counts = dict.fromkeys(Busy, 0)
+    result: list[Period] = []
+    since, state = 0, Busy.FREE
+    for time, step, busy in edges:
+        counts[busy] += step
+        now = next((each for each in sorted(Busy, reverse=True) if counts[each]), Busy.FREE)
+        if now is state:
+            continue
+        if state is not Busy.FREE and since < time:
+            if result and result[-1].end == since and result[-1].busy is state:
+                result[-1] = result[-1]._replace(end=time)
+            else:
+                result.append(Period(since, time, state))
+        since, state = time, now
+    return result
+
+
+def _edges(period: Period) -> tuple[tuple[int, int, Busy], tuple[int, int, Busy]]:
+    """Its begin and its end, with what they add to the count of its state."""
+    return (period.start, 1, period.busy), (period.end, -1, period.busy)
+
+
+def published(
+    periods: Iterable[Period], start: int, end: int, stamp: int, extra: Iterable[tuple[str, str]] = ()
+) -> Component:
+    """The periods as a VFREEBUSY component of a span, made at `stamp`; `extra` are names and values of further lines."""
+    lines = [line("DTSTAMP", _utc(stamp)), line("DTSTART", _utc(start)), line("DTEND", _utc(end))]
+    lines += [line(name, value) for name, value in extra]
+    for period in periods:
+        kind = [("FBTYPE", [_NAMES[period.busy]])]
+        lines.append(line("FREEBUSY", f"{_utc(period.start)}/{_utc(period.end)}", kind))
+    return component("VFREEBUSY", lines)
+
+
+def _utc(time: int) -> str:
+    return written_time(moment(time)) + "Z"

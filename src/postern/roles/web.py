@@ -1,0 +1,77 @@
+"""The web of a client access process: doors on 443 and 80 that serve all rows of the web, with the applications behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from types import MappingProxyType
+
+from postern.model.domains import a_labels
+from postern.net.tls import ServerContext, server_context
+from postern.paths.deployment import closed
+from postern.paths.row import Path, Tls
+from postern.roles.autodiscover import autodiscover_routes, configuration_routes
+from postern.roles.doors import Doors
+from postern.roles.runtime import Runtime
+from postern.roles.server_logon import ServerLogon
+from postern.services.acme.challenges import challenge_route
+from postern.services.http.access import HttpAccess
+from postern.services.http.session import HttpSession
+from postern.services.http.site import Route, Site
+
+HTTPS = 443
+NAMES = ("", "autodiscover.", "autoconfig.")
+"""Prefixes of the names below a domain under which clients look for it."""
+
+
+def _challenge_routes(runtime: Runtime, logon: ServerLogon, row: Path) -> list[Route]:
+    return [challenge_route(logon.guard(row), runtime.state.certificates)]
+
+
+Parts = Callable[[Runtime, ServerLogon, Path], list[Route]]
+PARTS: Mapping[str, Parts] = MappingProxyType(
+    {
+        "autodiscover": autodiscover_routes,
+        "client-configuration": configuration_routes,
+        "acme-challenge": _challenge_routes,
+    }
+)
+"""By row, what makes the routes that it answers for."""
+
+
+class Web:
+    """The doors are opened by `open`; `doors` closes them."""
+
+    def __init__(self, runtime: Runtime, logon: ServerLogon, doors: Doors) -> None:
+        self._runtime = runtime
+        self._logon = logon
+        self._doors = doors
+        self._tls: ServerContext = server_context(logon.certificate)
+
+    async def open(self) -> None:
+        """Opens the doors of the rows that are deployed. Raises OSError."""
+        runtime, logon = self._runtime, self._logon
+        rows = [row for id in PARTS if not closed(runtime.organization, row := runtime.rows[id])]
+        access = HttpAccess(
+            Site([route for row in rows for route in PARTS[row.id](runtime, logon, row)]),
+            logon.authenticator,
+            runtime.observed,
+            runtime.organization.name,
+            runtime.server.fqdn,
+            self._is_ours,
+            runtime.organization.port(HTTPS),
+        )
+        for port in dict.fromkeys(port for row in rows for port in row.ports):
+            tls = self._tls if port.tls is Tls.IMPLICIT else None
+            served = [row for row in rows if port in row.ports]
+            await self._doors.open(served, port, partial(HttpSession, access), tls)
+
+    def _is_ours(self, host: str) -> bool:
+        """Whether clients that ask for this host are sent to it again, by TLS."""
+        organization = self._runtime.feed.current
+        if host in organization.own_names() or host in self._runtime.server.addresses:
+            return True
+        if host in self._tls.renewed().names:
+            return True
+        domains = [a_labels(domain.name) for domain in organization.domains]
+        return any(host == name + domain for domain in domains for name in NAMES)

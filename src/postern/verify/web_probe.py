@@ -1,0 +1,174 @@
+"""A connection of the verifier to a door of HTTP, by Python's own client, which is independent of our code.
+
+It opens its own connections, only to the real port of a row; the TLS contexts come from `net.tls`.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import http.client
+import importlib
+import secrets
+import ssl
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.request import parse_http_list, parse_keqv_list
+
+import spnego
+
+from postern.model.security import Mechanism, Seal
+from postern.verify.sasl_client import CannotAuthenticate, Credentials, Exchange, kerberos_credentials
+
+TIMEOUT = 15.0
+_STEPS = 5
+"""Legs of the longest exchange, and a few more."""
+_MAX_BODY = 1_048_576
+SCHEMES: dict[Mechanism, str] = {
+    Mechanism.BASIC: "Basic",
+    Mechanism.DIGEST: "Digest",
+    Mechanism.NTLM: "NTLM",
+    Mechanism.KERBEROS: "Negotiate",
+    Mechanism.NEGOTIATE: "Negotiate",
+}
+"""The names of mechanisms in WWW-Authenticate. RFC 7617, RFC 7616, MS-NTHT, RFC 4559."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer: its status, its challenges, the place that it redirects to ("" for none), and whether it has HSTS."""
+
+    status: int
+    challenges: tuple[str, ...]
+    location: str = ""
+    is_strict: bool = False
+    body: bytes = b""
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(challenge.partition(" ")[0] for challenge in self.challenges))
+
+    @property
+    def yes(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class WebConnection:
+    """One connection of HTTP/1.1; `name` is the name of the server in Host, in TLS and in tickets."""
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext | None, name: str) -> None:
+        self.name = name
+        self._client = http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+        self._client.connect()
+        if context is not None:
+            self._client.sock = context.wrap_socket(self._client.sock, server_hostname=name)
+
+    def ask(self, method: str, target: str, authorization: str = "") -> Page:
+        """Asks for a page. Raises OSError, http.client.HTTPException."""
+        fields = {"Host": self.name, **({"Authorization": authorization} if authorization else {})}
+        self._client.request(method, target, headers=fields)
+        answer = self._client.getresponse()
+        body = answer.read(_MAX_BODY)
+        challenges = tuple(answer.headers.get_all("WWW-Authenticate", ()))
+        strict = "Strict-Transport-Security" in answer.headers
+        return Page(answer.status, challenges, answer.headers.get("Location", ""), strict, body)
+
+    def log_on(self, method: str, target: str, scheme: str, exchange: Exchange) -> Page:
+        """Asks for a page as a caller who proves himself by this scheme, leg by leg. Returns the last answer."""
+        page = self.ask(method, target, _field(scheme, exchange(b"")))
+        for _ in range(_STEPS):
+            token = _token(page.challenges, scheme)
+            if page.status != 401 or not token:
+                break
+            page = self.ask(method, target, _field(scheme, exchange(token)))
+        return page
+
+    def digest(self, method: str, target: str, who: Credentials) -> Page:
+        """Asks for a page as a caller who proves himself by Digest with SHA-256 or MD5 (RFC 7616 section 3.4)."""
+        shown = [c.partition(" ")[2] for c in self.ask(method, target).challenges if c.startswith("Digest ")]
+        if not shown:
+            return self.ask(method, target, 'Digest username="x"')
+        said = parse_keqv_list(parse_http_list(shown[0]))
+        name = hashlib.sha256 if said.get("algorithm", "").upper() == "SHA-256" else hashlib.md5
+
+        def hashed(*parts: str) -> str:
+            return name(":".join(parts).encode()).hexdigest()
+
+        own, count = secrets.token_hex(8), "00000001"
+        secret = hashed(who.name, said.get("realm", ""), who.password)
+        response = hashed(secret, said.get("nonce", ""), count, own, "auth", hashed(method, target))
+        fields = {
+            "username": who.name,
+            "realm": said.get("realm", ""),
+            "nonce": said.get("nonce", ""),
+            "uri": target,
+            "cnonce": own,
+            "response": response,
+            "opaque": said.get("opaque", ""),
+        }
+        quoted = "".join(f', {key}="{value}"' for key, value in fields.items())
+        plain = f"algorithm={said.get('algorithm', 'MD5')}, qop=auth, nc={count}"
+        return self.ask(method, target, f"Digest {plain}{quoted}")
+
+    def seal(self) -> Seal | None:
+        sock = self._client.sock
+        if not isinstance(sock, ssl.SSLSocket):
+            return None
+        cipher = sock.cipher()
+        return Seal(sock.version() or "", cipher[0] if cipher else "")
+
+    def close(self) -> None:
+        self._client.close()
+
+
+def exchange_for(mechanism: Mechanism, who: Credentials, host: str, by_kerberos: bool) -> Exchange:
+    """The exchange of a mechanism. Negotiate takes Kerberos if `by_kerberos`, else NTLM. Raises CannotAuthenticate."""
+    if mechanism is Mechanism.BASIC:
+        return lambda _: f"{who.name}:{who.password}".encode()
+    if by_kerberos and mechanism is not Mechanism.NTLM:
+        return _ticket(who, host)
+    bare = mechanism is Mechanism.NTLM
+    options = spnego.NegotiateOptions.use_ntlm
+    protocol = "ntlm" if bare else "negotiate"
+    if not bare:
+        options |= spnego.NegotiateOptions.use_negotiate
+    context = spnego.client(who.name, who.password, host, "HTTP", protocol=protocol, options=options)
+    return lambda challenge: context.step(challenge or None) or b""
+
+
+def _ticket(who: Credentials, host: str) -> Exchange:
+    """A ticket as clients send it that have Kerberos alone: without SPNEGO around it."""
+    credentials = kerberos_credentials(who)
+    gssapi = importlib.import_module("gssapi")
+    context = gssapi.SecurityContext(
+        name=gssapi.Name(f"HTTP@{host}", gssapi.NameType.hostbased_service),
+        creds=credentials,
+        usage="initiate",
+        mech=gssapi.MechType.kerberos,
+    )
+    context.__DEFER_STEP_ERRORS__ = False
+
+    def step(challenge: bytes) -> bytes:
+        try:
+            return context.step(challenge or None) or b""
+        except gssapi.exceptions.GSSError as error:
+            raise CannotAuthenticate(f"Kerberos: {error}") from error
+
+    return step
+
+
+def _field(scheme: str, token: bytes) -> str:
+    return f"{scheme} {base64.b64encode(token).decode()}"
+
+
+def _token(challenges: Iterable[str], scheme: str) -> bytes:
+    """The token in the challenge of this scheme; b"" if there is none."""
+    for challenge in challenges:
+        name, _, encoded = challenge.partition(" ")
+        if name == scheme:
+            try:
+                return base64.b64decode(encoded, validate=True)
+            except binascii.Error:
+                return b""
+    return b""

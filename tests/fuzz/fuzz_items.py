@@ -1,0 +1,165 @@
+"""Fuzz target for what reads items that are not mail: `python tests/fuzz/fuzz_items.py -max_total_time=300`, with atheris.
+
+The first octet says which reader gets the rest. None may raise; octets that are read are written again, occurrences stay within
+the span that is rendered, and what a query finds in a span is in it.
+"""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    import atheris
+
+    with atheris.instrument_imports(include=["postern"]):
+        from postern.items import (
+            alarms,
+            appointment,
+            calendar_data,
+            calendar_object,
+            calendar_query,
+            card_query,
+            contact,
+            free_busy,
+            task,
+            text,
+            zones,
+        )
+        from postern.items.calendar_object import CalendarObject
+        from postern.items.contact import Contact
+        from postern.items.filters import CardFilter, Collation, ComponentFilter, PropertyFilter, TextMatch, TimeRange
+        from postern.items.series import Series
+        from postern.protocols import content_lines
+        from postern.protocols.ical import rule, values
+        from postern.protocols.ical.expansion import Budget, expand
+else:
+    from postern.items import (
+        alarms,
+        appointment,
+        calendar_data,
+        calendar_object,
+        calendar_query,
+        card_query,
+        contact,
+        free_busy,
+        task,
+        text,
+        zones,
+    )
+    from postern.items.calendar_object import CalendarObject
+    from postern.items.contact import Contact
+    from postern.items.filters import CardFilter, Collation, ComponentFilter, PropertyFilter, TextMatch, TimeRange
+    from postern.items.series import Series
+    from postern.protocols import content_lines
+    from postern.protocols.ical import rule, values
+    from postern.protocols.ical.expansion import Budget, expand
+
+from datetime import datetime
+from itertools import islice, pairwise
+
+SPAN = TimeRange(1_767_225_600, 1_769_904_000)
+START = datetime(2026, 1, 1, 9)
+
+
+def one_input(data: bytes) -> None:
+    """Raises AssertionError (or anything else) where a reader does what it must not."""
+    if not data:
+        return
+    seed, rest = data[0], data[1:]
+    READERS[seed % len(READERS)](rest)
+
+
+def _lines(octets: bytes) -> None:
+    document = content_lines.read(octets)
+    for root in document.roots:
+        written = root.octets()
+        again = content_lines.read(written).roots
+        assert [other.octets() for other in again] == [written]
+        for line in root.lines():
+            made = content_lines.line(line.name or "X", line.value, line.parameters, line.group)
+            assert all(len(piece) <= 75 for piece in made.raw.split(b"\r\n"))
+            content_lines.unescaped(line.value)
+            text.text_of(line.value).encode("utf-8")
+
+
+def _calendar(octets: bytes) -> None:
+    calendar = calendar_object.read(octets)
+    zones.zone_of_calendar(octets)
+    if not isinstance(calendar, CalendarObject):
+        return
+    calendar_object.check(calendar)
+    rendered = task.render(calendar) if calendar.kind == "VTODO" else appointment.render(calendar)
+    rendered.summary.encode("utf-8"), rendered.uid.encode("utf-8"), rendered.organizer.encode("utf-8")
+    assert "\0" not in rendered.summary + rendered.uid + rendered.organizer + rendered.location + rendered.status
+    series = Series(calendar)
+    budget = Budget(20_000)
+    for occurrence in series.between(SPAN.start, SPAN.end, 50, budget):
+        assert SPAN.start is not None and SPAN.end is not None
+        assert occurrence.start < SPAN.end and max(occurrence.end, occurrence.start + 1) > SPAN.start
+        assert rendered.starts is not None and rendered.starts <= occurrence.start
+        assert rendered.recurs_until is None or occurrence.end <= rendered.recurs_until
+    alarm = alarms.next_alarm(calendar, 0)
+    assert alarm is None or alarm.time > 0
+    ringing = ComponentFilter(calendar.kind, components=(ComponentFilter("VALARM", time_range=SPAN),))
+    calendar_query.matches(calendar, ComponentFilter("VCALENDAR", components=(ringing,)), budget=budget)
+    inside = ComponentFilter(calendar.kind, time_range=SPAN, properties=(PropertyFilter("X", is_not_defined=True),))
+    calendar_query.matches(calendar, ComponentFilter("VCALENDAR", components=(inside,)), budget=budget)
+    wanted = calendar_data.Wanted(expand=SPAN, limit_busy=SPAN)
+    calendar_data.retrieve(calendar, wanted, budget=Budget(20_000), most=50)
+    calendar_data.retrieve(calendar, calendar_data.Wanted(limit_series=SPAN))
+    periods = free_busy.free_busy([calendar], SPAN.start or 0, SPAN.end or 0, budget=budget)
+    assert all(first.end <= second.start for first, second in pairwise(periods))
+
+
+def _event(octets: bytes) -> None:
+    """Lines in an appointment that is sound but for them."""
+    begin = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20260101T090000Z\r\n"
+    _calendar(begin + octets + b"\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n")
+
+
+def _card(octets: bytes) -> None:
+    found_card = contact.read(octets)
+    if not isinstance(found_card, Contact):
+        return
+    contact.check(found_card)
+    rendered = contact.render(found_card)
+    for value in (rendered.uid, rendered.name, rendered.organization, *rendered.emails, *rendered.telephones):
+        value.encode("utf-8")
+        assert "\0" not in value
+    match = TextMatch("a", Collation.UNICODE)
+    card_query.matches(found_card, CardFilter((PropertyFilter("FN", texts=(match,)),)))
+
+
+def _rule(octets: bytes) -> None:
+    found_rule = rule.read_rule(octets.decode("latin-1"))
+    if found_rule is None:
+        return
+    assert rule.read_rule(rule.written_rule(found_rule)) == found_rule
+    budget = Budget(5_000)
+    times = list(islice(expand(found_rule, START, budget), 20))
+    assert times == sorted(set(times)) and all(time >= START for time in times)
+    assert budget.left > -5_000
+
+
+def _values(octets: bytes) -> None:
+    value = octets.decode("utf-8", "surrogateescape")
+    when = values.read_when(value)
+    if when is not None:
+        assert values.read_when(values.written(when)) == when
+    span = values.read_span(value)
+    if span is not None:
+        total = span.days * 86_400 + span.seconds
+        again = values.read_span(values.written_span(span))
+        assert again is not None and again.days * 86_400 + again.seconds == total
+    offset = values.read_offset(value)
+    assert offset is None or values.read_offset(values.written_offset(offset)) == offset
+    values.read_interval(value)
+    zones.zone_named(value)
+
+
+READERS = (_lines, _calendar, _event, _card, _rule, _values)
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
