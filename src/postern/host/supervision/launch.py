@@ -138,8 +138,8 @@ class _Launch:
                 starts=starts,
                 workers=server.workers or len(os.sched_getaffinity(0)),
                 engines=wanted,
-                watch=self._watch(Renewal(configured, server, self.state), watch.Watch(configured, server, self.state)),
-                refresh=lambda: self._refresh(configured, server),
+                watch=self._watch(renewal, watch.Watch(configured, server, self.state)),
+                refresh=lambda: self._refresh(configured, server, renewal),
             ),
             self.lock,
         )
