@@ -277,13 +277,28 @@ _RULES = (
 _VALUES = (b"20260101T090000Z", b"-P1DT2H3M4S", b"+0930", b"20260101T090000Z/PT1H", b"/x.test/Europe/Berlin")
 
 
+_MEETING = (
+    b"BEGIN:VCALENDAR\r\n%bBEGIN:VEVENT\r\nUID:u\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260101T090000Z\r\nSEQUENCE:%b\r\n"
+    b"RRULE:FREQ=DAILY\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b.test\r\n%bEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+_OCCURRENCE = b"RECURRENCE-ID:20260102T090000Z\r\n"
+_MESSAGES = (
+    (b"METHOD:REQUEST\r\n", b"1", b""),
+    (b"METHOD:REQUEST\r\n", b"1", _OCCURRENCE),
+    (b"METHOD:CANCEL\r\n", b"1", _OCCURRENCE),
+    (b"METHOD:REPLY\r\n", b"1", _OCCURRENCE),
+    (b"METHOD:ADD\r\n", b"1", b""),
+)
+
+
 def _items() -> Iterator[bytes]:
-    """In the order of the target's readers: content lines, calendars, parts of events, cards, rules, values."""
+    """In the order of the target's readers: content lines, calendars, parts of events, cards, rules, values, meetings."""
     yield from (bytes([reader]) + case.octets for reader in (0, 1) for case in CALENDARS)
     yield from (bytes([reader]) + case.octets for reader in (0, 3) for case in CARDS)
     yield from (b"\x02" + lines for lines in _PARTIAL)
     yield from (b"\x04" + rule for rule in _RULES)
     yield from (b"\x05" + value for value in _VALUES)
+    yield from (b"\x06" + _MEETING % (b"", b"0", b"") + b"\r\n" + _MEETING % message for message in _MESSAGES)
     for kind in (b"VTODO", b"VJOURNAL", b"VFREEBUSY"):
         yield b"\x01BEGIN:VCALENDAR\nBEGIN:%b\nUID:u\nDTSTART:20260101T090000Z\nFREEBUSY:a/b\nEND:%b" % (kind, kind)
 

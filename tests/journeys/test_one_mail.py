@@ -285,34 +285,6 @@ def test_what_happens_is_counted_and_told(client: Traveller, here: Organization)
     assert here.verify("--path", "metrics")["metrics"]["verdict"] == "pass"
 
 
-def test_a_new_certificate_is_shown_while_a_hundred_connections_stay(here: Organization) -> None:
-    def shown(port: int) -> str:
-        return ssl.get_server_certificate(("127.0.0.1", here.port(port)))
-
-    context = ssl.create_default_context(cafile=str(here.authority))
-    workers = {role: sorted(here.workers(role)) for role in ("client-access", "hub")}
-    before = {port: shown(port) for port in (993, 465, 995)}
-    clients = [imaplib.IMAP4_SSL("127.0.0.1", here.port(993), ssl_context=context, timeout=20) for _ in range(95)]
-    try:
-        for client in clients[:5]:
-            client.login("alice@example.test", PASSWORD)
-        said = here.command("certificate", "renew").stdout
-        assert "the doors show it from now on; connections stay" in said
-        for port in before:
-            until(lambda port=port: shown(port) != before[port], "the new certificate at the door", SECONDS)
-        assert len({shown(port) for port in before}) == 1
-        assert all(client.noop()[0] == "OK" for client in clients)
-        with imaplib.IMAP4_SSL("127.0.0.1", here.port(993), ssl_context=context, timeout=20) as fresh:
-            fresh.login("alice@example.test", PASSWORD)
-    finally:
-        for client in clients:
-            client.shutdown()
-    assert {role: sorted(here.workers(role)) for role in workers} == workers
-    assert here.verify("--path", "imap4")["imap4"]["verdict"] == "pass"
-    lives = (397 + 3650) * 86_400  # the server's and the authority's
-    assert lives - 600 < metrics(here)["postern_certificate_expires_seconds",] <= lives
-
-
 def test_health_notices_a_part_that_is_gone_and_its_return(here: Organization) -> None:
     status, parts = health(here)
     assert status == 200 and set(parts.values()) == {"up"}

@@ -149,7 +149,7 @@ async def _challenges(
     number = organization.port(CHALLENGE_PORT)
     try:
         for address in server.addresses:
-            door = Door([row], row.port("http-01"), partial(ChallengeSession, access), None)
+            door = Door([row], row.port(CHALLENGE_PORT), partial(ChallengeSession, access), None)
             try:
                 await door.open(address, number, shared=False)
             except OSError as error:

@@ -70,11 +70,9 @@ class Web:
         """Whether clients that ask for this host are sent to it again, by TLS."""
         host = host.strip("[]")
         organization = self._runtime.feed.current
-        if (
-            host in self._tls.renewed().names
-            or host in organization.own_names()
-            or host in self._runtime.server.addresses
-        ):
+        if host in organization.own_names() or host in self._runtime.server.addresses:
+            return True
+        if host in self._tls.renewed().names:
             return True
         domains = [a_labels(domain.name) for domain in organization.domains]
         return any(host == name + domain for domain in domains for name in NAMES)

@@ -64,7 +64,7 @@ async def ordered(
     """Orders a certificate while a door answers challenges at `http_port` (0: none does)."""
     files = ChallengeFiles(folder)
     access = ChallengeAccess(Guard([CHALLENGE], frozenset()), files, Observed(None))
-    door = Door([CHALLENGE], CHALLENGE.port("http-01"), partial(ChallengeSession, access), None)
+    door = Door([CHALLENGE], CHALLENGE.port(80), partial(ChallengeSession, access), None)
     if http_port:
         await door.open("127.0.0.1", http_port)
     client = AcmeClient(transport(server), server.directory, account or Account(KEY, "a@example.test", True), files)
@@ -319,7 +319,7 @@ def test_the_door_gives_out_answers_alone(tmp_path: Path, http_port: int, line: 
         files = ChallengeFiles(tmp_path)
         files.put("t" * 43, "t" * 43 + ".thumb")
         access = ChallengeAccess(Guard([CHALLENGE], frozenset()), files, Observed(None))
-        door = Door([CHALLENGE], CHALLENGE.port("http-01"), partial(ChallengeSession, access), None)
+        door = Door([CHALLENGE], CHALLENGE.port(80), partial(ChallengeSession, access), None)
         await door.open("127.0.0.1", http_port)
         reader, writer = await asyncio.open_connection("127.0.0.1", http_port)
         writer.write(line + (b" HTTP/1.1\r\nHost: x\r\n\r\n" if b"/" in line else b"\r\n\r\n"))

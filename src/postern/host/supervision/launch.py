@@ -129,6 +129,7 @@ class _Launch:
             for engine in reversed(self.started):
                 engine.stop()
             raise
+        renewal = Renewal(configured, server, self.state)
         supervisor = Supervisor(
             Plan(
                 organization=organization,
@@ -137,15 +138,15 @@ class _Launch:
                 starts=starts,
                 workers=server.workers or len(os.sched_getaffinity(0)),
                 engines=wanted,
-                watch=self._watch(Renewal(configured, server, self.state), watch.Watch(configured, server, self.state)),
-                refresh=lambda: self._refresh(configured, server),
+                watch=self._watch(renewal, watch.Watch(configured, server, self.state)),
+                refresh=lambda: self._refresh(configured, server, renewal),
             ),
             self.lock,
         )
         try:
             self.step("opening the doors")
             supervisor.start()
-            self._refresh(configured, server)
+            self._refresh(configured, server, renewal)
             demo = self._demo(organization, server, lambda: supervisor.stopping)
             if not supervisor.stopping:
                 ready(
@@ -176,9 +177,10 @@ class _Launch:
     def _certificates(self, organization: Organization, server: Server) -> Certificates:
         return certificates.ensure(self.state, organization, server, datetime.datetime.now(datetime.UTC))
 
-    def _refresh(self, organization: Organization, server: Server) -> None:
+    def _refresh(self, organization: Organization, server: Server, renewal: Renewal) -> None:
         """Renews the certificate that this host signed itself, if it is time. The doors see by themselves that it is another.
         Tells once a day which certificates end soon."""
+        renewal.soon()
         now = datetime.datetime.now(datetime.UTC)
         try:
             if self._certificates(organization, server).renewed:
