@@ -25,7 +25,7 @@ MAX_OCCURRENCES = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a resource takes. Addresses are in lower case; None stands for everybody.
+    """The rules by which a resource takes requests. Addresses are in lower case; None stands for everybody.
 
     Requests of `bookers` are accepted if they are within the policy. Those of `requesters` are put before the delegates, and
     those of `exempt` even if they are not within the policy.
@@ -54,7 +54,7 @@ class Decision(Enum):
 
 
 class Booking(NamedTuple):
-    """What is decided, why, and which occurrences of a series that is accepted are declined, by their RECURRENCE-ID."""
+    """A decision, its reason, and those occurrences of a series that is accepted are declined, by their RECURRENCE-ID."""
 
     decision: Decision
     why: str = ""
