@@ -216,6 +216,7 @@ class OrganizationShape(Shape):
     keytab: str = ""
     authorities: str = ""
     metrics: bool = False
+    acme: bool = False
     postgres: Annotated[str, AfterValidator(_postgres_url)] = ""
     """The URL of every database. Files had it before there was `[[database]]`."""
     directory: Annotated[str, AfterValidator(_directory_url)] = ""

@@ -178,6 +178,8 @@ class Organization:
     """The databases that the file names by `[[database]]`; `databases` has them all."""
     metrics: bool = False
     """True if servers tell monitoring their metrics, on the row `metrics`."""
+    acme: bool = False
+    """True if servers may get certificates by ACME, on the rows `acme` and `acme-challenge`."""
 
     @property
     def databases(self) -> tuple[Database, ...]:

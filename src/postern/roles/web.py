@@ -11,9 +11,11 @@ from postern.net.tls import ServerContext, server_context
 from postern.paths.deployment import closed
 from postern.paths.row import Path, Tls
 from postern.roles.autodiscover import autodiscover_routes, configuration_routes
+from postern.roles.dav import caldav_routes, carddav_routes
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
+from postern.services.acme.challenges import challenge_route
 from postern.services.http.access import HttpAccess
 from postern.services.http.session import HttpSession
 from postern.services.http.site import Route, Site
@@ -22,9 +24,20 @@ HTTPS = 443
 NAMES = ("", "autodiscover.", "autoconfig.")
 """Prefixes of the names below a domain under which clients look for it."""
 
+
+def _challenge_routes(runtime: Runtime, logon: ServerLogon, row: Path) -> list[Route]:
+    return [challenge_route(logon.guard(row), runtime.state.certificates)]
+
+
 Parts = Callable[[Runtime, ServerLogon, Path], list[Route]]
 PARTS: Mapping[str, Parts] = MappingProxyType(
-    {"autodiscover": autodiscover_routes, "client-configuration": configuration_routes}
+    {
+        "autodiscover": autodiscover_routes,
+        "client-configuration": configuration_routes,
+        "caldav": caldav_routes,
+        "carddav": carddav_routes,
+        "acme-challenge": _challenge_routes,
+    }
 )
 """By row, what makes the routes that it answers for."""
 
@@ -58,8 +71,11 @@ class Web:
 
     def _is_ours(self, host: str) -> bool:
         """Whether clients that ask for this host are sent to it again, by TLS."""
+        host = host.strip("[]")
         organization = self._runtime.feed.current
-        if host in self._tls.names or host in organization.own_names() or host in self._runtime.server.addresses:
+        if host in organization.own_names() or host in self._runtime.server.addresses:
+            return True
+        if host in self._tls.renewed().names:
             return True
         domains = [a_labels(domain.name) for domain in organization.domains]
         return any(host == name + domain for domain in domains for name in NAMES)
