@@ -1,4 +1,4 @@
-"""Occurrences of calendar objects: what RFC 5545 says of rules, dates, exclusions and exceptions together."""
+"""Occurrences of calendar objects: what RFC 5545 says of rules, dates, exclusions and exceptions together; covers: recurrence"""
 
 from __future__ import annotations
 

@@ -13,8 +13,9 @@ from typing import NamedTuple
 
 from postern.items.calendar_object import CalendarObject
 from postern.items.free_busy import Period
+from postern.items.recurrence import DAY
 from postern.items.rendered import Busy
-from postern.items.series import DAY, Occurrence, Series
+from postern.items.series import Occurrence, Series
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.values import When
 from postern.protocols.ical.zones import UTC_ZONE, Zone
@@ -54,7 +55,7 @@ class Decision(Enum):
 
 
 class Booking(NamedTuple):
-    """A decision, its reason, and those occurrences of a series that is accepted are declined, by their RECURRENCE-ID."""
+    """A decision and its reason. `declined` are occurrences of an accepted series that are declined alone, by RECURRENCE-ID."""
 
     decision: Decision
     why: str = ""
