@@ -140,7 +140,7 @@ def test_a_caller_that_no_row_admits_is_refused() -> None:
 
 
 def test_a_page_of_another_site_changes_nothing_here() -> None:
-    """A browser sends the user's credentials with it by itself; programs send no Origin."""
+    """A browser sends the user's credentials with it by itself. Thunderbird names our own origin, other programs none."""
 
     async def run() -> None:
         door = WebDoor()
