@@ -47,6 +47,8 @@ def test_every_built_row_of_the_web_has_routes() -> None:
     built = {
         row.id
         for row in TABLE.values()
-        if row.callee is Party.CLIENT_ACCESS and any(port.number == 443 for port in row.ports) and not row.waits
+        if row.callee in (Party.CLIENT_ACCESS, Party.ANY_SERVER)
+        and any(port.number in (80, 443) for port in row.ports)
+        and not row.waits
     }
     assert set(PARTS) == built
