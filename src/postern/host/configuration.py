@@ -206,6 +206,7 @@ def _organization(shapes: FileShape) -> Organization:
         keytab=main.keytab,
         authorities=main.authorities,
         metrics=main.metrics,
+        language=main.language,
         offset=main.offset,
         rpc_ports=(ports[0], ports[1]),
         directory=main.directory,
