@@ -470,6 +470,12 @@ class ItemStoreContract:
             assert [node.id for node in said.created] == [made.id]
             assert [node.id for node in said.changed] == [notes.id]
             await refused("ALREADYEXISTS", store.create_folder(guid, ["Notes"]))
+            await store.rename_folder(guid, made.id, ["Tasks"])
+            names = {node.kind: node.name for node in await store.tree(guid)}
+            assert (names[FolderKind.TASKS], (await store.folder(guid, made.id)).path) == ("Tasks1", ("Tasks",))
+            await refused("ALREADYEXISTS", store.move_folder(guid, made.id, 0, "Journal"))
+            await refused("CANNOT", store.rename_folder(guid, box.kinds[FolderKind.SENT], ["Journal"]))
+            assert "Journal" in {node.name for node in await store.tree(guid)}
 
         check(opened, steps)
 
@@ -598,6 +604,9 @@ class ItemStoreContract:
                 ANONYMOUS: Right(0),
             }
             assert [node.id for node in (await store.folder_changes(guid, since)).changed] == [folder.id]
+            await store.set_rights(guid, box.inbox, bob, Right.OWNER)
+            entries = await store.mailbox_rights(guid)
+            assert entries == {folder.id: await store.rights(guid, folder.id), box.inbox: {bob: Right.OWNER}}
             await store.set_rights(guid, folder.id, EVERYBODY, None)
             assert set(await store.rights(guid, folder.id)) == {bob, ANONYMOUS}
             await store.delete_folder(guid, folder.id)

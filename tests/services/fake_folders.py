@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from postern.model.folders import MAIL, Folder, FolderKind, Right
+from postern.model.folders import FOLDER_CLASSES, MAIL, Folder, FolderKind, Right
 from postern.model.item_store import PropertyName, RenderedItem
 from postern.model.items import MESSAGE, Column, Flag
 from postern.model.mailbox import MailboxError
@@ -153,6 +153,11 @@ class FakeMailbox:
                 other.path = (name, *other.path[1:])
         folder.change = self.next
         self.change += 1
+
+    def make_way(self, path: tuple[str, ...]) -> None:
+        """Gives another name to the well-known folder without mail that has this path."""
+        for hidden in [f for f in self.folders.values() if f.path == path and f.kind in FOLDER_CLASSES]:
+            self.name_anew(hidden, self.free_name(hidden.path[0]))
 
     def of_kind(self, kind: FolderKind) -> FakeFolder:
         return next(folder for folder in self.folders.values() if folder.kind is kind)

@@ -198,6 +198,8 @@ class FakeItemStore(FakeMailboxes):
         path = self._path(mailbox, parent, name)
         if self._folder(mailbox, folder).kind not in (FolderKind.USER, FolderKind.ARCHIVE):
             raise MailboxError("CANNOT", "A well-known folder keeps its name")
+        if any(other.path == path for other in self._mailbox(mailbox).folders.values()):
+            raise MailboxError("ALREADYEXISTS", "The folder exists")
         await self.rename_folder(mailbox, folder, path)
 
     async def folder_changes(self, mailbox: UUID, since: int) -> FolderChanges:
@@ -212,6 +214,10 @@ class FakeItemStore(FakeMailboxes):
 
     async def rights(self, mailbox: UUID, folder: int) -> dict[UUID, Right]:
         return dict(self._folder(mailbox, folder).rights)
+
+    async def mailbox_rights(self, mailbox: UUID) -> dict[int, dict[UUID, Right]]:
+        folders = sorted(self._mailbox(mailbox).folders.items())
+        return {number: dict(folder.rights) for number, folder in folders if folder.rights}
 
     async def set_rights(self, mailbox: UUID, folder: int, grantee: UUID, rights: Right | None) -> None:
         f = self._folder(mailbox, folder)

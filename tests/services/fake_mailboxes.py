@@ -97,8 +97,7 @@ class FakeMailboxes:
     async def create_folder(self, mailbox: UUID, path: Sequence[str], kind: FolderKind = FolderKind.USER) -> Folder:
         box = self._mailbox(mailbox)
         path = tuple(checked_path(path))
-        for hidden in [f for f in box.folders.values() if f.path == path and f.kind in FOLDER_CLASSES]:
-            box.name_anew(hidden, box.free_name(hidden.path[0]))
+        box.make_way(path)
         if any(f.path == path for f in box.folders.values()):
             raise MailboxError("ALREADYEXISTS", "The folder exists")
         box.add_parents(path, others=1)
@@ -108,14 +107,15 @@ class FakeMailboxes:
 
     async def rename_folder(self, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
         box, f, path = self._mailbox(mailbox), self._folder(mailbox, folder), checked_path(path)
+        if f.kind not in (FolderKind.INBOX, FolderKind.USER, FolderKind.ARCHIVE):
+            raise MailboxError("CANNOT", "A well-known folder keeps its name")
+        box.make_way(path)
         if any(other.path == path for other in box.folders.values()):
             raise MailboxError("ALREADYEXISTS", "The folder exists")
         if f.kind is FolderKind.INBOX:
             created = await self.create_folder(mailbox, path)
             await self.copy(mailbox, folder, [(1, 0xFFFFFFFF)], created.id, move=True)
             return
-        if f.kind not in (FolderKind.USER, FolderKind.ARCHIVE):
-            raise MailboxError("CANNOT", "A well-known folder keeps its name")
         old = f.path
         if path[: len(old)] == old:
             raise MailboxError("CANNOT", "A folder cannot move below itself")

@@ -69,17 +69,23 @@ def test_contents_that_do_not_fit_beside_others_are_asked_for_apart(
     ],
 )
 def test_each_question_has_its_index(store: Store, statement: str, parameters: str, index: str) -> None:
-    """Also as a plan that was made while there was little."""
+    """As a plan that was made while there was little, and as one made while there is much."""
     box, run = store.mailbox(), store.run
     folder = run(store.database.create_in(box.guid, 0, "Team", CALENDAR)).id
-    run(store.database.add(box.guid, folder, [NewResource(b"x", APPOINTMENT, RenderedItem(uid="u"))]))
     with psycopg.connect(store.dsn) as connection:
         connection.execute(
             "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;"
             " SET enable_mergejoin = off"
         )
-        connection.execute(f"PREPARE ask AS {statement}".encode())
-        asked = parameters.format(guid=box.guid, folder=folder)
-        rows = connection.execute(f"EXPLAIN EXECUTE ask ({asked})".encode()).fetchall()
-    plan = "\n".join(str(row[0]) for row in rows)
-    assert index in plan and "Seq Scan on resources" not in plan, plan
+        for count in (1, 1_500):
+            contact = RenderedItem("u", 5, 10, reminds=5, addresses=("a@b.test",))
+            new = [
+                NewResource(b"x", APPOINTMENT, contact if number % 100 == 0 else RenderedItem("u", 5, 10))
+                for number in range(count)
+            ]
+            run(store.database.add(box.guid, folder, new))
+            connection.execute(f"ANALYZE resources; ANALYZE folders; PREPARE ask{count} AS {statement}".encode())
+            asked = parameters.format(guid=box.guid, folder=folder)
+            rows = connection.execute(f"EXPLAIN EXECUTE ask{count} ({asked})".encode()).fetchall()
+            plan = "\n".join(str(row[0]) for row in rows)
+            assert index in plan and "Seq Scan on resources" not in plan, plan

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntFlag, StrEnum
+from functools import reduce
+from operator import or_
 from typing import NamedTuple, Protocol
 from uuid import UUID
 
@@ -148,6 +150,19 @@ ANONYMOUS = UUID(int=(1 << 128) - 1)
 """The grantee that stands for those who are not logged on."""
 
 
+def granted(rights: Mapping[UUID, Right], grantees: Sequence[UUID]) -> Right:
+    """The rights that a folder's entries give to a user. `grantees` are the user's directory id and then those of the user's
+    groups: the user's own entry counts alone, else those of the groups together, else that of EVERYBODY. Without `grantees`,
+    nobody is logged on."""
+    if not grantees:
+        return rights.get(ANONYMOUS, Right(0))
+    user, *groups = grantees
+    if user in rights:
+        return rights[user]
+    entries = [rights[group] for group in groups if group in rights] or [rights.get(EVERYBODY, Right(0))]
+    return reduce(or_, entries)
+
+
 class SharedFolder(NamedTuple):
     """A folder of another's mailbox on which `grantee` has `rights`."""
 
@@ -180,6 +195,10 @@ class FolderTree(Protocol):
     async def rights(self, mailbox: UUID, folder: int) -> dict[UUID, Right]:
         """The rights of others in the folder, by the grantee's directory id, EVERYBODY or ANONYMOUS. The owner of the mailbox
         has all rights and no entry. Raises MailboxError NONEXISTENT."""
+        ...
+
+    async def mailbox_rights(self, mailbox: UUID) -> dict[int, dict[UUID, Right]]:
+        """The rights of others in all folders, by folder; folders without an entry are left out."""
         ...
 
     async def set_rights(self, mailbox: UUID, folder: int, grantee: UUID, rights: Right | None) -> None:

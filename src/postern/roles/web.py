@@ -11,6 +11,7 @@ from postern.net.tls import ServerContext, server_context
 from postern.paths.deployment import closed
 from postern.paths.row import Path, Tls
 from postern.roles.autodiscover import autodiscover_routes, configuration_routes
+from postern.roles.dav import caldav_routes, carddav_routes
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
@@ -33,6 +34,8 @@ PARTS: Mapping[str, Parts] = MappingProxyType(
     {
         "autodiscover": autodiscover_routes,
         "client-configuration": configuration_routes,
+        "caldav": caldav_routes,
+        "carddav": carddav_routes,
         "acme-challenge": _challenge_routes,
     }
 )
@@ -68,6 +71,7 @@ class Web:
 
     def _is_ours(self, host: str) -> bool:
         """Whether clients that ask for this host are sent to it again, by TLS."""
+        host = host.strip("[]")
         organization = self._runtime.feed.current
         if host in organization.own_names() or host in self._runtime.server.addresses:
             return True

@@ -255,6 +255,9 @@ class MailboxDatabase(Mailboxes, FolderTree, ItemStore, ResourceStore):
     async def rights(self, mailbox: UUID, folder: int) -> dict[UUID, Right]:
         return await folder_tree.rights(self._pool, mailbox, folder)
 
+    async def mailbox_rights(self, mailbox: UUID) -> dict[int, dict[UUID, Right]]:
+        return await folder_tree.mailbox_rights(self._pool, mailbox)
+
     async def set_rights(self, mailbox: UUID, folder: int, grantee: UUID, rights: Right | None) -> None:
         await folder_tree.set_rights(self._pool, self._notices, mailbox, folder, grantee, rights)
 

@@ -34,6 +34,10 @@ _RIGHTS = """
     SELECT f.id, r.grantee, r.rights FROM mailboxes m JOIN folders f ON f.mailbox = m.id
     LEFT JOIN folder_rights r ON r.folder = f.id WHERE m.guid = $1::uuid AND f.id = $2::bigint
 """
+_ALL_RIGHTS = """
+    SELECT r.folder, r.grantee, r.rights FROM mailboxes m JOIN folders f ON f.mailbox = m.id
+    JOIN folder_rights r ON r.folder = f.id WHERE m.guid = $1::uuid ORDER BY r.folder, r.grantee
+"""
 _SHARED = f"""
     SELECT m.guid, r.grantee, r.rights, {_NODE} FROM folder_rights r JOIN folders f ON f.id = r.folder
     JOIN mailboxes m ON m.id = f.mailbox WHERE r.grantee = ANY ($1::uuid[]) AND m.disconnected = 0
@@ -109,6 +113,13 @@ async def rights(pool: Pool, mailbox: UUID, folder: int) -> dict[UUID, Right]:
     if not rows:
         raise MailboxError("NONEXISTENT", "No such folder")
     return {UUID(bytes=grantee): Right(wire.to_int8(bits)) for _, grantee, bits in rows if grantee is not None}
+
+
+async def mailbox_rights(pool: Pool, mailbox: UUID) -> dict[int, dict[UUID, Right]]:
+    entries: dict[int, dict[UUID, Right]] = {}
+    for folder, grantee, bits in await pool.read(_ALL_RIGHTS, [mailbox.bytes]):
+        entries.setdefault(wire.to_int8(folder), {})[UUID(bytes=grantee)] = Right(wire.to_int8(bits))
+    return entries
 
 
 async def set_rights(

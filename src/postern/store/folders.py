@@ -93,7 +93,7 @@ async def create_folder(pool: Pool, notices: Notices, mailbox: UUID, path: Seque
 
 async def rename_folder(pool: Pool, notices: Notices, mailbox: UUID, folder: int, path: Sequence[str]) -> None:
     rows = await pool.run(
-        "SELECT rename_folder($1::uuid, $2::bigint, $3::text[], $4::bigint, $5::bigint, $6::bigint)",
+        "SELECT rename_mail_folder($1::uuid, $2::bigint, $3::text[], $4::bigint, $5::bigint, $6::bigint)",
         [mailbox.bytes, wire.int8(folder), wire.texts(checked_path(path)), *limits()],
     )
     notices.changed(mailbox, wire.to_int8(rows[0][0]))

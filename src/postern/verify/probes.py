@@ -74,6 +74,8 @@ PROBES: Mapping[str, Probe] = MappingProxyType({
     "pop3":                      Probe(From.HOME, MailRow(Pop3Connection), behind=_STORE),
     "autodiscover":              Probe(From.HOME, WebRow("/autodiscover/autodiscover.xml")),
     "client-configuration":      Probe(From.HOME, WebRow("/mail/config-v1.1.xml?emailaddress=verify@{domain}")),
+    "caldav":                    Probe(From.HOME, WebRow("/dav/"), behind=_STORE),
+    "carddav":                   Probe(From.HOME, WebRow("/dav/addressbooks/"), behind=_STORE),
     "hub-to-hub":                Probe(From.ANOTHER, MailRow(SmtpConnection, by_machine=True)),
     "hub-to-edge":               Probe(From.CALLER, check_direct_trust_row),
     "edge-to-hub":               Probe(From.CALLER, check_direct_trust_row),

@@ -75,20 +75,37 @@ BEGIN
     RETURN seen;
 END $$;
 
--- A folder with mail by its path, as IMAP makes it. A well-known folder without mail, which IMAP does not show, makes way.
+-- Gives another name to the well-known folder without mail that has this path: whoever names a folder by its path does not see it.
+CREATE FUNCTION make_way(box integer, wanted text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    f folders;
+BEGIN
+    SELECT * INTO f FROM folders o WHERE o.mailbox = box AND o.path = wanted
+        AND o.kind IN ('calendar', 'contacts', 'tasks', 'notes', 'journal');
+    IF FOUND THEN
+        PERFORM name_anew(f, free_top_name(box, f.name));
+    END IF;
+END $$;
+
+-- CREATE and RENAME of IMAP.
 CREATE FUNCTION create_mail_folder(
     guid uuid, new_path text[], new_kind text, most bigint, deepest bigint, longest bigint
 ) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     m mailboxes := lock_mailbox(guid);
-    f folders;
 BEGIN
-    SELECT * INTO f FROM folders o WHERE o.mailbox = m.id AND o.path = new_path
-        AND o.kind IN ('calendar', 'contacts', 'tasks', 'notes', 'journal');
-    IF FOUND THEN
-        PERFORM name_anew(f, free_top_name(m.id, f.name));
-    END IF;
+    PERFORM make_way(m.id, new_path);
     RETURN create_folder(guid, new_path, new_kind, 'IPF.Note', most, deepest, longest);
+END $$;
+
+CREATE FUNCTION rename_mail_folder(
+    guid uuid, folder bigint, new_path text[], most bigint, deepest bigint, longest bigint
+) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    m mailboxes := lock_mailbox(guid);
+BEGIN
+    PERFORM make_way(m.id, new_path);
+    RETURN rename_folder(guid, folder, new_path, most, deepest, longest);
 END $$;
 
 -- Names the well-known folders of these kinds anew, if they still have one of the `former` names. Gives the last change.

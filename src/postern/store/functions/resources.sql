@@ -13,12 +13,14 @@ CREATE FUNCTION free_name(of_folder bigint, wanted text) RETURNS text LANGUAGE s
         THEN gen_random_uuid()::text || coalesce(substring(wanted FROM '\.[A-Za-z0-9]{1,8}$'), '') ELSE wanted END
 $$;
 
--- Refuses a UID that another item of the folder has, but one of `but`.
+-- Refuses a UID that another item of the folder has, but one of `but`. As everywhere in this file, each value is looked up by
+-- itself (LATERAL, OFFSET 0): a plan made while the table was small would go through the folder.
 CREATE FUNCTION check_uids(of_folder bigint, wanted text[], but bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF EXISTS (
-        SELECT FROM unnest(wanted) AS w(uid) JOIN resources r ON r.folder = of_folder AND r.uid = w.uid AND r.uid <> ''
-        WHERE r.item <> ALL (but)
+        SELECT FROM unnest(wanted) AS w(uid) CROSS JOIN LATERAL (
+            SELECT o.item FROM resources o WHERE o.folder = of_folder AND o.uid = w.uid AND o.uid <> '' OFFSET 0
+        ) AS r WHERE r.item <> ALL (but)
     ) THEN
         RAISE EXCEPTION 'Another item of the folder has this UID' USING ERRCODE = 'PM010';
     END IF;
@@ -119,7 +121,10 @@ CREATE FUNCTION add_resources(
 DECLARE
     f folders := folder_of(lock_mailbox(guid), folder);
 BEGIN
-    IF EXISTS (SELECT FROM unnest(names) AS w(name) JOIN resources r ON r.folder = f.id AND r.name = w.name) THEN
+    IF EXISTS (
+        SELECT FROM unnest(names) AS w(name) CROSS JOIN LATERAL (
+            SELECT FROM resources o WHERE o.folder = f.id AND o.name = w.name OFFSET 0) AS r
+    ) THEN
         RAISE EXCEPTION 'The name is taken' USING ERRCODE = 'PM002';
     END IF;
     IF unique_uids THEN
@@ -245,6 +250,7 @@ BEGIN
         starts, ends, expands, busy, private, status, organizer, reminds, addresses)
     SELECT i.id, target, free_name(target, r.name), r.uid, r.tag, r.size, r.class, i.created, r.modified, at,
         r.starts, r.ends, r.expands, r.busy, r.private, r.status, r.organizer, r.reminds, r.addresses
-    FROM unnest(sources) WITH ORDINALITY AS s(id, n) JOIN resources r ON r.item = s.id
-    JOIN items i ON i.folder = target AND i.uid = first_uid + s.n - 1;
+    FROM unnest(sources) WITH ORDINALITY AS s(id, n)
+    CROSS JOIN LATERAL (SELECT * FROM resources o WHERE o.item = s.id OFFSET 0) AS r
+    CROSS JOIN LATERAL (SELECT * FROM items o WHERE o.folder = target AND o.uid = first_uid + s.n - 1 OFFSET 0) AS i;
 END $$;

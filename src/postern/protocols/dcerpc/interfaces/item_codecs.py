@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from postern.model.folders import FolderChanges, FolderNode, Right, SharedFolder
 from postern.model.item_store import ItemChanges, PropertyName, StoredItem
@@ -26,13 +27,15 @@ from postern.protocols.dcerpc.codecs import (
     or_none,
     parts,
     read_signed_words,
+    read_uuids,
     read_words,
     record,
     write_signed_words,
+    write_uuids,
     write_words,
 )
 from postern.protocols.dcerpc.interfaces.mailbox_codecs import ANSWERED_KIND, KIND, NOW
-from postern.protocols.dcerpc.ndr import I64, U32, U64, Array, Blobs
+from postern.protocols.dcerpc.ndr import I64, U8, U32, U64, Array, Blobs
 
 IDS = SIGNED_WORDS
 """Ids of items or folders."""
@@ -147,6 +150,28 @@ SHARED = Columns(
         Parameter("rights", column(Codec(U32, None, Right))),
     ),
 )
+ALL_RIGHTS = Wide(
+    (("folders", Array(I64)), ("counts", Array(U32)), ("grantees", Array(U8)), ("rights", Array(U32))),
+    lambda entries: (
+        write_signed_words(list(entries)),
+        write_words([len(rights) for rights in entries.values()]),
+        write_uuids([grantee for rights in entries.values() for grantee in rights]),
+        write_words([right for rights in entries.values() for right in rights.values()]),
+    ),
+    lambda folders, counts, grantees, rights: _read_all_rights(
+        read_signed_words(folders), read_words(counts), read_uuids(grantees), read_words(rights)
+    ),
+)
+"""Rights by folder and grantee: `counts` says how many entries each folder has."""
+
+
+def _read_all_rights(
+    folders: Sequence[int], counts: Sequence[int], grantees: Sequence[UUID], rights: Sequence[int]
+) -> dict[int, dict[UUID, Right]]:
+    pairs = list(zip(grantees, map(Right, rights), strict=True))
+    return dict(zip(folders, map(dict, parts(counts, pairs)), strict=True))
+
+
 FOLDER_NAMES = mapping(Parameter("named_kinds", column(KIND)), Parameter("names", TEXTS))
 
 

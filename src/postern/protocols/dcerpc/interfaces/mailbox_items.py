@@ -270,6 +270,12 @@ _OPERATIONS = {
         (_MAILBOX, Parameter("items", codecs.IDS)),
         codecs.BAGS,
     ),
+    37: operation(
+        MailboxItems.mailbox_rights,
+        "What others may do in all folders, folder by folder: counts of entries for each.",
+        (_MAILBOX,),
+        codecs.ALL_RIGHTS,
+    ),
 }
 
 MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
@@ -278,5 +284,5 @@ MAILBOX_ITEMS: Interface[MailboxItems] = Interface(
     _OPERATIONS,
     preamble("mailbox items", "cas-to-mailbox"),
     MailboxItems,
-    sizes=(17, 37),
+    sizes=(17, 38),
 )

@@ -1,0 +1,32 @@
+"""The rights that entries of a folder give to somebody."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import pytest
+
+from postern.model.folders import ANONYMOUS, EVERYBODY, Right, granted
+
+ANN, BOB, TEAM, STAFF = (UUID(int=number) for number in range(1, 5))
+READ, CREATE, SHOW, NONE = Right.READ_ANY, Right.CREATE, Right.FREE_BUSY_SIMPLE, Right(0)
+ENTRIES = {BOB: NONE, TEAM: READ, STAFF: CREATE, EVERYBODY: SHOW, ANONYMOUS: Right.VISIBLE}
+
+
+@pytest.mark.parametrize(
+    ("grantees", "rights"),
+    [
+        ([ANN], SHOW),
+        ([BOB], NONE),
+        ([BOB, TEAM], NONE),
+        ([ANN, TEAM], READ),
+        ([ANN, TEAM, STAFF], READ | CREATE),
+        ([], Right.VISIBLE),
+    ],
+)
+def test_ones_own_entry_comes_first_then_the_groups_then_everybodys(grantees: list[UUID], rights: Right) -> None:
+    assert granted(ENTRIES, grantees) == rights
+
+
+def test_without_an_entry_there_is_no_right() -> None:
+    assert granted({}, [ANN, TEAM]) == granted({}, []) == NONE
