@@ -11,11 +11,11 @@ from postern.net.tls import ServerContext, server_context
 from postern.paths.deployment import closed
 from postern.paths.row import Path, Tls
 from postern.roles.autodiscover import autodiscover_routes, configuration_routes
+from postern.roles.challenges import challenge_routes
 from postern.roles.dav import caldav_routes, carddav_routes
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
-from postern.services.acme.challenges import challenge_route
 from postern.services.http.access import HttpAccess
 from postern.services.http.session import HttpSession
 from postern.services.http.site import Route, Site
@@ -25,10 +25,6 @@ NAMES = ("", "autodiscover.", "autoconfig.")
 """Prefixes of the names below a domain under which clients look for it."""
 
 
-def _challenge_routes(runtime: Runtime, logon: ServerLogon, row: Path) -> list[Route]:
-    return [challenge_route(logon.guard(row), runtime.state.certificates)]
-
-
 Parts = Callable[[Runtime, ServerLogon, Path], list[Route]]
 PARTS: Mapping[str, Parts] = MappingProxyType(
     {
@@ -36,7 +32,7 @@ PARTS: Mapping[str, Parts] = MappingProxyType(
         "client-configuration": configuration_routes,
         "caldav": caldav_routes,
         "carddav": carddav_routes,
-        "acme-challenge": _challenge_routes,
+        "acme-challenge": challenge_routes,
     }
 )
 """By row, what makes the routes that it answers for."""
