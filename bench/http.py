@@ -1,4 +1,4 @@
-"""The HTTP door beside uvicorn, in turn, medians of five: `python -m bench.http PYTHON`, a Python that has uvicorn and httptools.
+"""The HTTP door beside uvicorn, in turn, medians of RUNS: `python -m bench.http PYTHON [RUNS]`, with a Python that has uvicorn.
 
 One process each, the same application, the same client. uvicorn knows no caller, no row, no limits of time and no fields that
 protect browsers: its cost is what HTTP itself takes. Prints requests a second, CPU-seconds per 1,000, and the memory of an idle
@@ -22,7 +22,7 @@ from bench import accounting
 from bench.compare import ROOT, Figure, Sample, compare, load, sample, show
 from bench.peers import PASSWORD, Peer, free_port, wait_for
 
-COUNT = 40_000
+COUNT = 10_000
 IDLE = 1000
 
 
@@ -42,9 +42,10 @@ def served(python: str, server: str, folder: Path, certificate: tuple[str, str])
 
 
 def main() -> int:
-    if len(sys.argv) != 2:
+    if len(sys.argv) not in (2, 3):
         print(__doc__)
         return 64
+    runs = int(sys.argv[2]) if len(sys.argv) == 3 else 5
     with tempfile.TemporaryDirectory(prefix="postern-bench-", dir="/var/tmp") as temporary:
         folder = Path(temporary)
         issued = trustme.CA().issue_cert("localhost", "127.0.0.1", key_type=trustme.KeyType.ECDSA)
@@ -67,6 +68,7 @@ def main() -> int:
                         partial(asked, ours),
                         partial(asked, uvicorn),
                         "uvicorn",
+                        runs=runs,
                     )
     return 0
 

@@ -11,6 +11,7 @@ import json
 import ssl
 import sys
 import time
+from typing import cast
 
 import uvloop
 
@@ -24,9 +25,8 @@ class Client(asyncio.Protocol):
         self.seen = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.write(self.request)
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.write(self.request)
 
     def data_received(self, data: bytes) -> None:
         self.seen += data

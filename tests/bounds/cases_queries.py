@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from postern.items import (
     alarms,
     calendar_data,
+    calendar_object,
     calendar_query,
+    card_data,
     card_query,
     collation,
     free_busy,
+    invitations,
+    occurrence,
+    organizing,
+    scheduling,
+    series,
     time_range,
     zones,
 )
@@ -18,6 +26,7 @@ from postern.items.filters import CardFilter, Collation, ComponentFilter, Proper
 from postern.items.rendered import Busy
 from postern.protocols.ical.expansion import Budget
 from postern.protocols.ical.zones import UTC_ZONE
+from postern.protocols.vcard import conversion
 from tests.bounds.cases_items import _calendar, _card, _exceptions, _on
 from tests.bounds.growth import Cases, Work
 
@@ -38,7 +47,70 @@ def _merged(size: int) -> Work:
     return partial(free_busy.merged, periods)
 
 
+_invited = partial(_calendar, pattern=b"ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b.test\r\n")
+
+
+def _message(method: str, size: int, part: bytes) -> calendar_object.CalendarObject:
+    begin = f"BEGIN:VCALENDAR\r\nMETHOD:{method}\r\n".encode()
+    whole = b"BEGIN:VEVENT\r\nUID:u\r\nSEQUENCE:1\r\n" + part + b"END:VEVENT\r\n"
+    message = calendar_object.read(begin + whole * min(size // len(whole) + 1, 1_000) + b"END:VCALENDAR\r\n")
+    assert isinstance(message, calendar_object.CalendarObject)
+    return message
+
+
+def _replied(size: int) -> Work:
+    """Many answers to as many occurrences, for each of which an exception is made."""
+    stored = _calendar(min(size, 1 << 20) // 16, b"RRULE:FREQ=SECONDLY\r\nATTENDEE:mailto:a@b.test\r\n")
+    message = _message(
+        "REPLY", size, b"ATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b.test\r\nRECURRENCE-ID:20260101T120007Z\r\n"
+    )
+    return lambda: scheduling.apply(stored, message, ())
+
+
+def _applied(size: int, method: str) -> Work:
+    stored, message = _exceptions(size), _message(method, size, b"RECURRENCE-ID:20260101T120000Z\r\nX:1\r\n")
+    return lambda: scheduling.apply(stored, message, ())
+
+
+def _named(found: calendar_object.CalendarObject) -> object:
+    message = _message("REPLY", 1, b"RECURRENCE-ID:20260201T120000Z\r\n")
+    return occurrence.occurrence_part(series.Series(found), message, message.main)
+
+
+def _organized(size: int) -> Work:
+    """Every second attendee is taken off the list, and each is in an exception of his own."""
+    count = min(size // 1_024, 1_000)
+    people = [f"ATTENDEE:mailto:p{number}@x.test\r\n".encode() for number in range(count)]
+    begin = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:u\r\nORGANIZER:mailto:a@x.test\r\nDTSTART:20260101T120000Z\r\n"
+    part = b"END:VEVENT\r\nBEGIN:VEVENT\r\nUID:u\r\nRECURRENCE-ID:%d0101T120000Z\r\n%b"
+    exceptions = b"".join([part % (2100 + number, person) for number, person in enumerate(people)])
+    end = b"END:VEVENT\r\nEND:VCALENDAR\r\n"
+    old = calendar_object.read(begin + b"".join(people) + exceptions + end)
+    new = calendar_object.read(begin + b"".join(people[::2]) + exceptions + end)
+    assert isinstance(old, calendar_object.CalendarObject) and isinstance(new, calendar_object.CalendarObject)
+    return lambda: organizing.organized(old, new, (), 0)
+
+
+def _taken_out(size: int) -> Work:
+    line = b"RRULE:FREQ=DAILY\r\nATTENDEE:mailto:a@b.test\r\nORGANIZER:mailto:b@b.test\r\n"
+    old = _calendar(2_000, line)
+    new = _calendar(min(size, 1 << 20), line + b"EXDATE:20260201T120000Z,20260202T120000Z\r\n" * 20)
+    return lambda: organizing.answered(old, new, "a@b.test", 0)
+
+
 CASES: Cases = {
+    "items.organizing.organized": _organized,
+    "items.organizing.answered": _taken_out,
+    "items.organizing.forbidden_change": _on(_exceptions, lambda found: organizing.forbidden_change(found, found, ())),
+    "items.scheduling.apply: answers": _replied,
+    "items.scheduling.apply: requests": partial(_applied, method="REQUEST"),
+    "items.scheduling.apply: cancellations": partial(_applied, method="CANCEL"),
+    "items.occurrence.occurrence_part": _on(
+        partial(_calendar, pattern=b"RDATE:20260101T120000Z,20260201T120000Z\r\n"), _named
+    ),
+    "items.invitations.request": _on(_invited, lambda found: invitations.request(found, 0)),
+    "items.invitations.cancel": _on(_invited, lambda found: invitations.cancel(found, 0, 1, ["a@b.test"])),
+    "items.invitations.reply": _on(_exceptions, lambda found: invitations.reply(found, "a@b.test", "ACCEPTED", 0)),
     "items.collation.folded: marks": lambda size: partial(collation.folded, MARKS * (size // 4), Collation.UNICODE),
     "items.collation.folded: ligatures": lambda size: partial(
         collation.folded, "\ufdfa" * (size // 16), Collation.UNICODE
@@ -80,6 +152,17 @@ CASES: Cases = {
     ),
     "items.calendar_data.retrieve: limited": _on(
         _exceptions, lambda found: calendar_data.retrieve(found, calendar_data.Wanted(limit_series=SPAN))
+    ),
+    "items.card_data.retrieve": _on(
+        partial(_card, pattern=b"TEL;TYPE=a;PREF=1;ALTID=1:tel:1\r\n"), lambda found: card_data.retrieve(found, "4.0")
+    ),
+    "protocols.vcard.conversion.converted: types": _on(
+        partial(_card, pattern=b"TEL;A;B;C;TYPE=d:1\r\nADR;LABEL=x:y\r\n"),
+        lambda found: conversion.converted(replace(found.card, version="4.0"), "3.0"),
+    ),
+    "protocols.vcard.conversion.converted: data": _on(
+        lambda size: replace(_card(size, b"\r\n " + b";c" * 30).card, version="4.0"),
+        lambda card: conversion.converted(card, "3.0"),
     ),
     "items.zones.zone_of_calendar": lambda size: partial(
         zones.zone_of_calendar, b"BEGIN:VCALENDAR\nBEGIN:VTIMEZONE\n" + b"RDATE:20260101T000000\n" * (size // 22)

@@ -80,6 +80,7 @@ def test_every_reader_has_a_case_and_every_case_a_reader() -> None:
 
 
 WRITERS = {
+    "dav/multistatus": "writes",
     "authentication/questions": "carries questions and answers as values",
     "dcerpc/interfaces/ad_topology": "declares an interface; `ndr` reads",
     "dcerpc/interface": "declares interfaces; `ndr` reads",
@@ -96,10 +97,10 @@ WRITERS = {
     "dcerpc/interfaces/recipient_update": "declares an interface; `ndr` reads",
     "dcerpc/interfaces/windows_types": "read by `validation` and `netlogon`",
     "dcerpc/server_events": "values",
-    "ical/windows_zones": "a table",
-    "ical/zone_writing": "writes",
     "http/answer": "writes",
     "http/events": "values",
+    "ical/windows_zones": "a table",
+    "ical/zone_writing": "writes",
     "imap/commands": "values",
     "imap/cursor": "read by `parse`",
     "imap/fetch_plan": "plans answers",

@@ -18,18 +18,21 @@ from postern.host import certificates, configuration, own_certificate, state
 from postern.model.organization import StateFolder
 from tests.certificates import Made, authority, make
 from tests.host.folders import short_folder
+from tests.pebble import pebble
+from tests.support.ports import free_offset
 
 NAME = "server1.example.test"
 ROOT = authority("Another authority")
 OWN = make(NAME, ROOT, days=(-1, 90))
 PASSWORD = "through the glass"
+OFFSET = free_offset((80,))
 
 
 @pytest.fixture
 def folder() -> Iterator[StateFolder]:
     with short_folder() as made:
         folder = state.create(made / "state")
-        organization = configuration.default(folder, 10000)
+        organization = configuration.default(folder, OFFSET)
         certificates.ensure(folder, organization, organization.servers[0], datetime.datetime.now(datetime.UTC))
         yield folder
 
@@ -55,12 +58,14 @@ def files(folder: Path, made: Made, password: str = "") -> tuple[str, str]:
 
 
 def test_show_tells_whose_it_is_and_who_shows_it(folder: StateFolder) -> None:
-    text = done(folder, "show")
-    assert NAME in text and "this host renews it" in text and "10993 imap4" in text and "396 days left" in text
+    text = " ".join(done(folder, "show").split())  # a terminal is narrow
+    assert (
+        NAME in text and "this host renews it" in text and f"{OFFSET + 993} imap4" in text and "396 days left" in text
+    )
     shown = json.loads(done(folder, "show", "--json"))
     server, ca = shown["certificates"]
     assert server["use"] == "server" and server["source"] == "local" and server["days_left"] == 396
-    assert NAME in server["names"] and "10143 imap4" in server["doors"]
+    assert NAME in server["names"] and f"{OFFSET + 143} imap4" in server["doors"]
     assert ca["use"] == "authority" and ca["subject"] == server["issuer"] and shown["requested"] == []
 
 
@@ -122,7 +127,7 @@ def test_renew_makes_another_local_one_and_leaves_an_imported_one(folder: StateF
 def test_before_the_first_start_there_is_none(tmp_path: Path) -> None:
     with short_folder() as made:
         folder = state.create(made / "state")
-        configuration.default(folder, 10000)
+        configuration.default(folder, OFFSET)
         assert "the first `postern run` makes one" in done(folder, "show")
 
 
@@ -135,3 +140,48 @@ def test_an_edge_and_a_hub_say_what_must_follow(tmp_path: Path) -> None:
             (folder.root / "postern.toml").write_text(TOML)
             (folder.root / "server").write_text(host)
             assert says in done(folder, "renew")
+
+
+# ACME
+
+
+def test_acme_needs_its_rows_and_names_that_others_look_up(folder: StateFolder) -> None:
+    closed = postern(folder, "acme", "mail.example.test")
+    assert closed.exit_code == os.EX_CONFIG and "`acme = true` under [organization]" in closed.output
+    opened(folder)
+    for name, says in (
+        ("*.example.test", "is not built"),
+        ("localhost", "no name of the public DNS"),
+        ("a b", "no host name"),
+    ):
+        refused = postern(folder, "acme", name)
+        assert refused.exit_code == os.EX_DATAERR and says in refused.output
+    private = postern(folder, "acme", "--directory", "https://127.0.0.1:14000/dir", NAME)
+    assert private.exit_code == os.EX_UNAVAILABLE and "say --private" in private.output
+    assert not (folder.certificates / "acme.json").exists()
+
+
+def opened(folder: StateFolder, port: int = 53) -> None:
+    file = folder.root / "postern.toml"
+    text = file.read_text().replace("# acme = false", "acme = true")
+    file.write_text(text.replace("# dns-servers = []", f'dns-servers = ["127.0.0.1:{port}"]'))
+
+
+def test_acme_issues_and_renew_asks_again(folder: StateFolder) -> None:
+    with pebble(OFFSET + 80) as server:
+        opened(folder, server.names)
+        there = ("--directory", server.directory, "--authorities", str(server.authorities), "--private")
+        refused = postern(folder, "acme", *there)
+        assert refused.exit_code == os.EX_UNAVAILABLE and "then say --agree" in refused.output
+        said = done(folder, "acme", *there, "--agree", "--contact", "postmaster@example.test")
+        assert f"issued the certificate of {NAME}, example.test, good until" in said and "it renews itself" in said
+        assert "warning: this machine does not know the authority" in said
+        first = json.loads(done(folder, "show", "--json"))["certificates"][0]
+        assert first["source"] == "acme" and set(first["names"]) == {NAME, "example.test"}
+        assert "an authority by ACME; this host renews it" in done(folder, "show")
+        assert "issued the certificate" in done(folder, "renew")
+        second = json.loads(done(folder, "show", "--json"))["certificates"][0]
+        assert second["fingerprint"] != first["fingerprint"] and second["source"] == "acme"
+        assert "issued the certificate of mail.example.test" in done(folder, "acme", "mail.example.test", "--agree")
+    done(folder, "renew", "--local")
+    assert not (folder.certificates / "acme.json").exists()

@@ -20,6 +20,7 @@ WAITING = {row.id for row in TABLE.values() if row.waits}
 DEPLOYED = (
     "internet-to-hub", "client-to-hub-smtp", "imap4", "pop3", "mailbox-to-hub-submission", "hub-to-mailbox-mapi",
     "cas-to-mailbox", "postgresql", "private-directory", "autodiscover", "client-configuration",
+    "caldav", "carddav",
 )  # fmt: skip
 
 

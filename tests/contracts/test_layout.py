@@ -41,6 +41,7 @@ MIRRORED = [
         "directory",
     ),
     "cli",
+    "items",
     "lab",
 ]
 """`model` is values and interfaces, `roles` wiring: whole organizations exercise them (tests/journeys, tests/clients). What

@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+from postern.paths.row import Party
 from postern.paths.table import TABLE
+from postern.roles.web import PARTS
 
 SOURCE = Path(__file__).parents[2] / "src" / "postern"
 TABLES = {"transport", "mailbox", "client_access", "unified_messaging", "ours", "surroundings"}
@@ -38,3 +40,15 @@ def test_nothing_that_decides_by_rows_knows_one_by_its_name() -> None:
     }
     # Its answers belong to no connection, so that its rule has both ports; rules know rows by name (`counter`).
     assert named == {("firewall", "dhcp")}
+
+
+def test_every_built_row_of_the_web_has_routes() -> None:
+    """A row that is built and has no routes would be answered 404 by a door that says it serves it."""
+    built = {
+        row.id
+        for row in TABLE.values()
+        if row.callee in (Party.CLIENT_ACCESS, Party.ANY_SERVER)
+        and any(port.number in (80, 443) for port in row.ports)
+        and not row.waits
+    }
+    assert set(PARTS) == built

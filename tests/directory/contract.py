@@ -244,6 +244,65 @@ class DirectoryContract:
 
         check(opened, steps)
 
+    def test_names_are_resolved_by_how_they_begin(self, opened: Opened) -> None:
+        async def steps(read: Any, write: Writer) -> None:
+            alice = await write.add_user(
+                "alice@example.test", VERIFIERS, display_name="Liddell Alice", aliases=["wonder@other.test"]
+            )
+            room = await write.add_user("blue@example.test", {}, display_name="Lido", room=True)
+            await write.add_user("secret@example.test", VERIFIERS, display_name="Liddell Hidden", hidden=True)
+            team = await write.add_group("team@example.test", display_name="리더", members=["alice@example.test"])
+            carol = await write.add_contact("carol@example.test", "carol@elsewhere.test", display_name="Carol")
+            for text, guids in {
+                "LID": [alice, room],
+                "liddell  a": [alice],
+                "wond": [alice],
+                "Wonder@Other": [alice],
+                "alice@example.test": [alice],
+                "smtp": [],
+                "리": [team],
+                "car": [carol],
+                "ddell": [],
+                "secret": [],
+                "": [carol, alice, room, team],
+                " ": [carol, alice, room, team],
+            }.items():
+                assert [entry.guid for entry in await read.resolve(text)] == guids, text
+            entry, _ = await read.resolve("lid")
+            assert (entry.type, entry.display_name) == (RecipientType.USER, "Liddell Alice")
+            assert (entry.primary, set(entry.addresses)) == (
+                "alice@example.test",
+                {"alice@example.test", "wonder@other.test"},
+            )
+            assert [entry.type for entry in await read.resolve("")] == [
+                *(RecipientType.CONTACT, RecipientType.USER, RecipientType.ROOM, RecipientType.GROUP)
+            ]
+            known = await read.address_book_entries([alice, uuid4(), team])
+            assert set(known) == {alice, team} and known[alice] == entry
+
+        check(opened, steps)
+
+    def test_a_search_of_names_finds_no_more_than_it_may(self, opened: Opened) -> None:
+        async def steps(read: Any, write: Writer) -> None:
+            for number in range(12):
+                await write.add_user(f"user{number}@example.test", VERIFIERS, display_name=f"User {number}")
+            assert len(await read.resolve("user", 12)) == len(await read.resolve("user", 5_000)) == 12
+            assert len(await read.resolve("user", 5)) == len(await read.resolve("", 5)) == 5
+            assert await read.resolve("user", 0) == []
+
+        check(opened, steps)
+
+    @pytest.mark.parametrize(
+        "hostile", ["*", "a*", "*)(objectClass=*", "\\2a", "a\0b", "(|(cn=*))", "=alice", "é" * 300]
+    )
+    def test_what_a_name_holds_is_never_part_of_a_filter(self, opened: Opened, hostile: str) -> None:
+        async def steps(read: Any, write: Writer) -> None:
+            await write.add_user("alice@example.test", VERIFIERS, hidden=True)
+            await write.add_user("bob@example.test", VERIFIERS)
+            assert await read.resolve(hostile) == []
+
+        check(opened, steps)
+
     def test_owners_of_mailboxes_are_found_by_what_never_changes_of_them(self, opened: Opened) -> None:
         async def steps(read: Any, write: Writer) -> None:
             alice = await write.add_user("alice@example.test", VERIFIERS, aliases=["al@example.test"])

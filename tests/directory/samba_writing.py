@@ -109,6 +109,7 @@ class DomainWriter:
                 "msExchHomeServerName": [f"/o=x/cn={database.server}".encode()] if database is not None else [],
                 "mDBOverHardQuotaLimit": [str(quota // 1024).encode()] if quota else [],
                 "msExchResourceMetaData": [b"ResourceType:Room"] if room else [],
+                "msExchHideFromAddressLists": [b"TRUE"] if hidden else [],
             },
         )
 

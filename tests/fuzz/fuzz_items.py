@@ -18,9 +18,13 @@ if __name__ == "__main__":
             calendar_data,
             calendar_object,
             calendar_query,
+            card_data,
             card_query,
             contact,
             free_busy,
+            invitations,
+            organizing,
+            scheduling,
             task,
             text,
             zones,
@@ -39,9 +43,13 @@ else:
         calendar_data,
         calendar_object,
         calendar_query,
+        card_data,
         card_query,
         contact,
         free_busy,
+        invitations,
+        organizing,
+        scheduling,
         task,
         text,
         zones,
@@ -111,6 +119,33 @@ def _calendar(octets: bytes) -> None:
     assert all(first.end <= second.start for first, second in pairwise(periods))
 
 
+def _meeting(octets: bytes) -> None:
+    """Two calendars with an empty line between them: a copy, and a message about it. The message applies at most once."""
+    first, _, second = octets.partition(b"\r\n\r\n")
+    stored, message = calendar_object.read(first), calendar_object.read(second)
+    if not isinstance(stored, CalendarObject) or not isinstance(message, CalendarObject):
+        return
+    me = {"a@b.test"}
+    for copy in (stored, None):
+        applied = scheduling.apply(copy, message, me)
+        if applied.action is scheduling.Action.STORE:
+            again = calendar_object.read(applied.octets)
+            assert isinstance(again, CalendarObject) and not again.method
+            if message.method in ("REQUEST", "CANCEL", "REPLY"):
+                assert scheduling.apply(again, message, me).action is not scheduling.Action.STORE
+    for before, after in ((stored, message), (stored, None), (None, stored)):
+        organizing.organized(before, after, me, 0)
+    for after in (message, None):
+        organizing.answered(stored, after, "a@b.test", 0)
+    organizing.forbidden_change(stored, message, me)
+    for made in (
+        invitations.request(stored, 0),
+        invitations.cancel(stored, 0, 1, me),
+        invitations.reply(stored, "a@b.test", "ACCEPTED", 0),
+    ):
+        assert b"X-POSTERN" not in made or b"X-POSTERN" in first
+
+
 def _event(octets: bytes) -> None:
     """Lines in an appointment that is sound but for them."""
     begin = b"BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:u\r\nDTSTART:20260101T090000Z\r\n"
@@ -126,6 +161,11 @@ def _card(octets: bytes) -> None:
     for value in (rendered.uid, rendered.name, rendered.organization, *rendered.emails, *rendered.telephones):
         value.encode("utf-8")
         assert "\0" not in value
+    for version in contact.VERSIONS:
+        octets_of_card = card_data.retrieve(found_card, version)
+        assert isinstance(octets_of_card, bytes)
+        again = contact.read(octets_of_card)
+        assert isinstance(again, Contact) and again.card.version == version
     match = TextMatch("a", Collation.UNICODE)
     card_query.matches(found_card, CardFilter((PropertyFilter("FN", texts=(match,)),)))
 
@@ -157,7 +197,7 @@ def _values(octets: bytes) -> None:
     zones.zone_named(value)
 
 
-READERS = (_lines, _calendar, _event, _card, _rule, _values)
+READERS = (_lines, _calendar, _event, _card, _rule, _values, _meeting)
 
 
 if __name__ == "__main__":

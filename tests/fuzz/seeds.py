@@ -39,8 +39,11 @@ PARSERS = {
     "fuzz_logon": (),
     "fuzz_directory": (),
     "fuzz_http": ("http",),
+    "fuzz_web": ("http",),
     "fuzz_items": ("ical", "vcard"),
     "fuzz_xml": (),
+    "fuzz_acme": (),
+    "fuzz_dav": (),
 }
 CUTS = (0, 1, 9)
 _SAID = re.compile(r"^C\d?([:>]) ?(.*)$", re.MULTILINE)
@@ -215,6 +218,24 @@ _MORE = {
 """What no dialogue says: names, dates and addresses by themselves."""
 
 
+def _web() -> Iterator[bytes]:
+    """Requests as the routes of the target take or refuse them, one after the other."""
+    yield from _http()
+    for path in (b"/open/a", b"/OPEN/%2e/b", b"/closed/", b"/open/%252e%252e/closed/", b"*", b"/"):
+        for fields in (
+            b"",
+            b"Content-Length: 5\r\n",
+            b"Content-Length: 20000\r\n",
+            b"Transfer-Encoding: chunked\r\n",
+            b"Expect: 100-continue\r\nContent-Length: 5\r\n",
+            b"Authorization: Basic YTpi\r\nAccept-Encoding: gzip\r\n",
+            b"Authorization: NTLM TlRMTVNTUAABAAAAB4IIogAAAAAAAAAAAAAAAAAAAAA=\r\nConnection: close\r\n",
+        ):
+            for method in (b"GET", b"POST", b"OPTIONS", b"DELETE"):
+                request = method + b" " + path + b" HTTP/1.1\r\nHost: a.test\r\n" + fields + b"\r\n"
+                yield b"\x40" + request + b"hello" + request
+
+
 def _http() -> Iterator[bytes]:
     """Requests, right and wrong, each whole and octet by octet."""
     for line in (
@@ -256,13 +277,28 @@ _RULES = (
 _VALUES = (b"20260101T090000Z", b"-P1DT2H3M4S", b"+0930", b"20260101T090000Z/PT1H", b"/x.test/Europe/Berlin")
 
 
+_MEETING = (
+    b"BEGIN:VCALENDAR\r\n%bBEGIN:VEVENT\r\nUID:u\r\nDTSTAMP:20260101T000000Z\r\nDTSTART:20260101T090000Z\r\nSEQUENCE:%b\r\n"
+    b"RRULE:FREQ=DAILY\r\nATTENDEE;PARTSTAT=ACCEPTED:mailto:a@b.test\r\n%bEND:VEVENT\r\nEND:VCALENDAR\r\n"
+)
+_OCCURRENCE = b"RECURRENCE-ID:20260102T090000Z\r\n"
+_MESSAGES = (
+    (b"METHOD:REQUEST\r\n", b"1", b""),
+    (b"METHOD:REQUEST\r\n", b"1", _OCCURRENCE),
+    (b"METHOD:CANCEL\r\n", b"1", _OCCURRENCE),
+    (b"METHOD:REPLY\r\n", b"1", _OCCURRENCE),
+    (b"METHOD:ADD\r\n", b"1", b""),
+)
+
+
 def _items() -> Iterator[bytes]:
-    """In the order of the target's readers: content lines, calendars, parts of events, cards, rules, values."""
+    """In the order of the target's readers: content lines, calendars, parts of events, cards, rules, values, meetings."""
     yield from (bytes([reader]) + case.octets for reader in (0, 1) for case in CALENDARS)
     yield from (bytes([reader]) + case.octets for reader in (0, 3) for case in CARDS)
     yield from (b"\x02" + lines for lines in _PARTIAL)
     yield from (b"\x04" + rule for rule in _RULES)
     yield from (b"\x05" + value for value in _VALUES)
+    yield from (b"\x06" + _MEETING % (b"", b"0", b"") + b"\r\n" + _MEETING % message for message in _MESSAGES)
     for kind in (b"VTODO", b"VJOURNAL", b"VFREEBUSY"):
         yield b"\x01BEGIN:VCALENDAR\nBEGIN:%b\nUID:u\nDTSTART:20260101T090000Z\nFREEBUSY:a/b\nEND:%b" % (kind, kind)
 
@@ -299,7 +335,82 @@ def _xml() -> Iterator[bytes]:
         ).encode()
 
 
+def _acme() -> Iterator[bytes]:
+    """Answers of an ACME server, right and wrong."""
+    url = '"https://a.test/x"'
+    objects = (
+        f'{{"newNonce":{url},"newAccount":{url},"newOrder":{url},"meta":{{"termsOfService":{url}}}}}',
+        f'{{"status":"ready","authorizations":[{url}],"finalize":{url},"certificate":{url},"error":{{"detail":"x"}}}}',
+        f'{{"status":"pending","identifier":{{"type":"dns","value":"a.test"}},"challenges":[{{"type":"http-01","url":{url},'
+        f'"token":"{"t" * 43}"}}]}}',
+        '{"type":"urn:ietf:params:acme:error:dns","detail":"x","subproblems":[{"identifier":{"value":"a"},"detail":"y"}]}',
+        "[" * 50,
+    )
+    for body in objects:
+        yield b"\x00" + body.encode()
+        for fields in (f"Content-Length: {len(body)}", "Connection: close", "Transfer-Encoding: chunked"):
+            framed = f"{len(body):x}\r\n{body}\r\n0\r\n\r\n" if "chunked" in fields else body
+            yield f"\x05HTTP/1.1 200 OK\r\n{fields}\r\n\r\n{framed}".encode()
+    yield b"\x00" + b"t" * 43
+    yield b"\x01HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\nReplay-Nonce: x\r\n\r\n"
+
+
+def _dav() -> Iterator[bytes]:
+    """Bodies (first octet 2n, in the order of the target's readers) and fields (2n + 1)."""
+    space = b'xmlns="DAV:" xmlns:C="urn:ietf:params:xml:ns:caldav" xmlns:A="urn:ietf:params:xml:ns:carddav"'
+    prop = b"<prop><getetag/><x xmlns='urn:x' xml:lang='ko'>y<z/></x></prop>"
+    lock = b"<lockscope><exclusive/></lockscope><locktype><write/></locktype><owner>me</owner>"
+    principal = b"<principal><href>/a</href></principal>"
+    span = b"<C:time-range start='20260101T000000Z' end='20260102T000000Z'/>"
+    expand = b"<C:expand start='20260101T000000Z' end='20260102T000000Z'/>"
+    data = b"<C:calendar-data><C:comp name='VCALENDAR'><C:allprop/></C:comp>" + expand + b"</C:calendar-data>"
+    text = b"<C:text-match collation='i;octet' negate-condition='yes'>x</C:text-match>"
+    properties = b"<C:prop-filter name='SUMMARY'>" + text + b"</C:prop-filter>"
+    events = b"<C:comp-filter name='VEVENT'>" + span + properties + b"</C:comp-filter></C:comp-filter></C:filter>"
+    cards = b"<A:filter test='allof'>" + properties.replace(b"C:", b"A:") + b"</A:filter>"
+    search = b"<property-search><prop><displayname/></prop><match>a</match></property-search>"
+    for which, root, inner in (
+        (0, b"propfind", prop),
+        (0, b"propfind", b"<allprop/><include><acl/></include>"),
+        (2, b"propertyupdate", b"<set>" + prop + b"</set><remove>" + prop + b"</remove>"),
+        (4, b"mkcol", b"<set>" + prop + b"</set>"),
+        (4, b"C:mkcalendar", b"<set>" + prop + b"</set>"),
+        (6, b"lockinfo", lock),
+        (8, b"acl", b"<ace>" + principal + b"<grant><privilege><read/></privilege></grant></ace>"),
+        (10, b"C:calendar-query", prop + b"<C:filter/><C:timezone>x</C:timezone>"),
+        (10, b"C:calendar-query", b"<prop>" + data + b"</prop><C:filter><C:comp-filter name='VCALENDAR'>" + events),
+        (10, b"A:addressbook-query", cards),
+        (10, b"C:calendar-multiget", prop + b"<href>/a</href>"),
+        (10, b"C:free-busy-query", span),
+        (
+            10,
+            b"sync-collection",
+            b"<sync-token/><sync-level>1</sync-level><limit><nresults>1</nresults></limit>" + prop,
+        ),
+        (10, b"expand-property", b"<property name='a'><property name='b' namespace='c'/></property>"),
+        (10, b"principal-property-search", search + prop),
+        (10, b"principal-match", b"<self/>" + prop),
+        (10, b"principal-search-property-set", b""),
+        (10, b"acl-principal-prop-set", prop),
+    ):
+        yield bytes([which]) + b"<" + root + b" " + space + b">" + inner + b"</" + root + b">"
+    for number, value in enumerate(
+        (
+            b"infinity",
+            b"F",
+            b"Infinite, Second-4100000000",
+            b"<urn:uuid:181d4fae-7d8c-11d0-a765-00a0c91e6bf2>",
+            b'return="minimal", depth-noroot',
+            b'<http://a.test/b> (<a:b> ["c"]) (Not <DAV:no-lock>)',
+            b"https://a.test/dav/calendars/a%20b/c",
+        )
+    ):
+        yield bytes([1 + 2 * number]) + value
+
+
 _MADE = {
+    "fuzz_dav": _dav,
+    "fuzz_acme": _acme,
     "fuzz_xml": _xml,
     "fuzz_items": _items,
     "fuzz_logon": _logon,
@@ -308,6 +419,7 @@ _MADE = {
     "fuzz_authentication": _authentication,
     "fuzz_directory": _directory,
     "fuzz_http": _http,
+    "fuzz_web": _web,
 }
 
 

@@ -51,7 +51,13 @@ def handshake(server: ssl.SSLContext, client: ssl.SSLContext, name: str) -> None
     assert len(finished) == 2
 
 
-@pytest.mark.parametrize("name", ["server1.example.test", "localhost", "example.test", "127.0.0.1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("server1.example.test", "localhost", "example.test", "127.0.0.1"),
+        *("autodiscover.example.test", "autoconfig.example.test"),
+    ],
+)
 def test_clients_that_trust_the_authority_accept_every_name(folder: StateFolder, name: str) -> None:
     made = ensure(folder)
     client = ssl.create_default_context(cafile=str(made.authority))

@@ -144,3 +144,16 @@ def test_a_record_of_acme_counts_for_its_own_certificate_alone(folder: StateFold
     assert here(folder).source is Source.OWN
     record.write_text("[]")
     assert here(folder).source is Source.OWN
+
+
+def test_what_ends_soon_is_known_thirty_days_ahead(folder: StateFolder) -> None:
+    def names(days: float) -> list[str]:
+        return [name for name, _ in own_certificate.expiring(folder, NOW + days * DAY)]
+
+    assert names(0) == names(366) == [] and names(368) == ["server"]
+    assert names(3600) == ["server"] and names(3625) == ["server", "authority"]
+    bring(folder)  # it ends in 90 days, and this host does not renew it
+    assert names(59) == [] and names(61) == ["server"]
+    record = {"certificate": own_certificate.fingerprint(OWN.certificate)}
+    (folder.certificates / own_certificate.ACME_RECORD).write_text(json.dumps(record))
+    assert names(61) == [] and names(68) == ["server"], "renewal had its time"

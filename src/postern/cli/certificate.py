@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,14 +22,18 @@ from postern.model.words import counted
 if TYPE_CHECKING:
     from cryptography import x509
 
+    from postern.host.acme import AcmeRecord
     from postern.model.organization import Organization, Server, StateFolder
 
 _DAY = 86_400
+_DIRECTORY = "https://acme-v02.api.letsencrypt.org/directory"
+_NOT_PUBLIC = frozenset({"localhost", "local", "localdomain", "internal", "arpa", "onion", "invalid"})
+"""Top-level domains that no authority issues for, since the public DNS does not have them."""
 
 
 @click.group("certificate")
 def certificate() -> None:
-    """Manage this server's certificate: show, request, import, renew."""
+    """Manage this server's certificate: show, request, import, renew, or have it by ACME."""
 
 
 @certificate.command("show")
@@ -134,6 +140,7 @@ def renew(local: bool, state_dir: str | None) -> None:
 
     For example `postern certificate renew`.
     """
+    from postern.host import acme as orders
     from postern.host import own_certificate
     from postern.host.own_certificate import Source
 
@@ -145,11 +152,96 @@ def renew(local: bool, state_dir: str | None) -> None:
             "request for it, and --local returns to the organization's own authority",
             os.EX_CONFIG,
         )
+    if here is not None and here.source is Source.ACME and not local and (record := orders.recorded(folder)):
+        _order(folder, organization, server, record)
+        return
     own_certificate.renew_locally(folder, organization, server)
     renewed = own_certificate.in_place(folder)
     assert renewed is not None
     echo(f"renewed {_title(renewed.leaf)}, good until {day(_until(renewed.leaf))}")
     _tell_consequences(folder, organization, server)
+
+
+@certificate.command("acme")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--directory", metavar="URL", help="The authority's ACME directory.")
+@click.option("--contact", metavar="MAIL", help="Where the authority may write to.")
+@click.option("--agree", is_flag=True, help="Agree to the authority's terms of service.")
+@click.option("--authorities", metavar="FILE", help="A PEM file that validates the authority's server.")
+@click.option("--private", is_flag=True, help="Dial addresses that are not public, and other ports than 443.")
+@click.option("--binding", metavar="ID", help="The key id of an account that the authority gave you otherwise.")
+@click.option("--binding-key-stdin", is_flag=True, help="Read that account's key from standard input.")
+@state_option
+def acme(
+    names: tuple[str, ...],
+    directory: str | None,
+    contact: str | None,
+    agree: bool,
+    authorities: str | None,
+    private: bool,
+    binding: str | None,
+    binding_key_stdin: bool,
+    state_dir: str | None,
+) -> None:
+    """Have an authority issue a certificate by ACME, for the server's names or for these; from then on it renews itself.
+
+    The authority asks port 80 of each name, which must reach this server; wildcards are not issued so. Without --directory
+    and other options those of the last order count.
+
+    For example `postern certificate acme --agree mail.example.test`.
+    """
+    from postern.host import acme as orders
+    from postern.host import own_certificate
+
+    folder, organization, server = _here(state_dir)
+    if not organization.acme:
+        raise Failure(
+            "postern.toml does not open the rows acme and acme-challenge: write `acme = true` under [organization] and "
+            "start this server anew",
+            os.EX_CONFIG,
+        )
+    before = orders.recorded(folder)
+    wanted = _names(names) or (before.names if before else own_certificate.names(organization, server))
+    _check_issuable(wanted)
+    record = orders.AcmeRecord(
+        directory=directory or (before.directory if before else _DIRECTORY),
+        contact=contact if contact is not None else before.contact if before else "",
+        names=wanted,
+        agrees=agree or (before is not None and before.agrees and directory in (None, before.directory)),
+        authorities=os.path.abspath(authorities) if authorities else before.authorities if before else "",
+        private=private or (before is not None and before.private),
+        binding=binding or (before.binding if before else ""),
+        binding_key=sys.stdin.readline().strip() if binding_key_stdin else before.binding_key if before else "",
+    )
+    _order(folder, organization, server, record)
+
+
+def _order(folder: StateFolder, organization: Organization, server: Server, record: AcmeRecord) -> None:
+    from postern.host import acme as orders
+    from postern.services.acme.client import AcmeError
+    from postern.services.acme.transport import TransportError
+    from postern.telemetry.log import configure
+    from postern.telemetry.observed import Observed
+    from postern.trust.certificates.chains import ChainError
+
+    configure("postern", None, "critical")  # the command says itself what fails
+    try:
+        chain = asyncio.run(orders.order(folder, organization, server, record, Observed(None)))
+    except (AcmeError, TransportError, ChainError) as error:
+        raise failure(error) from None
+    for warning in chain.warnings:
+        echo(f"warning: {warning}", err=True)
+    echo(f"issued {_title(chain.certificates[0])}, good until {day(_until(chain.certificates[0]))}; it renews itself")
+    _tell_consequences(folder, organization, server)
+
+
+def _check_issuable(names: tuple[str, ...]) -> None:
+    """Raises Failure for names that no authority can prove by port 80."""
+    for name in names:
+        if name.startswith("*."):
+            raise Failure(f"{name} needs a proof by DNS, which is not built: name its hosts one by one", os.EX_DATAERR)
+        if "." not in name or name.rpartition(".")[2] in _NOT_PUBLIC:
+            raise Failure(f"{name} is no name of the public DNS: name those that others look up", os.EX_DATAERR)
 
 
 def _tell_consequences(folder: StateFolder, organization: Organization, server: Server) -> None:

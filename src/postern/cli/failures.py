@@ -38,6 +38,7 @@ _STATUS = {
     "postern.lab.plan.NeedsRoot": os.EX_NOPERM,
     "postern.lab.plan.NoSuchHost": os.EX_NOUSER,
     "postern.model.directory.IncompleteAnswer": os.EX_TEMPFAIL,
+    "postern.services.acme.client.RateLimited": os.EX_TEMPFAIL,
     "postern.services.agents.dkim_keys.DkimKeyError": os.EX_DATAERR,
     "postern.services.edge.edgesync.CredentialExpired": os.EX_NOPERM,
     "postern.services.edge.edgesync.LeaseHeld": os.EX_TEMPFAIL,

@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import Literal
 from uuid import UUID
 
-from postern.directory import entries, mailbox_owners
+from postern.directory import address_book, entries, mailbox_owners
 from postern.directory.ad import names as ad_names
 from postern.directory.ad.values import certificates_of_edges
 from postern.directory.entries import OPENLDAP, VERIFIER_ATTRIBUTES
 from postern.directory.ldap.client import SUBTREE, Client, either, escape
 from postern.directory.recipient_cache import RecipientCache
+from postern.model.address_book import AddressBookEntry
 from postern.model.directory import Account, Recipient, TrustedCertificate, Unknown
 from postern.model.domains import a_labels, fold
 from postern.model.organization import AcceptedDomain, DomainType
@@ -36,7 +37,7 @@ _MAX_NAME = 512
 
 
 class SlapdDirectory:
-    """Implements `model.directory.Directory`, `MailboxOwners`, `DirectoryPolicy` and `Certificates`."""
+    """Implements `model.directory.Directory`, `MailboxOwners`, `AddressBook`, `DirectoryPolicy` and `Certificates`."""
 
     def __init__(self, client: Client, suffix: str, cache_known: float = 5.0, cache_unknown: float = 2.0) -> None:
         self._client = client
@@ -91,6 +92,12 @@ class SlapdDirectory:
 
     async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
         return await mailbox_owners.in_tree(self._client, self._suffix, guids)
+
+    async def resolve(self, text: str, most: int = 100) -> list[AddressBookEntry]:
+        return await address_book.resolve(self._client, self._suffix, text, most, within=True)
+
+    async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
+        return await address_book.with_guids(self._client, self._suffix, guids)
 
     def _account(self, values: entries.Values) -> Account:
         """Reads an account. `credentials` is a keyed digest of the verifier that every new password changes, for its salt is new;

@@ -35,7 +35,7 @@ from postern.paths.fit import listeners
 from postern.paths.row import Tls, Wire
 from postern.paths.table import settle
 from postern.trust.certificates.authorities import read_authorities
-from postern.trust.certificates.chains import Chain, ChainError, PrivateKey, judge, read_bundle
+from postern.trust.certificates.chains import SOON, Chain, ChainError, PrivateKey, judge, read_bundle
 from postern.trust.private_files import replace_file
 
 MAX_FILE = 1_048_576
@@ -211,6 +211,21 @@ def trusted_by_clients(state: StateFolder, organization: Organization) -> str:
         return str(certificates.authority_file(state))
     root = state.certificates / "root.pem"
     return str(root) if root.exists() else organization.authorities
+
+
+def expiring(state: StateFolder, now: datetime.datetime) -> list[tuple[str, x509.Certificate]]:
+    """The certificates of this host that end soon, "server" or "authority": within 30 days, or for one that this host should have
+    renewed earlier, within a quarter of its life. Raises CertificateError."""
+    here, own = in_place(state), authority(state)
+    known = [("server", here.leaf, here.source)] if here is not None else []
+    known += [("authority", own, Source.LOCAL)] if own is not None else []
+    soon = []
+    for name, certificate, source in known:
+        life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+        ahead = SOON if source is Source.OWN else min(SOON, life / 4)
+        if certificate.not_valid_after_utc - now < ahead:
+            soon.append((name, certificate))
+    return soon
 
 
 def private_pem(key: PrivateKey) -> bytes:

@@ -283,6 +283,10 @@ class _Master:
     def is_endless(self) -> bool:
         return any(rule.is_endless for rule in self.rules)
 
+    def excludes(self, when: When) -> bool:
+        """Whether EXDATE takes this original start out of the series."""
+        return self.key(when) in self.excluded or self.local(when).toordinal() in self.excluded_days
+
     def first(self) -> datetime:
         """The earliest start that there may be."""
         start = self.timing.start.local
@@ -306,7 +310,6 @@ class _Master:
         return max(latest, default=None), False
 
     def when(self, local: datetime) -> When:
-        """A time in the form of DTSTART."""
         return self.timing.start._replace(local=local)
 
     def local(self, when: When) -> datetime:

@@ -95,6 +95,22 @@ CALLS = (
     Call(CLIENT1.name, "client-to-kdc", "a ticket", _TICKET),
     _log_on("imap4", f"imaps://{CAS1.fqdn}/", f"imap://{CAS1.fqdn}/"),
     _log_on("pop3", f"pop3s://{CAS1.fqdn}/", f"pop3://{CAS1.fqdn}/"),
+    Call(
+        CLIENT1.name,
+        "autodiscover",
+        "a page with Kerberos over TLS",
+        f"{_TICKET} && curl -sSf --negotiate -u : --max-time 15 -o /dev/null "
+        f"https://{CAS1.fqdn}/autodiscover/autodiscover.xml",
+    ),
+    Call(
+        CLIENT1.name,
+        "client-configuration",
+        "the servers' names in clear text and over TLS",
+        " && ".join(
+            f"curl -sSf --max-time 15 -o /dev/null '{scheme}://{CAS1.fqdn}/mail/config-v1.1.xml?emailaddress=x@{DOMAIN}'"
+            for scheme in ("http", "https")
+        ),
+    ),
     _log_on("client-to-hub-smtp", *(f"smtp://{hub.fqdn}:587 -X NOOP" for hub in (HUB1, HUB2))),
     Call(
         INTERNET1.name,

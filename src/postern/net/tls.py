@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,12 @@ def certificate_der(certificate: Certificate) -> bytes:
     """Returns the server's own certificate, the first of its chain, in DER. Raises OSError, ValueError."""
     first, end, _ = certificate.chain.read_text(encoding="ascii").partition(ssl.PEM_FOOTER)
     return ssl.PEM_cert_to_DER_cert(first[first.index(ssl.PEM_HEADER) :] + end)
+
+
+def seconds_left(file: FilePath) -> float:
+    """Returns the seconds until the first certificate of a PEM file expires. Raises OSError, ValueError."""
+    end = x509.load_pem_x509_certificate(file.read_bytes()).not_valid_after_utc
+    return end.timestamp() - time.time()
 
 
 def authorities_file(configured: str) -> FilePath | None:

@@ -50,6 +50,7 @@ _MISSING: Mapping[Need, Callable[[Organization], str]] = MappingProxyType(
         Need.DOMAIN: lambda org: "the organization has no Active Directory" if org.active_directory is None else "",
         Need.REALM: lambda org: "" if org.realm else "the organization has no realm",
         Need.METRICS: lambda org: "" if org.metrics else "metrics are not switched on",
+        Need.ACME: lambda org: "" if org.acme else "ACME is not switched on",
         Need.FILTERS: lambda org: (
             "" if org.with_role(filtering_role(org)) else "no server here takes mail from strangers"
         ),

@@ -80,7 +80,7 @@ LDAP = (LDAPI, Port(389, tls=Tls.UPGRADE), Port(636, tls=Tls.IMPLICIT))
 POSTGRESQL = (Port(None, Wire.UNIX, label="postgresql"), Port(5432, tls=Tls.UPGRADE))
 REPLICATION = (Port(5432, tls=Tls.UPGRADE),)
 METRICS = (Port(9464),)
-ACME = (*HTTPS, Port(80, label="http-01", end=End.CALLER))
+CHALLENGE = (Port(80),)
 SSH = (Port(22),)
 NTP = (Port(123, Wire.UDP),)
 DHCP = (

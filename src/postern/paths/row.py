@@ -111,6 +111,7 @@ class Need(StrEnum):
     REALM = "a Kerberos realm"
     FILTERS = "a server whose agents filter mail from strangers: an edge, or a hub where there is none"
     METRICS = "metrics that are switched on"
+    ACME = "ACME that is switched on"
     DIRECTORY_URL = "a directory that a URL names; the private one listens on its unix socket only"
     DATABASE_URL = "databases that a URL names; the private cluster listens on its unix socket only"
 

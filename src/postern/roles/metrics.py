@@ -6,6 +6,7 @@ from functools import partial
 from importlib import metadata
 
 from postern.model.security import Peer
+from postern.net.tls import seconds_left
 from postern.paths.fit import KernelSocket, fits
 from postern.paths.guard import Guard
 from postern.paths.row import Wire
@@ -13,6 +14,7 @@ from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.services.metrics.host import HostMetrics
 from postern.services.metrics.session import MetricsSession, Monitoring
+from postern.telemetry.metrics import Metric, measure
 
 PORT = 9464
 
@@ -35,7 +37,10 @@ class MetricsProcess:
         return "metrics" in fits(runtime.organization, runtime.server, socket)
 
     async def start(self) -> None:
-        row = self.runtime.rows["metrics"]
+        row, folder = self.runtime.rows["metrics"], self.runtime.state.certificates
+        for name, file in (("server", "server.pem"), ("authority", "ca.pem")):
+            if (folder / file).exists():
+                measure(Metric.CERTIFICATE_SECONDS, partial(seconds_left, folder / file), name)
         await self.doors.open([row], row.port(PORT), partial(MetricsSession, self.monitoring))
 
     async def stop(self) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from pathlib import Path as FilePath
 
-from postern.model.mailbox_server import Mailboxes
+from postern.model.mailbox_server import Mailboxes, MailboxItems
 from postern.model.organization import Role, Server
 from postern.paths.row import Path
 from postern.protocols.dcerpc.interface import Interface
 from postern.roles.credentials import host_credentials
 from postern.roles.runtime import Part, Runtime
 from postern.roles.secrets import Secret
-from postern.services.mailbox.client import MailboxClient, mailbox_client
+from postern.services.mailbox.client import MailboxClient, MailboxItemsClient, items_client, mailbox_client
 from postern.services.mailbox.peer import MailboxPeer, peer_of
 from postern.services.rpc.client import RpcClient, RpcTarget
 from postern.trust.initiators import Initiators
@@ -28,7 +28,9 @@ class RpcCalls:
         self._runtime = runtime
         secret = runtime.secrets.read(Secret.MACHINE_ACCOUNT)
         self._initiators = Initiators(runtime.server.machine_account, host_credentials(runtime), nt_hash(secret))
-        self._clients: dict[str, MailboxClient] = {}
+        self.opened: dict[str, MailboxClient] = {}
+        """The clients that `mailboxes` made."""
+        self._items: dict[str, MailboxItemsClient] = {}
 
     def target(self, row: Path, server: Server, part: Part) -> RpcTarget:
         """The target that reaches `part` of `server` on `row`."""
@@ -45,8 +47,17 @@ class RpcCalls:
         runtime = self._runtime
         for server in runtime.organization.with_role(Role.MAILBOX):
             rpc = RpcClient(interface, self.target(row, server, Role.MAILBOX), runtime.observed)
-            self._clients[server.name] = mailbox_client(rpc, interface)
-        return self._clients
+            self.opened[server.name] = mailbox_client(rpc, interface)
+        return self.opened
+
+    def items(self, row: Path, interface: Interface[MailboxItems]) -> dict[str, MailboxItemsClient]:
+        """A client of the items of each mailbox server on `row`, by the server's name."""
+        runtime = self._runtime
+        for server in runtime.organization.with_role(Role.MAILBOX):
+            if server.name not in self._items:
+                rpc = RpcClient(interface, self.target(row, server, Role.MAILBOX), runtime.observed)
+                self._items[server.name] = items_client(rpc, interface)
+        return self._items
 
     def peers(self, row: Path, interface: Interface[Mailboxes]) -> dict[str, MailboxPeer[MailboxClient]]:
         """The mailbox servers as they are reached by `interface` on `row`, by their names."""
@@ -57,7 +68,7 @@ class RpcCalls:
         return self._runtime.feed.current.server_of(database)
 
     async def close(self) -> None:
-        for client in self._clients.values():
+        for client in (*self.opened.values(), *self._items.values()):
             await client.close()
 
 

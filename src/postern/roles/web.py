@@ -1,4 +1,7 @@
-"""The web of a client access process: doors on 443 and 80 that serve all rows of the web, with the applications behind them."""
+"""The web of a client access process: doors on 443 and 80 that serve all rows of the web, with the applications behind them.
+
+A row that is built has its routes in PARTS; the door serves those of the rows that are deployed.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from postern.net.tls import ServerContext, server_context
 from postern.paths.deployment import closed
 from postern.paths.row import Path, Tls
 from postern.roles.autodiscover import autodiscover_routes, configuration_routes
+from postern.roles.challenges import challenge_routes
+from postern.roles.dav import caldav_routes, carddav_routes
 from postern.roles.doors import Doors
 from postern.roles.runtime import Runtime
 from postern.roles.server_logon import ServerLogon
@@ -22,9 +27,16 @@ HTTPS = 443
 NAMES = ("", "autodiscover.", "autoconfig.")
 """Prefixes of the names below a domain under which clients look for it."""
 
+
 Parts = Callable[[Runtime, ServerLogon, Path], list[Route]]
 PARTS: Mapping[str, Parts] = MappingProxyType(
-    {"autodiscover": autodiscover_routes, "client-configuration": configuration_routes}
+    {
+        "autodiscover": autodiscover_routes,
+        "client-configuration": configuration_routes,
+        "caldav": caldav_routes,
+        "carddav": carddav_routes,
+        "acme-challenge": challenge_routes,
+    }
 )
 """By row, what makes the routes that it answers for."""
 
@@ -58,8 +70,11 @@ class Web:
 
     def _is_ours(self, host: str) -> bool:
         """Whether clients that ask for this host are sent to it again, by TLS."""
+        host = host.strip("[]")
         organization = self._runtime.feed.current
-        if host in self._tls.names or host in organization.own_names() or host in self._runtime.server.addresses:
+        if host in organization.own_names() or host in self._runtime.server.addresses:
+            return True
+        if host in self._tls.renewed().names:
             return True
         domains = [a_labels(domain.name) for domain in organization.domains]
         return any(host == name + domain for domain in domains for name in NAMES)

@@ -57,6 +57,17 @@ class Event(StrEnum):
         "info",
         "This host signed itself a new certificate.",
     )
+    CERTIFICATE_EXPIRES = (
+        "certificate-expires",
+        "warning",
+        "A certificate of this host expires within 30 days, or was to be renewed by now; said once a day.",
+    )
+    ACME_ISSUED = "acme-issued", "info", "An authority issued a certificate for this host by ACME."
+    ACME_FAILED = (
+        "acme-failed",
+        "error",
+        "No certificate could be had by ACME, as `error` says; it is tried again after `again_in` seconds.",
+    )
     CERTIFICATE_TAKEN_UP = (
         "certificate-taken-up",
         "info",

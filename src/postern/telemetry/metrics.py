@@ -33,8 +33,8 @@ LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
         "level": ("the level of the line", frozenset({"debug", "info", "warning", "error"})),
         "outcome": ("how it ended", None),
         "reason": (
-            "the transport agent that refused, the guard's reason, the reply's enhanced status code, or how a log-in failed: "
-            "`authentication-failed`, `unavailable`",
+            "the transport agent that refused, the guard's reason, the reply's enhanced status code, how a log-in failed: "
+            "`authentication-failed`, `unavailable`; or `requests-in-flight`, `another-site`",
             None,
         ),
         "agent": ("a transport agent, as `postern agent list` names it", None),
@@ -43,6 +43,7 @@ LABELS: Mapping[str, tuple[str, frozenset[str] | None]] = MappingProxyType(
         "queue": ("the queue's folder, which is the number of its worker", None),
         "state": ("`up` or `down`", frozenset({"up", "down"})),
         "status": ("the HTTP status code", None),
+        "certificate": ("`server` or `authority`, the organization's own", frozenset({"server", "authority"})),
         "route": ("the beginning of the path that the web's application answers for, or `none`", None),
         "class": (
             "the class of the HTTP status code, as `2xx`; `none` where the client left before its answer",
@@ -157,6 +158,12 @@ class Metric(StrEnum):
         (),
         "How long a synchronization of an edge took.",
         _SECONDS,
+    )
+    CERTIFICATE_SECONDS = (
+        "postern_certificate_expires_seconds",
+        Kind.GAUGE,
+        ("certificate",),
+        "Seconds until a certificate of this host expires; negative after that.",
     )
     DOMAIN_CONTROLLERS = (
         "postern_domain_controllers",

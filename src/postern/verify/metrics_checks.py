@@ -30,7 +30,7 @@ def check_metrics_row(row: Path, servers: Sequence[Server], subject: Subject, re
             for method, target, wanted in (
                 ("GET", "/", 404),
                 ("DELETE", "/metrics", 405),
-                ("GET", "/" + "a" * 9000, 431),
+                ("GET", "/" + "a" * 9000, 414),
             ):
                 status, _ = _ask(host, number, method, target)
                 report.check(f"{method} {target[:10]} is refused", status == wanted, f"{host} answers {status}")

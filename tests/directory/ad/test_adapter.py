@@ -76,6 +76,18 @@ class TestDomainDirectory(DirectoryContract):
 
         check(opened, steps)
 
+    def test_the_domain_resolves_given_names_and_surnames(self, opened: Opened) -> None:
+        async def steps(read: DomainDirectory, write: DomainWriter) -> None:
+            guid = await write.add_user("dave@example.test", {})
+            for attribute, value in (("givenName", "Alice"), ("sn", "Liddell")):
+                await write.change("dave@example.test", attribute, value)
+            for text in ("alic", "lidd", "ali lid", "liddell a"):
+                (entry,) = await read.resolve(text)
+                assert (entry.guid, entry.given_name, entry.surname) == (guid, "Alice", "Liddell"), text
+            assert await read.resolve("alice x") == []
+
+        check(opened, steps)
+
     def test_a_group_in_ranges(self, opened: Opened) -> None:
         async def steps(read: DomainDirectory, write: DomainWriter) -> None:
             members = [f"u{n}@example.test" for n in range(7)]

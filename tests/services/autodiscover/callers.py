@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 
 import httpx
 
-from postern.model.directory import Account, DirectoryUnavailable, Recipient
+from postern.model.directory import Account, Recipient
 from postern.model.organization import AcceptedDomain, Organization, Profile, Role, Server
 from postern.model.security import NOBODY, Identity, Mechanism, Peer, PrincipalKind, Seal
 from postern.paths.row import Path
@@ -40,11 +39,13 @@ def organization(**changes: object) -> Organization:
 
 
 def rows(*built: str, profile: Profile = Profile.PRACTICAL) -> dict[str, Path]:
-    """The settled rows, those of these ids as if they were built."""
+    """The settled rows. Of those of the web only these are built."""
+    web = {"autodiscover", "client-configuration", "caldav", "carddav", "activesync"}
     settled = settle(profile)
-    dav = replace(settled["availability"], waits_for="")
-    made = {id: replace(settled.get(id, dav), id=id, waits_for="") for id in built}
-    return {**settled, **made}
+    return {
+        id: replace(row, waits_for="" if id in built else "another day") if id in web else row
+        for id, row in settled.items()
+    }
 
 
 def services(*built: str, near: str = "cas1", **changes: object) -> ClientServices:
@@ -58,19 +59,11 @@ GONE = contact("gone", "gone@other.test")
 
 
 class Accounts(FakeDirectory):
-    """A directory with an account for each mailbox; its guid is the mailbox's."""
+    """A directory with an account for each mailbox, of the same guid."""
 
-    async def accounts_by_guid(self, guids: object) -> dict[uuid.UUID, Account]:
-        if self.down:
-            raise DirectoryUnavailable("nobody is there")
-        owners = {entry.guid: entry for entry in self.entries.values()}
-        return {
-            guid: Account(
-                guid, owners[guid].primary, True, False, "1", owners[guid].primary if owners[guid].database else ""
-            )
-            for guid in guids
-            if guid in owners
-        }
+    async def account(self, name: str) -> Account | None:
+        owner = await self.recipient(name)
+        return Account(owner.guid, owner.primary, True, False, "1", owner.primary) if owner is not None else None
 
 
 def directory() -> Accounts:

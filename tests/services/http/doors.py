@@ -145,5 +145,6 @@ async def read_answer(reader: asyncio.StreamReader) -> tuple[int, dict[bytes, by
     """Reads an answer with a Content-Length: its status, its fields and its body."""
     head = await reader.readuntil(b"\r\n\r\n")
     first, *lines = head[:-4].split(b"\r\n")
-    fields = dict(line.lower().split(b": ", 1) for line in lines)
+    pairs = (line.partition(b": ")[::2] for line in lines)
+    fields = {name.lower(): value for name, value in pairs}
     return int(first.split()[1]), fields, await reader.readexactly(int(fields.get(b"content-length", b"0")))

@@ -27,7 +27,7 @@ from postern.services.http.admission import MAX_CREDENTIALS, MAX_FAILURES, passe
 from postern.services.http.site import Receive, Scope, Send
 from postern.telemetry.metrics import METRICS, Metric
 from postern.trust.host import HostCredentials
-from tests.services.http.doors import ANONYMOUS, ROW, ROWS, WebDoor, hello
+from tests.services.http.doors import ANONYMOUS, ROW, ROWS, WebDoor, hello, read_answer
 from tests.support.waiting import until
 from tests.trust import kdc
 
@@ -75,7 +75,10 @@ def test_basic_is_verified_once_a_connection_and_credential() -> None:
                 assert (await client.get("/", auth=("bob", "wonderland"))).status_code == 401
                 assert (await client.get("/")).text.startswith("alice@example.test Basic")
                 assert (await client.get("/", auth=None)).status_code == 401, "each request says it again"
-            assert [line["name"] for line in lines if line["event"] == "authenticated"] == ["alice@example.test"]
+            assert [line["name"] for line in lines if line["event"] == "authenticated"] == [
+                "alice@example.test",
+                "bob@example.test",
+            ]
             link = next(iter(door.doors[0].links))
             admission: Any = link.session
             assert b"wonderland" not in repr(vars(admission._admission)).encode()
@@ -132,6 +135,21 @@ def test_a_caller_that_no_row_admits_is_refused() -> None:
                 assert (await client.get("/a/", auth=("CAS1$", "machine"))).status_code == 403
             assert [line["event"] for line in lines].count("refused") == 2
             assert refusals("authentication-required") >= 2
+
+    asyncio.run(run())
+
+
+def test_a_page_of_another_site_changes_nothing_here() -> None:
+    """A browser sends the user's credentials with it by itself; programs send no Origin."""
+
+    async def run() -> None:
+        door = WebDoor()
+        async with door.opened(), door.client() as client:
+            own = f"https://localhost:{door.port}"
+            for origin, status in ((own, 200), ("https://evil.test", 403), ("null", 403), (own + ".evil.test", 403)):
+                assert (await client.post("/", headers={"Origin": origin})).status_code == status, origin
+                assert (await client.get("/", headers={"Origin": origin})).status_code == 200
+            assert refusals("another-site") >= 3
 
     asyncio.run(run())
 
@@ -303,6 +321,37 @@ def test_a_connection_is_proven_and_bound_to_its_channel(protocol: str) -> None:
                 assert await log_on(door, client, protocol, binding=b"tls-server-end-point:" + bytes(32)) == 401
                 assert (await client.get("/")).status_code == 401
             await until(lambda: not door.authenticator.reauthorization._all)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("expects", [False, True])
+def test_a_body_that_comes_with_every_leg_does_not_end_the_connection(expects: bool) -> None:
+    """As clients do that know no better: the body is read and thrown away until the caller is proven."""
+
+    async def run() -> None:
+        door = WebDoor()
+        body = b"x" * 600_000
+        caller: Any = spnego.client(
+            *("alice@example.test", "wonderland", "localhost", "http"),
+            protocol="ntlm",
+            options=spnego.NegotiateOptions.use_ntlm,
+        )
+        async with door.opened(), door.dialled() as (reader, writer):
+            token = caller.step()
+            for expected in (401, 200):
+                field = b"Authorization: NTLM " + base64.b64encode(token) + b"\r\n"
+                if expects:
+                    field += b"Expect: 100-continue\r\n"
+                writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 600000\r\n" + field + b"\r\n")
+                if expects:
+                    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+                writer.write(body)
+                code, fields, told = await read_answer(reader)
+                assert code == expected
+                if expected == 401:
+                    token = caller.step(base64.b64decode(fields[b"www-authenticate"].partition(b" ")[2]))
+            assert told.endswith(body)
 
     asyncio.run(run())
 

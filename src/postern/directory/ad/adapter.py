@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 from uuid import UUID
 
-from postern.directory import entries, mailbox_owners
+from postern.directory import address_book, entries, mailbox_owners
 from postern.directory.ad import names as ad_names
 from postern.directory.ad.changes import RecentChanges
 from postern.directory.ad.client import Dial, DomainClient
@@ -22,6 +22,7 @@ from postern.directory.entries import ACTIVE_DIRECTORY
 from postern.directory.ldap.client import BASE, ONE_LEVEL, SUBTREE, Client, Entry, Refused, either, escape
 from postern.directory.ldap.tickets import Tickets
 from postern.directory.recipient_cache import RecipientCache
+from postern.model.address_book import AddressBookEntry
 from postern.model.directory import Account, DirectoryUnavailable, Locator, Recipient, TrustedCertificate, Unknown
 from postern.model.domains import a_labels, fold
 from postern.model.organization import AcceptedDomain, ActiveDirectory, DomainType
@@ -42,10 +43,10 @@ _REMEMBERED = 30.0
 
 
 class DomainDirectory:
-    """Implements `model.directory.Directory`, `MailboxOwners`, `DirectoryPolicy` and `Certificates` for a domain. `controller`
-    connects to port 389, `catalogue` to 3268. Recipients are remembered for `cache_known` and absences for `cache_unknown`
-    seconds. Every `follow` seconds (0.0: never) the directory forgets the recipients that the domain says to have changed. An
-    account is never remembered."""
+    """Implements `model.directory.Directory`, `MailboxOwners`, `AddressBook`, `DirectoryPolicy` and `Certificates` for a domain.
+    `controller` connects to port 389, `catalogue` to 3268. Recipients are remembered for `cache_known` and absences for
+    `cache_unknown` seconds. Every `follow` seconds (0.0: never) the directory forgets the recipients that the domain says to have
+    changed. An account is never remembered."""
 
     def __init__(
         self,
@@ -198,6 +199,12 @@ class DomainDirectory:
 
     async def mailbox_owners(self, guids: Sequence[UUID]) -> dict[UUID, str]:
         return await mailbox_owners.in_forest(self.controller, self.catalogue, self._base, guids)
+
+    async def resolve(self, text: str, most: int = 100) -> list[AddressBookEntry]:
+        return await address_book.resolve(*await self._reader(), text, most, within=False)
+
+    async def address_book_entries(self, guids: Sequence[UUID]) -> dict[UUID, AddressBookEntry]:
+        return await address_book.with_guids(*await self._reader(), guids)
 
     async def _accounts(self, which: str) -> list[tuple[str, Account]]:
         """Returns the accounts that match a filter, each with its sAMAccountName."""

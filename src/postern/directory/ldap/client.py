@@ -119,6 +119,15 @@ class Client:
             raise IncompleteAnswer("the directory answered for a part, and named another server for the rest")
         return [Entry(*row) for row in result.rows]
 
+    async def search_some(
+        self, base: str, scope: int, filter_text: str, attributes: Sequence[str], most: int
+    ) -> list[Entry]:
+        """Returns entries that match, no more than `most`: the first page (RFC 2696). A size limit would bring an error instead.
+        The server drops the page that it prepared when the next search of pages comes on this connection."""
+        control = SimplePagedResultsControl(True, most, b"")
+        matches, _ = await self.search_with((control,), base, scope, filter_text, attributes)
+        return matches[:most]
+
     async def _searched(
         self,
         base: str,

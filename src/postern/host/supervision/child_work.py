@@ -51,6 +51,49 @@ def run_in_child(
     return answer[1:].decode()
 
 
+class Background:
+    """Work in a child that nobody waits for; one at a time. The child is killed after `seconds`."""
+
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, str]], seconds: float) -> None:
+        self._work = work
+        self._seconds = seconds
+        self._until = 0.0
+        self._reading = -1
+        self.pid = 0
+        """The child's process id; 0 while there is none."""
+
+    def start(self) -> None:
+        """Starts the work, unless it is going on."""
+        if self.pid:
+            return
+        parent = os.getpid()
+        self._reading, writing = os.pipe2(os.O_CLOEXEC)
+        pid = os.fork()
+        if pid == 0:
+            _work(self._work, parent, writing)
+        os.close(writing)
+        self.pid, self._until = pid, time.monotonic() + self._seconds
+
+    def look(self) -> str | None:
+        """Returns what the work said, once, when it has ended; None before. Raises ChildFailed."""
+        if not self.pid:
+            return None
+        if time.monotonic() >= self._until:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+        ended, status = os.waitpid(self.pid, os.WNOHANG)
+        if not ended:
+            return None
+        with os.fdopen(self._reading, "rb") as pipe:
+            answer = pipe.read()
+        self.pid, self._reading = 0, -1
+        if answer[:1] != b"+":
+            raise ChildFailed(
+                answer[1:].decode(errors="replace") or f"ended with status {os.waitstatus_to_exitcode(status)}"
+            )
+        return answer[1:].decode()
+
+
 def _work(work: Callable[[], Coroutine[Any, Any, str]], parent: int, writing: int) -> None:
     try:
         signal.set_wakeup_fd(-1)

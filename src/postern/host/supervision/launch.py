@@ -15,11 +15,12 @@ import signal
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from postern.host import account, certificates, configuration, ports, seed, state
+from postern.host import account, certificates, configuration, own_certificate, ports, seed, state
 from postern.host.certificates import CertificateError, Certificates
 from postern.host.engines import adam
 from postern.host.engines import start as engines
 from postern.host.supervision import processes, sockets, watch
+from postern.host.supervision.certificate_renewal import Renewal
 from postern.host.supervision.child_work import ChildFailed, run_in_child
 from postern.host.supervision.supervisor import Engine, Plan, Supervisor
 from postern.host.supervision.worker import Start
@@ -33,6 +34,8 @@ from postern.telemetry.log import Event, configure, log
 SEEDING = 30.0
 DEMO = 120.0
 _MAX_FILES = 65536
+TELL_EVERY = datetime.timedelta(hours=23)
+"""The time between two warnings that a certificate ends; a little less than a day, for they come when the supervisor looks."""
 
 
 class LaunchError(Exception):
@@ -105,6 +108,7 @@ class _Launch:
         self.step = step
         self.notes: list[str] = []
         self.started: list[Engine] = []
+        self.tell_again: dict[str, datetime.datetime] = {}
 
     def run(self, ready: Callable[[Ready], None]) -> None:
         organization = self._organization()
@@ -125,6 +129,7 @@ class _Launch:
             for engine in reversed(self.started):
                 engine.stop()
             raise
+        renewal = Renewal(configured, server, self.state)
         supervisor = Supervisor(
             Plan(
                 organization=organization,
@@ -133,14 +138,15 @@ class _Launch:
                 starts=starts,
                 workers=server.workers or len(os.sched_getaffinity(0)),
                 engines=wanted,
-                watch=self._watch(watch.Watch(configured, server, self.state)),
-                refresh=lambda: self._refresh(configured, server),
+                watch=self._watch(renewal, watch.Watch(configured, server, self.state)),
+                refresh=lambda: self._refresh(configured, server, renewal),
             ),
             self.lock,
         )
         try:
             self.step("opening the doors")
             supervisor.start()
+            self._refresh(configured, server, renewal)
             demo = self._demo(organization, server, lambda: supervisor.stopping)
             if not supervisor.stopping:
                 ready(
@@ -171,15 +177,25 @@ class _Launch:
     def _certificates(self, organization: Organization, server: Server) -> Certificates:
         return certificates.ensure(self.state, organization, server, datetime.datetime.now(datetime.UTC))
 
-    def _refresh(self, organization: Organization, server: Server) -> None:
-        """Renews the certificate that this host signed itself, if it is time. The doors see by themselves that it is another."""
+    def _refresh(self, organization: Organization, server: Server, renewal: Renewal) -> None:
+        """Renews the certificate that this host signed itself, if it is time. The doors see by themselves that it is another.
+        Tells once a day which certificates end soon."""
+        renewal.soon()
+        now = datetime.datetime.now(datetime.UTC)
         try:
             if self._certificates(organization, server).renewed:
                 log(Event.CERTIFICATE_RENEWED)
+            for name, certificate in own_certificate.expiring(self.state, now):
+                if now >= self.tell_again.get(name, now):
+                    self.tell_again[name] = now + TELL_EVERY
+                    until = certificate.not_valid_after_utc
+                    log(Event.CERTIFICATE_EXPIRES, certificate=name, days=(until - now).days, until=until.isoformat())
         except (CertificateError, OSError) as error:
             log(Event.CERTIFICATE_FAILED, words=str(error))
 
-    def _watch(self, look: Callable[[Mapping[int, str]], None]) -> Callable[[Mapping[int, str]], None]:
+    def _watch(
+        self, renewal: Renewal, look: Callable[[Mapping[int, str]], None]
+    ) -> Callable[[Mapping[int, str]], None]:
         """Returns what the supervisor does every few seconds: `look`, and it has the edge's directory server, which reads its
         certificate at its start only, started again with another one, whoever brought it."""
         files = certificates.place(self.state)
@@ -187,12 +203,13 @@ class _Launch:
 
         def looks(children: Mapping[int, str]) -> None:
             nonlocal known
+            renewal.turn()
             if (now := version(files)) != known and now:
                 known = now
                 for engine in self.started:
                     if isinstance(engine, adam.AdamEngine):
                         engine.stop()
-            look(children)
+            look({**children, **renewal.processes()})
 
         return looks
 

@@ -82,7 +82,7 @@ async def open_mailbox(access: ClientAccess, link: Link, identity: Identity) -> 
     if isinstance(row, Refusal):
         return refused(access.guard.door, row)
     try:
-        recipient = await _recipient(access.directory, identity)
+        recipient = await recipient_of(access.directory, identity)
         if recipient is None or recipient.type not in (RecipientType.USER, RecipientType.ROOM):
             return Failure(Cause.CONTACT, "This account has no mailbox")
         server = access.server(recipient.database)
@@ -123,7 +123,7 @@ async def renewed(access: ClientAccess, opened: OpenedMailbox) -> OpenedMailbox:
     return replace(opened, info=await opened.mailboxes.logon(opened.mailbox, quota))
 
 
-async def _recipient(directory: Directory, identity: Identity) -> Recipient | None:
+async def recipient_of(directory: Directory, identity: Identity) -> Recipient | None:
     """Looks the identity's recipient up by logon name, which mostly is the primary address (answered from the cache), else
     through the account."""
     recipient = await directory.recipient(identity.name)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from postern.model.directory import Directory, Recipient, RecipientType
 from postern.model.domains import fold
 from postern.model.security import Identity
+from postern.services.access.logon import recipient_of
 
 MAX_ADDRESS = 512
 """Characters of an address that is looked for; RFC 5321 section 4.5.3.1 allows fewer."""
@@ -14,12 +15,7 @@ MAX_ADDRESS = 512
 
 async def own_mailbox(directory: Directory, identity: Identity) -> Recipient | None:
     """The mailbox of this caller; None if its account has none, or is gone. Raises DirectoryUnavailable."""
-    if identity.guid is None:
-        return None
-    account = (await directory.accounts_by_guid([identity.guid])).get(identity.guid)
-    if account is None or not account.recipient:
-        return None
-    recipient = await directory.recipient(account.recipient)
+    recipient = await recipient_of(directory, identity)
     return recipient if recipient is not None and recipient.database else None
 
 

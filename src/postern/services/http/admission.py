@@ -19,6 +19,7 @@ from postern.services.http.access import HttpAccess
 from postern.services.http.answers import Answer
 from postern.services.http.site import Caller, Route
 from postern.telemetry.log import Event, log
+from postern.telemetry.metrics import Metric, count
 from postern.trust.acceptor import refused
 from postern.trust.framing.http import Authorized, HttpAuthentication, Unauthorized
 
@@ -26,6 +27,7 @@ MAX_FAILURES = 5
 """Failed log-ins of one connection; then it ends."""
 MAX_CREDENTIALS = 8
 """Different credentials by Basic that one connection may show; then it ends. Clients show one."""
+ANOTHER_SITE = "another-site"
 _KEY = os.urandom(32)
 """The key of this process for digests of credentials. They are compared, and tell nothing without it."""
 _NAMES = {Mechanism.KERBEROS: (Mechanism.KERBEROS, Mechanism.NEGOTIATE)}
@@ -47,7 +49,7 @@ class Admission:
         self._http = HttpAuthentication(access.authenticator, access.realm, access.digest)
         self._credentials: dict[bytes, Identity] = {}
         self._proven: Identity | None = None
-        self._seen: set[tuple[str, Mechanism]] = set()
+        self._seen: set[tuple[str, Mechanism, str]] = set()
         self._failures = 0
         self.ends = False
         """Whether the connection has had chances enough."""
@@ -56,14 +58,14 @@ class Admission:
         """Returns the caller, with the fields by which the server proves itself in the answer; or the answer that refuses."""
         guard, seal = route.guard, self._link.seal
         authorization = head.field(b"authorization")
-        if authorization is None or not guard.offer(seal, can_upgrade=False).mechanisms:
-            row = guard.row_for(NOBODY, seal)
-            if not isinstance(row, Refusal):
-                return self._caller(NOBODY, row), []
         digest = self._digest(authorization, guard)
         identity = self._remembered(digest) if digest else None
         if identity is not None:
             return self._on_row(identity, guard, [])
+        if authorization is None or not guard.offer(seal, can_upgrade=False).mechanisms:
+            row = guard.row_for(NOBODY, seal)
+            if not isinstance(row, Refusal):
+                return self._caller(NOBODY, row), []
         outcome = await self._http.authorize(authorization, guard, self._asking, head.method, head.target)
         if isinstance(outcome, Unauthorized):
             return self._unauthorized(outcome)
@@ -116,8 +118,9 @@ class Admission:
 
     def _caller(self, identity: Identity, row: Path) -> Caller:
         link, mechanism = self._link, identity.mechanism
-        if (row.id, mechanism) not in self._seen:
-            self._seen.add((row.id, mechanism))
+        key = (row.id, mechanism, identity.name)
+        if key not in self._seen:
+            self._seen.add(key)
             self._access.observed.seen(row.id, link.peer.host, mechanism.value, link.seal, time.time())
             if identity.kind is not PrincipalKind.ANONYMOUS:
                 cipher = link.seal.cipher if link.seal else ""
@@ -146,8 +149,14 @@ class Admission:
         self._tell(guard, NOT_ENCRYPTED.reason, "")
         return Answer(HTTPStatus.FORBIDDEN)
 
-    def _tell(self, guard: Guard, reason: Reason, name: str) -> None:
-        log(Event.REFUSED, path=guard.door, peer=str(self._link.peer), reason=reason.value, name=name)
+    def refuse_site(self, guard: Guard) -> Answer:
+        """Refuses what a page of another site asks a browser to send."""
+        count(Metric.REFUSALS, guard.door, ANOTHER_SITE)
+        self._tell(guard, ANOTHER_SITE, "")
+        return Answer(HTTPStatus.FORBIDDEN)
+
+    def _tell(self, guard: Guard, reason: str, name: str) -> None:
+        log(Event.REFUSED, path=guard.door, peer=str(self._link.peer), reason=str(reason), name=name)
 
 
 def passes_clear(guard: Guard) -> bool:

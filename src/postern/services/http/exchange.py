@@ -157,17 +157,19 @@ class Exchange:
         self._write(body)
         self._finish()
 
-    async def discard(self) -> bool:
-        """Reads the rest of the body and throws it away. Returns whether the connection can go on: False where that is too much,
-        or the client has not begun and waits for 100 Continue."""
-        length = self.head.length
-        if not self.is_whole and (self.head.expects_continue or length is None or length > MAX_DISCARDED):
-            return False
+    async def discard(self, most: int = MAX_DISCARDED, invites: bool = False) -> bool:
+        """Reads the rest of the body and throws it away. Returns whether the connection can go on: False if the body has more
+        than `most` octets, or if its client waits for 100 Continue and is not to be invited by it."""
+        if not self.is_whole and self.head.expects_continue:
+            if not invites:
+                return False
+            self._machine.proceed()
+            self._flush()
         self._discards = True
         self._pieces.clear()
         self._held = 0
         self._read_on()
-        while not self.is_whole and not self.is_gone:
+        while not self.is_whole and not self.is_gone and max(self._read, self.head.length or 0) <= most:
             await self._arrival()
         return self.is_whole
 

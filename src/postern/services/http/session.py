@@ -21,16 +21,20 @@ from postern.services.conversation import Conversation
 from postern.services.http.access import HttpAccess
 from postern.services.http.admission import Admission, passes_clear
 from postern.services.http.answers import Answer, allow, last_words
-from postern.services.http.exchange import Exchange
+from postern.services.http.exchange import MAX_DISCARDED, Exchange
 from postern.services.http.site import Caller, Route, Scope, path_of
 from postern.telemetry.log import Event, log
-from postern.telemetry.metrics import Metric, observe
+from postern.telemetry.metrics import Metric, count, observe
 
 GONE_AFTER = 5.0
 """Seconds that an application has to end after its client has left."""
 MAX_TOLD = 1000
 """Characters of a path that the log has."""
 _VISIBLE = "".join(map(chr, range(0x21, 0x7F)))
+
+
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "PROPFIND", "REPORT"})
+"""Methods that change nothing (RFC 9110 section 9.2.1)."""
 
 
 class HttpSession(Conversation):
@@ -144,6 +148,7 @@ class HttpSession(Conversation):
         is_in = in_flight.enter(link.peer.host)
         try:
             if not is_in:
+                count(Metric.REFUSALS, route.guard.door if route is not None else "", "requests-in-flight")
                 answer: Answer | None = Answer(HTTPStatus.SERVICE_UNAVAILABLE, [(b"retry-after", b"1")])
             elif path is None:
                 answer = Answer(HTTPStatus.BAD_REQUEST)
@@ -160,7 +165,7 @@ class HttpSession(Conversation):
                         exchange.admit(route.body, route.compresses, proof)
                         await self._run(exchange, route, path, caller)
             if answer is not None:
-                await self._refuse_request(exchange, answer)
+                await self._refuse_request(exchange, route, answer)
         finally:
             if is_in:
                 in_flight.leave(link.peer.host)
@@ -202,6 +207,8 @@ class HttpSession(Conversation):
             return self._admitting().refuse_clear(route.guard)
         if head.method not in route.methods:
             return Answer(HTTPStatus.METHOD_NOT_ALLOWED, [allow(route.methods)])
+        if head.method not in _SAFE and _is_from_another_site(head):
+            return self._admitting().refuse_site(route.guard)
         if head.length is not None and head.length > route.body:
             return Answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ends=True)
         return None
@@ -248,9 +255,12 @@ class HttpSession(Conversation):
         }
         return scope
 
-    async def _refuse_request(self, exchange: Exchange, answer: Answer) -> None:
-        """Answers in the application's place, behind the body: many clients read no answer while they send."""
-        if not answer.ends:
+    async def _refuse_request(self, exchange: Exchange, route: Route | None, answer: Answer) -> None:
+        """Answers in the application's place, behind the body: many clients read no answer while they send. By NTLM and Negotiate
+        they log on with several requests of one connection, so that it must go on behind 401, whatever the body."""
+        if answer.status is HTTPStatus.UNAUTHORIZED and route is not None:
+            await exchange.discard(max(MAX_DISCARDED, route.body), invites=True)
+        elif not answer.ends:
             await exchange.discard()
         if not exchange.is_gone:
             admission = self._admission
@@ -279,3 +289,10 @@ class HttpSession(Conversation):
             seconds=round(seconds, 4),
             octets=exchange.sent,
         )
+
+
+def _is_from_another_site(head: RequestHead) -> bool:
+    """Whether a page of another site had a browser send this (RFC 6454 section 7): the browser adds what it knows of the user by
+    itself, Negotiate in a domain above all. Programs other than browsers send no Origin."""
+    origin = head.field(b"origin")
+    return origin is not None and origin.partition(b"://")[2].lower() != (head.field(b"host") or b"").lower()

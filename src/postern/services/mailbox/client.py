@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol, cast
 
-from postern.model.mailbox_server import Mailboxes
+from postern.model.mailbox_server import Mailboxes, MailboxItems
 from postern.protocols.dcerpc.interface import Interface
 from postern.services.rpc.client import RpcClient
 from postern.services.rpc.stub import Remote, stub
@@ -13,6 +13,14 @@ from postern.services.rpc.stub import Remote, stub
 class MailboxClient(Remote, Mailboxes, Protocol):
     """Mailboxes of one server, and the connections to it. A failed connection raises MailboxError UNAVAILABLE: try again. An
     operation that the interface does not have (a hub has only those of delivery) raises MailboxError CANNOT."""
+
+
+class MailboxItemsClient(Remote, MailboxItems, Protocol):
+    """Items and folders of one server's mailboxes, and the connections to it; it fails as `MailboxClient` does."""
+
+
+def items_client(rpc: RpcClient, interface: Interface[MailboxItems]) -> MailboxItemsClient:
+    return cast(MailboxItemsClient, stub(rpc, interface))
 
 
 def mailbox_client(rpc: RpcClient, interface: Interface[Mailboxes]) -> MailboxClient:

@@ -1,4 +1,4 @@
-"""Certificate chains as an administrator brings them: read from PEM or PKCS #12, put in order, and judged before a server shows them.
+"""Certificate chains as an administrator brings them: read from PEM or PKCS #12, put in order, and judged before they are shown.
 
 Reads no files, and no clock. `host.own_certificate` puts into place what passes here.
 """
@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -142,10 +143,11 @@ def judge(
     roots: Iterable[x509.Certificate],
     now: datetime.datetime,
     without_name: bool = False,
+    whole: bool = True,
 ) -> Chain:
     """Puts the chain of the key's certificate in order and judges it. `names` call the server: the first must be in the
     certificate unless `without_name`; a warning says which others are missing. `roots` are the authorities that this machine
-    knows. Raises ChainError."""
+    knows; where the chain ends at none of them, it must be `whole`, or it is said. Raises ChainError."""
     leaf = _of_key(certificates, key)
     chain = _in_order(leaf, certificates)
     warnings: list[str] = []
@@ -155,12 +157,15 @@ def judge(
     _check_purpose(leaf)
     anchored = _ends_at(chain[-1], roots)
     if not anchored and (len(chain) == 1 or not _is_root(chain[-1])):
-        if not _is_root(leaf):
+        if not whole:
+            warnings.append(f"this machine does not know the authority {_issuer(chain[-1])}; clients must know it")
+        elif not _is_root(leaf):
             raise ChainError(
                 f"the chain ends at {_called(chain[-1])}, and its issuer {_issuer(chain[-1])} is neither in the file nor an "
                 "authority of this machine: add the certificates of your authority to the file"
             )
-        warnings.append("it is signed by its own key, so that no client knows it")
+        else:
+            warnings.append("it is signed by its own key, so that no client knows it")
     elif not anchored:
         warnings.append(f"this machine does not know the authority {_called(chain[-1])}; clients must know it")
     missing = [name for name in names if not covers(names_in(leaf), name)]
@@ -206,9 +211,8 @@ def _of_key(certificates: Sequence[x509.Certificate], key: PrivateKey) -> x509.C
     )
 
 
-def _public(key: object) -> bytes:
-    encoded: bytes = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)  # type: ignore[attr-defined]
-    return encoded
+def _public(key: PublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _in_order(leaf: x509.Certificate, certificates: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:

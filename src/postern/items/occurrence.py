@@ -1,0 +1,65 @@
+"""One occurrence of a series as a component of its own: how it is named, and how an exception is made of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from postern.items.calendar_object import CalendarObject
+from postern.items.series import Series
+from postern.items.task import time_of
+from postern.protocols.content_lines import Component, Line, line
+from postern.protocols.ical.expansion import Budget
+from postern.protocols.ical.values import Kind, When, when_of, written
+from postern.protocols.ical.zones import UTC_ZONE, moment
+
+_SERIES = frozenset({"RRULE", "RDATE", "EXRULE", "EXDATE", "RECURRENCE-ID", "DTSTART", "DTEND", "DUE"})
+
+
+def key_of(calendar: CalendarObject, part: Component) -> int | None:
+    """The number by which a component's occurrence is known, in whatever form its RECURRENCE-ID is; None: it is the series."""
+    return time_of(calendar, part, "RECURRENCE-ID", UTC_ZONE)
+
+
+def occurrence_part(series: Series, message: CalendarObject, part: Component) -> Component | None:
+    """An exception of a stored series, unchanged, for the occurrence that a message's part names. None: the series does not have
+    it, or the part has no RECURRENCE-ID.
+
+    Bound: linear in the series' dates, and STEPS steps of rules.
+    """
+    source = part.first("RECURRENCE-ID")
+    when = when_of(source) if source is not None else None
+    if source is None or when is None or not series.masters:
+        return None
+    base = series.masters[0]
+    key = base.key(_in_utc(message, when))
+    near = moment(key) if base.timing.start.is_date else base.zone.local(key)
+    for local, original, _ in base.originals(near, near, Budget()):
+        if original == key:
+            return _exception(base.component, series, base.when(local), source)
+    return None
+
+
+def _in_utc(message: CalendarObject, when: When) -> When:
+    """A time of a message in UTC, for its zones may not be the copy's; a date stays what it is."""
+    if when.is_date or not when.zone:
+        return when
+    return When(moment(message.zones.utc(when, UTC_ZONE)), Kind.UTC)
+
+
+def _exception(master: Component, series: Series, recurrence: When, source: Line) -> Component:
+    start = master.first("DTSTART")
+    parameters = start.parameters if start is not None else []
+    times = [line("RECURRENCE-ID", written(recurrence), [*parameters, *_range(source)])]
+    times.append(line("DTSTART", written(recurrence), parameters))
+    name = "DUE" if master.name == "VTODO" else "DTEND"
+    if master.first(name) is not None:
+        base = series.masters[0]
+        end = series.end_of(recurrence, base.timing.length)
+        local = UTC_ZONE.local(end) if recurrence.is_date else base.zone.local(end)
+        times.append(line(name, written(recurrence._replace(local=local)), parameters))
+    kept = [entry for entry in master.entries if entry.name not in _SERIES]
+    return replace(master, entries=[*times, *kept])
+
+
+def _range(source: Line) -> list[tuple[str, list[str]]]:
+    return [(name, values) for name, values in source.parameters if name == "RANGE"]

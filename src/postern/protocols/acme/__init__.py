@@ -1,0 +1,1 @@
+"""ACME (RFC 8555), sans I/O: signed requests, and what the answers say."""

@@ -1,0 +1,130 @@
+"""The ASGI application of DAV: it opens the caller's mailbox and gives each request to its method."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+
+from postern.model.mailbox import MailboxError
+from postern.protocols.dav.bodies import BodyError
+from postern.protocols.dav.fields import FieldError
+from postern.protocols.dav.multistatus import href_of
+from postern.protocols.dav.names import dav, element
+from postern.services.dav import acl, creation, locking, nodes, placing, propfind, proppatch, reports, resources
+from postern.services.dav.live import Node
+from postern.services.dav.mailbox import DavAccess, OwnMailbox, own_mailbox, unavailable
+from postern.services.dav.places import ROOT, Place, Space, place_of
+from postern.services.dav.request import Answer, ClientLeft, Refusal, Request, refused
+from postern.services.http.site import Receive, Scope, Send
+from postern.telemetry.log import Event, log
+
+_OF_HTTP = ("OPTIONS", "GET", "HEAD", "PUT", "POST", "DELETE")
+_OF_DAV = ("PROPFIND", "PROPPATCH", "MKCOL", "MKCALENDAR", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "ACL")
+METHODS = frozenset((*_OF_HTTP, *_OF_DAV))
+_CLASSES = b"1, 3, access-control, calendar-access, addressbook, extended-mkcol"
+_FILE_CLASSES = b"1, 2, 3, access-control, extended-mkcol"
+"""The compliance classes of documents, which can be locked (RFC 4918 section 18)."""
+WELL_KNOWN = ("/.well-known/caldav", "/.well-known/carddav")
+Method = Callable[[OwnMailbox, Place, Request], Awaitable[Answer]]
+
+
+async def _options(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    is_file = place.space is Space.FILES
+    methods = METHODS - {"POST", "MKCALENDAR"} if is_file else METHODS - {"LOCK", "UNLOCK"}
+    return Answer(
+        HTTPStatus.OK,
+        [
+            (b"allow", ", ".join(sorted(methods)).encode()),
+            (b"dav", _FILE_CLASSES if is_file else _CLASSES),
+            (b"ms-author-via", b"DAV"),
+            (b"accept-ranges", b"bytes"),
+        ],
+    )
+
+
+async def _delete(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    target = await nodes.find(box, place)
+    if isinstance(target, Node):
+        return await creation.delete(box, target, request)
+    return await resources.delete(box, target.container, target.resource.name, request)
+
+
+_METHODS: Mapping[str, Method] = {
+    "OPTIONS": _options,
+    "GET": resources.get,
+    "HEAD": resources.get,
+    "PUT": resources.put,
+    "POST": resources.post,
+    "DELETE": _delete,
+    "PROPFIND": propfind.propfind,
+    "PROPPATCH": proppatch.proppatch,
+    "MKCOL": creation.create,
+    "MKCALENDAR": creation.create,
+    "COPY": placing.place,
+    "MOVE": placing.place,
+    "LOCK": locking.lock,
+    "UNLOCK": locking.unlock,
+    "REPORT": reports.report,
+    "ACL": acl.change,
+}
+_STATUSES = {
+    "NONEXISTENT": HTTPStatus.NOT_FOUND,
+    "ALREADYEXISTS": HTTPStatus.CONFLICT,
+    "CANNOT": HTTPStatus.FORBIDDEN,
+    "OVERQUOTA": HTTPStatus.INSUFFICIENT_STORAGE,
+    "LIMIT": HTTPStatus.INSUFFICIENT_STORAGE,
+    "TOOBIG": HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    "MODIFIED": HTTPStatus.PRECONDITION_FAILED,
+    "UIDEXISTS": HTTPStatus.CONFLICT,
+}
+
+
+class DavApplication:
+    """Answers below `/dav/`. Every caller has the things of his own mailbox."""
+
+    def __init__(self, access: DavAccess) -> None:
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"DAV does not speak {scope['type']}")
+        request = Request.of(scope, receive)
+        try:
+            answer = await self._answer(request)
+            await answer.send(send, request.method == "HEAD")
+        except ClientLeft:
+            return
+        except Refusal as refusal:
+            await refused(refusal).send(send, request.method == "HEAD")
+        except MailboxError as error:
+            await refused(_of_store(error)).send(send, request.method == "HEAD")
+
+    async def _answer(self, request: Request) -> Answer:
+        try:
+            place = place_of(request.path)
+            method = _METHODS.get(request.method)
+            if method is None:
+                raise Refusal(HTTPStatus.NOT_IMPLEMENTED)
+            box = await own_mailbox(self._access, request.caller.identity)
+            if place is None:
+                raise nodes.missing()
+            nodes.check_owner(box, place)
+            return await method(box, place, request)
+        except FieldError as error:
+            raise Refusal(HTTPStatus.BAD_REQUEST, text=str(error)) from None
+        except BodyError as error:
+            raise Refusal(HTTPStatus(error.status), text=str(error)) from None
+
+
+def _of_store(error: MailboxError) -> Refusal:
+    if error.code == "UNAVAILABLE":
+        log(Event.STORE_UNAVAILABLE, command="DAV")
+        return unavailable()
+    precondition = element(dav("quota-not-exceeded")) if error.code == "OVERQUOTA" else ""
+    return Refusal(_STATUSES.get(error.code, HTTPStatus.FORBIDDEN), precondition, text=str(error))
+
+
+async def well_known(scope: Scope, receive: Receive, send: Send) -> None:
+    """Leads `/.well-known/caldav` and `/.well-known/carddav` to the root, whatever the method (RFC 6764 section 5)."""
+    fields = [(b"location", href_of(ROOT).encode()), (b"cache-control", b"private, max-age=86400")]
+    await Answer(HTTPStatus.MOVED_PERMANENTLY, fields).send(send)

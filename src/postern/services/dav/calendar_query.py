@@ -1,0 +1,175 @@
+"""calendar-query and free-busy-query (RFC 4791 sections 7.8 and 7.10).
+
+The store names those that may be in a span of time; only of series, and where more is asked for, the content is read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from postern.items import calendar_object, calendar_query, free_busy
+from postern.items.calendar_object import CalendarObject, Refused
+from postern.items.filters import ComponentFilter, TimeRange
+from postern.items.free_busy import Period, merged, published
+from postern.items.rendered import Busy
+from postern.model.item_store import RenderedItem
+from postern.model.resources import Resource
+from postern.protocols import xml
+from postern.protocols.content_lines import component, line
+from postern.protocols.dav import multistatus
+from postern.protocols.dav.multistatus import href_of
+from postern.protocols.dav.names import caldav, dav, element
+from postern.protocols.dav.reports import FreeBusyQuery, Query
+from postern.protocols.ical.expansion import Budget
+from postern.protocols.ical.zones import Zone
+from postern.services.dav import filters, folders
+from postern.services.dav.data import Data, aside, content_of
+from postern.services.dav.folders import Collection
+from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.propfind import PAGE, applied, preferences_of
+from postern.services.dav.request import Answer, Request
+from postern.services.dav.request import multistatus as answer_of
+from postern.services.dav.resource_properties import ResourceResponses
+
+BATCH = 100
+"""Objects whose contents are read at a time."""
+STEPS = 5_000_000
+"""Steps that the rules of all objects may take for one query: about five seconds."""
+FAR = 1 << 62
+_TIME_ZONE = caldav("calendar-timezone")
+_CLASSES = {"VEVENT": "IPM.Appointment", "VTODO": "IPM.Task", "VJOURNAL": "IPM.Activity"}
+PRODUCT = "-//Postern//CalDAV//EN"
+
+
+async def zone_of(box: OwnMailbox, collection: Collection, text: str = "", name: str = "") -> Zone:
+    """Returns the zone of times without one: that of a query by its text or name, or the calendar's. Raises Refusal."""
+    kept = ""
+    if not text and not name:
+        (collection,) = await folders.with_properties(box, [collection])
+        kept = collection.dead.get(_TIME_ZONE, "")
+    return filters.floating_zone(text, name, xml.read(kept.encode()).text if kept else "")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """The way to answer a filter. `item_class` is the class that its one component wants ("" for any), `span` the time range
+    of that component. `is_simple`: nothing else is asked for, so that the rendered values decide."""
+
+    filter: ComponentFilter
+    item_class: str = ""
+    span: TimeRange | None = None
+    is_simple: bool = False
+
+    @classmethod
+    def of(cls, wanted: ComponentFilter) -> _Plan:
+        if len(wanted.components) != 1 or wanted.properties or wanted.time_range is not None:
+            is_all = not wanted.components and not wanted.properties and wanted.time_range is None
+            return cls(wanted, is_simple=is_all and not wanted.is_not_defined)
+        (inner,) = wanted.components
+        item_class = _CLASSES.get(inner.name, "")
+        if inner.is_not_defined or not item_class:
+            return cls(wanted)
+        is_plain = not inner.properties and not inner.components
+        # When a task is in a span depends on which of its dates it has.
+        is_simple = is_plain and (inner.time_range is None or inner.name == "VEVENT")
+        return cls(wanted, item_class, inner.time_range, is_simple)
+
+    def decides(self, resource: Resource, rendered: RenderedItem | None) -> bool | None:
+        """Whether a resource is wanted; None where its content has to be read."""
+        if self.item_class and resource.item_class != self.item_class:
+            return False
+        if not self.is_simple or (rendered is not None and rendered.expands):
+            return None
+        return True
+
+
+async def query(box: OwnMailbox, collection: Collection, body: Query, request: Request) -> Answer:
+    floating = await zone_of(box, collection, body.timezone, body.timezone_id)
+    plan = _Plan.of(filters.component_filter(body.filter))
+    data = Data.of(body.properties, floating)
+    preferences = preferences_of(request)
+    writer = ResourceResponses(box, collection, body.properties, preferences)
+
+    async def pieces() -> AsyncIterator[str]:
+        budget = Budget(STEPS)
+        yield multistatus.BEGIN
+        async for page, rendered in _candidates(box, collection, plan.span):
+            wanted = [(each, plan.decides(each, rendered.get(each.id))) for each in page]
+            wanted = [(each, decision) for each, decision in wanted if decision is not False]
+            for start in range(0, len(wanted), BATCH):
+                batch = wanted[start : start + BATCH]
+                decisions = {each.id: decision for each, decision in batch}
+                resources = [each for each, _ in batch]
+                if data is not None or None in decisions.values():
+                    resources = list(await box.store.with_ids(box.id, list(decisions), True))
+                await writer.prepare(resources)
+                for resource in resources:
+                    read = None
+                    if decisions[resource.id] is None:
+                        read = await _read(box, resource)
+                        if read is None or not calendar_query.matches(read, plan.filter, floating, budget):
+                            continue
+                    markup = await data.markup(box, resource, read) if data is not None else ""
+                    yield writer.response(resource, markup)
+            if budget.is_spent:
+                limits = element(dav("number-of-matches-within-limits"))
+                yield multistatus.state(href_of(collection.path), HTTPStatus.INSUFFICIENT_STORAGE, limits)
+                break
+        yield multistatus.END
+
+    return answer_of(pieces(), applied(preferences))
+
+
+async def _read(box: OwnMailbox, resource: Resource) -> CalendarObject | None:
+    content = await content_of(box, resource)
+    calendar = await aside(content, lambda: calendar_object.read(content))
+    return None if isinstance(calendar, Refused) else calendar
+
+
+async def _candidates(
+    box: OwnMailbox, collection: Collection, span: TimeRange | None
+) -> AsyncIterator[tuple[list[Resource], dict[int, RenderedItem]]]:
+    """Gives pages of the resources that may be in the span, with their rendered values; without a span, all resources."""
+    if span is None:
+        last = ""
+        while page := await box.store.resources(box.id, collection.id, last, PAGE):
+            yield list(page), {}
+            last = page.names[-1]
+        return
+    start = -FAR if span.start is None else span.start
+    end = FAR if span.end is None else span.end
+    after = 0
+    while rendered := await box.store.overlapping(box.id, collection.id, start, end, after, PAGE):
+        yield list(await box.store.with_ids(box.id, list(rendered))), rendered
+        after = max(rendered)
+
+
+async def busy_times(box: OwnMailbox, collection: Collection, body: FreeBusyQuery, request: Request) -> Answer:
+    """Says when the owner is not free. Of series alone the content is read."""
+    span = filters.time_range(body.start, body.end)
+    start, end = span.start or 0, span.end or 0
+    periods: list[Period] = []
+    budget = Budget(free_busy.STEPS)
+    floating = await zone_of(box, collection)
+    after = 0
+    while rendered := await box.store.overlapping(box.id, collection.id, start, end, after, PAGE):
+        after = max(rendered)
+        series = []
+        for number, item in rendered.items():
+            if item.expands:
+                series.append(number)
+            elif item.busy and item.starts is not None and item.ends is not None:
+                periods.append(
+                    Period(max(item.starts, start), min(item.ends, end), Busy(min(item.busy, Busy.OUT_OF_OFFICE)))
+                )
+        for first in range(0, len(series), BATCH):
+            for resource in await box.store.with_ids(box.id, series[first : first + BATCH], True):
+                read = await _read(box, resource)
+                if read is not None:
+                    periods += free_busy.free_busy([read], start, end, floating, budget)
+    times = published(merged(periods), start, end, int(time.time()))
+    calendar = component("VCALENDAR", [line("VERSION", "2.0"), line("PRODID", PRODUCT), times])
+    return Answer(HTTPStatus.OK, [(b"content-type", b"text/calendar; charset=utf-8")], calendar.octets())

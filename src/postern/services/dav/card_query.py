@@ -1,0 +1,75 @@
+"""addressbook-query (RFC 6352 section 8.6)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+from postern.items import card_query, contact
+from postern.items.calendar_object import Refused
+from postern.items.filters import CardFilter
+from postern.model.resources import Resource
+from postern.protocols.dav import multistatus
+from postern.protocols.dav.multistatus import href_of
+from postern.protocols.dav.names import dav, element
+from postern.protocols.dav.reports import Query
+from postern.services.dav import filters
+from postern.services.dav.data import Data, aside, content_of
+from postern.services.dav.folders import Collection
+from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.propfind import PAGE, applied, preferences_of
+from postern.services.dav.request import Answer, Request
+from postern.services.dav.request import multistatus as answer_of
+from postern.services.dav.resource_properties import ResourceResponses
+
+BATCH = 100
+"""Cards whose contents are read at a time."""
+
+
+async def query(box: OwnMailbox, collection: Collection, body: Query, request: Request) -> Answer:
+    wanted = filters.card_filter(body.filter)
+    data = Data.of(body.properties)
+    preferences = preferences_of(request)
+    writer = ResourceResponses(box, collection, body.properties, preferences)
+
+    async def pieces() -> AsyncIterator[str]:
+        count = 0
+        yield multistatus.BEGIN
+        async for resource in _matching(box, collection, wanted, data is not None, writer):
+            if body.limit and count == body.limit:
+                limits = element(dav("number-of-matches-within-limits"))
+                yield multistatus.state(href_of(collection.path), HTTPStatus.INSUFFICIENT_STORAGE, limits)
+                break
+            count += 1
+            yield writer.response(resource, await data.markup(box, resource) if data is not None else "")
+        yield multistatus.END
+
+    return answer_of(pieces(), applied(preferences))
+
+
+async def _matching(
+    box: OwnMailbox, collection: Collection, wanted: CardFilter, with_content: bool, writer: ResourceResponses
+) -> AsyncIterator[Resource]:
+    """Gives the cards that are wanted; their contents come along where they were read, or `with_content`."""
+    last = ""
+    while page := await box.store.resources(box.id, collection.id, last, PAGE):
+        last = page.names[-1]
+        resources = list(page)
+        for start in range(0, len(resources), BATCH):
+            batch = resources[start : start + BATCH]
+            if with_content or wanted.properties:
+                batch = list(await box.store.with_ids(box.id, [each.id for each in batch], True))
+            await writer.prepare(batch)
+            for resource in batch:
+                if not wanted.properties or await _fits(box, resource, wanted):
+                    yield resource
+
+
+async def _fits(box: OwnMailbox, resource: Resource, wanted: CardFilter) -> bool:
+    content = await content_of(box, resource)
+
+    def work() -> bool:
+        card = contact.read(content)
+        return not isinstance(card, Refused) and card_query.matches(card, wanted)
+
+    return await aside(content, work)

@@ -1,0 +1,114 @@
+"""Looks at the octets that a client puts: whether the collection takes them, and what the store keeps beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from postern.items import appointment, calendar_object, contact, task
+from postern.items.calendar_object import Refused
+from postern.model.item_store import FROM_EVER, Busy, RenderedItem
+from postern.model.resources import NOTHING_RENDERED
+from postern.protocols import xml
+from postern.protocols.dav.names import CALDAV, CARDDAV, DAV, element
+from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.request import Refusal
+
+FILE_CLASS = "IPM.Document"
+DAY = 86_400
+_MEDIA = {
+    Kind.CALENDAR: ("text/calendar", "text/x-vcalendar"),
+    Kind.TASKS: ("text/calendar", "text/x-vcalendar"),
+    Kind.ADDRESSBOOK: ("text/vcard", "text/x-vcard", "text/directory"),
+}
+_SUPPORTED = {
+    Kind.CALENDAR: f"{{{CALDAV}}}supported-calendar-data",
+    Kind.TASKS: f"{{{CALDAV}}}supported-calendar-data",
+    Kind.ADDRESSBOOK: f"{{{CARDDAV}}}supported-address-data",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Octets as an item."""
+
+    octets: bytes
+    item_class: str
+    rendered: RenderedItem
+
+
+def check_media(collection: Collection, media: str) -> None:
+    """Raises Refusal 403 for a content type that the collection does not take. None at all is no reason."""
+    kinds = _MEDIA.get(collection.kind)
+    if kinds is not None and media and media not in (*kinds, "application/octet-stream", "text/plain"):
+        raise Refusal(HTTPStatus.FORBIDDEN, element(_SUPPORTED[collection.kind]))
+
+
+def examine(collection: Collection, octets: bytes) -> Content:
+    """Returns the octets as an item of a collection. Raises Refusal 403 with the precondition that they do not meet (RFC 4791
+    section 5.3.2.1, RFC 6352 section 6.3.2.1)."""
+    if collection.kind is Kind.FILES:
+        return Content(octets, FILE_CLASS, NOTHING_RENDERED)
+    if collection.kind is Kind.ADDRESSBOOK:
+        return _card(octets)
+    return _calendar(collection, octets)
+
+
+def refusal(refused: Refused, space: str) -> Refusal:
+    """Returns the answer to content that `items` does not take. The reason is in it for whoever reads the client's log."""
+    markup = element(f"{{{space}}}{refused.precondition}")
+    why = element(f"{{{DAV}}}responsedescription", xml.text(refused.why))
+    return Refusal(HTTPStatus.FORBIDDEN, markup + why)
+
+
+def _card(octets: bytes) -> Content:
+    card = contact.read(octets)
+    refused = card if isinstance(card, Refused) else contact.check(card)
+    if refused is not None or isinstance(card, Refused):
+        assert refused is not None
+        raise refusal(refused, CARDDAV)
+    values = contact.render(card)
+    is_list = values.kind == "group"
+    addresses = tuple(dict.fromkeys(address.lower() for address in values.emails if "@" in address))
+    return Content(
+        octets,
+        contact.LIST_CLASS if is_list else contact.ITEM_CLASS,
+        RenderedItem(uid=values.uid, addresses=addresses),
+    )
+
+
+def _calendar(collection: Collection, octets: bytes) -> Content:
+    calendar = calendar_object.read(octets)
+    refused = calendar if isinstance(calendar, Refused) else calendar_object.check(calendar)
+    if refused is not None or isinstance(calendar, Refused):
+        assert refused is not None
+        raise refusal(refused, CALDAV)
+    if calendar.kind not in collection.components:
+        raise Refusal(HTTPStatus.FORBIDDEN, element(f"{{{CALDAV}}}supported-calendar-component"))
+    is_task = calendar.kind == "VTODO"
+    values = task.render(calendar) if is_task else appointment.render(calendar)
+    starts, ends = values.starts, values.recurs_until
+    if starts is None and is_task:
+        starts, ends = FROM_EVER, None
+    if values.floating:
+        # They may be in any zone, and are up to a day earlier or later than in UTC.
+        starts = starts if starts is None or starts == FROM_EVER else starts - DAY
+        ends = None if ends is None else ends + DAY
+    item_class = task.ITEM_CLASS if is_task else _CLASSES.get(calendar.kind, appointment.ITEM_CLASS)
+    return Content(
+        octets,
+        item_class,
+        RenderedItem(
+            uid=values.uid,
+            starts=starts,
+            ends=ends,
+            expands=values.recurs or values.floating,
+            busy=Busy(int(values.busy)),
+            is_private=calendar.main.value("CLASS").strip().upper() in ("PRIVATE", "CONFIDENTIAL"),
+            status=values.status,
+            organizer=values.organizer,
+        ),
+    )
+
+
+_CLASSES = {"VJOURNAL": appointment.JOURNAL_CLASS}

@@ -1,0 +1,85 @@
+"""The contents of resources in reports: `calendar-data` and `address-data` (RFC 4791 section 9.6, RFC 6352 section 10.4)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from postern.items import calendar_data, calendar_object, contact
+from postern.items.calendar_data import Pick, Wanted
+from postern.items.calendar_object import CalendarObject, Refused
+from postern.model.resources import Resource
+from postern.protocols import xml
+from postern.protocols.dav.bodies import PropFind
+from postern.protocols.dav.names import element
+from postern.protocols.ical.expansion import Budget
+from postern.protocols.ical.zones import UTC_ZONE, Zone
+from postern.services.dav import filters
+from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.resource_properties import ADDRESS_DATA, CALENDAR_DATA, DATA
+
+AT_ONCE = 65_536
+"""Octets of an object that is read in the loop, in about 10 ms; a larger one is read in a thread."""
+T = TypeVar("T")
+
+
+async def aside(octets: bytes, work: Callable[[], T]) -> T:
+    """Does work on the octets of an object without keeping others waiting for a large one."""
+    return work() if len(octets) <= AT_ONCE else await asyncio.to_thread(work)
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A question for contents: the property's name, and what is wanted of a calendar object or a card. `floating` is the zone
+    of times without one."""
+
+    name: str
+    wanted: Wanted
+    card: Pick | None
+    floating: Zone = UTC_ZONE
+
+    @classmethod
+    def of(cls, find: PropFind, floating: Zone = UTC_ZONE) -> Data | None:
+        """Returns what a report asks for; None where it asks for no content. Raises Refusal."""
+        name = next((name for name in DATA if name in find.names), None)
+        if name is None:
+            return None
+        part = find.parts.get(name)
+        return cls(
+            name,
+            filters.calendar_data(part if name == CALENDAR_DATA else None),
+            filters.address_data(part if name == ADDRESS_DATA else None),
+            floating,
+        )
+
+    async def markup(self, box: OwnMailbox, resource: Resource, read: CalendarObject | None = None) -> str:
+        """Returns the element with the resource's content. `read` is the object if the caller has read it already."""
+        content = await content_of(box, resource)
+        if not self.wanted.is_whole:
+            content = await aside(content, lambda: self._calendar(content, read))
+        elif self.card is not None:
+            content = await aside(content, lambda: self._card(content))
+        return element(self.name, xml.text(content.decode("utf-8", "replace")))
+
+    def _calendar(self, content: bytes, read: CalendarObject | None) -> bytes:
+        calendar = read or calendar_object.read(content)
+        if isinstance(calendar, Refused):
+            return content
+        retrieved = calendar_data.retrieve(calendar, self.wanted, self.floating, Budget())
+        return content if isinstance(retrieved, Refused) else retrieved
+
+    def _card(self, content: bytes) -> bytes:
+        card = contact.read(content)
+        if isinstance(card, Refused) or self.card is None:
+            return content
+        return calendar_data.picked(card.card.root, self.card).octets()
+
+
+async def content_of(box: OwnMailbox, resource: Resource) -> bytes:
+    """Returns the octets of a resource; those that did not fit beside others are asked for alone."""
+    if resource.content is not None:
+        return resource.content
+    again = list(await box.store.with_ids(box.id, [resource.id], True))
+    return (again[0].content or b"") if again else b""

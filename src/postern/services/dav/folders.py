@@ -1,0 +1,179 @@
+"""The collections of a mailbox: folders by their class, and the segment that each has in its path.
+
+The well-known folders have segments that are always the same. A collection that a DAV client made has the segment that the client
+chose, and any other its id: so a path stays when another client renames the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import NamedTuple
+
+from postern.model.folders import FOLDER_CLASSES, FolderKind, FolderNode
+from postern.model.mailbox import MailboxError
+from postern.services.dav import properties
+from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.places import Place, Space, home_path
+from postern.services.dav.properties import COMPONENTS, SEGMENT, Values
+
+
+class _Class(NamedTuple):
+    folder_class: str
+    well_known: FolderKind | None
+    segment: str
+    space: Space
+    components: tuple[str, ...]
+
+
+class Kind(_Class, Enum):
+    """A kind of collection. `components` are those of a calendar for which nobody chose others."""
+
+    CALENDAR = _Class(
+        FOLDER_CLASSES[FolderKind.CALENDAR], FolderKind.CALENDAR, "calendar", Space.CALENDARS, ("VEVENT",)
+    )
+    TASKS = _Class(FOLDER_CLASSES[FolderKind.TASKS], FolderKind.TASKS, "tasks", Space.CALENDARS, ("VTODO",))
+    ADDRESSBOOK = _Class(FOLDER_CLASSES[FolderKind.CONTACTS], FolderKind.CONTACTS, "contacts", Space.ADDRESSBOOKS, ())
+    FILES = _Class("IPF.Files", None, "", Space.FILES, ())
+
+
+FILES_NAME = "Files"
+
+
+def kind_of(node: FolderNode) -> Kind | None:
+    return next((kind for kind in Kind if f"{node.folder_class}.".startswith(f"{kind.folder_class}.")), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A folder as a collection. `path` ends in a slash. `components` are what a calendar takes. The well-known folder of a class
+    `is_default`. `properties` are those that clients have set, as markup of the whole element by name; None where they were not
+    read yet."""
+
+    kind: Kind
+    node: FolderNode
+    path: str
+    components: tuple[str, ...] = ()
+    is_default: bool = False
+    properties: Mapping[str, str] | None = None
+
+    @property
+    def id(self) -> int:
+        return self.node.id
+
+    @property
+    def dead(self) -> Mapping[str, str]:
+        assert self.properties is not None
+        return self.properties
+
+
+def _with(collection: Collection, kept: Values) -> Collection:
+    """The collection with what is kept of it."""
+    components = tuple(filter(None, kept.get(COMPONENTS, "").split(","))) or collection.components
+    dead = {name: markup for name, markup in kept.items() if name not in (SEGMENT, COMPONENTS)}
+    return replace(collection, components=components, properties=dead)
+
+
+async def with_properties(box: OwnMailbox, collections: Sequence[Collection]) -> list[Collection]:
+    """Returns these collections with their properties, which are asked for at once."""
+    missing = [each.id for each in collections if each.properties is None]
+    kept = await properties.read_folders(box, missing) if missing else {}
+    return [each if each.properties is not None else _with(each, kept.get(each.id, {})) for each in collections]
+
+
+async def collections(box: OwnMailbox, space: Space) -> list[Collection]:
+    """Returns the collections of a home of calendars or address books, by their path."""
+    nodes = [node for node in await box.tree() if (kind := kind_of(node)) is not None and kind.space is space]
+    kept = await properties.read_folders(box, [node.id for node in nodes])
+    made: dict[str, Collection] = {}
+    # Well-known folders first: nobody takes their segments from them.
+    for node in sorted(nodes, key=lambda node: node.kind is FolderKind.USER):
+        default = _default(box, node)
+        segment = kept.get(node.id, {}).get(SEGMENT) or str(node.id)
+        collection = default or _plain(node, f"{home_path(space, box.address)}{segment}/")
+        made.setdefault(collection.path, _with(collection, kept.get(node.id, {})))
+    return list(made.values())
+
+
+def _default(box: OwnMailbox, node: FolderNode) -> Collection | None:
+    """The collection of a well-known folder."""
+    kind = kind_of(node)
+    if kind is None or kind.well_known is None or node.kind is not kind.well_known:
+        return None
+    path = f"{home_path(kind.space, box.address)}{kind.segment}/"
+    return Collection(kind, node, path, kind.components, is_default=True)
+
+
+def _plain(node: FolderNode, path: str) -> Collection:
+    kind = kind_of(node)
+    assert kind is not None
+    return Collection(kind, node, path, kind.components)
+
+
+async def collection_at(box: OwnMailbox, space: Space, segment: str) -> Collection | None:
+    """Finds a collection of a home by its segment. A well-known folder is found in the tree alone."""
+    path = f"{home_path(space, box.address)}{segment}/"
+    for node in await box.tree():
+        default = _default(box, node)
+        if default is not None and default.path == path:
+            return default
+    return next((each for each in await collections(box, space) if each.path == path), None)
+
+
+async def files_root(box: OwnMailbox) -> Collection:
+    """Returns the folder that documents lie in; it is made when it is first asked for."""
+    for name in (FILES_NAME, f"{FILES_NAME} (DAV)"):
+        root = next((node for node in await box.tree() if kind_of(node) is Kind.FILES and not node.parent), None)
+        if root is not None:
+            return Collection(Kind.FILES, root, home_path(Space.FILES, box.address), is_default=True)
+        try:
+            await box.store.create_in(box.id, 0, name, Kind.FILES.folder_class)
+        except MailboxError as error:
+            if error.code != "ALREADYEXISTS":
+                raise
+        box.forget()
+    return await files_root(box)
+
+
+async def files_folder(box: OwnMailbox, names: Sequence[str]) -> Collection | None:
+    """Finds a folder of documents by its names from the root down."""
+    here = await files_root(box)
+    if not names:
+        return here
+    by_place = {(node.parent, node.name): node for node in await box.tree() if kind_of(node) is Kind.FILES}
+    node = here.node
+    for name in names:
+        below = by_place.get((node.id, name))
+        if below is None:
+            return None
+        node = below
+    return Collection(Kind.FILES, node, f"{here.path}{'/'.join(names)}/")
+
+
+async def files_below(box: OwnMailbox, above: Collection) -> list[Collection]:
+    """Returns the folders directly in a folder of documents."""
+    return [
+        Collection(Kind.FILES, node, f"{above.path}{node.name}/")
+        for node in await box.tree()
+        if node.parent == above.id and kind_of(node) is Kind.FILES
+    ]
+
+
+async def container_of(box: OwnMailbox, place: Place) -> tuple[Collection, str] | None:
+    """Finds the collection that a resource at this place lies in, or would lie in, and the resource's name there."""
+    if not place.names:
+        return None
+    *above, name = place.names
+    if place.space is Space.FILES:
+        collection = await files_folder(box, above)
+    else:
+        collection = await collection_at(box, place.space, above[0]) if above else None
+    return (collection, name) if collection is not None else None
+
+
+async def collection_of(box: OwnMailbox, place: Place) -> Collection | None:
+    """Finds the collection at this place."""
+    if place.space is Space.FILES:
+        return await files_folder(box, place.names)
+    return await collection_at(box, place.space, place.names[0]) if len(place.names) == 1 else None

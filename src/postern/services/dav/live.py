@@ -1,0 +1,285 @@
+"""The properties that the server computes ("live", RFC 4918 section 4) of collections and principals.
+
+`resource_properties` has those of resources. A function returns the markup inside the property's element, or None where the thing
+has no such property.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from postern.model.resources import FolderState
+from postern.protocols import xml
+from postern.protocols.dav.multistatus import href_of
+from postern.protocols.dav.names import caldav, calendar_server, carddav, dav, element
+from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.locks import SUPPORTED_LOCK, Lock, discovery
+from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
+from postern.services.dav.places import ROOT, Space, home_path, principal_path
+
+
+class Level(Enum):
+    """The kinds of things that are no resource: the root, a collection of principals or of homes, a principal, a home, or a
+    collection of resources."""
+
+    ROOT = auto()
+    PRINCIPALS = auto()
+    PRINCIPAL = auto()
+    HOMES = auto()
+    HOME = auto()
+    COLLECTION = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A thing that is no resource. `collection` and `state` are those of Level.COLLECTION, `locks` those that cover it."""
+
+    level: Level
+    space: Space
+    path: str
+    box: OwnMailbox
+    collection: Collection | None = None
+    state: FolderState | None = None
+    locks: tuple[Lock, ...] = ()
+
+    @property
+    def kind(self) -> Kind | None:
+        return self.collection.kind if self.collection is not None else None
+
+    @property
+    def is_calendar(self) -> bool:
+        return self.kind in (Kind.CALENDAR, Kind.TASKS)
+
+
+Property = Callable[[Node], str | None]
+
+
+def href(path: str) -> str:
+    return f"<D:href>{href_of(path)}</D:href>"
+
+
+def sync_token(folder: int, change: int) -> str:
+    """Returns the token of a folder's state, which is a URI as RFC 6578 section 6.4 wants it."""
+    return f"data:,{folder}-{change}"
+
+
+def _resource_type(node: Node) -> str:
+    if node.level is Level.PRINCIPAL:
+        return "<D:collection/><D:principal/>"
+    if node.is_calendar:
+        return "<D:collection/><C:calendar/>"
+    return "<D:collection/><A:addressbook/>" if node.kind is Kind.ADDRESSBOOK else "<D:collection/>"
+
+
+_LEVEL_NAMES = {Space.ROOT: "DAV", Space.PRINCIPALS: "Principals", Space.CALENDARS: "Calendars"}
+_LEVEL_NAMES |= {Space.ADDRESSBOOKS: "Address books", Space.FILES: "Files"}
+
+
+def _display_name(node: Node) -> str:
+    if node.level is Level.PRINCIPAL:
+        return xml.text(node.box.recipient.display_name or node.box.address)
+    if node.collection is not None:
+        return xml.text(node.collection.node.name)
+    return xml.text(_LEVEL_NAMES[node.space])
+
+
+def _principal(node: Node) -> str:
+    return href(principal_path(node.box.address))
+
+
+def _own_principal(node: Node) -> str | None:
+    return _principal(node) if node.level is Level.PRINCIPAL else None
+
+
+def _owner(node: Node) -> str | None:
+    return _principal(node) if node.level in (Level.PRINCIPAL, Level.HOME, Level.COLLECTION) else None
+
+
+def _of_principal(make: Property) -> Property:
+    return lambda node: make(node) if node.level is Level.PRINCIPAL else None
+
+
+def _of_collection(make: Property, *kinds: Kind) -> Property:
+    return lambda node: make(node) if node.kind is not None and (not kinds or node.kind in kinds) else None
+
+
+_READ = ("read", "read-acl", "read-current-user-privilege-set")
+_ALL = ("all", *_READ, "write", "write-properties", "write-content", "bind", "unbind", "unlock", "write-acl")
+
+
+def _privileges(*names: str) -> str:
+    return "".join(f"<D:privilege><D:{name}/></D:privilege>" for name in names)
+
+
+ALL_PRIVILEGES = _privileges(*_ALL) + "<D:privilege><C:read-free-busy/></D:privilege>"
+"""The privileges of an owner in what is his."""
+_READ_PRIVILEGES = _privileges(*_READ)
+
+
+def _current_privileges(node: Node) -> str:
+    return ALL_PRIVILEGES if node.level in (Level.HOME, Level.COLLECTION) else _READ_PRIVILEGES
+
+
+def _acl(node: Node) -> str:
+    return acl_of(node.box) if _owner(node) is not None else _ace("<D:authenticated/>", _READ_PRIVILEGES)
+
+
+def acl_of(box: OwnMailbox) -> str:
+    """Returns the access control list of everything that the caller owns: he may do all, and nobody else anything."""
+    return _ace(href(principal_path(box.address)), _privileges("all"))
+
+
+def _ace(who: str, privileges: str) -> str:
+    return f"<D:ace><D:principal>{who}</D:principal><D:grant>{privileges}</D:grant><D:protected/></D:ace>"
+
+
+def _supported_privilege(name: str, text: str, *below: str) -> str:
+    prefix = "C" if name == "read-free-busy" else "D"
+    return (
+        f"<D:supported-privilege><D:privilege><{prefix}:{name}/></D:privilege>"
+        f'<D:description xml:lang="en">{text}</D:description>{"".join(below)}</D:supported-privilege>'
+    )
+
+
+SUPPORTED_PRIVILEGES = _supported_privilege(
+    "all",
+    "Everything",
+    _supported_privilege(
+        "read",
+        "Read",
+        _supported_privilege("read-current-user-privilege-set", "Read one's own privileges"),
+        _supported_privilege("read-free-busy", "See when somebody is busy"),
+    ),
+    _supported_privilege("read-acl", "Read the access control list"),
+    _supported_privilege("write-acl", "Write the access control list"),
+    _supported_privilege("unlock", "Remove a lock"),
+    _supported_privilege(
+        "write",
+        "Write",
+        _supported_privilege("write-properties", "Write properties"),
+        _supported_privilege("write-content", "Write content"),
+        _supported_privilege("bind", "Add members"),
+        _supported_privilege("unbind", "Remove members"),
+    ),
+)
+
+
+def reports_of(node: Node) -> tuple[str, ...]:
+    """Returns the names of the reports that a thing answers."""
+    names = [dav("expand-property"), dav("acl-principal-prop-set"), dav("principal-match")]
+    if node.level in (Level.ROOT, Level.PRINCIPALS):
+        names += [dav("principal-property-search"), dav("principal-search-property-set")]
+    if node.collection is not None:
+        names.append(dav("sync-collection"))
+    if node.is_calendar:
+        names += [caldav("calendar-query"), caldav("calendar-multiget"), caldav("free-busy-query")]
+    if node.kind is Kind.ADDRESSBOOK:
+        names += [carddav("addressbook-query"), carddav("addressbook-multiget")]
+    return tuple(names)
+
+
+def _supported_reports(node: Node) -> str:
+    return "".join(
+        f"<D:supported-report><D:report>{element(name)}</D:report></D:supported-report>" for name in reports_of(node)
+    )
+
+
+def _token(node: Node) -> str | None:
+    if node.collection is None or node.state is None:
+        return None
+    return sync_token(node.collection.id, node.state.change)
+
+
+def _quota_available(node: Node) -> str | None:
+    info = node.box.info
+    return str(max(info.quota - info.used, 0)) if info.quota and _owner(node) is not None else None
+
+
+def _components(node: Node) -> str | None:
+    if node.collection is None or not node.is_calendar:
+        return None
+    return "".join(f'<C:comp name="{xml.attribute(name)}"/>' for name in node.collection.components)
+
+
+def _addresses(node: Node) -> str:
+    box = node.box
+    addresses = dict.fromkeys((box.address, *box.recipient.addresses))
+    return "".join(f"<D:href>{xml.text(f'mailto:{address}')}</D:href>" for address in addresses) + _principal(node)
+
+
+_CALENDARS = (Kind.CALENDAR, Kind.TASKS)
+_CALENDAR_DATA = '<C:calendar-data content-type="text/calendar" version="2.0"/>'
+_ADDRESS_DATA = "".join(
+    f'<A:address-data-type content-type="text/vcard" version="{version}"/>' for version in ("3.0", "4.0")
+)
+_COLLATIONS = ("i;ascii-casemap", "i;octet", "i;unicode-casemap")
+
+LIVE: Mapping[str, Property] = {
+    dav("resourcetype"): _resource_type,
+    dav("displayname"): _display_name,
+    dav("current-user-principal"): _principal,
+    dav("principal-collection-set"): lambda node: href(f"{ROOT}principals/users/"),
+    dav("owner"): _owner,
+    dav("current-user-privilege-set"): _current_privileges,
+    dav("supported-privilege-set"): lambda node: SUPPORTED_PRIVILEGES,
+    dav("acl"): _acl,
+    dav("acl-restrictions"): lambda node: "<D:grant-only/><D:no-invert/>",
+    dav("inherited-acl-set"): lambda node: "",
+    dav("supported-report-set"): _supported_reports,
+    dav("supportedlock"): _of_collection(lambda node: SUPPORTED_LOCK, Kind.FILES),
+    dav("lockdiscovery"): _of_collection(lambda node: discovery(node.locks), Kind.FILES),
+    dav("quota-available-bytes"): _quota_available,
+    dav("quota-used-bytes"): lambda node: str(node.box.info.used) if _owner(node) is not None else None,
+    dav("add-member"): _of_collection(lambda node: href(node.path), *_CALENDARS, Kind.ADDRESSBOOK),
+    dav("sync-token"): _token,
+    calendar_server("getctag"): lambda node: f'"{token}"' if (token := _token(node)) else None,
+    caldav("supported-calendar-component-set"): _components,
+    caldav("supported-calendar-data"): _of_collection(lambda node: _CALENDAR_DATA, *_CALENDARS),
+    caldav("supported-collation-set"): _of_collection(
+        lambda node: "".join(f"<C:supported-collation>{name}</C:supported-collation>" for name in _COLLATIONS),
+        *_CALENDARS,
+    ),
+    caldav("max-resource-size"): _of_collection(lambda node: str(MAX_RESOURCE), *_CALENDARS),
+    carddav("supported-address-data"): _of_collection(lambda node: _ADDRESS_DATA, Kind.ADDRESSBOOK),
+    carddav("supported-collation-set"): _of_collection(
+        lambda node: "".join(f"<A:supported-collation>{name}</A:supported-collation>" for name in _COLLATIONS),
+        Kind.ADDRESSBOOK,
+    ),
+    carddav("max-resource-size"): _of_collection(lambda node: str(MAX_RESOURCE), Kind.ADDRESSBOOK),
+    dav("principal-URL"): _own_principal,
+    dav("alternate-URI-set"): _of_principal(lambda node: ""),
+    dav("group-member-set"): _of_principal(lambda node: ""),
+    dav("group-membership"): _of_principal(lambda node: ""),
+    caldav("calendar-home-set"): _of_principal(lambda node: href(home_path(Space.CALENDARS, node.box.address))),
+    carddav("addressbook-home-set"): _of_principal(lambda node: href(home_path(Space.ADDRESSBOOKS, node.box.address))),
+    caldav("calendar-user-address-set"): _of_principal(_addresses),
+    caldav("calendar-user-type"): _of_principal(lambda node: "INDIVIDUAL"),
+    calendar_server("email-address-set"): _of_principal(
+        lambda node: "".join(
+            f"<S:email-address>{xml.text(address)}</S:email-address>"
+            for address in dict.fromkeys((node.box.address, *node.box.recipient.addresses))
+        )
+    ),
+}
+IN_ALL = tuple(dav(name) for name in ("resourcetype", "displayname", "supportedlock", "lockdiscovery"))
+"""Those of an `allprop`, besides what clients have set. The documents after RFC 4918 keep their own out of it."""
+SETTABLE = frozenset({dav("displayname")})
+"""Live properties that clients set. Others, such as a calendar's description or colour, are kept as they come."""
+
+
+def present(node: Node, name: str) -> str | None:
+    """Returns the property's whole element, or None where there is none: first what a client has set, then what is computed."""
+    if node.collection is not None and name in node.collection.dead:
+        return node.collection.dead[name]
+    make = LIVE.get(name)
+    inner = make(node) if make is not None else None
+    return None if inner is None else element(name, inner)
+
+
+def names_of(node: Node) -> list[str]:
+    """Returns the names of all properties that a thing has."""
+    computed = [name for name, make in LIVE.items() if make(node) is not None]
+    dead = node.collection.dead if node.collection is not None else ()
+    return list(dict.fromkeys([*computed, *dead]))

@@ -1,0 +1,117 @@
+"""PROPFIND (RFC 4918 section 9.1)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+from postern.protocols.dav import multistatus
+from postern.protocols.dav.bodies import PropFind, Wanted, read_propfind
+from postern.protocols.dav.fields import Depth, Preferences, read_depth, read_preferences
+from postern.protocols.dav.multistatus import href_of
+from postern.protocols.dav.names import dav, element
+from postern.services.dav import live, locks, nodes
+from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.live import Node
+from postern.services.dav.locks import Locks
+from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.places import Place, Space
+from postern.services.dav.request import Answer, Refusal, Request
+from postern.services.dav.request import multistatus as answer_of
+from postern.services.dav.resource_properties import ResourceResponses
+
+PAGE = 2_000
+"""Resources that are asked of the store at a time."""
+MAX_DEEP = 20_000
+"""Resources and folders that one PROPFIND of infinite depth tells."""
+
+
+def preferences_of(request: Request) -> Preferences:
+    return read_preferences(request.field("prefer"), request.field("brief"))
+
+
+def applied(preferences: Preferences) -> list[tuple[bytes, bytes]]:
+    """Returns the field that says which preference was obeyed (RFC 7240 section 3)."""
+    return [(b"preference-applied", b"return=minimal"), (b"vary", b"Prefer, Brief")] if preferences.is_minimal else []
+
+
+async def propfind(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    depth = read_depth(request.field("depth"), Depth.INFINITY)
+    find = read_propfind(await request.body(), request.charset)
+    preferences = preferences_of(request)
+    held = await locks.read(box) if place.space is Space.FILES and place.address else locks.Locks()
+    target = await nodes.find(box, place, held)
+    if isinstance(target, nodes.Target):
+        writer = ResourceResponses(box, target.container, find, preferences, held)
+        await writer.prepare([target.resource])
+        return answer_of(_single(writer.response(target.resource)), applied(preferences))
+    if depth is Depth.INFINITY and target.kind is not Kind.FILES:
+        raise Refusal(HTTPStatus.FORBIDDEN, element(dav("propfind-finite-depth")))
+    return answer_of(_of_node(target, depth, find, preferences, held), applied(preferences))
+
+
+async def _single(response: str) -> AsyncIterator[str]:
+    yield multistatus.BEGIN + response + multistatus.END
+
+
+def node_response(node: Node, find: PropFind, preferences: Preferences) -> str:
+    """Returns the response about a thing that is no resource."""
+    if find.wanted is Wanted.NAMES:
+        return multistatus.properties(href_of(node.path), "".join(map(element, live.names_of(node))))
+    if find.wanted is Wanted.NAMED:
+        names = list(find.names)
+    else:
+        dead = node.collection.dead if node.collection is not None else {}
+        names = list(dict.fromkeys([*live.IN_ALL, *dead, *find.names]))
+    present: list[str] = []
+    missing: list[str] = []
+    for name in names:
+        markup = live.present(node, name)
+        if markup is not None:
+            present.append(markup)
+        elif name in find.names:
+            missing.append(element(name))
+    return multistatus.properties(href_of(node.path), "".join(present), "".join(missing), preferences.is_minimal)
+
+
+async def _of_node(
+    node: Node, depth: Depth, find: PropFind, preferences: Preferences, held: Locks
+) -> AsyncIterator[str]:
+    """Writes what is asked of a thing and of what is below it."""
+    yield multistatus.BEGIN
+    if not (preferences.without_root and depth is not Depth.ZERO):
+        yield node_response(node, find, preferences)
+    count = 0
+    waiting = [node] if depth is not Depth.ZERO else []
+    while waiting:
+        here = waiting.pop()
+        children = await nodes.below(here, held)
+        for child in children:
+            yield node_response(child, find, preferences)
+        if here.collection is not None:
+            async for response in _of_resources(here.box, here.collection, find, preferences, held):
+                yield response
+                count += 1
+        count += len(children)
+        if depth is Depth.INFINITY:
+            if count > MAX_DEEP:
+                yield multistatus.state(href_of(here.path), HTTPStatus.INSUFFICIENT_STORAGE)
+                break
+            waiting.extend(reversed(children))
+    yield multistatus.END
+
+
+async def _of_resources(
+    box: OwnMailbox, collection: Collection, find: PropFind, preferences: Preferences, held: Locks
+) -> AsyncIterator[str]:
+    writer = ResourceResponses(box, collection, find, preferences, held)
+    last = ""
+    while True:
+        page = await box.store.resources(box.id, collection.id, last, PAGE)
+        if not page:
+            return
+        resources = list(page)
+        await writer.prepare(resources)
+        for resource in resources:
+            yield writer.response(resource)
+        last = resources[-1].name

@@ -1,0 +1,147 @@
+"""REPORT: the way of each report to what answers it, and the short ones."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+from postern.protocols.dav import multistatus
+from postern.protocols.dav.fields import read_url
+from postern.protocols.dav.multistatus import href_of
+from postern.protocols.dav.names import caldav, carddav, dav, element
+from postern.protocols.dav.reports import FreeBusyQuery, Multiget, Query, SyncCollection, read_report
+from postern.services.dav import calendar_query, card_query, live, nodes, principals
+from postern.services.dav.data import Data
+from postern.services.dav.folders import Collection
+from postern.services.dav.live import Node, sync_token
+from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.places import Place, path_in, place_of
+from postern.services.dav.propfind import applied, preferences_of
+from postern.services.dav.request import Answer, Refusal, Request
+from postern.services.dav.request import multistatus as answer_of
+from postern.services.dav.resource_properties import ResourceResponses
+
+BATCH = 100
+"""Resources whose contents are read at a time."""
+MAX_CHANGES = 20_000
+"""Changes that one sync-collection tells; then the client asks again."""
+
+
+async def report(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    name, body = read_report(await request.body(), request.charset)
+    target = await nodes.find(box, place)
+    collection = target.container if isinstance(target, nodes.Target) else target.collection
+    node = target if isinstance(target, Node) else None
+    if (node is not None and name not in live.reports_of(node)) or (node is None and name not in _OF_RESOURCES):
+        raise Refusal(HTTPStatus.FORBIDDEN, element(dav("supported-report")))
+    if isinstance(body, Multiget):
+        assert collection is not None
+        data = Data.of(body.properties)
+        return answer_of(_multiget(box, collection, body, data, request), applied(preferences_of(request)))
+    if isinstance(body, SyncCollection):
+        assert collection is not None
+        return await _sync(box, collection, body, request)
+    if isinstance(body, Query):
+        assert collection is not None
+        if name == caldav("calendar-query"):
+            return await calendar_query.query(box, collection, body, request)
+        return await card_query.query(box, collection, body, request)
+    if isinstance(body, FreeBusyQuery):
+        assert collection is not None
+        return await calendar_query.busy_times(box, collection, body, request)
+    return await principals.answer(box, target, body, request)
+
+
+_OF_RESOURCES = (
+    dav("expand-property"),
+    dav("acl-principal-prop-set"),
+    caldav("calendar-multiget"),
+    carddav("addressbook-multiget"),
+)
+
+
+async def _multiget(
+    box: OwnMailbox, collection: Collection, body: Multiget, data: Data | None, request: Request
+) -> AsyncIterator[str]:
+    """Answers for each href in the order of the request (RFC 4791 section 7.9)."""
+    writer = ResourceResponses(box, collection, body.properties, preferences_of(request))
+    yield multistatus.BEGIN
+    names = [(href, _name_of(box, collection, href, request.host)) for href in body.hrefs]
+    for start in range(0, len(names), BATCH):
+        batch = names[start : start + BATCH]
+        wanted = [name for _, name in batch if name]
+        resources = list(await box.store.named(box.id, collection.id, wanted, data is not None))
+        await writer.prepare(resources)
+        by_name = {resource.name: resource for resource in resources}
+        for href, name in batch:
+            resource = by_name.get(name)
+            if resource is None:
+                yield multistatus.state(_as_sent(href), HTTPStatus.NOT_FOUND)
+            else:
+                yield writer.response(resource, await data.markup(box, resource) if data is not None else "")
+    yield multistatus.END
+
+
+def _as_sent(href: str) -> str:
+    """Returns an href that leads to nothing as the client knows it, so that it can tell which one it is."""
+    path = read_url(href)
+    return href_of(path if path is not None else href)
+
+
+def _name_of(box: OwnMailbox, collection: Collection, href: str, host: str) -> str:
+    """Returns the name of a resource of this collection; "" for what is none."""
+    path = read_url(href, host)
+    place = place_of(path) if path is not None else None
+    if place is None or not place.names or not box.is_mine(place.address) or place.space is not collection.kind.space:
+        return ""
+    container = f"{path_in(Place(place.space, place.address, place.names[:-1]), box.address)}/"
+    return place.names[-1] if container == collection.path else ""
+
+
+async def _sync(box: OwnMailbox, collection: Collection, body: SyncCollection, request: Request) -> Answer:
+    """Tells what changed in a collection after a state that the client knows (RFC 6578 section 3). Depth is not looked at:
+    drafts of the document had another one than the document, and clients send either."""
+    since = _since(collection, body.token)
+    most = min(body.limit or MAX_CHANGES, MAX_CHANGES)
+    changes = await box.store.resource_changes(box.id, collection.id, since, most)
+    if changes.change < since:
+        raise _invalid_token()
+    if body.limit and len(changes.there) + len(changes.gone) > body.limit:
+        raise Refusal(HTTPStatus.FORBIDDEN, element(dav("number-of-matches-within-limits")))
+    data = Data.of(body.properties)
+
+    async def pieces() -> AsyncIterator[str]:
+        writer = ResourceResponses(box, collection, body.properties, preferences_of(request))
+        yield multistatus.BEGIN
+        resources = list(changes.there)
+        for start in range(0, len(resources), BATCH if data is not None else MAX_CHANGES):
+            batch = resources[start : start + BATCH] if data is not None else resources
+            if data is not None:
+                batch = list(await box.store.with_ids(box.id, [each.id for each in batch], True))
+            await writer.prepare(batch)
+            for resource in batch:
+                yield writer.response(resource, await data.markup(box, resource) if data is not None else "")
+        base = href_of(collection.path)
+        for name in changes.gone:
+            yield multistatus.state(base + href_of(name), HTTPStatus.NOT_FOUND)
+        if changes.more:
+            limits = element(dav("number-of-matches-within-limits"))
+            yield multistatus.state(base, HTTPStatus.INSUFFICIENT_STORAGE, limits)
+        yield f"<D:sync-token>{sync_token(collection.id, changes.change)}</D:sync-token>{multistatus.END}"
+
+    return answer_of(pieces(), applied(preferences_of(request)))
+
+
+def _since(collection: Collection, token: str) -> int:
+    """Returns the change number of a token. Raises Refusal 403 for one that is not of this collection."""
+    if not token:
+        return 0
+    prefix = f"data:,{collection.id}-"
+    number = token.removeprefix(prefix)
+    if not token.startswith(prefix) or not number.isascii() or not number.isdigit() or len(number) > 18:
+        raise _invalid_token()
+    return int(number)
+
+
+def _invalid_token() -> Refusal:
+    return Refusal(HTTPStatus.FORBIDDEN, element(dav("valid-sync-token")))

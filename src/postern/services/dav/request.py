@@ -1,0 +1,153 @@
+"""A request to DAV and its answer, between ASGI and the methods."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from postern.net.turns import turns_of
+from postern.protocols import xml
+from postern.protocols.dav.bodies import BOUNDS
+from postern.protocols.dav.multistatus import error_body
+from postern.protocols.http.events import Field
+from postern.protocols.http.negotiation import ContentType, parse_content_type
+from postern.services.http.site import Caller, Receive, Scope, Send, caller_of
+
+XML = b"application/xml; charset=utf-8"
+PIECE = 65_536
+"""Octets of a long answer that are sent at once."""
+
+
+class Refusal(Exception):
+    """Ends a request. `precondition` is the markup of the one that failed, as `names.element` writes it, and becomes the body;
+    `markup` is a whole document in its place."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        precondition: str = "",
+        fields: Sequence[Field] = (),
+        text: str = "",
+        markup: str = "",
+    ) -> None:
+        super().__init__(text or precondition or status.phrase)
+        self.status = status
+        self.precondition = precondition
+        self.fields = tuple(fields)
+        self.text = text
+        self.markup = markup
+
+
+class ClientLeft(ConnectionError):
+    """The client has gone before its request was there."""
+
+
+@dataclass(slots=True)
+class Request:
+    """A request. `path` is decoded, and has no dot segments."""
+
+    method: str
+    path: str
+    fields: Sequence[Field]
+    caller: Caller
+    receive: Receive = field(repr=False)
+
+    @classmethod
+    def of(cls, scope: Scope, receive: Receive) -> Request:
+        return cls(scope["method"], scope["path"], list(scope["headers"]), caller_of(scope), receive)
+
+    def field(self, name: str) -> str | None:
+        """Returns the value of a field; of several they are joined by commas."""
+        wanted = name.encode()
+        values = [value.decode("latin-1") for key, value in self.fields if key == wanted]
+        return ", ".join(values) if values else None
+
+    @property
+    def host(self) -> str:
+        return self.field("host") or ""
+
+    @property
+    def content_type(self) -> ContentType:
+        value = self.field("content-type")
+        return parse_content_type(None if value is None else value.encode("latin-1"))
+
+    @property
+    def charset(self) -> str:
+        """The charset of an XML body, if the client names one."""
+        return self.content_type.charset
+
+    async def body(self, most: int = BOUNDS.octets, precondition: str = "") -> bytes:
+        """Reads the body. Raises Refusal: 413, or 403 with `precondition`, for one that is longer than `most`."""
+        pieces: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientLeft
+            pieces.append(message.get("body", b""))
+            size += len(pieces[-1])
+            if size > most:
+                status = HTTPStatus.FORBIDDEN if precondition else HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+                raise Refusal(status, precondition, [(b"connection", b"close")])
+            if not message.get("more_body", False):
+                return b"".join(pieces)
+
+
+@dataclass(slots=True)
+class Answer:
+    """An answer. A body that comes piece by piece is sent as it is made."""
+
+    status: HTTPStatus
+    fields: list[Field] = field(default_factory=list)
+    body: bytes | AsyncIterator[str] = b""
+
+    async def send(self, send: Send, is_head: bool = False) -> None:
+        fields = list(self.fields)
+        if isinstance(self.body, bytes):
+            if is_head and self.body:
+                fields.append((b"content-length", b"%d" % len(self.body)))
+            await send({"type": "http.response.start", "status": int(self.status), "headers": fields})
+            await send({"type": "http.response.body", "body": b"" if is_head else self.body})
+            return
+        # What fails before the first piece is an answer of its own.
+        pieces = [await anext(self.body)]
+        size = len(pieces[0])
+        await send({"type": "http.response.start", "status": int(self.status), "headers": fields})
+        async for piece in self.body:
+            pieces.append(piece)
+            size += len(piece)
+            if size >= PIECE:
+                await send({"type": "http.response.body", "body": "".join(pieces).encode(), "more_body": True})
+                pieces.clear()
+                size = 0
+                await turns_of(asyncio.get_running_loop()).come()
+        await send({"type": "http.response.body", "body": "".join(pieces).encode()})
+
+
+def refused(refusal: Refusal) -> Answer:
+    """Returns the answer that a refusal is."""
+    fields = list(refusal.fields)
+    if refusal.markup:
+        return document(refusal.status, refusal.markup, fields)
+    if refusal.precondition:
+        return Answer(refusal.status, [*fields, (b"content-type", XML)], error_body(refusal.precondition))
+    if refusal.status < HTTPStatus.BAD_REQUEST:
+        return Answer(refusal.status, fields)
+    text = f"{refusal.text or refusal.status.phrase}\n".encode()
+    return Answer(refusal.status, [*fields, (b"content-type", b"text/plain; charset=utf-8")], text)
+
+
+def multistatus(pieces: AsyncIterator[str], more: Sequence[Field] = ()) -> Answer:
+    return Answer(HTTPStatus.MULTI_STATUS, [(b"content-type", XML), *more], pieces)
+
+
+def whole(markup: str, more: Sequence[Field] = ()) -> Answer:
+    """Returns a multistatus answer that is there as a whole."""
+    return Answer(HTTPStatus.MULTI_STATUS, [(b"content-type", XML), *more], markup.encode())
+
+
+def document(status: HTTPStatus, markup: str, more: Sequence[Field] = ()) -> Answer:
+    """Returns an answer whose body is this markup, with the declaration of XML before it."""
+    return Answer(status, [(b"content-type", XML), *more], (xml.DECLARATION + markup).encode())

@@ -1,0 +1,159 @@
+"""The properties of resources, and the responses that have them. What is asked for is put together once, and filled in for each
+resource: a calendar has ten thousand.
+"""
+
+from __future__ import annotations
+
+import mimetypes
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from postern.model.resources import Resource
+from postern.protocols import xml
+from postern.protocols.dav import multistatus
+from postern.protocols.dav.bodies import PropFind, Wanted
+from postern.protocols.dav.fields import Preferences
+from postern.protocols.dav.multistatus import href_of
+from postern.protocols.dav.names import caldav, carddav, dav, element
+from postern.protocols.http.dates import http_date
+from postern.services.dav import properties
+from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.live import ALL_PRIVILEGES, SUPPORTED_PRIVILEGES, acl_of, href
+from postern.services.dav.locks import SUPPORTED_LOCK, Locks, discovery
+from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.places import ROOT, principal_path
+
+_TYPES = mimetypes.MimeTypes()
+_KIND_TYPES = {
+    Kind.CALENDAR: "text/calendar; charset=utf-8",
+    Kind.TASKS: "text/calendar; charset=utf-8",
+    Kind.ADDRESSBOOK: "text/vcard; charset=utf-8",
+}
+CALENDAR_DATA = caldav("calendar-data")
+ADDRESS_DATA = carddav("address-data")
+DATA = (CALENDAR_DATA, ADDRESS_DATA)
+"""Properties that only reports have: the content itself."""
+
+
+def etag_of(resource: Resource) -> str:
+    """Returns the strong entity tag, with its quotes."""
+    return f'"{resource.tag.hex()}"'
+
+
+def content_type_of(kind: Kind, name: str) -> str:
+    """Returns the content type; that of a document goes by its name, as web servers do it."""
+    fixed = _KIND_TYPES.get(kind)
+    if fixed is not None:
+        return fixed
+    guessed, encoding = _TYPES.guess_type(name)
+    return guessed if guessed is not None and encoding is None else "application/octet-stream"
+
+
+Value = Callable[[Resource], str]
+
+
+def _values(box: OwnMailbox, container: Collection, locks: Locks) -> Mapping[str, str | Value]:
+    """The markup of each property's whole element: a constant of the collection, or a function of the resource."""
+
+    def each(name: str, inner: Value) -> Value:
+        start, end = f"<D:{name}>", f"</D:{name}>"
+        return lambda resource: f"{start}{inner(resource)}{end}"
+
+    fixed = _KIND_TYPES.get(container.kind)
+    principal = href(principal_path(box.address))
+    values: dict[str, str | Value] = {
+        dav("resourcetype"): "<D:resourcetype/>",
+        dav("getetag"): lambda resource: f'<D:getetag>"{resource.tag.hex()}"</D:getetag>',
+        dav("getcontenttype"): f"<D:getcontenttype>{fixed}</D:getcontenttype>"
+        if fixed
+        else each("getcontenttype", lambda resource: xml.text(content_type_of(container.kind, resource.name))),
+        dav("getcontentlength"): lambda resource: f"<D:getcontentlength>{resource.size}</D:getcontentlength>",
+        dav("getlastmodified"): each("getlastmodified", lambda resource: http_date(resource.modified).decode()),
+        dav("creationdate"): each(
+            "creationdate", lambda resource: f"{datetime.fromtimestamp(resource.created, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        ),
+        dav("owner"): f"<D:owner>{principal}</D:owner>",
+        dav("current-user-principal"): f"<D:current-user-principal>{principal}</D:current-user-principal>",
+        dav("principal-collection-set"): element(dav("principal-collection-set"), href(f"{ROOT}principals/users/")),
+        dav("current-user-privilege-set"): element(dav("current-user-privilege-set"), ALL_PRIVILEGES),
+        dav("supported-privilege-set"): element(dav("supported-privilege-set"), SUPPORTED_PRIVILEGES),
+        dav("acl"): element(dav("acl"), acl_of(box)),
+    }
+    if container.kind is Kind.FILES:
+        values[dav("supportedlock")] = element(dav("supportedlock"), SUPPORTED_LOCK)
+        values[dav("lockdiscovery")] = lambda resource: element(
+            dav("lockdiscovery"), discovery(locks.covering(container.path + resource.name))
+        )
+    return values
+
+
+IN_ALL = tuple(
+    dav(name)
+    for name in (
+        "resourcetype",
+        "getetag",
+        "getcontenttype",
+        "getcontentlength",
+        "getlastmodified",
+        "creationdate",
+        "supportedlock",
+        "lockdiscovery",
+    )
+)
+NOBODYS = Locks()
+
+
+class ResourceResponses:
+    """Writes the responses about resources of one collection. Call `prepare` before those of each page."""
+
+    def __init__(
+        self, box: OwnMailbox, container: Collection, find: PropFind, preferences: Preferences, locks: Locks = NOBODYS
+    ) -> None:
+        self._box = box
+        self._find = find
+        self._base = href_of(container.path)
+        self._is_minimal = preferences.is_minimal
+        values = _values(box, container, locks)
+        if find.wanted is Wanted.NAMES:
+            names: Sequence[str] = ()
+            parts: list[str | Value] = [element(name) for name in values]
+        else:
+            names = find.names if find.wanted is Wanted.NAMED else (*IN_ALL, *find.names)
+            parts = [values[name] for name in names if name in values]
+        self._unknown = [name for name in names if name not in values and name not in DATA]
+        if find.wanted is Wanted.ALL:
+            self._unknown = [name for name in self._unknown if name not in IN_ALL]
+        self._missing = "".join(map(element, self._unknown))
+        self._parts = _joined(parts)
+        self._dead: dict[int, dict[str, str]] = {}
+
+    async def prepare(self, resources: Sequence[Resource]) -> None:
+        """Reads the dead properties of resources, where they are asked for."""
+        if self._find.wanted is Wanted.NAMED and not self._unknown:
+            return
+        names = self._unknown if self._find.wanted is Wanted.NAMED else None
+        self._dead = await properties.read(self._box, [resource.id for resource in resources], names)
+
+    def response(self, resource: Resource, data: str = "") -> str:
+        """Returns the response about a resource. `data` is the markup of its content, if that was asked for."""
+        present = "".join([part if isinstance(part, str) else part(resource) for part in self._parts])
+        dead = self._dead.get(resource.id)
+        missing = self._missing
+        if dead is not None:
+            if self._find.wanted is Wanted.NAMES:
+                present += "".join(map(element, dead))
+            else:
+                present += "".join(dead.values())
+            missing = "".join([element(name) for name in self._unknown if name not in dead])
+        return multistatus.properties(self._base + href_of(resource.name), present + data, missing, self._is_minimal)
+
+
+def _joined(parts: Sequence[str | Value]) -> list[str | Value]:
+    """Puts neighbouring constants together."""
+    joined: list[str | Value] = []
+    for part in parts:
+        if isinstance(part, str) and joined and isinstance(joined[-1], str):
+            joined[-1] += part
+        else:
+            joined.append(part)
+    return joined

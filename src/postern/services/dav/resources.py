@@ -1,0 +1,155 @@
+"""GET, HEAD, PUT and DELETE of resources, and POST to a collection, which adds a member (RFC 5995)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from uuid import uuid4
+
+from postern.model.mailbox import MailboxError
+from postern.model.resources import ABSENT, Put, Resource
+from postern.protocols.dav.multistatus import href_of
+from postern.protocols.dav.names import CALDAV, CARDDAV, element
+from postern.protocols.http.conditions import condition, range_applies
+from postern.protocols.http.dates import http_date
+from postern.protocols.http.events import Field
+from postern.protocols.http.ranges import parse_range
+from postern.services.dav import contents, folders, locks, nodes, propfind
+from postern.services.dav.contents import Content
+from postern.services.dav.data import aside
+from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.live import href
+from postern.services.dav.mailbox import MAX_RESOURCE, OwnMailbox
+from postern.services.dav.nodes import Target
+from postern.services.dav.places import Place, Space
+from postern.services.dav.request import Answer, Refusal, Request
+from postern.services.dav.resource_properties import content_type_of, etag_of
+from postern.services.dav.writing import guard, tag_field, validators_of
+
+SPACES = {Kind.CALENDAR: CALDAV, Kind.TASKS: CALDAV, Kind.ADDRESSBOOK: CARDDAV}
+_SUFFIXES = {Kind.CALENDAR: ".ics", Kind.TASKS: ".ics", Kind.ADDRESSBOOK: ".vcf"}
+
+
+async def get(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    target = await nodes.find(box, place, content=request.method == "GET")
+    if not isinstance(target, Target):
+        text = b"A collection of WebDAV, CalDAV or CardDAV: a calendar, mail or file program shows what is in it.\n"
+        return Answer(HTTPStatus.OK, [(b"content-type", b"text/plain; charset=utf-8")], text)
+    resource, content = target.resource, target.resource.content or b""
+    fields: list[Field] = [
+        (b"etag", etag_of(resource).encode()),
+        (b"last-modified", http_date(resource.modified)),
+        (b"accept-ranges", b"bytes"),
+        (b"cache-control", b"private, no-cache"),
+    ]
+    status = condition(request.method, request.fields, validators_of(resource))
+    if status is not None:
+        return Answer(status, fields)
+    fields.append((b"content-type", content_type_of(target.container.kind, resource.name).encode()))
+    if target.container.kind is Kind.FILES:
+        # A document is for programs that asked for it, and no page of this site.
+        fields += [
+            (b"content-disposition", b"attachment"),
+            (b"content-security-policy", b"default-src 'none'; sandbox"),
+        ]
+    if request.method == "HEAD":
+        return Answer(HTTPStatus.OK, [*fields, (b"content-length", b"%d" % resource.size)])
+    wanted = request.field("range")
+    if wanted is not None and range_applies(request.fields, validators_of(resource)):
+        ranges = parse_range(wanted.encode("latin-1"), len(content))
+        if ranges == ():
+            return Answer(
+                HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, [(b"content-range", b"bytes */%d" % len(content))]
+            )
+        if ranges is not None and len(ranges) == 1:
+            (part,) = ranges
+            fields.append((b"content-range", b"bytes %d-%d/%d" % (part.start, part.end - 1, len(content))))
+            return Answer(HTTPStatus.PARTIAL_CONTENT, fields, content[part.start : part.end])
+    return Answer(HTTPStatus.OK, fields, content)
+
+
+async def put(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    within = await folders.container_of(box, place)
+    if within is None:
+        if place.space in (Space.ROOT, Space.PRINCIPALS) or (len(place.names) < 2 and place.space is not Space.FILES):
+            raise Refusal(HTTPStatus.FORBIDDEN)
+        raise Refusal(HTTPStatus.CONFLICT, text="There is no such collection")
+    container, name = within
+    if place.is_slashed or (place.space is Space.FILES and await folders.files_folder(box, place.names) is not None):
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH")])
+    if request.field("content-range") is not None:
+        raise Refusal(HTTPStatus.BAD_REQUEST, text="A part of a resource cannot be put")  # RFC 9110 section 14.5
+    contents.check_media(container, request.content_type.media)
+    octets = await request.body(MAX_RESOURCE, _too_large(container))
+    content = await aside(octets, lambda: contents.examine(container, octets))
+    old = await guard(box, request, container, name)
+    stored = await store(box, container, name, content, old.expected, old.resource)
+    return await _stored(request, container, name, content, stored)
+
+
+async def post(box: OwnMailbox, place: Place, request: Request) -> Answer:
+    """Adds a member under a name that the server chooses."""
+    container = await folders.collection_of(box, place) if place.names else None
+    if container is None or container.kind is Kind.FILES:
+        raise Refusal(HTTPStatus.METHOD_NOT_ALLOWED, fields=[(b"allow", b"OPTIONS, PROPFIND, PROPPATCH, REPORT")])
+    contents.check_media(container, request.content_type.media)
+    octets = await request.body(MAX_RESOURCE, _too_large(container))
+    content = await aside(octets, lambda: contents.examine(container, octets))
+    name = f"{uuid4()}{_SUFFIXES[container.kind]}"
+    stored = await store(box, container, name, content, ABSENT, None)
+    answer = await _stored(request, container, name, content, stored)
+    answer.fields.append((b"location", href_of(container.path + name).encode()))
+    return answer
+
+
+def _too_large(container: Collection) -> str:
+    space = SPACES.get(container.kind)
+    return element(f"{{{space}}}max-resource-size") if space is not None else ""
+
+
+async def store(
+    box: OwnMailbox, container: Collection, name: str, content: Content, expected: bytes | None, old: Resource | None
+) -> Put:
+    """Stores content under a name. Raises Refusal for what the store refuses."""
+    unique = container.kind in SPACES
+    if unique and old is not None and old.uid and old.uid != content.rendered.uid:
+        raise uid_conflict(container, name)
+    try:
+        return await box.store.put(
+            box.id, container.id, name, content.octets, content.item_class, content.rendered, expected, unique
+        )
+    except MailboxError as error:
+        if error.code == "UIDEXISTS":
+            others = await box.store.with_uids(box.id, container.id, [content.rendered.uid])
+            raise uid_conflict(container, next(iter(others.names), name)) from None
+        raise
+
+
+def uid_conflict(container: Collection, name: str) -> Refusal:
+    """Returns the refusal of an object whose UID another resource has; its href is in it."""
+    markup = element(f"{{{SPACES[container.kind]}}}no-uid-conflict", href(container.path + name))
+    return Refusal(HTTPStatus.FORBIDDEN, markup)
+
+
+async def _stored(request: Request, container: Collection, name: str, content: Content, stored: Put) -> Answer:
+    fields = [tag_field(stored.tag)]
+    status = HTTPStatus.CREATED if stored.is_new else HTTPStatus.NO_CONTENT
+    if not propfind.preferences_of(request).wants_representation:
+        return Answer(status, fields)
+    # RFC 8144 section 3: what is stored is what was put, octet by octet.
+    fields += [
+        (b"content-type", content_type_of(container.kind, name).encode()),
+        (b"content-location", href_of(container.path + name).encode()),
+        (b"preference-applied", b"return=representation"),
+    ]
+    return Answer(HTTPStatus.CREATED if stored.is_new else HTTPStatus.OK, fields, content.octets)
+
+
+async def delete(box: OwnMailbox, container: Collection, name: str, request: Request) -> Answer:
+    """Removes a resource."""
+    old = await guard(box, request, container, name, members=True)
+    if old.resource is None:
+        raise nodes.missing()
+    await box.store.remove(box.id, container.id, name, old.expected)
+    if container.kind is Kind.FILES:
+        await locks.forget(box, old.locks, container.path + name)
+    return Answer(HTTPStatus.NO_CONTENT)

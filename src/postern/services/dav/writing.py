@@ -1,0 +1,92 @@
+"""The conditions of a change: those of HTTP (RFC 9110 section 13), those of the field If, and locks (RFC 4918)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from postern.model.resources import ABSENT, Resource
+from postern.protocols.dav.conditions import IfHeader, read_if
+from postern.protocols.http.conditions import Validators, condition
+from postern.protocols.http.events import Field
+from postern.services.dav import locks, nodes
+from postern.services.dav.folders import Collection, Kind
+from postern.services.dav.locks import Locks
+from postern.services.dav.mailbox import OwnMailbox
+from postern.services.dav.places import place_of
+from postern.services.dav.request import Refusal, Request
+from postern.services.dav.resource_properties import etag_of
+
+CONDITIONAL = frozenset({b"if-match", b"if-none-match", b"if-unmodified-since", b"if-modified-since"})
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The state before a change that may go on. `expected` is the condition for the store, so that nothing comes between;
+    None where the client has made none."""
+
+    resource: Resource | None
+    expected: bytes | None
+    locks: Locks
+    condition: IfHeader
+
+
+def tag_field(tag: bytes) -> Field:
+    return b"etag", f'"{tag.hex()}"'.encode()
+
+
+async def guard(
+    box: OwnMailbox, request: Request, container: Collection, name: str, *, members: bool = False
+) -> Before:
+    """Judges the conditions of a change of the resource `name`. `members`: it goes away; one that comes is seen. Raises
+    Refusal: 412, 423."""
+    held, condition_ = await held_and_if(box, request, container)
+    is_conditional = any(key in CONDITIONAL for key, _ in request.fields)
+    resource = await nodes.resource_in(box, container, name)
+    current = None if resource is None else validators_of(resource)
+    if is_conditional and condition(request.method, request.fields, current) is not None:
+        raise Refusal(HTTPStatus.PRECONDITION_FAILED)
+    await check_if(box, condition_, held, container.path + name, resource)
+    if container.kind is Kind.FILES:
+        held.check(container.path + name, condition_.tokens, members=members or resource is None)
+    expected = None
+    if is_conditional or condition_.lists:
+        expected = ABSENT if resource is None else resource.tag
+    return Before(resource, expected, held, condition_)
+
+
+def validators_of(resource: Resource) -> Validators:
+    return Validators(etag_of(resource).encode(), float(resource.modified))
+
+
+async def held_and_if(box: OwnMailbox, request: Request, collection: Collection) -> tuple[Locks, IfHeader]:
+    """Returns the locks of the mailbox, where the collection knows locks, and the field If."""
+    condition_ = read_if(request.field("if"), request.host)
+    is_locked = collection.kind is Kind.FILES
+    return (await locks.read(box) if is_locked else nodes.NO_LOCKS), condition_
+
+
+async def check_if(box: OwnMailbox, header: IfHeader, held: Locks, path: str, resource: Resource | None) -> None:
+    """Raises Refusal 412 unless the field If holds. `resource` is what is at the path of the request."""
+    if not header.lists:
+        return
+    tags = {"": etag_of(resource) if resource is not None else ""}
+    for other in header.paths:
+        tags[other] = await _tag_at(box, other)
+
+    def state(about: str) -> tuple[str, list[str]]:
+        return tags.get(about, ""), [lock.token for lock in held.covering(about or path)]
+
+    if not header.holds(state):
+        raise Refusal(HTTPStatus.PRECONDITION_FAILED)
+
+
+async def _tag_at(box: OwnMailbox, path: str) -> str:
+    place = place_of(path)
+    if place is None:
+        return ""
+    try:
+        target = await nodes.find(box, place)
+    except Refusal:
+        return ""
+    return etag_of(target.resource) if isinstance(target, nodes.Target) else ""

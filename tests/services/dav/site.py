@@ -1,0 +1,189 @@
+"""DAV for the tests: two users with mailboxes in memory, asked through ASGI or at a door."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, cast
+from uuid import NAMESPACE_DNS, UUID, uuid5
+from xml.etree import ElementTree
+
+import httpx
+
+from postern.model.directory import Directory, Recipient, RecipientType
+from postern.model.security import Identity, Mechanism, Peer, PrincipalKind, Seal
+from postern.services.dav.application import METHODS, WELL_KNOWN, DavApplication, well_known
+from postern.services.dav.mailbox import DavAccess, DavServer
+from postern.services.http.site import Caller, Receive, Route, Scope, Send
+from tests.services.fake_resource_store import FakeResourceStore
+from tests.services.http.doors import ROW, WebDoor
+
+ALICE, BOB = "alice@example.test", "bob@example.test"
+HOME = f"/dav/calendars/{ALICE}/"
+CALENDAR = f"{HOME}calendar/"
+TASKS = f"{HOME}tasks/"
+CONTACTS = f"/dav/addressbooks/{ALICE}/contacts/"
+FILES = f"/dav/files/{ALICE}/"
+PRINCIPAL = f"/dav/principals/users/{ALICE}/"
+NAMES = {
+    "D": "DAV:",
+    "C": "urn:ietf:params:xml:ns:caldav",
+    "A": "urn:ietf:params:xml:ns:carddav",
+    "S": "http://calendarserver.org/ns/",
+    "I": "http://apple.com/ns/ical/",
+}
+XMLNS = " ".join(f'xmlns:{prefix}="{space}"' for prefix, space in NAMES.items())
+
+
+def guid_of(address: str) -> UUID:
+    return uuid5(NAMESPACE_DNS, address)
+
+
+def recipient_of(address: str, guid: UUID | None = None) -> Recipient:
+    name, alias = address.partition("@")[0], f"post.{address}"
+    return Recipient(guid or guid_of(address), RecipientType.USER, name.title(), address, (address, alias), "db")
+
+
+class Recipients:
+    """A directory that has recipients alone."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.known = {address: recipient_of(address) for address in addresses}
+
+    async def recipient(self, address: str) -> Recipient | None:
+        return self.known.get(address)
+
+    async def account(self, name: str) -> None:
+        return None
+
+
+def event(uid: str, summary: str = "Lunch", start: str = "20260301T120000Z", *more: str, end: str = "") -> bytes:
+    lines = [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//example.test//tests//EN",
+        "BEGIN:VEVENT",
+        f"UID:{uid}",
+        "DTSTAMP:20260101T000000Z",
+        f"DTSTART:{start}",
+        f"DTEND:{end}" if end else "DURATION:PT1H",
+        f"SUMMARY:{summary}",
+        *more,
+        "END:VEVENT",
+        "END:VCALENDAR",
+    ]
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+def todo(uid: str, summary: str = "Write", *more: str) -> bytes:
+    return event(uid, summary, "20260301T120000Z", *more).replace(b"VEVENT", b"VTODO")
+
+
+def card(uid: str, name: str = "Bo Bobson", *more: str) -> bytes:
+    lines = ["BEGIN:VCARD", "VERSION:3.0", f"UID:{uid}", f"FN:{name}", f"N:{name};;;;", *more, "END:VCARD"]
+    return "".join(f"{line}\r\n" for line in lines).encode()
+
+
+class DavSite:
+    """An application, and clients of it without a door."""
+
+    def __init__(self) -> None:
+        self.mailboxes = FakeResourceStore()
+        self.recipients = Recipients(ALICE, BOB)
+        # Of the directory, DAV asks for recipients and accounts.
+        self.access = DavAccess(cast(Directory, self.recipients), self.server)
+        self.application = DavApplication(self.access)
+
+    def server(self, database: str) -> DavServer:
+        return DavServer(self.mailboxes, self.mailboxes)
+
+    def client(self, address: str = ALICE) -> httpx.AsyncClient:
+        """A client whose every request comes from this user, as the door would have proven."""
+        identity = Identity(PrincipalKind.USER, address, Mechanism.BASIC, guid_of(address))
+        caller = Caller(identity, ROW, Peer("192.0.2.1", 40_000), Seal("TLSv1.3", "TLS_AES_128_GCM_SHA256"))
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            assert scope["path"]
+            await self.application({**scope, "extensions": {"postern": caller}}, receive, send)
+
+        return httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url="https://mail.example.test")
+
+
+class DavDoor(WebDoor):
+    """A door to DAV; alice and bob have the password "wonderland"."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mailboxes = FakeResourceStore()
+        self.people.add(BOB, "wonderland")
+        recipients = Recipients()
+        for address in (ALICE, BOB):
+            recipients.known[address] = recipient_of(address, self.people.accounts[address].guid)
+        access = DavAccess(cast(Directory, recipients), lambda database: DavServer(self.mailboxes, self.mailboxes))
+        self.application = DavApplication(access)
+
+    @asynccontextmanager
+    async def opened_to_dav(self) -> AsyncIterator[DavDoor]:
+        routes: list[Route] = [
+            self.route("/dav/", self.application, methods=METHODS, body=32 << 20),
+            *(self.route(path, well_known, methods=METHODS) for path in WELL_KNOWN),
+        ]
+        async with self.opened(*routes):
+            yield self
+
+
+class Responses(dict[str, ElementTree.Element]):
+    """The responses of a multistatus, by their href."""
+
+    def __init__(self, answer: httpx.Response) -> None:
+        assert answer.status_code == 207, (answer.status_code, answer.text)
+        self.root = ElementTree.fromstring(answer.content)
+        super().__init__({part.findtext("D:href", "", NAMES): part for part in self.root.findall("D:response", NAMES)})
+        assert len(self) == len(self.root.findall("D:response", NAMES)), "an href is there twice"
+
+    def prop(self, href: str, name: str, status: int = 200) -> ElementTree.Element | None:
+        """The property ("D:getetag") of a resource, if it is there with this status."""
+        for part in self[href].findall("D:propstat", NAMES):
+            if f" {status} " in part.findtext("D:status", "", NAMES):
+                element = part.find(f"D:prop/{name}", NAMES)
+                if element is not None:
+                    return element
+        return None
+
+    def text(self, href: str, name: str) -> str | None:
+        element = self.prop(href, name)
+        return None if element is None else element.text or ""
+
+    def hrefs(self, href: str, name: str) -> list[str]:
+        element = self.prop(href, name)
+        return [] if element is None else [each.text or "" for each in element.iter(f"{{{NAMES['D']}}}href")]
+
+    def status(self, href: str) -> int:
+        """The status of a resource that has no properties here."""
+        return int(self[href].findtext("D:status", "", NAMES).split()[1])
+
+
+def propfind_body(*names: str) -> str:
+    return f"<D:propfind {XMLNS}><D:prop>{''.join(f'<{name}/>' for name in names)}</D:prop></D:propfind>"
+
+
+async def propfind(client: httpx.AsyncClient, path: str, *names: str, depth: str = "0", **more: Any) -> Responses:
+    body = propfind_body(*names) if names else ""
+    headers: Mapping[str, str] = {"depth": depth, **more}
+    return Responses(await client.request("PROPFIND", path, content=body, headers=headers))
+
+
+async def report(client: httpx.AsyncClient, path: str, body: str, **headers: str) -> httpx.Response:
+    """Sends a report whose body is in the prefixes of NAMES."""
+    start, _, rest = body.partition(">")
+    empty = start.endswith("/")
+    text = f"{start.rstrip('/')} {XMLNS}{'/' if empty else ''}>{rest}"
+    return await client.request("REPORT", path, content=text, headers=headers)
+
+
+def failed(answer: httpx.Response) -> str:
+    """The precondition that an answer names, as "D:name"."""
+    root = ElementTree.fromstring(answer.content)
+    assert root.tag == "{DAV:}error", answer.text
+    space, _, local = root[0].tag[1:].partition("}")
+    return f"{next(prefix for prefix, known in NAMES.items() if known == space)}:{local}"
